@@ -1,0 +1,31 @@
+/** Port: API keys. Only a peppered hash of the secret is kept. */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Role } from "./Identity.ts"
+
+export interface ApiKey {
+  /** Public part of the token, also its prefix. */
+  readonly id: string
+  readonly name: string
+  /** HMAC-SHA-256(pepper, secret), hex. */
+  readonly hash: string
+  readonly role: Role
+  readonly environments: ReadonlyArray<string>
+  readonly createdAt: number
+  readonly createdBy: string
+  /** Milliseconds since 1970, or null. */
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+}
+
+export class ApiKeyStore extends Context.Service<
+  ApiKeyStore,
+  {
+    /** Writes an audit entry in the same transaction. */
+    readonly create: (key: ApiKey) => Effect.Effect<void, HeraldError>
+    readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
+    readonly list: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
+    /** False when there is no such key or it was revoked before. Writes an audit entry in the same transaction. */
+    readonly revoke: (id: string, actor: string) => Effect.Effect<boolean, HeraldError>
+  }
+>()("herald/access/ApiKeyStore") {}

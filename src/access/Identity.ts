@@ -1,0 +1,37 @@
+/** Who acts, and what a role may do. Pure. */
+import { Context } from "effect"
+
+export const roles = ["admin", "publisher", "viewer", "subscriber"] as const
+export type Role = (typeof roles)[number]
+
+export interface Identity {
+  /** Name of the API key; shown in audit and history. */
+  readonly name: string
+  /** Public id of the API key. */
+  readonly keyId: string
+  readonly role: Role
+  /** Environments the key is scoped to; ["*"] means all. */
+  readonly environments: ReadonlyArray<string>
+}
+
+export type Permission = "config.read" | "config.write" | "subscribe" | "clients.read" | "audit.read" | "keys.manage"
+
+const granted: Record<Role, ReadonlySet<Permission>> = {
+  admin: new Set(["config.read", "config.write", "subscribe", "clients.read", "audit.read", "keys.manage"]),
+  publisher: new Set(["config.read", "config.write", "clients.read", "subscribe"]),
+  viewer: new Set(["config.read", "clients.read", "audit.read"]),
+  subscriber: new Set(["config.read", "subscribe"])
+}
+
+/** `environment` undefined: the permission must hold in every environment. */
+export const may = (identity: Identity, permission: Permission, environment: string | undefined): boolean =>
+  granted[identity.role].has(permission) &&
+  (identity.environments.includes("*") || (environment !== undefined && identity.environments.includes(environment)))
+
+/** The server itself: migrations, sweepers, tests. */
+export const system: Identity = { name: "herald", keyId: "system", role: "admin", environments: ["*"] }
+
+/** Whose request this fiber serves. Nobody by default. */
+export const CurrentIdentity = Context.Reference<Identity | undefined>("herald/access/CurrentIdentity", {
+  defaultValue: () => undefined
+})

@@ -1,0 +1,44 @@
+/**
+ * Port: the durable registry.
+ *
+ *   W1  A commit is one transaction: versions, history, audit, idempotency record and revision row, or nothing.
+ *   W2  Commits are totally ordered: revision n is visible to readers only when all before n are.
+ *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Revision } from "../propagation/Revision.ts"
+import type { Release } from "./Change.ts"
+import type { Configuration, Head } from "./Configuration.ts"
+
+export interface Committed {
+  readonly revision: Revision
+  /** True when an earlier commit with the same idempotency key made this result. */
+  readonly replayed: boolean
+}
+
+export class ConfigurationStore extends Context.Service<
+  ConfigurationStore,
+  {
+    /**
+     * Fails `VersionConflict` (details: key, expected, current), `IdempotencyConflict`, `NotFound` (deleting what is not there),
+     * `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`. Concurrent commits share transactions; one failing item fails alone.
+     */
+    readonly commit: (release: Release) => Effect.Effect<Committed, HeraldError>
+    /** The current version, tombstones included; undefined when the key never existed. */
+    readonly current: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
+    readonly version: (
+      environment: string,
+      key: string,
+      version: number
+    ) => Effect.Effect<Configuration | undefined, HeraldError>
+    /** Newest first, versions below `before`. */
+    readonly history: (
+      environment: string,
+      key: string,
+      options: { readonly limit: number; readonly before: number | undefined }
+    ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
+    /** Every head of every environment, tombstones included, with the revision up to which they are complete. */
+    readonly heads: Effect.Effect<{ readonly revision: bigint; readonly heads: ReadonlyArray<Head> }, HeraldError>
+  }
+>()("herald/configuration/ConfigurationStore") {}

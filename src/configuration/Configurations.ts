@@ -1,0 +1,112 @@
+/**
+ * Use cases on configurations. Every method checks `CurrentIdentity` for the environment that it touches.
+ *
+ *   F1  Nothing is committed that a connected client in scope could not render (dry run of templates).
+ *   F2  A rollback is a new version equal to an old one; history is never rewritten.
+ *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Configuration, Head, ValueType } from "./Configuration.ts"
+import type { Committed } from "./ConfigurationStore.ts"
+import type { Difference } from "./Diff.ts"
+
+/** A wish for one key, as it comes from outside. */
+export interface Draft {
+  readonly key: string
+  readonly environment: string
+  /** null deletes. */
+  readonly value: string | null
+  /** Kept from the current version when undefined; json for a new key. */
+  readonly type?: ValueType | undefined
+  /** Undefined keeps the current schema, null removes it. */
+  readonly schema?: unknown
+  readonly strict?: boolean | undefined
+  readonly expectedVersion?: number | undefined
+}
+
+export interface PublishOptions {
+  readonly message: string
+  readonly idempotencyKey?: string | undefined
+}
+
+/** A value with the honesty of its source. */
+export interface Read {
+  readonly configuration: Configuration
+  /** The server could not confirm with the database that this is the newest. */
+  readonly stale: boolean
+}
+
+/** How an effective value came about. */
+export interface Explanation {
+  readonly stored: Configuration
+  readonly variables: Readonly<Record<string, string>>
+  /** Names used by the template and where each value came from. */
+  readonly used: ReadonlyArray<{
+    readonly name: string
+    readonly value: string
+    readonly source: "environment" | "client"
+  }>
+  readonly missing: ReadonlyArray<string>
+  readonly secrets: ReadonlyArray<string>
+  /** Undefined when something is missing. */
+  readonly effective: string | undefined
+  readonly stale: boolean
+}
+
+export class Configurations extends Context.Service<
+  Configurations,
+  {
+    /** One draft or many, as one revision. `action` names it in history and audit. */
+    readonly publish: (drafts: ReadonlyArray<Draft>, options: PublishOptions) => Effect.Effect<Committed, HeraldError>
+    readonly rollback: (
+      environment: string,
+      key: string,
+      toVersion: number,
+      options: PublishOptions
+    ) => Effect.Effect<Committed, HeraldError>
+    /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
+    readonly validate: (
+      drafts: ReadonlyArray<Draft>
+    ) => Effect.Effect<
+      ReadonlyArray<{
+        readonly key: string
+        readonly environment: string
+        readonly difference: Difference
+        readonly clients: number
+      }>,
+      HeraldError
+    >
+    /** Fails `NotFound` for unknown and deleted keys, `StaleRead` for strict keys that can't be confirmed. */
+    readonly get: (
+      environment: string,
+      key: string,
+      consistency: "strong" | "cached"
+    ) => Effect.Effect<Read, HeraldError>
+    readonly version: (environment: string, key: string, version: number) => Effect.Effect<Configuration, HeraldError>
+    readonly history: (
+      environment: string,
+      key: string,
+      options: { readonly limit: number; readonly before: number | undefined }
+    ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
+    /** Live heads, sorted by key, keys after `after`. */
+    readonly list: (options: {
+      readonly environment: string
+      readonly prefix: string
+      readonly limit: number
+      readonly after: string
+    }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
+    readonly diff: (
+      environment: string,
+      key: string,
+      from: number,
+      to: number
+    ) => Effect.Effect<Difference, HeraldError>
+    /** `labels` stand for a client's metadata; `service` and `instance` may be among them. */
+    readonly explain: (
+      environment: string,
+      key: string,
+      labels: Readonly<Record<string, string>>
+    ) => Effect.Effect<Explanation, HeraldError>
+  }
+>()("herald/configuration/Configurations") {}

@@ -1,0 +1,25 @@
+/** The one public error: a row of the catalogue, what happened this time, and details for machines. See decision 0003. */
+import { Schema } from "effect"
+import { catalogue, type ErrorName, type ErrorRow } from "./Catalogue.ts"
+
+export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError", {
+  name: Schema.Literals(Object.keys(catalogue) as [ErrorName, ...Array<ErrorName>]),
+  /** What happened, with the names and numbers of this case. */
+  message: Schema.String,
+  details: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  get row(): ErrorRow {
+    return catalogue[this.name as ErrorName]
+  }
+  get code(): string {
+    return this.row.code
+  }
+}
+
+/** `yield* failure("NotFound", "no key a.b in production")` */
+export const failure = (
+  name: ErrorName,
+  message: string,
+  options?: { readonly details?: Record<string, unknown>; readonly cause?: unknown }
+): HeraldError => new HeraldError({ name, message, ...options })

@@ -1,0 +1,24 @@
+/** Port: the revision log. Order is commit order and numbers have no gaps (decision 0002). */
+import { Context, type Effect, type Scope } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Position, Revision } from "./Revision.ts"
+
+export class RevisionLog extends Context.Service<
+  RevisionLog,
+  {
+    /** The newest position; revision 0 when nothing was ever published. */
+    readonly head: Effect.Effect<Position, HeraldError>
+    /** Revisions after `revision`, ascending, at most `limit`. Fails `NotFound` when part of them is behind the retention horizon. */
+    readonly after: (revision: bigint, limit: number) => Effect.Effect<ReadonlyArray<Revision>, HeraldError>
+    /**
+     * Runs `onHint` whenever another writer may have committed; hints may be lost, late or doubled. Reconnects by itself.
+     * Returns once listening or after the first failed try.
+     */
+    readonly hints: (onHint: () => void) => Effect.Effect<void, never, Scope.Scope>
+    /** Removes revisions and deliveries older than the horizon in bounded steps; returns how many revisions went. */
+    readonly sweep: (options: {
+      readonly keepMillis: number
+      readonly keepAtLeast: number
+    }) => Effect.Effect<number, HeraldError>
+  }
+>()("herald/propagation/RevisionLog") {}

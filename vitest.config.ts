@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config"
+
+/** unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**"]
+        }
+      },
+      {
+        test: {
+          name: "real",
+          include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      }
+    ]
+  }
+})
