@@ -1,15 +1,44 @@
 /**
  * Tails the revision log and keeps this node's view of what is current.
  *
- *   P1  Revisions are applied to the view, and told, in order and without a gap.
- *   P2  A hint may be lost: the log is polled at least every second.
+ *   P1  Revisions are applied to the view, and told, in order and without a gap; a lost history is told as `Reset`.
+ *   P2  A hint may be lost: the log is read at least every `pollInterval`.
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
  *   P4  Concurrent reads of one value share one load.
  */
-import { Context, type Effect, type PubSub, type Scope } from "effect"
-import type { Configuration, Head } from "../configuration/Configuration.ts"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Layer,
+  Metric,
+  PubSub,
+  Queue,
+  Ref,
+  Schedule,
+  type Scope
+} from "effect"
+import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
+import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { Cache } from "./Cache.ts"
+import { Heads } from "./Heads.ts"
 import type { Position, Revision } from "./Revision.ts"
+import { RevisionLog } from "./RevisionLog.ts"
+
+/** What a node tells its sessions. After `Reset` everything must be compared with the view again. */
+export type PropagationEvent =
+  | { readonly _tag: "Committed"; readonly revision: Revision }
+  | { readonly _tag: "Reset" }
+  /** P3: the view became stale, or was confirmed again. */
+  | { readonly _tag: "Freshness"; readonly stale: boolean }
+
+export interface PropagationOptions {
+  readonly pollInterval: Duration.Input
+  readonly staleAfter: Duration.Input
+}
 
 export class Propagation extends Context.Service<
   Propagation,
@@ -22,13 +51,200 @@ export class Propagation extends Context.Service<
     readonly hint: (revision: Revision) => Effect.Effect<void>
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
-    /** Heads that a pattern covers, tombstones included. */
+    /** Heads that a pattern covers (`*` covers all), tombstones included. */
     readonly matching: (environment: string, pattern: string) => ReadonlyArray<Head>
     /** The current configuration of a head, from the cache or else the database. P4. */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
-    /** The environment's template variables. */
+    /** The environment's template variables; empty when none are defined. */
     readonly variables: (environment: string) => Effect.Effect<Readonly<Record<string, string>>, HeraldError>
-    /** Revisions from now on, in order. */
-    readonly revisions: Effect.Effect<PubSub.Subscription<Revision>, never, Scope.Scope>
+    /** Events from now on, in order. */
+    readonly events: Effect.Effect<PubSub.Subscription<PropagationEvent>, never, Scope.Scope>
   }
->()("herald/propagation/Propagation") {}
+>()("herald/propagation/Propagation") {
+  static readonly layer = (options: PropagationOptions) => Layer.effect(Propagation, make(options))
+}
+
+/** Revisions that arrived ahead of their turn wait here; beyond this the log is read instead. */
+const EARLY = 1_024
+const PAGE = 500
+
+const make = Effect.fnUntraced(function* (options: PropagationOptions) {
+  const log = yield* RevisionLog
+  const store = yield* ConfigurationStore
+  const cache = yield* Cache
+  const clock = yield* Clock.Clock
+  const events = yield* PubSub.unbounded<PropagationEvent>()
+  const wake = yield* Queue.sliding<void>(1)
+  const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
+  const early = new Map<bigint, Revision>()
+  const staleAfter = Duration.toNanosUnsafe(options.staleAfter)
+  const heads = new Heads()
+  let position: Position = { epoch: "", revision: 0n }
+  let confirmedAt = clock.monotonicTimeNanosUnsafe()
+
+  const stale = () => clock.monotonicTimeNanosUnsafe() - confirmedAt > staleAfter
+
+  const load = Effect.gen(function* () {
+    const { epoch } = yield* log.head
+    const all = yield* store.heads
+    heads.replace(all.heads)
+    early.clear()
+    position = { epoch, revision: all.revision }
+    confirmedAt = clock.monotonicTimeNanosUnsafe()
+  })
+
+  const inTurn = (revision: Revision) =>
+    revision.epoch === position.epoch && revision.revision === position.revision + 1n
+
+  /** P1: the only place where the view moves forward; synchronous from the check on. */
+  const apply = Effect.fnUntraced(function* (revision: Revision) {
+    for (const change of revision.changes) yield* cache.setIfNewer(change)
+    if (!inTurn(revision)) return
+    for (const change of revision.changes) heads.set(change)
+    position = { epoch: revision.epoch, revision: revision.revision }
+    PubSub.publishUnsafe(events, { _tag: "Committed", revision })
+  })
+
+  const advance = Effect.fnUntraced(function* () {
+    for (let next = early.get(position.revision + 1n); next !== undefined; next = early.get(position.revision + 1n)) {
+      early.delete(next.revision)
+      yield* apply(next)
+    }
+  })
+
+  const hint = Effect.fnUntraced(function* (revision: Revision) {
+    if (revision.epoch === position.epoch && revision.revision <= position.revision) return
+    if (inTurn(revision)) {
+      yield* apply(revision)
+      return yield* advance()
+    }
+    if (early.size < EARLY) early.set(revision.revision, revision)
+    Queue.offerUnsafe(wake, undefined)
+  }, Effect.uninterruptible)
+
+  const reset = Effect.gen(function* () {
+    yield* Effect.logWarning("history was lost or is behind the horizon: reading every head again", {
+      epoch: position.epoch,
+      revision: String(position.revision)
+    })
+    yield* load
+    PubSub.publishUnsafe(events, { _tag: "Reset" })
+  })
+
+  const poll = Effect.gen(function* () {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    const head = yield* log.head
+    if (head.epoch !== position.epoch || head.revision < position.revision) yield* reset
+    while (head.revision > position.revision) {
+      const before = position.revision
+      const page = yield* log
+        .after(before, PAGE)
+        .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed(undefined) : Effect.fail(error))))
+      if (page === undefined) {
+        yield* reset
+        break
+      }
+      for (const revision of page) if (inTurn(revision)) yield* apply(revision)
+      yield* advance()
+      if (position.revision === before) break
+    }
+    confirmedAt = startedAt
+    for (const revision of early.keys()) if (revision <= position.revision) early.delete(revision)
+    yield* Metric.update(revisionGauge, Number(position.revision))
+  })
+
+  const told = yield* Ref.make(false)
+  const tellFreshness = Effect.gen(function* () {
+    const now = stale()
+    if ((yield* Ref.getAndSet(told, now)) === now) return
+    PubSub.publishUnsafe(events, { _tag: "Freshness", stale: now })
+    yield* now
+      ? Effect.logWarning("the database does not confirm: values are served as stale", { code: "HRLD-4001" })
+      : Effect.logInfo("the database confirms again")
+  })
+
+  yield* load.pipe(
+    Effect.tapError((error) =>
+      Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
+    ),
+    Effect.retry(Schedule.spaced(options.pollInterval)),
+    Effect.orDie
+  )
+  yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
+  yield* poll.pipe(
+    Effect.catch((error) => Effect.logDebug("poll failed", { code: error.code, message: error.message })),
+    Effect.catchDefect((defect) => Effect.logError("poll defect", defect)),
+    Effect.andThen(tellFreshness),
+    Effect.andThen(Queue.take(wake).pipe(Effect.timeoutOption(options.pollInterval))), // P2
+    Effect.forever,
+    Effect.forkScoped
+  )
+  // A hung database must not keep the view from being called stale.
+  yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
+
+  const value = Effect.fnUntraced(function* (environment: string, key: string) {
+    const head = heads.get(environment, key)
+    if (head === undefined) return undefined
+    const cached = yield* cache.get(environment, key)
+    if (cached !== undefined && cached.revision >= head.revision) {
+      hits++
+      return cached
+    }
+    const id = `${environment}\u0000${key}`
+    const running = loads.get(id)
+    if (running !== undefined) return yield* Deferred.await(running) // P4
+    const mine = yield* Deferred.make<Configuration | undefined, HeraldError>()
+    loads.set(id, mine)
+    misses++
+    return yield* store.current(environment, key).pipe(
+      Effect.tap((found) => (found === undefined ? Effect.void : cache.setIfNewer(found))),
+      Effect.onExit((exit) => {
+        loads.delete(id)
+        return Deferred.done(mine, exit)
+      })
+    )
+  })
+
+  let hits = 0
+  let misses = 0
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.suspend(() => {
+        const [h, m] = [hits, misses]
+        hits = misses = 0
+        return Effect.andThen(Metric.update(cacheHits, h), Metric.update(cacheMisses, m))
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const parsed = new WeakMap<Configuration, Readonly<Record<string, string>>>()
+  const variables = Effect.fnUntraced(function* (environment: string) {
+    const found = yield* value(environment, VARIABLES_KEY)
+    if (found === undefined || found.deleted) return none
+    let result = parsed.get(found)
+    if (result === undefined) {
+      const flat = JSON.parse(found.value) as Record<string, string | number | boolean>
+      result = Object.fromEntries(Object.entries(flat).map(([name, v]) => [name, String(v)]))
+      parsed.set(found, result)
+    }
+    return result
+  })
+
+  return Propagation.of({
+    position: () => position,
+    stale,
+    hint,
+    head: (environment, key) => heads.get(environment, key),
+    matching: (environment, pattern) => heads.matching(environment, pattern),
+    value,
+    variables,
+    events: PubSub.subscribe(events)
+  })
+})
+
+const none: Readonly<Record<string, string>> = {}
+const revisionGauge = Metric.gauge("herald_revision", { description: "newest revision applied to this node's view" })
+const cacheHits = Metric.counter("herald_cache_hits_total", { incremental: true })
+const cacheMisses = Metric.counter("herald_cache_misses_total", { incremental: true })

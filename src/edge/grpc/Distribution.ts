@@ -1,0 +1,182 @@
+/**
+ * herald.distribution.v1.DistributionService: translates, decides nothing.
+ *
+ *   G3  Acks are handled where they arrive: no fiber and no span a message.
+ *   G4  A call that says nothing within `firstMessage` is ended.
+ */
+import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js"
+import { Clock, Deferred, Effect, Exit } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+import {
+  type ConfigUpdate,
+  Health,
+  type HeartbeatRequest,
+  type HeartbeatResponse,
+  type ReportHealthRequest,
+  type ReportHealthResponse,
+  type SubscribeRequest
+} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+import { Access, requirePermission } from "../../access/Access.ts"
+import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
+import { failure, HeraldError } from "../../errors/HeraldError.ts"
+import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
+import type { Session, Sink } from "../../sessions/Session.ts"
+import { Sessions } from "../../sessions/Sessions.ts"
+import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
+import { answersOf, encode, instanceOf, subscriptionOf } from "./Wire.ts"
+
+/** Milliseconds. */
+const FIRST_MESSAGE = 10_000
+const MESSAGE = 1_024
+const METRICS = 64
+
+type SubscribeCall = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
+
+const tokenOf = (metadata: Metadata): string | undefined => {
+  const value = metadata.get("authorization")[0]
+  return value === undefined ? undefined : String(value)
+}
+
+const parentOf = (metadata: Metadata) => {
+  const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
+  return parent._tag === "Some"
+    ? ({ kind: "server", parent: parent.value } as const)
+    : ({ kind: "server", root: true } as const)
+}
+
+const sinkOf = (call: SubscribeCall): Sink => ({
+  // The service is registered with an identity serializer: what is written is already encoded.
+  write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
+  drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
+})
+
+/** The handlers, as grpc-js wants them. */
+export const makeDistribution = Effect.gen(function* () {
+  const access = yield* Access
+  const sessions = yield* Sessions
+  const bookkeeping = yield* Bookkeeping
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
+  const run = Effect.runForkWith(context)
+
+  const authorised = Effect.fnUntraced(function* (metadata: Metadata, environment: string) {
+    const identity = yield* access.authenticate(tokenOf(metadata))
+    yield* requirePermission("subscribe", environment).pipe(Effect.provideService(CurrentIdentity, identity))
+    return identity
+  })
+
+  const open = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
+    const instance = instanceOf(first)
+    if (instance instanceof HeraldError) return yield* instance
+    const identity: Identity = yield* authorised(call.metadata, instance.environment)
+    const subscription = subscriptionOf(first, identity)
+    if (subscription instanceof HeraldError) return yield* subscription
+    return yield* sessions.open(subscription, sinkOf(call))
+  })
+
+  const subscribe = (call: SubscribeCall): void => {
+    let session: Session | undefined
+    let over = false
+    /** Messages that came before the session was open. */
+    const early: Array<SubscribeRequest> = []
+    let first = true
+    const fail = (error: HeraldError) => finish(statusOf(error))
+    const finish = (status: ReturnType<typeof statusOfEnding>) => {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      if (status === undefined) call.end()
+      else call.emit("error", status)
+    }
+    const leave = (reason: string) => {
+      over = true
+      clearTimeout(timer)
+      if (session !== undefined) sessions.end(session, { name: "Closed", reason })
+    }
+    const timer = setTimeout(
+      () => fail(failure("InvalidInput", "no SubscribeRequest came within 10 s")), // G4
+      FIRST_MESSAGE
+    )
+
+    const hear = (message: SubscribeRequest) => {
+      if (session === undefined) {
+        if (early.length < 100) early.push(message)
+        return
+      }
+      const answers = answersOf(message.acks)
+      if (answers instanceof HeraldError) return fail(answers)
+      sessions.heard(session, answers) // G3
+    }
+
+    const opened = (exit: Exit.Exit<Session, HeraldError>) => {
+      if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+      session = exit.value
+      if (over) return leave("the client left")
+      for (const message of early.splice(0)) hear(message)
+      run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
+    }
+
+    call.on("data", (message: SubscribeRequest) => {
+      if (over) return
+      if (!first) return hear(message)
+      first = false
+      clearTimeout(timer)
+      run(open(call, message).pipe(Effect.withSpan("grpc.Subscribe", parentOf(call.metadata)))).addObserver(opened)
+    })
+    // A client that closed its half has no more to say; it still listens.
+    call.on("error", () => leave("the transport failed"))
+    call.on("cancelled", () => leave("the client left"))
+  }
+
+  const unary =
+    <I, O>(name: string, handle: (request: I, metadata: Metadata) => Effect.Effect<O, HeraldError>) =>
+    (call: ServerUnaryCall<I, O>, reply: sendUnaryData<O>): void => {
+      run(
+        handle(call.request, call.metadata).pipe(Effect.withSpan(`grpc.${name}`, parentOf(call.metadata)))
+      ).addObserver((exit) => (Exit.isSuccess(exit) ? reply(null, exit.value) : reply(statusOfExit(exit))))
+    }
+
+  const reportHealth = unary<ReportHealthRequest, ReportHealthResponse>(
+    "ReportHealth",
+    Effect.fnUntraced(function* (request, metadata) {
+      const instance = instanceOf(request)
+      if (instance instanceof HeraldError) return yield* instance
+      yield* authorised(metadata, instance.environment)
+      const health = healths.get(request.health)
+      if (health === undefined)
+        return yield* failure("InvalidInput", "health must be HEALTH_HEALTHY, HEALTH_DEGRADED or HEALTH_UNHEALTHY")
+      const metrics = Object.entries(request.metrics)
+      if (metrics.length > METRICS) return yield* failure("InvalidInput", `at most ${METRICS} metrics are allowed`)
+      bookkeeping.noteHealth({
+        ...instance,
+        revision: request.revision,
+        health,
+        message: request.message.slice(0, MESSAGE),
+        metrics: Object.fromEntries(metrics.filter(([, value]) => Number.isFinite(value))),
+        reportedAt: clock.currentTimeMillisUnsafe()
+      })
+      sessions.beat(instance)
+      return { accepted: true }
+    })
+  )
+
+  const heartbeat = unary<HeartbeatRequest, HeartbeatResponse>(
+    "Heartbeat",
+    Effect.fnUntraced(function* (request, metadata) {
+      const instance = instanceOf(request)
+      if (instance instanceof HeraldError) return yield* instance
+      yield* authorised(metadata, instance.environment)
+      return { serverTimeMs: BigInt(clock.currentTimeMillisUnsafe()), connected: sessions.beat(instance) }
+    })
+  )
+
+  return { subscribe, reportHealth, heartbeat }
+})
+
+const healths = new Map<number, "healthy" | "degraded" | "unhealthy">([
+  [Health.HEALTH_HEALTHY, "healthy"],
+  [Health.HEALTH_DEGRADED, "degraded"],
+  [Health.HEALTH_UNHEALTHY, "unhealthy"]
+])
+
+export type Distribution = Effect.Success<typeof makeDistribution>

@@ -1,0 +1,156 @@
+/**
+ * Wire ↔ model for herald.distribution.v1.
+ *
+ *   G1  Every field of a client is checked against its limit before anything else sees it.
+ *   G2  An update is encoded once, whoever and however many receive it.
+ */
+
+import {
+  type Ack,
+  AckOutcome,
+  ConfigUpdate,
+  type SubscribeRequest,
+  UpdateKind
+} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Identity } from "../../access/Identity.ts"
+import { isEnvironment, isPattern, limits } from "../../configuration/Configuration.ts"
+import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import type { InstanceId } from "../../sessions/InstanceStore.ts"
+import { type Answer, defaultPatterns, type Subscription } from "../../sessions/Subscription.ts"
+import type { Update } from "../../sessions/Update.ts"
+
+const DEFAULT_ENVIRONMENT = "production"
+const REASON = 1_024
+const MAX_ACKS = 10_000
+const MAX_HELD = 10_000
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+const invalid = (message: string) => failure("InvalidInput", message)
+
+const name = (field: string, value: string, max: number): HeraldError | undefined =>
+  value.length === 0
+    ? invalid(`${field} is missing`)
+    : value.length > max
+      ? invalid(`${field} has ${value.length} characters, at most ${max} are allowed`)
+      : CONTROL.test(value)
+        ? invalid(`${field} holds control characters`)
+        : undefined
+
+/** The instance that a message names; a HeraldError when it is malformed. */
+export const instanceOf = (message: {
+  readonly serviceName: string
+  readonly instanceId: string
+  readonly environment: string
+}): InstanceId | HeraldError => {
+  const environment = message.environment === "" ? DEFAULT_ENVIRONMENT : message.environment
+  const wrong =
+    name("service_name", message.serviceName, limits.serviceName) ??
+    name("instance_id", message.instanceId, limits.instanceId)
+  if (wrong !== undefined) return wrong
+  if (!isEnvironment(environment))
+    return invalid(`environment is not valid: at most ${limits.environment} letters, digits, . _ -`)
+  return { environment, service: message.serviceName, instance: message.instanceId }
+}
+
+/** G1: the first message of a stream. */
+export const subscriptionOf = (message: SubscribeRequest, identity: Identity): Subscription | HeraldError => {
+  const instance = instanceOf(message)
+  if ("_tag" in instance) return instance
+  const labels = Object.entries(message.metadata)
+  if (labels.length > limits.labels)
+    return invalid(`metadata has ${labels.length} entries, at most ${limits.labels} are allowed`)
+  for (const [label, value] of labels) {
+    const wrong = name("a metadata name", label, 128)
+    if (wrong !== undefined) return wrong
+    if (value.length > 1_024)
+      return invalid(`metadata ${label} has ${value.length} characters, at most 1024 are allowed`)
+  }
+  if (message.keys.length > limits.patterns)
+    return invalid(`keys has ${message.keys.length} patterns, at most ${limits.patterns} are allowed`)
+  const patterns = message.keys.length === 0 ? defaultPatterns(message.serviceName) : [...new Set(message.keys)]
+  const bad = patterns.find((pattern) => pattern.length > limits.key + 2 || !isPattern(pattern))
+  if (bad !== undefined)
+    return failure("InvalidKey", `${JSON.stringify(bad.slice(0, 80))} is not a key or a key followed by .*`)
+  if (message.held.length > MAX_HELD)
+    return invalid(`held has ${message.held.length} entries, at most ${MAX_HELD} are allowed`)
+  return {
+    client: { ...instance, labels: Object.fromEntries(labels) },
+    identity,
+    patterns,
+    position:
+      message.position === undefined
+        ? undefined
+        : { epoch: message.position.epoch, revision: message.position.revision },
+    held: new Map(message.held.map(({ key, digest }) => [key, digest])),
+    serviceVersion: Number(message.version),
+    acceptsDelta: message.acceptsDelta,
+    control: message.control
+  }
+}
+
+export const answersOf = (acks: ReadonlyArray<Ack>): ReadonlyArray<Answer> | HeraldError => {
+  if (acks.length > MAX_ACKS) return invalid(`acks has ${acks.length} entries, at most ${MAX_ACKS} are allowed`)
+  return acks.map(({ key, revision, outcome, reason }) => ({
+    key,
+    revision,
+    applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
+    reason: reason.slice(0, REASON)
+  }))
+}
+
+const kinds = {
+  value: UpdateKind.UPDATE_KIND_VALUE,
+  deleted: UpdateKind.UPDATE_KIND_DELETED,
+  synced: UpdateKind.UPDATE_KIND_SYNCED,
+  heartbeat: UpdateKind.UPDATE_KIND_HEARTBEAT,
+  drain: UpdateKind.UPDATE_KIND_DRAIN,
+  problem: UpdateKind.UPDATE_KIND_PROBLEM
+} as const
+
+const toWire = (update: Update): Partial<ConfigUpdate> => {
+  const kind = kinds[update.kind]
+  switch (update.kind) {
+    case "value":
+    case "deleted":
+      return {
+        kind,
+        configId: `${update.environment}/${update.key}`,
+        key: update.key,
+        version: BigInt(update.version),
+        format: update.format,
+        content: Buffer.from(update.delta?.patch ?? update.content),
+        environment: update.environment,
+        revision: update.revision,
+        epoch: update.epoch,
+        digest: update.digest,
+        deltaBase: update.delta?.base ?? "",
+        traceparent: update.traceparent,
+        stale: update.stale,
+        committedAtMs: BigInt(Math.trunc(update.committedAt)),
+        strict: update.strict
+      }
+    case "problem": {
+      const { environment, key, revision, epoch, message } = update
+      return { kind, configId: `${environment}/${key}`, key, environment, revision, epoch, message }
+    }
+    case "synced":
+    case "heartbeat":
+      return { kind, ...update.position }
+    case "drain":
+      return { kind, reconnectAfterMs: update.reconnectAfterMillis }
+  }
+}
+
+const encoded = new WeakMap<Update, Buffer>()
+
+/** G2 */
+export const encode = (update: Update): Buffer => {
+  let bytes = encoded.get(update)
+  if (bytes === undefined) {
+    bytes = Buffer.from(ConfigUpdate.encode(ConfigUpdate.fromPartial(toWire(update))).finish())
+    encoded.set(update, bytes)
+  }
+  return bytes
+}

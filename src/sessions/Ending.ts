@@ -1,0 +1,41 @@
+/**
+ * Why a session ends: one table, used for the metric, the log, the wire and the stored instance alike.
+ *
+ *   N1  Every session ends with exactly one row of this table.
+ */
+import type { ErrorName } from "../errors/Catalogue.ts"
+
+export type EndingName =
+  | "Closed"
+  | Extract<
+      ErrorName,
+      | "Draining"
+      | "SessionReplaced"
+      | "SessionTimedOut"
+      | "SessionCrashed"
+      | "KeyRevoked"
+      | "ServerFull"
+      | "TooManySubscriptions"
+    >
+
+/** now: reconnect at once with jitter · backoff: with growing delay · no: a person must act first. */
+export type ReconnectAdvice = "now" | "backoff" | "no"
+
+export interface Ending {
+  readonly name: EndingName
+  readonly reason: string
+}
+
+export const endings: Record<
+  EndingName,
+  { readonly reconnect: ReconnectAdvice; readonly state: "disconnected" | "timed_out" }
+> = {
+  Closed: { reconnect: "backoff", state: "disconnected" },
+  Draining: { reconnect: "now", state: "disconnected" },
+  SessionReplaced: { reconnect: "no", state: "disconnected" },
+  SessionTimedOut: { reconnect: "now", state: "timed_out" },
+  SessionCrashed: { reconnect: "backoff", state: "disconnected" },
+  KeyRevoked: { reconnect: "no", state: "disconnected" },
+  ServerFull: { reconnect: "backoff", state: "disconnected" },
+  TooManySubscriptions: { reconnect: "backoff", state: "disconnected" }
+}

@@ -1,0 +1,80 @@
+/**
+ * One connected client: what it wants, what it was told, what it answered. The actor that owns it is in Sessions.ts.
+ *
+ *   S1  At most one pending update a key: a slow client skips versions, never the latest.
+ *   S2  Updates of a key reach the sink with increasing revisions; after a lost history (a new epoch) counting starts again.
+ *   S3  Only the client's own traffic keeps it alive; what is sent to it does not.
+ */
+import type { Deferred } from "effect"
+import { Queue } from "effect"
+import type { Ending } from "./Ending.ts"
+import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
+import type { Update, ValueUpdate } from "./Update.ts"
+
+/** The transport of one client. */
+export interface Sink {
+  /** False when the transport is full: wait for `drained` before the next write. Never blocks. */
+  readonly write: (update: Update) => boolean
+  /** Calls back once, when the transport takes more. */
+  readonly drained: (then: () => void) => void
+}
+
+export class Session {
+  readonly id: string
+  readonly subscription: Subscription
+  readonly sink: Sink
+  readonly ended: Deferred.Deferred<Ending>
+  readonly wake: Queue.Queue<void>
+  readonly connectedAt: number
+  /** Keys whose newest update is not yet sent, in order. S1 */
+  readonly pending = new Set<string>()
+  /** The last update sent of each key. S2 */
+  readonly sent = new Map<string, { readonly update: ValueUpdate; applied: boolean }>()
+  /** Monotonic nanoseconds. S3 */
+  heardAt: bigint
+  /** The client speaks after its first message, so its silence means something. */
+  answers: boolean
+  synced = false
+  /** Wall-clock milliseconds of the last stored sign of life. */
+  notedAt = 0
+
+  constructor(options: {
+    readonly subscription: Subscription
+    readonly sink: Sink
+    readonly ended: Deferred.Deferred<Ending>
+    readonly wake: Queue.Queue<void>
+    readonly connectedAt: number
+    readonly now: bigint
+  }) {
+    this.id = instanceKey(options.subscription.client)
+    this.subscription = options.subscription
+    this.sink = options.sink
+    this.ended = options.ended
+    this.wake = options.wake
+    this.connectedAt = options.connectedAt
+    this.heardAt = options.now
+    this.answers = options.subscription.control
+  }
+
+  /** The key has news. Never blocks. */
+  push(key: string): void {
+    this.pending.add(key)
+    Queue.offerUnsafe(this.wake, undefined)
+  }
+
+  /** The base that the client can patch: the last update of the key, if it confirmed that one. */
+  base(key: string): ValueUpdate | undefined {
+    const last = this.sent.get(key)
+    return this.subscription.acceptsDelta && last?.applied === true && last.update.kind === "value"
+      ? last.update
+      : undefined
+  }
+
+  /** The update that an answer is about; undefined when nothing like it was sent. */
+  answered({ key, revision, applied }: Answer): ValueUpdate | undefined {
+    const last = this.sent.get(key)
+    if (last === undefined || last.update.revision !== revision) return undefined
+    last.applied = applied
+    return last.update
+  }
+}

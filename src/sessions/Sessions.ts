@@ -1,0 +1,323 @@
+/**
+ * The connected clients: one supervised fiber each.
+ *
+ *   S1–S3 in Session.ts
+ *   S4  One session an instance: a newer `open` ends the older one with `SessionReplaced`.
+ *   S5  A defect ends its own session with `SessionCrashed`, is counted and logged, and touches no other.
+ *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
+ */
+import {
+  Cause,
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  FiberSet,
+  Layer,
+  Metric,
+  PubSub,
+  Queue,
+  Random
+} from "effect"
+import { Access } from "../access/Access.ts"
+import { VARIABLES_KEY } from "../configuration/Configuration.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
+import { Bookkeeping } from "./Bookkeeping.ts"
+import { deliverTo } from "./Delivery.ts"
+import { type Ending, endings } from "./Ending.ts"
+import { Fleet } from "./Fleet.ts"
+import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
+import { Interest } from "./Interest.ts"
+import { Session, type Sink } from "./Session.ts"
+import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
+import type { ValueUpdate } from "./Update.ts"
+import { Updates } from "./Updates.ts"
+
+export interface SessionsOptions {
+  readonly node: string
+  readonly heartbeatInterval: Duration.Input
+  readonly heartbeatTimeout: Duration.Input
+  readonly maxSessions: number
+  readonly maxSessionsPerIdentity: number
+  /** Clients that are told to leave come back within this time. */
+  readonly drainSpread: Duration.Input
+}
+
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** Starts the actor. Fails `ServerFull`, `TooManySubscriptions`, `Draining`; the session's `ended` says how it ended. */
+    readonly open: (subscription: Subscription, sink: Sink) => Effect.Effect<Session, HeraldError>
+    /** The client answered updates, or only gave a sign of life. */
+    readonly heard: (session: Session, answers: ReadonlyArray<Answer>) => void
+    /** A sign of life outside of the stream; false when the instance has no session here. */
+    readonly beat: (instance: InstanceId) => boolean
+    readonly end: (session: Session, ending: Ending) => void
+    /** Tells every client to leave, then ends its session; new ones are refused. */
+    readonly drain: Effect.Effect<void>
+    readonly size: () => number
+  }
+>()("herald/sessions/Sessions") {
+  static readonly layer = (options: SessionsOptions) => Layer.effectContext(make(options))
+}
+
+const make = Effect.fnUntraced(function* (options: SessionsOptions) {
+  const propagation = yield* Propagation
+  const updates = yield* Updates
+  const bookkeeping = yield* Bookkeeping
+  const access = yield* Access
+  const clock = yield* Clock.Clock
+  const run = yield* FiberSet.makeRuntime()
+  const sessions = new Map<string, Session>()
+  const interest = new Interest<Session>()
+  const perIdentity = new Map<string, number>()
+  const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
+  let draining = false
+
+  const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {
+    const { environment, service, instance } = session.subscription.client
+    const now = clock.currentTimeMillisUnsafe()
+    const { key, revision, version } = update
+    const sentAt = state === "sent" ? now : 0
+    const answeredAt = state === "sent" ? 0 : now
+    bookkeeping.noteDelivery({
+      environment,
+      service,
+      instance,
+      key,
+      revision,
+      version,
+      state,
+      reason,
+      sentAt,
+      answeredAt
+    })
+  }
+
+  const noteInstance = (session: Session, ending: Ending | undefined) => {
+    const { client, patterns } = session.subscription
+    session.notedAt = clock.currentTimeMillisUnsafe()
+    bookkeeping.noteInstance({
+      ...client,
+      state: ending === undefined ? "connected" : endings[ending.name].state,
+      patterns,
+      connectedAt: session.connectedAt,
+      lastSeen: session.notedAt,
+      ending: ending?.name ?? "",
+      node: options.node
+    })
+  }
+
+  const register = (session: Session) => {
+    const { client, patterns, identity } = session.subscription
+    sessions.set(session.id, session)
+    perIdentity.set(identity.keyId, (perIdentity.get(identity.keyId) ?? 0) + 1)
+    for (const pattern of patterns) {
+      interest.add(client.environment, pattern, session)
+      for (const head of propagation.matching(client.environment, pattern)) session.pending.add(head.key)
+    }
+    noteInstance(session, undefined)
+  }
+
+  const unregister = (session: Session, ending: Ending) => {
+    const { client, patterns, identity } = session.subscription
+    for (const pattern of patterns) interest.remove(client.environment, pattern, session)
+    const left = (perIdentity.get(identity.keyId) ?? 1) - 1
+    if (left > 0) perIdentity.set(identity.keyId, left)
+    else perIdentity.delete(identity.keyId)
+    if (sessions.get(session.id) !== session) return // S4: the newer one speaks for the instance
+    sessions.delete(session.id)
+    noteInstance(session, ending)
+  }
+
+  const watch = Effect.fnUntraced(function* (session: Session) {
+    while (true) {
+      const silent = clock.monotonicTimeNanosUnsafe() - session.heardAt // S3
+      if (session.answers && silent >= timeoutNanos) {
+        const seconds = Number(silent / 1_000_000_000n)
+        return { name: "SessionTimedOut", reason: `nothing was heard for ${seconds} s` } satisfies Ending
+      }
+      yield* Effect.sleep(Duration.nanos(session.answers ? timeoutNanos - silent : timeoutNanos))
+    }
+  })
+
+  const end = (session: Session, ending: Ending) => {
+    Deferred.doneUnsafe(session.ended, Effect.succeed(ending))
+  }
+
+  const live = (session: Session) =>
+    Effect.uninterruptibleMask((restore) =>
+      restore(Effect.raceAllFirst([deliver(session), watch(session), Deferred.await(session.ended)])).pipe(
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.succeed<Ending>({ name: "Draining", reason: "the server is leaving" })
+            : Effect.as(
+                Effect.logError("session crashed", cause, { client: session.id.split("\u0000").join("/") }), // S5
+                { name: "SessionCrashed", reason: "a defect ended this session" } satisfies Ending
+              )
+        ),
+        Effect.flatMap((ending) =>
+          Effect.suspend(() => {
+            unregister(session, ending)
+            end(session, ending)
+            return Metric.update(Metric.withAttributes(ended, { reason: ending.name }), 1)
+          })
+        )
+      )
+    )
+
+  const deliver = deliverTo({ updates, propagation, noteDelivery })
+
+  const open = Effect.fnUntraced(function* (subscription: Subscription, sink: Sink) {
+    const { identity, client } = subscription
+    if (draining) return yield* failure("Draining", "the server is leaving and takes no new clients")
+    const replaced = sessions.get(instanceKey(client))
+    if (replaced === undefined && sessions.size >= options.maxSessions)
+      return yield* failure("ServerFull", `all ${options.maxSessions} streams of this server are taken`)
+    if ((perIdentity.get(identity.keyId) ?? 0) >= options.maxSessionsPerIdentity)
+      return yield* failure(
+        "TooManySubscriptions",
+        `${identity.name} has ${options.maxSessionsPerIdentity} streams open already`
+      )
+    const session = new Session({
+      subscription,
+      sink,
+      ended: yield* Deferred.make<Ending>(),
+      wake: yield* Queue.sliding<void>(1),
+      connectedAt: clock.currentTimeMillisUnsafe(),
+      now: clock.monotonicTimeNanosUnsafe()
+    })
+    if (replaced !== undefined) end(replaced, { name: "SessionReplaced", reason: "the same instance connected again" }) // S4
+    register(session)
+    run(live(session))
+    Queue.offerUnsafe(session.wake, undefined)
+    return session
+  })
+
+  const heard = (session: Session, answers: ReadonlyArray<Answer>) => {
+    session.heardAt = clock.monotonicTimeNanosUnsafe()
+    session.answers = true
+    for (const answer of answers) {
+      const update = session.answered(answer)
+      if (update === undefined) ignored++
+      else {
+        noteDelivery(session, update, answer.applied ? "applied" : "rejected", answer.reason)
+        if (answer.applied) applied++
+        else rejected++
+      }
+    }
+    if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) noteInstance(session, undefined)
+  }
+
+  const beat = (instance: InstanceId) => {
+    const session = sessions.get(instanceKey(instance))
+    if (session === undefined) return false
+    heard(session, [])
+    return true
+  }
+
+  const wakeAll = (environment: string, key: string) => interest.each(environment, key, (session) => session.push(key))
+
+  const tell = (event: PropagationEvent) => {
+    switch (event._tag) {
+      case "Committed":
+        updates.remember(event.revision)
+        for (const { environment, key } of event.revision.changes) {
+          wakeAll(environment, key)
+          if (key !== VARIABLES_KEY) continue
+          for (const head of propagation.matching(environment, "*")) if (head.template) wakeAll(environment, head.key)
+        }
+        return
+      case "Reset":
+      case "Freshness":
+        for (const session of sessions.values()) {
+          const { client, patterns } = session.subscription
+          for (const pattern of patterns)
+            for (const head of propagation.matching(client.environment, pattern))
+              if (event._tag === "Reset" || head.strict || session.sent.get(head.key)?.update.stale)
+                session.push(head.key) // S6
+        }
+    }
+  }
+
+  const events = yield* propagation.events
+  yield* PubSub.take(events).pipe(
+    Effect.map(tell),
+    Effect.catchDefect((defect) => Effect.logError("an event could not be told", defect)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  // Heartbeats to clients that understand them; one jittered round an interval.
+  yield* Effect.gen(function* () {
+    const jitter = yield* Random.next
+    yield* Effect.sleep(Duration.toMillis(options.heartbeatInterval) * (0.9 + jitter * 0.1))
+    const update = { kind: "heartbeat", position: propagation.position() } as const
+    for (const session of sessions.values())
+      if (session.subscription.control && session.synced && session.pending.size === 0) session.sink.write(update)
+  }).pipe(Effect.forever, Effect.forkScoped)
+
+  // A3: streams of keys that are no longer good.
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.forEach(
+        new Map([...sessions.values()].map((s) => [s.subscription.identity.keyId, s.subscription.identity])).values(),
+        Effect.fnUntraced(function* (identity) {
+          if (yield* access.stillValid(identity)) return
+          for (const session of sessions.values())
+            if (session.subscription.identity.keyId === identity.keyId)
+              end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
+        }),
+        { discard: true }
+      )
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  let [applied, rejected, ignored] = [0, 0, 0]
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.suspend(() => {
+        const counts = { applied, rejected, ignored }
+        applied = rejected = ignored = 0
+        return Effect.forEach(
+          Object.entries(counts),
+          ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
+          { discard: true }
+        ).pipe(Effect.andThen(Metric.update(gauge, sessions.size)))
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const drain = Effect.gen(function* () {
+    draining = true
+    const spread = Duration.toMillis(options.drainSpread)
+    for (const session of sessions.values()) {
+      const reconnectAfterMillis = Math.round((yield* Random.next) * spread)
+      if (session.subscription.control) session.sink.write({ kind: "drain", reconnectAfterMillis })
+      end(session, { name: "Draining", reason: `the server is leaving; reconnect in ${reconnectAfterMillis} ms` })
+    }
+  })
+
+  const covering = (environment: string, key: string) => {
+    const found = new Set<Session>()
+    interest.each(environment, key, (session) => found.add(session))
+    return [...found].map((session) => session.subscription.client)
+  }
+
+  return Context.make(Sessions, Sessions.of({ open, heard, beat, end, drain, size: () => sessions.size })).pipe(
+    Context.add(Fleet, Fleet.of({ covering }))
+  )
+})
+
+/** Milliseconds between stored signs of life. */
+const NOTE_EVERY = 10_000
+
+const ended = Metric.counter("herald_session_endings_total", { incremental: true })
+const answersTotal = Metric.counter("herald_answers_total", { incremental: true })
+const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })

@@ -1,0 +1,36 @@
+/** What a session tells its client. One object is shared by all clients that get the same bytes; an edge encodes it once. Pure. */
+import type { Position } from "../propagation/Revision.ts"
+
+export type Update =
+  | {
+      readonly kind: "value" | "deleted"
+      readonly environment: string
+      readonly key: string
+      readonly version: number
+      readonly revision: bigint
+      readonly epoch: string
+      readonly format: string
+      /** The whole value, always. */
+      readonly content: string
+      /** SHA-256 of `content`, hex. */
+      readonly digest: string
+      /** What travels instead of `content` when the client holds `base`. */
+      readonly delta: { readonly base: string; readonly patch: string } | undefined
+      readonly traceparent: string
+      readonly committedAt: number
+      readonly stale: boolean
+      readonly strict: boolean
+    }
+  | {
+      readonly kind: "problem"
+      readonly environment: string
+      readonly key: string
+      readonly revision: bigint
+      readonly epoch: string
+      readonly message: string
+    }
+  | { readonly kind: "synced" | "heartbeat"; readonly position: Position }
+  | { readonly kind: "drain"; readonly reconnectAfterMillis: number }
+
+export type ValueUpdate = Extract<Update, { readonly kind: "value" | "deleted" }>
+export type ProblemUpdate = Extract<Update, { readonly kind: "problem" }>

@@ -1,0 +1,124 @@
+/**
+ * Builds what a client is told of a key, and shares it between all clients that get the same.
+ *
+ *   U1  Clients that get the same bytes get the same object.
+ *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
+ *   U3  Recent updates are kept within `budget` characters; anything forgotten is built again.
+ */
+import { Context, Effect, Layer } from "effect"
+import { VARIABLES_KEY } from "../configuration/Configuration.ts"
+import { delta } from "../configuration/Diff.ts"
+import { Digest } from "../configuration/Digest.ts"
+import type { ClientView } from "../configuration/Rendering.ts"
+import { render } from "../configuration/Template.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import type { Revision } from "../propagation/Revision.ts"
+import type { ProblemUpdate, ValueUpdate } from "./Update.ts"
+
+export class Updates extends Context.Service<
+  Updates,
+  {
+    /** The revision that the client should have of a key (U2); undefined for a key that never existed. */
+    readonly target: (environment: string, key: string) => bigint | undefined
+    /** What to send for the key now. `held`: digest and text that the client can patch. */
+    readonly build: (
+      client: ClientView,
+      key: string,
+      held: ValueUpdate | undefined
+    ) => Effect.Effect<ValueUpdate | ProblemUpdate | undefined, HeraldError>
+    /** Remembers who published a revision, so that its updates carry trace and commit time. */
+    readonly remember: (revision: Revision) => void
+  }
+>()("herald/sessions/Updates") {
+  static readonly layer = Layer.effect(
+    Updates,
+    Effect.suspend(() => make())
+  )
+}
+
+/** Characters of content. */
+const BUDGET = 32 * 1024 * 1024
+const REMEMBERED = 4_096
+
+const make = Effect.fnUntraced(function* () {
+  const propagation = yield* Propagation
+  const digestOf = yield* Digest
+  const shared = new Map<string, ValueUpdate>()
+  const revisions = new Map<bigint, Pick<Revision, "traceparent" | "committedAt">>()
+  let size = 0
+
+  const share = (id: string, build: () => ValueUpdate): ValueUpdate => {
+    const known = shared.get(id)
+    if (known !== undefined) return known
+    const update = build()
+    shared.set(id, update)
+    size += update.content.length + 256
+    for (const [oldest, { content }] of shared) {
+      if (size <= BUDGET || oldest === id) break // U3
+      shared.delete(oldest)
+      size -= content.length + 256
+    }
+    return update
+  }
+
+  const target = (environment: string, key: string) => {
+    const head = propagation.head(environment, key)
+    if (head === undefined || !head.template) return head?.revision
+    const variables = propagation.head(environment, VARIABLES_KEY)?.revision ?? 0n
+    return variables > head.revision ? variables : head.revision // U2
+  }
+
+  const build = Effect.fnUntraced(function* (client: ClientView, key: string, held: ValueUpdate | undefined) {
+    const { environment } = client
+    const head = propagation.head(environment, key)
+    const revision = target(environment, key)
+    if (head === undefined || revision === undefined) return undefined
+    const stale = propagation.stale()
+    const base = held !== undefined && !head.deleted && !head.template ? held.digest : ""
+    const id = `${environment}\u0000${key}\u0000${revision}\u0000${stale}\u0000${base}`
+    if (!head.template) {
+      const known = shared.get(id) // U1
+      if (known !== undefined) return known
+    }
+    const found = yield* propagation.value(environment, key)
+    if (found === undefined) return undefined
+    const { epoch } = propagation.position()
+    let content = found.value
+    let digest = found.digest
+    if (found.template && !found.deleted) {
+      const rendered = render(found.value, yield* propagation.variables(environment), client, found.valueType)
+      if (rendered._tag === "Failure") {
+        const message = `missing in the template: ${rendered.failure.join(", ")}`
+        return { kind: "problem", environment, key, revision, epoch, message } satisfies ProblemUpdate
+      }
+      content = rendered.success
+      digest = digestOf(content)
+    }
+    const patch = base === "" || held === undefined ? undefined : delta(held.content, content)
+    const origin = revisions.get(revision)
+    return share(found.template ? `${id}\u0000${digest}` : id, () => ({
+      kind: found.deleted ? "deleted" : "value",
+      environment,
+      key,
+      version: found.version,
+      revision: found.revision > revision ? found.revision : revision,
+      epoch,
+      format: found.valueType,
+      content,
+      digest,
+      delta: patch === undefined ? undefined : { base, patch },
+      traceparent: origin?.traceparent ?? "",
+      committedAt: origin?.committedAt ?? found.updatedAt,
+      stale,
+      strict: found.strict
+    }))
+  })
+
+  const remember = (revision: Revision) => {
+    revisions.set(revision.revision, { traceparent: revision.traceparent, committedAt: revision.committedAt })
+    if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
+  }
+
+  return Updates.of({ target, build, remember })
+})
