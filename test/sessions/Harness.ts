@@ -1,0 +1,116 @@
+/** Sessions on memory twins: publish, connect fake clients, look at what they got. */
+import { Effect, Layer } from "effect"
+import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import { Access } from "../../src/access/Access.ts"
+import { system } from "../../src/access/Identity.ts"
+import type { Change } from "../../src/configuration/Change.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Digest } from "../../src/configuration/Digest.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
+import type { Session, Sink } from "../../src/sessions/Session.ts"
+import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { defaultPatterns, type Subscription } from "../../src/sessions/Subscription.ts"
+import type { Update, ValueUpdate } from "../../src/sessions/Update.ts"
+import { Updates } from "../../src/sessions/Updates.ts"
+
+export const options: SessionsOptions = {
+  node: "test",
+  heartbeatInterval: "30 seconds",
+  heartbeatTimeout: "90 seconds",
+  maxSessions: 100,
+  maxSessionsPerIdentity: 100,
+  drainSpread: "5 seconds"
+}
+
+const AccessForAll = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
+
+export const layerWith = (changed: Partial<SessionsOptions>) =>
+  Sessions.layer({ ...options, ...changed }).pipe(
+    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
+    Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+    Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, AccessForAll))
+  )
+
+export const change = (digest: string, changed: Partial<Change> & { readonly value: string | null }): Change => ({
+  key: "svc",
+  environment: "production",
+  valueType: "string",
+  schema: null,
+  strict: false,
+  template: changed.value?.includes("{{") ?? false,
+  digest,
+  expectedVersion: undefined,
+  changeLog: "",
+  ...changed
+})
+
+/** Commits; `hinted` false leaves it to the poll to find out. */
+export const publish = Effect.fnUntraced(function* (changed: Partial<Change> & { readonly value: string | null }, hinted = true) {
+  const store = yield* ConfigurationStore
+  const propagation = yield* Propagation
+  const digestOf = yield* Digest
+  const { revision } = yield* store.commit({
+    action: changed.value === null ? "delete" : "publish",
+    changes: [change(digestOf(changed.value ?? ""), changed)],
+    actor: "test",
+    message: "",
+    traceparent: "",
+    idempotency: undefined
+  })
+  if (hinted) yield* propagation.hint(revision)
+  return revision
+})
+
+/** A transport that keeps what it gets and can be made to block. */
+export class FakeSink implements Sink {
+  readonly got: Array<Update> = []
+  blocked = false
+  #waiting: (() => void) | undefined
+
+  write = (update: Update): boolean => {
+    this.got.push(update)
+    return !this.blocked
+  }
+
+  drained = (then: () => void): void => {
+    if (this.blocked) this.#waiting = then
+    else then()
+  }
+
+  unblock(): void {
+    this.blocked = false
+    this.#waiting?.()
+    this.#waiting = undefined
+  }
+
+  get values(): ReadonlyArray<ValueUpdate> {
+    return this.got.filter((update): update is ValueUpdate => update.kind === "value" || update.kind === "deleted")
+  }
+
+  get contents(): ReadonlyArray<string> {
+    return this.values.map((update) => update.content)
+  }
+}
+
+export const subscription = (changed: Partial<Subscription> & { readonly instance?: string } = {}): Subscription => {
+  const { instance = "i1", ...rest } = changed
+  return {
+    client: { environment: "production", service: "svc", instance, labels: {} },
+    identity: system,
+    patterns: defaultPatterns("svc"),
+    position: undefined,
+    held: new Map(),
+    serviceVersion: 0,
+    acceptsDelta: false,
+    control: true,
+    ...rest
+  }
+}
+
+export const applied = (session: Session, update: ValueUpdate) => ({
+  session,
+  answers: [{ key: update.key, revision: update.revision, applied: true, reason: "" }]
+})

@@ -1,0 +1,220 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { HeraldError } from "../../src/errors/HeraldError.ts"
+import { Fleet } from "../../src/sessions/Fleet.ts"
+import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
+import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+
+const settle = TestClock.adjust("1 millis")
+
+describe("Sessions", () => {
+  it.effect("S1 a slow client skips to the latest version of every key", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      sink.blocked = true
+      yield* publish({ value: "1" })
+      const session = yield* sessions.open(subscription(), sink)
+      yield* settle
+      for (const value of ["2", "3", "4"]) yield* publish({ value })
+      for (const value of ["a", "b"]) yield* publish({ key: "svc.other", value })
+      yield* settle
+      assert.strictEqual(session.pending.size, 2)
+      sink.unblock()
+      yield* settle
+
+      assert.deepStrictEqual(sink.contents, ["1", "4", "b"])
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S2 revisions of a key only grow, and each is sent once", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      yield* sessions.open(subscription({ patterns: ["svc", "svc.*", "svc.a.*"] }), sink)
+      for (const value of ["1", "2", "3"]) {
+        yield* publish({ key: "svc.a.b", value }, value !== "2")
+        yield* settle
+      }
+      yield* TestClock.adjust("2 seconds")
+
+      const revisions = sink.values.map((update) => update.revision)
+      assert.deepStrictEqual(revisions, [...new Set(revisions)].sort((a, b) => Number(a - b)))
+      assert.strictEqual(sink.contents.at(-1), "3")
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S3 what is sent to a silent client does not keep it alive", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const session = yield* sessions.open(subscription(), new FakeSink())
+      yield* TestClock.adjust("89 seconds")
+      sessions.heard(session, [])
+      yield* TestClock.adjust("89 seconds")
+      assert.isFalse(yield* Deferred.isDone(session.ended))
+      yield* publish({ value: "1" })
+      yield* TestClock.adjust("2 seconds")
+
+      assert.strictEqual((yield* Deferred.await(session.ended)).name, "SessionTimedOut")
+      assert.strictEqual(sessions.size(), 0)
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S3 a client that never speaks after its first message is left to the transport's keepalive", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const session = yield* sessions.open(subscription({ control: false }), new FakeSink())
+      yield* TestClock.adjust("10 minutes")
+
+      assert.isFalse(yield* Deferred.isDone(session.ended))
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S4 the same instance connecting again ends the older session", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const store = yield* InstanceStore
+      const first = yield* sessions.open(subscription(), new FakeSink())
+      yield* settle
+      const second = yield* sessions.open(subscription(), new FakeSink())
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
+      assert.isFalse(yield* Deferred.isDone(second.ended))
+      assert.strictEqual(sessions.size(), 1)
+      yield* TestClock.adjust("1 second")
+      const [row] = yield* store.list({ limit: 10 })
+      assert.strictEqual(row?.state, "connected")
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S5 a defect ends its own session alone", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const broken = new FakeSink()
+      broken.write = () => {
+        throw new Error("boom")
+      }
+      const healthy = new FakeSink()
+      const bad = yield* sessions.open(subscription({ instance: "bad" }), broken)
+      const good = yield* sessions.open(subscription({ instance: "good" }), healthy)
+      yield* publish({ value: "1" })
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(bad.ended)).name, "SessionCrashed")
+      assert.isFalse(yield* Deferred.isDone(good.ended))
+      assert.deepStrictEqual(healthy.contents, ["1"])
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("N1 every session ends with one row: drain tells clients when to come back, and takes no new ones", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      const session = yield* sessions.open(subscription(), sink)
+      yield* settle
+      yield* sessions.drain
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(session.ended)).name, "Draining")
+      assert.strictEqual(sink.got.at(-1)?.kind, "drain")
+      const refused = yield* Effect.flip(sessions.open(subscription({ instance: "i2" }), new FakeSink()))
+      assert.instanceOf(refused, HeraldError)
+      assert.strictEqual(refused.name, "Draining")
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("refuses more sessions than the server or the identity may have", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* sessions.open(subscription({ instance: "1" }), new FakeSink())
+      yield* sessions.open(subscription({ instance: "2" }), new FakeSink())
+
+      const refused = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
+      assert.strictEqual(refused.name, "TooManySubscriptions")
+      yield* sessions.open(subscription({ instance: "2" }), new FakeSink()).pipe(Effect.flip)
+    }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 }))))
+
+  it.effect("sends at connect only what differs from what the client holds", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const one = yield* publish({ key: "svc.same", value: "same" })
+      yield* publish({ key: "svc.changed", value: "new" })
+      yield* publish({ key: "svc.gone", value: "x" })
+      yield* publish({ key: "svc.gone", value: null })
+      const sink = new FakeSink()
+      const held = new Map([
+        ["svc.same", one.changes[0]!.digest],
+        ["svc.changed", "other"],
+        ["svc.gone", "other"]
+      ])
+      yield* sessions.open(subscription({ held }), sink)
+      yield* settle
+
+      assert.deepStrictEqual(
+        sink.got.map((update) => [update.kind, "key" in update ? update.key : ""]),
+        [["value", "svc.changed"], ["deleted", "svc.gone"], ["synced", ""]]
+      )
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("sends a delta only on top of what the client confirmed", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      const big = { list: Array.from({ length: 50 }, (_, i) => `item ${i}`), n: 1 }
+      yield* publish({ value: JSON.stringify(big), valueType: "json" })
+      const session = yield* sessions.open(subscription({ acceptsDelta: true }), sink)
+      yield* settle
+      yield* publish({ value: JSON.stringify({ ...big, n: 2 }), valueType: "json" })
+      yield* settle
+      assert.isUndefined(sink.values[1]!.delta)
+      const { answers } = applied(session, sink.values[1]!)
+      sessions.heard(session, answers)
+      yield* publish({ value: JSON.stringify({ ...big, n: 3 }), valueType: "json" })
+      yield* settle
+
+      assert.strictEqual(sink.values[2]!.delta?.base, sink.values[1]!.digest)
+      assert.deepStrictEqual(JSON.parse(sink.values[2]!.delta!.patch), [{ op: "replace", path: "/n", value: 3 }])
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("S6 a strict key waits for a confirmed view", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const fleet = yield* Fleet
+      const sink = new FakeSink()
+      yield* publish({ key: "svc.strict", value: "1", strict: true })
+      yield* sessions.open(subscription(), sink)
+      yield* settle
+
+      assert.deepStrictEqual(sink.contents, ["1"])
+      assert.strictEqual(fleet.covering("production", "svc.strict").length, 1)
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("U1 clients that get the same share one update; U2 variables re-render templates with a later revision", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const [a, b] = [new FakeSink(), new FakeSink()]
+      yield* publish({ key: "herald.variables", value: `{"region":"eu"}`, valueType: "json" })
+      yield* publish({ key: "svc.plain", value: "plain" })
+      const template = yield* publish({ key: "svc.url", value: "{{region}}-{{client.instance}}" })
+      yield* sessions.open(subscription({ instance: "a" }), a)
+      yield* sessions.open(subscription({ instance: "b" }), b)
+      yield* settle
+      assert.strictEqual(a.values.find((u) => u.key === "svc.plain"), b.values.find((u) => u.key === "svc.plain"))
+      const revision = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
+      yield* settle
+
+      const rendered = a.values.filter((u) => u.key === "svc.url")
+      assert.deepStrictEqual(rendered.map((u) => u.content), ["eu-a", "us-a"])
+      assert.deepStrictEqual(rendered.map((u) => u.revision), [template.revision, revision.revision])
+      assert.strictEqual(b.contents.at(-1), "us-b")
+    }).pipe(Effect.provide(layerWith({}))))
+
+  it.effect("a template that a client can't render is a problem of that client, not an empty value", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      yield* publish({ value: "{{client.zone}}" })
+      yield* sessions.open(subscription(), sink)
+      yield* settle
+
+      assert.deepStrictEqual(sink.values, [])
+      const problem = sink.got.find((update) => update.kind === "problem")
+      assert.include(problem?.kind === "problem" ? problem.message : "", "client.zone")
+    }).pipe(Effect.provide(layerWith({}))))
+})
