@@ -289,6 +289,42 @@ export const catalogue = {
     408,
     7
   ),
+  NotConnected: row(
+    "5101",
+    "The client has no server and nothing to serve",
+    "The server can't be reached, did not answer in time or refused, and no local value is there.",
+    "Check address, port and token; give lastKnownGood, bootstrap or defaults to start without a server.",
+    14,
+    503,
+    7
+  ),
+  ClientClosed: row(
+    "5102",
+    "The client is closed",
+    "It was used after close().",
+    "Call HeraldClient.connect again.",
+    9,
+    409,
+    5
+  ),
+  LastKnownGoodCorrupt: row(
+    "5103",
+    "A last-known-good file is not intact",
+    "It was changed, cut short, or belongs to another service or environment.",
+    "Nothing: it is ignored and written anew at the next update. If it comes again, check the disk.",
+    15,
+    500,
+    1
+  ),
+  LastKnownGoodUnwritable: row(
+    "5104",
+    "A last-known-good file can't be written",
+    "The disk is full or the directory is not writable.",
+    "Free space or give another directory; updates go on meanwhile.",
+    9,
+    500,
+    1
+  ),
   Internal: row(
     "9001",
     "A defect in Herald",

@@ -1,0 +1,38 @@
+/**
+ * Exponential backoff with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ *
+ *   BO1  Every delay is below the cap; a fleet that lost its server together comes back spread.
+ *   BO2  It starts over only after a connection that lasted, so a server that ends streams at once is not hammered.
+ */
+import type { Clock } from "./Clock.ts"
+
+export interface BackoffOptions {
+  readonly baseMillis: number
+  readonly capMillis: number
+}
+
+export class Backoff {
+  readonly #clock: Clock
+  readonly #options: BackoffOptions
+  #attempt = 0
+
+  constructor(clock: Clock, options: BackoffOptions) {
+    this.#clock = clock
+    this.#options = options
+  }
+
+  next(): number {
+    const ceiling = Math.min(this.#options.capMillis, this.#options.baseMillis * 2 ** Math.min(this.#attempt, 30))
+    this.#attempt++
+    return this.#clock.random() * ceiling
+  }
+
+  /** For refusals that only an operator can end: between half the cap and the cap. */
+  slow(): number {
+    return (this.#options.capMillis / 2) * (1 + this.#clock.random())
+  }
+
+  reset(): void {
+    this.#attempt = 0
+  }
+}

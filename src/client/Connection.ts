@@ -1,0 +1,201 @@
+/**
+ * Keeps one stream to the server and tells what state the client is in.
+ *
+ *   C1  At most one stream at a time; nothing of an older stream is heard.
+ *   C2  `live` begins when the server has sent everything that differed, and ends with the stream.
+ *   C3  A server that says nothing for `silenceMillis` is left.
+ *   C4  A refusal that trying again can't change is `failed`: retried near the cap, the held values serve on.
+ *   C5  A delay that the server asks for (drain) is honoured.
+ */
+import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { SubscribeRequest as Request, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { Backoff, type BackoffOptions } from "./Backoff.ts"
+import type { Clock } from "./Clock.ts"
+import type { Ended, Stream, Transport } from "./Transport.ts"
+
+export type State = "connecting" | "live" | "stale" | "failed" | "closed"
+
+/** INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED: https://grpc.io/docs/guides/status-codes/ */
+const refusals = new Set([3, 7, 12, 16])
+
+export interface ConnectionOptions extends BackoffOptions {
+  readonly stableMillis: number
+  readonly heartbeatMillis: number
+  readonly silenceMillis: number
+}
+
+export interface ConnectionEvents {
+  /** The first message of a stream. */
+  readonly hello: () => SubscribeRequest
+  readonly update: (update: ConfigUpdate) => void
+  readonly problem: (update: ConfigUpdate) => void
+  readonly heartbeat: (update: ConfigUpdate) => void
+  /** Before the state becomes live. */
+  readonly synced: (update: ConfigUpdate) => void
+  readonly state: (state: State, former: State, why: Ended | undefined) => void
+  readonly ended: (ended: Ended) => void
+  readonly drain: (millis: number) => void
+}
+
+export class Connection {
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #options: ConnectionOptions
+  readonly #events: ConnectionEvents
+  readonly #backoff: Backoff
+  #state: State = "connecting"
+  #stream: Stream | undefined
+  /** Grows with each stream. C1. */
+  #life = 0
+  #heardAt = 0
+  #liveAt: number | undefined
+  #draining = false
+  #cancelRetry = () => {}
+  #cancelHeartbeat = () => {}
+  #cancelWatchdog = () => {}
+
+  constructor(transport: Transport, clock: Clock, options: ConnectionOptions, events: ConnectionEvents) {
+    this.#transport = transport
+    this.#clock = clock
+    this.#options = options
+    this.#events = events
+    this.#backoff = new Backoff(clock, options)
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** Opens a stream, in place of the present one. */
+  open(): void {
+    if (this.#state === "closed") return
+    this.#leave()
+    if (this.#state === "live") this.#become("stale", undefined) // C2
+    if (this.#isClosed()) return
+    const life = ++this.#life
+    const mine = () => life === this.#life && this.#state !== "closed"
+    this.#heardAt = this.#clock.now()
+    this.#stream = this.#transport.open(this.#events.hello(), {
+      message: (update) => {
+        if (mine()) this.#heard(update)
+      },
+      ended: (ended) => {
+        if (mine()) this.#ended(ended)
+      }
+    })
+    this.#watch()
+    this.#beat()
+  }
+
+  /** Answers false when there is no synced stream to send on. */
+  send(request: Partial<SubscribeRequest>): boolean {
+    if (this.#stream === undefined || this.#state !== "live") return false
+    this.#stream.send(Request.fromPartial(request))
+    return true
+  }
+
+  /** Leaves the stream as if it had failed; the next one follows with backoff. */
+  restart(why: string): void {
+    this.#ended({ status: 14, message: why, code: undefined, hopeless: false, reconnectAfterMillis: undefined })
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === "closed") return
+    const stream = this.#stream
+    this.#stream = undefined
+    this.#leave()
+    this.#become("closed", undefined)
+    await stream?.finish()
+  }
+
+  #heard(update: ConfigUpdate): void {
+    this.#heardAt = this.#clock.now()
+    switch (update.kind) {
+      case UpdateKind.UPDATE_KIND_VALUE:
+      case UpdateKind.UPDATE_KIND_DELETED:
+        this.#events.update(update)
+        break
+      case UpdateKind.UPDATE_KIND_PROBLEM:
+        this.#events.problem(update)
+        break
+      case UpdateKind.UPDATE_KIND_SYNCED:
+        this.#events.synced(update)
+        this.#liveAt ??= this.#clock.now()
+        this.#become("live", undefined) // C2
+        break
+      case UpdateKind.UPDATE_KIND_DRAIN:
+        this.#draining = true
+        this.#events.drain(update.reconnectAfterMs)
+        this.#retry(update.reconnectAfterMs) // C5
+        break
+      case UpdateKind.UPDATE_KIND_HEARTBEAT:
+        this.#events.heartbeat(update)
+        break
+      default: // a kind from the future
+    }
+  }
+
+  #ended(ended: Ended): void {
+    if (this.#state === "closed") return
+    const draining = this.#draining
+    const lasted = this.#liveAt === undefined ? 0 : this.#clock.now() - this.#liveAt
+    if (lasted >= this.#options.stableMillis) this.#backoff.reset()
+    this.#leave(draining)
+    const refused = refusals.has(ended.status)
+    this.#become(refused ? "failed" : this.#state === "failed" ? "failed" : "stale", ended)
+    if (this.#isClosed()) return
+    if (!draining) this.#retry(this.#delay(ended, refused))
+    this.#events.ended(ended)
+  }
+
+  /** A listener may have closed us. */
+  #isClosed(): boolean {
+    return this.#state === "closed"
+  }
+
+  #delay(ended: Ended, refused: boolean): number {
+    if (refused || ended.hopeless) return this.#backoff.slow() // C4
+    const own = this.#backoff.next()
+    return Math.max(own, ended.reconnectAfterMillis ?? 0)
+  }
+
+  #retry(millis: number): void {
+    this.#cancelRetry()
+    this.#cancelRetry = this.#clock.after(millis, () => this.open())
+  }
+
+  /** Drops the stream and its timers; a planned reconnect stays if asked. */
+  #leave(keepRetry = false): void {
+    this.#life++
+    if (!keepRetry) {
+      this.#cancelRetry()
+      this.#draining = false
+    }
+    this.#cancelHeartbeat()
+    this.#cancelWatchdog()
+    this.#liveAt = undefined
+    this.#stream?.drop()
+    this.#stream = undefined
+  }
+
+  #become(state: State, why: Ended | undefined): void {
+    const former = this.#state
+    if (former === state) return
+    this.#state = state
+    this.#events.state(state, former, why)
+  }
+
+  #beat(): void {
+    this.#cancelHeartbeat = this.#clock.after(this.#options.heartbeatMillis, () => {
+      this.#stream?.send(Request.fromPartial({ heartbeat: true }))
+      this.#beat()
+    })
+  }
+
+  #watch(): void {
+    const left = this.#heardAt + this.#options.silenceMillis - this.#clock.now()
+    if (left <= 0)
+      this.restart(`nothing was heard for ${this.#options.silenceMillis} ms`) // C3
+    else this.#cancelWatchdog = this.#clock.after(left, () => this.#watch())
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Between the wire and the values: what we say when a stream opens, and what each message means.
+ *
+ *   FD1  A delta that does not give the digest it names is never used: everything is asked for again, whole.
+ *   FD2  What a whole snapshot does not mention is gone, unless the server is behind us or unsure.
+ */
+import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Version } from "./Entry.ts"
+import { incoming } from "./Incoming.ts"
+import { matches } from "./KeyPattern.ts"
+import type { Snapshot } from "./LastKnownGood.ts"
+import type { Checked, ClientEvent } from "./Options.ts"
+import type { Updates } from "./Updates.ts"
+import type { Values } from "./Values.ts"
+
+/** More than a server takes in one message: then everything is asked for. */
+const mostHeld = 10_000
+
+export interface FeedEvents {
+  readonly rejected: (version: Version, reason: string) => void
+  readonly restart: (why: string) => void
+  readonly event: (event: ClientEvent) => void
+}
+
+export class Feed {
+  readonly #checked: Checked
+  readonly #values: Values
+  readonly #updates: Updates
+  readonly #events: FeedEvents
+  /** Ask for everything, and no deltas, on the next stream. */
+  #whole = false
+  /** The present stream was asked for everything. */
+  #everything = false
+  #mentioned = new Set<string>()
+
+  constructor(checked: Checked, values: Values, updates: Updates, events: FeedEvents) {
+    this.#checked = checked
+    this.#values = values
+    this.#updates = updates
+    this.#events = events
+  }
+
+  /** Starts from what disk had. A position only means something for the patterns that it was reached with. */
+  resume({ versions, patterns, epoch, revision }: Snapshot): void {
+    const same = JSON.stringify([...patterns].sort()) === JSON.stringify([...this.#checked.patterns].sort())
+    const wanted = versions.filter(({ key }) => this.#checked.patterns.some((pattern) => matches(pattern, key)))
+    this.#values.fromDisk(wanted, same ? epoch : "", same ? revision : 0n)
+  }
+
+  hello(): SubscribeRequest {
+    const { service, instance, environment, labels, keys } = this.#checked
+    const deltas = !this.#whole
+    const good = this.#values.held()
+    const held = this.#whole || good.length > mostHeld ? [] : good
+    this.#whole = false
+    this.#everything = held.length === 0
+    this.#mentioned = new Set()
+    const position = this.#values.position()
+    return Request.fromPartial({
+      serviceName: service,
+      instanceId: instance,
+      environment,
+      metadata: { ...labels },
+      keys,
+      version: BigInt(held.find(({ key }) => key === service)?.version ?? 0),
+      ...(this.#everything || position.epoch === "" ? {} : { position }),
+      held: held.map(({ key, digest, revision }) => ({ key, digest, revision })),
+      acceptsDelta: deltas,
+      control: true
+    })
+  }
+
+  update(update: ConfigUpdate, live: boolean): void {
+    this.#mentioned.add(update.key)
+    const read = incoming(update, (digest) => this.#values.base(update.key, digest))
+    if (read.kind === "mismatch") {
+      this.#whole = true // FD1
+      this.#values.forgetBases()
+      this.#events.event({ type: "resync", key: update.key, reason: read.reason })
+      this.#events.restart(`the delta of "${update.key}" can't be used: ${read.reason}`)
+      return
+    }
+    if (read.kind === "broken") {
+      this.#values.slot(update.key).problem = read.reason
+      this.#events.rejected(read.version, read.reason)
+      return
+    }
+    if (!update.stale) this.#values.unsure = false
+    this.#updates.receive(read.version)
+    if (live) this.#values.advance(update.epoch, update.revision)
+  }
+
+  problem({ key, message }: ConfigUpdate): void {
+    this.#mentioned.add(key)
+    this.#values.slot(key).problem = message
+    this.#events.event({ type: "problem", key, reason: message })
+  }
+
+  heartbeat({ stale }: ConfigUpdate): void {
+    this.#values.unsure = stale
+  }
+
+  synced({ epoch, revision, stale }: ConfigUpdate): void {
+    this.#values.unsure = stale
+    for (const [key, { good }] of [...this.#values.slots()]) {
+      if (this.#mentioned.has(key)) continue
+      if (!this.#everything) this.#values.promote(key)
+      else if (!stale) this.#vanished(good, epoch, revision)
+    }
+    this.#values.advance(epoch, revision)
+  }
+
+  /** FD2. */
+  #vanished(good: Version | undefined, epoch: string, revision: bigint): void {
+    if (good === undefined || good.deleted || (good.epoch === epoch && revision < good.revision)) return
+    this.#updates.receive({ ...good, epoch, revision, content: "", digest: "", deleted: true, source: "live" })
+  }
+}

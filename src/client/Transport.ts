@@ -1,0 +1,39 @@
+/** How the SDK talks to a server: one stream at a time and unary reports. `GrpcTransport` is the real one. */
+import type {
+  ConfigUpdate,
+  ReportHealthRequest,
+  SubscribeRequest
+} from "../../proto/generated/herald/distribution/v1/distribution.ts"
+
+/** Why a stream ended. */
+export interface Ended {
+  /** gRPC status; 0 when the server closed it in peace. */
+  readonly status: number
+  readonly message: string
+  /** `HRLD-nnnn` when the server gave one. */
+  readonly code: string | undefined
+  /** The server's advice: a person must act before coming back makes sense. */
+  readonly hopeless: boolean
+  /** How long the server asks us to stay away. */
+  readonly reconnectAfterMillis: number | undefined
+}
+
+export interface StreamEvents {
+  readonly message: (update: ConfigUpdate) => void
+  /** Once, unless we dropped the stream ourselves. */
+  readonly ended: (ended: Ended) => void
+}
+
+export interface Stream {
+  readonly send: (request: SubscribeRequest) => void
+  /** Cuts it; no event follows. */
+  readonly drop: () => void
+  /** Lets what was sent arrive, says goodbye, then cuts it. */
+  readonly finish: () => Promise<void>
+}
+
+export interface Transport {
+  readonly open: (first: SubscribeRequest, events: StreamEvents) => Stream
+  readonly reportHealth: (request: ReportHealthRequest) => Promise<boolean>
+  readonly close: () => void
+}

@@ -1,0 +1,225 @@
+/**
+ * What the client holds, in layers: live > disk > bootstrap > default. No input or output.
+ *
+ *   V1  A key never goes back: a version with a lower revision of the same epoch is not admitted.
+ *   V2  `good` passed every hook; only it is kept on disk and told to the server as held.
+ *   V3  The position told to the server never covers a version that waits for its hooks or was refused by them.
+ *   V4  A deletion hides disk and bootstrap; the default remains.
+ */
+import { type Entry, type Mark, type Source, sameMark, type Version, valueOf } from "./Entry.ts"
+import { matches } from "./KeyPattern.ts"
+
+export interface Slot {
+  /** Passed every hook. */
+  good: Version | undefined
+  /** What `get` shows: `good`, or its successor while that is being confirmed. */
+  current: Version | undefined
+  /** The newest admitted; differs from `good` while it waits and after it was refused. */
+  newest: Mark | undefined
+  /** Admitted and not finished. */
+  pending: boolean
+  /** Former contents that a delta may build on. */
+  received: Version | undefined
+  /** Why the server can't deliver the key. */
+  problem: string | undefined
+  /** From disk, and the hooks have not seen it yet. */
+  untried: boolean
+}
+
+export type Admission = "admitted" | "duplicate" | "waiting" | "old"
+
+export interface Local {
+  readonly bootstrap: ReadonlyMap<string, unknown>
+  readonly defaults: ReadonlyMap<string, unknown>
+}
+
+export interface Effective {
+  readonly value: unknown
+  readonly source: Source
+  readonly version: Version | undefined
+}
+
+export class Values {
+  readonly #slots = new Map<string, Slot>()
+  readonly #bootstrap: Map<string, unknown>
+  readonly #defaults: Map<string, unknown>
+  #epoch = ""
+  #revision = 0n
+  /** Set by the client: the stream is open and synced. */
+  live = false
+  /** Set by the feed: the server can't confirm with its database that what it sends is the newest. */
+  unsure = false
+
+  constructor(local: Local) {
+    this.#bootstrap = new Map(local.bootstrap)
+    this.#defaults = new Map(local.defaults)
+  }
+
+  slot(key: string): Slot {
+    let slot = this.#slots.get(key)
+    if (slot === undefined) {
+      slot = {
+        good: undefined,
+        current: undefined,
+        newest: undefined,
+        pending: false,
+        received: undefined,
+        problem: undefined,
+        untried: false
+      }
+      this.#slots.set(key, slot)
+    }
+    return slot
+  }
+
+  slots(): IterableIterator<[string, Slot]> {
+    return this.#slots.entries()
+  }
+
+  /** Every key that has a value from any source. */
+  keys(pattern = "*"): Array<string> {
+    const all = new Set([...this.#slots.keys(), ...this.#bootstrap.keys(), ...this.#defaults.keys()])
+    return [...all].filter((key) => matches(pattern, key) && this.effective(key) !== undefined)
+  }
+
+  fromDisk(versions: Iterable<Version>, epoch: string, revision: bigint): void {
+    for (const version of versions) {
+      const slot = this.slot(version.key)
+      slot.good = slot.current = slot.newest = version
+      slot.untried = true
+    }
+    this.#epoch = epoch
+    this.#revision = revision
+  }
+
+  /** The server has the same as disk: it is live now. */
+  promote(key: string): void {
+    const slot = this.slot(key)
+    const { good } = slot
+    if (good?.source !== "disk") return
+    const live: Version = { ...good, source: "live" }
+    if (slot.current === good) slot.current = live
+    if (slot.newest === good) slot.newest = live
+    slot.good = live
+    slot.problem = undefined
+  }
+
+  effective(key: string): Effective | undefined {
+    const version = this.#slots.get(key)?.current
+    if (version !== undefined && !version.deleted) {
+      return { value: valueOf(version), source: version.source, version }
+    }
+    if (version === undefined && this.#bootstrap.has(key)) {
+      return { value: this.#bootstrap.get(key), source: "bootstrap", version: undefined }
+    }
+    return this.defaultOf(key) // V4
+  }
+
+  defaultOf(key: string): Effective | undefined {
+    if (!this.#defaults.has(key)) return undefined
+    return { value: this.#defaults.get(key), source: "default", version: undefined }
+  }
+
+  /** A local value that the hooks refused is not offered again. */
+  dropLocal(key: string, source: Source): void {
+    if (source === "bootstrap") this.#bootstrap.delete(key)
+    if (source === "default") this.#defaults.delete(key)
+    if (source === "disk" || source === "live") {
+      const slot = this.slot(key)
+      slot.good = slot.current = undefined
+    }
+  }
+
+  /** Why the key's value may not be the newest; undefined when it is. */
+  staleness(key: string): string | undefined {
+    if (!this.live) return "the client is not connected"
+    const slot = this.#slots.get(key)
+    if (slot === undefined) return undefined
+    if (slot.problem !== undefined) return `the server can't deliver it (${slot.problem})`
+    const unconfirmed = slot.current?.unconfirmed || (this.unsure && slot.current?.strict)
+    if (unconfirmed) return "the server could not confirm it with its database"
+    if (slot.newest !== undefined && (slot.current === undefined || !sameMark(slot.newest, slot.current))) {
+      return slot.pending ? "a newer version is being applied" : "a newer version was refused here"
+    }
+    return undefined
+  }
+
+  entry(key: string): Entry | undefined {
+    const found = this.effective(key)
+    if (found === undefined) return undefined
+    const { value, source, version } = found
+    return {
+      key,
+      value,
+      version: version?.version ?? 0,
+      revision: version?.revision ?? 0n,
+      epoch: version?.epoch ?? "",
+      source,
+      stale: this.staleness(key) !== undefined,
+      digest: version?.digest ?? "",
+      format: version?.format ?? (typeof value === "string" ? "string" : "json"),
+      strict: version?.strict ?? false
+    }
+  }
+
+  /** May this version be tried? V1. */
+  admit(version: Version): Admission {
+    const slot = this.slot(version.key)
+    const { newest, good } = slot
+    if (newest !== undefined && newest.epoch === version.epoch) {
+      if (version.revision < newest.revision) return "old"
+      if (sameMark(newest, version)) {
+        if (slot.pending) return "waiting"
+        if (good !== undefined && sameMark(good, version) && !slot.untried) {
+          this.#confirmed(slot, version)
+          return "duplicate"
+        }
+      }
+    }
+    slot.problem = undefined
+    slot.received = version
+    slot.newest = version
+    slot.pending = true
+    return "admitted"
+  }
+
+  /** The same version came again: only what the server says about it can have changed. */
+  #confirmed(slot: Slot, version: Version): void {
+    if (slot.current === slot.good) slot.current = version
+    slot.good = version
+    slot.problem = undefined
+  }
+
+  /** The text that a delta builds on. */
+  base(key: string, digest: string): string | undefined {
+    const slot = this.#slots.get(key)
+    return [slot?.received, slot?.good, slot?.current].find((v) => v !== undefined && !v.deleted && v.digest === digest)
+      ?.content
+  }
+
+  forgetBases(): void {
+    for (const slot of this.#slots.values()) slot.received = undefined
+  }
+
+  /** Everything up to here has been heard. */
+  advance(epoch: string, revision: bigint): void {
+    if (epoch === "") return
+    if (epoch !== this.#epoch || revision > this.#revision) this.#revision = revision
+    this.#epoch = epoch
+  }
+
+  /** Where the client is. V3. */
+  position(): { readonly epoch: string; readonly revision: bigint } {
+    let revision = this.#revision
+    for (const { newest, good } of this.#slots.values()) {
+      const missing = newest !== undefined && (good === undefined || !sameMark(newest, good))
+      if (missing && newest.epoch === this.#epoch && newest.revision <= revision) revision = newest.revision - 1n
+    }
+    return { epoch: this.#epoch, revision }
+  }
+
+  /** V2. */
+  held(): Array<Version> {
+    return [...this.#slots.values()].flatMap(({ good }) => (good === undefined || good.deleted ? [] : [good]))
+  }
+}
