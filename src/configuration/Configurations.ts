@@ -5,11 +5,13 @@
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
  */
-import { Context, type Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Configuration, Head, ValueType } from "./Configuration.ts"
 import type { Committed } from "./ConfigurationStore.ts"
 import type { Difference } from "./Diff.ts"
+import { makePublishing } from "./Publishing.ts"
+import { makeReading } from "./Reading.ts"
 
 /** A wish for one key, as it comes from outside. */
 export interface Draft {
@@ -66,9 +68,7 @@ export class Configurations extends Context.Service<
       options: PublishOptions
     ) => Effect.Effect<Committed, HeraldError>
     /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
-    readonly validate: (
-      drafts: ReadonlyArray<Draft>
-    ) => Effect.Effect<
+    readonly validate: (drafts: ReadonlyArray<Draft>) => Effect.Effect<
       ReadonlyArray<{
         readonly key: string
         readonly environment: string
@@ -109,4 +109,13 @@ export class Configurations extends Context.Service<
       labels: Readonly<Record<string, string>>
     ) => Effect.Effect<Explanation, HeraldError>
   }
->()("herald/configuration/Configurations") {}
+>()("herald/configuration/Configurations") {
+  static readonly layer = Layer.effect(
+    Configurations,
+    Effect.suspend(() =>
+      Effect.map(Effect.all([makePublishing, makeReading]), ([writes, reads]) =>
+        Configurations.of({ ...writes, ...reads })
+      )
+    )
+  )
+}

@@ -1,5 +1,11 @@
-/** The difference between two versions: JSON Patch where both parse as JSON, lines otherwise. Pure. */
-import type { Schema } from "effect"
+/**
+ * The difference between two versions: JSON Patch where both parse as JSON, lines otherwise. Pure.
+ *
+ *   D1  A delta is only made where a client that applies it to `from` and writes compact JSON gets exactly `to`, byte for byte.
+ *   D2  Numbers that JavaScript would round are never compared as numbers.
+ */
+import { createTwoFilesPatch } from "diff"
+import { JsonPatch, type Schema } from "effect"
 
 export type Difference =
   | { readonly kind: "none" }
@@ -8,3 +14,50 @@ export type Difference =
       readonly patch: ReadonlyArray<{ readonly op: string; readonly path: string; readonly value?: Schema.Json }>
     }
   | { readonly kind: "lines"; readonly unified: string }
+
+/** Beyond this many changed lines the texts are shown as replaced: comparing takes quadratic time. */
+const EDITS = 1_000
+/** Characters; a delta of more would take longer to make than to send. */
+const DELTA_LIMIT = 65_536
+/** D2. */
+const LONG_NUMBER = /\d{16}/
+
+export const difference = (from: string, to: string): Difference => {
+  if (from === to) return { kind: "none" }
+  const [before, after] = [read(from), read(to)]
+  if (before !== undefined && after !== undefined) {
+    const patch = JsonPatch.get(before.json, after.json)
+    if (patch.length > 0) return { kind: "json", patch }
+  }
+  return { kind: "lines", unified: unified(from, to) }
+}
+
+const unified = (from: string, to: string): string =>
+  createTwoFilesPatch("before", "after", from, to, undefined, undefined, { context: 3, maxEditLength: EDITS }) ??
+  replaced(from, to)
+
+const replaced = (from: string, to: string): string => {
+  const [before, after] = [from.split("\n"), to.split("\n")]
+  const header = `--- before\n+++ after\n@@ -1,${before.length} +1,${after.length} @@\n`
+  return `${header}${before.map((line) => `-${line}\n`).join("")}${after.map((line) => `+${line}\n`).join("")}`
+}
+
+/** JSON Patch (RFC 6902) as text, or undefined where the whole value should travel. D1. */
+export const delta = (from: string, to: string): string | undefined => {
+  if (from.length > DELTA_LIMIT || to.length > DELTA_LIMIT || from === to) return undefined
+  const [before, after] = [read(from), read(to)]
+  if (before === undefined || after === undefined || JSON.stringify(after.json) !== to) return undefined
+  const patch = JsonPatch.get(before.json, after.json)
+  const text = JSON.stringify(patch)
+  if (text.length >= to.length) return undefined
+  return JSON.stringify(JsonPatch.apply(patch, before.json)) === to ? text : undefined
+}
+
+const read = (text: string): { readonly json: Schema.Json } | undefined => {
+  if (LONG_NUMBER.test(text)) return undefined
+  try {
+    return { json: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,132 @@
+/** The reading half of Configurations. */
+import { Effect, Result } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import type { Permission } from "../access/Identity.ts"
+import { failure } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import type { Configuration } from "./Configuration.ts"
+import { ConfigurationStore } from "./ConfigurationStore.ts"
+import type { Explanation, Read } from "./Configurations.ts"
+import { difference } from "./Diff.ts"
+import type { ClientView } from "./Rendering.ts"
+import { identifierProblem } from "./Request.ts"
+import { isClientName, lookup, missingIn, namesIn, render } from "./Template.ts"
+import { parse, secretsIn } from "./Value.ts"
+
+const PAGE = 1_000
+
+export const makeReading = Effect.gen(function* () {
+  const store = yield* ConfigurationStore
+  const propagation = yield* Propagation
+
+  const permit = Effect.fnUntraced(function* (
+    environment: string,
+    key: string,
+    permission: Permission = "config.read"
+  ) {
+    yield* requirePermission(permission, environment)
+    const problem = identifierProblem(environment, key)
+    if (problem !== undefined) return yield* problem
+  })
+
+  const get = Effect.fn("Configurations.get")(function* (
+    environment: string,
+    key: string,
+    consistency: "strong" | "cached"
+  ) {
+    yield* permit(environment, key)
+    const strong = consistency === "strong"
+    const configuration = yield* strong ? store.current(environment, key) : propagation.value(environment, key)
+    const stale = !strong && propagation.stale()
+    if (stale && (configuration?.strict ?? false)) {
+      return yield* failure(
+        "StaleRead",
+        `${key} in ${environment} is strict, and the database does not confirm that this server has its newest version`
+      )
+    }
+    if (configuration === undefined || configuration.deleted) return yield* absent(environment, key, configuration)
+    return { configuration, stale } satisfies Read
+  })
+
+  const version = Effect.fn("Configurations.version")(function* (environment: string, key: string, number: number) {
+    yield* permit(environment, key)
+    const found = yield* store.version(environment, key, number)
+    if (found !== undefined) return found
+    return yield* failure("NotFound", `${key} in ${environment} has no version ${number}; see its history`)
+  })
+
+  const history = Effect.fn("Configurations.history")(function* (
+    environment: string,
+    key: string,
+    options: { readonly limit: number; readonly before: number | undefined }
+  ) {
+    yield* permit(environment, key)
+    const limit = Math.max(1, Math.min(PAGE, Math.trunc(options.limit)))
+    const found = yield* store.history(environment, key, { limit, before: options.before })
+    if (found.length > 0 || options.before !== undefined) return found
+    return yield* absent(environment, key, undefined)
+  })
+
+  const list = Effect.fn("Configurations.list")(function* (options: {
+    readonly environment: string
+    readonly prefix: string
+    readonly limit: number
+    readonly after: string
+  }) {
+    const { environment, prefix, limit, after } = options
+    yield* permit(environment, "any")
+    return propagation
+      .matching(environment, "*")
+      .filter((head) => !head.deleted && head.key > after && head.key.startsWith(prefix))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .slice(0, Math.max(1, Math.min(PAGE, Math.trunc(limit))))
+  })
+
+  const diff = Effect.fn("Configurations.diff")(function* (environment: string, key: string, from: number, to: number) {
+    const before = yield* version(environment, key, from)
+    const after = yield* version(environment, key, to)
+    return difference(before.value, after.value)
+  })
+
+  const explain = Effect.fn("Configurations.explain")(function* (
+    environment: string,
+    key: string,
+    labels: Readonly<Record<string, string>>
+  ) {
+    yield* permit(environment, key)
+    const stored = yield* propagation.value(environment, key)
+    if (stored === undefined || stored.deleted) return yield* absent(environment, key, stored)
+    const variables = yield* propagation.variables(environment)
+    const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
+    const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
+    const { value, valueType, template } = stored
+    const missing = template ? missingIn(value, variables, client) : []
+    const rendered = template ? render(value, variables, client, valueType) : Result.succeed(value)
+    const effective = Result.isSuccess(rendered) ? rendered.success : undefined
+    const read = parse(valueType, effective ?? value)
+    return {
+      stored,
+      variables,
+      used: (template ? namesIn(value) : []).flatMap((name) => {
+        const found = lookup(name, variables, client)
+        const source = isClientName(name) ? ("client" as const) : ("environment" as const)
+        return found === undefined ? [] : [{ name, value: found, source }]
+      }),
+      // A value that has all its variables and still can't be read names its reason here.
+      missing: missing.length === 0 && Result.isFailure(rendered) ? rendered.failure : missing,
+      secrets: Result.isSuccess(read) ? secretsIn(read.success) : [],
+      effective,
+      stale: propagation.stale()
+    } satisfies Explanation
+  })
+
+  return { get, version, history, list, diff, explain }
+})
+
+const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
+  failure(
+    "NotFound",
+    tombstone === undefined
+      ? `there is no key ${key} in ${environment}`
+      : `${key} in ${environment} was deleted by ${tombstone.updatedBy} in version ${tombstone.version}; its history is kept, and a rollback brings it back`
+  )
