@@ -6,10 +6,29 @@
  *   A3  A revoked or expired key authenticates nobody after at most 2 s, and its streams end within 5 s.
  *   A4  A request over its identity's rate is refused with the time to wait.
  */
-import { Context, type Effect } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
-import type { ApiKey } from "./ApiKeyStore.ts"
-import type { Identity, Permission, Role } from "./Identity.ts"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import { isEnvironment } from "../configuration/Configuration.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
+import { CurrentIdentity, type Identity, may, type Permission, type Role, roles, system } from "./Identity.ts"
+import { KeyHash } from "./KeyHash.ts"
+import { makeKnownKeys } from "./KnownKeys.ts"
+import { RateLimits } from "./RateLimits.ts"
+import * as Token from "./Token.ts"
+
+export interface AccessOptions {
+  /** Kept outside of the database: a stolen table of hashes is worth nothing without it. */
+  readonly pepper: Redacted.Redacted | string
+  readonly ratePerSecond: number
+  readonly burst: number
+}
+
+export interface KeyWish {
+  readonly name: string
+  readonly role: Role
+  readonly environments: ReadonlyArray<string>
+  readonly expiresAt: number | null
+}
 
 export class Access extends Context.Service<
   Access,
@@ -19,21 +38,143 @@ export class Access extends Context.Service<
     /** Is the key behind this identity still good? For open streams. Never fails: a dead database revokes nothing. */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /** Requires keys.manage. The token is shown once. */
-    readonly createKey: (options: {
-      readonly name: string
-      readonly role: Role
-      readonly environments: ReadonlyArray<string>
-      readonly expiresAt: number | null
-    }) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
+    readonly createKey: (
+      options: KeyWish
+    ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     readonly listKeys: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
     readonly revokeKey: (id: string) => Effect.Effect<void, HeraldError>
     /** The first start's admin token, or undefined when an admin key exists already. */
     readonly bootstrap: Effect.Effect<string | undefined, HeraldError>
   }
->()("herald/access/Access") {}
+>()("herald/access/Access") {
+  static readonly layer = (options: AccessOptions) => Layer.effect(Access, make(options))
+}
 
 /** Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may. Called by services, not by edges. */
-export declare const requirePermission: (
+export const requirePermission = (
   permission: Permission,
   environment: string | undefined
-) => Effect.Effect<Identity, HeraldError>
+): Effect.Effect<Identity, HeraldError> =>
+  Effect.withFiber((fiber) => {
+    const identity = fiber.getRef(CurrentIdentity)
+    if (identity === undefined) return Effect.fail(failure("Unauthenticated", "nobody is signed in for this request"))
+    if (may(identity, permission, environment)) return Effect.succeed(identity)
+    const where = environment === undefined ? "every environment" : `the environment ${environment}`
+    return Effect.fail(
+      failure(
+        "Forbidden",
+        `${identity.name} is a ${identity.role} in ${identity.environments.join(", ") || "no environment"}; this needs ${permission} in ${where}`,
+        { details: { permission, environment: environment ?? "*", role: identity.role } }
+      )
+    )
+  })
+
+const REFRESH = "1 second" // half of A3's bound
+const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
+const limited = (message: string, wait: number) =>
+  Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
+const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({ keyId: id, name, role, environments })
+const good = (key: ApiKey, now: number) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
+
+/** Printable, so that it can't disturb logs and terminals. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
+
+const checkWish = (wish: KeyWish, now: number): Effect.Effect<void, HeraldError> => {
+  const refuse = (message: string) => Effect.fail(failure("InvalidInput", message))
+  if (!NAME.test(wish.name)) {
+    return refuse("name: 1 to 128 letters, digits, spaces and . _ @ + / - characters, the first a letter or digit")
+  }
+  if (!roles.includes(wish.role)) return refuse(`role: one of ${roles.join(", ")}`)
+  if (wish.environments.length === 0 || wish.environments.length > 100) {
+    return refuse('environments: name 1 to 100, or "*" for all')
+  }
+  const wrong = wish.environments.find((environment) => environment !== "*" && !isEnvironment(environment))
+  if (wrong !== undefined) return refuse(`environments: ${JSON.stringify(wrong)} can't be the name of one`)
+  if (wish.expiresAt !== null && !(wish.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
+  return Effect.void
+}
+
+const make = Effect.fnUntraced(function* (options: AccessOptions) {
+  const store = yield* ApiKeyStore
+  const crypto = yield* KeyHash
+  const clock = yield* Clock.Clock
+  const keys = yield* makeKnownKeys({ refreshEvery: REFRESH })
+  const pepper = typeof options.pepper === "string" ? options.pepper : Redacted.value(options.pepper)
+  const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
+  const failures = new RateLimits({ perSecond: 1, burst: 10 })
+
+  const authenticate = Effect.fnUntraced(function* (header: string | undefined) {
+    const token = Token.fromHeader(header)
+    if (token === "") return yield* unauthenticated("the request has no token") // A1
+    const parts = Token.parse(token)
+    if (parts === undefined) {
+      return yield* unauthenticated("that is not a token of Herald: they look like hrld_<id>_<secret>")
+    }
+    const key = yield* keys.find(parts.id)
+    const now = clock.currentTimeMillisUnsafe()
+    // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
+    const matches = crypto.equal(crypto.hash(pepper, parts.secret), key?.hash ?? "")
+    if (key === undefined || !matches) {
+      const wait = failures.take(parts.id, now)
+      if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
+      return yield* unauthenticated("the token is unknown")
+    }
+    if (!good(key, now)) {
+      return yield* unauthenticated(
+        `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
+      )
+    }
+    const wait = rates.take(key.id, now) // A4
+    if (wait > 0) return yield* limited(`${key.name} makes more than ${options.ratePerSecond} requests a second`, wait)
+    return identityOf(key)
+  })
+
+  const stillValid = (identity: Identity) =>
+    identity.keyId === system.keyId
+      ? Effect.succeed(true)
+      : keys.find(identity.keyId).pipe(
+          Effect.map((key) => key !== undefined && good(key, clock.currentTimeMillisUnsafe())),
+          Effect.orElseSucceed(() => true)
+        )
+
+  const mint = Effect.fnUntraced(function* (wish: KeyWish, createdBy: string) {
+    const id = crypto.random(Token.ID_BYTES)
+    const secret = crypto.random(Token.SECRET_BYTES)
+    const createdAt = clock.currentTimeMillisUnsafe()
+    const key: ApiKey = { ...wish, id, hash: crypto.hash(pepper, secret), createdAt, createdBy, revokedAt: null }
+    yield* store.create(key)
+    keys.remember(key)
+    return { token: Token.format(id, secret), key }
+  })
+
+  const createKey = Effect.fn("Access.createKey")(function* (wish: KeyWish) {
+    const identity = yield* requirePermission("keys.manage", undefined)
+    yield* checkWish(wish, clock.currentTimeMillisUnsafe())
+    return yield* mint(wish, identity.name)
+  })
+
+  const revokeKey = Effect.fn("Access.revokeKey")(function* (id: string) {
+    const identity = yield* requirePermission("keys.manage", undefined)
+    const done = yield* store.revoke(id, identity.name)
+    if (!done)
+      return yield* Effect.fail(failure("NotFound", "there is no API key with that id that is not revoked yet"))
+    keys.revoked(id, clock.currentTimeMillisUnsafe())
+  })
+
+  const bootstrap = Effect.gen(function* () {
+    const now = clock.currentTimeMillisUnsafe()
+    const admin = (key: ApiKey) => key.role === "admin" && key.environments.includes("*") && good(key, now)
+    if ((yield* store.list).some(admin)) return undefined
+    const wish: KeyWish = { name: "first-admin", role: "admin", environments: ["*"], expiresAt: null }
+    return (yield* mint(wish, system.name)).token
+  }).pipe(Effect.withSpan("Access.bootstrap"))
+
+  return Access.of({
+    authenticate,
+    stillValid,
+    createKey,
+    listKeys: Effect.andThen(requirePermission("keys.manage", undefined), store.list),
+    revokeKey,
+    bootstrap
+  })
+})

@@ -30,9 +30,6 @@ export class Authentication extends HttpApiMiddleware.Service<Authentication>()(
   security: { token: HttpApiSecurity.bearer }
 }) {}
 
-/** R1: what the framework itself refuses. */
-export class Problems extends HttpApiMiddleware.Service<Problems>()("herald/edge/Problems") {}
-
 /** `Idempotency-Key`: the same key and body have the same result, once. `If-Match`: a version number or an ETag. */
 const writeHeaders = {
   "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(255))),
@@ -102,7 +99,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     post("rollback", "/v1/config/:key/rollback", {
       params,
       query,
-      headers: writeHeaders,
+      headers: { "idempotency-key": writeHeaders["idempotency-key"] },
       payload: Wire.RollbackBody,
       success: Wire.Published,
       error
@@ -196,7 +193,6 @@ export class ErrorsGroup extends HttpApiGroup.make("errors")
 
 export class Api extends HttpApi.make("herald")
   .add(ConfigGroup, OperationsGroup, KeysGroup, ErrorsGroup)
-  .middleware(Problems)
   // A misspelt `dryRun` must not publish.
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" })
   .annotateMerge(

@@ -1,0 +1,60 @@
+/**
+ * Token buckets by name. Pure state.
+ *
+ *   L1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
+ *   L2  At most `maxBuckets` are kept; a full bucket is forgotten first, which changes nothing for its owner.
+ */
+export interface RateLimit {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+interface Bucket {
+  tokens: number
+  at: number
+}
+
+export class RateLimits {
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #limit: RateLimit
+  readonly #maxBuckets: number
+
+  constructor(limit: RateLimit, maxBuckets = 10_000) {
+    this.#limit = limit
+    this.#maxBuckets = maxBuckets
+  }
+
+  /** Takes a token: 0, or the milliseconds until there is one. `now` is in milliseconds and does not go back. */
+  take(name: string, now: number): number {
+    const { perSecond, burst } = this.#limit
+    let bucket = this.#buckets.get(name)
+    if (bucket === undefined) {
+      if (this.#buckets.size >= this.#maxBuckets) this.#forget(now)
+      bucket = { tokens: burst, at: now }
+      this.#buckets.set(name, bucket)
+    }
+    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000) // L1
+    bucket.at = now
+    if (bucket.tokens >= 1) {
+      bucket.tokens -= 1
+      return 0
+    }
+    return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / perSecond))
+  }
+
+  get size(): number {
+    return this.#buckets.size
+  }
+
+  /** L2 */
+  #forget(now: number): void {
+    const { perSecond, burst } = this.#limit
+    for (const [name, { tokens, at }] of this.#buckets) {
+      if (tokens + ((now - at) * perSecond) / 1_000 >= burst) this.#buckets.delete(name)
+    }
+    for (const name of this.#buckets.keys()) {
+      if (this.#buckets.size < this.#maxBuckets) break
+      this.#buckets.delete(name)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/** The group `config`: one key. */
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Configurations } from "../../configuration/Configurations.ts"
+import { failure } from "../../errors/HeraldError.ts"
+import * as Answers from "./Answers.ts"
+import { Api } from "./Api.ts"
+import { etagOf, noneMatch } from "./Preconditions.ts"
+import { answer } from "./Problem.ts"
+import { checkEnvironment, checkTarget } from "./Target.ts"
+import type * as Wire from "./Wire.ts"
+import { makeWrites } from "./Writes.ts"
+
+const PAGE = 100
+
+export const ConfigRoutes = HttpApiBuilder.group(
+  Api,
+  "config",
+  Effect.fnUntraced(function* (handlers) {
+    const configurations = yield* Configurations
+    const writes = yield* makeWrites
+
+    const get = Effect.fnUntraced(function* (
+      named: { readonly key: string; readonly environment: string },
+      consistency: "strong" | "cached",
+      ifNoneMatch: string | undefined
+    ) {
+      const { key, environment } = yield* checkTarget(named.key, named.environment)
+      const { configuration, stale } = yield* configurations.get(environment, key, consistency)
+      const etag = etagOf(configuration)
+      const headers = {
+        "cache-control": "private, no-cache",
+        etag,
+        "herald-version": String(configuration.version),
+        "herald-revision": String(configuration.revision),
+        "herald-stale": String(stale)
+      }
+      return noneMatch(ifNoneMatch, etag)
+        ? Answers.json({ ...Answers.configuration(configuration), stale } satisfies Wire.Reading, { headers })
+        : HttpServerResponse.empty({ status: 304, headers })
+    })
+
+    const list = Effect.fnUntraced(function* (query: {
+      readonly environment: string
+      readonly prefix?: string
+      readonly limit?: number
+      readonly after?: string
+    }) {
+      const environment = yield* checkEnvironment(query.environment)
+      const limit = query.limit ?? PAGE
+      const { prefix = "", after = "" } = query
+      const heads = yield* configurations.list({ environment, prefix, limit, after })
+      const next = heads.length < limit ? null : (heads.at(-1)?.key ?? null)
+      return Answers.json({ keys: heads.map(Answers.head), next } satisfies Wire.Heads)
+    })
+
+    const history = Effect.fnUntraced(function* (
+      named: { readonly key: string; readonly environment: string },
+      query: { readonly limit?: number; readonly before?: number }
+    ) {
+      const { key, environment } = yield* checkTarget(named.key, named.environment)
+      const limit = query.limit ?? PAGE
+      const versions = yield* configurations.history(environment, key, { limit, before: query.before })
+      const oldest = versions.at(-1)?.version ?? 1
+      const next = versions.length < limit || oldest <= 1 ? null : oldest
+      return Answers.json({ versions: versions.map(Answers.configuration), next } satisfies Wire.History)
+    })
+
+    const explain = Effect.fnUntraced(function* (
+      named: { readonly key: string; readonly environment: string },
+      query: Readonly<Record<string, unknown>>
+    ) {
+      const { key, environment } = yield* checkTarget(named.key, named.environment)
+      const labels: Record<string, string> = {}
+      for (const [name, value] of Object.entries(query)) {
+        if (name.startsWith("label.") && typeof value === "string") labels[name.slice("label.".length)] = value
+      }
+      for (const pair of (query["label"] as ReadonlyArray<string> | undefined) ?? []) {
+        const at = pair.indexOf("=")
+        if (at < 1) {
+          return yield* Effect.fail(failure("InvalidInput", `query label: ${JSON.stringify(pair)} is not name=value`))
+        }
+        labels[pair.slice(0, at)] = pair.slice(at + 1)
+      }
+      const found = yield* configurations.explain(environment, key, labels)
+      return Answers.json({
+        ...found,
+        stored: Answers.configuration(found.stored),
+        effective: found.effective ?? null
+      } satisfies Wire.Explanation)
+    })
+
+    return handlers
+      .handleRaw("publish", ({ request, params, query, headers }) =>
+        answer(writes.publish(request, { ...params, ...query }, headers))
+      )
+      .handle("get", ({ params, query, headers }) =>
+        answer(get({ ...params, ...query }, query.consistency ?? "cached", headers["if-none-match"]))
+      )
+      .handle("delete", ({ params, query, headers }) =>
+        answer(writes.delete({ ...params, ...query }, query.message, headers))
+      )
+      .handle("list", ({ query }) => answer(list(query)))
+      .handle("history", ({ params, query }) => answer(history({ ...params, ...query }, query)))
+      .handle("version", ({ params, query }) =>
+        answer(
+          checkTarget(params.key, query.environment).pipe(
+            Effect.flatMap(({ environment, key }) => configurations.version(environment, key, params.version)),
+            Effect.map((found) => Answers.json(Answers.configuration(found)))
+          )
+        )
+      )
+      .handle("diff", ({ params, query: { environment, from, to } }) =>
+        answer(
+          checkTarget(params.key, environment).pipe(
+            Effect.flatMap(({ key }) => configurations.diff(environment, key, from, to)),
+            Effect.map((difference) =>
+              Answers.json({ key: params.key, environment, from, to, difference } satisfies Wire.DiffResult)
+            )
+          )
+        )
+      )
+      .handleRaw("rollback", ({ request, params, query, headers }) =>
+        answer(writes.rollback(request, { ...params, ...query }, headers))
+      )
+      .handleRaw("validate", ({ request, params, query }) => answer(writes.validate(request, { ...params, ...query })))
+      .handle("explain", ({ params, query }) =>
+        answer(explain({ key: params.key, environment: query.environment }, query))
+      )
+  })
+)

@@ -1,0 +1,50 @@
+/**
+ * The HTTP door: every route, and what all of them share.
+ *
+ *   H1  No answer is guessed at by a browser, framed, or sent on as a referrer.
+ *   H2  A caller's `traceparent` is the parent of what its request does, whether or not traces are exported.
+ */
+import { Effect, Layer, Option, Tracer } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse, HttpTraceContext } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "./Api.ts"
+import { AuthenticationLive } from "./Authentication.ts"
+import { ConfigRoutes } from "./Config.ts"
+import { DocsRoutes } from "./Docs.ts"
+import { HealthRoutes } from "./Health.ts"
+import { ErrorsRoutes, KeysRoutes } from "./Keys.ts"
+import { OperationsRoutes } from "./Operations.ts"
+import { answerFailures } from "./Problem.ts"
+
+/** H1 */
+const secured = HttpServerResponse.setHeaders({
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer"
+})
+
+/** H2 */
+const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.withFiber((fiber) => {
+    if (fiber.context.mapUnsafe.has(Tracer.ParentSpan.key)) return app
+    const request = fiber.context.mapUnsafe.get(HttpServerRequest.HttpServerRequest.key)
+    if (request?.headers["traceparent"] === undefined) return app
+    const parent = HttpTraceContext.fromHeaders(request.headers)
+    return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
+  })
+
+const Shared = HttpRouter.middleware((app) => Effect.map(answerFailures(traced(app)), secured), { global: true })
+
+const Versioned = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+  Layer.provide([ConfigRoutes, OperationsRoutes, KeysRoutes, ErrorsRoutes]),
+  Layer.provide(AuthenticationLive)
+)
+
+/** Every route; serve with `routerConfig`. */
+export const Routes = Layer.mergeAll(Versioned, HealthRoutes, DocsRoutes, Shared)
+
+/** Keys are longer than a router's usual parameters, more so when they are encoded. */
+export const routerConfig = { maxParamLength: 1_024 } as const
+
+/** `Routes` on the `HttpServer` of the context. */
+export const serve = HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true })

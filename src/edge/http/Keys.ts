@@ -1,0 +1,48 @@
+/** The groups `keys` and `errors`. */
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Access } from "../../access/Access.ts"
+import { byCode } from "../../errors/Catalogue.ts"
+import { failure } from "../../errors/HeraldError.ts"
+import * as Answers from "./Answers.ts"
+import { Api } from "./Api.ts"
+import { bodyLimits, bodyReader } from "./Body.ts"
+import { answer } from "./Problem.ts"
+import * as Wire from "./Wire.ts"
+
+const readWish = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
+
+export const KeysRoutes = HttpApiBuilder.group(
+  Api,
+  "keys",
+  Effect.fnUntraced(function* (handlers) {
+    const access = yield* Access
+    return handlers
+      .handleRaw("create", ({ request }) =>
+        answer(
+          readWish(request).pipe(
+            Effect.flatMap(({ expiresAt = null, ...wish }) => access.createKey({ ...wish, expiresAt })),
+            Effect.map(({ token, key }) => Answers.json({ token, key: Answers.apiKey(key) }, { status: 201 }))
+          )
+        )
+      )
+      .handle("list", () =>
+        answer(Effect.map(access.listKeys, (keys) => Answers.json({ keys: keys.map(Answers.apiKey) })))
+      )
+      .handle("revoke", ({ params }) =>
+        answer(Effect.as(access.revokeKey(params.id), HttpServerResponse.empty({ status: 204 })))
+      )
+  })
+)
+
+export const ErrorsRoutes = HttpApiBuilder.group(Api, "errors", (handlers) =>
+  handlers.handle("explain", ({ params }) => {
+    const row = byCode(params.code)
+    return answer(
+      row === undefined
+        ? Effect.fail(failure("NotFound", "there is no such error code; they look like HRLD-1001"))
+        : Effect.succeed(Answers.json(row, { headers: { "cache-control": "public, max-age=3600" } }))
+    )
+  })
+)

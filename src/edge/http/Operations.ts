@@ -1,0 +1,72 @@
+/** The group `operations`: releases, clients, audit. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { readAudit, verifyAudit } from "../../access/Audit.ts"
+import { AuditLog } from "../../access/AuditLog.ts"
+import { Clients } from "../../sessions/Clients.ts"
+import * as Answers from "./Answers.ts"
+import { Api } from "./Api.ts"
+import { answer } from "./Problem.ts"
+import { checkEnvironment } from "./Target.ts"
+import type * as Wire from "./Wire.ts"
+import { makeWrites } from "./Writes.ts"
+
+const PAGE = 100
+
+export const OperationsRoutes = HttpApiBuilder.group(
+  Api,
+  "operations",
+  Effect.fnUntraced(function* (handlers) {
+    const clients = yield* Clients
+    const log = yield* AuditLog
+    const writes = yield* makeWrites
+
+    const listClients = Effect.fnUntraced(function* (query: {
+      readonly environment?: string
+      readonly service?: string
+      readonly limit?: number
+    }) {
+      if (query.environment !== undefined) yield* checkEnvironment(query.environment)
+      const found = yield* clients.list({ ...query, limit: query.limit ?? 1_000 })
+      return Answers.json({ clients: found.map(Answers.client) })
+    })
+
+    const audit = Effect.fnUntraced(
+      function* (query: {
+        readonly environment?: string
+        readonly limit?: number
+        readonly before?: number
+        readonly after?: number
+      }) {
+        const { environment, before, after, limit = PAGE } = query
+        const entries = yield* readAudit({
+          limit,
+          ...(environment === undefined ? {} : { environment: yield* checkEnvironment(environment) }),
+          ...(before === undefined ? {} : { before: BigInt(before) }),
+          ...(after === undefined ? {} : { after: BigInt(after) })
+        })
+        return Answers.json({ entries: entries.map(Answers.auditEntry) })
+      },
+      Effect.provideService(AuditLog, log)
+    )
+
+    const verify = verifyAudit.pipe(
+      Effect.provideService(AuditLog, log),
+      Effect.map(({ entries, broken }) =>
+        Answers.json({
+          ok: broken === undefined,
+          entries,
+          broken: broken === undefined ? null : Number(broken)
+        } satisfies Wire.AuditVerdict)
+      )
+    )
+
+    return handlers
+      .handleRaw("release", ({ request, query, headers }) =>
+        answer(writes.release(request, query.dryRun === true, headers))
+      )
+      .handle("clients", ({ query }) => answer(listClients(query)))
+      .handle("audit", ({ query }) => answer(audit(query)))
+      .handle("auditVerify", () => answer(verify))
+  })
+)

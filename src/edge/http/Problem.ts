@@ -1,0 +1,107 @@
+/**
+ * Failures as problem documents (RFC 9457).
+ *
+ *   O1  Whatever goes wrong, the answer is a problem with a code; a defect tells nothing of itself but its trace id.
+ */
+import { Cause, Effect, Option } from "effect"
+import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiError } from "effect/http-api"
+import { catalogue } from "../../errors/Catalogue.ts"
+import { failure, HeraldError } from "../../errors/HeraldError.ts"
+import type * as Wire from "./Wire.ts"
+
+const contentType = "application/problem+json"
+
+const headersOf = (error: HeraldError): Record<string, string> => {
+  const wait = error.details?.["retryAfterMillis"]
+  return {
+    "cache-control": "no-store",
+    ...(error.row.http === 401 ? { "www-authenticate": 'Bearer realm="herald"' } : {}),
+    ...(typeof wait === "number" ? { "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))) } : {})
+  }
+}
+
+export const problemOf = (error: HeraldError, traceId?: string): Wire.Problem => {
+  const { code, title, cause, fix, http } = error.row
+  return {
+    type: `/v1/errors/${code}`,
+    title,
+    status: http,
+    detail: error.message,
+    code,
+    cause,
+    fix,
+    ...(error.details === undefined ? {} : { details: error.details }),
+    ...(traceId === undefined ? {} : { traceId })
+  }
+}
+
+export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.currentParentSpan.pipe(
+    Effect.option,
+    Effect.map((span) =>
+      HttpServerResponse.text(
+        JSON.stringify(problemOf(error, Option.isSome(span) ? span.value.traceId : undefined), (_, value) =>
+          typeof value === "bigint" ? Number(value) : value
+        ),
+        { status: error.row.http, contentType, headers: headersOf(error) }
+      )
+    )
+  )
+
+const places = { Params: "path", Headers: "header", Query: "query", Payload: "body" } as const
+
+/** "query environment: Missing key" from what the schema library says. */
+export const schemaFailure = (place: string, error: { readonly message: string }): HeraldError => {
+  const lines = error.message.split("\n").map((line) => line.trim())
+  const at = lines.findLast((line) => line.startsWith("at ["))
+  const path =
+    at === undefined ? "" : ` ${at.slice(3).replaceAll(/\["|"\]|\[|\]/g, (b) => (b === '["' || b === "[" ? "." : ""))}`
+  const said = lines.filter((line) => !line.startsWith("at [")).join(" ")
+  return failure("InvalidInput", `${place}${path.replace(" .", " ")}: ${said}`.slice(0, 1_000))
+}
+
+const fromFramework = (error: unknown): HeraldError | undefined => {
+  if (error instanceof HeraldError) return error
+  if (HttpApiError.HttpApiSchemaError.is(error)) {
+    const place = places[error.kind as keyof typeof places]
+    return place === undefined ? undefined : schemaFailure(place, error.cause)
+  }
+  if (HttpServerError.isHttpServerError(error)) {
+    const { reason } = error
+    if (reason._tag === "RouteNotFound") {
+      const path = reason.request.url.split("?")[0]?.slice(0, 200) ?? ""
+      return failure("NotFound", `there is no ${reason.request.method} ${path}; the routes are listed at /docs`)
+    }
+    if (reason._tag === "RequestParseError") {
+      return reason.reason === "BodyTooLarge"
+        ? failure("TooLarge", "the body is larger than this route takes")
+        : failure("InvalidInput", "the request can't be read to its end")
+    }
+  }
+  return undefined
+}
+
+/** O1, for every route. */
+export const answerFailures = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  Effect.catchCause(app, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+    for (const reason of cause.reasons) {
+      const raised = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
+      const known = fromFramework(raised)
+      if (known !== undefined) return problemResponse(known)
+    }
+    return Effect.andThen(
+      Effect.logError("a request met a defect", cause),
+      problemResponse(failure("Internal", catalogue.Internal.cause))
+    )
+  })
+
+/** The problem of an expected failure is an answer like any other. */
+export const answer = <R>(
+  effect: Effect.Effect<HttpServerResponse.HttpServerResponse, HeraldError, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.catch(effect, problemResponse)
+
+export type Request = HttpServerRequest.HttpServerRequest

@@ -1,0 +1,122 @@
+/** PUT, DELETE, rollback, validate and releases. */
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { limits } from "../../configuration/Configuration.ts"
+import type { Committed } from "../../configuration/ConfigurationStore.ts"
+import { Configurations } from "../../configuration/Configurations.ts"
+import { failure } from "../../errors/HeraldError.ts"
+import { Propagation } from "../../propagation/Propagation.ts"
+import * as Answers from "./Answers.ts"
+import { bodyLimits, bodyReader } from "./Body.ts"
+import { draftOf } from "./Drafts.ts"
+import { etagOf, expectedVersion } from "./Preconditions.ts"
+import { checkTarget } from "./Target.ts"
+import * as Wire from "./Wire.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+interface Target {
+  readonly key: string
+  readonly environment: string
+}
+interface Conditions {
+  readonly "idempotency-key"?: string
+  readonly "if-match"?: string
+  readonly "if-none-match"?: string
+}
+
+const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish)
+const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
+const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release)
+
+export const makeWrites = Effect.gen(function* () {
+  const configurations = yield* Configurations
+  const propagation = yield* Propagation
+
+  const isNew = (environment: string, key: string) => propagation.head(environment, key)?.deleted !== false
+
+  const written = (committed: Committed, { key, environment }: Target) => {
+    const body = Answers.published(committed, environment, key)
+    return body === undefined
+      ? Effect.fail(
+          failure("IdempotencyConflict", "the key was used for a commit that did not touch this configuration")
+        )
+      : Effect.succeed(
+          Answers.json(body, {
+            headers: {
+              etag: etagOf(body),
+              "herald-version": String(body.version),
+              "herald-revision": String(body.revision)
+            }
+          })
+        )
+  }
+
+  const readDraft = Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
+    const body = yield* readPublish(request)
+    if (body.value === null) {
+      return yield* Effect.fail(failure("InvalidInput", "value: null is not a value; to delete the key use DELETE"))
+    }
+    const expected = yield* expectedVersion({
+      ifMatch: headers["if-match"],
+      ifNoneMatch: headers["if-none-match"],
+      body: body.expectedVersion
+    })
+    const { message = "", expectedVersion: _, ...rest } = body
+    const draft = draftOf(
+      { ...rest, ...target, ...(expected === undefined ? {} : { expectedVersion: expected }) },
+      isNew(target.environment, target.key)
+    )
+    return { draft, message }
+  })
+
+  const options = (message: string | undefined, headers: Conditions) => ({
+    message: message ?? "",
+    idempotencyKey: headers["idempotency-key"]
+  })
+
+  return {
+    publish: Effect.fnUntraced(function* (request: Request, named: Target, headers: Conditions) {
+      const target = yield* checkTarget(named.key, named.environment)
+      const { draft, message } = yield* readDraft(request, target, headers)
+      return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
+    }),
+
+    delete: Effect.fnUntraced(function* (named: Target, message: string | undefined, headers: Conditions) {
+      const target = yield* checkTarget(named.key, named.environment)
+      const expected = yield* expectedVersion({ ifMatch: headers["if-match"], ifNoneMatch: undefined, body: undefined })
+      const draft = { ...target, value: null, expectedVersion: expected }
+      return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
+    }),
+
+    rollback: Effect.fnUntraced(function* (request: Request, named: Target, headers: Conditions) {
+      const target = yield* checkTarget(named.key, named.environment)
+      const body = yield* readRollback(request)
+      const committed = yield* configurations.rollback(
+        target.environment,
+        target.key,
+        body.version,
+        options(body.message, headers)
+      )
+      return yield* written(committed, target)
+    }),
+
+    validate: Effect.fnUntraced(function* (request: Request, named: Target) {
+      const target = yield* checkTarget(named.key, named.environment)
+      const { draft } = yield* readDraft(request, target, {})
+      return Answers.json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
+    }),
+
+    release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions) {
+      const body = yield* readRelease(request)
+      if (body.changes.length > limits.changes) {
+        return yield* Effect.fail(
+          failure("TooLarge", `the release has ${body.changes.length} changes, at most ${limits.changes} are allowed`)
+        )
+      }
+      for (const { key, environment } of body.changes) yield* checkTarget(key, environment)
+      const drafts = body.changes.map((change) => draftOf(change, isNew(change.environment, change.key)))
+      if (dryRun) return Answers.json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
+      return Answers.json(Answers.released(yield* configurations.publish(drafts, options(body.message, headers))))
+    })
+  }
+})
