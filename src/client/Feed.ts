@@ -2,11 +2,12 @@
  * Between the wire and the values: what we say when a stream opens, and what each message means.
  *
  *   FD1  A delta that does not give the digest it names is never used: everything is asked for again, whole.
- *   FD2  What a whole snapshot does not mention is gone, unless the server is behind us or unsure.
+ *   FD2  A key that a sync does not mention is what we said at the start of the stream (a value or nothing), whatever came
+ *        before and is still waiting or was refused; unless the server is behind us or unsure.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
-import type { Version } from "./Entry.ts"
+import { sameMark, type Version } from "./Entry.ts"
 import { incoming } from "./Incoming.ts"
 import { matches } from "./KeyPattern.ts"
 import type { Snapshot } from "./LastKnownGood.ts"
@@ -30,8 +31,8 @@ export class Feed {
   readonly #events: FeedEvents
   /** Ask for everything, and no deltas, on the next stream. */
   #whole = false
-  /** The present stream was asked for everything. */
-  #everything = false
+  /** What we said that we hold when the present stream began. */
+  #said = new Map<string, Version>()
   #mentioned = new Set<string>()
 
   constructor(checked: Checked, values: Values, updates: Updates, events: FeedEvents) {
@@ -54,7 +55,7 @@ export class Feed {
     const good = this.#values.held()
     const held = this.#whole || good.length > mostHeld ? [] : good
     this.#whole = false
-    this.#everything = held.length === 0
+    this.#said = new Map(held.map((version) => [version.key, version]))
     this.#mentioned = new Set()
     const position = this.#values.position()
     return Request.fromPartial({
@@ -64,7 +65,7 @@ export class Feed {
       metadata: { ...labels },
       keys,
       version: BigInt(held.find(({ key }) => key === service)?.version ?? 0),
-      ...(this.#everything || position.epoch === "" ? {} : { position }),
+      ...(held.length === 0 || position.epoch === "" ? {} : { position }),
       held: held.map(({ key, digest, revision }) => ({ key, digest, revision })),
       acceptsDelta: deltas,
       control: true
@@ -103,17 +104,30 @@ export class Feed {
 
   synced({ epoch, revision, stale }: ConfigUpdate): void {
     this.#values.unsure = stale
-    for (const [key, { good }] of [...this.#values.slots()]) {
-      if (this.#mentioned.has(key)) continue
-      if (!this.#everything) this.#values.promote(key)
-      else if (!stale) this.#vanished(good, epoch, revision)
+    for (const [key, { newest }] of [...this.#values.slots()]) {
+      if (this.#mentioned.has(key) || newest === undefined) continue
+      const said = this.#said.get(key)
+      const behind = newest.epoch === epoch && revision < newest.revision
+      if (said !== undefined && sameMark(said, newest)) this.#values.promote(key)
+      else if (!stale && !behind && newest.digest !== (said?.digest ?? "")) {
+        this.#updates.receive({ ...(said ?? gone(key)), epoch, revision, source: "live" }) // FD2
+      }
     }
     this.#values.advance(epoch, revision)
   }
-
-  /** FD2. */
-  #vanished(good: Version | undefined, epoch: string, revision: bigint): void {
-    if (good === undefined || good.deleted || (good.epoch === epoch && revision < good.revision)) return
-    this.#updates.receive({ ...good, epoch, revision, content: "", digest: "", deleted: true, source: "live" })
-  }
 }
+
+const gone = (key: string): Version => ({
+  key,
+  version: 0,
+  revision: 0n,
+  epoch: "",
+  format: "string",
+  content: "",
+  digest: "",
+  deleted: true,
+  strict: false,
+  unconfirmed: false,
+  source: "live",
+  traceparent: ""
+})
