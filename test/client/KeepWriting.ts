@@ -1,0 +1,37 @@
+/** A process that replaces a last-known-good file until it is killed. Arguments: directory. */
+import process from "node:process"
+import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
+import { systemClock } from "../../src/client/Platform.ts"
+import { sha256 } from "./FakeServer.ts"
+
+let revision = 0
+const file = new LastKnownGood(
+  { directory: process.argv[2]!, environment: "production", service: "shop" },
+  systemClock,
+  () => {
+    const content = `${revision} `.repeat(20_000)
+    const version = {
+      key: "shop",
+      version: revision,
+      revision: BigInt(revision),
+      epoch: "e1",
+      format: "string",
+      content,
+      digest: sha256(content),
+      deleted: false,
+      strict: false,
+      unconfirmed: false,
+      source: "disk" as const,
+      traceparent: ""
+    }
+    return { epoch: "e1", revision: BigInt(revision), patterns: ["shop"], versions: [version] }
+  },
+  (message) => {
+    throw new Error(message)
+  }
+)
+for (;;) {
+  revision++
+  file.schedule()
+  await file.flush()
+}

@@ -1,0 +1,109 @@
+/** Fault 25: a corrupt last-known-good file. Its digest is refused and the generation before is kept: 100 % detected. */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+import { assert, beforeEach, describe, it } from "@effect/vitest"
+import { onTestFinished } from "vitest"
+import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
+import { decode } from "../../src/client/LastKnownGood.ts"
+import { synced, until, value } from "../client/FakeServer.ts"
+import { WireServer } from "../client/WireServer.ts"
+
+let directory = ""
+beforeEach(async () => {
+  const made = await mkdtemp(join(tmpdir(), "herald-fault-25-"))
+  directory = made
+  onTestFinished(() => rm(made, { recursive: true, force: true }))
+})
+
+const options = (address: string, events: Array<ClientEvent> = []) => ({
+  address,
+  service: "shop",
+  lastKnownGood: { directory, delayMillis: 1 },
+  reconnect: { baseMillis: 5, capMillis: 20 },
+  connectTimeoutMillis: 2_000,
+  onEvent: (event: ClientEvent) => void events.push(event)
+})
+const path = () => join(directory, "herald-production-shop.json")
+
+/** Two generations on disk: {a: 1}, then {a: 2}. The server is gone afterwards. */
+const lived = async () => {
+  const server = await WireServer.start()
+  server.greeting = [value("shop", 1, { a: 1 }), synced(1)]
+  const client = await HeraldClient.connect(options(server.address))
+  await until(() => existsSync(path()))
+  server.say(value("shop", 2, { a: 2 }))
+  await server.heard(() => server.acks.some(({ revision }) => revision === 2n))
+  await client.close()
+  server.stop()
+  return server.address
+}
+
+describe("fault 25: a corrupt last-known-good file", () => {
+  it("every damaged byte of it is noticed, and the generation before serves", async () => {
+    const address = await lived()
+    const intact = await readFile(path())
+    let noticed = 0
+    for (let at = 0; at < intact.length; at++) {
+      const damaged = Buffer.from(intact)
+      damaged[at] = damaged[at]! ^ 1
+      try {
+        decode(damaged.toString("utf8"), "production", "shop")
+      } catch {
+        noticed++
+      }
+    }
+    assert.strictEqual(noticed, intact.length)
+
+    const events: Array<ClientEvent> = []
+    await writeFile(path(), intact.subarray(0, intact.length / 2))
+    await using client = await HeraldClient.connect(options(address, events))
+
+    assert.deepStrictEqual(client.get("shop"), { a: 1 })
+    assert.deepStrictEqual([client.state, client.getEntry("shop")?.source], ["stale", "disk"])
+    assert.match(events.flatMap((e) => (e.type === "last-known-good" ? [e.message] : [])).join(), /HRLD-5103/)
+  })
+
+  it("with every generation corrupt the bootstrap serves, and the server repairs the file", async () => {
+    const address = await lived()
+    for (const file of [path(), `${path()}.previous`]) await writeFile(file, "\0\0\0")
+    await using client = await HeraldClient.connect({
+      ...options(address),
+      bootstrap: { values: { shop: { a: 0 } } }
+    })
+    assert.deepStrictEqual(client.get("shop"), { a: 0 })
+
+    await using server = await WireServer.start(Number(address.split(":")[1]))
+    server.greeting = [value("shop", 3, { a: 3 }), synced(3)]
+    await until(() => client.state === "live")
+    await client.settled()
+    await client.close()
+
+    const kept = decode(await readFile(path(), "utf8"), "production", "shop")
+    assert.deepStrictEqual(
+      kept.versions.map(({ content }) => content),
+      ['{"a":3}']
+    )
+  })
+
+  it("a process killed at any moment of writing leaves an intact generation", async () => {
+    const script = fileURLToPath(new URL("../client/KeepWriting.ts", import.meta.url))
+    for (let round = 0; round < 8; round++) {
+      const writer = spawn(process.execPath, [script, directory], { stdio: "inherit" })
+      const before = existsSync(path()) ? await readFile(path(), "utf8") : ""
+      await until(() => writer.exitCode !== null || existsSync(path()))
+      let text = before
+      while (text === before && writer.exitCode === null) text = await readFile(path(), "utf8")
+      assert.isNull(writer.exitCode)
+      writer.kill("SIGKILL")
+      await once(writer, "exit")
+
+      assert.strictEqual(decode(await readFile(path(), "utf8"), "production", "shop").versions.length, 1)
+    }
+  })
+})
