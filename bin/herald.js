@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// Finds a Node that runs TypeScript (24 or newer) and starts src/cli/main.ts with it. Plain JavaScript, so that any Node can read it.
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import module from "node:module"
+import { constants } from "node:os"
+import { fileURLToPath } from "node:url"
+
+const main = new URL("../src/cli/main.ts", import.meta.url)
+const major = Number(process.versions.node.split(".")[0])
+
+if (major >= 24) {
+  process.argv[1] = fileURLToPath(main)
+  module.enableCompileCache?.()
+  await import(main.href)
+} else {
+  const name = process.platform === "win32" ? "node.exe" : "node"
+  const pinned = fileURLToPath(new URL(`../node_modules/node/bin/${name}`, import.meta.url))
+  if (!existsSync(pinned)) {
+    console.error(
+      `herald needs Node 24 or newer; this is ${process.version}, and the pinned one is not installed.\n` +
+        "  fix   run `npm ci` in the checkout (it brings its own Node), or install Node 24 or newer"
+    )
+    process.exit(1)
+  }
+  const child = spawn(
+    pinned,
+    [
+      "--input-type=module",
+      "-e",
+      `import m from "node:module"; m.enableCompileCache(); process.argv.splice(1, 0, ${JSON.stringify(fileURLToPath(main))}); await import(${JSON.stringify(main.href)})`,
+      "--",
+      ...process.argv.slice(2)
+    ],
+    { stdio: "inherit" }
+  )
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
+  child.on("error", (error) => {
+    console.error(`herald could not start ${pinned}: ${error.message}`)
+    process.exit(1)
+  })
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
+}

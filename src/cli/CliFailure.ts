@@ -1,0 +1,120 @@
+/**
+ * Everything that can go wrong in the CLI, in the words of the user: code, what happened, why, what to do.
+ *
+ *   L1  The exit code is the catalogue's for a known code; otherwise it follows from the HTTP status.
+ */
+import * as Data from "effect/Data"
+import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
+import type { Paint } from "./Paint.ts"
+import { printable } from "./Table.ts"
+
+export class CliFailure extends Data.TaggedError("CliFailure")<{
+  /** `HRLD-nnnn`, or "" where no server was involved. */
+  readonly code: string
+  readonly title: string
+  readonly what: string
+  readonly why: string
+  readonly fix: string
+  readonly exit: number
+  readonly trace: string
+  /** A later attempt with the same idempotency key may succeed. */
+  readonly retryable: boolean
+  /** Milliseconds that the server asks to wait, 0 if it did not. */
+  readonly retryAfter: number
+}> {}
+
+const blank = { code: "", why: "", fix: "", exit: 1, trace: "", retryable: false, retryAfter: 0 }
+
+/** Wrong arguments: exit code 2. */
+export const usage = (what: string, fix: string): CliFailure =>
+  new CliFailure({ ...blank, title: "Wrong usage", what, fix, exit: 2 })
+
+/** A row of the catalogue, found by the CLI itself. */
+export const known = (name: ErrorName, what: string, fix: string = catalogue[name].fix): CliFailure => {
+  const row = catalogue[name]
+  return new CliFailure({ ...blank, code: row.code, title: row.title, what, why: row.cause, fix, exit: row.exit })
+}
+
+const local = (address: string): boolean => /^(https?:\/\/)?(127\.|localhost|\[::1\])/.test(address)
+
+/** No answer at all. `reason` is the system's error code, such as ECONNREFUSED. */
+export const unreachable = (server: string, reason: string, setting = "--server or HERALD_SERVER"): CliFailure =>
+  new CliFailure({
+    ...blank,
+    title: `Can't reach Herald at ${server}`,
+    what: reason === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : reason,
+    why: local(server) ? "The server isn't running, or it uses another port." : "",
+    fix: `${local(server) ? "start it with: npm start, or give" : "give"} its address with ${setting}`,
+    exit: catalogue.DatabaseUnavailable.exit,
+    retryable: true
+  })
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "")
+
+const exitOfStatus = (status: number): number => {
+  if (status === 404) return 4
+  if (status === 409 || status === 412) return 5
+  if (status === 401 || status === 403) return 6
+  if (status === 429 || status >= 502) return 7
+  return status >= 400 && status < 500 ? 3 : 1
+}
+
+/** An HTTP answer that is not a success: problem details (RFC 9457) where Herald made it, anything where a proxy did. */
+export const fromAnswer = (
+  where: string,
+  status: number,
+  body: unknown,
+  raw: string,
+  retryAfterHeader: string
+): CliFailure => {
+  const problem = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {}
+  const code = text(problem["code"])
+  const row = byCode(code)
+  const retryAfter = Number.parseFloat(retryAfterHeader)
+  return new CliFailure({
+    code,
+    title: text(problem["title"]) || row?.title || `${where} answered ${status}`,
+    what: text(problem["detail"]) || (code === "" ? raw.slice(0, 300) : ""),
+    why: text(problem["cause"]) || row?.cause || "",
+    fix:
+      text(problem["fix"]) ||
+      row?.fix ||
+      (code === "" ? "Check that --server is the address of a Herald server and not of something else." : ""),
+    exit: row?.exit ?? exitOfStatus(status),
+    trace: text(problem["traceId"]) || text(problem["trace_id"]) || text(problem["trace"]),
+    retryable:
+      (status === 503 || status === 504) &&
+      code !== catalogue.DatabaseReadOnly.code &&
+      code !== catalogue.DatabaseNewer.code &&
+      code !== catalogue.StaleRead.code,
+    retryAfter: Number.isFinite(retryAfter) ? retryAfter * 1000 : 0
+  })
+}
+
+/** The lines for stderr. */
+export const render = (failure: CliFailure, paint: Paint): string => {
+  const line = (label: string, value: string): string =>
+    value === "" ? "" : `\n  ${paint.dim(label.padEnd(5))} ${printable(value, true).replaceAll("\n", "\n        ")}`
+  const head = failure.code === "" ? "error" : `error ${failure.code}`
+  return (
+    `${paint.red(head)}: ${printable(failure.title)}` +
+    line("what", failure.what) +
+    line("why", failure.why) +
+    line("fix", failure.fix) +
+    line("trace", failure.trace) +
+    (failure.code === "" ? "" : `\n  ${paint.dim(`more  herald explain ${failure.code}`)}`)
+  )
+}
+
+/** The same for machines. */
+export const toJson = (failure: CliFailure): Record<string, unknown> => ({
+  error: {
+    ...(failure.code === "" ? {} : { code: failure.code }),
+    title: failure.title,
+    detail: failure.what,
+    cause: failure.why,
+    fix: failure.fix,
+    exit: failure.exit,
+    ...(failure.trace === "" ? {} : { traceId: failure.trace })
+  }
+})

@@ -1,0 +1,116 @@
+/** Flags that every verb takes, and what they amount to: where the server is and how to print. */
+
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type Call, send } from "./Http.ts"
+import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
+import { Shell } from "./Shell.ts"
+import { resolve, type Target } from "./Target.ts"
+
+export const optionalText = (name: string, description: string, metavar: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.withMetavar(metavar),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+
+export const optionalInt = (name: string, description: string, metavar: string) =>
+  Flag.Int(name).pipe(
+    Flag.withDescription(description),
+    Flag.withMetavar(metavar),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+
+export const yes = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
+
+export const labels = Flag.KeyValuePair("label").pipe(
+  Flag.withDescription("A label of the client, may be repeated: --label region=eu"),
+  Flag.withMetavar("name=value"),
+  Flag.withDefault({} as Record<string, string>)
+)
+
+export const env = Flag.String("env").pipe(
+  Flag.withAlias("e"),
+  Flag.withDescription("Environment; HERALD_ENV, otherwise production"),
+  Flag.withMetavar("name"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
+export const idempotencyKey = optionalText(
+  "idempotency-key",
+  "Repeating a write with the same key never writes twice; random unless given",
+  "text"
+)
+
+const server = GlobalFlag.Setting("server")({
+  flag: optionalText("server", "REST address; HERALD_SERVER, otherwise the local server's", "url")
+})
+const grpc = GlobalFlag.Setting("grpc")({
+  flag: optionalText("grpc", "gRPC address; HERALD_GRPC, otherwise the local server's", "host:port")
+})
+const token = GlobalFlag.Setting("token")({
+  flag: optionalText("token", "API key; HERALD_TOKEN, otherwise <data>/admin-token for a local server", "token")
+})
+const data = GlobalFlag.Setting("data")({
+  flag: optionalText("data", "Data folder of a local server; HERALD_DATA, otherwise .herald", "folder")
+})
+const output = GlobalFlag.Setting("output")({
+  flag: Flag.Literals("output", ["table", "json", "yaml"]).pipe(
+    Flag.withAlias("o"),
+    Flag.withDescription("table on a terminal, json elsewhere"),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+})
+
+export const globalFlags = [server, grpc, token, data, output] as const
+export type Format = "table" | "json" | "yaml"
+
+export interface Session {
+  readonly target: Target
+  readonly format: Format
+  /** For standard output and standard error. */
+  readonly paint: Paint
+  readonly errorPaint: Paint
+  readonly environment: (flag: string | undefined) => string
+  readonly call: (call: Call) => ReturnType<typeof send>
+  /** One result: as a table, or the data itself. */
+  readonly emit: (data: unknown, asTable: (paint: Paint) => string) => Effect.Effect<void>
+  /** One of many results over time: JSON a line, YAML a document. */
+  readonly emitNext: (data: unknown, asTable: (paint: Paint) => string) => Effect.Effect<void>
+}
+
+export const session = Effect.gen(function* () {
+  const shell = yield* Shell
+  const wishes = { server: yield* server, grpc: yield* grpc, token: yield* token, data: yield* data }
+  const target = yield* resolve(wishes)
+  const format: Format = (yield* output) ?? (shell.terminal ? "table" : "json")
+  const paint = wantsColour(shell.env, shell.terminal) ? colours : plain
+  const errorPaint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
+
+  const yaml = (value: unknown) =>
+    Effect.promise(() => import("yaml")).pipe(Effect.map((module) => module.stringify(value).trimEnd()))
+  const emitAs = (value: unknown, asTable: (paint: Paint) => string, stream: boolean) =>
+    Effect.gen(function* () {
+      if (format === "table") return yield* shell.out(asTable(paint))
+      if (format === "json") return yield* shell.out(JSON.stringify(value, null, stream ? 0 : 2))
+      yield* shell.out(`${stream ? "---\n" : ""}${yield* yaml(value)}`)
+    })
+
+  return {
+    target,
+    format,
+    paint,
+    errorPaint,
+    environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || "production"),
+    call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell)),
+    emit: (value, asTable) => emitAs(value, asTable, false),
+    emitNext: (value, asTable) => emitAs(value, asTable, true)
+  } satisfies Session
+})

@@ -1,0 +1,97 @@
+/** The tree of commands, and how a run of it ends. */
+import * as Cause from "effect/Cause"
+import * as CliConfig from "effect/cli/CliConfig"
+import type * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import packageJson from "../../package.json" with { type: "json" }
+import { CliFailure, known, render, toJson, usage } from "./CliFailure.ts"
+import { globalFlags } from "./Globals.ts"
+import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
+import { Shell } from "./Shell.ts"
+import { audit } from "./verbs/Audit.ts"
+import { clients } from "./verbs/Clients.ts"
+import { completion } from "./verbs/Completion.ts"
+import { remove } from "./verbs/Delete.ts"
+import { diff } from "./verbs/Diff.ts"
+import { explain } from "./verbs/Explain.ts"
+import { get } from "./verbs/Get.ts"
+import { history } from "./verbs/History.ts"
+import { key } from "./verbs/Key.ts"
+import { list } from "./verbs/List.ts"
+import { publish } from "./verbs/Publish.ts"
+import { release } from "./verbs/Release.ts"
+import { rollback } from "./verbs/Rollback.ts"
+import { start } from "./verbs/Start.ts"
+import { subscribe } from "./verbs/Subscribe.ts"
+import { validate } from "./verbs/Validate.ts"
+
+export const herald = Command.make("herald").pipe(
+  Command.withDescription("Push versioned configuration to every connected client in milliseconds, and take it back"),
+  Command.withExamples([
+    { command: "herald start", description: "Run a server" },
+    { command: "herald subscribe user-service", description: "See each update as it arrives" },
+    {
+      command: `herald publish user-service '{"feature":{"x":true}}' --message "turn x on"`,
+      description: "Publish a version"
+    },
+    { command: "herald clients", description: "Who applied it, who rejected it and why" }
+  ]),
+  Command.withSubcommands([
+    { group: "Server", commands: [start] },
+    {
+      group: "Change",
+      commands: [publish, validate, rollback, remove, release]
+    },
+    { group: "Look", commands: [subscribe, get, list, history, diff, explain, clients] },
+    { group: "Administer", commands: [key, audit, completion(() => herald)] }
+  ]),
+  Command.withGlobalFlags(globalFlags)
+) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
+
+const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly errors: ReadonlyArray<Error> }) =>
+  usage(event.errors.map((error) => error.message).join("\n"), `${event.commandPath.join(" ")} --help`)
+
+const wantsJson = (args: ReadonlyArray<string>): boolean =>
+  args.some((arg, at) => arg === "--output=json" || ((arg === "--output" || arg === "-o") && args[at + 1] === "json"))
+
+const report = (shell: Shell["Service"], failure: CliFailure, args: ReadonlyArray<string>, paint: Paint) =>
+  shell
+    .progress(wantsJson(args) ? JSON.stringify(toJson(failure)) : render(failure, paint))
+    .pipe(Effect.as(failure.exit))
+
+/** Runs one command line; succeeds with the exit code. */
+export const run = (args: ReadonlyArray<string>, shell: Shell["Service"]) => {
+  const paint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
+  // Not the library's global flag: it would take `get --version N` for itself.
+  if (args[0] === "--version" || args[0] === "-v") return shell.out(`herald ${packageJson.version}`).pipe(Effect.as(0))
+  const formatter = CliOutput.defaultFormatter({ colors: wantsColour(shell.env, shell.terminal) })
+  return Command.runWith(herald, { version: packageJson.version })(args).pipe(
+    Effect.as(0),
+    Effect.catch((error: CliFailure | CliError.CliError) => {
+      if (error instanceof CliFailure) return report(shell, error, args, paint)
+      if (error._tag === "ShowHelp") return Effect.succeed(error.errors.length > 0 ? 2 : 0)
+      return report(shell, usage(error.message, "herald --help"), args, paint)
+    }),
+    Effect.catchDefect((defect) =>
+      report(
+        shell,
+        known("Internal", defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)),
+        args,
+        paint
+      )
+    ),
+    Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.succeed(130) : Effect.failCause(cause))),
+    Effect.provideService(Shell, shell),
+    Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help] })),
+    Effect.provideService(CliOutput.Presenter, {
+      present: (event) => {
+        if (event._tag === "Help") return shell.out(formatter.formatHelpDoc(event.helpDoc))
+        if (event._tag === "Version") return shell.out(`${event.name} ${event.version}`)
+        return report(shell, invalid(event), args, paint) // M1
+      }
+    })
+  )
+}

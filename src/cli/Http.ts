@@ -1,0 +1,135 @@
+/**
+ * Requests to the server's REST door.
+ *
+ *   H1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
+ *   H2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
+ *   H3  A server that refuses the first connection isn't running: that is said at once.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
+import { Shell } from "./Shell.ts"
+import type { Target } from "./Target.ts"
+
+export interface Call {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE"
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** For writes: the user's own key; a random one otherwise. */
+  readonly idempotencyKey?: string | undefined
+  /** A POST that changes nothing, such as validate. */
+  readonly readOnly?: boolean
+  /** A write that the server can't recognise when it comes again: never repeated. */
+  readonly once?: boolean
+}
+
+export interface Answer {
+  readonly status: number
+  readonly etag: string
+  readonly body: unknown
+}
+
+export const Retries = Context.Reference<{ readonly within: number; readonly first: number; readonly timeout: number }>(
+  "herald/cli/Retries",
+  { defaultValue: () => ({ within: 10_000, first: 200, timeout: 15_000 }) }
+)
+
+const MALFORMED = "malformed"
+
+const systemCode = (error: unknown): string => {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const code = (at as { code?: unknown }).code
+    if (typeof code === "string") return code
+    if (at.name === "TimeoutError") return "no answer came in time"
+    if (at instanceof AggregateError && at.errors[0] instanceof Error) return systemCode(at.errors[0])
+  }
+  return error instanceof Error ? error.message : MALFORMED
+}
+
+const url = (target: Target, call: Call): string => {
+  const query = Object.entries(call.query ?? {})
+    .filter(([, value]) => value !== undefined && value !== "")
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
+  return `${target.server}${call.path}${query.length > 0 ? `?${query.join("&")}` : ""}`
+}
+
+const once = (target: Target, call: Call, headers: Record<string, string>, timeout: number) =>
+  Effect.gen(function* () {
+    const answer = yield* Effect.tryPromise({
+      try: async (signal) => {
+        const response = await fetch(url(target, call), {
+          method: call.method,
+          headers,
+          redirect: "error",
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+          ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) })
+        })
+        return { response, raw: await response.text() }
+      },
+      catch: (error) =>
+        error instanceof TypeError && error.message.includes("Invalid URL")
+          ? usage(`${target.server} is not a URL`, "Give --server as http://host:port.")
+          : unreachable(target.server, systemCode(error))
+    })
+    const { response, raw } = answer
+    let body: unknown
+    try {
+      body = raw === "" ? undefined : JSON.parse(raw)
+    } catch {
+      body = undefined
+    }
+    if (response.ok && raw !== "" && body === undefined) {
+      return yield* fromAnswer(target.server, response.status, undefined, "the answer is not JSON", "")
+    }
+    if (!response.ok && response.status !== 304) {
+      const after = response.headers.get("retry-after") ?? ""
+      return yield* fromAnswer(target.server, response.status, body, raw, after)
+    }
+    return { status: response.status, etag: response.headers.get("etag") ?? "", body } satisfies Answer
+  })
+
+const refused = (failure: CliFailure): boolean => failure.what.includes("ECONNREFUSED")
+
+export const send = Effect.fn("Http.send")(function* (target: Target, call: Call) {
+  const shell = yield* Shell
+  const retries = yield* Retries
+  const writes = call.method !== "GET" && call.readOnly !== true
+  const key = writes ? (call.idempotencyKey ?? (yield* shell.uuid)) : undefined
+  const headers: Record<string, string> = {
+    accept: "application/json, application/problem+json",
+    "user-agent": "herald-cli",
+    ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
+    ...(key === undefined ? {} : { "idempotency-key": key }), // H1
+    ...call.headers
+  }
+  const start = yield* Clock.currentTimeMillis
+  for (let attempt = 0; ; attempt++) {
+    const result = yield* Effect.result(once(target, call, headers, retries.timeout))
+    if (Result.isSuccess(result)) return result.success
+    const failure = result.failure
+    const elapsed = (yield* Clock.currentTimeMillis) - start
+    const backoff = Math.min(retries.first * 2 ** attempt, 3_000)
+    const wait = Math.max(Math.round(backoff * (0.75 + Math.random() / 2)), failure.retryAfter)
+    const again = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // H2, H3
+    if (!again || elapsed + wait > retries.within) {
+      if (again && attempt > 0) {
+        return yield* new CliFailure({
+          ...failure,
+          fix: `${failure.fix}\nrepeat it safely with --idempotency-key ${key}`
+        })
+      }
+      return yield* failure
+    }
+    const said = failure.code === "" ? failure.what : `${failure.code} ${failure.title}`
+    yield* shell.progress(`${said}; trying again in ${(wait / 1000).toFixed(1)} s with the same idempotency key`)
+    yield* Effect.sleep(wait)
+  }
+})
+
+/** A key as one path segment: `/` inside a key is escaped. */
+export const segment = (key: string): string => encodeURIComponent(key)

@@ -1,0 +1,76 @@
+/** Shell on Node and Deno: the only file of the CLI that touches the platform. */
+import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import { constants, hostname } from "node:os"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import { type CliFailure, usage } from "./CliFailure.ts"
+import type { Shell } from "./Shell.ts"
+
+const LARGEST_INPUT = 8 * 1024 * 1024
+
+const decode = (what: string, bytes: Uint8Array): Effect.Effect<string, CliFailure> =>
+  Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => usage(`${what} is not valid UTF-8`, "Save it as UTF-8.")
+  })
+
+const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    stream.write(`${line}\n`, () => resume(Effect.void))
+  })
+
+const runServer = (args: ReadonlyArray<string>, extra: Record<string, string>): Effect.Effect<number, CliFailure> =>
+  Effect.callback<number, CliFailure>((resume) => {
+    const script = fileURLToPath(new URL("../main.ts", import.meta.url))
+    const env = { ...process.env, ...extra }
+    // The server takes this process's place, so a signal or a SIGKILL meant for one never leaves the other behind.
+    if (process.platform !== "win32" && typeof process.execve === "function") {
+      process.execve(process.execPath, [process.execPath, script, ...args], env)
+    }
+    const child = spawn(process.execPath, [script, ...args], { stdio: "inherit", env })
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal))
+    child.on("error", (error) =>
+      resume(Effect.fail(usage(`the server did not start: ${error.message}`, "Run npm ci.")))
+    )
+    child.on("exit", (code, signal) => resume(Effect.succeed(code ?? 128 + (signal ? constants.signals[signal] : 0))))
+  })
+
+const describe = (error: unknown): string => {
+  const code = (error as { code?: string }).code
+  if (code === "ENOENT") return "there is no such file"
+  if (code === "EACCES") return "it may not be read (EACCES)"
+  if (code === "EISDIR") return "it is a folder"
+  return error instanceof Error ? error.message : String(error)
+}
+
+export const shell: Shell["Service"] = {
+  env: process.env,
+  terminal: process.stdout.isTTY === true,
+  errorTerminal: process.stderr.isTTY === true,
+  now: Effect.sync(() => Date.now()),
+  hostname: hostname(),
+  pid: process.pid,
+  out: (line) => write(process.stdout, line),
+  progress: (line) => write(process.stderr, line),
+  stdin: Effect.tryPromise({
+    try: () => text(process.stdin),
+    catch: (error) => usage(`standard input can't be read: ${describe(error)}`, "Pipe the value in.")
+  }),
+  readFile: (path) =>
+    Effect.tryPromise({
+      try: () => readFile(path),
+      catch: (error) => usage(`${path}: ${describe(error)}`, "Give the path of a readable file.")
+    }).pipe(
+      Effect.flatMap((bytes) =>
+        bytes.byteLength > LARGEST_INPUT
+          ? Effect.fail(usage(`${path} has ${bytes.byteLength} bytes`, "A value may have at most 1 MiB."))
+          : decode(path, bytes)
+      )
+    ),
+  readFileIfAny: (path) => Effect.promise(() => readFile(path, "utf8").catch(() => undefined)),
+  uuid: Effect.sync(() => randomUUID()),
+  runServer
+}

@@ -1,0 +1,28 @@
+/** Port: the process around the CLI. `Process.ts` implements it; tests have one of their own. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { CliFailure } from "./CliFailure.ts"
+
+export class Shell extends Context.Service<
+  Shell,
+  {
+    readonly env: Readonly<Record<string, string | undefined>>
+    /** Is standard output / standard error a terminal? */
+    readonly terminal: boolean
+    readonly errorTerminal: boolean
+    readonly now: Effect.Effect<number>
+    readonly hostname: string
+    readonly pid: number
+    /** Results: a line to standard output. */
+    readonly out: (line: string) => Effect.Effect<void>
+    /** Progress and errors: a line to standard error. */
+    readonly progress: (line: string) => Effect.Effect<void>
+    readonly stdin: Effect.Effect<string, CliFailure>
+    readonly readFile: (path: string) => Effect.Effect<string, CliFailure>
+    /** Undefined when it does not exist or may not be read. */
+    readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
+    readonly uuid: Effect.Effect<string>
+    /** Replaces this process by the server, or runs it until it ends. Gives its exit code. */
+    readonly runServer: (args: ReadonlyArray<string>, env: Record<string, string>) => Effect.Effect<number, CliFailure>
+  }
+>()("herald/cli/Shell") {}

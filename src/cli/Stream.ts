@@ -1,0 +1,222 @@
+/**
+ * A subscription for a person to look at: one stream after the other, until refused for good.
+ *
+ *   S1  What was shown is told to the server on reconnect, so nothing is shown twice and nothing is missed.
+ *   S2  A content whose digest is wrong is rejected, not shown.
+ *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Ended, Stream, Transport } from "../client/Transport.ts"
+import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
+import { type CliFailure, known, unreachable } from "./CliFailure.ts"
+import { Shell } from "./Shell.ts"
+import type { Target } from "./Target.ts"
+
+/** Milliseconds. */
+const HEARTBEAT = 30_000
+const SILENCE = 90_000
+const FIRST_DELAY = 250
+const LONGEST_DELAY = 5_000
+const SETTING = "--grpc or HERALD_GRPC"
+
+export interface Shown {
+  readonly content: string
+  readonly version: number
+  readonly revision: bigint
+  readonly digest: string
+}
+
+export interface Wanted {
+  readonly service: string
+  readonly instance: string
+  readonly environment: string
+  readonly keys: ReadonlyArray<string>
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** gRPC is loaded only by those who stream. */
+export const OpenTransport = Context.Reference<
+  (target: Target) => Promise<{ readonly transport: Transport; readonly digest: (content: Uint8Array) => string }>
+>("herald/cli/OpenTransport", {
+  defaultValue: () => async (target) => {
+    const [{ GrpcTransport }, { sha256 }] = await Promise.all([
+      import("../client/GrpcTransport.ts"),
+      import("../client/Platform.ts")
+    ])
+    return { transport: new GrpcTransport({ address: target.grpc, token: target.token }), digest: sha256 }
+  }
+})
+
+const empty: SubscribeRequest = {
+  serviceName: "",
+  instanceId: "",
+  version: 0n,
+  metadata: {},
+  environment: "",
+  keys: [],
+  position: undefined,
+  held: [],
+  acceptsDelta: false,
+  control: true,
+  acks: [],
+  heartbeat: false
+}
+
+/** Refusals that only a person can end. */
+const final = new Set<ErrorName>([
+  "Unauthenticated",
+  "Forbidden",
+  "SessionReplaced",
+  "KeyRevoked",
+  "InvalidInput",
+  "InvalidKey"
+])
+
+/** gRPC's texts carry "HRLD-nnnn: " or a wrapping of their own; the reason is what remains. */
+const reasonOf = (ended: Ended): string =>
+  ended.message.replace(/^HRLD-\d{4}:?\s*/, "") || "the server closed the stream"
+
+export const refusal = (target: Target, ended: Ended): CliFailure | undefined => {
+  const row = byCode(ended.code ?? "") ?? (ended.status === 16 ? byCode(catalogue.Unauthenticated.code) : undefined)
+  if (row !== undefined && (ended.hopeless || final.has(row.name))) return known(row.name, reasonOf(ended))
+  if (ended.status === 12) {
+    return unreachable(target.grpc, "something answers there, but it is not Herald's gRPC port", SETTING)
+  }
+  return undefined
+}
+
+type Event =
+  | { readonly _tag: "update"; readonly update: ConfigUpdate }
+  | { readonly _tag: "ended"; readonly ended: Ended }
+
+/** How an update is shown; `before` is what was shown of the key until now. */
+export type Show = (update: ConfigUpdate, content: string, before: Shown | undefined) => Effect.Effect<void>
+
+export const follow = Effect.fn("Stream.follow")(function* (target: Target, wanted: Wanted, show: Show) {
+  const shell = yield* Shell
+  const open = yield* OpenTransport
+  const { transport, digest } = yield* Effect.promise(() => open(target))
+  const held = new Map<string, Shown>()
+  let position: { readonly epoch: string; readonly revision: bigint } | undefined
+  let connectedOnce = false
+  let attempt = 0
+
+  const first = (): SubscribeRequest => ({
+    ...empty,
+    serviceName: wanted.service,
+    instanceId: wanted.instance,
+    environment: wanted.environment,
+    metadata: { ...wanted.labels },
+    keys: [...wanted.keys],
+    position,
+    held: [...held].map(([key, { digest, revision }]) => ({ key, digest, revision })) // S1
+  })
+  const advance = ({ epoch, revision }: ConfigUpdate) => {
+    if (epoch === "") return
+    if (position?.epoch !== epoch || revision > position.revision) position = { epoch, revision }
+  }
+  const answer = (stream: Stream, update: ConfigUpdate, reason: string) =>
+    stream.send({
+      ...empty,
+      acks: [{ key: update.key, revision: update.revision, outcome: reason === "" ? 1 : 2, reason }]
+    })
+
+  const take = Effect.fnUntraced(function* (stream: Stream, update: ConfigUpdate) {
+    const kind: number = update.kind
+    if (kind === 2) {
+      attempt = 0
+      advance(update)
+      const keys = held.size === 1 ? "1 key" : `${held.size} keys`
+      yield* shell.progress(
+        `${connectedOnce ? "connected again" : `connected to ${target.grpc} as ${wanted.instance}`}: ${keys}, up to date`
+      )
+      connectedOnce = true
+    } else if (kind === 5) {
+      yield* shell.progress(`${update.key} can't be delivered to this client: ${update.message}`)
+    } else if (kind === 0) {
+      const content = Buffer.from(update.content)
+      if (digest(content) !== update.digest) {
+        yield* shell.progress(`${update.key} version ${update.version} is damaged: its digest is wrong; rejected`)
+        return answer(stream, update, "the digest of the content is wrong") // S2
+      }
+      const text = content.toString("utf8")
+      yield* show(update, text, held.get(update.key))
+      held.set(update.key, {
+        content: text,
+        version: Number(update.version),
+        revision: update.revision,
+        digest: update.digest
+      })
+      advance(update)
+      answer(stream, update, "")
+    } else if (kind === 1) {
+      yield* show(update, "", held.get(update.key))
+      held.delete(update.key)
+      advance(update)
+      answer(stream, update, "")
+    }
+  })
+
+  /** One stream from its opening to its end. */
+  const once = Effect.gen(function* () {
+    const events = yield* Queue.unbounded<Event>()
+    const stream = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        transport.open(first(), {
+          message: (update) => Queue.offerUnsafe(events, { _tag: "update", update }),
+          ended: (ended) => Queue.offerUnsafe(events, { _tag: "ended", ended })
+        })
+      ),
+      (opened) => Effect.promise(() => opened.finish())
+    )
+    const beat = Effect.sleep(HEARTBEAT).pipe(
+      Effect.andThen(Effect.sync(() => stream.send({ ...empty, heartbeat: true }))),
+      Effect.forever
+    )
+    let wait: number | undefined
+    const silent = (): Event => ({
+      _tag: "ended",
+      ended: {
+        status: 14,
+        message: "the server went silent",
+        code: undefined,
+        hopeless: false,
+        reconnectAfterMillis: undefined
+      }
+    })
+    const listen = Effect.gen(function* () {
+      while (true) {
+        const event = yield* Queue.take(events).pipe(
+          Effect.timeoutOrElse({ duration: SILENCE, orElse: () => Effect.sync(silent) }) // S3
+        )
+        if (event._tag === "ended") {
+          return { ...event.ended, reconnectAfterMillis: event.ended.reconnectAfterMillis ?? wait }
+        }
+        if ((event.update.kind as number) === 4) {
+          wait = event.update.reconnectAfterMs
+          yield* shell.progress("the server is leaving")
+        }
+        yield* take(stream, event.update)
+      }
+    })
+    return yield* Effect.raceFirst(listen, beat)
+  }).pipe(Effect.scoped)
+
+  return yield* Effect.gen(function* () {
+    while (true) {
+      const ended: Ended = yield* once
+      const refused = refusal(target, ended)
+      if (refused !== undefined) return yield* refused
+      if (!connectedOnce && ended.message.includes("ECONNREFUSED")) {
+        return yield* unreachable(target.grpc, "ECONNREFUSED", SETTING)
+      }
+      const jittered = Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt++, 10))
+      const delay = Math.round(ended.reconnectAfterMillis ?? jittered)
+      yield* shell.progress(`disconnected: ${reasonOf(ended)}; reconnecting in ${(delay / 1000).toFixed(1)} s`)
+      yield* Effect.sleep(delay)
+    }
+  }).pipe(Effect.ensuring(Effect.sync(() => transport.close())))
+})

@@ -1,0 +1,77 @@
+/**
+ * Text for a terminal. Pure.
+ *
+ *   T1  A value from the server can't move the cursor or change colours: control characters are shown, not sent.
+ */
+import { type Paint, plain } from "./Paint.ts"
+
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string
+  readonly paint?: (row: Row) => ((text: string) => string) | undefined
+  readonly right?: boolean
+}
+
+/** Escapes control characters (C0, DEL, C1, bidi overrides). `lines` keeps newlines and tabs. */
+export const printable = (value: string, lines = false): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that must not reach a terminal
+  value.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    if (lines && (character === "\n" || character === "\t")) return character
+    if (character === "\n") return "↵"
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  })
+
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/gu
+const combining = /\p{Mark}/gu
+const width = (text: string): number => Array.from(text.replace(combining, "")).length + (text.match(wide)?.length ?? 0)
+
+export const table = <Row>(
+  rows: ReadonlyArray<Row>,
+  columns: ReadonlyArray<Column<Row>>,
+  paint: Paint = plain
+): string => {
+  const cells = rows.map((row) => columns.map((column) => printable(column.value(row))))
+  const widths = columns.map((column, index) =>
+    Math.max(width(column.title), ...cells.map((line) => width(line[index] ?? "")))
+  )
+  const pad = (text: string, index: number, right: boolean): string => {
+    const space = " ".repeat(Math.max(0, (widths[index] ?? 0) - width(text)))
+    return right ? space + text : text + space
+  }
+  const head = columns.map((column, index) => paint.dim(pad(column.title, index, column.right === true)))
+  const body = cells.map((line, at) =>
+    line.map((cell, index) => {
+      const column = columns[index]!
+      const colour = column.paint?.(rows[at]!) ?? ((text: string) => text)
+      return colour(pad(cell, index, column.right === true))
+    })
+  )
+  return [head, ...body].map((line) => line.join("  ").trimEnd()).join("\n")
+}
+
+/** `label  value` lines. Empty values are left out. */
+export const facts = (pairs: ReadonlyArray<readonly [string, string]>, paint: Paint = plain): string => {
+  const shown = pairs.filter(([, value]) => value !== "")
+  const size = Math.max(0, ...shown.map(([label]) => label.length))
+  return shown.map(([label, value]) => `${paint.dim(label.padEnd(size))}  ${printable(value)}`).join("\n")
+}
+
+export const clip = (value: string, size: number): string =>
+  value.length <= size ? value : `${value.slice(0, Math.max(0, size - 1))}…`
+
+/** "3 s ago", "5 min ago". */
+export const ago = (then: number, now: number): string => {
+  if (!Number.isFinite(then) || then <= 0) return "never"
+  const seconds = Math.max(0, Math.round((now - then) / 1000))
+  if (seconds < 120) return `${seconds} s ago`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h ago`
+  return `${Math.round(seconds / 86_400)} d ago`
+}
+
+/** Milliseconds since 1970, or an ISO text, as local-independent ISO seconds. */
+export const time = (value: unknown): string => {
+  const date = typeof value === "number" || typeof value === "string" ? new Date(value) : undefined
+  return date === undefined || Number.isNaN(date.getTime()) ? "" : date.toISOString().replace(/\.\d+Z$/, "Z")
+}

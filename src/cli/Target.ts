@@ -1,0 +1,71 @@
+/**
+ * Which server, as whom.
+ *
+ *   G1  A flag wins over the environment, the environment over what a local server wrote into its data folder.
+ *   G2  The data folder's admin token is sent to loopback addresses only.
+ */
+import * as Effect from "effect/Effect"
+import { Shell } from "./Shell.ts"
+
+export interface Wishes {
+  readonly server: string | undefined
+  readonly grpc: string | undefined
+  readonly token: string | undefined
+  readonly data: string | undefined
+}
+
+export interface Target {
+  /** Base URL without a trailing slash. */
+  readonly server: string
+  /** host:port */
+  readonly grpc: string
+  readonly token: string | undefined
+  readonly data: string
+}
+
+const filled = (...values: ReadonlyArray<string | undefined>): string | undefined =>
+  values.find((value) => value !== undefined && value.trim() !== "")?.trim()
+
+const withScheme = (address: string): string =>
+  (/^https?:\/\//.test(address) ? address : `http://${address}`).replace(/\/+$/, "")
+
+const hostOf = (address: string): string => {
+  try {
+    return new URL(withScheme(address)).hostname
+  } catch {
+    return ""
+  }
+}
+
+export const isLoopback = (address: string): boolean => {
+  const host = hostOf(address)
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+/** What a running server says about itself in `<data>/server.json`. */
+export const parseServerFile = (content: string | undefined): { http?: string; grpc?: string } => {
+  if (content === undefined) return {}
+  try {
+    const parsed: unknown = JSON.parse(content)
+    if (typeof parsed !== "object" || parsed === null) return {}
+    const { http, grpc } = parsed as Record<string, unknown>
+    return { ...(typeof http === "string" ? { http } : {}), ...(typeof grpc === "string" ? { grpc } : {}) }
+  } catch {
+    return {}
+  }
+}
+
+export const resolve = Effect.fn("Target.resolve")(function* (wishes: Wishes) {
+  const shell = yield* Shell
+  const data = filled(wishes.data, shell.env["HERALD_DATA"]) ?? ".herald"
+  const running = parseServerFile(yield* shell.readFileIfAny(`${data}/server.json`))
+  const server = withScheme(filled(wishes.server, shell.env["HERALD_SERVER"], running.http) ?? "http://127.0.0.1:8080")
+  const grpc = (filled(wishes.grpc, shell.env["HERALD_GRPC"], running.grpc) ?? "127.0.0.1:50051").replace(
+    /^[a-z]+:\/\//,
+    ""
+  )
+  const given = filled(wishes.token, shell.env["HERALD_TOKEN"])
+  const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // G2
+  const token = kept ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : given
+  return { server, grpc, token, data } satisfies Target
+})

@@ -1,0 +1,43 @@
+/** `--watch`: asks again every second, prints when the answer differs, and outlives a restart of the server. */
+import * as Effect from "effect/Effect"
+import type { CliFailure } from "./CliFailure.ts"
+import { render } from "./CliFailure.ts"
+import type { Session } from "./Globals.ts"
+import type { Paint } from "./Paint.ts"
+import { Shell } from "./Shell.ts"
+
+export interface Look {
+  readonly data: unknown
+  readonly asTable: (paint: Paint) => string
+  /** What decides whether it differs; ages and clocks stay out of it. */
+  readonly fingerprint: string
+}
+
+/** `replace`: a terminal shows only the newest. */
+export const watch = Effect.fn("Watch.watch")(function* <R>(
+  session: Session,
+  look: Effect.Effect<Look, CliFailure, R>,
+  options: { readonly replace: boolean }
+) {
+  const shell = yield* Shell
+  let before: string | undefined
+  let down = false
+  while (true) {
+    const found = yield* Effect.result(look)
+    if (found._tag === "Success") {
+      if (down) yield* shell.progress("connected again")
+      down = false
+      if (found.success.fingerprint !== before) {
+        if (options.replace && session.format === "table" && shell.terminal) yield* shell.out("\u001b[H\u001b[2J")
+        yield* session.emitNext(found.success.data, found.success.asTable)
+        before = found.success.fingerprint
+      }
+    } else {
+      const gone = found.failure.exit === 4 && before !== undefined
+      if (!found.failure.retryable && !gone) return yield* found.failure
+      if (!down) yield* shell.progress(`${render(found.failure, session.errorPaint)}\nwaiting for it …`)
+      down = true
+    }
+    yield* Effect.sleep("1 second")
+  }
+})

@@ -1,0 +1,122 @@
+/** `herald audit tail|verify`: who did what when, and proof that nobody changed it afterwards. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type { AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
+import { CliFailure, render } from "../CliFailure.ts"
+import { optionalText, session, yes } from "../Globals.ts"
+import type { Paint } from "../Paint.ts"
+import { Shell } from "../Shell.ts"
+import { printable, table, time } from "../Table.ts"
+
+const detail = (entry: AuditEntry): string =>
+  Object.entries(entry.details)
+    .filter(([, value]) => value !== null && value !== "")
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(" ")
+
+const asTable = (entries: ReadonlyArray<AuditEntry>, paint: Paint): string =>
+  table(
+    entries,
+    [
+      { title: "ID", value: (entry) => String(entry.id), right: true },
+      { title: "WHEN", value: (entry) => time(entry.createdAt) },
+      { title: "WHO", value: (entry) => entry.performedBy, paint: () => paint.bold },
+      { title: "WHAT", value: (entry) => entry.action },
+      { title: "WHERE", value: (entry) => entry.configId || "-" },
+      { title: "DETAILS", value: detail, paint: () => paint.dim }
+    ],
+    paint
+  )
+
+const asLine = (entry: AuditEntry, paint: Paint): string =>
+  [
+    String(entry.id),
+    time(entry.createdAt),
+    paint.bold(printable(entry.performedBy)),
+    printable(entry.action),
+    printable(entry.configId || "-"),
+    paint.dim(printable(detail(entry)))
+  ].join("  ")
+
+const tail = Command.make(
+  "tail",
+  {
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("The last so many"),
+      Flag.withMetavar("n"),
+      Flag.withDefault(20)
+    ),
+    env: optionalText("env", "Only this environment; all otherwise", "name"),
+    follow: yes("follow", "Stay, and print each new entry")
+  },
+  Effect.fn("Audit.tail")(function* ({ limit, env, follow }) {
+    const shell = yield* Shell
+    const here = yield* session
+    const read = (query: Record<string, number | undefined>) =>
+      here
+        .call({ method: "GET", path: "/v1/audit", query: { ...query, environment: env } })
+        .pipe(Effect.map(({ body }) => (body as { readonly entries: ReadonlyArray<AuditEntry> }).entries))
+    const found = [...(yield* read({ limit }))].sort((a, b) => a.id - b.id)
+    if (!follow) return yield* here.emit(found, (paint) => asTable(found, paint))
+
+    for (const entry of found) yield* here.emitNext(entry, (paint) => asLine(entry, paint))
+    let last = found.at(-1)?.id ?? 0
+    let down = false
+    while (true) {
+      const next = yield* Effect.result(read({ after: last, limit: 1_000 }))
+      if (next._tag === "Success") {
+        if (down) yield* shell.progress("connected again")
+        down = false
+        for (const entry of next.success) {
+          yield* here.emitNext(entry, (paint) => asLine(entry, paint))
+          last = Math.max(last, entry.id)
+        }
+      } else {
+        if (!next.failure.retryable) return yield* next.failure
+        if (!down) yield* shell.progress(`${render(next.failure, here.errorPaint)}\nwaiting for it …`)
+        down = true
+      }
+      yield* Effect.sleep("1 second")
+    }
+  })
+).pipe(
+  Command.withDescription("Show the newest entries of the audit log, oldest first"),
+  Command.withExamples([
+    { command: "herald audit tail --limit 50", description: "The last fifty" },
+    { command: "herald audit tail --follow --output json", description: "A stream for a log collector" }
+  ])
+)
+
+const verify = Command.make(
+  "verify",
+  {},
+  Effect.fn("Audit.verify")(function* () {
+    const here = yield* session
+    const { body } = yield* here.call({ method: "GET", path: "/v1/audit/verify" })
+    const verdict = body as AuditVerdict
+    if (verdict.ok) {
+      return yield* here.emit(
+        verdict,
+        (paint) => `${paint.green("the chain holds")}: ${verdict.entries} entries, each follows from the one before`
+      )
+    }
+    yield* here.emit(verdict, (paint) => paint.red(`the chain is broken at entry ${verdict.broken}`))
+    return yield* new CliFailure({
+      code: "",
+      title: "The audit log was changed",
+      what: `the hash of entry ${verdict.broken} does not follow from the entry before`,
+      why: "Someone or something changed, removed or inserted rows in the table audit_log.",
+      fix: "Compare the table with a backup from before that entry.",
+      exit: 3,
+      trace: "",
+      retryable: false,
+      retryAfter: 0
+    })
+  })
+).pipe(Command.withDescription("Recompute the hash chain of the audit log; exit code 3 if it is broken"))
+
+export const audit = Command.make("audit").pipe(
+  Command.withDescription("Read and verify the audit log"),
+  Command.withSubcommands([tail, verify])
+)

@@ -1,0 +1,71 @@
+/** `herald release apply <file.yaml>`: many changes as one revision. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Released, Validated } from "../../edge/http/Wire.ts"
+import { CliFailure, usage } from "../CliFailure.ts"
+import { released, validated } from "../Draft.ts"
+import { env, idempotencyKey, optionalText, session, yes } from "../Globals.ts"
+import { releaseOf } from "../ReleaseFile.ts"
+import { Shell } from "../Shell.ts"
+
+const apply = Command.make(
+  "apply",
+  {
+    file: Argument.String("file").pipe(Argument.withDescription("YAML or JSON, or - for standard input")),
+    env,
+    message: optionalText("message", "Why; instead of the file's message", "text"),
+    idempotencyKey,
+    dryRun: yes("dry-run", "Check everything and say what would change, without writing")
+  },
+  Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, dryRun }) {
+    const shell = yield* Shell
+    const here = yield* session
+    const text = yield* file === "-" ? shell.stdin : shell.readFile(file)
+    const { parse } = yield* Effect.promise(() => import("yaml"))
+    const document = yield* Effect.try({
+      try: (): unknown => parse(text, { maxAliasCount: 100 }),
+      catch: (error) =>
+        usage(`${file} is not YAML: ${(error as Error).message}`, "Correct the line that the message names.")
+    })
+    const release = releaseOf(document, here.environment(env))
+    if (release instanceof CliFailure) return yield* release
+    const { body } = yield* here.call({
+      method: "POST",
+      path: "/v1/releases",
+      query: { dryRun: dryRun || undefined },
+      body: { ...release, ...(message === undefined ? {} : { message }) },
+      idempotencyKey,
+      readOnly: dryRun
+    })
+    yield* here.emit(body, (paint) =>
+      dryRun ? validated(body as Validated, paint) : released(body as Released, paint)
+    )
+  })
+).pipe(
+  Command.withDescription(
+    `Apply a file of changes as one revision: all of them, or none.
+
+message: why
+environment: production
+changes:
+  - key: user-service
+    value: { feature: { x: true } }
+  - key: user-service.retries
+    value: 5
+  - key: user-service.old
+    delete: true
+
+Further fields of a change: environment, type, schema, strict, expectedVersion.`
+  ),
+  Command.withShortDescription("Apply a file of changes as one revision"),
+  Command.withExamples([
+    { command: "herald release apply release.yaml", description: "All changes, or none" },
+    { command: "herald release apply release.yaml --dry-run", description: "What would change, and for whom" }
+  ])
+)
+
+export const release = Command.make("release").pipe(
+  Command.withDescription("Change many keys at once"),
+  Command.withSubcommands([apply])
+)
