@@ -1,5 +1,5 @@
 /** `/docs`: the browsable page. Its script is part of the page, so it works without internet; it is made on first use. */
-import { Effect, Scope } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { Api } from "./Api.ts"
@@ -11,9 +11,13 @@ const policy =
 export const DocsRoutes = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const scope = yield* Effect.scope
-    const page = yield* HttpRouter.toHttpEffect(
-      HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } })
-    ).pipe(Effect.provideService(Scope.Scope, scope), Effect.cached)
+    // A router of its own: the page's layer wants to register itself, and only when it is first asked for.
+    const page = yield* Effect.gen(function* () {
+      const own = yield* HttpRouter.make
+      const layer = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } })
+      yield* Layer.buildWithScope(Layer.provide(layer, Layer.succeed(HttpRouter.HttpRouter, own)), scope)
+      return own.asHttpEffect()
+    }).pipe(Effect.cached)
     yield* router.add(
       "GET",
       "/docs",

@@ -57,7 +57,11 @@ export const schemaFailure = (place: string, error: { readonly message: string }
   const at = lines.findLast((line) => line.startsWith("at ["))
   const path =
     at === undefined ? "" : ` ${at.slice(3).replaceAll(/\["|"\]|\[|\]/g, (b) => (b === '["' || b === "[" ? "." : ""))}`
-  const said = lines.filter((line) => !line.startsWith("at [")).join(" ")
+  const said = lines
+    .filter((line) => !line.startsWith("at ["))
+    .join(" ")
+    .replace("Missing key", "it is missing")
+    .replace("Expected no excess property", "there is no such field here")
   return failure("InvalidInput", `${place}${path.replace(" .", " ")}: ${said}`.slice(0, 1_000))
 }
 

@@ -1,0 +1,235 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as KeyHash from "../../layers/Access/KeyHash.ts"
+import { Access, requirePermission } from "../../src/access/Access.ts"
+import { CurrentIdentity, type Identity, type Role, system } from "../../src/access/Identity.ts"
+import { memoryKeys } from "../edge/http/Harness.ts"
+
+const start = (options: { readonly ratePerSecond?: number; readonly burst?: number } = {}) => {
+  const store = memoryKeys()
+  const layer = Access.layer({ pepper: "p", ratePerSecond: 1_000, burst: 1_000, ...options }).pipe(
+    Layer.provide([store.layer, KeyHash.layer])
+  )
+  return { store, layer }
+}
+
+const asAdmin = Effect.provideService(CurrentIdentity, system)
+const create = (role: Role, environments = ["*"], expiresAt: number | null = null) =>
+  Effect.flatMap(Access, (access) => access.createKey({ name: "robot", role, environments, expiresAt })).pipe(asAdmin)
+const authenticate = (token: string | undefined) => Effect.flatMap(Access, (access) => access.authenticate(token))
+const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)
+
+describe("Access", () => {
+  it.effect("A1 no token, garbage and unknown tokens are nobody", () =>
+    Effect.gen(function* () {
+      const names = []
+      for (const token of [
+        undefined,
+        "",
+        "Bearer ",
+        "Basic abc",
+        "hrld_x_y",
+        `hrld_${"a".repeat(16)}_${"b".repeat(64)}`
+      ]) {
+        names.push(yield* nameOf(token))
+      }
+
+      assert.deepStrictEqual(names, Array(6).fill("Unauthenticated"))
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("a token works with and without Bearer, and names its key", () =>
+    Effect.gen(function* () {
+      const { token, key } = yield* create("viewer", ["staging"])
+      const bare = yield* authenticate(token)
+      const bearer = yield* authenticate(`bearer ${token}`)
+
+      assert.deepStrictEqual(bare, { keyId: key.id, name: "robot", role: "viewer", environments: ["staging"] })
+      assert.deepStrictEqual(bearer, bare)
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("A2 the secret is not what is stored, and another pepper makes it worthless", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const { token, key } = yield* create("admin")
+      const other = Access.layer({ pepper: "q", ratePerSecond: 10, burst: 10 }).pipe(
+        Layer.provide([store.layer, KeyHash.layer])
+      )
+      const elsewhere = yield* nameOf(token).pipe(Effect.provide(Layer.fresh(other)))
+
+      assert.notInclude(JSON.stringify([...store.keys.values()]), token.split("_")[2]!)
+      assert.match(key.hash, /^[0-9a-f]{64}$/)
+      assert.strictEqual(elsewhere, "Unauthenticated")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A3 a key that another node revoked is refused after at most 2 s", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const { token, key } = yield* create("viewer")
+      const identity = yield* authenticate(token)
+      yield* TestClock.adjust("3 seconds")
+      store.keys.set(key.id, { ...store.keys.get(key.id)!, revokedAt: 1 })
+      yield* TestClock.adjust("2 seconds")
+
+      assert.strictEqual(yield* nameOf(token), "Unauthenticated")
+      assert.isFalse(yield* access.stillValid(identity))
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A3 a key that is revoked here is refused at once, also while the list is on its way", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { token, key } = yield* create("viewer")
+      yield* access.revokeKey(key.id).pipe(asAdmin)
+      const name = yield* nameOf(token)
+      const again = yield* Effect.flip(access.revokeKey(key.id).pipe(asAdmin))
+
+      assert.strictEqual(name, "Unauthenticated")
+      assert.strictEqual(again.name, "NotFound")
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("A3 an expired key is refused", () =>
+    Effect.gen(function* () {
+      const { token } = yield* create("viewer", ["*"], 5_000)
+      const before = yield* authenticate(token)
+      yield* TestClock.adjust("5 seconds")
+
+      assert.strictEqual(before.role, "viewer")
+      assert.strictEqual(yield* nameOf(token), "Unauthenticated")
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("a dead database locks out nobody who is known, and revokes nothing", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const { token } = yield* create("viewer")
+      const identity = yield* authenticate(token)
+      store.state.down = true
+      yield* TestClock.adjust("1 minute")
+      const again = yield* authenticate(token)
+      const unknown = yield* nameOf(`hrld_${"c".repeat(16)}_${"d".repeat(64)}`)
+
+      assert.deepStrictEqual(again, identity)
+      assert.isTrue(yield* access.stillValid(identity))
+      assert.strictEqual(unknown, "DatabaseUnavailable")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("N2 an id that nobody knows costs one look-up, and look-ups are limited", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const token = (n: number) => `hrld_${n.toString(16).padStart(16, "0")}_${"d".repeat(64)}`
+      for (let i = 0; i < 5; i++) yield* nameOf(token(1))
+      const once = store.state.lookups
+      const names = new Set<string>()
+      for (let i = 2; i < 300; i++) names.add(yield* nameOf(token(i)))
+
+      assert.strictEqual(once, 1)
+      assert.isAtMost(store.state.lookups, 100)
+      assert.deepStrictEqual([...names].sort(), ["RateLimited", "Unauthenticated"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("wrong secrets for a known id are slowed down; the right one still works", () =>
+    Effect.gen(function* () {
+      const { token, key } = yield* create("viewer")
+      const names = []
+      for (let i = 0; i < 12; i++) names.push(yield* nameOf(`hrld_${key.id}_${"0".repeat(64)}`))
+      const right = yield* authenticate(token)
+
+      assert.deepStrictEqual(names.slice(9), ["Unauthenticated", "RateLimited", "RateLimited"])
+      assert.strictEqual(right.keyId, key.id)
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("A4 an identity over its rate is told how long to wait, others are not touched", () =>
+    Effect.gen(function* () {
+      const one = yield* create("viewer")
+      const two = yield* create("viewer")
+      for (let i = 0; i < 3; i++) yield* authenticate(one.token)
+      const refused = yield* Effect.flip(authenticate(one.token))
+      yield* authenticate(two.token)
+      yield* TestClock.adjust("100 millis")
+      const later = yield* authenticate(one.token)
+
+      assert.strictEqual(refused.name, "RateLimited")
+      assert.strictEqual(refused.details?.["retryAfterMillis"], 100)
+      assert.strictEqual(later.keyId, one.key.id)
+    }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer))
+  )
+
+  it.effect("only an admin of every environment manages keys", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const outcomes = []
+      const people: ReadonlyArray<Identity | undefined> = [
+        undefined,
+        { name: "v", keyId: "v", role: "viewer", environments: ["*"] },
+        { name: "p", keyId: "p", role: "publisher", environments: ["*"] },
+        { name: "a", keyId: "a", role: "admin", environments: ["staging"] },
+        system
+      ]
+      for (const identity of people) {
+        const result = yield* Effect.result(access.listKeys.pipe(Effect.provideService(CurrentIdentity, identity)))
+        outcomes.push(result._tag === "Success" ? "ok" : result.failure.name)
+      }
+
+      assert.deepStrictEqual(outcomes, ["Unauthenticated", "Forbidden", "Forbidden", "Forbidden", "ok"])
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("a wish for a key is checked", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const wish = { name: "ok", role: "viewer" as const, environments: ["*"], expiresAt: null }
+      const wrong = [
+        { ...wish, name: "" },
+        { ...wish, name: "a\u001b[31m" },
+        { ...wish, role: "root" as never },
+        { ...wish, environments: [] },
+        { ...wish, environments: ["a b"] },
+        { ...wish, expiresAt: -1 }
+      ]
+      for (const bad of wrong) {
+        const error = yield* Effect.flip(access.createKey(bad).pipe(asAdmin))
+        assert.strictEqual(error.name, "InvalidInput")
+      }
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("bootstrap makes one admin key on the first start and none later", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const token = yield* access.bootstrap
+      const identity = yield* authenticate(token)
+      const second = yield* access.bootstrap
+
+      assert.strictEqual(identity.role, "admin")
+      assert.deepStrictEqual(identity.environments, ["*"])
+      assert.isUndefined(second)
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("requirePermission says who lacks what, and where", () =>
+    Effect.gen(function* () {
+      const identity: Identity = { name: "ci", keyId: "1", role: "viewer", environments: ["staging"] }
+      const role = yield* Effect.flip(requirePermission("config.write", "staging")).pipe(
+        Effect.provideService(CurrentIdentity, identity)
+      )
+      const place = yield* Effect.flip(requirePermission("config.read", "production")).pipe(
+        Effect.provideService(CurrentIdentity, identity)
+      )
+      const nobody = yield* Effect.flip(requirePermission("config.read", "production"))
+
+      assert.include(role.message, "config.write")
+      assert.include(place.message, "production")
+      assert.strictEqual(nobody.name, "Unauthenticated")
+    })
+  )
+})
