@@ -142,7 +142,7 @@ export class Connection {
     if (lasted >= this.#options.stableMillis) this.#backoff.reset()
     this.#leave(draining)
     const refused = refusals.has(ended.status)
-    this.#become(refused ? "failed" : this.#state === "failed" ? "failed" : "stale", ended)
+    this.#become(refused ? "failed" : "stale", ended)
     if (this.#isClosed()) return
     if (!draining) this.#retry(this.#delay(ended, refused))
     this.#events.ended(ended)

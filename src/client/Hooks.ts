@@ -31,8 +31,8 @@ export type Verdict = boolean | string | undefined | void
 export interface Hooks<T = unknown> {
   /** May this value be used? Must not change anything. Not asked about a deletion that leaves no value. */
   readonly validate?: ((value: T, context: UpdateContext) => Verdict | Promise<Verdict>) | undefined
-  /** Use it. `undefined` when the key was deleted and has no default. */
-  readonly apply?: ((value: T | undefined, context: UpdateContext) => void | Promise<void>) | undefined
+  /** Use it; a promise is awaited. `undefined` when the key was deleted and has no default. */
+  readonly apply?: ((value: T | undefined, context: UpdateContext) => unknown) | undefined
   /** Did it work? Refusing puts the former value back. */
   readonly confirm?: ((value: T | undefined, context: UpdateContext) => Verdict | Promise<Verdict>) | undefined
 }
