@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { applyPatch } from "../../src/client/JsonPatch.ts"
+import { delta } from "../../src/configuration/Diff.ts"
 
 describe("JSON Patch (RFC 6902)", () => {
   // Appendix A of the RFC, and the corners of RFC 6901.
@@ -56,4 +57,28 @@ describe("JSON Patch (RFC 6902)", () => {
     }
     assert.isUndefined(({} as { polluted?: unknown }).polluted)
   })
+})
+
+describe("with the server's deltas", () => {
+  const filler = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`name${n}`, [n, { deep: `text ${n}` }]]))
+  const changes: ReadonlyArray<readonly [string, (document: Record<string, unknown>) => unknown]> = [
+    ["a new member", (d) => ({ ...d, added: { x: [1] } })],
+    ["a removed member", ({ name3: _, ...d }) => d],
+    ["a changed member", (d) => ({ ...d, name7: null })],
+    ["a changed depth", (d) => ({ ...d, name9: [9, { deep: "other", more: [] }] })],
+    ["a longer array", (d) => ({ ...d, name1: [1, { deep: "text 1" }, 2, 3] })],
+    ["a shorter array", (d) => ({ ...d, name1: [] })],
+    ["odd names", (d) => ({ ...d, "a/b~c": 1, "": 2, "é\u2028": "\u0000" })],
+    ["several at once", ({ name0: _, ...d }) => ({ ...d, name39: 1, zz: 2 })]
+  ]
+  for (const [name, change] of changes) {
+    it(`I1: ${name} gives the text that was published, byte for byte`, () => {
+      const from = JSON.stringify(filler)
+      const to = JSON.stringify(change(filler))
+      const patch = delta(from, to)
+
+      assert.isDefined(patch)
+      assert.strictEqual(JSON.stringify(applyPatch(JSON.parse(from), JSON.parse(patch!))), to)
+    })
+  }
 })
