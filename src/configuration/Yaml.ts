@@ -24,7 +24,7 @@ export const parseYaml = (text: string): Result.Result<unknown, string> => {
       schema: "core",
       uniqueKeys: false,
       stringKeys: true,
-      logLevel: "silent"
+      logLevel: "error"
     })
     const error = document.errors[0] ?? document.warnings[0]
     if (error !== undefined) return Result.fail(`it is not YAML that JSON can express: ${error.message.split("\n")[0]}`)

@@ -13,6 +13,7 @@ import { ConfigRoutes } from "./Config.ts"
 import { DocsRoutes } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
 import { ErrorsRoutes, KeysRoutes } from "./Keys.ts"
+import { measured } from "./Measure.ts"
 import { OperationsRoutes } from "./Operations.ts"
 import { answerFailures } from "./Problem.ts"
 
@@ -33,7 +34,9 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
     return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
   })
 
-const Shared = HttpRouter.middleware((app) => Effect.map(answerFailures(traced(app)), secured), { global: true })
+const Shared = HttpRouter.middleware((app) => Effect.map(measured(answerFailures(traced(app))), secured), {
+  global: true
+})
 
 const Versioned = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ConfigRoutes, OperationsRoutes, KeysRoutes, ErrorsRoutes]),

@@ -1,6 +1,6 @@
 /** The routes over in-memory services, called as a browser would: `Request` in, `Response` out. */
 import { createHash } from "node:crypto"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import * as KeyHash from "../../../layers/Access/KeyHash.ts"
 import { Access, requirePermission } from "../../../src/access/Access.ts"
@@ -45,19 +45,26 @@ export const memoryKeys = () => {
   return { keys, state, layer }
 }
 
+interface Seen extends PublishOptions {
+  readonly drafts: ReadonlyArray<Draft>
+  readonly traceId: string
+}
+
 const digestOf = (value: string) => createHash("sha256").update(value).digest("hex")
 
 /** Versions in a map; permissions as the real service checks them. */
-const memoryConfigurations = (state: {
-  stale: boolean
-  seen: Array<PublishOptions & { drafts: ReadonlyArray<Draft> }>
-}) => {
+const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
   const versions = new Map<string, Array<Configuration>>()
   let revision = 0n
   const of = (environment: string, key: string) => versions.get(`${environment}/${key}`) ?? []
   const missing = (key: string) => failure("NotFound", `there is no key ${key}`)
   const commit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, options: PublishOptions) {
-    state.seen.push({ ...options, drafts })
+    const span = yield* Effect.option(Effect.currentParentSpan)
+    state.seen.push({
+      ...options,
+      drafts,
+      traceId: Option.match(span, { onNone: () => "", onSome: (one) => one.traceId })
+    })
     for (const draft of drafts) {
       yield* requirePermission("config.write", draft.environment)
       const current = of(draft.environment, draft.key).at(-1)?.version ?? 0
@@ -164,8 +171,9 @@ const memoryConfigurations = (state: {
   }
 }
 
-export const startRoutes = async () => {
-  const state = { stale: false, seen: [] as Array<PublishOptions & { drafts: ReadonlyArray<Draft> }> }
+/** Every service that the routes need, in memory. `mint` makes a key for each role. */
+export const startServices = () => {
+  const state = { stale: false, seen: [] as Array<Seen> }
   const keys = memoryKeys()
   const configurations = memoryConfigurations(state)
   const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 }).pipe(
@@ -205,6 +213,11 @@ export const startRoutes = async () => {
       }
     }).pipe(Effect.provideService(CurrentIdentity, system))
   )
+  return { state, keys, tokens, services, mint }
+}
+
+export const startRoutes = async () => {
+  const { state, keys, tokens, services, mint } = startServices()
   const { handler, dispose } = HttpRouter.toWebHandler(
     Layer.mergeAll(Routes, mint).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
     { disableLogger: true, routerConfig }

@@ -354,6 +354,38 @@ describe("bad input is refused with a problem that names the place", () => {
   })
 })
 
+describe("what every answer has", () => {
+  it("H2 the caller's trace reaches the service, and a problem names it", async () => {
+    const traceId = "0af7651916cd43dd8448eb211c80319c"
+    const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` }
+    await door.call("PUT", `/v1/config/traced?${production}`, { body: { value: 1 }, headers })
+    const problem = await door.call("GET", `/v1/config/not.there?${production}`, { headers })
+
+    assert.strictEqual(door.state.seen.at(-1)?.traceId, traceId)
+    assert.strictEqual(problem.body.traceId, traceId)
+  })
+
+  it("A4 a refusal for the rate says when to come back", async () => {
+    const tries = []
+    for (let i = 0; i < 150; i++) {
+      const authorization = `Bearer hrld_${i.toString(16).padStart(16, "0")}_${"b".repeat(64)}`
+      tries.push(await door.call("GET", "/v1/keys", { as: "nobody", headers: { authorization } }))
+    }
+    const refused = tries.find(({ status }) => status === 429)
+
+    assert.strictEqual(refused?.body.code, "HRLD-3003")
+    assert.match(refused?.headers.get("retry-after") ?? "", /^[1-9]\d*$/)
+  })
+
+  it("requests are counted by status", async () => {
+    await door.call("GET", "/nowhere")
+    const { text } = await door.call("GET", "/metrics")
+
+    assert.match(text, /herald_http_requests_total\{[^}]*status="4xx"[^}]*\} [1-9]/)
+    assert.match(text, /herald_http_request_seconds_count/)
+  })
+})
+
 describe("routes without a token", () => {
   it("livez, readyz, metrics, openapi, docs and error codes", async () => {
     const as = "nobody"

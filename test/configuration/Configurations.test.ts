@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Identity } from "../../src/access/Identity.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
+import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import { as, client, draft, on, publish } from "./Harness.ts"
+
+const get = (key = "app", consistency: "strong" | "cached" = "strong") =>
+  Effect.flatMap(Configurations, (configurations) => configurations.get("production", key, consistency))
+
+const viewer: Identity = { name: "eve", keyId: "k1", role: "viewer", environments: ["staging"] }
+
+describe("Configurations", () => {
+  it.effect("publishes versions that count from 1 and can be read at once", () =>
+    Effect.gen(function* () {
+      const first = yield* publish(draft('{"a":1}'))
+      const second = yield* publish(draft('{"a":2}'))
+      const strong = yield* get()
+      const cached = yield* get("app", "cached")
+
+      assert.deepStrictEqual(
+        [first, second].map(({ revision }) => [revision.revision, revision.changes[0]?.version]),
+        [
+          [1n, 1],
+          [2n, 2]
+        ]
+      )
+      assert.strictEqual(second.revision.changes[0]?.updatedBy, "herald")
+      assert.strictEqual(second.revision.changes[0]?.changeLog, "why")
+      assert.match(second.revision.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
+      assert.strictEqual(strong.configuration.value, '{"a":2}')
+      assert.deepStrictEqual(cached, strong)
+    }).pipe(on())
+  )
+
+  it.effect("checks who asks before anything else, for every environment of a release", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const nobody = yield* Effect.flip(publish(draft("not json")).pipe(as(undefined)))
+      const eve = yield* Effect.flip(publish(draft("1"), draft("1", { environment: "staging" })).pipe(as(viewer)))
+      const refused = <A, R>(effect: Effect.Effect<A, HeraldError, R>) =>
+        Effect.map(Effect.flip(effect.pipe(as(viewer))), (error) => error.name)
+      const reads = yield* Effect.all([
+        refused(get()),
+        refused(configurations.history("production", "app", { limit: 1, before: undefined })),
+        refused(configurations.version("production", "app", 1)),
+        refused(configurations.diff("production", "app", 1, 1)),
+        refused(configurations.explain("production", "app", {})),
+        refused(configurations.list({ environment: "production", prefix: "", limit: 1, after: "" })),
+        refused(configurations.rollback("production", "app", 1, { message: "" })),
+        refused(configurations.validate([draft("1")]))
+      ])
+
+      assert.strictEqual(nobody.name, "Unauthenticated")
+      assert.strictEqual(eve.name, "Forbidden")
+      assert.deepStrictEqual([...new Set(reads)], ["Forbidden"])
+    }).pipe(on())
+  )
+
+  it.effect("F3 refuses bad input with its own error, and commits nothing", () =>
+    Effect.gen(function* () {
+      const cases = [
+        ["InvalidValue", [draft("{")]],
+        ["InvalidValue", [draft('{"__proto__":1}')]],
+        ["InvalidValue", [draft("7x", { type: "number" })]],
+        ["InvalidValue", [draft("a\u0000", { type: "string" })]],
+        ["InvalidValue", [draft('{"$secret":7}')]],
+        ["TooLarge", [draft("x".repeat(5 * 1024 * 1024), { type: "string" })]],
+        ["InvalidKey", [draft("1", { key: "a\u0007b" })]],
+        ["InvalidKey", [draft("1", { key: "k".repeat(257) })]],
+        ["InvalidInput", [draft("1", { environment: "no such/place" })]],
+        ["InvalidInput", [draft("1"), draft("2")]],
+        ["InvalidInput", [draft("1", { expectedVersion: -1 })]],
+        ["NothingChanged", []],
+        ["TooLarge", Array.from({ length: 501 }, (_, index) => draft("1", { key: `k${index}` }))],
+        ["TooLarge", [1, 2, 3, 4, 5].map((n) => draft("x".repeat(1_000_000), { key: `k${n}`, type: "string" }))],
+        ["InvalidSchema", [draft("1", { schema: { $ref: "https://example.com/s" } })]],
+        ["InvalidSchema", [draft("1", { schema: { type: "nonsense" } })]],
+        ["SchemaViolation", [draft("1", { schema: { type: "string" } })]],
+        ["SchemaViolation", [draft("good: 1", { type: "yaml", schema: { properties: { good: { type: "boolean" } } } })]]
+      ] as const
+      for (const [name, drafts] of cases) assert.strictEqual((yield* Effect.flip(publish(...drafts))).name, name)
+      const configurations = yield* Configurations
+      const long = yield* Effect.flip(configurations.publish([draft("1")], { message: "m".repeat(2_001) }))
+
+      assert.strictEqual(long.name, "InvalidInput")
+      assert.strictEqual((yield* publish(draft("1"))).revision.revision, 1n)
+    }).pipe(on())
+  )
+
+  it.effect("keeps type, schema and strictness until told otherwise", () =>
+    Effect.gen(function* () {
+      yield* publish(draft("7", { type: "number", schema: { maximum: 10 }, strict: true }))
+      const kept = yield* publish(draft("8"))
+      const broken = yield* Effect.flip(publish(draft("11")))
+      const freed = yield* publish(draft("11", { schema: null, strict: false }))
+      const retyped = yield* publish(draft("eleven", { type: "string" }))
+
+      const [change] = kept.revision.changes
+      assert.deepStrictEqual([change?.valueType, change?.schema, change?.strict], ["number", { maximum: 10 }, true])
+      assert.strictEqual(broken.name, "SchemaViolation")
+      assert.deepStrictEqual([freed.revision.changes[0]?.schema, freed.revision.changes[0]?.strict], [null, false])
+      assert.strictEqual(retyped.revision.changes[0]?.valueType, "string")
+    }).pipe(on())
+  )
+
+  it.effect("a schema that is being set is not undone by publishes that keep what they saw", () =>
+    Effect.gen(function* () {
+      yield* publish(draft("1", { type: "number", schema: { maximum: 10 } }))
+      const results = yield* Effect.all(
+        [publish(draft("2", { schema: { maximum: 5 } })), ...[3, 4, 5].map((n) => publish(draft(String(n))))],
+        { concurrency: "unbounded" }
+      )
+      const { configuration } = yield* get()
+
+      assert.strictEqual(configuration.version, 1 + results.length)
+      assert.deepStrictEqual(configuration.schema, { maximum: 5 })
+    }).pipe(on())
+  )
+
+  it.effect("refuses an expected version that is not current", () =>
+    Effect.gen(function* () {
+      yield* publish(draft("1", { expectedVersion: 0 }))
+      const exists = yield* Effect.flip(publish(draft("2", { expectedVersion: 0 })))
+      yield* publish(draft("2", { expectedVersion: 1 }))
+      const late = yield* Effect.flip(publish(draft("3", { expectedVersion: 1 })))
+      const configurations = yield* Configurations
+      const dry = yield* Effect.flip(configurations.validate([draft("3", { expectedVersion: 1 })]))
+
+      assert.deepStrictEqual(
+        [exists.name, late.name, dry.name],
+        ["VersionConflict", "VersionConflict", "VersionConflict"]
+      )
+      assert.strictEqual((yield* get()).configuration.value, "2")
+    }).pipe(on())
+  )
+
+  it.effect("commits a release as one revision or not at all", () =>
+    Effect.gen(function* () {
+      const { revision } = yield* publish(draft("1"), draft("true", { key: "app.on", type: "boolean" }))
+      const failed = yield* Effect.flip(publish(draft("2"), draft("maybe", { key: "app.on" })))
+
+      assert.strictEqual(revision.changes.length, 2)
+      assert.strictEqual(failed.name, "InvalidValue")
+      assert.strictEqual((yield* get()).configuration.value, "1")
+    }).pipe(on())
+  )
+
+  it.effect("gives the first result again for the same idempotency key, and refuses another request with it", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const once = (value: string) =>
+        configurations.publish([draft(value)], { message: "why", idempotencyKey: "deploy-7" })
+      const first = yield* once("1")
+      const again = yield* once("1")
+      const other = yield* Effect.flip(once("2"))
+
+      assert.isFalse(first.replayed)
+      assert.isTrue(again.replayed)
+      assert.strictEqual(again.revision.revision, first.revision.revision)
+      assert.strictEqual(other.name, "IdempotencyConflict")
+    }).pipe(on())
+  )
+
+  it.effect("F2 rolls back with a new version equal to the old one", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const back = (version: number) => configurations.rollback("production", "app", version, { message: "undo" })
+      yield* publish(draft("1", { type: "number", schema: { maximum: 5 } }))
+      yield* publish(draft("text", { type: "string", schema: null }))
+      const { revision } = yield* back(1)
+      yield* publish(draft(null))
+      const gone = yield* Effect.flip(get())
+      const tombstone = yield* Effect.flip(back(4))
+      const unknown = yield* Effect.flip(back(9))
+      yield* back(2)
+      const history = yield* configurations.history("production", "app", { limit: 10, before: undefined })
+
+      const [change] = revision.changes
+      assert.deepStrictEqual(
+        [change?.version, change?.value, change?.valueType, change?.schema],
+        [3, "1", "number", { maximum: 5 }]
+      )
+      assert.strictEqual(gone.name, "NotFound")
+      assert.include(gone.message, "deleted by herald in version 4")
+      assert.strictEqual(tombstone.name, "InvalidInput")
+      assert.include(tombstone.message, "is a deletion")
+      assert.strictEqual(unknown.name, "NotFound")
+      assert.deepStrictEqual(
+        history.map(({ version, value, deleted }) => [version, value, deleted]),
+        [
+          [5, "text", false],
+          [4, "", true],
+          [3, "1", false],
+          [2, "text", false],
+          [1, "1", false]
+        ]
+      )
+    }).pipe(on())
+  )
+
+  it.effect("validates without writing, and says what would change and for how many clients", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      yield* publish(draft('{"a":1}'))
+      const [change] = yield* configurations.validate([draft('{"a":2}')])
+      const absent = yield* Effect.flip(configurations.validate([draft(null, { key: "nothing" })]))
+
+      assert.deepStrictEqual(change, {
+        key: "app",
+        environment: "production",
+        difference: { kind: "json", patch: [{ op: "replace", path: "/a", value: 2 }] },
+        clients: 2
+      })
+      assert.strictEqual(absent.name, "NotFound")
+      assert.strictEqual((yield* get()).configuration.version, 1)
+    }).pipe(on([client("1"), client("2")]))
+  )
+
+  it.effect("lists live keys by prefix and page, and diffs versions", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      for (const key of ["b", "a.2", "a.1", "a.3"]) yield* publish(draft("1", { key }))
+      yield* publish(draft(null, { key: "a.2" }))
+      yield* publish(draft("2", { key: "b" }))
+      const keys = (prefix: string, limit: number, after: string) =>
+        Effect.map(configurations.list({ environment: "production", prefix, limit, after }), (heads) =>
+          heads.map((head) => head.key)
+        )
+
+      assert.deepStrictEqual(yield* keys("", 10, ""), ["a.1", "a.3", "b"])
+      assert.deepStrictEqual(yield* keys("a.", 1, "a.1"), ["a.3"])
+      assert.strictEqual((yield* configurations.diff("production", "b", 1, 2)).kind, "json")
+      assert.strictEqual((yield* Effect.flip(configurations.diff("production", "b", 1, 9))).name, "NotFound")
+    }).pipe(on())
+  )
+})

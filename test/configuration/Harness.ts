@@ -1,0 +1,57 @@
+/** Configurations on memory twins, with the clients that a test wants to be connected. */
+import { Effect, Layer } from "effect"
+import * as Cache from "./Twin.ts"
+import * as Memory from "./Twin.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { Configurations, type Draft } from "../../src/configuration/Configurations.ts"
+import type { ClientView } from "../../src/configuration/Rendering.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { Fleet } from "../../src/sessions/Fleet.ts"
+
+export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({
+  environment: "production",
+  service: "web",
+  instance,
+  labels
+})
+
+/** Every client covers every key of its environment. */
+export const layerWith = (clients: ReadonlyArray<ClientView>) =>
+  Configurations.layer.pipe(
+    Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Memory.layer,
+        Layer.unwrap(Effect.sync(() => Cache.layerCache({}))),
+        Validation.layer,
+        Layer.succeed(Fleet, {
+          covering: (environment) => clients.filter((one) => one.environment === environment)
+        })
+      )
+    )
+  )
+
+export const as =
+  (identity: Identity | undefined) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.provideService(effect, CurrentIdentity, identity)
+
+/** Runs a test as the system, on fresh twins. */
+export const on =
+  (clients: ReadonlyArray<ClientView> = []) =>
+  <A, E>(effect: Effect.Effect<A, E, Configurations | Propagation | Layer.Success<typeof Memory.layer>>) =>
+    effect.pipe(as(system), Effect.provide(Layer.fresh(layerWith(clients))))
+
+export const draft = (value: string | null, changed: Partial<Draft> = {}): Draft => ({
+  key: "app",
+  environment: "production",
+  value,
+  ...changed
+})
+
+export const publish = (...drafts: ReadonlyArray<Draft>) =>
+  Effect.flatMap(Configurations, (configurations) => configurations.publish(drafts, { message: "why" }))
+
+export const variables = (value: Record<string, unknown>) =>
+  publish(draft(JSON.stringify(value), { key: "herald.variables", type: "json" }))

@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import type { ValueType } from "../../src/configuration/Configuration.ts"
+import type { ClientView } from "../../src/configuration/Rendering.ts"
+import { isTemplate, malformedIn, missingIn, namesIn, render } from "../../src/configuration/Template.ts"
+
+const client: ClientView = {
+  environment: "production",
+  service: "web",
+  instance: "web-1",
+  labels: { region: "eu", quote: '"},"admin":true,"x":{"y":"', service: "forged" }
+}
+const variables = { host: "db.internal", port: "5432", debug: "false", text: 'say "hi"\n' }
+
+const rendered = (text: string, type: ValueType = "string"): string => {
+  const result = render(text, variables, client, type)
+  return Result.isSuccess(result) ? result.success : assert.fail(result.failure.join("; "))
+}
+const refused = (text: string, type: ValueType = "string", own: Record<string, string> = variables) => {
+  const result = render(text, own, client, type)
+  return Result.isFailure(result) ? result.failure : assert.fail(`rendered ${result.success}`)
+}
+
+describe("Template", () => {
+  it("puts variables and client metadata in their places", () => {
+    assert.strictEqual(rendered("{{host}}:{{ port }}"), "db.internal:5432")
+    assert.strictEqual(
+      rendered("{{client.service}}/{{client.instance}}@{{client.environment}}/{{client.region}}"),
+      "web/web-1@production/eu"
+    )
+    assert.deepStrictEqual(namesIn("{{b}}{{a}}{{b}}{{client.x-y_z}}"), ["b", "a", "client.x-y_z"])
+  })
+
+  it("T1 names what is missing, and sees own properties only", () => {
+    assert.deepStrictEqual(refused("{{nope}} {{client.nope}} {{nope}}"), ["nope", "client.nope"])
+    assert.deepStrictEqual(refused("{{toString}}{{constructor}}{{__proto__}}"), [
+      "toString",
+      "constructor",
+      "__proto__"
+    ])
+    assert.deepStrictEqual(refused("{{client.toString}}"), ["client.toString"])
+    assert.deepStrictEqual(missingIn("{{host}}{{x}}", variables, client), ["x"])
+    assert.deepStrictEqual(missingIn("{{client.service}}", variables, { ...client, service: "" }), ["client.service"])
+  })
+
+  it("escapes \\{{ and is a template only where there is something to render", () => {
+    assert.strictEqual(rendered("\\{{host}} {{host}}"), "{{host}} db.internal")
+    assert.isTrue(isTemplate("\\{{host}}"))
+    assert.isTrue(isTemplate("{{host}}"))
+    assert.isFalse(isTemplate('{"a":{"b":{}}}'))
+    assert.isFalse(isTemplate("{{ not a name }}"))
+    assert.strictEqual(rendered('{"t":"\\{{x}}"}', "json"), '{"t":"{{x}}"}')
+  })
+
+  it("says where a placeholder is malformed", () => {
+    assert.include(malformedIn("abc {{#each x}}"), "character 5")
+    for (const text of ["{{", "{{}}", "{{1a}}", "{{a b}}", "{{a}", `{{${"a".repeat(200)}}}`])
+      assert.isDefined(malformedIn(text))
+    assert.isUndefined(malformedIn("{{a}} } } \\{{"))
+  })
+
+  it("T2 a value can't leave its JSON string", () => {
+    assert.deepStrictEqual(JSON.parse(rendered('{"a":"<{{client.quote}}>"}', "json")), {
+      a: `<${client.labels["quote"]}>`
+    })
+    assert.deepStrictEqual(JSON.parse(rendered('{"a\\"{{text}}":1}', "json")), { 'a"say "hi"\n': 1 })
+  })
+
+  it("T2 outside a JSON string a value is one scalar", () => {
+    assert.deepStrictEqual(JSON.parse(rendered('{"p":{{port}},"d":{{debug}},"h":{{host}}}', "json")), {
+      p: 5432,
+      d: false,
+      h: "db.internal"
+    })
+    assert.deepStrictEqual(JSON.parse(rendered('{"a":{{client.quote}}}', "json")), { a: client.labels["quote"] })
+  })
+
+  it("T2 a value can't change the YAML around it", () => {
+    assert.strictEqual(rendered("url: http://{{host}}:{{port}}/x\n", "yaml"), "url: http://db.internal:5432/x\n")
+    for (const bad of [
+      "a: b",
+      "x\ny: 1",
+      "[1]",
+      "#c",
+      "&a",
+      "*a",
+      "'",
+      '"',
+      "- x",
+      "---",
+      "a:",
+      "!t",
+      "",
+      "| x",
+      "{a",
+      "a, b"
+    ]) {
+      assert.include(refused("k: {{v}}", "yaml", { v: bad })[0], "could change the YAML")
+    }
+  })
+
+  it("T3 reads what it rendered as its type again", () => {
+    assert.include(refused("{{host}}", "number")[0], "not a valid number")
+    assert.include(refused('{"{{v}}":1}', "json", { v: "__proto__" })[0], "__proto__")
+    assert.include(refused("{{v}}", "string", { v: "\ud800" })[0], "surrogate")
+    assert.include(refused("{{v}}{{v}}", "string", { v: "x".repeat(600_000) })[0], "larger than")
+  })
+
+  const Hostile = Schema.Union([
+    Schema.String,
+    Schema.Array(
+      Schema.Literals(['"', "\\", "{", "}", "[", "]", ",", ":", "\n", "{{", "}}", "true", "1", "a", "\ud800", "\u2028"])
+    )
+  ])
+  const textOf = (hostile: typeof Hostile.Type): string => (typeof hostile === "string" ? hostile : hostile.join(""))
+
+  it.prop(
+    "T2 for any values: the shape of the JSON never changes",
+    [Hostile, Hostile],
+    ([first, second]) => {
+      const [one, two] = [textOf(first), textOf(second)]
+      const result = render('{"a":"x{{one}}\\\\","b":[{{two}},"{{one}}{{two}}"]}', { one, two }, client, "json")
+      if (Result.isFailure(result)) return assert.match(result.failure[0] ?? "", /surrogate|NUL/)
+      const value = JSON.parse(result.success)
+      assert.deepStrictEqual(Object.keys(value), ["a", "b"])
+      assert.strictEqual(value.a, `x${one}\\`)
+      assert.strictEqual(value.b[1], one + two)
+      assert.notStrictEqual(typeof value.b[0], "object")
+    },
+    { arbitrary: { runs: 500 } }
+  )
+
+  it.prop("text without braces renders to itself", [Schema.String], ([text]) => {
+    if (text.includes("{{") || text.includes("\u0000") || !text.isWellFormed()) return
+    assert.strictEqual(rendered(text), text)
+    assert.isFalse(isTemplate(text))
+  })
+
+  it("T4 reads a megabyte of braces", () => {
+    for (const text of ["{".repeat(1_000_000), "{{a".repeat(300_000), "\\{{".repeat(300_000), "{{ ".repeat(300_000)]) {
+      assert.deepStrictEqual(namesIn(text), [])
+    }
+    assert.strictEqual(rendered("{{port}}".repeat(100_000)).length, 400_000)
+  })
+})
