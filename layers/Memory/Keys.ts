@@ -1,0 +1,56 @@
+/** ApiKeyStore and AuditLog over a `State`. */
+import { Clock, Effect, Layer } from "effect"
+import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { AuditLog } from "../../src/access/AuditLog.ts"
+import { chainHash, type State } from "./State.ts"
+
+export const layerKeys = (state: State) =>
+  Layer.effect(
+    ApiKeyStore,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const note = (action: string, performedBy: string, details: Record<string, unknown>) =>
+        state.append({ configId: "", action, performedBy, details, createdAt: clock.currentTimeMillisUnsafe() })
+      return ApiKeyStore.of({
+        create: (key) =>
+          Effect.sync(() => {
+            state.keys.set(key.id, key)
+            const { id, name, role, environments, expiresAt } = key
+            note("key.create", key.createdBy, { id, name, role, environments, expiresAt })
+          }),
+        find: (id) => Effect.sync(() => state.keys.get(id)),
+        list: Effect.sync(() => [...state.keys.values()]),
+        revoke: (id, actor) =>
+          Effect.sync(() => {
+            const key = state.keys.get(id)
+            if (key === undefined || key.revokedAt !== null) return false
+            state.keys.set(id, { ...key, revokedAt: clock.currentTimeMillisUnsafe() })
+            note("key.revoke", actor, { id, name: key.name })
+            return true
+          })
+      })
+    })
+  )
+
+export const layerAudit = (state: State) =>
+  Layer.succeed(AuditLog, {
+    read: ({ limit, before, after, environment }) =>
+      Effect.sync(() => {
+        const found = state.audit.filter(
+          ({ id, configId }) =>
+            (before === undefined || id < before) &&
+            (after === undefined || id > after) &&
+            (environment === undefined || configId.startsWith(`${environment}/`))
+        )
+        return (after === undefined ? found.reverse() : found).slice(0, limit)
+      }),
+    verify: Effect.sync(() => {
+      const broken = state.audit.find(
+        (entry, index) =>
+          entry.id !== BigInt(index + 1) ||
+          entry.prevHash !== (state.audit[index - 1]?.hash ?? "") ||
+          entry.hash !== chainHash(entry)
+      )
+      return { entries: state.audit.length, broken: broken?.id }
+    })
+  })

@@ -1,0 +1,11 @@
+/** Every store in memory, for development and unit tests: the same contract suites as PostgreSQL. Nothing survives the process. */
+import { Effect, Layer } from "effect"
+import { layerFleet } from "./Fleet.ts"
+import { layerAudit, layerKeys } from "./Keys.ts"
+import { layerRegistry } from "./Registry.ts"
+import { State } from "./State.ts"
+
+export const layerOn = (state: State) =>
+  Layer.mergeAll(layerRegistry(state), layerFleet(state), layerKeys(state), layerAudit(state))
+
+export const layer = Layer.unwrap(Effect.sync(() => layerOn(new State())))

@@ -1,0 +1,167 @@
+/** ConfigurationStore and RevisionLog over one `State`. */
+import { Clock, Effect, Layer } from "effect"
+import type { Change, Release } from "../../src/configuration/Change.ts"
+import type { Configuration } from "../../src/configuration/Configuration.ts"
+import { type Committed, ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import type { Revision } from "../../src/propagation/Revision.ts"
+import type { State } from "./State.ts"
+
+const idOf = ({ environment, key }: { readonly environment: string; readonly key: string }) => `${environment}/${key}`
+
+export const layerRegistry = (state: State) => Layer.mergeAll(layerStore(state), layerLog(state))
+
+const layerStore = (state: State) =>
+  Layer.effect(
+    ConfigurationStore,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
+
+      const commit = (release: Release): Committed | HeraldError => {
+        const earlier = replayed(state, release)
+        if (earlier !== undefined) return earlier
+        for (const change of release.changes) {
+          const problem = conflict(change, versionsOf(change.environment, change.key).at(-1))
+          if (problem !== undefined) return problem
+        }
+        const now = clock.currentTimeMillisUnsafe()
+        const revision = state.head + 1n
+        const changes = release.changes.map((change) => {
+          const configuration = asConfiguration(
+            change,
+            versionsOf(change.environment, change.key),
+            release,
+            revision,
+            now
+          )
+          state.versions.set(idOf(change), [...versionsOf(change.environment, change.key), configuration])
+          state.append({
+            configId: idOf(change),
+            action: release.action,
+            performedBy: release.actor,
+            details: { version: configuration.version, revision: String(revision), message: change.changeLog },
+            createdAt: now
+          })
+          return configuration
+        })
+        const { actor, message, traceparent, idempotency } = release
+        const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
+        state.revisions.push(row)
+        if (idempotency !== undefined) {
+          state.idempotency.set(`${actor}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
+        }
+        for (const tell of state.listeners) tell()
+        return { revision: row, replayed: false }
+      }
+
+      return ConfigurationStore.of({
+        commit: (release) =>
+          Effect.suspend(() => {
+            const result = commit(release)
+            return "revision" in result ? Effect.succeed(result) : Effect.fail(result)
+          }),
+        current: (environment, key) => Effect.sync(() => versionsOf(environment, key).at(-1)),
+        version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
+        history: (environment, key, { limit, before }) =>
+          Effect.sync(() =>
+            versionsOf(environment, key)
+              .filter(({ version }) => before === undefined || version < before)
+              .reverse()
+              .slice(0, limit)
+          ),
+        heads: Effect.sync(() => ({
+          revision: state.head,
+          heads: [...state.versions.values()].map((versions) => versions.at(-1)!)
+        }))
+      })
+    })
+  )
+
+const replayed = (state: State, { idempotency, actor }: Release): Committed | HeraldError | undefined => {
+  const earlier = idempotency && state.idempotency.get(`${actor}\u0000${idempotency.key}`)
+  if (earlier === undefined) return undefined
+  if (earlier.digest !== idempotency?.digest) {
+    return failure("IdempotencyConflict", `the idempotency key ${idempotency?.key} was used for another request`)
+  }
+  return { revision: state.revisions[Number(earlier.revision) - state.swept - 1]!, replayed: true }
+}
+
+const conflict = (
+  { key, environment, value, expectedVersion }: Change,
+  current: Configuration | undefined
+): HeraldError | undefined => {
+  const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
+  if (expectedVersion !== undefined && expectedVersion !== version) {
+    return failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expectedVersion}`, {
+      details: { key, environment, expected: expectedVersion, current: version }
+    })
+  }
+  return value === null && (current === undefined || current.deleted)
+    ? failure("NotFound", `there is no key ${key} in ${environment} to delete`)
+    : undefined
+}
+
+const asConfiguration = (
+  change: Change,
+  earlier: ReadonlyArray<Configuration>,
+  release: Release,
+  revision: bigint,
+  now: number
+): Configuration => {
+  const { key, environment, value, valueType, schema, strict, template, digest, changeLog } = change
+  return {
+    key,
+    environment,
+    version: earlier.length + 1,
+    revision,
+    value: value ?? "",
+    valueType,
+    deleted: value === null,
+    schema,
+    strict,
+    template,
+    digest,
+    createdAt: earlier[0]?.createdAt ?? now,
+    updatedAt: now,
+    updatedBy: release.actor,
+    changeLog
+  }
+}
+
+const layerLog = (state: State) =>
+  Layer.effect(
+    RevisionLog,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      return RevisionLog.of({
+        head: Effect.sync(() => ({ epoch: state.epoch, revision: state.head })),
+        after: (revision, limit) =>
+          Effect.suspend(() => {
+            const from = Number(revision) - state.swept
+            return from < 0
+              ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
+              : Effect.succeed(state.revisions.slice(from, from + limit))
+          }),
+        hints: (onHint) =>
+          Effect.acquireRelease(
+            Effect.sync(() => state.listeners.add(onHint)),
+            () => Effect.sync(() => state.listeners.delete(onHint))
+          ),
+        sweep: ({ keepMillis, keepAtLeast }) =>
+          Effect.sync(() => {
+            const horizon = clock.currentTimeMillisUnsafe() - keepMillis
+            let gone = 0
+            while (state.revisions.length > keepAtLeast && state.revisions[0]!.committedAt < horizon) {
+              state.revisions.shift()
+              state.swept++
+              gone++
+            }
+            for (const [id, { revision }] of state.idempotency) if (revision <= state.swept) state.idempotency.delete(id)
+            for (const [id, row] of state.deliveries) if (row.revision <= state.swept) state.deliveries.delete(id)
+            return gone
+          })
+      })
+    })
+  )

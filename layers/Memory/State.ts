@@ -1,0 +1,48 @@
+/** What the memory twins share: one log, one audit chain, as the database has them. */
+import { createHash, randomUUID } from "node:crypto"
+import type { ApiKey } from "../../src/access/ApiKeyStore.ts"
+import type { AuditEntry } from "../../src/access/AuditLog.ts"
+import type { Configuration } from "../../src/configuration/Configuration.ts"
+import type { Revision } from "../../src/propagation/Revision.ts"
+import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
+
+export class State {
+  readonly epoch = randomUUID()
+  /** Versions of a key, ascending, by "<environment>/<key>". */
+  readonly versions = new Map<string, Array<Configuration>>()
+  readonly revisions: Array<Revision> = []
+  /** How many revisions were swept. */
+  swept = 0
+  readonly idempotency = new Map<string, { readonly digest: string; readonly revision: bigint }>()
+  readonly audit: Array<AuditEntry> = []
+  readonly keys = new Map<string, ApiKey>()
+  readonly instances = new Map<string, InstanceRow>()
+  readonly deliveries = new Map<string, DeliveryRow>()
+  readonly health = new Map<string, HealthRow>()
+  readonly listeners = new Set<() => void>()
+
+  get head(): bigint {
+    return BigInt(this.swept + this.revisions.length)
+  }
+
+  append(entry: Pick<AuditEntry, "configId" | "action" | "performedBy" | "details" | "createdAt">): void {
+    const unhashed = { ...entry, id: BigInt(this.audit.length + 1), prevHash: this.audit.at(-1)?.hash ?? "" }
+    this.audit.push({ ...unhashed, hash: chainHash(unhashed) })
+  }
+}
+
+/** The formula of the port AuditLog. */
+export const chainHash = (entry: Omit<AuditEntry, "hash">): string =>
+  createHash("sha256")
+    .update(
+      [
+        entry.prevHash,
+        entry.id,
+        entry.configId,
+        entry.action,
+        entry.performedBy,
+        JSON.stringify(entry.details),
+        entry.createdAt
+      ].join("|")
+    )
+    .digest("hex")
