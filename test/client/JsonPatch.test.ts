@@ -68,7 +68,9 @@ describe("with the server's deltas", () => {
     ["a changed depth", (d) => ({ ...d, name9: [9, { deep: "other", more: [] }] })],
     ["a longer array", (d) => ({ ...d, name1: [1, { deep: "text 1" }, 2, 3] })],
     ["a shorter array", (d) => ({ ...d, name1: [] })],
-    ["odd names", (d) => ({ ...d, "a/b~c": 1, "": 2, "é\u2028": "\u0000" })],
+    ["an escaped name", (d) => ({ ...d, "a/b~c": 1 })],
+    ["an empty name", (d) => ({ ...d, "": 2 })],
+    ["odd text", (d) => ({ ...d, "é\u2028": "\u0000" })],
     ["several at once", ({ name0: _, ...d }) => ({ ...d, name39: 1, zz: 2 })]
   ]
   for (const [name, change] of changes) {

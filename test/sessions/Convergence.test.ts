@@ -90,5 +90,5 @@ it.effect.prop(
         for (const [key, value] of newest) assert.strictEqual(client.held.get(key)?.content ?? "", value)
       }
     }).pipe(Effect.provide(layerWith({}))),
-  { arbitrary: { numRuns: 150 } }
+  { arbitrary: { runs: 150 } }
 )
