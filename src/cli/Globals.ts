@@ -42,6 +42,14 @@ export const env = Flag.String("env").pipe(
   Flag.map(Option.getOrUndefined)
 )
 
+export const onlyEnv = Flag.String("env").pipe(
+  Flag.withAlias("e"),
+  Flag.withDescription("Only this environment; all otherwise"),
+  Flag.withMetavar("name"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
 export const idempotencyKey = optionalText(
   "idempotency-key",
   "Repeating a write with the same key never writes twice; random unless given",

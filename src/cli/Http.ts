@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
+import { printable } from "./Table.ts"
 import type { Target } from "./Target.ts"
 
 export interface Call {
@@ -125,7 +126,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
       }
       return yield* failure
     }
-    const said = failure.code === "" ? failure.what : `${failure.code} ${failure.title}`
+    const said = printable(failure.code === "" ? failure.what : `${failure.code} ${failure.title}`)
     yield* shell.progress(`${said}; trying again in ${(wait / 1000).toFixed(1)} s with the same idempotency key`)
     yield* Effect.sleep(wait)
   }

@@ -1,7 +1,8 @@
 /**
  * A subscription for a person to look at: one stream after the other, until refused for good.
  *
- *   S1  What was shown is told to the server on reconnect, so nothing is shown twice and nothing is missed.
+ *   S1  What was shown is told to the server on reconnect, key by key and without a position, which would also cover
+ *       keys that were on their way: nothing is shown twice and nothing is missed.
  *   S2  A content whose digest is wrong is rejected, not shown.
  *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
  */
@@ -13,6 +14,7 @@ import type { Ended, Stream, Transport } from "../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { type CliFailure, known, unreachable } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
+import { printable } from "./Table.ts"
 import type { Target } from "./Target.ts"
 
 /** Milliseconds. */
@@ -100,7 +102,6 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   const open = yield* OpenTransport
   const { transport, digest } = yield* Effect.promise(() => open(target))
   const held = new Map<string, Shown>()
-  let position: { readonly epoch: string; readonly revision: bigint } | undefined
   let connectedOnce = false
   let attempt = 0
 
@@ -111,13 +112,8 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
     environment: wanted.environment,
     metadata: { ...wanted.labels },
     keys: [...wanted.keys],
-    position,
     held: [...held].map(([key, { digest, revision }]) => ({ key, digest, revision })) // S1
   })
-  const advance = ({ epoch, revision }: ConfigUpdate) => {
-    if (epoch === "") return
-    if (position?.epoch !== epoch || revision > position.revision) position = { epoch, revision }
-  }
   const answer = (stream: Stream, update: ConfigUpdate, reason: string) =>
     stream.send({
       ...empty,
@@ -128,18 +124,19 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
     const kind: number = update.kind
     if (kind === 2) {
       attempt = 0
-      advance(update)
       const keys = held.size === 1 ? "1 key" : `${held.size} keys`
       yield* shell.progress(
         `${connectedOnce ? "connected again" : `connected to ${target.grpc} as ${wanted.instance}`}: ${keys}, up to date`
       )
       connectedOnce = true
     } else if (kind === 5) {
-      yield* shell.progress(`${update.key} can't be delivered to this client: ${update.message}`)
+      yield* shell.progress(printable(`${update.key} can't be delivered to this client: ${update.message}`))
     } else if (kind === 0) {
       const content = Buffer.from(update.content)
       if (digest(content) !== update.digest) {
-        yield* shell.progress(`${update.key} version ${update.version} is damaged: its digest is wrong; rejected`)
+        yield* shell.progress(
+          printable(`${update.key} version ${update.version} is damaged: its digest is wrong; rejected`)
+        )
         return answer(stream, update, "the digest of the content is wrong") // S2
       }
       const text = content.toString("utf8")
@@ -150,12 +147,10 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
         revision: update.revision,
         digest: update.digest
       })
-      advance(update)
       answer(stream, update, "")
     } else if (kind === 1) {
       yield* show(update, "", held.get(update.key))
       held.delete(update.key)
-      advance(update)
       answer(stream, update, "")
     }
   })
@@ -215,7 +210,9 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
       }
       const jittered = Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt++, 10))
       const delay = Math.round(ended.reconnectAfterMillis ?? jittered)
-      yield* shell.progress(`disconnected: ${reasonOf(ended)}; reconnecting in ${(delay / 1000).toFixed(1)} s`)
+      yield* shell.progress(
+        `disconnected: ${printable(reasonOf(ended))}; reconnecting in ${(delay / 1000).toFixed(1)} s`
+      )
       yield* Effect.sleep(delay)
     }
   }).pipe(Effect.ensuring(Effect.sync(() => transport.close())))

@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
 import { CliFailure, render } from "../CliFailure.ts"
-import { optionalText, session, yes } from "../Globals.ts"
+import { onlyEnv, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { printable, table, time } from "../Table.ts"
@@ -47,7 +47,7 @@ const tail = Command.make(
       Flag.withMetavar("n"),
       Flag.withDefault(20)
     ),
-    env: optionalText("env", "Only this environment; all otherwise", "name"),
+    env: onlyEnv,
     follow: yes("follow", "Stay, and print each new entry")
   },
   Effect.fn("Audit.tail")(function* ({ limit, env, follow }) {

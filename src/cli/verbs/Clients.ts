@@ -2,7 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Client } from "../../edge/http/Wire.ts"
-import { optionalText, session, yes } from "../Globals.ts"
+import { onlyEnv, optionalText, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { ago, table } from "../Table.ts"
@@ -44,6 +44,9 @@ const behind = (row: Row): boolean =>
   row.key?.desired !== undefined &&
   (row.key.applied?.revision ?? 0) < row.key.desired.revision
 
+/** The most that the server tells at once. */
+const MOST = 1_000
+
 export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint: Paint): string => {
   if (clients.length === 0) return "no client has ever connected; try: herald subscribe <service>"
   const up = clients.filter((client) => client.state === "connected").length
@@ -78,18 +81,21 @@ export const clients = Command.make(
   "clients",
   {
     service: optionalText("service", "Only this service", "name"),
-    env: optionalText("env", "Only this environment; all otherwise", "name"),
+    env: onlyEnv,
     watch: yes("watch", "Stay, and show it again when it changes")
   },
   Effect.fn("Clients.run")(function* ({ service, env, watch: stay }) {
     const shell = yield* Shell
     const here = yield* session
     const read = here
-      .call({ method: "GET", path: "/v1/clients", query: { environment: env, service, limit: 1_000 } })
+      .call({ method: "GET", path: "/v1/clients", query: { environment: env, service, limit: MOST } })
       .pipe(Effect.map(({ body }) => (body as { readonly clients: ReadonlyArray<Client> }).clients))
     if (!stay) {
       const found = yield* read
       const now = yield* shell.now
+      if (found.length === MOST) {
+        yield* shell.progress(`only the first ${MOST} clients are shown; narrow them with --service or --env`)
+      }
       return yield* here.emit(found, (paint) => clientsTable(found, now, paint))
     }
     const look = Effect.gen(function* () {
