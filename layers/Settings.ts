@@ -53,7 +53,12 @@ export const catalogue = {
   dataDir: setting("dataDir", "HERALD_DATA", text, ".herald"),
   node: setting("node", "HERALD_NODE", text, hostname()),
   /** Absent: the embedded PostgreSQL in the data folder. */
-  databaseUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>("database.url", "DATABASE_URL", secret, undefined),
+  databaseUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "database.url",
+    "DATABASE_URL",
+    secret,
+    undefined
+  ),
   databaseConnections: setting("database.maxConnections", "DATABASE_MAX_CONNECTIONS", integer(4, 500), 16),
   /** Shared by all nodes on one database. Absent: a file in the data folder. */
   pepper: setting<Redacted.Redacted, undefined | Redacted.Redacted>("pepper", "HERALD_PEPPER", secret, undefined),
@@ -67,14 +72,21 @@ export const catalogue = {
   retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
   ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),
   rateBurst: setting("limits.burst", "LIMIT_BURST", integer(1, 1_000_000), 10_000),
-  maxStreamsPerIdentity: setting("limits.streamsPerIdentity", "LIMIT_STREAMS_PER_IDENTITY", integer(1, 1_000_000), 5_000),
+  maxStreamsPerIdentity: setting(
+    "limits.streamsPerIdentity",
+    "LIMIT_STREAMS_PER_IDENTITY",
+    integer(1, 1_000_000),
+    5_000
+  ),
   logFormat: setting("log.format", "LOG_FORMAT", oneOf("auto", "json", "pretty"), "auto"),
   logLevel: setting("log.level", "LOG_LEVEL", oneOf("debug", "info", "warn", "error"), "info"),
   otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", text, undefined)
 }
 
 type Catalogue = typeof catalogue
-type ValueOf<S> = S extends { readonly kind: Kind<infer A>; readonly fallback: infer B } ? A | (undefined extends B ? undefined : never) : never
+type ValueOf<S> = S extends { readonly kind: Kind<infer A>; readonly fallback: infer B }
+  ? A | (undefined extends B ? undefined : never)
+  : never
 export type SettingsShape = { readonly [Name in keyof Catalogue]: ValueOf<Catalogue[Name]> }
 
 export class Settings extends Context.Service<Settings, SettingsShape>()("herald/layers/Settings") {
@@ -98,11 +110,18 @@ export const load = Effect.fnUntraced(function* (options: LoadOptions) {
     [string, { path: string; env: string; kind: Kind<unknown>; fallback: unknown }]
   >) {
     const fromEnv = options.env[env]
-    const raw = name === "dataDir" && options.dataDir !== undefined ? options.dataDir : fromEnv === "" ? undefined : (fromEnv ?? file.get(place))
+    const raw =
+      name === "dataDir" && options.dataDir !== undefined
+        ? options.dataDir
+        : fromEnv === ""
+          ? undefined
+          : (fromEnv ?? file.get(place))
     const value = raw === undefined ? fallback : kind.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = fromEnv === undefined ? `${place} in ${path}` : env
-      return yield* wrong(`${where} is ${kind === secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`)
+      return yield* wrong(
+        `${where} is ${kind === secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`
+      )
     }
     values[name] = value
   }
@@ -130,7 +149,8 @@ const places = Object.values(catalogue).map(({ path }) => path)
 const flatten = (tree: unknown, prefix: string, into: Map<string, Raw>): string | undefined => {
   if (tree === null || tree === undefined) return undefined
   if (typeof tree !== "object" || Array.isArray(tree)) {
-    if (!places.includes(prefix)) return `unknown setting ${prefix || "(the whole file)"}: did you mean ${nearest(prefix)}?`
+    if (!places.includes(prefix))
+      return `unknown setting ${prefix || "(the whole file)"}: did you mean ${nearest(prefix)}?`
     if (Array.isArray(tree)) return `${prefix} must be a single value`
     into.set(prefix, tree as Raw)
     return undefined

@@ -26,9 +26,12 @@ export const layer = (options: TelemetryOptions) => {
   if (options.otlpEndpoint === undefined) return logs
   const otlp = Otlp.layerJson({
     baseUrl: options.otlpEndpoint,
-    resource: { serviceName: "herald", serviceVersion: options.version, attributes: { "service.instance.id": options.node } },
+    resource: {
+      serviceName: "herald",
+      serviceVersion: options.version,
+      attributes: { "service.instance.id": options.node }
+    },
     loggerMergeWithExisting: true
   }).pipe(Layer.provide(FetchHttpClient.layer))
   return Layer.provideMerge(otlp, logs)
 }
-

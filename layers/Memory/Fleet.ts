@@ -5,11 +5,11 @@ import type { State } from "./State.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
 
-/** An answer stays over "sent"; of two answers the later one counts. */
+/** An answer is never overwritten by "sent"; of two answers the later one counts. */
 const merged = (held: DeliveryRow | undefined, row: DeliveryRow): DeliveryRow => {
   if (held === undefined) return row
-  const newest = row.state !== "sent" && row.answeredAt >= held.answeredAt ? row : held
-  return { ...newest, sentAt: Math.max(held.sentAt, row.sentAt) }
+  const later = row.state === "sent" ? held.state === "sent" : row.answeredAt >= held.answeredAt
+  return later ? { ...row, sentAt: Math.max(held.sentAt, row.sentAt) } : held
 }
 
 export const layerFleet = (state: State) =>
@@ -53,6 +53,9 @@ export const layerFleet = (state: State) =>
 
 const newestOfEachKey = (rows: ReadonlyArray<DeliveryRow>): ReadonlyArray<DeliveryRow> => {
   const newest = new Map<string, DeliveryRow>()
-  for (const row of rows) if (!(newest.get(row.key)!?.revision > row.revision)) newest.set(row.key, row)
+  for (const row of rows) {
+    const other = newest.get(row.key)
+    if (other === undefined || row.revision >= other.revision) newest.set(row.key, row)
+  }
   return [...newest.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
 }

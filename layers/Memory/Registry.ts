@@ -4,8 +4,8 @@ import type { Change, Release } from "../../src/configuration/Change.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { type Committed, ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
-import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { State } from "./State.ts"
 
 const idOf = ({ environment, key }: { readonly environment: string; readonly key: string }) => `${environment}/${key}`
@@ -158,7 +158,8 @@ const layerLog = (state: State) =>
               state.swept++
               gone++
             }
-            for (const [id, { revision }] of state.idempotency) if (revision <= state.swept) state.idempotency.delete(id)
+            for (const [id, { revision }] of state.idempotency)
+              if (revision <= state.swept) state.idempotency.delete(id)
             for (const [id, row] of state.deliveries) if (row.revision <= state.swept) state.deliveries.delete(id)
             return gone
           })

@@ -102,6 +102,7 @@ const make = Effect.fnUntraced(function* () {
       environment,
       key,
       version: found.version,
+      // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigint
       revision: found.revision > revision ? found.revision : revision,
       epoch,
       format: found.valueType,

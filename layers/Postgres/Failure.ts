@@ -1,0 +1,63 @@
+/** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
+import { Duration, Effect } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { ErrorName } from "../../src/errors/Catalogue.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+
+/** A statement that the database does not answer within this time counts as one to a database that is gone. */
+const PATIENCE = Duration.seconds(5)
+
+const sqlStateOf = (error: unknown): string => {
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { code } = at as { code?: unknown }
+    if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return code
+  }
+  return ""
+}
+
+const readOnly = new Set(["25006", "53100"]) // read_only_sql_transaction, disk_full
+const away = new Set(["53200", "53300", "57P01", "57P02", "57P03", "57P04", "58000", "58030", "40001", "40P01"])
+
+const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
+  if (readOnly.has(state)) return "DatabaseReadOnly"
+  if (reason._tag === "LockTimeoutError" || reason._tag === "StatementTimeoutError") return "Timeout"
+  if (reason._tag === "ConnectionError" || reason._tag === "AuthenticationError" || away.has(state)) {
+    return "DatabaseUnavailable"
+  }
+  return "Internal"
+}
+
+const causeText = (error: unknown): string => {
+  let text = ""
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { message } = at as { message?: unknown }
+    if (typeof message === "string" && message !== "") text = message
+  }
+  return text
+}
+
+/** `what`: what the statement was for, as in "could not <what>". */
+export const fromSql =
+  (what: string) =>
+  (error: SqlError): HeraldError => {
+    const name = nameOf(error, sqlStateOf(error))
+    return failure(name, `could not ${what}: ${causeText(error.reason)}`, { cause: error })
+  }
+
+/** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
+export const guarded =
+  (what: string) =>
+  <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
+    statement.pipe(
+      Effect.mapError(fromSql(what)),
+      Effect.timeoutOrElse({
+        duration: PATIENCE,
+        orElse: () =>
+          Effect.fail(
+            failure(
+              "DatabaseUnavailable",
+              `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
+            )
+          )
+      })
+    )

@@ -1,0 +1,55 @@
+/** Instances and deliveries in PostgreSQL: one call a batch, one query for the report. */
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { type DeliveryRow, type HealthRow, type InstanceRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { guarded } from "./Failure.ts"
+
+type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sentAt" | "answeredAt"> & {
+  revision: string
+}
+type Health = Pick<HealthRow, "health" | "message" | "metrics" | "reportedAt"> & { revision: string }
+type Row = InstanceRow & { readonly deliveries: ReadonlyArray<Delivery>; readonly report: Health | null }
+
+const encode = (batch: unknown): string =>
+  JSON.stringify(batch, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
+
+export const layerInstances = Layer.effect(
+  InstanceStore,
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    return InstanceStore.of({
+      write: (batch) =>
+        guarded("write what clients answered")(sql`select herald_record(${encode(batch)}::text::jsonb)`).pipe(
+          Effect.asVoid
+        ),
+      list: Effect.fnUntraced(function* ({ environment, service, limit }) {
+        const rows = yield* guarded("read the clients")(sql<Row>`
+          select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
+            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node,
+            coalesce((
+              select jsonb_agg(jsonb_build_object('key', k.key, 'revision', k.revision::text, 'version', k.version, 'state', k.state,
+                'reason', k.reason, 'sentAt', coalesce(herald_millis(k.sent_at), 0), 'answeredAt', coalesce(herald_millis(k.answered_at), 0)) order by k.key)
+              from instance_keys k where k.instance_id = i.id
+            ), '[]') as deliveries,
+            (
+              select jsonb_build_object('revision', h.revision::text, 'health', h.health, 'message', h.message, 'metrics', h.metrics,
+                'reportedAt', herald_millis(h.reported_at))
+              from health_reports h where h.instance_id = i.id order by h.reported_at desc limit 1
+            ) as report
+          from instances i
+          where (${environment ?? null}::text is null or i.environment = ${environment ?? null}::text)
+            and (${service ?? null}::text is null or i.service = ${service ?? null}::text)
+          order by i.environment, i.service, i.instance limit ${limit}`)
+        return rows.map(({ deliveries, report, ...row }) => {
+          const { environment, service, instance } = row
+          const id = { environment, service, instance }
+          return {
+            ...row,
+            deliveries: deliveries.map((one) => ({ ...id, ...one, revision: BigInt(one.revision) })),
+            health: report === null ? undefined : { ...id, ...report, revision: BigInt(report.revision) }
+          }
+        })
+      })
+    })
+  })
+)

@@ -1,0 +1,32 @@
+/** Every store on PostgreSQL. Waits for a database that is not there yet, and migrates it. */
+import { randomUUID } from "node:crypto"
+import { Effect, Layer, Schedule } from "effect"
+import { type ClientOptions, layerClient } from "./Client.ts"
+import { layerStore } from "./ConfigurationStore.ts"
+import { layerInstances } from "./InstanceStore.ts"
+import { layerAudit, layerKeys } from "./Keys.ts"
+import { migrate, readMigrations } from "./Migrations.ts"
+import { layerLog } from "./RevisionLog.ts"
+
+/** Seconds that a server which starts waits for its database. */
+const WAIT = 60
+
+const Migrated = Layer.effectDiscard(
+  migrate(readMigrations()).pipe(
+    Effect.tapError((error) =>
+      error.name === "DatabaseUnavailable"
+        ? Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
+        : Effect.void
+    ),
+    Effect.retry({
+      while: (error) => error.name === "DatabaseUnavailable",
+      schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: WAIT }))
+    })
+  )
+)
+
+export const layer = (options: ClientOptions) => {
+  const origin = { origin: randomUUID() }
+  const stores = Layer.mergeAll(layerStore(origin), layerLog(origin), layerInstances, layerKeys, layerAudit)
+  return stores.pipe(Layer.provide(Migrated), Layer.provide(layerClient(options)))
+}

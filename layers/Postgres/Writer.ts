@@ -1,0 +1,171 @@
+/**
+ * The writer: publishers queue here, and all that wait are committed by one call of `herald_commit`.
+ *
+ *   X1  A release that was sent to the database once is never written twice: every one carries an idempotency key, its own or one
+ *       made here, so that a commit whose answer was lost can be asked for again.
+ *   X2  A publisher waits at most `deadline`; then it gets `DatabaseUnavailable`.
+ *   X3  One release that the database can't take fails alone.
+ */
+import { randomUUID } from "node:crypto"
+import { Clock, Deferred, Duration, Effect, Queue } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Release } from "../../src/configuration/Change.ts"
+import type { Committed } from "../../src/configuration/ConfigurationStore.ts"
+import type { ErrorName } from "../../src/errors/Catalogue.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { guarded } from "./Failure.ts"
+import { asRevision, type RevisionRow } from "./Rows.ts"
+
+export interface WriterOptions {
+  readonly deadline: Duration.Input
+  /** Called after commits, never waited for. */
+  readonly committed: () => void
+}
+
+interface Waiting {
+  readonly release: Release
+  readonly json: string
+  readonly done: Deferred.Deferred<Committed, HeraldError>
+  readonly until: bigint
+}
+
+type Answer =
+  | {
+      readonly ok: true
+      readonly replayed: false
+      readonly revision: string
+      readonly epoch: string
+      readonly committedAt: number
+      readonly versions: ReadonlyArray<{ readonly version: number; readonly createdAt: number }>
+    }
+  | { readonly ok: true; readonly replayed: true; readonly row: RevisionRow }
+  | {
+      readonly ok: false
+      readonly name: ErrorName
+      readonly message: string
+      readonly details: Record<string, unknown>
+    }
+
+/** Publishers that may wait; further ones wait to wait, within their deadline. */
+const QUEUE = 1_024
+const BATCH = 128
+const BATCH_CHARACTERS = 8_388_608
+const RETRY = Duration.millis(100)
+
+export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
+  const sql = yield* SqlClient.SqlClient
+  const clock = yield* Clock.Clock
+  const queue = yield* Queue.bounded<Waiting>(QUEUE)
+  const deadline = Duration.toNanosUnsafe(options.deadline)
+
+  const call = (batch: ReadonlyArray<Waiting>) =>
+    sql<{ answers: ReadonlyArray<Answer> }>`
+      select herald_commit(${`[${batch.map(({ json }) => json).join(",")}]`}::text::jsonb) as answers`.pipe(
+      Effect.map((rows) => rows[0]!.answers),
+      guarded("commit")
+    )
+
+  const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
+    for (const [index, { release, done }] of batch.entries()) {
+      Deferred.doneUnsafe(done, resultOf(release, answers[index]!))
+    }
+    options.committed()
+  }
+
+  const giveUp = (waiting: Waiting, error: HeraldError) => Deferred.doneUnsafe(waiting.done, Effect.fail(error))
+
+  const write = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
+    batch.length === 0
+      ? Effect.void
+      : call(batch).pipe(
+          Effect.matchEffect({
+            onSuccess: (answers) => Effect.sync(() => settle(batch, answers)),
+            onFailure: (error) => {
+              if (error.name === "DatabaseUnavailable") return again(batch, error) // X1
+              if (batch.length > 1) return Effect.forEach(batch, (one) => write([one]), { discard: true }) // X3
+              return Effect.sync(() => giveUp(batch[0]!, error))
+            }
+          })
+        )
+
+  const again = (batch: ReadonlyArray<Waiting>, error: HeraldError) =>
+    Effect.suspend(() => {
+      const now = clock.monotonicTimeNanosUnsafe()
+      const left = batch.filter((one) => one.until > now)
+      for (const one of batch) if (one.until <= now) giveUp(one, error) // X2
+      return Effect.andThen(Effect.sleep(left.length === 0 ? Duration.zero : RETRY), write(left))
+    })
+
+  const next = Effect.gen(function* () {
+    const batch = [yield* Queue.take(queue)]
+    let characters = batch[0]!.json.length
+    while (batch.length < BATCH && characters < BATCH_CHARACTERS && Queue.sizeUnsafe(queue) > 0) {
+      const one = yield* Queue.take(queue)
+      batch.push(one)
+      characters += one.json.length
+    }
+    const now = clock.monotonicTimeNanosUnsafe()
+    yield* write(batch.filter((one) => one.until > now))
+  })
+
+  yield* next.pipe(
+    Effect.catchDefect((defect) => Effect.logError("the writer met a defect", defect)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return Effect.fnUntraced(function* (release: Release) {
+    const waiting: Waiting = {
+      release,
+      json: encode(release),
+      done: yield* Deferred.make<Committed, HeraldError>(),
+      until: clock.monotonicTimeNanosUnsafe() + deadline
+    }
+    return yield* Queue.offer(queue, waiting).pipe(
+      Effect.andThen(Deferred.await(waiting.done)),
+      Effect.timeoutOrElse({ duration: Duration.nanos(deadline + 1_000_000_000n), orElse: () => Effect.fail(tooLate) }) // X2
+    )
+  })
+})
+
+const tooLate = failure(
+  "DatabaseUnavailable",
+  "the commit was not confirmed in time; with the same Idempotency-Key it can be tried again, nothing is written twice"
+)
+
+/** X1: "~" can't begin the key of a client's own, see `encode`. */
+const encode = ({ action, actor, message, traceparent, idempotency, changes }: Release): string =>
+  JSON.stringify({
+    action,
+    actor,
+    message,
+    traceparent,
+    idempotencyKey: idempotency === undefined ? `~${randomUUID()}` : `=${idempotency.key}`,
+    digest: idempotency?.digest ?? "",
+    changes
+  })
+
+const resultOf = (release: Release, answer: Answer): Effect.Effect<Committed, HeraldError> => {
+  if (!answer.ok) return Effect.fail(failure(answer.name, answer.message, { details: answer.details }))
+  if (answer.replayed) {
+    const revision = asRevision(answer.row)
+    return Effect.succeed({ revision, replayed: release.idempotency !== undefined })
+  }
+  const { epoch, committedAt, versions } = answer
+  const { actor, message, traceparent } = release
+  const revision = BigInt(answer.revision)
+  const changes = release.changes.map(({ expectedVersion: _, value, ...change }, index) => ({
+    ...change,
+    version: versions[index]!.version,
+    revision,
+    value: value ?? "",
+    deleted: value === null,
+    createdAt: versions[index]!.createdAt,
+    updatedAt: committedAt,
+    updatedBy: actor
+  }))
+  return Effect.succeed({
+    revision: { epoch, revision, changes, traceparent, actor, message, committedAt },
+    replayed: false
+  })
+}

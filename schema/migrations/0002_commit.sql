@@ -1,0 +1,138 @@
+-- The two ways to write the registry. Both take the same lock first, so their order is their commit order (decision 0002).
+
+create function herald_audit_hash(
+  prev_hash text, id bigint, config_id text, action text, performed_by text, details jsonb, created_at timestamptz
+) returns text language sql immutable as $$
+  select encode(sha256(convert_to(concat_ws('|', prev_hash, id, config_id, action, performed_by, details, herald_millis(created_at)::bigint), 'UTF8')), 'hex')
+$$;
+
+create function herald_lock() returns void language sql as $$ select pg_advisory_xact_lock(7234733) $$;
+
+-- Appends to the hash chain; returns the entry's id.
+create function herald_audit(config_id text, action text, performed_by text, details jsonb) returns bigint language plpgsql as $$
+declare
+  last record;
+  now timestamptz := date_trunc('milliseconds', clock_timestamp());
+begin
+  perform herald_lock();
+  select coalesce(max(a.id), 0) as id, coalesce((array_agg(a.hash))[1], '') as hash into last
+    from (select l.id, l.hash from audit_log l order by l.id desc limit 1) a;
+  insert into audit_log values (
+    last.id + 1, config_id, action, performed_by, details, now, last.hash,
+    herald_audit_hash(last.hash, last.id + 1, config_id, action, performed_by, details, now)
+  );
+  return last.id + 1;
+end $$;
+
+-- What stands in the way of a change, or null.
+create function herald_problem(change jsonb) returns jsonb language plpgsql as $$
+declare
+  k text := change->>'key';
+  e text := change->>'environment';
+  expected integer := (change->>'expectedVersion')::integer;
+  held record;
+  current integer := 0;
+begin
+  select version, deleted into held from configurations c where c.environment = e and c.key = k;
+  if found and not (held.deleted and expected = 0) then current := held.version; end if;
+  if expected <> current then
+    return jsonb_build_object('name', 'VersionConflict',
+      'message', format('%s in %s is at version %s, not %s', k, e, current, expected),
+      'details', jsonb_build_object('key', k, 'environment', e, 'expected', expected, 'current', current));
+  end if;
+  if change->>'value' is null and coalesce(held.deleted, true) then
+    return jsonb_build_object('name', 'NotFound', 'message', format('there is no key %s in %s to delete', k, e),
+      'details', jsonb_build_object('key', k, 'environment', e));
+  end if;
+  return null;
+end $$;
+
+-- Writes one change as the next version of its key; returns the configuration as it is now.
+create function herald_write(change jsonb, actor text, at_revision bigint, now timestamptz) returns jsonb language plpgsql as $$
+declare
+  c configurations;
+begin
+  insert into configurations as held values (
+    change->>'key', change->>'environment', 1, at_revision, coalesce(change->>'value', ''), change->>'valueType',
+    change->>'value' is null, nullif(change->'schema', 'null'), (change->>'strict')::boolean, (change->>'template')::boolean,
+    change->>'digest', now, now, actor, change->>'changeLog'
+  )
+  on conflict (environment, key) do update set
+    version = held.version + 1, revision = excluded.revision, value = excluded.value, value_type = excluded.value_type,
+    deleted = excluded.deleted, schema_definition = excluded.schema_definition, strict = excluded.strict,
+    template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at,
+    updated_by = excluded.updated_by, change_log = excluded.change_log
+  returning * into c;
+  insert into configuration_history values (c.*);
+  return jsonb_build_object('key', c.key, 'environment', c.environment, 'version', c.version, 'revision', c.revision::text,
+    'value', c.value, 'valueType', c.value_type, 'deleted', c.deleted, 'schema', c.schema_definition, 'strict', c.strict,
+    'template', c.template, 'digest', c.digest, 'createdAt', herald_millis(c.created_at), 'updatedAt', herald_millis(c.updated_at),
+    'updatedBy', c.updated_by, 'changeLog', c.change_log);
+end $$;
+
+-- Commits releases, each whole or not at all, and answers each. A release that can't be committed does not touch the others.
+--   in:  [{action, actor, message, traceparent, idempotencyKey, digest, changes: [Change]}]
+--   out: [{ok: true, replayed, revision, epoch, committedAt, versions: [{version, createdAt}]} or, replayed, {…, row}
+--         or {ok: false, name, message, details}]
+create function herald_commit(releases jsonb) returns jsonb language plpgsql as $$
+declare
+  release jsonb;
+  change jsonb;
+  written jsonb;
+  results jsonb[] := '{}';
+  payload jsonb[];
+  versions jsonb[];
+  problem jsonb;
+  earlier record;
+  now timestamptz;
+  audited bigint;
+  current_epoch text;
+  head bigint;
+begin
+  perform herald_lock();
+  -- A statement of its own: its snapshot is taken after the lock, and sees what the holder before us committed.
+  select coalesce(max(revision), 0) into head from revisions;
+  select epoch into current_epoch from herald_epoch;
+  for release in select value from jsonb_array_elements(releases) loop
+    select i.digest, i.revision into earlier from idempotency_keys i
+      where i.actor = release->>'actor' and i.key = release->>'idempotencyKey';
+    if found then
+      if earlier.digest <> release->>'digest' then
+        results := results || jsonb_build_object('ok', false, 'name', 'IdempotencyConflict',
+          'message', format('the idempotency key %s was used for another request', release->>'idempotencyKey'), 'details', '{}'::jsonb);
+      else
+        results := results || (select jsonb_build_object('ok', true, 'replayed', true, 'row', jsonb_build_object(
+          'revision', r.revision::text, 'epoch', r.epoch, 'payload', r.payload, 'traceparent', r.traceparent, 'actor', r.actor,
+          'message', r.message, 'committedAt', herald_millis(r.committed_at))) from revisions r where r.revision = earlier.revision);
+      end if;
+      continue;
+    end if;
+
+    for change in select value from jsonb_array_elements(release->'changes') loop
+      problem := herald_problem(change);
+      exit when problem is not null;
+    end loop;
+    if problem is not null then
+      results := results || (problem || '{"ok": false}');
+      continue;
+    end if;
+
+    head := head + 1;
+    now := date_trunc('milliseconds', clock_timestamp());
+    payload := '{}';
+    versions := '{}';
+    for change in select value from jsonb_array_elements(release->'changes') loop
+      written := herald_write(change, release->>'actor', head, now);
+      payload := payload || written;
+      versions := versions || jsonb_build_object('version', written->'version', 'createdAt', written->'createdAt');
+      audited := herald_audit((change->>'environment') || '/' || (change->>'key'), release->>'action', release->>'actor',
+        jsonb_build_object('version', written->'version', 'revision', head::text, 'message', change->>'changeLog'));
+    end loop;
+    insert into revisions values (head, current_epoch, to_jsonb(payload), octet_length(release::text), release->>'traceparent',
+      release->>'actor', release->>'message', now, audited);
+    insert into idempotency_keys values (release->>'actor', release->>'idempotencyKey', release->>'digest', head);
+    results := results || jsonb_build_object('ok', true, 'replayed', false, 'revision', head::text, 'epoch', current_epoch,
+      'committedAt', herald_millis(now), 'versions', to_jsonb(versions));
+  end loop;
+  return to_jsonb(results);
+end $$;

@@ -1,0 +1,164 @@
+/** The composition root: reads the settings, picks Layers, runs until it is told to stop. */
+import { createRequire } from "node:module"
+import { parseArgs } from "node:util"
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Layer, type Redacted } from "effect"
+import * as KeyHash from "../layers/Access/KeyHash.ts"
+import { DataFolder } from "../layers/DataFolder.ts"
+import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
+import * as HttpServer from "../layers/Http/HttpServer.ts"
+import * as MemoryCache from "../layers/Memory/Cache.ts"
+import { startEmbedded } from "../layers/Postgres/Embedded.ts"
+import * as Postgres from "../layers/Postgres/Postgres.ts"
+import { load, type SettingsShape } from "../layers/Settings.ts"
+import * as Telemetry from "../layers/Telemetry.ts"
+import * as Validation from "../layers/Validation/Validation.ts"
+import { Access } from "./access/Access.ts"
+import { Configurations } from "./configuration/Configurations.ts"
+import { serve } from "./edge/http/Http.ts"
+import { failure, type HeraldError } from "./errors/HeraldError.ts"
+import { Propagation } from "./propagation/Propagation.ts"
+import { RevisionLog } from "./propagation/RevisionLog.ts"
+import { Bookkeeping } from "./sessions/Bookkeeping.ts"
+import { Clients } from "./sessions/Clients.ts"
+import { Sessions } from "./sessions/Sessions.ts"
+import { Updates } from "./sessions/Updates.ts"
+
+const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
+
+const HELP = `Herald ${version}: pushes versioned configuration to every connected client.
+
+  npm start [-- flags]      or      npx herald start [-- flags]
+
+  --data <folder>     where the server keeps its data; HERALD_DATA, otherwise .herald
+  --config <file>     settings in YAML; HERALD_CONFIG
+  --help, --version
+
+Settings come from the environment, then the file, then their defaults: HTTP_HOST HTTP_PORT GRPC_HOST GRPC_PORT DATABASE_URL
+HERALD_PEPPER LOG_FORMAT LOG_LEVEL and more; the README has the list. Ctrl-C stops the server and everything it started.
+`
+
+const readArguments = Effect.try({
+  try: () =>
+    parseArgs({
+      options: {
+        data: { type: "string" },
+        config: { type: "string" },
+        help: { type: "boolean" },
+        version: { type: "boolean" }
+      }
+    }).values,
+  catch: (cause) => failure("SettingsInvalid", `${(cause as Error).message.split(". ")[0]}; --help lists the flags`)
+})
+
+/** The stores: a PostgreSQL of the user's, or the embedded one. */
+const storesOf = ({ databaseUrl, databaseConnections: maxConnections }: SettingsShape) =>
+  databaseUrl !== undefined
+    ? Postgres.layer({ url: databaseUrl, maxConnections })
+    : Layer.unwrap(
+        Effect.gen(function* () {
+          const folder = yield* DataFolder
+          const { url } = yield* startEmbedded(folder.path)
+          return Postgres.layer({ url, maxConnections })
+        })
+      )
+
+const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
+  const { ratePerSecond, rateBurst: burst } = settings
+  const sessions = Sessions.layer({
+    node: settings.node,
+    heartbeatInterval: settings.heartbeatInterval,
+    heartbeatTimeout: settings.heartbeatTimeout,
+    maxSessions: settings.maxStreams,
+    maxSessionsPerIdentity: settings.maxStreamsPerIdentity,
+    drainSpread: settings.drainSpread
+  })
+  const propagation = Propagation.layer({ pollInterval: settings.pollInterval, staleAfter: settings.staleAfter })
+  const access = Access.layer({ pepper, ratePerSecond, burst }).pipe(Layer.provide(KeyHash.layer))
+  return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
+    Layer.provideMerge(sessions),
+    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
+    Layer.provideMerge(propagation),
+    Layer.provideMerge(
+      Layer.mergeAll(storesOf(settings), MemoryCache.layerCache({ maxBytes: settings.cacheBytes }), Validation.layer)
+    )
+  )
+}
+
+const doorsOf = ({ httpHost, httpPort, grpcHost, grpcPort, maxStreams }: SettingsShape) =>
+  Layer.mergeAll(
+    serve.pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort }))),
+    GrpcServer.layer({ host: grpcHost, port: grpcPort, maxStreams })
+  )
+
+const sweeping = Effect.fnUntraced(function* ({ retention, retentionAtLeast }: SettingsShape) {
+  const log = yield* RevisionLog
+  const every = Math.max(1_000, Math.min(60_000, retention / 2))
+  yield* Effect.sleep(every).pipe(
+    Effect.andThen(log.sweep({ keepMillis: retention, keepAtLeast: retentionAtLeast })),
+    Effect.tap((gone) => (gone > 0 ? Effect.logInfo("old revisions swept", { gone }) : Effect.void)),
+    Effect.catch((error) => Effect.logDebug("not swept", { code: error.code, message: error.message })),
+    Effect.catchDefect((defect) => Effect.logError("not swept", defect)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+})
+
+const say = (text: string) => Effect.sync(() => void process.stdout.write(text))
+
+const welcome = (settings: SettingsShape, http: string, grpc: string, folder: string, token: string | undefined) => `
+  Herald ${version} is serving
+
+    HTTP   ${http}        API reference at ${http}/docs
+    gRPC   ${grpc}               herald.distribution.v1.DistributionService, reflection is on
+    Data   ${folder}
+    ${settings.databaseUrl === undefined ? "PostgreSQL 18, embedded: for development, NOT for production. Set DATABASE_URL to a PostgreSQL of your own." : "PostgreSQL as DATABASE_URL says"}
+${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/admin-token (the CLI on this machine finds it):\n\n    ${token}\n`}
+  Next, in another terminal:
+
+    npx herald subscribe user-service --env production
+    npx herald publish user-service '{"feature":{"x":true}}' --env production --type json --message "why"
+    npx herald clients
+
+  Ctrl-C stops everything.
+`
+
+const run = Effect.fnUntraced(function* (settings: SettingsShape) {
+  const folder = yield* DataFolder
+  const { pepper } = settings
+  const doors = doorsOf(settings).pipe(Layer.provideMerge(servicesOf(settings, pepper ?? (yield* folder.pepper))))
+  const context = yield* Layer.build(doors)
+  return yield* Effect.gen(function* () {
+    const access = yield* Access
+    const token = yield* access.bootstrap
+    if (token !== undefined) yield* folder.keepAdminToken(token)
+    yield* sweeping(settings)
+    const http = `http://${settings.httpHost}:${yield* HttpServer.boundPort}`
+    const grpc = `${settings.grpcHost}:${(yield* GrpcServer).port}`
+    yield* Effect.acquireRelease(folder.announce({ http, grpc }), () => folder.retract)
+    yield* say(welcome(settings, http, grpc, folder.path, token))
+    return yield* Effect.never
+  }).pipe(Effect.provideContext(context))
+}, Effect.scoped)
+
+/** What a person reads when the server can't start. */
+const explain = ({ code, row, message }: HeraldError) => {
+  process.stderr.write(
+    `\nHerald can't start: ${row.title} (${code})\n  what  ${message}\n  why   ${row.cause}\n  fix   ${row.fix}\n\n`
+  )
+  process.exitCode = row.exit
+}
+
+const program = Effect.gen(function* () {
+  const { help, version: wantsVersion, data, config } = yield* readArguments
+  if (help === true) return yield* say(HELP)
+  if (wantsVersion === true) return yield* say(`${version}\n`)
+  const settings = yield* load({ env: process.env, configFile: config, dataDir: data })
+  const { logFormat: format, logLevel: level, otlpEndpoint, node, dataDir } = settings
+  return yield* run(settings).pipe(
+    Effect.provide(DataFolder.layer(dataDir)),
+    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, node, version }))
+  )
+}).pipe(Effect.catch((error) => Effect.sync(() => explain(error))))
+
+NodeRuntime.runMain(program)
