@@ -65,7 +65,7 @@ begin
   returning * into c;
   insert into configuration_history values (c.*);
   return jsonb_build_object('key', c.key, 'environment', c.environment, 'version', c.version, 'revision', c.revision::text,
-    'value', c.value, 'valueType', c.value_type, 'deleted', c.deleted, 'schema', c.schema_definition, 'strict', c.strict,
+    'value', c.value, 'valueType', c.value_type, 'deleted', c.deleted, 'schema', c.schema_definition, 'strict', c."strict",
     'template', c.template, 'digest', c.digest, 'createdAt', herald_millis(c.created_at), 'updatedAt', herald_millis(c.updated_at),
     'updatedBy', c.updated_by, 'changeLog', c.change_log);
 end $$;
