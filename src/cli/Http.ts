@@ -71,10 +71,7 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
         })
         return { response, raw: await response.text() }
       },
-      catch: (error) =>
-        error instanceof TypeError && error.message.includes("Invalid URL")
-          ? usage(`${target.server} is not a URL`, "Give --server as http://host:port.")
-          : unreachable(target.server, systemCode(error))
+      catch: (error) => unreachable(target.server, systemCode(error))
     })
     const { response, raw } = answer
     let body: unknown
@@ -96,6 +93,9 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
 const refused = (failure: CliFailure): boolean => failure.what.includes("ECONNREFUSED")
 
 export const send = Effect.fn("Http.send")(function* (target: Target, call: Call) {
+  if (!URL.canParse(target.server)) {
+    return yield* usage(`${target.server} is not a URL`, "Give --server or HERALD_SERVER as http://host:port.")
+  }
   const shell = yield* Shell
   const retries = yield* Retries
   const writes = call.method !== "GET" && call.readOnly !== true

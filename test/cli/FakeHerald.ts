@@ -1,0 +1,100 @@
+/** A REST door that answers what a test tells it to, and remembers what it was asked. */
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
+
+export interface Reply {
+  readonly status?: number
+  readonly body?: unknown
+  /** Instead of a body: not JSON. */
+  readonly raw?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** The connection breaks. */
+  readonly drop?: boolean
+}
+
+export interface Request {
+  readonly line: string
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: IncomingHttpHeaders
+  readonly body: unknown
+}
+
+/** Problem details as the server writes them. */
+export const problem = (name: ErrorName, detail: string, more: Reply = {}): Reply => {
+  const { code, title, cause, fix, http } = catalogue[name]
+  return { status: http, body: { type: "", title, status: http, detail, code, cause, fix, traceId: "t1" }, ...more }
+}
+
+export class FakeHerald implements AsyncDisposable {
+  readonly requests: Array<Request> = []
+  readonly #answers = new Map<string, Array<Reply>>()
+  #server: Server | undefined
+  #port = 0
+
+  static async start(): Promise<FakeHerald> {
+    const herald = new FakeHerald()
+    await herald.listen()
+    return herald
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get lines(): ReadonlyArray<string> {
+    return this.requests.map(({ line }) => line)
+  }
+
+  get last(): Request {
+    return this.requests.at(-1)!
+  }
+
+  /** `line`: "GET /v1/config". The last reply is given again and again. */
+  on(line: string, ...replies: ReadonlyArray<Reply>): this {
+    this.#answers.set(line, [...replies])
+    return this
+  }
+
+  /** Again on the same port after `stop`. */
+  async listen(): Promise<void> {
+    if (this.#server !== undefined) return
+    const server = createServer((request, response) => {
+      const chunks: Array<Buffer> = []
+      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("end", () => {
+        const url = new URL(request.url ?? "/", this.url)
+        const line = `${request.method} ${url.pathname}`
+        const text = Buffer.concat(chunks).toString()
+        this.requests.push({
+          line,
+          query: Object.fromEntries(url.searchParams),
+          headers: request.headers,
+          body: text === "" ? undefined : JSON.parse(text)
+        })
+        const replies = this.#answers.get(line) ?? [problem("NotFound", `no route ${line}`)]
+        const reply = replies.length > 1 ? replies.shift()! : replies[0]!
+        if (reply.drop === true) return void request.socket.destroy()
+        response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers })
+        response.end(reply.raw ?? (reply.body === undefined ? "" : JSON.stringify(reply.body)))
+      })
+    })
+    this.#server = server
+    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve))
+    this.#port = (server.address() as AddressInfo).port
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#server = undefined
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}

@@ -1,0 +1,81 @@
+/** A terminal, or a pipe, that a test gives to the command line: remembers what was printed. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import { type CliFailure, usage } from "../../src/cli/CliFailure.ts"
+import { run } from "../../src/cli/Herald.ts"
+import { Retries } from "../../src/cli/Http.ts"
+import type { Shell } from "../../src/cli/Shell.ts"
+
+export interface TerminalOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly files?: Readonly<Record<string, string>>
+  readonly stdin?: string
+  /** Standard output and standard error are a terminal (without colours), not a pipe. */
+  readonly terminal?: boolean
+  readonly retries?: { readonly within: number; readonly first: number; readonly timeout: number }
+  /** Sees each line of standard error as it is printed. */
+  readonly progress?: (line: string) => void
+  readonly serverExit?: number
+}
+
+export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
+
+export const terminal = (options: TerminalOptions = {}) => {
+  const out: Array<string> = []
+  const err: Array<string> = []
+  const servers: Array<{ readonly args: ReadonlyArray<string>; readonly env: Record<string, string> }> = []
+  let uuids = 0
+  const file = (path: string): Effect.Effect<string, CliFailure> => {
+    const content = options.files?.[path]
+    return content === undefined
+      ? Effect.fail(usage(`${path}: there is no such file`, "Give the path of a readable file."))
+      : Effect.succeed(content)
+  }
+  const shell: Shell["Service"] = {
+    env: { NO_COLOR: "1", ...options.env },
+    terminal: options.terminal === true,
+    errorTerminal: options.terminal === true,
+    now: Effect.succeed(NOW),
+    hostname: "host",
+    pid: 7,
+    out: (line) => Effect.sync(() => void out.push(line)),
+    progress: (line) =>
+      Effect.sync(() => {
+        err.push(line)
+        options.progress?.(line)
+      }),
+    stdin: Effect.succeed(options.stdin ?? ""),
+    readFile: file,
+    readFileIfAny: (path) => Effect.succeed(options.files?.[path]),
+    uuid: Effect.sync(() => `uuid-${++uuids}`),
+    runServer: (args, env) =>
+      Effect.sync(() => {
+        servers.push({ args, env })
+        return options.serverExit ?? 0
+      })
+  }
+  const effect = (...args: ReadonlyArray<string>) =>
+    run(args, shell).pipe(
+      Effect.provide(NodeServices.layer),
+      Effect.provideService(Retries, options.retries ?? { within: 60_000, first: 1, timeout: 60_000 })
+    )
+  return {
+    out,
+    err,
+    servers,
+    shell,
+    effect,
+    run: (...args: ReadonlyArray<string>): Promise<number> => Effect.runPromise(effect(...args)),
+    /** Runs until the test ends it, as Ctrl-C does. */
+    start: (...args: ReadonlyArray<string>) => Effect.runFork(effect(...args)),
+    get json() {
+      return JSON.parse(out.join("\n"))
+    },
+    get printed() {
+      return out.join("\n")
+    },
+    get said() {
+      return err.join("\n")
+    }
+  }
+}
