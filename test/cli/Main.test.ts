@@ -1,0 +1,168 @@
+/** How a run ends: where things are printed and with which exit code, in process and as a real process. */
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import packageJson from "../../package.json" with { type: "json" }
+import { fromAnswer, render } from "../../src/cli/CliFailure.ts"
+import { plain } from "../../src/cli/Paint.ts"
+import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
+import { synced, until, value } from "../client/FakeServer.ts"
+import { WireServer } from "../client/WireServer.ts"
+import { FakeHerald, problem } from "./FakeHerald.ts"
+import { terminal } from "./Terminal.ts"
+
+const bin = fileURLToPath(new URL("../../bin/herald.js", import.meta.url))
+
+/** `herald` as a user starts it, in a folder without a server. */
+const herald = (...args: ReadonlyArray<string>) => {
+  const folder = mkdtempSync(join(tmpdir(), "herald-cli-"))
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const seen = { out: "", err: "" }
+  child.stdout.on("data", (chunk) => {
+    seen.out += chunk
+  })
+  child.stderr.on("data", (chunk) => {
+    seen.err += chunk
+  })
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve)).finally(() =>
+    rmSync(folder, { recursive: true })
+  )
+  return { child, seen, ended }
+}
+
+describe("a run", () => {
+  it("M1 results go to standard output alone, errors and help on wrong usage to standard error alone", async () => {
+    await using server = await FakeHerald.start()
+    server.on("GET /v1/config", { body: { keys: [], next: null } })
+    const good = terminal()
+    assert.strictEqual(await good.run("list", "--server", server.url), 0)
+    assert.deepStrictEqual([good.json, good.err], [[], []])
+
+    for (const args of [
+      ["get", "missing", "--server", server.url],
+      ["get"],
+      ["nonsense"],
+      ["list", "--nonsense"],
+      ["diff", "a", "one", "2"],
+      ["publish", "a", "x", "--type", "xml"]
+    ]) {
+      const cli = terminal()
+      assert.notStrictEqual(await cli.run(...args), 0)
+      assert.deepStrictEqual(cli.out, [], args.join(" "))
+      assert.match(cli.said, /^error/, args.join(" "))
+    }
+  })
+
+  it("M1 help that was asked for is a result", async () => {
+    for (const args of [["--help"], ["publish", "--help"], []]) {
+      const cli = terminal()
+      assert.strictEqual(await cli.run(...args), 0)
+      assert.include(cli.printed, "USAGE")
+      assert.deepStrictEqual(cli.err, [])
+    }
+  })
+
+  it("M2 L1 the exit code is the catalogue's for every code that a server answers with", async () => {
+    await using server = await FakeHerald.start()
+    for (const name of Object.keys(catalogue) as Array<ErrorName>) {
+      server.on("GET /v1/config/a", problem(name, "so it is"))
+      const cli = terminal()
+      assert.strictEqual(await cli.run("get", "a", "--server", server.url), catalogue[name].exit, name)
+      assert.include(cli.said, catalogue[name].code)
+    }
+  })
+
+  it("M2 wrong usage is 2, a defect is 1", async () => {
+    for (const args of [["publish", "a"], ["nonsense"], ["list", "--limit", "x"], ["get", "a", "--output", "xml"]]) {
+      const cli = terminal()
+      assert.strictEqual(await cli.run(...args), 2, args.join(" "))
+      assert.match(cli.said, /^error: Wrong usage\n {2}what {2}.+\n {2}fix {3}herald.* --help$/, args.join(" "))
+    }
+    await using server = await FakeHerald.start()
+    server.on("GET /v1/config", { body: { nothing: "known" } })
+    const cli = terminal()
+    assert.strictEqual(await cli.run("list", "--server", server.url), 1)
+    assert.include(cli.said, catalogue.Internal.code)
+  })
+
+  it("M2 Ctrl-C is 130, SIGTERM 143, of a process that shows a stream", async () => {
+    await using wire = await WireServer.start()
+    wire.greeting = [value("shop", 1, { x: true }), synced(1)]
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143]
+    ] as const) {
+      const { child, seen, ended } = herald("subscribe", "shop", "--grpc", wire.address, "--token", "secret")
+      await until(() => seen.err.includes("1 key, up to date") || child.exitCode !== null)
+      child.kill(signal)
+      assert.strictEqual(await ended, code, seen.err)
+      assert.deepInclude(JSON.parse(seen.out), { key: "shop", content: '{"x":true}' })
+    }
+    assert.deepStrictEqual(wire.tokens, ["Bearer secret", "Bearer secret"])
+  }, 60_000)
+
+  it("M1 M2 a process keeps the streams apart, and a version needs no server", async () => {
+    const version = herald("--version")
+    assert.strictEqual(await version.ended, 0)
+    assert.deepStrictEqual(version.seen, { out: `herald ${packageJson.version}\n`, err: "" })
+
+    const wrong = herald("publish")
+    assert.strictEqual(await wrong.ended, 2)
+    assert.strictEqual(wrong.seen.out, "")
+    assert.include(wrong.seen.err, "Wrong usage")
+  }, 60_000)
+})
+
+describe("errors", () => {
+  it("a problem is shown with code, what, why, fix, trace and where there is more", async () => {
+    await using server = await FakeHerald.start()
+    server.on("PUT /v1/config/a", problem("VersionConflict", "a is at version 4, not 3"))
+    const cli = terminal()
+
+    assert.strictEqual(await cli.run("publish", "a", "x", "--expected-version", "3", "--server", server.url), 5)
+    assert.strictEqual(
+      cli.said,
+      [
+        "error HRLD-2002: Someone else changed it first",
+        "  what  a is at version 4, not 3",
+        "  why   The current version is not the one that you expected.",
+        "  fix   Read the current version, merge, and publish again with its number.",
+        "  trace t1",
+        "  more  herald explain HRLD-2002"
+      ].join("\n")
+    )
+  })
+
+  it("with --output json an error is JSON on standard error", async () => {
+    await using server = await FakeHerald.start()
+    server.on("GET /v1/config/a", problem("NotFound", "no key a"))
+    for (const flag of [["--output", "json"], ["--output=json"], ["-o", "json"]]) {
+      const cli = terminal()
+      assert.strictEqual(await cli.run("get", "a", "--server", server.url, ...flag), 4)
+      const { cause, code, fix, title } = catalogue.NotFound
+      assert.deepStrictEqual(JSON.parse(cli.said), {
+        error: { code, title, detail: "no key a", cause, fix, exit: 4, traceId: "t1" }
+      })
+    }
+  })
+
+  it("L1 an answer without a code has the exit code of its status", () => {
+    const exit = (status: number) => fromAnswer("http://proxy", status, undefined, "<html>", "").exit
+    assert.deepStrictEqual(
+      [400, 401, 403, 404, 409, 412, 418, 422, 429, 500, 502, 503, 504].map(exit),
+      [3, 6, 6, 4, 5, 5, 3, 3, 7, 1, 7, 7, 7]
+    )
+    assert.strictEqual(
+      render(fromAnswer("http://proxy", 502, undefined, "<html>", ""), plain),
+      "error: http://proxy answered 502\n  what  <html>\n" +
+        "  fix   Check that --server is the address of a Herald server and not of something else."
+    )
+  })
+})
