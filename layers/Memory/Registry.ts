@@ -153,7 +153,7 @@ const layerLog = (state: State) =>
           Effect.sync(() => {
             const horizon = clock.currentTimeMillisUnsafe() - keepMillis
             let gone = 0
-            while (state.revisions.length > keepAtLeast && state.revisions[0]!.committedAt < horizon) {
+            while (state.revisions.length > keepAtLeast && state.revisions[0]!.committedAt <= horizon) {
               state.revisions.shift()
               state.swept++
               gone++

@@ -1,0 +1,181 @@
+/** What every implementation of keys, audit and instances must do. Run by Memory.test.ts and Postgres.test.ts. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { AuditLog } from "../../src/access/AuditLog.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { type DeliveryRow, type InstanceRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { change, release } from "./Stores.ts"
+
+type Services = ApiKeyStore | AuditLog | InstanceStore | ConfigurationStore
+type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
+
+let names = 0
+const fresh = (name: string) => `${name}-${++names}-${process.pid}`
+
+const apiKey = (changed: Partial<ApiKey> = {}): ApiKey => ({
+  id: fresh("key"),
+  name: "deployer",
+  hash: "0".repeat(64),
+  role: "publisher",
+  environments: ["production", "staging"],
+  createdAt: 1_700_000_000_123,
+  createdBy: "admin",
+  expiresAt: null,
+  revokedAt: null,
+  ...changed
+})
+
+const instance = (service: string, changed: Partial<InstanceRow> = {}): InstanceRow => ({
+  environment: "production",
+  service,
+  instance: "i1",
+  state: "connected",
+  labels: { region: "eu" },
+  patterns: ["svc", "svc.*"],
+  connectedAt: 1_000,
+  lastSeen: 1_000,
+  ending: "",
+  node: "n1",
+  ...changed
+})
+
+const delivery = (service: string, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
+  environment: "production",
+  service,
+  instance: "i1",
+  key: "svc",
+  revision: 10n,
+  version: 1,
+  state: "sent",
+  reason: "",
+  sentAt: 5_000,
+  answeredAt: 0,
+  ...changed
+})
+
+export const peopleContract = (test: Test) => {
+  test("API keys come back as they were, and are revoked once", () =>
+    Effect.gen(function* () {
+      const store = yield* ApiKeyStore
+      const key = apiKey({ expiresAt: 1_900_000_000_000 })
+      yield* store.create(key)
+
+      assert.deepStrictEqual(yield* store.find(key.id), key)
+      assert.deepStrictEqual(
+        (yield* store.list).find(({ id }) => id === key.id),
+        key
+      )
+      assert.isUndefined(yield* store.find("nobody"))
+      assert.isTrue(yield* store.revoke(key.id, "admin"))
+      assert.isFalse(yield* store.revoke(key.id, "admin"))
+      assert.isFalse(yield* store.revoke("nobody", "admin"))
+      assert.isNumber((yield* store.find(key.id))?.revokedAt)
+    }))
+
+  test("every change of a configuration and of a key is in the audit log, chained by hashes", () =>
+    Effect.gen(function* () {
+      const [store, keys, audit] = [yield* ConfigurationStore, yield* ApiKeyStore, yield* AuditLog]
+      const [before] = yield* audit.read({ limit: 1 })
+      const from = before?.id ?? 0n
+      const key = apiKey()
+      const name = fresh("audited")
+      yield* keys.create(key)
+      yield* store.commit(release([change(name, "1"), change(`${name}.b`, "1")], { action: "release" }))
+      yield* keys.revoke(key.id, "admin")
+      const entries = yield* audit.read({ limit: 100, after: from })
+
+      assert.deepStrictEqual(
+        entries.map(({ id }) => id),
+        [1n, 2n, 3n, 4n].map((n) => from + n)
+      )
+      assert.deepStrictEqual(
+        entries.map(({ action, configId, performedBy }) => [action, configId, performedBy]),
+        [
+          ["key.create", "", "admin"],
+          ["release", `production/${name}`, "tester"],
+          ["release", `production/${name}.b`, "tester"],
+          ["key.revoke", "", "admin"]
+        ]
+      )
+      assert.deepInclude(entries[1]!.details, { version: 1, message: "why" })
+      assert.isFalse(JSON.stringify(entries, (_, v) => (typeof v === "bigint" ? String(v) : v)).includes(key.hash))
+      assert.strictEqual(entries[2]!.prevHash, entries[1]!.hash)
+      const verdict = yield* audit.verify
+      assert.isUndefined(verdict.broken)
+      assert.strictEqual(BigInt(verdict.entries), from + 4n)
+      const newest = yield* audit.read({ limit: 2, environment: "production" })
+      assert.deepStrictEqual(
+        newest.map(({ configId }) => configId),
+        [`production/${name}.b`, `production/${name}`]
+      )
+      assert.deepStrictEqual(yield* audit.read({ limit: 2, environment: "prod" }), [])
+      assert.deepStrictEqual(
+        (yield* audit.read({ limit: 2, before: from + 3n })).map(({ id }) => id),
+        [from + 2n, from + 1n]
+      )
+    }))
+
+  test("the report shows an instance with its newest delivery of every key", () =>
+    Effect.gen(function* () {
+      const store = yield* InstanceStore
+      const service = fresh("report")
+      yield* store.write({
+        instances: [instance(service), instance(service, { instance: "i2", environment: "staging" })],
+        deliveries: [
+          delivery(service),
+          delivery(service, { revision: 11n, version: 2, state: "rejected", reason: "no", answeredAt: 6_000 }),
+          delivery(service, { key: "svc.b", state: "applied", answeredAt: 7_000 })
+        ],
+        health: [
+          {
+            environment: "production",
+            service,
+            instance: "i1",
+            revision: 11n,
+            health: "degraded",
+            message: "slow",
+            metrics: { p99: 1.5 },
+            reportedAt: 8_000
+          }
+        ]
+      })
+      const [one, ...rest] = yield* store.list({ service, environment: "production", limit: 10 })
+
+      assert.deepStrictEqual(rest, [])
+      assert.deepInclude(one, instance(service))
+      assert.deepStrictEqual(
+        one?.deliveries.map(({ key, revision, state, reason }) => [key, revision, state, reason]),
+        [
+          ["svc", 11n, "rejected", "no"],
+          ["svc.b", 10n, "applied", ""]
+        ]
+      )
+      assert.deepInclude(one?.health, { revision: 11n, health: "degraded", message: "slow", metrics: { p99: 1.5 } })
+      assert.strictEqual((yield* store.list({ service, limit: 10 })).length, 2)
+      assert.strictEqual((yield* store.list({ service, limit: 1 })).length, 1)
+      assert.deepStrictEqual(yield* store.list({ service: "nobody", limit: 10 }), [])
+    }))
+
+  test("a later state is never overwritten by an older one, so a batch may be written twice", () =>
+    Effect.gen(function* () {
+      const store = yield* InstanceStore
+      const service = fresh("twice")
+      const early = { instances: [instance(service)], deliveries: [delivery(service)], health: [] }
+      const late = {
+        instances: [instance(service, { lastSeen: 9_000, state: "disconnected", ending: "Closed" })],
+        deliveries: [delivery(service, { state: "applied", sentAt: 0, answeredAt: 6_000 })],
+        health: []
+      }
+      for (const batch of [early, late, early]) yield* store.write(batch)
+      const [one] = yield* store.list({ service, limit: 10 })
+
+      assert.deepInclude(one, { state: "disconnected", lastSeen: 9_000, ending: "Closed" })
+      assert.deepInclude(one?.deliveries[0], { state: "applied", sentAt: 5_000, answeredAt: 6_000 })
+      yield* store.write({
+        ...late,
+        deliveries: [delivery(service, { revision: 9n, state: "applied", answeredAt: 9_000 })]
+      })
+      assert.strictEqual((yield* store.list({ service, limit: 10 }))[0]?.deliveries[0]?.revision, 10n)
+    }))
+}

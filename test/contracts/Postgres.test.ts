@@ -1,0 +1,149 @@
+/** A real PostgreSQL keeps the contracts of the stores, and what only a database can be asked. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import { layerClient } from "../../layers/Postgres/Client.ts"
+import { migrate, readMigrations } from "../../layers/Postgres/Migrations.ts"
+import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { AuditLog } from "../../src/access/AuditLog.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { connect, type Database, startDatabase } from "../support/Database.ts"
+import { peopleContract } from "./People.ts"
+import { change, release, storesContract } from "./Stores.ts"
+
+let database: Database
+const stores = Layer.unwrap(Effect.sync(() => Postgres.layer({ url: Redacted.make(database.url), maxConnections: 8 })))
+const runtime = ManagedRuntime.make(stores)
+
+beforeAll(async () => {
+  database = await startDatabase()
+})
+afterAll(async () => {
+  await runtime.dispose()
+  await database[Symbol.asyncDispose]()
+})
+
+describe("PostgreSQL", () => {
+  storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+
+  it("history and audit can't be changed", async () => {
+    await runtime.runPromise(
+      Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change("kept", "1")])))
+    )
+    await using session = await connect(database.url)
+    for (const statement of [
+      "update configuration_history set value = 'x'",
+      "delete from configuration_history",
+      "truncate audit_log",
+      "update audit_log set performed_by = 'x'"
+    ]) {
+      const error = await session.query(statement).then(
+        () => undefined,
+        (cause: unknown) => cause
+      )
+      assert.isDefined(error, statement)
+    }
+  })
+
+  it("audit verify finds what was altered, and where", async () => {
+    const verify = () => runtime.runPromise(Effect.flatMap(AuditLog, (log) => log.verify))
+    await using session = await connect(database.url)
+    const [{ id }] = (await session.query("select max(id)::int - 1 as id from audit_log")) as [{ id: number }]
+    await session.query("alter table audit_log disable trigger immutable")
+    const tamper = async (change: string, undo: string) => {
+      await session.query(change)
+      const { broken } = await verify()
+      await session.query(undo)
+      assert.isUndefined((await verify()).broken)
+      return broken
+    }
+    await session.query("create table kept as select * from audit_log")
+
+    const who = `update audit_log set performed_by =`
+    assert.strictEqual(
+      await tamper(
+        `${who} 'mallory' where id = ${id}`,
+        `${who} (select performed_by from kept where kept.id = ${id}) where id = ${id}`
+      ),
+      BigInt(id)
+    )
+    assert.strictEqual(
+      await tamper(
+        `delete from audit_log where id = ${id}`,
+        `insert into audit_log select * from kept where id = ${id}`
+      ),
+      BigInt(id + 1)
+    )
+    assert.strictEqual(
+      await tamper(
+        `delete from audit_log where id > ${id}`,
+        `insert into audit_log select * from kept where id > ${id}`
+      ),
+      BigInt(id + 1)
+    )
+    await session.query("alter table audit_log enable trigger immutable")
+    await session.query("drop table kept")
+  })
+})
+
+describe("migrations", () => {
+  const on = (url: string, migrations = readMigrations()) =>
+    Effect.runPromise(
+      migrate(migrations).pipe(
+        Effect.result,
+        Effect.provide(layerClient({ url: Redacted.make(url), maxConnections: 4 }))
+      )
+    )
+
+  const another = async (name: string) => {
+    await using session = await connect(database.url)
+    await session.query(`create database ${name}`)
+    return database.url.replace(/postgres$/, name)
+  }
+
+  it("Z1 servers that start together migrate once", async () => {
+    const url = await another("together")
+    const results = await Promise.all([on(url), on(url), on(url)])
+
+    const counts = results.map((one) => (one._tag === "Success" ? one.success : one.failure.message))
+    assert.deepStrictEqual([...counts].sort(), [0, 0, readMigrations().length])
+  })
+
+  it("Z2 a database that knows a later migration is refused and left as it is", async () => {
+    const url = await another("newer")
+    const mine = readMigrations()
+    await on(url, [...mine, { id: 9_999, name: "later", sql: "create table later (id int);", checksum: "x" }])
+    const result = await on(url)
+
+    assert.strictEqual(result._tag === "Failure" && result.failure.name, "DatabaseNewer")
+    assert.match(String(result._tag === "Failure" && result.failure.message), /9999 \(later\)/)
+  })
+
+  it("Z3 a migration whose text was changed after it was applied is refused", async () => {
+    const url = await another("changed")
+    await on(url)
+    const [first, ...rest] = readMigrations()
+    const result = await on(url, [{ ...first!, checksum: "other" }, ...rest])
+
+    assert.match(String(result._tag === "Failure" && result.failure.message), /another text/)
+  })
+
+  it("a migration that fails leaves nothing behind", async () => {
+    const url = await another("failing")
+    const broken = {
+      id: 9_998,
+      name: "broken",
+      sql: "create table half (id int); select 1/0 into strict x;",
+      checksum: "x"
+    }
+    const result = await on(url, [...readMigrations(), broken])
+
+    assert.strictEqual(result._tag, "Failure")
+    await using session = await connect(url)
+    assert.deepStrictEqual(
+      await session.query("select 1 from pg_tables where tablename in ('half', 'configurations')"),
+      []
+    )
+  })
+})

@@ -1,0 +1,204 @@
+/** What every implementation of the stores must do. Run by Memory.test.ts and Postgres.test.ts. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Change, Release } from "../../src/configuration/Change.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+
+export const change = (key: string, value: string | null, changed: Partial<Change> = {}): Change => ({
+  key,
+  environment: "production",
+  value,
+  valueType: "string",
+  schema: null,
+  strict: false,
+  template: false,
+  digest: `digest of ${value}`,
+  expectedVersion: undefined,
+  changeLog: "why",
+  ...changed
+})
+
+export const release = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}): Release => ({
+  action: "publish",
+  changes,
+  actor: "tester",
+  message: "why",
+  traceparent: "",
+  idempotency: undefined,
+  ...changed
+})
+
+const commit = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}) =>
+  Effect.flatMap(ConfigurationStore, (store) => store.commit(release(changes, changed)))
+
+/** Keys of one test are its own: a suite may run on one database. */
+let names = 0
+const fresh = (name: string) => `${name}.${++names}.${process.pid}`
+
+type Test = <E>(name: string, body: () => Effect.Effect<void, E, ConfigurationStore | RevisionLog>) => void
+
+export const storesContract = (test: Test) => {
+  test("C1 W1 versions count from 1 without gaps, and a delete is a version too", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const key = fresh("versions")
+      for (const value of ["one", "two", null, "three"]) yield* commit([change(key, value)])
+      const history = yield* store.history("production", key, { limit: 10, before: undefined })
+
+      assert.deepStrictEqual(
+        history.map(({ version, value, deleted }) => [version, value, deleted]),
+        [
+          [4, "three", false],
+          [3, "", true],
+          [2, "two", false],
+          [1, "one", false]
+        ]
+      )
+      assert.strictEqual((yield* store.current("production", key))?.version, 4)
+      assert.strictEqual((yield* store.version("production", key, 2))?.value, "two")
+      assert.isUndefined(yield* store.version("production", key, 9))
+      assert.isUndefined(yield* store.current("staging", key))
+      const page = yield* store.history("production", key, { limit: 2, before: 4 })
+      assert.deepStrictEqual(
+        page.map(({ version }) => version),
+        [3, 2]
+      )
+      assert.strictEqual(history[0]!.createdAt, history[3]!.createdAt)
+    }))
+
+  test("C2 what was published comes back as it was, byte for byte", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const key = fresh("bytes")
+      const value = `{"a": 1.0,\n "b":"\\u0001 😀 \u2028", "c": "${"x".repeat(100_000)}"}`
+      const schema = { type: "object", properties: { a: { type: "number" } } }
+      const { revision } = yield* commit([
+        change(key, value, { valueType: "json", schema, strict: true, template: true, digest: "d" })
+      ])
+      const current = yield* store.current("production", key)
+
+      assert.strictEqual(current?.value, value)
+      assert.deepStrictEqual(current?.schema, schema)
+      assert.deepStrictEqual([current?.strict, current?.template, current?.digest], [true, true, "d"])
+      assert.deepStrictEqual(revision.changes, [current!])
+      assert.deepStrictEqual([current?.updatedBy, current?.changeLog], ["tester", "why"])
+    }))
+
+  test("W1 a release is whole or not at all", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const log = yield* RevisionLog
+      const [a, b] = [fresh("a"), fresh("b")]
+      const before = yield* log.head
+      const failed = yield* Effect.flip(commit([change(a, "1"), change(b, null)], { action: "release" }))
+
+      assert.strictEqual(failed.name, "NotFound")
+      assert.isUndefined(yield* store.current("production", a))
+      assert.deepStrictEqual(yield* log.head, before)
+      const { revision } = yield* commit([change(a, "1"), change(b, "1")], { action: "release" })
+      assert.deepStrictEqual(
+        revision.changes.map((one) => one.revision),
+        [revision.revision, revision.revision]
+      )
+    }))
+
+  test("an expected version that is not current is a conflict that names both", () =>
+    Effect.gen(function* () {
+      const key = fresh("conflict")
+      yield* commit([change(key, "1", { expectedVersion: 0 })])
+      const exists = yield* Effect.flip(commit([change(key, "2", { expectedVersion: 0 })]))
+      const wrong = yield* Effect.flip(commit([change(key, "2", { expectedVersion: 7 })]))
+      yield* commit([change(key, null, { expectedVersion: 1 })])
+      yield* commit([change(key, "again", { expectedVersion: 0 })])
+
+      assert.deepStrictEqual([exists.name, wrong.name], ["VersionConflict", "VersionConflict"])
+      assert.deepInclude(wrong.details, { key, environment: "production", expected: 7, current: 1 })
+      const gone = yield* Effect.flip(commit([change(fresh("never"), null)]))
+      assert.strictEqual(gone.name, "NotFound")
+    }))
+
+  test("W2 concurrent commits are totally ordered, and the log has each without a gap", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const store = yield* ConfigurationStore
+      const key = fresh("order")
+      const before = yield* log.head
+      const made = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, i) => i),
+        (i) => commit([change(i % 2 === 0 ? key : fresh("other"), String(i))]),
+        { concurrency: 25 }
+      )
+      const revisions = made.map(({ revision }) => revision.revision).sort((a, b) => Number(a - b))
+      assert.deepStrictEqual(
+        revisions,
+        Array.from({ length: 100 }, (_, i) => before.revision + BigInt(i + 1))
+      )
+
+      const read = yield* log.after(before.revision, 1_000)
+      assert.deepStrictEqual(
+        read.map(({ revision }) => revision),
+        revisions
+      )
+      const versions = read.flatMap(({ changes }) =>
+        changes.filter((one) => one.key === key).map(({ version }) => version)
+      )
+      assert.deepStrictEqual(
+        versions,
+        Array.from({ length: 50 }, (_, i) => i + 1)
+      )
+      assert.deepStrictEqual((yield* log.after(before.revision, 7)).length, 7)
+      const head = (yield* store.heads).heads.find((one) => one.key === key)
+      assert.strictEqual(head?.version, 50)
+      assert.strictEqual((yield* store.heads).revision, (yield* log.head).revision)
+      assert.deepStrictEqual(yield* log.after((yield* log.head).revision, 10), [])
+    }))
+
+  test("W3 the same idempotency key gives the first result again, another request with it is refused", () =>
+    Effect.gen(function* () {
+      const key = fresh("idempotent")
+      const idempotency = { key: fresh("request"), digest: "d1" }
+      const first = yield* commit([change(key, "1")], { idempotency })
+      const second = yield* commit([change(key, "1")], { idempotency })
+      const other = yield* Effect.flip(commit([change(key, "2")], { idempotency: { ...idempotency, digest: "d2" } }))
+      const stranger = yield* commit([change(key, "3")], { idempotency, actor: "stranger" })
+
+      assert.deepStrictEqual([first.replayed, second.replayed, stranger.replayed], [false, true, false])
+      assert.deepStrictEqual(second.revision, first.revision)
+      assert.strictEqual(other.name, "IdempotencyConflict")
+      assert.strictEqual(stranger.revision.changes[0]!.version, 2)
+    }))
+
+  test("one release that can't be committed does not touch those beside it", () =>
+    Effect.gen(function* () {
+      const keys = Array.from({ length: 20 }, () => fresh("beside"))
+      const results = yield* Effect.forEach(
+        keys,
+        (key, i) => Effect.result(commit([change(key, "1", i % 4 === 0 ? { expectedVersion: 5 } : {})])),
+        { concurrency: 20 }
+      )
+      assert.deepStrictEqual(
+        results.map(({ _tag }) => _tag),
+        keys.map((_, i) => (i % 4 === 0 ? "Failure" : "Success"))
+      )
+    }))
+
+  test("retention: a swept part of the log is NotFound, what is current stays", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const store = yield* ConfigurationStore
+      const key = fresh("swept")
+      for (let i = 0; i < 10; i++) yield* commit([change(key, String(i))])
+      const { revision } = yield* log.head
+      const gone = yield* log.sweep({ keepMillis: 0, keepAtLeast: 3 })
+
+      assert.isAtLeast(gone, 7)
+      assert.deepStrictEqual((yield* log.after(revision - 3n, 10)).length, 3)
+      assert.strictEqual((yield* Effect.flip(log.after(revision - 4n, 10))).name, "NotFound")
+      assert.strictEqual((yield* store.current("production", key))?.value, "9")
+      assert.strictEqual((yield* store.version("production", key, 1))?.value, "0")
+      const next = yield* commit([change(key, "after")])
+      assert.strictEqual(next.revision.revision, revision + 1n)
+      assert.strictEqual(yield* log.sweep({ keepMillis: 3_600_000, keepAtLeast: 1 }), 0)
+    }))
+}

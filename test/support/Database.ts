@@ -1,0 +1,49 @@
+/** A real PostgreSQL of a test's own: the embedded one, without a Herald. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Exit, Redacted, Scope } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import { startEmbedded } from "../../layers/Postgres/Embedded.ts"
+import { newFolder } from "./folder.ts"
+
+export interface Database extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly cluster: string
+}
+
+export const startDatabase = async (): Promise<Database> => {
+  const folder = newFolder()
+  const scope = Effect.runSync(Scope.make())
+  const { url, port, cluster } = await Effect.runPromise(startEmbedded(folder.path).pipe(Scope.provide(scope)))
+  return {
+    url: Redacted.value(url),
+    port,
+    cluster,
+    [Symbol.asyncDispose]: async () => {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      folder.remove()
+    }
+  }
+}
+
+type Rows = ReadonlyArray<Record<string, unknown>>
+
+export interface Session extends AsyncDisposable {
+  /** One statement. */
+  readonly query: (statement: string) => Promise<Rows>
+}
+
+/** One connection that Herald knows nothing of. */
+export const connect = async (url: string): Promise<Session> => {
+  const scope = Effect.runSync(Scope.make())
+  const client = await Effect.runPromise(
+    PgClient.makeClient({ url: Redacted.make(url), applicationName: "test" }).pipe(
+      Scope.provide(scope),
+      Effect.provide(Reactivity.layer)
+    )
+  )
+  return {
+    query: (statement) => Effect.runPromise(client.unsafe<Record<string, unknown>>(statement).unprepared),
+    [Symbol.asyncDispose]: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}

@@ -1,0 +1,116 @@
+/** A real server process, as `npm start` runs it, on free ports and a data folder of its own. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { newFolder } from "./folder.ts"
+import { waitUntil } from "./waitUntil.ts"
+
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers by hand
+  readonly body: any
+  readonly headers: Headers
+}
+
+export class Server {
+  readonly data: string
+  process: ChildProcess | undefined
+  output = ""
+  http = ""
+  grpc = ""
+  #remove: () => void
+  #env: Record<string, string>
+
+  constructor(env: Record<string, string>) {
+    const folder = newFolder()
+    this.data = join(folder.path, "data")
+    this.#remove = folder.remove
+    this.#env = env
+  }
+
+  get pid(): number {
+    return this.process!.pid!
+  }
+
+  get token(): string {
+    return readFileSync(join(this.data, "admin-token"), "utf8").trim()
+  }
+
+  /** Runs the server and waits until it serves. A second call is a restart, on the ports of the first. */
+  async start(env: Record<string, string> = {}): Promise<this> {
+    const ports =
+      this.http === ""
+        ? { HTTP_PORT: "0", GRPC_PORT: "0" }
+        : { HTTP_PORT: this.http.split(":")[2]!, GRPC_PORT: this.grpc.split(":")[1]! }
+    await this.launch({ ...ports, ...env })
+    const file = join(this.data, "server.json")
+    const { http, grpc } = await waitUntil("the server to serve", () => {
+      if (this.process?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
+      if (!existsSync(file)) return undefined
+      const said = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
+      return said.pid === this.pid ? said : undefined
+    })
+    this.http = http
+    this.grpc = grpc
+    return this
+  }
+
+  /** Only runs it. */
+  launch(env: Record<string, string> = {}): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [new URL("../../src/main.ts", import.meta.url).pathname, "--data", this.data],
+      {
+        env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...this.#env, ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      }
+    )
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))
+    this.process = child
+    return Promise.resolve()
+  }
+
+  /** Sends the signal and waits for the end. Returns the exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.process!
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once("exit", resolve))
+      child.kill(signal)
+      await ended
+    }
+    return child.exitCode
+  }
+
+  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const answer = await fetch(`${this.http}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000)
+    })
+    const text = await answer.text()
+    const json = answer.headers.get("content-type")?.includes("json") === true && text !== ""
+    return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers }
+  }
+
+  publish(key: string, value: unknown, extra: Record<string, unknown> = {}, headers: Record<string, string> = {}) {
+    return this.call(
+      "PUT",
+      `/v1/config/${encodeURIComponent(key)}?environment=production`,
+      { value, message: "test", ...extra },
+      headers
+    )
+  }
+
+  read(key: string, consistency = "cached") {
+    return this.call("GET", `/v1/config/${encodeURIComponent(key)}?environment=production&consistency=${consistency}`)
+  }
+
+  /** Ends it as a user would, and removes its data. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process !== undefined) await this.end("SIGTERM")
+    this.#remove()
+  }
+}
+
+export const startServer = (env: Record<string, string> = {}): Promise<Server> => new Server(env).start()
