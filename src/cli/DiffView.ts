@@ -26,6 +26,7 @@ const operation = ({ op, path, value, from }: Operation, paint: Paint): string =
 
 export const colourUnified = (unified: string, paint: Paint): string =>
   unified
+    .replace(/^=+\n/, "")
     .replace(/\n$/, "")
     .split("\n")
     .map((line) => {

@@ -12,7 +12,7 @@ import { printable } from "./Table.ts"
 
 export const draftFlags = {
   type: Flag.Literals("type", ["string", "json", "number", "boolean", "yaml"]).pipe(
-    Flag.withDescription("Type of the value; otherwise the current version's"),
+    Flag.withDescription("Type of the value; otherwise the current version's, string for a new key"),
     Flag.optional,
     Flag.map(Option.getOrUndefined)
   ),

@@ -34,7 +34,7 @@ export const herald = Command.make("herald").pipe(
     { command: "herald start", description: "Run a server" },
     { command: "herald subscribe user-service", description: "See each update as it arrives" },
     {
-      command: `herald publish user-service '{"feature":{"x":true}}' --message "turn x on"`,
+      command: `herald publish user-service '{"feature":{"x":true}}' --type json --message "turn x on"`,
       description: "Publish a version"
     },
     { command: "herald clients", description: "Who applied it, who rejected it and why" }

@@ -114,7 +114,10 @@ const verify = Command.make(
       retryAfter: 0
     })
   })
-).pipe(Command.withDescription("Recompute the hash chain of the audit log; exit code 3 if it is broken"))
+).pipe(
+  Command.withDescription("Recompute the hash chain of the audit log; exit code 3 if it is broken"),
+  Command.withExamples([{ command: "herald audit verify", description: "Is it as it was written?" }])
+)
 
 export const audit = Command.make("audit").pipe(
   Command.withDescription("Read and verify the audit log"),

@@ -104,7 +104,10 @@ const list = Command.make(
       )
     )
   })
-).pipe(Command.withDescription("List API keys"))
+).pipe(
+  Command.withDescription("List API keys"),
+  Command.withExamples([{ command: "herald key list", description: "Also those that are expired or revoked" }])
+)
 
 const revoke = Command.make(
   "revoke",

@@ -41,7 +41,10 @@ export const publish = Command.make(
       command: `herald publish user-service '{"feature":{"x":true}}' --env production --type json --message "turn x on"`,
       description: "A JSON value"
     },
-    { command: "herald publish user-service @config.json --schema @schema.json", description: "From files" },
+    {
+      command: "herald publish user-service @config.json --type json --schema @schema.json",
+      description: "From files"
+    },
     { command: "echo 5 | herald publish user-service.retries - --type number", description: "From a pipe" },
     { command: "herald publish user-service @config.json --dry-run", description: "What would change, and for whom" },
     { command: "herald publish offset --type number -- -5", description: "A value that begins with a dash" }

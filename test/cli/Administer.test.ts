@@ -1,0 +1,155 @@
+/** The verbs that administer: what they ask of the server, and what they print. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { until } from "../client/FakeServer.ts"
+import { ask } from "./Ask.ts"
+import { FakeHerald } from "./FakeHerald.ts"
+import { NOW, terminal } from "./Terminal.ts"
+
+describe("administering", () => {
+  const key = {
+    id: "3f9c2a",
+    name: "ci",
+    role: "publisher",
+    environments: ["staging", "dev"],
+    createdAt: NOW,
+    createdBy: "admin",
+    expiresAt: NOW + 90 * 86_400_000,
+    revokedAt: null
+  }
+
+  it("key create shows the token once", async () => {
+    const args = ["key", "create", "ci", "--role", "publisher", "-e", "staging", "-e", "dev", "--expires", "90d"]
+    const { request, printed } = await ask(args, "POST /v1/keys", { body: { token: "hrld_secret", key } })
+    assert.deepStrictEqual(request.body, {
+      name: "ci",
+      role: "publisher",
+      environments: ["staging", "dev"],
+      expiresAt: key.expiresAt
+    })
+    assert.strictEqual(
+      printed,
+      [
+        "id       3f9c2a",
+        "role     publisher in staging, dev",
+        "expires  2026-04-02T03:04:05Z",
+        "hrld_secret",
+        "this token is shown once: keep it now, for example as HERALD_TOKEN"
+      ].join("\n")
+    )
+  })
+
+  it("key create takes spans and dates, and refuses what is neither", async () => {
+    for (const [text, at] of [
+      ["12h", NOW + 12 * 3_600_000],
+      ["15m", NOW + 15 * 60_000],
+      ["2027-01-31", Date.UTC(2027, 0, 31)]
+    ] as const) {
+      const args = ["key", "create", "ci", "--role", "viewer", "--env", "*", "--expires", text]
+      const { request } = await ask(args, "POST /v1/keys", { body: { token: "t", key } })
+      assert.deepInclude(request.body as object, { expiresAt: at })
+    }
+    const cli = terminal()
+    assert.strictEqual(await cli.run("key", "create", "ci", "--role", "viewer", "-e", "*", "--expires", "soon"), 2)
+    assert.include(cli.said, "--expires soon is no span and no date")
+  })
+
+  it("key list tells which keys are good", async () => {
+    const keys = [
+      key,
+      { ...key, id: "b", expiresAt: NOW - 60_000 },
+      { ...key, id: "c", revokedAt: NOW - 5_000 },
+      { ...key, id: "d", expiresAt: null }
+    ]
+    const { printed } = await ask(["key", "list"], "GET /v1/keys", { body: { keys } })
+    assert.deepStrictEqual(
+      printed
+        .split("\n")
+        .slice(1)
+        .map((line) => /(good|expired|revoked).*$/.exec(line)?.[0]),
+      ["good until 2026-04-02T03:04:05Z", "expired 60 s ago", "revoked 5 s ago", "good"]
+    )
+  })
+
+  it("key revoke names what it revoked", async () => {
+    const { exit, printed } = await ask(["key", "revoke", "3f9c2a"], "DELETE /v1/keys/3f9c2a", { status: 204 })
+    assert.strictEqual(exit, 0)
+    assert.strictEqual(printed, "revoked 3f9c2a; its streams end within 5 s")
+  })
+
+  const entry = (id: number) => ({
+    id,
+    configId: "production/shop",
+    action: "publish",
+    performedBy: "ann",
+    details: { version: 3, message: "why", empty: "" },
+    createdAt: NOW,
+    prevHash: "",
+    hash: ""
+  })
+
+  it("audit tail prints the last entries, oldest first", async () => {
+    const { request, printed } = await ask(["audit", "tail", "--limit", "2"], "GET /v1/audit", {
+      body: { entries: [entry(9), entry(8)] }
+    })
+    assert.deepStrictEqual(request.query, { limit: "2" })
+    assert.strictEqual(
+      printed,
+      [
+        "ID  WHEN                  WHO  WHAT     WHERE            DETAILS",
+        " 8  2026-01-02T03:04:05Z  ann  publish  production/shop  version=3 message=why",
+        " 9  2026-01-02T03:04:05Z  ann  publish  production/shop  version=3 message=why"
+      ].join("\n")
+    )
+  })
+
+  it("audit tail --follow goes on after the last entry", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(
+      "GET /v1/audit",
+      { body: { entries: [entry(8)] } },
+      { body: { entries: [entry(9)] } },
+      { body: { entries: [] } }
+    )
+    const cli = terminal()
+    const following = cli.start("audit", "tail", "--follow", "--server", herald.url)
+    await until(() => cli.out.length === 2)
+    await Effect.runPromise(Fiber.interrupt(following))
+
+    assert.deepStrictEqual(
+      cli.out.map((line) => JSON.parse(line).id),
+      [8, 9]
+    )
+    assert.strictEqual(herald.requests[1]?.query["after"], "8")
+  })
+
+  it("audit verify ends with 3 when the chain is broken", async () => {
+    const good = await ask(["audit", "verify"], "GET /v1/audit/verify", {
+      body: { ok: true, entries: 9, broken: null }
+    })
+    assert.strictEqual(good.exit, 0)
+    assert.strictEqual(good.printed, "the chain holds: 9 entries, each follows from the one before")
+    const bad = await ask(["audit", "verify"], "GET /v1/audit/verify", { body: { ok: false, entries: 9, broken: 4 } })
+    assert.strictEqual(bad.exit, 3)
+    assert.strictEqual(bad.printed, "the chain is broken at entry 4")
+    assert.include(bad.cli.said, "The audit log was changed")
+  })
+
+  it("start passes folder, ports, database and further flags on, and ends as the server does", async () => {
+    const cli = terminal()
+    assert.strictEqual(
+      await cli.run(
+        ...["start", "--data", "/d", "--http-port", "9000", "--grpc-port", "9001"],
+        ...["--database", "postgres://x", "--", "--verbose"]
+      ),
+      0
+    )
+    assert.deepStrictEqual(cli.servers, [
+      {
+        args: ["--data", "/d", "--verbose"],
+        env: { HTTP_PORT: "9000", GRPC_PORT: "9001", DATABASE_URL: "postgres://x" }
+      }
+    ])
+    assert.strictEqual(await terminal({ serverExit: 143 }).run("start"), 143)
+  })
+})

@@ -1,0 +1,257 @@
+/** The verbs that look: what they ask of the server, and what they print. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { parse } from "yaml"
+import { until } from "../client/FakeServer.ts"
+import { ask, CONFIG, head, stored } from "./Ask.ts"
+import { FakeHerald, problem } from "./FakeHerald.ts"
+import { NOW, terminal } from "./Terminal.ts"
+
+describe("get", () => {
+  it("shows version, type, author and the value laid out", async () => {
+    const { request, printed } = await ask(["get", "shop", "--consistency", "strong"], `GET ${CONFIG}`, {
+      body: { ...stored, stale: true }
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", consistency: "strong" })
+    assert.strictEqual(
+      printed,
+      [
+        "shop in production  stale: the server can't confirm that this is the newest",
+        "version  3 (revision 7)",
+        "type     json, strict",
+        "changed  1970-01-01T00:00:00Z by ann",
+        "message  turn x on",
+        '{\n  "x": true\n}'
+      ].join("\n")
+    )
+  })
+
+  it("prints the value alone with --raw, and an old version with --version", async () => {
+    const raw = await ask(["get", "shop", "--raw"], `GET ${CONFIG}`, { body: stored })
+    assert.strictEqual(raw.printed, '{"x":true}')
+    const old = await ask(["get", "shop", "--version", "2"], `GET ${CONFIG}/versions/2`, { body: stored })
+    assert.strictEqual(old.exit, 0)
+  })
+
+  it("refuses flags that exclude each other", async () => {
+    for (const flag of ["--watch", "--consistency=strong"]) {
+      const { exit, cli } = await ask(["get", "shop", "--version", "2", flag], `GET ${CONFIG}`, { body: stored })
+      assert.strictEqual(exit, 2)
+      assert.include(cli.said, "exclude each other")
+    }
+  })
+
+  it("--watch prints each new version once, and outlives the server's absence", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(`GET ${CONFIG}`, { body: stored })
+    const cli = terminal()
+    const watching = cli.start("get", "shop", "--watch", "--server", herald.url)
+    await until(() => cli.out.length === 1)
+    herald.on(`GET ${CONFIG}`, problem("DatabaseUnavailable", "gone"))
+    await until(() => cli.said.includes("waiting for it"))
+    herald.on(`GET ${CONFIG}`, { body: { ...stored, version: 4, revision: 8 } })
+    await until(() => cli.out.length === 2)
+    await Effect.runPromise(Fiber.interrupt(watching))
+
+    assert.deepStrictEqual(
+      cli.out.map((line) => JSON.parse(line).version),
+      [3, 4]
+    )
+    assert.include(cli.said, "connected again")
+  })
+})
+
+describe("looking", () => {
+  it("list shows a page after the other", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(
+      "GET /v1/config",
+      { body: { keys: [head], next: "shop" } },
+      { body: { keys: [{ ...head, key: "shop.longer", strict: false, template: false }], next: null } }
+    )
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("list", "sh", "--server", herald.url), 0)
+    assert.deepStrictEqual(
+      herald.requests.map(({ query }) => query),
+      [
+        { environment: "production", prefix: "sh", limit: "1000" },
+        { environment: "production", prefix: "sh", limit: "1000", after: "shop" }
+      ]
+    )
+    assert.strictEqual(
+      cli.printed,
+      [
+        "KEY          VERSION  REVISION  MARKS            DIGEST",
+        "shop               3         7  strict template  0123456789ab",
+        "shop.longer        3         7                   0123456789ab"
+      ].join("\n")
+    )
+  })
+
+  it("list of an empty environment says how to fill it", async () => {
+    const { printed } = await ask(["list", "-e", "dev"], "GET /v1/config", { body: { keys: [], next: null } })
+    assert.strictEqual(printed, "no keys in dev; publish one: herald publish <key> <value> --env dev")
+  })
+
+  it("history lists versions up to the limit", async () => {
+    const gone = { ...stored, version: 4, deleted: true, value: "" }
+    const { request, printed } = await ask(["history", "shop", "--limit", "2"], `GET ${CONFIG}/history`, {
+      body: { versions: [gone, stored], next: 3 }
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", limit: "2" })
+    assert.strictEqual(
+      printed,
+      [
+        "VERSION  REVISION  WHEN                  WHO  TYPE  MESSAGE    VALUE",
+        "      4         7  1970-01-01T00:00:00Z  ann  json  turn x on  deleted",
+        '      3         7  1970-01-01T00:00:00Z  ann  json  turn x on  {"x":true}'
+      ].join("\n")
+    )
+  })
+
+  it("diff shows a patch, lines or that nothing differs", async () => {
+    const shown = async (difference: unknown) => {
+      const body = { key: "shop", environment: "production", from: 1, to: 2, difference }
+      const { request, printed } = await ask(["diff", "shop", "1", "2"], `GET ${CONFIG}/diff`, { body })
+      assert.deepStrictEqual(request.query, { environment: "production", from: "1", to: "2" })
+      return printed.split("\n").slice(1)
+    }
+    assert.deepStrictEqual(
+      await shown({
+        kind: "json",
+        patch: [
+          { op: "add", path: "/a", value: [1] },
+          { op: "remove", path: "/b" },
+          { op: "replace", path: "", value: 5 }
+        ]
+      }),
+      ["+ /a [1]", "- /b", "~ (the whole value) 5"]
+    )
+    assert.deepStrictEqual(await shown({ kind: "lines", unified: "====\n@@ -1 +1 @@\n-a\n+b\n" }), [
+      "@@ -1 +1 @@",
+      "-a",
+      "+b"
+    ])
+    assert.deepStrictEqual(await shown({ kind: "none" }), ["no difference"])
+  })
+
+  it("clients shows desired, sent, applied, rejected and why", async () => {
+    const at = (version: number) => ({ version, revision: version, at: NOW })
+    const client = {
+      environment: "production",
+      service: "shop",
+      instance: "i1",
+      state: "connected",
+      labels: {},
+      patterns: ["shop"],
+      connectedAt: NOW,
+      lastSeen: NOW - 3_000,
+      ending: "",
+      node: "n",
+      health: { revision: 2, health: "degraded", message: "slow", metrics: {}, reportedAt: NOW },
+      keys: [
+        {
+          key: "shop",
+          desired: at(3),
+          sent: at(3),
+          applied: at(2),
+          rejected: { ...at(3), reason: "port is taken" },
+          problem: ""
+        },
+        { key: "shop.b", desired: at(1), sent: null, applied: null, rejected: null, problem: "{{zone}} is missing" }
+      ]
+    }
+    const gone = { ...client, instance: "i2", state: "timed_out", ending: "no heartbeat", health: null, keys: [] }
+    const { request, printed } = await ask(["clients", "--service", "shop", "-e", "production"], "GET /v1/clients", {
+      body: { clients: [client, gone] }
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", service: "shop", limit: "1000" })
+    assert.strictEqual(
+      printed,
+      [
+        "STATE      SERVICE  INSTANCE  ENV         SEEN     KEY     DESIRED  SENT  APPLIED  TROUBLE",
+        "connected  shop     i1        production  3 s ago  shop          3     3        2  version 3 rejected: port is taken; degraded: slow",
+        "                                                   shop.b        1     -        -  can't be sent: {{zone}} is missing",
+        "timed_out  shop     i2        production  3 s ago  -             -     -        -  no heartbeat",
+        "1 of 2 connected"
+      ].join("\n")
+    )
+  })
+
+  it("clients says so when there are more than it can show", async () => {
+    const client = { state: "connected", service: "s", instance: "i", environment: "e", health: null, keys: [] }
+    const { cli } = await ask(["clients"], "GET /v1/clients", {
+      body: { clients: Array.from({ length: 1_000 }, () => client) }
+    })
+    assert.strictEqual(cli.said, "only the first 1000 clients are shown; narrow them with --service or --env")
+  })
+
+  it("explain of a code works without a server, of a key tells how its value came about", async () => {
+    const offline = terminal({ terminal: true })
+    assert.strictEqual(await offline.run("explain", "hrld-2002", "--server", "http://127.0.0.1:1"), 0)
+    assert.match(offline.printed, /^HRLD-2002 Someone else changed it first\ncause +The current version/)
+    assert.strictEqual(await terminal().run("explain", "HRLD"), 0)
+    assert.strictEqual(await terminal().run("explain", "HRLD-0000"), 4)
+
+    const explanation = {
+      stored: { ...stored, template: true },
+      variables: { region: "eu" },
+      used: [{ name: "region", value: "eu", source: "client" }],
+      missing: [],
+      secrets: ["db"],
+      effective: '{"r":"eu"}',
+      stale: false
+    }
+    const { request, printed } = await ask(["explain", "shop", "--label", "region=eu"], `GET ${CONFIG}/explain`, {
+      body: explanation
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", "label.region": "eu" })
+    assert.strictEqual(
+      printed,
+      [
+        "shop in production",
+        "stored     version 3, revision 7, by ann",
+        "type       json",
+        "template   yes",
+        "variables  {{region}} = eu  (client)",
+        "secrets    db (delivered as a reference)",
+        'effective value\n{"r":"eu"}'
+      ].join("\n")
+    )
+  })
+})
+
+describe("--output", () => {
+  const reply = { body: stored }
+
+  it("is a table on a terminal and JSON elsewhere", async () => {
+    const piped = await ask(["get", "shop"], `GET ${CONFIG}`, reply, { terminal: false })
+    assert.deepStrictEqual(JSON.parse(piped.printed), stored)
+    const shown = await ask(["get", "shop"], `GET ${CONFIG}`, reply)
+    assert.match(shown.printed, /^shop in production\n/)
+  })
+
+  it("json, yaml and table hold wherever it goes", async () => {
+    const json = await ask(["get", "shop", "--output", "json"], `GET ${CONFIG}`, reply)
+    assert.deepStrictEqual(JSON.parse(json.printed), stored)
+    const yaml = await ask(["get", "shop", "-o", "yaml"], `GET ${CONFIG}`, reply)
+    assert.deepStrictEqual(parse(yaml.printed), stored)
+    const table = await ask(["get", "shop", "-o", "table"], `GET ${CONFIG}`, reply, { terminal: false })
+    assert.match(table.printed, /^shop in production\n/)
+  })
+
+  it("streams are a JSON object a line, or a YAML document each", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(`GET ${CONFIG}`, { body: stored }, { body: { ...stored, revision: 8 } })
+    const cli = terminal()
+    const watching = cli.start("get", "shop", "--watch", "-o", "yaml", "--server", herald.url)
+    await until(() => cli.out.length === 2)
+    await Effect.runPromise(Fiber.interrupt(watching))
+
+    assert.isTrue(cli.out.every((text) => text.startsWith("---\n")))
+    assert.deepStrictEqual(
+      cli.out.map((text) => parse(text).revision),
+      [7, 8]
+    )
+  })
+})
