@@ -49,6 +49,10 @@ export const layerCache = ({ maxBytes }: { readonly maxBytes: number }) =>
             if (bytes <= maxBytes) break
             remove(oldest) // M1
           }
-        })
+        }),
+      clear: Effect.sync(() => {
+        entries.clear()
+        bytes = 0
+      })
     })
   })

@@ -8,5 +8,7 @@ export class Cache extends Context.Service<
     readonly get: (environment: string, key: string) => Effect.Effect<Configuration | undefined>
     /** Keeps the newer of what is there and `configuration`, by revision. */
     readonly setIfNewer: (configuration: Configuration) => Effect.Effect<void>
+    /** Forgets everything: after a lost history the revisions of before mean nothing. */
+    readonly clear: Effect.Effect<void>
   }
 >()("herald/propagation/Cache") {}

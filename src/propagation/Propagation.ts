@@ -73,6 +73,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const store = yield* ConfigurationStore
   const cache = yield* Cache
   const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
   const events = yield* PubSub.unbounded<PropagationEvent>()
   const wake = yield* Queue.sliding<void>(1)
   const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
@@ -87,6 +88,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const load = Effect.gen(function* () {
     const { epoch } = yield* log.head
     const all = yield* store.heads
+    if (epoch !== position.epoch) yield* cache.clear
     heads.replace(all.heads)
     early.clear()
     position = { epoch, revision: all.revision }
@@ -133,8 +135,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   const poll = Effect.gen(function* () {
     const startedAt = clock.monotonicTimeNanosUnsafe()
+    const known = position // hints may move it on while the database answers
     const head = yield* log.head
-    if (head.epoch !== position.epoch || head.revision < position.revision) yield* reset
+    if (head.epoch !== known.epoch || head.revision < known.revision) yield* reset
     while (head.revision > position.revision) {
       const before = position.revision
       const page = yield* log
@@ -190,19 +193,24 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       hits++
       return cached
     }
-    const id = `${environment}\u0000${key}`
+    // A load that began before this head was known may bring an older value.
+    const id = `${environment}\u0000${key}\u0000${position.epoch}\u0000${head.revision}`
     const running = loads.get(id)
     if (running !== undefined) return yield* Deferred.await(running) // P4
-    const mine = yield* Deferred.make<Configuration | undefined, HeraldError>()
+    const mine = Deferred.makeUnsafe<Configuration | undefined, HeraldError>()
+    const { epoch } = position
     loads.set(id, mine)
     misses++
-    return yield* store.current(environment, key).pipe(
-      Effect.tap((found) => (found === undefined ? Effect.void : cache.setIfNewer(found))),
+    // Not the reader's own fiber: when that one is interrupted, the others still wait.
+    yield* store.current(environment, key).pipe(
+      Effect.tap((found) => (found === undefined || epoch !== position.epoch ? Effect.void : cache.setIfNewer(found))),
       Effect.onExit((exit) => {
         loads.delete(id)
         return Deferred.done(mine, exit)
-      })
+      }),
+      Effect.forkIn(scope)
     )
+    return yield* Deferred.await(mine)
   })
 
   let hits = 0

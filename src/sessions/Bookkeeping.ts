@@ -2,10 +2,11 @@
  * Write-behind of instances, deliveries and health: gathered here, merged, written in batches.
  *
  *   B1  Nothing waits for the database: `note…` only changes memory.
- *   B2  What is not yet written is bounded: beyond `maxPending` deliveries only the newest of each key and client is kept, and counted.
+ *   B2  What is not yet written is bounded: beyond `maxPending` deliveries only the newest of each key and client is kept, and counted;
+ *      of health reports and instances the newest `maxPending` are kept.
  *   B3  A batch that failed is merged back under what came later; the newest state wins, and none is lost while the process lives.
  */
-import { Clock, Context, Duration, Effect, Layer, Metric, Queue } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import { type Batch, type DeliveryRow, type HealthRow, type InstanceRow, InstanceStore } from "./InstanceStore.ts"
 import { instanceKey } from "./Subscription.ts"
 
@@ -39,6 +40,12 @@ const deliveryKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u
 /** The later of two notes on the same delivery: an answer is never overwritten by "sent". */
 const laterDelivery = (a: DeliveryRow, b: DeliveryRow): DeliveryRow =>
   b.state === "sent" ? { ...a, sentAt: Math.max(a.sentAt, b.sentAt) } : { ...b, sentAt: Math.max(a.sentAt, b.sentAt) }
+
+interface Pending {
+  readonly instances: Map<string, InstanceRow>
+  readonly deliveries: Map<string, DeliveryRow>
+  readonly health: Map<string, HealthRow>
+}
 
 const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const store = yield* InstanceStore
@@ -83,70 +90,97 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     bound = Math.max(options.maxPending, deliveries.size * 2) // one pass must pay for many notes
   }
 
+  /** B2: the oldest go first. */
+  const trim = (rows: Map<string, unknown>) => {
+    for (const id of rows.keys()) {
+      if (rows.size <= options.maxPending) break
+      rows.delete(id)
+      merged++
+    }
+  }
+
   const noteInstance = (row: InstanceRow) => {
-    instances.set(instanceKey(row), row)
+    const id = instanceKey(row)
+    instances.delete(id)
+    instances.set(id, row)
+    trim(instances)
     touch()
   }
   const noteHealth = (row: HealthRow) => {
     health.set(`${instanceKey(row)}\u0000${row.revision}`, row)
+    trim(health)
     touch()
   }
 
-  const flush = Effect.gen(function* () {
-    if (instances.size + deliveries.size + health.size === 0) return
-    const mine = { instances, deliveries, health }
-    instances = new Map()
-    deliveries = new Map()
-    health = new Map()
-    bound = options.maxPending
-    const late = oldest === undefined ? 0 : Number(clock.monotonicTimeNanosUnsafe() - oldest) / 1e9
-    oldest = undefined
-    const batch: Batch = {
-      instances: [...mine.instances.values()],
-      deliveries: [...mine.deliveries.values()],
-      health: [...mine.health.values()]
+  /** B3 */
+  const putBack = (mine: Pending) => {
+    for (const [id, row] of instances) mine.instances.set(id, row)
+    for (const [id, row] of health) mine.health.set(id, row)
+    for (const [id, row] of deliveries) {
+      const known = mine.deliveries.get(id)
+      mine.deliveries.set(id, known === undefined ? row : laterDelivery(known, row))
     }
-    yield* store.write(batch).pipe(
-      Effect.tap(() => Effect.andThen(Metric.update(written, batch.deliveries.length), Metric.update(lag, late))),
-      Effect.catch((error) =>
-        Effect.suspend(() => {
-          // B3
-          for (const [id, row] of instances) mine.instances.set(id, row)
-          for (const [id, row] of health) mine.health.set(id, row)
-          for (const [id, row] of deliveries) {
-            const known = mine.deliveries.get(id)
-            mine.deliveries.set(id, known === undefined ? row : laterDelivery(known, row))
-          }
-          ;({ instances, deliveries, health } = mine)
-          if (deliveries.size > bound) compact()
-          return Effect.andThen(
-            Effect.logDebug("bookkeeping waits", { code: error.code, pending: deliveries.size }),
-            Effect.sleep(Duration.toMillis(options.flushEvery) * 10)
-          )
-        })
-      )
-    )
-    if (merged > 0) {
-      yield* Metric.update(mergedTotal, merged)
-      merged = 0
-    }
-    yield* Metric.update(pendingGauge, deliveries.size)
-  }).pipe(Effect.uninterruptible)
+    ;({ instances, deliveries, health } = mine)
+    trim(instances)
+    trim(health)
+    if (deliveries.size > bound) compact()
+  }
+
+  /** True when nothing is left that could not be written. */
+  const write = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      if (instances.size + deliveries.size + health.size === 0) return true
+      const mine: Pending = { instances, deliveries, health }
+      instances = new Map()
+      deliveries = new Map()
+      health = new Map()
+      bound = options.maxPending
+      const late = oldest === undefined ? 0 : Number(clock.monotonicTimeNanosUnsafe() - oldest) / 1e9
+      oldest = undefined
+      const batch: Batch = {
+        instances: [...mine.instances.values()],
+        deliveries: [...mine.deliveries.values()],
+        health: [...mine.health.values()]
+      }
+      const exit = yield* Effect.exit(restore(store.write(batch)))
+      if (Exit.isSuccess(exit)) {
+        yield* Metric.update(written, batch.deliveries.length)
+        yield* Metric.update(lag, late)
+      } else {
+        putBack(mine)
+        yield* Effect.logDebug("bookkeeping waits", exit.cause, { pending: deliveries.size })
+      }
+      if (merged > 0) {
+        yield* Metric.update(mergedTotal, merged)
+        merged = 0
+      }
+      yield* Metric.update(pendingGauge, deliveries.size)
+      return Exit.isSuccess(exit)
+    })
+  )
 
   const due = () =>
     deliveries.size + instances.size >= options.flushAt
       ? Effect.void
       : Queue.take(wake).pipe(Effect.timeoutOption(options.flushEvery), Effect.asVoid)
-  yield* Effect.suspend(due).pipe(Effect.andThen(flush), Effect.forever, Effect.forkScoped)
-  yield* Effect.addFinalizer(() => flush.pipe(Effect.timeoutOption("2 seconds")))
+  const patience = Duration.toMillis(options.flushEvery) * 10
+  // Runs after the loop below has ended and put back what it was writing.
+  yield* Effect.addFinalizer(() => Effect.interruptible(write.pipe(Effect.timeoutOption("2 seconds"))))
+  yield* Effect.suspend(due).pipe(
+    Effect.andThen(write),
+    Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(patience))),
+    Effect.forever,
+    Effect.forkScoped
+  )
 
+  const flush = Effect.asVoid(write)
   return Bookkeeping.of({ noteInstance, noteDelivery, noteHealth, flush, pending: () => deliveries.size })
 })
 
 const written = Metric.counter("herald_deliveries_written_total", { incremental: true })
 const mergedTotal = Metric.counter("herald_deliveries_merged_total", {
   incremental: true,
-  description: "older deliveries of a key to a client that were merged while the database was away"
+  description: "rows that newer ones replaced while the database was away"
 })
 const pendingGauge = Metric.gauge("herald_bookkeeping_pending")
 const lag = Metric.gauge("herald_bookkeeping_lag_seconds")

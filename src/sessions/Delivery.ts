@@ -1,6 +1,7 @@
 /** The loop of one session: takes pending keys, builds their newest update, writes it when the transport can take it. */
 import { Effect, Metric, Queue } from "effect"
 import type { Propagation } from "../propagation/Propagation.ts"
+import type { Position } from "../propagation/Revision.ts"
 import type { DeliveryState } from "./InstanceStore.ts"
 import type { Session } from "./Session.ts"
 import type { ValueUpdate } from "./Update.ts"
@@ -50,10 +51,23 @@ export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
       for (const key of pending) {
         const before = sent.get(key)
         const target = updates.target(client.environment, key)
+        const position = propagation.position()
+        const lost = before !== undefined && before.update.epoch !== position.epoch // S2
         pending.delete(key) // before the build: what commits meanwhile is pending again
-        if (target === undefined || (before !== undefined && before.update.revision >= target && !before.update.stale))
+        if (target === undefined && !(lost && before.update.kind === "value")) continue
+        if (
+          target !== undefined &&
+          !lost &&
+          before !== undefined &&
+          before.update.revision >= target &&
+          !before.update.stale
+        )
           continue
-        const built = yield* Effect.result(updates.build(client, key, session.base(key)))
+        const built = yield* Effect.result(
+          target === undefined
+            ? Effect.succeed(goneWith(position, client.environment, key))
+            : updates.build(client, key, lost ? undefined : session.base(key))
+        )
         if (built._tag === "Failure") {
           postponed.add(key)
           continue
@@ -109,6 +123,16 @@ const isNews = (before: ValueUpdate, now: ValueUpdate): boolean =>
   before.epoch !== now.epoch ||
   now.revision > before.revision ||
   (now.revision === before.revision && before.stale && !now.stale)
+
+/** S2: a key that only the lost history knew. */
+const goneWith = ({ epoch, revision }: Position, environment: string, key: string): ValueUpdate => ({
+  ...noValue,
+  kind: "deleted",
+  environment,
+  key,
+  epoch,
+  revision
+})
 
 const noValue: ValueUpdate = {
   kind: "value",

@@ -234,6 +234,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       case "Freshness":
         for (const session of sessions.values()) {
           const { client, patterns } = session.subscription
+          if (event._tag === "Reset") for (const key of session.sent.keys()) session.push(key) // what was lost, too
           for (const pattern of patterns)
             for (const head of propagation.matching(client.environment, pattern))
               if (event._tag === "Reset" || head.strict || session.sent.get(head.key)?.update.stale)

@@ -45,7 +45,7 @@ const make = Effect.fnUntraced(function* () {
   const propagation = yield* Propagation
   const digestOf = yield* Digest
   const shared = new Map<string, ValueUpdate>()
-  const revisions = new Map<bigint, Pick<Revision, "traceparent" | "committedAt">>()
+  const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
   let size = 0
 
   const share = (id: string, build: () => ValueUpdate): ValueUpdate => {
@@ -74,16 +74,16 @@ const make = Effect.fnUntraced(function* () {
     const head = propagation.head(environment, key)
     const revision = target(environment, key)
     if (head === undefined || revision === undefined) return undefined
+    const { epoch } = propagation.position()
     const stale = propagation.stale()
     const base = held !== undefined && !head.deleted && !head.template ? held.digest : ""
-    const id = `${environment}\u0000${key}\u0000${revision}\u0000${stale}\u0000${base}`
+    const id = `${epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${stale}\u0000${base}`
     if (!head.template) {
       const known = shared.get(id) // U1
       if (known !== undefined) return known
     }
     const found = yield* propagation.value(environment, key)
     if (found === undefined) return undefined
-    const { epoch } = propagation.position()
     let content = found.value
     let digest = found.digest
     if (found.template && !found.deleted) {
@@ -96,7 +96,8 @@ const make = Effect.fnUntraced(function* () {
       digest = digestOf(content)
     }
     const patch = base === "" || held === undefined ? undefined : delta(held.content, content)
-    const origin = revisions.get(revision)
+    const remembered = revisions.get(revision)
+    const origin = remembered?.epoch === epoch ? remembered : undefined
     return share(found.template ? `${id}\u0000${digest}` : id, () => ({
       kind: found.deleted ? "deleted" : "value",
       environment,
@@ -117,7 +118,11 @@ const make = Effect.fnUntraced(function* () {
   })
 
   const remember = (revision: Revision) => {
-    revisions.set(revision.revision, { traceparent: revision.traceparent, committedAt: revision.committedAt })
+    revisions.set(revision.revision, {
+      epoch: revision.epoch,
+      traceparent: revision.traceparent,
+      committedAt: revision.committedAt
+    })
     if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
   }
 

@@ -1,10 +1,11 @@
 import { Effect, Layer } from "effect"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
-import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import { failure } from "../../src/errors/HeraldError.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+
 const make = () => {
   const log: Array<Revision> = []
   const all = new Map<string, Array<Configuration>>()
@@ -100,6 +101,7 @@ export const layerCache = (_: unknown) => {
         const i = `${c.environment}/${c.key}`
         const o = m.get(i)
         if (!o || o.revision < c.revision) m.set(i, c)
-      })
+      }),
+    clear: Effect.sync(() => m.clear())
   })
 }

@@ -23,12 +23,15 @@ import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
-import { answersOf, encode, instanceOf, subscriptionOf } from "./Wire.ts"
+import { answersOf, encode, instanceOf, plain, subscriptionOf } from "./Wire.ts"
 
 /** Milliseconds. */
 const FIRST_MESSAGE = 10_000
 const MESSAGE = 1_024
 const METRICS = 64
+const NAME = 128
+/** Of a signed 64-bit integer, as the database keeps revisions. */
+const MAX_REVISION = 2n ** 63n - 1n
 
 type SubscribeCall = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
 
@@ -123,7 +126,12 @@ export const makeDistribution = Effect.gen(function* () {
       clearTimeout(timer)
       run(open(call, message).pipe(Effect.withSpan("grpc.Subscribe", parentOf(call.metadata)))).addObserver(opened)
     })
-    // A client that closed its half has no more to say; it still listens.
+    // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
+    call.on("end", () => {
+      if (over || session?.subscription.control !== true) return
+      leave("the client left")
+      call.end()
+    })
     call.on("error", () => leave("the transport failed"))
     call.on("cancelled", () => leave("the client left"))
   }
@@ -145,14 +153,18 @@ export const makeDistribution = Effect.gen(function* () {
       const health = healths.get(request.health)
       if (health === undefined)
         return yield* failure("InvalidInput", "health must be HEALTH_HEALTHY, HEALTH_DEGRADED or HEALTH_UNHEALTHY")
+      if (request.revision > MAX_REVISION)
+        return yield* failure("InvalidInput", `revision is ${request.revision}; no revision is that high`)
       const metrics = Object.entries(request.metrics)
       if (metrics.length > METRICS) return yield* failure("InvalidInput", `at most ${METRICS} metrics are allowed`)
       bookkeeping.noteHealth({
         ...instance,
         revision: request.revision,
         health,
-        message: request.message.slice(0, MESSAGE),
-        metrics: Object.fromEntries(metrics.filter(([, value]) => Number.isFinite(value))),
+        message: plain(request.message, MESSAGE),
+        metrics: Object.fromEntries(
+          metrics.filter(([, value]) => Number.isFinite(value)).map(([name, value]) => [plain(name, NAME), value])
+        ),
         reportedAt: clock.currentTimeMillisUnsafe()
       })
       sessions.beat(instance)

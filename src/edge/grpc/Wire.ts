@@ -26,6 +26,10 @@ const MAX_HELD = 10_000
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/
+/** What a decoder puts where bytes are not UTF-8. */
+const REPLACED = "\ufffd"
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f]/g
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
@@ -36,7 +40,12 @@ const name = (field: string, value: string, max: number): HeraldError | undefine
       ? invalid(`${field} has ${value.length} characters, at most ${max} are allowed`)
       : CONTROL.test(value)
         ? invalid(`${field} holds control characters`)
-        : undefined
+        : value.includes(REPLACED)
+          ? invalid(`${field} is not valid UTF-8`)
+          : undefined
+
+/** Free text of a client, cut to `max`: what no database or terminal can take is replaced. */
+export const plain = (text: string, max: number): string => text.slice(0, max).toWellFormed().replace(UNSAFE, REPLACED)
 
 /** The instance that a message names; a HeraldError when it is malformed. */
 export const instanceOf = (message: {
@@ -66,6 +75,7 @@ export const subscriptionOf = (message: SubscribeRequest, identity: Identity): S
     if (wrong !== undefined) return wrong
     if (value.length > 1_024)
       return invalid(`metadata ${label} has ${value.length} characters, at most 1024 are allowed`)
+    if (CONTROL.test(value)) return invalid(`metadata ${label} holds control characters`)
   }
   if (message.keys.length > limits.patterns)
     return invalid(`keys has ${message.keys.length} patterns, at most ${limits.patterns} are allowed`)
@@ -96,7 +106,7 @@ export const answersOf = (acks: ReadonlyArray<Ack>): ReadonlyArray<Answer> | Her
     key,
     revision,
     applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
-    reason: reason.slice(0, REASON)
+    reason: plain(reason, REASON)
   }))
 }
 

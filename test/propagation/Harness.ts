@@ -1,0 +1,128 @@
+/** Propagation on memory twins whose log and store fail, hang or lose hints when a test wants it. */
+import { Context, Effect, Latch, Layer, PubSub } from "effect"
+import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { State } from "../../layers/Memory/State.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Digest } from "../../src/configuration/Digest.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { Propagation, type PropagationEvent } from "../../src/propagation/Propagation.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { change } from "../sessions/Harness.ts"
+
+/** What is wrong with the database. */
+export class Faults {
+  readonly state = new State()
+  fails = false
+  /** Closed: questions wait. */
+  readonly gate = Latch.makeUnsafe(true)
+  /** Reads of current values. */
+  loads = 0
+
+  through<A>(answer: Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> {
+    return Effect.suspend(() =>
+      this.fails
+        ? Effect.fail(failure("DatabaseUnavailable", "it is away"))
+        : Effect.andThen(answer, (found) => Effect.as(this.gate.await, found))
+    )
+  }
+
+  /** As after a restore of a backup that was made at `revision`. */
+  restore(revision: number): void {
+    const { state } = this
+    state.revisions.splice(revision)
+    for (const [id, versions] of state.versions) {
+      const kept = versions.filter((one) => one.revision <= revision)
+      if (kept.length === 0) state.versions.delete(id)
+      else state.versions.set(id, kept)
+    }
+    Object.assign(state, { epoch: "restored" })
+  }
+
+  /** The retention takes the oldest revisions. */
+  sweep(howMany: number): void {
+    this.state.revisions.splice(0, howMany)
+    this.state.swept += howMany
+  }
+
+  /** The stores; hints of other writers are lost unless `hints`. */
+  layer(hints: boolean) {
+    const wrapped = Layer.effectContext(
+      Effect.gen({ self: this }, function* () {
+        const store = yield* ConfigurationStore
+        const log = yield* RevisionLog
+        const current = (environment: string, key: string) =>
+          Effect.suspend(() => {
+            this.loads++
+            return this.through(store.current(environment, key))
+          })
+        return Context.make(
+          ConfigurationStore,
+          ConfigurationStore.of({ ...store, current, heads: this.through(store.heads) })
+        ).pipe(
+          Context.add(
+            RevisionLog,
+            RevisionLog.of({
+              ...log,
+              head: this.through(log.head),
+              after: (revision, limit) => this.through(log.after(revision, limit)),
+              hints: hints ? log.hints : () => Effect.void
+            })
+          )
+        )
+      })
+    )
+    return wrapped.pipe(Layer.provideMerge(Memory.layerOn(this.state)))
+  }
+}
+
+export const layerWith = (faults: Faults, options: { readonly hints?: boolean; readonly cacheBytes?: number } = {}) =>
+  Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        faults.layer(options.hints ?? false),
+        Cache.layerCache({ maxBytes: options.cacheBytes ?? 1_000_000 }),
+        Validation.layer
+      )
+    )
+  )
+
+/** Commits without telling this node. */
+export const commit = Effect.fnUntraced(function* (value: string | null, key = "svc") {
+  const store = yield* ConfigurationStore
+  const digestOf = yield* Digest
+  const { revision } = yield* store.commit({
+    action: "publish",
+    changes: [change(digestOf(value ?? ""), { key, value })],
+    actor: "test",
+    message: "",
+    traceparent: "",
+    idempotency: undefined
+  })
+  return revision
+})
+
+/** What is told from now on, one word an event. */
+export const listen = Effect.gen(function* () {
+  const { events } = yield* Propagation
+  const subscription = yield* events
+  const heard: Array<string> = []
+  yield* PubSub.take(subscription).pipe(
+    Effect.map((event) => heard.push(word(event))),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return heard
+})
+
+const word = (event: PropagationEvent): string => {
+  switch (event._tag) {
+    case "Committed":
+      return String(event.revision.revision)
+    case "Reset":
+      return "reset"
+    case "Freshness":
+      return event.stale ? "stale" : "fresh"
+  }
+}

@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import type { Revision } from "../../src/propagation/Revision.ts"
+import { commit, Faults, layerWith, listen } from "./Harness.ts"
+
+const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+const poll = TestClock.adjust("500 millis")
+
+const permutations = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  items.length < 2
+    ? [items]
+    : items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]))
+
+describe("Propagation", () => {
+  for (const order of permutations([0, 1, 2, 3])) {
+    it.effect(
+      `P1 hints in the order ${order.join(" ")}, each lost or doubled in turn, are told in order without a gap`,
+      () =>
+        Effect.gen(function* () {
+          const propagation = yield* Propagation
+          const heard = yield* listen
+          const revisions: Array<Revision> = []
+          for (const value of ["a", "b", "c", "d"]) revisions.push(yield* commit(value))
+          for (const [turn, which] of order.entries()) {
+            if (turn === order[0]) continue // lost
+            yield* propagation.hint(revisions[which]!)
+            if (turn % 2 === 0) yield* propagation.hint(revisions[which]!)
+          }
+          yield* poll
+          yield* settle
+
+          assert.deepStrictEqual(heard, ["1", "2", "3", "4"])
+          assert.strictEqual(propagation.position().revision, 4n)
+          assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "d")
+        }).pipe(Effect.provide(layerWith(new Faults())))
+    )
+  }
+
+  it.effect("P1 a hint that is applied while the database answers is no lost history", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      faults.gate.closeUnsafe()
+      yield* poll // asks, and sees revision 0
+      yield* propagation.hint(yield* commit("a"))
+      faults.gate.openUnsafe()
+      yield* poll
+
+      assert.deepStrictEqual(heard, ["1"])
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 a restored backup is told as Reset, and nothing of the lost history is read again", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
+      yield* propagation.hint(yield* commit("lost", "other"))
+      faults.restore(1)
+      yield* poll
+      yield* settle
+      const restored = yield* propagation.value("production", "svc")
+      const again = yield* commit("again")
+      yield* propagation.hint(again)
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1", "2", "3", "reset", "2"])
+      assert.strictEqual(restored?.value, "kept")
+      assert.isUndefined(propagation.head("production", "other"))
+      assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
+      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "again")
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 revisions that were swept before they were read are told as Reset", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      for (const value of ["a", "b", "c"]) yield* commit(value)
+      faults.sweep(2)
+      yield* poll
+      yield* commit("d")
+      yield* poll
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["reset", "4"])
+      assert.strictEqual(propagation.head("production", "svc")?.version, 4)
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P2 a commit that nobody hinted at is seen by the next poll", () =>
+    Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      yield* commit("a")
+      yield* settle
+      const before = [...heard]
+      yield* poll
+
+      assert.deepStrictEqual(before, [])
+      assert.deepStrictEqual(heard, ["1"])
+      assert.strictEqual(propagation.head("production", "svc")?.version, 1)
+    }).pipe(Effect.provide(layerWith(new Faults())))
+  )
+
+  it.effect("P2 another writer's hint is followed at once", () =>
+    Effect.gen(function* () {
+      const heard = yield* listen
+      yield* settle
+      yield* commit("a")
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1"])
+    }).pipe(Effect.provide(layerWith(new Faults(), { hints: true })))
+  )
+
+  it.effect("P2 after an outage everything that was missed is read, however much", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      faults.fails = true
+      for (let i = 0; i < 1_200; i++) yield* commit(String(i))
+      yield* TestClock.adjust("2 seconds")
+      const during = [...heard]
+      faults.fails = false
+      yield* poll
+      yield* settle
+
+      assert.deepStrictEqual(during, [])
+      assert.deepStrictEqual(
+        heard,
+        Array.from({ length: 1_200 }, (_, i) => String(i + 1))
+      )
+      assert.strictEqual(propagation.position().revision, 1_200n)
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  for (const fault of ["fails", "hangs"] as const) {
+    it.effect(
+      `P3 a view is stale 3 s after its last confirmation when the log ${fault}, and says when it is confirmed again`,
+      () => {
+        const faults = new Faults()
+        return Effect.gen(function* () {
+          const propagation = yield* Propagation
+          const heard = yield* listen
+          yield* settle
+          if (fault === "fails") faults.fails = true
+          else faults.gate.closeUnsafe()
+          yield* TestClock.adjust("2500 millis")
+          const early = propagation.stale()
+          yield* TestClock.adjust("1 second")
+          const late = propagation.stale()
+          const told = [...heard]
+          faults.fails = false
+          faults.gate.openUnsafe()
+          yield* TestClock.adjust("1 second")
+
+          assert.isFalse(early)
+          assert.isTrue(late)
+          assert.deepStrictEqual(told, ["stale"])
+          assert.isFalse(propagation.stale())
+          assert.deepStrictEqual(heard, ["stale", "fresh"])
+        }).pipe(Effect.provide(layerWith(faults)))
+      }
+    )
+  }
+
+  it.effect("P4 100 concurrent reads of a value share one load", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* propagation.hint(yield* commit("a"))
+      faults.gate.closeUnsafe()
+      const reads = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 100 }), () => propagation.value("production", "svc"), {
+          concurrency: "unbounded"
+        })
+      )
+      yield* settle
+      faults.gate.openUnsafe()
+      const found = yield* Fiber.join(reads)
+
+      assert.strictEqual(faults.loads, 1)
+      assert.strictEqual(new Set(found).size, 1)
+      assert.strictEqual(found[0]?.value, "a")
+    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+  })
+
+  it.effect("P4 the reader that began the load may leave: the others get their value", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* propagation.hint(yield* commit("a"))
+      faults.gate.closeUnsafe()
+      const first = yield* Effect.forkChild(propagation.value("production", "svc"))
+      yield* settle
+      const second = yield* Effect.forkChild(propagation.value("production", "svc"))
+      yield* settle
+      yield* Fiber.interrupt(first)
+      faults.gate.openUnsafe()
+      const found = yield* Fiber.join(second)
+
+      assert.strictEqual(found?.value, "a")
+      assert.strictEqual(faults.loads, 1)
+    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+  })
+
+  it.effect("P4 a load that failed fails those who waited, and the next read loads again", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* propagation.hint(yield* commit("a"))
+      faults.fails = true
+      const error = yield* Effect.flip(propagation.value("production", "svc"))
+      faults.fails = false
+      const found = yield* propagation.value("production", "svc")
+
+      assert.strictEqual(error.name, "DatabaseUnavailable")
+      assert.strictEqual(found?.value, "a")
+    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+  })
+
+  it.effect("P4 a read after a commit does not join a load that began before it", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* propagation.hint(yield* commit("a"))
+      faults.gate.closeUnsafe()
+      const before = yield* Effect.forkChild(propagation.value("production", "svc"))
+      yield* settle
+      yield* propagation.hint(yield* commit("b"))
+      const after = yield* Effect.forkChild(propagation.value("production", "svc"))
+      yield* settle
+      faults.gate.openUnsafe()
+
+      assert.strictEqual((yield* Fiber.join(before))?.value, "a")
+      assert.strictEqual((yield* Fiber.join(after))?.value, "b")
+    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+  })
+})
