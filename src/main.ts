@@ -2,7 +2,7 @@
 import { createRequire } from "node:module"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer, type Redacted } from "effect"
+import { Cause, Effect, Exit, Layer, type Redacted } from "effect"
 import * as KeyHash from "../layers/Access/KeyHash.ts"
 import { DataFolder } from "../layers/DataFolder.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
@@ -141,24 +141,39 @@ const run = Effect.fnUntraced(function* (settings: SettingsShape) {
   }).pipe(Effect.provideContext(context))
 }, Effect.scoped)
 
-/** What a person reads when the server can't start. */
-const explain = ({ code, row, message }: HeraldError) => {
+/** What a person reads when the server can't start. Returns the exit code. */
+const explain = ({ code, row, message }: HeraldError): number => {
   process.stderr.write(
-    `\nHerald can't start: ${row.title} (${code})\n  what  ${message}\n  why   ${row.cause}\n  fix   ${row.fix}\n\n`
+    `
+Herald can't start: ${row.title} (${code})
+  what  ${message}
+  why   ${row.cause}
+  fix   ${row.fix}
+
+`
   )
-  process.exitCode = row.exit
+  return row.exit
 }
 
 const program = Effect.gen(function* () {
   const { help, version: wantsVersion, data, config } = yield* readArguments
   if (help === true) return yield* say(HELP)
-  if (wantsVersion === true) return yield* say(`${version}\n`)
+  if (wantsVersion === true)
+    return yield* say(`${version}
+`)
   const settings = yield* load({ env: process.env, configFile: config, dataDir: data })
   const { logFormat: format, logLevel: level, otlpEndpoint, node, dataDir } = settings
   return yield* run(settings).pipe(
     Effect.provide(DataFolder.layer(dataDir)),
     Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, node, version }))
   )
-}).pipe(Effect.catch((error) => Effect.sync(() => explain(error))))
+}).pipe(
+  Effect.as(0),
+  Effect.catch((error) => Effect.sync(() => explain(error)))
+)
 
-NodeRuntime.runMain(program)
+/** Told to stop and stopped: that is success. */
+NodeRuntime.runMain(program, {
+  teardown: (exit, end) =>
+    end(Exit.isSuccess(exit) ? (exit.value as number) : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+})

@@ -1,8 +1,9 @@
 /** The dependency direction of docs/architecture.md: pure model ← port ← service ← edge; layers → ports; main → everything. */
-import { assert, describe, it } from "@effect/vitest"
+
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const files = ["src", "layers"].flatMap((folder) =>
@@ -17,7 +18,8 @@ const importsOf = (file: string): ReadonlyArray<string> =>
   )
 
 const edges = files.flatMap((file) => importsOf(file).map((to) => ({ file, to })))
-const broken = (rule: (edge: { file: string; to: string }) => boolean) => edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
+const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
+  edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
 const PLATFORM = /^src\/(main\.ts$|cli\/|client\/(Platform|GrpcTransport|NodePlatform)[^/]*\.ts$)/
 const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors"]
@@ -55,8 +57,7 @@ describe("boundaries", () => {
   it("the SDK imports generated protocol code and nothing of the server", () => {
     assert.deepStrictEqual(
       broken(
-        ({ file, to }) =>
-          file.startsWith("src/client/") && /^(src|layers)\//.test(to) && !to.startsWith("src/client/")
+        ({ file, to }) => file.startsWith("src/client/") && /^(src|layers)\//.test(to) && !to.startsWith("src/client/")
       ),
       []
     )

@@ -72,6 +72,19 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     options.committed()
   }
 
+  /** Whose transaction keeps publishers waiting: for the operator who reads the log. */
+  const tellHolder = guarded("look for the holder of the writers' lock")(sql<Record<string, unknown>>`
+    select a.pid, a.application_name as application, a.client_addr::text as address, a.state, a.xact_start::text as since
+    from pg_locks l join pg_stat_activity a using (pid)
+    where l.locktype = 'advisory' and l.objid = 7234733 and l.granted`).pipe(
+    Effect.flatMap((rows) =>
+      rows[0] === undefined
+        ? Effect.void
+        : Effect.logWarning("publishers wait for another session's transaction", rows[0])
+    ),
+    Effect.ignore
+  )
+
   const giveUp = (waiting: Waiting, error: HeraldError) => Deferred.doneUnsafe(waiting.done, Effect.fail(error))
 
   const write = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
@@ -83,7 +96,9 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
             onFailure: (error) => {
               if (error.name === "DatabaseUnavailable") return again(batch, error) // X1
               if (batch.length > 1) return Effect.forEach(batch, (one) => write([one]), { discard: true }) // X3
-              return Effect.sync(() => giveUp(batch[0]!, error))
+              return Effect.sync(() => giveUp(batch[0]!, error)).pipe(
+                Effect.andThen(error.name === "Timeout" ? tellHolder : Effect.void)
+              )
             }
           })
         )

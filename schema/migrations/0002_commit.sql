@@ -99,7 +99,7 @@ begin
     if found then
       if earlier.digest <> release->>'digest' then
         results := results || jsonb_build_object('ok', false, 'name', 'IdempotencyConflict',
-          'message', format('the idempotency key %s was used for another request', release->>'idempotencyKey'), 'details', '{}'::jsonb);
+          'message', format('the idempotency key %s was used for another request', substr(release->>'idempotencyKey', 2)), 'details', '{}'::jsonb);
       else
         results := results || (select jsonb_build_object('ok', true, 'replayed', true, 'row', jsonb_build_object(
           'revision', r.revision::text, 'epoch', r.epoch, 'payload', r.payload, 'traceparent', r.traceparent, 'actor', r.actor,

@@ -19,8 +19,9 @@ export interface Draft {
   readonly environment: string
   /** null deletes. */
   readonly value: string | null
-  /** Kept from the current version when undefined; json for a new key. */
+  /** Undefined: as the current version; for a new key `typeIfNew`, else json. */
   readonly type?: ValueType | undefined
+  readonly typeIfNew?: ValueType | undefined
   /** Undefined keeps the current schema, null removes it. */
   readonly schema?: unknown
   readonly strict?: boolean | undefined

@@ -33,8 +33,10 @@ export const difference = (from: string, to: string): Difference => {
 }
 
 const unified = (from: string, to: string): string =>
-  createTwoFilesPatch("before", "after", from, to, undefined, undefined, { context: 3, maxEditLength: EDITS }) ??
-  replaced(from, to)
+  createTwoFilesPatch("before", "after", from, to, undefined, undefined, { context: 3, maxEditLength: EDITS })?.replace(
+    /^=+\n/, // the library's ornament
+    ""
+  ) ?? replaced(from, to)
 
 const replaced = (from: string, to: string): string => {
   const [before, after] = [from.split("\n"), to.split("\n")]

@@ -61,7 +61,9 @@ export const makePublishing = Effect.gen(function* () {
       key,
       environment,
       value,
-      valueType: draft.type ?? (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? "json")),
+      valueType:
+        draft.type ??
+        (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json")),
       schema: value === null ? null : schema,
       strict,
       template: value !== null && key !== VARIABLES_KEY && isTemplate(value),

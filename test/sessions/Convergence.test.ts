@@ -8,8 +8,16 @@ import { Sessions } from "../../src/sessions/Sessions.ts"
 import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
 
 const Step = Schema.Union([
-  Schema.Struct({ do: Schema.Literal("publish"), key: Schema.Literals(["svc", "svc.a", "svc.b"]), hinted: Schema.Boolean, gone: Schema.Boolean }),
-  Schema.Struct({ do: Schema.Literals(["connect", "leave", "crash", "block", "unblock"]), client: Schema.Literals(["x", "y"]) }),
+  Schema.Struct({
+    do: Schema.Literal("publish"),
+    key: Schema.Literals(["svc", "svc.a", "svc.b"]),
+    hinted: Schema.Boolean,
+    gone: Schema.Boolean
+  }),
+  Schema.Struct({
+    do: Schema.Literals(["connect", "leave", "crash", "block", "unblock"]),
+    client: Schema.Literals(["x", "y"])
+  }),
   Schema.Struct({ do: Schema.Literal("time"), millis: Schema.Literals([1, 100, 600]) })
 ])
 
@@ -26,7 +34,11 @@ class Client {
     for (const update of this.sink.values.slice(this.#seen)) {
       const before = this.held.get(update.key)
       if (before !== undefined && update.revision < before.revision) this.backwards.push(update.key)
-      this.held.set(update.key, { content: update.kind === "deleted" ? "" : update.content, digest: update.kind === "deleted" ? "" : update.digest, revision: update.revision })
+      this.held.set(update.key, {
+        content: update.kind === "deleted" ? "" : update.content,
+        digest: update.kind === "deleted" ? "" : update.digest,
+        revision: update.revision
+      })
       sessions.heard(this.session, [{ key: update.key, revision: update.revision, applied: true, reason: "" }])
     }
     this.#seen = this.sink.values.length
@@ -71,7 +83,10 @@ it.effect.prop(
           else if (step.do === "block" && client.sink) client.sink.blocked = true
           else if (step.do === "unblock") client.sink?.unblock()
           else if (step.do === "leave" || step.do === "crash") {
-            if (step.do === "crash" && client.sink) client.sink.write = () => { throw new Error("crash") }
+            if (step.do === "crash" && client.sink)
+              client.sink.write = () => {
+                throw new Error("crash")
+              }
             else if (client.session) sessions.end(client.session, { name: "Closed", reason: "test" })
             if (step.do === "leave") client.forget()
           }

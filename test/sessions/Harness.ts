@@ -27,11 +27,17 @@ export const options: SessionsOptions = {
 
 const AccessForAll = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
 
-export const layerWith = (changed: Partial<SessionsOptions>) =>
+/** `stores`: those of a test that wants them to fail; otherwise memory. */
+export const layerWith = (
+  changed: Partial<SessionsOptions>,
+  stores: Layer.Layer<Layer.Success<typeof Memory.layer>> = Memory.layer
+) =>
   Sessions.layer({ ...options, ...changed }).pipe(
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
-    Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, AccessForAll))
+    Layer.provideMerge(
+      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, AccessForAll)
+    )
   )
 
 export const change = (digest: string, changed: Partial<Change> & { readonly value: string | null }): Change => ({
@@ -48,7 +54,10 @@ export const change = (digest: string, changed: Partial<Change> & { readonly val
 })
 
 /** Commits; `hinted` false leaves it to the poll to find out. */
-export const publish = Effect.fnUntraced(function* (changed: Partial<Change> & { readonly value: string | null }, hinted = true) {
+export const publish = Effect.fnUntraced(function* (
+  changed: Partial<Change> & { readonly value: string | null },
+  hinted = true
+) {
   const store = yield* ConfigurationStore
   const propagation = yield* Propagation
   const digestOf = yield* Digest

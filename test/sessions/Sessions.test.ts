@@ -2,13 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
-import { Fleet } from "../../src/sessions/Fleet.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { Faults } from "../propagation/Harness.ts"
 import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
 
 /** Lets every fiber run until nothing is left to do now. */
 const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+
+const seen = (sink: FakeSink) =>
+  sink.values.map(({ key, content, stale }) => `${key} ${content}${stale ? " stale" : ""}`)
 
 describe("Sessions", () => {
   it.effect("S1 a slow client skips to the latest version of every key", () =>
@@ -27,7 +30,8 @@ describe("Sessions", () => {
       yield* settle
 
       assert.deepStrictEqual(sink.contents, ["1", "4", "b"])
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("S2 revisions of a key only grow, and each is sent once", () =>
     Effect.gen(function* () {
@@ -41,9 +45,13 @@ describe("Sessions", () => {
       yield* TestClock.adjust("2 seconds")
 
       const revisions = sink.values.map((update) => update.revision)
-      assert.deepStrictEqual(revisions, [...new Set(revisions)].sort((a, b) => Number(a - b)))
+      assert.deepStrictEqual(
+        revisions,
+        [...new Set(revisions)].sort((a, b) => Number(a - b))
+      )
       assert.strictEqual(sink.contents.at(-1), "3")
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("S3 what is sent to a silent client does not keep it alive", () =>
     Effect.gen(function* () {
@@ -58,7 +66,8 @@ describe("Sessions", () => {
 
       assert.strictEqual((yield* Deferred.await(session.ended)).name, "SessionTimedOut")
       assert.strictEqual(sessions.size(), 0)
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("S3 a client that never speaks after its first message is left to the transport's keepalive", () =>
     Effect.gen(function* () {
@@ -67,7 +76,8 @@ describe("Sessions", () => {
       yield* TestClock.adjust("10 minutes")
 
       assert.isFalse(yield* Deferred.isDone(session.ended))
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("S4 the same instance connecting again ends the older session", () =>
     Effect.gen(function* () {
@@ -84,7 +94,8 @@ describe("Sessions", () => {
       yield* TestClock.adjust("1 second")
       const [row] = yield* store.list({ limit: 10 })
       assert.strictEqual(row?.state, "connected")
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("S5 a defect ends its own session alone", () =>
     Effect.gen(function* () {
@@ -102,7 +113,8 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(bad.ended)).name, "SessionCrashed")
       assert.isFalse(yield* Deferred.isDone(good.ended))
       assert.deepStrictEqual(healthy.contents, ["1"])
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("N1 every session ends with one row: drain tells clients when to come back, and takes no new ones", () =>
     Effect.gen(function* () {
@@ -118,7 +130,8 @@ describe("Sessions", () => {
       const refused = yield* Effect.flip(sessions.open(subscription({ instance: "i2" }), new FakeSink()))
       assert.instanceOf(refused, HeraldError)
       assert.strictEqual(refused.name, "Draining")
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("refuses more sessions than the server or the identity may have", () =>
     Effect.gen(function* () {
@@ -129,7 +142,8 @@ describe("Sessions", () => {
       const refused = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
       assert.strictEqual(refused.name, "TooManySubscriptions")
       yield* sessions.open(subscription({ instance: "2" }), new FakeSink()).pipe(Effect.flip)
-    }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 }))))
+    }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 })))
+  )
 
   it.effect("sends at connect only what differs from what the client holds", () =>
     Effect.gen(function* () {
@@ -149,9 +163,14 @@ describe("Sessions", () => {
 
       assert.deepStrictEqual(
         sink.got.map((update) => [update.kind, "key" in update ? update.key : ""]),
-        [["value", "svc.changed"], ["deleted", "svc.gone"], ["synced", ""]]
+        [
+          ["value", "svc.changed"],
+          ["deleted", "svc.gone"],
+          ["synced", ""]
+        ]
       )
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("sends a delta only on top of what the client confirmed", () =>
     Effect.gen(function* () {
@@ -171,40 +190,100 @@ describe("Sessions", () => {
 
       assert.strictEqual(sink.values[2]!.delta?.base, sink.values[1]!.digest)
       assert.deepStrictEqual(JSON.parse(sink.values[2]!.delta!.patch), [{ op: "replace", path: "/n", value: 3 }])
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 
-  it.effect("S6 a strict key waits for a confirmed view", () =>
-    Effect.gen(function* () {
+  it.effect("S6 a strict key is withheld while the view is stale, and sent when it is confirmed", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
       const sessions = yield* Sessions
-      const fleet = yield* Fleet
       const sink = new FakeSink()
       yield* publish({ key: "svc.strict", value: "1", strict: true })
+      yield* publish({ key: "svc.plain", value: "1" })
       yield* sessions.open(subscription(), sink)
       yield* settle
+      const confirmed = seen(sink)
+      faults.fails = true
+      yield* TestClock.adjust("4 seconds")
+      yield* publish({ key: "svc.strict", value: "2", strict: true })
+      yield* publish({ key: "svc.plain", value: "2" })
+      yield* settle
+      const unsure = seen(sink).slice(2)
+      const late = new FakeSink()
+      yield* sessions.open(subscription({ instance: "late" }), late)
+      yield* settle
+      const lateUnsure = seen(late)
+      faults.fails = false
+      yield* TestClock.adjust("1 second")
 
-      assert.deepStrictEqual(sink.contents, ["1"])
-      assert.strictEqual(fleet.covering("production", "svc.strict").length, 1)
-    }).pipe(Effect.provide(layerWith({}))))
+      const afterwards = ["svc.strict 2", "svc.plain 2"]
+      assert.deepStrictEqual(confirmed, ["svc.strict 1", "svc.plain 1"])
+      assert.deepStrictEqual(unsure, ["svc.plain 2 stale"])
+      assert.deepStrictEqual(lateUnsure, ["svc.plain 2 stale"])
+      assert.sameMembers(seen(sink).slice(3), afterwards)
+      assert.sameMembers(seen(late).slice(1), afterwards)
+    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+  })
 
-  it.effect("U1 clients that get the same share one update; U2 variables re-render templates with a later revision", () =>
-    Effect.gen(function* () {
+  it.effect("S2 after a lost history a client gets what is true again, and what was lost is deleted", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
       const sessions = yield* Sessions
-      const [a, b] = [new FakeSink(), new FakeSink()]
-      yield* publish({ key: "herald.variables", value: `{"region":"eu"}`, valueType: "json" })
-      yield* publish({ key: "svc.plain", value: "plain" })
-      const template = yield* publish({ key: "svc.url", value: "{{region}}-{{client.instance}}" })
-      yield* sessions.open(subscription({ instance: "a" }), a)
-      yield* sessions.open(subscription({ instance: "b" }), b)
+      const sink = new FakeSink()
+      yield* publish({ value: "kept" })
+      yield* publish({ key: "svc.same", value: "same" })
+      yield* sessions.open(subscription(), sink)
       yield* settle
-      assert.strictEqual(a.values.find((u) => u.key === "svc.plain"), b.values.find((u) => u.key === "svc.plain"))
-      const revision = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
+      yield* publish({ value: "lost" })
+      yield* publish({ key: "svc.new", value: "lost" })
+      yield* settle
+      const before = sink.values.length
+      faults.restore(2)
+      yield* TestClock.adjust("1 second")
+      const restored = sink.values.slice(before)
+      yield* publish({ value: "after" })
       yield* settle
 
-      const rendered = a.values.filter((u) => u.key === "svc.url")
-      assert.deepStrictEqual(rendered.map((u) => u.content), ["eu-a", "us-a"])
-      assert.deepStrictEqual(rendered.map((u) => u.revision), [template.revision, revision.revision])
-      assert.strictEqual(b.contents.at(-1), "us-b")
-    }).pipe(Effect.provide(layerWith({}))))
+      assert.sameMembers(
+        restored.map(({ kind, key, content, epoch }) => [kind, key, content, epoch].join(" ")),
+        ["value svc kept restored", "value svc.same same restored", "deleted svc.new  restored"]
+      )
+      assert.strictEqual(sink.contents.at(-1), "after")
+      assert.strictEqual(sink.values.at(-1)?.revision, 3n)
+    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+  })
+
+  it.effect(
+    "U1 clients that get the same share one update; U2 variables re-render templates with a later revision",
+    () =>
+      Effect.gen(function* () {
+        const sessions = yield* Sessions
+        const [a, b] = [new FakeSink(), new FakeSink()]
+        yield* publish({ key: "herald.variables", value: `{"region":"eu"}`, valueType: "json" })
+        yield* publish({ key: "svc.plain", value: "plain" })
+        const template = yield* publish({ key: "svc.url", value: "{{region}}-{{client.instance}}" })
+        yield* sessions.open(subscription({ instance: "a" }), a)
+        yield* sessions.open(subscription({ instance: "b" }), b)
+        yield* settle
+        assert.strictEqual(
+          a.values.find((u) => u.key === "svc.plain"),
+          b.values.find((u) => u.key === "svc.plain")
+        )
+        const revision = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
+        yield* settle
+
+        const rendered = a.values.filter((u) => u.key === "svc.url")
+        assert.deepStrictEqual(
+          rendered.map((u) => u.content),
+          ["eu-a", "us-a"]
+        )
+        assert.deepStrictEqual(
+          rendered.map((u) => u.revision),
+          [template.revision, revision.revision]
+        )
+        assert.strictEqual(b.contents.at(-1), "us-b")
+      }).pipe(Effect.provide(layerWith({})))
+  )
 
   it.effect("a template that a client can't render is a problem of that client, not an empty value", () =>
     Effect.gen(function* () {
@@ -217,5 +296,6 @@ describe("Sessions", () => {
       assert.deepStrictEqual(sink.values, [])
       const problem = sink.got.find((update) => update.kind === "problem")
       assert.include(problem?.kind === "problem" ? problem.message : "", "client.zone")
-    }).pipe(Effect.provide(layerWith({}))))
+    }).pipe(Effect.provide(layerWith({})))
+  )
 })

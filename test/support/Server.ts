@@ -20,10 +20,16 @@ export class Server {
   grpc = ""
   #remove: () => void
   #env: Record<string, string>
+  #descriptors: number | undefined
 
-  constructor(env: Record<string, string>) {
+  /** `descriptors`: how many files and sockets the process may have open. `data`: its folder, instead of a new one. */
+  constructor(
+    env: Record<string, string>,
+    { descriptors, data }: { readonly descriptors?: number; readonly data?: string } = {}
+  ) {
+    this.#descriptors = descriptors
     const folder = newFolder()
-    this.data = join(folder.path, "data")
+    this.data = data ?? join(folder.path, "data")
     this.#remove = folder.remove
     this.#env = env
   }
@@ -42,7 +48,7 @@ export class Server {
       this.http === ""
         ? { HTTP_PORT: "0", GRPC_PORT: "0" }
         : { HTTP_PORT: this.http.split(":")[2]!, GRPC_PORT: this.grpc.split(":")[1]! }
-    await this.launch({ ...ports, ...env })
+    this.launch({ ...ports, ...env })
     const file = join(this.data, "server.json")
     const { http, grpc } = await waitUntil("the server to serve", () => {
       if (this.process?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
@@ -56,18 +62,16 @@ export class Server {
   }
 
   /** Only runs it. */
-  launch(env: Record<string, string> = {}): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      [new URL("../../src/main.ts", import.meta.url).pathname, "--data", this.data],
-      {
-        env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...this.#env, ...env },
-        stdio: ["ignore", "pipe", "pipe"]
-      }
-    )
+  launch(env: Record<string, string> = {}): void {
+    const command = [process.execPath, new URL("../../src/main.ts", import.meta.url).pathname, "--data", this.data]
+    const limited = ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$@"`, "sh", ...command]
+    const [program, ...args] = this.#descriptors === undefined ? command : limited
+    const child = spawn(program!, args, {
+      env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...this.#env, ...env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))
     this.process = child
-    return Promise.resolve()
   }
 
   /** Sends the signal and waits for the end. Returns the exit code. */

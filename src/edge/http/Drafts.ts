@@ -6,7 +6,7 @@ import type * as Wire from "./Wire.ts"
 /** A string is the text itself; other JSON is written compactly. */
 export const textOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
 
-/** For a new key that came without a type. */
+/** For a new key that comes without a type. */
 const typeFor = (value: unknown): ValueType => {
   switch (typeof value) {
     case "string":
@@ -20,15 +20,12 @@ const typeFor = (value: unknown): ValueType => {
   }
 }
 
-/** `isNew`: no live version is known of the key. Undefined type: as the current version. */
-export const draftOf = (
-  change: Omit<Wire.ReleaseChange, "value"> & { readonly value: unknown },
-  isNew: boolean
-): Draft => ({
+export const draftOf = (change: Omit<Wire.ReleaseChange, "value"> & { readonly value: unknown }): Draft => ({
   key: change.key,
   environment: change.environment,
   value: change.value === null ? null : textOf(change.value),
-  type: change.type ?? (isNew && change.value !== null ? typeFor(change.value) : undefined),
+  type: change.type,
+  typeIfNew: typeFor(change.value),
   ...("schema" in change ? { schema: change.schema } : {}),
   strict: change.strict,
   expectedVersion: change.expectedVersion

@@ -5,7 +5,6 @@ import { limits } from "../../configuration/Configuration.ts"
 import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import { Configurations } from "../../configuration/Configurations.ts"
 import { failure } from "../../errors/HeraldError.ts"
-import { Propagation } from "../../propagation/Propagation.ts"
 import * as Answers from "./Answers.ts"
 import { bodyLimits, bodyReader } from "./Body.ts"
 import { draftOf } from "./Drafts.ts"
@@ -30,9 +29,6 @@ const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release)
 
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations
-  const propagation = yield* Propagation
-
-  const isNew = (environment: string, key: string) => propagation.head(environment, key)?.deleted !== false
 
   const written = (committed: Committed, { key, environment }: Target) => {
     const body = Answers.published(committed, environment, key)
@@ -62,10 +58,7 @@ export const makeWrites = Effect.gen(function* () {
       body: body.expectedVersion
     })
     const { message = "", expectedVersion: _, ...rest } = body
-    const draft = draftOf(
-      { ...rest, ...target, ...(expected === undefined ? {} : { expectedVersion: expected }) },
-      isNew(target.environment, target.key)
-    )
+    const draft = draftOf({ ...rest, ...target, ...(expected === undefined ? {} : { expectedVersion: expected }) })
     return { draft, message }
   })
 
@@ -114,7 +107,7 @@ export const makeWrites = Effect.gen(function* () {
         )
       }
       for (const { key, environment } of body.changes) yield* checkTarget(key, environment)
-      const drafts = body.changes.map((change) => draftOf(change, isNew(change.environment, change.key)))
+      const drafts = body.changes.map(draftOf)
       if (dryRun) return Answers.json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
       return Answers.json(Answers.released(yield* configurations.publish(drafts, options(body.message, headers))))
     })

@@ -82,7 +82,7 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
         version: list.length + 1,
         revision,
         value: draft.value ?? "",
-        valueType: draft.type ?? list.at(-1)?.valueType ?? "json",
+        valueType: draft.type ?? list.at(-1)?.valueType ?? draft.typeIfNew ?? "json",
         deleted: draft.value === null,
         schema: draft.schema ?? null,
         strict: draft.strict ?? false,

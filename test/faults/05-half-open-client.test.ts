@@ -1,0 +1,31 @@
+/** Fault 5: a client whose connection is open but dead. The server notices by its keepalive (20 s + 10 s) and lets go of everything. */
+import { readdirSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { startServer } from "../support/Server.ts"
+import { Subscriber } from "../support/Subscriber.ts"
+import { TcpProxy } from "../support/TcpProxy.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+
+describe("fault 5: half-open client", () => {
+  it("its stream is ended, its state is told, its descriptor is given back", async () => {
+    await using server = await startServer()
+    await using proxy = new TcpProxy(Number(server.grpc.split(":")[1]))
+    const address = `127.0.0.1:${await proxy.listen()}`
+    const sockets = () => readdirSync(`/proc/${server.pid}/fd`).length
+    const state = async () => (await server.call("GET", "/v1/clients?environment=production")).body.clients[0]
+    const baseline = sockets()
+    const subscriber = new Subscriber(address, { token: server.token })
+    await server.publish("svc", "one")
+    await waitUntil("the first value", () => subscriber.content("svc") === "one")
+    assert.isAbove(sockets(), baseline)
+    proxy.fault = "hold"
+
+    const lost = await waitUntil("the server to notice", async () => {
+      const client = await state()
+      return client !== undefined && client.state !== "connected" && client
+    })
+    assert.notStrictEqual(lost.ending, "")
+    await waitUntil("the descriptors to be given back", () => sockets() <= baseline + 1)
+    subscriber.close()
+  })
+})
