@@ -35,7 +35,9 @@ const invariantsOf = (file: string): ReadonlyArray<Invariant> => {
 }
 
 const titlesOf = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:it|effect|live|prop|test)\(\s*["'`]([^"'`]+)["'`]/g)].map(([, title]) => title!)
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:it|effect|live|prop|test)\(\s*["'`]([^"'`]+)["'`]/g)].map(
+    ([, title]) => title!
+  )
 
 const tests = under("test").flatMap((file) => titlesOf(file).map((title) => ({ file, title })))
 /** A test's name begins with the invariants it holds: `S1 S2 a slow client …`, or names them after a semicolon. */
@@ -45,12 +47,19 @@ const invariants = [...under("src"), ...under("layers")].flatMap(invariantsOf)
 const folderOf = (file: string) => file.split("/").slice(0, -1).join("/")
 const testsOf = ({ id, file }: Invariant) => {
   const mine = tests.filter(({ title }) => holds(title, id))
-  const near = folderOf(file).replace(/^src\//, "test/").replace(/^layers/, "test/layers")
+  const near = folderOf(file)
+    .replace(/^src\//, "test/")
+    .replace(/^layers/, "test/layers")
   const close = mine.filter((test) => test.file.startsWith(near))
   return close.length > 0 ? close : mine.filter((test) => /^test\/(faults|contracts|end-to-end)\//.test(test.file))
 }
 
-const lines = ["# Invariants", "", "Made by `npm run docs` from the headers of the sources and the names of the tests.", ""]
+const lines = [
+  "# Invariants",
+  "",
+  "Made by `npm run docs` from the headers of the sources and the names of the tests.",
+  ""
+]
 const missing: Array<string> = []
 for (const file of [...new Set(invariants.map((invariant) => invariant.file))]) {
   lines.push(`## ${file}`, "", "| | invariant | held by |", "|---|---|---|")
@@ -71,4 +80,6 @@ if (process.argv.includes("--check")) {
   process.exit(missing.length > 0 || !current ? 1 : 0)
 }
 writeFileSync(page, text)
-console.log(`${invariants.length} invariants, ${missing.length} without a test${missing.length > 0 ? `: ${missing.join(", ")}` : ""}`)
+console.log(
+  `${invariants.length} invariants, ${missing.length} without a test${missing.length > 0 ? `: ${missing.join(", ")}` : ""}`
+)

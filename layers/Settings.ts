@@ -40,6 +40,12 @@ const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<A> => (
 })
 const secret: Kind<Redacted.Redacted> = { expected: "text", read: (raw) => Redacted.make(String(raw)) }
 
+const postgresUrl: Kind<Redacted.Redacted> = {
+  expected: "a URL such as postgres://user:password@host:5432/database",
+  read: (raw) =>
+    /^postgres(ql)?:$/.test(URL.parse(String(raw))?.protocol ?? "") ? Redacted.make(String(raw)) : undefined
+}
+
 const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
 
 /** Q1: the whole list. */
@@ -56,7 +62,7 @@ export const catalogue = {
   databaseUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
     "database.url",
     "DATABASE_URL",
-    secret,
+    postgresUrl,
     undefined
   ),
   databaseConnections: setting("database.maxConnections", "DATABASE_MAX_CONNECTIONS", integer(4, 500), 16),
@@ -120,7 +126,7 @@ export const load = Effect.fnUntraced(function* (options: LoadOptions) {
     if (raw !== undefined && value === undefined) {
       const where = fromEnv === undefined ? `${place} in ${path}` : env
       return yield* wrong(
-        `${where} is ${kind === secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`
+        `${where} is ${kind === secret || kind === postgresUrl ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`
       )
     }
     values[name] = value

@@ -261,22 +261,18 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   }).pipe(Effect.forever, Effect.forkScoped)
 
   // A3: streams of keys that are no longer good.
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.forEach(
-        new Map([...sessions.values()].map((s) => [s.subscription.identity.keyId, s.subscription.identity])).values(),
-        Effect.fnUntraced(function* (identity) {
-          if (yield* access.stillValid(identity)) return
-          for (const session of sessions.values())
-            if (session.subscription.identity.keyId === identity.keyId)
-              end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
-        }),
-        { discard: true }
-      )
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const endRevoked = Effect.gen(function* () {
+    const identities = new Map(
+      [...sessions.values()].map(({ subscription: { identity } }) => [identity.keyId, identity])
+    )
+    for (const identity of identities.values()) {
+      if (yield* access.stillValid(identity)) continue
+      for (const session of sessions.values())
+        if (session.subscription.identity.keyId === identity.keyId)
+          end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
+    }
+  })
+  yield* Effect.sleep("1 second").pipe(Effect.andThen(endRevoked), Effect.forever, Effect.forkScoped)
 
   let [applied, rejected, ignored] = [0, 0, 0]
   yield* Effect.sleep("1 second").pipe(

@@ -172,7 +172,7 @@ changes:
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
       [["publish", "checked", "not a number", "--message", "m"], 3, "HRLD-1003"],
       [["publish", "bad key!", "1", "--message", "m"], 2, "HRLD-1002"],
-      [["publish", "with.schema", "{}", "--schema", schema, "--type", "json", "--message", "m"], 3, "HRLD-1004"],
+      [["publish", "with.schema", "{}", "--schema", `@${schema}`, "--type", "json", "--message", "m"], 3, "HRLD-1004"],
       [["publish", "templated", "{{missing}}", "--type", "string", "--message", "m"], 3, "HRLD-1006"],
       [["publish", "checked", "2", "--expected-version", "7", "--message", "m"], 5, "HRLD-2002"],
       [["get", "nowhere"], 4, "HRLD-2001"],

@@ -152,6 +152,7 @@ describe("gRPC", () => {
     ]) {
       const socket = connectTcp({ host: host!, port: Number(port) })
       socket.on("error", () => {})
+      socket.resume()
       socket.end(bytes)
       await new Promise((resolve) => socket.once("close", resolve))
     }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import * as Validation from "../../layers/Validation/SchemaValidator.ts"
-import { SchemaValidator } from "../../src/configuration/SchemaValidator.ts"
+import * as Validation from "../../../layers/Validation/SchemaValidator.ts"
+import { SchemaValidator } from "../../../src/configuration/SchemaValidator.ts"
 
 const patient = Validation.layer()
 const strict = Validation.layer({ limit: "300 millis", patience: "30 seconds" })
