@@ -1,0 +1,93 @@
+/** HTTP/2 frames (RFC 9113 §4, §6) and header fields (RFC 7541 §6.2.2) written by hand: what one gRPC call needs and no more. Pure. */
+
+export const DATA = 0
+export const HEADERS = 1
+export const RST_STREAM = 3
+export const SETTINGS = 4
+export const PING = 6
+export const GOAWAY = 7
+export const WINDOW_UPDATE = 8
+
+export const END_STREAM = 0x1
+export const ACK = 0x1
+export const PADDED = 0x8
+const END_HEADERS = 0x4
+
+/** The stream that the call is on. */
+export const STREAM = 1
+/** Bytes that may be under way to us. */
+export const WINDOW = 1_048_576
+/** Both windows' size before anything is said (RFC 9113 §6.9.2). */
+export const DEFAULT_WINDOW = 65_535
+export const INITIAL_WINDOW_SIZE = 4
+
+export const frame = (type: number, flags: number, stream: number, body: Uint8Array): Buffer => {
+  const bytes = Buffer.allocUnsafe(9 + body.length)
+  bytes.writeUIntBE(body.length, 0, 3)
+  bytes[3] = type
+  bytes[4] = flags
+  bytes.writeUInt32BE(stream, 5)
+  bytes.set(body, 9)
+  return bytes
+}
+
+/** A gRPC message: not compressed, its length, itself. */
+export const dataFrame = (message: Uint8Array): Buffer => {
+  const body = Buffer.allocUnsafe(5 + message.length)
+  body[0] = 0
+  body.writeUInt32BE(message.length, 1)
+  body.set(message, 5)
+  return frame(DATA, 0, STREAM, body)
+}
+
+export const windowUpdate = (stream: number, by: number): Buffer => {
+  const body = Buffer.allocUnsafe(4)
+  body.writeUInt32BE(by)
+  return frame(WINDOW_UPDATE, 0, stream, body)
+}
+
+/** RFC 7541 §5.1 with a prefix of 7 bits, the string as it is. */
+const text = (value: string): Buffer => {
+  const bytes = Buffer.from(value, "latin1")
+  const length: Array<number> = []
+  let left = bytes.length
+  if (left < 127) length.push(left)
+  else {
+    length.push(127)
+    for (left -= 127; left >= 128; left >>>= 7) length.push((left & 127) | 128)
+    length.push(left)
+  }
+  return Buffer.concat([Buffer.from(length), bytes])
+}
+
+const header = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0]), text(name), text(value)])
+
+const settings = (): Buffer => {
+  const body = Buffer.allocUnsafe(6)
+  body.writeUInt16BE(INITIAL_WINDOW_SIZE)
+  body.writeUInt32BE(WINDOW, 2)
+  return frame(SETTINGS, 0, 0, body)
+}
+
+/** Everything that a client says at once: preface, settings, window, the call and its first message. */
+export const opening = (authority: string, token: string, first: Uint8Array): Buffer =>
+  Buffer.concat([
+    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),
+    settings(),
+    windowUpdate(0, WINDOW - DEFAULT_WINDOW),
+    frame(
+      HEADERS,
+      END_HEADERS,
+      STREAM,
+      Buffer.concat([
+        header(":method", "POST"),
+        header(":scheme", "http"),
+        header(":path", "/herald.distribution.v1.DistributionService/Subscribe"),
+        header(":authority", authority),
+        header("content-type", "application/grpc"),
+        header("te", "trailers"),
+        header("authorization", `Bearer ${token}`)
+      ])
+    ),
+    dataFrame(first)
+  ])

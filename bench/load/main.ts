@@ -1,0 +1,32 @@
+/** The load process: a Crowd that is told what to do over the channel to its parent. See Load.ts. */
+import { type Connecting, Crowd } from "./Crowd.ts"
+
+export type Command =
+  | { readonly do: "connect"; readonly options: Connecting }
+  | { readonly do: "measure" | "report" | "close" }
+  | { readonly do: "lacking"; readonly versions: Readonly<Record<string, number>> }
+
+const crowd = new Crowd()
+
+const obey = async (command: Command): Promise<unknown> => {
+  switch (command.do) {
+    case "connect":
+      return await crowd.connect(command.options)
+    case "measure":
+      return crowd.measure()
+    case "lacking":
+      return crowd.lacking(command.versions)
+    case "report":
+      return crowd.report()
+    case "close":
+      return crowd.close()
+  }
+}
+
+process.on("message", ({ id, command }: { readonly id: number; readonly command: Command }) => {
+  obey(command).then(
+    (answer) => process.send!({ id, answer }),
+    (error: Error) => process.send!({ id, error: error.message })
+  )
+})
+process.on("disconnect", () => process.exit())

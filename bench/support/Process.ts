@@ -1,0 +1,52 @@
+/** CPU time and memory of a process, from Linux's /proc (proc(5)); NaN elsewhere. */
+import { readFileSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
+
+/** Clock ticks a second: 100 on every Linux that Node runs on (USER_HZ). */
+const TICKS = 100
+
+const read = (pid: number, file: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** User and system seconds, all threads. */
+export const cpuSeconds = (pid: number): number => {
+  const fields = read(pid, "stat").split(") ")[1]?.split(" ")
+  return (Number(fields?.[11]) + Number(fields?.[12])) / TICKS
+}
+
+/** Resident bytes. */
+export const residentBytes = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB/m.exec(read(pid, "status"))?.[1] ?? Number.NaN) * 1_024
+
+/** Polls until `found` gives something; a failure after `patience` milliseconds. */
+export const until = async <A>(
+  what: string,
+  found: () => A | undefined | Promise<A | undefined>,
+  patience = 60_000
+): Promise<A> => {
+  const deadline = performance.now() + patience
+  while (true) {
+    const value = await found()
+    if (value !== undefined) return value
+    if (performance.now() > deadline) throw new Error(`waited ${patience / 1_000} s for ${what}`)
+    await sleep(10)
+  }
+}
+
+/** Resolves when `value` gives almost the same five times in a row, a quarter of a second apart. Returns it. */
+export const settled = async (value: () => number, tolerance = 0.002): Promise<number> => {
+  let last = value()
+  let same = 0
+  for (let tries = 0; tries < 60 && same < 5; tries++) {
+    await sleep(250)
+    const now = value()
+    same = Math.abs(now - last) <= tolerance * last ? same + 1 : 0
+    last = now
+  }
+  return last
+}
