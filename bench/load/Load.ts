@@ -16,7 +16,7 @@ export class Load implements AsyncDisposable {
   #next = 0
 
   constructor() {
-    this.#child = fork(new URL("./main.ts", import.meta.url))
+    this.#child = fork(new URL("./main.ts", import.meta.url), { serialization: "advanced" })
     this.#child.on("message", ({ id, answer, error }: Said) => {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)

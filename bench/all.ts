@@ -1,0 +1,31 @@
+/** Every benchmark, one after the other, each in a process of its own; then one table. Exits 1 when something was wrong, never for a figure. */
+import { spawn } from "node:child_process"
+import { print, type Result, readOptions, readResult } from "./support/Report.ts"
+
+const NAMES = ["propagation", "deliveries", "connect", "publishes", "reads", "memory", "start"]
+
+const run = (name: string, args: ReadonlyArray<string>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const file = new URL(`./${name}.ts`, import.meta.url).pathname
+    const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "ignore", "inherit"] })
+    child.on("error", reject)
+    child.on("exit", (code) => resolve(code ?? 1))
+  })
+
+const { short, runs, markdown } = readOptions()
+const results: Array<Result> = []
+for (const name of NAMES) {
+  const start = performance.now()
+  const began = new Date().toISOString()
+  const code = await run(name, [...(short ? ["--short"] : []), "--runs", String(runs)])
+  const took = `${((performance.now() - start) / 1_000).toFixed(1)} s`
+  process.stderr.write(`${name}: ${code === 0 ? "measured" : "FAILED"} in ${took}\n`)
+  if (code !== 0) process.exitCode = 1
+  try {
+    const result = readResult(name)
+    if (result.at >= began) results.push(result)
+  } catch {
+    process.stderr.write(`${name}: left no result\n`)
+  }
+}
+print(results, markdown)
