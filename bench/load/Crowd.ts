@@ -21,7 +21,7 @@ export interface Connecting {
 
 export interface Seen {
   readonly deliveries: number
-  /** Versions that a client never saw because a newer one was there. */
+  /** Versions that a client never saw because a newer one was there, from the beginning. */
   readonly skipped: number
   /** Milliseconds, over all deliveries. */
   readonly each: Spread
@@ -107,7 +107,7 @@ export class Crowd {
   /** Forgets what was seen so far. */
   measure(): void {
     this.#took = []
-    this.#deliveries = this.#skipped = 0
+    this.#deliveries = 0
     this.#since = nanos()
     this.#cpu = process.cpuUsage()
   }
@@ -155,9 +155,9 @@ export class Crowd {
     let known = this.#versions.get(key)
     if (known === undefined) this.#versions.set(key, (known = { at: [], last: [] }))
     known.at[to] = at
+    this.#skipped += Math.max(0, to - from - 1)
     if (at < this.#since) return
     this.#deliveries++
-    this.#skipped += Math.max(0, to - from - 1)
     const now = nanos()
     for (let version = Math.max(from + 1, to - 1_000); version <= to; version++) {
       const intended = known.at[version]
