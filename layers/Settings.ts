@@ -2,7 +2,7 @@
  * Every setting, from the environment, a YAML file, or its default, in that order.
  *
  *   Q1  Each setting has both a name in the environment and a place in the file.
- *   Q2  An unknown name or a wrong value stops the start and says which, why, and the nearest right name.
+ *   Q2  An unknown name in the file or a wrong value stops the start and says which, why, and the nearest right name.
  */
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
@@ -115,13 +115,8 @@ export const load = Effect.fnUntraced(function* (options: LoadOptions) {
   for (const [name, { path: place, env, kind, fallback }] of Object.entries(catalogue) as ReadonlyArray<
     [string, { path: string; env: string; kind: Kind<unknown>; fallback: unknown }]
   >) {
-    const fromEnv = options.env[env]
-    const raw =
-      name === "dataDir" && options.dataDir !== undefined
-        ? options.dataDir
-        : fromEnv === ""
-          ? undefined
-          : (fromEnv ?? file.get(place))
+    const fromEnv = options.env[env] || undefined // empty is as good as unset
+    const raw = name === "dataDir" && options.dataDir !== undefined ? options.dataDir : (fromEnv ?? file.get(place))
     const value = raw === undefined ? fallback : kind.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = fromEnv === undefined ? `${place} in ${path}` : env

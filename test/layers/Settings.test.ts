@@ -108,16 +108,6 @@ describe("Settings", () => {
     })
   )
 
-  it.effect("Q2 an unknown name of Herald's in the environment stops the start too", () =>
-    Effect.gen(function* () {
-      assert.include(yield* refused({ HERALD_PEPER: "x" }), "did you mean HERALD_PEPPER?")
-      assert.strictEqual(
-        (yield* loaded({ PATH: "/bin", HOME: "/", HERALD_TOKEN: "t", HERALD_ADDRESS: "a" })).httpPort,
-        8080
-      )
-    })
-  )
-
   it.effect("Q2 a wrong value stops the start and says where it is and what is expected", () =>
     Effect.gen(function* () {
       for (const [env, value, expected] of [

@@ -1,0 +1,168 @@
+/** The gRPC door on a real socket over memory twins, and a client that may write any bytes. */
+import { connect } from "node:http2"
+import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
+import { Effect, Layer, ManagedRuntime } from "effect"
+import * as KeyHash from "../../../layers/Access/KeyHash.ts"
+import { GrpcServer } from "../../../layers/Grpc/GrpcServer.ts"
+import * as Cache from "../../../layers/Memory/Cache.ts"
+import * as Memory from "../../../layers/Memory/Memory.ts"
+import * as Validation from "../../../layers/Validation/Validation.ts"
+import {
+  type ConfigUpdate,
+  DistributionServiceClient,
+  SubscribeRequest
+} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+import { Access } from "../../../src/access/Access.ts"
+import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import { Propagation } from "../../../src/propagation/Propagation.ts"
+import { Bookkeeping } from "../../../src/sessions/Bookkeeping.ts"
+import { Sessions } from "../../../src/sessions/Sessions.ts"
+import { Updates } from "../../../src/sessions/Updates.ts"
+import { options, publish } from "../../sessions/Harness.ts"
+import { waitUntil } from "../../support/waitUntil.ts"
+
+export const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(
+      Updates.layer,
+      Bookkeeping.layer(),
+      Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(Layer.provide(KeyHash.layer))
+    )
+  ),
+  Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer))
+)
+
+export class Door implements AsyncDisposable {
+  readonly #runtime = ManagedRuntime.make(
+    GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: 100 }).pipe(Layer.provideMerge(services))
+  )
+  address = ""
+  token = ""
+
+  static async open(): Promise<Door> {
+    const door = new Door()
+    door.address = `127.0.0.1:${(await door.#runtime.runPromise(GrpcServer)).port}`
+    door.token = await door.key("admin")
+    return door
+  }
+
+  run<A, E>(effect: Effect.Effect<A, E, Layer.Success<typeof services>>): Promise<A> {
+    return this.#runtime.runPromise(effect)
+  }
+
+  async key(role: Role, environments: ReadonlyArray<string> = ["*"]): Promise<string> {
+    const make = Effect.flatMap(Access, (access) =>
+      access.createKey({ name: role, role, environments, expiresAt: null })
+    )
+    return (await this.run(Effect.provideService(make, CurrentIdentity, system))).token
+  }
+
+  async publish(key: string, value: string): Promise<void> {
+    await this.run(publish({ key, value }))
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+export const metadataOf = (authorization: string | undefined): Metadata => {
+  const metadata = new Metadata()
+  if (authorization !== undefined) metadata.set("authorization", authorization)
+  return metadata
+}
+
+/** A well-behaved client; `token` undefined: it has none. */
+export class Client implements Disposable {
+  readonly stub: DistributionServiceClient
+  readonly stream: ClientDuplexStream<SubscribeRequest, ConfigUpdate>
+  readonly got: Array<ConfigUpdate> = []
+  status: StatusObject | undefined
+
+  constructor(door: Door, first: Partial<SubscribeRequest> | undefined, authorization?: string | null) {
+    const header = authorization === null ? undefined : (authorization ?? `Bearer ${door.token}`)
+    this.stub = new DistributionServiceClient(door.address, credentials.createInsecure())
+    this.stream = this.stub.subscribe(metadataOf(header))
+    this.stream.on("data", (update: ConfigUpdate) => this.got.push(update))
+    this.stream.on("error", () => {})
+    this.stream.on("status", (status: StatusObject) => {
+      this.status = status
+    })
+    if (first !== undefined) this.say({ serviceName: "svc", instanceId: "i1", control: true, ...first })
+  }
+
+  say(message: Partial<SubscribeRequest>): void {
+    this.stream.write(SubscribeRequest.fromPartial(message))
+  }
+
+  get contents(): ReadonlyArray<string> {
+    return this.got.filter((update) => update.key !== "").map((update) => Buffer.from(update.content).toString())
+  }
+
+  has(content: string): Promise<boolean> {
+    return waitUntil(`a client to get ${content}`, () => this.contents.includes(content))
+  }
+
+  ended(): Promise<StatusObject> {
+    return waitUntil("the end of a stream", () => this.status)
+  }
+
+  [Symbol.dispose](): void {
+    this.stream.cancel()
+    this.stub.close()
+  }
+}
+
+export const frame = (bytes: Uint8Array, { flag = 0, length = bytes.length } = {}): Buffer => {
+  const head = Buffer.alloc(5)
+  head.writeUInt8(flag, 0)
+  head.writeUInt32BE(length, 1)
+  return Buffer.concat([head, bytes])
+}
+
+export interface RawAnswer {
+  readonly http: number | undefined
+  readonly grpc: string | undefined
+  readonly code: string | undefined
+  readonly message: string
+}
+
+/** One HTTP/2 request with these bytes as body. It answers with what the peer said before the stream was over. */
+export const raw = (
+  door: Door,
+  method: string,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string>> = {}
+): Promise<RawAnswer> =>
+  new Promise((resolve) => {
+    const session = connect(`http://${door.address}`)
+    const said: Record<string, unknown> = {}
+    session.on("error", () => {})
+    const stream = session.request({
+      ":method": "POST",
+      ":path": `/${method}`,
+      "content-type": "application/grpc",
+      te: "trailers",
+      authorization: `Bearer ${door.token}`,
+      ...headers
+    })
+    stream.on("response", (head) => Object.assign(said, head))
+    stream.on("trailers", (trailers) => Object.assign(said, trailers))
+    stream.on("error", () => {})
+    stream.on("close", () => {
+      session.destroy()
+      resolve({
+        http: said[":status"] as number | undefined,
+        grpc: said["grpc-status"] as string | undefined,
+        code: said["herald-code"] as string | undefined,
+        message: decodeURIComponent(String(said["grpc-message"] ?? ""))
+      })
+    })
+    stream.resume()
+    stream.end(body)
+  })
