@@ -4,12 +4,15 @@
  *   D1  Leaving: health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s what is left is cut.
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  */
+import { readFileSync } from "node:fs"
 import type { Http2Server, ServerHttp2Session } from "node:http2"
+import { fromBinary, toBinary } from "@bufbuild/protobuf"
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import * as grpc from "@grpc/grpc-js"
-import * as protoLoader from "@grpc/proto-loader"
+import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
-import { HealthImplementation, protoPath as healthProto } from "grpc-health-check"
+import { HealthImplementation } from "grpc-health-check"
 import { DistributionServiceService } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { makeDistribution } from "../../src/edge/grpc/Distribution.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
@@ -26,7 +29,20 @@ export class GrpcServer extends Context.Service<GrpcServer, { readonly port: num
   static readonly layer = (options: GrpcOptions) => Layer.effect(GrpcServer, make(options))
 }
 
-const PROTO = new URL("../../proto/", import.meta.url).pathname
+/**
+ * What reflection shows: the compiler's own descriptors, made by `npm run proto`. Those that proto-loader derives name the entries of
+ * maps otherwise than protoc, and strict clients such as grpcurl refuse them.
+ */
+const descriptors = (): PackageDefinition => {
+  const files = ["herald", "health"].flatMap((name) => {
+    const bytes = readFileSync(new URL(`../../proto/generated/${name}.binpb`, import.meta.url))
+    return fromBinary(FileDescriptorSetSchema, bytes).file
+  })
+  const fileDescriptorProtos = files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file)))
+  return {
+    all: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos }
+  } as unknown as PackageDefinition
+}
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
 const PINGS = 20
@@ -88,11 +104,7 @@ const make = Effect.fnUntraced(function* (options: GrpcOptions) {
   }
   server.addService(service, distribution as unknown as grpc.UntypedServiceImplementation)
   health.addToServer(server)
-  const definitions = protoLoader.loadSync(["herald/distribution/v1/distribution.proto", healthProto], {
-    includeDirs: [PROTO],
-    keepCase: true
-  })
-  new ReflectionService(definitions).addToServer(server)
+  new ReflectionService(descriptors()).addToServer(server)
 
   const address = `${options.host}:${options.port}`
   const port = yield* Effect.callback<number, ReturnType<typeof failure>>((resume) => {
