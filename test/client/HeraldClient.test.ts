@@ -52,7 +52,7 @@ describe("values", () => {
     assert.throws(() => client.get("shop", bad), ValueError, /HRLD-1003.*port/)
   })
 
-  it("SDK1: live, then bootstrap, then default; a deletion leaves the default", async () => {
+  it("V4 SDK1: live, then bootstrap, then default; a deletion leaves the default", async () => {
     const { client, transport } = await connected([value("shop", 1, "live")], {
       bootstrap: { values: { shop: "bootstrap", "shop.b": "bootstrap" } },
       defaults: { shop: "default", "shop.b": "default", "shop.c": "default" }
@@ -94,7 +94,7 @@ describe("values", () => {
 })
 
 describe("updates", () => {
-  it("U1: validate, apply, confirm, then the answer; the trace reaches the hooks", async () => {
+  it("U1 U3: validate, apply, confirm, then the answer; the trace reaches the hooks", async () => {
     const calls: Array<string> = []
     const { client, transport } = await connected([], {
       validate: (v, c) => {
@@ -117,7 +117,7 @@ describe("updates", () => {
     assert.deepStrictEqual(outcomes(transport), [{ key: "shop", revision: 1n, applied: true }])
   })
 
-  it("U1: a refused version leaves the former one and its reason is answered", async () => {
+  it("U1 U3: a refused version leaves the former one and its reason is answered", async () => {
     const events: Array<ClientEvent> = []
     const { client, transport } = await connected([value("shop", 1, 1)], {
       validate: (v) => (v === 2 ? "too big" : true),
@@ -211,7 +211,7 @@ describe("updates", () => {
     )
   })
 
-  it("SDK3: an older revision is ignored; a new epoch starts counting again; a repetition is answered again", async () => {
+  it("V1 SDK3: an older revision is ignored; a new epoch starts counting again; a repetition is answered again", async () => {
     const { client, transport } = await connected([value("shop", 5, "five")])
 
     transport.say(value("shop", 4, "four"))
@@ -419,7 +419,25 @@ describe("connection", () => {
     assert.isFalse(transport.streams[0]?.open)
   })
 
-  it("answers wait for a stream and reach the next one", async () => {
+  it("A2: of a key's answers that wait for a stream only the newest reaches the next one", async () => {
+    let release = () => {}
+    const { client, clock, transport } = await connected([], {
+      apply: (v) => (v === 1 ? new Promise<void>((resolve) => (release = resolve)) : undefined)
+    })
+    transport.say(value("shop", 1, 1))
+    await turn()
+    transport.say(value("shop", 2, 2))
+    transport.end()
+    release()
+    await client.settled()
+    await clock.advance(250)
+    transport.say(synced(2))
+
+    assert.deepStrictEqual(outcomes(transport), [{ key: "shop", revision: 2n, applied: true }])
+    assert.strictEqual(client.get("shop"), 2)
+  })
+
+  it("A2: answers wait for a stream and reach the next one", async () => {
     let release = () => {}
     const { client, clock, transport } = await connected([], {
       apply: () => new Promise<void>((resolve) => (release = resolve))

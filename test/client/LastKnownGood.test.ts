@@ -120,7 +120,7 @@ describe("the file", () => {
     assert.isTrue(path("../../etc", "a/b").startsWith(join(directory, "herald-")))
   })
 
-  it("L1: after a corrupt file the generation before serves, and L2: is not replaced by the corrupt one", async () => {
+  it("L1 L2: after a corrupt file the generation before serves, and is not replaced by the corrupt one", async () => {
     const trouble: Array<string> = []
     const file = await generations(trouble, snapshot(1, "one"), snapshot(2, "two"))
     await writeFile(file.path, (await readFile(file.path, "utf8")).slice(0, -5))
@@ -167,7 +167,7 @@ describe("the client", () => {
     assert.deepStrictEqual([client.getEntry("shop.s")?.source, client.get("shop.s")], ["live", 2])
   })
 
-  it("HK2: only what passed confirm is kept", async () => {
+  it("V2 HK2: only what passed confirm is kept", async () => {
     const { client, transport } = await connected(published, {
       lastKnownGood: { directory },
       confirm: (_, { version }) => version !== 3

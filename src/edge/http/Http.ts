@@ -34,7 +34,7 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
     return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
   })
 
-const Shared = HttpRouter.middleware((app) => Effect.map(measured(answerFailures(traced(app))), secured), {
+const Shared = HttpRouter.middleware((app) => Effect.map(measured(traced(answerFailures(app))), secured), {
   global: true
 })
 

@@ -8,7 +8,7 @@ import { serve } from "../../../src/edge/http/Http.ts"
 import { startServices } from "./Harness.ts"
 
 describe("the contract", () => {
-  it.live("the typed client decodes what every route answers", () =>
+  it.live("R1 the typed client decodes what every route answers", () =>
     Effect.gen(function* () {
       const { services, mint, tokens } = startServices()
       const context = yield* Layer.build(
@@ -69,7 +69,7 @@ describe("the contract", () => {
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
   )
 
-  it("OpenAPI names the token, the problems and a summary for every operation", () => {
+  it("R1 R2 OpenAPI names the token, the problems and a summary for every operation", () => {
     const spec = OpenApi.fromApi(Api)
     for (const [path, item] of Object.entries(spec.paths)) {
       for (const [method, operation] of Object.entries(item)) {

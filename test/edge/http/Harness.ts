@@ -131,6 +131,7 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
     }),
     get: Effect.fnUntraced(function* (environment, key) {
       yield* read(environment)
+      if (key === "defect") return yield* Effect.die(new Error("an inner secret"))
       const configuration = of(environment, key).at(-1)
       if (configuration === undefined || configuration.deleted) return yield* Effect.fail(missing(key))
       return { configuration, stale: state.stale }

@@ -54,7 +54,7 @@ describe("who may do what", () => {
   ]
   const everyone = ["admin", "publisher", "publisher@staging", "viewer", "subscriber"]
   for (const [method, path, body, allowed] of routes) {
-    it(`${method} ${path}`, async () => {
+    it(`R2 ${method} ${path}`, async () => {
       const outcome = []
       for (const as of everyone) outcome.push([as, (await door.call(method, path, { as, body })).status])
       const nobody = await door.call(method, path, { as: "nobody", body })
@@ -283,35 +283,45 @@ describe("bad input is refused with a problem that names the place", () => {
     door.call("PUT", `/v1/config/bad?${production}`, { body, headers })
   const nested = (depth: number) => `{"value":${"[".repeat(depth)}${"]".repeat(depth)}}`
 
-  const bodies: ReadonlyArray<readonly [string, unknown, number, string]> = [
+  type Row = readonly [name: string, body: unknown, status: number, says: string]
+  const refuse = async ([, body, status, says]: Row) => {
+    const answer = await put(body)
+
+    assert.strictEqual(answer.status, status)
+    assert.strictEqual(answer.headers.get("content-type"), "application/problem+json")
+    assert.include(answer.body.detail, says)
+    assert.match(answer.body.code, /^HRLD-1\d{3}$/)
+    for (const member of ["type", "title", "cause", "fix"]) assert.isString(answer.body[member])
+    assert.strictEqual(answer.body.status, status)
+  }
+  const malformed: ReadonlyArray<Row> = [
     ["no JSON", "{nope", 400, "not JSON"],
     ["empty", "", 400, "empty"],
     ["an array", [1], 400, "body"],
-    ["invalid UTF-8", new Uint8Array([123, 34, 255, 254, 34, 125]), 400, "UTF-8"],
     ["a missing value", {}, 400, "value"],
-    ["an unknown field", { value: 1, expectedVersoin: 3 }, 400, "expectedVersoin"],
     ["a wrong type name", { value: 1, type: "xml" }, 400, "type"],
     ["a wrong field type", { value: 1, strict: "yes" }, 400, "strict"],
     ["null as value", { value: null }, 400, "DELETE"],
+    ["a number with too many digits", '{"value":12345678901234567890}', 400, "digits"]
+  ]
+  const harmful: ReadonlyArray<Row> = [
+    ["invalid UTF-8", new Uint8Array([123, 34, 255, 254, 34, 125]), 400, "UTF-8"],
     ["deep JSON", nested(100), 400, "deeper"],
     ["very deep JSON", nested(200_000), 400, "deeper"],
     ["__proto__", '{"value":{"a":{"__proto__":{"admin":true}}}}', 400, "__proto__"],
-    ["constructor", '{"value":{"constructor":{"prototype":1}}}', 400, "constructor"],
-    ["a number with too many digits", '{"value":12345678901234567890}', 400, "digits"],
-    ["5 MiB", { value: "x".repeat(5 * 1024 * 1024) }, 413, "larger"]
+    ["constructor", '{"value":{"constructor":{"prototype":1}}}', 400, "constructor"]
   ]
-  for (const [name, body, status, says] of bodies) {
-    it(name, async () => {
-      const answer = await put(body)
+  for (const row of malformed) it(`R1 ${row[0]}`, () => refuse(row))
+  for (const row of harmful) it(`B2 ${row[0]}`, () => refuse(row))
+  it("B3 an unknown field", () => refuse(["", { value: 1, expectedVersoin: 3 }, 400, "expectedVersoin"]))
+  it("B1 5 MiB", () => refuse(["", { value: "x".repeat(5 * 1024 * 1024) }, 413, "larger"]))
+  it("B1 a body that says it is too large is not read, one that does not say is read no further", async () => {
+    const said = await put("{}", { "content-length": String(2 ** 40) })
+    const unsaid = await put(`{"value":"${"x".repeat(5 * 1024 * 1024)}"}`)
 
-      assert.strictEqual(answer.status, status)
-      assert.strictEqual(answer.headers.get("content-type"), "application/problem+json")
-      assert.include(answer.body.detail, says)
-      assert.match(answer.body.code, /^HRLD-1\d{3}$/)
-      for (const member of ["type", "title", "cause", "fix"]) assert.isString(answer.body[member])
-      assert.strictEqual(answer.body.status, status)
-    })
-  }
+    assert.deepStrictEqual([said.status, unsaid.status], [413, 413])
+    assert.strictEqual(said.body.code, "HRLD-1007")
+  })
 
   it("a body of another content type", async () => {
     assert.strictEqual((await put({ value: 1 }, { "content-type": "image/png" })).status, 400)
@@ -325,7 +335,7 @@ describe("bad input is refused with a problem that names the place", () => {
     }
   })
 
-  it("queries: a missing, unknown or wrong parameter", async () => {
+  it("R1 queries: a missing, unknown or wrong parameter", async () => {
     const missing = await door.call("GET", "/v1/config/a")
     const unknown = await door.call("POST", "/v1/releases?dryrun=true", { body: { changes: [] } })
     const limit = await door.call("GET", `/v1/config?${production}&limit=100000`)
@@ -346,7 +356,7 @@ describe("bad input is refused with a problem that names the place", () => {
     assert.strictEqual(odd.body.code, "HRLD-1002")
   })
 
-  it("an unknown route is a problem too", async () => {
+  it("R1 an unknown route is a problem too", async () => {
     const answer = await door.call("GET", "/nowhere")
 
     assert.strictEqual(answer.status, 404)
@@ -383,6 +393,38 @@ describe("what every answer has", () => {
 
     assert.match(text, /herald_http_requests_total\{[^}]*status="4xx"[^}]*\} [1-9]/)
     assert.match(text, /herald_http_request_seconds_count/)
+  })
+})
+
+describe("failures", () => {
+  it("O1 a defect is a problem that tells nothing of itself but its trace id", async () => {
+    const traceparent = `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`
+    const answer = await door.call("GET", `/v1/config/defect?${production}`, { headers: { traceparent } })
+
+    assert.strictEqual(answer.status, 500)
+    assert.strictEqual(answer.headers.get("content-type"), "application/problem+json")
+    assert.match(answer.body.code, /^HRLD-9\d{3}$/)
+    assert.strictEqual(answer.body.traceId, "ab".repeat(16))
+    assert.notInclude(answer.text, "secret")
+    assert.notInclude(answer.text, ".ts")
+  })
+
+  it("H1 every answer, a refusal too, says that it is not to be guessed at, framed or told to others", async () => {
+    for (const [path, as] of [
+      ["/v1/keys", "admin"],
+      ["/v1/keys", "nobody"],
+      ["/nowhere", "admin"],
+      [`/v1/config/defect?${production}`, "admin"],
+      ["/docs", "nobody"],
+      ["/metrics", "nobody"]
+    ] as const) {
+      const { headers } = await door.call("GET", path, { as })
+      assert.deepStrictEqual(
+        ["x-content-type-options", "x-frame-options", "referrer-policy"].map((name) => headers.get(name)),
+        ["nosniff", "DENY", "no-referrer"],
+        path
+      )
+    }
   })
 })
 
