@@ -1,13 +1,13 @@
 /** Configurations on memory twins, with the clients that a test wants to be connected. */
 import { Effect, Layer } from "effect"
+import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Validation from "../../layers/Validation/Validation.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Configurations, type Draft } from "../../src/configuration/Configurations.ts"
 import type { ClientView } from "../../src/configuration/Rendering.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Fleet } from "../../src/sessions/Fleet.ts"
-import * as Cache from "./Twin.ts"
-import * as Memory from "./Twin.ts"
 
 export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({
   environment: "production",
@@ -23,7 +23,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
     Layer.provideMerge(
       Layer.mergeAll(
         Memory.layer,
-        Layer.unwrap(Effect.sync(() => Cache.layerCache({}))),
+        Cache.layerCache({ maxBytes: 10_000_000 }),
         Validation.layer,
         Layer.succeed(Fleet, {
           covering: (environment) => clients.filter((one) => one.environment === environment)
