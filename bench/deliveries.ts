@@ -9,7 +9,7 @@ import { Load } from "./load/Load.ts"
 import { short } from "./support/Numbers.ts"
 import { openLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
-import { cpuSeconds, residentBytes, until } from "./support/Process.ts"
+import { cpuSeconds, residentBytes, settled, until } from "./support/Process.ts"
 import { main, type Options, type Report, repeat } from "./support/Report.ts"
 import { collectable, Server } from "./support/Server.ts"
 
@@ -42,9 +42,11 @@ const measureOnce = async (brief: boolean, run: number) => {
     Number((await database.query("select count(*) as n from deliveries where state = 'applied'"))[0]!["n"])
 
   const inUse = async () => {
-    server.collectGarbage()
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    return residentBytes(server.pid) / MIB
+    const collected = await settled(() => {
+      server.collectGarbage()
+      return residentBytes(server.pid)
+    })
+    return collected / MIB
   }
   const first = await inUse()
   await load.measure()

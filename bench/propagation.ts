@@ -2,8 +2,8 @@
 import type { Seen } from "./load/Crowd.ts"
 import { Load } from "./load/Load.ts"
 import { Peer } from "./load/Peer.ts"
-import { short } from "./support/Numbers.ts"
-import { openLoop } from "./support/Pace.ts"
+import { type Spread, short, spreadOf } from "./support/Numbers.ts"
+import { nanos, openLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
 import { cpuSeconds } from "./support/Process.ts"
 import { main, type Options, type Report, repeat } from "./support/Report.ts"
@@ -13,7 +13,10 @@ const PER_SECOND = 10
 const KEY = "bench"
 
 interface Measured extends Seen {
+  /** Share of one core. */
   readonly server: number
+  /** Milliseconds until the publisher had its answer. */
+  readonly answered: Spread
 }
 
 /** Server and peer alike: publishes at a fixed rate and waits until every client has the last. */
@@ -24,10 +27,12 @@ export const propagate = async (
 ): Promise<Measured> => {
   const http = await server.connect()
   const wrong: Array<string> = []
+  let answered: Array<number> = []
   let newest = 0
   const publish = async (_: number, at: number) => {
     try {
       newest = Math.max(newest, await http.publish(KEY, payload(at)))
+      answered.push((nanos() - at) / 1e6)
     } catch (error) {
       wrong.push((error as Error).message)
     }
@@ -35,6 +40,7 @@ export const propagate = async (
   await openLoop(perSecond, perSecond * warmUp, publish)
   wrong.push(...(await load.reached({ [KEY]: newest })))
   await load.measure()
+  answered = []
   const before = cpuSeconds(server.pid)
   await openLoop(perSecond, perSecond * seconds, publish)
   wrong.push(...(await load.reached({ [KEY]: newest })))
@@ -43,6 +49,7 @@ export const propagate = async (
   return {
     ...seen,
     wrong: [...wrong, ...seen.wrong],
+    answered: spreadOf(answered),
     server: (cpuSeconds(server.pid) - before) / seen.seconds
   }
 }
@@ -83,6 +90,7 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
       row("bare grpc-js: sent → applied, p99", "peer", bare, ({ each }) => each.p99)
     ],
     notes: [
+      `the publisher had its answer after, p50: ${ours.map(({ answered }) => short(answered.p50)).join(", ")} ms; bare grpc-js: ${bare.map(({ answered }) => short(answered.p50)).join(", ")} ms`,
       `CPU of a core: server ${share(ours, ({ server }) => server)}; load client ${share(ours, ({ cpu }) => cpu)}; bare grpc-js ${share(bare, ({ server }) => server)}, its load client ${share(bare, ({ cpu }) => cpu)}`,
       `${ours.map(({ each }) => short(each.count)).join(", ")} deliveries timed a run; versions conflated for a slow client: ${ours.map(({ skipped }) => skipped).join(", ")}`
     ],
