@@ -35,7 +35,7 @@ const HELP = `Herald ${version}: pushes versioned configuration to every connect
   --help, --version
 
 Settings come from the environment, then the file, then their defaults: HTTP_HOST HTTP_PORT GRPC_HOST GRPC_PORT DATABASE_URL
-HERALD_PEPPER LOG_FORMAT LOG_LEVEL and more; the README has the list. Ctrl-C stops the server and everything it started.
+HERALD_PEPPER LOG_FORMAT LOG_LEVEL and more: docs/settings.md. Ctrl-C stops the server and everything it started.
 `
 
 const readArguments = Effect.try({

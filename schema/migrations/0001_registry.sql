@@ -88,7 +88,7 @@ create table idempotency_keys (
   revision bigint not null,
   primary key (actor, key)
 );
-create index idempotency_keys_revision on idempotency_keys (revision);
+create index idempotency_keys_revision on idempotency_keys using brin (revision);
 
 create function herald_immutable() returns trigger language plpgsql as $$
 begin

@@ -52,17 +52,20 @@ create function herald_write(change jsonb, actor text, at_revision bigint, now t
 declare
   c configurations;
 begin
-  insert into configurations as held values (
-    change->>'key', change->>'environment', 1, at_revision, coalesce(change->>'value', ''), change->>'valueType',
-    change->>'value' is null, nullif(change->'schema', 'null'), (change->>'strict')::boolean, (change->>'template')::boolean,
-    change->>'digest', now, now, actor, change->>'changeLog'
-  )
-  on conflict (environment, key) do update set
-    version = held.version + 1, revision = excluded.revision, value = excluded.value, value_type = excluded.value_type,
-    deleted = excluded.deleted, schema_definition = excluded.schema_definition, strict = excluded.strict,
-    template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at,
-    updated_by = excluded.updated_by, change_log = excluded.change_log
+  update configurations held set
+    version = held.version + 1, revision = at_revision, value = coalesce(change->>'value', ''), value_type = change->>'valueType',
+    deleted = change->>'value' is null, schema_definition = nullif(change->'schema', 'null'),
+    strict = (change->>'strict')::boolean, template = (change->>'template')::boolean, digest = change->>'digest',
+    updated_at = now, updated_by = actor, change_log = change->>'changeLog'
+    where held.environment = change->>'environment' and held.key = change->>'key'
   returning * into c;
+  if not found then
+    insert into configurations values (
+      change->>'key', change->>'environment', 1, at_revision, coalesce(change->>'value', ''), change->>'valueType',
+      change->>'value' is null, nullif(change->'schema', 'null'), (change->>'strict')::boolean, (change->>'template')::boolean,
+      change->>'digest', now, now, actor, change->>'changeLog'
+    ) returning * into c;
+  end if;
   insert into configuration_history values (c.*);
   return jsonb_build_object('key', c.key, 'environment', c.environment, 'version', c.version, 'revision', c.revision::text,
     'value', c.value, 'valueType', c.value_type, 'deleted', c.deleted, 'schema', c.schema_definition, 'strict', c."strict",
@@ -74,7 +77,8 @@ end $$;
 --   in:  [{action, actor, message, traceparent, idempotencyKey, digest, changes: [Change]}]
 --   out: [{ok: true, replayed, revision, epoch, committedAt, versions: [{version, createdAt}]} or, replayed, {…, row}
 --         or {ok: false, name, message, details}]
-create function herald_commit(releases jsonb) returns jsonb language plpgsql as $$
+-- Every statement in here looks up one key: one plan serves all, and planning for ten partitions each time would cost more than running.
+create function herald_commit(releases jsonb) returns jsonb language plpgsql set plan_cache_mode = 'force_generic_plan' as $$
 declare
   release jsonb;
   change jsonb;
@@ -128,7 +132,7 @@ begin
       audited := herald_audit((change->>'environment') || '/' || (change->>'key'), release->>'action', release->>'actor',
         jsonb_build_object('version', written->'version', 'revision', head::text, 'message', change->>'changeLog'));
     end loop;
-    insert into revisions values (head, current_epoch, to_jsonb(payload), octet_length(release::text), release->>'traceparent',
+    insert into revisions values (head, current_epoch, to_jsonb(payload), pg_column_size(release), release->>'traceparent',
       release->>'actor', release->>'message', now, audited);
     insert into idempotency_keys values (release->>'actor', release->>'idempotencyKey', release->>'digest', head);
     results := results || jsonb_build_object('ok', true, 'replayed', false, 'revision', head::text, 'epoch', current_epoch,

@@ -1,8 +1,8 @@
 /** The gRPC door of a real server, with grpc-js and the .proto file alone. */
 import { connect as connectTcp } from "node:net"
-import { assert, describe, it } from "@effect/vitest"
 import { fromBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
+import { assert, describe, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
 import * as protoLoader from "@grpc/proto-loader"
 import { afterAll, beforeAll } from "vitest"
@@ -182,23 +182,33 @@ describe("gRPC", () => {
 
   it("reflection shows descriptors as protoc makes them, so that strict clients can use them", async () => {
     const folder = new URL("../../node_modules/@grpc/reflection/build/proto/", import.meta.url).pathname
-    const definition = protoLoader.loadSync("grpc/reflection/v1/reflection.proto", { includeDirs: [folder], keepCase: true })
+    const definition = protoLoader.loadSync("grpc/reflection/v1/reflection.proto", {
+      includeDirs: [folder],
+      keepCase: true
+    })
     // biome-ignore lint/suspicious/noExplicitAny: made at run time from the .proto file
     const { ServerReflection } = (grpc.loadPackageDefinition(definition) as any).grpc.reflection.v1
     const client = new ServerReflection(server.grpc, grpc.credentials.createInsecure())
     const call = client.ServerReflectionInfo()
     const ask = (request: object) =>
-      new Promise<Record<string, { file_descriptor_proto: Array<Buffer>; service: Array<{ name: string }> }>>((resolve) => {
-        call.once("data", resolve)
-        call.write(request)
-      })
+      new Promise<Record<string, { file_descriptor_proto: Array<Buffer>; service: Array<{ name: string }> }>>(
+        (resolve) => {
+          call.once("data", resolve)
+          call.write(request)
+        }
+      )
     const { list_services_response: list } = await ask({ list_services: "" })
     const names: Array<string> = []
     for (const service of ["herald.distribution.v1.DistributionService", "grpc.health.v1.Health"]) {
-      assert.include(list!.service.map(({ name }) => name), service)
+      assert.include(
+        list!.service.map(({ name }) => name),
+        service
+      )
       const { file_descriptor_response: found } = await ask({ file_containing_symbol: service })
       for (const bytes of found!.file_descriptor_proto) {
-        const messages = fromBinary(FileDescriptorProtoSchema, bytes).messageType.flatMap(({ nestedType }) => nestedType)
+        const messages = fromBinary(FileDescriptorProtoSchema, bytes).messageType.flatMap(
+          ({ nestedType }) => nestedType
+        )
         names.push(...messages.filter(({ options }) => options?.mapEntry).map(({ name }) => name))
       }
     }

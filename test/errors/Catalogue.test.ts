@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
 import { byCode, catalogue } from "../../src/errors/Catalogue.ts"
-import { document } from "../../src/errors/Document.ts"
 
 describe("the error catalogue", () => {
   const rows = Object.values(catalogue)
@@ -17,9 +15,5 @@ describe("the error catalogue", () => {
       assert.isAbove(row.cause.length * row.fix.length * row.title.length, 0, row.code)
       assert.isTrue(row.http >= 400 && row.http < 600 && row.grpc >= 1 && row.grpc <= 16 && row.exit >= 1, row.code)
     }
-  })
-
-  it("docs/errors.md is what the catalogue says (npm: node src/errors/Document.ts > docs/errors.md)", () => {
-    assert.strictEqual(readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8"), document())
   })
 })

@@ -1,0 +1,19 @@
+/** Makes the pages that come from sources. `npm run docs` writes them; `--check` fails when one is old or an invariant has no test. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { errors } from "./pages/errors.ts"
+import { invariantsPage, missing } from "./pages/invariants.ts"
+import { settings } from "./pages/settings.ts"
+
+const pages = new Map([
+  ["errors.md", errors],
+  ["settings.md", settings],
+  ["invariants/README.md", invariantsPage]
+])
+const problems = missing.map((invariant) => `no test begins with ${invariant}`)
+for (const [name, text] of pages) {
+  const path = new URL(name, import.meta.url)
+  if (!process.argv.includes("--check")) writeFileSync(path, text)
+  else if (readFileSync(path, "utf8") !== text) problems.push(`docs/${name} is old: npm run docs`)
+}
+for (const problem of problems) console.error(problem)
+process.exitCode = problems.length > 0 ? 1 : 0
