@@ -7,6 +7,9 @@ import { CHANNEL } from "./RevisionLog.ts"
 import { asConfiguration, asHead, CONFIGURATION_COLUMNS, type ConfigurationRow, type HeadRow } from "./Rows.ts"
 import { makeWriter } from "./Writer.ts"
 
+/** Between two NOTIFYs: each is a transaction of its own, with a lock of the whole cluster and a flush. */
+const NOTICE_PAUSE = "10 millis"
+
 /** How long a publisher waits for a database that is away. */
 const DEADLINE = "3 seconds"
 
@@ -25,6 +28,7 @@ export const layerStore = ({ origin }: { readonly origin: string }) =>
       // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
       yield* Queue.take(notice).pipe(
         Effect.andThen(Effect.ignore(guarded("tell other nodes")(sql`select pg_notify(${CHANNEL}, ${origin})`))),
+        Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
         Effect.forever,
         Effect.forkScoped
       )

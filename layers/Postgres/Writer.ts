@@ -24,6 +24,9 @@ export interface WriterOptions {
 
 interface Waiting {
   readonly release: Release
+  /** The newest revision that was known when it came; set once it may have been committed without our knowing. X1 */
+  readonly known: bigint
+  since: bigint | undefined
   readonly json: string
   readonly done: Deferred.Deferred<Committed, HeraldError>
   readonly until: bigint
@@ -48,6 +51,8 @@ type Answer =
 
 /** Publishers that may wait; further ones wait to wait, within their deadline. */
 const QUEUE = 1_024
+/** Calls under way: while the database works on one, the next is gathered and sent. The lock in herald_commit keeps their order. */
+const CALLS = 2
 const BATCH = 128
 const BATCH_CHARACTERS = 8_388_608
 const RETRY = Duration.millis(100)
@@ -58,16 +63,20 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
   const deadline = Duration.toNanosUnsafe(options.deadline)
 
+  let newest = 0n
+
   const call = (batch: ReadonlyArray<Waiting>) =>
     sql<{ answers: ReadonlyArray<Answer> }>`
-      select herald_commit(${`[${batch.map(({ json }) => json).join(",")}]`}::text::jsonb) as answers`.pipe(
+      select herald_commit(${`[${batch.map(({ json }) => json).join(",")}]`}::text::jsonb, ${sinceOf(batch)}::text::bigint) as answers`.pipe(
       Effect.map((rows) => rows[0]!.answers),
       guarded("commit")
     )
 
   const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
     for (const [index, { release, done }] of batch.entries()) {
-      Deferred.doneUnsafe(done, resultOf(release, answers[index]!))
+      const answer = answers[index]!
+      if (answer.ok && !answer.replayed && BigInt(answer.revision) > newest) newest = BigInt(answer.revision)
+      Deferred.doneUnsafe(done, resultOf(release, answer))
     }
     options.committed()
   }
@@ -107,6 +116,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     Effect.suspend(() => {
       const now = clock.monotonicTimeNanosUnsafe()
       const left = batch.filter((one) => one.until > now)
+      for (const one of left) one.since = one.known
       for (const one of batch) if (one.until <= now) giveUp(one, error) // X2
       return Effect.andThen(Effect.sleep(left.length === 0 ? Duration.zero : RETRY), write(left))
     })
@@ -123,15 +133,17 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     yield* write(batch.filter((one) => one.until > now))
   })
 
-  yield* next.pipe(
+  const writing = next.pipe(
     Effect.catchDefect((defect) => Effect.logError("the writer met a defect", defect)),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.forever
   )
+  for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)
 
   return Effect.fnUntraced(function* (release: Release) {
     const waiting: Waiting = {
       release,
+      known: newest,
+      since: undefined,
       json: encode(release),
       done: yield* Deferred.make<Committed, HeraldError>(),
       until: clock.monotonicTimeNanosUnsafe() + deadline
@@ -143,19 +155,26 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   })
 })
 
+/** The lowest revision behind which a release of this batch may be; null when none was sent before. */
+const sinceOf = (batch: ReadonlyArray<Waiting>): string | null => {
+  let lowest: bigint | undefined
+  for (const { since } of batch) if (since !== undefined && (lowest === undefined || since < lowest)) lowest = since
+  return lowest === undefined ? null : String(lowest)
+}
+
 const tooLate = failure(
   "DatabaseUnavailable",
   "the commit was not confirmed in time; with the same Idempotency-Key it can be tried again, nothing is written twice"
 )
 
-/** X1: "~" can't begin the key of a client's own, see `encode`. */
+/** X1: a key of the publisher's begins with "=", one that is made here with "~". */
 const encode = ({ action, actor, message, traceparent, idempotency, changes }: Release): string =>
   JSON.stringify({
     action,
     actor,
     message,
     traceparent,
-    idempotencyKey: idempotency === undefined ? `~${randomUUID()}` : `=${idempotency.key}`,
+    commitId: idempotency === undefined ? `~${randomUUID()}` : `=${idempotency.key}`,
     digest: idempotency?.digest ?? "",
     changes
   })

@@ -55,7 +55,9 @@ create table revisions (
   message text not null,
   committed_at timestamptz not null,
   -- The last audit entry of this commit.
-  audit_id bigint not null
+  audit_id bigint not null,
+  -- What the writer called it, to find it again when the answer to a commit was lost.
+  commit_id text not null
 );
 
 create table audit_log (

@@ -8,6 +8,14 @@ $$;
 
 create function herald_lock() returns void language sql as $$ select pg_advisory_xact_lock(7234733) $$;
 
+-- The end of the hash chain; 0 and '' before the first entry.
+create function herald_last_audit(out id bigint, out hash text) language plpgsql as $$
+begin
+  select l.id, l.hash into id, hash from audit_log l order by l.id desc limit 1;
+  id := coalesce(id, 0);
+  hash := coalesce(hash, '');
+end $$;
+
 -- Appends to the hash chain; returns the entry's id.
 create function herald_audit(config_id text, action text, performed_by text, details jsonb) returns bigint language plpgsql as $$
 declare
@@ -15,8 +23,7 @@ declare
   now timestamptz := date_trunc('milliseconds', clock_timestamp());
 begin
   perform herald_lock();
-  select coalesce(max(a.id), 0) as id, coalesce((array_agg(a.hash))[1], '') as hash into last
-    from (select l.id, l.hash from audit_log l order by l.id desc limit 1) a;
+  select * into last from herald_last_audit();
   insert into audit_log values (
     last.id + 1, config_id, action, performed_by, details, now, last.hash,
     herald_audit_hash(last.hash, last.id + 1, config_id, action, performed_by, details, now)
@@ -73,12 +80,25 @@ begin
     'updatedBy', c.updated_by, 'changeLog', c.change_log);
 end $$;
 
+-- What was committed before under this name: a key of the publisher's ("=…"), or one that the writer made ("~…") and now asks for
+-- again, because the answer was lost. The latter is looked for in the log behind `since` only, so that no index has to be kept for it.
+create function herald_earlier(commit_id text, by_actor text, since bigint, out of_revision bigint, out of_digest text) language plpgsql as $$
+begin
+  if starts_with(commit_id, '=') then
+    select i.revision, i.digest into of_revision, of_digest from idempotency_keys i where i.actor = by_actor and i.key = commit_id;
+  elsif since is not null then
+    select r.revision, '' into of_revision, of_digest from revisions r where r.revision > since and r.commit_id = herald_earlier.commit_id;
+  end if;
+end $$;
+
 -- Commits releases, each whole or not at all, and answers each. A release that can't be committed does not touch the others.
---   in:  [{action, actor, message, traceparent, idempotencyKey, digest, changes: [Change]}]
---   out: [{ok: true, replayed, revision, epoch, committedAt, versions: [{version, createdAt}]} or, replayed, {…, row}
---         or {ok: false, name, message, details}]
+--   releases: [{action, actor, message, traceparent, commitId, digest, changes: [Change]}]
+--   since:    null, or the revision behind which a release of this call may have been committed already
+--   returns:  [{ok: true, replayed: false, revision, epoch, committedAt, versions: [{version, createdAt}]}
+--               or {ok: true, replayed: true, row} or {ok: false, name, message, details}]
 -- Every statement in here looks up one key: one plan serves all, and planning for ten partitions each time would cost more than running.
-create function herald_commit(releases jsonb) returns jsonb language plpgsql set plan_cache_mode = 'force_generic_plan' as $$
+create function herald_commit(releases jsonb, since bigint default null) returns jsonb language plpgsql
+  set plan_cache_mode = 'force_generic_plan' as $$
 declare
   release jsonb;
   change jsonb;
@@ -88,31 +108,36 @@ declare
   versions jsonb[];
   problem jsonb;
   earlier record;
+  last record;
+  config_id text;
+  details jsonb;
+  current_hash text;
   now timestamptz;
-  audited bigint;
   current_epoch text;
   head bigint;
 begin
   perform herald_lock();
-  -- A statement of its own: its snapshot is taken after the lock, and sees what the holder before us committed.
+  -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
   select coalesce(max(revision), 0) into head from revisions;
   select epoch into current_epoch from herald_epoch;
+  select * into last from herald_last_audit();
   for release in select value from jsonb_array_elements(releases) loop
-    select i.digest, i.revision into earlier from idempotency_keys i
-      where i.actor = release->>'actor' and i.key = release->>'idempotencyKey';
-    if found then
-      if earlier.digest <> release->>'digest' then
+    earlier := herald_earlier(release->>'commitId', release->>'actor', greatest(since, case when since is not null then head - 100000 end));
+    if earlier.of_revision is not null then
+      if earlier.of_digest <> release->>'digest' then
         results := results || jsonb_build_object('ok', false, 'name', 'IdempotencyConflict',
-          'message', format('the idempotency key %s was used for another request', substr(release->>'idempotencyKey', 2)), 'details', '{}'::jsonb);
+          'message', format('the idempotency key %s was used for another request', substr(release->>'commitId', 2)), 'details', '{}'::jsonb);
       else
         results := results || (select jsonb_build_object('ok', true, 'replayed', true, 'row', jsonb_build_object(
           'revision', r.revision::text, 'epoch', r.epoch, 'payload', r.payload, 'traceparent', r.traceparent, 'actor', r.actor,
-          'message', r.message, 'committedAt', herald_millis(r.committed_at))) from revisions r where r.revision = earlier.revision);
+          'message', r.message, 'committedAt', herald_millis(r.committed_at))) from revisions r where r.revision = earlier.of_revision);
       end if;
       continue;
     end if;
 
+    problem := null;
     for change in select value from jsonb_array_elements(release->'changes') loop
+      continue when change->>'value' is not null and change->>'expectedVersion' is null; -- nothing can stand in its way
       problem := herald_problem(change);
       exit when problem is not null;
     end loop;
@@ -129,12 +154,18 @@ begin
       written := herald_write(change, release->>'actor', head, now);
       payload := payload || written;
       versions := versions || jsonb_build_object('version', written->'version', 'createdAt', written->'createdAt');
-      audited := herald_audit((change->>'environment') || '/' || (change->>'key'), release->>'action', release->>'actor',
-        jsonb_build_object('version', written->'version', 'revision', head::text, 'message', change->>'changeLog'));
+      config_id := (change->>'environment') || '/' || (change->>'key');
+      details := jsonb_build_object('version', written->'version', 'revision', head::text, 'message', change->>'changeLog');
+      current_hash := herald_audit_hash(last.hash, last.id + 1, config_id, release->>'action', release->>'actor', details, now);
+      insert into audit_log values (last.id + 1, config_id, release->>'action', release->>'actor', details, now, last.hash, current_hash);
+      last.id := last.id + 1;
+      last.hash := current_hash;
     end loop;
     insert into revisions values (head, current_epoch, to_jsonb(payload), pg_column_size(release), release->>'traceparent',
-      release->>'actor', release->>'message', now, audited);
-    insert into idempotency_keys values (release->>'actor', release->>'idempotencyKey', release->>'digest', head);
+      release->>'actor', release->>'message', now, last.id, release->>'commitId');
+    if starts_with(release->>'commitId', '=') then
+      insert into idempotency_keys values (release->>'actor', release->>'commitId', release->>'digest', head);
+    end if;
     results := results || jsonb_build_object('ok', true, 'replayed', false, 'revision', head::text, 'epoch', current_epoch,
       'committedAt', herald_millis(now), 'versions', to_jsonb(versions));
   end loop;

@@ -12,7 +12,7 @@ const call = (key: string, value: string) =>
       actor: "other node",
       message: "",
       traceparent: "",
-      idempotencyKey: `~${key}${value}`,
+      commitId: `~${key}${value}`,
       digest: "",
       changes: [
         {

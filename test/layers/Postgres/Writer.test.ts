@@ -9,7 +9,7 @@ import { change, release } from "../../contracts/Stores.ts"
 
 type Mood = "fine" | "answer lost" | "away" | "hangs"
 interface Sent {
-  readonly idempotencyKey: string
+  readonly commitId: string
   readonly changes: ReadonlyArray<{ readonly key: string }>
 }
 
@@ -36,10 +36,10 @@ class Database {
       return mood === "answer lost" ? Effect.fail(gone) : Effect.succeed([{ answers }])
     })) as unknown as SqlClient.SqlClient
 
-  #commit({ idempotencyKey, changes }: Sent) {
-    const replayed = this.committed.has(idempotencyKey)
-    if (!replayed) this.committed.set(idempotencyKey, changes)
-    const revision = String([...this.committed.keys()].indexOf(idempotencyKey) + 1)
+  #commit({ commitId, changes }: Sent) {
+    const replayed = this.committed.has(commitId)
+    if (!replayed) this.committed.set(commitId, changes)
+    const revision = String([...this.committed.keys()].indexOf(commitId) + 1)
     if (!replayed) {
       return { ok: true, replayed, revision, epoch: "e", committedAt: 0, versions: [{ version: 1, createdAt: 0 }] }
     }
