@@ -18,6 +18,16 @@ const LIMITS = {
   LOG_FORMAT: "json"
 }
 
+/** Servers that run: a benchmark that is stopped with Ctrl-C leaves none behind. */
+const running = new Set<ChildProcess>()
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    for (const child of running) child.kill("SIGTERM")
+    process.stderr.write(`stopped by ${signal}\n`)
+    process.exit(130)
+  })
+}
+
 export class Server implements AsyncDisposable {
   readonly data: string
   readonly #folder = newFolder()
@@ -54,6 +64,8 @@ export class Server implements AsyncDisposable {
       stdio: ["ignore", "pipe", "pipe"]
     })
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.#output += String(chunk)))
+    running.add(child)
+    child.once("exit", () => running.delete(child))
     this.#child = child
   }
 
