@@ -42,10 +42,13 @@ const measureOnce = async (brief: boolean, run: number) => {
     Number((await database.query("select count(*) as n from deliveries where state = 'applied'"))[0]!["n"])
 
   const inUse = async () => {
-    const collected = await settled(() => {
-      server.collectGarbage()
-      return residentBytes(server.pid)
-    })
+    const collected = await settled(
+      () => {
+        server.collectGarbage()
+        return residentBytes(server.pid)
+      },
+      brief ? 1 : 5
+    )
     return collected / MIB
   }
   const first = await inUse()

@@ -38,11 +38,12 @@ export const until = async <A>(
   }
 }
 
-/** Resolves when `value` gives almost the same five times in a row, a quarter of a second apart. Returns it. */
-export const settled = async (value: () => number, tolerance = 0.002): Promise<number> => {
+/** Resolves when `value` gives almost the same `times` in a row, a quarter of a second apart. Returns it. */
+export const settled = async (value: () => number, times = 5): Promise<number> => {
+  const tolerance = 0.002
   let last = value()
   let same = 0
-  for (let tries = 0; tries < 60 && same < 5; tries++) {
+  for (let tries = 0; tries < 60 && same < times; tries++) {
     await sleep(250)
     const now = value()
     same = Math.abs(now - last) <= tolerance * last ? same + 1 : 0
