@@ -1,7 +1,13 @@
 /** Instances and deliveries in PostgreSQL: one call a batch, one query for the report. */
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { type DeliveryRow, type HealthRow, type InstanceRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import {
+  type Batch,
+  type DeliveryRow,
+  type HealthRow,
+  type InstanceRow,
+  InstanceStore
+} from "../../src/sessions/InstanceStore.ts"
 import { guarded } from "./Failure.ts"
 
 type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sentAt" | "answeredAt"> & {
@@ -10,8 +16,11 @@ type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sent
 type Health = Pick<HealthRow, "health" | "message" | "metrics" | "reportedAt"> & { revision: string }
 type Row = InstanceRow & { readonly deliveries: ReadonlyArray<Delivery>; readonly report: Health | null }
 
-const encode = (batch: unknown): string =>
-  JSON.stringify(batch, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
+/** JSON has no bigint. Copies are cheaper than a replacer, which is called for every field of every row. */
+const encode = ({ instances, deliveries, health }: Batch): string => {
+  const asText = <A extends { readonly revision: bigint }>(row: A) => ({ ...row, revision: String(row.revision) })
+  return JSON.stringify({ instances, deliveries: deliveries.map(asText), health: health.map(asText) })
+}
 
 export const layerInstances = Layer.effect(
   InstanceStore,

@@ -1,5 +1,5 @@
 /** The loop of one session: takes pending keys, builds their newest update, writes it when the transport can take it. */
-import { Effect, Metric, Queue } from "effect"
+import { Effect, Metric } from "effect"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { Position } from "../propagation/Revision.ts"
 import type { DeliveryState } from "./InstanceStore.ts"
@@ -47,7 +47,7 @@ export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
     const problems = new Map<string, bigint>()
     const postponed = new Set<string>()
     while (true) {
-      yield* Queue.take(session.wake)
+      yield* session.woken
       for (const key of pending) {
         const before = sent.get(key)
         const target = updates.target(client.environment, key)

@@ -16,11 +16,11 @@ export class Interest<A> {
     if (set?.delete(who) && set.size === 0) index.delete(id)
   }
 
-  /** Calls `each` for everyone who wants the key; someone with overlapping patterns is called more than once. */
-  each(environment: string, key: string, each: (who: A) => void): void {
-    this.#exact.get(`${environment}\u0000${key}`)?.forEach(each)
+  /** Everyone who wants the key; someone with overlapping patterns comes more than once. */
+  *wanting(environment: string, key: string): Generator<A, void> {
+    yield* this.#exact.get(`${environment}\u0000${key}`) ?? []
     for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) {
-      this.#prefix.get(`${environment}\u0000${key.slice(0, dot)}`)?.forEach(each)
+      yield* this.#prefix.get(`${environment}\u0000${key.slice(0, dot)}`) ?? []
     }
   }
 

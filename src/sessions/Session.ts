@@ -6,7 +6,7 @@
  *   S3  Only the client's own traffic keeps it alive; what is sent to it does not.
  */
 import type { Deferred } from "effect"
-import { Queue } from "effect"
+import { Effect } from "effect"
 import type { Ending } from "./Ending.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
 import type { Update, ValueUpdate } from "./Update.ts"
@@ -24,7 +24,6 @@ export class Session {
   readonly subscription: Subscription
   readonly sink: Sink
   readonly ended: Deferred.Deferred<Ending>
-  readonly wake: Queue.Queue<void>
   readonly connectedAt: number
   /** Keys whose newest update is not yet sent, in order. S1 */
   readonly pending = new Set<string>()
@@ -42,7 +41,6 @@ export class Session {
     readonly subscription: Subscription
     readonly sink: Sink
     readonly ended: Deferred.Deferred<Ending>
-    readonly wake: Queue.Queue<void>
     readonly connectedAt: number
     readonly now: bigint
   }) {
@@ -50,16 +48,36 @@ export class Session {
     this.subscription = options.subscription
     this.sink = options.sink
     this.ended = options.ended
-    this.wake = options.wake
     this.connectedAt = options.connectedAt
     this.heardAt = options.now
     this.answers = options.subscription.control
   }
 
+  #awake = false
+  #resume: (() => void) | undefined
+
+  /**
+   * The actor waits here for news. A mailbox of one bit: what is new is in `pending`. The actor runs on at once, within `wake`, up to its
+   * next wait; through a queue and the scheduler that costs three times as much, for each of a thousand clients.
+   */
+  readonly woken = Effect.callback<void>((resume) => {
+    if (this.#awake) {
+      this.#awake = false
+      resume(Effect.void)
+    } else this.#resume = () => resume(Effect.void)
+  })
+
+  wake(): void {
+    const resume = this.#resume
+    this.#resume = undefined
+    if (resume === undefined) this.#awake = true
+    else resume()
+  }
+
   /** The key has news. Never blocks. */
   push(key: string): void {
     this.pending.add(key)
-    Queue.offerUnsafe(this.wake, undefined)
+    this.wake()
   }
 
   /** The base that the client can patch: the last update of the key, if it confirmed that one. */

@@ -6,20 +6,7 @@
  *   S5  A defect ends its own session with `SessionCrashed`, is counted and logged, and touches no other.
  *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
  */
-import {
-  Cause,
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  FiberSet,
-  Layer,
-  Metric,
-  PubSub,
-  Queue,
-  Random
-} from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Metric, PubSub, Random } from "effect"
 import { Access } from "../access/Access.ts"
 import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -185,14 +172,13 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       subscription,
       sink,
       ended: yield* Deferred.make<Ending>(),
-      wake: yield* Queue.sliding<void>(1),
       connectedAt: clock.currentTimeMillisUnsafe(),
       now: clock.monotonicTimeNanosUnsafe()
     })
     if (replaced !== undefined) end(replaced, { name: "SessionReplaced", reason: "the same instance connected again" }) // S4
     register(session)
     run(live(session))
-    Queue.offerUnsafe(session.wake, undefined)
+    session.wake()
     return session
   })
 
@@ -218,34 +204,40 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     return true
   }
 
-  const wakeAll = (environment: string, key: string) => interest.each(environment, key, (session) => session.push(key))
-
-  const tell = (event: PropagationEvent) => {
-    switch (event._tag) {
-      case "Committed":
-        updates.remember(event.revision)
-        for (const { environment, key } of event.revision.changes) {
-          wakeAll(environment, key)
-          if (key !== VARIABLES_KEY) continue
-          for (const head of propagation.matching(environment, "*")) if (head.template) wakeAll(environment, head.key)
+  /** Who has to look at which key again. */
+  const news = function* (event: PropagationEvent): Generator<readonly [Session, string], void> {
+    if (event._tag === "Committed") {
+      for (const { environment, key } of event.revision.changes) {
+        for (const session of interest.wanting(environment, key)) yield [session, key]
+        if (key !== VARIABLES_KEY) continue
+        for (const head of propagation.matching(environment, "*")) {
+          if (head.template) for (const session of interest.wanting(environment, head.key)) yield [session, head.key]
         }
-        return
-      case "Reset":
-      case "Freshness":
-        for (const session of sessions.values()) {
-          const { client, patterns } = session.subscription
-          if (event._tag === "Reset") for (const key of session.sent.keys()) session.push(key) // what was lost, too
-          for (const pattern of patterns)
-            for (const head of propagation.matching(client.environment, pattern))
-              if (event._tag === "Reset" || head.strict || session.sent.get(head.key)?.update.stale)
-                session.push(head.key) // S6
+      }
+      return
+    }
+    const all = event._tag === "Reset"
+    for (const session of sessions.values()) {
+      const { client, patterns } = session.subscription
+      if (all) for (const key of session.sent.keys()) yield [session, key] // what was lost, too
+      for (const pattern of patterns) {
+        for (const { key, strict } of propagation.matching(client.environment, pattern)) {
+          if (all || strict || session.sent.get(key)?.update.stale) yield [session, key] // S6
         }
+      }
     }
   }
 
+  const tell = Effect.fnUntraced(function* (event: PropagationEvent) {
+    if (event._tag === "Committed") updates.remember(event.revision)
+    yield* Effect.yieldNow // the publisher is answered first
+    // In one go: answers that come meanwhile are read afterwards, so the last client does not wait for the first one's.
+    for (const [session, key] of news(event)) session.push(key)
+  })
+
   const events = yield* propagation.events
   yield* PubSub.take(events).pipe(
-    Effect.map(tell),
+    Effect.flatMap(tell),
     Effect.catchDefect((defect) => Effect.logError("an event could not be told", defect)),
     Effect.forever,
     Effect.forkScoped
@@ -303,7 +295,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
 
   const covering = (environment: string, key: string) => {
     const found = new Set<Session>()
-    interest.each(environment, key, (session) => found.add(session))
+    for (const session of interest.wanting(environment, key)) found.add(session)
     return [...found].map((session) => session.subscription.client)
   }
 
