@@ -1,4 +1,8 @@
-/** The loop of one session: takes pending keys, builds their newest update, writes it when the transport can take it. */
+/**
+ * How updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
+ * clients. Everything else (a value to read, a full transport, a first snapshot) is pending, and `live`, the loop of the session's actor,
+ * takes it from there.
+ */
 import { Effect, Metric } from "effect"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { Position } from "../propagation/Revision.ts"
@@ -16,9 +20,11 @@ interface Parts {
   readonly noteDelivery: (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => void
 }
 
-export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
+export const makeDelivery = ({ updates, propagation, noteDelivery }: Parts) => {
   const drained = (session: Session) =>
-    Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void)))
+    Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void))).pipe(
+      Effect.tap(Metric.update(blocked, 1))
+    )
 
   /** What the client says it has need not be sent again. */
   const has = (session: Session, update: ValueUpdate): boolean => {
@@ -41,32 +47,65 @@ export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
     return position !== undefined && position.epoch === update.epoch && update.revision <= position.revision
   }
 
-  return Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
-    const { subscription, sink, pending, sent } = session
+  /** What would bring the client up to date on a key; undefined when it is. `gone`: only a lost history knew the key. */
+  const due = (session: Session, key: string) => {
+    const before = session.sent.get(key)
+    const target = updates.target(session.subscription.client.environment, key)
+    const lost = before !== undefined && before.update.epoch !== propagation.position().epoch // S2
+    const gone = target === undefined
+    if (gone && !(lost && before.update.kind === "value")) return undefined
+    if (!gone && !lost && before !== undefined && before.update.revision >= target && !before.update.stale)
+      return undefined
+    return { gone, held: lost ? undefined : session.base(key) }
+  }
+
+  /** Writes what is news to the client; false when the transport is full. */
+  const send = (session: Session, update: ValueUpdate): boolean => {
+    const { sent, sink } = session
+    const before = sent.get(update.key)
+    if (update.strict && propagation.stale()) return true // S6: told again when the view is confirmed
+    if (before !== undefined && !isNews(before.update, update)) return true // S2
+    if (before === undefined && !session.synced && has(session, update)) {
+      sent.set(update.key, { update, applied: true })
+      if (update.kind === "value") noteDelivery(session, update, "applied", "")
+      return true
+    }
+    sent.set(update.key, { update, applied: false })
+    const room = sink.write(update)
+    noteDelivery(session, update, "sent", "")
+    return room
+  }
+
+  const push = (session: Session, key: string): void => {
+    const want = session.idle() ? due(session, key) : undefined
+    const update =
+      want === undefined || want.gone
+        ? undefined
+        : updates.known(session.subscription.client.environment, key, want.held)
+    if (update === undefined) session.push(key)
+    else
+      try {
+        if (!send(session, update)) session.wake(drained(session))
+      } catch (defect) {
+        session.wake(Effect.die(defect)) // S5: it is the session's own
+      }
+  }
+
+  const live = Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
+    const { subscription, sink, pending } = session
     const { client } = subscription
     const problems = new Map<string, bigint>()
     const postponed = new Set<string>()
     while (true) {
       yield* session.woken
       for (const key of pending) {
-        const before = sent.get(key)
-        const target = updates.target(client.environment, key)
-        const position = propagation.position()
-        const lost = before !== undefined && before.update.epoch !== position.epoch // S2
         pending.delete(key) // before the build: what commits meanwhile is pending again
-        if (target === undefined && !(lost && before.update.kind === "value")) continue
-        if (
-          target !== undefined &&
-          !lost &&
-          before !== undefined &&
-          before.update.revision >= target &&
-          !before.update.stale
-        )
-          continue
+        const want = due(session, key)
+        if (want === undefined) continue
         const built = yield* Effect.result(
-          target === undefined
-            ? Effect.succeed(goneWith(position, client.environment, key))
-            : updates.build(client, key, lost ? undefined : session.base(key))
+          want.gone
+            ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
+            : updates.build(client, key, want.held)
         )
         if (built._tag === "Failure") {
           postponed.add(key)
@@ -74,34 +113,15 @@ export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
         }
         const update = built.success
         if (update === undefined) continue
-        if (update.kind === "problem") {
-          if (problems.get(key) === update.revision) continue
-          problems.set(key, update.revision)
-          const stored = {
-            ...noValue,
-            key,
-            revision: update.revision,
-            environment: client.environment,
-            epoch: update.epoch
-          }
-          noteDelivery(session, stored, "problem", update.message)
-          if (subscription.control && !sink.write(update)) yield* drained(session)
+        if (update.kind !== "problem") {
+          if (!send(session, update)) yield* drained(session)
           continue
         }
-        if (update.strict && propagation.stale()) continue // S6: told again when the view is confirmed
-        if (before !== undefined && !isNews(before.update, update)) continue // S2
-        if (before === undefined && !session.synced && has(session, update)) {
-          sent.set(key, { update, applied: true })
-          if (update.kind === "value") noteDelivery(session, update, "applied", "")
-          continue
-        }
-        sent.set(key, { update, applied: false })
-        const room = sink.write(update)
-        noteDelivery(session, update, "sent", "")
-        if (!room) {
-          yield* Metric.update(blocked, 1)
-          yield* drained(session)
-        }
+        if (problems.get(key) === update.revision) continue
+        problems.set(key, update.revision)
+        const { revision, epoch, environment, message } = update
+        noteDelivery(session, { ...noValue, key, revision, environment, epoch }, "problem", message)
+        if (subscription.control && !sink.write(update)) yield* drained(session)
       }
       if (postponed.size > 0) {
         yield* Effect.sleep(RETRY)
@@ -116,6 +136,8 @@ export const deliverTo = ({ updates, propagation, noteDelivery }: Parts) => {
       }
     }
   })
+
+  return { push, live }
 }
 
 /** S2: a later revision, or the same one confirmed after it was sent as stale. */

@@ -12,7 +12,7 @@ import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
-import { deliverTo } from "./Delivery.ts"
+import { makeDelivery } from "./Delivery.ts"
 import { type Ending, endings } from "./Ending.ts"
 import { Fleet } from "./Fleet.ts"
 import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
@@ -136,7 +136,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
 
   const live = (session: Session) =>
     Effect.uninterruptibleMask((restore) =>
-      restore(Effect.raceAllFirst([deliver(session), watch(session), Deferred.await(session.ended)])).pipe(
+      restore(Effect.raceAllFirst([delivery.live(session), watch(session), Deferred.await(session.ended)])).pipe(
         Effect.catchCause((cause) =>
           Cause.hasInterruptsOnly(cause)
             ? Effect.succeed<Ending>({ name: "Draining", reason: "the server is leaving" })
@@ -155,7 +155,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       )
     )
 
-  const deliver = deliverTo({ updates, propagation, noteDelivery })
+  const delivery = makeDelivery({ updates, propagation, noteDelivery })
 
   const open = Effect.fnUntraced(function* (subscription: Subscription, sink: Sink) {
     const { identity, client } = subscription
@@ -232,7 +232,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     if (event._tag === "Committed") updates.remember(event.revision)
     yield* Effect.yieldNow // the publisher is answered first
     // In one go: answers that come meanwhile are read afterwards, so the last client does not wait for the first one's.
-    for (const [session, key] of news(event)) session.push(key)
+    for (const [session, key] of news(event)) delivery.push(session, key)
   })
 
   const events = yield* propagation.events

@@ -6,7 +6,7 @@
  *   U3  Recent updates are kept within `budget` characters; anything forgotten is built again.
  */
 import { Context, Effect, Layer } from "effect"
-import { VARIABLES_KEY } from "../configuration/Configuration.ts"
+import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { delta } from "../configuration/Diff.ts"
 import { Digest } from "../configuration/Digest.ts"
 import type { ClientView } from "../configuration/Rendering.ts"
@@ -21,6 +21,8 @@ export class Updates extends Context.Service<
   {
     /** The revision that the client should have of a key (U2); undefined for a key that never existed. */
     readonly target: (environment: string, key: string) => bigint | undefined
+    /** What to send for the key now, if it was built before; templates never are. */
+    readonly known: (environment: string, key: string, held: ValueUpdate | undefined) => ValueUpdate | undefined
     /** What to send for the key now. `held`: digest and text that the client can patch. */
     readonly build: (
       client: ClientView,
@@ -47,6 +49,7 @@ const make = Effect.fnUntraced(function* () {
   const shared = new Map<string, ValueUpdate>()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
   let size = 0
+  let last: { readonly head: Head; readonly base: string; readonly update: ValueUpdate } | undefined
 
   const share = (id: string, build: () => ValueUpdate): ValueUpdate => {
     const known = shared.get(id)
@@ -69,19 +72,43 @@ const make = Effect.fnUntraced(function* () {
     return variables > head.revision ? variables : head.revision // U2
   }
 
+  /** The delta's base, where a delta is possible. */
+  const baseOf = (head: Head, held: ValueUpdate | undefined) =>
+    held !== undefined && !head.deleted && !head.template ? held.digest : ""
+
+  const idOf = (environment: string, key: string, revision: bigint, base: string) =>
+    `${propagation.position().epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`
+
+  /** U1; the last one found answers for the next client of the same round without a look-up. */
+  const known = (environment: string, key: string, held: ValueUpdate | undefined) => {
+    const head = propagation.head(environment, key)
+    if (head === undefined || head.template) return undefined
+    const base = baseOf(head, held)
+    if (
+      last === undefined ||
+      last.head !== head ||
+      last.base !== base ||
+      last.update.stale !== propagation.stale() ||
+      last.update.epoch !== propagation.position().epoch
+    ) {
+      const update = shared.get(idOf(environment, key, head.revision, base))
+      if (update === undefined) return undefined
+      last = { head, base, update }
+    }
+    return last.update
+  }
+
   const build = Effect.fnUntraced(function* (client: ClientView, key: string, held: ValueUpdate | undefined) {
     const { environment } = client
+    const ready = known(environment, key, held)
+    if (ready !== undefined) return ready
     const head = propagation.head(environment, key)
     const revision = target(environment, key)
     if (head === undefined || revision === undefined) return undefined
     const { epoch } = propagation.position()
     const stale = propagation.stale()
-    const base = held !== undefined && !head.deleted && !head.template ? held.digest : ""
-    const id = `${epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${stale}\u0000${base}`
-    if (!head.template) {
-      const known = shared.get(id) // U1
-      if (known !== undefined) return known
-    }
+    const base = baseOf(head, held)
+    const id = idOf(environment, key, revision, base)
     const found = yield* propagation.value(environment, key)
     if (found === undefined) return undefined
     let content = found.value
@@ -126,5 +153,5 @@ const make = Effect.fnUntraced(function* () {
     if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
   }
 
-  return Updates.of({ target, build, remember })
+  return Updates.of({ target, known, build, remember })
 })

@@ -33,6 +33,29 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
+  it.effect("S1 an idle client that a change fills up skips to the latest version as well", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const quick = new FakeSink()
+      const slow = new FakeSink()
+      yield* sessions.open(subscription({ instance: "quick" }), quick)
+      const session = yield* sessions.open(subscription({ instance: "slow" }), slow)
+      yield* settle
+      slow.blocked = true
+      for (const value of ["1", "2", "3"]) {
+        yield* publish({ value })
+        yield* settle
+      }
+      assert.deepStrictEqual(slow.contents, ["1"])
+      assert.strictEqual(session.pending.size, 1)
+      slow.unblock()
+      yield* settle
+
+      assert.deepStrictEqual(slow.contents, ["1", "3"])
+      assert.deepStrictEqual(quick.contents, ["1", "2", "3"])
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
   it.effect("S2 revisions of a key only grow, and each is sent once", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
@@ -113,6 +136,24 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(bad.ended)).name, "SessionCrashed")
       assert.isFalse(yield* Deferred.isDone(good.ended))
       assert.deepStrictEqual(healthy.contents, ["1"])
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
+  it.effect("S5 a transport that breaks in the middle of a change ends its own session alone", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sinks = [new FakeSink(), new FakeSink(), new FakeSink()]
+      const opened = yield* Effect.forEach(sinks, (sink, i) => sessions.open(subscription({ instance: `i${i}` }), sink))
+      yield* settle
+      sinks[1]!.write = () => {
+        throw new Error("boom")
+      }
+      yield* publish({ value: "1" })
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(opened[1]!.ended)).name, "SessionCrashed")
+      assert.deepStrictEqual([sinks[0]!.contents, sinks[2]!.contents], [["1"], ["1"]])
+      assert.isFalse(yield* Deferred.isDone(opened[2]!.ended))
     }).pipe(Effect.provide(layerWith({})))
   )
 
