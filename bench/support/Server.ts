@@ -1,7 +1,9 @@
 /** A server as `npm start` runs it: a process of its own, on free ports, with a data folder that goes with it. */
+
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { serverFlags } from "../../src/cli/Process.ts"
 import { newFolder } from "../../test/support/folder.ts"
 import { Http } from "./Http.ts"
 import { until } from "./Process.ts"
@@ -59,7 +61,7 @@ export class Server implements AsyncDisposable {
   launch(flags: ReadonlyArray<string> = []): void {
     const port = (address: string) => address.split(":").at(-1) || "0"
     this.#output = ""
-    const child = spawn(process.execPath, [...flags, join(ROOT, "src/main.ts"), "--data", this.data], {
+    const child = spawn(process.execPath, [...serverFlags, ...flags, join(ROOT, "src/main.ts"), "--data", this.data], {
       env: { PATH: process.env["PATH"], ...LIMITS, HTTP_PORT: port(this.http), GRPC_PORT: port(this.grpc) },
       stdio: ["ignore", "pipe", "pipe"]
     })

@@ -65,7 +65,7 @@ const grpc = GlobalFlag.Setting("grpc")({
 const token = GlobalFlag.Setting("token")({
   flag: optionalText("token", "API key; HERALD_TOKEN, otherwise <data>/admin-token for a local server", "token")
 })
-const data = GlobalFlag.Setting("data")({
+export const data = GlobalFlag.Setting("data")({
   flag: optionalText("data", "Data folder of a local server; HERALD_DATA, otherwise .herald", "folder")
 })
 const output = GlobalFlag.Setting("output")({

@@ -9,6 +9,9 @@ import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
 import type { Shell } from "./Shell.ts"
 
+/** Flags of the server's Node: rows of a tenth of a second live in the young generation until they are written, instead of ageing the old. */
+export const serverFlags: ReadonlyArray<string> = ["--max-semi-space-size=64"]
+
 const LARGEST_INPUT = 8 * 1024 * 1024
 
 const decode = (what: string, bytes: Uint8Array): Effect.Effect<string, CliFailure> =>
@@ -24,13 +27,13 @@ const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> =>
 
 const runServer = (args: ReadonlyArray<string>, extra: Record<string, string>): Effect.Effect<number, CliFailure> =>
   Effect.callback<number, CliFailure>((resume) => {
-    const script = fileURLToPath(new URL("../main.ts", import.meta.url))
+    const command = [...serverFlags, fileURLToPath(new URL("../main.ts", import.meta.url)), ...args]
     const env = { ...process.env, ...extra }
     // The server takes this process's place, so a signal or a SIGKILL meant for one never leaves the other behind.
     if (process.platform !== "win32" && typeof process.execve === "function") {
-      process.execve(process.execPath, [process.execPath, script, ...args], env)
+      process.execve(process.execPath, [process.execPath, ...command], env)
     }
-    const child = spawn(process.execPath, [script, ...args], { stdio: "inherit", env })
+    const child = spawn(process.execPath, command, { stdio: "inherit", env })
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal))
     child.on("error", (error) =>
       resume(Effect.fail(usage(`the server did not start: ${error.message}`, "Run npm ci.")))

@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { CliFailure } from "../CliFailure.ts"
-import { optionalInt, optionalText, session } from "../Globals.ts"
+import { data, optionalInt, optionalText } from "../Globals.ts"
 import { Shell } from "../Shell.ts"
 
 export const start = Command.make(
@@ -19,13 +19,13 @@ export const start = Command.make(
   },
   Effect.fn("Start.run")(function* ({ httpPort, grpcPort, database, rest }) {
     const shell = yield* Shell
-    const { target } = yield* session
+    const folder = yield* data
     const env: Record<string, string> = {
       ...(httpPort === undefined ? {} : { HTTP_PORT: String(httpPort) }),
       ...(grpcPort === undefined ? {} : { GRPC_PORT: String(grpcPort) }),
       ...(database === undefined ? {} : { DATABASE_URL: database })
     }
-    const code = yield* shell.runServer(["--data", target.data, ...rest], env)
+    const code = yield* shell.runServer([...(folder === undefined ? [] : ["--data", folder]), ...rest], env)
     if (code !== 0) {
       return yield* new CliFailure({
         code: "",
