@@ -10,7 +10,7 @@ import { type CliFailure, usage } from "./CliFailure.ts"
 import type { Shell } from "./Shell.ts"
 
 /** Flags of the server's Node: rows of a tenth of a second live in the young generation until they are written, instead of ageing the old. */
-export const serverFlags: ReadonlyArray<string> = ["--max-semi-space-size=64"]
+export const serverFlags: ReadonlyArray<string> = ["--max-semi-space-size=32"]
 
 const LARGEST_INPUT = 8 * 1024 * 1024
 
