@@ -7,55 +7,12 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Configuration, Head, ValueType } from "./Configuration.ts"
+import type { Configuration, Head } from "./Configuration.ts"
 import type { Committed } from "./ConfigurationStore.ts"
 import type { Difference } from "./Diff.ts"
+import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePublishing } from "./Publishing.ts"
-import { makeReading } from "./Reading.ts"
-
-/** A wish for one key, as it comes from outside. */
-export interface Draft {
-  readonly key: string
-  readonly environment: string
-  /** null deletes. */
-  readonly value: string | null
-  /** Undefined: as the current version; for a new key `typeIfNew`, else json. */
-  readonly type?: ValueType | undefined
-  readonly typeIfNew?: ValueType | undefined
-  /** Undefined keeps the current schema, null removes it. */
-  readonly schema?: unknown
-  readonly strict?: boolean | undefined
-  readonly expectedVersion?: number | undefined
-}
-
-export interface PublishOptions {
-  readonly message: string
-  readonly idempotencyKey?: string | undefined
-}
-
-/** A value with the honesty of its source. */
-export interface Read {
-  readonly configuration: Configuration
-  /** The server could not confirm with the database that this is the newest. */
-  readonly stale: boolean
-}
-
-/** How an effective value came about. */
-export interface Explanation {
-  readonly stored: Configuration
-  readonly variables: Readonly<Record<string, string>>
-  /** Names used by the template and where each value came from. */
-  readonly used: ReadonlyArray<{
-    readonly name: string
-    readonly value: string
-    readonly source: "environment" | "client"
-  }>
-  readonly missing: ReadonlyArray<string>
-  readonly secrets: ReadonlyArray<string>
-  /** Undefined when something is missing. */
-  readonly effective: string | undefined
-  readonly stale: boolean
-}
+import { type Explanation, makeReading, type Read } from "./Reading.ts"
 
 export class Configurations extends Context.Service<
   Configurations,

@@ -6,12 +6,35 @@ import { failure } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
-import type { Explanation, Read } from "./Configurations.ts"
 import { difference } from "./Diff.ts"
 import type { ClientView } from "./Rendering.ts"
 import { identifierProblem } from "./Request.ts"
 import { isClientName, lookup, missingIn, namesIn, render } from "./Template.ts"
 import { parse, secretsIn } from "./Value.ts"
+
+/** A value with the honesty of its source. */
+export interface Read {
+  readonly configuration: Configuration
+  /** The server could not confirm with the database that this is the newest. */
+  readonly stale: boolean
+}
+
+/** How an effective value came about. */
+export interface Explanation {
+  readonly stored: Configuration
+  readonly variables: Readonly<Record<string, string>>
+  /** Names used by the template and where each value came from. */
+  readonly used: ReadonlyArray<{
+    readonly name: string
+    readonly value: string
+    readonly source: "environment" | "client"
+  }>
+  readonly missing: ReadonlyArray<string>
+  readonly secrets: ReadonlyArray<string>
+  /** Undefined when something is missing. */
+  readonly effective: string | undefined
+  readonly stale: boolean
+}
 
 const PAGE = 1_000
 

@@ -1,7 +1,7 @@
 /** Checks on what a publisher sends, before anything is read. Pure but for the error type. */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isEnvironment, isKey, limits } from "./Configuration.ts"
-import type { Draft, PublishOptions } from "./Configurations.ts"
+import type { Draft, PublishOptions } from "./Draft.ts"
 import { schemaProblem } from "./JsonSchema.ts"
 import { bytesOf, exceeds, excerpt, textProblem } from "./Value.ts"
 

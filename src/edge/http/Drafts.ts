@@ -1,6 +1,6 @@
 /** Bodies of publishes and releases → drafts. */
 import type { ValueType } from "../../configuration/Configuration.ts"
-import type { Draft } from "../../configuration/Configurations.ts"
+import type { Draft } from "../../configuration/Draft.ts"
 import type * as Wire from "./Wire.ts"
 
 /** A string is the text itself; other JSON is written compactly. */

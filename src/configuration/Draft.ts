@@ -1,0 +1,22 @@
+/** What publishers ask for. Pure. */
+import type { ValueType } from "./Configuration.ts"
+
+/** A wish for one key, as it comes from outside. */
+export interface Draft {
+  readonly key: string
+  readonly environment: string
+  /** null deletes. */
+  readonly value: string | null
+  /** Undefined: as the current version; for a new key `typeIfNew`, else json. */
+  readonly type?: ValueType | undefined
+  readonly typeIfNew?: ValueType | undefined
+  /** Undefined keeps the current schema, null removes it. */
+  readonly schema?: unknown
+  readonly strict?: boolean | undefined
+  readonly expectedVersion?: number | undefined
+}
+
+export interface PublishOptions {
+  readonly message: string
+  readonly idempotencyKey?: string | undefined
+}
