@@ -188,7 +188,7 @@ export const makePublishing = Effect.gen(function* () {
         )
       )
     const committed = yield* attempt(TRIES)
-    yield* propagation.hint(committed.revision)
+    yield* propagation.committed(committed.revision)
     return committed
   })
 

@@ -5,6 +5,7 @@
  *   P2  A hint may be lost: the log is read at least every `pollInterval`.
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
  *   P4  Concurrent reads of one value share one load.
+ *   P5  A cached value counts only if it is at least as new as the view's head, in the view's epoch.
  */
 import {
   Clock,
@@ -27,6 +28,8 @@ import { Cache } from "./Cache.ts"
 import { Heads } from "./Heads.ts"
 import type { Position, Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
+import { SharedCache } from "./SharedCache.ts"
+import { makeTelling } from "./Telling.ts"
 
 /** What a node tells its sessions. After `Reset` everything must be compared with the view again. */
 export type PropagationEvent =
@@ -47,13 +50,15 @@ export class Propagation extends Context.Service<
     readonly position: () => Position
     /** P3. */
     readonly stale: () => boolean
-    /** This node committed (or heard of) a revision: apply it now if it is the next, otherwise read the log. */
+    /** This node heard of a revision: apply it now if it is the next, otherwise read the log. */
     readonly hint: (revision: Revision) => Effect.Effect<void>
+    /** This node committed a revision: as `hint`, and the other nodes are told. */
+    readonly committed: (revision: Revision) => Effect.Effect<void>
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
     /** Heads that a pattern covers (`*` covers all), tombstones included. */
     readonly matching: (environment: string, pattern: string) => ReadonlyArray<Head>
-    /** The current configuration of a head, from the cache or else the database. P4. */
+    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4. */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
     /** The environment's template variables; empty when none are defined. */
     readonly variables: (environment: string) => Effect.Effect<Readonly<Record<string, string>>, HeraldError>
@@ -72,6 +77,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
   const store = yield* ConfigurationStore
   const cache = yield* Cache
+  const shared = yield* SharedCache
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const events = yield* PubSub.unbounded<PropagationEvent>()
@@ -156,6 +162,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     yield* Metric.update(revisionGauge, Number(position.revision))
   })
 
+  const telling = yield* makeTelling({ revision: hint, gap: () => Queue.offerUnsafe(wake, undefined) })
+
   const told = yield* Ref.make(false)
   const tellFreshness = Effect.gen(function* () {
     const now = stale()
@@ -174,6 +182,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     Effect.orDie
   )
   yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
+  yield* telling.listen
   yield* poll.pipe(
     Effect.catch((error) => Effect.logDebug("poll failed", { code: error.code, message: error.message })),
     Effect.catchDefect((defect) => Effect.logError("poll defect", defect)),
@@ -184,6 +193,24 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   )
   // A hung database must not keep the view from being called stale.
   yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
+
+  /** P5 */
+  const loadValue = Effect.fnUntraced(function* ({ environment, key, revision }: Head) {
+    const { epoch } = position
+    const found = yield* shared.get(environment, key)
+    if (found?.epoch === epoch && epoch === position.epoch && found.configuration.revision >= revision) {
+      sharedHits++
+      yield* cache.setIfNewer(found.configuration)
+      return found.configuration
+    }
+    misses++
+    const configuration = yield* store.current(environment, key)
+    if (configuration !== undefined && epoch === position.epoch) {
+      yield* cache.setIfNewer(configuration)
+      telling.share({ epoch, configuration })
+    }
+    return configuration
+  })
 
   const value = Effect.fnUntraced(function* (environment: string, key: string) {
     const head = heads.get(environment, key)
@@ -198,12 +225,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     const running = loads.get(id)
     if (running !== undefined) return yield* Deferred.await(running) // P4
     const mine = Deferred.makeUnsafe<Configuration | undefined, HeraldError>()
-    const { epoch } = position
     loads.set(id, mine)
-    misses++
     // Not the reader's own fiber: when that one is interrupted, the others still wait.
-    yield* store.current(environment, key).pipe(
-      Effect.tap((found) => (found === undefined || epoch !== position.epoch ? Effect.void : cache.setIfNewer(found))),
+    yield* loadValue(head).pipe(
       Effect.onExit((exit) => {
         loads.delete(id)
         return Deferred.done(mine, exit)
@@ -213,19 +237,27 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     return yield* Deferred.await(mine)
   })
 
-  let hits = 0
-  let misses = 0
+  let [hits, sharedHits, misses] = [0, 0, 0]
   yield* Effect.sleep("1 second").pipe(
     Effect.andThen(
       Effect.suspend(() => {
-        const [h, m] = [hits, misses]
-        hits = misses = 0
-        return Effect.andThen(Metric.update(cacheHits, h), Metric.update(cacheMisses, m))
+        const counts = [
+          [Metric.withAttributes(cacheHits, { cache: "node" }), hits],
+          [Metric.withAttributes(cacheHits, { cache: "shared" }), sharedHits],
+          [cacheMisses, misses]
+        ] as const
+        hits = sharedHits = misses = 0
+        return Effect.forEach(counts, ([metric, n]) => Metric.update(metric, n), { discard: true })
       })
     ),
     Effect.forever,
     Effect.forkScoped
   )
+
+  const committed = Effect.fnUntraced(function* (revision: Revision) {
+    yield* hint(revision)
+    telling.tell(revision)
+  })
 
   const parsed = new WeakMap<Configuration, Readonly<Record<string, string>>>()
   const variables = Effect.fnUntraced(function* (environment: string) {
@@ -244,6 +276,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     position: () => position,
     stale,
     hint,
+    committed,
     head: (environment, key) => heads.get(environment, key),
     matching: (environment, pattern) => heads.matching(environment, pattern),
     value,

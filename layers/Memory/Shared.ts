@@ -1,0 +1,41 @@
+/** Twins of what nodes share besides the database: a cache and a lane of hints, for nodes in one process. */
+import { Effect, Layer } from "effect"
+import { layerLane } from "../../src/propagation/HintLane.ts"
+import type { Revision } from "../../src/propagation/Revision.ts"
+import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
+
+export class Hub {
+  readonly values = new Map<string, Shared>()
+  readonly listeners = new Set<{ readonly revision: (revision: Revision) => void; readonly gap: () => void }>()
+
+  readonly layerSharedCache = Layer.succeed(SharedCache, {
+    get: (environment, key) => Effect.sync(() => this.values.get(`${environment}/${key}`)),
+    setIfNewer: (shared) =>
+      Effect.sync(() => {
+        const id = `${shared.configuration.environment}/${shared.configuration.key}`
+        const held = this.values.get(id)
+        if (held?.epoch === shared.epoch && held.configuration.revision >= shared.configuration.revision) return
+        this.values.set(id, shared)
+      })
+  })
+
+  readonly layerLane = layerLane(
+    Effect.succeed({
+      name: "memory",
+      tell: (revision) =>
+        Effect.sync(() => {
+          for (const listener of this.listeners) listener.revision(revision)
+        }),
+      listen: (on) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              this.listeners.add(on)
+              on.gap()
+            }),
+            () => Effect.sync(() => this.listeners.delete(on))
+          )
+        )
+    })
+  )
+}

@@ -1,0 +1,24 @@
+/**
+ * Port: current values, shared by all nodes and behind each node's own cache. It may forget anything at any time, be slow or be gone;
+ * it is never asked what the newest revision is.
+ */
+import { Context, Effect } from "effect"
+import type { Configuration } from "../configuration/Configuration.ts"
+
+/** A value and the epoch that its revision counts in. */
+export interface Shared {
+  readonly epoch: string
+  readonly configuration: Configuration
+}
+
+export interface SharedCacheShape {
+  /** Undefined when it is not there, or the cache does not answer in time. */
+  readonly get: (environment: string, key: string) => Effect.Effect<Shared | undefined>
+  /** Keeps the newer by revision; another epoch's value is replaced. A cache that does not answer is left as it is. */
+  readonly setIfNewer: (shared: Shared) => Effect.Effect<void>
+}
+
+/** None by default: values that this node's own cache lacks are read from the database. */
+export const SharedCache = Context.Reference<SharedCacheShape>("herald/propagation/SharedCache", {
+  defaultValue: () => ({ get: () => Effect.undefined, setIfNewer: () => Effect.void })
+})

@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { Hub } from "../../layers/Memory/Shared.ts"
+import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { commit, Faults, layerWith } from "./Harness.ts"
+
+const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+
+/** A node of its own on the same database. */
+const node = (faults: Faults, shares: Layer.Layer<never>) =>
+  Effect.map(Layer.build(Layer.fresh(layerWith(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))), (context) =>
+    Context.get(context, Propagation)
+  )
+
+describe("what nodes tell each other", () => {
+  it.effect("L1 a commit of one node is applied by another before any poll", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    return Effect.gen(function* () {
+      const a = yield* node(faults, hub.layerLane)
+      const b = yield* node(faults, hub.layerLane)
+      yield* settle
+      const revision = yield* commit("x")
+      yield* a.committed(revision)
+      yield* settle
+
+      assert.strictEqual(b.position().revision, 1n)
+      assert.strictEqual(b.head("production", "svc")?.version, 1)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("L1 a lane that hangs holds neither the publisher nor another lane up, and keeps a bounded backlog", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    const told: Array<bigint> = []
+    const hung: HintLane = {
+      name: "hung",
+      tell: ({ revision }) =>
+        Effect.andThen(
+          Effect.sync(() => told.push(revision)),
+          Effect.never
+        ),
+      listen: () => Effect.void
+    }
+    const lanes = layerLane(Effect.succeed(hung)).pipe(Layer.provideMerge(hub.layerLane))
+    return Effect.gen(function* () {
+      const a = yield* node(faults, lanes)
+      const b = yield* node(faults, hub.layerLane)
+      yield* settle
+      for (let i = 0; i < 2_000; i++) yield* a.committed(yield* commit(String(i)))
+      yield* settle
+
+      assert.deepStrictEqual(told, [1n])
+      assert.strictEqual(a.position().revision, 2_000n)
+      yield* TestClock.adjust("500 millis")
+      yield* settle
+      assert.strictEqual(b.position().revision, 2_000n)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("L2 a message that a lane lost is read from the log", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    return Effect.gen(function* () {
+      const a = yield* node(faults, hub.layerLane)
+      const b = yield* node(faults, hub.layerLane)
+      yield* settle
+      const lost = yield* commit("lost")
+      yield* a.hint(lost)
+      yield* a.committed(yield* commit("told"))
+      yield* settle
+
+      assert.strictEqual(b.position().revision, 2n) // the gap is seen at once
+      yield* a.hint(yield* commit("lost, too"))
+      yield* settle
+      assert.strictEqual(b.position().revision, 2n)
+      yield* TestClock.adjust("500 millis")
+      yield* settle
+      assert.strictEqual(b.position().revision, 3n)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect(
+    "P5 a value that another node shared spares the database; an older one or another epoch's does not count",
+    () => {
+      const faults = new Faults()
+      const hub = new Hub()
+      return Effect.gen(function* () {
+        const a = yield* node(faults, hub.layerSharedCache)
+        const b = yield* node(faults, hub.layerSharedCache)
+        const first = yield* commit("1")
+        yield* a.committed(first)
+        yield* b.hint(first)
+        yield* settle
+        assert.strictEqual((yield* b.value("production", "svc"))?.value, "1")
+        assert.strictEqual(faults.loads, 0)
+
+        const second = yield* commit("2")
+        yield* b.hint(second) // the shared cache still has the first
+        assert.strictEqual((yield* b.value("production", "svc"))?.value, "2")
+        assert.strictEqual(faults.loads, 1)
+        yield* settle
+        assert.strictEqual(hub.values.get("production/svc")?.configuration.value, "2") // refilled by the reader
+
+        for (const [id, shared] of hub.values) hub.values.set(id, { ...shared, epoch: "lost" })
+        assert.strictEqual((yield* b.value("production", "svc"))?.value, "2")
+        assert.strictEqual(faults.loads, 2)
+      }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }
+  )
+})
