@@ -14,15 +14,10 @@ import { load, type SettingsShape } from "../layers/Settings.ts"
 import * as Telemetry from "../layers/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
-import { Configurations } from "./configuration/Configurations.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
-import { Propagation } from "./propagation/Propagation.ts"
 import { RevisionLog } from "./propagation/RevisionLog.ts"
-import { Bookkeeping } from "./sessions/Bookkeeping.ts"
-import { Clients } from "./sessions/Clients.ts"
-import { Sessions } from "./sessions/Sessions.ts"
-import { Updates } from "./sessions/Updates.ts"
+import { services } from "./Services.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
@@ -63,27 +58,17 @@ const storesOf = ({ databaseUrl, databaseConnections: maxConnections }: Settings
         })
       )
 
-const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
-  const { ratePerSecond, rateBurst: burst } = settings
-  const sessions = Sessions.layer({
-    node: settings.node,
-    heartbeatInterval: settings.heartbeatInterval,
-    heartbeatTimeout: settings.heartbeatTimeout,
-    maxSessions: settings.maxStreams,
-    maxSessionsPerIdentity: settings.maxStreamsPerIdentity,
-    drainSpread: settings.drainSpread
-  })
-  const propagation = Propagation.layer({ pollInterval: settings.pollInterval, staleAfter: settings.staleAfter })
-  const access = Access.layer({ pepper, ratePerSecond, burst }).pipe(Layer.provide(KeyHash.layer))
-  return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
-    Layer.provideMerge(sessions),
-    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
-    Layer.provideMerge(propagation),
+const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) =>
+  services({ ...settings, pepper }).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(storesOf(settings), MemoryCache.layerCache({ maxBytes: settings.cacheBytes }), Validation.layer)
+      Layer.mergeAll(
+        storesOf(settings),
+        MemoryCache.layerCache({ maxBytes: settings.cacheBytes }),
+        Validation.layer,
+        KeyHash.layer
+      )
     )
   )
-}
 
 const doorsOf = ({ httpHost, httpPort, grpcHost, grpcPort, maxStreams }: SettingsShape) =>
   Layer.mergeAll(

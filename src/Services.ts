@@ -1,0 +1,41 @@
+/** Every service of a node, on whatever stores, caches, lanes and validators it is given: one list for the server and for tests. */
+import { type Duration, Layer, type Redacted } from "effect"
+import { Access } from "./access/Access.ts"
+import { Configurations } from "./configuration/Configurations.ts"
+import { Propagation } from "./propagation/Propagation.ts"
+import { Bookkeeping } from "./sessions/Bookkeeping.ts"
+import { Clients } from "./sessions/Clients.ts"
+import { Sessions } from "./sessions/Sessions.ts"
+import { Updates } from "./sessions/Updates.ts"
+
+export interface ServicesOptions {
+  readonly node: string
+  readonly pepper: Redacted.Redacted | string
+  readonly heartbeatInterval: Duration.Input
+  readonly heartbeatTimeout: Duration.Input
+  readonly maxStreams: number
+  readonly maxStreamsPerIdentity: number
+  readonly drainSpread: Duration.Input
+  readonly pollInterval: Duration.Input
+  readonly staleAfter: Duration.Input
+  readonly ratePerSecond: number
+  readonly rateBurst: number
+}
+
+export const services = (options: ServicesOptions) => {
+  const { node, pepper, heartbeatInterval, heartbeatTimeout, drainSpread, pollInterval, staleAfter } = options
+  const sessions = Sessions.layer({
+    node,
+    heartbeatInterval,
+    heartbeatTimeout,
+    drainSpread,
+    maxSessions: options.maxStreams,
+    maxSessionsPerIdentity: options.maxStreamsPerIdentity
+  })
+  const access = Access.layer({ pepper, ratePerSecond: options.ratePerSecond, burst: options.rateBurst })
+  return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
+    Layer.provideMerge(sessions),
+    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
+    Layer.provideMerge(Propagation.layer({ pollInterval, staleAfter }))
+  )
+}
