@@ -3,11 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { errors } from "./pages/errors.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
+import { testing } from "./pages/testing.ts"
 
 const pages = new Map([
   ["errors.md", errors],
   ["settings.md", settings],
-  ["invariants/README.md", invariantsPage]
+  ["invariants/README.md", invariantsPage],
+  ["testing-with-layers.md", testing]
 ])
 const problems = missing.map((invariant) => `no test begins with ${invariant}`)
 for (const [name, text] of pages) {

@@ -1,0 +1,76 @@
+/**
+ * `herald/testing`: Herald in the process of a test, on memory twins. The second composition root next to main.ts; every service is the
+ * real one, and any Layer below it can be replaced. See docs/testing-with-layers.md.
+ */
+import { Context, Effect, Layer } from "effect"
+import * as KeyHash from "../layers/Access/KeyHash.ts"
+import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
+import * as MemoryCache from "../layers/Memory/Cache.ts"
+import * as Memory from "../layers/Memory/Memory.ts"
+import * as Validation from "../layers/Validation/Validation.ts"
+import { Access } from "./access/Access.ts"
+import { CurrentIdentity, system } from "./access/Identity.ts"
+import type { HeraldError } from "./errors/HeraldError.ts"
+import { type ServicesOptions, services } from "./Services.ts"
+
+export { Hub } from "../layers/Memory/Shared.ts"
+export { CurrentIdentity, system } from "./access/Identity.ts"
+export { ConfigurationStore } from "./configuration/ConfigurationStore.ts"
+export { Configurations } from "./configuration/Configurations.ts"
+export { failure, HeraldError } from "./errors/HeraldError.ts"
+export { Cache } from "./propagation/Cache.ts"
+export { HintLanes, layerLane } from "./propagation/HintLane.ts"
+export { Propagation } from "./propagation/Propagation.ts"
+export { RevisionLog } from "./propagation/RevisionLog.ts"
+export { SharedCache } from "./propagation/SharedCache.ts"
+export { Clients } from "./sessions/Clients.ts"
+export { InstanceStore } from "./sessions/InstanceStore.ts"
+export type { Sink } from "./sessions/Session.ts"
+export { Sessions } from "./sessions/Sessions.ts"
+export type { Subscription } from "./sessions/Subscription.ts"
+export type { Update } from "./sessions/Update.ts"
+
+/** The stores of a database, in memory. */
+export const stores = Memory.layer
+
+const defaults: ServicesOptions = {
+  node: "test",
+  pepper: "only for tests",
+  heartbeatInterval: "30 seconds",
+  heartbeatTimeout: "90 seconds",
+  maxStreams: 1_000,
+  maxStreamsPerIdentity: 1_000,
+  drainSpread: "1 second",
+  pollInterval: "500 millis",
+  staleAfter: "3 seconds",
+  ratePerSecond: 100_000,
+  rateBurst: 100_000
+}
+
+/** Every service of a server. Provide `stores`, or what stands for them, in front. */
+export const node = (options: Partial<ServicesOptions> = {}) =>
+  services({ ...defaults, ...options }).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(MemoryCache.layerCache({ maxBytes: 64 * 1_048_576 }), Validation.layer, KeyHash.layer)
+    )
+  )
+
+/** A gRPC door on a free port of loopback, and a token that may do everything. */
+export class Herald extends Context.Service<Herald, { readonly grpc: string; readonly token: string }>()(
+  "herald/testing/Herald"
+) {
+  static readonly layer = Layer.effect(
+    Herald,
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { token } = yield* access
+        .createKey({ name: "test", role: "admin", environments: ["*"], expiresAt: null })
+        .pipe(Effect.provideService(CurrentIdentity, system))
+      return Herald.of({ grpc: `127.0.0.1:${(yield* GrpcServer).port}`, token })
+    })
+  ).pipe(Layer.provideMerge(GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: defaults.maxStreams })))
+}
+
+/** Runs as the server itself, which may do everything. */
+export const asSystem = <A, R>(effect: Effect.Effect<A, HeraldError, R>): Effect.Effect<A, HeraldError, R> =>
+  Effect.provideService(effect, CurrentIdentity, system)
