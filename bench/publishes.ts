@@ -51,7 +51,7 @@ const overHttp = async ({ short: brief, runs }: Options) => {
 const storeAlone = async ({ short: brief, runs }: Options) => {
   const seconds = brief ? 1 : 10
   await using database = await startDatabase()
-  const layer = Postgres.layer({ url: Redacted.make(database.url), maxConnections: 16 })
+  const layer = Postgres.layer({ url: Redacted.make(database.url), maxConnections: 16, notify: true })
   return await Effect.gen(function* () {
     const store = yield* ConfigurationStore
     const digestOf = yield* Digest

@@ -46,6 +46,16 @@ const postgresUrl: Kind<Redacted.Redacted> = {
     /^postgres(ql)?:$/.test(URL.parse(String(raw))?.protocol ?? "") ? Redacted.make(String(raw)) : undefined
 }
 
+const redisUrls: Kind<Redacted.Redacted> = {
+  expected: "redis:// or rediss:// URLs, separated by commas",
+  read: (raw) =>
+    String(raw)
+      .split(",")
+      .every((one) => /^rediss?:$/.test(URL.parse(one.trim())?.protocol ?? ""))
+      ? Redacted.make(String(raw))
+      : undefined
+}
+
 const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
 
 /** Q1: the whole list. */
@@ -74,6 +84,13 @@ export const catalogue = {
   pollInterval: setting("propagation.pollInterval", "POLL_INTERVAL", duration, 500),
   staleAfter: setting("propagation.staleAfter", "STALE_AFTER", duration, 3_000),
   cacheBytes: setting("cache.maxBytes", "CACHE_MAX_BYTES", integer(1_048_576, 2 ** 40), 268_435_456),
+  /** Off: only the other lanes and the poll tell nodes of each other's commits. */
+  notify: setting("propagation.notify", "HINTS_NOTIFY", oneOf("on", "off"), "on"),
+  /** Absent: no shared cache, and no lane over Redis. */
+  redisUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>("redis.url", "REDIS_URL", redisUrls, undefined),
+  redisMode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
+  redisSentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
+  redisTimeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50),
   retention: setting("retention.time", "RETENTION_TIME", duration, 7 * 86_400_000),
   retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
   ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),
@@ -121,7 +138,7 @@ export const load = Effect.fnUntraced(function* (options: LoadOptions) {
     if (raw !== undefined && value === undefined) {
       const where = fromEnv === undefined ? `${place} in ${path}` : env
       return yield* wrong(
-        `${where} is ${kind === secret || kind === postgresUrl ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`
+        `${where} is ${kind === secret || kind === postgresUrl || kind === redisUrls ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`
       )
     }
     values[name] = value

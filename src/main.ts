@@ -10,6 +10,7 @@ import * as HttpServer from "../layers/Http/HttpServer.ts"
 import * as MemoryCache from "../layers/Memory/Cache.ts"
 import { startEmbedded } from "../layers/Postgres/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
+import * as Redis from "../layers/Redis/Redis.ts"
 import { load, type SettingsShape } from "../layers/Settings.ts"
 import * as Telemetry from "../layers/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
@@ -47,16 +48,20 @@ const readArguments = Effect.try({
 })
 
 /** The stores: a PostgreSQL of the user's, or the embedded one. */
-const storesOf = ({ databaseUrl, databaseConnections: maxConnections }: SettingsShape) =>
+const storesOf = ({ databaseUrl, databaseConnections: maxConnections, notify }: SettingsShape) =>
   databaseUrl !== undefined
-    ? Postgres.layer({ url: databaseUrl, maxConnections })
+    ? Postgres.layer({ url: databaseUrl, maxConnections, notify: notify === "on" })
     : Layer.unwrap(
         Effect.gen(function* () {
           const folder = yield* DataFolder
           const { url } = yield* startEmbedded(folder.path)
-          return Postgres.layer({ url, maxConnections })
+          return Postgres.layer({ url, maxConnections, notify: notify === "on" })
         })
       )
+
+/** What nodes share besides the database. */
+const sharedOf = ({ redisUrl: url, redisMode: mode, redisSentinelName: sentinelName, redisTimeout }: SettingsShape) =>
+  url === undefined ? Layer.empty : Redis.layer({ url, mode, sentinelName, timeout: redisTimeout })
 
 const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) =>
   services({ ...settings, pepper }).pipe(
@@ -67,7 +72,8 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
         Validation.layer,
         KeyHash.layer
       )
-    )
+    ),
+    Layer.provide(sharedOf(settings))
   )
 
 const doorsOf = ({ httpHost, httpPort, grpcHost, grpcPort, maxStreams }: SettingsShape) =>

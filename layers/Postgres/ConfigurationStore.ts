@@ -14,7 +14,7 @@ const NOTICE_PAUSE = "10 millis"
 const DEADLINE = "3 seconds"
 
 /** `origin` marks this process's hints, so that it need not listen to itself. */
-export const layerStore = ({ origin }: { readonly origin: string }) =>
+export const layerStore = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
   Layer.effect(
     ConfigurationStore,
     Effect.gen(function* () {
@@ -26,12 +26,12 @@ export const layerStore = ({ origin }: { readonly origin: string }) =>
         committed: () => Queue.offerUnsafe(notice, undefined)
       })
       // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
-      yield* Queue.take(notice).pipe(
+      const tell = Queue.take(notice).pipe(
         Effect.andThen(Effect.ignore(guarded("tell other nodes")(sql`select pg_notify(${CHANNEL}, ${origin})`))),
         Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
-        Effect.forever,
-        Effect.forkScoped
+        Effect.forever
       )
+      if (notify) yield* Effect.forkScoped(tell)
       return ConfigurationStore.of({
         commit,
         current: Effect.fnUntraced(function* (environment, key) {

@@ -25,8 +25,9 @@ const Migrated = Layer.effectDiscard(
   )
 )
 
-export const layer = (options: ClientOptions) => {
-  const origin = { origin: randomUUID() }
+/** `notify` false: this node neither tells nor hears of commits by NOTIFY. */
+export const layer = ({ notify, ...options }: ClientOptions & { readonly notify: boolean }) => {
+  const origin = { origin: randomUUID(), notify }
   const stores = Layer.mergeAll(layerStore(origin), layerLog(origin), layerInstances, layerKeys, layerAudit)
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerClient(options)))
 }

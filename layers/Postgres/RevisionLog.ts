@@ -13,7 +13,7 @@ const PAGE_BYTES = 8_388_608
 const SWEEP_STEP = 1_000
 const RECONNECT = Duration.millis(500)
 
-export const layerLog = ({ origin }: { readonly origin: string }) =>
+export const layerLog = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
   Layer.effect(
     RevisionLog,
     Effect.gen(function* () {
@@ -51,6 +51,7 @@ export const layerLog = ({ origin }: { readonly origin: string }) =>
           return rows.map(asRevision)
         }),
         hints: Effect.fnUntraced(function* (onHint) {
+          if (!notify) return
           const listening = yield* Deferred.make<void>()
           yield* listen(onHint, listening).pipe(
             Effect.catch((error) => Effect.logDebug("listener lost", { reason: error.message })),

@@ -12,7 +12,9 @@ import { peopleContract } from "./People.ts"
 import { change, release, storesContract } from "./Stores.ts"
 
 let database: Database
-const stores = Layer.unwrap(Effect.sync(() => Postgres.layer({ url: Redacted.make(database.url), maxConnections: 8 })))
+const stores = Layer.unwrap(
+  Effect.sync(() => Postgres.layer({ url: Redacted.make(database.url), maxConnections: 8, notify: true }))
+)
 const runtime = ManagedRuntime.make(stores)
 
 beforeAll(async () => {

@@ -88,7 +88,11 @@ export class Server {
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const answer = await fetch(`${this.http}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, "content-type": "application/json", ...headers },
+      headers: {
+        ...("authorization" in headers ? {} : { authorization: `Bearer ${this.token}` }),
+        "content-type": "application/json",
+        ...headers
+      },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000)
     })
