@@ -25,7 +25,7 @@ describe("fault 14: pub/sub gap", () => {
     subscriber.close()
   })
 
-  it("the lane alone carries a change, and after a cut what was missed: no poll is near", async () => {
+  it("RL2 the lane alone carries a change, and after a cut what was missed: no poll is near", async () => {
     await using redis = await startRedis()
     await using cluster = await startCluster(2, { REDIS_URL: redis.url, HINTS_NOTIFY: "off", POLL_INTERVAL: "10m" })
     const [a, b] = [cluster.nodes[0]!, cluster.nodes[1]!]
