@@ -3,10 +3,12 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { errors } from "./pages/errors.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
+import { settingsSchema } from "./pages/settingsSchema.ts"
 
 const pages = new Map([
   ["errors.md", errors],
   ["settings.md", settings],
+  ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariantsPage]
 ])
 const problems = missing.map((invariant) => `no test begins with ${invariant}`)

@@ -18,6 +18,13 @@ const sqlStateOf = (error: unknown): string => {
 const readOnly = new Set(["25006", "53100"]) // read_only_sql_transaction, disk_full
 const away = new Set(["53200", "53300", "57P01", "57P02", "57P03", "57P04", "58000", "58030", "40001", "40P01"])
 
+/** PostgreSQL says that it is a standby, or set to read only. */
+export const isReadOnlyServer = (error: SqlError): boolean => sqlStateOf(error) === "25006"
+
+/** The connection or the server is gone, not the statement wrong. */
+export const isAway = ({ reason }: SqlError): boolean =>
+  reason._tag === "ConnectionError" || away.has(sqlStateOf(reason))
+
 const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   if (readOnly.has(state)) return "DatabaseReadOnly"
   if (reason._tag === "LockTimeoutError" || reason._tag === "StatementTimeoutError") return "Timeout"
@@ -35,6 +42,8 @@ const causeText = (error: unknown): string => {
   }
   return text
 }
+
+export const textOf = ({ reason }: SqlError): string => causeText(reason)
 
 /** `what`: what the statement was for, as in "could not <what>". */
 export const fromSql =
