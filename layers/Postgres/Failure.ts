@@ -1,5 +1,5 @@
 /** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -53,20 +53,33 @@ export const fromSql =
     return failure(name, `could not ${what}: ${causeText(error.reason)}`, { cause: error })
   }
 
+/**
+ * Ends in time even when the statement does not: the driver takes up to 10 s to give up a statement of a server that hangs. What is left
+ * of it keeps its connection and ends in the background.
+ */
+export const within =
+  <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
+  <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A | B, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(restore(statement)), (fiber) =>
+        restore(Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse })).pipe(
+          Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
+        )
+      )
+    )
+
 /** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
   (what: string) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
     statement.pipe(
       Effect.mapError(fromSql(what)),
-      Effect.timeoutOrElse({
-        duration: PATIENCE,
-        orElse: () =>
-          Effect.fail(
-            failure(
-              "DatabaseUnavailable",
-              `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
-            )
+      within(PATIENCE, () =>
+        Effect.fail(
+          failure(
+            "DatabaseUnavailable",
+            `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
           )
-      })
+        )
+      )
     )

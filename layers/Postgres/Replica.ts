@@ -11,7 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Position } from "../../src/propagation/Revision.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
-import { fromSql } from "./Failure.ts"
+import { fromSql, within } from "./Failure.ts"
 
 export interface Replica {
   /**
@@ -74,13 +74,12 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
         if (atLeast === undefined || clock.monotonicTimeNanosUnsafe() < until) return Effect.succeed(undefined)
         return once<A>(atLeast, query(sql)).pipe(
           Effect.retry({ while: (problem) => problem === "lags", schedule: Schedule.spaced(AGAIN) }),
-          Effect.timeoutOption(replica.wait), // RR2
+          within(replica.wait, () => Effect.fail("late" as const)), // RR2
           Effect.matchEffect({
             onFailure: () => failed,
             onSuccess: (found) => {
-              if (found._tag === "None") return failed
               failures = 0
-              return Effect.as(Metric.update(Metric.withAttributes(reads, { from: "replica" }), 1), found.value)
+              return Effect.as(Metric.update(Metric.withAttributes(reads, { from: "replica" }), 1), found)
             }
           })
         )
