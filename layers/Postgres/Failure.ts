@@ -1,5 +1,5 @@
 /** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -67,6 +67,20 @@ export const within =
         )
       )
     )
+
+/** How long the end of a scope waits for connections to close. */
+const FAREWELL = Duration.millis(500)
+
+/** A scope for connections that ends with the scope around it, and does not hold that up when the server hangs. */
+export const ownScope = Effect.gen(function* () {
+  const own = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    Effect.flatMap(Effect.forkDetach(Scope.close(own, exit)), (closing) =>
+      Effect.interruptible(Effect.timeoutOption(Fiber.await(closing), FAREWELL))
+    )
+  )
+  return own
+})
 
 /** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =

@@ -5,12 +5,13 @@
  *   PG2  A statement waits at most `acquireTimeout` for a connection, and a bounded number of statements wait.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Context, Deferred, Effect, Exit, Layer, Metric, type Queue, type Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, Metric, type Queue, Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import { type ClientOptions, POOLS, type PoolName } from "./Client.ts"
+import { ownScope } from "./Failure.ts"
 import { type Host, makePrimary, unavailable } from "./Primary.ts"
 import { makeWitness, type Witness } from "./Witness.ts"
 
@@ -129,10 +130,13 @@ export const layerPools = (options: ClientOptions) =>
         witness,
         listen: Effect.fnUntraced(function* (channel) {
           const host = yield* primary.host
-          const client = yield* PgClient.makeClient(host.config).pipe(
+          const own = yield* ownScope
+          const notifications = yield* PgClient.makeClient(host.config).pipe(
+            Effect.flatMap((client) => client.listen(channel)),
+            Scope.provide(own),
             Effect.provideService(Reactivity.Reactivity, reactivity)
           )
-          return { notifications: yield* client.listen(channel), left: Deferred.await(host.left) }
+          return { notifications, left: Deferred.await(host.left) }
         })
       })
     })

@@ -11,7 +11,7 @@ import { Reactivity } from "effect/reactivity/Reactivity"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { nameOf, serversOf } from "../../src/settings/DatabaseUrl.ts"
 import { type ClientOptions, configOf, POOLS, type PoolName } from "./Client.ts"
-import { isAway, isReadOnlyServer, textOf, within } from "./Failure.ts"
+import { isAway, isReadOnlyServer, ownScope, textOf, within } from "./Failure.ts"
 import type { Witness } from "./Witness.ts"
 
 /** A server in use, and the pools of connections to it. */
@@ -50,7 +50,7 @@ export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, 
   let problem: SqlError | undefined
 
   const open = Effect.fnUntraced(function* (server: string) {
-    const own = yield* Scope.fork(scope)
+    const own = yield* ownScope.pipe(Scope.provide(scope))
     const config = configOf(server, options.statementTimeout)
     const pools = {} as Record<PoolName, Host["pools"][PoolName]>
     for (const name of POOLS) {

@@ -5,13 +5,13 @@
  *   RR2  A replica that lags, is away or hangs costs a read at most `wait`; after some such reads it is left alone for a while.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Effect, Metric, Redacted, Schedule } from "effect"
+import { Clock, Effect, Metric, Redacted, Schedule, Scope } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Position } from "../../src/propagation/Revision.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
-import { fromSql, within } from "./Failure.ts"
+import { fromSql, ownScope, within } from "./Failure.ts"
 
 export interface Replica {
   /**
@@ -44,7 +44,7 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
     ...configOf(Redacted.value(replica.url), statementTimeout),
     maxConnections: connections.reads,
     idleTimeout: "1 minute"
-  }).pipe(Effect.mapError(fromSql("use the replica of DATABASE_REPLICA_URL")))
+  }).pipe(Scope.provide(yield* ownScope), Effect.mapError(fromSql("use the replica of DATABASE_REPLICA_URL")))
   let failures = 0
   let until = clock.monotonicTimeNanosUnsafe()
 

@@ -3,9 +3,11 @@
  * stays; with an asynchronous one the epoch ends, and clients get what is left.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { startDatabase } from "../support/Database.ts"
 import { startServer } from "../support/Server.ts"
 import { startPair } from "../support/Standby.ts"
 import { Subscriber } from "../support/Subscriber.ts"
+import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 const epochOf = async (node: { query: (text: string) => Promise<ReadonlyArray<Record<string, unknown>>> }) =>
@@ -98,5 +100,54 @@ describe("fault 18: a standby is promoted", () => {
     assert.strictEqual(subscriber.held.get("svc")?.epoch, ended)
     assert.isFalse(subscriber.ended)
     subscriber.close()
+  })
+
+  it("PG3 a primary that hangs is left for the standby that was promoted, and does not hold up the end of the server", async () => {
+    await using pair = await startPair({ synchronous: true })
+    await using proxy = new TcpProxy(pair.primary.port)
+    const port = await proxy.listen()
+    await using server = await startServer({ DATABASE_URL: pair.url.replace(`:${pair.primary.port},`, `:${port},`) })
+    await server.publish("svc", "one")
+    proxy.fault = "hold"
+    const from = performance.now()
+    await pair.standby.query("select pg_promote()")
+    const codes = new Set<string>()
+    await waitUntil("a write on the promoted server", async () => {
+      const { status, body } = await server.publish("svc", "two")
+      if (status >= 300) codes.add(`${status} ${body.code}`)
+      return status < 300
+    })
+    const took = performance.now() - from
+    assert.isBelow(took, 10_000)
+    for (const code of codes) assert.strictEqual(code, "503 HRLD-4001")
+    assert.strictEqual((await server.read("svc", "strong")).body.value, "two")
+    assert.strictEqual(
+      (await pair.standby.query("select value from configurations where key = 'svc'"))[0]!["value"],
+      "two"
+    )
+
+    const until = performance.now()
+    assert.strictEqual(await server.end("SIGTERM"), 0)
+    const ended = performance.now() - until
+    console.info(
+      `fault 18: writes ${Math.round(took)} ms after the primary hung; the server ended in ${Math.round(ended)} ms`
+    )
+    assert.isBelow(ended, 5_000)
+  })
+
+  it("PG3 with every server hung a write fails typed, and the server ends within 5 s", async () => {
+    await using database = await startDatabase()
+    await using proxy = new TcpProxy(database.port)
+    const url = database.url.replace(`:${database.port}/`, `:${await proxy.listen()}/`)
+    await using server = await startServer({ DATABASE_URL: url })
+    await server.publish("svc", "one")
+    proxy.fault = "hold"
+    const refused = await server.publish("svc", "two")
+    assert.deepStrictEqual([refused.status, refused.body.code], [503, "HRLD-4001"])
+    const until = performance.now()
+    assert.strictEqual(await server.end("SIGTERM"), 0)
+    const ended = performance.now() - until
+    console.info(`fault 18: with its database hung the server ended in ${Math.round(ended)} ms`)
+    assert.isBelow(ended, 5_000)
   })
 })
