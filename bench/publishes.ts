@@ -1,10 +1,10 @@
 /** Durable publishes: over HTTP on 8 keep-alive connections, and the store alone with 8 and 32 fibers. Closed loop, each worker its own keys. */
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../src/configuration/ConfigurationStore.ts"
 import { Digest } from "../src/configuration/Digest.ts"
-import { startDatabase } from "../test/support/Database.ts"
+import { clientOptions, startDatabase } from "../test/support/Database.ts"
 import { short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
@@ -51,7 +51,7 @@ const overHttp = async ({ short: brief, runs }: Options) => {
 const storeAlone = async ({ short: brief, runs }: Options) => {
   const seconds = brief ? 1 : 10
   await using database = await startDatabase()
-  const layer = Postgres.layer({ url: Redacted.make(database.url), maxConnections: 16, notify: true })
+  const layer = Postgres.layer(clientOptions(database.url))
   return await Effect.gen(function* () {
     const store = yield* ConfigurationStore
     const digestOf = yield* Digest

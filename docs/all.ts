@@ -3,11 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { errors } from "./pages/errors.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
+import { settingsSchema } from "./pages/settingsSchema.ts"
 import { testing } from "./pages/testing.ts"
 
 const pages = new Map([
   ["errors.md", errors],
   ["settings.md", settings],
+  ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariantsPage],
   ["testing-with-layers.md", testing]
 ])

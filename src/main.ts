@@ -11,7 +11,7 @@ import * as MemoryCache from "../layers/Memory/Cache.ts"
 import { startEmbedded } from "../layers/Postgres/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
 import * as Redis from "../layers/Redis/Redis.ts"
-import { load, type SettingsShape } from "../layers/Settings.ts"
+import { resolve, type SettingsShape } from "../layers/Settings.ts"
 import * as Telemetry from "../layers/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
@@ -48,16 +48,33 @@ const readArguments = Effect.try({
 })
 
 /** The stores: a PostgreSQL of the user's, or the embedded one. */
-const storesOf = ({ databaseUrl, databaseConnections: maxConnections, notify }: SettingsShape) =>
-  databaseUrl !== undefined
-    ? Postgres.layer({ url: databaseUrl, maxConnections, notify: notify === "on" })
+const storesOf = (settings: SettingsShape) => {
+  const replica =
+    settings.databaseReplicaUrl === undefined
+      ? undefined
+      : { url: settings.databaseReplicaUrl, wait: settings.databaseReplicaWait }
+  const stores = (url: Redacted.Redacted) =>
+    Postgres.layer({
+      url,
+      connections: {
+        reads: settings.databaseReads,
+        writes: settings.databaseWrites,
+        other: settings.databaseOther
+      },
+      acquireTimeout: settings.databaseAcquireTimeout,
+      statementTimeout: settings.databaseStatementTimeout,
+      replica,
+      notify: settings.notify === "on"
+    })
+  return settings.databaseUrl !== undefined
+    ? stores(settings.databaseUrl)
     : Layer.unwrap(
         Effect.gen(function* () {
           const folder = yield* DataFolder
-          const { url } = yield* startEmbedded(folder.path)
-          return Postgres.layer({ url, maxConnections, notify: notify === "on" })
+          return stores((yield* startEmbedded(folder.path)).url)
         })
       )
+}
 
 /** What nodes share besides the database. */
 const sharedOf = ({ redisUrl: url, redisMode: mode, redisSentinelName: sentinelName, redisTimeout }: SettingsShape) =>
@@ -152,9 +169,10 @@ const program = Effect.gen(function* () {
   if (wantsVersion === true)
     return yield* say(`${version}
 `)
-  const settings = yield* load({ env: process.env, configFile: config, dataDir: data })
+  const { values: settings, warnings } = yield* resolve({ env: process.env, configFile: config, dataDir: data })
   const { logFormat: format, logLevel: level, otlpEndpoint, node, dataDir } = settings
-  return yield* run(settings).pipe(
+  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+  return yield* Effect.andThen(warn, run(settings)).pipe(
     Effect.provide(DataFolder.layer(dataDir)),
     Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, node, version }))
   )

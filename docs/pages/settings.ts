@@ -1,30 +1,17 @@
 /** docs/settings.md, from the list of settings. */
-import { catalogue } from "../../layers/Settings.ts"
+import { settings as catalogue } from "../../src/settings/Catalogue.ts"
 
-const units = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1_000],
-  ["ms", 1]
-] as const
-
-const duration = (millis: number): string => {
-  const [name, size] = units.find(([, size]) => millis % size === 0)!
-  return `${millis / size}${name}`
-}
-
-const rows = Object.entries(catalogue).map(([name, { path, env, kind, fallback }]) => {
-  const isDuration = kind.expected.startsWith("a duration")
-  const value: unknown = name === "node" ? "the host's name" : fallback
-  const shown = value === undefined ? "" : `\`${isDuration ? duration(Number(value)) : String(value)}\``
+const rows = catalogue.map(([name, { path, env, kind, fallback }]) => {
+  const shown = name === "node" ? "the host's name" : fallback === undefined ? "" : `\`${kind.show(fallback)}\``
   return `| \`${env}\` | \`${path}\` | ${kind.expected} | ${shown} |`
 })
 
 export const settings = `# Settings
 
-Made by \`npm run docs\` from \`layers/Settings.ts\`. Each setting comes from the environment, else from the YAML file that \`--config\` or
-\`HERALD_CONFIG\` names, else it has its default. An unknown name in the file or a wrong value stops the start, and says what would be right.
+Made by \`npm run docs\` from \`src/settings\`. Each setting comes from the environment, else from the YAML file that \`--config\` or
+\`HERALD_CONFIG\` names, else it has its default. An unknown name in the file or a wrong value stops the start, and says which line, why, and what would be
+right; a name in the environment that is nearly one of these gets a warning. \`herald settings\` shows what a server would go by and where it comes
+from; editors check the file with \`schema/settings.schema.json\`.
 
 | environment | in the file | value | default |
 |---|---|---|---|
@@ -38,6 +25,7 @@ retention: { time: 30d }
 \`\`\`
 
 - \`DATABASE_URL\`: absent, the server runs an embedded PostgreSQL in its data folder.
+- \`database.*\`: [docs/postgresql.md](postgresql.md) has topology, sizes and what happens when a server fails.
 - \`HERALD_PEPPER\`: must be the same on every node of one database; absent, it is made in the data folder.
 - Retention covers the log of revisions and deliveries. The newest \`retention.atLeast\` revisions always stay; versions and audit stay for
   ever. A client that comes back from before the horizon gets a snapshot.

@@ -1,30 +1,45 @@
-/** The pool of connections, with the limits that every session of Herald has. */
-import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, type Redacted } from "effect"
-import { fromSql } from "./Failure.ts"
+/** How every connection of Herald is opened, with the limits that every session has. */
+import type { PgClient } from "@effect/sql-pg"
+import { Redacted } from "effect"
+
+export const POOLS = ["reads", "writes", "other"] as const
+export type PoolName = (typeof POOLS)[number]
 
 export interface ClientOptions {
+  /** One server or several, as libpq writes them. */
   readonly url: Redacted.Redacted
-  readonly maxConnections: number
+  /** Connections of each pool; one more listens. */
+  readonly connections: Readonly<Record<PoolName, number>>
+  /** Milliseconds that a statement waits for a connection. */
+  readonly acquireTimeout: number
+  /** Milliseconds after which PostgreSQL ends a statement. */
+  readonly statementTimeout: number
+  readonly replica: ReplicaOptions | undefined
+  /** Off: this node neither tells nor hears of commits by NOTIFY. */
+  readonly notify: boolean
+}
+
+export interface ReplicaOptions {
+  readonly url: Redacted.Redacted
+  /** Milliseconds that a read waits for the replica, at most. */
+  readonly wait: number
 }
 
 /** A release of 4 MiB may be six times as long as JSON. */
 const MAX_MESSAGE = 64 * 1_048_576
 
-export const layerClient = ({ url, maxConnections }: ClientOptions) =>
-  PgClient.layer({
-    url,
-    maxConnections,
-    connectTimeout: "3 seconds",
-    idleTimeout: "1 minute",
-    maxMessageSize: MAX_MESSAGE,
-    applicationName: "herald",
-    startupParameters: {
-      // herald_commit relies on seeing, statement by statement, what the holder of the lock before it committed.
-      default_transaction_isolation: "read committed",
-      idle_in_transaction_session_timeout: "30s",
-      lock_timeout: "3s",
-      statement_timeout: "10s",
-      client_min_messages: "warning"
-    }
-  }).pipe(Layer.catch((error) => Layer.effectContext(Effect.fail(fromSql("use the database of DATABASE_URL")(error)))))
+export const configOf = (url: string, statementTimeout: number): PgClient.PgClientConfig => ({
+  url: Redacted.make(url),
+  connectTimeout: "3 seconds",
+  keepAlive: "10 seconds",
+  maxMessageSize: MAX_MESSAGE,
+  applicationName: "herald",
+  startupParameters: {
+    // herald_commit relies on seeing, statement by statement, what the holder of the lock before it committed.
+    default_transaction_isolation: "read committed",
+    idle_in_transaction_session_timeout: "30s",
+    lock_timeout: "3s",
+    statement_timeout: `${statementTimeout}ms`,
+    client_min_messages: "warning"
+  }
+})

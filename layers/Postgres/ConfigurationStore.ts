@@ -1,8 +1,14 @@
 /** The registry in PostgreSQL. */
 import { Effect, Layer, Queue } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
 import { SqlClient } from "effect/sql"
+import type { Statement } from "effect/sql/Statement"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import type { Position } from "../../src/propagation/Revision.ts"
+import type { ClientOptions } from "./Client.ts"
 import { guarded } from "./Failure.ts"
+import { Pools } from "./Pools.ts"
+import { makeReplica } from "./Replica.ts"
 import { CHANNEL } from "./RevisionLog.ts"
 import { asConfiguration, asHead, CONFIGURATION_COLUMNS, type ConfigurationRow, type HeadRow } from "./Rows.ts"
 import { makeWriter } from "./Writer.ts"
@@ -14,44 +20,72 @@ const NOTICE_PAUSE = "10 millis"
 const DEADLINE = "3 seconds"
 
 /** `origin` marks this process's hints, so that it need not listen to itself. */
-export const layerStore = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
+export const layerStore = ({ origin, client }: { readonly origin: string; readonly client: ClientOptions }) =>
   Layer.effect(
     ConfigurationStore,
     Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient
+      const { reads: sql, writes, witness } = yield* Pools
+      const replica = yield* makeReplica(client)
       const columns = sql.literal(CONFIGURATION_COLUMNS)
+      /** From the replica if it is as new as `atLeast`, else from the primary. */
+      const read = Effect.fnUntraced(function* (
+        what: string,
+        atLeast: Position | undefined,
+        query: (sql: SqlClient.SqlClient) => Statement<ConfigurationRow>
+      ) {
+        const rows = yield* replica.ask<ConfigurationRow>(atLeast, query)
+        return (rows ?? (yield* guarded(what)(query(sql)))).map(asConfiguration)
+      })
       const notice = yield* Queue.sliding<void>(1)
       const commit = yield* makeWriter({
         deadline: DEADLINE,
-        committed: () => Queue.offerUnsafe(notice, undefined)
-      })
+        committed: (revision) => {
+          if (revision !== undefined) witness.saw(revision)
+          Queue.offerUnsafe(notice, undefined)
+        }
+      }).pipe(Effect.provideService(SqlClient.SqlClient, writes))
       // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
       const tell = Queue.take(notice).pipe(
-        Effect.andThen(Effect.ignore(guarded("tell other nodes")(sql`select pg_notify(${CHANNEL}, ${origin})`))),
+        Effect.andThen(Effect.ignore(guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`))),
         Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
         Effect.forever
       )
-      if (notify) yield* Effect.forkScoped(tell)
+      if (client.notify) yield* Effect.forkScoped(tell)
       return ConfigurationStore.of({
         commit,
-        current: Effect.fnUntraced(function* (environment, key) {
-          const rows = yield* guarded(`read ${key}`)(sql<ConfigurationRow>`
-            select ${columns} from configurations where environment = ${environment} and key = ${key}`)
-          return rows[0] && asConfiguration(rows[0])
-        }),
-        version: Effect.fnUntraced(function* (environment, key, version) {
-          const rows = yield* guarded(`read version ${version} of ${key}`)(sql<ConfigurationRow>`
-            select ${columns} from configuration_history
-            where environment = ${environment} and key = ${key} and version = ${version}`)
-          return rows[0] && asConfiguration(rows[0])
-        }),
-        history: Effect.fnUntraced(function* (environment, key, { limit, before }) {
-          const rows = yield* guarded(`read the history of ${key}`)(sql<ConfigurationRow>`
-            select ${columns} from configuration_history
-            where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
-            order by version desc limit ${limit}`)
-          return rows.map(asConfiguration)
-        }),
+        current: (environment, key, atLeast) =>
+          Effect.map(
+            read(
+              `read ${key}`,
+              atLeast,
+              (sql) => sql<ConfigurationRow>`
+                select ${columns} from configurations where environment = ${environment} and key = ${key}`
+            ),
+            ([found]) => found
+          ),
+        version: (environment, key, version) =>
+          Effect.map(
+            read(
+              `read version ${version} of ${key}`,
+              witness.newest(),
+              (sql) => sql<ConfigurationRow>`
+                select ${columns} from configuration_history
+                where environment = ${environment} and key = ${key} and version = ${version}`
+            ),
+            ([found]) => found
+          ),
+        history: (environment, key, { limit, before }) =>
+          Effect.map(
+            read(
+              `read the history of ${key}`,
+              witness.newest(),
+              (sql) => sql<ConfigurationRow>`
+                select ${columns} from configuration_history
+                where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
+                order by version desc limit ${limit}`
+            ),
+            (versions) => versions.toSorted((a, b) => b.version - a.version)
+          ),
         // One statement, so that heads and revision are of one moment.
         heads: guarded("read what is current")(sql<HeadRow & { head: string }>`
           select r.head::text as head, c.key, c.environment, c.version, c.revision::text as revision, c.digest, c.deleted, c.strict, c.template
@@ -63,4 +97,4 @@ export const layerStore = ({ origin, notify }: { readonly origin: string; readon
         )
       })
     })
-  )
+  ).pipe(Layer.provide(Reactivity.layer))

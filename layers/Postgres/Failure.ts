@@ -1,5 +1,5 @@
 /** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Fiber, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -17,6 +17,13 @@ const sqlStateOf = (error: unknown): string => {
 
 const readOnly = new Set(["25006", "53100"]) // read_only_sql_transaction, disk_full
 const away = new Set(["53200", "53300", "57P01", "57P02", "57P03", "57P04", "58000", "58030", "40001", "40P01"])
+
+/** PostgreSQL says that it is a standby, or set to read only. */
+export const isReadOnlyServer = (error: SqlError): boolean => sqlStateOf(error) === "25006"
+
+/** The connection or the server is gone, not the statement wrong. */
+export const isAway = ({ reason }: SqlError): boolean =>
+  reason._tag === "ConnectionError" || away.has(sqlStateOf(reason))
 
 const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   if (readOnly.has(state)) return "DatabaseReadOnly"
@@ -36,6 +43,8 @@ const causeText = (error: unknown): string => {
   return text
 }
 
+export const textOf = ({ reason }: SqlError): string => causeText(reason)
+
 /** `what`: what the statement was for, as in "could not <what>". */
 export const fromSql =
   (what: string) =>
@@ -44,20 +53,47 @@ export const fromSql =
     return failure(name, `could not ${what}: ${causeText(error.reason)}`, { cause: error })
   }
 
+/**
+ * Ends in time even when the statement does not: the driver takes up to 10 s to give up a statement of a server that hangs. What is left
+ * of it keeps its connection and ends in the background.
+ */
+export const within =
+  <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
+  <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A | B, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(restore(statement)), (fiber) =>
+        restore(Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse })).pipe(
+          Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
+        )
+      )
+    )
+
+/** How long the end of a scope waits for connections to close. */
+const FAREWELL = Duration.millis(500)
+
+/** A scope for connections that ends with the scope around it, and does not hold that up when the server hangs. */
+export const ownScope = Effect.gen(function* () {
+  const own = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    Effect.flatMap(Effect.forkDetach(Scope.close(own, exit)), (closing) =>
+      Effect.interruptible(Effect.timeoutOption(Fiber.await(closing), FAREWELL))
+    )
+  )
+  return own
+})
+
 /** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
   (what: string) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
     statement.pipe(
       Effect.mapError(fromSql(what)),
-      Effect.timeoutOrElse({
-        duration: PATIENCE,
-        orElse: () =>
-          Effect.fail(
-            failure(
-              "DatabaseUnavailable",
-              `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
-            )
+      within(PATIENCE, () =>
+        Effect.fail(
+          failure(
+            "DatabaseUnavailable",
+            `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
           )
-      })
+        )
+      )
     )

@@ -1,6 +1,5 @@
 /** Instances and deliveries in PostgreSQL: one call a batch, one query for the report. */
 import { Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
 import {
   type Batch,
   type DeliveryRow,
@@ -9,6 +8,7 @@ import {
   InstanceStore
 } from "../../src/sessions/InstanceStore.ts"
 import { guarded } from "./Failure.ts"
+import { Pools } from "./Pools.ts"
 
 type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sentAt" | "answeredAt"> & {
   revision: string
@@ -25,7 +25,7 @@ const encode = ({ instances, deliveries, health }: Batch): string => {
 export const layerInstances = Layer.effect(
   InstanceStore,
   Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
+    const { other: sql } = yield* Pools
     return InstanceStore.of({
       write: (batch) =>
         guarded("write what clients answered")(sql`select herald_record(${encode(batch)}::text::jsonb)`).pipe(

@@ -1,14 +1,14 @@
 /** API keys and the audit log in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
 import { Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { type AuditEntry, AuditLog } from "../../src/access/AuditLog.ts"
 import { guarded } from "./Failure.ts"
+import { Pools } from "./Pools.ts"
 
 export const layerKeys = Layer.effect(
   ApiKeyStore,
   Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
+    const { reads, other: sql } = yield* Pools
     const columns =
       sql.literal(`id, name, hash, role, environments, herald_millis(created_at) as "createdAt", created_by as "createdBy",
       herald_millis(expires_at) as "expiresAt", herald_millis(revoked_at) as "revokedAt"`)
@@ -24,7 +24,7 @@ export const layerKeys = Layer.effect(
         )
       },
       find: (id) =>
-        guarded("look up the API key")(sql<ApiKey>`select ${columns} from api_keys where id = ${id}`).pipe(
+        guarded("look up the API key")(reads<ApiKey>`select ${columns} from api_keys where id = ${id}`).pipe(
           Effect.map((rows) => rows[0])
         ),
       list: guarded("read the API keys")(sql<ApiKey>`select ${columns} from api_keys order by created_at, id`),
@@ -44,7 +44,7 @@ type AuditRow = Omit<AuditEntry, "id"> & { readonly id: string }
 export const layerAudit = Layer.effect(
   AuditLog,
   Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
+    const { other: sql } = yield* Pools
     return AuditLog.of({
       read: Effect.fnUntraced(function* ({ limit, before, after, environment }) {
         const order = sql.literal(after === undefined ? "desc" : "asc")

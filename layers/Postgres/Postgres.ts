@@ -1,18 +1,21 @@
 /** Every store on PostgreSQL. Waits for a database that is not there yet, and migrates it. */
 import { randomUUID } from "node:crypto"
 import { Effect, Layer, Schedule } from "effect"
-import { type ClientOptions, layerClient } from "./Client.ts"
+import { SqlClient } from "effect/sql"
+import type { ClientOptions } from "./Client.ts"
 import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
 import { migrate, readMigrations } from "./Migrations.ts"
+import { layerPools, Pools } from "./Pools.ts"
 import { layerLog } from "./RevisionLog.ts"
 
 /** Seconds that a server which starts waits for its database. */
 const WAIT = 60
 
 const Migrated = Layer.effectDiscard(
-  migrate(readMigrations()).pipe(
+  Pools.pipe(
+    Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
     Effect.tapError((error) =>
       error.name === "DatabaseUnavailable"
         ? Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
@@ -25,9 +28,14 @@ const Migrated = Layer.effectDiscard(
   )
 )
 
-/** `notify` false: this node neither tells nor hears of commits by NOTIFY. */
-export const layer = ({ notify, ...options }: ClientOptions & { readonly notify: boolean }) => {
-  const origin = { origin: randomUUID(), notify }
-  const stores = Layer.mergeAll(layerStore(origin), layerLog(origin), layerInstances, layerKeys, layerAudit)
-  return stores.pipe(Layer.provide(Migrated), Layer.provide(layerClient(options)))
+export const layer = (options: ClientOptions) => {
+  const origin = { origin: randomUUID() }
+  const stores = Layer.mergeAll(
+    layerStore({ ...origin, client: options }),
+    layerLog({ ...origin, notify: options.notify }),
+    layerInstances,
+    layerKeys,
+    layerAudit
+  )
+  return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }

@@ -15,6 +15,8 @@ export interface Postmaster {
 const LOG_LIMIT = 10_485_760
 const START_PATIENCE = 30_000
 const POLL = 20
+/** What the pid file says of a server that takes connections, and of a standby that does. */
+const SERVING = ["ready", "standby"]
 
 const pidFile = ({ cluster }: Binaries) => join(cluster, "postmaster.pid")
 
@@ -96,7 +98,8 @@ export const startPostmaster = async (binaries: Binaries, port: number, log: str
   })
   for (const until = Date.now() + START_PATIENCE; ; await sleep(POLL)) {
     const lines = linesOf(pidFile(binaries))
-    if (!over && lines[0] === String(child.pid) && lines[7]?.trim() === "ready") return { process: child, ended }
+    if (!over && lines[0] === String(child.pid) && SERVING.includes(lines[7]?.trim() ?? ""))
+      return { process: child, ended }
     if (over || Date.now() > until) {
       child.kill("SIGQUIT")
       const said = readFileSync(log).subarray(from).toString("utf8").trim().split("\n").slice(-3).join(" ")

@@ -1,9 +1,9 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
-import { PgClient } from "@effect/sql-pg"
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { guarded } from "./Failure.ts"
+import { Pools } from "./Pools.ts"
 import { asRevision, type RevisionRow } from "./Rows.ts"
 
 export const CHANNEL = "herald_revisions"
@@ -17,25 +17,31 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
   Layer.effect(
     RevisionLog,
     Effect.gen(function* () {
-      const sql = yield* PgClient.PgClient
+      const { reads: sql, other, witness, listen: listenOn } = yield* Pools
 
       const listen = (onHint: () => void, listening: Deferred.Deferred<void>) =>
         Effect.scoped(
           Effect.gen(function* () {
-            const notifications = yield* sql.listen(CHANNEL)
+            const { notifications, left } = yield* listenOn(CHANNEL)
             yield* Deferred.succeed(listening, undefined)
             onHint() // what came while nobody listened
-            while (true) {
-              const { payload } = yield* Queue.take(notifications)
-              if (payload !== origin) onHint()
-            }
+            yield* Queue.take(notifications).pipe(
+              Effect.map(({ payload }) => payload !== origin && onHint()),
+              Effect.forever,
+              Effect.raceFirst(left)
+            )
           })
         )
 
       return RevisionLog.of({
-        head: guarded("read the newest revision")(sql<{ epoch: string; revision: string }>`
-          select epoch, (select coalesce(max(revision), 0) from revisions)::text as revision from herald_epoch`).pipe(
-          Effect.map(([row]) => ({ epoch: row!.epoch, revision: BigInt(row!.revision) }))
+        head: guarded("read the newest revision")(sql<{ epoch: string; revision: string; committedAt: number }>`
+          select e.epoch, coalesce(r.revision, 0)::text as revision, coalesce(herald_millis(r.committed_at), 0) as "committedAt"
+          from herald_epoch e left join (select revision, committed_at from revisions order by revision desc limit 1) r on true`).pipe(
+          Effect.map(([row]) => {
+            const position = { epoch: row!.epoch, revision: BigInt(row!.revision) }
+            witness.saw({ ...position, committedAt: row!.committedAt })
+            return position
+          })
         ),
         after: Effect.fnUntraced(function* (revision, limit) {
           const rows = yield* guarded(`read revisions after ${revision}`)(sql<RevisionRow>`
@@ -65,7 +71,7 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
         sweep: Effect.fn("RevisionLog.sweep")(function* ({ keepMillis, keepAtLeast }) {
           let total = 0
           while (true) {
-            const [row] = yield* guarded("sweep old revisions")(sql<{ gone: string }>`
+            const [row] = yield* guarded("sweep old revisions")(other<{ gone: string }>`
               select herald_sweep(make_interval(secs => ${keepMillis / 1_000}::float8), ${String(keepAtLeast)}::text::bigint, ${SWEEP_STEP}::int)::text as gone`)
             total += Number(row!.gone)
             if (Number(row!.gone) < SWEEP_STEP) return total

@@ -15,11 +15,12 @@ import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { guarded } from "./Failure.ts"
 import { asRevision, type RevisionRow } from "./Rows.ts"
+import type { Seen } from "./Witness.ts"
 
 export interface WriterOptions {
   readonly deadline: Duration.Input
-  /** Called after commits, never waited for. */
-  readonly committed: () => void
+  /** Called after commits with the newest of them, if one is new; never waited for. */
+  readonly committed: (newest: Seen | undefined) => void
 }
 
 interface Waiting {
@@ -73,12 +74,16 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     )
 
   const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
+    let seen: Seen | undefined
     for (const [index, { release, done }] of batch.entries()) {
       const answer = answers[index]!
-      if (answer.ok && !answer.replayed && BigInt(answer.revision) > newest) newest = BigInt(answer.revision)
+      if (answer.ok && !answer.replayed) {
+        seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
+        if (seen.revision > newest) newest = seen.revision
+      }
       Deferred.doneUnsafe(done, resultOf(release, answer))
     }
-    options.committed()
+    options.committed(seen)
   }
 
   /** Whose transaction keeps publishers waiting: for the operator who reads the log. */

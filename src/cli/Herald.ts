@@ -24,6 +24,7 @@ import { list } from "./verbs/List.ts"
 import { publish } from "./verbs/Publish.ts"
 import { release } from "./verbs/Release.ts"
 import { rollback } from "./verbs/Rollback.ts"
+import { settings } from "./verbs/Settings.ts"
 import { start } from "./verbs/Start.ts"
 import { subscribe } from "./verbs/Subscribe.ts"
 import { validate } from "./verbs/Validate.ts"
@@ -40,7 +41,7 @@ export const herald = Command.make("herald").pipe(
     { command: "herald clients", description: "Who applied it, who rejected it and why" }
   ]),
   Command.withSubcommands([
-    { group: "Server", commands: [start] },
+    { group: "Server", commands: [start, settings] },
     {
       group: "Change",
       commands: [publish, validate, rollback, remove, release]

@@ -7,7 +7,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Revision } from "../propagation/Revision.ts"
+import type { Position, Revision } from "../propagation/Revision.ts"
 import type { Release } from "./Change.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 
@@ -25,8 +25,15 @@ export class ConfigurationStore extends Context.Service<
      * `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`. Concurrent commits share transactions; one failing item fails alone.
      */
     readonly commit: (release: Release) => Effect.Effect<Committed, HeraldError>
-    /** The current version, tombstones included; undefined when the key never existed. */
-    readonly current: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
+    /**
+     * The current version, tombstones included; undefined when the key never existed. With `atLeast` as it was at that position or
+     * later, which a replica may answer; without, as it is now.
+     */
+    readonly current: (
+      environment: string,
+      key: string,
+      atLeast?: Position
+    ) => Effect.Effect<Configuration | undefined, HeraldError>
     readonly version: (
       environment: string,
       key: string,

@@ -204,7 +204,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       return found.configuration
     }
     misses++
-    const configuration = yield* store.current(environment, key)
+    const configuration = yield* store.current(environment, key, { epoch, revision })
     if (configuration !== undefined && epoch === position.epoch) {
       yield* cache.setIfNewer(configuration)
       telling.share({ epoch, configuration })

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Metadata } from "@grpc/grpc-js"
 import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { TcpProxy } from "../support/TcpProxy.ts"
+import { waitUntil } from "../support/waitUntil.ts"
 import { synced, until, value } from "./FakeServer.ts"
 import { WireServer } from "./WireServer.ts"
 
@@ -42,6 +44,25 @@ describe("over gRPC", () => {
       second.hellos.at(-1)?.held.map(({ revision }) => revision),
       [1n]
     )
+  })
+
+  it("GT2 a connection that falls silent is noticed by pings, and what was held stays", {
+    timeout: 90_000
+  }, async () => {
+    await using server = await WireServer.start()
+    await using proxy = new TcpProxy(Number(server.address.split(":")[1]))
+    server.greeting = [value("shop", 1, 1), synced(1)]
+    const address = `127.0.0.1:${await proxy.listen()}`
+    await using client = await HeraldClient.connect({ address, service: "shop", reconnect: quick })
+    proxy.fault = "hold"
+    const from = performance.now()
+    await waitUntil("the silence to be noticed", () => client.state === "stale")
+
+    assert.isBelow(performance.now() - from, 35_000)
+    assert.strictEqual(client.get("shop"), 1)
+    proxy.fault = "none"
+    proxy.cut()
+    await waitUntil("the connection to come back", () => client.state === "live")
   })
 
   it("C4: reads code and advice from the trailers of a refusal", async () => {

@@ -1,20 +1,19 @@
 /** A real PostgreSQL keeps the contracts of the stores, and what only a database can be asked. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import { Effect, Layer, ManagedRuntime } from "effect"
+import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
-import { layerClient } from "../../layers/Postgres/Client.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/Migrations.ts"
+import { layerPools, Pools } from "../../layers/Postgres/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
-import { connect, type Database, startDatabase } from "../support/Database.ts"
+import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { peopleContract } from "./People.ts"
 import { change, release, storesContract } from "./Stores.ts"
 
 let database: Database
-const stores = Layer.unwrap(
-  Effect.sync(() => Postgres.layer({ url: Redacted.make(database.url), maxConnections: 8, notify: true }))
-)
+const stores = Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url))))
 const runtime = ManagedRuntime.make(stores)
 
 beforeAll(async () => {
@@ -92,9 +91,10 @@ describe("PostgreSQL", () => {
 describe("migrations", () => {
   const on = (url: string, migrations = readMigrations()) =>
     Effect.runPromise(
-      migrate(migrations).pipe(
+      Pools.pipe(
+        Effect.flatMap(({ other }) => Effect.provideService(migrate(migrations), SqlClient.SqlClient, other)),
         Effect.result,
-        Effect.provide(layerClient({ url: Redacted.make(url), maxConnections: 4 }))
+        Effect.provide(layerPools(clientOptions(url)))
       )
     )
 

@@ -14,7 +14,7 @@ afterEach(() => {
 })
 
 describe("fault 26: the clock jumps", () => {
-  it("no connection is lost and no update is refused or reordered", async () => {
+  it("CK1 no connection is lost and no update is refused or reordered", async () => {
     await using server = await WireServer.start()
     server.greeting = [value("shop", 1, 0), synced(1)]
     const states: Array<string> = []

@@ -2,6 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import type { ClientOptions } from "../../layers/Postgres/Client.ts"
 import { startEmbedded } from "../../layers/Postgres/Embedded.ts"
 import { newFolder } from "./folder.ts"
 
@@ -25,6 +26,17 @@ export const startDatabase = async (): Promise<Database> => {
     }
   }
 }
+
+/** The stores' options for a database of a test. */
+export const clientOptions = (url: string, options: Partial<ClientOptions> = {}): ClientOptions => ({
+  url: Redacted.make(url),
+  connections: { reads: 3, writes: 4, other: 3 },
+  acquireTimeout: 5_000,
+  statementTimeout: 10_000,
+  replica: undefined,
+  notify: true,
+  ...options
+})
 
 type Rows = ReadonlyArray<Record<string, unknown>>
 

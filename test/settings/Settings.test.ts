@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { Effect, Redacted } from "effect"
-import { catalogue, load } from "../../layers/Settings.ts"
+import { catalogue, load, resolve } from "../../layers/Settings.ts"
+import { nameOf, serversOf } from "../../src/settings/DatabaseUrl.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "herald-settings-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -30,7 +32,13 @@ const samples: Record<keyof typeof catalogue, string> = {
   dataDir: "elsewhere",
   node: "n7",
   databaseUrl: "postgres://u:p@h/d",
-  databaseConnections: "9",
+  databaseReads: "9",
+  databaseWrites: "5",
+  databaseOther: "6",
+  databaseAcquireTimeout: "1s",
+  databaseStatementTimeout: "7s",
+  databaseReplicaUrl: "postgres://u:p@r/d",
+  databaseReplicaWait: "20ms",
   pepper: "hot",
   heartbeatInterval: "10s",
   heartbeatTimeout: "45s",
@@ -162,4 +170,69 @@ describe("Settings", () => {
       assert.notInclude(String(settings.pepper), "hunter2")
     })
   )
+
+  it.effect("QS2 what is wrong in the file is told with its line", () =>
+    Effect.gen(function* () {
+      for (const [text, line] of [
+        ["http:\n  port: 1\n\ndatabase:\n  pol: 1", 5],
+        ["http:\n  port: 1\n  host: a\ngrpc:\n  port: many", 5],
+        ["# first\nlog:\n  level: [a]", 3],
+        ["http:\n  port: 1\n  port: 2", 3],
+        ["http: &a\n  port: 1\ngrpc: *a", 3]
+      ] as const) {
+        assert.match(yield* refused({}, text), new RegExp(`line ${line}\\b`), text)
+      }
+    })
+  )
+
+  it.effect("QS3 a name in the environment that is nearly one of ours is told, with the right one", () =>
+    Effect.gen(function* () {
+      const env = {
+        HERALD_PEPER: "x",
+        DATABASE_URI: "y",
+        HTTP_PROT: "1",
+        HERALD_TOKEN: "t",
+        SMTP_PORT: "25",
+        HOME: "/"
+      }
+      const { warnings } = yield* resolve({ env })
+
+      assert.sameMembers(
+        [...warnings],
+        [
+          "HERALD_PEPER is no setting: did you mean HERALD_PEPPER?",
+          "DATABASE_URI is no setting: did you mean DATABASE_URL?",
+          "HTTP_PROT is no setting: did you mean HTTP_PORT?"
+        ]
+      )
+    })
+  )
+
+  it.effect("a database URL may list several servers", () =>
+    Effect.gen(function* () {
+      const { databaseUrl } = yield* loaded({ DATABASE_URL: "postgres://u:p%40x@a:5432,b:5433/d?sslmode=disable" })
+
+      assert.deepStrictEqual(serversOf(plain(databaseUrl) as string), [
+        "postgres://u:p%40x@a:5432/d?sslmode=disable",
+        "postgres://u:p%40x@b:5433/d?sslmode=disable"
+      ])
+      assert.deepStrictEqual(["postgres://u:p@a/d", "postgres://u:p@[::1]:7/d"].map(nameOf), ["a:5432", "[::1]:7"])
+      assert.include(yield* refused({ DATABASE_URL: "postgres://a:1,b:x/d" }), "several servers")
+    })
+  )
+
+  it("schema/settings.schema.json takes what the server takes, and refuses what it refuses", () => {
+    const validate = new Ajv2020({ strict: true }).compile(
+      JSON.parse(readFileSync(new URL("../../schema/settings.schema.json", import.meta.url), "utf8")) as object
+    )
+    for (const right of [{}, { http: { port: 1 }, database: { pool: { reads: 3 }, acquireTimeout: "1s" } }])
+      assert.isTrue(validate(right), JSON.stringify(validate.errors))
+    for (const wrong of [
+      { http: { prot: 1 } },
+      { http: { port: 70_000 } },
+      { drain: { spread: "5" } },
+      { log: { level: "x" } }
+    ])
+      assert.isFalse(validate(wrong), JSON.stringify(wrong))
+  })
 })

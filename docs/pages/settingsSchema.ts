@@ -1,0 +1,29 @@
+/** schema/settings.schema.json, from the list of settings. */
+import { settings } from "../../src/settings/Catalogue.ts"
+
+type Node = { type: "object"; additionalProperties: false; properties: Record<string, unknown> }
+const object = (): Node => ({ type: "object", additionalProperties: false, properties: {} })
+
+const root = object()
+for (const [name, { path, env, kind, fallback }] of settings) {
+  const parts = path.split(".")
+  let at = root
+  for (const part of parts.slice(0, -1)) at = (at.properties[part] ??= object()) as Node
+  const isText = kind.schema["type"] !== "integer"
+  at.properties[parts.at(-1)!] = {
+    description: `${kind.expected}; ${env} in the environment wins`,
+    ...kind.schema,
+    ...(fallback === undefined || name === "node" ? {} : { default: isText ? kind.show(fallback) : fallback }),
+    ...(kind.secret ? { writeOnly: true } : {})
+  }
+}
+
+const json = JSON.stringify(
+  { $schema: "https://json-schema.org/draft/2020-12/schema", title: "Settings of a Herald server", ...root },
+  null,
+  2
+)
+/** Lists on one line, as the formatter has them. */
+const compact = json.replace(/\[\s+([^\]]*?)\s+\]/g, (_, list: string) => `[${list.replace(/\s+/g, " ")}]`)
+
+export const settingsSchema = `${compact}\n`

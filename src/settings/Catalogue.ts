@@ -1,0 +1,88 @@
+/**
+ * Every setting: its name in the environment, its place in the file, what it may be, its default. Pure.
+ *
+ *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
+ */
+import type * as Redacted from "effect/Redacted"
+import { duration, integer, type Kind, oneOf, postgresUrl, redisUrls, secret, text } from "./Kind.ts"
+
+const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
+
+/** Q1: the whole list. */
+export const catalogue = {
+  httpHost: setting("http.host", "HTTP_HOST", text, "127.0.0.1"),
+  httpPort: setting("http.port", "HTTP_PORT", integer(0, 65_535), 8080),
+  grpcHost: setting("grpc.host", "GRPC_HOST", text, "127.0.0.1"),
+  grpcPort: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
+  /** Streams that this server takes, over all connections. */
+  maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000),
+  dataDir: setting("dataDir", "HERALD_DATA", text, ".herald"),
+  /** Without a setting the loader gives the host's name. */
+  node: setting("node", "HERALD_NODE", text, "localhost"),
+  /** Absent: the embedded PostgreSQL in the data folder. */
+  databaseUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "database.url",
+    "DATABASE_URL",
+    postgresUrl,
+    undefined
+  ),
+  /** Connections of each pool; one more listens for other nodes' commits. */
+  databaseReads: setting("database.pool.reads", "DATABASE_POOL_READS", integer(1, 500), 10),
+  databaseWrites: setting("database.pool.writes", "DATABASE_POOL_WRITES", integer(1, 500), 4),
+  databaseOther: setting("database.pool.other", "DATABASE_POOL_OTHER", integer(1, 500), 10),
+  databaseAcquireTimeout: setting("database.acquireTimeout", "DATABASE_ACQUIRE_TIMEOUT", duration, 2_000),
+  databaseStatementTimeout: setting("database.statementTimeout", "DATABASE_STATEMENT_TIMEOUT", duration, 10_000),
+  /** Absent: every read is the primary's. */
+  databaseReplicaUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "database.replicaUrl",
+    "DATABASE_REPLICA_URL",
+    postgresUrl,
+    undefined
+  ),
+  databaseReplicaWait: setting("database.replicaWait", "DATABASE_REPLICA_WAIT", duration, 50),
+  /** Shared by all nodes on one database. Absent: a file in the data folder. */
+  pepper: setting<Redacted.Redacted, undefined | Redacted.Redacted>("pepper", "HERALD_PEPPER", secret, undefined),
+  heartbeatInterval: setting("heartbeat.interval", "HEARTBEAT_INTERVAL", duration, 30_000),
+  heartbeatTimeout: setting("heartbeat.timeout", "HEARTBEAT_TIMEOUT", duration, 90_000),
+  drainSpread: setting("drain.spread", "DRAIN_SPREAD", duration, 5_000),
+  pollInterval: setting("propagation.pollInterval", "POLL_INTERVAL", duration, 500),
+  staleAfter: setting("propagation.staleAfter", "STALE_AFTER", duration, 3_000),
+  cacheBytes: setting("cache.maxBytes", "CACHE_MAX_BYTES", integer(1_048_576, 2 ** 40), 268_435_456),
+  /** Off: only the other lanes and the poll tell nodes of each other's commits. */
+  notify: setting("propagation.notify", "HINTS_NOTIFY", oneOf("on", "off"), "on"),
+  /** Absent: no shared cache, and no lane over Redis. */
+  redisUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>("redis.url", "REDIS_URL", redisUrls, undefined),
+  redisMode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
+  redisSentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
+  redisTimeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50),
+  retention: setting("retention.time", "RETENTION_TIME", duration, 7 * 86_400_000),
+  retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
+  ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),
+  rateBurst: setting("limits.burst", "LIMIT_BURST", integer(1, 1_000_000), 10_000),
+  maxStreamsPerIdentity: setting(
+    "limits.streamsPerIdentity",
+    "LIMIT_STREAMS_PER_IDENTITY",
+    integer(1, 1_000_000),
+    5_000
+  ),
+  logFormat: setting("log.format", "LOG_FORMAT", oneOf("auto", "json", "pretty"), "auto"),
+  logLevel: setting("log.level", "LOG_LEVEL", oneOf("debug", "info", "warn", "error"), "info"),
+  otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", text, undefined)
+}
+
+type Catalogue = typeof catalogue
+type ValueOf<S> = S extends { readonly kind: Kind<infer A>; readonly fallback: infer B }
+  ? A | (undefined extends B ? undefined : never)
+  : never
+export type SettingName = keyof Catalogue
+export type SettingsShape = { readonly [Name in SettingName]: ValueOf<Catalogue[Name]> }
+
+export interface Setting {
+  readonly path: string
+  readonly env: string
+  readonly kind: Kind<unknown>
+  readonly fallback: unknown
+}
+
+/** The catalogue as a list. */
+export const settings = Object.entries(catalogue) as ReadonlyArray<readonly [SettingName, Setting]>

@@ -1,0 +1,102 @@
+/** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
+import * as Redacted from "effect/Redacted"
+import { serversOf } from "./DatabaseUrl.ts"
+
+export type Raw = string | number | boolean
+
+export interface Kind<A> {
+  readonly expected: string
+  readonly read: (raw: Raw) => A | undefined
+  /** As a person reads it; "" for no value. */
+  readonly show: (value: unknown) => string
+  readonly schema: Readonly<Record<string, unknown>>
+  /** Never shown, logged or repeated in an error. */
+  readonly secret: boolean
+}
+
+const show = (value: unknown): string => (value === undefined ? "" : String(value))
+
+export const text: Kind<string> = {
+  expected: "text",
+  read: (raw) => String(raw),
+  show,
+  schema: { type: "string" },
+  secret: false
+}
+
+export const integer = (min: number, max: number): Kind<number> => ({
+  expected: `a whole number from ${min} to ${max}`,
+  read: (raw) => {
+    const n = typeof raw === "number" ? raw : /^\d+$/.test(String(raw)) ? Number(raw) : Number.NaN
+    return Number.isInteger(n) && n >= min && n <= max ? n : undefined
+  },
+  show,
+  schema: { type: "integer", minimum: min, maximum: max },
+  secret: false
+})
+
+const DURATION = "^(\\d+(?:\\.\\d+)?)\\s*(ms|s|m|h|d)$"
+const units = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+  ["ms", 1]
+] as const
+
+/** Milliseconds. */
+export const duration: Kind<number> = {
+  expected: "a duration such as 500ms, 30s, 5m, 2h or 7d",
+  read: (raw) => {
+    const found = new RegExp(DURATION).exec(String(raw).trim())
+    return found === null ? undefined : Number(found[1]) * units.find(([name]) => name === found[2])![1]
+  },
+  show: (value) => {
+    const [name, size] = units.find(([, size]) => Number(value) % size === 0) ?? units[4]
+    return `${Number(value) / size}${name}`
+  },
+  schema: { type: "string", pattern: DURATION },
+  secret: false
+}
+
+export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<A> => ({
+  expected: `one of ${names.join(", ")}`,
+  read: (raw) => names.find((name) => name === String(raw)),
+  show,
+  schema: { enum: names },
+  secret: false
+})
+
+const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
+
+export const secret: Kind<Redacted.Redacted> = {
+  expected: "text",
+  read: (raw) => Redacted.make(String(raw)),
+  show: hidden,
+  schema: { type: "string" },
+  secret: true
+}
+
+export const postgresUrl: Kind<Redacted.Redacted> = {
+  expected: "a URL such as postgres://user:password@host:5432/database, or with several servers: host:5432,other:5432",
+  read: (raw) =>
+    /^postgres(ql)?:/.test(String(raw)) && serversOf(String(raw)) !== undefined
+      ? Redacted.make(String(raw))
+      : undefined,
+  show: hidden,
+  schema: { type: "string", pattern: "^postgres(ql)?://" },
+  secret: true
+}
+
+export const redisUrls: Kind<Redacted.Redacted> = {
+  expected: "redis:// or rediss:// URLs, separated by commas",
+  read: (raw) =>
+    String(raw)
+      .split(",")
+      .every((one) => /^rediss?:$/.test(URL.parse(one.trim())?.protocol ?? ""))
+      ? Redacted.make(String(raw))
+      : undefined,
+  show: hidden,
+  schema: { type: "string", pattern: "^rediss?://" },
+  secret: true
+}

@@ -1,0 +1,87 @@
+/**
+ * The value of each setting and where it came from: a flag, the environment, the file, or its default, in that order. Pure.
+ *
+ *   Q2   An unknown name in the file or a wrong value stops the start and says which, why, and the nearest right name.
+ *   QS1  Whoever asks, the server or `herald settings`, finds the same values; a secret is never shown.
+ *   QS2  What is wrong in the file is told with its line.
+ *   QS3  A name in the environment that looks like one of ours and is not gets a warning with the nearest right name.
+ */
+import * as Result from "effect/Result"
+import { type SettingName, type SettingsShape, settings } from "./Catalogue.ts"
+import type { Raw } from "./Kind.ts"
+import { distance, nearest } from "./Nearest.ts"
+import { type Placed, readSettingsFile } from "./SettingsFile.ts"
+
+export type Origin = "flag" | "environment" | "file" | "default"
+
+export interface Found {
+  readonly name: SettingName
+  readonly setting: string
+  readonly environment: string
+  /** As a person reads it; secrets are redacted. */
+  readonly shown: string
+  readonly from: Origin
+  /** The flag, the variable, or the file and line; "" for a default. */
+  readonly at: string
+}
+
+export interface Sources {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly file: { readonly path: string; readonly content: string } | undefined
+  /** `--data` */
+  readonly dataDir: string | undefined
+  readonly hostname: string
+}
+
+export interface Resolved {
+  readonly values: SettingsShape
+  readonly found: ReadonlyArray<Found>
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** Read elsewhere: by the loader, and by the command line. */
+const ELSEWHERE = ["HERALD_CONFIG", "HERALD_SERVER", "HERALD_GRPC", "HERALD_TOKEN", "HERALD_ENV"]
+const known = [...settings.map(([, { env }]) => env), ...ELSEWHERE]
+
+/** QS3: ours by prefix, or at most two letters away from a known name that begins alike. */
+const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
+  Object.keys(env).flatMap((name) => {
+    if (known.includes(name) || (env[name] ?? "") === "") return []
+    const meant = nearest(name, known)
+    const near = name.length >= 6 && name[0] === meant[0] && distance(name, meant) <= 2
+    return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
+  })
+
+/** Fails with what is wrong, for a person. */
+export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Result.Result<Resolved, string> => {
+  const read =
+    file === undefined ? Result.succeed(new Map<string, Placed>()) : readSettingsFile(file.path, file.content)
+  if (Result.isFailure(read)) return Result.fail(read.failure)
+  const values: Record<string, unknown> = {}
+  const found: Array<Found> = []
+  for (const [name, setting] of settings) {
+    const { path, kind } = setting
+    const placed = read.success.get(path)
+    const fromEnv = env[setting.env] || undefined // empty is as good as unset
+    const [raw, from, at]: readonly [Raw | undefined, Origin, string] =
+      name === "dataDir" && dataDir !== undefined
+        ? [dataDir, "flag", "--data"]
+        : fromEnv !== undefined
+          ? [fromEnv, "environment", setting.env]
+          : placed !== undefined
+            ? [placed.raw, "file", `${file!.path}:${placed.line}`]
+            : [undefined, "default", ""]
+    const fallback = name === "node" ? hostname : setting.fallback
+    const value = raw === undefined ? fallback : kind.read(raw)
+    if (raw !== undefined && value === undefined) {
+      const where = from === "file" ? `${path} in ${file!.path}, line ${placed!.line},` : at
+      return Result.fail(`${where} is ${kind.secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`)
+    }
+    values[name] = value
+    found.push({ name, setting: path, environment: setting.env, shown: kind.show(value), from, at })
+  }
+  const resolved = values as SettingsShape
+  if (resolved.heartbeatTimeout <= resolved.heartbeatInterval)
+    return Result.fail("heartbeat.timeout must be longer than heartbeat.interval")
+  return Result.succeed({ values: resolved, found, warnings: warningsOf(env) })
+}
