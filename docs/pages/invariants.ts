@@ -31,7 +31,7 @@ const invariantsOf = (file: string): ReadonlyArray<Invariant> => {
 }
 
 const titlesOf = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:it|effect|live|prop|test)\(\s*["'`]([^"'`]+)["'`]/g)].map(
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:it|effect|live|prop|test|on)\(\s*["'`]([^"'`]+)["'`]/g)].map(
     ([, title]) => title!
   )
 
