@@ -1,150 +1,190 @@
 /**
- * The connections to Redis: one for commands, one for subscriptions; a single server, Sentinel or Redis Cluster.
+ * The connection for commands, and what is done when Redis does not answer.
  *
- *   RC1  No call waits longer than its time-out, and none while Redis is known to be down: the breaker fails it at once.
- *   RC2  Nothing is queued for a Redis that is away: what was meant for it is dropped, and read from the database later.
+ *   RC1  Every call ends within `timeout`, and none waits for a connection.
+ *   RC2  After 5 failures in a row Redis counts as away: calls end at once, and only pings ask whether it is back.
+ *   RC3  At most 1,024 calls are without an answer; more are refused. So a Redis that hangs costs bounded memory.
+ *
+ * The breaker is not `effect/persistence`'s: that one sends a user's call to find out whether the dependency is back, here pings do.
  */
 
-import { Context, Duration, Effect, Layer, Metric, Redacted } from "effect"
-import { CircuitBreaker } from "effect/persistence"
-import { Redis, Cluster as RedisCluster } from "ioredis"
+import { Context, Data, Effect, Layer, Metric, Random, Redacted } from "effect"
+import { Cluster, Redis } from "ioredis"
+import { type Addresses, parseAddresses } from "../../src/settings/RedisUrl.ts"
 
-export interface RedisClientOptions {
-  /** redis:// or rediss://; for Sentinel and Cluster several, separated by commas. */
+export interface RedisOptions {
+  /** Checked by the settings: `parseAddresses` reads it. */
   readonly url: Redacted.Redacted
   readonly mode: "single" | "sentinel" | "cluster"
-  /** The master's name, for Sentinel. */
+  /** The name of the master that sentinels watch. */
   readonly sentinelName: string
-  /** Of each call. */
-  readonly timeout: Duration.Input
+  /** Milliseconds for one call. */
+  readonly timeout: number
 }
 
-type Connection = Redis | RedisCluster
+/** Redis failed or did not answer in time. Never leaves this folder. */
+export class RedisAway extends Data.TaggedError("RedisAway")<{ readonly message: string }> {}
 
-export class RedisClient extends Context.Service<
-  RedisClient,
+export class Client extends Context.Service<
+  Client,
   {
-    /** The answer of one call; undefined when Redis is down, slow or refuses. Never fails. RC1 */
-    readonly call: <A>(what: string, use: (redis: Connection) => Promise<A>) => Effect.Effect<A | undefined>
-    /** Only for subscriptions. */
-    readonly subscriber: Connection
+    /** Keys of one call must be in one slot. */
+    readonly cluster: boolean
+    readonly away: () => boolean
+    readonly call: <A>(run: (redis: Redis | Cluster) => Promise<A>) => Effect.Effect<A, RedisAway>
   }
->()("herald/layers/Redis/RedisClient") {
-  static readonly layer = (options: RedisClientOptions) =>
-    Layer.effect(RedisClient, make(options)).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+>()("herald/layers/Redis/Client") {
+  static readonly layer = (options: RedisOptions) => Layer.effect(Client, make(options))
 }
 
-/** Calls in a row that must fail before the breaker opens. */
 const FAILURES = 5
-const OPEN = Duration.seconds(1)
+const UNANSWERED = 1_024
+/** Milliseconds. */
+const CONNECT = 2_000
+const PING = 1_000
+const PING_WHEN_AWAY = 250
 
-/** Milliseconds until the next try: full jitter over an exponential bound (Brooker, AWS, 2015). */
-const reconnectAfter = (times: number): number => 20 + Math.random() * Math.min(2_000, 50 * 2 ** Math.min(times, 10))
+/** Milliseconds before try `times`: doubling from 50 to 2,000, of which a random half to the whole. */
+export const backoff = (times: number): number =>
+  Math.min(2_000, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2)
 
-const connect = ({ url, mode, sentinelName, timeout }: RedisClientOptions, subscribes: boolean): Connection => {
-  const urls = Redacted.value(url)
-    .split(",")
-    .map((one) => new URL(one.trim()))
-  const { username, password, protocol, pathname } = urls[0]!
-  const hosts = urls.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) }))
-  const tls = protocol === "rediss:" ? { tls: {} } : {}
-  const common = {
-    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
-    ...tls,
-    connectionName: "herald",
-    connectTimeout: 2_000,
-    maxRetriesPerRequest: 0,
-    // A subscription that waits for its connection is remembered and made again; a command is not. RC2
-    ...(subscribes ? {} : { commandTimeout: Duration.toMillis(timeout) })
-  }
-  const single = {
-    ...common,
-    enableOfflineQueue: subscribes,
-    lazyConnect: true,
-    retryStrategy: reconnectAfter,
-    db: Number(pathname.slice(1) || 0)
-  }
-  switch (mode) {
-    case "single":
-      return new Redis({ ...single, ...hosts[0]! })
-    case "sentinel":
-      return new Redis({
-        ...single,
-        ...(protocol === "rediss:" ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
-        sentinels: hosts,
-        name: sentinelName,
-        sentinelRetryStrategy: reconnectAfter
-      })
-    case "cluster":
-      return new RedisCluster(hosts, {
-        redisOptions: common,
-        enableOfflineQueue: subscribes,
-        lazyConnect: true,
-        clusterRetryStrategy: reconnectAfter,
-        slotsRefreshTimeout: 2_000,
-        slotsRefreshInterval: 5_000
-      })
-  }
-}
-
-const make = Effect.fnUntraced(function* (options: RedisClientOptions) {
-  const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(FAILURES), openDuration: OPEN })
-  const context = yield* Effect.context<never>()
-  const run = Effect.runForkWith(context)
-  let serving: boolean | undefined
-
-  const became = (now: boolean, why: string) => {
-    if (serving === now) return
-    serving = now
-    run(
-      Effect.andThen(
-        Metric.update(connected, now ? 1 : 0),
-        now
-          ? Effect.logInfo("Redis serves")
-          : Effect.logWarning("Redis is away: values come from the database", { reason: why })
-      )
-    )
-  }
-
-  const open = (subscribes: boolean) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const connection = connect(options, subscribes)
-        let last = "the connection ended"
-        connection.on("error", (error: Error) => {
-          last = error.message
-          if (!subscribes) became(false, last)
-        })
-        if (!subscribes) {
-          connection.on("ready", () => became(true, ""))
-          connection.on("close", () => became(false, last))
-        }
-        connection.connect().catch(() => {}) // it goes on trying, and says so above
-        return connection
-      }),
-      (connection) => Effect.sync(() => connection.disconnect())
-    )
-
-  const commands = yield* open(false)
-  const subscriber = yield* open(true)
-  const limit = Duration.toMillis(options.timeout) * 2
-
-  const call = <A>(what: string, use: (redis: Connection) => Promise<A>) =>
-    Effect.tryPromise({ try: () => use(commands), catch: (error) => error as Error }).pipe(
-      Effect.timeout(limit), // RC1: for what the driver doesn't time itself
-      Effect.tapError((error) => Effect.logDebug("a call to Redis failed", { what, reason: String(error) })),
-      (attempt) => breaker.execute(attempt, { key: "redis" }),
-      Effect.matchEffect({
-        onSuccess: (answer) => Effect.as(Metric.update(succeeded, 1), answer as A | undefined),
-        onFailure: () => Effect.as(Metric.update(failed, 1), undefined)
-      })
-    )
-
-  return RedisClient.of({ call, subscriber })
+/** For every connection. A socket that owes answers for 2 s is cut, which frees what waits for it. */
+export const common = ({ username, password, tls }: Addresses) => ({
+  username,
+  password,
+  ...(tls ? { tls: {} } : {}),
+  connectionName: "herald",
+  connectTimeout: CONNECT,
+  socketTimeout: CONNECT,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  reconnectOnError: ({ message }: Error) => message.startsWith("READONLY") // a master that became a replica
 })
 
-const connected = Metric.gauge("herald_redis_connected")
-const calls = Metric.counter("herald_redis_calls_total", { incremental: true })
-const succeeded = Metric.withAttributes(calls, { outcome: "answered" })
-const failed = Metric.withAttributes(calls, { outcome: "failed" })
+/** Sentinels get the same user and password as the master. */
+export const sentinelOptions = ({ nodes, username, password, tls }: Addresses, name: string) => ({
+  name,
+  sentinels: nodes.map((node) => ({ ...node })),
+  sentinelUsername: username,
+  sentinelPassword: password,
+  sentinelCommandTimeout: CONNECT,
+  enableTLSForSentinelMode: tls,
+  ...(tls ? { sentinelTLS: {} } : {}),
+  sentinelRetryStrategy: backoff
+})
+
+const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
+  const addresses = parseAddresses(Redacted.value(url))!
+  const one = common(addresses)
+  if (mode === "cluster") {
+    return new Cluster(
+      addresses.nodes.map((node) => ({ ...node })),
+      {
+        redisOptions: one,
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        clusterRetryStrategy: backoff,
+        slotsRefreshTimeout: CONNECT,
+        slotsRefreshInterval: 5_000
+      }
+    )
+  }
+  const options = { ...one, db: addresses.db, lazyConnect: true, enableOfflineQueue: false, retryStrategy: backoff }
+  return mode === "sentinel"
+    ? new Redis({ ...options, ...sentinelOptions(addresses, sentinelName) })
+    : new Redis({ ...options, ...addresses.nodes[0]! })
+}
+
+const make = Effect.fnUntraced(function* (options: RedisOptions) {
+  let lastError = "not connected"
+  let unanswered = 0
+  let failures = 0
+  let away = false
+
+  const redis = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const client = open(options)
+      client.on("error", ({ message }: Error) => (lastError = message))
+      return client
+    }),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+  const failed = Effect.fnUntraced(function* ({ message }: RedisAway) {
+    yield* Metric.update(failuresTotal, 1)
+    if (++failures < FAILURES || away) return
+    away = true
+    yield* Metric.update(breaker, 1)
+    yield* Effect.logWarning("Redis is away: values come from the database, hints over the other lanes", {
+      reason: message,
+      connection: lastError
+    })
+  })
+
+  const answered = Effect.suspend(() => {
+    failures = 0
+    if (!away) return Effect.void
+    away = false
+    return Effect.andThen(Metric.update(breaker, 0), Effect.logInfo("Redis answers again"))
+  })
+
+  const attempt = <A>(run: (redis: Redis | Cluster) => Promise<A>) =>
+    Effect.suspend(() => {
+      if (unanswered >= UNANSWERED) return Effect.fail(new RedisAway({ message: `${UNANSWERED} calls wait` })) // RC3
+      unanswered++
+      return Effect.tryPromise({
+        try: async () => {
+          try {
+            return await run(redis)
+          } finally {
+            unanswered--
+          }
+        },
+        catch: (cause) => new RedisAway({ message: (cause as Error).message })
+      })
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: options.timeout, // RC1
+        orElse: () => Effect.fail(new RedisAway({ message: `no answer within ${options.timeout} ms` }))
+      }),
+      Effect.tapError(failed),
+      Effect.tap(answered)
+    )
+
+  const refused = Effect.andThen(
+    Effect.suspend(() => Metric.update(refusedTotal, 1)),
+    Effect.fail(new RedisAway({ message: "Redis is away" }))
+  )
+
+  const ping = attempt((redis) => redis.ping())
+
+  yield* Metric.update(breaker, 0)
+  yield* Effect.promise(() => redis.connect().catch(() => {})).pipe(Effect.timeoutOption(CONNECT))
+  failures = FAILURES - 1 // at the start one failure is enough
+  yield* Effect.ignore(ping)
+  yield* Effect.suspend(() => Random.nextBetween(0.75, 1.25)).pipe(
+    Effect.flatMap((jitter) => Effect.sleep((away ? PING_WHEN_AWAY : PING) * jitter)),
+    Effect.andThen(Effect.ignore(ping)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return Client.of({
+    cluster: options.mode === "cluster",
+    away: () => away,
+    call: (run) => Effect.suspend(() => (away ? refused : attempt(run))) // RC2
+  })
+})
+
+const breaker = Metric.withAttributes(
+  Metric.gauge("herald_breaker_open", { description: "1: calls to the dependency are not tried" }),
+  { dependency: "redis" }
+)
+const failuresTotal = Metric.counter("herald_redis_failures_total", {
+  incremental: true,
+  description: "calls to Redis that failed or got no answer in time"
+})
+const refusedTotal = Metric.counter("herald_redis_refused_total", {
+  incremental: true,
+  description: "calls that were not tried, because Redis was away"
+})

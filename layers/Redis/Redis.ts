@@ -1,8 +1,9 @@
-/** The shared cache and the hint lane on Redis. */
+/** Redis as shared cache and as a lane of hints: a single one, a master under Sentinel, or a Redis Cluster. */
 import { Layer } from "effect"
-import { RedisClient, type RedisClientOptions } from "./Client.ts"
-import * as Lane from "./Lane.ts"
-import * as SharedCache from "./SharedCache.ts"
+import { layerLane } from "../../src/propagation/HintLane.ts"
+import { Client, type RedisOptions } from "./Client.ts"
+import { lane } from "./Lane.ts"
+import { layerSharedCache } from "./SharedCache.ts"
 
-export const layer = (options: RedisClientOptions) =>
-  Layer.mergeAll(SharedCache.layer, Lane.layer).pipe(Layer.provide(RedisClient.layer(options)))
+export const layer = (options: RedisOptions) =>
+  Layer.mergeAll(layerSharedCache, layerLane(lane(options))).pipe(Layer.provide(Client.layer(options)))

@@ -1,103 +1,181 @@
 /**
- * Current values in Redis, under the names that other programs read: `config:{key}:{environment}` holds JSON that begins with epoch and
- * revision, then value and version and the rest; `config:version:{key}:{environment}` holds the version alone.
+ * The shared cache in Redis, under names that other programs read, too: `config:{key}:{environment}` and
+ * `config:version:{key}:{environment}`. See docs/redis.md.
  *
- *   RC3  A value never replaces a newer one of its epoch, whatever order writers come in: the comparison and the write are one script.
- *   RC4  What can't be read as ours is as good as absent, and is replaced by the next write.
+ *   RC4  Within one epoch a lower revision never replaces a higher one: a script compares and sets in one step.
+ *   RC5  A broken or foreign entry is never handed out: it is counted and removed.
+ *   RC6  A deleted key's entry says so, with `null` for its value. A change that could not be written takes the older entry away as soon
+ *        as Redis answers again.
+ *   RC7  Every entry ends by itself: after an hour, or 5 minutes for a service's own key, ±10 %.
  */
-import { Effect, Layer, Metric, Result, Schema } from "effect"
-import { Configuration } from "../../src/configuration/Configuration.ts"
+import { createHash } from "node:crypto"
+import { Effect, Layer, Metric, Option, Random, Schema } from "effect"
+import type { Cluster, Redis } from "ioredis"
+import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
-import { RedisClient } from "./Client.ts"
-import { makeScript } from "./Script.ts"
+import { Client } from "./Client.ts"
+import { fromWritten, toWritten, WrittenEntry } from "./Entry.ts"
 
-/** Milliseconds: a backstop for values that no commit overwrites. Spread, so that they don't all go at once. */
-const VALUE_TTL = 3_600_000
-const VERSION_TTL = 300_000
-const spread = (millis: number): number => Math.round(millis * (0.9 + Math.random() * 0.2))
+/** Milliseconds. */
+const TTL = 3_600_000
+const TTL_LATEST = 300_000
+/** Keys whose change could not be written; the oldest are given up: their entries end by themselves. */
+const OWED = 10_000
 
-export const valueKey = ({ key, environment }: { readonly key: string; readonly environment: string }) =>
-  `config:${key}:${environment}`
-export const versionKey = ({ key, environment }: { readonly key: string; readonly environment: string }) =>
-  `config:version:${key}:${environment}`
+export const valueKey = (environment: string, key: string) => `config:${key}:${environment}`
+export const versionKey = (environment: string, key: string) => `config:version:${key}:${environment}`
+
+/** The entry of a key `version:x` would have the name of the version of `x`. */
+const hasEntry = (key: string) => !key.startsWith("version:")
+
+/** A service named `x` gets the key `x` as its own; keys with a dot are below one. */
+const ttlOf = (key: string) => (key.includes(".") ? TTL : TTL_LATEST)
+
+/** Epoch and revision come first, so that the script need not parse a value of up to 1 MiB. */
+export const encodeEntry = ({ epoch, configuration }: Shared) => JSON.stringify({ epoch, ...toWritten(configuration) })
+
+/** Sets `found`, `epoch` and `revision` of what is held, and `newer(revision)`. Decimal text is compared, because Lua's numbers end at 2^53. */
+const HELD = `
+local found = redis.pcall('GETRANGE', KEYS[1], 0, 255)
+local epoch, revision
+if type(found) == 'string' then epoch, revision = string.match(found, '^{"epoch":"([^"]*)","revision":"(%d+)"') end
+local function holds(least)
+  return #revision > #least or (#revision == #least and revision >= least)
+end
+`
+
+interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(lua).digest("hex") })
 
 /**
- * KEYS: the value. ARGV: JSON, epoch, revision, milliseconds to live. Returns 1 when it wrote, 2 when it wrote over another epoch's value.
- * Epoch and revision are looked for in the first characters, so that a large value is not decoded. RC3
+ * RC4. KEYS: value, and version where both are in one slot. ARGV: entry, epoch, revision, version, milliseconds.
+ * 0: a newer one was there. 1: set. 2: set over what can't be compared. The same revision is set again: that repairs a broken entry.
  */
-const setValue = makeScript(`
-local head = redis.call('getrange', KEYS[1], 0, 160)
-local epoch, revision = string.match(head, '^{"epoch":"([^"]*)","revision":"(%d+)"')
-if epoch == ARGV[2] and tonumber(revision) >= tonumber(ARGV[3]) then return 0 end
-redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[4])
-if epoch and epoch ~= ARGV[2] then return 2 end
-return 1`)
+const SET = script(`${HELD}
+local same = epoch == ARGV[2]
+if same and holds(ARGV[3]) and revision ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
+if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[5]) end
+if same or found == '' then return 1 end
+return 2
+`)
 
-/** KEYS: the version. ARGV: the version, milliseconds to live, 1 to write in any case. */
-const setVersion = makeScript(`
-local held = tonumber(redis.call('get', KEYS[1]))
-if ARGV[3] ~= '1' and held and held > tonumber(ARGV[1]) then return 0 end
-redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
-return 1`)
+/** Redis Cluster, where the version is in another slot. KEYS: version. ARGV: version, milliseconds, 1 to set it in any case. */
+const SET_VERSION = script(`
+local held = redis.pcall('GET', KEYS[1])
+if ARGV[3] ~= '1' and type(held) == 'string' and (tonumber(held) or 0) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`)
 
-const codec = Schema.toCodecJson(Configuration)
-const decode = Schema.decodeUnknownResult(codec)
-const encode = Schema.encodeSync(codec)
+/** RC6. KEYS as SET. ARGV: epoch, revision. 1: removed, for it was older than that. */
+const REMOVE_OLDER = script(`${HELD}
+if epoch == ARGV[1] and holds(ARGV[2]) then return 0 end
+redis.call('DEL', unpack(KEYS))
+return 1
+`)
 
-/** Other programs see `null` for a deleted key. */
-export const toJson = ({ epoch, configuration }: Shared): string => {
-  const { revision, ...rest } = encode(configuration) as Record<string, unknown>
-  return JSON.stringify({ epoch, revision, ...rest, value: configuration.deleted ? null : configuration.value })
-}
-
-/** RC4 */
-const fromJson = (text: string): Shared | undefined => {
+const evaluate = async (
+  redis: Redis | Cluster,
+  { lua, sha }: Script,
+  keys: Array<string>,
+  args: Array<string | number>
+) => {
   try {
-    const { epoch, ...rest } = JSON.parse(text) as Record<string, unknown>
-    const found = decode({ ...rest, value: rest["value"] ?? "" })
-    return typeof epoch === "string" && Result.isSuccess(found) ? { epoch, configuration: found.success } : undefined
-  } catch {
-    return undefined
+    return (await redis.evalsha(sha, keys.length, ...keys, ...args)) as number
+  } catch (cause) {
+    if (!(cause as Error).message.startsWith("NOSCRIPT")) throw cause
+    return (await redis.eval(lua, keys.length, ...keys, ...args)) as number
   }
 }
 
-export const layer = Layer.effect(
+const WRONG_TYPE = Symbol("another type")
+const decode = Schema.decodeUnknownOption(WrittenEntry)
+
+export const layerSharedCache = Layer.effect(
   SharedCache,
   Effect.gen(function* () {
-    const { call } = yield* RedisClient
-    return {
-      get: Effect.fnUntraced(function* (environment, key) {
-        const text = yield* call("get", (redis) => redis.get(valueKey({ environment, key })))
-        if (text === undefined || text === null) return undefined
-        const found = fromJson(text)
-        const ours = found?.configuration.key === key && found.configuration.environment === environment
-        if (!ours) yield* Metric.update(foreign, 1)
-        return ours ? found : undefined
-      }),
-      setIfNewer: Effect.fnUntraced(function* (shared) {
-        const { epoch, configuration } = shared
-        const wrote = yield* call("set a value", (redis) =>
-          setValue(redis, valueKey(configuration), [
-            toJson(shared),
-            epoch,
-            String(configuration.revision),
-            spread(VALUE_TTL)
-          ])
-        )
-        if (wrote !== 1 && wrote !== 2) return
-        yield* call("set a version", (redis) =>
-          setVersion(redis, versionKey(configuration), [
-            configuration.version,
-            spread(VERSION_TTL),
-            wrote === 2 ? "1" : "0"
-          ])
-        )
-      })
+    const { call, cluster, away } = yield* Client
+    const owed = new Map<string, Pick<Configuration, "environment" | "key" | "revision"> & { readonly epoch: string }>()
+
+    const owe = ({ epoch, configuration: { environment, key, revision } }: Shared) => {
+      const id = valueKey(environment, key)
+      owed.delete(id)
+      owed.set(id, { environment, key, revision, epoch })
+      if (owed.size > OWED) owed.delete(owed.keys().next().value!)
     }
+
+    const keysOf = (environment: string, key: string) =>
+      cluster ? [valueKey(environment, key)] : [valueKey(environment, key), versionKey(environment, key)]
+
+    /** RC5 */
+    const parse = (environment: string, key: string, text: string): Shared | undefined => {
+      const entry = Option.getOrUndefined(decode(text))
+      if (entry === undefined || entry.environment !== environment || entry.key !== key) return undefined
+      const { epoch, ...written } = entry
+      const configuration = fromWritten(written)
+      return configuration === undefined ? undefined : { epoch, configuration }
+    }
+
+    const repay = Effect.gen(function* () {
+      for (const [id, debt] of owed) {
+        const { environment, key, epoch, revision } = debt
+        const removed = yield* call((redis) =>
+          evaluate(redis, REMOVE_OLDER, keysOf(environment, key), [epoch, String(revision)])
+        )
+        if (cluster && removed === 1) yield* call((redis) => redis.del(versionKey(environment, key)))
+        if (owed.get(id) === debt) owed.delete(id)
+      }
+    })
+
+    yield* Effect.sleep("1 second").pipe(
+      Effect.andThen(Effect.suspend(() => (owed.size === 0 || away() ? Effect.void : Effect.ignore(repay)))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    return SharedCache.of({
+      get: Effect.fnUntraced(
+        function* (environment: string, key: string) {
+          if (!hasEntry(key)) return undefined
+          const id = valueKey(environment, key)
+          const text = yield* call((redis) =>
+            redis.get(id).catch((cause: Error) => {
+              if (cause.message.startsWith("WRONGTYPE")) return WRONG_TYPE
+              throw cause
+            })
+          )
+          if (text === null) return undefined
+          const found = typeof text === "string" ? parse(environment, key, text) : undefined
+          if (found !== undefined) return found
+          yield* Metric.update(brokenTotal, 1)
+          yield* call((redis) => redis.unlink(id))
+          return undefined
+        },
+        Effect.catch(() => Effect.undefined)
+      ),
+      setIfNewer: Effect.fnUntraced(function* (shared: Shared) {
+        const { epoch, configuration } = shared
+        const { environment, key, revision, version } = configuration
+        if (!hasEntry(key)) return
+        const ttl = Math.round(ttlOf(key) * (yield* Random.nextBetween(0.9, 1.1))) // RC7
+        yield* Effect.gen(function* () {
+          const args = [encodeEntry(shared), epoch, String(revision), version, ttl]
+          const outcome = yield* call((redis) => evaluate(redis, SET, keysOf(environment, key), args))
+          if (!cluster || outcome === 0) return
+          yield* call((redis) =>
+            evaluate(redis, SET_VERSION, [versionKey(environment, key)], [version, ttl, outcome === 2 ? 1 : 0])
+          )
+        }).pipe(Effect.catch(() => Effect.sync(() => owe(shared))))
+      })
+    })
   })
 )
 
-const foreign = Metric.counter("herald_redis_foreign_total", {
+const brokenTotal = Metric.counter("herald_redis_broken_entries_total", {
   incremental: true,
-  description: "entries that could not be read as ours"
+  description: "entries of the shared cache that were not Herald's or were damaged"
 })

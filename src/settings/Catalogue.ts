@@ -4,7 +4,7 @@
  *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
  */
 import type * as Redacted from "effect/Redacted"
-import { duration, integer, type Kind, oneOf, postgresUrl, redisUrls, secret, text } from "./Kind.ts"
+import { duration, integer, type Kind, oneOf, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
 
 const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
 
@@ -51,7 +51,7 @@ export const catalogue = {
   /** Off: only the other lanes and the poll tell nodes of each other's commits. */
   notify: setting("propagation.notify", "HINTS_NOTIFY", oneOf("on", "off"), "on"),
   /** Absent: no shared cache, and no lane over Redis. */
-  redisUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>("redis.url", "REDIS_URL", redisUrls, undefined),
+  redisUrl: setting<Redacted.Redacted, undefined | Redacted.Redacted>("redis.url", "REDIS_URL", redisUrl, undefined),
   redisMode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
   redisSentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
   redisTimeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50),

@@ -1,6 +1,7 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
 import { serversOf } from "./DatabaseUrl.ts"
+import { parseAddresses } from "./RedisUrl.ts"
 
 export type Raw = string | number | boolean
 
@@ -88,14 +89,9 @@ export const postgresUrl: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-export const redisUrls: Kind<Redacted.Redacted> = {
-  expected: "redis:// or rediss:// URLs, separated by commas",
-  read: (raw) =>
-    String(raw)
-      .split(",")
-      .every((one) => /^rediss?:$/.test(URL.parse(one.trim())?.protocol ?? ""))
-      ? Redacted.make(String(raw))
-      : undefined,
+export const redisUrl: Kind<Redacted.Redacted> = {
+  expected: "redis://user:password@host:6379 or rediss://…, several with commas between",
+  read: (raw) => (parseAddresses(String(raw)) === undefined ? undefined : Redacted.make(String(raw))),
   show: hidden,
   schema: { type: "string", pattern: "^rediss?://" },
   secret: true

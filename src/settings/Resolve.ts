@@ -6,10 +6,12 @@
  *   QS2  What is wrong in the file is told with its line.
  *   QS3  A name in the environment that looks like one of ours and is not gets a warning with the nearest right name.
  */
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type SettingName, type SettingsShape, settings } from "./Catalogue.ts"
 import type { Raw } from "./Kind.ts"
 import { distance, nearest } from "./Nearest.ts"
+import { parseAddresses } from "./RedisUrl.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 
 export type Origin = "flag" | "environment" | "file" | "default"
@@ -52,6 +54,18 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
+/** Settings that are right alone and wrong with each other. */
+const wrongTogether = ({ heartbeatTimeout, heartbeatInterval, redisUrl, redisMode }: SettingsShape) => {
+  if (heartbeatTimeout <= heartbeatInterval) return "heartbeat.timeout must be longer than heartbeat.interval"
+  const addresses = redisUrl === undefined ? undefined : parseAddresses(Redacted.value(redisUrl))
+  if (addresses === undefined) return undefined
+  if (redisMode === "single" && addresses.nodes.length > 1)
+    return "redis.url has several addresses; redis.mode must then be sentinel or cluster"
+  if (redisMode === "cluster" && addresses.db !== 0)
+    return "redis.url names a database by its number; a Redis Cluster has only 0"
+  return undefined
+}
+
 /** Fails with what is wrong, for a person. */
 export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Result.Result<Resolved, string> => {
   const read =
@@ -81,7 +95,7 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
     found.push({ name, setting: path, environment: setting.env, shown: kind.show(value), from, at })
   }
   const resolved = values as SettingsShape
-  if (resolved.heartbeatTimeout <= resolved.heartbeatInterval)
-    return Result.fail("heartbeat.timeout must be longer than heartbeat.interval")
+  const wrong = wrongTogether(resolved)
+  if (wrong !== undefined) return Result.fail(wrong)
   return Result.succeed({ values: resolved, found, warnings: warningsOf(env) })
 }

@@ -47,7 +47,7 @@ const samples: Record<keyof typeof catalogue, string> = {
   staleAfter: "1.5s",
   cacheBytes: "2097152",
   notify: "off",
-  redisUrl: "redis://h:6379,redis://i:6379",
+  redisUrl: "rediss://u:p@a:7000,rediss://b",
   redisMode: "cluster",
   redisSentinelName: "main",
   redisTimeout: "20ms",
@@ -74,9 +74,10 @@ describe("Settings", () => {
       >
       for (const [name, { path, env, fallback }] of rows) {
         const text = asFile(path, samples[name])
-        const fromEnv = plain((yield* loaded({ [env]: samples[name] }))[name])
-        const fromFile = plain((yield* loaded({}, text))[name])
-        const both = plain((yield* loaded({ [env]: samples[name] }, "{}"))[name])
+        const others: Record<string, string> = name === "redisUrl" ? { REDIS_MODE: samples.redisMode } : {}
+        const fromEnv = plain((yield* loaded({ ...others, [env]: samples[name] }))[name])
+        const fromFile = plain((yield* loaded(others, text))[name])
+        const both = plain((yield* loaded({ ...others, [env]: samples[name] }, "{}"))[name])
         assert.deepStrictEqual(fromFile, fromEnv, name)
         assert.deepStrictEqual(both, fromEnv, name)
         assert.notDeepEqual(fromEnv, plain(fallback), name)
@@ -103,6 +104,18 @@ describe("Settings", () => {
         assert.deepStrictEqual([settings.httpPort, settings.grpcPort, settings.maxStreams], [8080, 50_051, 1_000])
         assert.isUndefined(settings.databaseUrl)
       })
+  )
+
+  it.effect("Q2 what is wrong about a Redis is said without its password", () =>
+    Effect.gen(function* () {
+      for (const [env, named] of [
+        [{ REDIS_URL: "redis://a,redis://b" }, "redis.mode"],
+        [{ REDIS_URL: "redis://a/3", REDIS_MODE: "cluster" }, "redis.url"]
+      ] as const)
+        assert.include(yield* refused(env), named)
+      for (const REDIS_URL of ["http://u:hunter2@h", "redis://u:hunter2@h/name", "redis://u:hunter2@h,nothing"])
+        assert.match(yield* refused({ REDIS_URL }), /^REDIS_URL is not valid(?!.*hunter2)/)
+    })
   )
 
   it.effect("Q2 an unknown name in the file stops the start and says the nearest right one", () =>
