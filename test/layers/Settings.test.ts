@@ -45,6 +45,9 @@ const samples: Record<keyof typeof catalogue, string> = {
   maxStreamsPerIdentity: "3",
   logFormat: "json",
   logLevel: "debug",
+  statsdHost: "statsd",
+  statsdPort: "9125",
+  statsdTags: "dogstatsd",
   otlpEndpoint: "http://collector:4318"
 }
 const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
