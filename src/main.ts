@@ -12,6 +12,7 @@ import { startEmbedded } from "../layers/Postgres/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
 import * as Redis from "../layers/Redis/Redis.ts"
 import { resolve, type SettingsShape } from "../layers/Settings.ts"
+import * as Statsd from "../layers/Statsd/Statsd.ts"
 import * as Telemetry from "../layers/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
@@ -170,10 +171,13 @@ const program = Effect.gen(function* () {
     return yield* say(`${version}
 `)
   const { values: settings, warnings } = yield* resolve({ env: process.env, configFile: config, dataDir: data })
+  const { statsdHost, statsdPort: port, statsdTags: tags } = settings
+  const statsd =
+    statsdHost === undefined ? Layer.empty : Statsd.layer({ host: statsdHost, port, tags, node: settings.node })
   const { logFormat: format, logLevel: level, otlpEndpoint, node, dataDir } = settings
   const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   return yield* Effect.andThen(warn, run(settings)).pipe(
-    Effect.provide(DataFolder.layer(dataDir)),
+    Effect.provide(Layer.merge(DataFolder.layer(dataDir), statsd)),
     Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, node, version }))
   )
 }).pipe(

@@ -1,5 +1,5 @@
 /** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
-import { Duration, Effect, Fiber, Scope } from "effect"
+import { Duration, Effect, Fiber, Metric, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -82,11 +82,24 @@ export const ownScope = Effect.gen(function* () {
   return own
 })
 
+const querySeconds = Metric.histogram("herald_db_query_seconds", {
+  description: "time of a database call, with the wait for a connection",
+  boundaries: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+})
+
+const timed = <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) => {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    return Effect.onExit(statement, () =>
+      Effect.suspend(() => Metric.update(querySeconds, Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9))
+    )
+  })
+
 /** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
   (what: string) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
-    statement.pipe(
+    timed(statement).pipe(
       Effect.mapError(fromSql(what)),
       within(PATIENCE, () =>
         Effect.fail(

@@ -62,11 +62,13 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const perIdentity = new Map<string, number>()
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
   let draining = false
+  let delivered = 0
 
   const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {
     const { environment, service, instance } = session.subscription.client
     const now = clock.currentTimeMillisUnsafe()
     const { key, revision, version } = update
+    if (state === "sent") delivered++
     const sentAt = state === "sent" ? now : 0
     const answeredAt = state === "sent" ? 0 : now
     bookkeeping.noteDelivery({
@@ -271,12 +273,16 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     Effect.andThen(
       Effect.suspend(() => {
         const counts = { applied, rejected, ignored }
-        applied = rejected = ignored = 0
+        const sent = delivered
+        applied = rejected = ignored = delivered = 0
         return Effect.forEach(
           Object.entries(counts),
           ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
           { discard: true }
-        ).pipe(Effect.andThen(Metric.update(gauge, sessions.size)))
+        ).pipe(
+          Effect.andThen(Metric.update(gauge, sessions.size)),
+          Effect.andThen(Metric.update(deliveriesTotal, sent))
+        )
       })
     ),
     Effect.forever,
@@ -309,4 +315,8 @@ const NOTE_EVERY = 10_000
 
 const ended = Metric.counter("herald_session_endings_total", { incremental: true })
 const answersTotal = Metric.counter("herald_answers_total", { incremental: true })
+const deliveriesTotal = Metric.counter("herald_deliveries_total", {
+  incremental: true,
+  description: "updates handed to the clients' transports"
+})
 const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })

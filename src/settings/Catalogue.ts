@@ -67,6 +67,10 @@ export const catalogue = {
   ),
   logFormat: setting("log.format", "LOG_FORMAT", oneOf("auto", "json", "pretty"), "auto"),
   logLevel: setting("log.level", "LOG_LEVEL", oneOf("debug", "info", "warn", "error"), "info"),
+  /** Absent: nothing is sent to StatsD. */
+  statsdHost: setting<string, string | undefined>("statsd.host", "STATSD_HOST", text, undefined),
+  statsdPort: setting("statsd.port", "STATSD_PORT", integer(1, 65_535), 8_125),
+  statsdTags: setting("statsd.tags", "STATSD_TAGS", oneOf("none", "dogstatsd"), "none"),
   otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", text, undefined)
 }
 

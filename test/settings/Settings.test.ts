@@ -56,8 +56,14 @@ const samples: Record<keyof typeof catalogue, string> = {
   ratePerSecond: "6",
   rateBurst: "8",
   maxStreamsPerIdentity: "3",
+  statsdHost: "statsd",
+  statsdPort: "9125",
+  statsdTags: "dogstatsd",
   logFormat: "json",
   logLevel: "debug",
+  statsdHost: "statsd",
+  statsdPort: "9125",
+  statsdTags: "dogstatsd",
   otlpEndpoint: "http://collector:4318"
 }
 const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
