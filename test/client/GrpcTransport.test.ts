@@ -44,6 +44,24 @@ describe("over gRPC", () => {
     )
   })
 
+  it("GT3: goes on at the next address when its server is gone, and reports go there too", async () => {
+    await using first = await WireServer.start()
+    await using second = await WireServer.start()
+    for (const server of [first, second]) server.greeting = [value("shop", 1, 1), synced(1)]
+    const addresses = [first.address, second.address, "127.0.0.1:1"]
+    const options = { address: addresses, service: "shop", reconnect: quick, lastKnownGood: false } as const
+    await using client = await HeraldClient.connect({ ...options, waitForSync: true })
+    const [used, other] = first.hellos.length > 0 ? [first, second] : [second, first]
+    assert.isTrue(await client.reportHealth("healthy"))
+    used.stop()
+    await until(() => client.state === "live" && other.hellos.length > 0)
+
+    assert.isTrue(await client.reportHealth("healthy"))
+    assert.strictEqual(client.get("shop"), 1)
+    const error = await HeraldClient.connect({ ...options, address: [] }).catch((e) => e)
+    assert.include(String(error), "at least one node")
+  })
+
   it("C4: reads code and advice from the trailers of a refusal", async () => {
     await using server = await WireServer.start()
     const metadata = new Metadata()
