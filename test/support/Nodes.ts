@@ -16,7 +16,7 @@ export interface NodesOptions {
   /** Settings of all nodes, such as those of Redis or Kafka. */
   readonly env?: Readonly<Record<string, string>>
   /** What the nodes connect to instead of the database itself, such as a proxy before it. */
-  readonly databaseUrl?: (direct: string) => string
+  readonly databaseUrl?: (direct: string) => string | Promise<string>
 }
 
 export class Nodes {
@@ -32,7 +32,7 @@ export class Nodes {
   static async start({ count, env = {}, databaseUrl = (direct) => direct }: NodesOptions): Promise<Nodes> {
     const database = await startDatabase()
     const shared = {
-      DATABASE_URL: databaseUrl(database.url),
+      DATABASE_URL: await databaseUrl(database.url),
       HERALD_PEPPER: "a pepper that all nodes share",
       ...LIMITS
     }
