@@ -21,7 +21,7 @@ interface Measured extends Seen {
 
 /** Server and peer alike: publishes at a fixed rate and waits until every client has the last. */
 export const propagate = async (
-  server: Server | Peer,
+  server: Pick<Server, "connect" | "pid">,
   load: Load,
   { seconds, warmUp, perSecond = PER_SECOND }: { seconds: number; warmUp: number; perSecond?: number }
 ): Promise<Measured> => {

@@ -1,12 +1,15 @@
-/** Makes the pages that come from sources. `npm run docs` writes them; `--check` fails when one is old or an invariant has no test. */
+/** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old or an invariant has no test. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { errors } from "./pages/errors.ts"
+import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
 import { settingsSchema } from "./pages/settingsSchema.ts"
 import { testing } from "./pages/testing.ts"
 
+if (process.argv.includes("--faults")) takeNotes()
 const pages = new Map([
+  ["faults.md", faults()],
   ["errors.md", errors],
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],

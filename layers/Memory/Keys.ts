@@ -1,6 +1,6 @@
 /** ApiKeyStore and AuditLog over a `State`. */
 import { Clock, Effect, Layer } from "effect"
-import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { chainHash, type State } from "./State.ts"
 
@@ -11,12 +11,23 @@ export const layerKeys = (state: State) =>
       const clock = yield* Clock.Clock
       const note = (action: string, performedBy: string, details: Record<string, unknown>) =>
         state.append({ configId: "", action, performedBy, details, createdAt: clock.currentTimeMillisUnsafe() })
+      const add = (key: ApiKey) => {
+        state.keys.set(key.id, key)
+        const { id, name, role, environments, expiresAt } = key
+        note("key.create", key.createdBy, { id, name, role, environments, expiresAt })
+      }
+      const isAdmin = ({ role, environments, revokedAt, expiresAt }: ApiKey) =>
+        role === "admin" &&
+        environments.includes("*") &&
+        revokedAt === null &&
+        (expiresAt === null || expiresAt > clock.currentTimeMillisUnsafe())
       return ApiKeyStore.of({
-        create: (key) =>
+        create: (key) => Effect.sync(() => add(key)),
+        createFirstAdmin: (key) =>
           Effect.sync(() => {
-            state.keys.set(key.id, key)
-            const { id, name, role, environments, expiresAt } = key
-            note("key.create", key.createdBy, { id, name, role, environments, expiresAt })
+            if ([...state.keys.values()].some(isAdmin)) return false
+            add(key)
+            return true
           }),
         find: (id) => Effect.sync(() => state.keys.get(id)),
         list: Effect.sync(() => [...state.keys.values()]),

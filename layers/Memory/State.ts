@@ -6,6 +6,12 @@ import type { Configuration } from "../../src/configuration/Configuration.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
 
+/** `former`: the session that lost the instance to this one, which took it at `takenAt`. */
+export interface HeldInstance extends InstanceRow {
+  readonly former: string
+  readonly takenAt: number
+}
+
 export class State {
   readonly epoch = randomUUID()
   /** Versions of a key, ascending, by "<environment>/<key>". */
@@ -16,7 +22,8 @@ export class State {
   readonly idempotency = new Map<string, { readonly digest: string; readonly revision: bigint }>()
   readonly audit: Array<AuditEntry> = []
   readonly keys = new Map<string, ApiKey>()
-  readonly instances = new Map<string, InstanceRow>()
+  readonly instances = new Map<string, HeldInstance>()
+  readonly nodes = new Map<string, { readonly since: number; readonly seenAt: number }>()
   readonly deliveries = new Map<string, DeliveryRow>()
   readonly health = new Map<string, HealthRow>()
   readonly listeners = new Set<() => void>()

@@ -3,9 +3,11 @@ import { Effect, Layer } from "effect"
 import {
   type Batch,
   type DeliveryRow,
+  type Elsewhere,
   type HealthRow,
   type InstanceRow,
-  InstanceStore
+  InstanceStore,
+  type Run
 } from "../../src/sessions/InstanceStore.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
@@ -22,6 +24,10 @@ const encode = ({ instances, deliveries, health }: Batch): string => {
   return JSON.stringify({ instances, deliveries: deliveries.map(asText), health: health.map(asText) })
 }
 
+/** Instances that one sweep marks. */
+const LOSE_STEP = 10_000
+const millis = (n: number) => `${n} milliseconds`
+
 export const layerInstances = Layer.effect(
   InstanceStore,
   Effect.gen(function* () {
@@ -34,7 +40,7 @@ export const layerInstances = Layer.effect(
       list: Effect.fnUntraced(function* ({ environment, service, limit }) {
         const rows = yield* guarded("read the clients")(sql<Row>`
           select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
-            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node,
+            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session,
             coalesce((
               select jsonb_agg(jsonb_build_object('key', k.key, 'revision', k.revision::text, 'version', k.version, 'state', k.state,
                 'reason', k.reason, 'sentAt', coalesce(herald_millis(k.sent_at), 0), 'answeredAt', coalesce(herald_millis(k.answered_at), 0)) order by k.key)
@@ -58,7 +64,21 @@ export const layerInstances = Layer.effect(
             health: report === null ? undefined : { ...id, ...report, revision: BigInt(report.revision) }
           }
         })
-      })
+      }),
+      seen: ({ run, node, timeoutMillis }: Run) =>
+        guarded("say that this node lives")(sql<{ said: { taken: Array<string>; doubted: Array<string> } }>`
+          select herald_node_seen(${run}, ${node}, ${millis(timeoutMillis)}::interval) as said`).pipe(
+          Effect.map(([row]) => row!.said)
+        ),
+      lose: ({ run, timeoutMillis }: Run) =>
+        guarded("look for dead nodes")(sql<{ gone: number }>`
+          select herald_lose(${run}, ${millis(timeoutMillis)}::interval, ${LOSE_STEP}::int) as gone`).pipe(
+          Effect.map(([row]) => row!.gone)
+        ),
+      elsewhere: ({ environment, run, limit }) =>
+        guarded("read the clients of other nodes")(sql<Elsewhere>`
+          select jsonb_build_object('environment', environment, 'service', service, 'instance', instance, 'labels', labels) as client, patterns
+          from instances where environment = ${environment} and state = 'connected' and run <> ${run} limit ${limit}`)
     })
   })
 )

@@ -23,6 +23,10 @@ export const layerKeys = Layer.effect(
           Effect.asVoid
         )
       },
+      createFirstAdmin: (key) =>
+        guarded("make the first admin key")(
+          sql<{ made: boolean }>`select herald_first_admin(${JSON.stringify(key)}::text::jsonb) as made`
+        ).pipe(Effect.map(([row]) => row!.made)),
       find: (id) =>
         guarded("look up the API key")(reads<ApiKey>`select ${columns} from api_keys where id = ${id}`).pipe(
           Effect.map((rows) => rows[0])

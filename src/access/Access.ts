@@ -137,20 +137,21 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
           Effect.orElseSucceed(() => true)
         )
 
-  const mint = Effect.fnUntraced(function* (wish: KeyWish, createdBy: string) {
+  const minted = (wish: KeyWish, createdBy: string) => {
     const id = crypto.random(Token.ID_BYTES)
     const secret = crypto.random(Token.SECRET_BYTES)
     const createdAt = clock.currentTimeMillisUnsafe()
     const key: ApiKey = { ...wish, id, hash: crypto.hash(pepper, secret), createdAt, createdBy, revokedAt: null }
-    yield* store.create(key)
-    keys.remember(key)
     return { token: Token.format(id, secret), key }
-  })
+  }
 
   const createKey = Effect.fn("Access.createKey")(function* (wish: KeyWish) {
     const identity = yield* requirePermission("keys.manage", undefined)
     yield* checkWish(wish, clock.currentTimeMillisUnsafe())
-    return yield* mint(wish, identity.name)
+    const made = minted(wish, identity.name)
+    yield* store.create(made.key)
+    keys.remember(made.key)
+    return made
   })
 
   const revokeKey = Effect.fn("Access.revokeKey")(function* (id: string) {
@@ -162,11 +163,11 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   })
 
   const bootstrap = Effect.gen(function* () {
-    const now = clock.currentTimeMillisUnsafe()
-    const admin = (key: ApiKey) => key.role === "admin" && key.environments.includes("*") && good(key, now)
-    if ((yield* store.list).some(admin)) return undefined
     const wish: KeyWish = { name: "first-admin", role: "admin", environments: ["*"], expiresAt: null }
-    return (yield* mint(wish, system.name)).token
+    const { token, key } = minted(wish, system.name)
+    if (!(yield* store.createFirstAdmin(key))) return undefined
+    keys.remember(key)
+    return token
   }).pipe(Effect.withSpan("Access.bootstrap"))
 
   return Access.of({

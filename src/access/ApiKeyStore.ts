@@ -23,6 +23,8 @@ export class ApiKeyStore extends Context.Service<
   {
     /** Writes an audit entry in the same transaction. */
     readonly create: (key: ApiKey) => Effect.Effect<void, HeraldError>
+    /** As `create`, unless a good admin key for every environment exists: then false. Of several callers at once one succeeds. */
+    readonly createFirstAdmin: (key: ApiKey) => Effect.Effect<boolean, HeraldError>
     readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
     readonly list: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
     /** False when there is no such key or it was revoked before. Writes an audit entry in the same transaction. */

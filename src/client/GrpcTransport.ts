@@ -3,6 +3,8 @@
  *
  *   GT1  Every attempt has a channel of its own: gRPC's connection backoff never adds to ours, and names resolve anew.
  *   GT2  Keepalive pings notice a silent partition within 30 s; 20 s apart is what servers tolerate.
+ *   GT3  With several addresses each attempt takes the next one of a list that every client shuffles for itself; reports go where
+ *        the stream goes.
  */
 import { type ChannelCredentials, type ClientDuplexStream, credentials, Metadata, status } from "@grpc/grpc-js"
 import {
@@ -27,6 +29,16 @@ const channelOptions = {
 const goodbyeMillis = 500
 const reportMillis = 10_000
 
+/** Fisher and Yates (1938), so that the clients of a lost node spread over all others. */
+const shuffled = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const all = [...addresses]
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    ;[all[i], all[j]] = [all[j]!, all[i]!]
+  }
+  return all
+}
+
 const credentialsOf = (tls: Tls | undefined): ChannelCredentials => {
   if (tls === undefined || tls === false) return credentials.createInsecure()
   if (tls === true) return credentials.createSsl()
@@ -47,7 +59,8 @@ const endedOf = (code: number, details: string, trailers?: Metadata): Ended => {
 }
 
 export interface GrpcTransportOptions {
-  readonly address: string
+  /** One, or those of the nodes of a cluster. */
+  readonly address: string | ReadonlyArray<string>
   readonly token?: Token | undefined
   readonly tls?: Tls | undefined
 }
@@ -55,14 +68,18 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions
   readonly #credentials: ChannelCredentials
+  readonly #addresses: ReadonlyArray<string>
+  #attempt = 0
   #reports: DistributionServiceClient | undefined
 
   constructor(options: GrpcTransportOptions) {
     this.#options = options
+    this.#addresses = shuffled(typeof options.address === "string" ? [options.address] : options.address)
     this.#credentials = credentialsOf(options.tls)
   }
 
   open(first: SubscribeRequest, events: StreamEvents): Stream {
+    if (this.#attempt++ > 0 && this.#addresses.length > 1) this.close() // GT3
     const client = this.#client()
     const waiting: Array<SubscribeRequest> = [first]
     let call: ClientDuplexStream<SubscribeRequest, ConfigUpdate> | undefined
@@ -128,7 +145,7 @@ export class GrpcTransport implements Transport {
         reject(
           new ReportError(
             ended.code ?? "HRLD-5101",
-            `the health report was not taken by ${this.#options.address}: ${ended.message}. Report again when the client is live.`,
+            `the health report was not taken by ${this.#address()}: ${ended.message}. Report again when the client is live.`,
             { cause: error }
           )
         )
@@ -142,10 +159,14 @@ export class GrpcTransport implements Transport {
     this.#reports = undefined
   }
 
+  #address(): string {
+    return this.#addresses[Math.max(0, this.#attempt - 1) % this.#addresses.length]!
+  }
+
   #client(): DistributionServiceClient {
-    const { address, tls } = this.#options
+    const { tls } = this.#options
     const name = typeof tls === "object" ? tls.serverName : undefined
-    return new DistributionServiceClient(address, this.#credentials, {
+    return new DistributionServiceClient(this.#address(), this.#credentials, {
       ...channelOptions,
       ...(name === undefined ? {} : { "grpc.ssl_target_name_override": name, "grpc.default_authority": name })
     })

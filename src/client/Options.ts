@@ -41,8 +41,8 @@ export type ClientEvent =
     }
 
 export interface ConnectOptions extends Hooks<unknown> {
-  /** `host:port` of a Herald gRPC port. */
-  readonly address: string
+  /** `host:port` of a Herald gRPC port; or of several nodes, which are tried in an order of the client's own, the next one on failure. */
+  readonly address: string | ReadonlyArray<string>
   readonly service: string
   /** Unique in the service and environment; host, process and chance when left out. */
   readonly instance?: string | undefined
@@ -93,6 +93,12 @@ const named = (name: string, value: unknown, longest: number): string => {
   throw new OptionError(`${name} is ${JSON.stringify(value)}. Give a text of 1 to ${longest} characters.`)
 }
 
+const addressesOf = (address: string | ReadonlyArray<string>): string => {
+  const all = typeof address === "string" ? [address] : address
+  if (all.length === 0) throw new OptionError("address is empty. Give the host:port of at least one node.")
+  return all.map((one) => named("address", one, 1024)).join(", ")
+}
+
 export type Checked = ReturnType<typeof check>
 
 export const check = (options: ConnectOptions, instanceName: () => string) => {
@@ -104,7 +110,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
   const service = named("service", options.service, 128)
   const keys = [...(options.keys ?? [])]
   return {
-    address: named("address", options.address, 1024),
+    address: addressesOf(options.address),
     service,
     instance: named("instance", options.instance ?? instanceName(), 128),
     environment: named("environment", options.environment ?? "production", 50),

@@ -128,12 +128,12 @@ export const makePublishing = Effect.gen(function* () {
       const variables = known.get(environment) ?? (yield* variablesAfter(environment, changes))
       known.set(environment, variables)
       if (change.template && value !== null) {
-        yield* dryRun({ ...change, value }, variables, fleet.covering(environment, key), validator)
+        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), validator)
       }
       if (key !== VARIABLES_KEY) continue
       for (const template of yield* untouchedTemplates(environment, changes)) {
         if (template === undefined || template.deleted) continue
-        yield* dryRun(template, variables, fleet.covering(environment, template.key), validator).pipe(
+        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), validator).pipe(
           Effect.mapError((error) =>
             error.row.http >= 500
               ? error
@@ -247,12 +247,12 @@ export const makePublishing = Effect.gen(function* () {
           })
         )
       }
-      return Effect.succeed({
+      return Effect.map(fleet.covering(environment, key), (clients) => ({
         key,
         environment,
         difference: difference(current?.value ?? "", value ?? ""),
-        clients: fleet.covering(environment, key).length
-      })
+        clients: clients.length
+      }))
     })
   })
 

@@ -289,6 +289,15 @@ export const catalogue = {
     408,
     7
   ),
+  NodeLost: row(
+    "5008",
+    "The client's node died",
+    "The node that had this client gave no sign of life for the heartbeat's time-out, and the client has not come back elsewhere.",
+    "Look for the node; a client that lives connects to another node by itself.",
+    14,
+    503,
+    7
+  ),
   NotConnected: row(
     "5101",
     "The client has no server and nothing to serve",

@@ -7,7 +7,7 @@
  *   B3  A batch that failed is merged back under what came later; the newest state wins, and none is lost while the process lives.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
-import { type Batch, type DeliveryRow, type HealthRow, type InstanceRow, InstanceStore } from "./InstanceStore.ts"
+import { type Batch, type DeliveryRow, type HealthRow, type InstanceNote, InstanceStore } from "./InstanceStore.ts"
 import { instanceKey } from "./Subscription.ts"
 
 export interface BookkeepingOptions {
@@ -22,7 +22,7 @@ export const bookkeepingDefaults: BookkeepingOptions = { flushEvery: "100 millis
 export class Bookkeeping extends Context.Service<
   Bookkeeping,
   {
-    readonly noteInstance: (row: InstanceRow) => void
+    readonly noteInstance: (row: InstanceNote) => void
     readonly noteDelivery: (row: DeliveryRow) => void
     readonly noteHealth: (row: HealthRow) => void
     /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays. */
@@ -41,8 +41,12 @@ const deliveryKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u
 const laterDelivery = (a: DeliveryRow, b: DeliveryRow): DeliveryRow =>
   b.state === "sent" ? { ...a, sentAt: Math.max(a.sentAt, b.sentAt) } : { ...b, sentAt: Math.max(a.sentAt, b.sentAt) }
 
+/** The later of two notes on one instance; a session that was not written yet still has to take it. */
+const laterNote = (a: InstanceNote, b: InstanceNote): InstanceNote =>
+  a.opening && a.session === b.session ? { ...b, opening: true } : b
+
 interface Pending {
-  readonly instances: Map<string, InstanceRow>
+  readonly instances: Map<string, InstanceNote>
   readonly deliveries: Map<string, DeliveryRow>
   readonly health: Map<string, HealthRow>
 }
@@ -51,7 +55,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const store = yield* InstanceStore
   const clock = yield* Clock.Clock
   const wake = yield* Queue.sliding<void>(1)
-  let instances = new Map<string, InstanceRow>()
+  let instances = new Map<string, InstanceNote>()
   let deliveries = new Map<string, DeliveryRow>()
   let health = new Map<string, HealthRow>()
   let oldest: bigint | undefined
@@ -99,10 +103,11 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     }
   }
 
-  const noteInstance = (row: InstanceRow) => {
+  const noteInstance = (row: InstanceNote) => {
     const id = instanceKey(row)
+    const known = instances.get(id)
     instances.delete(id)
-    instances.set(id, row)
+    instances.set(id, known === undefined ? row : laterNote(known, row))
     trim(instances)
     touch()
   }
@@ -114,7 +119,10 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
 
   /** B3 */
   const putBack = (mine: Pending) => {
-    for (const [id, row] of instances) mine.instances.set(id, row)
+    for (const [id, row] of instances) {
+      const known = mine.instances.get(id)
+      mine.instances.set(id, known === undefined ? row : laterNote(known, row))
+    }
     for (const [id, row] of health) mine.health.set(id, row)
     for (const [id, row] of deliveries) {
       const known = mine.deliveries.get(id)

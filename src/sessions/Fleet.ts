@@ -1,11 +1,12 @@
-/** Port: the clients that are connected here, for dry runs and reports. Sessions implements it. */
-import { Context } from "effect"
+/** Port: the clients that are connected, to this node and to others, for dry runs and reports. Sessions implements it. */
+import { Context, type Effect } from "effect"
 import type { ClientView } from "../configuration/Rendering.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 
 export class Fleet extends Context.Service<
   Fleet,
   {
-    /** Connected clients whose subscription covers the key. */
-    readonly covering: (environment: string, key: string) => ReadonlyArray<ClientView>
+    /** Connected clients whose subscription covers the key. Those of other nodes as of at most two seconds ago. */
+    readonly covering: (environment: string, key: string) => Effect.Effect<ReadonlyArray<ClientView>, HeraldError>
   }
 >()("herald/sessions/Fleet") {}

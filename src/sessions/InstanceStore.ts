@@ -1,5 +1,6 @@
 /** Port: what is known of every instance and delivery. Written behind, in batches; newest state wins. */
 import { Context, type Effect } from "effect"
+import type { ClientView } from "../configuration/Rendering.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 
 export interface InstanceId {
@@ -20,6 +21,27 @@ export interface InstanceRow extends InstanceId {
   /** Why the last session ended: an error name of the catalogue, "closed" when the client left, "" while connected. */
   readonly ending: string
   readonly node: string
+  /** `<run>/<number>`: a run is one life of one server process. */
+  readonly session: string
+}
+
+export interface InstanceNote extends InstanceRow {
+  /** The session has not been written yet: it takes the instance from the session that has it. */
+  readonly opening: boolean
+}
+
+/** A node and this life of it. */
+export interface Run {
+  readonly run: string
+  readonly node: string
+  /** Milliseconds without a sign of life after which a node's instances are lost. */
+  readonly timeoutMillis: number
+}
+
+/** A client of another node. */
+export interface Elsewhere {
+  readonly client: ClientView
+  readonly patterns: ReadonlyArray<string>
 }
 
 export interface DeliveryRow extends InstanceId {
@@ -42,7 +64,7 @@ export interface HealthRow extends InstanceId {
 }
 
 export interface Batch {
-  readonly instances: ReadonlyArray<InstanceRow>
+  readonly instances: ReadonlyArray<InstanceNote>
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly health: ReadonlyArray<HealthRow>
 }
@@ -56,12 +78,30 @@ export interface InstanceReport extends InstanceRow {
 export class InstanceStore extends Context.Service<
   InstanceStore,
   {
-    /** One transaction. Upserts; an older state never overwrites a newer one, so a batch may be written twice. */
+    /**
+     * One transaction. Upserts; an older state never overwrites a newer one, so a batch may be written twice. An instance belongs to the
+     * session that took it last, as the store saw it: what another session still says of it is not kept.
+     */
     readonly write: (batch: Batch) => Effect.Effect<void, HeraldError>
     readonly list: (options: {
       readonly environment?: string
       readonly service?: string
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
+    /**
+     * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and those that were
+     * taken for lost.
+     */
+    readonly seen: (
+      run: Run
+    ) => Effect.Effect<{ readonly taken: ReadonlyArray<string>; readonly doubted: ReadonlyArray<string> }, HeraldError>
+    /** Marks the instances of dead nodes `timed_out`, `NodeLost`; returns how many. A node that was away itself marks none. */
+    readonly lose: (run: Run) => Effect.Effect<number, HeraldError>
+    /** Connected clients of other runs, at most `limit`. */
+    readonly elsewhere: (options: {
+      readonly environment: string
+      readonly run: string
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<Elsewhere>, HeraldError>
   }
 >()("herald/sessions/InstanceStore") {}

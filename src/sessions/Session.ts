@@ -21,6 +21,8 @@ export interface Sink {
 
 export class Session {
   readonly id: string
+  /** Unique in the cluster: `<run>/<number>`. */
+  readonly ref: string
   readonly subscription: Subscription
   readonly sink: Sink
   readonly ended: Deferred.Deferred<Ending>
@@ -37,13 +39,18 @@ export class Session {
   /** Wall-clock milliseconds of the last stored sign of life. */
   notedAt = 0
 
+  /** Its first note has been taken down. */
+  noted = false
+
   constructor(options: {
+    readonly ref: string
     readonly subscription: Subscription
     readonly sink: Sink
     readonly ended: Deferred.Deferred<Ending>
     readonly connectedAt: number
     readonly now: bigint
   }) {
+    this.ref = options.ref
     this.id = instanceKey(options.subscription.client)
     this.subscription = options.subscription
     this.sink = options.sink

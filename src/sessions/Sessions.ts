@@ -5,6 +5,7 @@
  *   S4  One session an instance: a newer `open` ends the older one with `SessionReplaced`.
  *   S5  A defect ends its own session with `SessionCrashed`, is counted and logged, and touches no other.
  *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
+ *   NO1–NO4 in Neighbours.ts
  */
 import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Metric, PubSub, Random } from "effect"
 import { Access } from "../access/Access.ts"
@@ -17,6 +18,7 @@ import { type Ending, endings } from "./Ending.ts"
 import { Fleet } from "./Fleet.ts"
 import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
 import { Interest } from "./Interest.ts"
+import { makeNeighbours } from "./Neighbours.ts"
 import { Session, type Sink } from "./Session.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
 import type { ValueUpdate } from "./Update.ts"
@@ -56,11 +58,13 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const bookkeeping = yield* Bookkeeping
   const access = yield* Access
   const clock = yield* Clock.Clock
-  const run = yield* FiberSet.makeRuntime()
+  const fork = yield* FiberSet.makeRuntime()
   const sessions = new Map<string, Session>()
   const interest = new Interest<Session>()
   const perIdentity = new Map<string, number>()
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
+  const run = crypto.randomUUID()
+  let opened = 0
   let draining = false
   let delivered = 0
 
@@ -95,8 +99,11 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       connectedAt: session.connectedAt,
       lastSeen: session.notedAt,
       ending: ending?.name ?? "",
-      node: options.node
+      node: options.node,
+      session: session.ref,
+      opening: !session.noted
     })
+    session.noted = true
   }
 
   const register = (session: Session) => {
@@ -171,6 +178,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
         `${identity.name} has ${options.maxSessionsPerIdentity} streams open already`
       )
     const session = new Session({
+      ref: `${run}/${++opened}`,
       subscription,
       sink,
       ended: yield* Deferred.make<Ending>(),
@@ -179,7 +187,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     })
     if (replaced !== undefined) end(replaced, { name: "SessionReplaced", reason: "the same instance connected again" }) // S4
     register(session)
-    run(live(session))
+    fork(live(session))
     session.wake()
     return session
   })
@@ -299,10 +307,29 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     }
   })
 
+  /** Those of `refs` that still have their instance here. */
+  const held = (refs: ReadonlyArray<string>) => {
+    const wanted = new Set(refs)
+    return wanted.size === 0 ? [] : [...sessions.values()].filter((session) => wanted.has(session.ref))
+  }
+  const neighbours = yield* makeNeighbours({
+    run,
+    node: options.node,
+    timeout: options.heartbeatTimeout,
+    taken: (refs) => {
+      for (const session of held(refs))
+        end(session, { name: "SessionReplaced", reason: "the same instance connected to another node" })
+    },
+    doubted: (refs) => {
+      for (const session of held(refs)) noteInstance(session, undefined)
+    }
+  })
+
   const covering = (environment: string, key: string) => {
     const found = new Set<Session>()
     for (const session of interest.wanting(environment, key)) found.add(session)
-    return [...found].map((session) => session.subscription.client)
+    const here = [...found].map((session) => session.subscription.client)
+    return Effect.map(neighbours.covering(environment, key), (there) => [...here, ...there])
   }
 
   return Context.make(Sessions, Sessions.of({ open, heard, beat, end, drain, size: () => sessions.size })).pipe(

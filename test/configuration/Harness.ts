@@ -27,7 +27,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
         Cache.layerCache({ maxBytes: 10_000_000 }),
         Validation.layer,
         Layer.succeed(Fleet, {
-          covering: (environment) => clients.filter((one) => one.environment === environment)
+          covering: (environment) => Effect.succeed(clients.filter((one) => one.environment === environment))
         })
       )
     )

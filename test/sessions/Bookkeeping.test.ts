@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Latch, Layer, Metric, Scope } from "effe
 import { TestClock } from "effect/testing"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Bookkeeping, type BookkeepingOptions } from "../../src/sessions/Bookkeeping.ts"
-import { type Batch, type DeliveryRow, type InstanceRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { type Batch, type DeliveryRow, type InstanceNote, InstanceStore } from "../../src/sessions/InstanceStore.ts"
 
 const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 
@@ -47,7 +47,7 @@ const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): Deliver
   answeredAt: 0,
   ...changed
 })
-const instance = (lastSeen: number, changed: Partial<InstanceRow> = {}): InstanceRow => ({
+const instance = (lastSeen: number, changed: Partial<InstanceNote> = {}): InstanceNote => ({
   ...id,
   state: "connected",
   labels: {},
@@ -56,6 +56,8 @@ const instance = (lastSeen: number, changed: Partial<InstanceRow> = {}): Instanc
   lastSeen,
   ending: "",
   node: "test",
+  session: "r/1",
+  opening: true,
   ...changed
 })
 const health = (revision: number) =>

@@ -40,6 +40,7 @@ const report: InstanceReport = {
   lastSeen: 2,
   ending: "",
   node: "n",
+  session: "r/1",
   deliveries: [
     delivery("shop", 2, "applied"),
     delivery("shop.a", 3, "rejected", "too low"),

@@ -38,8 +38,17 @@ export class Server {
     return this.process!.pid!
   }
 
+  /** Set when another node of a cluster made the admin key. */
+  given: string | undefined
+
   get token(): string {
-    return readFileSync(join(this.data, "admin-token"), "utf8").trim()
+    return this.given ?? readFileSync(join(this.data, "admin-token"), "utf8").trim()
+  }
+
+  /** Undefined when this server made no admin key. */
+  get ownToken(): string | undefined {
+    const file = join(this.data, "admin-token")
+    return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined
   }
 
   /** Runs the server and waits until it serves. A second call is a restart, on the ports of the first. */

@@ -7,6 +7,8 @@ export class TcpProxy {
   fault: Fault = "none"
   /** Sees every chunk on its way to the target; true: lets it through, then cuts the connection before any answer comes back. */
   cutAfter: ((chunk: Buffer) => boolean) | undefined
+  /** Cuts a connection on which nothing went either way for so long; 0 cuts none. For connections that are made from then on. */
+  idleMillis = 0
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   readonly #server
   readonly #target: number
@@ -26,6 +28,7 @@ export class TcpProxy {
     if (this.fault === "refuse") return void client.destroy()
     const target = createConnection({ port: this.#target, host: "127.0.0.1" })
     const pair = [client, target] as const
+    if (this.idleMillis > 0) client.setTimeout(this.idleMillis, () => client.resetAndDestroy())
     let deaf = false
     this.#pairs.add(pair)
     client.on("data", (chunk: Buffer) => {

@@ -28,6 +28,7 @@ export const memoryKeys = () => {
     ApiKeyStore,
     ApiKeyStore.of({
       create: (key) => guard(() => void keys.set(key.id, key)),
+      createFirstAdmin: (key) => guard(() => keys.size === 0 && keys.set(key.id, key).size === 1),
       find: (id) =>
         guard(() => {
           state.lookups++

@@ -1,0 +1,83 @@
+/**
+ * The other nodes on the same database: who took an instance from here, who died, who is connected there.
+ *
+ *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with `SessionReplaced`.
+ *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; any living node notices.
+ *   NO3  A node that was cut off from the store judges no other, and claims back the instances that were taken for lost.
+ *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
+ */
+import { Cache, Duration, Effect, Metric } from "effect"
+import { matches } from "../configuration/Configuration.ts"
+import { InstanceStore } from "./InstanceStore.ts"
+
+export interface NeighboursOptions {
+  readonly run: string
+  readonly node: string
+  readonly timeout: Duration.Input
+  /** Sessions of this run that lost their instance to another node. */
+  readonly taken: (sessions: ReadonlyArray<string>) => void
+  /** Sessions of this run that another node took for lost. */
+  readonly doubted: (sessions: ReadonlyArray<string>) => void
+}
+
+const ROUND = "2 seconds"
+const FRESH = "1 second"
+const LIMIT = 20_000
+const ENVIRONMENTS = 64
+
+export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout, taken, doubted }: NeighboursOptions) {
+  const store = yield* InstanceStore
+  const me = { run, node, timeoutMillis: Duration.toMillis(timeout) }
+
+  const round = store.seen(me).pipe(
+    Effect.flatMap((said) =>
+      Effect.sync(() => {
+        taken(said.taken) // NO1
+        doubted(said.doubted) // NO3
+      })
+    )
+  )
+  const lose = store
+    .lose(me)
+    .pipe(
+      Effect.tap((n) =>
+        n === 0
+          ? Effect.void
+          : Effect.andThen(Metric.update(lost, n), Effect.logWarning("a node died with its clients", { clients: n }))
+      )
+    )
+  const every = <A, E extends { readonly code: string }>(
+    what: string,
+    wait: Duration.Input,
+    effect: Effect.Effect<A, E>
+  ) =>
+    effect.pipe(
+      Effect.catch((error) => Effect.logDebug(what, { code: error.code })),
+      Effect.catchDefect((defect) => Effect.logError(what, defect)),
+      Effect.andThen(Effect.sleep(wait)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+  yield* every("the other nodes were not told that this one lives", ROUND, round)
+  yield* every("dead nodes were not looked for", Math.max(1_000, me.timeoutMillis / 6), lose) // NO2
+
+  const clients = yield* Cache.make({
+    capacity: ENVIRONMENTS,
+    timeToLive: FRESH,
+    lookup: (environment: string) => store.elsewhere({ environment, run, limit: LIMIT })
+  })
+
+  /** NO4 */
+  const covering = (environment: string, key: string) =>
+    Cache.get(clients, environment).pipe(
+      Effect.map((all) =>
+        all.filter(({ patterns }) => patterns.some((pattern) => matches(pattern, key))).map(({ client }) => client)
+      )
+    )
+  return { covering }
+})
+
+const lost = Metric.counter("herald_instances_lost_total", {
+  incremental: true,
+  description: "instances of other nodes that died, as seen by this one"
+})

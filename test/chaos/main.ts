@@ -1,0 +1,13 @@
+/** `npm run chaos -- --seed N --minutes M`: exits 1 and prints the seed and the schedule when a promise was broken. */
+import { parseArgs } from "node:util"
+import { run } from "./Chaos.ts"
+
+const { values } = parseArgs({ options: { seed: { type: "string" }, minutes: { type: "string" } } })
+const seed = Number(values.seed ?? Date.now() % 1_000_000)
+const minutes = Number(values.minutes ?? 1)
+if (!Number.isInteger(seed) || !(minutes > 0)) throw new Error("--seed: a whole number; --minutes: a number above 0")
+process.stdout.write(`seed ${seed}, ${minutes} minutes\n`)
+const { schedule, published, wrong } = await run(seed, minutes * 60_000)
+process.stdout.write(`${schedule.length} faults, ${published} publishes acked, ${wrong.length} promises broken\n`)
+if (wrong.length > 0) process.stdout.write(`seed ${seed}\n${[...schedule, "", ...wrong].join("\n")}\n`)
+process.exitCode = wrong.length > 0 ? 1 : 0

@@ -1,0 +1,13 @@
+/** Several faults, drawn by a seed: nothing acked is lost, nobody goes backwards, one version for each idempotency key, all converge. */
+import { assert, describe, it } from "@effect/vitest"
+import { run } from "../chaos/Chaos.ts"
+
+describe("chaos", () => {
+  it("every promise holds through 20 s of drawn faults", async () => {
+    const { schedule, published, wrong } = await run(7, 20_000)
+
+    assert.deepStrictEqual(wrong, [], `seed 7: ${schedule.join("; ")}`)
+    assert.isAbove(published, 1)
+    assert.isAbove(schedule.length, 2)
+  })
+})

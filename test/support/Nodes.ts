@@ -1,0 +1,76 @@
+/** Several real servers on one real PostgreSQL: a cluster. The first one that starts makes the admin key; all share the pepper. */
+import { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { type Database, startDatabase } from "./Database.ts"
+import { Server } from "./Server.ts"
+
+/** Limits that are not what a test of the cluster is about. */
+const LIMITS = {
+  GRPC_MAX_STREAMS: "20000",
+  LIMIT_STREAMS_PER_IDENTITY: "20000",
+  LIMIT_REQUESTS_PER_SECOND: "1000000",
+  LIMIT_BURST: "1000000"
+}
+
+export interface NodesOptions {
+  readonly count: number
+  /** Settings of all nodes, such as those of Redis or Kafka. */
+  readonly env?: Readonly<Record<string, string>>
+  /** What the nodes connect to instead of the database itself, such as a proxy before it. */
+  readonly databaseUrl?: (direct: string) => string | Promise<string>
+}
+
+export class Nodes {
+  readonly database: Database
+  readonly servers: ReadonlyArray<Server>
+
+  private constructor(database: Database, servers: ReadonlyArray<Server>) {
+    this.database = database
+    this.servers = servers
+  }
+
+  /** All at the same moment. */
+  static async start({ count, env = {}, databaseUrl = (direct) => direct }: NodesOptions): Promise<Nodes> {
+    const database = await startDatabase()
+    const shared = {
+      DATABASE_URL: await databaseUrl(database.url),
+      HERALD_PEPPER: "a pepper that all nodes share",
+      ...LIMITS
+    }
+    const servers = Array.from({ length: count }, (_, i) => new Server({ ...shared, ...env, HERALD_NODE: `n${i + 1}` }))
+    const nodes = new Nodes(database, servers)
+    try {
+      await Promise.all(servers.map((server) => server.start()))
+    } catch (error) {
+      await nodes[Symbol.asyncDispose]()
+      throw error
+    }
+    const tokens = nodes.tokens
+    for (const server of servers) server.given = tokens[0]
+    return nodes
+  }
+
+  /** Every admin token that was made: one. */
+  get tokens(): ReadonlyArray<string> {
+    return this.servers.flatMap((server) => server.ownToken ?? [])
+  }
+
+  get token(): string {
+    return this.servers[0]!.token
+  }
+
+  get addresses(): ReadonlyArray<string> {
+    return this.servers.map(({ grpc }) => grpc)
+  }
+
+  /** An SDK client that knows all nodes and comes back quickly. */
+  client(instance: string, address: string | ReadonlyArray<string> = this.addresses): Promise<HeraldClient> {
+    return HeraldClient.connect({ address, service: "svc", instance, token: this.token, waitForSync: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A stopped process takes no SIGTERM.
+    for (const server of this.servers) server.process?.kill("SIGCONT")
+    await Promise.all(this.servers.map((server) => server[Symbol.asyncDispose]()))
+    await this.database[Symbol.asyncDispose]()
+  }
+}
