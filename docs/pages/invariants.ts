@@ -21,7 +21,7 @@ const invariantsOf = (file: string): ReadonlyArray<Invariant> => {
   const header = /^\/\*\*[\s\S]*?\*\//.exec(readFileSync(join(root, file), "utf8"))?.[0] ?? ""
   const found: Array<Invariant> = []
   for (const line of header.split("\n")) {
-    const start = /^ \* {2,3}([A-Z]\d+) {1,2}(\S.*)$/.exec(line)
+    const start = /^ \* {2,3}((?:[A-Z]|EV|KF)\d+) {1,2}(\S.*)$/.exec(line)
     const more = /^ \* {6,}(\S.*)$/.exec(line)
     const last = found.at(-1)
     if (start !== null) found.push({ id: start[1]!, text: start[2]!, file })
@@ -37,7 +37,8 @@ const titlesOf = (file: string): ReadonlyArray<string> =>
 
 const tests = under("test").flatMap((file) => titlesOf(file).map((title) => ({ file, title })))
 /** A test's name begins with the invariants it holds: `S1 S2 a slow client …`, or names them after a semicolon. */
-const holds = (title: string, id: string) => new RegExp(`(?:^|[;,] |^(?:[A-Z]\\d+[ ,]+)*)${id}\\b`).test(title)
+const holds = (title: string, id: string) =>
+  new RegExp(`(?:^|[;,] |^(?:(?:[A-Z]|EV|KF)\\d+[ ,]+)*)${id}\\b`).test(title)
 
 const invariants = [...under("src"), ...under("layers")].flatMap(invariantsOf)
 const folderOf = (file: string) => file.split("/").slice(0, -1).join("/")

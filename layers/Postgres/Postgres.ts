@@ -6,6 +6,7 @@ import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
 import { migrate, readMigrations } from "./Migrations.ts"
+import { layerOutbox } from "./Outbox.ts"
 import { layerLog } from "./RevisionLog.ts"
 
 /** Seconds that a server which starts waits for its database. */
@@ -27,6 +28,13 @@ const Migrated = Layer.effectDiscard(
 
 export const layer = (options: ClientOptions) => {
   const origin = { origin: randomUUID() }
-  const stores = Layer.mergeAll(layerStore(origin), layerLog(origin), layerInstances, layerKeys, layerAudit)
+  const stores = Layer.mergeAll(
+    layerStore(origin),
+    layerLog(origin),
+    layerInstances,
+    layerKeys,
+    layerAudit,
+    layerOutbox
+  )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerClient(options)))
 }
