@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Outbox } from "../../src/events/Outbox.ts"
-import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { change, release } from "./Stores.ts"
 
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, ConfigurationStore | RevisionLog | Outbox>) => void
@@ -53,6 +53,23 @@ export const outboxContract = (test: Test) => {
       assert.isTrue(yield* outbox.advance(token, { epoch: "lost", revision: 99n }, 60_000))
       const { kept, oldest } = yield* outbox.backlog
       assert.strictEqual(kept, oldest - 1n)
+      yield* outbox.release(token)
+    }))
+
+  test("EV2 the retention leaves what a relay has not published", () =>
+    Effect.gen(function* () {
+      const [outbox, store, log] = [yield* Outbox, yield* ConfigurationStore, yield* RevisionLog]
+      const token = (yield* outbox.claim("sweeper", 60_000))!
+      for (let i = 0; i < 5; i++) yield* store.commit(release([change(`unpublished.${process.pid}`, String(i))]))
+      const { head } = yield* outbox.backlog
+      const revision = head.revision - 4n
+      yield* outbox.advance(token, { epoch: head.epoch, revision }, 60_000)
+      yield* Effect.sleep("5 millis")
+      yield* log.sweep({ keepMillis: 0, keepAtLeast: 1 })
+      assert.strictEqual((yield* log.after(revision, 10)).length, 4)
+      yield* outbox.advance(token, head, 60_000)
+      yield* log.sweep({ keepMillis: 0, keepAtLeast: 1 })
+      assert.strictEqual((yield* Effect.flip(log.after(revision, 10))).name, "NotFound")
       yield* outbox.release(token)
     }))
 }
