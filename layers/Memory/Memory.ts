@@ -2,10 +2,11 @@
 import { Effect, Layer } from "effect"
 import { layerFleet } from "./Fleet.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
+import { layerOutbox } from "./Outbox.ts"
 import { layerRegistry } from "./Registry.ts"
 import { State } from "./State.ts"
 
 export const layerOn = (state: State) =>
-  Layer.mergeAll(layerRegistry(state), layerFleet(state), layerKeys(state), layerAudit(state))
+  Layer.mergeAll(layerRegistry(state), layerFleet(state), layerKeys(state), layerAudit(state), layerOutbox(state))
 
 export const layer = Layer.unwrap(Effect.sync(() => layerOn(new State())))

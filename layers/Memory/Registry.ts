@@ -130,6 +130,9 @@ const asConfiguration = (
   }
 }
 
+const HOUR = 3_600_000
+const WEEK = 168 * HOUR
+
 const layerLog = (state: State) =>
   Layer.effect(
     RevisionLog,
@@ -152,8 +155,13 @@ const layerLog = (state: State) =>
         sweep: ({ keepMillis, keepAtLeast }) =>
           Effect.sync(() => {
             const horizon = clock.currentTimeMillisUnsafe() - keepMillis
+            const { leasedUntil, position } = state.outbox
+            const relayed = leasedUntil > clock.currentTimeMillisUnsafe() - HOUR
+            const unpublished = position.epoch === "" || position.epoch === state.epoch ? position.revision : 0n
             let gone = 0
             while (state.revisions.length > keepAtLeast && state.revisions[0]!.committedAt <= horizon) {
+              const { revision, committedAt } = state.revisions[0]!
+              if (relayed && revision > unpublished && committedAt > horizon - WEEK) break // waits for its relay
               state.revisions.shift()
               state.swept++
               gone++

@@ -27,6 +27,13 @@ export class State {
   readonly deliveries = new Map<string, DeliveryRow>()
   readonly health = new Map<string, HealthRow>()
   readonly listeners = new Set<() => void>()
+  /** `leasedUntil` in milliseconds since 1970. */
+  readonly outbox = {
+    position: { epoch: "", revision: 0n },
+    token: 0n,
+    holder: "",
+    leasedUntil: Number.NEGATIVE_INFINITY
+  }
 
   get head(): bigint {
     return BigInt(this.swept + this.revisions.length)

@@ -7,6 +7,7 @@ import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
 import { migrate, readMigrations } from "./Migrations.ts"
+import { layerOutbox } from "./Outbox.ts"
 import { layerPools, Pools } from "./Pools.ts"
 import { layerLog } from "./RevisionLog.ts"
 
@@ -35,7 +36,8 @@ export const layer = (options: ClientOptions) => {
     layerLog({ ...origin, notify: options.notify }),
     layerInstances,
     layerKeys,
-    layerAudit
+    layerAudit,
+    layerOutbox
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }

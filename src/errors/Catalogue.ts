@@ -208,6 +208,15 @@ export const catalogue = {
     503,
     7
   ),
+  EventLogUnavailable: row(
+    "4010",
+    "The event log does not take events",
+    "Kafka is down, hung or refuses this server, or another node has taken the relay over.",
+    "Nothing is lost: configuration events wait in the database. Check KAFKA_BROKERS, the brokers and the topic.",
+    14,
+    503,
+    7
+  ),
   Timeout: row(
     "4004",
     "It took too long",

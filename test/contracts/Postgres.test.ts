@@ -9,6 +9,7 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
 import { change, release, storesContract } from "./Stores.ts"
 
@@ -27,6 +28,8 @@ afterAll(async () => {
 describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  // Last: the retention waits for a relay that has held its lease.
+  outboxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 
   it("history and audit can't be changed", async () => {
     await runtime.runPromise(

@@ -1,0 +1,66 @@
+/** Outbox over a `State`, and an event log that a test can look into. */
+import { Clock, Effect, Layer } from "effect"
+import { failure } from "../../src/errors/HeraldError.ts"
+import type { LogEvent } from "../../src/events/Event.ts"
+import { EventLog } from "../../src/events/EventLog.ts"
+import { Outbox } from "../../src/events/Outbox.ts"
+import type { State } from "./State.ts"
+
+export const layerOutbox = (state: State) =>
+  Layer.effect(
+    Outbox,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const { outbox } = state
+      const now = () => clock.currentTimeMillisUnsafe()
+      return Outbox.of({
+        claim: (holder, leaseMillis) =>
+          Effect.sync(() => {
+            if (outbox.leasedUntil > now() && outbox.holder !== holder) return undefined
+            Object.assign(outbox, { holder, token: outbox.token + 1n, leasedUntil: now() + leaseMillis })
+            return outbox.token
+          }),
+        backlog: Effect.sync(() => {
+          const { position } = outbox
+          const oldest = BigInt(state.swept) + 1n
+          const kept = state.revisions.findLast(({ epoch }) => epoch === position.epoch)?.revision ?? oldest - 1n
+          const lost = position.epoch !== state.epoch || state.head < position.revision
+          return {
+            position,
+            head: { epoch: state.epoch, revision: state.head },
+            oldest,
+            kept: lost ? kept : position.revision,
+            waitingSince: state.revisions.find(({ revision }) => revision > position.revision)?.committedAt
+          }
+        }),
+        advance: (token, position, leaseMillis) =>
+          Effect.sync(() => {
+            if (token !== outbox.token) return false
+            Object.assign(outbox, { position, leasedUntil: now() + leaseMillis })
+            return true
+          }),
+        release: (token) =>
+          Effect.sync(() => {
+            if (token === outbox.token) Object.assign(outbox, { leasedUntil: now(), holder: "" })
+          })
+      })
+    })
+  )
+
+/** The log of events in memory. */
+export class EventLogMemory {
+  readonly events: Array<LogEvent> = []
+  down = false
+  /** Calls of `publish`, failed ones included. */
+  tries = 0
+
+  readonly layer = Layer.succeed(EventLog, {
+    publish: (events) =>
+      Effect.suspend(() => {
+        this.tries++
+        if (this.down) return Effect.fail(failure("EventLogUnavailable", "it is down"))
+        this.events.push(...events)
+        return Effect.void
+      })
+  })
+}
