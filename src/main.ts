@@ -1,4 +1,6 @@
 /** The composition root: reads the settings, picks Layers, runs until it is told to stop. */
+
+import { randomUUID } from "node:crypto"
 import { createRequire } from "node:module"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
@@ -7,6 +9,7 @@ import * as KeyHash from "../layers/Access/KeyHash.ts"
 import { DataFolder } from "../layers/DataFolder.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../layers/Http/HttpServer.ts"
+import * as Kafka from "../layers/Kafka/Kafka.ts"
 import * as MemoryCache from "../layers/Memory/Cache.ts"
 import { startEmbedded } from "../layers/Postgres/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
@@ -18,6 +21,8 @@ import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
+import * as ClientEvents from "./events/ClientEvents.ts"
+import * as Relay from "./events/Relay.ts"
 import { RevisionLog } from "./propagation/RevisionLog.ts"
 import { services } from "./Services.ts"
 
@@ -81,8 +86,26 @@ const storesOf = (settings: SettingsShape) => {
 const sharedOf = ({ redisUrl: url, redisMode: mode, redisSentinelName: sentinelName, redisTimeout }: SettingsShape) =>
   url === undefined ? Layer.empty : Redis.layer({ url, mode, sentinelName, timeout: redisTimeout })
 
-const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) =>
-  services({ ...settings, pepper }).pipe(
+const kafkaOf = ({ kafkaBrokers: brokers, kafkaTopic, kafkaTls, kafkaUsername, kafkaPassword, node }: SettingsShape) =>
+  brokers === undefined
+    ? undefined
+    : { brokers, topic: kafkaTopic, tls: kafkaTls === "on", username: kafkaUsername, password: kafkaPassword, node }
+
+const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
+  const kafka = kafkaOf(settings)
+  const eventLog = kafka === undefined ? undefined : Kafka.layerEventLog(kafka)
+  const lanes =
+    kafka === undefined || settings.kafkaHints === "off"
+      ? sharedOf(settings)
+      : Kafka.layerLane(kafka).pipe(Layer.provideMerge(sharedOf(settings)))
+  const relay =
+    eventLog === undefined
+      ? Layer.empty
+      : Relay.layer({ holder: randomUUID(), ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
+  const clientEvents =
+    eventLog === undefined ? Layer.empty : ClientEvents.layer({ node: settings.node }).pipe(Layer.provide(eventLog))
+  return relay.pipe(
+    Layer.provideMerge(services({ ...settings, pepper })),
     Layer.provideMerge(
       Layer.mergeAll(
         storesOf(settings),
@@ -91,8 +114,9 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
         KeyHash.layer
       )
     ),
-    Layer.provide(sharedOf(settings))
+    Layer.provide(Layer.merge(lanes, clientEvents))
   )
+}
 
 const doorsOf = ({ httpHost, httpPort, grpcHost, grpcPort, maxStreams }: SettingsShape) =>
   Layer.mergeAll(

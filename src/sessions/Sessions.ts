@@ -11,6 +11,7 @@ import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Met
 import { Access } from "../access/Access.ts"
 import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { ClientEvents } from "../events/ClientEvents.ts"
 import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
 import { makeDelivery } from "./Delivery.ts"
@@ -56,6 +57,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const propagation = yield* Propagation
   const updates = yield* Updates
   const bookkeeping = yield* Bookkeeping
+  const clientEvents = yield* ClientEvents
   const access = yield* Access
   const clock = yield* Clock.Clock
   const fork = yield* FiberSet.makeRuntime()
@@ -75,35 +77,30 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     if (state === "sent") delivered++
     const sentAt = state === "sent" ? now : 0
     const answeredAt = state === "sent" ? 0 : now
-    bookkeeping.noteDelivery({
-      environment,
-      service,
-      instance,
-      key,
-      revision,
-      version,
-      state,
-      reason,
-      sentAt,
-      answeredAt
-    })
+    const row = { environment, service, instance, key, revision, version, state, reason }
+    bookkeeping.noteDelivery({ ...row, sentAt, answeredAt })
   }
 
   const noteInstance = (session: Session, ending: Ending | undefined) => {
     const { client, patterns } = session.subscription
-    session.notedAt = clock.currentTimeMillisUnsafe()
+    const opening = !session.noted
+    const at = clock.currentTimeMillisUnsafe()
+    const state = ending === undefined ? "connected" : endings[ending.name].state
+    session.notedAt = at
+    session.noted = true
     bookkeeping.noteInstance({
       ...client,
-      state: ending === undefined ? "connected" : endings[ending.name].state,
+      state,
       patterns,
       connectedAt: session.connectedAt,
-      lastSeen: session.notedAt,
+      lastSeen: at,
       ending: ending?.name ?? "",
       node: options.node,
       session: session.ref,
-      opening: !session.noted
+      opening
     })
-    session.noted = true
+    if (opening || ending !== undefined)
+      clientEvents.note({ ...client, type: eventTypes[state], reason: ending?.name ?? "", at })
   }
 
   const register = (session: Session) => {
@@ -336,6 +333,12 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     Context.add(Fleet, Fleet.of({ covering }))
   )
 })
+
+const eventTypes = {
+  connected: "client_connect",
+  disconnected: "client_disconnect",
+  timed_out: "client_timeout"
+} as const
 
 /** Milliseconds between stored signs of life. */
 const NOTE_EVERY = 10_000

@@ -4,7 +4,7 @@
  *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
  */
 import type * as Redacted from "effect/Redacted"
-import { duration, integer, type Kind, oneOf, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
+import { duration, hosts, integer, type Kind, oneOf, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
 
 const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
 
@@ -55,6 +55,24 @@ export const catalogue = {
   redisMode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
   redisSentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
   redisTimeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50),
+  /** Absent: no events are published. */
+  kafkaBrokers: setting<ReadonlyArray<string>, undefined | ReadonlyArray<string>>(
+    "kafka.brokers",
+    "KAFKA_BROKERS",
+    hosts,
+    undefined
+  ),
+  kafkaTopic: setting("kafka.topic", "KAFKA_TOPIC", text, "config.updates"),
+  kafkaTls: setting("kafka.tls", "KAFKA_TLS", oneOf("on", "off"), "off"),
+  kafkaUsername: setting<string, string | undefined>("kafka.username", "KAFKA_USERNAME", text, undefined),
+  kafkaPassword: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "kafka.password",
+    "KAFKA_PASSWORD",
+    secret,
+    undefined
+  ),
+  /** Off: the topic is not used to hear of other nodes' commits. */
+  kafkaHints: setting("kafka.hints", "KAFKA_HINTS", oneOf("on", "off"), "on"),
   retention: setting("retention.time", "RETENTION_TIME", duration, 7 * 86_400_000),
   retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
   ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),

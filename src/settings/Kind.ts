@@ -96,3 +96,17 @@ export const redisUrl: Kind<Redacted.Redacted> = {
   schema: { type: "string", pattern: "^rediss?://" },
   secret: true
 }
+
+/** Addresses of brokers. */
+export const hosts: Kind<ReadonlyArray<string>> = {
+  expected: "host:port, several with commas between",
+  read: (raw) => {
+    const found = String(raw)
+      .split(",")
+      .map((one) => one.trim())
+    return found.every((one) => /^[^\s:/]+:\d{1,5}$/.test(one)) ? found : undefined
+  },
+  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  schema: { type: "string", pattern: "^[^\\s:/]+:\\d{1,5}(,\\s*[^\\s:/]+:\\d{1,5})*$" },
+  secret: false
+}

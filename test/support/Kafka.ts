@@ -1,0 +1,166 @@
+/** A real Kafka of a test's own: one KRaft broker, run from Maven's artifacts. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Kafka, logLevel } from "kafkajs"
+import { freePort } from "../../layers/Postgres/Postmaster.ts"
+import { newFolder } from "./folder.ts"
+import { installed } from "./installed.ts"
+import { waitUntil } from "./waitUntil.ts"
+
+const VERSION = "4.1.0"
+const HOME = join(homedir(), ".cache", "herald", `kafka-${VERSION}`)
+
+/** The jars, fetched once for this user. */
+const classpath = (): string => {
+  installed("java", ["default-jre-headless"])
+  const libs = join(HOME, "libs")
+  if (!existsSync(libs)) {
+    installed("mvn", ["maven"])
+    const fresh = join(HOME, `libs.${process.pid}`)
+    mkdirSync(fresh, { recursive: true })
+    const pom = fileURLToPath(new URL("kafka-pom.xml", import.meta.url))
+    execFileSync("mvn", ["-q", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${fresh}`], {
+      stdio: ["ignore", "ignore", "inherit"]
+    })
+    if (existsSync(libs)) rmSync(fresh, { recursive: true })
+    else renameSync(fresh, libs)
+  }
+  return `${libs}/*`
+}
+
+export class KafkaServer implements AsyncDisposable {
+  readonly #folder = newFolder()
+  readonly #port: number
+  readonly #config: string
+  readonly #classpath = classpath()
+  #process: ChildProcess | undefined
+
+  private constructor(port: number, controller: number) {
+    this.#port = port
+    this.#config = join(this.#folder.path, "server.properties")
+    writeFileSync(
+      this.#config,
+      `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${controller}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=${join(this.#folder.path, "logs")}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+`
+    )
+    const id = "AAAAAAAAQACAAAAAAAAAAA"
+    this.#java("256m", "kafka.tools.StorageTool", "format", "-t", id, "-c", this.#config)
+  }
+
+  /** Ready to be started: its address is known. */
+  static async prepare(): Promise<KafkaServer> {
+    return new KafkaServer(await freePort(), await freePort())
+  }
+
+  static async start(): Promise<KafkaServer> {
+    return await (await KafkaServer.prepare()).start()
+  }
+
+  #java(memory: string, ...command: ReadonlyArray<string>): void {
+    execFileSync("java", [`-Xmx${memory}`, "-cp", this.#classpath, ...command], { stdio: "ignore" })
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`
+  }
+
+  /** A client that isn't Herald's. */
+  get client(): Kafka {
+    return new Kafka({ brokers: [this.address], logLevel: logLevel.NOTHING, retry: { retries: 2 } })
+  }
+
+  async start(): Promise<this> {
+    this.#process = spawn("java", ["-Xmx512m", "-cp", this.#classpath, "kafka.Kafka", this.#config], {
+      stdio: "ignore"
+    })
+    await waitUntil("Kafka to serve", async () => {
+      if (this.#process?.exitCode != null) throw new Error("Kafka ended")
+      const admin = this.client.admin()
+      try {
+        await admin.connect()
+        return (await admin.describeCluster()).brokers.length > 0
+      } catch {
+        return false
+      } finally {
+        await admin.disconnect().catch(() => {})
+      }
+    })
+    return this
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal)
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, "exit")
+    child.kill("SIGKILL")
+    await ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    this.#folder.remove()
+  }
+}
+
+export interface Message {
+  readonly key: string
+  readonly value: Record<string, unknown>
+  readonly headers: Record<string, string>
+  readonly partition: number
+}
+
+/** Everything in a topic, from its beginning, as it comes. */
+export class Reader implements AsyncDisposable {
+  readonly messages: Array<Message> = []
+  readonly #consumer
+
+  constructor(server: KafkaServer) {
+    this.#consumer = server.client.consumer({ groupId: `reader-${Math.random()}` })
+  }
+
+  async start(topic = "config.updates"): Promise<this> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topic, fromBeginning: true })
+    await this.#consumer.run({
+      eachBatch: async ({ batch }) => {
+        for (const { key, value, headers } of batch.messages)
+          this.messages.push({
+            key: String(key),
+            value: JSON.parse(String(value)) as Record<string, unknown>,
+            headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, one]) => [name, String(one)])),
+            partition: batch.partition
+          })
+      }
+    })
+    return this
+  }
+
+  of(type: string): ReadonlyArray<Message> {
+    return this.messages.filter(({ value }) => value["event_type"] === type)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#consumer.disconnect()
+  }
+}
