@@ -51,7 +51,7 @@ const publishing = async (nodes: Nodes, from: number): Promise<ReadonlyArray<num
 }
 
 describe("fault 16: Kafka down", () => {
-  it("loses nothing: the outbox holds, publishers and clients notice nothing", async () => {
+  it("KF2 loses nothing: the outbox holds, publishers and clients notice nothing", async () => {
     await using kafka = await KafkaServer.start()
     await using nodes = await Nodes.start({ count: 2, env: { KAFKA_BROKERS: kafka.address } })
     const subscriber = new Subscriber(nodes.servers[1]!.grpc, { token: nodes.token })

@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { Ajv2020 } from "ajv/dist/2020.js"
+import formats from "ajv-formats"
+import { parse } from "yaml"
+import { clientEvent, eventsOf, type LogEvent } from "../../src/events/Event.ts"
+
+const { messages, schemas } = parse(
+  readFileSync(new URL("../../schema/asyncapi.yaml", import.meta.url), "utf8")
+).components
+const ajv = new Ajv2020({ strict: false })
+;(formats as unknown as (ajv: Ajv2020) => void)(ajv)
+const headers = ajv.compile(schemas.headers)
+
+const fits = (event: LogEvent, schema: object) => {
+  const payload = ajv.compile({ ...schema, additionalProperties: false })
+  assert.isTrue(payload(JSON.parse(event.body)), ajv.errorsText(payload.errors))
+  assert.isTrue(headers(event.headers), ajv.errorsText(headers.errors))
+}
+
+describe("schema/asyncapi.yaml", () => {
+  it("describes every event that is published", () => {
+    const change = {
+      key: "svc.a",
+      environment: "production",
+      version: 3,
+      revision: 12n,
+      value: "x",
+      valueType: "string",
+      deleted: false,
+      schema: null,
+      strict: false,
+      template: false,
+      digest: "d",
+      createdAt: 1,
+      updatedAt: 2,
+      updatedBy: "ada",
+      changeLog: "why"
+    } as const
+    const revision = {
+      epoch: "e",
+      revision: 12n,
+      traceparent: "00-1-2-01",
+      actor: "ada",
+      message: "why",
+      committedAt: 5
+    }
+    for (const event of eventsOf({ ...revision, changes: [change, { ...change, deleted: true, value: "" }] }))
+      fits(event, messages.configUpdate.payload)
+    for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
+      fits(
+        clientEvent("n1/1", "n1", {
+          type,
+          environment: "production",
+          service: "svc",
+          instance: "i",
+          reason: "",
+          at: 5
+        }),
+        messages.clientEvent.payload
+      )
+  })
+})
