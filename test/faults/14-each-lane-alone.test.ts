@@ -1,4 +1,4 @@
-/** Fault 14, lane by lane: with all others off and no poll near, each alone carries changes between nodes, and what a cut lost. */
+/** Fault 14: with all others off and no poll near, each alone carries changes between nodes, and what a cut lost. */
 import { assert, describe, it } from "@effect/vitest"
 import { Nodes } from "../support/Nodes.ts"
 import { startRedis } from "../support/Redis.ts"
