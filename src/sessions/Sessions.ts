@@ -12,6 +12,7 @@ import { Access } from "../access/Access.ts"
 import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
+import { makeAppliedSpan } from "./AppliedSpan.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
 import { makeCounts } from "./Counts.ts"
 import { makeDelivery } from "./Delivery.ts"
@@ -68,6 +69,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   let opened = 0
   let draining = false
   const counts = yield* makeCounts(() => sessions.size)
+  const traceApplied = yield* makeAppliedSpan(options.node)
 
   const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {
     const { environment, service, instance } = session.subscription.client
@@ -201,8 +203,11 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       if (update === undefined) counts.ignored()
       else {
         noteDelivery(session, update, answer.applied ? "applied" : "rejected", answer.reason)
-        if (answer.applied) counts.applied(update, session, clock.currentTimeMillisUnsafe())
-        else counts.rejected()
+        if (answer.applied) {
+          const now = clock.currentTimeMillisUnsafe()
+          counts.applied(update, session, now)
+          traceApplied(session, update, now)
+        } else counts.rejected()
       }
     }
     if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) noteInstance(session, undefined)
