@@ -47,6 +47,19 @@ const watched = <E extends Exporter>(exporter: E, ended: (error: Error | undefin
   return exporter
 }
 
+interface Leaving {
+  forceFlush: () => Promise<void>
+  shutdown: () => Promise<void>
+}
+
+/** TE3: what can't be sent at the end is no defect of the server's. */
+const calm = <P extends Leaving>(part: P): P => {
+  const [flush, end] = [part.forceFlush.bind(part), part.shutdown.bind(part)]
+  part.forceFlush = () => flush().catch(() => undefined)
+  part.shutdown = () => end().catch(() => undefined)
+  return part
+}
+
 export const layer = ({ endpoint, sampleRatio, node, version }: OtlpOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -70,18 +83,22 @@ export const layer = ({ endpoint, sampleRatio, node, version }: OtlpOptions) =>
           attributes: { [ATTR_SERVICE_INSTANCE_ID]: node }
         },
         tracerConfig: { sampler: recordingSampler(sampleRatio) },
-        spanProcessor: keepErrors(
-          new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue)
+        spanProcessor: calm(
+          keepErrors(new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue))
         ),
-        logRecordProcessor: new BatchLogRecordProcessor({
-          exporter: watched(new OTLPLogExporter(to("logs")), ended("logs")),
-          ...queue
-        }),
-        metricReader: new PeriodicExportingMetricReader({
-          exporter: watched(new OTLPMetricExporter(to("metrics")), ended("metrics")),
-          exportIntervalMillis: 5_000,
-          exportTimeoutMillis: 5_000
-        }),
+        logRecordProcessor: calm(
+          new BatchLogRecordProcessor({
+            exporter: watched(new OTLPLogExporter(to("logs")), ended("logs")),
+            ...queue
+          })
+        ),
+        metricReader: calm(
+          new PeriodicExportingMetricReader({
+            exporter: watched(new OTLPMetricExporter(to("metrics")), ended("metrics")),
+            exportIntervalMillis: 5_000,
+            exportTimeoutMillis: 5_000
+          })
+        ),
         loggerMergeWithExisting: true,
         shutdownTimeout: LEAVING
       }))
