@@ -16,7 +16,7 @@ import * as Postgres from "../layers/Postgres/Postgres.ts"
 import * as Redis from "../layers/Redis/Redis.ts"
 import { resolve, type SettingsShape } from "../layers/Settings.ts"
 import * as Statsd from "../layers/Statsd/Statsd.ts"
-import * as Telemetry from "../layers/Telemetry.ts"
+import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
@@ -198,11 +198,11 @@ const program = Effect.gen(function* () {
   const { statsdHost, statsdPort: port, statsdTags: tags } = settings
   const statsd =
     statsdHost === undefined ? Layer.empty : Statsd.layer({ host: statsdHost, port, tags, node: settings.node })
-  const { logFormat: format, logLevel: level, otlpEndpoint, node, dataDir } = settings
+  const { logFormat: format, logLevel: level, otlpEndpoint, sampleRatio, node, dataDir } = settings
   const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   return yield* Effect.andThen(warn, run(settings)).pipe(
     Effect.provide(Layer.merge(DataFolder.layer(dataDir), statsd)),
-    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, node, version }))
+    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version }))
   )
 }).pipe(
   Effect.as(0),

@@ -173,14 +173,16 @@ export const makePublishing = Effect.gen(function* () {
     const attempt = (left: number): Effect.Effect<Committed, HeraldError> =>
       prepare(drafts, message, left < TRIES).pipe(
         Effect.flatMap((resolved) =>
-          store.commit({
-            action,
-            changes: resolved.map((one) => one.change),
-            actor,
-            message,
-            traceparent,
-            idempotency
-          })
+          store
+            .commit({
+              action,
+              changes: resolved.map((one) => one.change),
+              actor,
+              message,
+              traceparent,
+              idempotency
+            })
+            .pipe(Effect.withSpan("ConfigurationStore.commit"))
         ),
         Effect.catchIf(
           (error) => left > 1 && error.name === "VersionConflict" && !wished(drafts, error),
@@ -188,6 +190,7 @@ export const makePublishing = Effect.gen(function* () {
         )
       )
     const committed = yield* attempt(TRIES)
+    yield* Effect.logDebug("committed", { revision: String(committed.revision.revision), actor })
     yield* propagation.committed(committed.revision)
     return committed
   })

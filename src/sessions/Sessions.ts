@@ -7,13 +7,15 @@
  *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
  *   NO1–NO4 in Neighbours.ts
  */
-import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Metric, PubSub, Random } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, PubSub, Random } from "effect"
 import { Access } from "../access/Access.ts"
 import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ClientEvents } from "../events/ClientEvents.ts"
 import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
+import { makeAppliedSpan } from "./AppliedSpan.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
+import { makeCounts } from "./Counts.ts"
 import { makeDelivery } from "./Delivery.ts"
 import { type Ending, endings } from "./Ending.ts"
 import { Fleet } from "./Fleet.ts"
@@ -68,13 +70,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const run = crypto.randomUUID()
   let opened = 0
   let draining = false
-  let delivered = 0
+  const counts = yield* makeCounts(() => sessions.size)
+  const traceApplied = yield* makeAppliedSpan(options.node)
 
   const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {
     const { environment, service, instance } = session.subscription.client
     const now = clock.currentTimeMillisUnsafe()
     const { key, revision, version } = update
-    if (state === "sent") delivered++
+    if (state === "sent") counts.delivered(update, session, now)
     const sentAt = state === "sent" ? now : 0
     const answeredAt = state === "sent" ? 0 : now
     const row = { environment, service, instance, key, revision, version, state, reason }
@@ -155,7 +158,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
           Effect.suspend(() => {
             unregister(session, ending)
             end(session, ending)
-            return Metric.update(Metric.withAttributes(ended, { reason: ending.name }), 1)
+            return counts.ended(ending.name)
           })
         )
       )
@@ -194,11 +197,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     session.answers = true
     for (const answer of answers) {
       const update = session.answered(answer)
-      if (update === undefined) ignored++
+      if (update === undefined) counts.ignored()
       else {
         noteDelivery(session, update, answer.applied ? "applied" : "rejected", answer.reason)
-        if (answer.applied) applied++
-        else rejected++
+        if (answer.applied) {
+          const now = clock.currentTimeMillisUnsafe()
+          counts.applied(update, session, now)
+          traceApplied(session, update, now)
+        } else counts.rejected()
       }
     }
     if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) noteInstance(session, undefined)
@@ -273,27 +279,6 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   })
   yield* Effect.sleep("1 second").pipe(Effect.andThen(endRevoked), Effect.forever, Effect.forkScoped)
 
-  let [applied, rejected, ignored] = [0, 0, 0]
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.suspend(() => {
-        const counts = { applied, rejected, ignored }
-        const sent = delivered
-        applied = rejected = ignored = delivered = 0
-        return Effect.forEach(
-          Object.entries(counts),
-          ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
-          { discard: true }
-        ).pipe(
-          Effect.andThen(Metric.update(gauge, sessions.size)),
-          Effect.andThen(Metric.update(deliveriesTotal, sent))
-        )
-      })
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
-
   const drain = Effect.gen(function* () {
     draining = true
     const spread = Duration.toMillis(options.drainSpread)
@@ -342,11 +327,3 @@ const eventTypes = {
 
 /** Milliseconds between stored signs of life. */
 const NOTE_EVERY = 10_000
-
-const ended = Metric.counter("herald_session_endings_total", { incremental: true })
-const answersTotal = Metric.counter("herald_answers_total", { incremental: true })
-const deliveriesTotal = Metric.counter("herald_deliveries_total", {
-  incremental: true,
-  description: "updates handed to the clients' transports"
-})
-const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })

@@ -4,7 +4,19 @@
  *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
  */
 import type * as Redacted from "effect/Redacted"
-import { duration, hosts, integer, type Kind, oneOf, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
+import {
+  duration,
+  hosts,
+  httpUrl,
+  integer,
+  type Kind,
+  oneOf,
+  postgresUrl,
+  ratio,
+  redisUrl,
+  secret,
+  text
+} from "./Kind.ts"
 
 const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B) => ({ path, env, kind, fallback })
 
@@ -89,7 +101,10 @@ export const catalogue = {
   statsdHost: setting<string, string | undefined>("statsd.host", "STATSD_HOST", text, undefined),
   statsdPort: setting("statsd.port", "STATSD_PORT", integer(1, 65_535), 8_125),
   statsdTags: setting("statsd.tags", "STATSD_TAGS", oneOf("none", "dogstatsd"), "none"),
-  otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", text, undefined)
+  /** Absent: traces, metrics and logs are not sent by OTLP. */
+  otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", httpUrl, undefined),
+  /** The part of all traces that is exported; spans that failed always are. */
+  sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1)
 }
 
 type Catalogue = typeof catalogue

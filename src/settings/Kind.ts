@@ -36,6 +36,25 @@ export const integer = (min: number, max: number): Kind<number> => ({
   secret: false
 })
 
+export const ratio: Kind<number> = {
+  expected: "a number from 0 to 1",
+  read: (raw) => {
+    const n = typeof raw === "number" ? raw : /^(\d+\.?\d*|\.\d+)$/.test(String(raw)) ? Number(raw) : Number.NaN
+    return n >= 0 && n <= 1 ? n : undefined
+  },
+  show,
+  schema: { type: "number", minimum: 0, maximum: 1 },
+  secret: false
+}
+
+export const httpUrl: Kind<string> = {
+  expected: "a URL such as http://localhost:4318",
+  read: (raw) => (URL.canParse(String(raw)) && /^https?:/.test(String(raw)) ? String(raw) : undefined),
+  show,
+  schema: { type: "string", pattern: "^https?://" },
+  secret: false
+}
+
 const DURATION = "^(\\d+(?:\\.\\d+)?)\\s*(ms|s|m|h|d)$"
 const units = [
   ["d", 86_400_000],

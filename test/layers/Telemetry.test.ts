@@ -1,10 +1,16 @@
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import * as Telemetry from "../../layers/Telemetry.ts"
+import { Effect, Layer, Tracer } from "effect"
+import * as Telemetry from "../../layers/Telemetry/Telemetry.ts"
+import { OtlpReceiver } from "../support/Otlp.ts"
 
-const options = { format: "json", level: "info", otlpEndpoint: undefined, node: "n1", version: "0" } as const
+const options = {
+  format: "json",
+  level: "info",
+  otlpEndpoint: undefined,
+  sampleRatio: 1,
+  node: "n1",
+  version: "0"
+} as const
 
 const capture = () => {
   const lines: Array<string> = []
@@ -13,6 +19,11 @@ const capture = () => {
   return lines
 }
 afterEach(() => vi.restoreAllMocks())
+
+const receiving = Effect.acquireRelease(
+  Effect.promise(() => OtlpReceiver.start()),
+  (receiver) => Effect.promise(() => receiver[Symbol.asyncDispose]())
+)
 
 const talk = Effect.gen(function* () {
   yield* Effect.logDebug("quiet")
@@ -51,27 +62,59 @@ describe("Telemetry", () => {
   it.live("sends spans and logs to the OTLP endpoint when one is set, at the latest when it leaves", () =>
     Effect.gen(function* () {
       capture()
-      const got = new Map<string, string>()
-      const collector = createServer((request, response) => {
-        let body = ""
-        request.on("data", (chunk) => (body += chunk))
-        request.on("end", () => {
-          got.set(request.url!, (got.get(request.url!) ?? "") + body)
-          response.setHeader("content-type", "application/json").end("{}")
-        })
-      })
-      yield* Effect.callback<void>((resume) => void collector.listen(0, "127.0.0.1", () => resume(Effect.void)))
-      const otlpEndpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
+      const receiver = yield* receiving
       yield* talk.pipe(
         Effect.withSpan("Test.talk"),
-        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint })))
+        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: `${receiver.url}/` })))
       )
-      collector.close()
-      vi.restoreAllMocks()
 
-      assert.include(got.get("/v1/traces"), "Test.talk")
-      assert.include(got.get("/v1/logs"), "hello")
-      assert.include(got.get("/v1/traces"), '"n1"')
+      const span = receiver.spans.find(({ name }) => name === "Test.talk")
+      assert.strictEqual(span?.resource["service.instance.id"], "n1")
+      assert.strictEqual(span?.resource["service.version"], "0")
+      const log = receiver.logs.find(({ body }) => body.includes("hello"))
+      assert.strictEqual(log?.traceId, span?.traceId)
+    })
+  )
+
+  it.live("TE2 exports what failed whatever the ratio says, and passes its decision on", () =>
+    Effect.gen(function* () {
+      const receiver = yield* receiving
+      const caller = (sampled: boolean) =>
+        Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7", sampled })
+      yield* Effect.gen(function* () {
+        const mine = yield* Effect.currentSpan.pipe(Effect.withSpan("good"))
+        assert.isFalse(mine.sampled)
+        yield* Effect.fail("no").pipe(Effect.withSpan("bad"), Effect.exit)
+        yield* Effect.void.pipe(Effect.withSpan("the caller samples", { parent: caller(true) }))
+        yield* Effect.void.pipe(Effect.withSpan("the caller does not", { parent: caller(false) }))
+      }).pipe(Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url, sampleRatio: 0 }))))
+
+      assert.deepStrictEqual(
+        receiver.spans.map(({ name, failed }) => [name, failed]),
+        [
+          ["bad", true],
+          ["the caller samples", false]
+        ]
+      )
+    })
+  )
+
+  it.live("TE2 the ratio decides by the trace id", () =>
+    Effect.gen(function* () {
+      const receiver = yield* receiving
+      const spans = yield* Effect.forEach(Array.from({ length: 400 }), () =>
+        Effect.currentSpan.pipe(Effect.withSpan("one"))
+      ).pipe(
+        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url, sampleRatio: 0.25 })))
+      )
+
+      const sampled = spans.filter((span) => span.sampled).map((span) => span.traceId)
+      assert.isAbove(sampled.length, 40)
+      assert.isBelow(sampled.length, 200)
+      assert.sameMembers(
+        receiver.spans.map(({ traceId }) => traceId),
+        sampled
+      )
     })
   )
 })

@@ -67,7 +67,8 @@ const samples: Record<keyof typeof catalogue, string> = {
   statsdHost: "statsd",
   statsdPort: "9125",
   statsdTags: "dogstatsd",
-  otlpEndpoint: "http://collector:4318"
+  otlpEndpoint: "http://collector:4318",
+  sampleRatio: "0.25"
 }
 const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
 const asFile = (path: string, value: string) =>

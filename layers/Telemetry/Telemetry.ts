@@ -1,17 +1,25 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
-import { Layer, Logger, References } from "effect"
-import { FetchHttpClient } from "effect/http"
-import { Otlp } from "effect/observability"
+import { Context, Layer, Logger, References, Tracer } from "effect"
+import * as Otlp from "./Otlp.ts"
 
 export interface TelemetryOptions {
   readonly format: "auto" | "json" | "pretty"
   readonly level: "debug" | "info" | "warn" | "error"
   readonly otlpEndpoint: string | undefined
+  /** The part of all traces that is exported, 0 to 1; what failed always is. */
+  readonly sampleRatio: number
   readonly node: string
   readonly version: string
 }
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
+
+/** A JSON line says which trace it belongs to. */
+const json = Logger.make<unknown, string>((options) => {
+  const line = Logger.formatJson.log(options)
+  const span = Context.getOrUndefined(options.fiber.context, Tracer.ParentSpan)
+  return span === undefined ? line : `${line.slice(0, -1)},"traceId":"${span.traceId}","spanId":"${span.spanId}"}`
+})
 
 /** stdout stays free for what the server says to a person. */
 const toStderr = (logger: Logger.Logger<unknown, string>) =>
@@ -20,18 +28,10 @@ const toStderr = (logger: Logger.Logger<unknown, string>) =>
 export const layer = (options: TelemetryOptions) => {
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY === true)
   const logs = Layer.mergeAll(
-    Logger.layer([toStderr(pretty ? Logger.formatLogFmt : Logger.formatJson)]),
+    Logger.layer([toStderr(pretty ? Logger.formatLogFmt : json)]),
     Layer.succeed(References.MinimumLogLevel, levels[options.level])
   )
   if (options.otlpEndpoint === undefined) return logs
-  const otlp = Otlp.layerJson({
-    baseUrl: options.otlpEndpoint,
-    resource: {
-      serviceName: "herald",
-      serviceVersion: options.version,
-      attributes: { "service.instance.id": options.node }
-    },
-    loggerMergeWithExisting: true
-  }).pipe(Layer.provide(FetchHttpClient.layer))
-  return Layer.provideMerge(otlp, logs)
+  const { otlpEndpoint: endpoint, sampleRatio, node, version } = options
+  return Layer.provideMerge(Otlp.layer({ endpoint, sampleRatio, node, version }), logs)
 }

@@ -1,0 +1,106 @@
+/**
+ * Traces, metrics and logs by OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/), with the OpenTelemetry SDK (decision 0007).
+ *
+ *   TE3  A receiver that refuses or hangs costs its data and nothing else: each signal has a bounded queue that drops what comes when
+ *        it is full, and one export under way with a time limit; leaving waits for it at most `LEAVING`.
+ *   TE4  An outage is logged once when it begins and once when it is over.
+ */
+import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
+import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto"
+import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto"
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
+import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
+import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
+import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
+import { ATTR_SERVICE_INSTANCE_ID } from "@opentelemetry/semantic-conventions"
+import { Effect, Layer } from "effect"
+import { keepErrors, recordingSampler } from "./Sampling.ts"
+
+export interface OtlpOptions {
+  /** Base URL; `/v1/traces`, `/v1/metrics` and `/v1/logs` are added. */
+  readonly endpoint: string
+  /** 0 to 1. */
+  readonly sampleRatio: number
+  readonly node: string
+  readonly version: string
+}
+
+/** Milliseconds; of each signal, and they leave one after the other. */
+const LEAVING = 800
+/** TE3: waiting spans, and log records. */
+const queue = { maxQueueSize: 2_048, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 5_000 }
+const sending = { timeoutMillis: 4_000, concurrencyLimit: 4 }
+
+type Signal = "traces" | "metrics" | "logs"
+interface Exporter {
+  export: (items: never, done: (result: { readonly code: number; readonly error?: Error }) => void) => void
+}
+
+/** Tells how each export ended. */
+const watched = <E extends Exporter>(exporter: E, ended: (error: Error | undefined) => void): E => {
+  const send = exporter.export.bind(exporter)
+  exporter.export = (items, done) =>
+    send(items, (result) => {
+      ended(result.code === 0 ? undefined : (result.error ?? new Error("the export failed")))
+      done(result)
+    })
+  return exporter
+}
+
+interface Leaving {
+  forceFlush: () => Promise<void>
+  shutdown: () => Promise<void>
+}
+
+/** TE3: what can't be sent at the end is no defect of the server's. */
+const calm = <P extends Leaving>(part: P): P => {
+  const [flush, end] = [part.forceFlush.bind(part), part.shutdown.bind(part)]
+  part.forceFlush = () => flush().catch(() => undefined)
+  part.shutdown = () => end().catch(() => undefined)
+  return part
+}
+
+export const layer = ({ endpoint, sampleRatio, node, version }: OtlpOptions) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const log = Effect.runForkWith(yield* Effect.context<never>())
+      const failing = new Set<Signal>()
+      /** TE4 */
+      const ended = (signal: Signal) => (error: Error | undefined) => {
+        const before = failing.size
+        if (error === undefined) failing.delete(signal)
+        else failing.add(signal)
+        if (before === 0 && failing.size > 0)
+          log(Effect.logWarning("telemetry can't be exported", { signal, reason: error?.message }))
+        if (before > 0 && failing.size === 0) log(Effect.logInfo("telemetry is exported again"))
+      }
+      const base = endpoint.replace(/\/+$/, "")
+      const to = (signal: Signal) => ({ url: `${base}/v1/${signal}`, ...sending })
+      return NodeSdk.layer(() => ({
+        resource: {
+          serviceName: "herald",
+          serviceVersion: version,
+          attributes: { [ATTR_SERVICE_INSTANCE_ID]: node }
+        },
+        tracerConfig: { sampler: recordingSampler(sampleRatio) },
+        spanProcessor: calm(
+          keepErrors(new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue))
+        ),
+        logRecordProcessor: calm(
+          new BatchLogRecordProcessor({
+            exporter: watched(new OTLPLogExporter(to("logs")), ended("logs")),
+            ...queue
+          })
+        ),
+        metricReader: calm(
+          new PeriodicExportingMetricReader({
+            exporter: watched(new OTLPMetricExporter(to("metrics")), ended("metrics")),
+            exportIntervalMillis: 5_000,
+            exportTimeoutMillis: 5_000
+          })
+        ),
+        loggerMergeWithExisting: true,
+        shutdownTimeout: LEAVING
+      }))
+    })
+  )

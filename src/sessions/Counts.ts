@@ -1,0 +1,91 @@
+/**
+ * What the sessions did, in plain numbers that reach the metric registry once a second: a thousand deliveries cost a thousand additions.
+ *
+ *   TE1  The time since the commit is measured of what was committed while the client was connected: what a client finds when it comes
+ *        is no latency.
+ */
+import { Effect, Metric } from "effect"
+import type { ValueUpdate } from "./Update.ts"
+
+/** Latencies that wait for the registry; more are written at once. */
+const WAITING = 10_000
+
+/** What of a session matters here. */
+interface Since {
+  /** Milliseconds since 1970, this node's clock. */
+  readonly connectedAt: number
+}
+
+export const makeCounts = Effect.fnUntraced(function* (size: () => number) {
+  const context = yield* Effect.context<never>()
+  let [delivered, applied, rejected, ignored] = [0, 0, 0, 0]
+  const waiting = { delivered: [] as Array<number>, applied: [] as Array<number> }
+
+  const writeLatencies = (of: keyof typeof waiting) => {
+    const metric = of === "delivered" ? commitToDelivered : commitToApplied
+    for (const seconds of waiting[of]) metric.updateUnsafe(seconds, context)
+    waiting[of].length = 0
+  }
+
+  /** TE1. Two clocks that differ make this wrong by their difference; less than nothing counts as 0. */
+  const late = (of: keyof typeof waiting, { committedAt }: ValueUpdate, { connectedAt }: Since, now: number) => {
+    if (committedAt < connectedAt) return
+    if (waiting[of].push(Math.max(0, now - committedAt) / 1_000) >= WAITING) writeLatencies(of)
+  }
+
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.suspend(() => {
+        const outcomes = Object.entries({ applied, rejected, ignored })
+        const sent = delivered
+        applied = rejected = ignored = delivered = 0
+        writeLatencies("delivered")
+        writeLatencies("applied")
+        return Effect.forEach(
+          outcomes,
+          ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
+          { discard: true }
+        ).pipe(Effect.andThen(Metric.update(gauge, size())), Effect.andThen(Metric.update(deliveriesTotal, sent)))
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return {
+    /** Handed to the client's transport. `now`: milliseconds since 1970. */
+    delivered: (update: ValueUpdate, since: Since, now: number): void => {
+      delivered++
+      late("delivered", update, since, now)
+    },
+    applied: (update: ValueUpdate, since: Since, now: number): void => {
+      applied++
+      late("applied", update, since, now)
+    },
+    rejected: (): void => void rejected++,
+    /** An answer to nothing that was sent. */
+    ignored: (): void => void ignored++,
+    ended: (reason: string) => Metric.update(Metric.withAttributes(ended, { reason }), 1)
+  }
+})
+
+const boundaries = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30
+] as const
+const commitToDelivered = Metric.histogram("herald_commit_to_delivered_seconds", {
+  description:
+    "from the commit, by the database's clock, to the hand-over to the client's transport, by this node's clock",
+  boundaries
+})
+const commitToApplied = Metric.histogram("herald_commit_to_applied_seconds", {
+  description:
+    "from the commit, by the database's clock, to the client's answer that it applied the value, by this node's clock",
+  boundaries
+})
+const ended = Metric.counter("herald_session_endings_total", { incremental: true })
+const answersTotal = Metric.counter("herald_answers_total", { incremental: true })
+const deliveriesTotal = Metric.counter("herald_deliveries_total", {
+  incremental: true,
+  description: "updates handed to the clients' transports"
+})
+const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })
