@@ -2,7 +2,13 @@
 import { spawn } from "node:child_process"
 import { print, type Result, readOptions, readResult } from "./support/Report.ts"
 
+/** What each writes its result as: a benchmark, or one with a lane. */
 const NAMES = ["propagation", "deliveries", "connect", "publishes", "reads", "memory", "start"]
+const LANES = ["notify", "redis", "none"]
+const BENCHES = [
+  ...NAMES.map((name) => ({ name, file: name, args: [] as ReadonlyArray<string> })),
+  ...LANES.map((lane) => ({ name: `nodes-${lane}`, file: "nodes", args: ["--lane", lane] }))
+]
 
 const run = (name: string, args: ReadonlyArray<string>): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -14,10 +20,10 @@ const run = (name: string, args: ReadonlyArray<string>): Promise<number> =>
 
 const { short, runs, markdown } = readOptions()
 const results: Array<Result> = []
-for (const name of NAMES) {
+for (const { name, file, args } of BENCHES) {
   const start = performance.now()
   const began = new Date().toISOString()
-  const code = await run(name, [...(short ? ["--short"] : []), "--runs", String(runs)])
+  const code = await run(file, [...args, ...(short ? ["--short"] : []), "--runs", String(runs)])
   const took = `${((performance.now() - start) / 1_000).toFixed(1)} s`
   process.stderr.write(`${name}: ${code === 0 ? "measured" : "FAILED"} in ${took}\n`)
   if (code !== 0) process.exitCode = 1

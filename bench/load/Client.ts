@@ -9,7 +9,7 @@ import type { Crowd } from "./Crowd.ts"
 import * as Frames from "./Frames.ts"
 import { readUpdate, type Seen } from "./Wire.ts"
 
-const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, at: 0 }
+const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, stale: false, at: 0 }
 
 export class Client {
   readonly #crowd: Crowd
@@ -24,8 +24,8 @@ export class Client {
   #peerWindow = Frames.DEFAULT_WINDOW
   #out: Array<Buffer> = []
   #held: Array<Buffer> = []
-  /** Version and revision of each key. */
-  readonly has = new Map<string, { version: number; revision: number }>()
+  /** The last update of each key. */
+  readonly has = new Map<string, { version: number; revision: number; stale: boolean }>()
   spokeAt = performance.now()
   synced = false
   over = false

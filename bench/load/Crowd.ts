@@ -2,6 +2,7 @@
  * Many simulated clients and what they saw together.
  *
  *   D1  A revision of a key that isn't above the last one of that client is counted: a duplicate or a step backwards.
+ *       One that was sent as stale may come again when it is confirmed.
  *   D2  A version that a client skipped (the server sent it only the newest) counts as applied when the newer one was.
  *   D3  Time counts from when the value should have been published to when the client has it.
  */
@@ -51,6 +52,7 @@ export class Crowd {
   #cpu = process.cpuUsage()
   #waiting: (() => void) | undefined
   #toSync = 0
+  #opened = 0
 
   constructor() {
     setInterval(() => {
@@ -68,7 +70,7 @@ export class Crowd {
     return new Promise((resolve) => {
       this.#waiting = () => resolve(performance.now() - start)
       for (let n = 0; n < clients; n++) {
-        const first = Wire.subscribeRequest(service, `instance-${this.clients.length}`, keys)
+        const first = Wire.subscribeRequest(service, `instance-${this.#opened++}`, keys)
         const opening = Frames.opening(grpc, token, first)
         this.clients.push(new Client(this, host, Number(port), opening, first.length + 5))
       }
@@ -79,16 +81,18 @@ export class Crowd {
   received(client: Client, seen: Wire.Seen): Buffer | undefined {
     if (seen.kind === Wire.SYNCED) this.#isSynced(client)
     if (seen.kind !== Wire.VALUE && seen.kind !== Wire.DELETED) return undefined
-    const { key, revision, version, at } = seen
+    const { key, revision, version, stale, at } = seen
     const had = client.has.get(key)
-    if (had === undefined) client.has.set(key, { version, revision })
+    if (had === undefined) client.has.set(key, { version, revision, stale })
     else {
-      if (revision === had.revision)
+      const confirmed = had.stale && !stale
+      if (revision === had.revision && !confirmed)
         this.#duplicates++ // D1
       else if (revision < had.revision) this.#backwards++
       this.#time(key, had.version, version, at)
       had.version = version
       had.revision = revision
+      had.stale = stale
     }
     client.spokeAt = performance.now()
     let ack = this.#acks.get(key)
@@ -137,6 +141,11 @@ export class Crowd {
       cpu: (user + system) / 1e6 / seconds,
       seconds
     }
+  }
+
+  /** The client that is here longest goes away, without a word. */
+  leave(): void {
+    this.clients.shift()?.close()
   }
 
   close(): void {

@@ -53,6 +53,11 @@ export class Load implements AsyncDisposable {
     }
   }
 
+  /** The client that is here longest goes away, without a word. */
+  leave(): Promise<void> {
+    return this.#tell({ do: "leave" })
+  }
+
   close(): Promise<void> {
     return this.#tell({ do: "close" })
   }

@@ -5,6 +5,8 @@ export interface Seen {
   key: string
   version: number
   revision: number
+  /** The server could not confirm that it is the newest. */
+  stale: boolean
   /** When it should have been published, nanoseconds; 0 when its content doesn't say. */
   at: number
 }
@@ -17,6 +19,7 @@ const KEY = 2
 const VERSION = 3
 const CONTENT = 5
 const REVISION = 7
+const STALE = 12
 const KIND = 13
 
 const APPLIED = 1
@@ -49,6 +52,7 @@ const timeIn = (bytes: Uint8Array, start: number, end: number): number => {
 /** Reads the ConfigUpdate between `start` and `end` into `seen`. */
 export const readUpdate = (bytes: Buffer, start: number, end: number, seen: Seen): void => {
   seen.kind = seen.version = seen.revision = seen.at = 0
+  seen.stale = false
   seen.key = ""
   position = start
   while (position < end) {
@@ -59,6 +63,7 @@ export const readUpdate = (bytes: Buffer, start: number, end: number, seen: Seen
         const value = varint(bytes)
         if (field === VERSION) seen.version = value
         else if (field === REVISION) seen.revision = value
+        else if (field === STALE) seen.stale = value === 1
         else if (field === KIND) seen.kind = value
         break
       }

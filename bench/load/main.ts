@@ -3,7 +3,7 @@ import { type Connecting, Crowd } from "./Crowd.ts"
 
 export type Command =
   | { readonly do: "connect"; readonly options: Connecting }
-  | { readonly do: "measure" | "report" | "close" }
+  | { readonly do: "measure" | "report" | "leave" | "close" }
   | { readonly do: "lacking"; readonly versions: Readonly<Record<string, number>> }
 
 const crowd = new Crowd()
@@ -18,6 +18,8 @@ const obey = async (command: Command): Promise<unknown> => {
       return crowd.lacking(command.versions)
     case "report":
       return crowd.report()
+    case "leave":
+      return crowd.leave()
     case "close":
       return crowd.close()
   }

@@ -32,3 +32,11 @@ export const short = (value: number): string =>
     : Math.abs(value) >= 100
       ? Math.round(value).toLocaleString("en-US")
       : String(Number(value.toPrecision(3)))
+
+/** Of the least-squares line through the points (x, y). NaN for fewer than two different x. */
+export const slope = (points: ReadonlyArray<readonly [number, number]>): number => {
+  const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length
+  const [x, y] = [mean(0), mean(1)]
+  const over = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0)
+  return over === 0 ? Number.NaN : points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / over
+}

@@ -62,18 +62,27 @@ export const print = (results: ReadonlyArray<Result>, markdown: boolean): void =
   if (results[0] !== undefined) say(`\n${asSentence(results[0].machine)}\n`)
 }
 
-export const readOptions = (): Options & { readonly markdown: boolean } => {
+/** `own`: options of one benchmark, each with its default. */
+export const readOptions = <Own extends Readonly<Record<string, string>>>(own: Own = {} as Own) => {
+  const ownOptions = Object.fromEntries(
+    Object.entries(own).map(([name, value]) => [name, { type: "string" as const, default: value }])
+  )
   const { values } = parseArgs({
-    options: { short: { type: "boolean" }, markdown: { type: "boolean" }, runs: { type: "string" } }
+    options: { ...ownOptions, short: { type: "boolean" }, markdown: { type: "boolean" }, runs: { type: "string" } }
   })
+  const given = values as Readonly<Record<string, string>>
   const runs = values.runs === undefined ? (values.short === true ? 1 : 3) : Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) throw new Error("--runs: a whole number from 1")
-  return { short: values.short === true, markdown: values.markdown === true, runs }
+  const chosen = Object.fromEntries(Object.keys(own).map((name) => [name, given[name]])) as { [K in keyof Own]: string }
+  return { short: values.short === true, markdown: values.markdown === true, runs, own: chosen }
 }
 
 /** Runs one benchmark as a command: prints its table, writes `bench/results/<name>.json`, exits 1 when something was wrong. R1 */
-export const main = async (name: string, measure: (options: Options) => Promise<Report>): Promise<void> => {
-  const options = readOptions()
+export const main = async <O extends Options & { readonly markdown: boolean }>(
+  name: string,
+  measure: (options: O) => Promise<Report>,
+  options: O = readOptions() as unknown as O
+): Promise<void> => {
   const report = await measure(options)
   const result: Result = {
     name,

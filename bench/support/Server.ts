@@ -34,7 +34,7 @@ export class Server implements AsyncDisposable {
   readonly data: string
   readonly #folder = newFolder()
   #child: ChildProcess | undefined
-  #output = ""
+  output = ""
   http = ""
   grpc = ""
 
@@ -60,12 +60,12 @@ export class Server implements AsyncDisposable {
   /** Runs it; `flags` are Node's. The ports stay the same from start to start. */
   launch(flags: ReadonlyArray<string> = []): void {
     const port = (address: string) => address.split(":").at(-1) || "0"
-    this.#output = ""
+    this.output = ""
     const child = spawn(process.execPath, [...serverFlags, ...flags, join(ROOT, "src/main.ts"), "--data", this.data], {
       env: { PATH: process.env["PATH"], ...LIMITS, HTTP_PORT: port(this.http), GRPC_PORT: port(this.grpc) },
       stdio: ["ignore", "pipe", "pipe"]
     })
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.#output += String(chunk)))
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))
     running.add(child)
     child.once("exit", () => running.delete(child))
     this.#child = child
@@ -75,7 +75,7 @@ export class Server implements AsyncDisposable {
     this.launch(flags)
     const file = join(this.data, "server.json")
     const said = await until("the server to serve", () => {
-      if (this.#child?.exitCode != null) throw new Error(`the server ended: ${this.#output}`)
+      if (this.#child?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
       if (!existsSync(file)) return undefined
       const found = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
       return found.pid === this.pid ? found : undefined

@@ -54,7 +54,10 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
           if (first !== undefined && BigInt(first.revision) !== revision + 1n) {
             return yield* failure("NotFound", `revisions after ${revision} are behind the retention horizon`)
           }
-          return rows.map(asRevision)
+          const found = rows.map(asRevision)
+          const last = found.at(-1)
+          if (last !== undefined) witness.saw(last)
+          return found
         }),
         hints: Effect.fnUntraced(function* (onHint) {
           if (!notify) return

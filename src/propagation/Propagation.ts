@@ -2,7 +2,8 @@
  * Tails the revision log and keeps this node's view of what is current.
  *
  *   P1  Revisions are applied to the view, and told, in order and without a gap; a lost history is told as `Reset`.
- *   P2  A hint may be lost: the log is read at least every `pollInterval`.
+ *   P2  A hint may be lost: head and log are compared with the view at least every `pollInterval`. A hint of the database costs one
+ *       question when the log goes on from the view.
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
  *   P4  Concurrent reads of one value share one load.
  *   P5  A cached value counts only if it is at least as new as the view's head, in the view's epoch.
@@ -85,9 +86,13 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
   const early = new Map<bigint, Revision>()
   const staleAfter = Duration.toNanosUnsafe(options.staleAfter)
+  const pollInterval = Duration.toNanosUnsafe(options.pollInterval)
   const heads = new Heads()
   let position: Position = { epoch: "", revision: 0n }
   let confirmedAt = clock.monotonicTimeNanosUnsafe()
+  let polledAt = confirmedAt - pollInterval
+  /** Something may be wrong with the view: the next look is a poll. */
+  let gap = false
 
   const stale = () => clock.monotonicTimeNanosUnsafe() - confirmedAt > staleAfter
 
@@ -120,6 +125,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     }
   })
 
+  const onGap = () => {
+    gap = true
+    Queue.offerUnsafe(wake, undefined)
+  }
+
   const hint = Effect.fnUntraced(function* (revision: Revision) {
     if (revision.epoch === position.epoch && revision.revision <= position.revision) return
     if (inTurn(revision)) {
@@ -127,7 +137,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       return yield* advance()
     }
     if (early.size < EARLY) early.set(revision.revision, revision)
-    Queue.offerUnsafe(wake, undefined)
+    onGap()
   }, Effect.uninterruptible)
 
   const reset = Effect.gen(function* () {
@@ -141,6 +151,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   const poll = Effect.gen(function* () {
     const startedAt = clock.monotonicTimeNanosUnsafe()
+    polledAt = startedAt
+    gap = false
     const known = position // hints may move it on while the database answers
     const head = yield* log.head
     if (head.epoch !== known.epoch || head.revision < known.revision) yield* reset
@@ -162,7 +174,22 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     yield* Metric.update(revisionGauge, Number(position.revision))
   })
 
-  const telling = yield* makeTelling({ revision: hint, gap: () => Queue.offerUnsafe(wake, undefined) })
+  /** P2: true when what the log has after the view went on from it. Anything else is for the poll. */
+  const follow = Effect.gen(function* () {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    if (gap || startedAt - polledAt >= pollInterval) return false
+    const { epoch, revision: before } = position
+    const page = yield* log
+      .after(before, PAGE)
+      .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed([]) : Effect.fail(error))))
+    for (const revision of page) if (inTurn(revision)) yield* apply(revision)
+    yield* advance()
+    const followed = page.length > 0 && page.length < PAGE && page.every((revision) => revision.epoch === epoch)
+    if (followed && epoch === position.epoch) confirmedAt = startedAt
+    return followed
+  })
+
+  const telling = yield* makeTelling({ revision: hint, gap: onGap })
 
   const told = yield* Ref.make(false)
   const tellFreshness = Effect.gen(function* () {
@@ -183,7 +210,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   )
   yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
   yield* telling.listen
-  yield* poll.pipe(
+  yield* follow.pipe(
+    Effect.flatMap((followed) => (followed ? Effect.void : poll)),
     Effect.catch((error) => Effect.logDebug("poll failed", { code: error.code, message: error.message })),
     Effect.catchDefect((defect) => Effect.logError("poll defect", defect)),
     Effect.andThen(tellFreshness),

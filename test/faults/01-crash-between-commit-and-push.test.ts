@@ -1,5 +1,6 @@
 /** Fault 1: the server dies between commit and push. What was acked survives, is pushed after the restart, and in order. */
 import { assert, describe, it } from "@effect/vitest"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -22,10 +23,13 @@ describe("fault 1: crash between commit and push", () => {
     proxy.cut()
     proxy.fault = "none"
 
+    const from = performance.now()
     await server.start()
     const after = new Subscriber(address, { token: server.token })
     await waitUntil("the acked value", () => after.content("svc") === "two")
+    const took = performance.now() - from
     assert.strictEqual(after.held.get("svc")?.revision, acked.body.revision)
+    measured(1, "killed after the commit, before the push", { "value at the client after the start": seconds(took) })
     after.close()
   })
 
@@ -67,5 +71,9 @@ describe("fault 1: crash between commit and push", () => {
     }
     for (const { revision, value } of acked) assert.strictEqual(history.get(revision), value)
     assert.isAtLeast(newest.body.revision, Math.max(...acked.map(({ revision }) => revision)))
+    measured(1, "killed three times under four publishers", {
+      "acked publishes": acked.length,
+      lost: acked.filter(({ revision, value }) => history.get(revision) !== value).length
+    })
   })
 })

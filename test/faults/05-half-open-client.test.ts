@@ -1,6 +1,7 @@
 /** Fault 5: a client whose connection is open but dead. The server notices by its keepalive (20 s + 10 s) and lets go of everything. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -24,13 +25,19 @@ describe("fault 5: half-open client", () => {
     await waitUntil("the first value", () => subscriber.content("svc") === "one")
     assert.strictEqual(sockets(), 1)
     proxy.fault = "hold"
+    const from = performance.now()
 
     const lost = await waitUntil("the server to notice", async () => {
       const client = await state()
       return client !== undefined && client.state !== "connected" && client
     })
+    const noticed = performance.now() - from
     assert.notStrictEqual(lost.ending, "")
     await waitUntil("the descriptors to be given back", () => sockets() === 0)
+    measured(5, "the client's connection held", {
+      "server noticed after": seconds(noticed),
+      "descriptors given back after": seconds(performance.now() - from)
+    })
     subscriber.close()
   })
 })

@@ -1,6 +1,7 @@
 /** Fault 8: consumers that stop reading. They cost at most one pending update a key; when they read again they get the newest. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { measured } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -35,7 +36,8 @@ describe("fault 8: slow consumer", () => {
 
     await waitUntil("the healthy client has the newest", () => healthy.content("svc") === value(UPDATES - 1))
     // Unbounded queues would hold 40 × 180 × 100 kB = 720 MB.
-    assert.isBelow(rss() - before, 200_000_000)
+    const grown = rss() - before
+    assert.isBelow(grown, 200_000_000)
     const { body } = await server.call("GET", "/v1/clients?environment=production")
     assert.strictEqual(body.clients.filter((one: { state: string }) => one.state === "connected").length, SLOW + 1)
 
@@ -47,6 +49,10 @@ describe("fault 8: slow consumer", () => {
       assert.isBelow(one.updates.length, UPDATES / 2)
       assert.deepStrictEqual(one.backwards, [])
     }
+    measured(8, "40 clients stop reading, 180 updates of 100 kB", {
+      "resident memory more": `${Math.round(grown / 1e6)} MB`,
+      "updates a slow client got, at most": Math.max(...slow.map(({ updates }) => updates.length))
+    })
     for (const one of [healthy, ...slow]) one.close()
   })
 })

@@ -1,6 +1,7 @@
 /** Fault 13: Redis is killed, hangs, is emptied, while clients read and publish. No user meets an error, and it is used again afterwards. */
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured } from "../support/measured.ts"
 import { startRedis } from "../support/Redis.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
@@ -100,6 +101,12 @@ describe("fault 13: Redis dead, hung, flushed", () => {
     assert.isAtMost(p95["hung"]!, 100)
     assert.isAtMost(p95["dead"]!, 100)
     assert.deepStrictEqual(subscriber.backwards, [])
+    measured(13, "a publish and a read of 20 kB in turn, 40 keys", {
+      ...Object.fromEntries(
+        Object.entries(p95).map(([state, millis]) => [`read p95, ${state}`, `${millis.toFixed(1)} ms`])
+      ),
+      "hit rate of Redis in steady state": `${((100 * hits.shared) / (hits.shared + hits.misses)).toFixed(1)} %`
+    })
     for (const { output } of [writing, reading])
       assert.isAtMost(output.split("Redis is away").length - 1, 4, "a line for each change of state")
     subscriber.close()

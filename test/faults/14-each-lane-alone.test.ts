@@ -1,5 +1,6 @@
 /** Fault 14: with all others off and no poll near, each alone carries changes between nodes, and what a cut lost. */
 import { assert, describe, it } from "@effect/vitest"
+import { measured, seconds } from "../support/measured.ts"
 import { Nodes } from "../support/Nodes.ts"
 import { startRedis } from "../support/Redis.ts"
 import { Subscriber } from "../support/Subscriber.ts"
@@ -43,8 +44,10 @@ describe("fault 14: each lane alone", () => {
     await using nodes = await Nodes.start({ count: 2, env: { HINTS_NOTIFY: "off" } })
     const subscriber = new Subscriber(nodes.servers[1]!.grpc, { token: nodes.token })
     for (let i = 0; i < 20; i++) await nodes.servers[0]!.publish("svc", i)
+    const from = performance.now()
     await waitUntil("the newest to come by the poll", () => subscriber.held.get("svc")?.content === "19")
     assert.deepStrictEqual(subscriber.backwards, [])
+    measured(14, "every lane off", { "converged by the poll after": seconds(performance.now() - from) })
     subscriber.close()
   })
 })

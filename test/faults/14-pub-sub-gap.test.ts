@@ -1,6 +1,7 @@
 /** Fault 14: a node misses messages, because its connection to Redis is cut or held. The revision log repairs, with NOTIFY off, too. */
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { startRedis } from "../support/Redis.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
@@ -29,20 +30,24 @@ describe("fault 14: pub/sub gap", () => {
     await waitUntil("both to listen", async () => Number(await listeners()) === 2)
     await converge()
 
+    const after: Record<string, string> = {}
     for (const fault of ["refuse", "hold"] as const) {
       proxy.fault = fault
       if (fault === "refuse") proxy.cut()
       const took = await converge()
-      console.log(`${fault}: converged ${Math.round(took)} ms after the last publish`)
+      after[fault === "refuse" ? "converged after, connection cut" : "converged after, connection held"] = seconds(took)
       assert.isAtMost(took, 2_000)
       proxy.fault = "none"
       await waitUntil("both to listen again", async () => Number(await listeners()) === 2)
     }
     const killed = one.ask((ask) => ask.call("CLIENT", "KILL", "TYPE", "pubsub"))
-    assert.isAtMost(await converge(), 2_000)
+    const killedTook = await converge()
+    assert.isAtMost(killedTook, 2_000)
+    after["converged after, subscription killed"] = seconds(killedTook)
     assert.isAbove(Number(await killed), 0)
     await waitUntil("both to listen once more", async () => Number(await listeners()) === 2)
     assert.deepStrictEqual(subscriber.backwards, [])
+    measured(14, "messages over Redis missed, NOTIFY off", after)
     subscriber.close()
   })
 })

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -29,13 +30,17 @@ describe("fault 18: PostgreSQL restarted", () => {
         else refused.add(`${status} ${body.code}`)
       }
     })()
+    const down: Array<number> = []
     for (let round = 0; round < 3; round++) {
       const before = acked.size
       await waitUntil("publishes", () => acked.size > before + 50)
       const killed = pidOf()
+      const from = performance.now()
       process.kill(killed, "SIGKILL")
       await waitUntil("another postmaster", () => pidOf() !== killed)
       const after = acked.size
+      await waitUntil("a publish", () => acked.size > after)
+      down.push(performance.now() - from)
       await waitUntil("publishes again", () => acked.size > after + 50)
     }
     stop = true
@@ -61,6 +66,10 @@ describe("fault 18: PostgreSQL restarted", () => {
     )
     assert.isAtLeast(history.body.versions[0].version, acked.size)
     for (const [, , { status }] of versions) assert.strictEqual(status, 200)
+    measured(18, "embedded PostgreSQL killed three times", {
+      "first publish after the kill, slowest": seconds(Math.max(...down)),
+      "acked publishes": acked.size
+    })
     for (const one of subscribers) one.close()
   })
 
@@ -95,8 +104,14 @@ describe("fault 18: PostgreSQL restarted", () => {
     assert.isUndefined(newcomer.held.get("svc.strict"))
 
     proxy.fault = "none"
+    const from = performance.now()
     await waitUntil("writes", async () => (await server.publish("svc", "two")).status === 200)
+    const writes = performance.now() - from
     await waitUntil("reads that are not stale", async () => (await server.read("svc.strict")).status === 200)
+    measured(18, "PostgreSQL unreachable, then back", {
+      "first write after": seconds(writes),
+      "first strict read after": seconds(performance.now() - from)
+    })
     await waitUntil(
       "the newcomer has all",
       () => newcomer.content("svc.strict") === "one" && newcomer.content("svc") === "two"

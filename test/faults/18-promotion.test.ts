@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { startPair } from "../support/Standby.ts"
 import { Subscriber } from "../support/Subscriber.ts"
@@ -42,9 +43,6 @@ describe("fault 18: a standby is promoted", () => {
     await waitUntil("more publishes", () => acked.size > before + 50)
     stop = true
     await publisher
-    console.info(
-      `fault 18: writes after ${Math.round(took)} ms; refused meanwhile: ${[...refused].join(", ") || "none"}`
-    )
 
     assert.isBelow(took, 10_000)
     for (const code of refused) assert.match(code, /^503 HRLD-400[12]$/)
@@ -56,6 +54,11 @@ describe("fault 18: a standby is promoted", () => {
       ])
     )
     for (const [version, n] of acked) assert.strictEqual(kept.get(version), n)
+    measured(18, "a synchronous standby promoted", {
+      "first writes after": seconds(took),
+      "acked publishes": acked.size,
+      lost: [...acked].filter(([version, n]) => kept.get(version) !== n).length
+    })
     const newest = await server.read("svc", "strong")
     await waitUntil("everybody has the newest", () =>
       subscribers.every((one) => one.content("svc") === newest.body.value)
@@ -129,9 +132,10 @@ describe("fault 18: a standby is promoted", () => {
     const until = performance.now()
     assert.strictEqual(await server.end("SIGTERM"), 0)
     const ended = performance.now() - until
-    console.info(
-      `fault 18: writes ${Math.round(took)} ms after the primary hung; the server ended in ${Math.round(ended)} ms`
-    )
+    measured(18, "the primary hangs and its standby is promoted", {
+      "first write after": seconds(took),
+      "the server ended in": seconds(ended)
+    })
     assert.isBelow(ended, 5_000)
   })
 
@@ -147,7 +151,7 @@ describe("fault 18: a standby is promoted", () => {
     const until = performance.now()
     assert.strictEqual(await server.end("SIGTERM"), 0)
     const ended = performance.now() - until
-    console.info(`fault 18: with its database hung the server ended in ${Math.round(ended)} ms`)
+    measured(18, "every server of the database hangs", { "the server ended in": seconds(ended) })
     assert.isBelow(ended, 5_000)
   })
 })

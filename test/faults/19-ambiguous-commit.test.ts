@@ -1,6 +1,7 @@
 /** Fault 19: the connection dies after COMMIT and before its answer. The publisher gets one revision, and there is one. */
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
 
@@ -16,10 +17,14 @@ describe("fault 19: ambiguous COMMIT", () => {
       if (cut) cuts++
       return cut
     }
+    let from = performance.now()
     const own = await server.publish("svc.own", "cut here", { message: "a" }, { "idempotency-key": "k1" })
+    const keyed = performance.now() - from
     assert.strictEqual(cuts, 3)
     cuts = 0
+    from = performance.now()
     const none = await server.publish("svc.none", "cut here", { message: "b" })
+    const unkeyed = performance.now() - from
     assert.strictEqual(cuts, 3)
     const again = await server.publish("svc.own", "cut here", { message: "a" }, { "idempotency-key": "k1" })
 
@@ -31,5 +36,9 @@ describe("fault 19: ambiguous COMMIT", () => {
       const { body } = await server.call("GET", `/v1/config/${key}/history?environment=production`)
       assert.strictEqual(body.versions.length, 1)
     }
+    measured(19, "the answer to COMMIT cut three times", {
+      "with a key answered after": seconds(keyed),
+      without: seconds(unkeyed)
+    })
   })
 })

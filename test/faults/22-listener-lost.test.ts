@@ -1,6 +1,7 @@
 /** Fault 22: a node loses its listener while 500 publishers write through another. The poll repairs what it did not hear. */
 import { assert, describe, it } from "@effect/vitest"
 import { connect, startDatabase } from "../support/Database.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -40,9 +41,13 @@ describe("fault 22: listener lost, 500 writers", () => {
       if ((newest.get(body.key)?.revision ?? 0) < body.revision) newest.set(body.key, body)
     }
 
+    const from = performance.now()
     await waitUntil("the other node's client has the newest of every key", () =>
       [...newest].every(([key, { revision }]) => subscriber.held.get(key)?.revision === revision)
     )
+    measured(22, "500 writers, the listener killed five times", {
+      "converged after the last write": seconds(performance.now() - from)
+    })
     assert.deepStrictEqual(subscriber.backwards, [])
     await waitUntil("both to listen again", async () => (await listeners()).length === 2)
     subscriber.close()

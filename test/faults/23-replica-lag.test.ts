@@ -7,6 +7,7 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import { makeReplica } from "../../layers/Postgres/Replica.ts"
 import type { Position } from "../../src/propagation/Revision.ts"
 import { clientOptions } from "../support/Database.ts"
+import { measured } from "../support/measured.ts"
 import { type Server, startServer } from "../support/Server.ts"
 import { startPair } from "../support/Standby.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -51,7 +52,9 @@ describe("fault 23: the replica lags", () => {
     await pair.standby.query("select pg_wal_replay_pause()")
     await publishAll(server, "two")
     const before = await readsOf(server)
+    const from = performance.now()
     await readAll(server, "two")
+    const each = (performance.now() - from) / (2 * KEYS.length)
     const lagging = await readsOf(server)
     assert.strictEqual(lagging.replica, before.replica)
     assert.isAbove(lagging.primary, before.primary)
@@ -65,7 +68,12 @@ describe("fault 23: the replica lags", () => {
 
     await pair.standby.kill()
     await publishAll(server, "three")
+    const dead = performance.now()
     await readAll(server, "three")
+    measured(23, "replay paused, then the replica killed; reads of 200 kB", {
+      "a read while it lags, mean": `${each.toFixed(1)} ms`,
+      "a read while it is dead, mean": `${((performance.now() - dead) / (2 * KEYS.length)).toFixed(1)} ms`
+    })
   })
 
   it("RR1 RR2 rows count from the position that is asked for; one that hangs costs the wait, then nothing", async () => {

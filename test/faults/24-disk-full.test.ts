@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { newFolder } from "../support/folder.ts"
+import { measured, seconds } from "../support/measured.ts"
 import { Server } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -47,7 +48,9 @@ describe("fault 24: disk full", () => {
       assert.isNull(server.process!.exitCode)
 
       rmSync(filler)
+      const from = performance.now()
       await waitUntil("writes", async () => (await server.publish("svc", "two")).status === 200)
+      measured(24, "a tmpfs of 160 MB filled", { "writes after room was made": seconds(performance.now() - from) })
       await waitUntil("the value to arrive", () => subscriber.content("svc") === "two")
       for (const version of acked) {
         const { status } = await server.call("GET", `/v1/config/svc.big/versions/${version}?environment=production`)

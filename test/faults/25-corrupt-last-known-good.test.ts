@@ -13,6 +13,7 @@ import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts
 import { decode } from "../../src/client/LastKnownGood.ts"
 import { synced, until, value } from "../client/FakeServer.ts"
 import { WireServer } from "../client/WireServer.ts"
+import { measured } from "../support/measured.ts"
 
 let directory = ""
 beforeEach(async () => {
@@ -59,6 +60,7 @@ describe("fault 25: a corrupt last-known-good file", () => {
       }
     }
     assert.strictEqual(noticed, intact.length)
+    measured(25, "one bit of each byte of the file flipped", { bytes: intact.length, noticed })
 
     const events: Array<ClientEvent> = []
     await writeFile(path(), intact.subarray(0, intact.length / 2))

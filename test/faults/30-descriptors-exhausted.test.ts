@@ -2,6 +2,7 @@
 import { connect as connectTcp, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { measured } from "../support/measured.ts"
 import { Server } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -33,9 +34,14 @@ describe("fault 30: descriptors exhausted", () => {
       "a publish over an old connection",
       async () => (await server.publish("svc", "two").catch(() => undefined))?.status === 200
     )
+    const turnedAway = refused
     await waitUntil("the old streams go on", () => kept.every((one) => one.content("svc") === "two"))
     for (const one of kept) assert.isFalse(one.ended)
 
+    measured(30, "128 descriptors, 400 connections more", {
+      "connections refused": turnedAway,
+      "streams lost": kept.filter(({ ended }) => ended).length
+    })
     for (const socket of flood) socket.destroy()
     const fresh = new Subscriber(server.grpc, { token: server.token, instance: "fresh" })
     await waitUntil("a new stream", () => fresh.content("svc") === "two")

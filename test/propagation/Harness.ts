@@ -19,6 +19,8 @@ export class Faults {
   readonly gate = Latch.makeUnsafe(true)
   /** Reads of current values. */
   loads = 0
+  /** Questions for the newest revision. */
+  polls = 0
 
   through<A>(answer: Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> {
     return Effect.suspend(() =>
@@ -65,7 +67,10 @@ export class Faults {
             RevisionLog,
             RevisionLog.of({
               ...log,
-              head: this.through(log.head),
+              head: Effect.suspend(() => {
+                this.polls++
+                return this.through(log.head)
+              }),
               after: (revision, limit) => this.through(log.after(revision, limit)),
               hints: hints ? log.hints : () => Effect.void
             })

@@ -121,6 +121,31 @@ describe("Propagation", () => {
     }).pipe(Effect.provide(layerWith(new Faults(), { hints: true })))
   )
 
+  it.effect(
+    "P2 a hint that the log goes on from the view costs one question, and polls go on however many come",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        const heard = yield* listen
+        yield* settle
+        const before = faults.polls
+        yield* commit("a")
+        yield* settle
+        const hinted = faults.polls
+        for (let i = 0; i < 10; i++) {
+          yield* TestClock.adjust("100 millis")
+          yield* commit(String(i))
+          yield* settle
+        }
+
+        assert.strictEqual(hinted, before)
+        assert.isAtLeast(faults.polls, before + 1)
+        assert.isAtMost(faults.polls, before + 3)
+        assert.strictEqual(heard.length, 11)
+      }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+    }
+  )
+
   it.effect("P2 after an outage everything that was missed is read, however much", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
