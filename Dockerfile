@@ -1,0 +1,31 @@
+# Herald runs as it is written: Node strips the types, so nothing is compiled and the image holds the sources.
+FROM node:26.10.0-slim AS dependencies
+WORKDIR /herald
+COPY package.json package-lock.json ./
+# Nothing that Herald needs at run time is made by an install script.
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:26.10.0-slim
+WORKDIR /herald
+ENV NODE_ENV=production \
+    HERALD_DATA=/data \
+    HTTP_HOST=0.0.0.0 \
+    GRPC_HOST=0.0.0.0 \
+    LOG_FORMAT=json
+# The data folder holds the admin token and, without HERALD_PEPPER, the pepper.
+RUN mkdir --mode=0700 /data && chown node:node /data
+COPY --from=dependencies /herald/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY proto ./proto
+COPY schema ./schema
+COPY layers ./layers
+COPY src ./src
+COPY --chmod=0755 deploy/herald/with-secrets.sh /usr/local/bin/with-secrets
+USER node
+VOLUME /data
+EXPOSE 8080 50051
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=6 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT || 8080}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["with-secrets"]
+CMD ["node", "--max-semi-space-size=32", "src/main.ts"]
