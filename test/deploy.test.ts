@@ -42,9 +42,7 @@ const services = Object.entries(compose.services)
 const nodes = services.filter(([name]) => /^herald-\d$/.test(name))
 const deployed = [...under("deploy"), "docker-compose.yml", "otel-collector.yaml", "Dockerfile"]
 
-/** Settings of the relay to Kafka. */
-const KAFKA = ["KAFKA_BROKERS", "KAFKA_TOPIC"]
-const known = new Set([...settings.map(([, { env }]) => env), ...KAFKA])
+const known = new Set(settings.map(([, { env }]) => env))
 
 const metricsOf = (text: string) => [...text.matchAll(/\bherald_[a-z_]+/g)].map(([name]) => name)
 const made = new Map(
