@@ -1,6 +1,5 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
-import { Context, Layer, Logger, References, Tracer } from "effect"
-import * as Otlp from "./Otlp.ts"
+import { Context, Effect, Layer, Logger, References, Tracer } from "effect"
 
 export interface TelemetryOptions {
   readonly format: "auto" | "json" | "pretty"
@@ -33,5 +32,12 @@ export const layer = (options: TelemetryOptions) => {
   )
   if (options.otlpEndpoint === undefined) return logs
   const { otlpEndpoint: endpoint, sampleRatio, node, version } = options
-  return Layer.provideMerge(Otlp.layer({ endpoint, sampleRatio, node, version }), logs)
+  // The SDK takes a fifth of a second to load: only for those who use it.
+  const otlp = Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./Otlp.ts")),
+      (Otlp) => Otlp.layer({ endpoint, sampleRatio, node, version })
+    )
+  )
+  return Layer.provideMerge(otlp, logs)
 }
