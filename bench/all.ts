@@ -3,8 +3,19 @@ import { spawn } from "node:child_process"
 import { print, type Result, readOptions, readResult } from "./support/Report.ts"
 
 /** What each writes its result as: a benchmark, or one with a lane. */
-const NAMES = ["propagation", "deliveries", "connect", "publishes", "reads", "memory", "start"]
-const LANES = ["notify", "redis", "none"]
+const NAMES = [
+  "propagation",
+  "deliveries",
+  "connect",
+  "publishes",
+  "reads",
+  "shared",
+  "relay",
+  "costs",
+  "memory",
+  "start"
+]
+const LANES = ["notify", "redis", "kafka", "none"]
 const BENCHES = [
   ...NAMES.map((name) => ({ name, file: name, args: [] as ReadonlyArray<string> })),
   ...LANES.map((lane) => ({ name: `nodes-${lane}`, file: "nodes", args: ["--lane", lane] }))

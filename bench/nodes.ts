@@ -1,7 +1,8 @@
 /**
  * From a publish at one node to the value at clients of another, against clients of the same node:
- * `node bench/nodes.ts --lane notify|redis|none`. One lane alone carries it; with none it is the poll.
+ * `node bench/nodes.ts --lane notify|redis|kafka|none`. One lane alone carries it; with none it is the poll.
  */
+import { KafkaServer } from "../test/support/Kafka.ts"
 import { Nodes } from "../test/support/Nodes.ts"
 import { startRedis } from "../test/support/Redis.ts"
 import { Load } from "./load/Load.ts"
@@ -14,6 +15,7 @@ const KEY = "bench"
 const LANES = {
   notify: { called: "NOTIFY", reach: { 100: "< 25 ms", 1000: "< 150 ms" } },
   redis: { called: "Redis", reach: { 100: "< 25 ms", 1000: "< 150 ms" } },
+  kafka: { called: "Kafka", reach: { 100: "< 25 ms", 1000: "< 150 ms" } },
   none: { called: "the poll", reach: { 100: "", 1000: "" } }
 } as const
 type Lane = keyof typeof LANES
@@ -25,10 +27,12 @@ if (!isLane(lane)) throw new Error(`--lane: one of ${Object.keys(LANES).join(", 
 
 const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
   await using redis = lane === "redis" ? await startRedis() : undefined
+  await using kafka = lane === "kafka" ? await KafkaServer.start() : undefined
   const env = {
     LOG_LEVEL: "warn",
     ...(lane === "notify" ? {} : { HINTS_NOTIFY: "off" }),
-    ...(redis === undefined ? {} : { REDIS_URL: redis.url })
+    ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+    ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka.address })
   }
   await using nodes = await Nodes.start({ count: 2, env })
   const [one, other] = [nodes.servers[0]!, nodes.servers[1]!]

@@ -39,6 +39,9 @@ export interface Result extends Report {
   readonly machine: Machine
 }
 
+/** Lines of what went wrong that are printed; the file of the result has all. */
+const WRONG = 10
+
 const RESULTS = new URL("../results/", import.meta.url)
 
 export const readResult = (name: string): Result =>
@@ -57,7 +60,8 @@ export const print = (results: ReadonlyArray<Result>, markdown: boolean): void =
   say(`\n${table(["what", "reach", "measured", "range"], rows, markdown)}\n`)
   for (const { name, notes, wrong } of results) {
     for (const note of notes) say(`${markdown ? "- " : "  "}${name}: ${note}`)
-    for (const error of wrong) say(`${markdown ? "- " : "  "}${name}: WRONG: ${error}`)
+    for (const error of wrong.slice(0, WRONG)) say(`${markdown ? "- " : "  "}${name}: WRONG: ${error}`)
+    if (wrong.length > WRONG) say(`${markdown ? "- " : "  "}${name}: WRONG: ${wrong.length - WRONG} more`)
   }
   if (results[0] !== undefined) say(`\n${asSentence(results[0].machine)}\n`)
 }

@@ -9,8 +9,14 @@ import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
 import type { Shell } from "./Shell.ts"
 
-/** Flags of the server's Node: rows of a tenth of a second live in the young generation until they are written, instead of ageing the old. */
-export const serverFlags: ReadonlyArray<string> = ["--max-semi-space-size=32"]
+/**
+ * Flags of the server's Node: rows of a tenth of a second live in the young generation until they are written, instead of ageing the old;
+ * and Node doesn't warn that kafkajs asks for timers in the past.
+ */
+export const serverFlags: ReadonlyArray<string> = [
+  "--max-semi-space-size=32",
+  "--disable-warning=TimeoutNegativeWarning"
+]
 
 const LARGEST_INPUT = 8 * 1024 * 1024
 

@@ -1,6 +1,6 @@
 /** Fault 16: Kafka is away while 100,000 revisions are committed. Publishes and deliveries go on; afterwards every event is there, in order. */
 import { assert, describe, it } from "@effect/vitest"
-import { connect } from "../support/Database.ts"
+import { commitMany } from "../support/commitMany.ts"
 import { KafkaServer, Reader } from "../support/Kafka.ts"
 import { measured, percentile, seconds } from "../support/measured.ts"
 import { Nodes } from "../support/Nodes.ts"
@@ -8,37 +8,6 @@ import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 const ROWS = 100_000
-const BATCH = 1_000
-const KEYS = 50
-
-/** Commits straight through the database's function, as a writer does: quicker than HTTP. */
-const commitMany = async (url: string) => {
-  await using session = await connect(url)
-  for (let done = 0; done < ROWS; done += BATCH) {
-    const releases = Array.from({ length: BATCH }, (_, i) => ({
-      action: "publish",
-      actor: "test",
-      message: "",
-      traceparent: "",
-      commitId: `~${done + i}`,
-      digest: "",
-      changes: [
-        {
-          key: `bulk.${(done + i) % KEYS}`,
-          environment: "production",
-          value: String(done + i),
-          valueType: "string",
-          schema: null,
-          strict: false,
-          template: false,
-          digest: "",
-          changeLog: ""
-        }
-      ]
-    }))
-    await session.query(`select herald_commit($json$${JSON.stringify(releases)}$json$::jsonb, null)`)
-  }
-}
 
 const publishing = async (nodes: Nodes, from: number): Promise<ReadonlyArray<number>> => {
   const took: Array<number> = []
@@ -59,7 +28,7 @@ describe("fault 16: Kafka down", () => {
     await kafka.kill()
     const away = await publishing(nodes, 100)
     await waitUntil("deliveries to go on", () => subscriber.held.get("svc")?.content === "199")
-    await commitMany(nodes.database.url)
+    await commitMany(nodes.database.url, ROWS)
     assert.strictEqual((await nodes.servers[0]!.publish("svc", "200")).status, 200)
     await waitUntil("deliveries to go on behind the bulk", () => subscriber.held.get("svc")?.content === "200")
 
