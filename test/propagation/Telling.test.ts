@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Hub } from "../../layers/Memory/Shared.ts"
 import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { commit, Faults, layerWith } from "./Harness.ts"
 
 const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
@@ -57,6 +58,35 @@ describe("what nodes tell each other", () => {
       yield* TestClock.adjust("500 millis")
       yield* settle
       assert.strictEqual(b.position().revision, 2_000n)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("L3 while the shared cache hangs only the newest value of a key waits for it", () => {
+    const faults = new Faults()
+    const written: Array<bigint> = []
+    let hangs = true
+    const slow = Layer.succeed(
+      SharedCache,
+      SharedCache.of({
+        get: () => Effect.undefined,
+        setIfNewer: ({ configuration: { revision } }) =>
+          Effect.gen(function* () {
+            while (hangs) yield* Effect.sleep("1 millis")
+            written.push(revision)
+          })
+      })
+    )
+    return Effect.gen(function* () {
+      const a = yield* node(faults, slow)
+      for (let i = 0; i < 2_000; i++) {
+        yield* a.committed(yield* commit(String(i)))
+        if (i === 0) yield* settle
+      }
+      hangs = false
+      yield* settle
+      yield* settle
+
+      assert.deepStrictEqual(written, [1n, 2_000n])
     }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
   })
 
