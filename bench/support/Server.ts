@@ -38,7 +38,11 @@ export class Server implements AsyncDisposable {
   http = ""
   grpc = ""
 
-  constructor() {
+  readonly #env: Readonly<Record<string, string>>
+
+  /** `env`: settings besides those of every benchmark. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env
     this.data = join(this.#folder.path, "data")
   }
 
@@ -62,7 +66,13 @@ export class Server implements AsyncDisposable {
     const port = (address: string) => address.split(":").at(-1) || "0"
     this.output = ""
     const child = spawn(process.execPath, [...serverFlags, ...flags, join(ROOT, "src/main.ts"), "--data", this.data], {
-      env: { PATH: process.env["PATH"], ...LIMITS, HTTP_PORT: port(this.http), GRPC_PORT: port(this.grpc) },
+      env: {
+        PATH: process.env["PATH"],
+        ...LIMITS,
+        ...this.#env,
+        HTTP_PORT: port(this.http),
+        GRPC_PORT: port(this.grpc)
+      },
       stdio: ["ignore", "pipe", "pipe"]
     })
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))

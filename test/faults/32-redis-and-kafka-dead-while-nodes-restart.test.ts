@@ -44,9 +44,12 @@ class Publisher {
       const [key, value] = [KEYS[n % KEYS.length]!, Math.floor(n / KEYS.length) + 1]
       const began = performance.now()
       for (let at = n; ; at++) {
-        const answer = await nodes.servers[at % 3]!
-          .publish(key, value, {}, { "idempotency-key": `${key} ${value}` })
-          .catch(() => undefined)
+        const answer = await nodes.servers[at % 3]!.publish(
+          key,
+          value,
+          {},
+          { "idempotency-key": `${key} ${value}` }
+        ).catch(() => undefined)
         if (answer?.status === 200) break
         if (answer !== undefined && answer.status < 500) this.refused.push(`${key} ${value}: ${answer.status}`)
         this.elsewhere++
