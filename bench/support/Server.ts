@@ -39,7 +39,7 @@ export class Server implements AsyncDisposable {
   http = ""
   grpc = ""
 
-  /** `env`: settings of this one. */
+  /** `env`: settings besides those of every benchmark. */
   constructor(env: Readonly<Record<string, string>> = {}) {
     this.#env = env
     this.data = join(this.#folder.path, "data")

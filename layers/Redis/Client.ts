@@ -10,6 +10,7 @@
 
 import { Context, Data, Effect, Layer, Metric, Random, Redacted } from "effect"
 import { Cluster, Redis } from "ioredis"
+import { Degraded } from "../../src/propagation/Degraded.ts"
 import { type Addresses, parseAddresses } from "../../src/settings/RedisUrl.ts"
 
 export interface RedisOptions {
@@ -96,6 +97,7 @@ const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
 }
 
 const make = Effect.fnUntraced(function* (options: RedisOptions) {
+  const degraded = yield* Degraded
   let lastError = "not connected"
   let unanswered = 0
   let failures = 0
@@ -114,6 +116,7 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
     yield* Metric.update(failuresTotal, 1)
     if (++failures < FAILURES || away) return
     away = true
+    degraded.add("redis")
     yield* Metric.update(breaker, 1)
     yield* Effect.logWarning("Redis is away: values come from the database, hints over the other lanes", {
       reason: message,
@@ -125,6 +128,7 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
     failures = 0
     if (!away) return Effect.void
     away = false
+    degraded.delete("redis")
     return Effect.andThen(Metric.update(breaker, 0), Effect.logInfo("Redis answers again"))
   })
 

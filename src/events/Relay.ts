@@ -9,6 +9,7 @@
  */
 import { Clock, Duration, Effect, Layer, Metric, PubSub, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Degraded } from "../propagation/Degraded.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Position } from "../propagation/Revision.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
@@ -26,6 +27,9 @@ export interface RelayOptions {
 }
 
 export const relayDefaults = { lease: "20 seconds", pollInterval: "1 second", page: 2_000 } as const
+
+/** Milliseconds: events that wait longer make a node say so. */
+const LATE = 5_000
 
 /** EV4: where to go on, and what is lost on the way. Pure. */
 export const resume = ({ position, head, oldest, kept }: Backlog) => {
@@ -51,7 +55,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Outbox,
     yield* Propagation
   ]
-  const clock = yield* Clock.Clock
+  const [clock, degraded] = [yield* Clock.Clock, yield* Degraded]
   const wake = yield* Queue.sliding<void>(1)
   const leaseMillis = Duration.toMillis(options.lease)
   const leaseNanos = Duration.toNanosUnsafe(options.lease)
@@ -140,6 +144,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Metric.update(depth, Number(behind > 0n ? behind : 0n))
     const waits = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
     yield* Metric.update(age, Math.max(0, waits) / 1_000)
+    if (waits > LATE) degraded.add("events")
+    else degraded.delete("events")
   })
 
   const commits = yield* propagation.events

@@ -1,50 +1,15 @@
-/** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, and faults drawn from a table by a seed. */
+/** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, and faults drawn from two tables by a seed. */
 import type { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { KafkaServer } from "../support/Kafka.ts"
 import { Nodes } from "../support/Nodes.ts"
+import { startRedis } from "../support/Redis.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
+import { Checker, KEYS } from "./Checker.ts"
+import { nodeFaults, type Scene, serviceFaults, type Table } from "./Faults.ts"
 
 const CLIENTS = 30
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
-
-interface Scene {
-  readonly nodes: Nodes
-  /** Between the nodes and the database. */
-  readonly proxy: TcpProxy
-}
-
-/** What may go wrong with a node, for how long, and how it is put right. */
-type Fault = (scene: Scene, node: number, millis: number) => Promise<void>
-
-export const table: Readonly<Record<string, Fault>> = {
-  "kill a node": async ({ nodes }, node, millis) => {
-    await nodes.servers[node]!.end("SIGKILL")
-    await pause(millis)
-    await nodes.servers[node]!.start()
-  },
-  "restart a node": async ({ nodes }, node) => {
-    await nodes.servers[node]!.end("SIGTERM")
-    await nodes.servers[node]!.start()
-  },
-  "freeze a node": async ({ nodes }, node, millis) => {
-    nodes.servers[node]!.process!.kill("SIGSTOP")
-    await pause(millis)
-    nodes.servers[node]!.process!.kill("SIGCONT")
-  },
-  "cut the database": async ({ proxy }) => proxy.cut(),
-  "refuse the database": async ({ proxy }, _, millis) => {
-    proxy.fault = "refuse"
-    proxy.cut()
-    await pause(millis)
-    proxy.fault = "none"
-  },
-  "hold the database": async ({ proxy }, _, millis) => {
-    proxy.fault = "hold"
-    await pause(millis)
-    proxy.fault = "none"
-    proxy.cut()
-  }
-}
 
 /** mulberry32 (Tommy Ettinger, public domain): from 0 to just below 1. */
 const chance = (seed: number) => () => {
@@ -55,16 +20,35 @@ const chance = (seed: number) => () => {
 }
 
 export interface Outcome {
+  /** In the order of their beginnings. */
   readonly schedule: ReadonlyArray<string>
   readonly published: number
   /** Promises that were broken. */
   readonly wrong: ReadonlyArray<string>
 }
 
-export const run = async (seed: number, millis: number): Promise<Outcome> => {
+export interface ChaosOptions {
+  readonly seed: number
+  readonly millis: number
+  /** Without it, its faults are not drawn and its promise is not checked. */
+  readonly kafka: boolean
+}
+
+/** Draws from one table until the time is over. What is drawn depends on the seed alone, when it happens also on the machine. */
+const disturb = async (scene: Scene, table: Table, seed: number, until: number, schedule: Array<string>) => {
   const next = chance(seed)
+  const names = Object.keys(table).filter((name) => scene.kafka !== undefined || !name.endsWith("Kafka"))
+  while (performance.now() < until) {
+    const name = names[Math.floor(next() * names.length)]!
+    const [node, lasting] = [Math.floor(next() * 3), 500 + Math.floor(next() * 3_000)]
+    schedule.push(name.endsWith("a node") ? `${name}, n${node + 1}, ${lasting} ms` : `${name}, ${lasting} ms`)
+    await table[name]!(scene, node, lasting)
+    await pause(500)
+  }
+}
+
+export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Promise<Outcome> => {
   const schedule: Array<string> = []
-  const wrong: Array<string> = []
   const clients: Array<HeraldClient> = []
   let proxy: TcpProxy | undefined
   const behind = async (direct: string) => {
@@ -75,60 +59,32 @@ export const run = async (seed: number, millis: number): Promise<Outcome> => {
   }
   let stop = false
   let publisher: Promise<void> | undefined
-  const nodes = await Nodes.start({ count: 3, databaseUrl: behind })
+  await using redis = await startRedis()
+  await using kafka = withKafka ? await KafkaServer.start() : undefined
+  const env = { REDIS_URL: redis.url, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka.address }) }
+  const nodes = await Nodes.start({ count: 3, databaseUrl: behind, env })
+  const scene: Scene = { nodes, proxy: proxy!, redis: redis.nodes[0]!, kafka }
+  const checker = new Checker(nodes)
   try {
-    let acked = 0
-    const publish = async (n: number) => {
-      const answer = await fetch(`${nodes.servers[n % 3]!.http}/v1/config/svc?environment=production`, {
-        method: "PUT",
-        headers: {
-          authorization: `Bearer ${nodes.token}`,
-          "content-type": "application/json",
-          "idempotency-key": `chaos ${acked + 1}`
-        },
-        body: JSON.stringify({ value: acked + 1, message: "chaos" }),
-        signal: AbortSignal.timeout(3_000)
-      }).catch(() => undefined)
-      if (answer !== undefined && answer.status >= 400 && answer.status < 500)
-        wrong.push(`publish ${acked + 1} was refused with ${answer.status}`)
-      await answer?.body?.cancel()
-      if (answer?.ok === true) acked++
-    }
-    await waitUntil("the first publish", async () => publish(0).then(() => acked === 1))
+    for (const key of KEYS) await waitUntil("the first publish", () => checker.publish(key, 0))
     for (let i = 0; i < CLIENTS; i++) {
       const client = await nodes.client(`i${i}`)
-      let newest = 0
-      client.watch("svc", {
-        apply: (value) => {
-          if (Number(value) < newest) wrong.push(`client ${i} went from ${newest} back to ${value}`)
-          newest = Number(value)
-        }
-      })
+      checker.watch(client, `client ${i}`)
       clients.push(client)
     }
     publisher = (async () => {
-      for (let n = 0; !stop; n++) await publish(n).then(() => pause(20))
+      for (let n = 0; !stop; n++) await checker.publish(KEYS[n % KEYS.length]!, n % 3).then(() => pause(20))
     })()
-    const names = Object.keys(table)
-    for (const until = performance.now() + millis; performance.now() < until; ) {
-      const name = names[Math.floor(next() * names.length)]!
-      const [node, lasting] = [Math.floor(next() * 3), 500 + Math.floor(next() * 3_000)]
-      schedule.push(`${name}, n${node + 1}, ${lasting} ms`)
-      await table[name]!({ nodes, proxy: proxy! }, node, lasting)
-      await pause(500)
-    }
+    const until = performance.now() + millis
+    await Promise.all([
+      disturb(scene, nodeFaults, seed, until, schedule),
+      disturb(scene, serviceFaults, seed ^ 0x5eed, until, schedule)
+    ])
     stop = true
     await publisher
-    // A publish that got no answer may have been committed: it is asked for again, with its key.
-    const before = acked
-    await waitUntil("a last publish", async () => publish(acked).then(() => acked > before))
-    await waitUntil("all clients to have the newest", () =>
-      clients.every((client) => client.get("svc") === acked)
-    ).catch((error: Error) => wrong.push(error.message))
-    const { body } = await nodes.servers[0]!.read("svc", "strong")
-    // One version for each key, and none lost.
-    if (body.version !== acked) wrong.push(`${acked} publishes were acked, the version is ${body.version}`)
-    return { schedule, published: acked, wrong }
+    await checker.redisAgrees(scene.redis)
+    await checker.end(clients, kafka)
+    return { schedule, published: checker.published, wrong: checker.wrong }
   } finally {
     stop = true
     await publisher

@@ -2,16 +2,17 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import { Degraded } from "../../propagation/Degraded.ts"
 import { Propagation } from "../../propagation/Propagation.ts"
 import * as Answers from "./Answers.ts"
 
 /** The process runs. */
 const Live = HttpRouter.add("GET", "/livez", Effect.succeed(Answers.json({ status: "alive" })))
 
-/** The node has its view and the database confirms it. While it is not ready, streams and reads go on, marked stale. */
+/** The node has its view and the database confirms it. While it is not ready, streams and reads go on, marked stale. DG1 */
 const Ready = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const propagation = yield* Propagation
+    const [propagation, without] = [yield* Propagation, yield* Degraded]
     yield* router.add(
       "GET",
       "/readyz",
@@ -19,7 +20,12 @@ const Ready = HttpRouter.use(
         const { epoch, revision } = propagation.position()
         const stale = propagation.stale()
         return Answers.json(
-          { status: stale ? "stale" : "ready", epoch, revision: Number(revision) },
+          {
+            status: stale ? "stale" : "ready",
+            degraded: [...(stale ? ["postgresql"] : []), ...without].sort(),
+            epoch,
+            revision: Number(revision)
+          },
           { status: stale ? 503 : 200 }
         )
       })

@@ -443,6 +443,7 @@ describe("routes without a token", () => {
     const noCode = await door.call("GET", "/v1/errors/HRLD-0000", { as })
 
     assert.deepStrictEqual([live.status, ready.status, stale.status, metrics.status], [200, 200, 503, 200])
+    assert.deepStrictEqual([ready.body.degraded, stale.body.degraded], [[], ["postgresql"]])
     assert.strictEqual(openapi.body.openapi, "3.1.0")
     assert.include(Object.keys(openapi.body.paths), "/v1/config/{key}")
     assert.include(docs.text, "createApiReference")

@@ -1,0 +1,13 @@
+/**
+ * What this node goes on without at the moment: named in `/readyz` for people.
+ *
+ *   DG1  A dependency that is named makes no node unready; only a view that the database does not confirm does.
+ */
+import { Context } from "effect"
+
+/** `redis`: its breaker is open. `events`: committed revisions wait to be published. */
+export type Dependency = "redis" | "events"
+
+export const Degraded = Context.Reference<Set<Dependency>>("herald/propagation/Degraded", {
+  defaultValue: () => new Set()
+})
