@@ -21,7 +21,7 @@ const drain = <A>(queue: Queue.Dequeue<A>, use: (message: A) => Effect.Effect<vo
   )
 
 export const makeTelling = Effect.fnUntraced(function* (on: {
-  readonly revision: (revision: Revision) => Effect.Effect<void>
+  readonly revision: (revision: Revision, lane: string) => Effect.Effect<void>
   readonly gap: () => void
 }) {
   const lanes = yield* HintLanes
@@ -32,7 +32,7 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
 
   yield* drain(refresh, shared.setIfNewer)
   yield* drain(incoming, ([lane, revision]) =>
-    Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision))
+    Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision, lane))
   )
 
   const listen = Effect.forEach(

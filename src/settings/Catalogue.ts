@@ -104,7 +104,9 @@ export const catalogue = {
   /** Absent: traces, metrics and logs are not sent by OTLP. */
   otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", httpUrl, undefined),
   /** The part of all traces that is exported; spans that failed always are. */
-  sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1)
+  sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1),
+  /** The resource attribute deployment.environment.name, such as "production". Absent: OTEL_RESOURCE_ATTRIBUTES may have it. */
+  deployment: setting<string, string | undefined>("otlp.deployment", "DEPLOYMENT_ENVIRONMENT", text, undefined)
 }
 
 type Catalogue = typeof catalogue
