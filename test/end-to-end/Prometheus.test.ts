@@ -27,6 +27,7 @@ describe("Prometheus", () => {
     const [node] = nodes.servers
     await using client = await nodes.client("a")
     await using prometheus = await Prometheus.start({ "herald-1": node!.http.replace("http://", "") })
+    assert.isTrue(prometheus.healthy)
     await node!.publish("svc", "traced", {}, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` })
     await waitUntil("the value", () => client.getEntry("svc")?.value === "traced")
 
@@ -52,6 +53,8 @@ describe("Prometheus", () => {
       return all.every(({ health }) => health !== "unknown") && all
     })
     assert.isAtLeast(rules.length, 10)
+    await prometheus[Symbol.asyncDispose]()
+    assert.isFalse(prometheus.healthy)
     for (const { name, health, lastError } of rules) assert.strictEqual(health, "ok", `${name}: ${lastError}`)
   })
 })

@@ -3,14 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cpSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { parse } from "yaml"
 import { freePort } from "../../layers/Postgres/Postmaster.ts"
+import { compose, healthy, ROOT } from "./Compose.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
 import { waitUntil } from "./waitUntil.ts"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export class Prometheus implements AsyncDisposable {
   readonly #folder = newFolder()
@@ -20,13 +17,12 @@ export class Prometheus implements AsyncDisposable {
   private constructor(port: number, targets: Readonly<Record<string, string>>) {
     this.url = `http://127.0.0.1:${port}`
     const folder = this.#folder.path
-    cpSync(join(root, "deploy/prometheus"), folder, { recursive: true })
+    cpSync(join(ROOT, "deploy/prometheus"), folder, { recursive: true })
     const config = join(folder, "prometheus.yml")
     let text = readFileSync(config, "utf8").replaceAll("interval: 10s", "interval: 1s")
     for (const [name, address] of Object.entries(targets)) text = text.replace(`"${name}:8080"`, `"${address}"`)
     writeFileSync(config, text)
-    const compose = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"), { merge: true })
-    const command = (compose.services.prometheus.command as ReadonlyArray<string>).map((argument) =>
+    const command = compose.services["prometheus"]!.command!.map((argument) =>
       argument.replace("=/etc/prometheus/", `=${folder}/`).replace("=/prometheus", `=${join(folder, "data")}`)
     )
     this.#process = spawn("prometheus", [...command, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" })
@@ -46,6 +42,12 @@ export class Prometheus implements AsyncDisposable {
       throw error
     }
     return one
+  }
+
+  /** What its health check says. */
+  get healthy(): boolean {
+    installed("wget", ["wget"])
+    return healthy("prometheus", { "http://127.0.0.1:9090": this.url })
   }
 
   /** https://prometheus.io/docs/prometheus/latest/querying/api/ */
