@@ -136,6 +136,20 @@ export class KafkaServer implements AsyncDisposable {
     return this
   }
 
+  /** Whether a topic is there, each of its partitions with a leader. */
+  async has(topic: string): Promise<boolean> {
+    const admin = this.client.admin()
+    try {
+      await admin.connect()
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0]!.partitions.every(({ leader }) => leader >= 0)
+    } catch {
+      return false
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal)
   }
@@ -164,13 +178,17 @@ export interface Message {
 /** Everything in a topic, from its beginning, as it comes. */
 export class Reader implements AsyncDisposable {
   readonly messages: Array<Message> = []
+  readonly #server: KafkaServer
   readonly #consumer
 
   constructor(server: KafkaServer) {
+    this.#server = server
     this.#consumer = server.client.consumer({ groupId: `reader-${Math.random()}` })
   }
 
+  /** Waits for the topic first: a consumer that comes sooner has no partition. */
   async start(topic = "config.updates"): Promise<this> {
+    await waitUntil(`the topic ${topic}`, () => this.#server.has(topic))
     await this.#consumer.connect()
     await this.#consumer.subscribe({ topic, fromBeginning: true })
     await this.#consumer.run({
