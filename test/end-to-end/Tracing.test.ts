@@ -146,6 +146,42 @@ describe("Tracing", () => {
     assert.isFalse(receiver.spans.some(({ name }) => name.includes("/metrics"))) // H4
   })
 
+  for (const how of ["gone", "hang"] as const)
+    it(`TE3 TE4 traces, metrics and logs arrive again, without a restart, after the receiver was away: ${how}`, async () => {
+      let receiver = await OtlpReceiver.start()
+      const { url } = receiver
+      await using server = await startServer({ OTEL_EXPORTER_OTLP_ENDPOINT: url, LOG_LEVEL: "debug" })
+      const said = (what: string) => server.output.split(what).length - 1
+      const publish = (letter: string, n: number) =>
+        server.publish("svc", `${letter}${n}`, {}, { traceparent: `00-${letter.repeat(31)}1-${parent}-01` })
+      const of = (letter: string) => receiver.spans.filter((span) => span.traceId.startsWith(letter.repeat(31)))
+      try {
+        await publish("a", 0)
+        await waitUntil("the first trace", () => of("a").length > 0)
+        assert.strictEqual(said("telemetry can't be exported"), 0)
+
+        if (how === "gone") await receiver[Symbol.asyncDispose]()
+        else receiver.mode = "hang"
+        // More spans than the queue holds, before and after the server knows.
+        for (let n = 0; n < 30; n++) await Promise.all(Array.from({ length: 40 }, (_, i) => publish("b", n * 40 + i)))
+        await waitUntil("the warning", () => said("telemetry can't be exported") > 0)
+        if (how === "gone") receiver = await OtlpReceiver.start("take", Number(new URL(url).port))
+        else receiver.mode = "take"
+        receiver.metrics.clear()
+        await waitUntil("the end of it in the log", () => said("telemetry is exported again") > 0)
+        await publish("c", 0)
+
+        await waitUntil("a trace", () => of("c").some(({ name }) => name === "ConfigurationStore.commit"))
+        await waitUntil("a log record", () => receiver.logs.some((log) => log.traceId.startsWith("ccc")))
+        await waitUntil("metrics", () => receiver.metrics.has("herald_http_requests_total"))
+        assert.isAtMost(of("b").length, 2_048 + 512) // TE3: the rest, of at least 4,800, was dropped
+        assert.strictEqual(said("telemetry can't be exported"), 1)
+        assert.strictEqual(said("telemetry is exported again"), 1)
+      } finally {
+        await receiver[Symbol.asyncDispose]()
+      }
+    })
+
   for (const how of ["refuse", "hang", "gone"] as const)
     it(`TE3 TE4 a receiver that does this costs its data only: ${how}`, async () => {
       await using receiver = await OtlpReceiver.start(how === "gone" ? "take" : how)

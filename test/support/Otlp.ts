@@ -92,8 +92,9 @@ export class OtlpReceiver {
     this.#server = server
   }
 
-  static async start(mode: "take" | "refuse" | "hang" = "take"): Promise<OtlpReceiver> {
-    const server = createServer().listen(0, "127.0.0.1")
+  /** `port`: where another one was; otherwise any free one. */
+  static async start(mode: "take" | "refuse" | "hang" = "take", port = 0): Promise<OtlpReceiver> {
+    const server = createServer().listen(port, "127.0.0.1")
     await once(server, "listening")
     const receiver = new OtlpReceiver(server)
     receiver.mode = mode
