@@ -198,11 +198,11 @@ const program = Effect.gen(function* () {
   const { statsdHost, statsdPort: port, statsdTags: tags } = settings
   const statsd =
     statsdHost === undefined ? Layer.empty : Statsd.layer({ host: statsdHost, port, tags, node: settings.node })
-  const { logFormat: format, logLevel: level, otlpEndpoint, sampleRatio, node, dataDir } = settings
+  const { logFormat: format, logLevel: level, otlpEndpoint, sampleRatio, node, dataDir, deployment } = settings
   const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   return yield* Effect.andThen(warn, run(settings)).pipe(
     Effect.provide(Layer.merge(DataFolder.layer(dataDir), statsd)),
-    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version }))
+    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version, deployment }))
   )
 }).pipe(
   Effect.as(0),

@@ -14,10 +14,12 @@ export interface KafkaOptions {
   readonly node: string
 }
 
+export const CLIENT_ID = "herald"
+
 export const connectionOf = Effect.fnUntraced(function* ({ brokers, tls, username, password }: KafkaOptions) {
   const run = Effect.runForkWith(yield* Effect.context<never>())
   return new Kafka({
-    clientId: "herald",
+    clientId: CLIENT_ID,
     brokers: [...brokers],
     ssl: tls,
     ...(username === undefined

@@ -9,7 +9,8 @@ import type { Producer } from "kafkajs"
 import { failure } from "../../src/errors/HeraldError.ts"
 import type { LogEvent } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
-import { connectionOf, type KafkaOptions } from "./Connection.ts"
+import { contextsOf, type Message, nameOf, optionsOf, within } from "../../src/propagation/Traces.ts"
+import { CLIENT_ID, connectionOf, type KafkaOptions } from "./Connection.ts"
 import { topicReady } from "./Topic.ts"
 
 const PATIENCE = Duration.seconds(14)
@@ -76,15 +77,25 @@ export const layer = (options: KafkaOptions) =>
         return producer
       })
 
-      const send = (producer: Producer, events: ReadonlyArray<LogEvent>) =>
-        attempt(() =>
+      const send = (producer: Producer, events: ReadonlyArray<LogEvent>) => {
+        const message: Message = {
+          system: "kafka",
+          destination: topic,
+          operation: "send",
+          attributes: { "messaging.batch.message_count": events.length, "messaging.client.id": CLIENT_ID }
+        }
+        return attempt(() =>
           producer.send({
             topic,
             acks: -1,
             timeout: 10_000,
             messages: events.map(({ key, body, headers }) => ({ key, value: body, headers: { ...headers } }))
           })
+        ).pipe(
+          Effect.withSpan(nameOf(message), optionsOf(message)),
+          within(contextsOf(events.map(({ headers }) => headers["traceparent"] ?? "")))
         )
+      }
 
       return EventLog.of({
         publish: (events) =>

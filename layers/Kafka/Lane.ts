@@ -3,9 +3,11 @@
  *
  *   KF3  The group is this node's own and starts at the end; a crash of the consumer costs hints until it is back, nothing else.
  */
-import { Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
+import type { EachBatchPayload } from "kafkajs"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
-import { connectionOf, type KafkaOptions } from "./Connection.ts"
+import { type Message, makeMark, nameOf, optionsOf } from "../../src/propagation/Traces.ts"
+import { CLIENT_ID, connectionOf, type KafkaOptions } from "./Connection.ts"
 import { topicReady } from "./Topic.ts"
 
 const AGAIN = Duration.seconds(2)
@@ -13,16 +15,33 @@ const AGAIN = Duration.seconds(2)
 export const lane = (options: KafkaOptions) =>
   Effect.gen(function* () {
     const kafka = yield* connectionOf(options)
+    const clock = yield* Clock.Clock
+    const mark = yield* makeMark
     const { topic, node } = options
+    const group = `propagation.${node}`
+
+    const noted = ({ messages, partition }: EachBatchPayload["batch"], from: number) => {
+      const message: Message = {
+        system: "kafka",
+        destination: topic,
+        operation: "process",
+        attributes: {
+          "messaging.batch.message_count": messages.length,
+          "messaging.client.id": CLIENT_ID,
+          "messaging.consumer.group.name": group,
+          "messaging.destination.partition.id": String(partition)
+        }
+      }
+      const traceparents = messages.map(({ headers }) => String(headers?.["traceparent"] ?? ""))
+      mark({ name: nameOf(message), ...optionsOf(message), traceparents, from, to: clock.currentTimeMillisUnsafe() })
+    }
 
     const consume = (gap: () => void) =>
       Effect.scoped(
         Effect.gen(function* () {
           yield* topicReady(kafka, topic)
           const consumer = yield* Effect.acquireRelease(
-            Effect.sync(() =>
-              kafka.consumer({ groupId: `propagation.${node}`, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })
-            ),
+            Effect.sync(() => kafka.consumer({ groupId: group, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })),
             (consumer) =>
               Effect.promise(() => consumer.disconnect().catch(() => {})).pipe(
                 Effect.interruptible,
@@ -38,7 +57,13 @@ export const lane = (options: KafkaOptions) =>
             const run = async () => {
               await consumer.connect()
               await consumer.subscribe({ topic, fromBeginning: false })
-              await consumer.run({ eachBatch: async () => gap() })
+              await consumer.run({
+                eachBatch: async ({ batch }) => {
+                  const from = clock.currentTimeMillisUnsafe()
+                  gap()
+                  noted(batch, from)
+                }
+              })
             }
             run().catch(failed)
           })

@@ -7,12 +7,13 @@
  *   X3  One release that the database can't take fails alone.
  */
 import { randomUUID } from "node:crypto"
-import { Clock, Deferred, Duration, Effect, Queue } from "effect"
+import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Release } from "../../src/configuration/Change.ts"
 import type { Committed } from "../../src/configuration/ConfigurationStore.ts"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { within } from "../../src/propagation/Traces.ts"
 import { guarded } from "./Failure.ts"
 import { asRevision, type RevisionRow } from "./Rows.ts"
 import type { Seen } from "./Witness.ts"
@@ -29,6 +30,7 @@ interface Waiting {
   readonly known: bigint
   since: bigint | undefined
   readonly json: string
+  readonly span: Tracer.AnySpan | undefined
   readonly done: Deferred.Deferred<Committed, HeraldError>
   readonly until: bigint
 }
@@ -70,7 +72,8 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     sql<{ answers: ReadonlyArray<Answer> }>`
       select herald_commit(${`[${batch.map(({ json }) => json).join(",")}]`}::text::jsonb, ${sinceOf(batch)}::text::bigint) as answers`.pipe(
       Effect.map((rows) => rows[0]!.answers),
-      guarded("commit")
+      guarded("commit"),
+      within(batch.flatMap(({ span }) => span ?? []))
     )
 
   const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
@@ -150,6 +153,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       known: newest,
       since: undefined,
       json: encode(release),
+      span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan)),
       done: yield* Deferred.make<Committed, HeraldError>(),
       until: clock.monotonicTimeNanosUnsafe() + deadline
     }

@@ -45,6 +45,10 @@ const CONNECT = 2_000
 const PING = 1_000
 const PING_WHEN_AWAY = 250
 
+/** A Redis Cluster says only that it failed: why is what its last node said. */
+const reasonOf = ({ message, lastNodeError }: Error & { readonly lastNodeError?: Error }): string =>
+  lastNodeError === undefined ? message : `${message} ${lastNodeError.message}`
+
 /** Milliseconds before try `times`: doubling from 50 to 2,000, of which a random half to the whole. */
 export const backoff = (times: number): number =>
   Math.min(2_000, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2)
@@ -106,7 +110,7 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   const redis = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const client = open(options)
-      client.on("error", ({ message }: Error) => (lastError = message))
+      client.on("error", (error: Error) => (lastError = reasonOf(error)))
       return client
     }),
     (client) => Effect.sync(() => client.disconnect())

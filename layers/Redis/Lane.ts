@@ -7,10 +7,11 @@
  *   RL4  What can't be decoded is counted and left out.
  */
 
-import { Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
+import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
 import { Redis } from "ioredis"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../src/propagation/Traces.ts"
 import { parseAddresses } from "../../src/settings/RedisUrl.ts"
 import { backoff, Client, common, type RedisOptions, sentinelOptions } from "./Client.ts"
 import { fromWritten, RevisionText, toWritten, WrittenChange } from "./Entry.ts"
@@ -75,8 +76,13 @@ const connect = (options: RedisOptions, times: number): Redis => {
     : new Redis({ ...once, ...addresses.nodes[times % addresses.nodes.length]! })
 }
 
+const sent: Message = { system: "redis", destination: CHANNEL, operation: "publish" }
+const came: Message = { ...sent, operation: "process" }
+
 export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const { call } = yield* Client
+  const clock = yield* Clock.Clock
+  const mark = yield* makeMark
   const context = yield* Effect.context<never>()
 
   const tell: HintLane["tell"] = (revision) =>
@@ -85,7 +91,7 @@ export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
         const pipeline = redis.pipeline().publish(CHANNEL, encode(revision)) // RL1
         for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
-      })
+      }).pipe(Effect.withSpan(nameOf(sent), optionsOf(sent)), within(contextsOf([revision.traceparent])))
     )
 
   /** Ends when the connection does. */
@@ -103,7 +109,12 @@ export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
             if (said === undefined)
               brokenTotal.updateUnsafe(1, context) // RL4
             else if (said === "gap") on.gap()
-            else on.revision(said)
+            else {
+              const from = clock.currentTimeMillisUnsafe()
+              on.revision(said)
+              const to = clock.currentTimeMillisUnsafe()
+              mark({ name: nameOf(came), ...optionsOf(came), traceparents: [said.traceparent], from, to })
+            }
           })
           return one
         }),

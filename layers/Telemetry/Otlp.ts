@@ -12,9 +12,10 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
 import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
-import { ATTR_SERVICE_INSTANCE_ID } from "@opentelemetry/semantic-conventions"
+import { ATTR_DEPLOYMENT_ENVIRONMENT_NAME, ATTR_SERVICE_INSTANCE_ID } from "@opentelemetry/semantic-conventions"
 import { Effect, Layer } from "effect"
 import { keepErrors, recordingSampler } from "./Sampling.ts"
+import { named } from "./SpanNames.ts"
 
 export interface OtlpOptions {
   /** Base URL; `/v1/traces`, `/v1/metrics` and `/v1/logs` are added. */
@@ -23,6 +24,8 @@ export interface OtlpOptions {
   readonly sampleRatio: number
   readonly node: string
   readonly version: string
+  /** Where this deployment runs, such as "production"; it has nothing to do with the environments of configurations. */
+  readonly deployment: string | undefined
 }
 
 /** Milliseconds; of each signal, and they leave one after the other. */
@@ -60,7 +63,7 @@ const calm = <P extends Leaving>(part: P): P => {
   return part
 }
 
-export const layer = ({ endpoint, sampleRatio, node, version }: OtlpOptions) =>
+export const layer = ({ endpoint, sampleRatio, node, version, deployment }: OtlpOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const log = Effect.runForkWith(yield* Effect.context<never>())
@@ -80,11 +83,16 @@ export const layer = ({ endpoint, sampleRatio, node, version }: OtlpOptions) =>
         resource: {
           serviceName: "herald",
           serviceVersion: version,
-          attributes: { [ATTR_SERVICE_INSTANCE_ID]: node }
+          attributes: {
+            [ATTR_SERVICE_INSTANCE_ID]: node,
+            ...(deployment === undefined ? {} : { [ATTR_DEPLOYMENT_ENVIRONMENT_NAME]: deployment })
+          }
         },
         tracerConfig: { sampler: recordingSampler(sampleRatio) },
         spanProcessor: calm(
-          keepErrors(new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue))
+          keepErrors(
+            named(new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue))
+          )
         ),
         logRecordProcessor: calm(
           new BatchLogRecordProcessor({

@@ -4,11 +4,14 @@
  *   TE2  A span that failed is exported whatever the ratio says. The caller's decision counts before the ratio, and the flag that is
  *        passed on is the decision, so that other systems keep the same traces.
  *
+ *   TE7  A statement to the database that nobody asked for, such as the poll of the log, is exported only if it failed: there would be
+ *        several a second, each a trace of its own.
+ *
  * The ratio counts trace ids, so every node decides alike:
  * https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased, below
  * https://opentelemetry.io/docs/specs/otel/trace/sdk/#parentbased
  */
-import { SpanStatusCode, TraceFlags } from "@opentelemetry/api"
+import { SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api"
 import {
   ParentBasedSampler,
   type ReadableSpan,
@@ -23,6 +26,10 @@ export const recordingSampler = (ratio: number): Sampler => {
   const decide = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
   return {
     shouldSample: (...args) => {
+      const [context, , , kind, , links] = args
+      // TE7
+      if (kind === SpanKind.CLIENT && links.length === 0 && trace.getSpanContext(context) === undefined)
+        return { decision: SamplingDecision.RECORD }
       const result = decide.shouldSample(...args)
       return result.decision === SamplingDecision.NOT_RECORD ? { ...result, decision: SamplingDecision.RECORD } : result
     },

@@ -9,6 +9,7 @@ export interface TelemetryOptions {
   readonly sampleRatio: number
   readonly node: string
   readonly version: string
+  readonly deployment?: string | undefined
 }
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
@@ -31,12 +32,12 @@ export const layer = (options: TelemetryOptions) => {
     Layer.succeed(References.MinimumLogLevel, levels[options.level])
   )
   if (options.otlpEndpoint === undefined) return logs
-  const { otlpEndpoint: endpoint, sampleRatio, node, version } = options
+  const { otlpEndpoint: endpoint, sampleRatio, node, version, deployment } = options
   // The SDK takes a fifth of a second to load: only for those who use it.
   const otlp = Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("./Otlp.ts")),
-      (Otlp) => Otlp.layer({ endpoint, sampleRatio, node, version })
+      (Otlp) => Otlp.layer({ endpoint, sampleRatio, node, version, deployment })
     )
   )
   return Layer.provideMerge(otlp, logs)

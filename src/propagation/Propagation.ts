@@ -31,6 +31,7 @@ import type { Position, Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
 import { SharedCache } from "./SharedCache.ts"
 import { makeTelling } from "./Telling.ts"
+import { makeMark } from "./Traces.ts"
 
 /** What a node tells its sessions. After `Reset` everything must be compared with the view again. */
 export type PropagationEvent =
@@ -81,6 +82,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const shared = yield* SharedCache
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
+  const mark = yield* makeMark
   const events = yield* PubSub.unbounded<PropagationEvent>()
   const wake = yield* Queue.sliding<void>(1)
   const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
@@ -110,18 +112,26 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     revision.epoch === position.epoch && revision.revision === position.revision + 1n
 
   /** P1: the only place where the view moves forward; synchronous from the check on. */
-  const apply = Effect.fnUntraced(function* (revision: Revision) {
+  const apply = Effect.fnUntraced(function* (revision: Revision, heardBy: string) {
     for (const change of revision.changes) yield* cache.setIfNewer(change)
     if (!inTurn(revision)) return
     for (const change of revision.changes) heads.set(change)
     position = { epoch: revision.epoch, revision: revision.revision }
     PubSub.publishUnsafe(events, { _tag: "Committed", revision })
+    mark({
+      name: "Propagation.applied",
+      kind: "internal",
+      traceparents: [revision.traceparent],
+      from: revision.committedAt,
+      to: clock.currentTimeMillisUnsafe(),
+      attributes: { "herald.revision": String(revision.revision), "herald.heard_by": heardBy }
+    })
   })
 
-  const advance = Effect.fnUntraced(function* () {
+  const advance = Effect.fnUntraced(function* (heardBy: string) {
     for (let next = early.get(position.revision + 1n); next !== undefined; next = early.get(position.revision + 1n)) {
       early.delete(next.revision)
-      yield* apply(next)
+      yield* apply(next, heardBy)
     }
   })
 
@@ -130,11 +140,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     Queue.offerUnsafe(wake, undefined)
   }
 
-  const hint = Effect.fnUntraced(function* (revision: Revision) {
+  const hint = Effect.fnUntraced(function* (revision: Revision, heardBy = "commit") {
     if (revision.epoch === position.epoch && revision.revision <= position.revision) return
     if (inTurn(revision)) {
-      yield* apply(revision)
-      return yield* advance()
+      yield* apply(revision, heardBy)
+      return yield* advance(heardBy)
     }
     if (early.size < EARLY) early.set(revision.revision, revision)
     onGap()
@@ -165,8 +175,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
         yield* reset
         break
       }
-      for (const revision of page) if (inTurn(revision)) yield* apply(revision)
-      yield* advance()
+      for (const revision of page) if (inTurn(revision)) yield* apply(revision, "log")
+      yield* advance("log")
       if (position.revision === before) break
     }
     confirmedAt = startedAt
@@ -182,8 +192,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     const page = yield* log
       .after(before, PAGE)
       .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed([]) : Effect.fail(error))))
-    for (const revision of page) if (inTurn(revision)) yield* apply(revision)
-    yield* advance()
+    for (const revision of page) if (inTurn(revision)) yield* apply(revision, "log")
+    yield* advance("log")
     const followed = page.length > 0 && page.length < PAGE && page.every((revision) => revision.epoch === epoch)
     if (followed && epoch === position.epoch) confirmedAt = startedAt
     return followed

@@ -47,7 +47,7 @@ const drain = <A>(queue: Queue.Dequeue<A>, use: (message: A) => Effect.Effect<vo
   )
 
 export const makeTelling = Effect.fnUntraced(function* (on: {
-  readonly revision: (revision: Revision) => Effect.Effect<void>
+  readonly revision: (revision: Revision, lane: string) => Effect.Effect<void>
   readonly gap: () => void
 }) {
   const lanes = yield* HintLanes
@@ -61,7 +61,7 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
     Effect.forEach(conflated.take(), shared.setIfNewer, { concurrency: WRITING, discard: true })
   )
   yield* drain(incoming, ([lane, revision]) =>
-    Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision))
+    Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision, lane))
   )
 
   const listen = Effect.forEach(

@@ -5,6 +5,7 @@
  *        is no latency.
  */
 import { Effect, Metric } from "effect"
+import { Exemplars, makeNote } from "./Exemplars.ts"
 import type { ValueUpdate } from "./Update.ts"
 
 /** Latencies that wait for the registry; more are written at once. */
@@ -20,17 +21,26 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number) {
   const context = yield* Effect.context<never>()
   let [delivered, applied, rejected, ignored] = [0, 0, 0, 0]
   const waiting = { delivered: [] as Array<number>, applied: [] as Array<number> }
+  const exemplars = yield* Exemplars
+  const notes = {
+    delivered: makeNote(exemplars, commitToDelivered.id, boundaries),
+    applied: makeNote(exemplars, commitToApplied.id, boundaries)
+  }
 
   const writeLatencies = (of: keyof typeof waiting) => {
     const metric = of === "delivered" ? commitToDelivered : commitToApplied
     for (const seconds of waiting[of]) metric.updateUnsafe(seconds, context)
     waiting[of].length = 0
+    notes[of].next()
   }
 
   /** TE1. Two clocks that differ make this wrong by their difference; less than nothing counts as 0. */
-  const late = (of: keyof typeof waiting, { committedAt }: ValueUpdate, { connectedAt }: Since, now: number) => {
+  const late = (of: keyof typeof waiting, update: ValueUpdate, { connectedAt }: Since, now: number) => {
+    const { committedAt, traceparent } = update
     if (committedAt < connectedAt) return
-    if (waiting[of].push(Math.max(0, now - committedAt) / 1_000) >= WAITING) writeLatencies(of)
+    const seconds = Math.max(0, now - committedAt) / 1_000
+    notes[of].note(seconds, traceparent, now)
+    if (waiting[of].push(seconds) >= WAITING) writeLatencies(of)
   }
 
   yield* Effect.sleep("1 second").pipe(

@@ -1,6 +1,9 @@
 /**
  * Every setting: its name in the environment, its place in the file, what it may be, its default. Pure.
  *
+ *   SC1  Connections with TLS (rediss://, KAFKA_TLS, sslmode=require and above) trust the authorities that Node knows and those of
+ *        NODE_EXTRA_CA_CERTS, nothing else, and check the server's name.
+ *   SC2  A Redis, Kafka or PostgreSQL that refuses this server, or is refused, is named in the log with the reason and without a password.
  *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
  */
 import type * as Redacted from "effect/Redacted"
@@ -104,7 +107,9 @@ export const catalogue = {
   /** Absent: traces, metrics and logs are not sent by OTLP. */
   otlpEndpoint: setting<string, string | undefined>("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", httpUrl, undefined),
   /** The part of all traces that is exported; spans that failed always are. */
-  sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1)
+  sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1),
+  /** The resource attribute deployment.environment.name, such as "production". Absent: OTEL_RESOURCE_ATTRIBUTES may have it. */
+  deployment: setting<string, string | undefined>("otlp.deployment", "DEPLOYMENT_ENVIRONMENT", text, undefined)
 }
 
 type Catalogue = typeof catalogue

@@ -1,5 +1,6 @@
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Layer, Tracer } from "effect"
+import { summaryOf } from "../../layers/Telemetry/SpanNames.ts"
 import * as Telemetry from "../../layers/Telemetry/Telemetry.ts"
 import { OtlpReceiver } from "../support/Otlp.ts"
 
@@ -98,6 +99,43 @@ describe("Telemetry", () => {
       )
     })
   )
+
+  it.live(
+    "TE7 a statement that nobody asked for is exported only if it failed; one of a trace and one with links always",
+    () =>
+      Effect.gen(function* () {
+        const receiver = yield* receiving
+        const client = { kind: "client" } as const
+        const publisher = Tracer.externalSpan({
+          traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+          spanId: "00f067aa0ba902b7"
+        })
+        yield* Effect.gen(function* () {
+          yield* Effect.void.pipe(Effect.withSpan("poll", client))
+          yield* Effect.fail("no").pipe(Effect.withSpan("poll that failed", client), Effect.exit)
+          yield* Effect.void.pipe(Effect.withSpan("asked for", client), Effect.withSpan("request"))
+          yield* Effect.void.pipe(Effect.withSpan("of several", client), Effect.linkSpans(publisher))
+        }).pipe(Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url }))))
+
+        assert.sameMembers(
+          receiver.spans.map(({ name }) => name),
+          ["poll that failed", "asked for", "request", "of several"]
+        )
+      })
+  )
+
+  it("TE8 a statement is called by what it does and to what", () => {
+    const names = [
+      ["\n   select herald_commit($1::text::jsonb, $2) as answers", "select herald_commit"],
+      ["select herald_millis(committed_at) as at from revisions r", "select revisions"],
+      ["select e.epoch, coalesce(1, 0) from herald_epoch e left join revisions", "select herald_epoch"],
+      ["with made as (insert into api_keys (id) values ($1) returning id) select id from made", "insert api_keys"],
+      ["update outbox set revision = $1", "update outbox"],
+      ["do $herald_migration$ begin\n-- select from nothing\nend", "do"],
+      ["begin", ""]
+    ] as const
+    for (const [statement, name] of names) assert.strictEqual(summaryOf(statement), name)
+  })
 
   it.live("TE2 the ratio decides by the trace id", () =>
     Effect.gen(function* () {

@@ -68,7 +68,8 @@ const samples: Record<keyof typeof catalogue, string> = {
   statsdPort: "9125",
   statsdTags: "dogstatsd",
   otlpEndpoint: "http://collector:4318",
-  sampleRatio: "0.25"
+  sampleRatio: "0.25",
+  deployment: "staging"
 }
 const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
 const asFile = (path: string, value: string) =>

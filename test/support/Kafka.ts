@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Kafka, logLevel } from "kafkajs"
+import { Kafka, type KafkaConfig, logLevel } from "kafkajs"
 import { freePort } from "../../layers/Postgres/Postmaster.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
@@ -13,6 +13,38 @@ import { waitUntil } from "./waitUntil.ts"
 
 const VERSION = "4.1.0"
 const HOME = join(homedir(), ".cache", "herald", `kafka-${VERSION}`)
+
+export interface Places {
+  readonly port: number
+  readonly controller: number
+  readonly logs: string
+}
+
+const plain = ({ port, controller, logs }: Places) => `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${controller}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=${logs}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+`
+
+/** What a server is run with instead. */
+export interface KafkaSettings {
+  /** server.properties */
+  readonly properties?: (places: Places) => string
+  /** Further arguments of the storage tool's `format`. */
+  readonly format?: ReadonlyArray<string>
+  /** How a client gets in. */
+  readonly client?: Partial<KafkaConfig>
+}
 
 /** The jars, fetched once for this user. */
 const classpath = (): string => {
@@ -39,38 +71,32 @@ export class KafkaServer implements AsyncDisposable {
   readonly #classpath = classpath()
   #process: ChildProcess | undefined
 
-  private constructor(port: number, controller: number) {
+  readonly #settings: KafkaSettings
+
+  private constructor(port: number, controller: number, settings: KafkaSettings) {
     this.#port = port
+    this.#settings = settings
     this.#config = join(this.#folder.path, "server.properties")
-    writeFileSync(
-      this.#config,
-      `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs=${join(this.#folder.path, "logs")}
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-auto.create.topics.enable=false
-`
-    )
+    const places = { port, controller, logs: join(this.#folder.path, "logs") }
+    writeFileSync(this.#config, (settings.properties ?? plain)(places))
     const id = "AAAAAAAAQACAAAAAAAAAAA"
-    this.#java("256m", "kafka.tools.StorageTool", "format", "-t", id, "-c", this.#config)
+    this.#java("256m", "kafka.tools.StorageTool", "format", "-t", id, "-c", this.#config, ...(settings.format ?? []))
   }
 
   /** Ready to be started: its address is known. */
-  static async prepare(): Promise<KafkaServer> {
-    return new KafkaServer(await freePort(), await freePort())
+  static async prepare(settings: KafkaSettings = {}): Promise<KafkaServer> {
+    return new KafkaServer(await freePort(), await freePort(), settings)
   }
 
-  static async start(): Promise<KafkaServer> {
-    return await (await KafkaServer.prepare()).start()
+  static async start(settings: KafkaSettings = {}): Promise<KafkaServer> {
+    return await (await KafkaServer.prepare(settings)).start()
+  }
+
+  /** A script that runs one of Kafka's tools, as those in `bin/` of a Kafka that was unpacked. */
+  script(tool: string): string {
+    const path = join(this.#folder.path, `${tool}.sh`)
+    writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${this.#classpath}' ${tool} "$@"\n`, { mode: 0o755 })
+    return path
   }
 
   #java(memory: string, ...command: ReadonlyArray<string>): void {
@@ -83,7 +109,12 @@ auto.create.topics.enable=false
 
   /** A client that isn't Herald's. */
   get client(): Kafka {
-    return new Kafka({ brokers: [this.address], logLevel: logLevel.NOTHING, retry: { retries: 2 } })
+    return new Kafka({
+      brokers: [this.address],
+      logLevel: logLevel.NOTHING,
+      retry: { retries: 2 },
+      ...this.#settings.client
+    })
   }
 
   async start(): Promise<this> {
@@ -103,6 +134,20 @@ auto.create.topics.enable=false
       }
     })
     return this
+  }
+
+  /** Whether a topic is there, each of its partitions with a leader. */
+  async has(topic: string): Promise<boolean> {
+    const admin = this.client.admin()
+    try {
+      await admin.connect()
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0]!.partitions.every(({ leader }) => leader >= 0)
+    } catch {
+      return false
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -133,13 +178,17 @@ export interface Message {
 /** Everything in a topic, from its beginning, as it comes. */
 export class Reader implements AsyncDisposable {
   readonly messages: Array<Message> = []
+  readonly #server: KafkaServer
   readonly #consumer
 
   constructor(server: KafkaServer) {
+    this.#server = server
     this.#consumer = server.client.consumer({ groupId: `reader-${Math.random()}` })
   }
 
+  /** Waits for the topic first: a consumer that comes sooner has no partition. */
   async start(topic = "config.updates"): Promise<this> {
+    await waitUntil(`the topic ${topic}`, () => this.#server.has(topic))
     await this.#consumer.connect()
     await this.#consumer.subscribe({ topic, fromBeginning: true })
     await this.#consumer.run({

@@ -43,12 +43,21 @@ const all = (message: Message, field: number) =>
 const messages = (message: Message, field: number) => all(message, field).map(fieldsOf)
 const text = (message: Message, field: number) => all(message, field)[0]?.toString() ?? ""
 const hex = (message: Message, field: number) => all(message, field)[0]?.toString("hex") ?? ""
+/** Texts and integers, as texts. */
 const attributesOf = (message: Message, field: number): Record<string, string> =>
-  Object.fromEntries(messages(message, field).map((pair) => [text(pair, 1), text(messages(pair, 2)[0] ?? [], 1)]))
+  Object.fromEntries(
+    messages(message, field).map((pair) => {
+      const value = messages(pair, 2)[0] ?? []
+      const whole = value.find((one) => one.field === 3)?.value
+      return [text(pair, 1), whole === undefined ? text(value, 1) : String(whole)]
+    })
+  )
 
 /** The texts of a value, and of a list's. */
 const bodyOf = (value: Message): string =>
   [text(value, 1), ...messages(value, 5).flatMap((list) => messages(list, 1).map(bodyOf))].filter(Boolean).join(" ")
+
+const kinds = [undefined, "internal", "server", "client", "producer", "consumer"] as const
 
 export interface GotSpan {
   readonly resource: Readonly<Record<string, string>>
@@ -56,7 +65,10 @@ export interface GotSpan {
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId: string
-  /** Those that are texts. */
+  readonly kind: "internal" | "server" | "client" | "producer" | "consumer" | undefined
+  /** Trace ids. */
+  readonly links: ReadonlyArray<string>
+  /** Those that are texts or integers. */
   readonly attributes: Readonly<Record<string, string>>
   readonly failed: boolean
 }
@@ -80,8 +92,9 @@ export class OtlpReceiver {
     this.#server = server
   }
 
-  static async start(mode: "take" | "refuse" | "hang" = "take"): Promise<OtlpReceiver> {
-    const server = createServer().listen(0, "127.0.0.1")
+  /** `port`: where another one was; otherwise any free one. */
+  static async start(mode: "take" | "refuse" | "hang" = "take", port = 0): Promise<OtlpReceiver> {
+    const server = createServer().listen(port, "127.0.0.1")
     await once(server, "listening")
     const receiver = new OtlpReceiver(server)
     receiver.mode = mode
@@ -119,6 +132,8 @@ export class OtlpReceiver {
             traceId: hex(item, 1),
             spanId: hex(item, 2),
             parentSpanId: hex(item, 4),
+            kind: kinds[Number(item.find(({ field }) => field === 6)?.value ?? 0)],
+            links: messages(item, 13).map((link) => hex(link, 1)),
             attributes: attributesOf(item, 9),
             failed: messages(item, 15).some((status) => status.some(({ field, value }) => field === 3 && value === 2n))
           })

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { Redis } from "ioredis"
+import { type Certificates, makeCertificates } from "./Certificates.ts"
 import { newFolder } from "./folder.ts"
 import { waitUntil } from "./waitUntil.ts"
 
@@ -35,14 +36,28 @@ const freePort = async (): Promise<number> => {
   throw new Error("no free port")
 }
 
+/** How a client gets in. */
+interface Access {
+  readonly password: string
+  readonly certificates: Certificates
+}
+
+/** A server that takes TLS only and wants a password, of clients and of its peers. */
+const guarded = (port: number, { password, certificates: { ca, key, certificate } }: Access) => {
+  const tls = `--port 0 --tls-port ${port} --tls-cert-file ${certificate} --tls-key-file ${key} --tls-ca-cert-file ${ca}`
+  return `${tls} --tls-auth-clients no --tls-replication yes --tls-cluster yes --requirepass ${password} --masterauth ${password}`
+}
+
 export class RedisProcess {
   readonly port: number
   readonly #program: string
   readonly #args: ReadonlyArray<string>
+  readonly #access: Access | undefined
   process: ChildProcess | undefined
 
-  constructor(port: number, args: ReadonlyArray<string>, program = "redis-server") {
+  constructor(port: number, args: ReadonlyArray<string>, program = "redis-server", access?: Access) {
     this.port = port
+    this.#access = access
     this.#args = args
     this.#program = program
   }
@@ -55,7 +70,14 @@ export class RedisProcess {
 
   /** On a connection of its own. */
   async ask<A>(question: (redis: Redis) => Promise<A>): Promise<A> {
-    const redis = new Redis({ port: this.port, host: "127.0.0.1", lazyConnect: true, retryStrategy: null })
+    const access = this.#access
+    const redis = new Redis({
+      port: this.port,
+      host: "127.0.0.1",
+      lazyConnect: true,
+      retryStrategy: null,
+      ...(access === undefined ? {} : { password: access.password, tls: access.certificates.trusted })
+    })
     redis.on("error", () => {})
     try {
       await redis.connect()
@@ -79,56 +101,80 @@ export class RedisProcess {
 }
 
 export interface Started extends AsyncDisposable {
+  /** Of a server that was started `secured`. */
+  readonly access: Access | undefined
   /** As REDIS_URL takes it. */
   readonly url: string
   /** Masters first. */
   readonly nodes: ReadonlyArray<RedisProcess>
 }
 
-const urlOf = (nodes: ReadonlyArray<RedisProcess>) => nodes.map(({ port }) => `redis://127.0.0.1:${port}`).join(",")
+const urlOf = (nodes: ReadonlyArray<RedisProcess>, access: Access | undefined) =>
+  nodes
+    .map(({ port }) => `${access === undefined ? "redis://" : `rediss://:${access.password}@`}127.0.0.1:${port}`)
+    .join(",")
 
 /** Ends all that was started, also when starting failed half-way. */
-const starting = async (start: (all: Array<RedisProcess>, folder: string) => Promise<Omit<Started, symbol>>) => {
+const starting = async (
+  secured: boolean,
+  start: (all: Array<RedisProcess>, folder: string, access?: Access) => Promise<Pick<Started, "url" | "nodes">>
+) => {
   install()
   const folder = newFolder()
+  const access = secured ? { password: "s3cret", certificates: makeCertificates(folder.path) } : undefined
   const all: Array<RedisProcess> = []
   const end = async () => {
     await Promise.all(all.map((one) => one.kill()))
     folder.remove()
   }
   try {
-    return { ...(await start(all, folder.path)), [Symbol.asyncDispose]: end } as Started
+    return { ...(await start(all, folder.path, access)), access, [Symbol.asyncDispose]: end } as Started
   } catch (cause) {
     await end()
     throw cause
   }
 }
 
-const server = async (all: Array<RedisProcess>, folder: string, extra: ReadonlyArray<string> = []) => {
+const server = async (
+  all: Array<RedisProcess>,
+  folder: string,
+  access: Access | undefined,
+  extra: ReadonlyArray<string> = []
+) => {
   const port = await freePort()
-  const args = `--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly no --maxmemory 256mb --maxmemory-policy allkeys-lru --repl-diskless-sync-delay 0`
-  const one = new RedisProcess(port, [...args.split(" "), "--save", "", ...extra])
+  const door = access === undefined ? `--port ${port}` : guarded(port, access)
+  const args = `${door} --bind 127.0.0.1 --dir ${folder} --appendonly no --maxmemory 256mb --maxmemory-policy allkeys-lru --repl-diskless-sync-delay 0`
+  const one = new RedisProcess(port, [...args.split(" "), "--save", "", ...extra], "redis-server", access)
   all.push(one)
   return one.start()
 }
 
-export const startRedis = () =>
-  starting(async (all, folder) => {
-    const node = await server(all, folder)
-    return { url: urlOf([node]), nodes: [node] }
+export const startRedis = (secured = false) =>
+  starting(secured, async (all, folder, access) => {
+    const node = await server(all, folder, access)
+    return { url: urlOf([node], access), nodes: [node] }
   })
 
+const cliOf = (access: Access | undefined) =>
+  access === undefined ? [] : ["--tls", "--cacert", access.certificates.ca, "-a", access.password]
+
+/** The arguments of a command line as lines of a file. */
+const confOf = (port: number, access: Access) =>
+  guarded(port, access)
+    .slice(2)
+    .replaceAll(/ --(?=[a-z])/g, "\n")
+
 /** Three masters and three replicas. */
-export const startCluster = () =>
-  starting(async (all, folder) => {
+export const startCluster = (secured = false) =>
+  starting(secured, async (all, folder, access) => {
     for (let i = 0; i < 6; i++) {
       const extra = `--cluster-enabled yes --cluster-config-file ${join(folder, `nodes-${i}.conf`)} --cluster-node-timeout 1500`
-      await server(all, folder, extra.split(" "))
+      await server(all, folder, access, extra.split(" "))
     }
     const addresses = all.map(({ port }) => `127.0.0.1:${port}`)
     const made = spawnSync(
       "redis-cli",
-      ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
+      [...cliOf(access), "--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
       { encoding: "utf8", timeout: 60_000 }
     )
     if (made.status !== 0) throw new Error(`no cluster: ${made.stdout}${made.stderr}`)
@@ -143,14 +189,14 @@ export const startCluster = () =>
           return info.includes("cluster_state:ok") && nodes.split("slave").length === 4 && synced
         })
       )
-    return { url: urlOf(all), nodes: all }
+    return { url: urlOf(all, access), nodes: all }
   })
 
 /** A master, a replica and three sentinels that watch "mymaster". `url` is the sentinels'. */
-export const startSentinel = () =>
-  starting(async (all, folder) => {
-    const master = await server(all, folder)
-    const replica = await server(all, folder, ["--replicaof", "127.0.0.1", String(master.port)])
+export const startSentinel = (secured = false) =>
+  starting(secured, async (all, folder, access) => {
+    const master = await server(all, folder, access)
+    const replica = await server(all, folder, access, ["--replicaof", "127.0.0.1", String(master.port)])
     await waitUntil("the replica", () =>
       replica.ask(async (redis) => (await redis.info("replication")).includes("master_link_status:up"))
     )
@@ -160,9 +206,9 @@ export const startSentinel = () =>
       const file = join(folder, `sentinel-${i}.conf`)
       writeFileSync(
         file,
-        `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor mymaster 127.0.0.1 ${master.port} 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n`
+        `${access === undefined ? `port ${port}` : confOf(port, access)}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor mymaster 127.0.0.1 ${master.port} 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n${access === undefined ? "" : `sentinel auth-pass mymaster ${access.password}\n`}`
       )
-      const one = new RedisProcess(port, [file], "redis-sentinel")
+      const one = new RedisProcess(port, [file], "redis-sentinel", access)
       all.push(one)
       sentinels.push(await one.start())
     }
@@ -170,5 +216,5 @@ export const startSentinel = () =>
       await waitUntil("sentinels to know each other and the replica", () =>
         one.ask(async (redis) => /slaves=1,sentinels=3/.test(await redis.info("sentinel")))
       )
-    return { url: urlOf(sentinels), nodes: [master, replica] }
+    return { url: urlOf(sentinels, access), nodes: [master, replica] }
   })

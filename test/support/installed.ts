@@ -3,13 +3,13 @@ import { execFileSync, spawnSync } from "node:child_process"
 
 const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0
 
-/** `packages`: Debian's, that bring `program`. */
-export const installed = (program: string, packages: ReadonlyArray<string>): void => {
-  if (has(program)) return
+/** `packages`: Debian's, that bring `program`. `there` says whether it is, if it isn't one that a shell would find. */
+export const installed = (program: string, packages: ReadonlyArray<string>, there = () => has(program)): void => {
+  if (there()) return
   const commands = ["apt-get update", `apt-get install -y --no-install-recommends ${packages.join(" ")}`]
   if (process.getuid?.() === 0 && has("apt-get")) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } // the package must not start a server
     for (const command of commands) execFileSync("sh", ["-c", command], { env, stdio: "ignore" })
   }
-  if (!has(program)) throw new Error(`this suite needs ${program}; type:\n  sudo ${commands.join("\n  sudo ")}`)
+  if (!there()) throw new Error(`this suite needs ${program}; type:\n  sudo ${commands.join("\n  sudo ")}`)
 }

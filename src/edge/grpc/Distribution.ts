@@ -6,7 +6,6 @@
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js"
 import { Clock, Deferred, Effect, Exit } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
 import {
   type ConfigUpdate,
   Health,
@@ -22,6 +21,7 @@ import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
+import { traced } from "./Spans.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
 import { answersOf, encode, instanceOf, plain, subscriptionOf } from "./Wire.ts"
 
@@ -38,13 +38,6 @@ type SubscribeCall = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
 const tokenOf = (metadata: Metadata): string | undefined => {
   const value = metadata.get("authorization")[0]
   return value === undefined ? undefined : String(value)
-}
-
-const parentOf = (metadata: Metadata) => {
-  const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
-  return parent._tag === "Some"
-    ? ({ kind: "server", parent: parent.value } as const)
-    : ({ kind: "server", root: true } as const)
 }
 
 const sinkOf = (call: SubscribeCall): Sink => ({
@@ -124,7 +117,7 @@ export const makeDistribution = Effect.gen(function* () {
       if (!first) return hear(message)
       first = false
       clearTimeout(timer)
-      run(open(call, message).pipe(Effect.withSpan("grpc.Subscribe", parentOf(call.metadata)))).addObserver(opened)
+      run(traced("Subscribe", call, open(call, message), true)).addObserver(opened)
     })
     // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
     call.on("end", () => {
@@ -139,9 +132,9 @@ export const makeDistribution = Effect.gen(function* () {
   const unary =
     <I, O>(name: string, handle: (request: I, metadata: Metadata) => Effect.Effect<O, HeraldError>) =>
     (call: ServerUnaryCall<I, O>, reply: sendUnaryData<O>): void => {
-      run(
-        handle(call.request, call.metadata).pipe(Effect.withSpan(`grpc.${name}`, parentOf(call.metadata)))
-      ).addObserver((exit) => (Exit.isSuccess(exit) ? reply(null, exit.value) : reply(statusOfExit(exit))))
+      run(traced(name, call, handle(call.request, call.metadata))).addObserver((exit) =>
+        Exit.isSuccess(exit) ? reply(null, exit.value) : reply(statusOfExit(exit))
+      )
     }
 
   const reportHealth = unary<ReportHealthRequest, ReportHealthResponse>(

@@ -1,10 +1,12 @@
 /** Routes without a token: liveness, readiness, metrics. */
-import { Effect, Layer } from "effect"
-import { HttpRouter } from "effect/http"
+import { Effect, Layer, Metric } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { Degraded } from "../../propagation/Degraded.ts"
 import { Propagation } from "../../propagation/Propagation.ts"
+import { Exemplars } from "../../sessions/Exemplars.ts"
 import * as Answers from "./Answers.ts"
+import * as OpenMetrics from "./OpenMetrics.ts"
 
 /** The process runs. */
 const Live = HttpRouter.add("GET", "/livez", Effect.succeed(Answers.json({ status: "alive" })))
@@ -33,4 +35,20 @@ const Ready = HttpRouter.use(
   })
 )
 
-export const HealthRoutes = Layer.mergeAll(Live, Ready, PrometheusMetrics.layerHttp({ path: "/metrics" }))
+/** With exemplars for those who can read them. */
+const Metrics = HttpRouter.add(
+  "GET",
+  "/metrics",
+  Effect.gen(function* () {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    return OpenMetrics.accepted(headers["accept"])
+      ? HttpServerResponse.text(OpenMetrics.format(yield* Metric.snapshot, yield* Exemplars), {
+          contentType: OpenMetrics.CONTENT_TYPE
+        })
+      : HttpServerResponse.text(yield* PrometheusMetrics.format(), {
+          contentType: "text/plain; version=0.0.4; charset=utf-8"
+        })
+  })
+)
+
+export const HealthRoutes = Layer.mergeAll(Live, Ready, Metrics)

@@ -3,9 +3,10 @@
  *
  *   H1  No answer is guessed at by a browser, framed, or sent on as a referrer.
  *   H2  A caller's `traceparent` is the parent of what its request does, whether or not traces are exported.
+ *   H4  Whether the server is well is asked all the time: that leaves no trace.
  */
 import { Effect, Layer, Option, Tracer } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse, HttpTraceContext } from "effect/http"
+import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse, HttpTraceContext } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "./Api.ts"
 import { AuthenticationLive } from "./Authentication.ts"
@@ -50,4 +51,6 @@ export const Routes = Layer.mergeAll(Versioned, HealthRoutes, DocsRoutes, Shared
 export const routerConfig = { maxParamLength: 1_024 } as const
 
 /** `Routes` on the `HttpServer` of the context. */
-export const serve = HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true })
+export const serve = HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/livez", "/readyz", "/metrics"])) // H4
+)

@@ -28,6 +28,7 @@ class Call extends EventEmitter {
     if (token !== "") this.metadata.set("authorization", token)
     this.on("error", (error) => this.errors.push(error))
   }
+  getPeer = () => "127.0.0.1:1"
   write = (bytes: Buffer) => {
     this.got.push(ConfigUpdate.decode(bytes))
     return true
@@ -92,7 +93,10 @@ describe("Distribution", () => {
     }
 
     assert.strictEqual(spans.length, before)
-    assert.strictEqual(spans.filter((name) => name === "grpc.Subscribe").length, 1)
+    assert.strictEqual(
+      spans.filter((name) => name === "herald.distribution.v1.DistributionService/Subscribe").length,
+      1
+    )
   })
 
   it("G3 what arrives before the session is open is heard when it is, within a bound", async () => {

@@ -1,0 +1,69 @@
+/**
+ * The span of a call: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+ *
+ *   TE9  A call is called by its full method and says how it ended; only what is the server's own fault makes its span an error.
+ *
+ * That of a stream ends once the stream is open: it may stay so for days.
+ */
+import { type Metadata, status } from "@grpc/grpc-js"
+import { Effect, Exit } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+import type { HeraldError } from "../../errors/HeraldError.ts"
+import { statusOfExit } from "./Status.ts"
+
+const SERVICE = "herald.distribution.v1.DistributionService"
+
+const ours = new Set<number | undefined>([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS
+])
+
+const parentOf = (metadata: Metadata) => {
+  const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
+  return parent._tag === "Some" ? { parent: parent.value } : { root: true }
+}
+
+interface Call {
+  readonly metadata: Metadata
+  readonly getPeer: () => string
+}
+
+/** `stream`: a success is only the beginning, its status is not known yet. TE9 */
+export const traced = <A>(
+  method: string,
+  call: Call,
+  handled: Effect.Effect<A, HeraldError>,
+  stream = false
+): Effect.Effect<A, HeraldError> => {
+  const name = `${SERVICE}/${method}`
+  const address = /^(.+):\d+$/.exec(call.getPeer())?.[1]
+  const ended = (exit: Exit.Exit<A, HeraldError>): Effect.Effect<Exit.Exit<A, HeraldError>, HeraldError> => {
+    if (Exit.isSuccess(exit))
+      return Effect.as(stream ? Effect.void : Effect.annotateCurrentSpan("rpc.response.status_code", "OK"), exit)
+    const { code } = statusOfExit(exit)
+    const said = status[code ?? status.UNKNOWN]
+    const fault = ours.has(code)
+    return Effect.annotateCurrentSpan({
+      "rpc.response.status_code": said,
+      ...(fault ? { "error.type": said } : {})
+    }).pipe(Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit)))
+  }
+  return handled.pipe(
+    Effect.exit,
+    Effect.flatMap(ended),
+    Effect.withSpan(name, {
+      kind: "server",
+      attributes: {
+        "rpc.system.name": "grpc",
+        "rpc.method": name,
+        ...(address === undefined ? {} : { "client.address": address })
+      },
+      ...parentOf(call.metadata)
+    }),
+    Effect.flatten
+  )
+}

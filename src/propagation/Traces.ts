@@ -1,0 +1,88 @@
+/**
+ * Spans of work for several publishers at once: a commit, a batch for Kafka, a message that tells of a revision.
+ *
+ *   TE6  Work for one trace is a span of that trace; work for several is a trace of its own with a link to each that is sampled, at
+ *        most `LINKS`.
+ *
+ * Names and attributes of messages: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+ */
+import { Context, Effect, Exit, Option, type Tracer } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+
+/** What the SDK keeps of a span's links. */
+const LINKS = 128
+
+/** The contexts that these W3C headers name, each trace once and no more than can be linked; "" names none. */
+export const contextsOf = (traceparents: Iterable<string>): ReadonlyArray<Tracer.ExternalSpan> => {
+  const found = new Map<string, Tracer.ExternalSpan>()
+  for (const traceparent of new Set(traceparents)) {
+    if (traceparent === "") continue
+    const context = HttpTraceContext.fromHeaders(Headers.fromInput({ traceparent }))
+    if (Option.isSome(context)) found.set(context.value.traceId, context.value)
+    if (found.size === LINKS) break
+  }
+  return [...found.values()]
+}
+
+const linked = (contexts: ReadonlyArray<Tracer.AnySpan>) => contexts.filter(({ sampled }) => sampled).slice(0, LINKS)
+
+/** The spans that `work` makes belong to these. TE6 */
+export const within = (spans: ReadonlyArray<Tracer.AnySpan>) => {
+  const contexts = [...new Map(spans.map((span) => [span.traceId, span])).values()]
+  return <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    contexts.length === 1 ? Effect.withParentSpan(work, contexts[0]!) : Effect.linkSpans(work, linked(contexts))
+}
+
+export interface Message {
+  readonly system: "kafka" | "redis"
+  /** Topic or channel. */
+  readonly destination: string
+  readonly operation: "send" | "publish" | "process"
+  readonly attributes?: Readonly<Record<string, unknown>>
+}
+
+export const nameOf = ({ operation, destination }: Message) => `${operation} ${destination}`
+
+export const optionsOf = ({ system, destination, operation, attributes }: Message) => {
+  const process = operation === "process"
+  return {
+    kind: process ? "consumer" : "producer",
+    attributes: {
+      "messaging.system": system,
+      "messaging.destination.name": destination,
+      "messaging.operation.name": operation,
+      "messaging.operation.type": process ? "process" : "send",
+      ...attributes
+    }
+  } as const
+}
+
+export interface Mark {
+  readonly name: string
+  readonly kind: Tracer.SpanKind
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly traceparents: Iterable<string>
+  /** Milliseconds since 1970. */
+  readonly from: number
+  readonly to: number
+}
+
+/** Writes down what happened, from where effects don't run; nothing when no trace of it is sampled. TE6 */
+export const makeMark = Effect.map(Effect.tracer, (tracer) => (mark: Mark): void => {
+  const contexts = contextsOf(mark.traceparents)
+  const sampled = linked(contexts)
+  if (sampled.length === 0) return
+  const one = contexts.length === 1
+  const span = tracer.span({
+    name: mark.name,
+    kind: mark.kind,
+    parent: one ? Option.some(contexts[0]!) : Option.none(),
+    annotations: Context.empty(),
+    links: one ? [] : sampled.map((context) => ({ span: context, attributes: {} })),
+    startTime: BigInt(Math.min(mark.from, mark.to)) * 1_000_000n,
+    root: !one,
+    sampled: true
+  })
+  for (const [name, value] of Object.entries(mark.attributes)) span.attribute(name, value)
+  span.end(BigInt(mark.to) * 1_000_000n, Exit.void)
+})

@@ -1,0 +1,54 @@
+/**
+ * Which trace a measurement belongs to: for each bucket of a histogram one exemplar, so that a percentile on a dashboard leads to a trace.
+ *
+ *   TE10  A bucket has at most one exemplar, the newest of a trace that is sampled; noting one more costs no memory.
+ */
+import { Context } from "effect"
+
+export interface Exemplar {
+  readonly traceId: string
+  readonly spanId: string
+  readonly value: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** By the histogram's name, then by the place of the bucket; the last is that of everything above. */
+export class ExemplarStore {
+  readonly #of = new Map<string, Array<Exemplar | undefined>>()
+
+  of(histogram: string): ReadonlyArray<Exemplar | undefined> {
+    return this.#of.get(histogram) ?? []
+  }
+
+  keep(histogram: string, bucket: number, exemplar: Exemplar): void {
+    const kept = this.#of.get(histogram) ?? []
+    kept[bucket] = exemplar
+    this.#of.set(histogram, kept)
+  }
+}
+
+/** Those of this process, as the metric registry is. */
+export const Exemplars = Context.Reference<ExemplarStore>("herald/sessions/Exemplars", {
+  defaultValue: () => new ExemplarStore()
+})
+
+/** W3C trace context level 1: 00-trace-span-flags, of which the last bit says that it is sampled. */
+const W3C = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+
+/** Notes exemplars of one histogram; `boundaries` are its own. One a second and bucket is looked at: between calls of `next` the first. */
+export const makeNote = (store: ExemplarStore, histogram: string, boundaries: ReadonlyArray<number>) => {
+  const noted = new Set<number>()
+  return {
+    note: (value: number, traceparent: string, at: number): void => {
+      const place = boundaries.findIndex((boundary) => value <= boundary)
+      const bucket = place < 0 ? boundaries.length : place
+      if (noted.has(bucket)) return
+      const [, traceId, spanId, flags] = W3C.exec(traceparent) ?? []
+      if (traceId === undefined || (Number.parseInt(flags!, 16) & 1) === 0) return
+      noted.add(bucket)
+      store.keep(histogram, bucket, { traceId, spanId: spanId!, value, at }) // TE10
+    },
+    next: (): void => noted.clear()
+  }
+}
