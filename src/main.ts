@@ -21,6 +21,7 @@ import * as Validation from "../layers/Validation/Validation.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
+import * as AuditGroup from "./events/AuditGroup.ts"
 import * as ClientEvents from "./events/ClientEvents.ts"
 import * as Relay from "./events/Relay.ts"
 import { RevisionLog } from "./propagation/RevisionLog.ts"
@@ -91,6 +92,14 @@ const kafkaOf = ({ kafkaBrokers: brokers, kafkaTopic, kafkaTls, kafkaUsername, k
     ? undefined
     : { brokers, topic: kafkaTopic, tls: kafkaTls === "on", username: kafkaUsername, password: kafkaPassword, node }
 
+/** What consumes the topic. */
+const groupsOf = ({ kafkaAudit }: SettingsShape, kafka: Kafka.KafkaOptions | undefined) =>
+  kafka === undefined
+    ? Layer.empty
+    : (kafkaAudit === "on" ? AuditGroup.layer : Layer.empty).pipe(
+        Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
+      )
+
 const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
   const kafka = kafkaOf(settings)
   const eventLog = kafka === undefined ? undefined : Kafka.layerEventLog(kafka)
@@ -104,7 +113,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
       : Relay.layer({ holder: randomUUID(), ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
   const clientEvents =
     eventLog === undefined ? Layer.empty : ClientEvents.layer({ node: settings.node }).pipe(Layer.provide(eventLog))
-  return relay.pipe(
+  return Layer.merge(relay, groupsOf(settings, kafka)).pipe(
     Layer.provideMerge(services({ ...settings, pepper })),
     Layer.provideMerge(
       Layer.mergeAll(

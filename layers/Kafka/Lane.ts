@@ -6,7 +6,7 @@
 import { Duration, Effect } from "effect"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
 import { connectionOf, type KafkaOptions } from "./Connection.ts"
-import { topicReady } from "./Topic.ts"
+import { topicReady, updates } from "./Topic.ts"
 
 const AGAIN = Duration.seconds(2)
 
@@ -18,7 +18,7 @@ export const lane = (options: KafkaOptions) =>
     const consume = (gap: () => void) =>
       Effect.scoped(
         Effect.gen(function* () {
-          yield* topicReady(kafka, topic)
+          yield* topicReady(kafka, updates(topic))
           const consumer = yield* Effect.acquireRelease(
             Effect.sync(() =>
               kafka.consumer({ groupId: `propagation.${node}`, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })

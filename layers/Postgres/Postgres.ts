@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { ClientOptions } from "./Client.ts"
+import { layerClientAudit } from "./ClientAudit.ts"
 import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
@@ -37,7 +38,8 @@ export const layer = (options: ClientOptions) => {
     layerInstances,
     layerKeys,
     layerAudit,
-    layerOutbox
+    layerOutbox,
+    layerClientAudit
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }
