@@ -18,6 +18,7 @@ import { resolve, type SettingsShape } from "../layers/Settings.ts"
 import * as Statsd from "../layers/Statsd/Statsd.ts"
 import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
+import * as WebhookPost from "../layers/Webhook/Post.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
@@ -26,6 +27,7 @@ import * as ClientEvents from "./events/ClientEvents.ts"
 import * as Relay from "./events/Relay.ts"
 import { RevisionLog } from "./propagation/RevisionLog.ts"
 import { services } from "./Services.ts"
+import * as Webhooks from "./webhooks/Webhooks.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
@@ -92,11 +94,30 @@ const kafkaOf = ({ kafkaBrokers: brokers, kafkaTopic, kafkaTls, kafkaUsername, k
     ? undefined
     : { brokers, topic: kafkaTopic, tls: kafkaTls === "on", username: kafkaUsername, password: kafkaPassword, node }
 
+const webhooksOf = (settings: SettingsShape) => {
+  const {
+    webhookUrls: urls,
+    webhookSecret: secret,
+    webhookPreviousSecret: previousSecret,
+    webhookKeys: keys
+  } = settings
+  return urls === undefined || secret === undefined
+    ? Layer.empty
+    : Webhooks.layer({ urls, secret, previousSecret, keys }).pipe(
+        Layer.provide(
+          WebhookPost.layer({
+            timeout: settings.webhookTimeout,
+            allowPrivate: settings.webhookPrivate === "allowed"
+          })
+        )
+      )
+}
+
 /** What consumes the topic. */
-const groupsOf = ({ kafkaAudit }: SettingsShape, kafka: Kafka.KafkaOptions | undefined) =>
+const groupsOf = (settings: SettingsShape, kafka: Kafka.KafkaOptions | undefined) =>
   kafka === undefined
     ? Layer.empty
-    : (kafkaAudit === "on" ? AuditGroup.layer : Layer.empty).pipe(
+    : Layer.merge(settings.kafkaAudit === "on" ? AuditGroup.layer : Layer.empty, webhooksOf(settings)).pipe(
         Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
       )
 

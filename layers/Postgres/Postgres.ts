@@ -11,6 +11,7 @@ import { migrate, readMigrations } from "./Migrations.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerPools, Pools } from "./Pools.ts"
 import { layerLog } from "./RevisionLog.ts"
+import { layerWebhookQueue } from "./WebhookQueue.ts"
 
 /** Seconds that a server which starts waits for its database. */
 const WAIT = 60
@@ -39,7 +40,8 @@ export const layer = (options: ClientOptions) => {
     layerKeys,
     layerAudit,
     layerOutbox,
-    layerClientAudit
+    layerClientAudit,
+    layerWebhookQueue
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }

@@ -84,7 +84,6 @@ export const catalogue = {
     "kafka.password",
     "KAFKA_PASSWORD",
     secret,
-    signingSecret,
     undefined
   ),
   /** Off: the topic is not used to hear of other nodes' commits. */
