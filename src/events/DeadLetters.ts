@@ -1,4 +1,8 @@
-/** Port: where events go that can never be handled, so that those behind them can be. Read and replayed by people: docs/events.md. */
+/**
+ * Port: where events go that can never be handled, so that those behind them can be. Read and replayed by people: docs/events.md.
+ *
+ *   DL1  A letter is the message as it came, with who gave it up, why, and where it was; a broker takes it, however large the message was.
+ */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Received } from "./Received.ts"

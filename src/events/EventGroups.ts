@@ -1,4 +1,10 @@
-/** Port: consumer groups on the topic of the event log. At least once, in order for each partition. */
+/**
+ * Port: consumer groups on the topic of the event log.
+ *
+ *   EG1  A batch has messages of one partition, in order and behind the last one; a consumer takes one batch of a partition at a time.
+ *   EG2  What was taken stays behind the group, whoever consumes next; what was not taken to the end comes again.
+ *   EG3  What can't be taken comes again after a back-off, and other partitions go on meanwhile.
+ */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Received } from "./Received.ts"
@@ -8,9 +14,7 @@ export interface Consumption {
   /** Messages in one batch, at most. */
   readonly size: number
   /**
-   * Called with messages of one partition, in order; never twice at a time for a partition by one consumer. What it did counts once it
-   * has succeeded; when it fails, the same messages come again after a back-off and other partitions go on. A partition may change hands
-   * while it runs, so what it does must be safe to do twice.
+   * A partition may change hands while it runs, so what it does must be safe to do twice.
    */
   readonly take: (batch: ReadonlyArray<Received>) => Effect.Effect<void, HeraldError>
 }
