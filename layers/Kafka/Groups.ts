@@ -5,6 +5,7 @@
  *   KG2  Heartbeats go on while an effect runs; when the group rebalances, the batch stops behind the effect under way and commits what is done.
  *   KG3  A partition whose effect fails is paused and tried again with a back-off of up to 30 s; an effect has 30 s.
  */
+import { setTimeout as sleep } from "node:timers/promises"
 import { Cause, Effect, Exit, Layer } from "effect"
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs"
 import { failure } from "../../src/errors/HeraldError.ts"
@@ -19,7 +20,7 @@ const BEAT = 2_000
 const SILENCE = 60_000
 const PATIENCE = "30 seconds"
 const AGAIN = "2 seconds"
-const FAREWELL = "5 seconds"
+const FAREWELL = 3_000
 
 /** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
 export const groupIdOf = (topic: string, group: string): string =>
@@ -65,16 +66,12 @@ const session = Effect.fnUntraced(function* (
         })
     ),
     (consumer) =>
-      Effect.promise(() => consumer.disconnect().catch(() => {})).pipe(
-        Effect.interruptible,
-        Effect.timeoutOption(FAREWELL),
-        Effect.ensuring(
-          Effect.sync(() => {
-            for (const timer of resuming) clearTimeout(timer)
-            ending.abort()
-          })
-        )
-      )
+      Effect.promise(async () => {
+        // Leaves the group, so that others need not wait for the end of its session; an effect under way may end first.
+        await Promise.race([consumer.disconnect().catch(() => {}), sleep(FAREWELL, undefined, { ref: false })])
+        for (const timer of resuming) clearTimeout(timer)
+        ending.abort()
+      })
   )
 
   const done = async (messages: ReadonlyArray<Received>, heartbeat: () => Promise<void>) => {

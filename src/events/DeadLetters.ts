@@ -33,20 +33,20 @@ const CARRIED = /^(ce_[a-z0-9]{1,20}|content-type|traceparent)$/
 
 /** What is written: the message as it came, with `dead_…` headers. */
 export const written = ({ received, group, reason, why, target }: DeadLetter) => {
-  const { key, body, headers, partition, offset } = received
+  const said: Record<string, string> = {
+    dead_group: group,
+    dead_reason: reason,
+    dead_why: why.slice(0, KEPT_TEXT),
+    dead_partition: String(received.partition),
+    dead_offset: received.offset
+  }
+  const { key, body, headers } = received
+  if (target !== "") said["dead_target"] = target
+  if (body !== null && body.length > KEPT_BODY) said["dead_cut_from"] = String(body.length)
   const carried = Object.entries(headers).filter(([name]) => CARRIED.test(name))
   return {
     key: key === null ? null : key.subarray(0, KEPT_TEXT),
     body: body === null ? null : body.subarray(0, KEPT_BODY),
-    headers: {
-      ...Object.fromEntries(carried.map(([name, value]) => [name, value.slice(0, KEPT_TEXT)])),
-      dead_group: group,
-      dead_reason: reason,
-      dead_why: why.slice(0, KEPT_TEXT),
-      dead_partition: String(partition),
-      dead_offset: offset,
-      ...(target === "" ? {} : { dead_target: target }),
-      ...(body !== null && body.length > KEPT_BODY ? { dead_cut_from: String(body.length) } : {})
-    }
+    headers: { ...Object.fromEntries(carried.map(([name, value]) => [name, value.slice(0, KEPT_TEXT)])), ...said }
   }
 }

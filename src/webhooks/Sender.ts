@@ -33,15 +33,19 @@ const GROUP = "notification"
 /** When interrupted, waits a little for what is under way: a post that was answered should be recorded. */
 const finishing = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDetach(restore(work)), (fiber) =>
-      restore(Fiber.join(fiber)).pipe(
-        Effect.onInterrupt(() =>
-          Effect.interruptible(Effect.timeoutOption(Fiber.await(fiber), FAREWELL)).pipe(
-            Effect.andThen(Effect.sync(() => fiber.interruptUnsafe()))
-          )
+    Effect.flatMap(Effect.forkDetach(restore(work)), (fiber) => {
+      const giveUp = Effect.andThen(
+        Effect.sleep(FAREWELL),
+        Effect.sync(() => fiber.interruptUnsafe())
+      )
+      const farewell = Effect.flatMap(Effect.forkDetach(restore(giveUp)), (timer) =>
+        Effect.ensuring(
+          Fiber.await(fiber),
+          Effect.sync(() => timer.interruptUnsafe())
         )
       )
-    )
+      return Effect.onInterrupt(restore(Fiber.join(fiber)), () => farewell)
+    })
   )
 
 export const makeSender = Effect.fnUntraced(function* (
