@@ -3,10 +3,17 @@
 -- An event of a client is in the audit log once, however often it is read.
 create unique index audit_log_event on audit_log ((details->>'event')) where details ? 'event';
 
+-- Which of these events are in the audit log: one walk through the index.
+create function herald_audited(ids text[]) returns text[] language sql as $$
+  select coalesce(array_agg(details->>'event'), '{}') from audit_log where details ? 'event' and details->>'event' = any (ids)
+$$;
+
 -- Appends what happened to clients to the hash chain; those that are there already are left out. Returns how many were new.
 --   events: [{id, action, environment, service, instance, node, reason, at}]
 create function herald_audit_clients(events jsonb) returns integer language plpgsql set plan_cache_mode = 'force_generic_plan' as $$
 declare
+  ids text[] := array(select value->>'id' from jsonb_array_elements(events));
+  held text[] := herald_audited(ids);
   event jsonb;
   last record;
   config_id text;
@@ -17,17 +24,16 @@ declare
   now timestamptz;
 begin
   -- Events that come again need no lock: a rebalance costs publishers nothing.
-  select jsonb_agg(e.value order by e.ordinality) into events from jsonb_array_elements(events) with ordinality e
-    where not exists (select from audit_log a where a.details ? 'event' and a.details->>'event' = e.value->>'id');
-  if events is null then
+  if ids <@ held then
     return 0;
   end if;
   perform herald_lock();
+  held := herald_audited(ids); -- as the holder before us left it
   select * into last from herald_last_audit();
   now := date_trunc('milliseconds', clock_timestamp());
   for event in select value from jsonb_array_elements(events) loop
-    -- As the holder before us left it.
-    continue when exists (select from audit_log a where a.details ? 'event' and a.details->>'event' = event->>'id');
+    continue when event->>'id' = any (held);
+    held := held || (event->>'id');
     config_id := (event->>'environment') || '/' || (event->>'service');
     performed_by := 'client:' || (event->>'service') || '/' || (event->>'instance');
     details := jsonb_build_object('event', event->'id', 'node', event->'node', 'reason', event->'reason', 'at', event->'at');

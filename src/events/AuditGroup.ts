@@ -9,8 +9,8 @@ import { ClientAudit, type ClientEntry } from "./ClientAudit.ts"
 import { runGroup } from "./Group.ts"
 import type { Arrived } from "./Received.ts"
 
-/** The chain is appended to under the writers' lock: few at a time, so that a publisher waits a millisecond or two. */
-const SIZE = 100
+/** The chain is appended to under the writers' lock: few at a time, so that a publisher waits for some milliseconds at most. */
+const SIZE = 50
 
 const actions = {
   client_connect: "client.connect",

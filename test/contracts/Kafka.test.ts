@@ -1,12 +1,13 @@
 /** A real Kafka keeps the contract of the consumer groups, and what only a broker can be asked. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, ManagedRuntime } from "effect"
+import { Effect, Fiber, Layer, Logger, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import type { KafkaOptions } from "../../layers/Kafka/Connection.ts"
 import * as Kafka from "../../layers/Kafka/Kafka.ts"
 import { TopicMemory } from "../../layers/Memory/Topic.ts"
 import { DeadLetters } from "../../src/events/DeadLetters.ts"
 import { EventGroups } from "../../src/events/EventGroups.ts"
+import type { Received } from "../../src/events/Received.ts"
 import { KafkaServer } from "../support/Kafka.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { groupsContract } from "./Groups.ts"
@@ -78,33 +79,47 @@ describe("Kafka", () => {
     assert.isTrue(received.body.subarray(0, found[0]!.value!.length).every((byte, i) => byte === found[0]!.value![i]))
   })
 
-  it("KG1 a group outlives the death of its broker, and says so once", async () => {
-    const own = ManagedRuntime.make(layerOf(optionsOf()))
+  it("KG1 a group outlives a broker that dies and one that hangs, and says so once each time", async () => {
+    const said: Array<string> = []
+    const logger = Logger.layer([
+      Logger.make(({ message, logLevel }) => {
+        if (logLevel === "Warn" || logLevel === "Info") said.push(String(message).split(",")[0]!)
+      })
+    ])
+    const own = ManagedRuntime.make(layerOf(optionsOf()).pipe(Layer.provideMerge(logger)))
     const taken: Array<string> = []
-    const take = (batch: ReadonlyArray<{ readonly headers: Readonly<Record<string, string>> }>) =>
+    const take = (batch: ReadonlyArray<Received>) =>
       Effect.sync(() => void taken.push(...batch.map(({ headers }) => headers["ce_id"]!)))
     const consumer = own.runFork(
       Effect.flatMap(EventGroups, (groups) => groups.consume({ group: "outlives", size: 100, take }))
     )
-    const producer = kafka.client.producer({ idempotent: true })
     const write = async (ce_id: string) => {
-      await producer.connect()
-      await producer.send({ topic: "config.updates", messages: [{ key: ce_id, value: "{}", headers: { ce_id } }] })
+      const producer = kafka.client.producer()
+      try {
+        await producer.connect()
+        await producer.send({ topic: "config.updates", messages: [{ key: ce_id, value: "{}", headers: { ce_id } }] })
+        return true
+      } catch {
+        return false
+      } finally {
+        await producer.disconnect().catch(() => {})
+      }
     }
-    await write("before")
-    await waitUntil("the first", () => taken.includes("before"))
+    await waitUntil("the first", async () => (await write("before")) && taken.includes("before"))
+    const before = said.length
     await kafka.kill()
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    await waitUntil("the group to notice", () => said.length > before)
     await kafka.start()
-    await waitUntil("the producer to be back", () =>
-      write("after").then(
-        () => true,
-        () => false
-      )
-    )
-    await waitUntil("what came afterwards", () => taken.includes("after"))
-    await producer.disconnect()
+    await waitUntil("what came afterwards", async () => (await write("after death")) && taken.includes("after death"))
+    const between = said.length
+    kafka.signal("SIGSTOP")
+    await waitUntil("the group to notice", () => said.length > between, 100_000)
+    kafka.signal("SIGCONT")
+    await waitUntil("what came after the hang", async () => (await write("after hang")) && taken.includes("after hang"))
     await own.runPromise(Fiber.interrupt(consumer))
     await own.dispose()
-  })
+
+    const [lost, back] = ["a consumer group is not joined", "a consumer group is joined again"]
+    assert.deepStrictEqual(said.slice(before), [lost, back, lost, back])
+  }, 240_000)
 })

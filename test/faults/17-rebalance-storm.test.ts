@@ -9,7 +9,7 @@ import type { Server } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
-const ROUNDS = 16
+const ROUNDS = 12
 const PUBLISHERS = 4
 const SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 /** Posts of one node to one receiver that may be under way when it dies or freezes: WS2. */
