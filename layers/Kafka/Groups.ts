@@ -20,6 +20,8 @@ const BEAT = 2_000
 const SILENCE = 60_000
 const PATIENCE = "30 seconds"
 const AGAIN = "2 seconds"
+/** Failures in a row until it is told: a broker that starts, or that loads its groups, refuses at first. */
+const TOLD = 2
 const FAREWELL = 3_000
 
 /** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
@@ -149,19 +151,17 @@ export const layer = (options: KafkaOptions) =>
       const consume = Effect.fnUntraced(function* (consumption: Consumption) {
         const { group } = consumption
         const tell = Effect.runForkWith(yield* Effect.context<never>())
-        let down = false
+        let failures = 0
         const joined = () => {
-          if (down) tell(Effect.logInfo("a consumer group is joined again", { group }))
-          down = false
+          if (failures >= TOLD) tell(Effect.logInfo("a consumer group is joined again", { group }))
+          failures = 0
         }
         return yield* session(kafka, topic, consumption, joined).pipe(
           Effect.catch((error) => {
-            const said = Effect.annotateLogs({ group, reason: error.message })
-            const first = !down
-            down = true
-            return said(
-              first ? Effect.logWarning("a consumer group is not joined") : Effect.logDebug("still not joined")
-            )
+            const said = { group, reason: error.message }
+            return ++failures === TOLD
+              ? Effect.logWarning("a consumer group is not joined", said)
+              : Effect.logDebug("a consumer group is not joined yet", said)
           }),
           Effect.andThen(Effect.sleep(AGAIN)),
           Effect.forever

@@ -57,8 +57,14 @@ export const ensureTopic = async (
   }
 }
 
-/** Says what is wrong once. */
+const said = new Set<string>()
+
+/** Says what is wrong once, however often it is asked. */
 export const topicReady = (kafka: Kafka, options: TopicOptions) =>
   Effect.tryPromise({ try: () => ensureTopic(kafka, options), catch: (cause) => cause as Error }).pipe(
-    Effect.flatMap((wrong) => (wrong.length === 0 ? Effect.void : Effect.logWarning(wrong.join("; "))))
+    Effect.flatMap((wrong) => {
+      const news = wrong.filter((one) => !said.has(one))
+      for (const one of news) said.add(one)
+      return news.length === 0 ? Effect.void : Effect.logWarning(news.join("; "))
+    })
   )

@@ -29,6 +29,7 @@ const make = Effect.gen(function* () {
   yield* runGroup({
     group: "audit",
     size: SIZE,
+    types: ["client_connect", "client_disconnect", "client_timeout"],
     wanted: ({ event }) => event.event_type !== "config_update",
     effect: (events) => Effect.flatMap(audit.append(events.flatMap(entryOf)), (fresh) => Metric.update(written, fresh)) // AU1
   }).pipe(Effect.forkScoped)

@@ -10,6 +10,7 @@ import { Clock, Effect, Metric, Option, Result } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { type DeadLetter, DeadLetters } from "./DeadLetters.ts"
+import { type EventType, eventTypes } from "./Event.ts"
 import { EventGroups } from "./EventGroups.ts"
 import { makeLagging } from "./Lagging.ts"
 import { type Arrived, type Received, read } from "./Received.ts"
@@ -18,6 +19,8 @@ export interface GroupOptions {
   readonly group: string
   /** Events of one call of the effect, at most. */
   readonly size: number
+  /** Messages that say by their `ce_type` that they are another kind of Herald's events are passed over unread. */
+  readonly types: ReadonlyArray<EventType>
   readonly wanted: (arrived: Arrived) => boolean
   /**
    * Handles all or nothing, and an event that was handled before not again. `InvalidInput` says that it will never take one of them,
@@ -36,12 +39,14 @@ const linkOf = ({ traceparent }: Arrived) =>
   })
 
 /** Runs until it is interrupted. */
-export const runGroup = Effect.fnUntraced(function* ({ group, size, wanted, effect }: GroupOptions) {
+export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
+  const { group, size, wanted, effect } = options
   const groups = yield* EventGroups
   const dead = yield* DeadLetters
   const clock = yield* Clock.Clock
   const lagging = yield* makeLagging(group)
   const waiting = new Set<number>()
+  const others = new Set<string>(eventTypes.filter((type) => !options.types.includes(type)))
 
   const bury = (letters: ReadonlyArray<Omit<DeadLetter, "group" | "target">>) =>
     letters.length === 0
@@ -93,6 +98,7 @@ export const runGroup = Effect.fnUntraced(function* ({ group, size, wanted, effe
     const events: Array<Arrived> = []
     const unfit: Array<Omit<DeadLetter, "group" | "target">> = []
     for (const received of batch) {
+      if (others.has(received.headers["ce_type"] ?? "")) continue
       const result = read(received)
       if (Result.isFailure(result)) unfit.push({ received, ...result.failure })
       else {

@@ -6,6 +6,7 @@
  */
 import { Option, Result, Schema } from "effect"
 import { Environment, Key, limits, ValueType } from "../configuration/Configuration.ts"
+import { eventTypes } from "./Event.ts"
 
 export interface Received {
   readonly partition: number
@@ -55,7 +56,7 @@ const ClientCameOrWent = Schema.Struct({
 export type ClientCameOrWent = typeof ClientCameOrWent.Type
 
 const Known = Schema.Union([ConfigUpdate, ClientCameOrWent])
-const types = new Set(["config_update", "client_connect", "client_disconnect", "client_timeout"])
+const types = new Set<string>(eventTypes)
 
 export interface Arrived {
   /** `ce_id`: events with the same id are the same event. */

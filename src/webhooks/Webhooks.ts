@@ -47,6 +47,7 @@ const make = Effect.fnUntraced(function* ({ urls, secret, previousSecret, keys }
   const consuming = runGroup({
     group: "notification",
     size: SIZE,
+    types: ["config_update"],
     wanted: ({ event }) => event.event_type === "config_update" && isCritical(keys, event.key), // WN1
     effect: (events) =>
       Effect.map(queue.add(events.map(webhookOf), targets), (fresh) => {

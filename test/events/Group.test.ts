@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Metric } from "effect"
+import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { TopicMemory } from "../../layers/Memory/Topic.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -26,7 +26,13 @@ const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { 
 
 const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError>, size = 3) =>
   Effect.forkScoped(
-    runGroup({ group: "audit", size, wanted: ({ event }) => event.service_name !== "unwanted", effect })
+    runGroup({
+      group: "audit",
+      size,
+      types: ["client_connect"],
+      wanted: ({ event }) => event.service_name !== "unwanted",
+      effect
+    })
   )
 
 const logs = () => {
@@ -137,6 +143,47 @@ describe("Group", () => {
       assert.strictEqual(said().length, 2, said().join("\n"))
       assert.include(said()[1], "a consumer group goes on")
     }).pipe(Effect.provide(Layer.merge(topic.layer, layer)), Effect.scoped)
+  })
+
+  it.effect("GR2 what says that it is for another group is passed over, whatever it is", () => {
+    const topic = new TopicMemory()
+    const done: Array<string> = []
+    return Effect.gen(function* () {
+      topic.write("svc", "{ no JSON", { ce_id: "1", ce_type: "config_update" })
+      topic.write("svc", "{ no JSON", { ce_id: "2", ce_type: "client_dance" })
+      write(topic, "svc", 0)
+      yield* group((events) => Effect.sync(() => void done.push(...events.map(({ id }) => id))))
+      yield* pass(2_000)
+      assert.deepStrictEqual(done, ["svc/0"])
+      assert.deepStrictEqual(
+        topic.letters.map(({ received }) => received.headers["ce_id"]),
+        ["2"]
+      )
+    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+  })
+
+  it.effect("GR1 the effect runs in one span for a batch, linked to the traces that its events come from", () => {
+    const topic = new TopicMemory()
+    const spans: Array<Tracer.Span> = []
+    return Effect.gen(function* () {
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      write(topic, "svc", 0, { traceparent })
+      write(topic, "svc", 1, { traceparent: "nonsense" })
+      yield* group(() => Effect.map(Effect.orDie(Effect.currentSpan), (span) => void spans.push(span)))
+      yield* pass(2_000)
+      assert.strictEqual(spans.length, 1)
+      assert.deepInclude(spans[0]!, { name: "process config.updates", kind: "consumer" })
+      assert.deepStrictEqual(
+        spans[0]!.links.map(({ span }) => [span.traceId, span.spanId]),
+        [["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"]]
+      )
+      const attributes = Object.fromEntries(spans[0]!.attributes)
+      assert.deepInclude(attributes, {
+        "messaging.system": "kafka",
+        "messaging.consumer.group.name": "audit",
+        "messaging.batch.message_count": 2
+      })
+    }).pipe(Effect.provide(topic.layer), Effect.scoped)
   })
 
   it.effect("GR4 a letter that was put back is for the group that buried it", () => {

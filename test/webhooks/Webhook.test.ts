@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import {
   type Answer,
@@ -40,6 +41,27 @@ describe("Webhook", () => {
       "webhook-timestamp": "1731705121",
       "webhook-signature": `v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0= v1,${other}`
     })
+  })
+
+  it("WH2 the code in docs/webhooks.md verifies what is sent, and nothing else", async () => {
+    const page = readFileSync(new URL("../../docs/webhooks.md", import.meta.url), "utf8")
+    const code = /## Verify a signature\n```js\n([\s\S]*?)```/.exec(page)![1]!
+    const { verify } = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
+      readonly verify: (secret: string, headers: Record<string, string>, body: string) => boolean
+    }
+    for (const secret of [
+      "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+      "a secret as it is, without a prefix"
+    ]) {
+      const keys = [await importKey("another one, before this"), await importKey(secret)]
+      const headers = await headersOf(keys, "e/1/production/a%2Eb", Date.now(), "{}")
+      assert.isTrue(verify(secret, headers, "{}"))
+      assert.isFalse(verify(secret, headers, "{ }"))
+      assert.isFalse(verify(secret, { ...headers, "webhook-id": "e/2/production/a%2Eb" }, "{}"))
+      assert.isFalse(verify("one that did not sign it at all", headers, "{}"))
+      const old = await headersOf(keys, "e/1/production/a%2Eb", Date.now() - 600_000, "{}")
+      assert.isFalse(verify(secret, old, "{}"))
+    }
   })
 
   it("WH3 what an answer means", () => {

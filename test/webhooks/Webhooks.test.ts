@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Redacted, Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Redacted, Scope, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
@@ -86,6 +86,26 @@ describe("Webhooks", () => {
       for (const url of [A, B]) assert.deepStrictEqual(ids(postsTo(url)).map(decodeURIComponent).sort(), wanted, url)
       assert.strictEqual(JSON.parse(receivers.posts[0]!.body).type, "config.updated")
       assert.isTrue(statesOf(state).every((one) => one === "delivered"))
+    }).pipe(Effect.scoped)
+  })
+
+  it.effect("WN1 a post is in the publisher's trace, and names the receiver without its path", () => {
+    const { receivers, node, commit } = world()
+    const spans: Array<Tracer.Span> = []
+    receivers.answer = () =>
+      Effect.andThen(
+        Effect.map(Effect.orDie(Effect.currentSpan), (span) => void spans.push(span)),
+        answer(204)
+      )
+    return Effect.gen(function* () {
+      yield* Layer.build(node([B]))
+      yield* pass(2_000)
+      yield* commit("payment.a", { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" })
+      yield* passUntil(() => spans.length === 1)
+      assert.deepInclude(spans[0]!, { name: "POST", kind: "client", traceId: "0af7651916cd43dd8448eb211c80319c" })
+      const attributes = Object.fromEntries(spans[0]!.attributes)
+      assert.deepInclude(attributes, { "http.request.method": "POST", "server.address": "b.example" })
+      assert.notInclude(JSON.stringify(attributes), "s3cret")
     }).pipe(Effect.scoped)
   })
 
