@@ -18,13 +18,16 @@ import { resolve, type SettingsShape } from "../layers/Settings.ts"
 import * as Statsd from "../layers/Statsd/Statsd.ts"
 import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
+import * as WebhookPost from "../layers/Webhook/Post.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
+import * as AuditGroup from "./events/AuditGroup.ts"
 import * as ClientEvents from "./events/ClientEvents.ts"
 import * as Relay from "./events/Relay.ts"
 import { RevisionLog } from "./propagation/RevisionLog.ts"
 import { services } from "./Services.ts"
+import * as Webhooks from "./webhooks/Webhooks.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
@@ -91,6 +94,33 @@ const kafkaOf = ({ kafkaBrokers: brokers, kafkaTopic, kafkaTls, kafkaUsername, k
     ? undefined
     : { brokers, topic: kafkaTopic, tls: kafkaTls === "on", username: kafkaUsername, password: kafkaPassword, node }
 
+const webhooksOf = (settings: SettingsShape) => {
+  const {
+    webhookUrls: urls,
+    webhookSecret: secret,
+    webhookPreviousSecret: previousSecret,
+    webhookKeys: keys
+  } = settings
+  return urls === undefined || secret === undefined
+    ? Layer.empty
+    : Webhooks.layer({ urls, secret, previousSecret, keys }).pipe(
+        Layer.provide(
+          WebhookPost.layer({
+            timeout: settings.webhookTimeout,
+            allowPrivate: settings.webhookPrivate === "allowed"
+          })
+        )
+      )
+}
+
+/** What consumes the topic. */
+const groupsOf = (settings: SettingsShape, kafka: Kafka.KafkaOptions | undefined) =>
+  kafka === undefined
+    ? Layer.empty
+    : Layer.merge(settings.kafkaAudit === "on" ? AuditGroup.layer : Layer.empty, webhooksOf(settings)).pipe(
+        Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
+      )
+
 const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
   const kafka = kafkaOf(settings)
   const eventLog = kafka === undefined ? undefined : Kafka.layerEventLog(kafka)
@@ -104,7 +134,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
       : Relay.layer({ holder: randomUUID(), ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
   const clientEvents =
     eventLog === undefined ? Layer.empty : ClientEvents.layer({ node: settings.node }).pipe(Layer.provide(eventLog))
-  return relay.pipe(
+  return Layer.merge(relay, groupsOf(settings, kafka)).pipe(
     Layer.provideMerge(services({ ...settings, pepper })),
     Layer.provideMerge(
       Layer.mergeAll(

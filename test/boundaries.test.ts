@@ -22,7 +22,7 @@ const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
 const PLATFORM = /^src\/(main\.ts$|cli\/|client\/(Platform|GrpcTransport|NodePlatform)[^/]*\.ts$)/
-const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors", "settings", "events"]
+const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors", "settings", "events", "webhooks"]
 const folderOf = (path: string) => path.split("/")[1] ?? ""
 
 describe("boundaries", () => {

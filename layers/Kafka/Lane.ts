@@ -8,7 +8,7 @@ import type { EachBatchPayload } from "kafkajs"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../src/propagation/Traces.ts"
 import { CLIENT_ID, connectionOf, type KafkaOptions } from "./Connection.ts"
-import { topicReady } from "./Topic.ts"
+import { topicReady, updates } from "./Topic.ts"
 
 const AGAIN = Duration.seconds(2)
 
@@ -39,7 +39,7 @@ export const lane = (options: KafkaOptions) =>
     const consume = (gap: () => void) =>
       Effect.scoped(
         Effect.gen(function* () {
-          yield* topicReady(kafka, topic)
+          yield* topicReady(kafka, updates(topic))
           const consumer = yield* Effect.acquireRelease(
             Effect.sync(() => kafka.consumer({ groupId: group, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })),
             (consumer) =>

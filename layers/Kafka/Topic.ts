@@ -2,12 +2,29 @@
 import { Effect } from "effect"
 import type { Kafka } from "kafkajs"
 
-const PARTITIONS = 10
 const REPLICAS = 3
-const RETENTION_MILLIS = 7 * 86_400_000
+const DAY = 86_400_000
+
+export interface TopicOptions {
+  readonly topic: string
+  readonly partitions: number
+  readonly retentionMillis: number
+}
+
+/** Commits and clients. */
+export const updates = (topic: string): TopicOptions => ({ topic, partitions: 10, retentionMillis: 7 * DAY })
+/** Few, and kept for longer: somebody has to look at them. */
+export const deadLetters = (topic: string): TopicOptions => ({
+  topic: `${topic}.dead`,
+  partitions: 1,
+  retentionMillis: 30 * DAY
+})
 
 /** What is wrong with the topic, with what to type; empty when nothing is. Rejects when Kafka does not answer. */
-export const ensureTopic = async (kafka: Kafka, topic: string): Promise<ReadonlyArray<string>> => {
+export const ensureTopic = async (
+  kafka: Kafka,
+  { topic, partitions: wantedPartitions, retentionMillis }: TopicOptions
+): Promise<ReadonlyArray<string>> => {
   const admin = kafka.admin()
   try {
     await admin.connect()
@@ -16,9 +33,9 @@ export const ensureTopic = async (kafka: Kafka, topic: string): Promise<Readonly
       topics: [
         {
           topic,
-          numPartitions: PARTITIONS,
+          numPartitions: wantedPartitions,
           replicationFactor: Math.min(REPLICAS, brokers.length),
-          configEntries: [{ name: "retention.ms", value: String(RETENTION_MILLIS) }]
+          configEntries: [{ name: "retention.ms", value: String(retentionMillis) }]
         }
       ]
     })
@@ -28,9 +45,9 @@ export const ensureTopic = async (kafka: Kafka, topic: string): Promise<Readonly
     const replicas = Math.min(...partitions.map((partition) => partition.replicas.length))
     const wanted = Math.min(REPLICAS, brokers.length)
     const wrong: Array<string> = []
-    if (partitions.length < PARTITIONS)
+    if (partitions.length < wantedPartitions)
       wrong.push(
-        `${topic} has ${partitions.length} partitions instead of ${PARTITIONS}: kafka-topics.sh --alter --topic ${topic} --partitions ${PARTITIONS} (the order of a key is kept only from then on)`
+        `${topic} has ${partitions.length} partitions instead of ${wantedPartitions}: kafka-topics.sh --alter --topic ${topic} --partitions ${wantedPartitions} (the order of a key is kept only from then on)`
       )
     if (replicas < wanted)
       wrong.push(`${topic} has ${replicas} replicas instead of ${wanted}: kafka-reassign-partitions.sh`)
@@ -40,8 +57,14 @@ export const ensureTopic = async (kafka: Kafka, topic: string): Promise<Readonly
   }
 }
 
-/** Says what is wrong once. */
-export const topicReady = (kafka: Kafka, topic: string) =>
-  Effect.tryPromise({ try: () => ensureTopic(kafka, topic), catch: (cause) => cause as Error }).pipe(
-    Effect.flatMap((wrong) => (wrong.length === 0 ? Effect.void : Effect.logWarning(wrong.join("; "))))
+const said = new Set<string>()
+
+/** Says what is wrong once, however often it is asked. */
+export const topicReady = (kafka: Kafka, options: TopicOptions) =>
+  Effect.tryPromise({ try: () => ensureTopic(kafka, options), catch: (cause) => cause as Error }).pipe(
+    Effect.flatMap((wrong) => {
+      const news = wrong.filter((one) => !said.has(one))
+      for (const one of news) said.add(one)
+      return news.length === 0 ? Effect.void : Effect.logWarning(news.join("; "))
+    })
   )

@@ -5,8 +5,17 @@ import { layerAudit, layerKeys } from "./Keys.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerRegistry } from "./Registry.ts"
 import { State } from "./State.ts"
+import { layerClientAudit, layerWebhookQueue } from "./Webhooks.ts"
 
 export const layerOn = (state: State) =>
-  Layer.mergeAll(layerRegistry(state), layerFleet(state), layerKeys(state), layerAudit(state), layerOutbox(state))
+  Layer.mergeAll(
+    layerRegistry(state),
+    layerFleet(state),
+    layerKeys(state),
+    layerAudit(state),
+    layerOutbox(state),
+    layerClientAudit(state),
+    layerWebhookQueue(state)
+  )
 
 export const layer = Layer.unwrap(Effect.sync(() => layerOn(new State())))

@@ -5,6 +5,7 @@ import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
+import type { HeldWebhook } from "./Webhooks.ts"
 
 /** `former`: the session that lost the instance to this one, which took it at `takenAt`. */
 export interface HeldInstance extends InstanceRow {
@@ -34,6 +35,10 @@ export class State {
     holder: "",
     leasedUntil: Number.NEGATIVE_INFINITY
   }
+
+  readonly webhooks = new Map<string, HeldWebhook>()
+  /** Since when each is known. */
+  readonly webhookTargets = new Map<string, number>()
 
   get head(): bigint {
     return BigInt(this.swept + this.revisions.length)

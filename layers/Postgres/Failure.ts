@@ -34,6 +34,10 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   return "Internal"
 }
 
+/** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
+export const isRefused = ({ name, cause }: HeraldError): boolean =>
+  name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
+
 const causeText = (error: unknown): string => {
   let text = ""
   for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { ClientOptions } from "./Client.ts"
+import { layerClientAudit } from "./ClientAudit.ts"
 import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
@@ -10,6 +11,7 @@ import { migrate, readMigrations } from "./Migrations.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerPools, Pools } from "./Pools.ts"
 import { layerLog } from "./RevisionLog.ts"
+import { layerWebhookQueue } from "./WebhookQueue.ts"
 
 /** Seconds that a server which starts waits for its database. */
 const WAIT = 60
@@ -37,7 +39,9 @@ export const layer = (options: ClientOptions) => {
     layerInstances,
     layerKeys,
     layerAudit,
-    layerOutbox
+    layerOutbox,
+    layerClientAudit,
+    layerWebhookQueue
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }

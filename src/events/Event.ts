@@ -6,7 +6,8 @@
 import type { Configuration } from "../configuration/Configuration.ts"
 import type { Revision } from "../propagation/Revision.ts"
 
-export type EventType = "config_update" | "client_connect" | "client_disconnect" | "client_timeout"
+export const eventTypes = ["config_update", "client_connect", "client_disconnect", "client_timeout"] as const
+export type EventType = (typeof eventTypes)[number]
 
 /** One message for the log: events of one `key` keep their order. */
 export interface LogEvent {

@@ -14,10 +14,13 @@ import {
   integer,
   type Kind,
   oneOf,
+  patterns,
   postgresUrl,
   ratio,
+  receivers,
   redisUrl,
   secret,
+  signingSecret,
   text
 } from "./Kind.ts"
 
@@ -88,6 +91,33 @@ export const catalogue = {
   ),
   /** Off: the topic is not used to hear of other nodes' commits. */
   kafkaHints: setting("kafka.hints", "KAFKA_HINTS", oneOf("on", "off"), "on"),
+  /** Off: clients that come and go are in the topic, and not in the audit log. */
+  kafkaAudit: setting("kafka.audit", "KAFKA_AUDIT", oneOf("on", "off"), "on"),
+  /** Absent: no webhooks. Needs Kafka, which is what they are made from. */
+  webhookUrls: setting<Redacted.Redacted<ReadonlyArray<string>>, undefined | Redacted.Redacted<ReadonlyArray<string>>>(
+    "webhook.urls",
+    "WEBHOOK_URLS",
+    receivers,
+    undefined
+  ),
+  webhookSecret: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "webhook.secret",
+    "WEBHOOK_SECRET",
+    signingSecret,
+    undefined
+  ),
+  /** Signs beside the other, while receivers change over. */
+  webhookPreviousSecret: setting<Redacted.Redacted, undefined | Redacted.Redacted>(
+    "webhook.previousSecret",
+    "WEBHOOK_PREVIOUS_SECRET",
+    signingSecret,
+    undefined
+  ),
+  /** The critical keys: their changes are told. */
+  webhookKeys: setting<ReadonlyArray<string>>("webhook.keys", "WEBHOOK_KEYS", patterns, ["*"]),
+  /** Allowed: receivers may be on this machine or in its network, and over http. */
+  webhookPrivate: setting("webhook.private", "WEBHOOK_PRIVATE", oneOf("refused", "allowed"), "refused"),
+  webhookTimeout: setting("webhook.timeout", "WEBHOOK_TIMEOUT", duration, 10_000),
   retention: setting("retention.time", "RETENTION_TIME", duration, 7 * 86_400_000),
   retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
   ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),

@@ -1,5 +1,6 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
+import { isPattern } from "../configuration/Configuration.ts"
 import { serversOf } from "./DatabaseUrl.ts"
 import { parseAddresses } from "./RedisUrl.ts"
 
@@ -114,6 +115,56 @@ export const redisUrl: Kind<Redacted.Redacted> = {
   show: hidden,
   schema: { type: "string", pattern: "^rediss?://" },
   secret: true
+}
+
+const listOf = (raw: Raw): ReadonlyArray<string> => [
+  ...new Set(
+    String(raw)
+      .split(",")
+      .map((one) => one.trim())
+  )
+]
+
+const isReceiver = (text: string): boolean => {
+  const url = URL.parse(text)
+  return (
+    url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && !text.includes("#")
+  )
+}
+
+/** Where webhooks go. A secret: such URLs often hold one in their path. */
+export const receivers: Kind<Redacted.Redacted<ReadonlyArray<string>>> = {
+  expected: "https://… without user, password and #fragment, up to 20 with commas between",
+  read: (raw) => {
+    const urls = listOf(raw)
+    return urls.length <= 20 && urls.every(isReceiver) ? Redacted.make(urls) : undefined
+  },
+  show: hidden,
+  schema: { type: "string", pattern: "^https?://" },
+  secret: true
+}
+
+/** A key is 24 to 64 bytes: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
+const SIGNING = "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[\\x21-\\x7e]{24,64})$"
+
+export const signingSecret: Kind<Redacted.Redacted> = {
+  expected: "whsec_ and 24 to 64 bytes in base64, or 24 to 64 letters, digits and signs as they are",
+  read: (raw) => (new RegExp(SIGNING).test(String(raw)) ? Redacted.make(String(raw)) : undefined),
+  show: hidden,
+  schema: { type: "string", pattern: SIGNING },
+  secret: true
+}
+
+/** Patterns of keys, as clients subscribe to them. */
+export const patterns: Kind<ReadonlyArray<string>> = {
+  expected: "keys, or prefixes such as payment.*, with commas between; * is every key",
+  read: (raw) => {
+    const found = listOf(raw)
+    return found.length <= 256 && found.every((one) => one === "*" || isPattern(one)) ? found : undefined
+  },
+  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  schema: { type: "string" },
+  secret: false
 }
 
 /** Addresses of brokers. */

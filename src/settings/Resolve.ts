@@ -54,9 +54,24 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
+const wrongWebhooks = (settings: SettingsShape): string | undefined => {
+  const { webhookUrls, webhookSecret, webhookPrivate, webhookTimeout, kafkaBrokers } = settings
+  if (webhookUrls === undefined) return undefined
+  if (kafkaBrokers === undefined)
+    return "webhook.urls needs Kafka: webhooks are made from its topic. Set KAFKA_BROKERS, or unset WEBHOOK_URLS"
+  if (webhookSecret === undefined)
+    return "webhook.urls needs webhook.secret, which signs what is sent: WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)"
+  if (webhookPrivate === "refused" && Redacted.value(webhookUrls).some((url) => /^http:/i.test(url)))
+    return "webhook.urls has a URL with http; use https, or webhook.private=allowed for receivers in your own network"
+  return webhookTimeout < 100 || webhookTimeout > 60_000 ? "webhook.timeout must be from 100ms to 60s" : undefined
+}
+
 /** Settings that are right alone and wrong with each other. */
-const wrongTogether = ({ heartbeatTimeout, heartbeatInterval, redisUrl, redisMode }: SettingsShape) => {
+const wrongTogether = (settings: SettingsShape): string | undefined => {
+  const { heartbeatTimeout, heartbeatInterval, redisUrl, redisMode } = settings
   if (heartbeatTimeout <= heartbeatInterval) return "heartbeat.timeout must be longer than heartbeat.interval"
+  const webhooks = wrongWebhooks(settings)
+  if (webhooks !== undefined) return webhooks
   const addresses = redisUrl === undefined ? undefined : parseAddresses(Redacted.value(redisUrl))
   if (addresses === undefined) return undefined
   if (redisMode === "single" && addresses.nodes.length > 1)

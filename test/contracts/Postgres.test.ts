@@ -8,10 +8,12 @@ import { layerPools, Pools } from "../../layers/Postgres/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { ClientAudit } from "../../src/events/ClientAudit.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
 import { change, release, storesContract } from "./Stores.ts"
+import { webhooksContract } from "./Webhooks.ts"
 
 let database: Database
 const stores = Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url))))
@@ -28,6 +30,21 @@ afterAll(async () => {
 describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  it("AU1 what the database can never take is told apart from what it can't take now", async () => {
+    const entry = {
+      action: "client.connect",
+      environment: "production",
+      service: "s",
+      instance: "i",
+      node: "n",
+      reason: ""
+    }
+    const append = Effect.flatMap(ClientAudit, (audit) =>
+      audit.append([{ ...entry, action: "client.connect", id: "never", at: "\u0000" }])
+    )
+    assert.strictEqual((await runtime.runPromise(Effect.flip(append))).name, "InvalidInput")
+  })
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 

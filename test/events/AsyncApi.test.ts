@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
 import { parse } from "yaml"
+import { written } from "../../src/events/DeadLetters.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/events/Event.ts"
 
 const { messages, schemas } = parse(
@@ -11,6 +12,8 @@ const { messages, schemas } = parse(
 const ajv = new Ajv2020({ strict: false })
 ;(formats as unknown as (ajv: Ajv2020) => void)(ajv)
 const headers = ajv.compile(schemas.headers)
+
+const deadHeaders = ajv.compile(schemas.deadHeaders)
 
 const fits = (event: LogEvent, schema: object) => {
   const payload = ajv.compile({ ...schema, additionalProperties: false })
@@ -59,5 +62,19 @@ describe("schema/asyncapi.yaml", () => {
         }),
         messages.clientEvent.payload
       )
+  })
+
+  it("describes dead letters", () => {
+    const bytes = new TextEncoder().encode("{")
+    const received = { partition: 3, offset: "7", at: 0, key: null, body: bytes, headers: { ce_id: "1" } }
+    for (const reason of schemas.deadHeaders.properties.dead_reason.enum)
+      for (const target of ["", "0".repeat(64)]) {
+        const { headers } = written({ received, group: "notification", reason, why: "because", target })
+        assert.isTrue(deadHeaders(headers), ajv.errorsText(deadHeaders.errors))
+      }
+    const large = { ...received, body: new Uint8Array(100_000) }
+    const cut = written({ received: large, group: "audit", reason: "too_large", why: "", target: "" })
+    assert.isTrue(deadHeaders(cut.headers))
+    assert.strictEqual(cut.body!.length, 65_536)
   })
 })

@@ -57,6 +57,13 @@ const samples: Record<keyof typeof catalogue, string> = {
   kafkaUsername: "ada",
   kafkaPassword: "p",
   kafkaHints: "off",
+  kafkaAudit: "off",
+  webhookUrls: "https://a.example/x,https://b.example/y",
+  webhookSecret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+  webhookPreviousSecret: "twenty-four-letters-or-more",
+  webhookKeys: "payment.*,svc",
+  webhookPrivate: "allowed",
+  webhookTimeout: "3s",
   retention: "2h",
   retentionAtLeast: "5",
   ratePerSecond: "6",
@@ -85,7 +92,12 @@ describe("Settings", () => {
       >
       for (const [name, { path, env, fallback }] of rows) {
         const text = asFile(path, samples[name])
-        const others: Record<string, string> = name === "redisUrl" ? { REDIS_MODE: samples.redisMode } : {}
+        const others: Record<string, string> =
+          name === "redisUrl"
+            ? { REDIS_MODE: samples.redisMode }
+            : name === "webhookUrls"
+              ? { KAFKA_BROKERS: samples.kafkaBrokers, WEBHOOK_SECRET: samples.webhookSecret }
+              : {}
         const fromEnv = plain((yield* loaded({ ...others, [env]: samples[name] }))[name])
         const fromFile = plain((yield* loaded(others, text))[name])
         const both = plain((yield* loaded({ ...others, [env]: samples[name] }, "{}"))[name])
@@ -114,6 +126,35 @@ describe("Settings", () => {
         assert.deepStrictEqual([settings.httpHost, settings.grpcHost], ["127.0.0.1", "127.0.0.1"])
         assert.deepStrictEqual([settings.httpPort, settings.grpcPort, settings.maxStreams], [8080, 50_051, 1_000])
         assert.isUndefined(settings.databaseUrl)
+      })
+  )
+
+  it.effect(
+    "Q2 webhooks need Kafka, a secret that is long enough, and https; what is wrong is said without the secret",
+    () =>
+      Effect.gen(function* () {
+        const right = {
+          KAFKA_BROKERS: "a:9092",
+          WEBHOOK_URLS: "https://hooks.example/hunter2",
+          WEBHOOK_SECRET: samples.webhookSecret
+        }
+        yield* loaded(right)
+        yield* loaded({ ...right, WEBHOOK_URLS: "http://10.0.0.1/x", WEBHOOK_PRIVATE: "allowed" })
+        for (const [env, named] of [
+          [{ KAFKA_BROKERS: "" }, "Set KAFKA_BROKERS, or unset WEBHOOK_URLS"],
+          [{ WEBHOOK_SECRET: "" }, "WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)"],
+          [{ WEBHOOK_SECRET: "hunter2" }, "WEBHOOK_SECRET is not valid"],
+          [{ WEBHOOK_SECRET: "whsec_aHVudGVyMg==" }, "WEBHOOK_SECRET is not valid"],
+          [{ WEBHOOK_URLS: "http://a.example/hunter2" }, "use https, or webhook.private=allowed"],
+          [{ WEBHOOK_URLS: "https://u:hunter2@a.example/" }, "WEBHOOK_URLS is not valid"],
+          [{ WEBHOOK_URLS: "ftp://a.example/hunter2" }, "WEBHOOK_URLS is not valid"],
+          [{ WEBHOOK_KEYS: "a b" }, 'WEBHOOK_KEYS is "a b"'],
+          [{ WEBHOOK_TIMEOUT: "2m" }, "webhook.timeout must be"]
+        ] as const) {
+          const said = yield* refused({ ...right, ...env })
+          assert.include(said, named)
+          assert.notInclude(said, "hunter2")
+        }
       })
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { requestsOf } from "../../../layers/Kafka/EventLog.ts"
+import { requestsOf } from "../../../layers/Kafka/Publisher.ts"
 import { clientEvent } from "../../../src/events/Event.ts"
 
 const event = (id: number, length: number) => ({

@@ -1,0 +1,43 @@
+/**
+ * The group `audit`: clients that come and go, into the audit log. Configuration events need none: their entries are written by the
+ * commit itself, in its transaction.
+ *
+ *   AU1  Every client event is in the audit log exactly once, whoever consumes it and however often.
+ */
+import { Effect, Layer, Metric } from "effect"
+import { ClientAudit, type ClientEntry } from "./ClientAudit.ts"
+import { runGroup } from "./Group.ts"
+import type { Arrived } from "./Received.ts"
+
+/** The chain is appended to under the writers' lock: few at a time, so that a publisher waits for some milliseconds at most. */
+const SIZE = 50
+
+const actions = {
+  client_connect: "client.connect",
+  client_disconnect: "client.disconnect",
+  client_timeout: "client.timeout"
+} as const
+
+const entryOf = ({ id, event }: Arrived): ReadonlyArray<ClientEntry> => {
+  if (event.event_type === "config_update") return []
+  const { service_name: service, instance_id: instance, environment, node, reason, timestamp: at } = event
+  return [{ id, action: actions[event.event_type], environment, service, instance, node, reason, at }]
+}
+
+const make = Effect.gen(function* () {
+  const audit = yield* ClientAudit
+  yield* runGroup({
+    group: "audit",
+    size: SIZE,
+    types: ["client_connect", "client_disconnect", "client_timeout"],
+    wanted: ({ event }) => event.event_type !== "config_update",
+    effect: (events) => Effect.flatMap(audit.append(events.flatMap(entryOf)), (fresh) => Metric.update(written, fresh)) // AU1
+  }).pipe(Effect.forkScoped)
+})
+
+export const layer = Layer.effectDiscard(make)
+
+const written = Metric.counter("herald_audit_events_total", {
+  incremental: true,
+  description: "client events that were written into the audit log"
+})

@@ -1,0 +1,63 @@
+/**
+ * How far a group is behind, as every node that is in it sees it.
+ *
+ *   GR5  Lag and age come from the log's own ends and commits, so that a group that nobody consumes for is seen, too.
+ */
+import { Clock, Effect, Metric } from "effect"
+import { EventGroups, type Lag } from "./EventGroups.ts"
+
+const EVERY = "10 seconds"
+
+interface Held {
+  readonly next: bigint
+  /** When this node first saw the group wait at `next`. */
+  readonly since: number
+}
+
+export const makeLagging = Effect.fnUntraced(function* (group: string) {
+  const groups = yield* EventGroups
+  const clock = yield* Clock.Clock
+  /** When what is being handled was published, by partition. */
+  const inHand = new Map<number, number>()
+  const held = new Map<number, Held>()
+
+  const look = (lags: ReadonlyArray<Lag>) => {
+    const now = clock.currentTimeMillisUnsafe()
+    let behind = 0n
+    let oldest = now
+    for (const { partition, next, end } of lags) {
+      if (next >= end) {
+        held.delete(partition)
+        continue
+      }
+      behind += end - next
+      const before = held.get(partition)
+      const since = before?.next === next ? before.since : now
+      held.set(partition, { next, since })
+      oldest = Math.min(oldest, since, inHand.get(partition) ?? now)
+    }
+    return [Number(behind), (now - oldest) / 1_000] as const
+  }
+
+  const measure = groups.lag(group).pipe(
+    Effect.flatMap((lags) => {
+      const [behind, seconds] = look(lags)
+      return Effect.andThen(
+        Metric.update(Metric.withAttributes(lag, { group }), behind),
+        Metric.update(Metric.withAttributes(age, { group }), seconds)
+      )
+    }),
+    Effect.catchCause(() => Effect.void),
+    Effect.andThen(Effect.sleep(EVERY)),
+    Effect.forever
+  )
+
+  return {
+    measure,
+    holding: (partition: number, at: number) => void inHand.set(partition, at),
+    done: (partition: number) => void inHand.delete(partition)
+  }
+})
+
+const lag = Metric.gauge("herald_consumer_lag", { description: "messages of the topic that a group has before it" })
+const age = Metric.gauge("herald_consumer_age_seconds", { description: "how long the oldest of them waits" })

@@ -1,0 +1,157 @@
+/**
+ * Sends what is queued for one receiver. Each node does, for each receiver, apart from the others.
+ *
+ *   WS1  A receiver that is dead or slow costs others nothing: it has claims, a back-off and at most `AT_ONCE` connections of its own.
+ *   WS2  A webhook is posted again under the same id, at most once more for each claim that was lost (a node that died or froze between
+ *        the receiver's answer and its record); a node that thaws after its lease starts no post.
+ *   WS3  What is given up is among the dead letters before it counts as settled.
+ *   WS4  A receiver that can't be reached is told once when it begins and once when it is over.
+ */
+import { Clock, Effect, Fiber, Metric, Option, Queue, Random } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
+import { DeadLetters } from "../events/DeadLetters.ts"
+import { deadLetters } from "../events/Group.ts"
+import { bodyOf, headersOf, type SigningKey, unpack, verdictOf, webhookId } from "./Webhook.ts"
+import { WebhookPost } from "./WebhookPost.ts"
+import { type Claimed, WebhookQueue } from "./WebhookQueue.ts"
+
+export interface Receiver {
+  /** A digest of the URL, by which the queue knows it. */
+  readonly target: string
+  readonly url: string
+  /** For logs and metrics: the URL without its path, which may be a secret. */
+  readonly host: string
+}
+
+const AT_ONCE = 8
+const IDLE = "1 second"
+/** What a claim has beyond the post itself. */
+const SPARE = 20_000
+const FAREWELL = "3 seconds"
+const GROUP = "notification"
+
+/** When interrupted, waits a little for what is under way: a post that was answered should be recorded. */
+const finishing = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(restore(work)), (fiber) => {
+      const giveUp = Effect.andThen(
+        Effect.sleep(FAREWELL),
+        Effect.sync(() => fiber.interruptUnsafe())
+      )
+      const farewell = Effect.flatMap(Effect.forkDetach(restore(giveUp)), (timer) =>
+        Effect.ensuring(
+          Fiber.await(fiber),
+          Effect.sync(() => timer.interruptUnsafe())
+        )
+      )
+      return Effect.onInterrupt(restore(Fiber.join(fiber)), () => farewell)
+    })
+  )
+
+export const makeSender = Effect.fnUntraced(function* (
+  { target, url, host }: Receiver,
+  keys: ReadonlyArray<SigningKey>
+) {
+  const queue = yield* WebhookQueue
+  const poster = yield* WebhookPost
+  const dead = yield* DeadLetters
+  const clock = yield* Clock.Clock
+  const wake = yield* Queue.sliding<void>(1)
+  const lease = poster.timeout + SPARE
+  let failures = 0
+
+  const counted = (outcome: string) => Metric.update(Metric.withAttributes(webhooks, { outcome, receiver: host }), 1)
+
+  /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span; the path is left out. */
+  const post = Effect.fnUntraced(function* (id: string, body: string, traceparent: string) {
+    const parent = Option.getOrUndefined(HttpTraceContext.fromHeaders(Headers.fromInput({ traceparent })))
+    const signed = yield* Effect.promise(() => headersOf(keys, webhookId(id), clock.currentTimeMillisUnsafe(), body))
+    const headers = { "content-type": "application/json", "user-agent": "Herald", ...signed }
+    return yield* poster.post({ url, headers, body }).pipe(
+      Effect.tap((answer) =>
+        answer.kind === "answered"
+          ? Effect.annotateCurrentSpan("http.response.status_code", answer.status)
+          : Effect.void
+      ),
+      Effect.withSpan("POST", {
+        kind: "client",
+        ...(parent === undefined ? {} : { parent }),
+        attributes: { "http.request.method": "POST", "server.address": host, "herald.event": id }
+      })
+    )
+  })
+
+  /** WS3 */
+  const bury = Effect.fnUntraced(function* ({ id, attempts, record, problem }: Claimed) {
+    const [reason = "", ...why] = problem.split(": ")
+    yield* dead.put([{ received: unpack(record), group: GROUP, reason, why: why.join(": "), target }])
+    yield* queue.settle(target, { id, attempts }, { state: "dead" })
+    yield* Metric.update(Metric.withAttributes(deadLetters, { group: GROUP, reason }), 1)
+    yield* Effect.logWarning("a webhook is among the dead letters", { receiver: host, event: id, problem })
+  })
+
+  /** What it says of the receiver: true when it answers. */
+  const deliver = Effect.fnUntraced(function* (claimed: Claimed, until: bigint) {
+    if (claimed.failed) {
+      yield* bury(claimed)
+      return undefined
+    }
+    if (clock.monotonicTimeNanosUnsafe() >= until) return undefined // WS2
+    const { id, attempts, ageMillis } = claimed
+    const { headers, body } = unpack(claimed.record)
+    const answer = yield* post(id, bodyOf(id, new TextDecoder().decode(body!)), headers["traceparent"] ?? "")
+    const verdict = verdictOf(answer, attempts, ageMillis, yield* Random.next)
+    if (verdict.state === "delivered") yield* queue.settle(target, claimed, verdict)
+    else if (verdict.state === "failed")
+      yield* queue.settle(target, claimed, { state: "failed", problem: `${verdict.reason}: ${verdict.why}` })
+    else yield* queue.settle(target, claimed, { ...verdict, problem: verdict.why })
+    yield* counted(verdict.state === "failed" ? verdict.reason : verdict.state === "waiting" ? "again" : "delivered")
+    return verdict.state === "waiting" ? verdict.why : true
+  })
+
+  const fell = (why: string) =>
+    Effect.suspend(() => {
+      const said = { receiver: host, why }
+      return ++failures === 1
+        ? Effect.logWarning("a receiver does not take webhooks", said)
+        : Effect.logDebug("a receiver still does not take webhooks", said)
+    })
+  const rose = Effect.suspend(() => {
+    const before = failures
+    failures = 0
+    return before === 0 ? Effect.void : Effect.logInfo("a receiver takes webhooks again", { receiver: host })
+  })
+
+  const round = Effect.gen(function* () {
+    const until = clock.monotonicTimeNanosUnsafe() + BigInt(SPARE / 2) * 1_000_000n
+    const claims = yield* queue.claim(target, failures === 0 ? AT_ONCE : 1, lease)
+    if (claims.length === 0) return yield* Effect.asVoid(Effect.timeoutOption(Queue.take(wake), IDLE))
+    const said = yield* finishing(
+      Effect.forEach(claims, (claimed) => deliver(claimed, until), { concurrency: "unbounded" })
+    )
+    if (said.includes(true)) return yield* rose
+    const why = said.find((one) => typeof one === "string")
+    if (why === undefined) return
+    yield* fell(why)
+    // WS1: a receiver that fails is asked with one webhook at a time, and seldom.
+    yield* Effect.sleep(Math.min(60_000, 500 * 2 ** Math.min(failures - 1, 10)))
+  })
+
+  const run = round.pipe(
+    Effect.catch((error) => {
+      const said = { receiver: host, code: error.code, message: error.message }
+      return Effect.andThen(Effect.logDebug("webhooks wait", said), Effect.sleep("2 seconds"))
+    }),
+    Effect.catchDefect((defect) =>
+      Effect.andThen(Effect.logError("sending webhooks met a defect", defect), Effect.sleep("2 seconds"))
+    ),
+    Effect.forever
+  )
+
+  return { run, wake: () => void Queue.offerUnsafe(wake, undefined) }
+})
+
+const webhooks = Metric.counter("herald_webhooks_total", {
+  incremental: true,
+  description: "attempts to send a webhook"
+})

@@ -1,0 +1,19 @@
+/** Port: one attempt to reach a receiver. */
+import { Context, type Effect } from "effect"
+import type { Answer } from "./Webhook.ts"
+
+export interface Post {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export class WebhookPost extends Context.Service<
+  WebhookPost,
+  {
+    /** Answers within a bounded time, whatever the receiver does. Follows no redirect and keeps nothing of what the receiver says. */
+    readonly post: (post: Post) => Effect.Effect<Answer>
+    /** Milliseconds: its bound. */
+    readonly timeout: number
+  }
+>()("herald/webhooks/WebhookPost") {}

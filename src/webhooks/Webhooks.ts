@@ -1,0 +1,93 @@
+/**
+ * The group `notification`: changes of critical keys become webhooks. The group only queues them, so that no receiver holds up a
+ * partition; senders send what is queued.
+ *
+ *   WN1  Every change of a critical key is queued for every receiver once, and nothing else is.
+ */
+import { Effect, Layer, Metric, Redacted, Schedule } from "effect"
+import { Digest } from "../configuration/Digest.ts"
+import { runGroup } from "../events/Group.ts"
+import type { Arrived } from "../events/Received.ts"
+import { makeSender } from "./Sender.ts"
+import { importKey, isCritical, pack } from "./Webhook.ts"
+import { WebhookQueue } from "./WebhookQueue.ts"
+
+export interface WebhooksOptions {
+  readonly urls: Redacted.Redacted<ReadonlyArray<string>>
+  readonly secret: Redacted.Redacted
+  /** Signs, too. */
+  readonly previousSecret: Redacted.Redacted | undefined
+  /** Patterns of keys; `*` is every key. */
+  readonly keys: ReadonlyArray<string>
+}
+
+const SIZE = 200
+const MEASURE = "10 seconds"
+const SWEEP = "5 minutes"
+
+const make = Effect.fnUntraced(function* ({ urls, secret, previousSecret, keys }: WebhooksOptions) {
+  const queue = yield* WebhookQueue
+  const digest = yield* Digest
+  const secrets = [secret, ...(previousSecret === undefined ? [] : [previousSecret])]
+  const signing = yield* Effect.promise(() => Promise.all(secrets.map((one) => importKey(Redacted.value(one)))))
+  const receivers = Redacted.value(urls).map((url) => ({ target: digest(url), url, host: new URL(url).host }))
+  const hosts = new Map(receivers.map(({ target, host }) => [target, host]))
+  const targets = [...hosts.keys()]
+  const senders = yield* Effect.forEach(receivers, (receiver) => makeSender(receiver, signing))
+
+  const webhookOf = ({ id, event, replayed, received }: Arrived) => ({
+    id,
+    millis: Date.parse(event.timestamp),
+    record: pack(received),
+    again: replayed?.target ?? null
+  })
+
+  for (const { run } of senders) yield* Effect.forkScoped(run)
+  const introduced = Effect.retry(queue.introduce(targets), Schedule.spaced("1 second"))
+  const consuming = runGroup({
+    group: "notification",
+    size: SIZE,
+    types: ["config_update"],
+    wanted: ({ event }) => event.event_type === "config_update" && isCritical(keys, event.key), // WN1
+    effect: (events) =>
+      Effect.map(queue.add(events.map(webhookOf), targets), (fresh) => {
+        if (fresh > 0) for (const { wake } of senders) wake()
+      })
+  })
+  yield* Effect.forkScoped(Effect.andThen(introduced, consuming))
+
+  const measure = Effect.flatMap(queue.standing(targets), (standings) =>
+    Effect.forEach(
+      standings,
+      ({ target, waiting, age }) => {
+        const receiver = hosts.get(target) ?? ""
+        return Effect.andThen(
+          Metric.update(Metric.withAttributes(waits, { receiver }), waiting),
+          Metric.update(Metric.withAttributes(oldest, { receiver }), age)
+        )
+      },
+      { discard: true }
+    )
+  )
+  const sweep = Effect.flatMap(queue.sweep, ({ abandoned }) =>
+    abandoned === 0
+      ? Effect.void
+      : Effect.logWarning("webhooks to URLs that are not set any more were removed", { abandoned })
+  )
+  const every = (work: Effect.Effect<void, unknown>, pause: typeof MEASURE | typeof SWEEP) =>
+    Effect.forkScoped(
+      Effect.forever(
+        Effect.andThen(
+          Effect.catchCause(work, () => Effect.void),
+          Effect.sleep(pause)
+        )
+      )
+    )
+  yield* every(measure, MEASURE)
+  yield* every(sweep, SWEEP)
+})
+
+export const layer = (options: WebhooksOptions) => Layer.effectDiscard(make(options))
+
+const waits = Metric.gauge("herald_webhooks_waiting", { description: "webhooks that were not taken yet" })
+const oldest = Metric.gauge("herald_webhooks_age_seconds", { description: "how long the oldest of them waits" })
