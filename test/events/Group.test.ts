@@ -169,19 +169,23 @@ describe("Group", () => {
       const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
       write(topic, "svc", 0, { traceparent })
       write(topic, "svc", 1, { traceparent: "nonsense" })
+      write(topic, "svc", 2, { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" })
       yield* group(() => Effect.map(Effect.orDie(Effect.currentSpan), (span) => void spans.push(span)))
       yield* pass(2_000)
       assert.strictEqual(spans.length, 1)
       assert.deepInclude(spans[0]!, { name: "process config.updates", kind: "consumer" })
       assert.deepStrictEqual(
         spans[0]!.links.map(({ span }) => [span.traceId, span.spanId]),
-        [["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"]]
+        [
+          ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"],
+          ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"]
+        ]
       )
       const attributes = Object.fromEntries(spans[0]!.attributes)
       assert.deepInclude(attributes, {
         "messaging.system": "kafka",
         "messaging.consumer.group.name": "audit",
-        "messaging.batch.message_count": 2
+        "messaging.batch.message_count": 3
       })
     }).pipe(Effect.provide(topic.layer), Effect.scoped)
   })

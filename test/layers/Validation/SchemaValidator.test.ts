@@ -4,7 +4,7 @@ import * as Validation from "../../../layers/Validation/SchemaValidator.ts"
 import { SchemaValidator } from "../../../src/configuration/SchemaValidator.ts"
 
 const patient = Validation.layer()
-const strict = Validation.layer({ limit: "300 millis", patience: "30 seconds" })
+const strict = Validation.layer({ limit: "2 seconds", patience: "30 seconds" })
 
 const validate = (schema: unknown, value: unknown) =>
   Effect.flatMap(SchemaValidator, (validator) => validator.validate(schema, value))
@@ -78,7 +78,7 @@ describe("SchemaValidator", () => {
       yield* validate({ type: "number" }, 1)
 
       assert.strictEqual(interrupted, "first")
-    }).pipe(Effect.provide(Validation.layer({ limit: "3 seconds", patience: "30 seconds" })))
+    }).pipe(Effect.provide(strict))
   )
 
   it.live("keeps up with more schemas than it keeps compiled", () =>
