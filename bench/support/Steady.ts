@@ -25,7 +25,7 @@ export interface Weight {
 
 export interface Sample {
   readonly minutes: number
-  /** MiB */
+  /** MiB, after a collection. */
   readonly resident: number
   /** MiB of JavaScript objects after a collection. */
   readonly heap: number
@@ -117,7 +117,7 @@ export class Steady implements AsyncDisposable {
       await this.#load.measure()
     }
     await loops
-    await take()
+    if (seconds % every !== 0) await take()
     return samples
   }
 
@@ -132,8 +132,8 @@ export class Steady implements AsyncDisposable {
   }
 
   async #sample(): Promise<Sample> {
-    const resident = residentBytes(this.#server.pid) / MEBIBYTE
     const { heap, sessions } = await leftOf(this.#server)
+    const resident = residentBytes(this.#server.pid) / MEBIBYTE
     return {
       minutes: (performance.now() - this.#began) / 60_000,
       resident,
