@@ -16,7 +16,14 @@ export class Hub {
         const held = this.values.get(id)
         if (held?.epoch === shared.epoch && held.configuration.revision >= shared.configuration.revision) return
         this.values.set(id, shared)
-      })
+      }),
+    outdate: (epoch, heads) => {
+      for (const { environment, key, revision } of heads) {
+        const held = this.values.get(`${environment}/${key}`)
+        if (held !== undefined && !(held.epoch === epoch && held.configuration.revision >= revision))
+          this.values.delete(`${environment}/${key}`)
+      }
+    }
   })
 
   readonly layerLane = layerLane(

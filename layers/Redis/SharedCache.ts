@@ -4,23 +4,25 @@
  *
  *   RC4  Within one epoch a lower revision never replaces a higher one: a script compares and sets in one step.
  *   RC5  A broken or foreign entry is never handed out: it is counted and removed.
- *   RC6  A deleted key's entry says so, with `null` for its value. A change that could not be written takes the older entry away as soon
- *        as Redis answers again.
+ *   RC6  A deleted key's entry says so, with `null` for its value. Every node that knows of a change takes an older entry away, within
+ *        2 s or as soon as Redis answers again: whoever made the change may have died before it was written here.
  *   RC7  Every entry ends by itself: after an hour, or 5 minutes for a service's own key, ±10 %.
  */
 import { createHash } from "node:crypto"
 import { Effect, Layer, Metric, Option, Random, Schema } from "effect"
 import type { Cluster, Redis } from "ioredis"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
-import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
+import { type Shared, SharedCache, type SharedCacheShape } from "../../src/propagation/SharedCache.ts"
 import { Client } from "./Client.ts"
 import { fromWritten, toWritten, WrittenEntry } from "./Entry.ts"
 
 /** Milliseconds. */
 const TTL = 3_600_000
 const TTL_LATEST = 300_000
-/** Keys whose change could not be written; the oldest are given up: their entries end by themselves. */
+/** Keys that changed and whose entry was not looked at since; the oldest are given up: their entries end by themselves. */
 const OWED = 10_000
+/** Keys in one call. */
+const TOGETHER = 100
 
 export const valueKey = (environment: string, key: string) => `config:${key}:${environment}`
 export const versionKey = (environment: string, key: string) => `config:version:${key}:${environment}`
@@ -34,12 +36,15 @@ const ttlOf = (key: string) => (key.includes(".") ? TTL : TTL_LATEST)
 /** Epoch and revision come first, so that the script need not parse a value of up to 1 MiB. */
 export const encodeEntry = ({ epoch, configuration }: Shared) => JSON.stringify({ epoch, ...toWritten(configuration) })
 
-/** Sets `found`, `epoch` and `revision` of what is held, and `newer(revision)`. Decimal text is compared, because Lua's numbers end at 2^53. */
+/** `held(key)`: what is there, its epoch and its revision. Decimal text is compared, because Lua's numbers end at 2^53. */
 const HELD = `
-local found = redis.pcall('GETRANGE', KEYS[1], 0, 255)
-local epoch, revision
-if type(found) == 'string' then epoch, revision = string.match(found, '^{"epoch":"([^"]*)","revision":"(%d+)"') end
-local function holds(least)
+local function held(key)
+  local found = redis.pcall('GETRANGE', key, 0, 255)
+  local epoch, revision
+  if type(found) == 'string' then epoch, revision = string.match(found, '^{"epoch":"([^"]*)","revision":"(%d+)"') end
+  return found, epoch, revision
+end
+local function atLeast(revision, least)
   return #revision > #least or (#revision == #least and revision >= least)
 end
 `
@@ -55,8 +60,9 @@ const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(l
  * 0: a newer one was there. 1: set. 2: set over what can't be compared. The same revision is set again: that repairs a broken entry.
  */
 const SET = script(`${HELD}
+local found, epoch, revision = held(KEYS[1])
 local same = epoch == ARGV[2]
-if same and holds(ARGV[3]) and revision ~= ARGV[3] then return 0 end
+if same and atLeast(revision, ARGV[3]) and revision ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[5]) end
 if same or found == '' then return 1 end
@@ -71,11 +77,18 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `)
 
-/** RC6. KEYS as SET. ARGV: epoch, revision. 1: removed, for it was older than that. */
+/** RC6. KEYS as SET, of one entry after the other. ARGV: epoch and revision of each. Returns how many were older than that, and removed. */
 const REMOVE_OLDER = script(`${HELD}
-if epoch == ARGV[1] and holds(ARGV[2]) then return 0 end
-redis.call('DEL', unpack(KEYS))
-return 1
+local each, removed = #KEYS / (#ARGV / 2), 0
+for i = 1, #ARGV, 2 do
+  local first = (i - 1) / 2 * each + 1
+  local found, epoch, revision = held(KEYS[first])
+  if not (epoch == ARGV[i] and atLeast(revision, ARGV[i + 1])) then
+    redis.call('DEL', unpack(KEYS, first, first + each - 1))
+    removed = removed + 1
+  end
+end
+return removed
 `)
 
 const evaluate = async (
@@ -101,11 +114,14 @@ export const layerSharedCache = Layer.effect(
     const { call, cluster, away } = yield* Client
     const owed = new Map<string, Pick<Configuration, "environment" | "key" | "revision"> & { readonly epoch: string }>()
 
-    const owe = ({ epoch, configuration: { environment, key, revision } }: Shared) => {
-      const id = valueKey(environment, key)
-      owed.delete(id)
-      owed.set(id, { environment, key, revision, epoch })
-      if (owed.size > OWED) owed.delete(owed.keys().next().value!)
+    const outdate: SharedCacheShape["outdate"] = (epoch, heads) => {
+      for (const { environment, key, revision } of heads) {
+        if (!hasEntry(key)) continue
+        const id = valueKey(environment, key)
+        owed.delete(id)
+        owed.set(id, { environment, key, revision, epoch })
+        if (owed.size > OWED) owed.delete(owed.keys().next().value!)
+      }
     }
 
     const keysOf = (environment: string, key: string) =>
@@ -121,13 +137,16 @@ export const layerSharedCache = Layer.effect(
     }
 
     const repay = Effect.gen(function* () {
-      for (const [id, debt] of owed) {
-        const { environment, key, epoch, revision } = debt
-        const removed = yield* call((redis) =>
-          evaluate(redis, REMOVE_OLDER, keysOf(environment, key), [epoch, String(revision)])
-        )
-        if (cluster && removed === 1) yield* call((redis) => redis.del(versionKey(environment, key)))
-        if (owed.get(id) === debt) owed.delete(id)
+      const all = [...owed]
+      const together = cluster ? 1 : TOGETHER
+      for (let from = 0; from < all.length; from += together) {
+        const debts = all.slice(from, from + together)
+        const keys = debts.flatMap(([, { environment, key }]) => keysOf(environment, key))
+        const least = debts.flatMap(([, { epoch, revision }]) => [epoch, String(revision)])
+        const removed = yield* call((redis) => evaluate(redis, REMOVE_OLDER, keys, least))
+        if (cluster && removed === 1)
+          yield* call((redis) => redis.del(...debts.map(([, { environment, key }]) => versionKey(environment, key))))
+        for (const [id, debt] of debts) if (owed.get(id) === debt) owed.delete(id)
       }
     })
 
@@ -138,6 +157,7 @@ export const layerSharedCache = Layer.effect(
     )
 
     return SharedCache.of({
+      outdate,
       get: Effect.fnUntraced(
         function* (environment: string, key: string) {
           if (!hasEntry(key)) return undefined
@@ -169,7 +189,7 @@ export const layerSharedCache = Layer.effect(
           yield* call((redis) =>
             evaluate(redis, SET_VERSION, [versionKey(environment, key)], [version, ttl, outcome === 2 ? 1 : 0])
           )
-        }).pipe(Effect.catch(() => Effect.sync(() => owe(shared))))
+        }).pipe(Effect.catch(() => Effect.sync(() => outdate(epoch, [configuration]))))
       })
     })
   })

@@ -106,6 +106,10 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     early.clear()
     position = { epoch, revision: all.revision }
     confirmedAt = clock.monotonicTimeNanosUnsafe()
+    shared.outdate(
+      epoch,
+      all.heads.toSorted((a, b) => (a.revision < b.revision ? -1 : 1))
+    )
   })
 
   const inTurn = (revision: Revision) =>
@@ -117,6 +121,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     if (!inTurn(revision)) return
     for (const change of revision.changes) heads.set(change)
     position = { epoch: revision.epoch, revision: revision.revision }
+    shared.outdate(revision.epoch, revision.changes)
     PubSub.publishUnsafe(events, { _tag: "Committed", revision })
     mark({
       name: "Propagation.applied",

@@ -3,7 +3,7 @@
  * it is never asked what the newest revision is.
  */
 import { Context, Effect } from "effect"
-import type { Configuration } from "../configuration/Configuration.ts"
+import type { Configuration, Head } from "../configuration/Configuration.ts"
 
 /** A value and the epoch that its revision counts in. */
 export interface Shared {
@@ -16,9 +16,11 @@ export interface SharedCacheShape {
   readonly get: (environment: string, key: string) => Effect.Effect<Shared | undefined>
   /** Keeps the newer by revision; another epoch's value is replaced. A cache that does not answer is left as it is. */
   readonly setIfNewer: (shared: Shared) => Effect.Effect<void>
+  /** Keys that are at these revisions now, whoever changed them; the newest last. An older value is soon taken away. */
+  readonly outdate: (epoch: string, heads: ReadonlyArray<Pick<Head, "environment" | "key" | "revision">>) => void
 }
 
 /** None by default: values that this node's own cache lacks are read from the database. */
 export const SharedCache = Context.Reference<SharedCacheShape>("herald/propagation/SharedCache", {
-  defaultValue: () => ({ get: () => Effect.undefined, setIfNewer: () => Effect.void })
+  defaultValue: () => ({ get: () => Effect.undefined, setIfNewer: () => Effect.void, outdate: () => undefined })
 })

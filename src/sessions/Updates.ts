@@ -3,7 +3,7 @@
  *
  *   U1  Clients that get the same bytes get the same object.
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
- *   U3  Recent updates are kept within `budget` characters; anything forgotten is built again.
+ *   U3  Updates of each key's newest revision are kept, within `BUDGET` characters; anything forgotten is built again.
  */
 import { Context, Effect, Layer } from "effect"
 import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
@@ -46,21 +46,37 @@ const REMEMBERED = 4_096
 const make = Effect.fnUntraced(function* () {
   const propagation = yield* Propagation
   const digestOf = yield* Digest
-  const shared = new Map<string, ValueUpdate>()
+  const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string }>()
+  /** U3: what is kept of each key. An older revision is never asked for again. */
+  const ofKeys = new Map<string, { readonly revision: string; readonly ids: Set<string> }>()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
   let size = 0
   let last: { readonly head: Head; readonly base: string; readonly update: ValueUpdate } | undefined
 
+  const forget = (id: string) => {
+    const { update, key } = shared.get(id)!
+    const mine = ofKeys.get(key)!
+    shared.delete(id)
+    size -= update.content.length + 256
+    mine.ids.delete(id)
+    if (mine.ids.size === 0) ofKeys.delete(key)
+  }
+
   const share = (id: string, build: () => ValueUpdate): ValueUpdate => {
     const known = shared.get(id)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.update
     const update = build()
-    shared.set(id, update)
+    const key = `${update.environment}\u0000${update.key}`
+    const revision = `${update.epoch}\u0000${update.revision}`
+    if (ofKeys.get(key)?.revision !== revision) for (const old of ofKeys.get(key)?.ids ?? []) forget(old) // U3
+    const mine = ofKeys.get(key) ?? { revision, ids: new Set() }
+    ofKeys.set(key, mine)
+    mine.ids.add(id)
+    shared.set(id, { update, key })
     size += update.content.length + 256
-    for (const [oldest, { content }] of shared) {
+    for (const oldest of shared.keys()) {
       if (size <= BUDGET || oldest === id) break // U3
-      shared.delete(oldest)
-      size -= content.length + 256
+      forget(oldest)
     }
     return update
   }
@@ -91,9 +107,9 @@ const make = Effect.fnUntraced(function* () {
       last.update.stale !== propagation.stale() ||
       last.update.epoch !== propagation.position().epoch
     ) {
-      const update = shared.get(idOf(environment, key, head.revision, base))
-      if (update === undefined) return undefined
-      last = { head, base, update }
+      const found = shared.get(idOf(environment, key, head.revision, base))
+      if (found === undefined) return undefined
+      last = { head, base, update: found.update }
     }
     return last.update
   }

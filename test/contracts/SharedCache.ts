@@ -86,6 +86,30 @@ export const sharedCacheContract = (test: Test, node: Node) => {
       assert.deepStrictEqual(yield* cache.get("production", key), shared(key, 2, "e2"))
     }).pipe(Effect.scoped))
 
+  test("RC6 an older value of a key that changed elsewhere is taken away, a newer one is not", () =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* cacheOf(node), yield* cacheOf(node)]
+      const keys = Array.from({ length: 250 }, () => fresh("outdated"))
+      for (const key of keys) yield* a.setIfNewer(shared(key, 2))
+      const head = (revision: number) => (key: string) => ({
+        environment: "production",
+        key,
+        revision: BigInt(revision)
+      })
+      b.outdate("e1", [...keys.slice(0, 240).map(head(10)), ...keys.slice(240).map(head(2))])
+      const held = () => Effect.forEach(keys, (key) => b.get("production", key))
+      yield* Effect.promise(() =>
+        waitUntil("the older ones to be gone", async () =>
+          (await Effect.runPromise(held())).slice(0, 240).every((one) => one === undefined)
+        )
+      )
+
+      assert.deepStrictEqual(
+        (yield* held()).slice(240),
+        keys.slice(240).map((key) => shared(key, 2))
+      )
+    }).pipe(Effect.scoped))
+
   test("RC6 a deleted key is known as deleted", () =>
     Effect.gen(function* () {
       const cache = yield* cacheOf(node)

@@ -1,7 +1,8 @@
 /** Fault 13: Redis is killed, hangs, is emptied, while clients read and publish. No user meets an error, and it is used again afterwards. */
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
-import { measured } from "../support/measured.ts"
+import { measured, seconds } from "../support/measured.ts"
+import { Nodes } from "../support/Nodes.ts"
 import { startRedis } from "../support/Redis.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
@@ -119,5 +120,35 @@ describe("fault 13: Redis dead, hung, flushed", () => {
     } finally {
       node.signal("SIGCONT")
     }
+  })
+
+  it("RC6 a node dies before Redis has its change: another takes the older entry away", async () => {
+    await using redis = await startRedis()
+    const [node] = redis.nodes as [(typeof redis.nodes)[number]]
+    await using nodes = await Nodes.start({ count: 2, env: { REDIS_URL: redis.url } })
+    const [dies, stays] = [nodes.servers[0]!, nodes.servers[1]!]
+    const inRedis = () => node.ask((one) => one.get("config:version:svc.a:production"))
+    assert.strictEqual((await dies.publish("svc.a", "old")).body.version, 1)
+    await waitUntil("the first version in Redis", async () => (await inRedis()) === "1")
+
+    node.signal("SIGSTOP")
+    try {
+      // Otherwise the write would wait in Redis's socket and be done after all.
+      await waitUntil("the node to know", async () =>
+        (await dies.call("GET", "/readyz")).body.degraded.includes("redis")
+      )
+      assert.strictEqual((await dies.publish("svc.a", "new")).body.version, 2)
+      await dies.end("SIGKILL")
+    } finally {
+      node.signal("SIGCONT")
+    }
+    const began = performance.now()
+    assert.strictEqual(await inRedis(), "1") // what the test is about
+    await waitUntil("the older entry to be gone", async () => (await inRedis()) !== "1", 20_000)
+
+    assert.strictEqual((await stays.read("svc.a")).body.value, "new")
+    measured(13, "a node killed that owed Redis a change", {
+      "older entry gone after": seconds(performance.now() - began)
+    })
   })
 })

@@ -177,5 +177,5 @@ describe("fault 32: Redis and Kafka dead while nodes restart", () => {
       await publisher.stop()
       await Promise.all(clients.map((client) => client.close()))
     }
-  }, 240_000)
+  }, 480_000)
 })

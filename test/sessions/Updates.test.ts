@@ -29,6 +29,19 @@ describe("Updates", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
+  it.effect("U3 older revisions of a key take no room from others", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "svc.kept", value: "kept" })
+      const kept = yield* build("svc.kept")
+      for (let version = 0; version < 40; version++) {
+        yield* publish({ key: "svc.busy", value: String(version).padEnd(1_048_576, "x") })
+        yield* build("svc.busy")
+      }
+
+      assert.strictEqual(yield* build("svc.kept"), kept)
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
   it.effect("U1 what is shared is never of another epoch, though key and revision are the same", () => {
     const faults = new Faults()
     return Effect.gen(function* () {

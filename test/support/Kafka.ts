@@ -12,6 +12,8 @@ import { installed } from "./installed.ts"
 import { waitUntil } from "./waitUntil.ts"
 
 const VERSION = "4.1.0"
+/** Milliseconds. After SIGKILL the controller waits for the session of the broker that was, and reads its logs again. */
+const PATIENCE = 180_000
 const HOME = join(homedir(), ".cache", "herald", `kafka-${VERSION}`)
 
 export interface Places {
@@ -121,18 +123,22 @@ export class KafkaServer implements AsyncDisposable {
     this.#process = spawn("java", ["-Xmx512m", "-cp", this.#classpath, "kafka.Kafka", this.#config], {
       stdio: "ignore"
     })
-    await waitUntil("Kafka to serve", async () => {
-      if (this.#process?.exitCode != null) throw new Error("Kafka ended")
-      const admin = this.client.admin()
-      try {
-        await admin.connect()
-        return (await admin.describeCluster()).brokers.length > 0
-      } catch {
-        return false
-      } finally {
-        await admin.disconnect().catch(() => {})
-      }
-    })
+    await waitUntil(
+      "Kafka to serve",
+      async () => {
+        if (this.#process?.exitCode != null) throw new Error("Kafka ended")
+        const admin = this.client.admin()
+        try {
+          await admin.connect()
+          return (await admin.describeCluster()).brokers.length > 0
+        } catch {
+          return false
+        } finally {
+          await admin.disconnect().catch(() => {})
+        }
+      },
+      PATIENCE
+    )
     return this
   }
 

@@ -36,7 +36,7 @@ export const inNewNamespace = async <A>(file: URL): Promise<A> => {
   return JSON.parse(said.trim().split("\n").at(-1)!) as A
 }
 
-/** For programs that already run in a namespace where they may do this. */
+// From here on: for programs that already run in a namespace where they may do this.
 
 const run = (command: string) => void execFileSync("sh", ["-c", command], { stdio: ["ignore", "ignore", "inherit"] })
 
