@@ -3,17 +3,22 @@
  *
  *   SD1  Counters are sent as what was added since the last time, never as totals.
  *   SD2  A StatsD server that is gone, or whose name is unknown, costs the data and nothing else.
+ *   SD3 in Target.ts
  *
  * The format: https://github.com/statsd/statsd/blob/master/docs/metric_types.md; tags as in DogStatsD.
  */
 import { createSocket } from "node:dgram"
 import { Effect, Layer, Metric } from "effect"
+import { type Address, makeTarget } from "./Target.ts"
 
 export interface StatsdOptions {
+  /** A name, or an address of IPv4 or IPv6. */
   readonly host: string
   readonly port: number
   readonly tags: "none" | "dogstatsd"
   readonly node: string
+  /** Instead of the system's resolver. */
+  readonly ask?: (name: string) => Promise<Address>
 }
 
 const counters: Record<string, string> = {
@@ -56,29 +61,30 @@ export const makeLines = (suffix: string) => {
   }
 }
 
-export const layer = ({ host, port, tags, node }: StatsdOptions) =>
+const open = (type: "udp4" | "udp6") =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const made = createSocket(type)
+      made.on("error", () => undefined) // SD2
+      made.unref()
+      return made
+    }),
+    (made) => Effect.sync(() => made.close())
+  )
+
+export const layer = ({ host, port, tags, node, ask }: StatsdOptions) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const socket = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const made = createSocket("udp4")
-          made.on("error", () => undefined) // SD2
-          made.unref()
-          return made
-        }),
-        (made) => Effect.sync(() => made.close())
-      )
+      const sockets = { 4: yield* open("udp4"), 6: yield* open("udp6") }
+      const target = makeTarget(host, ask)
       const lines = makeLines(tags === "dogstatsd" ? `|#node:${node.replace(/[|,#\s]/g, "_")}` : "")
-      yield* Effect.sleep("1 second").pipe(
-        Effect.andThen(Metric.snapshot),
-        Effect.tap((snapshots) =>
-          Effect.sync(() => {
-            const text = lines(snapshots).join("\n")
-            if (text !== "") socket.send(text, port, host, () => undefined) // SD2
-          })
-        ),
-        Effect.forever,
-        Effect.forkScoped
-      )
+      const send = Effect.gen(function* () {
+        const to = yield* target
+        if (to === undefined) return // what is counted meanwhile is sent with the first lines
+        const text = lines(yield* Metric.snapshot).join("\n")
+        // An address, so that no name is looked up here.
+        if (text !== "") sockets[to.family === 6 ? 6 : 4].send(text, port, to.address, () => undefined) // SD2
+      })
+      yield* Effect.sleep("1 second").pipe(Effect.andThen(send), Effect.forever, Effect.forkScoped)
     })
   )

@@ -17,7 +17,7 @@ interface Since {
   readonly connectedAt: number
 }
 
-export const makeCounts = Effect.fnUntraced(function* (size: () => number) {
+export const makeCounts = Effect.fnUntraced(function* (size: () => number, lagging: () => number) {
   const context = yield* Effect.context<never>()
   let [delivered, applied, rejected, ignored] = [0, 0, 0, 0]
   const waiting = { delivered: [] as Array<number>, applied: [] as Array<number> }
@@ -55,7 +55,11 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number) {
           outcomes,
           ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
           { discard: true }
-        ).pipe(Effect.andThen(Metric.update(gauge, size())), Effect.andThen(Metric.update(deliveriesTotal, sent)))
+        ).pipe(
+          Effect.andThen(Metric.update(gauge, size())),
+          Effect.andThen(Metric.update(laggingGauge, lagging())),
+          Effect.andThen(Metric.update(deliveriesTotal, sent))
+        )
       })
     ),
     Effect.forever,
@@ -99,3 +103,6 @@ const deliveriesTotal = Metric.counter("herald_deliveries_total", {
   description: "updates handed to the clients' transports"
 })
 const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })
+const laggingGauge = Metric.gauge("herald_sessions_lagging", {
+  description: "connected clients that for 5 s have not applied all that they should have"
+})

@@ -66,11 +66,11 @@ export const makeDelivery = ({ updates, propagation, noteDelivery }: Parts) => {
     if (update.strict && propagation.stale()) return true // S6: told again when the view is confirmed
     if (before !== undefined && !isNews(before.update, update)) return true // S2
     if (before === undefined && !session.synced && has(session, update)) {
-      sent.set(update.key, { update, applied: true })
+      session.told(update, true)
       if (update.kind === "value") noteDelivery(session, update, "applied", "")
       return true
     }
-    sent.set(update.key, { update, applied: false })
+    session.told(update, false)
     const room = sink.write(update)
     noteDelivery(session, update, "sent", "")
     return room

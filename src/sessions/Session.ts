@@ -31,6 +31,10 @@ export class Session {
   readonly pending = new Set<string>()
   /** The last update sent of each key. S2 */
   readonly sent = new Map<string, { readonly update: ValueUpdate; applied: boolean }>()
+  /** Keys of which it did not apply what it was sent last. */
+  behind = 0
+  /** How often there were none of them any more. */
+  caughtUp = 0
   /** Monotonic nanoseconds. S3 */
   heardAt: bigint
   /** The client speaks after its first message, so its silence means something. */
@@ -102,7 +106,20 @@ export class Session {
   answered({ key, revision, applied }: Answer): ValueUpdate | undefined {
     const last = this.sent.get(key)
     if (last === undefined || last.update.revision !== revision) return undefined
+    this.#mark(last.applied, applied)
     last.applied = applied
     return last.update
+  }
+
+  /** It was sent this, or has it already. */
+  told(update: ValueUpdate, applied: boolean): void {
+    this.#mark(this.sent.get(update.key)?.applied ?? true, applied)
+    this.sent.set(update.key, { update, applied })
+  }
+
+  #mark(before: boolean, applied: boolean): void {
+    if (before === applied) return
+    this.behind += applied ? -1 : 1
+    if (this.behind === 0) this.caughtUp++
   }
 }

@@ -21,6 +21,7 @@ import { type Ending, endings } from "./Ending.ts"
 import { Fleet } from "./Fleet.ts"
 import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
 import { Interest } from "./Interest.ts"
+import { Lag } from "./Lag.ts"
 import { makeNeighbours } from "./Neighbours.ts"
 import { Session, type Sink } from "./Session.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
@@ -70,7 +71,11 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const run = crypto.randomUUID()
   let opened = 0
   let draining = false
-  const counts = yield* makeCounts(() => sessions.size)
+  const lag = new Lag()
+  const counts = yield* makeCounts(
+    () => sessions.size,
+    () => lag.count(sessions.values(), clock.monotonicTimeNanosUnsafe())
+  )
   const traceApplied = yield* makeAppliedSpan(options.node)
 
   const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {

@@ -69,6 +69,7 @@ describe("what nodes tell each other", () => {
       SharedCache,
       SharedCache.of({
         get: () => Effect.undefined,
+        outdate: () => undefined,
         setIfNewer: ({ configuration: { revision } }) =>
           Effect.gen(function* () {
             while (hangs) yield* Effect.sleep("1 millis")

@@ -33,7 +33,10 @@ describe("Counts", () => {
     "TE1 measures from the commit to hand-over and answer, and not what was committed before the client came",
     () =>
       Effect.gen(function* () {
-        const counts = yield* makeCounts(() => 1)
+        const counts = yield* makeCounts(
+          () => 1,
+          () => 0
+        )
         const client = { connectedAt: 1_000 }
         counts.delivered(update(999), client, 60_000)
         counts.delivered(update(1_000), client, 1_025)

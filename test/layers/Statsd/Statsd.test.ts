@@ -48,4 +48,31 @@ describe("StatsD", () => {
       assert.include(got, "distribution.clients.connected:7|g|#node:a_b")
     })
   )
+
+  it.live("SD3 IPv6 and IPv4, by address or by name, wherever a name points now", () =>
+    Effect.promise(async () => {
+      const sockets = [createSocket("udp6").bind(0, "::1"), createSocket("udp4")]
+      await once(sockets[0]!, "listening")
+      const { port } = sockets[0]!.address()
+      sockets[1]!.bind(port, "127.0.0.1")
+      await once(sockets[1]!, "listening")
+      const got = ["", ""]
+      for (const [i, socket] of sockets.entries()) socket.on("message", (data) => (got[i] += `${data}\n`))
+      const options = { port, tags: "none", node: "n" } as const
+      const name = async () => ({ address: "127.0.0.1", family: 4 })
+      const all = Layer.mergeAll(layer({ ...options, host: "[::1]" }), layer({ ...options, host: "moved", ask: name }))
+      try {
+        await Effect.runPromise(
+          Effect.gen(function* () {
+            yield* Metric.update(Metric.gauge("herald_sessions"), 9)
+            yield* Effect.promise(() =>
+              waitUntil("lines at both", () => got.every((text) => text.includes("clients.connected:9|g")))
+            )
+          }).pipe(Effect.provide(all))
+        )
+      } finally {
+        for (const socket of sockets) socket.close()
+      }
+    })
+  )
 })

@@ -1,0 +1,33 @@
+/**
+ * Which clients are behind, looked at once a second.
+ *
+ *   LG1  A client lags when for 5 s it had something to apply without ever being done: what waits for it, what it was sent and did not
+ *        answer, and what it rejected. One that was up to date in between does not, however often it gets news.
+ */
+import type { Session } from "./Session.ts"
+
+/** Nanoseconds: as long as a change may take across a single fault. */
+const LAGGING = 5_000_000_000n
+
+type Looked = Pick<Session, "pending" | "answers" | "behind" | "caughtUp">
+
+export class Lag {
+  /** Since when a client is behind, and how often it had caught up by then. */
+  readonly #since = new WeakMap<Looked, { readonly at: bigint; readonly caughtUp: number }>()
+
+  /** How many lag. Who never answers is not counted: nothing is known of them. `now`: monotonic nanoseconds. */
+  count(sessions: Iterable<Looked>, now: bigint): number {
+    let lagging = 0
+    for (const session of sessions) {
+      const { pending, answers, behind, caughtUp } = session
+      if (!answers || (behind === 0 && pending.size === 0)) {
+        this.#since.delete(session)
+        continue
+      }
+      const before = this.#since.get(session)
+      if (before === undefined || before.caughtUp !== caughtUp) this.#since.set(session, { at: now, caughtUp })
+      else if (now - before.at >= LAGGING) lagging++
+    }
+    return lagging
+  }
+}
