@@ -142,6 +142,17 @@ export class KafkaServer implements AsyncDisposable {
     return this
   }
 
+  /** How many messages a topic has. */
+  async count(topic: string): Promise<number> {
+    const admin = this.client.admin()
+    await admin.connect()
+    try {
+      return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
   /** Whether a topic is there, each of its partitions with a leader. */
   async has(topic: string): Promise<boolean> {
     const admin = this.client.admin()

@@ -22,16 +22,18 @@ const install = () => {
   if (!installed()) throw new Error(`these tests need ${PROGRAMS.join(", ")}. Install them: ${COMMANDS}`)
 }
 
-/** Free now, and below 55,000, because a node of a cluster also takes its port plus 10,000. */
+const isFree = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const server = createServer()
+    server.once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
+  })
+
+/** Free now, with the port plus 10,000, which a node of a cluster also takes. */
 const freePort = async (): Promise<number> => {
   for (let tries = 0; tries < 1_000; tries++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer()
-      server.once("error", () => resolve(false))
-      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
-    })
-    if (free) return port
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port
   }
   throw new Error("no free port")
 }
@@ -64,7 +66,10 @@ export class RedisProcess {
 
   async start(): Promise<this> {
     this.process = spawn(this.#program, this.#args, { stdio: "ignore" })
-    await waitUntil(`Redis on ${this.port}`, () => this.ask((redis) => redis.ping()).catch(() => undefined))
+    await waitUntil(`Redis on ${this.port}`, () => {
+      if (this.process?.exitCode != null) throw new Error(`Redis on ${this.port} ended`)
+      return this.ask((redis) => redis.ping()).catch(() => undefined)
+    })
     return this
   }
 
