@@ -5,13 +5,12 @@
  *   KG2  Heartbeats go on while an effect runs; when the group rebalances, the batch stops behind the effect under way and commits what is done.
  *   KG3  A partition whose effect fails is paused and tried again with a back-off of up to 30 s; an effect has 30 s.
  */
-import { setTimeout as sleep } from "node:timers/promises"
 import { Cause, Effect, Exit, Layer } from "effect"
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { type Consumption, EventGroups } from "../../src/events/EventGroups.ts"
 import type { Received } from "../../src/events/Received.ts"
-import { connectionOf, type KafkaOptions } from "./Connection.ts"
+import { connectionOf, farewell, type KafkaOptions } from "./Connection.ts"
 import { topicReady, updates } from "./Topic.ts"
 
 const SESSION = 10_000
@@ -68,12 +67,15 @@ const session = Effect.fnUntraced(function* (
         })
     ),
     (consumer) =>
-      Effect.promise(async () => {
-        // Leaves the group, so that others need not wait for the end of its session; an effect under way may end first.
-        await Promise.race([consumer.disconnect().catch(() => {}), sleep(FAREWELL, undefined, { ref: false })])
-        for (const timer of resuming) clearTimeout(timer)
-        ending.abort()
-      })
+      // Leaves the group, so that others need not wait for the end of its session; an effect under way may end first.
+      farewell(() => consumer.disconnect(), FAREWELL).pipe(
+        Effect.andThen(
+          Effect.sync(() => {
+            for (const timer of resuming) clearTimeout(timer)
+            ending.abort()
+          })
+        )
+      )
   )
 
   const done = async (messages: ReadonlyArray<Received>, heartbeat: () => Promise<void>) => {

@@ -5,7 +5,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
-import { connectionOf, type KafkaOptions } from "./Connection.ts"
+import { connectionOf, farewell, type KafkaOptions } from "./Connection.ts"
 import { topicReady, updates } from "./Topic.ts"
 
 const AGAIN = Duration.seconds(2)
@@ -23,11 +23,8 @@ export const lane = (options: KafkaOptions) =>
             Effect.sync(() =>
               kafka.consumer({ groupId: `propagation.${node}`, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })
             ),
-            (consumer) =>
-              Effect.promise(() => consumer.disconnect().catch(() => {})).pipe(
-                Effect.interruptible,
-                Effect.timeoutOption("1 second")
-              )
+            // Left behind, it would hold up this node's next start until its session ends.
+            (consumer) => farewell(() => consumer.disconnect(), 1_000)
           )
           yield* Effect.callback<never, Error>((resume) => {
             const failed = (cause: unknown) => resume(Effect.fail(cause as Error))
