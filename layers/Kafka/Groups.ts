@@ -19,8 +19,6 @@ const BEAT = 2_000
 const SILENCE = 60_000
 const PATIENCE = "30 seconds"
 const AGAIN = "2 seconds"
-/** Failures in a row until it is told: a broker that starts, or that loads its groups, refuses at first. */
-const TOLD = 2
 const FAREWELL = 3_000
 
 /** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
@@ -153,15 +151,21 @@ export const layer = (options: KafkaOptions) =>
       const consume = Effect.fnUntraced(function* (consumption: Consumption) {
         const { group } = consumption
         const tell = Effect.runForkWith(yield* Effect.context<never>())
-        let failures = 0
+        // A broker that has just started refuses at first: that is not told.
+        let tolerated = false
+        let told = false
         const joined = () => {
-          if (failures >= TOLD) tell(Effect.logInfo("a consumer group is joined again", { group }))
-          failures = 0
+          if (told) tell(Effect.logInfo("a consumer group is joined again", { group }))
+          tolerated = true
+          told = false
         }
         return yield* session(kafka, topic, consumption, joined).pipe(
           Effect.catch((error) => {
             const said = { group, reason: error.message }
-            return ++failures === TOLD
+            const now = tolerated && !told
+            told ||= tolerated
+            tolerated = true
+            return now
               ? Effect.logWarning("a consumer group is not joined", said)
               : Effect.logDebug("a consumer group is not joined yet", said)
           }),
