@@ -26,6 +26,7 @@ retention: { time: 30d }
 
 - \`DATABASE_URL\`: absent, the server runs an embedded PostgreSQL in its data folder.
 - \`database.*\`: [docs/postgresql.md](postgresql.md) has topology, sizes and what happens when a server fails.
+- \`kafka.*\`: [docs/events.md](events.md); \`webhook.*\`: [docs/webhooks.md](webhooks.md), which need Kafka and a secret.
 - \`HERALD_PEPPER\`: must be the same on every node of one database; absent, it is made in the data folder.
 - Retention covers the log of revisions and deliveries. The newest \`retention.atLeast\` revisions always stay; versions and audit stay for
   ever. A client that comes back from before the horizon gets a snapshot.

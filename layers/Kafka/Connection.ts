@@ -1,4 +1,5 @@
 /** How Herald reaches Kafka: kafkajs, whose log goes to ours at debug, for it calls ordinary waiting an error. */
+import { setTimeout as sleep } from "node:timers/promises"
 import { Effect, Redacted } from "effect"
 import { Kafka, logLevel } from "kafkajs"
 
@@ -42,3 +43,7 @@ export const connectionOf = Effect.fnUntraced(function* ({ brokers, tls, usernam
         void run(Effect.logDebug(`kafka: ${message}`, { namespace, error }))
   })
 })
+
+/** Waits for a good-bye, for a while. Not by interruption: a finalizer of an interrupted fiber would be cut off at once. */
+export const farewell = (leave: () => Promise<void>, millis: number) =>
+  Effect.promise(() => Promise.race([leave().catch(() => {}), sleep(millis, undefined, { ref: false })]))

@@ -5,13 +5,12 @@
  *   KG2  Heartbeats go on while an effect runs; when the group rebalances, the batch stops behind the effect under way and commits what is done.
  *   KG3  A partition whose effect fails is paused and tried again with a back-off of up to 30 s; an effect has 30 s.
  */
-import { setTimeout as sleep } from "node:timers/promises"
 import { Cause, Effect, Exit, Layer } from "effect"
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { type Consumption, EventGroups } from "../../src/events/EventGroups.ts"
 import type { Received } from "../../src/events/Received.ts"
-import { connectionOf, type KafkaOptions } from "./Connection.ts"
+import { connectionOf, farewell, type KafkaOptions } from "./Connection.ts"
 import { topicReady, updates } from "./Topic.ts"
 
 const SESSION = 10_000
@@ -20,8 +19,6 @@ const BEAT = 2_000
 const SILENCE = 60_000
 const PATIENCE = "30 seconds"
 const AGAIN = "2 seconds"
-/** Failures in a row until it is told: a broker that starts, or that loads its groups, refuses at first. */
-const TOLD = 2
 const FAREWELL = 3_000
 
 /** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
@@ -68,12 +65,15 @@ const session = Effect.fnUntraced(function* (
         })
     ),
     (consumer) =>
-      Effect.promise(async () => {
-        // Leaves the group, so that others need not wait for the end of its session; an effect under way may end first.
-        await Promise.race([consumer.disconnect().catch(() => {}), sleep(FAREWELL, undefined, { ref: false })])
-        for (const timer of resuming) clearTimeout(timer)
-        ending.abort()
-      })
+      // Leaves the group, so that others need not wait for the end of its session; an effect under way may end first.
+      farewell(() => consumer.disconnect(), FAREWELL).pipe(
+        Effect.andThen(
+          Effect.sync(() => {
+            for (const timer of resuming) clearTimeout(timer)
+            ending.abort()
+          })
+        )
+      )
   )
 
   const done = async (messages: ReadonlyArray<Received>, heartbeat: () => Promise<void>) => {
@@ -151,15 +151,21 @@ export const layer = (options: KafkaOptions) =>
       const consume = Effect.fnUntraced(function* (consumption: Consumption) {
         const { group } = consumption
         const tell = Effect.runForkWith(yield* Effect.context<never>())
-        let failures = 0
+        // A broker that has just started refuses at first: that is not told.
+        let tolerated = false
+        let told = false
         const joined = () => {
-          if (failures >= TOLD) tell(Effect.logInfo("a consumer group is joined again", { group }))
-          failures = 0
+          if (told) tell(Effect.logInfo("a consumer group is joined again", { group }))
+          tolerated = true
+          told = false
         }
         return yield* session(kafka, topic, consumption, joined).pipe(
           Effect.catch((error) => {
             const said = { group, reason: error.message }
-            return ++failures === TOLD
+            const now = tolerated && !told
+            told ||= tolerated
+            tolerated = true
+            return now
               ? Effect.logWarning("a consumer group is not joined", said)
               : Effect.logDebug("a consumer group is not joined yet", said)
           }),

@@ -7,7 +7,7 @@ import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../src/propagation/Traces.ts"
-import { CLIENT_ID, connectionOf, type KafkaOptions } from "./Connection.ts"
+import { CLIENT_ID, connectionOf, farewell, type KafkaOptions } from "./Connection.ts"
 import { topicReady, updates } from "./Topic.ts"
 
 const AGAIN = Duration.seconds(2)
@@ -42,11 +42,8 @@ export const lane = (options: KafkaOptions) =>
           yield* topicReady(kafka, updates(topic))
           const consumer = yield* Effect.acquireRelease(
             Effect.sync(() => kafka.consumer({ groupId: group, sessionTimeout: 10_000, maxWaitTimeInMs: 500 })),
-            (consumer) =>
-              Effect.promise(() => consumer.disconnect().catch(() => {})).pipe(
-                Effect.interruptible,
-                Effect.timeoutOption("1 second")
-              )
+            // Left behind, it would hold up this node's next start until its session ends.
+            (consumer) => farewell(() => consumer.disconnect(), 1_000)
           )
           yield* Effect.callback<never, Error>((resume) => {
             const failed = (cause: unknown) => resume(Effect.fail(cause as Error))

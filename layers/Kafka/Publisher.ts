@@ -8,7 +8,7 @@ import { Duration, Effect, Ref } from "effect"
 import type { Kafka, Producer } from "kafkajs"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { contextsOf, nameOf, optionsOf, type Message as TracedMessage, within } from "../../src/propagation/Traces.ts"
-import { CLIENT_ID } from "./Connection.ts"
+import { CLIENT_ID, farewell } from "./Connection.ts"
 import { type TopicOptions, topicReady } from "./Topic.ts"
 
 /** `key` and `body` as text or bytes. */
@@ -55,13 +55,7 @@ export const makePublisher = Effect.fnUntraced(function* (kafka: Kafka, options:
   )
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(Ref.getAndSet(current, undefined), (producer) =>
-      producer === undefined
-        ? Effect.void
-        : Effect.promise(() => producer.disconnect().catch(() => {})).pipe(
-            Effect.interruptible,
-            Effect.timeoutOption("1 second"),
-            Effect.asVoid
-          )
+      producer === undefined ? Effect.void : farewell(() => producer.disconnect(), 1_000)
     )
   )
 

@@ -4,7 +4,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 
 export interface AuditEntry {
   readonly id: bigint
-  /** "<environment>/<key>", or "" where no configuration is concerned. */
+  /** "<environment>/<key>", "<environment>/<service>" of a client, or "" where neither is concerned. */
   readonly configId: string
   readonly action: string
   readonly performedBy: string

@@ -79,6 +79,51 @@ describe("Kafka", () => {
     assert.isTrue(received.body.subarray(0, found[0]!.value!.length).every((byte, i) => byte === found[0]!.value![i]))
   })
 
+  it("KG2 an effect that takes longer than a session keeps its partition: nobody else gets the message", async () => {
+    const own = ManagedRuntime.make(layerOf(optionsOf()))
+    const [started, ended] = [[] as Array<string>, [] as Array<string>]
+    const join = (name: string) =>
+      own.runFork(
+        Effect.flatMap(EventGroups, (groups) =>
+          groups.consume({
+            group: "slow",
+            size: 100,
+            take: (batch) =>
+              Effect.gen(function* () {
+                if (!batch.some(({ headers }) => headers["ce_id"] === "slow")) return
+                started.push(name)
+                yield* Effect.sleep("14 seconds")
+                ended.push(name)
+              })
+          })
+        )
+      )
+    const members = [join("one"), join("two")]
+    const admin = kafka.client.admin()
+    await admin.connect()
+    await waitUntil("both to be members", async () => {
+      const { groups } = await admin.describeGroups(["slow"])
+      return groups[0]!.state === "Stable" && groups[0]!.members.length === 2
+    })
+    await admin.disconnect()
+    const producer = kafka.client.producer()
+    await producer.connect()
+    await producer.send({ topic: "config.updates", messages: [{ key: "x", value: "{}", headers: { ce_id: "slow" } }] })
+    await producer.send({
+      topic: "config.updates",
+      messages: [{ key: "x", value: "{}", headers: { ce_id: "behind" } }]
+    })
+    await producer.disconnect()
+    await waitUntil("the end of the effect", () => ended.length > 0)
+    await waitUntil("the group to be behind it", async () => {
+      const lags = await own.runPromise(Effect.flatMap(EventGroups, (groups) => groups.lag("slow")))
+      return lags.every(({ next, end }) => next === end)
+    })
+    assert.strictEqual(started.length, 1, started.join())
+    await Promise.all(members.map((member) => own.runPromise(Fiber.interrupt(member))))
+    await own.dispose()
+  })
+
   it("KG1 a group outlives a broker that dies and one that hangs, and says so once each time", async () => {
     const said: Array<string> = []
     const logger = Logger.layer([

@@ -82,7 +82,10 @@ describe("consumer groups", () => {
     installed("kcat", ["kcat"])
     const format = "%h|%k|%s\\n"
     const letters = ["-b", kafka.address, "-C", "-t", "config.updates.dead", "-e", "-q", "-f", format]
-    const said = await waitUntil("the letter", () => spawnSync("kcat", letters, { encoding: "utf8" }).stdout)
+    const said = await waitUntil(
+      "the letter",
+      () => spawnSync("kcat", letters, { encoding: "utf8" }).stdout || undefined
+    )
     assert.match(
       said,
       /ce_id=mine\/1,.*dead_group=audit,dead_reason=unreadable,.*dead_partition=\d,dead_offset=\d+\|svc\|\{ no JSON\n$/
