@@ -22,6 +22,8 @@ export class Http {
   readonly #token: string
   readonly #waiting: Array<Waiting> = []
   #rest: Buffer = Buffer.alloc(0)
+  /** Why it can't be used any more: a server also closes what was idle for long. */
+  closed: Error | undefined
 
   private constructor(socket: Socket, host: string, token: string) {
     this.#socket = socket
@@ -41,6 +43,7 @@ export class Http {
   }
 
   request(method: string, path: string, body = ""): Promise<Answer> {
+    if (this.closed !== undefined) return Promise.reject(this.closed)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#socket.write(
@@ -79,6 +82,7 @@ export class Http {
   }
 
   #fail(error: Error): void {
+    this.closed ??= error
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 }

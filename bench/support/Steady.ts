@@ -55,7 +55,7 @@ export class Steady implements AsyncDisposable {
   readonly #server: Server
   readonly #weight: Weight
   readonly #load = new Load()
-  readonly #http: ReadonlyArray<Http>
+  readonly #http: Array<Http>
   readonly #newest: Record<string, number> = {}
   readonly #wrong: Array<string> = []
   readonly #p99: Array<number> = []
@@ -69,7 +69,7 @@ export class Steady implements AsyncDisposable {
   /** Because too many were without an answer. */
   notSent = 0
 
-  private constructor(server: Server, weight: Weight, http: ReadonlyArray<Http>) {
+  private constructor(server: Server, weight: Weight, http: Array<Http>) {
     this.#server = server
     this.#weight = weight
     this.#http = http
@@ -150,10 +150,11 @@ export class Steady implements AsyncDisposable {
   async #ask(what: "publishes" | "reads", n: number, ask: (http: Http) => Promise<void>): Promise<void> {
     if (this.#open[what] >= OPEN) return void this.notSent++
     this.#open[what]++
-    const http = this.#http[(n % CONNECTIONS) + (what === "reads" ? CONNECTIONS : 0)]!
+    const at = (n % CONNECTIONS) + (what === "reads" ? CONNECTIONS : 0)
     for (let tries = 1; tries <= TRIES; tries++) {
       try {
-        await ask(http)
+        if (this.#http[at]!.closed !== undefined) this.#http[at] = await this.#server.connect()
+        await ask(this.#http[at]!)
         break
       } catch (error) {
         this.failed++

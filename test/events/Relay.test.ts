@@ -10,6 +10,7 @@ import { eventsOf } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
 import { Outbox } from "../../src/events/Outbox.ts"
 import * as Relay from "../../src/events/Relay.ts"
+import { Degraded, type Dependency } from "../../src/propagation/Degraded.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { change, release } from "../contracts/Stores.ts"
@@ -69,6 +70,23 @@ describe("Relay", () => {
 
       assert.deepStrictEqual(idsOf(log), upTo(50))
     }).pipe(Effect.provide(services(state)), Effect.scoped)
+  })
+
+  it.effect("DG1 events that wait are named as lacking, until they are published", () => {
+    const [state, log, degraded] = [new State(), new EventLogMemory(), new Set<Dependency>()]
+    log.down = true
+    return Effect.gen(function* () {
+      yield* Layer.build(relay(log))
+      yield* commits(5)
+      yield* pass(2_000)
+      assert.deepStrictEqual([...degraded], [])
+      yield* pass(20_000)
+      assert.deepStrictEqual([...degraded], ["events"])
+      log.down = false
+      yield* pass(20_000)
+
+      assert.deepStrictEqual([...degraded], [])
+    }).pipe(Effect.provide(services(state)), Effect.provideService(Degraded, degraded), Effect.scoped)
   })
 
   it.effect("EV3 of two relays one publishes; the other takes over when it ends", () => {
