@@ -10,7 +10,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**"],
           // Modules are loaded once for all files of a worker: half of the time went there.
-          isolate: false
+          isolate: false,
+          testTimeout: 30_000
         }
       },
       {
