@@ -5,6 +5,7 @@ import formats from "ajv-formats"
 import { parse } from "yaml"
 import { written } from "../../src/events/DeadLetters.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/events/Event.ts"
+import { sample } from "./sample.ts"
 
 const { messages, schemas } = parse(
   readFileSync(new URL("../../schema/asyncapi.yaml", import.meta.url), "utf8")
@@ -23,23 +24,6 @@ const fits = (event: LogEvent, schema: object) => {
 
 describe("schema/asyncapi.yaml", () => {
   it("describes every event that is published", () => {
-    const change = {
-      key: "svc.a",
-      environment: "production",
-      version: 3,
-      revision: 12n,
-      value: "x",
-      valueType: "string",
-      deleted: false,
-      schema: null,
-      strict: false,
-      template: false,
-      digest: "d",
-      createdAt: 1,
-      updatedAt: 2,
-      updatedBy: "ada",
-      changeLog: "why"
-    } as const
     const revision = {
       epoch: "e",
       revision: 12n,
@@ -48,7 +32,7 @@ describe("schema/asyncapi.yaml", () => {
       message: "why",
       committedAt: 5
     }
-    for (const event of eventsOf({ ...revision, changes: [change, { ...change, deleted: true, value: "" }] }))
+    for (const event of eventsOf({ ...revision, changes: [sample, { ...sample, deleted: true, value: "" }] }))
       fits(event, messages.configUpdate.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(

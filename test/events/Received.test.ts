@@ -3,6 +3,7 @@ import { Result } from "effect"
 import { written } from "../../src/events/DeadLetters.ts"
 import { clientEvent, eventsOf } from "../../src/events/Event.ts"
 import { MAX_BODY, type Received, read } from "../../src/events/Received.ts"
+import { sample } from "./sample.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const received = (body: string | Uint8Array | null, headers: Record<string, string> = { ce_id: "1" }): Received => ({
@@ -26,23 +27,6 @@ const client = clientEvent("n1/1", "n1", {
   reason: "SessionTimedOut",
   at: 5
 })
-const change = {
-  key: "svc.a",
-  environment: "production",
-  version: 3,
-  revision: 12n,
-  value: "x",
-  valueType: "string",
-  deleted: false,
-  schema: null,
-  strict: false,
-  template: false,
-  digest: "d",
-  createdAt: 1,
-  updatedAt: 2,
-  updatedBy: "ada",
-  changeLog: "why"
-} as const
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 const [commit] = eventsOf({
   epoch: "e",
@@ -51,7 +35,7 @@ const [commit] = eventsOf({
   actor: "ada",
   message: "why",
   committedAt: 5,
-  changes: [change]
+  changes: [sample]
 })
 
 describe("reading the topic", () => {

@@ -10,6 +10,7 @@ import { eventsOf } from "../../src/events/Event.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
+import { sample } from "../events/sample.ts"
 
 const [A, B] = ["https://a.example/hook", "https://b.example/s3cret"]
 const secret = Redacted.make("twenty-four-letters-or-more")
@@ -23,23 +24,7 @@ const world = () => {
     )
   let revision = 0
   const commit = (key: string, headers: Record<string, string> = {}) => {
-    const configuration = {
-      key,
-      environment: "production",
-      version: 1,
-      revision: BigInt(++revision),
-      value: "x",
-      valueType: "string",
-      deleted: false,
-      schema: null,
-      strict: false,
-      template: false,
-      digest: "d",
-      createdAt: 1,
-      updatedAt: 2,
-      updatedBy: "ada",
-      changeLog: ""
-    } as const
+    const configuration = { ...sample, key, revision: BigInt(++revision) }
     return Effect.clockWith((clock) =>
       Effect.sync(() => {
         const committedAt = clock.currentTimeMillisUnsafe()
