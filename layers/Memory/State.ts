@@ -5,12 +5,23 @@ import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
-import type { HeldWebhook } from "./Webhooks.ts"
 
 /** `former`: the session that lost the instance to this one, which took it at `takenAt`. */
 export interface HeldInstance extends InstanceRow {
   readonly former: string
   readonly takenAt: number
+}
+
+export interface HeldWebhook {
+  readonly id: string
+  readonly target: string
+  readonly record: string
+  state: "waiting" | "failed" | "delivered" | "dead"
+  attempts: number
+  dueAt: number
+  problem: string
+  createdAt: number
+  settledAt: number | undefined
 }
 
 export class State {

@@ -8,18 +8,6 @@ import type { State } from "./State.ts"
 
 const DAY = 86_400_000
 
-export interface HeldWebhook {
-  readonly id: string
-  readonly target: string
-  readonly record: string
-  state: "waiting" | "failed" | "delivered" | "dead"
-  attempts: number
-  dueAt: number
-  problem: string
-  createdAt: number
-  settledAt: number | undefined
-}
-
 export const layerClientAudit = (state: State) =>
   Layer.effect(
     ClientAudit,
