@@ -2,9 +2,10 @@
  * Write-behind of instances, deliveries and health: gathered here, merged, written in batches.
  *
  *   B1  Nothing waits for the database: `note…` only changes memory.
- *   B2  What is not yet written is bounded: beyond `maxPending` deliveries only the newest of each key and client is kept, and counted;
- *      of health reports and instances the newest `maxPending` are kept.
- *   B3  A batch that failed is merged back under what came later; the newest state wins, and none is lost while the process lives.
+ *   B2  What is not yet written is bounded: beyond `maxPending` deliveries only the newest of each key and client is kept, of those the
+ *      newest ten times `maxPending`; of health reports and instances the newest `maxPending`. What goes is counted. At most `BATCH`
+ *      deliveries are written at once, so that trying costs no more memory the longer the database is away.
+ *   B3  A batch that failed is merged back under what came later; the newest state wins, and within B2 none is lost while the process lives.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import { type Batch, type DeliveryRow, type HealthRow, type InstanceNote, InstanceStore } from "./InstanceStore.ts"
@@ -34,6 +35,8 @@ export class Bookkeeping extends Context.Service<
   static readonly layer = (options: BookkeepingOptions = bookkeepingDefaults) =>
     Layer.effect(Bookkeeping, make(options))
 }
+
+const BATCH = 10_000
 
 const deliveryKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u0000${row.revision}`
 
@@ -91,13 +94,14 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
         merged++
       }
     }
+    trim(deliveries, 10 * options.maxPending)
     bound = Math.max(options.maxPending, deliveries.size * 2) // one pass must pay for many notes
   }
 
   /** B2: the oldest go first. */
-  const trim = (rows: Map<string, unknown>) => {
+  const trim = (rows: Map<string, unknown>, most = options.maxPending) => {
     for (const id of rows.keys()) {
-      if (rows.size <= options.maxPending) break
+      if (rows.size <= most) break
       rows.delete(id)
       merged++
     }
@@ -117,6 +121,22 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     touch()
   }
 
+  /** B2: the oldest first. */
+  const takeDeliveries = () => {
+    const all = deliveries
+    if (all.size <= BATCH) {
+      deliveries = new Map()
+      return all
+    }
+    const taken = new Map<string, DeliveryRow>()
+    for (const [id, row] of all) {
+      taken.set(id, row)
+      all.delete(id)
+      if (taken.size === BATCH) break
+    }
+    return taken
+  }
+
   /** B3 */
   const putBack = (mine: Pending) => {
     for (const [id, row] of instances) {
@@ -124,11 +144,11 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       mine.instances.set(id, known === undefined ? row : laterNote(known, row))
     }
     for (const [id, row] of health) mine.health.set(id, row)
-    for (const [id, row] of deliveries) {
-      const known = mine.deliveries.get(id)
-      mine.deliveries.set(id, known === undefined ? row : laterDelivery(known, row))
+    for (const [id, row] of mine.deliveries) {
+      const newer = deliveries.get(id)
+      deliveries.set(id, newer === undefined ? row : laterDelivery(row, newer))
     }
-    ;({ instances, deliveries, health } = mine)
+    ;({ instances, health } = mine)
     trim(instances)
     trim(health)
     if (deliveries.size > bound) compact()
@@ -138,11 +158,10 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const write = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       if (instances.size + deliveries.size + health.size === 0) return true
-      const mine: Pending = { instances, deliveries, health }
+      const mine: Pending = { instances, deliveries: takeDeliveries(), health }
       instances = new Map()
-      deliveries = new Map()
       health = new Map()
-      bound = options.maxPending
+      if (deliveries.size === 0) bound = options.maxPending
       const late = oldest === undefined ? 0 : Number(clock.monotonicTimeNanosUnsafe() - oldest) / 1e9
       oldest = undefined
       const batch: Batch = {
@@ -171,9 +190,10 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     deliveries.size + instances.size >= options.flushAt
       ? Effect.void
       : Queue.take(wake).pipe(Effect.timeoutOption(options.flushEvery), Effect.asVoid)
+  const flush = write.pipe(Effect.repeat({ while: (done) => done && deliveries.size > 0 }), Effect.asVoid)
   const patience = Duration.toMillis(options.flushEvery) * 10
   // Runs after the loop below has ended and put back what it was writing.
-  yield* Effect.addFinalizer(() => Effect.interruptible(write.pipe(Effect.timeoutOption("2 seconds"))))
+  yield* Effect.addFinalizer(() => Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))))
   yield* Effect.suspend(due).pipe(
     Effect.andThen(write),
     Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(patience))),
@@ -181,14 +201,13 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     Effect.forkScoped
   )
 
-  const flush = Effect.asVoid(write)
   return Bookkeeping.of({ noteInstance, noteDelivery, noteHealth, flush, pending: () => deliveries.size })
 })
 
 const written = Metric.counter("herald_deliveries_written_total", { incremental: true })
 const mergedTotal = Metric.counter("herald_deliveries_merged_total", {
   incremental: true,
-  description: "rows that newer ones replaced while the database was away"
+  description: "rows that newer ones replaced or displaced while the database was away"
 })
 const pendingGauge = Metric.gauge("herald_bookkeeping_pending")
 const lag = Metric.gauge("herald_bookkeeping_lag_seconds")

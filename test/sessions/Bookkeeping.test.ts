@@ -138,6 +138,49 @@ describe("Bookkeeping", () => {
     }
   )
 
+  it.effect(
+    "B2 clients that come and go while the database is dead cost a bounded number of rows: the newest stay",
+    () => {
+      const store = new Store()
+      return Effect.gen(function* () {
+        const bookkeeping = yield* Bookkeeping
+        store.fails = true
+        let most = 0
+        for (let i = 1; i <= 5_000; i++) {
+          bookkeeping.noteDelivery(delivery(i, { instance: `i${i}` }))
+          most = Math.max(most, bookkeeping.pending())
+          if (i % 500 === 0) yield* TestClock.adjust("1 second")
+        }
+        store.fails = false
+        yield* TestClock.adjust("5 seconds")
+
+        assert.isAtMost(most, 20 * 50)
+        assert.isTrue(store.deliveries.some((row) => row.revision === 5_000n))
+        assert.strictEqual(bookkeeping.pending(), 0)
+      }).pipe(Effect.provide(layerOn(store, { maxPending: 50 })))
+    }
+  )
+
+  it.effect("B2 B3 many rows are written in batches, each once, all in the end", () => {
+    const store = new Store()
+    return Effect.gen(function* () {
+      const bookkeeping = yield* Bookkeeping
+      store.fails = true
+      for (let i = 1; i <= 25_000; i++) bookkeeping.noteDelivery(delivery(i))
+      yield* TestClock.adjust("3 seconds")
+      bookkeeping.noteDelivery(delivery(1, { state: "applied", answeredAt: 9 }))
+      store.fails = false
+      yield* bookkeeping.flush
+
+      assert.deepStrictEqual(
+        store.batches.map((batch) => batch.deliveries.length),
+        [10_000, 10_000, 5_000]
+      )
+      assert.strictEqual(new Set(store.deliveries.map((row) => row.revision)).size, 25_000)
+      assert.strictEqual(store.deliveries.find((row) => row.revision === 1n)?.state, "applied")
+    }).pipe(Effect.provide(layerOn(store)))
+  })
+
   it.effect("B2 health reports and instances of a dead database's time are bounded too: the newest stay", () => {
     const store = new Store()
     return Effect.gen(function* () {
