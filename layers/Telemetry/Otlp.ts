@@ -34,6 +34,9 @@ const LEAVING = 800
 const queue = { maxQueueSize: 2_048, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 5_000 }
 const sending = { timeoutMillis: 4_000, concurrencyLimit: 4 }
 
+/** Milliseconds, longer than an export may take. */
+const SETTLED = 6_000
+
 type Signal = "traces" | "metrics" | "logs"
 interface Exporter {
   export: (items: never, done: (result: { readonly code: number; readonly error?: Error }) => void) => void
@@ -68,14 +71,24 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
     Effect.gen(function* () {
       const log = Effect.runForkWith(yield* Effect.context<never>())
       const failing = new Set<Signal>()
-      /** TE4 */
+      let over: NodeJS.Timeout | undefined
+      let outage = false
+      /** TE4: it is over when no signal has failed for a while; an export that began before may still end badly. */
       const ended = (signal: Signal) => (error: Error | undefined) => {
-        const before = failing.size
         if (error === undefined) failing.delete(signal)
         else failing.add(signal)
-        if (before === 0 && failing.size > 0)
-          log(Effect.logWarning("telemetry can't be exported", { signal, reason: error?.message }))
-        if (before > 0 && failing.size === 0) log(Effect.logInfo("telemetry is exported again"))
+        if (failing.size > 0) {
+          clearTimeout(over)
+          over = undefined
+          if (!outage) log(Effect.logWarning("telemetry can't be exported", { signal, reason: error?.message }))
+          outage = true
+        } else if (outage && over === undefined) {
+          over = setTimeout(() => {
+            outage = false
+            over = undefined
+            log(Effect.logInfo("telemetry is exported again"))
+          }, SETTLED).unref()
+        }
       }
       const base = endpoint.replace(/\/+$/, "")
       const to = (signal: Signal) => ({ url: `${base}/v1/${signal}`, ...sending })
