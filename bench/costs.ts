@@ -20,7 +20,7 @@ const KEYS = 20
 const PER_SECOND = 10
 
 const measureOnce = async (env: Readonly<Record<string, string>>, brief: boolean) => {
-  const [clients, seconds] = brief ? [200, 2] : [1_000, 20]
+  const [clients, seconds] = brief ? [200, 2] : [1_000, 12]
   const wrong: Array<string> = []
   const newest: Record<string, number> = {}
   await using server = await new Server(env).start()
@@ -32,7 +32,7 @@ const measureOnce = async (env: Readonly<Record<string, string>>, brief: boolean
   for (let n = 0; n < KEYS; n++) await publish(n, 0)
   await using load = new Load()
   await load.connect({ grpc: server.grpc, token: server.token, service: "bench", keys: [], clients })
-  await openLoop(PER_SECOND, PER_SECOND * (brief ? 1 : 8), publish)
+  await openLoop(PER_SECOND, PER_SECOND * (brief ? 1 : 5), publish)
   wrong.push(...(await load.reached(newest)))
   await load.measure()
   const cpu = cpuSeconds(server.pid)

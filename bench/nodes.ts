@@ -37,7 +37,7 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
   await using nodes = await Nodes.start({ count: 2, env })
   const [one, other] = [nodes.servers[0]!, nodes.servers[1]!]
   const publisher = { connect: () => Http.connect(one.http, nodes.token), pid: one.pid }
-  const lasting = brief ? { seconds: 2, warmUp: 1 } : { seconds: 20, warmUp: 5 }
+  const lasting = brief ? { seconds: 2, warmUp: 1 } : { seconds: 10, warmUp: 3 }
   const at = async ({ grpc }: typeof one, clients: number) => {
     await using load = new Load()
     await load.connect({ service: KEY, keys: [KEY], clients, grpc, token: nodes.token })
