@@ -64,7 +64,8 @@ const empty: SubscribeRequest = {
   acceptsDelta: false,
   control: true,
   acks: [],
-  heartbeat: false
+  heartbeat: false,
+  heldMore: false
 }
 
 /** Refusals that only a person can end. */
@@ -112,12 +113,14 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
     environment: wanted.environment,
     metadata: { ...wanted.labels },
     keys: [...wanted.keys],
-    held: [...held].map(([key, { digest, revision }]) => ({ key, digest, revision })) // S1
+    held: [...held].map(([key, { digest, revision }]) => ({ key, digest, revision, sha256: Buffer.alloc(0) })) // S1
   })
   const answer = (stream: Stream, update: ConfigUpdate, reason: string) =>
     stream.send({
       ...empty,
-      acks: [{ key: update.key, revision: update.revision, outcome: reason === "" ? 1 : 2, reason }]
+      acks: [
+        { key: update.key, revision: update.revision, outcome: reason === "" ? 1 : 2, reason, epoch: update.epoch }
+      ]
     })
 
   const take = Effect.fnUntraced(function* (stream: Stream, update: ConfigUpdate) {

@@ -41,7 +41,13 @@ export class Acks {
   }
 
   #add(version: Version, outcome: AckOutcome, reason: string): void {
-    this.#waiting.set(version.key, { key: version.key, revision: version.revision, outcome, reason })
+    this.#waiting.set(version.key, {
+      key: version.key,
+      revision: version.revision,
+      outcome,
+      reason,
+      epoch: version.epoch
+    })
     if (this.#scheduled) return
     this.#scheduled = true
     this.#clock.soon(() => {

@@ -82,7 +82,9 @@ describe("subscribe", () => {
       yield* seen(() => cli.err.length === 1)
       yield* lose
 
-      assert.deepStrictEqual(transport.last.hello.held, [{ key: "shop", digest: sha256('"c"'), revision: 4n }])
+      assert.deepStrictEqual(transport.last.hello.held, [
+        { key: "shop", digest: sha256('"c"'), revision: 4n, sha256: Buffer.alloc(0) }
+      ])
       transport.say(synced(4))
       yield* seen(() => cli.said.includes("connected again: 1 key, up to date"))
       assert.strictEqual(cli.out.length, 4)
@@ -123,7 +125,12 @@ describe("subscribe", () => {
       assert.strictEqual(cli.out.length, 2)
       assert.include(cli.said, "shop version 2 is damaged")
       yield* lose
-      assert.deepStrictEqual(transport.last.hello.held[0], { key: "shop", digest: sha256('"good"'), revision: 1n })
+      assert.deepStrictEqual(transport.last.hello.held[0], {
+        key: "shop",
+        digest: sha256('"good"'),
+        revision: 1n,
+        sha256: Buffer.alloc(0)
+      })
     })
   )
 

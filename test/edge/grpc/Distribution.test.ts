@@ -87,7 +87,7 @@ describe("Distribution", () => {
     const before = spans.length
     let counted = 0
     for (let i = 0; i < 1_000; i++) {
-      call.say({ acks: [{ key, revision, outcome: AckOutcome.ACK_OUTCOME_APPLIED, reason: "" }] })
+      call.say({ acks: [{ key, revision, outcome: AckOutcome.ACK_OUTCOME_APPLIED, reason: "", epoch: "" }] })
       counted = heard.mock.calls.length
       assert.strictEqual(counted, i + 1)
     }

@@ -156,7 +156,14 @@ describe("a first message that breaks a rule is refused with its reason", () => 
     ["a label with NUL, which no database takes", { metadata: { a: "\u0000" } }, "HRLD-1001", "control characters"],
     [
       "10,001 held keys",
-      { held: Array.from({ length: 10_001 }, (_, i) => ({ key: `k${i}`, digest: "", revision: 0n })) },
+      {
+        held: Array.from({ length: 10_001 }, (_, i) => ({
+          key: `k${i}`,
+          digest: "",
+          revision: 0n,
+          sha256: Buffer.alloc(0)
+        }))
+      },
       "HRLD-1001",
       "10001 entries"
     ]
@@ -194,7 +201,8 @@ describe("a first message that breaks a rule is refused with its reason", () => 
         key: "a",
         revision: 1n,
         outcome: AckOutcome.ACK_OUTCOME_APPLIED,
-        reason: ""
+        reason: "",
+        epoch: ""
       }))
     })
     const { code, details } = await client.ended()
@@ -207,8 +215,8 @@ describe("a first message that breaks a rule is refused with its reason", () => 
     using client = new Client(door, { instanceId: "odd acks", serviceName: "odd" })
     client.say({
       acks: [
-        { key: "nothing", revision: 2n ** 64n - 1n, outcome: AckOutcome.ACK_OUTCOME_APPLIED, reason: "" },
-        { key: "", revision: 0n, outcome: 99 as AckOutcome, reason: "" }
+        { key: "nothing", revision: 2n ** 64n - 1n, outcome: AckOutcome.ACK_OUTCOME_APPLIED, reason: "", epoch: "" },
+        { key: "", revision: 0n, outcome: 99 as AckOutcome, reason: "", epoch: "" }
       ]
     })
     await door.publish("odd", "goes on")
@@ -225,7 +233,7 @@ describe("text of a client that no database or terminal takes", () => {
     await client.has("v")
     const { key, revision } = client.got.find((update) => update.key === "reasons")!
     const reason = `\u0000\u001b[31m two\nlines ${"x".repeat(1_023 - 17)}😀`
-    client.say({ acks: [{ key, revision, outcome: AckOutcome.ACK_OUTCOME_REJECTED, reason }] })
+    client.say({ acks: [{ key, revision, outcome: AckOutcome.ACK_OUTCOME_REJECTED, reason, epoch: "" }] })
     const stored = await waitUntil("the rejection", async () => {
       const rows = await door.run(
         Effect.flatMap(InstanceStore, (store) => store.list({ service: "reasons", limit: 1 }))

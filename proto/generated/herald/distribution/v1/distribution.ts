@@ -78,9 +78,9 @@ export const UpdateKind = {
   UPDATE_KIND_VALUE: 0,
   /** UPDATE_KIND_DELETED - The key was deleted. */
   UPDATE_KIND_DELETED: 1,
-  /** UPDATE_KIND_SYNCED - Control only: everything that differed at connect has been sent. */
+  /** UPDATE_KIND_SYNCED - Control only: everything that differed at connect has been sent. `stale` as in a heartbeat. */
   UPDATE_KIND_SYNCED: 2,
-  /** UPDATE_KIND_HEARTBEAT - Control only: proof of life. */
+  /** UPDATE_KIND_HEARTBEAT - Control only: proof of life. `stale`: the server is not sure that what it has sent is the newest; one comes at once whenever that changes. */
   UPDATE_KIND_HEARTBEAT: 3,
   /** UPDATE_KIND_DRAIN - Control only: the server is leaving; reconnect after `reconnect_after_ms`. */
   UPDATE_KIND_DRAIN: 4,
@@ -237,6 +237,11 @@ export interface SubscribeRequest {
   acks: Ack[];
   /** The client is alive. */
   heartbeat: boolean;
+  /**
+   * More of `held` follows: the next messages carry the rest (only `held` and `held_more` are read in them), and the session begins with
+   * the first that does not say so. Lets a client that holds very much stay below the limit of a message, which is 256 KiB.
+   */
+  heldMore: boolean;
 }
 
 export interface SubscribeRequest_MetadataEntry {
@@ -246,17 +251,22 @@ export interface SubscribeRequest_MetadataEntry {
 
 export interface Held {
   key: string;
-  /** SHA-256 of the content, hex. */
+  /** SHA-256 of the content, hex; empty for a tombstone. Or leave it out and set `sha256`, which is half as long. */
   digest: string;
   revision: bigint;
+  /** SHA-256 of the content, its 32 bytes. */
+  sha256: Buffer;
 }
 
 export interface Ack {
   key: string;
   revision: bigint;
+  /** Required: an unspecified outcome is INVALID_ARGUMENT. */
   outcome: AckOutcome;
   /** Why it was rejected, at most 1024 characters. */
   reason: string;
+  /** Epoch of the update that is answered. Empty: the newest one that was sent of the key, if it has this revision. */
+  epoch: string;
 }
 
 export interface ConfigUpdate {
@@ -298,6 +308,8 @@ export interface ReportHealthRequest {
   health: Health;
   message: string;
   metrics: { [key: string]: number };
+  /** Epoch of `revision`. Empty: the present one. */
+  epoch: string;
 }
 
 export interface ReportHealthRequest_MetricsEntry {
@@ -424,6 +436,7 @@ function createBaseSubscribeRequest(): SubscribeRequest {
     control: false,
     acks: [],
     heartbeat: false,
+    heldMore: false,
   };
 }
 
@@ -467,6 +480,9 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
     }
     if (message.heartbeat !== false) {
       writer.uint32(96).bool(message.heartbeat);
+    }
+    if (message.heldMore !== false) {
+      writer.uint32(104).bool(message.heldMore);
     }
     return writer;
   },
@@ -583,6 +599,14 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
             message.heartbeat = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.heldMore = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -638,6 +662,11 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
         ? object.acks.map((e: any) => Ack.fromJSON(e))
         : [],
       heartbeat: isSet(object.heartbeat) ? globalThis.Boolean(object.heartbeat) : false,
+      heldMore: isSet(object.heldMore)
+        ? globalThis.Boolean(object.heldMore)
+        : isSet(object.held_more)
+        ? globalThis.Boolean(object.held_more)
+        : false,
     };
   },
 
@@ -685,6 +714,9 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
     if (message.heartbeat !== false) {
       obj.heartbeat = message.heartbeat;
     }
+    if (message.heldMore !== false) {
+      obj.heldMore = message.heldMore;
+    }
     return obj;
   },
 
@@ -715,6 +747,7 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
     message.control = object.control ?? false;
     message.acks = object.acks?.map((e) => Ack.fromPartial(e)) || [];
     message.heartbeat = object.heartbeat ?? false;
+    message.heldMore = object.heldMore ?? false;
     return message;
   },
 };
@@ -807,7 +840,7 @@ export const SubscribeRequest_MetadataEntry: MessageFns<SubscribeRequest_Metadat
 };
 
 function createBaseHeld(): Held {
-  return { key: "", digest: "", revision: 0n };
+  return { key: "", digest: "", revision: 0n, sha256: Buffer.alloc(0) };
 }
 
 export const Held: MessageFns<Held> = {
@@ -823,6 +856,9 @@ export const Held: MessageFns<Held> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.revision);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
     }
     return writer;
   },
@@ -864,6 +900,14 @@ export const Held: MessageFns<Held> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -881,6 +925,7 @@ export const Held: MessageFns<Held> = {
       key: isSet(object.key) ? globalThis.String(object.key) : "",
       digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      sha256: isSet(object.sha256) ? Buffer.from(bytesFromBase64(object.sha256)) : Buffer.alloc(0),
     };
   },
 
@@ -895,6 +940,9 @@ export const Held: MessageFns<Held> = {
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
     }
+    if (message.sha256.length !== 0) {
+      obj.sha256 = base64FromBytes(message.sha256);
+    }
     return obj;
   },
 
@@ -906,12 +954,13 @@ export const Held: MessageFns<Held> = {
     message.key = object.key ?? "";
     message.digest = object.digest ?? "";
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
     return message;
   },
 };
 
 function createBaseAck(): Ack {
-  return { key: "", revision: 0n, outcome: 0, reason: "" };
+  return { key: "", revision: 0n, outcome: 0, reason: "", epoch: "" };
 }
 
 export const Ack: MessageFns<Ack> = {
@@ -930,6 +979,9 @@ export const Ack: MessageFns<Ack> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(42).string(message.epoch);
     }
     return writer;
   },
@@ -979,6 +1031,14 @@ export const Ack: MessageFns<Ack> = {
             message.reason = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -997,6 +1057,7 @@ export const Ack: MessageFns<Ack> = {
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       outcome: isSet(object.outcome) ? ackOutcomeFromJSON(object.outcome) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
     };
   },
 
@@ -1014,6 +1075,9 @@ export const Ack: MessageFns<Ack> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
     return obj;
   },
 
@@ -1026,6 +1090,7 @@ export const Ack: MessageFns<Ack> = {
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.outcome = object.outcome ?? 0;
     message.reason = object.reason ?? "";
+    message.epoch = object.epoch ?? "";
     return message;
   },
 };
@@ -1401,7 +1466,16 @@ export const ConfigUpdate: MessageFns<ConfigUpdate> = {
 };
 
 function createBaseReportHealthRequest(): ReportHealthRequest {
-  return { serviceName: "", instanceId: "", environment: "", revision: 0n, health: 0, message: "", metrics: {} };
+  return {
+    serviceName: "",
+    instanceId: "",
+    environment: "",
+    revision: 0n,
+    health: 0,
+    message: "",
+    metrics: {},
+    epoch: "",
+  };
 }
 
 export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
@@ -1430,6 +1504,9 @@ export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
     globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
       ReportHealthRequest_MetricsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
     });
+    if (message.epoch !== "") {
+      writer.uint32(66).string(message.epoch);
+    }
     return writer;
   },
 
@@ -1505,6 +1582,14 @@ export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
             }
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1547,6 +1632,7 @@ export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
           {},
         )
         : {},
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
     };
   },
 
@@ -1579,6 +1665,9 @@ export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
         });
       }
     }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
     return obj;
   },
 
@@ -1602,6 +1691,7 @@ export const ReportHealthRequest: MessageFns<ReportHealthRequest> = {
       },
       {},
     );
+    message.epoch = object.epoch ?? "";
     return message;
   },
 };
