@@ -9,7 +9,7 @@ import { Clock, Effect, Metric, Redacted, Schedule, Scope } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import type { Position } from "../../src/propagation/Revision.ts"
+import type { Position } from "../../src/propagation/Position.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
 import { fromSql, ownScope, within } from "./Failure.ts"
 

@@ -1,5 +1,5 @@
 /** The newest revision that this node saw: what it asks of a promoted server, and of a replica. */
-import type { Position } from "../../src/propagation/Revision.ts"
+import type { Position } from "../../src/propagation/Position.ts"
 
 export interface Seen extends Position {
   /** Milliseconds since 1970: two revisions of one number differ by it. */

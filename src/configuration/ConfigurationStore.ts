@@ -7,7 +7,8 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Position, Revision } from "../propagation/Revision.ts"
+import type { Position } from "../propagation/Position.ts"
+import type { Revision } from "../propagation/Revision.ts"
 import type { Release } from "./Change.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 

@@ -1,7 +1,7 @@
 /** Port: how far the event log has the revisions, and which node may publish the next. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Position } from "../propagation/Revision.ts"
+import type { Position } from "../propagation/Position.ts"
 
 export interface Backlog {
   /** The last revision that was published; epoch "" before the first. */

@@ -1,14 +1,6 @@
-/** Positions and revisions: the log that is the truth. Pure. */
+/** Revisions: the log that is the truth. Pure. */
 import type { Configuration } from "../configuration/Configuration.ts"
-
-/**
- * A place in the log. Revisions of different epochs can't be compared: a client from another epoch takes a snapshot.
- * `revision` counts commits from 1 without gaps.
- */
-export interface Position {
-  readonly epoch: string
-  readonly revision: bigint
-}
+import type { Position } from "./Position.ts"
 
 /** One commit: every configuration that it changed, as it is afterwards (tombstones included). */
 export interface Revision extends Position {

@@ -1,7 +1,8 @@
 /** Port: the revision log. Order is commit order and numbers have no gaps (decision 0002). */
 import { Context, type Effect, type Scope } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Position, Revision } from "./Revision.ts"
+import type { Position } from "./Position.ts"
+import type { Revision } from "./Revision.ts"
 
 export class RevisionLog extends Context.Service<
   RevisionLog,

@@ -4,8 +4,8 @@
  * takes it from there.
  */
 import { Effect, Metric } from "effect"
+import type { Position } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
-import type { Position } from "../propagation/Revision.ts"
 import type { DeliveryState } from "./InstanceStore.ts"
 import type { Session } from "./Session.ts"
 import type { ValueUpdate } from "./Update.ts"

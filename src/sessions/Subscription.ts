@@ -1,7 +1,7 @@
 /** What a client asks for when it connects, checked by the edge. Pure. */
 import type { Identity } from "../access/Identity.ts"
 import type { ClientView } from "../configuration/Rendering.ts"
-import type { Position } from "../propagation/Revision.ts"
+import type { Position } from "../propagation/Position.ts"
 
 export interface Subscription {
   readonly client: ClientView

@@ -1,5 +1,5 @@
 /** What a session tells its client. One object is shared by all clients that get the same bytes; an edge encodes it once. Pure. */
-import type { Position } from "../propagation/Revision.ts"
+import type { Position } from "../propagation/Position.ts"
 
 export type Update =
   | {

@@ -1,0 +1,33 @@
+/**
+ * A place in the log, and the only place where two of them are compared. Pure.
+ *
+ *   PO1  Revisions of different epochs are never compared: neither is newer than, covers or comes after the other.
+ */
+
+/**
+ * `revision` counts commits from 1 without gaps, within its epoch: one history of the database. A promoted or restored server begins
+ * another, in which the same number is another commit.
+ */
+export interface Position {
+  readonly epoch: string
+  readonly revision: bigint
+}
+
+export const sameEpoch = (a: Pick<Position, "epoch">, b: Pick<Position, "epoch">): boolean => a.epoch === b.epoch
+
+export const samePosition = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision === b.revision
+
+/** Later in the same history. */
+export const isNewer = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision > b.revision
+
+/** At least as far in the same history: whoever has `a` has `b`, too. */
+export const covers = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision >= b.revision
+
+/** The commit right after `b`. */
+export const isNext = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision === b.revision + 1n
+
+/** For keeping the newer of two: `a` counts unless `held` covers it. What is held of another history is replaced. */
+export const replaces = (a: Position, held: Position | undefined): boolean => held === undefined || !covers(held, a)
+
+/** For maps. */
+export const positionKey = ({ epoch, revision }: Position): string => `${epoch}/${revision}`
