@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer } from "effect"
 import type { Change, Release } from "../../src/configuration/Change.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
-import { type Committed, ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { type Committed, ConfigurationStore, type HeadCursor } from "../../src/configuration/ConfigurationStore.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -71,10 +71,17 @@ const layerStore = (state: State) =>
               .reverse()
               .slice(0, limit)
           ),
-        heads: Effect.sync(() => ({
-          revision: state.head,
-          heads: [...state.versions.values()].map((versions) => versions.at(-1)!)
-        }))
+        heads: (after, limit) =>
+          Effect.sync(() => {
+            const place = ({ environment, key }: HeadCursor) => `${environment}\u0000${key}`
+            const heads = [...state.versions.values()]
+              .map((versions) => versions.at(-1)!)
+              .filter((head) => after === undefined || place(head) > place(after))
+              .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+              .slice(0, limit)
+            const next = heads.length < limit ? undefined : heads.at(-1)
+            return { position: { epoch: state.epoch, revision: state.head }, heads, next }
+          })
       })
     })
   )

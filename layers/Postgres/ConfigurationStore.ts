@@ -86,15 +86,31 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
             ),
             (versions) => versions.toSorted((a, b) => b.version - a.version)
           ),
-        // One statement, so that heads and revision are of one moment.
-        heads: guarded("read what is current")(sql<HeadRow & { head: string }>`
-          select r.head::text as head, c.key, c.environment, c.version, c.revision::text as revision, c.digest, c.deleted, c.strict, c.template
-          from (select coalesce(max(revision), 0) as head from revisions) r left join configurations c on true`).pipe(
-          Effect.map((rows) => ({
-            revision: BigInt(rows[0]!.head),
-            heads: rows.filter(({ key }) => key !== null).map(({ head: _, ...row }) => asHead(row))
-          }))
-        )
+        // One statement, so that a page and its position are of one moment. W4
+        heads: (after, limit) =>
+          guarded("read what is current")(sql<HeadRow & { at_epoch: string; at_revision: string }>`
+            select e.epoch as at_epoch, (select coalesce(max(revision), 0) from revisions)::text as at_revision, c.*
+            from herald_epoch e left join (
+              select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
+              where (environment, key) > (${after?.environment ?? ""}, ${after?.key ?? ""})
+              order by environment, key limit ${limit}
+            ) c on true order by c.environment, c.key`).pipe(
+            Effect.map((rows) => {
+              const { at_epoch: epoch, at_revision } = rows[0]!
+              const heads = rows.flatMap(({ at_epoch: _, at_revision: __, ...row }) =>
+                row.key === null ? [] : asHead(row)
+              )
+              const last = heads.at(-1)
+              return {
+                position: { epoch, revision: BigInt(at_revision) },
+                heads,
+                next:
+                  last === undefined || heads.length < limit
+                    ? undefined
+                    : { environment: last.environment, key: last.key }
+              }
+            })
+          )
       })
     })
   ).pipe(Layer.provide(Reactivity.layer))

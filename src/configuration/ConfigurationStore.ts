@@ -4,6 +4,8 @@
  *   W1  A commit is one transaction: versions, history, audit, idempotency record and revision row, or nothing.
  *   W2  Commits are totally ordered: revision n is visible to readers only when all before n are.
  *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
+ *   W4  Heads are read in pages, each of one moment and none older than the first. Every head that was current at the first page's
+ *       position comes, at that revision or a later one. So pages and log together give what is current at any later position.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -16,6 +18,18 @@ export interface Committed {
   readonly revision: Revision
   /** True when an earlier commit with the same idempotency key made this result. */
   readonly replayed: boolean
+}
+
+/** The key that a page of heads ended with. */
+export type HeadCursor = Pick<Head, "environment" | "key">
+
+export interface HeadPage {
+  /** What had been committed when this page was read. */
+  readonly position: Position
+  /** In the order of (environment, key) as the store sorts text. */
+  readonly heads: ReadonlyArray<Head>
+  /** Undefined: there are no more. */
+  readonly next: HeadCursor | undefined
 }
 
 export class ConfigurationStore extends Context.Service<
@@ -46,7 +60,7 @@ export class ConfigurationStore extends Context.Service<
       key: string,
       options: { readonly limit: number; readonly before: number | undefined }
     ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
-    /** Every head of every environment, tombstones included, with the revision up to which they are complete. */
-    readonly heads: Effect.Effect<{ readonly revision: bigint; readonly heads: ReadonlyArray<Head> }, HeraldError>
+    /** Heads of every environment behind `after`, at most `limit`; tombstones that were not purged included. W4 */
+    readonly heads: (after: HeadCursor | undefined, limit: number) => Effect.Effect<HeadPage, HeraldError>
   }
 >()("herald/configuration/ConfigurationStore") {}

@@ -2,6 +2,18 @@
 import type { Head } from "../configuration/Configuration.ts"
 import { matches } from "../configuration/Configuration.ts"
 
+/** Without the value that it may come with. */
+export const headOf = ({ key, environment, version, revision, digest, deleted, strict, template }: Head): Head => ({
+  key,
+  environment,
+  version,
+  revision,
+  digest,
+  deleted,
+  strict,
+  template
+})
+
 export class Heads {
   readonly #environments = new Map<string, Map<string, Head>>()
 
@@ -13,8 +25,7 @@ export class Heads {
   set(head: Head): void {
     let keys = this.#environments.get(head.environment)
     if (keys === undefined) this.#environments.set(head.environment, (keys = new Map()))
-    const { key, environment, version, revision, digest, deleted, strict, template } = head
-    keys.set(key, { key, environment, version, revision, digest, deleted, strict, template })
+    keys.set(head.key, headOf(head))
   }
 
   get(environment: string, key: string): Head | undefined {

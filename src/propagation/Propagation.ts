@@ -7,6 +7,7 @@
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
  *   P4  Concurrent reads of one value share one load.
  *   P5  A cached value counts only if it is at least as new as the view's head, in the view's epoch.
+ *   P6  Heads are read in pages while others commit: the view begins with what was current at one position, of one epoch.
  */
 import {
   Clock,
@@ -24,9 +25,9 @@ import {
 } from "effect"
 import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Cache } from "./Cache.ts"
-import { Heads } from "./Heads.ts"
+import { Heads, headOf } from "./Heads.ts"
 import type { Position } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
@@ -75,6 +76,8 @@ export class Propagation extends Context.Service<
 /** Revisions that arrived ahead of their turn wait here; beyond this the log is read instead. */
 const EARLY = 1_024
 const PAGE = 500
+/** Heads that are read at once. */
+const HEADS = 5_000
 
 const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
@@ -99,17 +102,34 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   const stale = () => clock.monotonicTimeNanosUnsafe() - confirmedAt > staleAfter
 
-  const load = Effect.gen(function* () {
-    const { epoch } = yield* log.head
-    const all = yield* store.heads
+  /** P6 */
+  const load: Effect.Effect<void, HeraldError> = Effect.gen(function* () {
+    let page = yield* store.heads(undefined, HEADS)
+    const { epoch } = page.position
+    let { revision } = page.position
+    const all = [...page.heads]
+    while (page.next !== undefined) {
+      page = yield* store.heads(page.next, HEADS)
+      if (page.position.epoch !== epoch) return yield* load
+      for (const head of page.heads) all.push(head)
+    }
+    let newest = revision
+    for (const head of all) if (head.revision > newest) newest = head.revision
+    while (revision < newest) {
+      const read = yield* log.after(revision, PAGE)
+      if (read.length === 0 || read.some((one) => one.epoch !== epoch))
+        return yield* failure("DatabaseUnavailable", "the log does not go up to what is current")
+      revision = read.at(-1)!.revision
+      for (const { changes } of read) for (const change of changes) all.push(headOf(change))
+    }
     if (epoch !== position.epoch) yield* cache.clear
-    heads.replace(all.heads)
+    heads.replace(all)
     early.clear()
-    position = { epoch, revision: all.revision }
+    position = { epoch, revision }
     confirmedAt = clock.monotonicTimeNanosUnsafe()
     shared.outdate(
       epoch,
-      all.heads.toSorted((a, b) => (a.revision < b.revision ? -1 : 1))
+      all.toSorted((a, b) => (a.revision < b.revision ? -1 : 1))
     )
   })
 

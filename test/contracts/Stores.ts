@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Change, Release } from "../../src/configuration/Change.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 
 export const change = (key: string, value: string | null, changed: Partial<Change> = {}): Change => ({
@@ -35,6 +36,23 @@ const commit = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}) 
 /** Keys of one test are its own: a suite may run on one database. */
 let names = 0
 const fresh = (name: string) => `${name}.${++names}.${process.pid}`
+
+/** Every head, page by page. */
+const allHeads = Effect.fnUntraced(function* (
+  limit: number,
+  between: Effect.Effect<unknown, HeraldError> = Effect.void
+) {
+  const store = yield* ConfigurationStore
+  const first = yield* store.heads(undefined, limit)
+  const heads = [...first.heads]
+  for (let { next } = first; next !== undefined; ) {
+    yield* between
+    const page = yield* store.heads(next, limit)
+    heads.push(...page.heads)
+    next = page.next
+  }
+  return { position: first.position, heads }
+})
 
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, ConfigurationStore | RevisionLog>) => void
 
@@ -121,7 +139,6 @@ export const storesContract = (test: Test) => {
   test("W2 concurrent commits are totally ordered, and the log has each without a gap", () =>
     Effect.gen(function* () {
       const log = yield* RevisionLog
-      const store = yield* ConfigurationStore
       const key = fresh("order")
       const before = yield* log.head
       const made = yield* Effect.forEach(
@@ -148,10 +165,52 @@ export const storesContract = (test: Test) => {
         Array.from({ length: 50 }, (_, i) => i + 1)
       )
       assert.deepStrictEqual((yield* log.after(before.revision, 7)).length, 7)
-      const head = (yield* store.heads).heads.find((one) => one.key === key)
+      const head = (yield* allHeads(1_000)).heads.find((one) => one.key === key)
       assert.strictEqual(head?.version, 50)
-      assert.strictEqual((yield* store.heads).revision, (yield* log.head).revision)
       assert.deepStrictEqual(yield* log.after((yield* log.head).revision, 10), [])
+    }))
+
+  test("W4 pages of heads bring every head once, in order, tombstones too, with the position that they are of", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const name = fresh("paged")
+      const keys = ["b", "a-", "a", "a.b", "A", "_"].map((part) => `${name}.${part}`)
+      yield* commit(keys.flatMap((key) => [change(key, "1"), change(key, "1", { environment: "staging" })]))
+      yield* commit([change(keys[0]!, null)])
+      const whole = yield* allHeads(100_000)
+      const mine = ({ key }: { readonly key: string }) => key.startsWith(name)
+
+      assert.deepStrictEqual(whole.position, yield* log.head)
+      assert.strictEqual(whole.heads.filter(mine).length, 2 * keys.length)
+      assert.strictEqual(
+        whole.heads.find(({ key, environment }) => key === keys[0] && environment === "production")?.deleted,
+        true
+      )
+      for (const limit of [1, 5]) assert.deepStrictEqual((yield* allHeads(limit)).heads, whole.heads)
+      const exact = whole.heads.length // a last page that is full
+      assert.deepStrictEqual((yield* allHeads(exact)).heads, whole.heads)
+    }))
+
+  test("W4 what is committed between pages is in later pages or in the log behind the first page's position", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const name = fresh("moving")
+      const keys = Array.from({ length: 20 }, (_, i) => `${name}.${String(i).padStart(2, "0")}`)
+      yield* commit(keys.map((key) => change(key, "1")))
+      let n = 0
+      const between = Effect.suspend(() => commit([change(keys[n % 20]!, `x${n}`), change(`${name}.new.${n++}`, "1")]))
+      const store = yield* ConfigurationStore
+      const { position, heads } = yield* allHeads(7, Effect.provideService(between, ConfigurationStore, store))
+      const view = new Map(heads.map((head): [string, bigint] => [`${head.environment}/${head.key}`, head.revision]))
+      for (const { changes } of yield* log.after(position.revision, 10_000))
+        for (const { environment, key, revision } of changes) view.set(`${environment}/${key}`, revision)
+      const now = yield* allHeads(100_000)
+
+      assert.isAbove(n, 2)
+      assert.deepStrictEqual(
+        [...view].sort(),
+        now.heads.map((head): [string, bigint] => [`${head.environment}/${head.key}`, head.revision]).sort()
+      )
     }))
 
   test("W3 the same idempotency key gives the first result again, another request with it is refused", () =>

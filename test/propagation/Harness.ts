@@ -17,6 +17,8 @@ export class Faults {
   fails = false
   /** Closed: questions wait. */
   readonly gate = Latch.makeUnsafe(true)
+  /** What happens elsewhere after each page of heads was read. */
+  afterPage: () => Effect.Effect<unknown, HeraldError> = () => Effect.void
   /** Reads of current values. */
   loads = 0
   /** Questions for the newest revision. */
@@ -61,7 +63,11 @@ export class Faults {
           })
         return Context.make(
           ConfigurationStore,
-          ConfigurationStore.of({ ...store, current, heads: this.through(store.heads) })
+          ConfigurationStore.of({
+            ...store,
+            current,
+            heads: (...page) => Effect.tap(this.through(store.heads(...page)), () => this.afterPage())
+          })
         ).pipe(
           Context.add(
             RevisionLog,

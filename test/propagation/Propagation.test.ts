@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import { change } from "../sessions/Harness.ts"
 import { commit, Faults, layerWith, listen } from "./Harness.ts"
 
 const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
@@ -92,6 +96,67 @@ describe("Propagation", () => {
       assert.deepStrictEqual(heard, ["reset", "4"])
       assert.strictEqual(propagation.head("production", "svc")?.version, 4)
     }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  describe("P6", () => {
+    /** More than a page holds. */
+    const many = Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const changes = Array.from({ length: 6_000 }, (_, i) =>
+        change("d", { key: `k${String(i).padStart(5, "0")}`, value: "1" })
+      )
+      yield* store.commit({
+        action: "release",
+        changes,
+        actor: "test",
+        message: "",
+        traceparent: "",
+        idempotency: undefined
+      })
+    })
+    const [first, last] = ["k00000", "k05999"]
+
+    it.effect(
+      "P6 what is committed while heads are read is in the view whole, and at the position that it says",
+      () => {
+        const faults = new Faults()
+        return Effect.gen(function* () {
+          yield* Effect.provide(many, Memory.layerOn(faults.state))
+          let pages = 0
+          faults.afterPage = () =>
+            Effect.suspend(() =>
+              ++pages > 1
+                ? Effect.void
+                : Effect.forEach(["2", "3"], (value) =>
+                    Effect.forEach([first, last], (key) => commit(value, key), { discard: true })
+                  ).pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Validation.layer)))
+            )
+          yield* Effect.gen(function* () {
+            const propagation = yield* Propagation
+
+            assert.strictEqual(pages, 2)
+            assert.strictEqual(propagation.position().revision, 5n)
+            for (const key of [first, last]) assert.strictEqual(propagation.head("production", key)?.version, 3)
+            assert.strictEqual(propagation.matching("production", "*").length, 6_000)
+          }).pipe(Effect.provide(layerWith(faults)))
+        })
+      }
+    )
+
+    it.effect("P6 heads of two histories are never mixed", () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        yield* Effect.provide(many, Memory.layerOn(faults.state))
+        let pages = 0
+        faults.afterPage = () => Effect.sync(() => ++pages === 1 && Object.assign(faults.state, { epoch: "restored" }))
+        yield* Effect.gen(function* () {
+          const propagation = yield* Propagation
+
+          assert.strictEqual(pages, 2 + 2)
+          assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 1n })
+        }).pipe(Effect.provide(layerWith(faults)))
+      })
+    })
   })
 
   it.effect("P2 a commit that nobody hinted at is seen by the next poll", () =>
