@@ -1,11 +1,28 @@
-/** Renders templates as the connected clients would get them, before anything is committed (F1). */
+/**
+ * Renders templates as the connected clients would get them, before anything is committed (F1).
+ *
+ *   DR1  Clients that would get the same text are one: it is rendered, read and checked once, and not kept.
+ *   DR2  The first client that can't have it, in the order in which they were given, is the one that is named.
+ *   DR3  Between two renderings others have their turn, and a publisher who leaves ends it.
+ */
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { ValueType } from "./Configuration.ts"
 import { VARIABLES_KEY } from "./Configuration.ts"
+import type { Digest } from "./Digest.ts"
 import type { ClientView } from "./Rendering.ts"
 import type { SchemaValidator } from "./SchemaValidator.ts"
-import { isClientName, lookup, malformedIn, namesIn, substitute, type Variables } from "./Template.ts"
+import {
+  compile,
+  fill,
+  isClientName,
+  lookup,
+  malformedIn,
+  type Obstacle,
+  renderingKey,
+  tooLarge,
+  type Variables
+} from "./Template.ts"
 import { parse } from "./Value.ts"
 
 export interface Candidate {
@@ -16,22 +33,21 @@ export interface Candidate {
   readonly schema: unknown | null
 }
 
-/** Clients rendered between two looks at other work. */
-const SLICE = 128
-
 const NOBODY: ClientView = { environment: "", service: "", instance: "", labels: {} }
 
 export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   candidate: Candidate,
   variables: Variables,
   clients: ReadonlyArray<ClientView>,
-  validator: SchemaValidator["Service"]
+  validator: SchemaValidator["Service"],
+  digestOf: Digest["Service"]
 ): Effect.fn.Return<void, HeraldError> {
   const { key, environment, value, valueType, schema } = candidate
   const malformed = malformedIn(value)
   if (malformed !== undefined) return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`)
 
-  const names = namesIn(value)
+  const template = compile(value)
+  const { names } = template
   const undefinedNames = names.filter((name) => !isClientName(name) && !Object.hasOwn(variables, name))
   if (undefinedNames.length > 0) {
     return yield* failure(
@@ -41,17 +57,14 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
     )
   }
 
-  const checked = new Set<string>()
-  /** Reads a rendered text as its type, and with its schema; each text once. */
+  const unreadable = (who: string, reason: string) =>
+    failure("TemplateError", `${key} in ${environment}, rendered for ${who}: ${reason}`, {
+      details: { key, environment }
+    })
+  /** Reads a rendered text as its type, and with its schema. */
   const check = Effect.fnUntraced(function* (text: string, who: string, probe: boolean) {
-    if (checked.has(text)) return
-    checked.add(text)
     const read = parse(valueType, text)
-    if (Result.isFailure(read)) {
-      return yield* failure("TemplateError", `${key} in ${environment}, rendered for ${who}: ${read.failure}`, {
-        details: { key, environment }
-      })
-    }
+    if (Result.isFailure(read)) return yield* unreadable(who, read.failure)
     if (schema === null) return
     yield* validator.validate(schema, read.success).pipe(
       Effect.catch((error) =>
@@ -70,26 +83,38 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
 
   // With no client connected the shape is still checked: a stand-in takes the place of what only a client knows.
   const standIn = valueType === "boolean" ? "true" : "0"
-  const probe = substitute(value, valueType, (name) => (isClientName(name) ? standIn : lookup(name, variables, NOBODY)))
-  if (Result.isFailure(probe)) {
-    return yield* failure("TemplateError", `${key} in ${environment} can't be rendered: ${list(probe.failure)}`)
-  }
+  const probe = fill(template, valueType, (name) => (isClientName(name) ? standIn : lookup(name, variables, NOBODY)))
   const perClient = names.some(isClientName)
-  yield* check(probe.success, perClient ? "a client" : "every client", perClient)
+  const anybody = perClient ? "a client" : "every client"
+  if (Result.isFailure(probe)) {
+    const { failure: obstacle } = probe
+    return yield* obstacle.kind === "size"
+      ? unreadable(anybody, tooLarge(obstacle.bytes))
+      : failure("TemplateError", `${key} in ${environment} can't be rendered: ${list(obstacle.names)}`)
+  }
+  yield* check(probe.success, anybody, perClient)
   if (!perClient) return
 
-  for (const [index, client] of clients.entries()) {
-    if (index % SLICE === SLICE - 1) yield* Effect.yieldNow
-    const rendered = substitute(value, valueType, (name) => lookup(name, variables, client))
-    const who = `the connected client ${client.service}/${client.instance}`
-    if (Result.isFailure(rendered)) {
-      return yield* failure(
-        "TemplateError",
-        `${key} in ${environment} can't be rendered for ${who}: it has no ${list(rendered.failure)}`,
-        { details: { key, environment, client: `${client.service}/${client.instance}`, missing: rendered.failure } }
-      )
-    }
-    yield* check(rendered.success, who, false)
+  const cannot = (client: ClientView, obstacle: Obstacle) => {
+    const { service, instance } = client
+    const who = `the connected client ${service}/${instance}`
+    return obstacle.kind === "size"
+      ? unreadable(who, tooLarge(obstacle.bytes))
+      : failure(
+          "TemplateError",
+          `${key} in ${environment} can't be rendered for ${who}: it has no ${list(obstacle.names)}`,
+          { details: { key, environment, client: `${service}/${instance}`, missing: obstacle.names } }
+        )
+  }
+  const rendered = new Set<string>()
+  for (const client of clients) {
+    const group = digestOf(renderingKey(template, client))
+    if (rendered.has(group)) continue // DR1
+    rendered.add(group)
+    const text = fill(template, valueType, (name) => lookup(name, variables, client))
+    if (Result.isFailure(text)) return yield* cannot(client, text.failure) // DR2
+    yield* check(text.success, `the connected client ${client.service}/${client.instance}`, false)
+    yield* Effect.yieldNow // DR3
   }
 })
 

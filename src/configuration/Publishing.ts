@@ -128,12 +128,12 @@ export const makePublishing = Effect.gen(function* () {
       const variables = known.get(environment) ?? (yield* variablesAfter(environment, changes))
       known.set(environment, variables)
       if (change.template && value !== null) {
-        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), validator)
+        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), validator, digestOf)
       }
       if (key !== VARIABLES_KEY) continue
       for (const template of yield* untouchedTemplates(environment, changes)) {
         if (template === undefined || template.deleted) continue
-        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), validator).pipe(
+        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), validator, digestOf).pipe(
           Effect.mapError((error) =>
             error.row.http >= 500
               ? error

@@ -4,22 +4,38 @@
  *   T1  A name is looked up among own properties only; what is not there is missing, never an empty string.
  *   T2  A value can't leave its place: in JSON it stays one string or one scalar, in YAML it can't change the structure.
  *   T3  What is rendered is read as its type again before anyone gets it.
- *   T4  Time is linear in the text.
+ *   T4  Time is linear in the text, and nothing larger than a value may be is built: the size is known before.
+ *   T5  A text is read once, and what was read is kept, within bounds of bytes.
+ *   T6  Clients that answer alike for what a template uses get the same rendering, made once.
  */
 import { Result } from "effect"
-import type { ValueType } from "./Configuration.ts"
+import { limits, type ValueType } from "./Configuration.ts"
 import type { ClientView } from "./Rendering.ts"
-import { excerpt, isNumber, parse } from "./Value.ts"
+import { bytesOf, excerpt, isNumber, parse } from "./Value.ts"
 
-interface Template {
-  /** One more than names: literals[0] names[0] literals[1] … */
+/** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */
+export interface Compiled {
   readonly literals: ReadonlyArray<string>
+  /** Which slot stands there. */
+  readonly places: ReadonlyArray<number>
+  readonly slots: ReadonlyArray<Slot>
+  /** What it uses, in order of appearance, each once. */
   readonly names: ReadonlyArray<string>
-  /** Per name: does it stand inside a JSON string? */
-  readonly quoted: ReadonlyArray<boolean>
+  /** Those of `names` that each client answers for itself. */
+  readonly clientNames: ReadonlyArray<string>
+  /** Bytes of UTF-8 of all literals. */
+  readonly bytes: number
   readonly escapes: boolean
   /** Offset of the first `{{` that opens no placeholder. */
   readonly malformed: number | undefined
+}
+
+/** All places that take the same text. */
+interface Slot {
+  readonly name: string
+  /** Does it stand inside a JSON string? */
+  readonly quoted: boolean
+  count: number
 }
 
 const NAME_LENGTH = 128
@@ -50,15 +66,23 @@ const placeholderAt = (text: string, open: number): { readonly name: string; rea
   return isName(name) && text.startsWith("}}", end) ? { name, end: end + 2 } : undefined
 }
 
-const compile = (text: string): Template => {
+const read = (text: string): Compiled => {
   const literals: Array<string> = []
-  const names: Array<string> = []
-  const quoted: Array<boolean> = []
+  const places: Array<number> = []
+  const slots: Array<Slot> = []
+  const found = new Map<string, number>()
   let literal = ""
   let from = 0
   let inString = false
   let escapes = false
   let malformed: number | undefined
+  const place = (name: string): void => {
+    const id = inString ? `"${name}` : name
+    const slot = found.get(id) ?? slots.push({ name, quoted: inString, count: 0 }) - 1
+    found.set(id, slot)
+    ;(slots[slot] as Slot).count++
+    places.push(slot)
+  }
   for (let open = text.indexOf("{{"); open !== -1; open = text.indexOf("{{", Math.max(from, open + 2))) {
     if (open > from && text.charCodeAt(open - 1) === 92 /* \ */) {
       literal += `${text.slice(from, open - 1)}{{`
@@ -66,21 +90,22 @@ const compile = (text: string): Template => {
       escapes = true
       continue
     }
-    const found = placeholderAt(text, open)
-    if (found === undefined) {
+    const placeholder = placeholderAt(text, open)
+    if (placeholder === undefined) {
       malformed ??= open
       continue
     }
     literal += text.slice(from, open)
     inString = endsInString(literal, inString)
     literals.push(literal)
-    names.push(found.name)
-    quoted.push(inString)
+    place(placeholder.name)
     literal = ""
-    from = found.end
+    from = placeholder.end
   }
   literals.push(literal + text.slice(from))
-  return { literals, names, quoted, escapes, malformed }
+  const names = [...new Set(slots.map(({ name }) => name))]
+  const [clientNames, bytes] = [names.filter(isClientName), bytesOf(literals.join(""))]
+  return { literals, places, slots, names, clientNames, bytes, escapes, malformed }
 }
 
 const endsInString = (json: string, before: boolean): boolean => {
@@ -93,36 +118,48 @@ const endsInString = (json: string, before: boolean): boolean => {
   return inside
 }
 
-/** The templates used last: a publish and the deliveries that follow it read one template once. */
-const RECENT = 64
-const recent = new Map<string, Template>()
-const compiled = (text: string): Template => {
-  const known = recent.get(text)
-  if (known !== undefined) return known
-  const template = compile(text)
-  if (recent.size >= RECENT) recent.delete(recent.keys().next().value as string)
-  if (text.length <= 65_536) recent.set(text, template)
-  return template
+/** T5. Bytes, about. */
+const KEPT = 16 * 1_048_576
+const kept = new Map<string, Compiled>()
+let weight = 0
+const weightOf = (text: string, { places }: Compiled): number => text.length * 2 + places.length * 32 + 512
+
+/** Reads a template; one that was read lately is not read again (T5). */
+export const compile = (text: string): Compiled => {
+  const known = kept.get(text)
+  if (known !== undefined) {
+    kept.delete(text) // to the end: what is used stays
+    kept.set(text, known)
+    return known
+  }
+  const compiled = read(text)
+  kept.set(text, compiled)
+  weight += weightOf(text, compiled)
+  for (const [oldest, its] of kept) {
+    if (weight <= KEPT) break
+    kept.delete(oldest)
+    weight -= weightOf(oldest, its)
+  }
+  return compiled
 }
 
 /** Has it anything to render? */
 export const isTemplate = (text: string): boolean => {
   if (!text.includes("{{")) return false
-  const { names, escapes } = compiled(text)
+  const { names, escapes } = compile(text)
   return names.length > 0 || escapes
 }
 
 /** Why a `{{` in the text opens no placeholder. */
 export const malformedIn = (text: string): string | undefined => {
-  const at = text.includes("{{") ? compiled(text).malformed : undefined
+  const at = text.includes("{{") ? compile(text).malformed : undefined
   return at === undefined
     ? undefined
     : `${excerpt(text.slice(at, at + 24))} at character ${at + 1} is no placeholder: write {{name}}, or \\{{ for two braces`
 }
 
 /** Names in order of appearance, each once. */
-export const namesIn = (text: string): ReadonlyArray<string> =>
-  text.includes("{{") ? [...new Set(compiled(text).names)] : []
+export const namesIn = (text: string): ReadonlyArray<string> => (text.includes("{{") ? compile(text).names : [])
 
 export type Variables = Readonly<Record<string, string>>
 
@@ -137,6 +174,15 @@ export const lookup = (name: string, variables: Variables, client: ClientView): 
 export const missingIn = (text: string, variables: Variables, client: ClientView): ReadonlyArray<string> =>
   namesIn(text).filter((name) => lookup(name, variables, client) === undefined)
 
+/** What distinguishes one client's rendering from another's, of one template with the same variables (T6). */
+export const renderingKey = ({ clientNames }: Compiled, client: ClientView): string =>
+  clientNames.length === 0 ? "" : JSON.stringify(clientNames.map((name) => lookup(name, {}, client) ?? null))
+
+/** Why a template has no rendering: names without a value (or with one that can't stand there), or it grew too large. */
+export type Obstacle =
+  | { readonly kind: "names"; readonly names: ReadonlyArray<string> }
+  | { readonly kind: "size"; readonly bytes: number }
+
 /** The rendered text, or what stands in the way: the missing names, or else one reason. */
 export const render = (
   text: string,
@@ -144,35 +190,45 @@ export const render = (
   client: ClientView,
   type: ValueType
 ): Result.Result<string, ReadonlyArray<string>> => {
-  const result = substitute(text, type, (name) => lookup(name, variables, client))
-  if (Result.isFailure(result)) return result
+  const result = fill(compile(text), type, (name) => lookup(name, variables, client))
+  if (Result.isFailure(result)) return Result.fail(reasonsOf(result.failure))
   const read = parse(type, result.success) // T3
-  return Result.isSuccess(read) ? result : Result.fail([`the rendered value is not a valid ${type}: ${read.failure}`])
+  return Result.isSuccess(read)
+    ? Result.succeed(result.success)
+    : Result.fail([`the rendered value is not a valid ${type}: ${read.failure}`])
 }
 
+export const reasonsOf = (obstacle: Obstacle): ReadonlyArray<string> =>
+  obstacle.kind === "names" ? obstacle.names : [`the rendered value is ${tooLarge(obstacle.bytes)}`]
+
+/** Says of a rendering how large it would be. */
+export const tooLarge = (bytes: number): string => `larger than ${limits.value} bytes: it would have ${bytes}`
+
 /** Puts values in their places, without T3. */
-export const substitute = (
-  text: string,
+export const fill = (
+  { literals, places, slots, bytes }: Compiled,
   type: ValueType,
   valueOf: (name: string) => string | undefined
-): Result.Result<string, ReadonlyArray<string>> => {
-  const { literals, names, quoted } = compiled(text)
+): Result.Result<string, Obstacle> => {
   const problems = new Set<string>()
-  let rendered = literals[0] ?? ""
-  for (let index = 0; index < names.length; index++) {
-    const name = names[index] as string
+  const texts: Array<string> = []
+  let size = bytes
+  for (const { name, quoted, count } of slots) {
     const value = valueOf(name)
-    if (value === undefined) {
-      problems.add(name)
-      continue
-    }
-    if (type === "yaml" && !isPlainYaml(value)) {
+    if (value === undefined) problems.add(name)
+    else if (type === "yaml" && !isPlainYaml(value))
       problems.add(`${name} (${excerpt(value)} has characters that could change the YAML around it; use type json)`)
-      continue
+    else {
+      const text = type === "json" ? inJson(value, quoted) : value
+      texts.push(text)
+      size += count * bytesOf(text)
     }
-    rendered += (type === "json" ? inJson(value, quoted[index] === true) : value) + literals[index + 1]
   }
-  return problems.size > 0 ? Result.fail([...problems]) : Result.succeed(rendered)
+  if (problems.size > 0) return Result.fail({ kind: "names", names: [...problems] })
+  if (size > limits.value) return Result.fail({ kind: "size", bytes: size }) // T4
+  let rendered = literals[0] as string
+  for (let at = 0; at < places.length; at++) rendered += (texts[places[at] as number] as string) + literals[at + 1]
+  return Result.succeed(rendered)
 }
 
 /** T2: inside a string its escaped characters; elsewhere one scalar. */

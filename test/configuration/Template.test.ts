@@ -2,7 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
 import type { ClientView } from "../../src/configuration/Rendering.ts"
-import { isTemplate, malformedIn, missingIn, namesIn, render } from "../../src/configuration/Template.ts"
+import {
+  compile,
+  fill,
+  isTemplate,
+  malformedIn,
+  missingIn,
+  namesIn,
+  render,
+  renderingKey
+} from "../../src/configuration/Template.ts"
 
 const client: ClientView = {
   environment: "production",
@@ -141,5 +150,42 @@ describe("Template", () => {
       assert.deepStrictEqual(namesIn(text), [])
     }
     assert.strictEqual(rendered("{{port}}".repeat(100_000)).length, 400_000)
+  })
+
+  it("T4 knows the size before anything is built", () => {
+    const own = { a: "y".repeat(900_000), q: '"'.repeat(600_000) }
+    const size = (text: string, type: ValueType) => {
+      const result = fill(compile(text), type, (name) => own[name as "a"])
+      return Result.isFailure(result) && result.failure.kind === "size" ? result.failure.bytes : result
+    }
+    assert.strictEqual(size("{{a}}".repeat(200_000), "string"), 180_000_000_000)
+    assert.strictEqual(size(`["{{q}}",{{q}},"é"]`, "json"), 2 * 1_200_000 + 2 + 2 + 4 + 4)
+    assert.include(refused("{{a}}".repeat(590), "string", own)[0], "it would have 531000000")
+    const fits = rendered("é{{client.region}}{{client.region}}")
+    assert.strictEqual(fits, "éeueu")
+  })
+
+  it("T5 reads a text once, and forgets the oldest when it is too much", () => {
+    const text = "one {{host}}"
+    const first = compile(text)
+    assert.strictEqual(compile(text), first)
+    for (let n = 0; n < 8; n++) compile(`${n} {{host}}${"x".repeat(999_000)}`)
+    assert.strictEqual(compile(text), first)
+    for (let n = 0; n < 18; n++) compile(`${n} {{port}}${"x".repeat(999_000)}`)
+    assert.notStrictEqual(compile(text), first)
+  })
+
+  it("T6 tells apart what clients see, and nothing else", () => {
+    const keyOf = (text: string, labels: Record<string, string>, instance = "i") =>
+      renderingKey(compile(text), { environment: "e", service: "s", instance, labels })
+    assert.strictEqual(keyOf("{{host}}", { a: "1" }), keyOf("{{host}}", { a: "2" }, "j"))
+    assert.strictEqual(keyOf("{{client.a}}", { a: "1", b: "1" }), keyOf("{{client.a}}", { a: "1" }, "j"))
+    assert.notStrictEqual(keyOf("{{client.a}}", { a: "1" }), keyOf("{{client.a}}", { a: "2" }))
+    assert.notStrictEqual(keyOf("{{client.a}}", { a: "" }), keyOf("{{client.a}}", {}))
+    assert.notStrictEqual(
+      keyOf("{{client.a}}{{client.b}}", { a: '1","' }),
+      keyOf("{{client.a}}{{client.b}}", { b: '1","' })
+    )
+    assert.notStrictEqual(keyOf("{{client.instance}}", {}), keyOf("{{client.instance}}", {}, "j"))
   })
 })
