@@ -24,10 +24,12 @@ export const parseYaml = (text: string): Result.Result<unknown, string> => {
       schema: "core",
       uniqueKeys: false,
       stringKeys: true,
-      logLevel: "error"
+      logLevel: "error",
+      prettyErrors: false // Y1
     })
     const error = document.errors[0] ?? document.warnings[0]
-    if (error !== undefined) return Result.fail(`it is not YAML that JSON can express: ${error.message.split("\n")[0]}`)
+    if (error !== undefined)
+      return Result.fail(`it is not YAML that JSON can express: ${error.message}${placeOf(text, error.pos[0])}`)
     const twice = duplicate(document)
     if (twice !== undefined) return Result.fail(`the key ${JSON.stringify(twice)} appears twice in one map`)
     return Result.succeed(document.toJS({ maxAliasCount: ALIASES }) ?? null)
@@ -36,6 +38,13 @@ export const parseYaml = (text: string): Result.Result<unknown, string> => {
     if (error instanceof ReferenceError) return Result.fail(`its aliases expand too far: ${error.message}`)
     return Result.fail(`it is not YAML: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** " at line 1, column 2:", for one error only: the library does it for all, each by a copy of its line. */
+const placeOf = (text: string, at: number): string => {
+  if (at < 0) return ""
+  const before = text.slice(0, at).split("\n")
+  return ` at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
 }
 
 const duplicate = (document: Document): string | undefined => {

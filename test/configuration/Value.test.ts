@@ -140,4 +140,13 @@ describe("Value", () => {
     },
     { arbitrary: { runs: 300 } }
   )
+
+  it("Y1 refuses what is nothing but errors, and says where the first is", () => {
+    for (const text of ["}".repeat(262_144), `a: 1\n${"}\n".repeat(131_000)}`, "[1]]".repeat(65_536)]) {
+      const result = parse("yaml", text)
+      assert.isTrue(Result.isFailure(result))
+    }
+    const placed = parse("yaml", "a: 1\nb: }")
+    assert.include(Result.isFailure(placed) ? placed.failure : "", "line 2, column 4")
+  })
 })
