@@ -43,10 +43,10 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   digestOf: Digest["Service"]
 ): Effect.fn.Return<void, HeraldError> {
   const { key, environment, value, valueType, schema } = candidate
-  const malformed = malformedIn(value)
+  const malformed = malformedIn(value, valueType)
   if (malformed !== undefined) return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`)
 
-  const template = compile(value)
+  const template = compile(value, valueType)
   const { names } = template
   const undefinedNames = names.filter((name) => !isClientName(name) && !Object.hasOwn(variables, name))
   if (undefinedNames.length > 0) {

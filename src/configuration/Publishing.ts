@@ -57,16 +57,16 @@ export const makePublishing = Effect.gen(function* () {
     const keepsRules =
       live !== undefined &&
       ((draft.schema === undefined && live.schema !== null) || (draft.strict === undefined && live.strict))
+    const valueType =
+      draft.type ?? (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json"))
     const change: Change = {
       key,
       environment,
       value,
-      valueType:
-        draft.type ??
-        (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json")),
+      valueType,
       schema: value === null ? null : schema,
       strict,
-      template: value !== null && key !== VARIABLES_KEY && isTemplate(value),
+      template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType),
       digest: digestOf(value ?? ""),
       expectedVersion: draft.expectedVersion ?? (keepsRules && value !== null ? live.version : undefined),
       changeLog: message
@@ -77,7 +77,7 @@ export const makePublishing = Effect.gen(function* () {
   /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. */
   const checkValue = Effect.fnUntraced(function* ({ key, environment, value, valueType, schema, template }: Change) {
     if (value === null || template) return
-    const malformed = malformedIn(value)
+    const malformed = malformedIn(value, valueType)
     if (malformed !== undefined && key !== VARIABLES_KEY) {
       return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`, {
         details: { key, environment }

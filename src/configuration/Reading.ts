@@ -123,14 +123,14 @@ export const makeReading = Effect.gen(function* () {
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
     const { value, valueType, template } = stored
-    const missing = template ? missingIn(value, variables, client) : []
+    const missing = template ? missingIn(value, variables, client, valueType) : []
     const rendered = template ? render(value, variables, client, valueType) : Result.succeed(value)
     const effective = Result.isSuccess(rendered) ? rendered.success : undefined
     const read = parse(valueType, effective ?? value)
     return {
       stored,
       variables,
-      used: (template ? namesIn(value) : []).flatMap((name) => {
+      used: (template ? namesIn(value, valueType) : []).flatMap((name) => {
         const found = lookup(name, variables, client)
         const source = isClientName(name) ? ("client" as const) : ("environment" as const)
         return found === undefined ? [] : [{ name, value: found, source }]

@@ -1,5 +1,6 @@
 /**
- * Logic-less templates: `{{name}}` is a variable of the environment, `{{client.label}}` the client's metadata, `\{{` two braces. Pure.
+ * Logic-less templates: `{{name}}` is a variable of the environment, `{{client.label}}` the client's metadata, `\{{` two braces,
+ * `{{\}}` a backslash right before a placeholder. Of a run of braces the last two open. Pure.
  *
  *   T1  A name is looked up among own properties only; what is not there is missing, never an empty string.
  *   T2  A value can't leave its place: in JSON it stays one string or one scalar, in YAML it can't change the structure.
@@ -7,6 +8,8 @@
  *   T4  Time is linear in the text, and nothing larger than a value may be is built: the size is known before.
  *   T5  A text is read once, and what was read is kept, within bounds of bytes.
  *   T6  Clients that answer alike for what a template uses get the same rendering, made once.
+ *   T7  Every text can be written: any literal text, before and after any placeholder. In JSON, backslashes are read as JSON reads
+ *       them: pairs stay, and only a single one before `{{` is the escape.
  */
 import { Result } from "effect"
 import { limits, type ValueType } from "./Configuration.ts"
@@ -28,6 +31,8 @@ export interface Compiled {
   readonly escapes: boolean
   /** Offset of the first `{{` that opens no placeholder. */
   readonly malformed: number | undefined
+  /** Was it read as JSON (T7)? */
+  readonly json: boolean
 }
 
 /** All places that take the same text. */
@@ -66,7 +71,21 @@ const placeholderAt = (text: string, open: number): { readonly name: string; rea
   return isName(name) && text.startsWith("}}", end) ? { name, end: end + 2 } : undefined
 }
 
-const read = (text: string): Compiled => {
+/** How many backslashes stand right before `at`, of those from `from` on. */
+const backslashesBefore = (text: string, from: number, at: number): number => {
+  let start = at
+  while (start > from && text.charCodeAt(start - 1) === 92 /* \ */) start--
+  return at - start
+}
+
+/** The backslashes of `{{\}}`; undefined if something else opens here. */
+const backslashesIn = (text: string, open: number): string | undefined => {
+  let end = open + 2
+  while (text.charCodeAt(end) === 92 /* \ */) end++
+  return end > open + 2 && text.startsWith("}}", end) ? text.slice(open + 2, end) : undefined
+}
+
+const read = (text: string, json: boolean): Compiled => {
   const literals: Array<string> = []
   const places: Array<number> = []
   const slots: Array<Slot> = []
@@ -84,15 +103,25 @@ const read = (text: string): Compiled => {
     places.push(slot)
   }
   for (let open = text.indexOf("{{"); open !== -1; open = text.indexOf("{{", Math.max(from, open + 2))) {
-    if (open > from && text.charCodeAt(open - 1) === 92 /* \ */) {
+    const backslashes = backslashesBefore(text, from, open)
+    if (json ? backslashes % 2 === 1 : backslashes > 0) {
       literal += `${text.slice(from, open - 1)}{{`
       from = open + 2
       escapes = true
       continue
     }
+    const first = open
+    while (text.charCodeAt(open + 2) === 123 /* { */) open++
+    const written = backslashesIn(text, open)
+    if (written !== undefined) {
+      literal += text.slice(from, open) + written
+      from = open + 2 + written.length + 2
+      escapes = true
+      continue
+    }
     const placeholder = placeholderAt(text, open)
     if (placeholder === undefined) {
-      malformed ??= open
+      malformed ??= first
       continue
     }
     literal += text.slice(from, open)
@@ -105,7 +134,7 @@ const read = (text: string): Compiled => {
   literals.push(literal + text.slice(from))
   const names = [...new Set(slots.map(({ name }) => name))]
   const [clientNames, bytes] = [names.filter(isClientName), bytesOf(literals.join(""))]
-  return { literals, places, slots, names, clientNames, bytes, escapes, malformed }
+  return { literals, places, slots, names, clientNames, bytes, escapes, malformed, json }
 }
 
 const endsInString = (json: string, before: boolean): boolean => {
@@ -124,15 +153,18 @@ const kept = new Map<string, Compiled>()
 let weight = 0
 const weightOf = (text: string, { places }: Compiled): number => text.length * 2 + places.length * 32 + 512
 
-/** Reads a template; one that was read lately is not read again (T5). */
-export const compile = (text: string): Compiled => {
+/** Reads a template of a type; one that was read lately is not read again (T5). */
+export const compile = (text: string, type: ValueType = "string"): Compiled => {
   const known = kept.get(text)
   if (known !== undefined) {
     kept.delete(text) // to the end: what is used stays
-    kept.set(text, known)
-    return known
+    if (known.json === (type === "json")) {
+      kept.set(text, known)
+      return known
+    }
+    weight -= weightOf(text, known)
   }
-  const compiled = read(text)
+  const compiled = read(text, type === "json")
   kept.set(text, compiled)
   weight += weightOf(text, compiled)
   for (const [oldest, its] of kept) {
@@ -144,22 +176,23 @@ export const compile = (text: string): Compiled => {
 }
 
 /** Has it anything to render? */
-export const isTemplate = (text: string): boolean => {
+export const isTemplate = (text: string, type: ValueType = "string"): boolean => {
   if (!text.includes("{{")) return false
-  const { names, escapes } = compile(text)
+  const { names, escapes } = compile(text, type)
   return names.length > 0 || escapes
 }
 
 /** Why a `{{` in the text opens no placeholder. */
-export const malformedIn = (text: string): string | undefined => {
-  const at = text.includes("{{") ? compile(text).malformed : undefined
+export const malformedIn = (text: string, type: ValueType = "string"): string | undefined => {
+  const at = text.includes("{{") ? compile(text, type).malformed : undefined
   return at === undefined
     ? undefined
     : `${excerpt(text.slice(at, at + 24))} at character ${at + 1} is no placeholder: write {{name}}, or \\{{ for two braces`
 }
 
 /** Names in order of appearance, each once. */
-export const namesIn = (text: string): ReadonlyArray<string> => (text.includes("{{") ? compile(text).names : [])
+export const namesIn = (text: string, type: ValueType = "string"): ReadonlyArray<string> =>
+  text.includes("{{") ? compile(text, type).names : []
 
 export type Variables = Readonly<Record<string, string>>
 
@@ -171,8 +204,12 @@ export const lookup = (name: string, variables: Variables, client: ClientView): 
   return Object.hasOwn(client.labels, label) ? client.labels[label] : undefined
 }
 
-export const missingIn = (text: string, variables: Variables, client: ClientView): ReadonlyArray<string> =>
-  namesIn(text).filter((name) => lookup(name, variables, client) === undefined)
+export const missingIn = (
+  text: string,
+  variables: Variables,
+  client: ClientView,
+  type: ValueType = "string"
+): ReadonlyArray<string> => namesIn(text, type).filter((name) => lookup(name, variables, client) === undefined)
 
 /** What distinguishes one client's rendering from another's, of one template with the same variables (T6). */
 export const renderingKey = ({ clientNames }: Compiled, client: ClientView): string =>
@@ -190,7 +227,7 @@ export const render = (
   client: ClientView,
   type: ValueType
 ): Result.Result<string, ReadonlyArray<string>> => {
-  const result = fill(compile(text), type, (name) => lookup(name, variables, client))
+  const result = fill(compile(text, type), type, (name) => lookup(name, variables, client))
   if (Result.isFailure(result)) return Result.fail(reasonsOf(result.failure))
   const read = parse(type, result.success) // T3
   return Result.isSuccess(read)

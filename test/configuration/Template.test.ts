@@ -145,8 +145,81 @@ describe("Template", () => {
     assert.isFalse(isTemplate(text))
   })
 
+  /** How docs/values.md says that a literal text is written in a template of type string or yaml. */
+  const escaped = (literal: string, beforePlaceholder: boolean): string =>
+    literal.replace(beforePlaceholder ? /\\+(?=\{|$)|\{\{/g : /\\+(?=\{)|\{\{/g, (found) =>
+      found === "{{" ? "\\{{" : `{{${found}}}`
+    )
+
+  const Part = Schema.Union([
+    Schema.Struct({ name: Schema.Literals(["host", "port", "client.region"]) }),
+    Schema.Array(Schema.Literals(["\\", "{", "{{", "}", "}}", "a", " ", '"', "host", "{{host}}", "{{\\}}"]))
+  ])
+  const valuesOf: Record<string, string> = { host: "db.internal", port: "5432", "client.region": "eu" }
+
+  it.prop(
+    "T7 every text can be written, before and after any placeholder",
+    [Schema.Array(Part)],
+    ([parts]) => {
+      const [string, json, expected] = [[], [], []] as [Array<string>, Array<string>, Array<string>]
+      for (const [at, part] of parts.entries()) {
+        if ("name" in part) {
+          for (const text of [string, json]) text.push(`{{${part.name}}}`)
+          expected.push(valuesOf[part.name] as string)
+          continue
+        }
+        const next = parts[at + 1]
+        const literal = part.join("")
+        // Neighbours are one literal: split, they could make braces of each other.
+        if (next !== undefined && !("name" in next)) continue
+        string.push(escaped(literal, next !== undefined))
+        json.push(JSON.stringify(literal).slice(1, -1).replaceAll("{{", "\\{{"))
+        expected.push(literal)
+      }
+      const text = expected.join("")
+      assert.strictEqual(rendered(string.join("")), text)
+      assert.strictEqual(JSON.parse(rendered(`["${json.join("")}"]`, "json"))[0], text)
+    },
+    { arbitrary: { runs: 5_000 } }
+  )
+
+  it("T7 a backslash before a placeholder", () => {
+    assert.strictEqual(rendered("C:\\apps{{\\}}{{client.region}}\\x"), "C:\\apps\\eu\\x")
+    assert.strictEqual(rendered("p: C:\\apps{{\\}}{{client.region}}", "yaml"), "p: C:\\apps\\eu")
+    assert.strictEqual(rendered("\\\\server{{\\\\}}{{host}}"), "\\\\server\\\\db.internal")
+    const json = JSON.stringify({ path: "C:\\apps\\{{client.region}}" })
+    assert.deepStrictEqual(JSON.parse(rendered(json, "json")), { path: "C:\\apps\\eu" })
+    assert.deepStrictEqual(namesIn(json, "json"), ["client.region"])
+    assert.strictEqual(rendered("x{{{host}}}"), "x{db.internal}")
+  })
+
+  it("T7 what was stored before keeps its meaning: in text each backslash before braces makes them literal", () => {
+    for (const [text, meaning] of [
+      ["\\{{host}}", "{{host}}"],
+      ["\\\\{{host}}", "\\{{host}}"],
+      ["\\\\\\{{host}}", "\\\\{{host}}"]
+    ] as const) {
+      assert.strictEqual(rendered(text), meaning)
+    }
+    assert.strictEqual(rendered('{"t":"\\\\\\{{host}}"}', "json"), '{"t":"\\\\{{host}}"}')
+  })
+
+  it("T7 a text that was read as one type is read anew as another", () => {
+    const text = '["\\\\{{host}}"]'
+    assert.strictEqual(rendered(text), '["\\{{host}}"]')
+    assert.strictEqual(rendered(text, "json"), '["\\\\db.internal"]')
+    assert.strictEqual(rendered(text), '["\\{{host}}"]')
+  })
+
   it("T4 reads a megabyte of braces", () => {
-    for (const text of ["{".repeat(1_000_000), "{{a".repeat(300_000), "\\{{".repeat(300_000), "{{ ".repeat(300_000)]) {
+    for (const text of [
+      "{".repeat(1_000_000),
+      "{{a".repeat(300_000),
+      "\\{{".repeat(300_000),
+      "{{ ".repeat(300_000),
+      `{{${"\\".repeat(1_000_000)}`,
+      "\\\\{{".repeat(250_000)
+    ]) {
       assert.deepStrictEqual(namesIn(text), [])
     }
     assert.strictEqual(rendered("{{port}}".repeat(100_000)).length, 400_000)
