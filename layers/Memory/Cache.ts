@@ -2,20 +2,18 @@
  * The cache in this process.
  *
  *   M1  It holds at most `maxBytes` of values (as UTF-16 and about 500 bytes of the rest); the least recently used go first.
- *   M2  An older revision never replaces a newer one.
+ *   M2  An older revision never replaces a newer one of its epoch.
  */
 import { Effect, Layer } from "effect"
-import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
-
-const OVERHEAD = 500
-const costOf = ({ key, value, schema }: Configuration): number =>
-  OVERHEAD + 2 * (key.length + value.length + (schema === null ? 0 : JSON.stringify(schema).length))
+import { replaces } from "../../src/propagation/Position.ts"
+import { positionOf, type Shared } from "../../src/propagation/SharedCache.ts"
+import { configurationBytes } from "../../src/propagation/Size.ts"
 
 export const layerCache = ({ maxBytes }: { readonly maxBytes: number }) =>
   Layer.sync(Cache, () => {
     /** A Map iterates in the order of insertion: the first is the least recently used. */
-    const entries = new Map<string, { readonly configuration: Configuration; readonly cost: number }>()
+    const entries = new Map<string, { readonly value: Shared; readonly cost: number }>()
     let bytes = 0
 
     const remove = (id: string) => {
@@ -33,17 +31,18 @@ export const layerCache = ({ maxBytes }: { readonly maxBytes: number }) =>
           if (entry === undefined) return undefined
           entries.delete(id)
           entries.set(id, entry)
-          return entry.configuration
+          return entry.value
         }),
-      setIfNewer: (configuration) =>
+      setIfNewer: (value) =>
         Effect.sync(() => {
+          const { configuration } = value
           const id = `${configuration.environment}/${configuration.key}`
           const held = entries.get(id)
-          if (held !== undefined && held.configuration.revision >= configuration.revision) return // M2
+          if (held !== undefined && !replaces(positionOf(value), positionOf(held.value))) return // M2
           remove(id)
-          const cost = costOf(configuration)
+          const cost = configurationBytes(configuration)
           if (cost > maxBytes) return
-          entries.set(id, { configuration, cost })
+          entries.set(id, { value, cost })
           bytes += cost
           for (const oldest of entries.keys()) {
             if (bytes <= maxBytes) break

@@ -1,8 +1,9 @@
 /** Twins of what nodes share besides the database: a cache and a lane of hints, for nodes in one process. */
 import { Effect, Layer } from "effect"
 import { layerLane } from "../../src/propagation/HintLane.ts"
+import { covers, replaces } from "../../src/propagation/Position.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
+import { positionOf, type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
 
 export class Hub {
   readonly values = new Map<string, Shared>()
@@ -14,13 +15,12 @@ export class Hub {
       Effect.sync(() => {
         const id = `${shared.configuration.environment}/${shared.configuration.key}`
         const held = this.values.get(id)
-        if (held?.epoch === shared.epoch && held.configuration.revision >= shared.configuration.revision) return
-        this.values.set(id, shared)
+        if (replaces(positionOf(shared), held && positionOf(held))) this.values.set(id, shared)
       }),
     outdate: (epoch, heads) => {
       for (const { environment, key, revision } of heads) {
         const held = this.values.get(`${environment}/${key}`)
-        if (held !== undefined && !(held.epoch === epoch && held.configuration.revision >= revision))
+        if (held !== undefined && !covers(positionOf(held), { epoch, revision }))
           this.values.delete(`${environment}/${key}`)
       }
     }

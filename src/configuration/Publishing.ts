@@ -114,8 +114,8 @@ export const makePublishing = Effect.gen(function* () {
   const untouchedTemplates = Effect.fnUntraced(function* (environment: string, changes: ReadonlyArray<Change>) {
     const touched = new Set(changes.filter((one) => one.environment === environment).map((one) => one.key))
     const heads = propagation
-      .matching(environment, "*")
-      .filter((head) => head.template && !head.deleted && !touched.has(head.key))
+      .matching(environment, "*", "template")
+      .filter((head) => !head.deleted && !touched.has(head.key))
     return yield* Effect.forEach(heads, (head) => propagation.value(environment, head.key), { concurrency: 8 })
   })
 

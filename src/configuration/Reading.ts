@@ -4,7 +4,7 @@ import { requirePermission } from "../access/Access.ts"
 import type { Permission } from "../access/Identity.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
-import type { Configuration } from "./Configuration.ts"
+import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { difference } from "./Diff.ts"
 import type { ClientView } from "./Rendering.ts"
@@ -98,11 +98,19 @@ export const makeReading = Effect.gen(function* () {
   }) {
     const { environment, prefix, limit, after } = options
     yield* permit(environment, "any")
-    return propagation
-      .matching(environment, "*")
-      .filter((head) => !head.deleted && head.key > after && head.key.startsWith(prefix))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .slice(0, Math.max(1, Math.min(PAGE, Math.trunc(limit))))
+    const wanted = Math.max(1, Math.min(PAGE, Math.trunc(limit)))
+    const found: Array<Head> = []
+    let last = after
+    while (true) {
+      const page = propagation.page(environment, { prefix, after: last, limit: PAGE })
+      for (const head of page) {
+        if (!head.deleted) found.push(head)
+        if (found.length === wanted) return found
+      }
+      if (page.length < PAGE) return found
+      last = page.at(-1)!.key
+      yield* Effect.yieldNow // there may be many tombstones
+    }
   })
 
   const diff = Effect.fn("Configurations.diff")(function* (environment: string, key: string, from: number, to: number) {

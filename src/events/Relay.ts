@@ -7,7 +7,7 @@
  *   EV4  Revisions that can't be published any more (swept, or of a lost history) are skipped deliberately: logged and counted.
  *   EV5  An event log that is down costs one page of memory and no wait of anybody else; publishing goes on by itself when it is back.
  */
-import { Clock, Duration, Effect, Layer, Metric, PubSub, Queue, Random } from "effect"
+import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Degraded } from "../propagation/Degraded.ts"
 import type { Position } from "../propagation/Position.ts"
@@ -149,7 +149,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   })
 
   const commits = yield* propagation.events
-  yield* PubSub.take(commits).pipe(
+  yield* commits.pipe(
     Effect.tap(() => Effect.sync(() => Queue.offerUnsafe(wake, undefined))),
     Effect.forever,
     Effect.forkScoped

@@ -1,48 +1,121 @@
-/** The heads of every key, by environment. Pure state, no value text: about 300 bytes a key. */
+/**
+ * The heads of every key, by environment, in the order of their keys. Pure state, no value text.
+ *
+ *   HI1  A look-up costs what it returns, however many keys there are: exact keys by a map, patterns and pages by a range of the order,
+ *        strict keys and templates by an order of their own.
+ *   HI2  Pages and slices go on after the last key that was seen: heads that change or come meanwhile make none of the others twice or
+ *        left out.
+ */
 import type { Head } from "../configuration/Configuration.ts"
-import { matches } from "../configuration/Configuration.ts"
+import { SortedKeys } from "./SortedKeys.ts"
 
-/** Without the value that it may come with. */
-export const headOf = ({ key, environment, version, revision, digest, deleted, strict, template }: Head): Head => ({
-  key,
-  environment,
-  version,
-  revision,
-  digest,
-  deleted,
-  strict,
-  template
-})
+/** Only heads of this kind. */
+export type Kind = "strict" | "template"
+
+export interface PageOptions {
+  /** Keys that begin with this; "" for all. */
+  readonly prefix?: string
+  /** Keys after this one. */
+  readonly after?: string
+  readonly limit: number
+  readonly only?: Kind | undefined
+}
+
+interface Environment {
+  readonly heads: Map<string, Head>
+  readonly keys: SortedKeys
+  readonly strict: SortedKeys
+  readonly template: SortedKeys
+}
 
 export class Heads {
-  readonly #environments = new Map<string, Map<string, Head>>()
+  readonly #environments = new Map<string, Environment>()
+  #size = 0
 
-  replace(heads: ReadonlyArray<Head>): void {
-    this.#environments.clear()
-    for (const head of heads) this.set(head)
+  get size(): number {
+    return this.#size
   }
 
+  environments(): IterableIterator<string> {
+    return this.#environments.keys()
+  }
+
+  /** Keeps the newer, by revision: all of them are of one history. */
   set(head: Head): void {
-    let keys = this.#environments.get(head.environment)
-    if (keys === undefined) this.#environments.set(head.environment, (keys = new Map()))
-    keys.set(head.key, headOf(head))
+    const { key, version, revision, digest, deleted, strict, template } = head
+    let found = this.#environments.get(head.environment)
+    if (found === undefined) {
+      found = { heads: new Map(), keys: new SortedKeys(), strict: new SortedKeys(), template: new SortedKeys() }
+      this.#environments.set(head.environment, found)
+    }
+    const before = found.heads.get(key)
+    if (before === undefined) {
+      this.#size++
+      found.keys.add(key)
+    } else if (before.revision >= revision) return
+    // The text of an earlier head's key and environment: one copy of each is kept.
+    const environment = before?.environment ?? found.heads.values().next().value?.environment ?? head.environment
+    found.heads.set(key, {
+      key: before?.key ?? key,
+      environment,
+      version,
+      revision,
+      digest,
+      deleted,
+      strict,
+      template
+    })
+    if (strict !== (before?.strict ?? false)) strict ? found.strict.add(key) : found.strict.delete(key)
+    if (template !== (before?.template ?? false)) template ? found.template.add(key) : found.template.delete(key)
   }
 
   get(environment: string, key: string): Head | undefined {
-    return this.#environments.get(environment)?.get(key)
+    return this.#environments.get(environment)?.heads.get(key)
+  }
+
+  /** HI1 */
+  page(environment: string, { prefix = "", after = "", limit, only }: PageOptions): ReadonlyArray<Head> {
+    const found = this.#environments.get(environment)
+    if (found === undefined || limit <= 0) return []
+    const page: Array<Head> = []
+    const keys = only === undefined ? found.keys : found[only]
+    for (const key of after >= prefix && after !== "" ? keys.from(after, false) : keys.from(prefix, true)) {
+      if (!key.startsWith(prefix)) break
+      page.push(found.heads.get(key)!)
+      if (page.length === limit) break
+    }
+    return page
   }
 
   /** `*` covers every key. */
-  matching(environment: string, pattern: string): ReadonlyArray<Head> {
-    const keys = this.#environments.get(environment)
-    if (keys === undefined) return []
-    if (pattern === "*") return [...keys.values()]
-    if (!pattern.endsWith(".*")) {
-      const head = keys.get(pattern)
-      return head === undefined ? [] : [head]
-    }
-    const found: Array<Head> = []
-    for (const head of keys.values()) if (matches(pattern, head.key)) found.push(head)
-    return found
+  matching(environment: string, pattern: string, only?: Kind): ReadonlyArray<Head> {
+    const prefix = prefixOf(pattern)
+    if (prefix !== undefined) return this.page(environment, { prefix, limit: Number.POSITIVE_INFINITY, only })
+    const head = this.get(environment, pattern)
+    return head === undefined || (only !== undefined && !head[only]) ? [] : [head]
   }
 }
+
+/** Heads of a slice. */
+const SLICE = 256
+
+/** HI2: the heads that a pattern covers, in slices, each of what `heads` are by then. */
+export function* slices(
+  heads: () => Heads,
+  environment: string,
+  pattern: string,
+  only?: Kind
+): Generator<ReadonlyArray<Head>, void> {
+  const prefix = prefixOf(pattern)
+  if (prefix === undefined) return yield heads().matching(environment, pattern, only)
+  for (let after = ""; ; ) {
+    const slice = heads().page(environment, { prefix, after, limit: SLICE, only })
+    if (slice.length > 0) yield slice
+    if (slice.length < SLICE) return
+    after = slice.at(-1)!.key
+  }
+}
+
+/** What the keys of a pattern begin with; undefined for an exact key. */
+const prefixOf = (pattern: string): string | undefined =>
+  pattern === "*" ? "" : pattern.endsWith(".*") ? pattern.slice(0, -1) : undefined

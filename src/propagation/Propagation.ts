@@ -1,46 +1,33 @@
 /**
  * Tails the revision log and keeps this node's view of what is current.
  *
- *   P1  Revisions are applied to the view, and told, in order and without a gap; a lost history is told as `Reset`.
+ *   P1  Revisions are applied to the view, and told, in order and without a gap; a lost history is told as `Reset`. While heads are read
+ *       again, the view of before is served.
  *   P2  A hint may be lost: head and log are compared with the view at least every `pollInterval`. A hint of the database costs one
  *       question when the log goes on from the view.
- *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
- *   P4  Concurrent reads of one value share one load.
- *   P5  A cached value counts only if it is at least as new as the view's head, in the view's epoch.
- *   P6  Heads are read in pages while others commit: the view begins with what was current at one position, of one epoch.
+ *   P3, P7 in Freshness.ts; who was told that the view is stale is told when it is confirmed.
+ *   P4, P5 in Values.ts
+ *   P6 in Loading.ts
  */
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Layer,
-  Metric,
-  PubSub,
-  Queue,
-  Ref,
-  Schedule,
-  type Scope
-} from "effect"
-import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
-import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
+import type { Configuration, Head } from "../configuration/Configuration.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import { Cache } from "./Cache.ts"
-import { Heads, headOf } from "./Heads.ts"
-import type { Position } from "./Position.ts"
+import { Early } from "./Early.ts"
+import { makeEvents, type PropagationEvent } from "./Events.ts"
+import { Freshness } from "./Freshness.ts"
+import { Heads, type Kind, type PageOptions, slices } from "./Heads.ts"
+import { makeLoading } from "./Loading.ts"
+import { Loop } from "./Loop.ts"
+import { covers, isNewer, isNext, type Position, sameEpoch, samePosition } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
 import { SharedCache } from "./SharedCache.ts"
 import { makeTelling } from "./Telling.ts"
 import { makeMark } from "./Traces.ts"
+import { makeValues } from "./Values.ts"
 
-/** What a node tells its sessions. After `Reset` everything must be compared with the view again. */
-export type PropagationEvent =
-  | { readonly _tag: "Committed"; readonly revision: Revision }
-  | { readonly _tag: "Reset" }
-  /** P3: the view became stale, or was confirmed again. */
-  | { readonly _tag: "Freshness"; readonly stale: boolean }
+export type { PropagationEvent } from "./Events.ts"
 
 export interface PropagationOptions {
   readonly pollInterval: Duration.Input
@@ -52,7 +39,7 @@ export class Propagation extends Context.Service<
   {
     /** The position that this node has applied. */
     readonly position: () => Position
-    /** P3. */
+    /** P3. Whoever hears `true` is in time for the event that says when it is over. */
     readonly stale: () => boolean
     /** This node heard of a revision: apply it now if it is the next, otherwise read the log. */
     readonly hint: (revision: Revision) => Effect.Effect<void>
@@ -60,90 +47,90 @@ export class Propagation extends Context.Service<
     readonly committed: (revision: Revision) => Effect.Effect<void>
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
-    /** Heads that a pattern covers (`*` covers all), tombstones included. */
-    readonly matching: (environment: string, pattern: string) => ReadonlyArray<Head>
-    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4. */
+    /** Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys. Costs what it returns. */
+    readonly matching: (environment: string, pattern: string, only?: Kind) => ReadonlyArray<Head>
+    /** Heads in the order of their keys, tombstones included. Costs what it returns. */
+    readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
+    /**
+     * As `matching`, a slice at a time, for work that yields in between. Each slice is of the moment that it is taken: keys that stay are
+     * in exactly one, keys that come or change meanwhile are told as events.
+     */
+    readonly slices: (environment: string, pattern: string, only?: Kind) => Generator<ReadonlyArray<Head>, void>
+    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
     /** The environment's template variables; empty when none are defined. */
     readonly variables: (environment: string) => Effect.Effect<Readonly<Record<string, string>>, HeraldError>
-    /** Events from now on, in order. */
-    readonly events: Effect.Effect<PubSub.Subscription<PropagationEvent>, never, Scope.Scope>
+    /** Events from now on, in order: run the inner effect for each. PE1 */
+    readonly events: Effect.Effect<Effect.Effect<PropagationEvent>, never, Scope.Scope>
   }
 >()("herald/propagation/Propagation") {
   static readonly layer = (options: PropagationOptions) => Layer.effect(Propagation, make(options))
 }
 
-/** Revisions that arrived ahead of their turn wait here; beyond this the log is read instead. */
-const EARLY = 1_024
+/** Revisions that are read at once. */
 const PAGE = 500
-/** Heads that are read at once. */
-const HEADS = 5_000
+/** Changes before the head that are told to the shared cache at the start, should the node that made them have died. */
+const RECENT = 10_000n
 
 const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
-  const store = yield* ConfigurationStore
   const cache = yield* Cache
   const shared = yield* SharedCache
   const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
+  const load = yield* makeLoading
   const mark = yield* makeMark
-  const events = yield* PubSub.unbounded<PropagationEvent>()
+  const events = makeEvents()
   const wake = yield* Queue.sliding<void>(1)
-  const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
-  const early = new Map<bigint, Revision>()
-  const staleAfter = Duration.toNanosUnsafe(options.staleAfter)
+  const early = new Early()
+  const now = () => clock.monotonicTimeNanosUnsafe()
   const pollInterval = Duration.toNanosUnsafe(options.pollInterval)
-  const heads = new Heads()
+  const freshness = new Freshness(now, yield* Loop, Duration.toNanosUnsafe(options.staleAfter))
+  let heads = new Heads()
   let position: Position = { epoch: "", revision: 0n }
-  let confirmedAt = clock.monotonicTimeNanosUnsafe()
-  let polledAt = confirmedAt - pollInterval
+  let polledAt = now() - pollInterval
   /** Something may be wrong with the view: the next look is a poll. */
   let gap = false
+  /** What was told of freshness. */
+  let told = false
 
-  const stale = () => clock.monotonicTimeNanosUnsafe() - confirmedAt > staleAfter
+  const stale = () => {
+    const is = freshness.stale()
+    if (is && !told) {
+      told = true
+      events.publish({ _tag: "Freshness", stale: true })
+    }
+    return is
+  }
 
-  /** P6 */
-  const load: Effect.Effect<void, HeraldError> = Effect.gen(function* () {
-    let page = yield* store.heads(undefined, HEADS)
-    const { epoch } = page.position
-    let { revision } = page.position
-    const all = [...page.heads]
-    while (page.next !== undefined) {
-      page = yield* store.heads(page.next, HEADS)
-      if (page.position.epoch !== epoch) return yield* load
-      for (const head of page.heads) all.push(head)
-    }
-    let newest = revision
-    for (const head of all) if (head.revision > newest) newest = head.revision
-    while (revision < newest) {
-      const read = yield* log.after(revision, PAGE)
-      if (read.length === 0 || read.some((one) => one.epoch !== epoch))
-        return yield* failure("DatabaseUnavailable", "the log does not go up to what is current")
-      revision = read.at(-1)!.revision
-      for (const { changes } of read) for (const change of changes) all.push(headOf(change))
-    }
-    if (epoch !== position.epoch) yield* cache.clear
-    heads.replace(all)
-    early.clear()
-    position = { epoch, revision }
-    confirmedAt = clock.monotonicTimeNanosUnsafe()
-    shared.outdate(
-      epoch,
-      all.toSorted((a, b) => (a.revision < b.revision ? -1 : 1))
-    )
+  const onGap = () => {
+    gap = true
+    Queue.offerUnsafe(wake, undefined)
+  }
+
+  const begin = Effect.gen(function* () {
+    const loaded = yield* load
+    yield* cache.clear
+    heads = loaded.heads
+    position = loaded.position
+    early.prune(position)
+    onGap() // what was committed meanwhile; and that confirms the view
+    const from = position.revision - RECENT
+    for (const environment of loaded.heads.environments())
+      for (const slice of slices(() => loaded.heads, environment, "*")) {
+        const recent = slice.filter(({ revision }) => revision > from)
+        if (recent.length > 0) shared.outdate(position.epoch, recent)
+      }
   })
 
-  const inTurn = (revision: Revision) =>
-    revision.epoch === position.epoch && revision.revision === position.revision + 1n
-
-  /** P1: the only place where the view moves forward; synchronous from the check on. */
+  /** P1: the only place where the view moves forward; synchronous up to the event. */
   const apply = Effect.fnUntraced(function* (revision: Revision, heardBy: string) {
-    for (const change of revision.changes) yield* cache.setIfNewer(change)
-    if (!inTurn(revision)) return
-    for (const change of revision.changes) heads.set(change)
-    position = { epoch: revision.epoch, revision: revision.revision }
-    shared.outdate(revision.epoch, revision.changes)
-    PubSub.publishUnsafe(events, { _tag: "Committed", revision })
+    if (!isNext(revision, position)) return
+    const { epoch, changes } = revision
+    for (const change of changes) heads.set(change)
+    position = { epoch, revision: revision.revision }
+    shared.outdate(epoch, changes)
+    events.publish({ _tag: "Committed", revision })
+    for (const configuration of changes) yield* cache.setIfNewer({ epoch, configuration })
     mark({
       name: "Propagation.applied",
       kind: "internal",
@@ -155,24 +142,16 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   })
 
   const advance = Effect.fnUntraced(function* (heardBy: string) {
-    for (let next = early.get(position.revision + 1n); next !== undefined; next = early.get(position.revision + 1n)) {
-      early.delete(next.revision)
-      yield* apply(next, heardBy)
-    }
+    for (let next = early.next(position); next !== undefined; next = early.next(position)) yield* apply(next, heardBy)
   })
 
-  const onGap = () => {
-    gap = true
-    Queue.offerUnsafe(wake, undefined)
-  }
-
   const hint = Effect.fnUntraced(function* (revision: Revision, heardBy = "commit") {
-    if (revision.epoch === position.epoch && revision.revision <= position.revision) return
-    if (inTurn(revision)) {
+    if (covers(position, revision)) return
+    if (isNext(revision, position)) {
       yield* apply(revision, heardBy)
       return yield* advance(heardBy)
     }
-    if (early.size < EARLY) early.set(revision.revision, revision)
+    early.hold(revision, position)
     onGap()
   }, Effect.uninterruptible)
 
@@ -181,69 +160,75 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       epoch: position.epoch,
       revision: String(position.revision)
     })
-    yield* load
-    PubSub.publishUnsafe(events, { _tag: "Reset" })
+    yield* begin
+    events.publish({ _tag: "Reset" })
+  })
+
+  /** What the log has after the view; undefined when part of it is gone. */
+  const after = Effect.suspend(() => log.after(position.revision, PAGE)).pipe(
+    Effect.catch((error) => (error.name === "NotFound" ? Effect.undefined : Effect.fail(error)))
+  )
+
+  const applyAll = Effect.fnUntraced(function* (page: ReadonlyArray<Revision>) {
+    for (const revision of page) yield* apply(revision, "log")
+    yield* advance("log")
   })
 
   const poll = Effect.gen(function* () {
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    polledAt = startedAt
+    const asked = freshness.asking()
+    polledAt = asked.at
     gap = false
     const known = position // hints may move it on while the database answers
     const head = yield* log.head
-    if (head.epoch !== known.epoch || head.revision < known.revision) yield* reset
-    while (head.revision > position.revision) {
-      const before = position.revision
-      const page = yield* log
-        .after(before, PAGE)
-        .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed(undefined) : Effect.fail(error))))
-      if (page === undefined) {
-        yield* reset
-        break
-      }
-      for (const revision of page) if (inTurn(revision)) yield* apply(revision, "log")
-      yield* advance("log")
-      if (position.revision === before) break
+    if (!covers(head, known)) return yield* reset
+    while (isNewer(head, position)) {
+      const before = position
+      const page = yield* after
+      if (page === undefined) return yield* reset
+      yield* applyAll(page)
+      if (samePosition(position, before)) return
     }
-    confirmedAt = startedAt
-    for (const revision of early.keys()) if (revision <= position.revision) early.delete(revision)
+    if (sameEpoch(head, position)) freshness.confirm(asked)
+    early.prune(position)
     yield* Metric.update(revisionGauge, Number(position.revision))
   })
 
   /** P2: true when what the log has after the view went on from it. Anything else is for the poll. */
   const follow = Effect.gen(function* () {
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    if (gap || startedAt - polledAt >= pollInterval) return false
-    const { epoch, revision: before } = position
-    const page = yield* log
-      .after(before, PAGE)
-      .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed([]) : Effect.fail(error))))
-    for (const revision of page) if (inTurn(revision)) yield* apply(revision, "log")
-    yield* advance("log")
-    const followed = page.length > 0 && page.length < PAGE && page.every((revision) => revision.epoch === epoch)
-    if (followed && epoch === position.epoch) confirmedAt = startedAt
+    const asked = freshness.asking()
+    if (gap || asked.at - polledAt >= pollInterval) return false
+    const known = position
+    const page = (yield* after) ?? []
+    yield* applyAll(page)
+    const followed = page.length > 0 && page.length < PAGE && page.every((revision) => sameEpoch(revision, known))
+    if (followed && sameEpoch(known, position)) freshness.confirm(asked)
     return followed
   })
 
   const telling = yield* makeTelling({ revision: hint, gap: onGap })
 
-  const told = yield* Ref.make(false)
-  const tellFreshness = Effect.gen(function* () {
-    const now = stale()
-    if ((yield* Ref.getAndSet(told, now)) === now) return
-    PubSub.publishUnsafe(events, { _tag: "Freshness", stale: now })
-    yield* now
+  let logged = false
+  const tellFreshness = Effect.suspend(() => {
+    const is = stale()
+    if (!is && told) {
+      told = false
+      events.publish({ _tag: "Freshness", stale: false })
+    }
+    if (is === logged) return Effect.void
+    logged = is
+    return is
       ? Effect.logWarning("the database does not confirm: values are served as stale", { code: "HRLD-4001" })
       : Effect.logInfo("the database confirms again")
   })
 
-  yield* load.pipe(
+  yield* begin.pipe(
     Effect.tapError((error) =>
       Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
     ),
     Effect.retry(Schedule.spaced(options.pollInterval)),
     Effect.orDie
   )
+  yield* Effect.ignore(poll)
   yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
   yield* telling.listen
   yield* follow.pipe(
@@ -258,82 +243,12 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   // A hung database must not keep the view from being called stale.
   yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
 
-  /** P5 */
-  const loadValue = Effect.fnUntraced(function* ({ environment, key, revision }: Head) {
-    const { epoch } = position
-    const found = yield* shared.get(environment, key)
-    if (found?.epoch === epoch && epoch === position.epoch && found.configuration.revision >= revision) {
-      sharedHits++
-      yield* cache.setIfNewer(found.configuration)
-      return found.configuration
-    }
-    misses++
-    const configuration = yield* store.current(environment, key, { epoch, revision })
-    if (configuration !== undefined && epoch === position.epoch) {
-      yield* cache.setIfNewer(configuration)
-      telling.share({ epoch, configuration })
-    }
-    return configuration
-  })
-
-  const value = Effect.fnUntraced(function* (environment: string, key: string) {
-    const head = heads.get(environment, key)
-    if (head === undefined) return undefined
-    const cached = yield* cache.get(environment, key)
-    if (cached !== undefined && cached.revision >= head.revision) {
-      hits++
-      return cached
-    }
-    // A load that began before this head was known may bring an older value.
-    const id = `${environment}\u0000${key}\u0000${position.epoch}\u0000${head.revision}`
-    const running = loads.get(id)
-    if (running !== undefined) return yield* Deferred.await(running) // P4
-    const mine = Deferred.makeUnsafe<Configuration | undefined, HeraldError>()
-    loads.set(id, mine)
-    // Not the reader's own fiber: when that one is interrupted, the others still wait.
-    yield* loadValue(head).pipe(
-      Effect.onExit((exit) => {
-        loads.delete(id)
-        return Deferred.done(mine, exit)
-      }),
-      Effect.forkIn(scope)
-    )
-    return yield* Deferred.await(mine)
-  })
-
-  let [hits, sharedHits, misses] = [0, 0, 0]
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.suspend(() => {
-        const counts = [
-          [Metric.withAttributes(cacheHits, { cache: "node" }), hits],
-          [Metric.withAttributes(cacheHits, { cache: "shared" }), sharedHits],
-          [cacheMisses, misses]
-        ] as const
-        hits = sharedHits = misses = 0
-        return Effect.forEach(counts, ([metric, n]) => Metric.update(metric, n), { discard: true })
-      })
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const head = (environment: string, key: string) => heads.get(environment, key)
+  const { value, variables } = yield* makeValues({ position: () => position, head, share: telling.share })
 
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)
     telling.tell(revision)
-  })
-
-  const parsed = new WeakMap<Configuration, Readonly<Record<string, string>>>()
-  const variables = Effect.fnUntraced(function* (environment: string) {
-    const found = yield* value(environment, VARIABLES_KEY)
-    if (found === undefined || found.deleted) return none
-    let result = parsed.get(found)
-    if (result === undefined) {
-      const flat = JSON.parse(found.value) as Record<string, string | number | boolean>
-      result = Object.fromEntries(Object.entries(flat).map(([name, v]) => [name, String(v)]))
-      parsed.set(found, result)
-    }
-    return result
   })
 
   return Propagation.of({
@@ -341,15 +256,14 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     stale,
     hint,
     committed,
-    head: (environment, key) => heads.get(environment, key),
-    matching: (environment, pattern) => heads.matching(environment, pattern),
+    head,
+    matching: (...asked) => heads.matching(...asked),
+    page: (...asked) => heads.page(...asked),
+    slices: (...asked) => slices(() => heads, ...asked),
     value,
     variables,
-    events: PubSub.subscribe(events)
+    events: events.listen
   })
 })
 
-const none: Readonly<Record<string, string>> = {}
 const revisionGauge = Metric.gauge("herald_revision", { description: "newest revision applied to this node's view" })
-const cacheHits = Metric.counter("herald_cache_hits_total", { incremental: true })
-const cacheMisses = Metric.counter("herald_cache_misses_total", { incremental: true })

@@ -4,12 +4,15 @@
  */
 import { Context, Effect } from "effect"
 import type { Configuration, Head } from "../configuration/Configuration.ts"
+import type { Position } from "./Position.ts"
 
 /** A value and the epoch that its revision counts in. */
 export interface Shared {
   readonly epoch: string
   readonly configuration: Configuration
 }
+
+export const positionOf = ({ epoch, configuration: { revision } }: Shared): Position => ({ epoch, revision })
 
 export interface SharedCacheShape {
   /** Undefined when it is not there, or the cache does not answer in time. */

@@ -1,14 +1,17 @@
 /**
  * What leaves this node after a commit, and what comes in from others: outside of the publisher's path, each way on its own.
  *
- *   L1  Nobody waits for a lane or for the shared cache: each has a fiber and a bounded queue that drops its oldest.
+ *   L1  Nobody waits for a lane or for the shared cache: each has a fiber and a backlog, bounded in entries and bytes, that drops its oldest.
  *   L2  A message that was lost or dropped costs time, never a revision: the log is read at least every poll interval.
  *   L3  Of a key only the newest value waits for the shared cache, so that many changes of few keys drop nothing.
  */
 import { Effect, Metric, Queue } from "effect"
+import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
 import { HintLanes } from "./HintLane.ts"
+import { isNewer } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
-import { type Shared, SharedCache } from "./SharedCache.ts"
+import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
+import { configurationBytes, revisionBytes } from "./Size.ts"
 
 /** Messages that wait for one lane. */
 const WAITING = 1_024
@@ -18,28 +21,39 @@ const KEYS = 4_096
 const WRITING = 32
 
 /** L3. Pure but for its own map. */
-export const makeConflated = (limit: number) => {
-  const waiting = new Map<string, Shared>()
+export const makeConflated = (entries: number, bytes: number) => {
+  const waiting = new Map<string, { readonly value: Shared; readonly size: number }>()
+  let held = 0
+  const remove = (id: string) => {
+    held -= waiting.get(id)?.size ?? 0
+    waiting.delete(id)
+  }
   return {
     put: (value: Shared): void => {
-      const { environment, key, revision } = value.configuration
+      const { environment, key } = value.configuration
       const id = `${environment}/${key}`
-      const held = waiting.get(id)
-      if (held?.epoch === value.epoch && held.configuration.revision > revision) return
-      waiting.delete(id)
-      waiting.set(id, value)
-      if (waiting.size > limit) waiting.delete(waiting.keys().next().value!)
+      const before = waiting.get(id)?.value
+      if (before !== undefined && isNewer(positionOf(before), positionOf(value))) return
+      remove(id)
+      const size = configurationBytes(value.configuration)
+      waiting.set(id, { value, size })
+      held += size
+      for (const oldest of waiting.keys()) {
+        if (waiting.size <= entries && held <= bytes) break
+        remove(oldest)
+      }
     },
     take: (): ReadonlyArray<Shared> => {
-      const all = [...waiting.values()]
+      const all = [...waiting.values()].map(({ value }) => value)
       waiting.clear()
+      held = 0
       return all
     }
   }
 }
 
-const drain = <A>(queue: Queue.Dequeue<A>, use: (message: A) => Effect.Effect<void>) =>
-  Queue.take(queue).pipe(
+const drain = <A>(take: Effect.Effect<A>, use: (message: A) => Effect.Effect<void>) =>
+  take.pipe(
     Effect.flatMap(use),
     Effect.catchDefect((defect) => Effect.logError("a hint lane met a defect", defect)),
     Effect.forever,
@@ -52,28 +66,29 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
 }) {
   const lanes = yield* HintLanes
   const shared = yield* SharedCache
-  const incoming = yield* Queue.sliding<readonly [string, Revision]>(WAITING)
-  const conflated = makeConflated(KEYS)
+  const incoming = yield* makeBacklog<readonly [lane: string, revision: Revision]>({
+    entries: WAITING,
+    bytes: BACKLOG_BYTES,
+    sizeOf: ([, revision]) => revisionBytes(revision)
+  })
+  const conflated = makeConflated(KEYS, BACKLOG_BYTES)
   const refresh = yield* Queue.sliding<void>(1)
-  const outgoing: Array<Queue.Enqueue<Revision>> = []
+  const outgoing: Array<Backlog<Revision>> = []
 
-  yield* drain(refresh, () =>
+  yield* drain(Queue.take(refresh), () =>
     Effect.forEach(conflated.take(), shared.setIfNewer, { concurrency: WRITING, discard: true })
   )
-  yield* drain(incoming, ([lane, revision]) =>
+  yield* drain(incoming.take, ([lane, revision]) =>
     Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision, lane))
   )
 
   const listen = Effect.forEach(
     lanes,
     Effect.fnUntraced(function* (lane) {
-      const queue = yield* Queue.sliding<Revision>(WAITING)
-      outgoing.push(queue)
-      yield* drain(queue, lane.tell)
-      yield* lane.listen({
-        revision: (revision) => Queue.offerUnsafe(incoming, [lane.name, revision]),
-        gap: on.gap
-      })
+      const backlog = yield* makeBacklog<Revision>({ entries: WAITING, bytes: BACKLOG_BYTES, sizeOf: revisionBytes })
+      outgoing.push(backlog)
+      yield* drain(backlog.take, lane.tell)
+      yield* lane.listen({ revision: (revision) => incoming.offer([lane.name, revision]), gap: on.gap })
     }),
     { discard: true }
   )
@@ -85,7 +100,7 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
   }
 
   const tell = (revision: Revision): void => {
-    for (const queue of outgoing) Queue.offerUnsafe(queue, revision)
+    for (const backlog of outgoing) backlog.offer(revision)
     for (const configuration of revision.changes) share({ epoch: revision.epoch, configuration })
   }
 

@@ -7,7 +7,7 @@
  *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
  *   NO1–NO4 in Neighbours.ts
  */
-import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, PubSub, Random } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Random } from "effect"
 import { Access } from "../access/Access.ts"
 import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -228,8 +228,8 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       for (const { environment, key } of event.revision.changes) {
         for (const session of interest.wanting(environment, key)) yield [session, key]
         if (key !== VARIABLES_KEY) continue
-        for (const head of propagation.matching(environment, "*")) {
-          if (head.template) for (const session of interest.wanting(environment, head.key)) yield [session, head.key]
+        for (const head of propagation.matching(environment, "*", "template")) {
+          for (const session of interest.wanting(environment, head.key)) yield [session, head.key]
         }
       }
       return
@@ -254,7 +254,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   })
 
   const events = yield* propagation.events
-  yield* PubSub.take(events).pipe(
+  yield* events.pipe(
     Effect.flatMap(tell),
     Effect.catchDefect((defect) => Effect.logError("an event could not be told", defect)),
     Effect.forever,

@@ -41,6 +41,8 @@ const cutOff = (view: Configuration | undefined) =>
       position: () => ({ epoch: "e", revision: 9n }),
       head: () => view,
       matching: () => (view === undefined ? [] : [view]),
+      page: () => (view === undefined ? [] : [view]),
+      slices: function* () {},
       value: () => Effect.succeed(view),
       stale: () => true
     })

@@ -5,6 +5,7 @@ import * as Cache from "../../layers/Memory/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { EventLogMemory } from "../../layers/Memory/Outbox.ts"
 import { State } from "../../layers/Memory/State.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { eventsOf } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
@@ -17,7 +18,9 @@ import { change, release } from "../contracts/Stores.ts"
 
 const services = (state: State) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
-    Layer.provideMerge(Layer.mergeAll(Memory.layerOn(state), Cache.layerCache({ maxBytes: 1_000_000 })))
+    Layer.provideMerge(
+      Layer.mergeAll(Memory.layerOn(state), Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer)
+    )
   )
 
 const relay = (log: { readonly layer: Layer.Layer<EventLog> }, holder = "a") =>

@@ -1,5 +1,5 @@
 /** Propagation on memory twins whose log and store fail, hang or lose hints when a test wants it. */
-import { Context, Effect, Latch, Layer, PubSub } from "effect"
+import { Context, Effect, Latch, Layer } from "effect"
 import * as Cache from "../../layers/Memory/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
@@ -17,6 +17,10 @@ export class Faults {
   fails = false
   /** Closed: questions wait. */
   readonly gate = Latch.makeUnsafe(true)
+  /** Closed: pages of heads wait. */
+  readonly pages = Latch.makeUnsafe(true)
+  /** The log has nothing, whatever its head says. */
+  emptyLog = false
   /** What happens elsewhere after each page of heads was read. */
   afterPage: () => Effect.Effect<unknown, HeraldError> = () => Effect.void
   /** Reads of current values. */
@@ -66,7 +70,11 @@ export class Faults {
           ConfigurationStore.of({
             ...store,
             current,
-            heads: (...page) => Effect.tap(this.through(store.heads(...page)), () => this.afterPage())
+            heads: (...page) =>
+              Effect.andThen(
+                this.pages.await,
+                Effect.tap(this.through(store.heads(...page)), () => this.afterPage())
+              )
           })
         ).pipe(
           Context.add(
@@ -77,7 +85,8 @@ export class Faults {
                 this.polls++
                 return this.through(log.head)
               }),
-              after: (revision, limit) => this.through(log.after(revision, limit)),
+              after: (revision, limit) =>
+                this.through(Effect.map(log.after(revision, limit), (page) => (this.emptyLog ? [] : page))),
               hints: hints ? log.hints : () => Effect.void
             })
           )
@@ -119,7 +128,7 @@ export const listen = Effect.gen(function* () {
   const { events } = yield* Propagation
   const subscription = yield* events
   const heard: Array<string> = []
-  yield* PubSub.take(subscription).pipe(
+  yield* subscription.pipe(
     Effect.map((event) => heard.push(word(event))),
     Effect.forever,
     Effect.forkScoped

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Loop } from "../../src/propagation/Loop.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { change } from "../sessions/Harness.ts"
@@ -78,6 +79,90 @@ describe("Propagation", () => {
       assert.isUndefined(propagation.head("production", "other"))
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
       assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "again")
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 a hint of a lost history is neither applied nor remembered, whatever its number", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* propagation.hint(yield* commit("kept"))
+      yield* propagation.hint(yield* commit("kept", "other"))
+      const lost = [yield* commit("LOST"), yield* commit("LOST", "other"), yield* commit("LOST")]
+      faults.restore(2)
+      yield* poll
+      yield* settle
+      for (const late of lost) yield* propagation.hint(late)
+      const mine = [yield* commit("mine", "other"), yield* commit("mine", "third")]
+      for (const one of mine.toReversed()) yield* propagation.hint(one)
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1", "2", "reset", "3", "4"])
+      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "kept")
+      assert.strictEqual((yield* propagation.value("production", "other"))?.value, "mine")
+      assert.strictEqual(propagation.head("production", "svc")?.revision, 1n)
+      assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 4n })
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 a hint that came early is not applied after a reset to another history", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* propagation.hint(yield* commit("kept"))
+      yield* commit("lost")
+      const early = [yield* commit("EARLY"), yield* commit("EARLY", "other")]
+      faults.fails = true
+      for (const one of early) yield* propagation.hint(one) // 3 and 4 wait for 2
+      faults.restore(1)
+      faults.fails = false
+      yield* poll
+      yield* settle
+      yield* propagation.hint(yield* commit("mine")) // 2
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1", "reset", "2"])
+      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "mine")
+      assert.isUndefined(propagation.head("production", "other"))
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect(
+    "P1 after a reset to an earlier number of the same history nothing of before is read from the cache",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        const propagation = yield* Propagation
+        const { epoch } = propagation.position()
+        for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
+        faults.restore(1)
+        Object.assign(faults.state, { epoch })
+        yield* poll
+        yield* settle
+
+        assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "kept")
+      }).pipe(Effect.provide(layerWith(faults)))
+    }
+  )
+
+  it.effect("P1 P6 while heads are read again, the view of before is served", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
+      faults.restore(1)
+      faults.pages.closeUnsafe()
+      yield* poll
+      yield* settle
+      const during = [propagation.head("production", "svc")?.version, propagation.position().revision]
+      faults.pages.openUnsafe()
+      yield* settle
+
+      assert.deepStrictEqual(during, [2, 2n])
+      assert.strictEqual(propagation.head("production", "svc")?.version, 1)
+      assert.isFalse(propagation.stale())
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
@@ -263,6 +348,63 @@ describe("Propagation", () => {
       }
     )
   }
+
+  it.effect("P3 whoever was answered that the view is stale hears when it is confirmed, however short it was", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      faults.fails = true
+      yield* TestClock.adjust("2900 millis")
+      yield* TestClock.adjust("101 millis") // between two looks
+      const unsure = propagation.stale()
+      faults.fails = false
+      yield* poll
+      yield* settle
+
+      assert.isTrue(unsure)
+      assert.deepStrictEqual(heard, ["stale", "fresh"])
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P3 an answer of the log that does not reach the head confirms nothing", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* settle
+      yield* commit("a")
+      faults.emptyLog = true
+      yield* TestClock.adjust("4 seconds")
+      const unsure = propagation.stale()
+      faults.emptyLog = false
+      yield* TestClock.adjust("1 second")
+
+      assert.isTrue(unsure)
+      assert.isFalse(propagation.stale())
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P7 a database that answers while this process is busy leaves the view fresh", () => {
+    const faults = new Faults()
+    let busy = 0n
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      yield* poll
+      faults.gate.closeUnsafe() // answers wait to be read
+      yield* TestClock.adjust("1 second")
+      busy += 2_900_000_000n
+      yield* TestClock.adjust("4 seconds")
+      const during = propagation.stale()
+      faults.gate.openUnsafe()
+      yield* poll
+
+      assert.isFalse(during)
+      assert.deepStrictEqual(heard, [])
+    }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(Layer.succeed(Loop, { busy: () => busy })))))
+  })
 
   it.effect("P4 100 concurrent reads of a value share one load", () => {
     const faults = new Faults()

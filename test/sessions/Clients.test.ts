@@ -69,7 +69,9 @@ const layer = Clients.layer.pipe(
       position: () => ({ epoch: "e", revision: 1n }),
       stale: () => false,
       head: () => undefined,
-      matching: (_, pattern) => heads[pattern] ?? []
+      matching: (_, pattern) => heads[pattern] ?? [],
+      page: () => [],
+      slices: function* () {}
     })
   ])
 )

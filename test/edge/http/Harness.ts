@@ -186,7 +186,9 @@ export const startServices = () => {
     position: () => ({ epoch: "e1", revision: configurations.revision() }),
     stale: () => state.stale,
     head: configurations.head,
-    matching: () => []
+    matching: () => [],
+    page: () => [],
+    slices: function* () {}
   })
   const audit = Layer.mock(AuditLog, {
     read: () => Effect.succeed([]),

@@ -3,29 +3,34 @@ import { Effect } from "effect"
 import { layerCache } from "../../../layers/Memory/Cache.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import { Cache } from "../../../src/propagation/Cache.ts"
+import type { Shared } from "../../../src/propagation/SharedCache.ts"
 
 const configuration = (
   key: string,
   revision: number,
   value = "",
-  changed: Partial<Configuration> = {}
-): Configuration => ({
-  key,
-  environment: "production",
-  version: revision,
-  revision: BigInt(revision),
-  value,
-  valueType: "string",
-  deleted: false,
-  schema: null,
-  strict: false,
-  template: false,
-  digest: "",
-  createdAt: 0,
-  updatedAt: 0,
-  updatedBy: "",
-  changeLog: "",
-  ...changed
+  changed: Partial<Configuration> = {},
+  epoch = "e1"
+): Shared => ({
+  epoch,
+  configuration: {
+    key,
+    environment: "production",
+    version: revision,
+    revision: BigInt(revision),
+    value,
+    valueType: "string",
+    deleted: false,
+    schema: null,
+    strict: false,
+    template: false,
+    digest: "",
+    createdAt: 0,
+    updatedAt: 0,
+    updatedBy: "",
+    changeLog: "",
+    ...changed
+  }
 })
 
 /** Costs 500 + 2 × (1 + 249) = 1,000 bytes. */
@@ -96,8 +101,18 @@ describe("Cache", () => {
       yield* cache.setIfNewer(configuration("a", 2, "same revision"))
       yield* cache.setIfNewer(configuration("a", 1, "other", { environment: "staging" }))
 
-      assert.strictEqual((yield* cache.get("production", "a"))?.value, "new")
-      assert.strictEqual((yield* cache.get("staging", "a"))?.value, "other")
+      assert.strictEqual((yield* cache.get("production", "a"))?.configuration.value, "new")
+      assert.strictEqual((yield* cache.get("staging", "a"))?.configuration.value, "other")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M2 of another epoch whatever comes replaces what is there, and is told with its epoch", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      yield* cache.setIfNewer(configuration("a", 9, "lost"))
+      yield* cache.setIfNewer(configuration("a", 2, "new", {}, "e2"))
+
+      assert.deepStrictEqual(yield* cache.get("production", "a"), configuration("a", 2, "new", {}, "e2"))
     }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
   )
 })

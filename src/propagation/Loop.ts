@@ -1,0 +1,12 @@
+/** Port: how busy the event loop of this process is. */
+import { Context } from "effect"
+
+export interface LoopShape {
+  /** Nanoseconds, ever more: how long the loop was held up by this process's own work, the work of this moment included. */
+  readonly busy: () => bigint
+}
+
+/** Never busy by default: then every delay counts. */
+export const Loop = Context.Reference<LoopShape>("herald/propagation/Loop", {
+  defaultValue: () => ({ busy: () => 0n })
+})

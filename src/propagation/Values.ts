@@ -1,0 +1,120 @@
+/**
+ * The values of heads: from this node's cache, the shared one, or else the database.
+ *
+ *   P4  Concurrent reads of one value share one load.
+ *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
+ *       if it is the head's: its position, its digest by what the text is, not by what the entry says; what the head says is the head's.
+ */
+import { Deferred, Effect, Metric } from "effect"
+import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
+import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
+import { Digest } from "../configuration/Digest.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { Cache } from "./Cache.ts"
+import { covers, type Position, sameEpoch, samePosition } from "./Position.ts"
+import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
+
+interface Parts {
+  readonly position: () => Position
+  readonly head: (environment: string, key: string) => Head | undefined
+  /** Puts a value that was read from the database into the shared cache. */
+  readonly share: (value: Shared) => void
+}
+
+export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf, share }: Parts) {
+  const store = yield* ConfigurationStore
+  const cache = yield* Cache
+  const shared = yield* SharedCache
+  const digestOf = yield* Digest
+  const scope = yield* Effect.scope
+  const loads = new Map<string, Deferred.Deferred<Configuration | undefined, HeraldError>>()
+  let [hits, sharedHits, misses] = [0, 0, 0]
+
+  /** P5 */
+  const fromShared = Effect.fnUntraced(function* (head: Head, wanted: Position) {
+    const { environment, key, digest, deleted } = head
+    const found = yield* shared.get(environment, key)
+    if (found === undefined || !samePosition(positionOf(found), wanted)) return undefined
+    const { configuration } = found
+    if (deleted ? configuration.value !== "" : digestOf(configuration.value) !== digest) return undefined
+    return { ...configuration, ...head }
+  })
+
+  const load = Effect.fnUntraced(function* (head: Head, wanted: Position) {
+    const { epoch } = wanted
+    const found = yield* fromShared(head, wanted)
+    if (found !== undefined && sameEpoch(wanted, position())) {
+      sharedHits++
+      yield* cache.setIfNewer({ epoch, configuration: found })
+      return found
+    }
+    misses++
+    const configuration = yield* store.current(head.environment, head.key, wanted)
+    if (configuration !== undefined && sameEpoch(wanted, position())) {
+      yield* cache.setIfNewer({ epoch, configuration })
+      share({ epoch, configuration })
+    }
+    return configuration
+  })
+
+  const value = Effect.fnUntraced(function* (environment: string, key: string) {
+    const head = headOf(environment, key)
+    if (head === undefined) return undefined
+    const wanted = { epoch: position().epoch, revision: head.revision }
+    const cached = yield* cache.get(environment, key)
+    if (cached !== undefined && covers(positionOf(cached), wanted)) {
+      hits++
+      return cached.configuration
+    }
+    // A load that began before this head was known may bring an older value.
+    const id = `${environment}\u0000${key}\u0000${wanted.epoch}\u0000${wanted.revision}`
+    const running = loads.get(id)
+    if (running !== undefined) return yield* Deferred.await(running) // P4
+    const mine = Deferred.makeUnsafe<Configuration | undefined, HeraldError>()
+    loads.set(id, mine)
+    // Not the reader's own fiber: when that one is interrupted, the others still wait.
+    yield* load(head, wanted).pipe(
+      Effect.onExit((exit) => {
+        loads.delete(id)
+        return Deferred.done(mine, exit)
+      }),
+      Effect.forkIn(scope)
+    )
+    return yield* Deferred.await(mine)
+  })
+
+  const parsed = new WeakMap<Configuration, Readonly<Record<string, string>>>()
+  const variables = Effect.fnUntraced(function* (environment: string) {
+    const found = yield* value(environment, VARIABLES_KEY)
+    if (found === undefined || found.deleted) return none
+    let result = parsed.get(found)
+    if (result === undefined) {
+      const flat = JSON.parse(found.value) as Record<string, string | number | boolean>
+      result = Object.fromEntries(Object.entries(flat).map(([name, v]) => [name, String(v)]))
+      parsed.set(found, result)
+    }
+    return result
+  })
+
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.suspend(() => {
+        const counts = [
+          [Metric.withAttributes(cacheHits, { cache: "node" }), hits],
+          [Metric.withAttributes(cacheHits, { cache: "shared" }), sharedHits],
+          [cacheMisses, misses]
+        ] as const
+        hits = sharedHits = misses = 0
+        return Effect.forEach(counts, ([metric, n]) => Metric.update(metric, n), { discard: true })
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return { value, variables }
+})
+
+const none: Readonly<Record<string, string>> = {}
+const cacheHits = Metric.counter("herald_cache_hits_total", { incremental: true })
+const cacheMisses = Metric.counter("herald_cache_misses_total", { incremental: true })
