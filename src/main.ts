@@ -10,6 +10,7 @@ import { DataFolder } from "../layers/DataFolder.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../layers/Http/HttpServer.ts"
 import * as Kafka from "../layers/Kafka/Kafka.ts"
+import * as Loop from "../layers/Loop.ts"
 import * as MemoryCache from "../layers/Memory/Cache.ts"
 import { startEmbedded } from "../layers/Postgres/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
@@ -144,7 +145,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
         KeyHash.layer
       )
     ),
-    Layer.provide(Layer.merge(lanes, clientEvents))
+    Layer.provide(Layer.mergeAll(lanes, clientEvents, Loop.layer))
   )
 }
 
