@@ -7,6 +7,7 @@ import { Bookkeeping } from "./sessions/Bookkeeping.ts"
 import { Clients } from "./sessions/Clients.ts"
 import { Sessions } from "./sessions/Sessions.ts"
 import { Updates } from "./sessions/Updates.ts"
+import { Workers } from "./work/Workers.ts"
 
 export interface ServicesOptions {
   readonly node: string
@@ -36,6 +37,6 @@ export const services = (options: ServicesOptions) => {
   return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
     Layer.provideMerge(sessions),
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
-    Layer.provideMerge(Propagation.layer({ pollInterval, staleAfter }))
+    Layer.provideMerge(Layer.merge(Propagation.layer({ pollInterval, staleAfter }), Workers.layer()))
   )
 }

@@ -20,6 +20,7 @@ import * as Statsd from "../layers/Statsd/Statsd.ts"
 import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
 import * as WebhookPost from "../layers/Webhook/Post.ts"
+import * as Threads from "../layers/Workers/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
@@ -142,6 +143,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
         storesOf(settings),
         MemoryCache.layerCache({ maxBytes: settings.cacheBytes }),
         Validation.layer,
+        Threads.layer(),
         KeyHash.layer
       )
     ),

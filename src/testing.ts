@@ -8,6 +8,7 @@ import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as MemoryCache from "../layers/Memory/Cache.ts"
 import * as Memory from "../layers/Memory/Memory.ts"
 import * as Validation from "../layers/Validation/Validation.ts"
+import * as Threads from "../layers/Workers/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
@@ -51,7 +52,12 @@ const defaults: ServicesOptions = {
 export const node = (options: Partial<ServicesOptions> = {}) =>
   services({ ...defaults, ...options }).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(MemoryCache.layerCache({ maxBytes: 64 * 1_048_576 }), Validation.layer, KeyHash.layer)
+      Layer.mergeAll(
+        MemoryCache.layerCache({ maxBytes: 64 * 1_048_576 }),
+        Validation.layer,
+        Threads.layer(),
+        KeyHash.layer
+      )
     )
   )
 

@@ -22,7 +22,17 @@ const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
 const PLATFORM = /^src\/(main\.ts$|cli\/|client\/(Platform|GrpcTransport|NodePlatform)[^/]*\.ts$)/
-const CAPABILITIES = ["configuration", "sessions", "propagation", "access", "errors", "settings", "events", "webhooks"]
+const CAPABILITIES = [
+  "configuration",
+  "sessions",
+  "propagation",
+  "access",
+  "errors",
+  "settings",
+  "events",
+  "webhooks",
+  "work"
+]
 const folderOf = (path: string) => path.split("/")[1] ?? ""
 
 describe("boundaries", () => {

@@ -7,11 +7,11 @@
  */
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Workers } from "../work/Workers.ts"
 import type { ValueType } from "./Configuration.ts"
 import { VARIABLES_KEY } from "./Configuration.ts"
 import type { Digest } from "./Digest.ts"
 import type { ClientView } from "./Rendering.ts"
-import type { SchemaValidator } from "./SchemaValidator.ts"
 import {
   compile,
   fill,
@@ -23,7 +23,6 @@ import {
   tooLarge,
   type Variables
 } from "./Template.ts"
-import { parse } from "./Value.ts"
 
 export interface Candidate {
   readonly key: string
@@ -39,7 +38,7 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   candidate: Candidate,
   variables: Variables,
   clients: ReadonlyArray<ClientView>,
-  validator: SchemaValidator["Service"],
+  workers: Pick<Workers["Service"], "read">,
   digestOf: Digest["Service"]
 ): Effect.fn.Return<void, HeraldError> {
   const { key, environment, value, valueType, schema } = candidate
@@ -62,24 +61,18 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
       details: { key, environment }
     })
   /** Reads a rendered text as its type, and with its schema. */
-  const check = Effect.fnUntraced(function* (text: string, who: string, probe: boolean) {
-    const read = parse(valueType, text)
-    if (Result.isFailure(read)) return yield* unreadable(who, read.failure)
-    if (schema === null) return
-    yield* validator.validate(schema, read.success).pipe(
-      Effect.catch((error) =>
-        error.name !== "SchemaViolation"
-          ? Effect.fail(error)
-          : probe
-            ? Effect.void
-            : Effect.fail(
-                failure("SchemaViolation", `${key} in ${environment}, rendered for ${who}: ${error.message}`, {
-                  details: { ...error.details, key, environment }
-                })
-              )
-      )
+  const check = (text: string, who: string, probe: boolean) =>
+    workers.read(valueType, text, { schema }).pipe(
+      Effect.catch((error) => {
+        if (error.name === "InvalidValue") return unreadable(who, error.message)
+        if (error.name !== "SchemaViolation") return error
+        return probe
+          ? Effect.void
+          : failure("SchemaViolation", `${key} in ${environment}, rendered for ${who}: ${error.message}`, {
+              details: { ...error.details, key, environment }
+            })
+      })
     )
-  })
 
   // With no client connected the shape is still checked: a stand-in takes the place of what only a client knows.
   const standIn = valueType === "boolean" ? "true" : "0"

@@ -1,22 +1,19 @@
 /** The writing half of Configurations: from drafts to one commit. */
-import { Effect, Result, type Schema } from "effect"
+import { Effect } from "effect"
 import { HttpTraceContext } from "effect/http"
 import { requirePermission } from "../access/Access.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Fleet } from "../sessions/Fleet.ts"
+import { Workers } from "../work/Workers.ts"
 import type { Action, Change } from "./Change.ts"
 import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
 import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
-import { difference } from "./Diff.ts"
 import { Digest } from "./Digest.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
 import { canonical, draftsProblem, identifierProblem, optionsProblem } from "./Request.ts"
-import { SchemaValidator } from "./SchemaValidator.ts"
 import { isTemplate, malformedIn, type Variables } from "./Template.ts"
-import { parse } from "./Value.ts"
-import { variablesOf } from "./Variables.ts"
 
 /** A change, what it replaces, and whether the version it builds on is ours to insist on. */
 interface Resolved {
@@ -29,7 +26,7 @@ const TRIES = 8
 
 export const makePublishing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
-  const validator = yield* SchemaValidator
+  const workers = yield* Workers
   const propagation = yield* Propagation
   const fleet = yield* Fleet
   const digestOf = yield* Digest
@@ -83,22 +80,30 @@ export const makePublishing = Effect.gen(function* () {
         details: { key, environment }
       })
     }
-    const read = parse(valueType, value)
-    if (Result.isFailure(read)) {
-      return yield* failure("InvalidValue", `the value of ${key} can't be read as ${valueType}: ${read.failure}`, {
-        details: { key, environment, type: valueType }
-      })
+    if (key === VARIABLES_KEY && valueType !== "json") {
+      return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
     }
-    if (key === VARIABLES_KEY) yield* checkVariables(valueType, read.success)
-    if (schema === null) return
-    yield* validator.validate(schema, read.success).pipe(
-      Effect.mapError((error) =>
-        error.name === "SchemaViolation" || error.name === "InvalidSchema"
-          ? failure(error.name, `${key} in ${environment}: ${error.message}`, {
+    const want = key === VARIABLES_KEY ? "variables" : "nothing"
+    yield* workers.read(valueType, value, { schema, want }).pipe(
+      Effect.mapError((error) => {
+        switch (error.name) {
+          case "InvalidValue":
+            return failure(
+              "InvalidValue",
+              want === "variables"
+                ? `the value of ${VARIABLES_KEY} can't be used: ${error.message}`
+                : `the value of ${key} can't be read as ${valueType}: ${error.message}`,
+              { details: { key, environment, type: valueType } }
+            )
+          case "SchemaViolation":
+          case "InvalidSchema":
+            return failure(error.name, `${key} in ${environment}: ${error.message}`, {
               details: { ...error.details, key, environment }
             })
-          : error
-      )
+          default:
+            return error
+        }
+      })
     )
   })
 
@@ -106,8 +111,7 @@ export const makePublishing = Effect.gen(function* () {
     const change = changes.find((one) => one.key === VARIABLES_KEY && one.environment === environment)
     if (change === undefined) return yield* propagation.variables(environment)
     if (change.value === null) return {}
-    const variables = Result.flatMap(parse(change.valueType, change.value), variablesOf)
-    return Result.isSuccess(variables) ? variables.success : {}
+    return (yield* workers.read(change.valueType, change.value, { want: "variables" })).variables
   })
 
   /** Templates that this release leaves as they are, but whose variables it changes. */
@@ -128,12 +132,12 @@ export const makePublishing = Effect.gen(function* () {
       const variables = known.get(environment) ?? (yield* variablesAfter(environment, changes))
       known.set(environment, variables)
       if (change.template && value !== null) {
-        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), validator, digestOf)
+        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), workers, digestOf)
       }
       if (key !== VARIABLES_KEY) continue
       for (const template of yield* untouchedTemplates(environment, changes)) {
         if (template === undefined || template.deleted) continue
-        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), validator, digestOf).pipe(
+        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), workers, digestOf).pipe(
           Effect.mapError((error) =>
             error.row.http >= 500
               ? error
@@ -250,26 +254,16 @@ export const makePublishing = Effect.gen(function* () {
           })
         )
       }
-      return Effect.map(fleet.covering(environment, key), (clients) => ({
-        key,
-        environment,
-        difference: difference(current?.value ?? "", value ?? ""),
-        clients: clients.length
-      }))
+      return Effect.zipWith(
+        workers.compare(current?.value ?? "", value ?? ""),
+        fleet.covering(environment, key),
+        (difference, clients) => ({ key, environment, difference, clients: clients.length })
+      )
     })
   })
 
   return { publish, rollback, validate }
 })
-
-const checkVariables = (type: string, value: Schema.Json): Effect.Effect<void, HeraldError> => {
-  const variables = variablesOf(value)
-  if (type !== "json")
-    return Effect.fail(failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${type}`))
-  return Result.isSuccess(variables)
-    ? Effect.void
-    : Effect.fail(failure("InvalidValue", `the value of ${VARIABLES_KEY} can't be used: ${variables.failure}`))
-}
 
 /** Did the publisher ask for the version that the conflict is about? */
 const wished = (drafts: ReadonlyArray<Draft>, error: HeraldError): boolean => {

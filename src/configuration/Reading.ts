@@ -4,13 +4,12 @@ import { requirePermission } from "../access/Access.ts"
 import type { Permission } from "../access/Identity.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
-import { difference } from "./Diff.ts"
 import type { ClientView } from "./Rendering.ts"
 import { identifierProblem } from "./Request.ts"
-import { isClientName, lookup, missingIn, namesIn, render } from "./Template.ts"
-import { parse, secretsIn } from "./Value.ts"
+import { compile, fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 
 /** A value with the honesty of its source. */
 export interface Read {
@@ -41,6 +40,7 @@ const PAGE = 1_000
 export const makeReading = Effect.gen(function* () {
   const store = yield* ConfigurationStore
   const propagation = yield* Propagation
+  const workers = yield* Workers
 
   const permit = Effect.fnUntraced(function* (
     environment: string,
@@ -116,7 +116,7 @@ export const makeReading = Effect.gen(function* () {
   const diff = Effect.fn("Configurations.diff")(function* (environment: string, key: string, from: number, to: number) {
     const before = yield* version(environment, key, from)
     const after = yield* version(environment, key, to)
-    return difference(before.value, after.value)
+    return yield* workers.compare(before.value, after.value)
   })
 
   const explain = Effect.fn("Configurations.explain")(function* (
@@ -131,22 +131,28 @@ export const makeReading = Effect.gen(function* () {
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
     const { value, valueType, template } = stored
-    const missing = template ? missingIn(value, variables, client, valueType) : []
-    const rendered = template ? render(value, variables, client, valueType) : Result.succeed(value)
-    const effective = Result.isSuccess(rendered) ? rendered.success : undefined
-    const read = parse(valueType, effective ?? value)
+    const names = template ? compile(value, valueType).names : []
+    const filled = template
+      ? fill(compile(value, valueType), valueType, (name) => lookup(name, variables, client))
+      : Result.succeed(value)
+    const text = Result.isSuccess(filled) ? filled.success : value
+    const read = yield* Effect.result(workers.read(valueType, text, { want: "secrets" }))
+    if (Result.isFailure(read) && read.failure.name !== "InvalidValue") return yield* read.failure
+    const unread = template && Result.isFailure(read) ? [notValid(valueType, read.failure.message)] : []
+    const missing = names.filter((name) => lookup(name, variables, client) === undefined)
+    // A value that has all its variables and still can't be read names its reason here.
+    const reasons = Result.isFailure(filled) ? reasonsOf(filled.failure) : unread
     return {
       stored,
       variables,
-      used: (template ? namesIn(value, valueType) : []).flatMap((name) => {
+      used: names.flatMap((name) => {
         const found = lookup(name, variables, client)
         const source = isClientName(name) ? ("client" as const) : ("environment" as const)
         return found === undefined ? [] : [{ name, value: found, source }]
       }),
-      // A value that has all its variables and still can't be read names its reason here.
-      missing: missing.length === 0 && Result.isFailure(rendered) ? rendered.failure : missing,
-      secrets: Result.isSuccess(read) ? secretsIn(read.success) : [],
-      effective,
+      missing: missing.length === 0 ? reasons : missing,
+      secrets: Result.isSuccess(read) ? read.success.secrets : [],
+      effective: reasons.length === 0 ? text : undefined,
       stale: propagation.stale()
     } satisfies Explanation
   })

@@ -230,13 +230,14 @@ export const render = (
   const result = fill(compile(text, type), type, (name) => lookup(name, variables, client))
   if (Result.isFailure(result)) return Result.fail(reasonsOf(result.failure))
   const read = parse(type, result.success) // T3
-  return Result.isSuccess(read)
-    ? Result.succeed(result.success)
-    : Result.fail([`the rendered value is not a valid ${type}: ${read.failure}`])
+  return Result.isSuccess(read) ? Result.succeed(result.success) : Result.fail([notValid(type, read.failure)])
 }
 
 export const reasonsOf = (obstacle: Obstacle): ReadonlyArray<string> =>
   obstacle.kind === "names" ? obstacle.names : [`the rendered value is ${tooLarge(obstacle.bytes)}`]
+
+export const notValid = (type: ValueType, reason: string): string =>
+  `the rendered value is not a valid ${type}: ${reason}`
 
 /** Says of a rendering how large it would be. */
 export const tooLarge = (bytes: number): string => `larger than ${limits.value} bytes: it would have ${bytes}`

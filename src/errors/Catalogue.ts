@@ -181,6 +181,15 @@ export const catalogue = {
     429,
     7
   ),
+  Busy: row(
+    "3008",
+    "Too much heavy work at once",
+    "Large values, schemas or comparisons are worked on by a few threads in turn, and the queue of this identity, or of all, is full.",
+    "Wait for the time in Retry-After, and send them one after the other.",
+    8,
+    429,
+    7
+  ),
   DatabaseUnavailable: row(
     "4001",
     "The database does not answer",

@@ -3,7 +3,7 @@ import { Effect, Fiber } from "effect"
 import { digestOf } from "../../layers/Validation/Digest.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
 import type { ClientView } from "../../src/configuration/Rendering.ts"
-import { failure } from "../../src/errors/HeraldError.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { client } from "./Harness.ts"
 
 const crowd = (many: number, zones: number): ReadonlyArray<ClientView> =>
@@ -17,28 +17,31 @@ const candidate = (value: string) => ({
   schema: true
 })
 
+const readerOf = (answer: (text: string) => HeraldError | undefined | void) => ({
+  read: (_: unknown, text: string) =>
+    Effect.suspend(() => {
+      const refused = answer(text)
+      return refused ? Effect.fail(refused) : Effect.succeed({ _tag: "Read" as const, secrets: [], variables: {} })
+    })
+})
+
 describe("dryRun", () => {
   it.effect("DR1 checks once what many clients get", () =>
     Effect.gen(function* () {
-      const seen: Array<unknown> = []
-      const validator = { validate: (_: unknown, value: unknown) => Effect.sync(() => void seen.push(value)) }
-      yield* dryRun(candidate('["{{client.zone}}"]'), {}, crowd(1_000, 3), validator, digestOf)
-      assert.deepStrictEqual(seen, [["0"], ["zone-0"], ["zone-1"], ["zone-2"]])
+      const seen: Array<string> = []
+      const reader = readerOf((text) => void seen.push(text))
+      yield* dryRun(candidate('["{{client.zone}}"]'), {}, crowd(1_000, 3), reader, digestOf)
+      assert.deepStrictEqual(seen, ['["0"]', '["zone-0"]', '["zone-1"]', '["zone-2"]'])
     })
   )
 
   it.effect("DR2 names the first client that can't have it", () =>
     Effect.gen(function* () {
-      const validator = {
-        validate: (_: unknown, value: unknown) =>
-          JSON.stringify(value) === '["zone-5"]' ? Effect.fail(failure("SchemaViolation", "no")) : Effect.void
-      }
+      const reader = readerOf((text) => (text === '["zone-5"]' ? failure("SchemaViolation", "no") : undefined))
       const clients = [...crowd(40, 40), client("bare"), client("also")]
-      const first = yield* Effect.flip(dryRun(candidate('["{{client.zone}}"]'), {}, clients, validator, digestOf))
+      const first = yield* Effect.flip(dryRun(candidate('["{{client.zone}}"]'), {}, clients, reader, digestOf))
       assert.include(first.message, "web/i-5")
-      const bare = yield* Effect.flip(
-        dryRun(candidate('["{{client.zone}}"]'), {}, clients.slice(6), validator, digestOf)
-      )
+      const bare = yield* Effect.flip(dryRun(candidate('["{{client.zone}}"]'), {}, clients.slice(6), reader, digestOf))
       assert.deepStrictEqual(bare.details?.["client"], "web/bare")
     })
   )
@@ -46,9 +49,9 @@ describe("dryRun", () => {
   it.live("DR3 lets others have their turn, and ends with its publisher", () =>
     Effect.gen(function* () {
       let [seen, turns] = [0, 0]
-      const validator = { validate: () => Effect.sync(() => void seen++) }
+      const reader = readerOf(() => void seen++)
       const run = yield* Effect.forkChild(
-        dryRun(candidate('["{{client.zone}}"]'), {}, crowd(2_000, 2_000), validator, digestOf)
+        dryRun(candidate('["{{client.zone}}"]'), {}, crowd(2_000, 2_000), reader, digestOf)
       )
       while (seen < 20) {
         yield* Effect.yieldNow

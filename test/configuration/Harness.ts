@@ -9,6 +9,7 @@ import type { Draft } from "../../src/configuration/Draft.ts"
 import type { ClientView } from "../../src/configuration/Rendering.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Fleet } from "../../src/sessions/Fleet.ts"
+import { workers } from "../support/workers.ts"
 
 export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({
   environment: "production",
@@ -26,6 +27,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
         Memory.layer,
         Cache.layerCache({ maxBytes: 10_000_000 }),
         Validation.layer,
+        workers(),
         Layer.succeed(Fleet, {
           covering: (environment) => Effect.succeed(clients.filter((one) => one.environment === environment))
         })

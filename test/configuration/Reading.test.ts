@@ -7,6 +7,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { makeReading } from "../../src/configuration/Reading.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { workers } from "../support/workers.ts"
 import { as } from "./Harness.ts"
 
 const stored: Configuration = {
@@ -32,6 +33,7 @@ const unavailable = Effect.fail(failure("DatabaseUnavailable", "PostgreSQL does 
 /** This node's view is from before the database went away. */
 const cutOff = (view: Configuration | undefined) =>
   Layer.mergeAll(
+    workers(),
     Layer.mock(ConfigurationStore, {
       current: () => unavailable,
       version: () => unavailable,

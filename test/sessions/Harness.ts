@@ -15,6 +15,7 @@ import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import { defaultPatterns, type Subscription } from "../../src/sessions/Subscription.ts"
 import type { Update, ValueUpdate } from "../../src/sessions/Update.ts"
 import { Updates } from "../../src/sessions/Updates.ts"
+import { workers } from "../support/workers.ts"
 
 export const options: SessionsOptions = {
   node: "test",
@@ -36,7 +37,7 @@ export const layerWith = (
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
     Layer.provideMerge(
-      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, AccessForAll)
+      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, workers(), AccessForAll)
     )
   )
 

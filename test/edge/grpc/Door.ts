@@ -20,6 +20,7 @@ import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Updates } from "../../../src/sessions/Updates.ts"
 import { options, publish } from "../../sessions/Harness.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
+import { workers } from "../../support/workers.ts"
 
 export const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
   Layer.provideMerge(
@@ -30,7 +31,9 @@ export const services = Sessions.layer({ ...options, drainSpread: "1 second" }).
     )
   ),
   Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
-  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer))
+  Layer.provideMerge(
+    Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer, workers())
+  )
 )
 
 export class Door implements AsyncDisposable {

@@ -1,0 +1,66 @@
+/** What a worker thread is asked, and how it is done. Pure: the same code answers in a thread and, for small jobs, at once. */
+import { Result } from "effect"
+import type { ValueType } from "../configuration/Configuration.ts"
+import { type Difference, difference } from "../configuration/Diff.ts"
+import { parse, secretsIn } from "../configuration/Value.ts"
+import { variablesOf } from "../configuration/Variables.ts"
+
+/** `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. */
+export interface ReadJob {
+  readonly kind: "read"
+  readonly type: ValueType
+  readonly text: string
+  readonly schema: string | undefined
+  readonly want: "nothing" | "secrets" | "variables"
+}
+
+export interface CompareJob {
+  readonly kind: "compare"
+  readonly from: string
+  readonly to: string
+}
+
+export type Job = ReadJob | CompareJob
+
+/** What a thread is busy with: each stage has its own time limit, and says whose fault it is. */
+export type Stage = "read" | "schema" | "compare"
+
+export type Answer =
+  | {
+      readonly _tag: "Read"
+      readonly secrets: ReadonlyArray<string>
+      readonly variables: Readonly<Record<string, string>>
+    }
+  | { readonly _tag: "Unreadable"; readonly reason: string }
+  | { readonly _tag: "Violation"; readonly path: string; readonly message: string }
+  | { readonly _tag: "InvalidSchema"; readonly message: string }
+  | { readonly _tag: "Compared"; readonly difference: Difference }
+
+/** Checks a value by a schema, which is JSON text; undefined: it fits. */
+export type SchemaCheck = (schema: string, value: unknown) => Answer | undefined
+
+export const bytesOfJob = (job: Job): number =>
+  job.kind === "compare" ? 2 * (job.from.length + job.to.length) : 2 * (job.text.length + (job.schema?.length ?? 0))
+
+/** `enter` is told before a stage begins. */
+export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): Answer => {
+  if (job.kind === "compare") {
+    enter("compare")
+    return { _tag: "Compared", difference: difference(job.from, job.to) }
+  }
+  enter("read")
+  const value = parse(job.type, job.text)
+  if (Result.isFailure(value)) return { _tag: "Unreadable", reason: value.failure }
+  const variables = job.want === "variables" ? variablesOf(value.success) : Result.succeed({})
+  if (Result.isFailure(variables)) return { _tag: "Unreadable", reason: variables.failure }
+  if (job.schema !== undefined) {
+    enter("schema")
+    const problem = check(job.schema, value.success)
+    if (problem !== undefined) return problem
+  }
+  return {
+    _tag: "Read",
+    secrets: job.want === "secrets" ? secretsIn(value.success) : [],
+    variables: variables.success
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Port: threads that do one job at a time, apart from the one that delivers.
+ *
+ *   TH1  A thread that hangs or runs out of memory takes nothing with it, and can always be ended.
+ */
+import { Context, type Effect, type Queue } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Answer, Job, Stage } from "./Job.ts"
+
+export type Heard =
+  | { readonly _tag: "Entered"; readonly stage: Stage }
+  | { readonly _tag: "Answered"; readonly answer: Answer }
+  | { readonly _tag: "Died"; readonly reason: string }
+
+export interface Thread {
+  /** Hands it a job; only when it has answered the one before. */
+  readonly tell: (job: Job) => void
+  /** What it says, in order. */
+  readonly heard: Queue.Dequeue<Heard>
+  readonly alive: () => boolean
+  readonly end: Effect.Effect<void>
+}
+
+export class Threads extends Context.Service<
+  Threads,
+  {
+    /** How many may run at once. */
+    readonly count: number
+    /** Starts one. */
+    readonly start: Effect.Effect<Thread, HeraldError>
+  }
+>()("herald/work/Threads") {}

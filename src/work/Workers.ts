@@ -1,0 +1,233 @@
+/**
+ * Work on text that users wrote, off the thread that delivers: reading values, checking them by a schema, comparing versions.
+ *
+ *   WK1  What is small is done at once; no schema ever runs on the thread that delivers.
+ *   WK2  A stage that takes longer than its limit, or the thread's memory, costs its thread and its own job, and no other job.
+ *   WK3  Jobs wait fairly by identity (FairQueue), within bounds, and no longer than `patience`; a job whose asker left is not begun.
+ */
+import { Context, Deferred, Duration, Effect, Layer, Metric, Queue } from "effect"
+import { CurrentIdentity } from "../access/Identity.ts"
+import type { ValueType } from "../configuration/Configuration.ts"
+import type { Difference } from "../configuration/Diff.ts"
+import { schemaProblem } from "../configuration/JsonSchema.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { FairQueue, type QueueBounds } from "./FairQueue.ts"
+import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"
+import { type Thread, Threads } from "./Threads.ts"
+
+export interface WorkersOptions {
+  /** Of one stage of a job; a schema's evaluation, compilation included, is one. */
+  readonly limits: Readonly<Record<Stage, Duration.Input>>
+  /** For an answer, waiting for others included. */
+  readonly patience: Duration.Input
+  readonly bounds: Omit<QueueBounds, "atOnce">
+}
+
+export const workersDefaults: WorkersOptions = {
+  limits: { read: "5 seconds", schema: "1 second", compare: "5 seconds" },
+  patience: "10 seconds",
+  bounds: { jobs: 64, bytes: 33_554_432, allJobs: 1_024, allBytes: 134_217_728 }
+}
+
+/** Characters up to which reading takes well under 5 ms. */
+const INLINE: Readonly<Record<ValueType, number>> = {
+  string: Number.POSITIVE_INFINITY,
+  number: Number.POSITIVE_INFINITY,
+  boolean: Number.POSITIVE_INFINITY,
+  json: 65_536,
+  yaml: 2_048
+}
+/** Characters of both texts together. */
+const INLINE_COMPARE = 16_384
+
+export interface Want {
+  /** A JSON Schema that the value must satisfy; null: none. */
+  readonly schema?: unknown
+  readonly want?: ReadJob["want"]
+}
+
+export type Reading = Extract<Answer, { readonly _tag: "Read" }>
+
+export class Workers extends Context.Service<
+  Workers,
+  {
+    /**
+     * Reads a text as its type, and by its schema. Fails `InvalidValue` (message: why it can't be read), `SchemaViolation` (details:
+     * path), `InvalidSchema` (can't be compiled, remote $ref, too slow), `Busy` (details: retryAfterMillis), `Timeout`.
+     */
+    readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
+    /** Fails `Busy`, `Timeout`. */
+    readonly compare: (from: string, to: string) => Effect.Effect<Difference, HeraldError>
+  }
+>()("herald/work/Workers") {
+  static readonly layer = (options: WorkersOptions = workersDefaults) => Layer.effect(Workers, make(options))
+}
+
+interface Waiting {
+  readonly job: Job
+  readonly answer: Deferred.Deferred<Answer, HeraldError>
+}
+
+/** When a full queue is worth another try. */
+const RETRY_MILLIS = 1_000
+
+const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersOptions) {
+  const threads = yield* Threads
+  const scope = yield* Effect.scope
+  const queue = new FairQueue<Waiting>({ ...bounds, atOnce: Math.max(1, threads.count - 1) })
+  const idle: Array<Thread> = []
+  let running = 0
+
+  yield* Effect.addFinalizer(() => Effect.forEach(idle, (thread) => thread.end, { discard: true }))
+
+  /** A thread's answer to one job. WK2 */
+  const ask = Effect.fnUntraced(function* (job: Job) {
+    let thread = idle.pop()
+    while (thread !== undefined && !thread.alive()) thread = idle.pop()
+    const its = thread ?? (yield* threads.start)
+    let stage: Stage = job.kind
+    return yield* Effect.gen(function* () {
+      its.tell(job)
+      while (true) {
+        const heard = yield* Effect.timeoutOption(Queue.take(its.heard), limits[stage])
+        if (heard._tag === "None") return yield* late(job, stage, limits[stage])
+        if (heard.value._tag === "Died") return yield* died(job, stage, heard.value.reason)
+        if (heard.value._tag === "Answered") {
+          idle.push(its)
+          return heard.value.answer
+        }
+        stage = heard.value.stage
+      }
+    }).pipe(
+      Effect.onError(() => {
+        const at = idle.indexOf(its)
+        if (at !== -1) idle.splice(at, 1)
+        return its.end
+      })
+    )
+  })
+
+  const serve = (owner: string, { job, answer }: Waiting) =>
+    ask(job).pipe(
+      Effect.catchDefect((defect) => failure("Internal", "a worker thread met a defect", { cause: defect })),
+      Effect.exit,
+      Effect.flatMap((exit) => Deferred.done(answer, exit)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          running--
+          queue.done(owner)
+          pump()
+        })
+      )
+    )
+
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const pump = (): void => {
+    while (running < threads.count) {
+      const next = queue.take()
+      if (next === undefined) return
+      running++
+      runFork(Effect.forkIn(serve(next.owner, next.item), scope))
+    }
+  }
+
+  const submit = Effect.fnUntraced(function* (job: Job) {
+    const identity = yield* CurrentIdentity
+    const owner = identity?.keyId ?? "node"
+    const waiting: Waiting = { job, answer: Deferred.makeUnsafe<Answer, HeraldError>() }
+    const full = queue.offer(owner, bytesOfJob(job), waiting)
+    if (full !== undefined) {
+      yield* Metric.update(Metric.withAttributes(refused, { share: full }), 1)
+      return yield* failure(
+        "Busy",
+        full === "owner"
+          ? "as much of your work waits for a worker thread as may wait; nothing was written"
+          : "the work of all fills the queue of the worker threads; nothing was written",
+        { details: { retryAfterMillis: RETRY_MILLIS } }
+      )
+    }
+    pump()
+    return yield* Deferred.await(waiting.answer).pipe(
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: (): Effect.Effect<never, HeraldError> =>
+          Effect.fail(failure("Timeout", "the check waited too long behind others; nothing was written"))
+      }),
+      Effect.ensuring(Effect.sync(() => queue.remove(owner, waiting))) // WK3
+    )
+  })
+
+  const answered = (job: Job, inline: boolean): Effect.Effect<Answer, HeraldError> =>
+    inline ? Effect.sync(() => perform(job, never, ignore)) : submit(job)
+
+  const read = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
+    const { schema = null, want = "nothing" } = options
+    const problem = schema === null ? undefined : schemaProblem(schema)
+    if (problem !== undefined) return yield* failure("InvalidSchema", `the schema can't be used: ${problem}`)
+    const job: ReadJob = {
+      kind: "read",
+      type,
+      text,
+      schema: schema === null ? undefined : JSON.stringify(schema),
+      want
+    }
+    const answer = yield* answered(job, schema === null && text.length <= INLINE[type]) // WK1
+    switch (answer._tag) {
+      case "Read":
+        return answer
+      case "Violation":
+        return yield* failure("SchemaViolation", `the value breaks its schema: ${answer.message}`, {
+          details: { path: answer.path }
+        })
+      case "InvalidSchema":
+        return yield* failure("InvalidSchema", `the schema can't be used: ${answer.message}`)
+      case "Unreadable":
+        return yield* failure("InvalidValue", answer.reason)
+      case "Compared":
+        return yield* Effect.die(new Error("a comparison answered a reading"))
+    }
+  })
+
+  const compare = Effect.fnUntraced(function* (from: string, to: string) {
+    const inline = from === to || from.length + to.length <= INLINE_COMPARE
+    const answer = yield* answered({ kind: "compare", from, to }, inline)
+    return answer._tag === "Compared"
+      ? answer.difference
+      : yield* Effect.die(new Error("a reading answered a comparison"))
+  })
+
+  return Workers.of({ read, compare })
+})
+
+const ignore = (): void => {}
+const never: SchemaCheck = () => {
+  throw new Error("a schema never runs on the thread that delivers") // WK1
+}
+
+const late = (job: Job, stage: Stage, limit: Duration.Input): HeraldError => {
+  const within = Duration.format(Duration.fromInputUnsafe(limit))
+  return stage === "schema"
+    ? failure(
+        "InvalidSchema",
+        `the schema ${nameOf(job)} is too slow: no result for this value within ${within}; simplify its patterns`
+      )
+    : failure("Timeout", `to ${stage} it takes longer than ${within}; nothing was written`)
+}
+
+const died = (job: Job, stage: Stage, reason: string): HeraldError =>
+  stage === "schema"
+    ? failure("InvalidSchema", `evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
+    : failure("InvalidValue", `to ${stage} it ended its worker: ${reason}`)
+
+/** Names a schema to its author: by $id or title, otherwise by its beginning. */
+const nameOf = (job: Job): string => {
+  const text = job.kind === "read" ? (job.schema ?? "") : ""
+  const { $id, title } = Object(JSON.parse(text)) as { $id?: unknown; title?: unknown }
+  const name = typeof $id === "string" ? $id : typeof title === "string" ? title : text
+  return name.length > 120 ? `${name.slice(0, 120).toWellFormed()}…` : name
+}
+
+const refused = Metric.counter("herald_work_refused_total", {
+  incremental: true,
+  description: "jobs that found the queue of the worker threads full"
+})
