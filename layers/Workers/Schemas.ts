@@ -2,6 +2,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js"
 import addFormatsModule from "ajv-formats"
 import type { Answer, SchemaCheck } from "../../src/work/Job.ts"
+import { addExactKeywords, addMultipleOf, type Inexact, withFractions } from "./ExactNumbers.ts"
 
 /** CommonJS: Node and Deno disagree on where the function is. */
 const addFormats = ((addFormatsModule as { default?: unknown }).default ?? addFormatsModule) as (
@@ -14,7 +15,7 @@ const KEPT_TEXT = 2_097_152
 
 const ROOT = "urn:herald:schema"
 
-const fresh = (): Ajv2020 => {
+const fresh = (addNumbers: (ajv: Ajv2020) => void): Ajv2020 => {
   const ajv = new Ajv2020({
     strict: false,
     allErrors: false,
@@ -23,6 +24,7 @@ const fresh = (): Ajv2020 => {
     validateFormats: true
   })
   addFormats(ajv)
+  addNumbers(ajv)
   return ajv
 }
 
@@ -43,18 +45,18 @@ const violation = (error: ErrorObject | undefined): string => {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
 
-export const makeSchemaCheck = (): SchemaCheck => {
+const compiler = (addNumbers: (ajv: Ajv2020) => void) => {
   const compiled = new Map<string, ValidateFunction>()
-  let ajv = fresh()
+  let ajv = fresh(addNumbers)
   let texts = 0
 
-  const compile = (schema: string): ValidateFunction => {
+  return (schema: string): ValidateFunction => {
     const known = compiled.get(schema)
     if (known !== undefined) return known
     if (compiled.size >= KEPT || texts + schema.length > KEPT_TEXT) {
       compiled.clear()
       texts = 0
-      ajv = fresh()
+      ajv = fresh(addNumbers)
     }
     const parsed: unknown = JSON.parse(schema)
     // Without an $id ajv does not find the root of a schema that it is told to forget, which "$ref": "#" refers to.
@@ -63,11 +65,20 @@ export const makeSchemaCheck = (): SchemaCheck => {
     texts += schema.length
     return validate
   }
+}
 
-  return (schema, value): Answer | undefined => {
+export const makeSchemaCheck = (): SchemaCheck => {
+  let inexact: Inexact | undefined
+  const compile = compiler((ajv) => addMultipleOf(ajv))
+  /** For the few values with numbers that JavaScript does not hold: slower. */
+  const compileExactly = compiler((ajv) => addExactKeywords(ajv, () => inexact ?? new Map()))
+
+  return (schema, read): Answer | undefined => {
     let validate: ValidateFunction
+    inexact = read.inexact
+    const value = inexact === undefined ? read.json : withFractions(read.json, inexact)
     try {
-      validate = compile(schema)
+      validate = inexact === undefined ? compile(schema) : compileExactly(schema)
     } catch (error) {
       return { _tag: "InvalidSchema", message: messageOf(error) }
     }

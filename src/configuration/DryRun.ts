@@ -30,6 +30,8 @@ export interface Candidate {
   readonly value: string
   readonly valueType: ValueType
   readonly schema: unknown | null
+  /** It was accepted before: only its variables are new. */
+  readonly stored?: boolean
 }
 
 const NOBODY: ClientView = { environment: "", service: "", instance: "", labels: {} }
@@ -41,7 +43,7 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   workers: Pick<Workers["Service"], "read">,
   digestOf: Digest["Service"]
 ): Effect.fn.Return<void, HeraldError> {
-  const { key, environment, value, valueType, schema } = candidate
+  const { key, environment, value, valueType, schema, stored = false } = candidate
   const malformed = malformedIn(value, valueType)
   if (malformed !== undefined) return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`)
 
@@ -62,7 +64,7 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
     })
   /** Reads a rendered text as its type, and with its schema. */
   const check = (text: string, who: string, probe: boolean) =>
-    workers.read(valueType, text, { schema }).pipe(
+    workers.read(valueType, text, { schema, stored }).pipe(
       Effect.catch((error) => {
         if (error.name === "InvalidValue") return unreadable(who, error.message)
         if (error.name !== "SchemaViolation") return error

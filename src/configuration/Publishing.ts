@@ -137,7 +137,8 @@ export const makePublishing = Effect.gen(function* () {
       if (key !== VARIABLES_KEY) continue
       for (const template of yield* untouchedTemplates(environment, changes)) {
         if (template === undefined || template.deleted) continue
-        yield* dryRun(template, variables, yield* fleet.covering(environment, template.key), workers, digestOf).pipe(
+        const clients = yield* fleet.covering(environment, template.key)
+        yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf).pipe(
           Effect.mapError((error) =>
             error.row.http >= 500
               ? error

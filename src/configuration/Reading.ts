@@ -136,7 +136,7 @@ export const makeReading = Effect.gen(function* () {
       ? fill(compile(value, valueType), valueType, (name) => lookup(name, variables, client))
       : Result.succeed(value)
     const text = Result.isSuccess(filled) ? filled.success : value
-    const read = yield* Effect.result(workers.read(valueType, text, { want: "secrets" }))
+    const read = yield* Effect.result(workers.read(valueType, text, { want: "secrets", stored: true }))
     if (Result.isFailure(read) && read.failure.name !== "InvalidValue") return yield* read.failure
     const unread = template && Result.isFailure(read) ? [notValid(valueType, read.failure.message)] : []
     const missing = names.filter((name) => lookup(name, variables, client) === undefined)

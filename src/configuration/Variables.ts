@@ -1,24 +1,25 @@
 /** The variables of an environment, from the value of `herald.variables`. Pure. */
-import { Result, type Schema } from "effect"
+import { Result } from "effect"
+import { membersAt } from "./Json.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
-/** A flat object of names to strings, numbers or booleans; anything else is refused with the reason. */
-export const variablesOf = (value: Schema.Json): Result.Result<Variables, string> => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
-  }
+/**
+ * A flat object of names to strings, numbers or booleans; anything else is refused with the reason. `text` is JSON. A number is its own
+ * text, digit by digit: 1.10 renders as 1.10 (JS3).
+ */
+export const variablesOf = (text: string): Result.Result<Variables, string> => {
+  if (!/^\s*\{/.test(text)) return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
   const variables: Record<string, string> = {}
-  for (const [name, one] of Object.entries(value)) {
+  for (const { name, from, to } of membersAt(text)) {
     if (!isName(name)) {
       return Result.fail(
         `${JSON.stringify(name)} can't be a variable's name: letters, digits and . _ -, a letter or _ first`
       )
     }
     if (isClientName(name)) return Result.fail(`${name} would be hidden: names in client. are the clients' metadata`)
-    if (typeof one !== "string" && typeof one !== "number" && typeof one !== "boolean") {
-      return Result.fail(`${name} must be a string, a number or a boolean`)
-    }
-    variables[name] = String(one)
+    const value = text.slice(from, to)
+    if (/^[{[n]/.test(value)) return Result.fail(`${name} must be a string, a number or a boolean`)
+    variables[name] = value.startsWith('"') ? (JSON.parse(value) as string) : value
   }
   return Result.succeed(variables)
 }

@@ -5,10 +5,11 @@
  *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
  *       if it is the head's: its position, its digest by what the text is, not by what the entry says; what the head says is the head's.
  */
-import { Deferred, Effect, Metric } from "effect"
+import { Deferred, Effect, Metric, Result } from "effect"
 import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
 import { Digest } from "../configuration/Digest.ts"
+import { variablesOf } from "../configuration/Variables.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Cache } from "./Cache.ts"
 import { covers, type Position, sameEpoch, samePosition } from "./Position.ts"
@@ -89,8 +90,7 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
     if (found === undefined || found.deleted) return none
     let result = parsed.get(found)
     if (result === undefined) {
-      const flat = JSON.parse(found.value) as Record<string, string | number | boolean>
-      result = Object.fromEntries(Object.entries(flat).map(([name, v]) => [name, String(v)]))
+      result = Result.getOrElse(variablesOf(found.value), () => none)
       parsed.set(found, result)
     }
     return result

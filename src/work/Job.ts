@@ -1,17 +1,25 @@
-/** What a worker thread is asked, and how it is done. Pure: the same code answers in a thread and, for small jobs, at once. */
+/**
+ * What a worker thread is asked, and how it is done. Pure: the same code answers in a thread and, for small jobs, at once.
+ *
+ *   SV1  A schema sees numbers as they were written, in decimal: 19.99 is a multiple of 0.01, 9007199254740993 is above 9007199254740992.
+ */
 import { Result } from "effect"
 import type { ValueType } from "../configuration/Configuration.ts"
 import { type Difference, difference } from "../configuration/Diff.ts"
-import { parse, secretsIn } from "../configuration/Value.ts"
+import { type Read, read, secretsIn } from "../configuration/Value.ts"
 import { variablesOf } from "../configuration/Variables.ts"
 
-/** `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. */
+/**
+ * `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. `stored`: it was accepted before, if
+ * by an older Herald.
+ */
 export interface ReadJob {
   readonly kind: "read"
   readonly type: ValueType
   readonly text: string
   readonly schema: string | undefined
   readonly want: "nothing" | "secrets" | "variables"
+  readonly stored: boolean
 }
 
 export interface CompareJob {
@@ -37,7 +45,7 @@ export type Answer =
   | { readonly _tag: "Compared"; readonly difference: Difference }
 
 /** Checks a value by a schema, which is JSON text; undefined: it fits. */
-export type SchemaCheck = (schema: string, value: unknown) => Answer | undefined
+export type SchemaCheck = (schema: string, value: Read) => Answer | undefined
 
 export const bytesOfJob = (job: Job): number =>
   job.kind === "compare" ? 2 * (job.from.length + job.to.length) : 2 * (job.text.length + (job.schema?.length ?? 0))
@@ -49,9 +57,9 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
     return { _tag: "Compared", difference: difference(job.from, job.to) }
   }
   enter("read")
-  const value = parse(job.type, job.text)
+  const value = read(job.type, job.text, { stored: job.stored })
   if (Result.isFailure(value)) return { _tag: "Unreadable", reason: value.failure }
-  const variables = job.want === "variables" ? variablesOf(value.success) : Result.succeed({})
+  const variables = job.want === "variables" ? variablesOf(job.text) : Result.succeed({})
   if (Result.isFailure(variables)) return { _tag: "Unreadable", reason: variables.failure }
   if (job.schema !== undefined) {
     enter("schema")
@@ -60,7 +68,7 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   }
   return {
     _tag: "Read",
-    secrets: job.want === "secrets" ? secretsIn(value.success) : [],
+    secrets: job.want === "secrets" ? secretsIn(value.success.json) : [],
     variables: variables.success
   }
 }

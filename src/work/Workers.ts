@@ -44,6 +44,8 @@ export interface Want {
   /** A JSON Schema that the value must satisfy; null: none. */
   readonly schema?: unknown
   readonly want?: ReadJob["want"]
+  /** It was accepted before. */
+  readonly stored?: boolean
 }
 
 export type Reading = Extract<Answer, { readonly _tag: "Read" }>
@@ -161,7 +163,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     inline ? Effect.sync(() => perform(job, never, ignore)) : submit(job)
 
   const read = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
-    const { schema = null, want = "nothing" } = options
+    const { schema = null, want = "nothing", stored = false } = options
     const problem = schema === null ? undefined : schemaProblem(schema)
     if (problem !== undefined) return yield* failure("InvalidSchema", `the schema can't be used: ${problem}`)
     const job: ReadJob = {
@@ -169,7 +171,8 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
       type,
       text,
       schema: schema === null ? undefined : JSON.stringify(schema),
-      want
+      want,
+      stored
     }
     const answer = yield* answered(job, schema === null && text.length <= INLINE[type]) // WK1
     switch (answer._tag) {

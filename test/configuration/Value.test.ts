@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { limits, ValueType } from "../../src/configuration/Configuration.ts"
-import { isNumber, parse, secretsIn } from "../../src/configuration/Value.ts"
+import { isNumber, parse, read, secretsIn } from "../../src/configuration/Value.ts"
+import { jsonOfYaml, jsonOfYamlFile } from "../../src/configuration/Yaml.ts"
 
 const reason = (type: ValueType, text: string): string => {
-  const result = parse(type, text)
+  const result = read(type, text)
   return Result.isFailure(result) ? result.failure : assert.fail(`accepted ${text.slice(0, 80)}`)
 }
 const value = (type: ValueType, text: string): Schema.Json => {
@@ -88,6 +89,63 @@ describe("Value", () => {
       assert.include(reason("json", bad), "$secret is reserved")
     }
     assert.deepStrictEqual(secretsIn({ a: "$secret" }), [])
+  })
+
+  it("V5 refuses a name that appears twice, and reads what was stored before it did", () => {
+    assert.include(reason("json", '{"a":{"b":1,"\\u0062":2}}'), 'the name "b" appears twice in one object')
+    assert.deepStrictEqual(value("json", '{"a":1,"a":2}'), { a: 2 })
+    assert.isTrue(Result.isSuccess(read("json", '{"a":1,"a":2}', { stored: true })))
+    assert.isTrue(Result.isSuccess(read("string", '{"a":1,"a":2}')))
+  })
+
+  it("V5 tells which numbers JavaScript does not hold", () => {
+    const inexact = (type: ValueType, text: string) => {
+      const found = read(type, text)
+      return Result.isSuccess(found) ? [...(found.success.inexact ?? [])] : assert.fail(found.failure)
+    }
+    assert.deepStrictEqual(inexact("json", '{"a":[1.10,9007199254740993]}'), [["/a/1", "9007199254740993"]])
+    assert.deepStrictEqual(inexact("number", "0.12345678901234567890"), [["", "0.12345678901234567890"]])
+    assert.deepStrictEqual(inexact("yaml", "a: 9007199254740993\nb: 0x20000000000001"), [
+      ["/a", "9007199254740993"],
+      ["/b", "9007199254740993"]
+    ])
+    assert.deepStrictEqual(inexact("string", "9007199254740993"), [])
+    assert.deepStrictEqual(inexact("json", "[1.5,-0,1e5]"), [])
+  })
+
+  it("V5 says that a byte order mark is in the way", () => {
+    assert.include(reason("json", "\ufeff{}"), "byte order mark")
+    assert.strictEqual(value("string", "\ufeffx\r\n"), "\ufeffx\r\n")
+  })
+
+  it("Y3 reads YAML's numbers and maps as they are written, and merges", () => {
+    const json = (text: string) => {
+      const result = jsonOfYaml(text)
+      return Result.isSuccess(result) ? result.success : assert.fail(result.failure)
+    }
+    assert.strictEqual(
+      json("10: 1.10\n2: 9007199254740993\na: .5\nb: +5.\nc: 0o17\nd: 012"),
+      '{"10":1.10,"2":9007199254740993,"a":0.5,"b":5,"c":15,"d":12}'
+    )
+    assert.strictEqual(json("a: [~, True, '1.0', !!str 5, yes, -0]"), '{"a":[null,true,"1.0","5","yes",-0]}')
+    const base = "base: &base { timeout: 5, retries: 3 }\n"
+    assert.strictEqual(
+      json(`${base}use:\n  <<: *base\n  retries: 9`),
+      '{"base":{"timeout":5,"retries":3},"use":{"timeout":5,"retries":9}}'
+    )
+    assert.strictEqual(json("a: { <<: [{ x: 1 }, { x: 2, y: 2 }], z: 3 }"), '{"a":{"x":1,"y":2,"z":3}}')
+    assert.strictEqual(json('a: { "<<": 1 }'), '{"a":{"<<":1}}')
+    assert.include(reason("yaml", "a: { <<: 1 }"), "<< merges a map")
+    assert.include(reason("yaml", "a: &a [*a]"), "aliases")
+    assert.include(reason("yaml", "a: *b"), "b")
+  })
+
+  it("Y3 a file's numbers are written as JSON writes them, or refused", () => {
+    for (const text of ["0x1F", "+5", ".5", "012", "5.", "0o17", ".inf", ".nan", "-.inf"]) {
+      const result = jsonOfYamlFile(`a: ${text}`)
+      assert.match(Result.isFailure(result) ? result.failure : "accepted", /JSON writes the number|not finite/, text)
+    }
+    assert.deepStrictEqual(jsonOfYamlFile("a: [1.10, -0, 1E5, '0x1F']"), Result.succeed('{"a":[1.10,-0,1E5,"0x1F"]}'))
   })
 
   const Pieces = Schema.Array(

@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Inline from "../../layers/Workers/Inline.ts"
 import * as Threads from "../../layers/Workers/Threads.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import type { ValueType } from "../../src/configuration/Configuration.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Workers, workersDefaults } from "../../src/work/Workers.ts"
 
@@ -51,6 +52,38 @@ for (const [name, layer] of [
         assert.include(extra.message, '"other"')
         assert.include(format.message, "email")
         assert.strictEqual(never.name, "SchemaViolation")
+      }).pipe(given)
+    )
+
+    it.live("SV1 compares numbers as they were written", () =>
+      Effect.gen(function* () {
+        const check = (schema: unknown, text: string, type: ValueType = "json") =>
+          on((workers) => Effect.result(workers.read(type, text, { schema }))).pipe(
+            Effect.map((result) => (result._tag === "Success" ? "fits" : result.failure.message))
+          )
+        const cents = { multipleOf: 0.01 }
+        for (const text of ["19.99", "0.07", "4.35", "1.1", "8.61", "0", "-0.01", "1e300", "123456789012345678.91"]) {
+          assert.strictEqual(yield* check(cents, text, "number"), "fits", text)
+        }
+        for (const text of ["19.999", "0.001", "1e-300", "123456789012345678.915", `0.${"0".repeat(900)}1`]) {
+          assert.include(yield* check(cents, text, "number"), "must be multiple of 0.01", text)
+        }
+        const big = "9007199254740993"
+        assert.include(yield* check({ maximum: 9007199254740992 }, big), "must be <= 9007199254740992")
+        assert.include(yield* check({ items: { exclusiveMaximum: 10 } }, "[1,10.00000000000000000]"), "/1 must be < 10")
+        assert.strictEqual(yield* check({ items: { exclusiveMaximum: 10 } }, "[9.99999999999999999999]"), "fits")
+        assert.strictEqual(yield* check({ exclusiveMinimum: 9007199254740992 }, big), "fits")
+        assert.include(yield* check({ const: 9007199254740992 }, big), "constant")
+        assert.include(yield* check({ enum: [{ a: 9007199254740992 }] }, `{"a":${big}}`), "allowed values")
+        assert.strictEqual(yield* check({ uniqueItems: true }, `[9007199254740992,${big}]`), "fits")
+        assert.include(yield* check({ uniqueItems: true }, `[{"a":${big}},{"a":${big}.0}]`), "duplicate items")
+        assert.strictEqual(yield* check({ type: "integer" }, big, "number"), "fits")
+        assert.include(yield* check({ type: "integer" }, "1.00000000000000000001"), "must be integer")
+        assert.include(
+          yield* check({ properties: { "a/b": { type: "integer" } } }, '{"a/b":1.00000000000000000001}'),
+          "integer"
+        )
+        assert.include(yield* check({ properties: { a: { maximum: 1 } } }, `a: ${big}`, "yaml"), "must be <= 1")
       }).pipe(given)
     )
 
