@@ -2,6 +2,8 @@
 import { Clock, Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
+import { pageOf } from "../../src/configuration/Page.ts"
+import { bytesOf } from "../../src/configuration/Value.ts"
 import { chainHash, type State } from "./State.ts"
 
 export const layerKeys = (state: State) =>
@@ -53,7 +55,8 @@ export const layerAudit = (state: State) =>
             (after === undefined || id > after) &&
             (environment === undefined || configId.startsWith(`${environment}/`))
         )
-        return (after === undefined ? found.reverse() : found).slice(0, limit)
+        const rows = after === undefined ? found.reverse() : found
+        return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)
       }),
     verify: Effect.sync(() => {
       const broken = state.audit.find(

@@ -3,6 +3,8 @@ import { Clock, Effect, Layer } from "effect"
 import type { Change, Release } from "../../src/configuration/Change.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { type Committed, ConfigurationStore, type HeadCursor } from "../../src/configuration/ConfigurationStore.ts"
+import { pageOf } from "../../src/configuration/Page.ts"
+import { bytesOf } from "../../src/configuration/Value.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -66,10 +68,13 @@ const layerStore = (state: State) =>
         version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
         history: (environment, key, { limit, before }) =>
           Effect.sync(() =>
-            versionsOf(environment, key)
-              .filter(({ version }) => before === undefined || version < before)
-              .reverse()
-              .slice(0, limit)
+            pageOf(
+              versionsOf(environment, key)
+                .filter(({ version }) => before === undefined || version < before)
+                .reverse(),
+              limit,
+              bytesIn
+            )
           ),
         heads: (after, limit) =>
           Effect.sync(() => {
@@ -137,6 +142,10 @@ const asConfiguration = (
   }
 }
 
+const bytesIn = ({ value, schema }: Configuration) =>
+  bytesOf(value) + (schema === null ? 0 : bytesOf(JSON.stringify(schema)))
+const bytesOfRevision = ({ changes }: Revision) => changes.reduce((sum, one) => sum + bytesIn(one), 0)
+
 const HOUR = 3_600_000
 const WEEK = 168 * HOUR
 
@@ -152,7 +161,7 @@ const layerLog = (state: State) =>
             const from = Number(revision) - state.swept
             return from < 0
               ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
-              : Effect.succeed(state.revisions.slice(from, from + limit))
+              : Effect.succeed(pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision))
           }),
         hints: (onHint) =>
           Effect.acquireRelease(

@@ -3,6 +3,7 @@ import { Effect, Layer, Queue } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import { SqlClient } from "effect/sql"
 import type { Statement } from "effect/sql/Statement"
+import { limits } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { Position } from "../../src/propagation/Position.ts"
 import type { ClientOptions } from "./Client.ts"
@@ -80,9 +81,15 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
               `read the history of ${key}`,
               witness.newest(),
               (sql) => sql<ConfigurationRow>`
-                select ${columns} from configuration_history
-                where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
-                order by version desc limit ${limit}`
+                select ${columns} from (
+                  select *, sum(octet_length(value) + coalesce(octet_length(schema_definition::text), 0)) over (order by version desc)
+                    - octet_length(value) - coalesce(octet_length(schema_definition::text), 0) as bytes_before
+                  from (
+                    select * from configuration_history
+                    where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
+                    order by version desc limit ${limit}
+                  ) page
+                ) sized where bytes_before < ${limits.page} order by sized.version desc`
             ),
             (versions) => versions.toSorted((a, b) => b.version - a.version)
           ),

@@ -2,6 +2,7 @@
 import { Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { type AuditEntry, AuditLog } from "../../src/access/AuditLog.ts"
+import { limits } from "../../src/configuration/Configuration.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
 
@@ -55,10 +56,15 @@ export const layerAudit = Layer.effect(
         const rows = yield* guarded("read the audit log")(sql<AuditRow>`
           select id::text as id, config_id as "configId", action, performed_by as "performedBy", details,
             herald_millis(created_at) as "createdAt", prev_hash as "prevHash", hash
-          from audit_log
-          where id < ${String(before ?? MAX)}::text::bigint and id > ${String(after ?? -1n)}::text::bigint
-            and (${environment ?? null}::text is null or starts_with(config_id, ${environment ?? null}::text || '/'))
-          order by audit_log.id ${order} limit ${limit}`)
+          from (
+            select *, sum(octet_length(details::text) + 500) over (order by id ${order}) - octet_length(details::text) - 500 as bytes_before
+            from (
+              select * from audit_log
+              where id < ${String(before ?? MAX)}::text::bigint and id > ${String(after ?? -1n)}::text::bigint
+                and (${environment ?? null}::text is null or starts_with(config_id, ${environment ?? null}::text || '/'))
+              order by audit_log.id ${order} limit ${limit}
+            ) page
+          ) sized where bytes_before < ${limits.page} order by sized.id ${order}`)
         return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
       }),
       // The last revision names its last entry: a log that was cut short is broken behind its end.

@@ -1,5 +1,6 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
+import { limits } from "../../src/configuration/Configuration.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { guarded } from "./Failure.ts"
@@ -8,8 +9,6 @@ import { asRevision, type RevisionRow } from "./Rows.ts"
 
 export const CHANNEL = "herald_revisions"
 
-/** Bytes of releases in one page. */
-const PAGE_BYTES = 8_388_608
 const SWEEP_STEP = 1_000
 const RECONNECT = Duration.millis(500)
 
@@ -49,7 +48,7 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
             from (
               select *, sum(bytes) over (order by revision) - bytes as bytes_before from revisions
               where revision > ${String(revision)}::text::bigint order by revision limit ${limit}
-            ) page where bytes_before < ${PAGE_BYTES} order by page.revision`)
+            ) page where bytes_before < ${limits.page} order by page.revision`)
           const first = rows[0]
           if (first !== undefined && BigInt(first.revision) !== revision + 1n) {
             return yield* failure("NotFound", `revisions after ${revision} are behind the retention horizon`)

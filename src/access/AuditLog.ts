@@ -17,7 +17,7 @@ export interface AuditEntry {
 export class AuditLog extends Context.Service<
   AuditLog,
   {
-    /** Newest first, ids below `before`; `after`: ascending from there instead. */
+    /** Newest first, ids below `before`; `after`: ascending from there instead. One page (PB1) of at most `limit`. */
     readonly read: (options: {
       readonly limit: number
       readonly before?: bigint

@@ -16,6 +16,8 @@ export const limits = {
   value: 1_048_576,
   release: 4_194_304,
   schema: 65_536,
+  /** Of values, schemas and messages in one page of anything that is listed (PB1). */
+  page: 2_097_152,
   message: 2_000,
   /** Changes in one release. */
   changes: 500,

@@ -54,7 +54,7 @@ export class ConfigurationStore extends Context.Service<
       key: string,
       version: number
     ) => Effect.Effect<Configuration | undefined, HeraldError>
-    /** Newest first, versions below `before`. */
+    /** Newest first, versions below `before`: one page (PB1) of at most `limit`. */
     readonly history: (
       environment: string,
       key: string,

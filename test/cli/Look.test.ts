@@ -109,6 +109,31 @@ describe("looking", () => {
     )
   })
 
+  it("PB1 history and audit go on where a page was short, and say so", async () => {
+    await using herald = await FakeHerald.start()
+    const versions = [5, 4, 3, 2, 1].map((version) => ({ ...stored, version }))
+    herald.on(
+      `GET ${CONFIG}/history`,
+      { body: { versions: versions.slice(0, 2), next: 4 } },
+      { body: { versions: versions.slice(2, 3), next: 3 } },
+      { body: { versions: versions.slice(3, 4), next: 2 } }
+    )
+    const cli = terminal()
+    await cli.run("history", "shop", "--limit", "4", "--output", "json", "--server", herald.url)
+    assert.deepStrictEqual(
+      herald.requests.map(({ query }) => [query["limit"], query["before"]]),
+      [
+        ["4", undefined],
+        ["2", "4"],
+        ["1", "3"]
+      ]
+    )
+    assert.deepStrictEqual(
+      JSON.parse(cli.out.join("")).map(({ version }: { version: number }) => version),
+      [5, 4, 3, 2]
+    )
+  })
+
   it("diff shows a patch, lines or that nothing differs", async () => {
     const shown = async (difference: unknown) => {
       const body = { key: "shop", environment: "production", from: 1, to: 2, difference }

@@ -75,6 +75,31 @@ export const peopleContract = (test: Test) => {
       assert.isNumber((yield* store.find(key.id))?.revokedAt)
     }))
 
+  test("PB1 pages of the audit log are bounded in bytes, and go on", () =>
+    Effect.gen(function* () {
+      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      const [newest] = yield* audit.read({ limit: 1 })
+      const changeLog = "\u{1f600}".repeat(1_000)
+      const changes = Array.from({ length: 500 }, (_, n) => change(`${fresh("told")}.${n}`, "v", { changeLog }))
+      yield* store.commit(release(changes))
+      yield* store.commit(release(changes.map((one) => ({ ...one, value: "w" }))))
+
+      const ids: Array<bigint> = []
+      const pages: Array<number> = []
+      for (let after = newest?.id ?? 0n, last = 0; pages.length === 0 || last > 0; ) {
+        const page = yield* audit.read({ limit: 1_000, after })
+        last = page.length
+        ids.push(...page.map(({ id }) => id))
+        pages.push(last)
+        after = ids.at(-1) ?? after
+      }
+      assert.isBelow(Math.max(...pages), 600)
+      assert.deepStrictEqual([ids.length, ids.at(-1)! - ids[0]!], [1_000, 999n])
+      const downwards = yield* audit.read({ limit: 1_000, before: ids.at(-1)! + 1n })
+      assert.strictEqual(downwards[0]?.id, ids.at(-1))
+      assert.isBelow(downwards.length, 600)
+    }))
+
   test("every change of a configuration and of a key is in the audit log, chained by hashes", () =>
     Effect.gen(function* () {
       const [store, keys, audit] = [yield* ConfigurationStore, yield* ApiKeyStore, yield* AuditLog]

@@ -85,6 +85,39 @@ export const storesContract = (test: Test) => {
       assert.strictEqual(history[0]!.createdAt, history[3]!.createdAt)
     }))
 
+  test("PB1 pages of history and of the log are bounded in bytes, and go on", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const log = yield* RevisionLog
+      const key = fresh("large")
+      const before = yield* log.head
+      for (let n = 0; n < 8; n++) yield* commit([change(key, `${n}${"é".repeat(399_999)}`, { schema: { title: "s" } })])
+
+      const versions: Array<ReadonlyArray<number>> = []
+      for (let from: number | undefined; from !== 1; from = versions.at(-1)!.at(-1)!) {
+        const page = yield* store.history("production", key, { limit: 100, before: from })
+        versions.push(page.map(({ version }) => version))
+      }
+      assert.deepStrictEqual(versions, [
+        [8, 7, 6],
+        [5, 4, 3],
+        [2, 1]
+      ])
+
+      const revisions: Array<number> = []
+      for (let { revision } = before; revision < before.revision + 8n; ) {
+        const page = yield* log.after(revision, 500)
+        revisions.push(page.length)
+        revision = page.at(-1)!.revision
+      }
+      // What a revision weighs is the store's to say, but not less than its values.
+      assert.isTrue(revisions.every((length) => length <= 3))
+      assert.strictEqual(
+        revisions.reduce((sum, length) => sum + length),
+        8
+      )
+    }))
+
   test("C2 what was published comes back as it was, byte for byte", () =>
     Effect.gen(function* () {
       const store = yield* ConfigurationStore

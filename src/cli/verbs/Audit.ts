@@ -2,12 +2,14 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
+import type { AuditEntries, AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
 import { CliFailure, render } from "../CliFailure.ts"
 import { onlyEnv, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { printable, table, time } from "../Table.ts"
+
+const PAGE = 1_000
 
 const detail = (entry: AuditEntry): string =>
   Object.entries(entry.details)
@@ -56,22 +58,32 @@ const tail = Command.make(
     const read = (query: Record<string, number | undefined>) =>
       here
         .call({ method: "GET", path: "/v1/audit", query: { ...query, environment: env } })
-        .pipe(Effect.map(({ body }) => (body as { readonly entries: ReadonlyArray<AuditEntry> }).entries))
-    const found = [...(yield* read({ limit }))].sort((a, b) => a.id - b.id)
+        .pipe(Effect.map(({ body }) => body as AuditEntries))
+    const found: Array<AuditEntry> = []
+    let before: number | undefined
+    while (true) {
+      const { entries, next } = yield* read({ limit: Math.min(PAGE, limit - found.length), before })
+      found.push(...entries)
+      before = next ?? undefined
+      if (before === undefined || entries.length === 0 || found.length >= limit) break
+      yield* shell.progress(`${found.length} entries so far`)
+    }
+    found.sort((a, b) => a.id - b.id)
     if (!follow) return yield* here.emit(found, (paint) => asTable(found, paint))
 
     for (const entry of found) yield* here.emitNext(entry, (paint) => asLine(entry, paint))
     let last = found.at(-1)?.id ?? 0
     let down = false
     while (true) {
-      const next = yield* Effect.result(read({ after: last, limit: 1_000 }))
+      const next = yield* Effect.result(read({ after: last, limit: PAGE }))
       if (next._tag === "Success") {
         if (down) yield* shell.progress("connected again")
         down = false
-        for (const entry of next.success) {
+        for (const entry of next.success.entries) {
           yield* here.emitNext(entry, (paint) => asLine(entry, paint))
           last = Math.max(last, entry.id)
         }
+        if (next.success.entries.length > 0) continue // there may be another page
       } else {
         if (!next.failure.retryable) return yield* next.failure
         if (!down) yield* shell.progress(`${render(next.failure, here.errorPaint)}\nwaiting for it …`)

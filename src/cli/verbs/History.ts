@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Configuration, History } from "../../edge/http/Wire.ts"
 import { env, session } from "../Globals.ts"
 import { segment } from "../Http.ts"
+import { Shell } from "../Shell.ts"
 import { clip, table, time } from "../Table.ts"
 
 const PAGE = 1_000
@@ -22,11 +23,12 @@ export const history = Command.make(
     )
   },
   Effect.fn("History.run")(function* ({ key, env, limit }) {
+    const shell = yield* Shell
     const here = yield* session
     const environment = here.environment(env)
     const versions: Array<Configuration> = []
     let before: number | undefined
-    do {
+    while (true) {
       const { body } = yield* here.call({
         method: "GET",
         path: `/v1/config/${segment(key)}/history`,
@@ -35,7 +37,9 @@ export const history = Command.make(
       const page = body as History
       versions.push(...page.versions)
       before = page.next ?? undefined
-    } while (before !== undefined && versions.length < limit)
+      if (before === undefined || versions.length >= limit) break
+      yield* shell.progress(`${versions.length} versions so far`)
+    }
     yield* here.emit(versions, (paint) =>
       table(
         versions,

@@ -63,7 +63,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
       const limit = query.limit ?? PAGE
       const versions = yield* configurations.history(environment, key, { limit, before: query.before })
       const oldest = versions.at(-1)?.version ?? 1
-      const next = versions.length < limit || oldest <= 1 ? null : oldest
+      const next = versions.length === 0 || oldest <= 1 ? null : oldest // C1; a page may be shorter than its limit (PB1)
       return Answers.json({ versions: versions.map(Answers.configuration), next } satisfies Wire.History)
     })
 

@@ -45,7 +45,9 @@ export const OperationsRoutes = HttpApiBuilder.group(
           ...(before === undefined ? {} : { before: BigInt(before) }),
           ...(after === undefined ? {} : { after: BigInt(after) })
         })
-        return Answers.json({ entries: entries.map(Answers.auditEntry) })
+        const last = entries.at(-1)
+        const next = last === undefined ? null : Number(last.id)
+        return Answers.json({ entries: entries.map(Answers.auditEntry), next } satisfies Wire.AuditEntries)
       },
       Effect.provideService(AuditLog, log)
     )

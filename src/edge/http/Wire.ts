@@ -78,7 +78,7 @@ export type Head = typeof Head.Type
 export const Heads = Schema.Struct({ keys: Schema.Array(Head), next: Schema.NullOr(Schema.String) })
 export type Heads = typeof Heads.Type
 
-/** `next`: give it as `before` for the next page; null at the end. */
+/** `next`: give it as `before` for the next page, which may be due before `limit` is reached; null at the end. */
 export const History = Schema.Struct({
   versions: Schema.Array(Configuration),
   next: Schema.NullOr(Schema.Int)
@@ -245,7 +245,9 @@ export const AuditEntry = Schema.Struct({
   hash: Schema.String
 }).annotate({ identifier: "AuditEntry" })
 export type AuditEntry = typeof AuditEntry.Type
-export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry) })
+/** `next`: give it as `before` (or `after`) for the next page, which may be due before `limit` is reached; null where no entry was found. */
+export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry), next: Schema.NullOr(Schema.Int) })
+export type AuditEntries = typeof AuditEntries.Type
 /** `broken`: the first entry whose hash does not follow from the one before; null when the chain holds. */
 export const AuditVerdict = Schema.Struct({
   ok: Schema.Boolean,

@@ -11,6 +11,7 @@ import type { Configuration, Head } from "../../../src/configuration/Configurati
 import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
+import { pageOf } from "../../../src/configuration/Page.ts"
 import { Routes, routerConfig } from "../../../src/edge/http/Http.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
@@ -145,10 +146,13 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
     history: (environment, key, { limit, before }) =>
       Effect.as(
         read(environment),
-        of(environment, key)
-          .toReversed()
-          .filter(({ version }) => before === undefined || version < before)
-          .slice(0, limit)
+        pageOf(
+          of(environment, key)
+            .toReversed()
+            .filter(({ version }) => before === undefined || version < before),
+          limit,
+          ({ value }) => value.length
+        )
       ),
     list: ({ environment, prefix, limit, after }) =>
       Effect.as(

@@ -197,6 +197,24 @@ describe("publish and read", () => {
     assert.strictEqual(longer.body.code, "HRLD-1002")
   })
 
+  it("PB1 history and audit say where to go on before their limit is reached", async () => {
+    for (const value of ["a", "b", "c", "d"]) {
+      const body = { value: value.repeat(900_000), type: "string" }
+      await door.call("PUT", "/v1/config/large?environment=pages", { body })
+    }
+    const newest = await door.call("GET", "/v1/config/large/history?environment=pages")
+    const oldest = await door.call("GET", `/v1/config/large/history?environment=pages&before=${newest.body.next}`)
+    assert.deepStrictEqual(
+      [newest.body.versions.length, newest.body.next, oldest.body.versions.length, oldest.body.next],
+      [3, 2, 1, null]
+    )
+    const entries = await door.call("GET", "/v1/audit?limit=1")
+    const before = await door.call("GET", `/v1/audit?limit=1&before=${entries.body.next}`)
+    const none = await door.call("GET", "/v1/audit?before=0")
+    assert.strictEqual(before.body.entries[0].id, entries.body.entries[0].id - 1)
+    assert.deepStrictEqual(none.body, { entries: [], next: null })
+  })
+
   it("list and history come in pages", async () => {
     for (const key of ["page.1", "page.2", "page.3"])
       await door.call("PUT", `/v1/config/${key}?environment=pages`, { body: { value: 1 } })
