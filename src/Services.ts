@@ -15,7 +15,8 @@ export interface ServicesOptions {
   readonly heartbeatInterval: Duration.Input
   readonly heartbeatTimeout: Duration.Input
   readonly maxStreams: number
-  readonly maxStreamsPerIdentity: number
+  readonly maxStreamsPerIdentity?: number | undefined
+  readonly maxStreamsPerEnvironment?: number | undefined
   readonly drainSpread: Duration.Input
   readonly pollInterval: Duration.Input
   readonly staleAfter: Duration.Input
@@ -31,7 +32,8 @@ export const services = (options: ServicesOptions) => {
     heartbeatTimeout,
     drainSpread,
     maxSessions: options.maxStreams,
-    maxSessionsPerIdentity: options.maxStreamsPerIdentity
+    maxSessionsPerIdentity: options.maxStreamsPerIdentity,
+    maxSessionsPerEnvironment: options.maxStreamsPerEnvironment
   })
   const access = Access.layer({ pepper, ratePerSecond: options.ratePerSecond, burst: options.rateBurst })
   return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(

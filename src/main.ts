@@ -7,7 +7,7 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, type Redacted } from "effect"
 import * as KeyHash from "../layers/Access/KeyHash.ts"
 import { DataFolder } from "../layers/DataFolder.ts"
-import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
+import { connectionsFor, GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../layers/Http/HttpServer.ts"
 import * as Kafka from "../layers/Kafka/Kafka.ts"
 import * as Loop from "../layers/Loop.ts"
@@ -151,11 +151,17 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
   )
 }
 
-const doorsOf = ({ httpHost, httpPort, grpcHost, grpcPort, maxStreams }: SettingsShape) =>
-  Layer.mergeAll(
-    serve.pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort }))),
-    GrpcServer.layer({ host: grpcHost, port: grpcPort, maxStreams })
+const doorsOf = (settings: SettingsShape) => {
+  const { httpHost, httpPort, httpMaxConnections, grpcHost, grpcPort, maxStreams } = settings
+  const { connectionsPerAddress, exemptAddresses: exempt } = settings
+  const half = (all: number) => connectionsPerAddress ?? Math.ceil(all / 2)
+  const http = { maxConnections: httpMaxConnections, perAddress: half(httpMaxConnections), exempt }
+  const grpc = { maxStreams, perAddress: half(connectionsFor(maxStreams)), exempt }
+  return Layer.mergeAll(
+    serve.pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort, ...http }))),
+    GrpcServer.layer({ host: grpcHost, port: grpcPort, ...grpc })
   )
+}
 
 const sweeping = Effect.fnUntraced(function* ({ retention, retentionAtLeast }: SettingsShape) {
   const log = yield* RevisionLog

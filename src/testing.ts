@@ -41,6 +41,7 @@ const defaults: ServicesOptions = {
   heartbeatTimeout: "90 seconds",
   maxStreams: 1_000,
   maxStreamsPerIdentity: 1_000,
+  maxStreamsPerEnvironment: 1_000,
   drainSpread: "1 second",
   pollInterval: "500 millis",
   staleAfter: "3 seconds",

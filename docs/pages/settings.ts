@@ -28,6 +28,10 @@ retention: { time: 30d }
 - \`database.*\`: [docs/postgresql.md](postgresql.md) has topology, sizes and what happens when a server fails.
 - \`kafka.*\`: [docs/events.md](events.md); \`webhook.*\`: [docs/webhooks.md](webhooks.md), which need Kafka and a secret.
 - \`HERALD_PEPPER\`: must be the same on every node of one database; absent, it is made in the data folder.
+- \`limits.*\` and \`http.maxConnections\`: [docs/security.md](security.md) has every bound, what happens at it and its metric.
+- \`LIMIT_STREAMS_PER_IDENTITY\`: absent, four fifths of \`GRPC_MAX_STREAMS\`; \`LIMIT_STREAMS_PER_ENVIRONMENT\`: absent, nine tenths. Where one key or one
+  environment is all there is, set them to \`GRPC_MAX_STREAMS\`. \`LIMIT_CONNECTIONS_PER_ADDRESS\`: absent, half of what each door takes.
+- \`LIMIT_EXEMPT_ADDRESSES\`: put a reverse proxy's addresses there, which all clients behind it share.
 - Retention covers the log of revisions and deliveries. The newest \`retention.atLeast\` revisions always stay; versions and audit stay for
   ever. A client that comes back from before the horizon gets a snapshot.
 - After a backup was restored, give the history a new epoch before the servers start, so that clients compare everything again:

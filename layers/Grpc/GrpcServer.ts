@@ -2,10 +2,10 @@
  * The gRPC door on grpc-js: limits, keepalive, health, reflection, drain.
  *
  *   D1  Leaving: health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s what is left is cut.
- *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
+ *   D2–D4 in Gate.ts, G5–G7 in edge/grpc/Calls.ts
  */
 import { readFileSync } from "node:fs"
-import type { Http2Server, ServerHttp2Session } from "node:http2"
+import type { Http2Server } from "node:http2"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import * as grpc from "@grpc/grpc-js"
@@ -14,16 +14,27 @@ import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { DistributionServiceService } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { makeRefusals } from "../../src/access/Refusals.ts"
+import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
+import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { makeDistribution } from "../../src/edge/grpc/Distribution.ts"
+import { SERVICE } from "../../src/edge/grpc/Spans.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { exempting, type GateOptions } from "../Gate.ts"
+import { guard } from "./Gate.ts"
 
-export interface GrpcOptions {
+export interface GrpcOptions extends Partial<GateOptions> {
   readonly host: string
   readonly port: number
   /** Streams a connection may have open. */
   readonly maxStreams: number
+  /** Calls without a token. */
+  readonly openCalls?: Partial<OpenCallLimits>
 }
+
+/** Each client may have a connection of its own, and some are on their way out. */
+export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
 
 export class GrpcServer extends Context.Service<GrpcServer, { readonly port: number }>()("herald/layers/GrpcServer") {
   static readonly layer = (options: GrpcOptions) => Layer.effect(GrpcServer, make(options))
@@ -44,63 +55,54 @@ const descriptors = (): PackageDefinition => {
   } as unknown as PackageDefinition
 }
 
-/** D2: pings a peer may send in a window; acks of our own pings do not count. */
-const PINGS = 20
-const WINDOW = 10_000
-
 const serverOptions = (options: GrpcOptions): grpc.ServerOptions => ({
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.max_connection_age_ms": 30 * 60_000,
   "grpc.max_connection_age_grace_ms": 30_000,
   "grpc.max_concurrent_streams": options.maxStreams,
-  "grpc.max_receive_message_length": 1_048_576,
+  "grpc.max_connection_idle_ms": 120_000,
+  "grpc.max_receive_message_length": MESSAGE_BYTES,
   "grpc.max_send_message_length": 8_388_608,
   "grpc-node.max_session_memory": 64
 })
 
-/** D2 */
-const watchPings = (session: ServerHttp2Session) => {
-  let count = 0
-  let since = performance.now()
-  session.on("ping", () => {
-    const now = performance.now()
-    if (now - since > WINDOW) {
-      since = now
-      count = 0
-    }
-    if (++count <= PINGS || session.destroyed) return
-    session.goaway(11 /* ENHANCE_YOUR_CALM, RFC 9113 §7 */)
-    session.destroy()
-  })
-}
-
-/** grpc-js has no public hook for its HTTP/2 sessions; without this field there is no ping limit, all else works. */
+/** grpc-js has no public hook for its HTTP/2 servers, and without them nothing would be limited. */
 const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
-  const inner = (server as unknown as { readonly http2Servers?: Map<Http2Server, unknown> }).http2Servers
-  return inner === undefined ? [] : [...inner.keys()]
+  const inner = (server as unknown as { readonly http2Servers: Map<Http2Server, unknown> }).http2Servers
+  return [...inner.keys()]
 }
 
 const make = Effect.fnUntraced(function* (options: GrpcOptions) {
   const sessions = yield* Sessions
-  const distribution = yield* makeDistribution
-  const health = new HealthImplementation({ "": "SERVING", "herald.distribution.v1.DistributionService": "SERVING" })
+  const refuse = yield* makeRefusals("grpc")
+  const { maxConnections = connectionsFor(options.maxStreams), exempt = [] } = options
+  const gateOptions = { maxConnections, perAddress: options.perAddress ?? maxConnections, exempt }
+  const calls = yield* makeCalls({
+    limits: { ...openCalls, ...options.openCalls },
+    isExempt: exempting(exempt),
+    refuse
+  })
+  const distribution = yield* makeDistribution(calls)
+  const health = new HealthImplementation({ "": "SERVING", [SERVICE]: "SERVING" })
   const server = yield* Effect.acquireRelease(
-    Effect.sync(() => new grpc.Server(serverOptions(options))),
+    Effect.sync(() => new grpc.Server({ ...serverOptions(options), interceptors: [calls.interceptor] })),
     (server) =>
       Effect.gen(function* () {
         health.setStatus("", "NOT_SERVING") // D1
-        health.setStatus("herald.distribution.v1.DistributionService", "NOT_SERVING")
+        health.setStatus(SERVICE, "NOT_SERVING")
         yield* sessions.drain
         yield* Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
           Effect.timeoutOption("3 seconds")
         )
       }).pipe(Effect.ensuring(Effect.sync(() => server.forceShutdown())))
   )
+  const { subscribe, reportHealth, heartbeat } = DistributionServiceService
   const service = {
-    ...DistributionServiceService,
-    // Updates are encoded once by the edge and shared.
-    subscribe: { ...DistributionServiceService.subscribe, responseSerialize: (bytes: unknown) => bytes as Buffer }
+    // Updates are encoded once by the edge and shared; requests are decoded by it.
+    subscribe: { ...subscribe, requestDeserialize: asBytes, responseSerialize: (bytes: unknown) => bytes as Buffer },
+    reportHealth: { ...reportHealth, requestDeserialize: asBytes },
+    heartbeat: { ...heartbeat, requestDeserialize: asBytes }
   }
   server.addService(service, distribution as unknown as grpc.UntypedServiceImplementation)
   health.addToServer(server)
@@ -124,6 +126,6 @@ const make = Effect.fnUntraced(function* (options: GrpcOptions) {
       )
     )
   })
-  for (const http2 of http2ServersOf(server)) http2.on("session", watchPings)
+  for (const http2 of http2ServersOf(server)) guard(http2, gateOptions, refuse)
   return GrpcServer.of({ port })
 })

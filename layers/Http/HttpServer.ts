@@ -2,23 +2,56 @@
  * The HTTP door on node:http.
  *
  *   V1  A slow or endless request ends: headers within 10 s and 16 KiB, the whole request within 60 s.
+ *   V3–V5 in Unread.ts, V6 in OpenRequests.ts, GA1 and GA2 in ../Gate.ts
  *   V2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  */
 import { createServer, type Server } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
+import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { connections, exempting, type GateOptions, gate } from "../Gate.ts"
+import { openRequests } from "./OpenRequests.ts"
+import { Unread, type UnreadOptions } from "./Unread.ts"
 
-export interface HttpOptions {
+export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions> {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Requests without a token: an address's rate and burst. */
+  readonly open?: { readonly perSecond: number; readonly burst: number }
 }
+
+const defaults = {
+  maxConnections: 2_000,
+  exempt: [],
+  patience: 30_000,
+  maxUnread: 256 * 1_048_576,
+  bytesPerSecond: 65_536,
+  lookEvery: 250,
+  open: { perSecond: 50, burst: 500 }
+} as const
 
 const GRACE = 1_500
 
-const create = (): Server => {
+/** What a connection and its requests may do before Herald's routes hear of them. */
+const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): void => {
+  const options = { ...defaults, ...given }
+  const unread = new Unread(options, refuse)
+  const looking = setInterval(() => unread.look(performance.now()), options.lookEvery).unref()
+  server.once("close", () => clearInterval(looking))
+  const open = openRequests({ ...options.open, isExempt: exempting(options.exempt) }, refuse)
+  const request = (...[asked, answer]: Parameters<typeof open>) => unread.admit(asked, answer) && open(asked, answer)
+  const perAddress = options.perAddress ?? options.maxConnections
+  gate(server, {
+    connection: connections({ ...options, perAddress }, refuse),
+    request,
+    checkContinue: request
+  })
+}
+
+const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => {
   const server = createServer({
     maxHeaderSize: 16_384,
     headersTimeout: 10_000,
@@ -26,9 +59,12 @@ const create = (): Server => {
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5_000,
     keepAlive: true,
-    noDelay: true
+    noDelay: true,
+    // No route changes its protocol, so such a request is one like others.
+    shouldUpgradeCallback: () => false
   })
   server.maxHeadersCount = 100
+  guard(server, options, refuse)
   const close = server.close.bind(server)
   // V2: `close` alone waits for clients that keep their connection open.
   server.close = (done) => {
@@ -46,8 +82,11 @@ const create = (): Server => {
   return server
 }
 
-export const layer = ({ host, port }: HttpOptions) =>
-  NodeHttpServer.layer(create, { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
+export const layer = (options: HttpOptions) =>
+  Layer.unwrap(Effect.map(makeRefusals("http"), (refuse) => listening(options, refuse)))
+
+const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse) =>
+  NodeHttpServer.layer(create(limits, refuse), { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
     Layer.catch((error) =>
       Layer.effectContext(
         Effect.fail(

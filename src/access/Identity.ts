@@ -28,6 +28,10 @@ export const may = (identity: Identity, permission: Permission, environment: str
   granted[identity.role].has(permission) &&
   (identity.environments.includes("*") || (environment !== undefined && identity.environments.includes(environment)))
 
+/** Is there an environment in which it may? For a door that does not know yet which one is meant. */
+export const mayAnywhere = ({ role, environments }: Identity, permission: Permission): boolean =>
+  granted[role].has(permission) && environments.length > 0
+
 /** The server itself: migrations, sweepers, tests. */
 export const system: Identity = { name: "herald", keyId: "system", role: "admin", environments: ["*"] }
 

@@ -3,6 +3,7 @@
  *
  *   L1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
  *   L2  At most `maxBuckets` are kept; a full bucket is forgotten first, which changes nothing for its owner.
+ *   L3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible.
  */
 export interface RateLimit {
   readonly perSecond: number
@@ -24,8 +25,8 @@ export class RateLimits {
     this.#maxBuckets = maxBuckets
   }
 
-  /** Takes a token: 0, or the milliseconds until there is one. `now` is in milliseconds and does not go back. */
-  take(name: string, now: number): number {
+  /** Takes tokens: 0, or the milliseconds until there are as many. `now` is in milliseconds and does not go back. */
+  take(name: string, now: number, cost = 1): number {
     const { perSecond, burst } = this.#limit
     let bucket = this.#buckets.get(name)
     if (bucket === undefined) {
@@ -35,11 +36,12 @@ export class RateLimits {
     }
     bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000) // L1
     bucket.at = now
-    if (bucket.tokens >= 1) {
-      bucket.tokens -= 1
+    const wanted = Math.min(cost, burst) // L3
+    if (bucket.tokens >= wanted) {
+      bucket.tokens -= wanted
       return 0
     }
-    return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / perSecond))
+    return Math.max(1, Math.ceil(((wanted - bucket.tokens) * 1_000) / perSecond))
   }
 
   get size(): number {

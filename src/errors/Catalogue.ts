@@ -175,8 +175,8 @@ export const catalogue = {
   TooManySubscriptions: row(
     "3004",
     "Too many subscriptions",
-    "This identity or server has reached its cap of streams or patterns.",
-    "Close unused streams, or raise `limits` in the settings.",
+    "This API key, or this environment, has all the streams of the server that it may have; the rest is kept for others.",
+    "Close unused streams, add a node, or raise the setting that the message names.",
     8,
     429,
     7

@@ -2,10 +2,13 @@
  * How updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
  * clients. Everything else (a value to read, a full transport, a first snapshot) is pending, and `live`, the loop of the session's actor,
  * takes it from there.
+ *
+ *   DY1  A client that reads nothing for as long as it may be silent ends, whatever it says meanwhile.
  */
-import { Effect, Metric } from "effect"
+import { Deferred, Duration, Effect, Metric } from "effect"
 import type { Position } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import type { Ending } from "./Ending.ts"
 import type { DeliveryState } from "./InstanceStore.ts"
 import type { Session } from "./Session.ts"
 import type { ValueUpdate } from "./Update.ts"
@@ -18,11 +21,22 @@ interface Parts {
   readonly updates: Updates["Service"]
   readonly propagation: Propagation["Service"]
   readonly noteDelivery: (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => void
+  /** How long a transport may stay full. */
+  readonly patience: Duration.Input
 }
 
-export const makeDelivery = ({ updates, propagation, noteDelivery }: Parts) => {
+export const makeDelivery = ({ updates, propagation, noteDelivery, patience }: Parts) => {
+  /** DY1 */
   const drained = (session: Session) =>
     Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void))).pipe(
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => {
+          const reason = `its transport took nothing for ${Duration.toSeconds(patience)} s`
+          Deferred.doneUnsafe(session.ended, Effect.succeed({ name: "ClientUnresponsive", reason } satisfies Ending))
+          return Effect.never // until the session has ended
+        }
+      }),
       Effect.tap(Metric.update(blocked, 1))
     )
 

@@ -12,6 +12,7 @@ export type EndingName =
       | "Draining"
       | "SessionReplaced"
       | "SessionTimedOut"
+      | "ClientUnresponsive"
       | "SessionCrashed"
       | "KeyRevoked"
       | "ServerFull"
@@ -34,6 +35,7 @@ export const endings: Record<
   Draining: { reconnect: "now", state: "disconnected" },
   SessionReplaced: { reconnect: "no", state: "disconnected" },
   SessionTimedOut: { reconnect: "now", state: "timed_out" },
+  ClientUnresponsive: { reconnect: "backoff", state: "timed_out" },
   SessionCrashed: { reconnect: "backoff", state: "disconnected" },
   KeyRevoked: { reconnect: "no", state: "disconnected" },
   ServerFull: { reconnect: "backoff", state: "disconnected" },

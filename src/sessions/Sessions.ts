@@ -23,17 +23,16 @@ import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
 import { Interest } from "./Interest.ts"
 import { Lag } from "./Lag.ts"
 import { makeNeighbours } from "./Neighbours.ts"
+import { type QuotaOptions, Quotas } from "./Quotas.ts"
 import { Session, type Sink } from "./Session.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
 import type { ValueUpdate } from "./Update.ts"
 import { Updates } from "./Updates.ts"
 
-export interface SessionsOptions {
+export interface SessionsOptions extends QuotaOptions {
   readonly node: string
   readonly heartbeatInterval: Duration.Input
   readonly heartbeatTimeout: Duration.Input
-  readonly maxSessions: number
-  readonly maxSessionsPerIdentity: number
   /** Clients that are told to leave come back within this time. */
   readonly drainSpread: Duration.Input
 }
@@ -66,7 +65,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const fork = yield* FiberSet.makeRuntime()
   const sessions = new Map<string, Session>()
   const interest = new Interest<Session>()
-  const perIdentity = new Map<string, number>()
+  const quotas = new Quotas(options)
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
   const run = crypto.randomUUID()
   let opened = 0
@@ -112,9 +111,9 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   }
 
   const register = (session: Session) => {
-    const { client, patterns, identity } = session.subscription
+    const { client, patterns } = session.subscription
     sessions.set(session.id, session)
-    perIdentity.set(identity.keyId, (perIdentity.get(identity.keyId) ?? 0) + 1)
+    quotas.add(session.subscription)
     for (const pattern of patterns) {
       interest.add(client.environment, pattern, session)
       for (const head of propagation.matching(client.environment, pattern)) session.pending.add(head.key)
@@ -123,11 +122,9 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   }
 
   const unregister = (session: Session, ending: Ending) => {
-    const { client, patterns, identity } = session.subscription
+    const { client, patterns } = session.subscription
     for (const pattern of patterns) interest.remove(client.environment, pattern, session)
-    const left = (perIdentity.get(identity.keyId) ?? 1) - 1
-    if (left > 0) perIdentity.set(identity.keyId, left)
-    else perIdentity.delete(identity.keyId)
+    quotas.remove(session.subscription)
     if (sessions.get(session.id) !== session) return // S4: the newer one speaks for the instance
     sessions.delete(session.id)
     noteInstance(session, ending)
@@ -169,19 +166,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       )
     )
 
-  const delivery = makeDelivery({ updates, propagation, noteDelivery })
+  const delivery = makeDelivery({ updates, propagation, noteDelivery, patience: options.heartbeatTimeout })
 
   const open = Effect.fnUntraced(function* (subscription: Subscription, sink: Sink) {
-    const { identity, client } = subscription
+    const { client } = subscription
     if (draining) return yield* failure("Draining", "the server is leaving and takes no new clients")
     const replaced = sessions.get(instanceKey(client))
-    if (replaced === undefined && sessions.size >= options.maxSessions)
-      return yield* failure("ServerFull", `all ${options.maxSessions} streams of this server are taken`)
-    if ((perIdentity.get(identity.keyId) ?? 0) >= options.maxSessionsPerIdentity)
-      return yield* failure(
-        "TooManySubscriptions",
-        `${identity.name} has ${options.maxSessionsPerIdentity} streams open already`
-      )
+    const refusal = quotas.refusal(subscription, replaced?.subscription)
+    if (refusal !== undefined) return yield* refusal
     const session = new Session({
       ref: `${run}/${++opened}`,
       subscription,

@@ -13,6 +13,7 @@ import {
   httpUrl,
   integer,
   type Kind,
+  networks,
   oneOf,
   patterns,
   postgresUrl,
@@ -30,6 +31,8 @@ const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B
 export const catalogue = {
   httpHost: setting("http.host", "HTTP_HOST", text, "127.0.0.1"),
   httpPort: setting("http.port", "HTTP_PORT", integer(0, 65_535), 8080),
+  /** Connections that the HTTP door takes. */
+  httpMaxConnections: setting("http.maxConnections", "HTTP_MAX_CONNECTIONS", integer(1, 1_000_000), 2_000),
   grpcHost: setting("grpc.host", "GRPC_HOST", text, "127.0.0.1"),
   grpcPort: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
   /** Streams that this server takes, over all connections. */
@@ -122,12 +125,32 @@ export const catalogue = {
   retentionAtLeast: setting("retention.atLeast", "RETENTION_AT_LEAST", integer(1, 1_000_000_000), 10_000),
   ratePerSecond: setting("limits.requestsPerSecond", "LIMIT_REQUESTS_PER_SECOND", integer(1, 1_000_000), 5_000),
   rateBurst: setting("limits.burst", "LIMIT_BURST", integer(1, 1_000_000), 10_000),
-  maxStreamsPerIdentity: setting(
+  /** Absent: four fifths of grpc.maxStreams. */
+  maxStreamsPerIdentity: setting<number, undefined | number>(
     "limits.streamsPerIdentity",
     "LIMIT_STREAMS_PER_IDENTITY",
     integer(1, 1_000_000),
-    5_000
+    undefined
   ),
+  /** Absent: nine tenths of grpc.maxStreams. */
+  maxStreamsPerEnvironment: setting<number, undefined | number>(
+    "limits.streamsPerEnvironment",
+    "LIMIT_STREAMS_PER_ENVIRONMENT",
+    integer(1, 1_000_000),
+    undefined
+  ),
+  /** Absent: half of what each door takes. */
+  connectionsPerAddress: setting<number, undefined | number>(
+    "limits.connectionsPerAddress",
+    "LIMIT_CONNECTIONS_PER_ADDRESS",
+    integer(1, 1_000_000),
+    undefined
+  ),
+  /** Many share them, as behind a proxy: they are limited in all, not by address. */
+  exemptAddresses: setting<ReadonlyArray<string>>("limits.exemptAddresses", "LIMIT_EXEMPT_ADDRESSES", networks, [
+    "127.0.0.0/8",
+    "::1"
+  ]),
   logFormat: setting("log.format", "LOG_FORMAT", oneOf("auto", "json", "pretty"), "auto"),
   logLevel: setting("log.level", "LOG_LEVEL", oneOf("debug", "info", "warn", "error"), "info"),
   /** Absent: nothing is sent to StatsD. */

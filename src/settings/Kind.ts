@@ -180,3 +180,28 @@ export const hosts: Kind<ReadonlyArray<string>> = {
   schema: { type: "string", pattern: "^[^\\s:/]+:\\d{1,5}(,\\s*[^\\s:/]+:\\d{1,5})*$" },
   secret: false
 }
+
+const isNetwork = (text: string): boolean => {
+  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const four = /^(\d{1,3})(\.\d{1,3}){3}$/.test(address)
+  const valid = four
+    ? address.split(".").every((part) => Number(part) <= 255)
+    : /^[0-9a-f:.]+$/i.test(address) && address.includes(":") && URL.canParse(`http://[${address}]/`)
+  return valid && Number(bits) <= (four ? 32 : 128)
+}
+
+/** Addresses, and networks of them. */
+export const networks: Kind<ReadonlyArray<string>> = {
+  expected: "addresses and networks such as 10.0.0.7 and 10.0.0.0/8, with commas between; none: no address",
+  read: (raw) => {
+    const found = listOf(raw)
+    if (found.length === 1 && found[0] === "none") return []
+    return found.length <= 256 && found.every(isNetwork) ? found : undefined
+  },
+  show: (value) => {
+    const found = (value ?? []) as ReadonlyArray<string>
+    return found.length === 0 ? "none" : found.join(",")
+  },
+  schema: { type: "string" },
+  secret: false
+}

@@ -25,4 +25,12 @@ describe("RateLimits", () => {
     assert.isAtMost(limits.size, 10)
     assert.isAbove(limits.take("spent", 10_000), 0)
   })
+
+  it("L3 what costs more than one waits for as many, and never for more than a full bucket", () => {
+    const limits = new RateLimits({ perSecond: 10, burst: 100 })
+    const waits = [60, 60, 40, 5_000].map((cost) => limits.take("a", 0, cost))
+
+    assert.deepStrictEqual(waits, [0, 2_000, 0, 10_000])
+    assert.strictEqual(limits.take("a", 10_000, 5_000), 0)
+  })
 })

@@ -174,16 +174,46 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
-  it.effect("refuses more sessions than the server or the identity may have", () =>
+  it.effect(
+    "QT1 refuses more sessions than the identity may have, QT2 and lets a client take its own place again",
+    () =>
+      Effect.gen(function* () {
+        const sessions = yield* Sessions
+        yield* sessions.open(subscription({ instance: "1" }), new FakeSink())
+        yield* sessions.open(subscription({ instance: "2" }), new FakeSink())
+
+        const refused = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
+        assert.strictEqual(refused.name, "TooManySubscriptions")
+        const again = yield* sessions.open(subscription({ instance: "2" }), new FakeSink())
+        yield* settle
+        assert.isFalse(yield* Deferred.isDone(again.ended))
+        const still = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
+        assert.strictEqual(still.name, "TooManySubscriptions")
+      }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 })))
+  )
+
+  it.effect("DY1 a client that reads nothing ends, although it goes on speaking; one that reads late does not", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
-      yield* sessions.open(subscription({ instance: "1" }), new FakeSink())
-      yield* sessions.open(subscription({ instance: "2" }), new FakeSink())
+      const [deaf, late] = [new FakeSink(), new FakeSink()]
+      const deafs = yield* sessions.open(subscription({ instance: "deaf" }), deaf)
+      const lates = yield* sessions.open(subscription({ instance: "late" }), late)
+      yield* settle
+      deaf.blocked = late.blocked = true
+      yield* publish({ value: "v" })
+      yield* settle
+      for (let i = 0; i < 3; i++) {
+        yield* TestClock.adjust("29 seconds")
+        sessions.heard(deafs, [])
+        sessions.heard(lates, [])
+      }
+      late.unblock()
+      yield* TestClock.adjust("4 seconds")
+      yield* settle
 
-      const refused = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
-      assert.strictEqual(refused.name, "TooManySubscriptions")
-      yield* sessions.open(subscription({ instance: "2" }), new FakeSink()).pipe(Effect.flip)
-    }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 })))
+      assert.strictEqual((yield* Deferred.await(deafs.ended)).name, "ClientUnresponsive")
+      assert.isFalse(yield* Deferred.isDone(lates.ended))
+    }).pipe(Effect.provide(layerWith({})))
   )
 
   it.effect("sends at connect only what differs from what the client holds", () =>

@@ -26,6 +26,7 @@ const refused = (env: Record<string, string>, text?: string) =>
 const samples: Record<keyof typeof catalogue, string> = {
   httpHost: "::1",
   httpPort: "8081",
+  httpMaxConnections: "9",
   grpcHost: "::1",
   grpcPort: "50052",
   maxStreams: "7",
@@ -69,6 +70,9 @@ const samples: Record<keyof typeof catalogue, string> = {
   ratePerSecond: "6",
   rateBurst: "8",
   maxStreamsPerIdentity: "3",
+  maxStreamsPerEnvironment: "4",
+  connectionsPerAddress: "5",
+  exemptAddresses: "10.0.0.7,10.1.0.0/16,fd00::/8",
   logFormat: "json",
   logLevel: "debug",
   statsdHost: "statsd",
@@ -193,6 +197,9 @@ describe("Settings", () => {
         ["HTTP_PORT", "70000", "0 to 65535"],
         ["GRPC_PORT", "-1", "0 to 65535"],
         ["GRPC_MAX_STREAMS", "1.5", "a whole number from 1"],
+        ["LIMIT_EXEMPT_ADDRESSES", "10.0.0.256", "addresses and networks"],
+        ["LIMIT_EXEMPT_ADDRESSES", "10.0.0.0/33", "addresses and networks"],
+        ["LIMIT_EXEMPT_ADDRESSES", "::1,example.com", "addresses and networks"],
         ["HEARTBEAT_TIMEOUT", "90", "500ms, 30s"],
         ["LOG_LEVEL", "loud", "debug, info, warn, error"],
         ["CACHE_MAX_BYTES", "1", "1048576"]

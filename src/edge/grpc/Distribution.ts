@@ -15,30 +15,26 @@ import {
   type ReportHealthResponse,
   type SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { Access, requirePermission } from "../../access/Access.ts"
+import { requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
+import * as Decode from "./Decode.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
 import { answersOf, encode, instanceOf, plain, subscriptionOf } from "./Wire.ts"
 
 /** Milliseconds. */
-const FIRST_MESSAGE = 10_000
+const FIRST_MESSAGE = 5_000
 const MESSAGE = 1_024
-const METRICS = 64
 const NAME = 128
 /** Of a signed 64-bit integer, as the database keeps revisions. */
 const MAX_REVISION = 2n ** 63n - 1n
 
-type SubscribeCall = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
-
-const tokenOf = (metadata: Metadata): string | undefined => {
-  const value = metadata.get("authorization")[0]
-  return value === undefined ? undefined : String(value)
-}
+/** What arrives are bytes, see Decode.ts. */
+type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
 
 const sinkOf = (call: SubscribeCall): Sink => ({
   // The service is registered with an identity serializer: what is written is already encoded.
@@ -46,9 +42,13 @@ const sinkOf = (call: SubscribeCall): Sink => ({
   drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
 })
 
+export interface DistributionOptions {
+  /** Who was authenticated when the call began. */
+  readonly identityOf: (metadata: Metadata) => Identity | undefined
+}
+
 /** The handlers, as grpc-js wants them. */
-export const makeDistribution = Effect.gen(function* () {
-  const access = yield* Access
+export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: DistributionOptions) {
   const sessions = yield* Sessions
   const bookkeeping = yield* Bookkeeping
   const clock = yield* Clock.Clock
@@ -56,9 +56,9 @@ export const makeDistribution = Effect.gen(function* () {
   const run = Effect.runForkWith(context)
 
   const authorised = Effect.fnUntraced(function* (metadata: Metadata, environment: string) {
-    const identity = yield* access.authenticate(tokenOf(metadata))
-    yield* requirePermission("subscribe", environment).pipe(Effect.provideService(CurrentIdentity, identity))
-    return identity
+    return yield* requirePermission("subscribe", environment).pipe(
+      Effect.provideService(CurrentIdentity, identityOf(metadata))
+    )
   })
 
   const open = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
@@ -90,7 +90,7 @@ export const makeDistribution = Effect.gen(function* () {
       if (session !== undefined) sessions.end(session, { name: "Closed", reason })
     }
     const timer = setTimeout(
-      () => fail(failure("InvalidInput", "no SubscribeRequest came within 10 s")), // G4
+      () => fail(failure("InvalidInput", "no SubscribeRequest came within 5 s")), // G4
       FIRST_MESSAGE
     )
 
@@ -112,8 +112,10 @@ export const makeDistribution = Effect.gen(function* () {
       run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
     }
 
-    call.on("data", (message: SubscribeRequest) => {
+    call.on("data", (bytes: Buffer) => {
       if (over) return
+      const message = Decode.subscribeRequest(bytes)
+      if (Decode.isFailure(message)) return fail(message)
       if (!first) return hear(message)
       first = false
       clearTimeout(timer)
@@ -130,15 +132,22 @@ export const makeDistribution = Effect.gen(function* () {
   }
 
   const unary =
-    <I, O>(name: string, handle: (request: I, metadata: Metadata) => Effect.Effect<O, HeraldError>) =>
-    (call: ServerUnaryCall<I, O>, reply: sendUnaryData<O>): void => {
-      run(traced(name, call, handle(call.request, call.metadata))).addObserver((exit) =>
+    <I, O>(
+      name: string,
+      decode: (bytes: Uint8Array) => I | HeraldError,
+      handle: (request: I, metadata: Metadata) => Effect.Effect<O, HeraldError>
+    ) =>
+    (call: ServerUnaryCall<Buffer, O>, reply: sendUnaryData<O>): void => {
+      const request = decode(call.request)
+      const handled = Decode.isFailure(request) ? request : handle(request, call.metadata)
+      run(traced(name, call, handled)).addObserver((exit) =>
         Exit.isSuccess(exit) ? reply(null, exit.value) : reply(statusOfExit(exit))
       )
     }
 
   const reportHealth = unary<ReportHealthRequest, ReportHealthResponse>(
     "ReportHealth",
+    Decode.reportHealthRequest,
     Effect.fnUntraced(function* (request, metadata) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance
@@ -149,7 +158,6 @@ export const makeDistribution = Effect.gen(function* () {
       if (request.revision > MAX_REVISION)
         return yield* failure("InvalidInput", `revision is ${request.revision}; no revision is that high`)
       const metrics = Object.entries(request.metrics)
-      if (metrics.length > METRICS) return yield* failure("InvalidInput", `at most ${METRICS} metrics are allowed`)
       bookkeeping.noteHealth({
         ...instance,
         revision: request.revision,
@@ -167,6 +175,7 @@ export const makeDistribution = Effect.gen(function* () {
 
   const heartbeat = unary<HeartbeatRequest, HeartbeatResponse>(
     "Heartbeat",
+    Decode.heartbeatRequest,
     Effect.fnUntraced(function* (request, metadata) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance

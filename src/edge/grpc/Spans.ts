@@ -11,7 +11,7 @@ import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../../errors/HeraldError.ts"
 import { statusOfExit } from "./Status.ts"
 
-const SERVICE = "herald.distribution.v1.DistributionService"
+export const SERVICE = "herald.distribution.v1.DistributionService"
 
 const ours = new Set<number | undefined>([
   status.UNKNOWN,

@@ -1,4 +1,8 @@
-/** `/docs`: the browsable page. Its script is part of the page, so it works without internet; it is made on first use. */
+/**
+ * `/docs`: the browsable page. Its script is part of the page, so it works without internet; it is made on first use.
+ *
+ *   H5  There is one copy of it, however many read it, and however slowly.
+ */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
@@ -16,12 +20,17 @@ export const DocsRoutes = HttpRouter.use(
       const own = yield* HttpRouter.make
       const layer = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } })
       yield* Layer.buildWithScope(Layer.provide(layer, Layer.succeed(HttpRouter.HttpRouter, own)), scope)
-      return own.asHttpEffect()
+      const made = HttpServerResponse.toWeb(yield* own.asHttpEffect())
+      const bytes = new Uint8Array(yield* Effect.promise(() => made.arrayBuffer()))
+      return HttpServerResponse.uint8Array(bytes, {
+        contentType: made.headers.get("content-type") ?? "text/html",
+        headers: { "content-security-policy": policy }
+      })
     }).pipe(Effect.cached)
     yield* router.add(
       "GET",
       "/docs",
-      Effect.flatten(page).pipe(Effect.map(HttpServerResponse.setHeader("content-security-policy", policy)))
+      page // H5
     )
   })
 )

@@ -3,7 +3,7 @@ import { connect } from "node:http2"
 import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import * as KeyHash from "../../../layers/Access/KeyHash.ts"
-import { GrpcServer } from "../../../layers/Grpc/GrpcServer.ts"
+import { type GrpcOptions, GrpcServer } from "../../../layers/Grpc/GrpcServer.ts"
 import * as Cache from "../../../layers/Memory/Cache.ts"
 import * as Memory from "../../../layers/Memory/Memory.ts"
 import * as Validation from "../../../layers/Validation/Validation.ts"
@@ -37,14 +37,17 @@ export const services = Sessions.layer({ ...options, drainSpread: "1 second" }).
 )
 
 export class Door implements AsyncDisposable {
-  readonly #runtime = ManagedRuntime.make(
-    GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: 100 }).pipe(Layer.provideMerge(services))
-  )
+  readonly #runtime
   address = ""
   token = ""
 
-  static async open(): Promise<Door> {
-    const door = new Door()
+  private constructor(limits: Partial<GrpcOptions>) {
+    const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...limits }
+    this.#runtime = ManagedRuntime.make(GrpcServer.layer(options).pipe(Layer.provideMerge(services)))
+  }
+
+  static async open(limits: Partial<GrpcOptions> = {}): Promise<Door> {
+    const door = new Door(limits)
     door.address = `127.0.0.1:${(await door.#runtime.runPromise(GrpcServer)).port}`
     door.token = await door.key("admin")
     return door

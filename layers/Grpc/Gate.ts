@@ -1,0 +1,71 @@
+/**
+ * What an HTTP/2 connection of the gRPC door may do before any of it is decoded.
+ *
+ *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
+ *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
+ *   D4  A call that was answered is over, whatever its client goes on sending.
+ */
+import type { EventEmitter } from "node:events"
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
+import { status } from "@grpc/grpc-js"
+import type { Refuse } from "../../src/access/Refusals.ts"
+import { connections, type GateOptions, gate } from "../Gate.ts"
+
+/** D2: pings a peer may send in a window; acks of our own pings do not count. */
+const PINGS = 20
+/** Milliseconds. */
+const WINDOW = 10_000
+const AFTER_ANSWER = 1_000
+
+/** D2 */
+const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
+  let count = 0
+  let since = performance.now()
+  session.on("ping", () => {
+    const now = performance.now()
+    if (now - since > WINDOW) {
+      since = now
+      count = 0
+    }
+    if (++count <= PINGS || session.destroyed) return
+    refuse("pings")
+    session.goaway(11 /* ENHANCE_YOUR_CALM, RFC 9113 §7 */)
+    session.destroy()
+  })
+}
+
+/** D4 */
+const endAnswered = (stream: ServerHttp2Stream) => {
+  stream.once("finish", () => {
+    const timer = setTimeout(() => stream.closed || stream.close(0 /* NO_ERROR */), AFTER_ANSWER)
+    timer.unref()
+    stream.once("close", () => clearTimeout(timer))
+  })
+}
+
+/** D3 */
+const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+  const encoding = headers["grpc-encoding"]
+  if (encoding === undefined || encoding === "identity") return true
+  refuse("compression")
+  stream.on("error", () => {})
+  endAnswered(stream)
+  stream.respond(
+    {
+      ":status": 200,
+      "content-type": "application/grpc+proto",
+      "grpc-status": String(status.UNIMPLEMENTED),
+      "grpc-message": "compressed requests are not taken; send them as they are (grpc-encoding: identity)",
+      "grpc-accept-encoding": "identity"
+    },
+    { endStream: true }
+  )
+  return false
+}
+
+/** Everything that reaches this server goes through here first. */
+export const guard = (server: EventEmitter, options: GateOptions, refuse: Refuse): void => {
+  server.on("session", watchPings(refuse))
+  server.on("stream", endAnswered)
+  gate(server, { connection: connections(options, refuse), stream: unpacked(refuse) })
+}

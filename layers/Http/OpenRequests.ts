@@ -1,0 +1,55 @@
+/**
+ * Requests that need no token.
+ *
+ *   V6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
+ *       up by others of its address, and neither is who only asks whether the server is well.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { RateLimits } from "../../src/access/RateLimits.ts"
+import type { Refuse } from "../../src/access/Refusals.ts"
+import { problemOf } from "../../src/edge/http/Problem.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { addressOf } from "../Gate.ts"
+
+export interface OpenRequestOptions {
+  readonly perSecond: number
+  readonly burst: number
+  readonly isExempt: (address: string) => boolean
+}
+
+/** Tokens of the bucket. */
+const WRONG_TOKEN = 5
+const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
+  [/^\/(livez|readyz)$/, 0],
+  [/^\/(docs|openapi\.json|metrics)$/, 10]
+]
+
+const isOpen = (path: string, request: IncomingMessage): boolean =>
+  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || request.headers.authorization === undefined
+
+export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
+  const rates = new RateLimits(options)
+  return (request: IncomingMessage, response: ServerResponse): boolean => {
+    const address = addressOf(request.socket)
+    if (options.isExempt(address)) return true
+    const path = request.url?.split("?")[0] ?? ""
+    if (!isOpen(path, request)) {
+      response.once("finish", () => {
+        if (response.statusCode === 401) rates.take(address, performance.now(), WRONG_TOKEN)
+      })
+      return true
+    }
+    const cost = costs.find(([pattern]) => pattern.test(path))?.[1] ?? 1
+    const wait = cost === 0 ? 0 : rates.take(address, performance.now(), cost)
+    if (wait === 0) return true
+    refuse("open_requests_of_address", address)
+    const problem = problemOf(failure("RateLimited", "this address makes too many requests that need no token"))
+    response.writeHead(429, {
+      "content-type": "application/problem+json",
+      "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))),
+      connection: "close"
+    })
+    response.end(JSON.stringify(problem))
+    return false
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Answers that nobody reads, and requests that come faster than their answers are read.
+ *
+ *   V3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
+ *   V4  A connection has at most 8 requests under way, and begins none while more than 1 MiB of its answers are unread.
+ *   V5  No more than `maxUnread` bytes wait to be read in all: the connections that have waited longest are cut first.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Refuse } from "../../src/access/Refusals.ts"
+
+export interface UnreadOptions {
+  /** Milliseconds. */
+  readonly patience: number
+  /** Bytes. */
+  readonly maxUnread: number
+  /** Bytes. The slowest reader that is waited for. */
+  readonly bytesPerSecond: number
+  /** Milliseconds between two looks. */
+  readonly lookEvery: number
+}
+
+const UNDER_WAY = 8
+/** Bytes. */
+const BEFORE_NEXT = 1_048_576
+const PROGRESS = 262_144
+
+interface Waiting {
+  readonly answers: Set<ServerResponse>
+  /** Monotonic milliseconds. */
+  since: number
+  /** Bytes that the system had taken by then. */
+  taken: number
+}
+
+/** Answers that wait for those before them have no socket yet. */
+const unreadOf = (socket: Socket, { answers }: Waiting): number => {
+  let bytes = socket.writableLength
+  for (const answer of answers) if (answer.socket === null) bytes += answer.writableLength
+  return bytes
+}
+
+export class Unread {
+  readonly #options: UnreadOptions
+  readonly #refuse: Refuse
+  readonly #waiting = new Map<Socket, Waiting>()
+  #lookedAt = 0
+
+  constructor(options: UnreadOptions, refuse: Refuse) {
+    this.#options = options
+    this.#refuse = refuse
+  }
+
+  /** V4: may this request begin? Its connection is cut if not. */
+  readonly admit = ({ socket }: IncomingMessage, answer: ServerResponse): boolean => {
+    if (socket.destroyed) return false
+    const now = performance.now()
+    let waiting = this.#waiting.get(socket)
+    if (waiting === undefined) {
+      waiting = { answers: new Set(), since: now, taken: 0 }
+      this.#waiting.set(socket, waiting)
+      socket.once("close", () => this.#waiting.delete(socket))
+    }
+    if (waiting.answers.size >= UNDER_WAY) return this.#cut(socket, "pipelined")
+    if (unreadOf(socket, waiting) > BEFORE_NEXT) return this.#cut(socket, "unread_of_connection")
+    waiting.answers.add(answer)
+    answer.once("close", () => waiting.answers.delete(answer))
+    if (now - this.#lookedAt >= this.#options.lookEvery) this.look(now)
+    return true
+  }
+
+  /** V3, V5. `now`: monotonic milliseconds. */
+  look(now: number): void {
+    this.#lookedAt = now
+    const unread: Array<{ readonly socket: Socket; readonly bytes: number; readonly since: number }> = []
+    let all = 0
+    for (const [socket, waiting] of this.#waiting) {
+      const bytes = unreadOf(socket, waiting)
+      const taken = socket.bytesWritten - socket.writableLength
+      if (bytes === 0 || taken - waiting.taken >= PROGRESS) {
+        waiting.since = now
+        waiting.taken = taken
+      }
+      if (bytes === 0) continue
+      const { patience, bytesPerSecond } = this.#options
+      if (now - waiting.since >= patience + (bytes / bytesPerSecond) * 1_000) this.#cut(socket, "unread_time")
+      else {
+        all += bytes
+        unread.push({ socket, bytes, since: waiting.since })
+      }
+    }
+    if (all <= this.#options.maxUnread) return
+    for (const { socket, bytes } of unread.sort((a, b) => a.since - b.since)) {
+      this.#cut(socket, "unread_in_all")
+      all -= bytes
+      if (all <= this.#options.maxUnread) return
+    }
+  }
+
+  #cut(socket: Socket, reason: string): false {
+    this.#refuse(reason, socket.remoteAddress)
+    socket.destroy()
+    return false
+  }
+}

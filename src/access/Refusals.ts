@@ -1,0 +1,44 @@
+/**
+ * What a door turns away before it costs anything, as a counter and in the log.
+ *
+ *   RF1  Every refusal counts in `herald_refused_total`; a reason has at most one line a second in the log, with how often it came.
+ */
+import { Effect, Metric, type Scope } from "effect"
+
+export type DoorName = "http" | "grpc"
+
+/** `reason`: one of a fixed, small set, never a caller's text. `detail`: what the last one of a second looked like. */
+export type Refuse = (reason: string, detail?: string) => void
+
+const total = Metric.counter("herald_refused_total", {
+  description: "what the doors refused for a limit or for want of a token, by door and reason",
+  incremental: true
+})
+
+export const makeRefusals = (door: DoorName): Effect.Effect<Refuse, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const counters = new Map<string, ReturnType<typeof counterOf>>()
+    const waiting = new Map<string, { times: number; detail: string }>()
+    const counterOf = (reason: string) => Metric.withAttributes(total, { door, reason })
+
+    const say = Effect.suspend(() => {
+      const lines = [...waiting]
+      waiting.clear()
+      return Effect.forEach(
+        lines,
+        ([reason, { times, detail }]) => Effect.logWarning("refused", { door, reason, times, detail }),
+        { discard: true }
+      )
+    })
+    yield* Effect.sleep("1 second").pipe(Effect.andThen(say), Effect.forever, Effect.forkScoped)
+
+    return (reason, detail = "") => {
+      let counter = counters.get(reason)
+      if (counter === undefined) counters.set(reason, (counter = counterOf(reason)))
+      counter.updateUnsafe(1, context)
+      const before = waiting.get(reason)
+      if (before === undefined) waiting.set(reason, { times: 1, detail: detail.slice(0, 200) })
+      else before.times++
+    }
+  })

@@ -1,0 +1,180 @@
+/**
+ * Who calls, before anything of the call is read.
+ *
+ *   G5  A call to Herald's own service is authenticated when it begins, from its metadata; until then nothing that it sends is read,
+ *       unpacked or decoded.
+ *   G6  Calls that need no token (health, reflection), and those that wait to be authenticated, are limited in number: of a connection, of
+ *       an address, in all; and in time.
+ *   G7  Of a call that needs no token, no more is read than its caller takes answers.
+ */
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  status
+} from "@grpc/grpc-js"
+import { Effect, Exit } from "effect"
+import { Access } from "../../access/Access.ts"
+import { type Identity, mayAnywhere } from "../../access/Identity.ts"
+import { Places } from "../../access/Places.ts"
+import type { Refuse } from "../../access/Refusals.ts"
+import { failure } from "../../errors/HeraldError.ts"
+import { SERVICE, traced } from "./Spans.ts"
+import { statusOf, statusOfExit } from "./Status.ts"
+
+/** G6: calls without a token, or not yet with one. */
+export interface OpenCallLimits {
+  readonly ofConnection: number
+  readonly ofAddress: number
+  readonly inAll: number
+  /** Milliseconds that one may last: those that watch for long, and all others. */
+  readonly watch: number
+  readonly other: number
+}
+export const openCalls: OpenCallLimits = {
+  ofConnection: 8,
+  ofAddress: 128,
+  inAll: 1_024,
+  watch: 30 * 60_000,
+  other: 60_000
+}
+const WATCH = "/grpc.health.v1.Health/Watch"
+
+const tokenOf = (metadata: Metadata): string | undefined => {
+  const value = metadata.get("authorization")[0]
+  return value === undefined ? undefined : String(value)
+}
+
+/** G7: lets no more than this many messages wait for their answers. */
+const UNANSWERED = 2
+
+class Patient extends ServerInterceptingCall {
+  #read = 0
+  #answered = 0
+  #waits = false
+
+  override startRead(): void {
+    if (this.#read - this.#answered >= UNANSWERED) this.#waits = true
+    else {
+      this.#read++
+      super.startRead()
+    }
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    super.sendMessage(message, () => {
+      callback()
+      this.#answered++
+      if (!this.#waits) return
+      this.#waits = false
+      this.startRead()
+    })
+  }
+}
+
+export interface CallsOptions {
+  readonly limits: OpenCallLimits
+  /** Addresses that share one, such as a proxy's: they are not limited by it. */
+  readonly isExempt: (address: string) => boolean
+  readonly refuse: Refuse
+}
+
+/** The interceptor that stands before every handler, and who was authenticated by it. */
+export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse }: CallsOptions) {
+  const access = yield* Access
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const identities = new WeakMap<Metadata, Identity>()
+  const places = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
+
+  /** G6 */
+  const placeFor = (call: ServerInterceptingCallInterface) => {
+    const { remoteAddress = "unknown", remotePort } = call.getConnectionInfo()
+    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "")
+    const place = places.take("", isExempt(address) ? undefined : address, `${address} ${remotePort}`)
+    if (typeof place !== "number") return place
+    refuse(["open_calls", "open_calls_of_address", "open_calls_of_connection"][place] ?? "open_calls", address)
+    call.sendStatus(statusOf(failure("ServerFull", "too many calls without a token are open")) as never)
+    return undefined
+  }
+
+  /** The environment is named in the first message; without a right to any there is no need to read it. */
+  const authenticated = Effect.fnUntraced(function* (metadata: Metadata) {
+    const identity = yield* access.authenticate(tokenOf(metadata))
+    if (!mayAnywhere(identity, "subscribe"))
+      return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and subscribes to nothing`)
+    return identity
+  })
+
+  /** G5 */
+  const closed: ServerInterceptor = (method, call) => {
+    const name = method.path.slice(SERVICE.length + 2)
+    let over = false
+    let leave = () => {}
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, go) => {
+            const place = placeFor(call)
+            if (place === undefined) return
+            leave = place
+            run(authenticated(metadata)).addObserver((exit) => {
+              place()
+              if (over) return
+              if (Exit.isSuccess(exit)) {
+                identities.set(metadata, exit.value)
+                return go(metadata)
+              }
+              const said = statusOfExit(exit)
+              refuse(said.code === status.UNAUTHENTICATED ? "no_token" : "no_permission")
+              run(Effect.exit(traced(name, { metadata, getPeer: () => call.getPeer() }, exit)))
+              call.sendStatus(said as never)
+            })
+          },
+          onCancel: () => {
+            over = true
+            leave()
+          }
+        }),
+      sendMetadata: (metadata, next) => {
+        metadata.set("grpc-accept-encoding", "identity")
+        next(metadata)
+      }
+    })
+  }
+
+  const open: ServerInterceptor = (method, call) => {
+    let leave = () => {}
+    return new Patient(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, go) => {
+            const place = placeFor(call)
+            if (place === undefined) return
+            const timer = setTimeout(
+              () => {
+                refuse("open_calls_time")
+                call.sendStatus(statusOf(failure("Draining", "a call without a token may last no longer")) as never)
+              },
+              method.path === WATCH ? limits.watch : limits.other
+            )
+            leave = () => {
+              clearTimeout(timer)
+              place()
+            }
+            go(metadata)
+          },
+          onCancel: () => {
+            leave()
+          }
+        })
+    })
+  }
+
+  return {
+    interceptor: ((method, call) =>
+      method.path.startsWith(`/${SERVICE}/`) ? closed(method, call) : open(method, call)) as ServerInterceptor,
+    /** Of a call that has got past the interceptor. */
+    identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata)
+  }
+})

@@ -1,0 +1,80 @@
+/**
+ * How many of a node's streams one tenant may have. Pure state.
+ *
+ *   QT1  An identity, and an environment, has at most its quota, which by default leaves room for others: however many clients one of them
+ *        starts, some of another are let in.
+ *   QT2  A client that takes its own place again needs no second one.
+ */
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Subscription } from "./Subscription.ts"
+
+export interface QuotaOptions {
+  readonly maxSessions: number
+  /** Undefined: four fifths of all. */
+  readonly maxSessionsPerIdentity?: number | undefined
+  /** Undefined: nine tenths of all. */
+  readonly maxSessionsPerEnvironment?: number | undefined
+}
+
+const share = (given: number | undefined, of: number, part: number): number =>
+  Math.min(of, given ?? Math.max(1, Math.floor(of * part)))
+
+export class Quotas {
+  readonly #all: number
+  readonly #perIdentity: number
+  readonly #perEnvironment: number
+  readonly #identities = new Map<string, number>()
+  readonly #environments = new Map<string, number>()
+  #taken = 0
+
+  constructor({ maxSessions, maxSessionsPerIdentity, maxSessionsPerEnvironment }: QuotaOptions) {
+    this.#all = maxSessions
+    this.#perIdentity = share(maxSessionsPerIdentity, maxSessions, 0.8)
+    this.#perEnvironment = share(maxSessionsPerEnvironment, maxSessions, 0.9)
+  }
+
+  /** Why this client can't be let in now. `replaced`: the subscription whose place it takes, if any. QT1, QT2 */
+  refusal({ identity, client }: Subscription, replaced: Subscription | undefined): HeraldError | undefined {
+    const others = replaced === undefined ? 0 : 1
+    if (this.#taken - others >= this.#all)
+      return failure("ServerFull", `all ${this.#all} streams of this server are taken`)
+    const { environment } = client
+    const inEnvironment = (this.#environments.get(environment) ?? 0) - others
+    if (inEnvironment >= this.#perEnvironment)
+      return failure(
+        "TooManySubscriptions",
+        `clients of ${environment} have ${inEnvironment} streams of this server, all that one environment may have (LIMIT_STREAMS_PER_ENVIRONMENT)`,
+        { details: { environment, limit: this.#perEnvironment } }
+      )
+    const mine = replaced?.identity.keyId === identity.keyId ? 1 : 0
+    const ofIdentity = (this.#identities.get(identity.keyId) ?? 0) - mine
+    if (ofIdentity >= this.#perIdentity)
+      return failure(
+        "TooManySubscriptions",
+        `${identity.name} has ${ofIdentity} streams of this server, all that one key may have (LIMIT_STREAMS_PER_IDENTITY)`,
+        { details: { identity: identity.name, limit: this.#perIdentity } }
+      )
+    return undefined
+  }
+
+  add({ identity, client }: Subscription): void {
+    this.#count(identity.keyId, client.environment, 1)
+  }
+
+  /** Exactly once for each `add`. */
+  remove({ identity, client }: Subscription): void {
+    this.#count(identity.keyId, client.environment, -1)
+  }
+
+  #count(keyId: string, environment: string, by: number): void {
+    this.#taken += by
+    for (const [map, name] of [
+      [this.#identities, keyId],
+      [this.#environments, environment]
+    ] as const) {
+      const left = (map.get(name) ?? 0) + by
+      if (left > 0) map.set(name, left)
+      else map.delete(name)
+    }
+  }
+}

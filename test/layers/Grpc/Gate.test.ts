@@ -1,0 +1,45 @@
+import { gzipSync } from "node:zlib"
+import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import { Door, frame } from "../../edge/grpc/Door.ts"
+import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
+import { waitUntil } from "../../support/waitUntil.ts"
+
+let door: Door | undefined
+const open = async (limits: Parameters<typeof Door.open>[0] = {}) => (door = await Door.open(limits))
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await door?.close()
+})
+
+describe("Gate", () => {
+  it("D3 300 kilobytes that would unpack to 300 megabytes are not unpacked, with a token or without", async () => {
+    const { address, token } = await open({ maxStreams: 400 })
+    const looked = looks()
+    const session = dial(address)
+    const packed = frame(gzipSync(acks(1_048_570)), { flag: 1 })
+    const headers = { "grpc-encoding": "gzip" }
+    const calls = Array.from({ length: 300 }, (_, i) =>
+      call(session, `${SERVICE}/Subscribe`, packed, {
+        ...headers,
+        ...(i % 2 === 0 ? {} : { authorization: `Bearer ${token}` })
+      })
+    )
+    await waitUntil("300 ends", () => calls.every(({ closed }) => closed))
+    session.destroy()
+
+    assert.strictEqual(looked(), 0)
+    assert.deepStrictEqual([...new Set(calls.map(({ grpc }) => grpc))], ["12"])
+  })
+
+  it("D4 a call that was answered is over, although its client never ends it", async () => {
+    const { address } = await open()
+    const session = dial(address)
+    const refused = counted("grpc", "no_token")
+    const calls = Array.from({ length: 20 }, () => call(session, `${SERVICE}/Subscribe`, frame(acks(100_000))))
+    await waitUntil("20 ends", () => calls.every(({ closed }) => closed))
+    session.destroy()
+
+    assert.deepStrictEqual([...new Set(calls.map(({ grpc }) => grpc))], ["16"])
+    assert.strictEqual(await refused(), 20)
+  })
+})
