@@ -86,7 +86,7 @@ export const History = Schema.Struct({
 export type History = typeof History.Type
 
 /**
- * `value`: a string is the text of the value, whatever the type; any other JSON is written as compact JSON text.
+ * `value`: a string is the text of the value, whatever the type; any other JSON is taken as it stands in the body, byte for byte.
  * `type`: kept from the current version when left out; for a new key it follows from `value`.
  * `schema`: a JSON Schema (2020-12); null removes it; left out, it stays. `expectedVersion` 0: the key must not exist.
  */

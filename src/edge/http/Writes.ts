@@ -23,9 +23,9 @@ interface Conditions {
   readonly "if-none-match"?: string
 }
 
-const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish)
+const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish, "value")
 const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
-const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release)
+const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
 
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations

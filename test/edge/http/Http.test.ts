@@ -317,7 +317,9 @@ describe("bad input is refused with a problem that names the place", () => {
     ["a wrong type name", { value: 1, type: "xml" }, 400, "type"],
     ["a wrong field type", { value: 1, strict: "yes" }, 400, "strict"],
     ["null as value", { value: null }, 400, "DELETE"],
-    ["a number with too many digits", '{"value":12345678901234567890}', 400, "digits"]
+    ["a number with too many digits", '{"value":1,"schema":{"maximum":12345678901234567890}}', 400, "digits"],
+    ["a number that is too large", '{"value":1,"schema":{"maximum":1e400}}', 400, "1e400"],
+    ["a version with too many digits", '{"value":1,"expectedVersion":9007199254740993}', 400, "9007199254740993"]
   ]
   const harmful: ReadonlyArray<Row> = [
     ["invalid UTF-8", new Uint8Array([123, 34, 255, 254, 34, 125]), 400, "UTF-8"],
@@ -326,6 +328,13 @@ describe("bad input is refused with a problem that names the place", () => {
     ["__proto__", '{"value":{"a":{"__proto__":{"admin":true}}}}', 400, "__proto__"],
     ["constructor", '{"value":{"constructor":{"prototype":1}}}', 400, "constructor"]
   ]
+  const twice: ReadonlyArray<Row> = [
+    ["a field", '{"value":1,"value":2}', 400, '"value" appears twice'],
+    ["a field in another spelling", '{"value":1,"strict":true,"\\u0073trict":false}', 400, '"strict" appears twice'],
+    ["in a value", '{"value":{"a":[{"b":1,"b":2}]}}', 400, '"b" appears twice'],
+    ["in a schema", '{"value":1,"schema":{"type":"object","type":"number"}}', 400, '"type" appears twice']
+  ]
+  for (const row of twice) it(`B4 a name that is given twice: ${row[0]}`, () => refuse(row))
   for (const row of malformed) it(`R1 ${row[0]}`, () => refuse(row))
   for (const row of harmful) it(`B2 ${row[0]}`, () => refuse(row))
   it("B3 an unknown field", () => refuse(["", { value: 1, expectedVersoin: 3 }, 400, "expectedVersoin"]))

@@ -1,0 +1,57 @@
+/** Values through the REST door: what comes back is what was sent, byte for byte. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import { Choices, jsonText } from "../../support/JsonText.ts"
+import { startRoutes } from "./Harness.ts"
+
+let door: Awaited<ReturnType<typeof startRoutes>>
+beforeAll(async () => {
+  door = await startRoutes()
+})
+afterAll(() => door.dispose())
+
+const at = "environment=production"
+const stored = async (key: string) => (await door.call("GET", `/v1/config/${key}?${at}`)).body
+/** What the door makes of a value: the text of a string, anything else as it stands. */
+const expected = (text: string): string => (text.startsWith('"') ? JSON.parse(text) : text)
+
+describe("values", () => {
+  it.effect.prop(
+    "B4 CV1 any JSON arrives as it stands in the body, alone and in a release",
+    [Choices, Choices],
+    ([one, two]) =>
+      Effect.promise(async () => {
+        const [first, second] = [jsonText(one), jsonText(two)]
+        if (first === "null" || second === "null") return
+        const spaced = `{ "message": "why",\n "value" : ${first}\r\n, "strict":false}`
+        const put = await door.call("PUT", `/v1/config/v.one?${at}`, { body: spaced })
+        assert.strictEqual(put.status, 200, put.text)
+        assert.strictEqual((await stored("v.one")).value, expected(first))
+
+        const change = (key: string, value: string) => `{"value":${value} ,"environment":"production","key":"${key}"}`
+        const body = `{"changes":[${change("v.two", second)} , ${change("v.three", first)}]}`
+        const release = await door.call("POST", "/v1/releases", { body })
+        assert.strictEqual(release.status, 200, release.text)
+        assert.strictEqual((await stored("v.two")).value, expected(second))
+        assert.strictEqual((await stored("v.three")).value, expected(first))
+      }),
+    { arbitrary: { runs: 150 } }
+  )
+
+  it("B4 CV1 what JavaScript would change is kept: digits, exponents, order of names, escapes", async () => {
+    for (const [value, type] of [
+      ["9007199254740993", "number"],
+      ["1.10", "number"],
+      ["-0", "number"],
+      ["1e400", "number"],
+      ['{"10":1.0,"2":127525757991925097,"a":"\\u0041"}', "json"],
+      ["true", "boolean"],
+      ["[ 1,\n  2 ]", "json"]
+    ] as const) {
+      await door.call("PUT", `/v1/config/v.kind.${type}?${at}`, { body: `{"value":${value}}` })
+      const found = await stored(`v.kind.${type}`)
+      assert.deepStrictEqual([found.value, found.type], [value, type])
+    }
+  })
+})
