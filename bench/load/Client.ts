@@ -9,7 +9,26 @@ import type { Crowd } from "./Crowd.ts"
 import * as Frames from "./Frames.ts"
 import { readUpdate, type Seen } from "./Wire.ts"
 
-const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, stale: false, at: 0 }
+const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, stale: false, at: 0, digest: "", epoch: "" }
+
+/** The last update of a key. */
+export interface Has {
+  version: number
+  revision: number
+  epoch: string
+  stale: boolean
+  digest: string
+}
+
+export interface Opening {
+  readonly host: string
+  readonly port: number
+  /** All that is said at once, and how many bytes of it are the first message. */
+  readonly opening: Buffer
+  readonly first: number
+  readonly number: number
+  readonly has: Map<string, Has>
+}
 
 export class Client {
   readonly #crowd: Crowd
@@ -25,13 +44,21 @@ export class Client {
   #out: Array<Buffer> = []
   #held: Array<Buffer> = []
   /** The last update of each key. */
-  readonly has = new Map<string, { version: number; revision: number; stale: boolean }>()
+  readonly has: Map<string, Has>
+  /** Which of the crowd it is: it comes back under the same name. */
+  readonly number: number
+  /** It was here before: nobody waits for its snapshot. */
+  returning = false
+  /** The server said that it is not sure. */
+  unsure = false
   spokeAt = performance.now()
   synced = false
   over = false
 
-  constructor(crowd: Crowd, host: string, port: number, opening: Buffer, first: number) {
+  constructor(crowd: Crowd, { host, port, opening, first, number, has }: Opening) {
     this.#crowd = crowd
+    this.number = number
+    this.has = has
     this.#mayOnConnection -= first
     this.#mayOnStream -= first
     const socket = connect({ host, port, noDelay: true })

@@ -4,11 +4,12 @@
  *   D1  A revision of a key that isn't above the last one of that client is counted: a duplicate or a step backwards.
  *       One that was sent as stale may come again when it is confirmed.
  *   D2  A version that a client skipped (the server sent it only the newest) counts as applied when the newer one was.
+ *   D4  A client that comes back says what it holds; that it left and came back is counted and not wrong.
  *   D3  Time counts from when the value should have been published to when the client has it.
  */
 import { type Spread, spreadOf } from "../support/Numbers.ts"
 import { nanos } from "../support/Pace.ts"
-import { Client } from "./Client.ts"
+import { Client, type Has } from "./Client.ts"
 import * as Frames from "./Frames.ts"
 import * as Wire from "./Wire.ts"
 
@@ -16,8 +17,15 @@ export interface Connecting {
   readonly grpc: string
   readonly token: string
   readonly service: string
+  /** `{service}` in a key stands for the client's service. */
   readonly keys: ReadonlyArray<string>
   readonly clients: number
+  /** More than one: client n is of the service `<service><n modulo services>`. */
+  readonly services?: number
+  /** Most that wait for their snapshot at the same time; all when left out. */
+  readonly atOnce?: number
+  /** A client whose stream ends comes back within two seconds, with what it holds. D4 */
+  readonly reconnect?: boolean
 }
 
 export interface Seen {
@@ -29,12 +37,22 @@ export interface Seen {
   /** Milliseconds until the last client had it, over all versions. */
   readonly last: Spread
   readonly wrong: ReadonlyArray<string>
+  /** Clients that have no snapshot now; that were told that the server is not sure. */
+  readonly away: number
+  readonly unsure: number
+  /** Times that a client came back, and why the last one had left. D4 */
+  readonly back: number
+  readonly left: string
+  /** Updates, also those that were not timed. */
+  readonly updates: number
   /** Share of one core. */
   readonly cpu: number
   readonly seconds: number
 }
 
 const HEARTBEAT_AFTER = 25_000
+/** Milliseconds within which a client comes back. */
+const SPREAD = 2_000
 
 export class Crowd {
   readonly clients: Array<Client> = []
@@ -53,6 +71,12 @@ export class Crowd {
   #waiting: (() => void) | undefined
   #toSync = 0
   #opened = 0
+  #options: Connecting | undefined
+  #back = 0
+  #left = ""
+  #updates = 0
+  /** Clients that are still to be opened, of those that `connect` asked for. */
+  #queue: Array<number> = []
 
   constructor() {
     setInterval(() => {
@@ -62,34 +86,45 @@ export class Crowd {
     }, 1_000).unref()
   }
 
-  /** Opens all at once; resolves when each has its snapshot or has ended. Returns the milliseconds that it took. */
-  connect({ grpc, token, service, keys, clients }: Connecting): Promise<number> {
-    const [host, port] = grpc.split(":") as [string, string]
+  /** Opens all, `atOnce` of them together; resolves when each has its snapshot or has ended. Returns the milliseconds that it took. */
+  connect(options: Connecting): Promise<number> {
+    const { clients, atOnce = clients } = options
     const start = performance.now()
+    this.#options = options
     this.#toSync += clients
+    this.#queue = Array.from({ length: clients }, () => this.#opened++)
     return new Promise((resolve) => {
       this.#waiting = () => resolve(performance.now() - start)
-      for (let n = 0; n < clients; n++) {
-        const first = Wire.subscribeRequest(service, `instance-${this.#opened++}`, keys)
-        const opening = Frames.opening(grpc, token, first)
-        this.clients.push(new Client(this, host, Number(port), opening, first.length + 5))
-      }
+      for (const number of this.#queue.splice(0, atOnce)) this.clients.push(this.#open(options, number, new Map()))
     })
+  }
+
+  #open({ grpc, token, service, services = 1, keys }: Connecting, number: number, has: Map<string, Has>): Client {
+    const [host, port] = grpc.split(":") as [string, string]
+    const name = services > 1 ? `${service}${number % services}` : service
+    const wanted = keys.map((key) => key.replace("{service}", name))
+    const first = Wire.subscribeRequest(name, `instance-${number}`, wanted, has)
+    const opening = Frames.opening(grpc, token, first)
+    return new Client(this, { host, port: Number(port), opening, first: first.length + 5, number, has })
   }
 
   /** An update came; returns the frame that answers it. */
   received(client: Client, seen: Wire.Seen): Buffer | undefined {
+    if (seen.kind === Wire.SYNCED || seen.kind === Wire.HEARTBEAT) client.unsure = seen.stale
     if (seen.kind === Wire.SYNCED) this.#isSynced(client)
     if (seen.kind !== Wire.VALUE && seen.kind !== Wire.DELETED) return undefined
-    const { key, revision, version, stale, at } = seen
+    const { key, revision, version, stale, at, digest, epoch } = seen
+    this.#updates++
     const had = client.has.get(key)
-    if (had === undefined) client.has.set(key, { version, revision, stale })
+    if (had === undefined) client.has.set(key, { version, revision, epoch, stale, digest })
     else {
-      const confirmed = had.stale && !stale
+      const confirmed = (had.stale && !stale) || had.epoch !== epoch
       if (revision === had.revision && !confirmed)
         this.#duplicates++ // D1
-      else if (revision < had.revision) this.#backwards++
+      else if (revision < had.revision && had.epoch === epoch) this.#backwards++
       this.#time(key, had.version, version, at)
+      had.digest = digest
+      had.epoch = epoch
       had.version = version
       had.revision = revision
       had.stale = stale
@@ -104,12 +139,31 @@ export class Crowd {
   }
 
   ended(client: Client, reason: string): void {
+    if (this.#options?.reconnect === true && (client.synced || client.returning)) {
+      this.#left = reason
+      this.#comeBack(client)
+      return
+    }
     this.#endings.set(reason, (this.#endings.get(reason) ?? 0) + 1)
     this.#isSynced(client)
   }
 
+  /** D4 */
+  #comeBack(client: Client): void {
+    const options = this.#options!
+    setTimeout(() => {
+      const at = this.clients.indexOf(client)
+      if (at < 0) return // it was told to go
+      this.#back++
+      const next = this.#open(options, client.number, client.has)
+      next.returning = true
+      this.clients[at] = next
+    }, Math.random() * SPREAD)
+  }
+
   /** Forgets what was seen so far. */
   measure(): void {
+    this.#back = this.#updates = 0
     this.#took = []
     this.#deliveries = 0
     this.#since = nanos()
@@ -138,6 +192,11 @@ export class Crowd {
       each: spreadOf(this.#took),
       last: spreadOf(last),
       wrong,
+      away: this.clients.filter(({ synced, over }) => over || !synced).length,
+      unsure: this.clients.filter(({ unsure }) => unsure).length,
+      back: this.#back,
+      left: this.#left,
+      updates: this.#updates,
       cpu: (user + system) / 1e6 / seconds,
       seconds
     }
@@ -156,6 +215,9 @@ export class Crowd {
   #isSynced(client: Client): void {
     if (client.synced) return
     client.synced = true
+    if (client.returning) return
+    const next = this.#queue.shift()
+    if (next !== undefined) this.clients.push(this.#open(this.#options!, next, new Map()))
     if (--this.#toSync === 0) this.#waiting?.()
   }
 

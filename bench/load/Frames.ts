@@ -20,6 +20,8 @@ export const WINDOW = 1_048_576
 /** Both windows' size before anything is said (RFC 9113 §6.9.2). */
 export const DEFAULT_WINDOW = 65_535
 export const INITIAL_WINDOW_SIZE = 4
+/** Bytes of a frame's body before anything else is said (RFC 9113 §6.5.2). */
+const MAX_FRAME = 16_384
 
 export const frame = (type: number, flags: number, stream: number, body: Uint8Array): Buffer => {
   const bytes = Buffer.allocUnsafe(9 + body.length)
@@ -38,6 +40,19 @@ export const dataFrame = (message: Uint8Array): Buffer => {
   body.writeUInt32BE(message.length, 1)
   body.set(message, 5)
   return frame(DATA, 0, STREAM, body)
+}
+
+/** A gRPC message that may be longer than a frame. */
+const dataFrames = (message: Uint8Array): Buffer => {
+  const prefix = Buffer.alloc(5)
+  prefix.writeUInt32BE(message.length, 1)
+  const whole = Buffer.concat([prefix, message])
+  if (whole.length > DEFAULT_WINDOW)
+    throw new Error("the first message is larger than the window that a peer begins with")
+  const frames: Array<Buffer> = []
+  for (let at = 0; at < whole.length; at += MAX_FRAME)
+    frames.push(frame(DATA, 0, STREAM, whole.subarray(at, at + MAX_FRAME)))
+  return Buffer.concat(frames)
 }
 
 export const windowUpdate = (stream: number, by: number): Buffer => {
@@ -89,5 +104,5 @@ export const opening = (authority: string, token: string, first: Uint8Array): Bu
         header("authorization", `Bearer ${token}`)
       ])
     ),
-    dataFrame(first)
+    dataFrames(first)
   ])

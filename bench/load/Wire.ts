@@ -9,16 +9,22 @@ export interface Seen {
   stale: boolean
   /** When it should have been published, nanoseconds; 0 when its content doesn't say. */
   at: number
+  /** Hex; "" when there is none. */
+  digest: string
+  epoch: string
 }
 
 export const VALUE = 0
 export const DELETED = 1
 export const SYNCED = 2
+export const HEARTBEAT = 3
 
 const KEY = 2
 const VERSION = 3
 const CONTENT = 5
 const REVISION = 7
+const EPOCH = 8
+const DIGEST = 9
 const STALE = 12
 const KIND = 13
 
@@ -49,11 +55,17 @@ const timeIn = (bytes: Uint8Array, start: number, end: number): number => {
   return 0
 }
 
+/** `known`, where these bytes say the same: an epoch is read a million times and changes never. */
+const same = (known: string, bytes: Buffer, start: number, length: number): string => {
+  const text = bytes.toString("latin1", start, start + length)
+  return text === known ? known : text
+}
+
 /** Reads the ConfigUpdate between `start` and `end` into `seen`. */
 export const readUpdate = (bytes: Buffer, start: number, end: number, seen: Seen): void => {
   seen.kind = seen.version = seen.revision = seen.at = 0
   seen.stale = false
-  seen.key = ""
+  seen.key = seen.digest = ""
   position = start
   while (position < end) {
     const tag = varint(bytes)
@@ -71,6 +83,8 @@ export const readUpdate = (bytes: Buffer, start: number, end: number, seen: Seen
         const length = varint(bytes)
         if (field === KEY) seen.key = bytes.toString("latin1", position, position + length)
         else if (field === CONTENT) seen.at = timeIn(bytes, position, position + length)
+        else if (field === EPOCH) seen.epoch = same(seen.epoch, bytes, position, length)
+        else if (field === DIGEST) seen.digest = bytes.toString("latin1", position, position + length)
         position += length
         break
       }
@@ -98,9 +112,26 @@ const bytes = (field: number, value: Uint8Array) =>
   Buffer.concat([Buffer.from([...asVarint((field << 3) | 2), ...asVarint(value.length)]), value])
 const string = (field: number, value: string) => bytes(field, Buffer.from(value))
 
-/** The SubscribeRequest that opens a stream, of a client that understands control messages. */
-export const subscribeRequest = (service: string, instance: string, keys: ReadonlyArray<string>): Buffer =>
-  Buffer.concat([string(1, service), string(2, instance), ...keys.map((key) => string(6, key)), number(10, 1)])
+export interface Held {
+  readonly digest: string
+}
+
+/** The SubscribeRequest that opens a stream, of a client that understands control messages and says what it holds. */
+export const subscribeRequest = (
+  service: string,
+  instance: string,
+  keys: ReadonlyArray<string>,
+  held: Iterable<readonly [string, Held]> = []
+): Buffer =>
+  Buffer.concat([
+    string(1, service),
+    string(2, instance),
+    ...keys.map((key) => string(6, key)),
+    ...[...held].map(([key, { digest }]) =>
+      bytes(8, Buffer.concat([string(1, key), bytes(4, Buffer.from(digest, "hex"))]))
+    ),
+    number(10, 1)
+  ])
 
 /** A SubscribeRequest that says: applied. */
 export const appliedRequest = (key: string, revision: number): Buffer =>
