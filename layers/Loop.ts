@@ -27,6 +27,7 @@ export const makeLoop = (now: () => bigint, used: () => bigint) => {
     const passed = now() - at
     if (passed <= USUAL) return 0n
     const worked = used() - usedAt
+    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
     return worked < passed ? worked : passed
   }
   return {

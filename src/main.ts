@@ -138,6 +138,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
     eventLog === undefined ? Layer.empty : ClientEvents.layer({ node: settings.node }).pipe(Layer.provide(eventLog))
   return Layer.merge(relay, groupsOf(settings, kafka)).pipe(
     Layer.provideMerge(services({ ...settings, pepper })),
+    Layer.provide(Layer.mergeAll(lanes, clientEvents, Loop.layer)),
     Layer.provideMerge(
       Layer.mergeAll(
         storesOf(settings),
@@ -146,8 +147,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
         Threads.layer(),
         KeyHash.layer
       )
-    ),
-    Layer.provide(Layer.mergeAll(lanes, clientEvents, Loop.layer))
+    )
   )
 }
 

@@ -4,6 +4,7 @@ import { layerFleet } from "./Fleet.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerRegistry } from "./Registry.ts"
+import { layerSeal } from "./Seal.ts"
 import { State } from "./State.ts"
 import { layerClientAudit, layerWebhookQueue } from "./Webhooks.ts"
 
@@ -15,7 +16,8 @@ export const layerOn = (state: State) =>
     layerAudit(state),
     layerOutbox(state),
     layerClientAudit(state),
-    layerWebhookQueue(state)
+    layerWebhookQueue(state),
+    layerSeal(state)
   )
 
 export const layer = Layer.unwrap(Effect.sync(() => layerOn(new State())))

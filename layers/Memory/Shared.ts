@@ -17,6 +17,15 @@ export class Hub {
         const held = this.values.get(id)
         if (replaces(positionOf(shared), held && positionOf(held))) this.values.set(id, shared)
       }),
+    inspect: (epoch, heads) =>
+      Effect.sync(() => {
+        const gone = heads.filter(({ environment, key, revision }) => {
+          const held = this.values.get(`${environment}/${key}`)
+          return held !== undefined && !covers(positionOf(held), { epoch, revision })
+        })
+        for (const { environment, key } of gone) this.values.delete(`${environment}/${key}`)
+        return { gone, bytes: 0 }
+      }),
     outdate: (epoch, heads) => {
       for (const { environment, key, revision } of heads) {
         const held = this.values.get(`${environment}/${key}`)

@@ -5,6 +5,7 @@ import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
+import type { SealKey } from "../Seals.ts"
 
 /** `former`: the session that lost the instance to this one, which took it at `takenAt`. */
 export interface HeldInstance extends InstanceRow {
@@ -47,6 +48,8 @@ export class State {
     leasedUntil: Number.NEGATIVE_INFINITY
   }
 
+  /** The newest last. */
+  readonly sealKeys: Array<SealKey> = []
   readonly webhooks = new Map<string, HeldWebhook>()
   /** Since when each is known. */
   readonly webhookTargets = new Map<string, number>()

@@ -11,6 +11,7 @@ import { migrate, readMigrations } from "./Migrations.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerPools, Pools } from "./Pools.ts"
 import { layerLog } from "./RevisionLog.ts"
+import { layerSeal } from "./Seal.ts"
 import { layerWebhookQueue } from "./WebhookQueue.ts"
 
 /** Seconds that a server which starts waits for its database. */
@@ -41,7 +42,8 @@ export const layer = (options: ClientOptions) => {
     layerAudit,
     layerOutbox,
     layerClientAudit,
-    layerWebhookQueue
+    layerWebhookQueue,
+    layerSeal
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
 }

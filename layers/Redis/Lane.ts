@@ -4,23 +4,27 @@
  *   RL1  A revision and its changes leave in one pipeline; one of more than 1 MiB tells nodes its position only, which they take for a gap.
  *   RL2  After each subscription, the first and every later one, `gap` is called: what was told in between was missed.
  *   RL3  A connection whose Redis is gone, hung or cut is given up within seconds, and another made, with jittered back-off.
- *   RL4  What can't be decoded is counted and left out.
+ *   RL4  What is not sealed by a node, or is larger than a node tells, is counted and never decoded: it is a gap, whatever it says.
  */
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
 import { Redis } from "ioredis"
 import type { HintLane } from "../../src/propagation/HintLane.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import { Seal, type SealShape } from "../../src/propagation/Seal.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../src/propagation/Traces.ts"
 import { parseAddresses } from "../../src/settings/RedisUrl.ts"
 import { backoff, Client, common, type RedisOptions, sentinelOptions } from "./Client.ts"
 import { fromWritten, RevisionText, toWritten, WrittenChange } from "./Entry.ts"
+import { openedJson, sealedJson } from "./Sealed.ts"
 
 export const CHANNEL = "herald:revisions"
 export const updatesChannel = (key: string) => `config:updates:${key}`
 
 /** Characters of JSON. Redis cuts a subscriber that is 32 MiB behind (client-output-buffer-limit). */
 const WHOLE = 1_048_576
+/** Characters of its seal. */
+const SEAL = 100
 /** Milliseconds. */
 const PING = 1_000
 const PATIENCE = 2_000
@@ -58,9 +62,11 @@ const encodeUpdates = ({ epoch, revision, changes, committedAt, traceparent }: R
     return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
   })
 
-/** What a message on `CHANNEL` says: a whole revision, only that there is one ("gap"), or nothing that Herald said. */
-const read = (text: string): Revision | "gap" | undefined => {
-  const found = Option.getOrUndefined(decode(text))
+/** What a message on `CHANNEL` says: a whole revision, only that there is one ("gap"), or nothing that Herald said. RL4 */
+const read = (seal: SealShape, text: string): Revision | "gap" | undefined => {
+  const json = text.length > WHOLE + SEAL ? undefined : openedJson(seal, "lane", text)
+  if (json === undefined) return undefined
+  const found = Option.getOrUndefined(decode(json))
   if (found === undefined) return undefined
   if (!("changes" in found)) return "gap"
   const changes = found.changes.map(fromWritten)
@@ -81,6 +87,7 @@ const came: Message = { ...sent, operation: "process" }
 
 export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const { call } = yield* Client
+  const seal = yield* Seal
   const clock = yield* Clock.Clock
   const mark = yield* makeMark
   const context = yield* Effect.context<never>()
@@ -88,7 +95,7 @@ export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const tell: HintLane["tell"] = (revision) =>
     Effect.ignore(
       call(async (redis) => {
-        const pipeline = redis.pipeline().publish(CHANNEL, encode(revision)) // RL1
+        const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(revision))) // RL1
         for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
       }).pipe(Effect.withSpan(nameOf(sent), optionsOf(sent)), within(contextsOf([revision.traceparent])))
@@ -105,10 +112,9 @@ export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
           one.on("end", () => Deferred.doneUnsafe(ended, Effect.void))
           one.on("message", (channel: string, text: string) => {
             if (channel !== CHANNEL) return
-            const said = read(text)
-            if (said === undefined)
-              brokenTotal.updateUnsafe(1, context) // RL4
-            else if (said === "gap") on.gap()
+            const said = read(seal, text)
+            if (said === undefined) brokenTotal.updateUnsafe(1, context) // RL4
+            if (said === undefined || said === "gap") on.gap()
             else {
               const from = clock.currentTimeMillisUnsafe()
               on.revision(said)
@@ -165,5 +171,5 @@ const subscribed = Metric.gauge("herald_redis_subscribed", {
 })
 const brokenTotal = Metric.counter("herald_redis_broken_messages_total", {
   incremental: true,
-  description: "messages on herald:revisions that Herald did not write"
+  description: "messages on herald:revisions that no node of this database sealed"
 })

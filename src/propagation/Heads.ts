@@ -97,7 +97,7 @@ export class Heads {
 }
 
 /** Heads of a slice. */
-const SLICE = 256
+export const SLICE = 256
 
 /** HI2: the heads that a pattern covers, in slices, each of what `heads` are by then. */
 export function* slices(

@@ -26,6 +26,7 @@ import { SharedCache } from "./SharedCache.ts"
 import { makeTelling } from "./Telling.ts"
 import { makeMark } from "./Traces.ts"
 import { makeValues } from "./Values.ts"
+import { walk } from "./Walk.ts"
 
 export type { PropagationEvent } from "./Events.ts"
 
@@ -244,7 +245,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
 
   const head = (environment: string, key: string) => heads.get(environment, key)
-  const { value, variables } = yield* makeValues({ position: () => position, head, share: telling.share })
+  const { value, variables, putBack } = yield* makeValues({ position: () => position, head, share: telling.share })
+  yield* walk({ heads: () => heads, position: () => position, putBack })
 
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)

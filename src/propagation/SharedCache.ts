@@ -21,9 +21,24 @@ export interface SharedCacheShape {
   readonly setIfNewer: (shared: Shared) => Effect.Effect<void>
   /** Keys that are at these revisions now, whoever changed them; the newest last. An older value is soon taken away. */
   readonly outdate: (epoch: string, heads: ReadonlyArray<Pick<Head, "environment" | "key" | "revision">>) => void
+  /**
+   * Takes away what other programs may read there of these keys and is not the head's or newer. Undefined where nobody else can write.
+   * `gone`: the keys whose entries went; `bytes`: of what was looked at.
+   */
+  readonly inspect:
+    | ((
+        epoch: string,
+        heads: ReadonlyArray<Head>
+      ) => Effect.Effect<{ readonly gone: ReadonlyArray<Head>; readonly bytes: number }>)
+    | undefined
 }
 
 /** None by default: values that this node's own cache lacks are read from the database. */
 export const SharedCache = Context.Reference<SharedCacheShape>("herald/propagation/SharedCache", {
-  defaultValue: () => ({ get: () => Effect.undefined, setIfNewer: () => Effect.void, outdate: () => undefined })
+  defaultValue: () => ({
+    get: () => Effect.undefined,
+    setIfNewer: () => Effect.void,
+    outdate: () => undefined,
+    inspect: undefined
+  })
 })

@@ -3,6 +3,7 @@
  *
  *   L1  Nobody waits for a lane or for the shared cache: each has a fiber and a backlog, bounded in entries and bytes, that drops its oldest.
  *   L2  A message that was lost or dropped costs time, never a revision: the log is read at least every poll interval.
+ *   L4  Hints that carry nothing cost one question each `GAPS`, however many come; the first of them is followed at once.
  *   L3  Of a key only the newest value waits for the shared cache, so that many changes of few keys drop nothing.
  */
 import { Effect, Metric, Queue } from "effect"
@@ -17,6 +18,8 @@ import { configurationBytes, revisionBytes } from "./Size.ts"
 const WAITING = 1_024
 /** Keys that wait for the shared cache. */
 const KEYS = 4_096
+/** Anybody may be able to say "gap" on a lane: the log is asked no more often than this for that. */
+const GAPS = "50 millis"
 /** Values that are on their way to the shared cache at once. */
 const WRITING = 32
 
@@ -73,6 +76,7 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
   })
   const conflated = makeConflated(KEYS, BACKLOG_BYTES)
   const refresh = yield* Queue.sliding<void>(1)
+  const gaps = yield* Queue.sliding<void>(1)
   const outgoing: Array<Backlog<Revision>> = []
 
   yield* drain(Queue.take(refresh), () =>
@@ -82,13 +86,18 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
     Effect.andThen(Metric.update(Metric.withAttributes(heard, { lane }), 1), on.revision(revision, lane))
   )
 
+  yield* drain(Queue.take(gaps), () => Effect.andThen(Effect.sync(on.gap), Effect.sleep(GAPS))) // L4
+
   const listen = Effect.forEach(
     lanes,
     Effect.fnUntraced(function* (lane) {
       const backlog = yield* makeBacklog<Revision>({ entries: WAITING, bytes: BACKLOG_BYTES, sizeOf: revisionBytes })
       outgoing.push(backlog)
       yield* drain(backlog.take, lane.tell)
-      yield* lane.listen({ revision: (revision) => incoming.offer([lane.name, revision]), gap: on.gap })
+      yield* lane.listen({
+        revision: (revision) => incoming.offer([lane.name, revision]),
+        gap: () => Queue.offerUnsafe(gaps, undefined)
+      })
     }),
     { discard: true }
   )

@@ -112,7 +112,15 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
     Effect.forkScoped
   )
 
-  return { value, variables }
+  /** Puts the current value of a head into the shared cache, for those who read it there. */
+  const putBack = ({ environment, key }: Head) =>
+    Effect.gen(function* () {
+      const { epoch } = position()
+      const configuration = yield* value(environment, key)
+      if (configuration !== undefined && sameEpoch({ epoch }, position())) share({ epoch, configuration })
+    }).pipe(Effect.ignore)
+
+  return { value, variables, putBack }
 })
 
 const none: Readonly<Record<string, string>> = {}

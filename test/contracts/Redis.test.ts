@@ -5,12 +5,20 @@ import { afterAll, beforeAll } from "vitest"
 import type { RedisOptions } from "../../layers/Redis/Client.ts"
 import { updatesChannel } from "../../layers/Redis/Lane.ts"
 import * as Redis from "../../layers/Redis/Redis.ts"
+import { sealedJson } from "../../layers/Redis/Sealed.ts"
 import { valueKey, versionKey } from "../../layers/Redis/SharedCache.ts"
+import { makeSeal } from "../../layers/Seals.ts"
 import { HintLanes } from "../../src/propagation/HintLane.ts"
+import { Seal } from "../../src/propagation/Seal.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { type Started, startCluster, startRedis, startSentinel } from "../support/Redis.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { configuration, fresh, hintLaneContract, revisionOf, shared, sharedCacheContract } from "./SharedCache.ts"
+
+const sealing = (byte: number) => makeSeal(Effect.succeed([{ id: "1", key: new Uint8Array(32).fill(byte) }]))
+/** A node of one database, whose nodes have a key that nobody else has. */
+const nodeOf = (options: RedisOptions): Layer.Layer<never> =>
+  Redis.layer(options).pipe(Layer.provide(Layer.effect(Seal, sealing(1))))
 
 /** Patient: other tests share the machine. */
 const TIMEOUT = 2_000
@@ -33,9 +41,7 @@ for (const [mode, start] of [
     afterAll(() => redis?.[Symbol.asyncDispose]())
     const node = (): Layer.Layer<never> =>
       Layer.unwrap(
-        Effect.sync(() =>
-          Redis.layer({ url: Redacted.make(redis.url), mode, sentinelName: "mymaster", timeout: TIMEOUT })
-        )
+        Effect.sync(() => nodeOf({ url: Redacted.make(redis.url), mode, sentinelName: "mymaster", timeout: TIMEOUT }))
       )
     const test = (name: string, body: () => Effect.Effect<void>) => it.live(name, body)
     sharedCacheContract(test, node)
@@ -100,15 +106,13 @@ for (const [mode, start] of [
           assert.isUndefined(yield* cache.get("production", `version:${key}`))
         }).pipe(Effect.scoped))
 
-      test("RL1 RL4 other programs hear of each key; a large revision is a gap; foreign messages are left out", () =>
+      test("RL1 other programs hear of each key; a large revision is a gap", () =>
         Effect.gen(function* () {
           const { lane } = yield* both(node())
           const key = fresh("heard")
           const heard: Array<unknown> = []
           let gaps = 0
           yield* lane.listen({ revision: ({ revision }) => heard.push(revision), gap: () => gaps++ })
-          for (const foreign of ["no JSON", '{"epoch":1}', '{"epoch":"e","revision":"x"}', "null"])
-            yield* ask((one) => one.publish("herald:revisions", foreign))
           const updates: Array<string> = []
           yield* ask(async (one) => {
             one.on("message", (_, text: string) => updates.push(text))
@@ -127,10 +131,112 @@ for (const [mode, start] of [
           assert.deepStrictEqual(heard, [3n])
         }).pipe(Effect.scoped))
 
+      test("RL4 what no node of this database sealed is a gap, whatever it says and however it came by a seal", () =>
+        Effect.gen(function* () {
+          const { lane } = yield* both(node())
+          const [ours, theirs] = [yield* sealing(1), yield* sealing(2)]
+          const heard: Array<unknown> = []
+          let gaps = 0
+          yield* lane.listen({ revision: ({ revision }) => heard.push(revision), gap: () => gaps++ })
+          const said = (revision: number) => {
+            const { changes, ...position } = revisionOf(revision, [configuration("svc", revision)])
+            const written = changes.map((change) => ({ ...change, revision: String(revision) }))
+            return JSON.stringify({ ...position, revision: String(revision), changes: written })
+          }
+          const genuine = sealedJson(ours, "lane", said(1))
+          const foreign = [
+            "no JSON",
+            '{"epoch":1}',
+            "null",
+            said(2),
+            said(2).replace("}", ',"seal":""}'),
+            sealedJson(theirs, "lane", said(2)),
+            sealedJson(ours, "entry", said(2)), // taken from the cache
+            genuine.replace('"revision":"1"', '"revision":"2"'),
+            genuine.replace(',"seal"', ',"x":"","seal"'),
+            genuine.slice(0, -1),
+            "x".repeat(2_000_000)
+          ]
+          for (const text of [...foreign, genuine]) yield* ask((one) => one.publish("herald:revisions", text))
+          yield* Effect.promise(() => waitUntil("all of them", () => gaps === 1 + foreign.length && heard.length === 1))
+
+          assert.deepStrictEqual(heard, [1n])
+        }).pipe(Effect.scoped))
+
+      /** Entries that somebody else wrote for a key, given the one that a node wrote. */
+      const forged = (good: string, key: string, strange: Seal["Service"]) => {
+        const { seal: _, ...entry } = JSON.parse(good)
+        const with_ = (changed: object) => JSON.stringify({ ...entry, ...changed })
+        return {
+          "another value": with_({ value: "FORGED" }),
+          "another value under the seal": good.replace("value 5", "FORGED "),
+          "a later revision": with_({ value: "FORGED", revision: "9000000000000000000", version: 99 }),
+          "another database's seal": sealedJson(strange, "entry", with_({ value: "FORGED", revision: "6" })),
+          "another key's": good.replaceAll(key, `${key}x`),
+          "no JSON": "FORGED"
+        }
+      }
+
+      test("RC5 an entry that no node sealed is not handed out, and keeps nobody from writing a genuine one over it", () =>
+        Effect.gen(function* () {
+          const { cache } = yield* both(node())
+          const key = fresh("forged")
+          const id = valueKey("production", key)
+          yield* cache.setIfNewer(shared(key, 5))
+          const good = yield* ask<string>((one) => one.get(id))
+          for (const [name, text] of Object.entries(forged(good, key, yield* sealing(2)))) {
+            yield* ask((one) => one.set(id, text))
+            assert.isUndefined(yield* cache.get("production", key), name)
+            yield* ask((one) => one.set(id, text))
+            yield* cache.setIfNewer(shared(key, 5))
+            assert.deepStrictEqual(yield* cache.get("production", key), shared(key, 5), name)
+          }
+        }).pipe(Effect.scoped))
+
+      test("RC8 an inspection takes away what is not the head's or newer, and the version that does not go with it", () =>
+        Effect.gen(function* () {
+          const { cache } = yield* both(node())
+          const strange = yield* sealing(2)
+          const inspect = (keys: ReadonlyArray<string>, revision: number) =>
+            Effect.map(
+              cache.inspect!(
+                "e1",
+                keys.map((key) => configuration(key, revision))
+              ),
+              ({ gone }) => gone.map(({ key }) => key)
+            )
+          const [good, older, lost, newer, none] = ["good", "older", "lost", "newer", "none"].map(fresh) as [
+            string,
+            string,
+            string,
+            string,
+            string
+          ]
+          yield* cache.setIfNewer(shared(good, 5))
+          yield* cache.setIfNewer(shared(older, 4))
+          yield* cache.setIfNewer(shared(lost, 5, "e0"))
+          yield* cache.setIfNewer(shared(newer, 6))
+          assert.deepStrictEqual(yield* inspect([good, older, lost, newer, none], 5), [older, lost])
+          const text = yield* ask<string>((one) => one.get(valueKey("production", good)))
+          for (const [name, bad] of Object.entries(forged(text, good, strange))) {
+            yield* ask((one) => one.set(valueKey("production", good), bad))
+            assert.deepStrictEqual(yield* inspect([good], 5), [good], name)
+            assert.isNull(yield* ask((one) => one.get(versionKey("production", good))))
+            yield* cache.setIfNewer(shared(good, 5))
+          }
+          yield* ask((one) => one.set(versionKey("production", good), "99"))
+          assert.deepStrictEqual(yield* inspect([good], 5), [good])
+          // More than one look brings.
+          const large = Array.from({ length: 5 }, () => fresh("large"))
+          for (const key of large) yield* cache.setIfNewer(shared(key, 5, "e1", { value: "x".repeat(400_000) }))
+          assert.deepStrictEqual(yield* inspect(large, 5), [])
+          assert.deepStrictEqual(yield* inspect(large, 6), large)
+        }).pipe(Effect.scoped))
+
       test("RC1 RC2 RC3 RC6 RL2 RL3 a Redis that hangs costs bounded time, and is used again; no old value stays in it", () =>
         Effect.gen(function* () {
           const url = Redacted.make(redis.url)
-          const { cache, lane } = yield* both(Redis.layer({ url, mode, sentinelName: "mymaster", timeout: 100 }))
+          const { cache, lane } = yield* both(nodeOf({ url, mode, sentinelName: "mymaster", timeout: 100 }))
           const key = fresh("hung")
           let gaps = 0
           yield* lane.listen({ revision: () => {}, gap: () => gaps++ })

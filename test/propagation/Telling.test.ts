@@ -70,6 +70,7 @@ describe("what nodes tell each other", () => {
       SharedCache.of({
         get: () => Effect.undefined,
         outdate: () => undefined,
+        inspect: undefined,
         setIfNewer: ({ configuration: { revision } }) =>
           Effect.gen(function* () {
             while (hangs) yield* Effect.sleep("1 millis")

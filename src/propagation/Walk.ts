@@ -1,0 +1,44 @@
+/**
+ * Looks at what the shared cache has of every key, over and over: other programs read there, and others can write there.
+ *
+ *   WK1  About `KEYS` keys and `BYTES` bytes a second, however many keys there are; what had to be taken away is put back from the log.
+ */
+import { Effect, type Scope } from "effect"
+import type { Head } from "../configuration/Configuration.ts"
+import { type Heads, SLICE, slices } from "./Heads.ts"
+import type { Position } from "./Position.ts"
+import { SharedCache } from "./SharedCache.ts"
+
+const KEYS = 1_000
+const BYTES = 8 * 1_048_576
+
+interface Parts {
+  readonly heads: () => Heads
+  readonly position: () => Position
+  readonly putBack: (head: Head) => Effect.Effect<void>
+}
+
+export const walk = Effect.fnUntraced(function* ({
+  heads,
+  position,
+  putBack
+}: Parts): Effect.fn.Return<void, never, Scope.Scope> {
+  const { inspect } = yield* SharedCache
+  if (inspect === undefined) return
+  const round = Effect.gen(function* () {
+    for (const environment of [...heads().environments()])
+      for (const slice of slices(heads, environment, "*")) {
+        const { gone, bytes } = yield* inspect(position().epoch, slice)
+        yield* Effect.forEach(gone, putBack, { discard: true })
+        yield* Effect.sleep(1_000 * Math.max(slice.length / KEYS, bytes / BYTES)) // WK1
+      }
+    yield* Effect.sleep((1_000 * SLICE) / KEYS)
+  })
+  yield* round.pipe(
+    Effect.catchDefect((defect) =>
+      Effect.andThen(Effect.logError("the shared cache was not looked at", defect), Effect.sleep("1 second"))
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+})
