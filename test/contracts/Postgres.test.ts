@@ -1,6 +1,6 @@
 /** A real PostgreSQL keeps the contracts of the stores, and what only a database can be asked. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime } from "effect"
+import { Context, Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
 import { migrate, readMigrations } from "../../layers/Postgres/Migrations.ts"
@@ -9,6 +9,7 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { ClientAudit } from "../../src/events/ClientAudit.ts"
+import { Seal } from "../../src/propagation/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
@@ -47,6 +48,46 @@ describe("PostgreSQL", () => {
   })
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+
+  it("SE1 nodes of one database believe each other: one key is made, however many begin, and a new one after 30 days", async () => {
+    await using session = await connect(database.url)
+    await session.query("delete from seal_keys")
+    const read = Effect.flatMap(
+      Pools,
+      ({ other: sql }) =>
+        sql<{ id: string; size: number }>`select id::text as id, octet_length(key) as size from herald_seal_keys()`
+    ).pipe(Effect.provide(layerPools(clientOptions(database.url))))
+    const first = await Promise.all(Array.from({ length: 10 }, () => Effect.runPromise(read)))
+    assert.deepStrictEqual(new Set(first.map((keys) => JSON.stringify(keys))).size, 1)
+    assert.deepStrictEqual(
+      first[0]!.map(({ size }) => size),
+      [32]
+    )
+    await session.query("update seal_keys set made_at = made_at - interval '30 days'")
+    const rotated = await Promise.all(Array.from({ length: 10 }, () => Effect.runPromise(read)))
+    assert.deepStrictEqual(new Set(rotated.map((keys) => keys.length)), new Set([2]))
+    await session.query("update seal_keys set made_at = made_at - interval '61 days'")
+    assert.strictEqual((await Effect.runPromise(read)).length, 2) // the oldest is gone, another was made
+  })
+
+  it("SE2 a seal of another node, whose key this one has not read yet, is believed when it is asked for", async () => {
+    const made = Layer.build(Layer.fresh(Postgres.layer(clientOptions(database.url))))
+    await Effect.runPromise(
+      Effect.gen(function* () {
+        const [a, b] = [Context.get(yield* made, Seal), Context.get(yield* made, Seal)]
+        assert.isTrue(b.genuine("event", "x", a.seal("event", "x")))
+        yield* Effect.promise(async () => {
+          await using session = await connect(database.url)
+          await session.query("update seal_keys set made_at = made_at - interval '31 days'")
+        })
+        const c = Context.get(yield* made, Seal)
+        const young = c.seal("event", "x")
+        assert.isFalse(a.genuine("event", "x", young))
+        assert.isTrue(yield* a.verify("event", "x", young))
+        assert.isTrue(yield* c.verify("event", "x", b.seal("event", "x")))
+      }).pipe(Effect.scoped)
+    )
+  })
 
   it("history and audit can't be changed", async () => {
     await runtime.runPromise(

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Hub } from "../../layers/Memory/Shared.ts"
+import type { Configuration, Head } from "../../src/configuration/Configuration.ts"
 import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
@@ -139,6 +141,99 @@ describe("what nodes tell each other", () => {
         for (const [id, shared] of hub.values) hub.values.set(id, { ...shared, epoch: "lost" })
         assert.strictEqual((yield* b.value("production", "svc"))?.value, "2")
         assert.strictEqual(faults.loads, 2)
+      }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }
+  )
+
+  it.effect("P5 of the shared cache only the head's own value counts, and what the head says is the head's", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    return Effect.gen(function* () {
+      const a = yield* node(faults, hub.layerSharedCache)
+      const revision = yield* commit("genuine")
+      yield* a.committed(revision)
+      yield* settle
+      const good = hub.values.get("production/svc")!
+      const read = (changed: Partial<Configuration>) =>
+        Effect.suspend(() => {
+          hub.values.set("production/svc", { ...good, configuration: { ...good.configuration, ...changed } })
+          return a.value("production", "svc")
+        })
+      const forgeries: ReadonlyArray<Partial<Configuration>> = [
+        { value: "FORGED" },
+        { value: "FORGED", digest: createHash("sha256").update("FORGED").digest("hex") },
+        { value: "FORGED", revision: 99n, version: 99 },
+        { value: "FORGED", revision: 0n }
+      ]
+      for (const [n, forgery] of forgeries.entries()) {
+        assert.strictEqual((yield* read(forgery))?.value, "genuine")
+        assert.strictEqual(faults.loads, n + 1)
+        yield* settle // what was read is shared
+      }
+      const found = yield* read({ strict: true, deleted: true, template: true, version: 7, digest: "x" })
+      assert.strictEqual(faults.loads, forgeries.length)
+      assert.deepStrictEqual(found, good.configuration)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("L4 hints that carry nothing are followed at once, and cost a bounded number of questions", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    return Effect.gen(function* () {
+      const b = yield* node(faults, hub.layerLane)
+      yield* settle
+      yield* TestClock.adjust("100 millis")
+      yield* commit("x")
+      const gap = Effect.sync(() => {
+        for (const listener of hub.listeners) listener.gap()
+      })
+      yield* gap
+      yield* settle
+      assert.strictEqual(b.position().revision, 1n)
+      const before = faults.polls
+      for (let i = 0; i < 1_000; i++) yield* Effect.andThen(gap, TestClock.adjust("1 millis"))
+      assert.isAtLeast(faults.polls - before, 10)
+      assert.isAtMost(faults.polls - before, 30)
+      yield* commit("y")
+      yield* gap
+      yield* TestClock.adjust("50 millis")
+      yield* settle
+      assert.strictEqual(b.position().revision, 2n)
+    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+  })
+
+  it.effect(
+    "WK1 entries that nobody reads through a node are looked at, a bounded number a second, and put back",
+    () => {
+      const faults = new Faults()
+      const hub = new Hub()
+      let looked = 0
+      const counted = Layer.effect(
+        SharedCache,
+        Effect.map(SharedCache, (shared) => ({
+          ...shared,
+          inspect: (epoch: string, heads: ReadonlyArray<Head>) =>
+            Effect.suspend(() => {
+              looked += heads.length
+              return shared.inspect!(epoch, heads)
+            })
+        }))
+      ).pipe(Layer.provide(hub.layerSharedCache))
+      return Effect.gen(function* () {
+        for (let i = 0; i < 600; i++) yield* commit("1", `k${i}`)
+        yield* node(faults, counted)
+        yield* TestClock.adjust("5 seconds")
+        assert.isAtMost(looked, 6_000)
+        assert.isAtLeast(looked, 1_200)
+        const key = "production/k400"
+        const old = { epoch: "lost", configuration: (yield* commit("2", "k400")).changes[0]! }
+        yield* TestClock.adjust("1 second")
+        hub.values.set(key, old)
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+
+        assert.strictEqual(hub.values.get(key)?.configuration.value, "2")
+        assert.notStrictEqual(hub.values.get(key)?.epoch, "lost")
       }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
     }
   )
