@@ -4,12 +4,14 @@
  *   S1  What was shown is told to the server on reconnect, key by key and without a position, which would also cover
  *       keys that were on their way: nothing is shown twice and nothing is missed.
  *   S2  A content whose digest is wrong is rejected, not shown.
+ *       However much that is: it goes in as many messages as it takes.
  *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { hello } from "../client/Held.ts"
 import type { Ended, Stream, Transport } from "../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { type CliFailure, known, unreachable } from "./CliFailure.ts"
@@ -106,15 +108,28 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   let connectedOnce = false
   let attempt = 0
 
-  const first = (): SubscribeRequest => ({
-    ...empty,
-    serviceName: wanted.service,
-    instanceId: wanted.instance,
-    environment: wanted.environment,
-    metadata: { ...wanted.labels },
-    keys: [...wanted.keys],
-    held: [...held].map(([key, { digest, revision }]) => ({ key, digest, revision, sha256: Buffer.alloc(0) })) // S1
-  })
+  let unsure = false
+
+  /** S1 */
+  const greeting = () => {
+    const first: SubscribeRequest = {
+      ...empty,
+      serviceName: wanted.service,
+      instanceId: wanted.instance,
+      environment: wanted.environment,
+      metadata: { ...wanted.labels },
+      keys: [...wanted.keys]
+    }
+    const taken = Buffer.byteLength(JSON.stringify([wanted.service, wanted.labels, wanted.keys])) + 1_024
+    const all = [...held].map(([key, { digest, revision }]) => ({ key, digest, revision }))
+    return hello(
+      first,
+      taken,
+      all,
+      () => empty,
+      (hex) => Buffer.from(hex, "hex")
+    )
+  }
   const answer = (stream: Stream, update: ConfigUpdate, reason: string) =>
     stream.send({
       ...empty,
@@ -125,6 +140,12 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
 
   const take = Effect.fnUntraced(function* (stream: Stream, update: ConfigUpdate) {
     const kind: number = update.kind
+    if ((kind === 2 || kind === 3) && update.stale !== unsure) {
+      unsure = update.stale
+      yield* shell.progress(
+        unsure ? "the server can't reach its database: what is shown may not be the newest" : "the server is sure again"
+      )
+    }
     if (kind === 2) {
       attempt = 0
       const keys = held.size === 1 ? "1 key" : `${held.size} keys`
@@ -161,17 +182,30 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   /** One stream from its opening to its end. */
   const once = Effect.gen(function* () {
     const events = yield* Queue.unbounded<Event>()
+    const messages = greeting()
+    let greeted = false
+    /** What is left of the hello, as far as there is room; nothing else may be sent before its end. */
+    const greet = (stream: Stream) => {
+      while (!greeted) {
+        const next = messages.next()
+        greeted = next.done === true
+        if (next.value !== undefined && !stream.send(next.value)) return
+      }
+    }
     const stream = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        transport.open(first(), {
+      Effect.sync((): Stream => {
+        const opened = transport.open(messages.next().value ?? empty, {
           message: (update) => Queue.offerUnsafe(events, { _tag: "update", update }),
+          writable: () => greet(opened),
           ended: (ended) => Queue.offerUnsafe(events, { _tag: "ended", ended })
         })
-      ),
+        greet(opened)
+        return opened
+      }),
       (opened) => Effect.promise(() => opened.finish())
     )
     const beat = Effect.sleep(HEARTBEAT).pipe(
-      Effect.andThen(Effect.sync(() => stream.send({ ...empty, heartbeat: true }))),
+      Effect.andThen(Effect.sync(() => greeted && stream.send({ ...empty, heartbeat: true }))),
       Effect.forever
     )
     let wait: number | undefined

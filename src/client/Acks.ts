@@ -1,16 +1,30 @@
 /**
  * Answers to updates, sent together.
  *
- *   A1  What was answered in one turn of the event loop goes in one message.
- *   A2  A key has at most one waiting answer, the newest; answers wait for a stream, within that bound.
+ *   A1  What was answered in one turn of the event loop goes together, in messages of at most 200 KiB, counted in bytes.
+ *   A2  A key has at most one waiting answer, the newest; answers wait for a stream that takes them, within that bound.
+ *   A3  A reason is well-formed UTF-8 of at most 1,024 bytes.
  */
 import { type Ack, AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Clock } from "./Clock.ts"
 import type { Version } from "./Entry.ts"
+import { mostBytes } from "./Held.ts"
 
-const longestReason = 1024
-/** Half of what a server takes in one message. */
-const mostTogether = 5_000
+const longestReason = 1_024
+const aroundKey = 64
+
+const bytes = new Uint8Array(longestReason)
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A3. Characters are not split, and a half of a pair becomes U+FFFD. */
+export const cut = (reason: string): string => {
+  const { written } = encoder.encodeInto(reason.slice(0, longestReason).toWellFormed(), bytes)
+  return decoder.decode(bytes.subarray(0, written))
+}
+
+/** UTF-8 is never longer. */
+const sizeOf = ({ key, reason, epoch }: Ack): number => (key.length + reason.length + epoch.length) * 3 + aroundKey
 
 export class Acks {
   readonly #clock: Clock
@@ -18,7 +32,7 @@ export class Acks {
   readonly #waiting = new Map<string, Ack>()
   #scheduled = false
 
-  /** `send` answers false when there is no stream. */
+  /** `send` answers false when no stream takes them now; `flush` comes when one does. */
   constructor(clock: Clock, send: (acks: Array<Ack>) => boolean) {
     this.#clock = clock
     this.#send = send
@@ -29,12 +43,18 @@ export class Acks {
   }
 
   rejected(version: Version, reason: string): void {
-    this.#add(version, AckOutcome.ACK_OUTCOME_REJECTED, reason.slice(0, longestReason))
+    this.#add(version, AckOutcome.ACK_OUTCOME_REJECTED, cut(reason))
   }
 
   flush(): void {
     while (this.#waiting.size > 0) {
-      const some = [...this.#waiting.values()].slice(0, mostTogether)
+      const some: Array<Ack> = []
+      let size = 0
+      for (const ack of this.#waiting.values()) {
+        size += sizeOf(ack)
+        if (size > mostBytes && some.length > 0) break
+        some.push(ack)
+      }
       if (!this.#send(some)) return
       for (const { key } of some) this.#waiting.delete(key)
     }

@@ -3,8 +3,7 @@ import { messageOf, OptionError } from "./ClientError.ts"
 import type { ConnectOptions } from "./Options.ts"
 import { readText } from "./Platform.ts"
 
-export const readBootstrap = async (options: ConnectOptions): Promise<ReadonlyMap<string, unknown>> => {
-  const { bootstrap } = options
+export const readBootstrap = async (bootstrap: ConnectOptions["bootstrap"]): Promise<ReadonlyMap<string, unknown>> => {
   if (bootstrap === undefined) return new Map()
   if ("values" in bootstrap) return new Map(Object.entries(bootstrap.values))
   const wrong = (why: string) =>

@@ -74,4 +74,14 @@ export class ReportError extends HeraldClientError {
   override readonly name = "ReportError"
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const longest = 4_096
+
+/** What someone threw, as text; whatever it is, this does not throw. */
+export const messageOf = (error: unknown): string => {
+  try {
+    const text = error instanceof Error ? error.message || error.name : String(error)
+    return String(text).slice(0, longest).toWellFormed()
+  } catch {
+    return "something was thrown that can't be shown"
+  }
+}

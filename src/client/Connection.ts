@@ -5,7 +5,8 @@
  *   C2  `live` begins when the server has sent everything that differed, and ends with the stream.
  *   C3  A server that says nothing for `silenceMillis` is left.
  *   C4  A refusal that trying again can't change is `failed`: retried near the cap, the held values serve on.
- *   C5  A delay that the server asks for (drain) is honoured.
+ *   C5  A delay that the server asks for (drain) is honoured, up to 10 minutes.
+ *   C6  Nothing is sent between the messages of a hello, and nothing while the stream has enough on its way.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -24,9 +25,12 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly silenceMillis: number
 }
 
+/** C5: milliseconds. A timer of more than 2^31 would fire at once. */
+const longestAway = 600_000
+
 export interface ConnectionEvents {
-  /** The first message of a stream. */
-  readonly hello: () => SubscribeRequest
+  /** What a stream begins with: at least one message. */
+  readonly hello: () => Iterator<SubscribeRequest, void, void>
   readonly update: (update: ConfigUpdate) => void
   readonly problem: (update: ConfigUpdate) => void
   readonly heartbeat: (update: ConfigUpdate) => void
@@ -35,6 +39,8 @@ export interface ConnectionEvents {
   readonly state: (state: State, former: State, why: Ended | undefined) => void
   readonly ended: (ended: Ended) => void
   readonly drain: (millis: number) => void
+  /** `send` may find room again. */
+  readonly writable: () => void
 }
 
 export class Connection {
@@ -50,6 +56,9 @@ export class Connection {
   #heardAt = 0
   #liveAt: number | undefined
   #draining = false
+  /** What is left of the hello. C6. */
+  #hello: Iterator<SubscribeRequest, void, void> | undefined
+  #full = false
   #cancelRetry = () => {}
   #cancelHeartbeat = () => {}
   #cancelWatchdog = () => {}
@@ -75,23 +84,44 @@ export class Connection {
     const life = ++this.#life
     const mine = () => life === this.#life && this.#state !== "closed"
     this.#heardAt = this.#clock.now()
-    this.#stream = this.#transport.open(this.#events.hello(), {
+    const hello = this.#events.hello()
+    const first = hello.next()
+    if (first.done) return
+    this.#full = false
+    this.#hello = hello
+    this.#stream = this.#transport.open(first.value, {
       message: (update) => {
         if (mine()) this.#heard(update)
+      },
+      writable: () => {
+        if (!mine()) return
+        this.#full = false
+        this.#greet()
+        this.#events.writable()
       },
       ended: (ended) => {
         if (mine()) this.#ended(ended)
       }
     })
+    this.#greet()
     this.#watch()
     this.#beat()
   }
 
-  /** Answers false when there is no synced stream to send on. */
+  /** Answers false when there is no synced stream to send on, or none that has room. C6. */
   send(request: Partial<SubscribeRequest>): boolean {
-    if (this.#stream === undefined || this.#state !== "live") return false
-    this.#stream.send(Request.fromPartial(request))
+    if (this.#stream === undefined || this.#state !== "live" || this.#hello !== undefined || this.#full) return false
+    this.#full = !this.#stream.send(Request.fromPartial(request))
     return true
+  }
+
+  /** Sends what is left of the hello, as far as there is room. */
+  #greet(): void {
+    while (this.#hello !== undefined && !this.#full) {
+      const next = this.#hello.next()
+      if (next.done) this.#hello = undefined
+      else this.#full = !(this.#stream?.send(next.value) ?? false)
+    }
   }
 
   /** Leaves the stream as if it had failed; the next one follows with backoff. */
@@ -125,8 +155,8 @@ export class Connection {
         break
       case UpdateKind.UPDATE_KIND_DRAIN:
         this.#draining = true
+        this.#retry(Math.min(update.reconnectAfterMs, longestAway)) // C5
         this.#events.drain(update.reconnectAfterMs)
-        this.#retry(update.reconnectAfterMs) // C5
         break
       case UpdateKind.UPDATE_KIND_HEARTBEAT:
         this.#events.heartbeat(update)
@@ -154,9 +184,8 @@ export class Connection {
   }
 
   #delay(ended: Ended, refused: boolean): number {
-    if (refused || ended.hopeless) return this.#backoff.slow() // C4
-    const own = this.#backoff.next()
-    return Math.max(own, ended.reconnectAfterMillis ?? 0)
+    const own = refused || ended.hopeless ? this.#backoff.slow() : this.#backoff.next() // C4
+    return Math.max(own, Math.min(ended.reconnectAfterMillis ?? 0, longestAway)) // C5
   }
 
   #retry(millis: number): void {
@@ -176,6 +205,7 @@ export class Connection {
     this.#liveAt = undefined
     this.#stream?.drop()
     this.#stream = undefined
+    this.#hello = undefined
   }
 
   #become(state: State, why: Ended | undefined): void {
@@ -187,7 +217,7 @@ export class Connection {
 
   #beat(): void {
     this.#cancelHeartbeat = this.#clock.after(this.#options.heartbeatMillis, () => {
-      this.#stream?.send(Request.fromPartial({ heartbeat: true }))
+      if (this.#hello === undefined) this.#stream?.send(Request.fromPartial({ heartbeat: true })) // C6
       this.#beat()
     })
   }

@@ -4,17 +4,18 @@ import { messageOf, ValueError } from "./ClientError.ts"
 /** Where a value comes from, best first. */
 export type Source = "live" | "disk" | "bootstrap" | "default"
 
-/** What `getEntry` answers. */
+/** What `getEntry` answers. Plain data: it can be logged, spread, cloned and given to `JSON.stringify`. */
 export interface Entry<T = unknown> {
   readonly key: string
   /** JSON values are frozen: they are shared by everyone who reads them. */
   readonly value: T
   /** 0 for bootstrap and default values. */
   readonly version: number
-  readonly revision: bigint
+  /** A whole number below 2^53, as in REST; only revisions of one epoch can be compared. */
+  readonly revision: number
   readonly epoch: string
   readonly source: Source
-  /** It may not be the newest: the client is not live, the server could not confirm it, or a newer one was refused here. */
+  /** It may not be the newest: the client is not live, its node is unsure, or a newer one was refused here. */
   readonly stale: boolean
   /** SHA-256 of the content, hex; "" for bootstrap and default values. */
   readonly digest: string
@@ -42,6 +43,8 @@ export interface Version extends Mark {
   readonly unconfirmed: boolean
   readonly source: "live" | "disk"
   readonly traceparent: string
+  /** What `valueOf` read; a field, for a map from 100,000 objects makes every garbage collection slow. */
+  parsed?: { readonly value: unknown } | undefined
 }
 
 export const sameMark = (a: Mark, b: Mark): boolean =>
@@ -72,15 +75,12 @@ const read = (format: string, content: string): unknown => {
   }
 }
 
-const parsed = new WeakMap<Version, { readonly value: unknown }>()
-
 /** json, number and boolean as themselves; string and yaml as text. Throws `ValueError`. */
 export const valueOf = (version: Version): unknown => {
-  const known = parsed.get(version)
-  if (known !== undefined) return known.value
+  if (version.parsed !== undefined) return version.parsed.value
   try {
     const value = read(version.format, version.content)
-    parsed.set(version, { value })
+    version.parsed = { value }
     return value
   } catch (error) {
     throw new ValueError(

@@ -4,24 +4,28 @@
  *   FD1  A delta that does not give the digest it names is never used: everything is asked for again, whole.
  *   FD2  A key that a sync does not mention is what we said at the start of the stream (a value or nothing), whatever came
  *        before and is still waiting or was refused; unless the server is behind us or unsure.
+ *   FD3  We always say what we hold, however much it is (a refused version is not held): the server decides by that. The position
+ *        speaks for keys that we do not mention, that is, for deletions.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Checked } from "./CheckedOptions.ts"
 import { sameMark, type Version } from "./Entry.ts"
+import { hello } from "./Held.ts"
 import { incoming } from "./Incoming.ts"
+import type { Snapshot } from "./KeptFile.ts"
 import { matches } from "./KeyPattern.ts"
-import type { Snapshot } from "./LastKnownGood.ts"
-import type { Checked, ClientEvent } from "./Options.ts"
+import type { ClientEvent } from "./Options.ts"
+import { hexBytes } from "./Platform.ts"
 import type { Updates } from "./Updates.ts"
 import type { Values } from "./Values.ts"
-
-/** More than a server takes in one message: then everything is asked for. */
-const mostHeld = 10_000
 
 export interface FeedEvents {
   readonly rejected: (version: Version, reason: string) => void
   readonly restart: (why: string) => void
   readonly event: (event: ClientEvent) => void
+  /** The server has become unsure, or sure again, that what it has sent is the newest. */
+  readonly unsure: (unsure: boolean) => void
 }
 
 export class Feed {
@@ -42,34 +46,33 @@ export class Feed {
     this.#events = events
   }
 
-  /** Starts from what disk had. A position only means something for the patterns that it was reached with. */
-  resume({ versions, patterns, epoch, revision }: Snapshot): void {
-    const same = JSON.stringify([...patterns].sort()) === JSON.stringify([...this.#checked.patterns].sort())
+  /** Starts from what disk had. */
+  resume({ versions, epoch, revision }: Snapshot): void {
     const wanted = versions.filter(({ key }) => this.#checked.patterns.some((pattern) => matches(pattern, key)))
-    this.#values.fromDisk(wanted, same ? epoch : "", same ? revision : 0n)
+    this.#values.fromDisk(wanted, epoch, revision)
   }
 
-  hello(): SubscribeRequest {
+  /** The messages that a stream begins with. */
+  hello(): Iterator<SubscribeRequest, void, void> {
     const { service, instance, environment, labels, keys } = this.#checked
     const deltas = !this.#whole
-    const good = this.#values.held()
-    const held = this.#whole || good.length > mostHeld ? [] : good
+    const held = this.#whole ? [] : this.#values.held() // FD3
     this.#whole = false
     this.#said = new Map(held.map((version) => [version.key, version]))
     this.#mentioned = new Set()
     const position = this.#values.position()
-    return Request.fromPartial({
+    const first = Request.fromPartial({
       serviceName: service,
       instanceId: instance,
       environment,
       metadata: { ...labels },
-      keys,
-      version: BigInt(held.find(({ key }) => key === service)?.version ?? 0),
+      keys: [...keys],
+      version: BigInt(this.#said.get(service)?.version ?? 0),
       ...(held.length === 0 || position.epoch === "" ? {} : { position }),
-      held: held.map(({ key, digest, revision }) => ({ key, digest, revision })),
       acceptsDelta: deltas,
       control: true
     })
+    return hello(first, this.#checked.helloBytes, held, () => Request.fromPartial({}), hexBytes)
   }
 
   update(update: ConfigUpdate, live: boolean): void {
@@ -85,9 +88,9 @@ export class Feed {
     if (read.kind === "broken") {
       this.#values.slot(update.key).problem = read.reason
       this.#events.rejected(read.version, read.reason)
+      this.#updates.told(update.key)
       return
     }
-    if (!update.stale) this.#values.unsure = false
     this.#updates.receive(read.version)
     if (live) this.#values.advance(update.epoch, update.revision)
   }
@@ -95,15 +98,16 @@ export class Feed {
   problem({ key, message }: ConfigUpdate): void {
     this.#mentioned.add(key)
     this.#values.slot(key).problem = message
+    this.#updates.told(key)
     this.#events.event({ type: "problem", key, reason: message })
   }
 
   heartbeat({ stale }: ConfigUpdate): void {
-    this.#values.unsure = stale
+    this.#freshness(stale)
   }
 
   synced({ epoch, revision, stale }: ConfigUpdate): void {
-    this.#values.unsure = stale
+    this.#freshness(stale)
     for (const [key, { newest }] of [...this.#values.slots()]) {
       if (this.#mentioned.has(key) || newest === undefined) continue
       const said = this.#said.get(key)
@@ -114,6 +118,10 @@ export class Feed {
       }
     }
     this.#values.advance(epoch, revision)
+  }
+
+  #freshness(unsure: boolean): void {
+    if (this.#values.said(unsure)) this.#events.unsure(unsure)
   }
 }
 

@@ -5,29 +5,24 @@
  *   GT2  Keepalive pings notice a silent partition within 30 s; 20 s apart is what servers tolerate.
  *   GT3  With several addresses each attempt takes the next one of a list that every client shuffles for itself; reports go where
  *        the stream goes.
+ *   GT4  After `close` nothing of it keeps the process: no call, no timer, no question for a token.
  */
-import { type ChannelCredentials, type ClientDuplexStream, credentials, Metadata, status } from "@grpc/grpc-js"
-import {
-  type ConfigUpdate,
+import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js"
+import type {
+  ConfigUpdate,
   DistributionServiceClient,
-  type ReportHealthRequest,
-  type SubscribeRequest
+  ReportHealthRequest,
+  SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
-import { messageOf, ReportError } from "./ClientError.ts"
+import { Bearer } from "./Bearer.ts"
+import { ClosedError, messageOf, ReportError } from "./ClientError.ts"
+import { GrpcDial } from "./GrpcDial.ts"
 import type { Tls, Token } from "./Options.ts"
 import type { Ended, Stream, StreamEvents, Transport } from "./Transport.ts"
 
-const channelOptions = {
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.keepalive_permit_without_calls": 1,
-  "grpc-node.flow_control_window": 4 * 1024 * 1024,
-  "grpc.max_reconnect_backoff_ms": 20_000,
-  "grpc.max_receive_message_length": 8 * 1024 * 1024,
-  "grpc.use_local_subchannel_pool": 1
-}
 const goodbyeMillis = 500
 const reportMillis = 10_000
+const defaultTokenMillis = 10_000
 
 /** Fisher and Yates (1938), so that the clients of a lost node spread over all others. */
 const shuffled = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -39,49 +34,39 @@ const shuffled = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
   return all
 }
 
-const credentialsOf = (tls: Tls | undefined): ChannelCredentials => {
-  if (tls === undefined || tls === false) return credentials.createInsecure()
-  if (tls === true) return credentials.createSsl()
-  const bytes = (text: string | Uint8Array | undefined) => (text === undefined ? null : Buffer.from(text as string))
-  return credentials.createSsl(bytes(tls.rootCertificates), bytes(tls.privateKey), bytes(tls.certificateChain))
-}
-
-const endedOf = (code: number, details: string, trailers?: Metadata): Ended => {
-  const trailer = (name: string) => trailers?.get(name)[0]?.toString()
-  const wait = Number(trailer("retry-after-ms"))
-  return {
-    status: code,
-    message: details,
-    code: trailer("herald-code") ?? /HRLD-\d{4}/.exec(details)?.[0],
-    hopeless: trailer("herald-reconnect") === "no",
-    reconnectAfterMillis: wait > 0 ? wait : undefined
-  }
-}
-
 export interface GrpcTransportOptions {
   /** One, or those of the nodes of a cluster. */
   readonly address: string | ReadonlyArray<string>
   readonly token?: Token | undefined
+  /** How long a token function may take: milliseconds. 10 000. */
+  readonly tokenMillis?: number | undefined
   readonly tls?: Tls | undefined
+  readonly proxy?: string | undefined
 }
 
 export class GrpcTransport implements Transport {
-  readonly #options: GrpcTransportOptions
-  readonly #credentials: ChannelCredentials
+  readonly #dial: GrpcDial
+  readonly #bearer: Bearer
+  readonly #tokenMillis: number
   readonly #addresses: ReadonlyArray<string>
+  /** GT4 */
+  readonly #pending = new Set<AbortController>()
   #attempt = 0
   #reports: DistributionServiceClient | undefined
 
+  /** Throws `OptionError`. */
   constructor(options: GrpcTransportOptions) {
-    this.#options = options
     this.#addresses = shuffled(typeof options.address === "string" ? [options.address] : options.address)
-    this.#credentials = credentialsOf(options.tls)
+    this.#dial = new GrpcDial(options)
+    this.#bearer = new Bearer(options.token)
+    this.#tokenMillis = options.tokenMillis ?? defaultTokenMillis
   }
 
   open(first: SubscribeRequest, events: StreamEvents): Stream {
-    if (this.#attempt++ > 0 && this.#addresses.length > 1) this.close() // GT3
-    const client = this.#client()
+    if (this.#attempt++ > 0 && this.#addresses.length > 1) this.#leaveReports() // GT3
+    const client = this.#dial.client(this.#address())
     const waiting: Array<SubscribeRequest> = [first]
+    const asking = this.#limited(this.#tokenMillis, "the token function did not answer")
     let call: ClientDuplexStream<SubscribeRequest, ConfigUpdate> | undefined
     let over = false
     let left = () => {}
@@ -97,24 +82,28 @@ export class GrpcTransport implements Transport {
       call = client.subscribe(metadata)
       call.on("data", (update: ConfigUpdate) => over || events.message(update))
       call.on("error", () => {}) // `status` follows and says the same
-      call.on("status", (s) => end(endedOf(s.code, s.details, s.metadata)))
-      for (const request of waiting.splice(0)) call.write(request)
+      call.on("drain", () => over || events.writable())
+      call.on("status", (s) => end(this.#endedOf(s.code, s.details, s.metadata)))
+      let room = true
+      for (const request of waiting.splice(0)) room = call.write(request)
+      if (room) events.writable()
     }
     const drop = () => {
       over = true
+      asking.stop(new ClosedError())
       call?.cancel()
       client.close()
     }
-    this.#metadata()
+    this.#metadata(asking.signal)
       .then(begin)
-      .catch((error) => {
-        end(endedOf(status.UNAVAILABLE, `the token or the call could not be made: ${messageOf(error)}`))
-      })
+      .catch((error) => end(this.#endedOf(status.UNAVAILABLE, messageOf(error))))
+      .finally(() => asking.stop())
     return {
       send: (request) => {
-        if (over) return
-        if (call === undefined) waiting.push(request)
-        else call.write(request)
+        if (over) return false
+        if (call !== undefined) return call.write(request)
+        waiting.push(request)
+        return false
       },
       drop,
       finish: async () => {
@@ -134,27 +123,75 @@ export class GrpcTransport implements Transport {
   }
 
   async reportHealth(request: ReportHealthRequest): Promise<boolean> {
-    const metadata = await this.#metadata()
-    this.#reports ??= this.#client()
-    const client = this.#reports
-    return new Promise((resolve, reject) => {
-      const call = client.reportHealth(request, metadata, (error, response) => {
-        clearTimeout(limit)
-        if (error === null) return resolve(response.accepted)
-        const ended = endedOf(error.code, error.details, error.metadata)
-        reject(
-          new ReportError(
-            ended.code ?? "HRLD-5101",
-            `the health report was not taken by ${this.#address()}: ${ended.message}. Report again when the client is live.`,
-            { cause: error }
-          )
-        )
-      })
-      const limit = setTimeout(() => call.cancel(), reportMillis)
-    })
+    const limit = this.#limited(reportMillis, "no answer")
+    try {
+      const metadata = await this.#metadata(limit.signal)
+      this.#reports ??= this.#dial.client(this.#address())
+      return await this.#report(this.#reports, request, metadata, limit.signal)
+    } catch (error) {
+      if (error instanceof ReportError || error instanceof ClosedError) throw error
+      throw this.#notTaken(undefined, messageOf(error))
+    } finally {
+      limit.stop()
+    }
   }
 
   close(): void {
+    for (const control of [...this.#pending]) control.abort(new ClosedError())
+    this.#leaveReports()
+  }
+
+  #report(
+    client: DistributionServiceClient,
+    request: ReportHealthRequest,
+    metadata: Metadata,
+    signal: AbortSignal
+  ): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const call = client.reportHealth(request, metadata, (error, response) => {
+        if (error === null) return resolve(response.accepted)
+        const ended = this.#endedOf(error.code, error.details, error.metadata)
+        reject(this.#notTaken(ended.code, ended.message))
+      })
+      signal.addEventListener("abort", () => {
+        reject(signal.reason)
+        call.cancel()
+      })
+    })
+  }
+
+  #notTaken(code: string | undefined, why: string): ReportError {
+    const text = `the health report was not taken by ${this.#address()}: ${why}. Report again when the client is live.`
+    return new ReportError(code ?? "HRLD-5101", text)
+  }
+
+  /** A signal that ends by itself after `millis`, or with `close`; `stop` takes the timer away. */
+  #limited(millis: number, what: string) {
+    const control = new AbortController()
+    this.#pending.add(control)
+    const timer = setTimeout(() => control.abort(new Error(`${what} in ${millis} ms`)), millis)
+    const stop = (why?: Error) => {
+      clearTimeout(timer)
+      this.#pending.delete(control)
+      if (why !== undefined) control.abort(why)
+    }
+    return { signal: control.signal, stop }
+  }
+
+  #endedOf(code: number, details: string, trailers?: Metadata): Ended {
+    const trailer = (name: string) => trailers?.get(name)[0]?.toString()
+    const wait = Number(trailer("retry-after-ms"))
+    const message = this.#bearer.without(details)
+    return {
+      status: code,
+      message,
+      code: trailer("herald-code") ?? /HRLD-\d{4}/.exec(message)?.[0],
+      hopeless: trailer("herald-reconnect") === "no",
+      reconnectAfterMillis: wait > 0 ? wait : undefined
+    }
+  }
+
+  #leaveReports(): void {
     this.#reports?.close()
     this.#reports = undefined
   }
@@ -163,20 +200,10 @@ export class GrpcTransport implements Transport {
     return this.#addresses[Math.max(0, this.#attempt - 1) % this.#addresses.length]!
   }
 
-  #client(): DistributionServiceClient {
-    const { tls } = this.#options
-    const name = typeof tls === "object" ? tls.serverName : undefined
-    return new DistributionServiceClient(this.#address(), this.#credentials, {
-      ...channelOptions,
-      ...(name === undefined ? {} : { "grpc.ssl_target_name_override": name, "grpc.default_authority": name })
-    })
-  }
-
-  async #metadata(): Promise<Metadata> {
+  async #metadata(signal: AbortSignal): Promise<Metadata> {
     const metadata = new Metadata()
-    const { token } = this.#options
-    const value = typeof token === "function" ? await token() : token
-    if (value !== undefined && value !== "") metadata.set("authorization", `Bearer ${value}`)
+    const header = await this.#bearer.header(signal)
+    if (header !== undefined) metadata.set("authorization", header)
     return metadata
   }
 }

@@ -5,21 +5,26 @@
  *   SDK2  With the server gone every value that was good is served on, marked stale; strict keys throw `StaleError`.
  *   SDK3  A value never goes back to a lower revision of the same epoch, whatever the network does.
  *   SDK4  Time is monotonic: no decision looks at the wall clock.
+ *   SDK5  After `close` nothing is applied, answered, told or written, and nothing keeps the process.
  */
 import { Health, ReportHealthRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
+import { type Checked, check } from "./CheckedOptions.ts"
 import { ClosedError, ConnectError, MissingKeyError, StaleError } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
 import { Connection, type State } from "./Connection.ts"
 import type { Entry, Version } from "./Entry.ts"
 import { Feed } from "./Feed.ts"
 import { GrpcTransport } from "./GrpcTransport.ts"
-import { HookSet } from "./Hooks.ts"
+import { type HookLimits, HookSet, Running } from "./Hooks.ts"
+import { Lanes } from "./Lanes.ts"
 import { LastKnownGood } from "./LastKnownGood.ts"
-import { type Checked, type ClientEvent, type ConnectOptions, check } from "./Options.ts"
+import { Listeners } from "./Listeners.ts"
+import type { ConnectOptions } from "./Options.ts"
 import { instanceName, systemClock } from "./Platform.ts"
 import { decode, type StandardSchemaV1 } from "./StandardSchema.ts"
+import { StrictKeys } from "./StrictKeys.ts"
 import type { Ended, Transport } from "./Transport.ts"
 import { Updates } from "./Updates.ts"
 import { Values } from "./Values.ts"
@@ -47,8 +52,13 @@ const healths = {
   unhealthy: Health.HEALTH_UNHEALTHY
 } as const
 
+/** Who waits for the first sync. */
+interface Gate {
+  readonly synced: () => void
+  readonly failed: (why: Ended) => void
+}
+
 export class HeraldClient implements AsyncDisposable {
-  readonly #options: ConnectOptions
   readonly #checked: Checked
   readonly #clock: Clock
   readonly #transport: Transport
@@ -58,8 +68,13 @@ export class HeraldClient implements AsyncDisposable {
   readonly #connection: Connection
   readonly #feed: Feed
   readonly #disk: LastKnownGood | undefined
-  #outcome: (kind: "synced" | "failed" | "late", why?: Ended) => void = () => {}
+  readonly #listeners: Listeners
+  readonly #limits: HookLimits
+  readonly #strict: StrictKeys
+  #gate: Gate | undefined
   #triedLocal = false
+  #opened = false
+  #closing: Promise<void> | undefined
 
   /**
    * Resolves when the first sync has been applied; or, with the server gone or refusing, when local values can serve.
@@ -67,43 +82,47 @@ export class HeraldClient implements AsyncDisposable {
    */
   static async connect(options: ConnectOptions, surroundings: Surroundings = {}): Promise<HeraldClient> {
     const checked = check(options, instanceName)
-    const client = new HeraldClient(options, checked, await readBootstrap(options), surroundings)
+    const { addresses: address, connectTimeoutMillis: tokenMillis } = checked
+    const transport = surroundings.transport ?? new GrpcTransport({ ...checked, address, tokenMillis })
+    const clock = surroundings.clock ?? systemClock
+    const client = new HeraldClient(checked, await readBootstrap(checked.bootstrap), transport, clock)
     await client.#start()
     return client
   }
 
-  private constructor(
-    options: ConnectOptions,
-    checked: Checked,
-    bootstrap: ReadonlyMap<string, unknown>,
-    surroundings: Surroundings
-  ) {
-    this.#options = options
+  private constructor(checked: Checked, bootstrap: ReadonlyMap<string, unknown>, transport: Transport, clock: Clock) {
     this.#checked = checked
-    this.#clock = surroundings.clock ?? systemClock
-    this.#transport = surroundings.transport ?? new GrpcTransport(options)
-    this.#values = new Values({ bootstrap, defaults: new Map(Object.entries(options.defaults ?? {})) })
-    this.#acks = new Acks(this.#clock, (acks) => this.#connection.send({ acks }))
-    const { environment, service } = checked
-    const { lastKnownGood } = options
-    if (lastKnownGood) {
-      const snapshot = () => ({ ...this.#values.position(), patterns: checked.patterns, versions: this.#values.held() })
-      this.#disk = new LastKnownGood({ ...lastKnownGood, environment, service }, this.#clock, snapshot, (message) =>
-        this.#emit({ type: "last-known-good", message })
+    this.#clock = clock
+    this.#transport = transport
+    this.#listeners = new Listeners(checked.listeners, clock)
+    this.#values = new Values({ bootstrap, defaults: new Map(Object.entries(checked.defaults)) })
+    this.#acks = new Acks(clock, (acks) => this.#connection.send({ acks }))
+    if (checked.lastKnownGood) {
+      const snapshot = () => ({ ...this.#values.position(), versions: this.#values.held() })
+      this.#disk = new LastKnownGood({ ...checked, ...checked.lastKnownGood }, clock, snapshot, (message) =>
+        this.#listeners.event({ type: "last-known-good", message })
       )
     }
-    this.#updates = new Updates(this.#values, new HookSet(options, undefined, this.#clock, checked.hookTimeoutMillis), {
+    this.#limits = { clock, millis: checked.hookTimeoutMillis, running: new Running() }
+    const hooks = new HookSet(checked.hooks, undefined, this.#limits)
+    this.#updates = new Updates(this.#values, hooks, new Lanes(this.#limits), {
       applied: (version) => this.#acks.applied(version),
       rejected: (version, reason) => this.#rejected(version, reason),
-      trouble: (key, source, reason) => this.#emit({ type: "local-rejected", key, source, reason }),
-      held: () => this.#disk?.schedule()
+      trouble: (key, source, reason) => this.#listeners.event({ type: "local-rejected", key, source, reason }),
+      held: () => this.#disk?.schedule(),
+      settled: (key, published) => this.#strict.look(key, published)
     })
+    this.#strict = new StrictKeys(this.#values, this.#updates, this.#listeners)
     this.#feed = new Feed(checked, this.#values, this.#updates, {
       rejected: (version, reason) => this.#rejected(version, reason),
       restart: (why) => this.#connection.restart(why),
-      event: (event) => this.#emit(event)
+      event: (event) => this.#listeners.event(event),
+      unsure: (unsure) => {
+        this.#listeners.event({ type: "freshness", confirmed: !unsure })
+        this.#strict.lookAtAll()
+      }
     })
-    this.#connection = new Connection(this.#transport, this.#clock, checked.connection, {
+    this.#connection = new Connection(transport, clock, checked.connection, {
       hello: () => this.#feed.hello(),
       update: (update) => this.#feed.update(update, this.state === "live"),
       problem: (update) => this.#feed.problem(update),
@@ -115,10 +134,12 @@ export class HeraldClient implements AsyncDisposable {
       },
       state: (state, former, why) => this.#became(state, former, why),
       ended: (ended) => {
-        this.#emit({ type: "disconnected", status: ended.status, code: ended.code, message: ended.message })
-        this.#outcome("failed", ended)
+        const { status, code, message } = ended
+        this.#listeners.event({ type: "disconnected", status, code, message })
+        this.#gate?.failed(ended)
       },
-      drain: (reconnectAfterMillis) => this.#emit({ type: "drain", reconnectAfterMillis })
+      drain: (reconnectAfterMillis) => this.#listeners.event({ type: "drain", reconnectAfterMillis }),
+      writable: () => this.#acks.flush()
     })
   }
 
@@ -126,13 +147,19 @@ export class HeraldClient implements AsyncDisposable {
     return this.#connection.state
   }
 
+  /** The stream is open and its node is sure that what it has sent is the newest. */
+  get confirmed(): boolean {
+    return this.state === "live" && !this.#values.unsure
+  }
+
   get instance(): string {
     return this.#checked.instance
   }
 
   /** How far the client has come. */
-  get position(): { readonly epoch: string; readonly revision: bigint } {
-    return this.#values.position()
+  get position(): { readonly epoch: string; readonly revision: number } {
+    const { epoch, revision } = this.#values.position()
+    return { epoch, revision: Number(revision) }
   }
 
   /** Every key that has a value. */
@@ -162,9 +189,9 @@ export class HeraldClient implements AsyncDisposable {
    */
   watch<T = unknown>(key: string, options: WatchOptions<T> = {}): Watch<T> {
     if (this.state === "closed") throw new ClosedError()
-    const { schema, ...hooks } = options
-    const set = new HookSet<T>(hooks, schema, this.#clock, this.#checked.hookTimeoutMillis)
-    const watch = new Watch<T>(key, set, (gone) => this.#updates.remove(gone as unknown as Watch<unknown>))
+    const { schema, onStale, ...hooks } = options
+    const set = new HookSet<T>(hooks, schema, this.#limits)
+    const watch = new Watch<T>(key, set, onStale, (gone) => this.#updates.remove(gone as unknown as Watch<unknown>))
     this.#updates.add(watch as unknown as Watch<unknown>)
     return watch
   }
@@ -187,7 +214,7 @@ export class HeraldClient implements AsyncDisposable {
         serviceName: service,
         instanceId: instance,
         environment,
-        revision: this.#values.position().revision,
+        ...this.#values.position(),
         health: healths[status],
         message,
         metrics
@@ -195,58 +222,81 @@ export class HeraldClient implements AsyncDisposable {
     )
   }
 
-  /** Ends watches and the stream; what is good is on disk afterwards. Values can still be read, as stale. */
-  async close(): Promise<void> {
-    this.#updates.close()
-    this.#acks.flush()
-    await this.#connection.close()
-    this.#transport.close()
-    await this.#disk?.flush()
+  /**
+   * Ends hooks, watches and the stream; what is good is on disk afterwards. Values can still be read, as stale. Hooks that run are aborted
+   * (`signal`) and not waited for. SDK5.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
+  async #close(): Promise<void> {
+    this.#updates.close()
+    this.#limits.running.stop()
+    this.#acks.flush()
+    const gone = this.#connection.close()
+    this.#listeners.close()
+    await gone
+    this.#transport.close()
+    await this.#disk?.close()
+  }
+
   async #start(): Promise<void> {
-    const kept = await this.#disk?.load()
-    if (kept !== undefined) this.#feed.resume(kept)
-    const { connectTimeoutMillis } = this.#checked
+    const { connectTimeoutMillis, waitForSync } = this.#checked
     let last: Ended | undefined
-    const cancel = this.#clock.after(connectTimeoutMillis, () => this.#outcome("late"))
+    let cancel = () => {}
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#outcome = (kind, why) => {
-          last = why ?? last
-          if (kind === "synced") return resolve()
-          const local = !this.#options.waitForSync && this.#values.keys().length > 0
-          if (local) {
-            this.#tryLocal()
-            return resolve()
+      const late = new Promise<"late">((resolve) => {
+        cancel = this.#clock.after(connectTimeoutMillis, () => resolve("late"))
+      })
+      await Promise.race([this.#resume(), late])
+      const answer = new Promise<"done" | "refused">((resolve) => {
+        const canServe = () => !waitForSync && this.#values.keys().length > 0
+        this.#gate = {
+          synced: () => resolve("done"),
+          failed: (why) => {
+            last = why
+            if (canServe()) resolve("done")
+            else if (this.state === "failed" && !waitForSync) resolve("refused")
           }
-          if (kind === "late" || (this.state === "failed" && !this.#options.waitForSync)) reject(this.#gaveUp(last))
         }
+        this.#opened = true
         this.#connection.open()
       })
+      const outcome = await Promise.race([answer, late])
+      const served = outcome === "done" || (outcome === "late" && !waitForSync && this.#values.keys().length > 0)
+      if (!served) throw this.#gaveUp(last)
+      if (this.state !== "live") this.#tryLocal()
     } catch (error) {
       await this.close()
       throw error
     } finally {
       cancel()
-      this.#outcome = () => {}
+      this.#gate = undefined
     }
     await this.#updates.idle()
   }
 
+  /** A disk that does not answer is given up with `connect`'s own time limit. */
+  async #resume(): Promise<void> {
+    const kept = await this.#disk?.load()
+    if (kept !== undefined && !this.#opened) this.#feed.resume(kept)
+  }
+
   #gaveUp(last: Ended | undefined): ConnectError {
-    const { address, connectTimeoutMillis } = this.#checked
+    const { addresses, connectTimeoutMillis, waitForSync } = this.#checked
     const why = last === undefined ? `no answer in ${connectTimeoutMillis} ms` : last.message
-    const fix = this.#options.waitForSync
+    const fix = waitForSync
       ? "Check the address, the port and the token, or allow local values with waitForSync: false."
       : "Check the address, the port and the token, or give lastKnownGood, bootstrap or defaults to start without a server."
     return new ConnectError(
       last?.code ?? "HRLD-5101",
-      `${address} did not send the configuration: ${why}. ${fix}`,
+      `${addresses.join(", ")} did not send the configuration: ${why}. ${fix}`,
       last?.status
     )
   }
@@ -260,33 +310,15 @@ export class HeraldClient implements AsyncDisposable {
   #rejected(version: Version, reason: string): void {
     this.#acks.rejected(version, reason)
     const { key, revision } = version
-    this.#emit({ type: "rejected", key, version: version.version, revision, reason })
+    this.#listeners.event({ type: "rejected", key, version: version.version, revision: Number(revision), reason })
   }
 
   #became(state: State, former: State, why: Ended | undefined): void {
     this.#values.live = state === "live"
-    try {
-      this.#options.onStateChange?.(state, former, why)
-    } catch (error) {
-      reportError(error)
-    }
+    this.#listeners.state(state, former, why)
+    if (state !== "closed") this.#strict.lookAtAll()
     if (state !== "live") return
     this.#acks.flush()
-    this.#outcome("synced")
+    this.#gate?.synced()
   }
-
-  #emit(event: ClientEvent): void {
-    try {
-      this.#options.onEvent?.(event)
-    } catch (error) {
-      reportError(error)
-    }
-  }
-}
-
-/** A listener's defect must not stop updates, nor hide: it surfaces as an uncaught exception of its own. */
-const reportError = (error: unknown): void => {
-  queueMicrotask(() => {
-    throw error
-  })
 }

@@ -1,11 +1,12 @@
 /**
  * The application's say in an update: schema → validate → apply → confirm.
  *
- *   HK1  A hook that takes longer than its time limit has failed.
+ *   HK1  A hook that takes longer than its time limit has failed, and its signal is aborted.
  *   HK2  `restore` re-applies what was applied last, never anything that did not pass all hooks.
+ *   HK3  With the end of the client every running hook is aborted and no longer waited for, and no timer of it is left.
  */
 
-import { messageOf } from "./ClientError.ts"
+import { ClosedError, messageOf } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
 import type { Source } from "./Entry.ts"
 import { decodeAsync, type StandardSchemaV1 } from "./StandardSchema.ts"
@@ -14,7 +15,8 @@ import { decodeAsync, type StandardSchemaV1 } from "./StandardSchema.ts"
 export interface UpdateContext {
   readonly key: string
   readonly version: number
-  readonly revision: bigint
+  /** A whole number below 2^53. */
+  readonly revision: number
   readonly epoch: string
   readonly source: Source
   /** W3C trace context of the publisher, or "". */
@@ -23,7 +25,12 @@ export interface UpdateContext {
   readonly deleted: boolean
   /** True when a former value is put back because a newer one failed. */
   readonly restoring: boolean
+  /** Aborted when the hook's time is over or the client is closed. Until the hook ends nothing else of its key is tried. */
+  readonly signal: AbortSignal
 }
+
+/** What a hook is told, before it runs. */
+export type About = Omit<UpdateContext, "signal">
 
 /** false or a text (the reason) refuses; so does throwing. */
 export type Verdict = boolean | string | undefined | void
@@ -37,73 +44,131 @@ export interface Hooks<T = unknown> {
   readonly confirm?: ((value: T | undefined, context: UpdateContext) => Verdict | Promise<Verdict>) | undefined
 }
 
+/** HK1: a hook's time is over. `work` resolves when it ends after all. */
+export class HookTimeout extends Error {
+  readonly work: Promise<void>
+  constructor(message: string, work: Promise<void>) {
+    super(message)
+    this.work = work
+  }
+}
+
+/** What runs now, of all hooks of a client. */
+export class Running {
+  readonly #stops = new Set<() => void>()
+
+  add(stop: () => void): () => void {
+    this.#stops.add(stop)
+    return () => this.#stops.delete(stop)
+  }
+
+  /** HK3. */
+  stop(): void {
+    for (const stop of [...this.#stops]) stop()
+  }
+}
+
+export interface HookLimits {
+  readonly clock: Clock
+  readonly millis: number
+  readonly running: Running
+}
+
 const accept = (hook: string, verdict: Verdict): void => {
   if (verdict === false) throw new Error(`${hook} answered false`)
   if (typeof verdict === "string") throw new Error(verdict)
 }
 
-export class HookSet<T = unknown> {
-  readonly #hooks: Hooks<T>
-  readonly #schema: StandardSchemaV1<unknown, T> | undefined
-  readonly #clock: Clock
-  readonly #limitMillis: number
-  readonly #last = new Map<string, { readonly value: T | undefined; readonly context: UpdateContext }>()
+const ignore = () => {}
 
-  constructor(hooks: Hooks<T>, schema: StandardSchemaV1<unknown, T> | undefined, clock: Clock, limitMillis: number) {
-    this.#hooks = hooks
+export class HookSet<T = unknown> {
+  readonly #validate: Hooks<T>["validate"]
+  readonly #apply: Hooks<T>["apply"]
+  readonly #confirm: Hooks<T>["confirm"]
+  readonly #schema: StandardSchemaV1<unknown, T> | undefined
+  readonly #limits: HookLimits
+  readonly #last = new Map<string, { readonly value: T | undefined; readonly about: About }>()
+
+  constructor(hooks: Hooks<T>, schema: StandardSchemaV1<unknown, T> | undefined, limits: HookLimits) {
+    this.#validate = hooks.validate
+    this.#apply = hooks.apply
+    this.#confirm = hooks.confirm
     this.#schema = schema
-    this.#clock = clock
-    this.#limitMillis = limitMillis
+    this.#limits = limits
   }
 
-  async prepare(value: unknown, context: UpdateContext): Promise<T | undefined> {
+  /** There is nothing to ask or to tell. */
+  get empty(): boolean {
+    const hooks = [this.#validate, this.#apply, this.#confirm, this.#schema]
+    return hooks.every((hook) => hook === undefined)
+  }
+
+  async prepare(value: unknown, about: About): Promise<T | undefined> {
     if (value === undefined) return undefined
-    if (this.#schema === undefined && this.#hooks.validate === undefined) return value as T
-    return this.#limited("validate", async () => {
+    if (this.#schema === undefined && this.#validate === undefined) return value as T
+    return this.#limited("validate", about, async (context) => {
       const typed = this.#schema === undefined ? (value as T) : await decodeAsync(context.key, this.#schema, value)
-      accept("validate", await this.#hooks.validate?.(typed, context))
+      accept("validate", await this.#validate?.(typed, context))
       return typed
     })
   }
 
-  async apply(value: T | undefined, context: UpdateContext): Promise<void> {
-    const { apply } = this.#hooks
-    if (apply !== undefined) await this.#limited("apply", async () => apply(value, context))
+  async apply(value: T | undefined, about: About): Promise<void> {
+    if (this.#apply !== undefined) await this.#limited("apply", about, async (context) => this.#apply?.(value, context))
   }
 
-  async confirm(value: T | undefined, context: UpdateContext): Promise<void> {
-    const { confirm } = this.#hooks
-    if (confirm === undefined) return
-    await this.#limited("confirm", async () => accept("confirm", await confirm(value, context)))
+  async confirm(value: T | undefined, about: About): Promise<void> {
+    if (this.#confirm === undefined) return
+    await this.#limited("confirm", about, async (context) => accept("confirm", await this.#confirm?.(value, context)))
   }
 
   /** What `restore` puts back from now on. */
-  settle(value: T | undefined, context: UpdateContext): void {
-    this.#last.set(context.key, { value, context })
+  settle(value: T | undefined, about: About): void {
+    this.#last.set(about.key, { value, about })
   }
 
-  settled(key: string): UpdateContext | undefined {
-    return this.#last.get(key)?.context
+  settled(key: string): About | undefined {
+    return this.#last.get(key)?.about
+  }
+
+  /** As its schema decoded it, when the value last passed. */
+  value(key: string): T | undefined {
+    return this.#last.get(key)?.value
   }
 
   async restore(key: string): Promise<void> {
     const last = this.#last.get(key)
-    if (last !== undefined) await this.apply(last.value, { ...last.context, restoring: true }) // HK2
+    if (last !== undefined) await this.apply(last.value, { ...last.about, restoring: true }) // HK2
   }
 
-  async #limited<A>(hook: string, run: () => Promise<A>): Promise<A> {
-    let cancel = () => {}
-    const limit = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(this.#limitMillis, () => {
-        reject(new Error(`no answer in ${this.#limitMillis} ms`)) // HK1
+  #limited<A>(hook: string, about: About, run: (context: UpdateContext) => Promise<A>): Promise<A> {
+    const { clock, millis, running } = this.#limits
+    return new Promise((resolve, reject) => {
+      const control = new AbortController()
+      const work = run({ ...about, signal: control.signal })
+      const release = () => {
+        cancel()
+        left()
+      }
+      const give = (error: Error) => {
+        release()
+        reject(error)
+        control.abort(error)
+      }
+      const cancel = clock.after(millis, () => {
+        give(new HookTimeout(`${hook}: no answer in ${millis} ms`, work.then(ignore, ignore))) // HK1
       })
+      const left = running.add(() => give(new ClosedError())) // HK3
+      work.then(
+        (answer) => {
+          release()
+          resolve(answer)
+        },
+        (error) => {
+          release()
+          reject(new Error(`${hook}: ${messageOf(error)}`, { cause: error }))
+        }
+      )
     })
-    try {
-      return await Promise.race([run(), limit])
-    } catch (error) {
-      throw new Error(`${hook}: ${messageOf(error)}`, { cause: error })
-    } finally {
-      cancel()
-    }
   }
 }

@@ -1,79 +1,77 @@
 /**
- * The values that survive a restart while the server is gone: one file per environment and service, with a digest.
+ * The values that survive a restart while the server is gone.
  *
- *   L1  A file that is not exactly what was written is never used; the generation before it is tried next.
+ *   L1  A file that is not exactly what was written is never used; the next best one is tried.
  *   L2  A good generation is never overwritten in place and never replaced by a corrupt one.
- *   L3  Writing never delays or fails an update: it follows within `delayMillis`, and trouble is an event.
+ *   L3  Writing never delays or fails an update: it follows within `delayMillis` of the last writing's end, whatever came meanwhile goes
+ *       together, and trouble is an event.
+ *   L4  A file is bound to all that shapes its values (environment, service, labels, patterns). Only such clients read it.
+ *   L5  A client writes files of its own only, so no two clients overwrite each other; a restart takes the best of its kind, whoever wrote
+ *       it. What a newer file covers is removed.
+ *   L6  After `close` nothing is written.
  */
 
 import { messageOf } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
-import type { Version } from "./Entry.ts"
-import { joinPath, readText, replaceFile, sha256 } from "./Platform.ts"
+import { decode, encode, type Head, headOf, type Shape, type Snapshot, shapeOf } from "./KeptFile.ts"
+import {
+  type FileMark,
+  joinPath,
+  listFiles,
+  markOf,
+  readOwn,
+  removeFile,
+  renameFile,
+  unique,
+  writeBeside
+} from "./Platform.ts"
 
-export interface Snapshot {
-  readonly epoch: string
-  readonly revision: bigint
-  /** What was subscribed to; the position holds for exactly these. */
-  readonly patterns: ReadonlyArray<string>
-  readonly versions: ReadonlyArray<Version>
-}
-
-export interface LastKnownGoodOptions {
+export interface LastKnownGoodOptions extends Shape {
   readonly directory: string
-  readonly environment: string
-  readonly service: string
   readonly delayMillis?: number | undefined
 }
 
-const prefix = '{"sha256":"'
-const middle = '","body":'
-const suffix = "}\n"
-const bodyAt = prefix.length + 64 + middle.length
+/** So that writing takes at most a tenth of the time, however much there is. */
+const restPerWriting = 9
 
-/** Digest over the exact text of the body, so that any changed byte shows. */
-export const encode = (snapshot: Snapshot, environment: string, service: string): string => {
-  const { epoch, revision, patterns, versions } = snapshot
-  const rows = versions.map(({ source: _, unconfirmed: __, deleted: ___, revision: r, ...row }) => ({
-    ...row,
-    revision: String(r)
-  }))
-  const body = JSON.stringify({
-    layout: 1,
-    environment,
-    service,
-    epoch,
-    revision: String(revision),
-    patterns,
-    versions: rows
-  })
-  return prefix + sha256(body) + middle + body + suffix
+/** Files of other epochs, which can't be compared with ours. */
+const mostStrangers = 4
+
+/** For people; what it is bound to is in the digest that follows. File systems take 255 bytes. */
+const readable = (name: string): string => name.replace(/[^A-Za-z0-9._]/g, "_").slice(0, 40)
+
+/** Nobody writes one file for so long. */
+const leftOverMillis = 600_000
+
+/** Bytes that hold the first line of a file. */
+const headBytes = 4_096
+
+interface Found {
+  readonly path: string
+  readonly head: Head
+  readonly mark: FileMark
 }
 
-/** Throws when the text is not exactly what `encode` wrote for this environment and service. */
-export const decode = (text: string, environment: string, service: string): Snapshot => {
-  const body = text.slice(bodyAt, -suffix.length)
-  if (text !== prefix + sha256(body) + middle + body + suffix) throw new Error("the digest does not match the content") // L1
-  const read = JSON.parse(body)
-  if (read.layout !== 1) throw new Error(`layout ${read.layout} is not known`)
-  if (read.environment !== environment || read.service !== service) {
-    throw new Error(`it belongs to ${read.service} in ${read.environment}`)
-  }
-  const versions = read.versions.map((row: Omit<Version, "revision"> & { revision: string }): Version => {
-    if (sha256(row.content) !== row.digest) throw new Error(`the digest of "${row.key}" does not match`)
-    return { ...row, revision: BigInt(row.revision), deleted: false, unconfirmed: false, source: "disk" }
-  })
-  return { epoch: read.epoch, revision: BigInt(read.revision), patterns: read.patterns, versions }
-}
+/** Best first: within an epoch by revision, otherwise the one that was written last. */
+const better = (a: Found, b: Found): number =>
+  a.head.epoch === b.head.epoch && a.head.revision !== b.head.revision
+    ? Number(b.head.revision > a.head.revision) * 2 - 1
+    : b.mark.writtenAt - a.mark.writtenAt
 
 export class LastKnownGood {
   readonly path: string
   readonly #options: LastKnownGoodOptions
+  readonly #kind: string
   readonly #clock: Clock
   readonly #snapshot: () => Snapshot
   readonly #trouble: (message: string) => void
+  #written: FileMark | undefined
+  /** Known to be intact. */
+  #beside: FileMark | undefined
   #cancel: (() => void) | undefined
-  #writing: Promise<void> = Promise.resolve()
+  #writing: Promise<void> | undefined
+  #again = false
+  #closed = false
 
   constructor(
     options: LastKnownGoodOptions,
@@ -81,22 +79,24 @@ export class LastKnownGood {
     snapshot: () => Snapshot,
     trouble: (message: string) => void
   ) {
-    const environment = encodeURIComponent(options.environment).replaceAll("-", "%2D")
-    this.path = joinPath(options.directory, `herald-${environment}-${encodeURIComponent(options.service)}.json`)
     this.#options = options
+    const { environment, service, directory } = options
+    this.#kind = `herald-${readable(environment)}-${readable(service)}-${shapeOf(options).slice(0, 16)}-`
+    this.path = joinPath(directory, `${this.#kind}${unique()}.json`) // L5
     this.#clock = clock
     this.#snapshot = snapshot
     this.#trouble = trouble
   }
 
-  /** The newest intact generation, or undefined. */
+  /** The best intact generation, or undefined. */
   async load(): Promise<Snapshot | undefined> {
-    for (const path of [this.path, `${this.path}.previous`]) {
+    await this.#tellOfOld()
+    for (const { path } of await this.#all((path, why) => this.#ignored(path, why))) {
       try {
-        const text = await readText(path)
-        if (text !== undefined) return this.#decode(text)
+        const text = await readOwn(path)
+        if (text !== undefined) return await decode(text, this.#options)
       } catch (error) {
-        this.#trouble(`HRLD-5103: ${path} is ignored: ${messageOf(error)}. It is replaced at the next update.`)
+        this.#ignored(path, messageOf(error)) // L1
       }
     }
     return undefined
@@ -104,47 +104,148 @@ export class LastKnownGood {
 
   /** L3. */
   schedule(): void {
-    this.#cancel ??= this.#clock.after(this.#options.delayMillis ?? 100, () => {
-      this.#cancel = undefined
-      this.#write()
-    })
+    if (this.#closed) return
+    if (this.#writing === undefined) this.#plan(this.#options.delayMillis ?? 100)
+    else this.#again = true
   }
 
-  /** Writes what is scheduled and waits for it. */
+  /** Writes what is scheduled and waits for it. L6. */
+  async close(): Promise<void> {
+    await this.flush()
+    this.#closed = true
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
   async flush(): Promise<void> {
-    if (this.#cancel !== undefined) {
-      this.#cancel()
-      this.#cancel = undefined
-      this.#write()
-    }
+    await this.#writing
+    if (this.#cancel === undefined || this.#closed) return
+    this.#cancel()
+    this.#cancel = undefined
+    this.#begin()
     await this.#writing
   }
 
-  #write(): void {
-    this.#writing = this.#writing.then(async () => {
-      try {
-        await this.#keepPrevious()
-        await replaceFile(this.path, encode(this.#snapshot(), this.#options.environment, this.#options.service))
-      } catch (error) {
-        this.#trouble(
-          `HRLD-5104: ${this.path} can't be written: ${messageOf(error)}. Updates go on; free space or give another directory.`
-        )
-      }
+  #plan(millis: number): void {
+    this.#cancel ??= this.#clock.after(millis, () => {
+      this.#cancel = undefined
+      this.#begin()
     })
   }
 
-  async #keepPrevious(): Promise<void> {
-    const text = await readText(this.path).catch(() => undefined)
-    if (text === undefined) return
-    try {
-      this.#decode(text)
-    } catch {
-      return // L2
-    }
-    await replaceFile(`${this.path}.previous`, text)
+  #begin(): void {
+    const began = this.#clock.now()
+    this.#again = false
+    this.#writing = this.#write().then(() => {
+      this.#writing = undefined
+      if (!this.#again || this.#closed) return
+      const took = this.#clock.now() - began
+      this.#plan(Math.max(this.#options.delayMillis ?? 100, took * restPerWriting))
+    })
   }
 
-  #decode(text: string): Snapshot {
-    return decode(text, this.#options.environment, this.#options.service)
+  async #write(): Promise<void> {
+    try {
+      const snapshot = this.#snapshot()
+      const temporary = await writeBeside(this.path, encode(snapshot, this.#options))
+      try {
+        if (await this.#isGood()) {
+          await renameFile(this.path, `${this.path}.previous`) // L2
+          this.#beside = this.#written
+        }
+        await renameFile(temporary, this.path)
+      } finally {
+        await removeFile(temporary)
+      }
+      this.#written = await markOf(this.path)
+      await this.#removeCovered(snapshot)
+    } catch (error) {
+      this.#trouble(
+        `HRLD-5104: ${this.path} can't be written: ${messageOf(error)}. Updates go on; free space or give another directory.`
+      )
+    }
+  }
+
+  /** Is our file still what we wrote? Then it may become the generation before. */
+  async #isGood(): Promise<boolean> {
+    const now = await markOf(this.path)
+    if (now === undefined) return false
+    return same(this.#written, now) || (await this.#isIntact(this.path))
+  }
+
+  async #isIntact(path: string): Promise<boolean> {
+    const text = await readOwn(path).catch(() => undefined)
+    return text !== undefined && decode(text, this.#options).then(yes, no)
+  }
+
+  /** L5: keeps ours, the best intact one beside it, and what can't be compared, within bounds. */
+  async #removeCovered({ epoch, revision }: Snapshot): Promise<void> {
+    const others = (await this.#all(() => {})).filter(({ path }) => path !== this.path)
+    const strangers = others.filter(({ head }) => head.epoch !== epoch).slice(mostStrangers)
+    let kept = false
+    for (const { path, mark } of others.filter(({ head }) => head.epoch === epoch && head.revision <= revision)) {
+      if (!kept && (same(this.#beside, mark) || (await this.#isIntact(path)))) {
+        this.#beside = mark
+        kept = true
+      } else await removeFile(path)
+    }
+    for (const { path } of strangers) await removeFile(path)
+    await this.#removeLeftOver()
+  }
+
+  /** What a process that was killed while it wrote has left. */
+  async #removeLeftOver(): Promise<void> {
+    const { directory } = this.#options
+    for (const name of await listFiles(directory)) {
+      if (!name.startsWith(this.#kind) || !name.endsWith(".tmp")) continue
+      const path = joinPath(directory, name)
+      const mark = await markOf(path)
+      const now = this.#written?.writtenAt ?? 0 // by the same clock
+      if (mark !== undefined && now - mark.writtenAt > leftOverMillis) await removeFile(path)
+    }
+  }
+
+  /** Files of our kind, best first, as their first lines say. */
+  async #all(bad: (path: string, why: string) => void): Promise<Array<Found>> {
+    const { directory } = this.#options
+    const names = await listFiles(directory).catch((error) => {
+      bad(directory, messageOf(error))
+      return []
+    })
+    const found: Array<Found> = []
+    for (const name of names) {
+      if (!name.startsWith(this.#kind) || !/\.json(\.previous)?$/.test(name)) continue
+      const path = joinPath(directory, name)
+      try {
+        const text = await readOwn(path, headBytes)
+        const mark = await markOf(path)
+        if (text === undefined || mark === undefined) continue
+        const head = headOf(text)
+        if (head === undefined) throw new Error("it does not begin as such a file does")
+        found.push({ path, head, mark })
+      } catch (error) {
+        bad(path, messageOf(error))
+      }
+    }
+    return found.sort(better)
+  }
+
+  #ignored(path: string, why: string): void {
+    this.#trouble(`HRLD-5103: ${path} is ignored: ${why}. Other files, the bootstrap or the server serve instead.`)
+  }
+
+  /** Files of 0.1.0 were bound to service and environment only. */
+  async #tellOfOld(): Promise<void> {
+    const { directory, environment, service } = this.#options
+    const name = `herald-${encodeURIComponent(environment).replaceAll("-", "%2D")}-${encodeURIComponent(service)}.json`
+    const old = joinPath(directory, name)
+    if ((await markOf(old).catch(() => undefined)) === undefined) return
+    this.#ignored(old, "it was written by 0.1.0 and does not say for which labels; remove it")
   }
 }
+
+const same = (a: FileMark | undefined, b: FileMark): boolean =>
+  a?.size === b.size && a.writtenAt === b.writtenAt && a.identity === b.identity
+
+const yes = () => true
+const no = () => false

@@ -1,12 +1,16 @@
 /** What `HeraldClient.connect` takes. Wrong options throw `OptionError` before anything is opened. */
-import { OptionError } from "./ClientError.ts"
 import type { State } from "./Connection.ts"
 import type { Source } from "./Entry.ts"
 import type { Hooks } from "./Hooks.ts"
 import type { Ended } from "./Transport.ts"
 
-/** Sent as `authorization: Bearer …`. A function is asked at every connection, so a token can rotate. */
-export type Token = string | (() => string | undefined | Promise<string | undefined>)
+/**
+ * Sent as `authorization: Bearer …`. A function is asked at every connection, so a token can rotate; `signal` is aborted when
+ * `connectTimeoutMillis` is over.
+ */
+export type Token =
+  | string
+  | ((ask: { readonly signal: AbortSignal }) => string | undefined | Promise<string | undefined>)
 
 export type Tls =
   | boolean
@@ -19,13 +23,14 @@ export type Tls =
       readonly serverName?: string | undefined
     }
 
-/** Something an operator may want in a log. */
+/** Something an operator may want in a log. Plain data: it can be given to `JSON.stringify`. */
 export type ClientEvent =
   | {
       readonly type: "rejected"
       readonly key: string
       readonly version: number
-      readonly revision: bigint
+      /** A whole number below 2^53. */
+      readonly revision: number
       readonly reason: string
     }
   | { readonly type: "local-rejected"; readonly key: string; readonly source: Source; readonly reason: string }
@@ -33,6 +38,10 @@ export type ClientEvent =
   | { readonly type: "last-known-good"; readonly message: string }
   | { readonly type: "resync"; readonly key: string; readonly reason: string }
   | { readonly type: "drain"; readonly reconnectAfterMillis: number }
+  /** The node we are connected to can no longer confirm, or can again, that what it has sent is the newest. */
+  | { readonly type: "freshness"; readonly confirmed: boolean }
+  /** A function of the application threw or rejected: `onStateChange` or a watch's `onStale`. */
+  | { readonly type: "listener-failed"; readonly listener: string; readonly reason: string }
   | {
       readonly type: "disconnected"
       readonly status: number
@@ -53,6 +62,8 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly keys?: ReadonlyArray<string> | undefined
   readonly token?: Token | undefined
   readonly tls?: Tls | undefined
+  /** `http://host:port` of an HTTP proxy (CONNECT). None when left out, whatever the environment says, and never for this machine. */
+  readonly proxy?: string | undefined
   /** Where values survive a restart without a server. Nothing is written when left out. */
   readonly lastKnownGood?: { readonly directory: string; readonly delayMillis?: number | undefined } | false | undefined
   /** Values shipped with the application: a JSON object of key → value. */
@@ -64,6 +75,8 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly connectTimeoutMillis?: number | undefined
   readonly onStateChange?: ((state: State, former: State, why: Ended | undefined) => void) | undefined
   readonly onEvent?: ((event: ClientEvent) => void) | undefined
+  /** Gets a line when a listener failed and `onEvent` can't be told. `console.error` when left out. */
+  readonly logger?: ((line: string) => void) | undefined
   readonly reconnect?:
     | {
         /** 250. */
@@ -78,54 +91,6 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly heartbeatMillis?: number | undefined
   /** A server that said nothing for so long is left. 90 000. */
   readonly silenceMillis?: number | undefined
-  /** A hook that takes longer has failed. 30 000. */
+  /** A hook that takes longer has failed, and its signal is aborted. 30 000. */
   readonly hookTimeoutMillis?: number | undefined
-}
-
-const positive = (name: string, value: number | undefined, otherwise: number): number => {
-  if (value === undefined) return otherwise
-  if (Number.isFinite(value) && value > 0) return value
-  throw new OptionError(`${name} is ${value}. Give a number of milliseconds above 0.`)
-}
-
-const named = (name: string, value: unknown, longest: number): string => {
-  if (typeof value === "string" && value !== "" && value.length <= longest) return value
-  throw new OptionError(`${name} is ${JSON.stringify(value)}. Give a text of 1 to ${longest} characters.`)
-}
-
-const addressesOf = (address: string | ReadonlyArray<string>): string => {
-  const all = typeof address === "string" ? [address] : address
-  if (all.length === 0) throw new OptionError("address is empty. Give the host:port of at least one node.")
-  return all.map((one) => named("address", one, 1024)).join(", ")
-}
-
-export type Checked = ReturnType<typeof check>
-
-export const check = (options: ConnectOptions, instanceName: () => string) => {
-  const labels = options.labels ?? {}
-  if (Object.keys(labels).length > 64) throw new OptionError("labels has more than 64 names. Give at most 64.")
-  for (const [name, value] of Object.entries(labels)) {
-    if (typeof value !== "string") throw new OptionError(`the label "${name}" is not a text. Labels are texts.`)
-  }
-  const service = named("service", options.service, 128)
-  const keys = [...(options.keys ?? [])]
-  return {
-    address: addressesOf(options.address),
-    service,
-    instance: named("instance", options.instance ?? instanceName(), 128),
-    environment: named("environment", options.environment ?? "production", 50),
-    labels,
-    keys,
-    /** What the server makes of no keys. */
-    patterns: keys.length > 0 ? keys : [service, `${service}.*`],
-    connectTimeoutMillis: positive("connectTimeoutMillis", options.connectTimeoutMillis, 10_000),
-    hookTimeoutMillis: positive("hookTimeoutMillis", options.hookTimeoutMillis, 30_000),
-    connection: {
-      baseMillis: positive("reconnect.baseMillis", options.reconnect?.baseMillis, 250),
-      capMillis: positive("reconnect.capMillis", options.reconnect?.capMillis, 20_000),
-      stableMillis: positive("reconnect.stableMillis", options.reconnect?.stableMillis, 10_000),
-      heartbeatMillis: positive("heartbeatMillis", options.heartbeatMillis, 30_000),
-      silenceMillis: positive("silenceMillis", options.silenceMillis, 90_000)
-    }
-  }
 }

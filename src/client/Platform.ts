@@ -1,6 +1,7 @@
 /** Everything the SDK needs from Node or Deno: files, digests, monotonic time, the machine's name. Nothing else imports `node:*`. */
 import { createHash, randomBytes } from "node:crypto"
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises"
+import { constants } from "node:fs"
+import { lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { performance } from "node:perf_hooks"
@@ -22,43 +23,121 @@ export const systemClock: Clock = {
 /** SHA-256 of UTF-8 text or bytes, lower-case hex. */
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
+/** SHA-256 of a text that comes in pieces. */
+export class Digest {
+  readonly #hash = createHash("sha256")
+
+  add(text: string): void {
+    this.#hash.update(text)
+  }
+
+  /** Once. */
+  hex(): string {
+    return this.#hash.digest("hex")
+  }
+}
+
+export const hexBytes = (hex: string): Buffer => Buffer.from(hex, "hex")
+
+export const bytesOf = (text: string): number => Buffer.byteLength(text)
+
+/** Lets the process do something else. */
+export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 export const utf8 = (bytes: Uint8Array): string =>
   new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
 
 /** Unique to this process; readable in `herald clients`. */
-export const instanceName = (): string => `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`
+export const instanceName = (): string => `${hostname()}-${process.pid}-${unique()}`.slice(-128)
+
+/** Not used before, by anyone. */
+export const unique = (): string => randomBytes(6).toString("hex")
 
 export const joinPath = join
 
+const absent = (error: unknown): undefined => {
+  if ((error as { code?: string }).code === "ENOENT") return undefined
+  throw error
+}
+
 /** The file's text, or undefined when there is no such file. */
 export const readText = async (path: string): Promise<string | undefined> => {
+  return readFile(path, "utf8").catch(absent)
+}
+
+export interface FileMark {
+  readonly size: number
+  /** By the file system's clock, milliseconds: only to tell generations apart. */
+  readonly writtenAt: number
+  readonly identity: string
+}
+
+/** Undefined when there is no such file. */
+export const markOf = async (path: string): Promise<FileMark | undefined> => {
+  const stats = await lstat(path).catch(absent)
+  return stats && { size: stats.size, writtenAt: stats.mtimeMs, identity: `${stats.dev}:${stats.ino}` }
+}
+
+/** Names in a folder; none when there is no such folder. */
+export const listFiles = async (directory: string): Promise<Array<string>> =>
+  (await readdir(directory).catch(absent)) ?? []
+
+const mostBytes = 256 * 1_048_576
+
+/**
+ * The text of a file that this user wrote and nobody else could have: no link, no other owner, not writable by others. Undefined when there
+ * is no such file; throws when it is there and not ours. `most`: reads only so many bytes.
+ */
+export const readOwn = async (path: string, most?: number): Promise<string | undefined> => {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)).catch(
+    (error) => {
+      if ((error as { code?: string }).code === "ELOOP") throw new Error("it is a link")
+      return absent(error)
+    }
+  )
+  if (file === undefined) return undefined
   try {
-    return await readFile(path, "utf8")
-  } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined
-    throw error
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new Error("it is not a file")
+    const user = process.geteuid?.()
+    if (user !== undefined && stats.uid !== user) throw new Error(`it belongs to user ${stats.uid}, not to ${user}`)
+    if (user !== undefined && (stats.mode & 0o022) !== 0) throw new Error("others may write it")
+    if (most === undefined && stats.size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`)
+    if (most === undefined) return utf8(await file.readFile())
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, 0)
+    return buffer.toString("utf8", 0, bytesRead)
+  } finally {
+    await file.close()
   }
 }
 
-/** Replaces a file: a reader sees the old content or the new, also after a crash. Mode 0600 in a folder of mode 0700. */
-export const replaceFile = async (path: string, text: string): Promise<void> => {
+/** Writes a new file beside `path`, mode 0600 in a folder of mode 0700, down to the disk. Answers its name. */
+export const writeBeside = async (path: string, pieces: AsyncIterable<string>): Promise<string> => {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`
+  const temporary = `${path}.${unique()}.tmp`
   try {
     const file = await open(temporary, "wx", 0o600)
     try {
-      await file.writeFile(text)
+      for await (const piece of pieces) await file.writeFile(piece)
       await file.sync()
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    return temporary
   } catch (error) {
-    await rm(temporary, { force: true })
+    await removeFile(temporary)
     throw error
   }
-  await syncFolder(dirname(path))
 }
+
+/** A reader sees the old content or the new, also after a crash. */
+export const renameFile = async (from: string, to: string): Promise<void> => {
+  await rename(from, to)
+  await syncFolder(dirname(to))
+}
+
+/** Also when there is none. */
+export const removeFile = (path: string): Promise<void> => rm(path, { force: true })
 
 /** Makes a rename durable; not every file system allows it, and then the rename is as durable as it gets. */
 const syncFolder = async (path: string): Promise<void> => {

@@ -20,12 +20,15 @@ export interface Ended {
 
 export interface StreamEvents {
   readonly message: (update: ConfigUpdate) => void
+  /** After `send` answered false: there is room again. */
+  readonly writable: () => void
   /** Once, unless we dropped the stream ourselves. */
   readonly ended: (ended: Ended) => void
 }
 
 export interface Stream {
-  readonly send: (request: SubscribeRequest) => void
+  /** Takes it in any case; false: enough is on its way, wait for `writable`. */
+  readonly send: (request: SubscribeRequest) => boolean
   /** Cuts it; no event follows. */
   readonly drop: () => void
   /** Lets what was sent arrive, says goodbye, then cuts it. */

@@ -3,11 +3,14 @@
  *
  *   U1  A version becomes the value only after every validate and apply passed; after a failed confirm the former value is back.
  *   U2  Keys do not wait for each other; of a key's waiting versions only the newest is tried.
- *   U3  Every version that was tried is answered once: applied, or rejected with the reason.
+ *   U3  Every version that was tried is answered once: applied, or rejected with the reason. One that waits too long for a hook that
+ *       does not end is rejected too, and tried when the hook has ended.
+ *   U4  After `close` nothing changes and nothing is answered, whatever hooks that still run do.
  */
 import { messageOf } from "./ClientError.ts"
 import { type Source, type Version, valueOf } from "./Entry.ts"
-import type { HookSet, UpdateContext } from "./Hooks.ts"
+import { type About, type HookSet, HookTimeout } from "./Hooks.ts"
+import type { Lanes } from "./Lanes.ts"
 import type { Effective, Values } from "./Values.ts"
 import type { Watch } from "./Watch.ts"
 
@@ -18,11 +21,8 @@ export interface UpdatesEvents {
   readonly trouble: (key: string, source: Source, reason: string) => void
   /** What is held has changed. */
   readonly held: () => void
-}
-
-interface Lane {
-  tail: Promise<void>
-  next: Version | undefined
+  /** What can be said about the key's freshness may have changed; `published`: its watches got a `Changed` for it. */
+  readonly settled: (key: string, published: boolean) => void
 }
 
 interface Tried {
@@ -36,45 +36,62 @@ export class Updates {
   readonly #global: HookSet<unknown>
   readonly #events: UpdatesEvents
   readonly #watches = new Set<Watch<unknown>>()
-  readonly #lanes = new Map<string, Lane>()
-  #closed = false
+  readonly #lanes: Lanes
+  /** U2: the newest of a key that waits for its turn. */
+  readonly #next = new Map<string, Version>()
 
-  constructor(values: Values, global: HookSet<unknown>, events: UpdatesEvents) {
+  constructor(values: Values, global: HookSet<unknown>, lanes: Lanes, events: UpdatesEvents) {
     this.#values = values
+    this.#lanes = lanes
     this.#global = global
     this.#events = events
   }
 
   /** Resolves when everything that is waiting now has been answered. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.tail))
+  idle(): Promise<void> {
+    return this.#lanes.idle()
   }
 
   close(): void {
-    this.#closed = true
+    this.#lanes.close()
+    this.#next.clear()
     for (const watch of [...this.#watches]) watch.unsubscribe()
   }
 
   receive(version: Version): void {
+    if (this.#lanes.closed) return
+    const { key } = version
     const admission = this.#values.admit(version)
-    if (admission === "duplicate") this.#events.applied(version)
-    if (admission !== "admitted") return
-    const waiting = this.#lanes.get(version.key)?.next !== undefined
-    const lane = this.#lane(version.key)
-    lane.next = version // U2
-    if (!waiting) {
-      this.#enqueue(version.key, async () => {
-        const next = lane.next!
-        lane.next = undefined
-        await this.#try(next)
-        if (lane.next === undefined) this.#values.slot(next.key).pending = false
-      })
+    if (admission === "duplicate") {
+      this.#events.applied(version)
+      this.#events.settled(key, false)
     }
+    if (admission !== "admitted") return
+    if (!this.#concerns(key) && !this.#lanes.busy(key)) {
+      this.#accept(version)
+      return
+    }
+    const waiting = this.#next.has(key)
+    this.#next.set(key, version) // U2
+    const late = this.#lanes.late(key)
+    if (late !== undefined) this.#refuse(key, late)
+    if (!waiting) this.#lanes.add(key, { run: () => this.#tryNext(key), late: (why) => this.#refuse(key, why) })
+  }
+
+  /** Something else than a version was said of the key. */
+  told(key: string): void {
+    this.#events.settled(key, false)
+  }
+
+  watches(key: string): Array<Watch<unknown>> {
+    return [...this.#watches].filter((watch) => watch.wants(key))
   }
 
   add(watch: Watch<unknown>): void {
     this.#watches.add(watch)
-    for (const key of this.#values.keys(watch.pattern)) this.#enqueue(key, () => this.#introduce(watch, key))
+    for (const key of this.#values.keys(watch.pattern)) {
+      this.#lanes.add(key, { run: () => this.#introduce(watch, key) })
+    }
   }
 
   remove(watch: Watch<unknown>): void {
@@ -83,32 +100,60 @@ export class Updates {
 
   /** Shows the hooks what disk, bootstrap and defaults serve. */
   tryLocal(): void {
-    for (const key of this.#values.keys()) this.#enqueue(key, () => this.#tryLocal(key))
-  }
-
-  #lane(key: string): Lane {
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { tail: Promise.resolve(), next: undefined }
-      this.#lanes.set(key, lane)
+    for (const key of this.#values.keys()) {
+      if (this.#concerns(key)) this.#lanes.add(key, { run: () => this.#tryLocal(key) })
+      else this.#values.slot(key).untried = false
     }
-    return lane
   }
 
-  #enqueue(key: string, task: () => Promise<void>): void {
-    const lane = this.#lane(key)
-    const tail = lane.tail.then(async () => {
-      if (!this.#closed) await task()
-      if (lane.tail === tail && lane.next === undefined) this.#lanes.delete(key)
-    })
-    lane.tail = tail
+  async #tryNext(key: string): Promise<void> {
+    const next = this.#next.get(key)
+    if (next === undefined) return
+    this.#next.delete(key)
+    const slot = this.#values.slot(key)
+    slot.pending = true
+    const applied = await this.#try(next)
+    if (this.#lanes.closed) return
+    if (!this.#next.has(key)) slot.pending = false
+    this.#events.settled(key, applied)
   }
 
-  #context(key: string, found: Effective | undefined, version: Version | undefined): UpdateContext {
+  #refuse(key: string, why: string): void {
+    const next = this.#next.get(key)
+    if (next === undefined) return
+    this.#values.slot(key).pending = false
+    this.#events.rejected(next, why)
+    this.#events.settled(key, false)
+  }
+
+  /** Has the application anything to say about the key? */
+  #concerns(key: string): boolean {
+    if (!this.#global.empty) return true
+    for (const watch of this.#watches) if (watch.wants(key)) return true
+    return false
+  }
+
+  /** Nobody is asked: one turn is enough, for 100,000 keys too. */
+  #accept(version: Version): void {
+    const slot = this.#values.slot(version.key)
+    slot.pending = false
+    try {
+      if (!version.deleted) valueOf(version)
+      slot.good = slot.current = version
+      slot.untried = false
+      this.#events.held()
+      this.#events.applied(version)
+    } catch (error) {
+      this.#events.rejected(version, messageOf(error))
+    }
+    this.#events.settled(version.key, false)
+  }
+
+  #context(key: string, found: Effective | undefined, version: Version | undefined): About {
     return {
       key,
       version: version?.version ?? 0,
-      revision: version?.revision ?? 0n,
+      revision: Number(version?.revision ?? 0n),
       epoch: version?.epoch ?? "",
       source: found?.source ?? "live",
       traceparent: version?.traceparent ?? "",
@@ -117,7 +162,8 @@ export class Updates {
     }
   }
 
-  async #try(version: Version): Promise<void> {
+  /** True when it was applied. */
+  async #try(version: Version): Promise<boolean> {
     const slot = this.#values.slot(version.key)
     const former = slot.good
     try {
@@ -128,14 +174,18 @@ export class Updates {
       const tried = await this.#run(this.#participants(version.key), found?.value, context, () => {
         slot.current = version
       })
+      if (this.#lanes.closed) return false // U4
       slot.good = slot.current = version
       slot.untried = false
       this.#settle(tried, context)
       this.#events.held()
       this.#events.applied(version)
+      return true
     } catch (error) {
+      if (this.#lanes.closed) return false // U4
       slot.current = former // U1
       this.#events.rejected(version, messageOf(error))
+      return false
     }
   }
 
@@ -147,15 +197,18 @@ export class Updates {
     const context = this.#context(key, found, version)
     try {
       const all = this.#participants(key).filter((p) => !isSettled(p.hooks, context))
-      this.#settle(await this.#run(all, found.value, context, () => {}), context)
+      const tried = await this.#run(all, found.value, context, () => {})
+      if (this.#lanes.closed) return // U4
+      this.#settle(tried, context)
       slot.untried = false
     } catch (error) {
+      if (this.#lanes.closed) return // U4
       const reason = messageOf(error)
       this.#values.dropLocal(key, found.source)
       slot.untried = false
       if (version?.source === "live") this.#events.rejected(version, reason)
       this.#events.trouble(key, found.source, reason)
-      await this.#tryLocal(key) // the next source in order
+      this.#lanes.add(key, { run: () => this.#tryLocal(key) }) // the next source in order
     }
   }
 
@@ -166,8 +219,10 @@ export class Updates {
     const context = this.#context(key, found, found.version)
     if (isSettled(watch.hooks, context)) return
     try {
-      this.#settle(await this.#run([{ hooks: watch.hooks, watch }], found.value, context, () => {}), context)
+      const tried = await this.#run([{ hooks: watch.hooks, watch }], found.value, context, () => {})
+      if (!this.#lanes.closed) this.#settle(tried, context)
     } catch (error) {
+      if (this.#lanes.closed) return // U4
       const reason = messageOf(error)
       if (found.version?.source === "live") this.#events.rejected(found.version, reason)
       else this.#events.trouble(key, found.source, reason)
@@ -175,44 +230,56 @@ export class Updates {
   }
 
   #participants(key: string): Array<Omit<Tried, "value">> {
-    const watches = [...this.#watches].filter((watch) => watch.wants(key))
-    return [{ hooks: this.#global, watch: undefined }, ...watches.map((watch) => ({ hooks: watch.hooks, watch }))]
+    const watches = this.watches(key).map((watch) => ({ hooks: watch.hooks, watch }))
+    return this.#global.empty ? watches : [{ hooks: this.#global, watch: undefined }, ...watches]
   }
 
   async #run(
     participants: ReadonlyArray<Omit<Tried, "value">>,
     value: unknown,
-    context: UpdateContext,
+    context: About,
     applied: () => void
   ): Promise<Array<Tried>> {
-    const prepared: Array<Tried> = []
-    for (const p of participants) prepared.push({ ...p, value: await p.hooks.prepare(value, context) })
     const touched: Array<Tried> = []
     try {
+      const prepared: Array<Tried> = []
+      for (const p of participants) prepared.push({ ...p, value: await p.hooks.prepare(value, context) })
       for (const p of prepared) {
         if (p.watch?.closed) continue
         touched.push(p)
         await p.hooks.apply(p.value, context)
       }
+      if (this.#lanes.closed) return touched
       applied()
       for (const p of touched) await p.hooks.confirm(p.value, context)
       return touched
     } catch (error) {
-      for (const p of touched.reverse()) await this.#restore(p, context)
+      await this.#undo(context, error, async () => {
+        for (const p of touched.toReversed()) await this.#restore(p, context)
+      })
       throw error
     }
   }
 
-  async #restore(tried: Tried, context: UpdateContext): Promise<void> {
+  /** At once; or, when the hook that failed still runs, after it has ended. */
+  async #undo({ key }: About, error: unknown, undo: () => Promise<void>): Promise<void> {
+    if (this.#lanes.closed) return
+    if (error instanceof HookTimeout) this.#lanes.hold(key, error, undo)
+    else await undo()
+  }
+
+  async #restore(tried: Tried, context: About): Promise<void> {
     try {
       await tried.hooks.restore(context.key)
     } catch (error) {
+      if (this.#lanes.closed) return
+      await this.#undo(context, error, async () => {})
       const reason = `the former value could not be put back: ${messageOf(error)}`
       this.#events.trouble(context.key, context.source, reason)
     }
   }
 
-  #settle(tried: ReadonlyArray<Tried>, context: UpdateContext): void {
+  #settle(tried: ReadonlyArray<Tried>, context: About): void {
     for (const { hooks, value, watch } of tried) {
       hooks.settle(value, context)
       const { key, traceparent } = context
@@ -222,7 +289,7 @@ export class Updates {
 }
 
 /** These hooks have seen exactly this already. */
-const isSettled = (hooks: HookSet<unknown>, context: UpdateContext): boolean => {
+const isSettled = (hooks: HookSet<unknown>, context: About): boolean => {
   const last = hooks.settled(context.key)
   return (
     last !== undefined &&

@@ -5,6 +5,7 @@
  *   V2  `good` passed every hook; only it is kept on disk and told to the server as held.
  *   V3  The position told to the server never covers a version that waits for its hooks or was refused by them.
  *   V4  A deletion hides disk and bootstrap; the default remains.
+ *   V5  While the server is unsure nothing counts as the newest; when it is sure again, what it had sent unsure is confirmed.
  */
 import { type Entry, type Mark, type Source, sameMark, type Version, valueOf } from "./Entry.ts"
 import { matches } from "./KeyPattern.ts"
@@ -43,12 +44,14 @@ export class Values {
   readonly #slots = new Map<string, Slot>()
   readonly #bootstrap: Map<string, unknown>
   readonly #defaults: Map<string, unknown>
+  readonly #strict = new Set<string>()
   #epoch = ""
   #revision = 0n
+  #unsure = false
+  /** Versions that the server could not confirm when it sent them, and has not since. */
+  #unconfirmed = new WeakSet<Version>()
   /** Set by the client: the stream is open and synced. */
   live = false
-  /** Set by the feed: the server can't confirm with its database that what it sends is the newest. */
-  unsure = false
 
   constructor(local: Local) {
     this.#bootstrap = new Map(local.bootstrap)
@@ -76,6 +79,24 @@ export class Values {
     return this.#slots.entries()
   }
 
+  /** The server can't confirm with its database that what it has sent is the newest. */
+  get unsure(): boolean {
+    return this.#unsure
+  }
+
+  /** V5. True when that is news. */
+  said(unsure: boolean): boolean {
+    const former = this.#unsure
+    this.#unsure = unsure
+    if (!unsure) this.#unconfirmed = new WeakSet()
+    return former !== unsure
+  }
+
+  /** Keys that are strict, or were. */
+  strict(): Iterable<string> {
+    return this.#strict
+  }
+
   /** Every key that has a value from any source. */
   keys(pattern = "*"): Array<string> {
     const all = new Set([...this.#slots.keys(), ...this.#bootstrap.keys(), ...this.#defaults.keys()])
@@ -87,6 +108,7 @@ export class Values {
       const slot = this.slot(version.key)
       slot.good = slot.current = slot.newest = version
       slot.untried = true
+      if (version.strict) this.#strict.add(version.key)
     }
     this.#epoch = epoch
     this.#revision = revision
@@ -102,6 +124,12 @@ export class Values {
     if (slot.newest === good) slot.newest = live
     slot.good = live
     slot.problem = undefined
+  }
+
+  /** What `get` shows, when it came from a server. */
+  current(key: string): Version | undefined {
+    const version = this.#slots.get(key)?.current
+    return version?.deleted ? undefined : version
   }
 
   effective(key: string): Effective | undefined {
@@ -133,11 +161,13 @@ export class Values {
   /** Why the key's value may not be the newest; undefined when it is. */
   staleness(key: string): string | undefined {
     if (!this.live) return "the client is not connected"
+    if (this.#unsure) return "the server can't confirm with its database that it is the newest" // V5
     const slot = this.#slots.get(key)
     if (slot === undefined) return undefined
     if (slot.problem !== undefined) return `the server can't deliver it (${slot.problem})`
-    const unconfirmed = slot.current?.unconfirmed || (this.unsure && slot.current?.strict)
-    if (unconfirmed) return "the server could not confirm it with its database"
+    if (slot.current !== undefined && this.#unconfirmed.has(slot.current)) {
+      return "the server could not confirm it with its database"
+    }
     if (slot.newest !== undefined && (slot.current === undefined || !sameMark(slot.newest, slot.current))) {
       return slot.pending ? "a newer version is being applied" : "a newer version was refused here"
     }
@@ -152,7 +182,7 @@ export class Values {
       key,
       value,
       version: version?.version ?? 0,
-      revision: version?.revision ?? 0n,
+      revision: Number(version?.revision ?? 0n),
       epoch: version?.epoch ?? "",
       source,
       stale: this.staleness(key) !== undefined,
@@ -166,6 +196,8 @@ export class Values {
   admit(version: Version): Admission {
     const slot = this.slot(version.key)
     const { newest, good } = slot
+    if (version.unconfirmed) this.#unconfirmed.add(version)
+    if (version.strict) this.#strict.add(version.key)
     if (newest !== undefined && newest.epoch === version.epoch) {
       if (version.revision < newest.revision) return "old"
       if (sameMark(newest, version)) {

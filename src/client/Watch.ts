@@ -9,6 +9,11 @@ import type { StandardSchemaV1 } from "./StandardSchema.ts"
 
 export interface WatchOptions<T> extends Hooks<T> {
   readonly schema?: StandardSchemaV1<unknown, T> | undefined
+  /**
+   * Told when a strict key stops or begins to be confirmed as the newest, that is, when `get` of it begins or stops to throw. Iterators get
+   * a `Changed` with `entry.stale` as well.
+   */
+  readonly onStale?: ((stale: boolean, key: string, why: string | undefined) => void) | undefined
 }
 
 export interface Changed<T> {
@@ -22,14 +27,21 @@ export interface Changed<T> {
 export class Watch<T> implements AsyncIterable<Changed<T>>, Disposable {
   readonly pattern: string
   readonly hooks: HookSet<T>
+  readonly onStale: WatchOptions<T>["onStale"]
   readonly #forget: (watch: Watch<T>) => void
   readonly #unread = new Map<string, Changed<T>>()
   #wake = () => {}
   #closed = false
 
-  constructor(pattern: string, hooks: HookSet<T>, forget: (watch: Watch<T>) => void) {
+  constructor(
+    pattern: string,
+    hooks: HookSet<T>,
+    onStale: WatchOptions<T>["onStale"],
+    forget: (watch: Watch<T>) => void
+  ) {
     this.pattern = pattern
     this.hooks = hooks
+    this.onStale = onStale
     this.#forget = forget
   }
 

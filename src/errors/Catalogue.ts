@@ -337,8 +337,8 @@ export const catalogue = {
   LastKnownGoodCorrupt: row(
     "5103",
     "A last-known-good file is not intact",
-    "It was changed, cut short, or belongs to another service or environment.",
-    "Nothing: it is ignored and written anew at the next update. If it comes again, check the disk.",
+    "It was changed or cut short, is a link or another user's, or was written for other labels, patterns, service or environment.",
+    "Nothing: it is ignored, and another is written at the next update. If it comes again, check the disk and who may write there.",
     15,
     500,
     1
@@ -349,6 +349,15 @@ export const catalogue = {
     "The disk is full or the directory is not writable.",
     "Free space or give another directory; updates go on meanwhile.",
     9,
+    500,
+    1
+  ),
+  ListenerFailed: row(
+    "5105",
+    "A listener of the application failed",
+    "onEvent, or another function that the application gave to the SDK, threw or rejected.",
+    "Correct the listener; the client goes on without its answer.",
+    13,
     500,
     1
   ),

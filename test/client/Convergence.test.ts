@@ -53,7 +53,7 @@ const run = async (seed: number) => {
   const { client, transport } = await connected([], { reconnect: { capMillis: 500 } }, clock, new FakeTransport())
   const old: Array<Partial<ConfigUpdate>> = []
   let open = true
-  const seen = new Map<string, { epoch: string; revision: bigint }>()
+  const seen = new Map<string, { epoch: string; revision: number }>()
   client.watch("shop.*", { apply: async () => void (below(2) && (await turn())) })
 
   const look = () => {

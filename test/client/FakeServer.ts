@@ -72,6 +72,8 @@ export interface FakeStream {
 export class FakeTransport implements Transport {
   readonly streams: Array<FakeStream> = []
   readonly reports: Array<ReportHealthRequest> = []
+  /** Streams say that they have no room for more. */
+  full = false
   /** Answers each new stream at once. */
   greet: ((stream: FakeStream) => void) | undefined
 
@@ -90,6 +92,7 @@ export class FakeTransport implements Transport {
     return {
       send: (request: SubscribeRequest) => {
         stream.sent.push(request)
+        return !this.full
       },
       drop: () => {
         stream.open = false

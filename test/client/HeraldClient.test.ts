@@ -82,13 +82,15 @@ describe("values", () => {
   })
 
   it("SDK2: a strict key is stale while the server is unsure, and fresh again when it confirms", async () => {
-    const { client, transport } = await connected([value("shop", 1, 1, { strict: true, stale: true })])
+    const { client, transport } = await connected([value("shop", 1, 1, { strict: true })])
+    transport.say(value("shop", 2, 2, { strict: true, stale: true }))
+    await client.settled()
     assert.throws(() => client.get("shop"), StaleError, /could not confirm/)
 
-    transport.say(value("shop", 1, 1, { strict: true }))
+    transport.say(value("shop", 2, 2, { strict: true }))
 
-    assert.strictEqual(client.get("shop"), 1)
-    transport.say(synced(1, { stale: true }))
+    assert.strictEqual(client.get("shop"), 2)
+    transport.say(synced(2, { stale: true }))
     assert.throws(() => client.get("shop"), StaleError)
   })
 })
@@ -163,9 +165,13 @@ describe("updates", () => {
     assert.strictEqual(outcomes(transport).at(-1)?.reason, "confirm: confirm answered false")
   })
 
-  it("HK1: a hook that never answers is a refusal, and the key goes on", async () => {
+  it("HK1 LN1 LN2: a hook that never answers is a refusal; nothing of its key runs beside it, and that is said; other keys go on", async () => {
+    const ran: Array<unknown> = []
     const { client, clock, transport } = await connected([value("shop", 1, 1)], {
-      apply: (v) => (v === 2 ? new Promise(() => {}) : undefined),
+      apply: (v) => {
+        ran.push(v)
+        return v === 2 ? new Promise(() => {}) : undefined
+      },
       hookTimeoutMillis: 1_000
     })
 
@@ -173,11 +179,55 @@ describe("updates", () => {
     await turn()
     transport.say(value("shop", 3, 3))
     await clock.advance(1_000)
+    await clock.advance(1_000)
+    await client.settled()
+    transport.say(value("shop", 4, 4))
+    transport.say(value("shop.other", 5, "free"))
     await client.settled()
     await turn()
 
-    assert.strictEqual(client.get("shop"), 3)
-    assert.match(outcomes(transport).find(({ revision }) => revision === 2n)?.reason ?? "", /no answer in 1000 ms/)
+    assert.deepStrictEqual(
+      [client.get("shop"), client.getEntry("shop")?.stale, client.get("shop.other")],
+      [1, true, "free"]
+    )
+    assert.deepStrictEqual(ran, [1, 2, "free"])
+    const reason = (n: bigint) => outcomes(transport).find(({ revision }) => revision === n)?.reason ?? ""
+    assert.match(reason(2n), /no answer in 1000 ms/)
+    for (const later of [3n, 4n]) assert.match(reason(later), /a former hook still runs/)
+  })
+
+  it("HK1 LN1: a hook that ends late is followed by the former value, then by the newest version, one after the other", async () => {
+    const ran: Array<string> = []
+    let running = 0
+    let most = 0
+    let end = () => {}
+    const aborted: Array<boolean> = []
+    const { client, clock, transport } = await connected([value("shop", 1, 1)], {
+      apply: async (v, { restoring, signal }) => {
+        most = Math.max(most, ++running)
+        if (v === 2) {
+          await new Promise<void>((resolve) => (end = resolve))
+          aborted.push(signal.aborted)
+        }
+        ran.push(`${v}${restoring ? " again" : ""}`)
+        running--
+      },
+      hookTimeoutMillis: 1_000
+    })
+
+    transport.say(value("shop", 2, 2))
+    await turn()
+    transport.say(value("shop", 3, 3))
+    await clock.advance(1_000)
+    await clock.advance(1_000)
+    assert.deepStrictEqual(ran, ["1"])
+    end()
+    await until(() => client.get("shop") === 3)
+
+    assert.deepStrictEqual(ran, ["1", "2", "1 again", "3"])
+    assert.deepStrictEqual([most, aborted], [1, [true]])
+    await until(() => outcomes(transport).some(({ revision, applied }) => revision === 3n && applied))
+    assert.isFalse(client.getEntry("shop")?.stale)
   })
 
   it("U2: of the versions that wait for a hook only the newest is tried; other keys do not wait", async () => {
@@ -535,7 +585,7 @@ describe("connect", () => {
   })
 
   it("every code that the SDK throws is in the catalogue", () => {
-    for (const code of ["1001", "1003", "2001", "2004", "5101", "5102", "5103", "5104"]) {
+    for (const code of ["1001", "1003", "2001", "2004", "5101", "5102", "5103", "5104", "5105"]) {
       assert.isDefined(byCode(`HRLD-${code}`), code)
     }
   })

@@ -1,4 +1,4 @@
-/** A process that replaces a last-known-good file until it is killed. Arguments: directory. */
+/** A process that replaces a last-known-good file until it is killed, and says each time that it has. Arguments: directory. */
 import process from "node:process"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
 import { systemClock } from "../../src/client/Platform.ts"
@@ -6,7 +6,7 @@ import { sha256 } from "./FakeServer.ts"
 
 let revision = 0
 const file = new LastKnownGood(
-  { directory: process.argv[2]!, environment: "production", service: "shop" },
+  { directory: process.argv[2]!, environment: "production", service: "shop", labels: {}, patterns: ["shop", "shop.*"] },
   systemClock,
   () => {
     const content = `${revision} `.repeat(20_000)
@@ -24,7 +24,7 @@ const file = new LastKnownGood(
       source: "disk" as const,
       traceparent: ""
     }
-    return { epoch: "e1", revision: BigInt(revision), patterns: ["shop"], versions: [version] }
+    return { epoch: "e1", revision: BigInt(revision), versions: [version] }
   },
   (message) => {
     throw new Error(message)
@@ -34,4 +34,5 @@ for (;;) {
   revision++
   file.schedule()
   await file.flush()
+  process.stdout.write(`${revision}\n`)
 }

@@ -1,12 +1,17 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { execFile } from "node:child_process"
+import { chmod, link, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { onTestFinished } from "vitest"
 import type { Version } from "../../src/client/Entry.ts"
 import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
-import { decode, encode, LastKnownGood, type Snapshot } from "../../src/client/LastKnownGood.ts"
-import { connected, FakeClock, FakeTransport, sha256, synced, turn, value } from "./FakeServer.ts"
+import { decode, encode, type Shape, type Snapshot, shapeOf } from "../../src/client/KeptFile.ts"
+import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
+import { connected, FakeClock, FakeTransport, sha256, synced, turn, until, value } from "./FakeServer.ts"
+
+const execFileAsync = promisify(execFile)
 
 const version = (key: string, revision: number, content: string): Version => ({
   key,
@@ -25,9 +30,11 @@ const version = (key: string, revision: number, content: string): Version => ({
 const snapshot = (revision: number, content: string): Snapshot => ({
   epoch: "e1",
   revision: BigInt(revision),
-  patterns: ["shop"],
   versions: [version("shop", revision, content)]
 })
+
+const shape: Shape = { environment: "production", service: "shop", labels: {}, patterns: ["shop"] }
+const text = async (of: Snapshot, as = shape) => (await Array.fromAsync(encode(of, as))).join("")
 
 let directory = ""
 beforeEach(async () => {
@@ -38,10 +45,9 @@ beforeEach(async () => {
 
 const generations = async (trouble: Array<string>, ...snapshots: ReadonlyArray<Snapshot>) => {
   let now = snapshots[0]!
-  const options = { directory, environment: "production", service: "shop" }
   const clock = new FakeClock()
   const file = new LastKnownGood(
-    options,
+    { directory, ...shape },
     clock,
     () => now,
     (message) => trouble.push(message)
@@ -77,47 +83,66 @@ describe("the file", () => {
   it("is private, complete, without leftovers, and keeps the generation before", async () => {
     const file = await generations([], snapshot(1, "one"), snapshot(2, "two"))
 
-    assert.deepStrictEqual((await readdir(directory)).sort(), [
-      "herald-production-shop.json",
-      "herald-production-shop.json.previous"
+    assert.match(file.path, /\/herald-production-shop-[0-9a-f]{16}-[0-9a-f]{12}\.json$/)
+    assert.deepStrictEqual((await readdir(directory)).map((name) => join(directory, name)).sort(), [
+      file.path,
+      `${file.path}.previous`
     ])
     assert.strictEqual((await stat(file.path)).mode & 0o777, 0o600)
-    assert.doesNotThrow(async () => JSON.parse(await readFile(file.path, "utf8")))
     assert.deepStrictEqual(await file.load(), snapshot(2, "two"))
   })
 
-  it("L1: any changed, missing or added byte is noticed", () => {
-    const text = encode(snapshot(1, "one"), "production", "shop")
-    assert.deepStrictEqual(decode(text, "production", "shop"), snapshot(1, "one"))
-    for (let at = 0; at < text.length; at++) {
-      const other = text[at] === "0" ? "1" : "0"
+  it("L1 KT1: any changed, missing or added byte is noticed", async () => {
+    const good = await text(snapshot(1, "one \u{1f600} é"))
+    assert.deepStrictEqual(await decode(good, shape), snapshot(1, "one \u{1f600} é"))
+    for (let at = 0; at < good.length; at++) {
+      const other = good[at] === "0" ? "1" : "0"
       const changed = [
-        text.slice(0, at) + other + text.slice(at + 1),
-        text.slice(0, at),
-        text.slice(0, at) + text.slice(at + 1)
+        good.slice(0, at) + other + good.slice(at + 1),
+        good.slice(0, at),
+        good.slice(0, at) + good.slice(at + 1)
       ]
-      for (const bad of changed)
-        assert.throws(() => decode(bad, "production", "shop"), undefined, undefined, `at ${at}`)
+      for (const bad of changed) {
+        const found = await decode(bad, shape).catch(() => undefined)
+        assert.isUndefined(found, `at ${at}`)
+      }
     }
-    assert.throws(() => decode(`${text} `, "production", "shop"))
+    assert.isUndefined(await decode(`${good} `, shape).catch(() => undefined))
   })
 
-  it("L1: a file of another service or environment is not used", () => {
-    const text = encode(snapshot(1, "one"), "production", "shop")
-    assert.throws(() => decode(text, "staging", "shop"), /belongs to shop in production/)
-    assert.throws(() => decode(text, "production", "other"), /belongs/)
+  it("L4: a file of another service, environment, labels or patterns is not used, and shapes never collide", async () => {
+    const zoned = { ...shape, labels: { zone: "b", region: "eu" } }
+    const others: ReadonlyArray<Shape> = [
+      shape,
+      { ...zoned, environment: "staging" },
+      { ...zoned, service: "other" },
+      { ...zoned, labels: { zone: "a", region: "eu" } },
+      { ...zoned, labels: { zone: "b", region: "eu", more: "" } },
+      { ...zoned, labels: { zoneb: "", region: "eu" } },
+      { ...zoned, patterns: ["shop", "shop.*"] },
+      { ...zoned, environment: "a-b", service: "c" },
+      { ...zoned, environment: "a", service: "b-c" }
+    ]
+    const good = await text(snapshot(1, "one"), zoned)
+    for (const other of others) {
+      const error = await decode(good, other).catch((e) => e)
+      assert.match(String(error), /belongs to shop in production with other labels or patterns/)
+    }
+    assert.strictEqual(new Set([zoned, ...others].map(shapeOf)).size, others.length + 1)
+    const same = { ...zoned, labels: { region: "eu", zone: "b" }, patterns: ["shop", "shop"] }
+    assert.strictEqual((await decode(good, same)).versions.length, 1)
   })
 
-  it("names of environments and services never collide", () => {
-    const path = (environment: string, service: string) =>
-      new LastKnownGood(
-        { directory, environment, service },
-        new FakeClock(),
-        () => snapshot(1, ""),
-        () => {}
-      ).path
-    assert.notStrictEqual(path("a-b", "c"), path("a", "b-c"))
-    assert.isTrue(path("../../etc", "a/b").startsWith(join(directory, "herald-")))
+  it("L4: names stay short and in the directory, whatever they hold", () => {
+    const strange = { ...shape, environment: "../../etc", service: "ü/".repeat(64) }
+    const { path } = new LastKnownGood(
+      { directory, ...strange },
+      new FakeClock(),
+      () => snapshot(1, ""),
+      () => {}
+    )
+    assert.isTrue(path.startsWith(join(directory, "herald-")))
+    assert.isBelow(Buffer.byteLength(path.slice(directory.length)), 150)
   })
 
   it("L1 L2: after a corrupt file the generation before serves, and is not replaced by the corrupt one", async () => {
@@ -130,6 +155,143 @@ describe("the file", () => {
     const next = await generations(trouble, snapshot(3, "three"))
     await writeFile(next.path, "")
     assert.deepStrictEqual(await next.load(), snapshot(1, "one"))
+  })
+
+  it("L2: a file that was damaged since it was written does not become the generation before", async () => {
+    let now = snapshot(1, "one")
+    const file = new LastKnownGood(
+      { directory, ...shape },
+      new FakeClock(),
+      () => now,
+      () => {}
+    )
+    const write = async (next: Snapshot) => {
+      now = next
+      file.schedule()
+      await file.flush()
+    }
+    await write(snapshot(1, "one"))
+    await write(snapshot(2, "two"))
+    await writeFile(file.path, "damaged")
+    await write(snapshot(3, "three"))
+    await rm(file.path)
+
+    assert.deepStrictEqual(await file.load(), snapshot(1, "one"))
+  })
+
+  it("L5: clients of one kind write files of their own; a restart takes the newest, and what it covers is removed", async () => {
+    const a = await generations([], snapshot(5, "five"))
+    const b = await generations([], snapshot(4, "four"))
+    const c = await generations([], snapshot(3, "three"))
+    assert.strictEqual(new Set([a.path, b.path, c.path]).size, 3)
+    assert.deepStrictEqual(await c.load(), snapshot(5, "five"))
+
+    const next = await generations([], snapshot(6, "six"), snapshot(7, "seven"))
+    assert.deepStrictEqual(await next.load(), snapshot(7, "seven"))
+    assert.isAtMost((await readdir(directory)).length, 2)
+    await rm(next.path)
+    assert.isAtLeast(Number((await next.load())?.revision), 5)
+  })
+
+  it("L5: of other epochs the last written serve, and their number is bounded", async () => {
+    for (let n = 1; n <= 12; n++) await generations([], { ...snapshot(99 - n, `of e${n}`), epoch: `e${n}` })
+
+    const file = await generations([], { ...snapshot(1, "reborn"), epoch: "e13" })
+    assert.isAtMost((await readdir(directory)).length, 5)
+    assert.strictEqual((await file.load())?.epoch, "e13")
+  })
+
+  it("L1: files behind links, of others or writable by others are refused; what hangs is not waited for", async () => {
+    const file = await generations([], snapshot(1, "one"))
+    const trouble: Array<string> = []
+    const refused = async (why: RegExp) => {
+      trouble.length = 0
+      const reader = new LastKnownGood(
+        { directory, ...shape },
+        new FakeClock(),
+        () => snapshot(1, ""),
+        (m) => trouble.push(m)
+      )
+      assert.isUndefined(await reader.load())
+      assert.match(trouble.join(), why)
+    }
+    const elsewhere = join(directory, "elsewhere")
+    await rename(file.path, elsewhere)
+    await symlink(elsewhere, file.path)
+    await refused(/HRLD-5103.*it is a link/)
+    await rm(file.path)
+    await link(elsewhere, file.path)
+    await chmod(file.path, 0o622)
+    await refused(/HRLD-5103.*others may write it/)
+    await rm(file.path)
+    await execFileAsync("mkfifo", [file.path])
+    await refused(/HRLD-5103.*not a file/)
+  })
+
+  it("a file of 0.1.0 is left alone, and that is said", async () => {
+    const old = join(directory, "herald-production-shop.json")
+    await writeFile(old, "{}")
+    const trouble: Array<string> = []
+    await generations(trouble, snapshot(1, "one"))
+    const reader = new LastKnownGood(
+      { directory, ...shape },
+      new FakeClock(),
+      () => snapshot(1, ""),
+      (m) => trouble.push(m)
+    )
+
+    assert.deepStrictEqual(await reader.load(), snapshot(1, "one"))
+    assert.match(trouble.join(), /HRLD-5103: .*herald-production-shop\.json is ignored: it was written by 0\.1\.0/)
+    assert.strictEqual(await readFile(old, "utf8"), "{}")
+  })
+
+  it("L3: what comes while a file is written goes together into the next, and writing rests nine times as long as it takes", async () => {
+    let taken = 0
+    const clock = new FakeClock()
+    const file = new LastKnownGood(
+      { directory, ...shape },
+      clock,
+      () => {
+        taken++
+        return snapshot(taken, "x")
+      },
+      () => {}
+    )
+    file.schedule()
+    await clock.advance(100)
+    for (let n = 0; n < 50; n++) file.schedule()
+    assert.strictEqual(taken, 1)
+    await until(() => clock.waiting.length === 1)
+    await file.flush()
+    assert.strictEqual(taken, 2)
+
+    file.schedule()
+    await clock.advance(100)
+    file.schedule()
+    await clock.advance(400) // as if the disk took so long
+    await until(() => clock.waiting.length === 1)
+    assert.isAtLeast(clock.waiting[0]!, 100)
+    await file.close()
+  })
+
+  it("L6: nothing is written after close", async () => {
+    let now = snapshot(1, "one")
+    const clock = new FakeClock()
+    const file = new LastKnownGood(
+      { directory, ...shape },
+      clock,
+      () => now,
+      () => {}
+    )
+    file.schedule()
+    await file.close()
+    now = snapshot(2, "two")
+    file.schedule()
+    await file.flush()
+    await clock.advance(10_000)
+
+    assert.deepStrictEqual(await file.load(), snapshot(1, "one"))
+    assert.deepStrictEqual(clock.waiting, [])
   })
 
   it("L3: a directory that can't be written is an event and nothing more", async () => {
@@ -150,7 +312,7 @@ describe("the client", () => {
     const { client, transport } = await alone()
 
     const entry = client.getEntry("shop")
-    assert.deepStrictEqual([entry?.value, entry?.source, entry?.stale, entry?.revision], [{ a: 1 }, "disk", true, 1n])
+    assert.deepStrictEqual([entry?.value, entry?.source, entry?.stale, entry?.revision], [{ a: 1 }, "disk", true, 1])
     assert.throws(() => client.get("shop.s"), /HRLD-2004/)
     assert.deepStrictEqual(transport.last.hello.held.map(({ key }) => key).sort(), ["shop", "shop.s"])
     assert.deepStrictEqual(transport.last.hello.position, { epoch: "e1", revision: 2n })
@@ -195,15 +357,35 @@ describe("the client", () => {
     assert.deepStrictEqual(transport.last.hello.held, [])
   })
 
-  it("a position is not reused for other patterns", async () => {
-    await (await connected(published, { lastKnownGood: { directory } })).client.close()
-    const { transport } = await alone({ keys: ["shop", "more.*"] })
+  it("L4: what was rendered for other labels or patterns is not served", async () => {
+    const kept = { lastKnownGood: { directory }, labels: { zone: "b" } }
+    await (await connected(published, kept)).client.close()
+    const serves = async (options: object) =>
+      (await alone({ ...options, defaults: { shop: "default" } })).client.get("shop")
 
-    assert.isUndefined(transport.last.hello.position)
-    assert.deepStrictEqual(
-      transport.last.hello.held.map(({ key }) => key),
-      ["shop"]
-    )
+    assert.strictEqual(await serves({ labels: { zone: "a" } }), "default")
+    assert.strictEqual(await serves({ labels: {} }), "default")
+    assert.strictEqual(await serves({ labels: { zone: "b" }, keys: ["shop", "more.*"] }), "default")
+    assert.deepStrictEqual(await serves({ labels: { zone: "b" }, instance: "i2" }), { a: 1 })
+  })
+
+  it("SDK5 L6: a hook that ends after close writes nothing: what a later client kept stays", async () => {
+    let end = () => {}
+    const first = await connected([value("shop", 1, "v0")], {
+      lastKnownGood: { directory },
+      apply: (v) => (v === "v1" ? new Promise<void>((resolve) => (end = resolve)) : undefined)
+    })
+    first.transport.say(value("shop", 2, "v1"))
+    await turn()
+    await first.client.close()
+    const second = await connected([value("shop", 3, "v2")], { lastKnownGood: { directory } })
+    await second.client.close()
+    end()
+    for (let n = 0; n < 20; n++) await turn()
+    await first.clock.advance(10_000)
+
+    assert.strictEqual((await alone()).client.get("shop"), "v2")
+    assert.deepStrictEqual(first.clock.waiting, [])
   })
 
   it("writes once for many updates", async () => {

@@ -23,7 +23,11 @@ export class WireServer implements AsyncDisposable {
   readonly #server = new Server()
   address = ""
 
-  static async start(port = 0): Promise<WireServer> {
+  static async start(
+    port = 0,
+    credentials = ServerCredentials.createInsecure(),
+    host = "127.0.0.1"
+  ): Promise<WireServer> {
     const wire = new WireServer()
     wire.#server.addService(DistributionServiceService, {
       subscribe: (call: Call) => wire.#subscribe(call),
@@ -32,11 +36,11 @@ export class WireServer implements AsyncDisposable {
         reply(null, { serverTimeMs: 0n, connected: true })
     })
     const bound = await new Promise<number>((resolve, reject) => {
-      wire.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
+      wire.#server.bindAsync(`${host}:${port}`, credentials, (error, at) =>
         error === null ? resolve(at) : reject(error)
       )
     })
-    wire.address = `127.0.0.1:${bound}`
+    wire.address = `${host}:${bound}`
     return wire
   }
 

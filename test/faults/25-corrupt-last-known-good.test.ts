@@ -1,7 +1,7 @@
 /** Fault 25: a corrupt last-known-good file. Its digest is refused and the generation before is kept: 100 % detected. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { onTestFinished } from "vitest"
 import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
-import { decode } from "../../src/client/LastKnownGood.ts"
+import { decode, headOf } from "../../src/client/KeptFile.ts"
+import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
+import { systemClock } from "../../src/client/Platform.ts"
 import { synced, until, value } from "../client/FakeServer.ts"
 import { WireServer } from "../client/WireServer.ts"
 import { measured } from "../support/measured.ts"
@@ -30,7 +32,13 @@ const options = (address: string, events: Array<ClientEvent> = []) => ({
   connectTimeoutMillis: 2_000,
   onEvent: (event: ClientEvent) => void events.push(event)
 })
-const path = () => join(directory, "herald-production-shop.json")
+const shape = { environment: "production", service: "shop", labels: {}, patterns: ["shop", "shop.*"] }
+const files = (end: RegExp) =>
+  readdirSync(directory)
+    .filter((name) => end.test(name))
+    .map((name) => join(directory, name))
+/** The first that there is. */
+const path = () => files(/\.json$/)[0] ?? join(directory, "none")
 
 /** Two generations on disk: {a: 1}, then {a: 2}. The server is gone afterwards. */
 const lived = async () => {
@@ -54,7 +62,7 @@ describe("fault 25: a corrupt last-known-good file", () => {
       const damaged = Buffer.from(intact)
       damaged[at] = damaged[at]! ^ 1
       try {
-        decode(damaged.toString("utf8"), "production", "shop")
+        await decode(damaged.toString("utf8"), shape)
       } catch {
         noticed++
       }
@@ -73,7 +81,7 @@ describe("fault 25: a corrupt last-known-good file", () => {
 
   it("with every generation corrupt the bootstrap serves, and the server repairs the file", async () => {
     const address = await lived()
-    for (const file of [path(), `${path()}.previous`]) await writeFile(file, "\0\0\0")
+    for (const file of files(/\.json/)) await writeFile(file, "\0\0\0")
     await using client = await HeraldClient.connect({
       ...options(address),
       bootstrap: { values: { shop: { a: 0 } } }
@@ -86,7 +94,8 @@ describe("fault 25: a corrupt last-known-good file", () => {
     await client.settled()
     await client.close()
 
-    const kept = decode(await readFile(path(), "utf8"), "production", "shop")
+    const texts = await Promise.all(files(/\.json$/).map((file) => readFile(file, "utf8")))
+    const kept = await decode(texts.find((text) => headOf(text) !== undefined)!, shape)
     assert.deepStrictEqual(
       kept.versions.map(({ content }) => content),
       ['{"a":3}']
@@ -95,17 +104,27 @@ describe("fault 25: a corrupt last-known-good file", () => {
 
   it("a process killed at any moment of writing leaves an intact generation", async () => {
     const script = fileURLToPath(new URL("../client/KeepWriting.ts", import.meta.url))
+    const silent = () => {}
+    const reader = new LastKnownGood(
+      { directory, ...shape },
+      systemClock,
+      () => assert.fail("nothing is written"),
+      silent
+    )
     for (let round = 0; round < 8; round++) {
-      const writer = spawn(process.execPath, [script, directory], { stdio: "inherit" })
-      const before = existsSync(path()) ? await readFile(path(), "utf8") : ""
-      await until(() => writer.exitCode !== null || existsSync(path()))
-      let text = before
-      while (text === before && writer.exitCode === null) text = await readFile(path(), "utf8")
+      const writer = spawn(process.execPath, [script, directory], { stdio: ["ignore", "pipe", "inherit"] })
+      let written = 0
+      writer.stdout.on("data", (lines: Buffer) => {
+        written += String(lines).split("\n").length - 1
+      })
+      await until(() => writer.exitCode !== null || written > round * 2)
       assert.isNull(writer.exitCode)
       writer.kill("SIGKILL")
       await once(writer, "exit")
 
-      assert.strictEqual(decode(await readFile(path(), "utf8"), "production", "shop").versions.length, 1)
+      const kept = await reader.load()
+      assert.strictEqual(kept?.versions.length, 1)
+      assert.isAtLeast(Number(kept?.revision), round * 2)
     }
   })
 })

@@ -1,0 +1,222 @@
+/**
+ * Options, looked at before anything is opened. Pure.
+ *
+ *   OP1  What is wrong, unknown names too, is one `OptionError` that says which option, why, and what to write. No option's secret is in it.
+ *   OP2  Each option is read once: what the application changes in the object afterwards changes nothing.
+ *   OP3  What a server would refuse of a client's name, labels and patterns is refused here.
+ */
+import { formatAddress, parseAddress } from "../net/Address.ts"
+import { wrongToken } from "./Bearer.ts"
+import { messageOf, OptionError } from "./ClientError.ts"
+import { mostBytes } from "./Held.ts"
+import type { ConnectOptions } from "./Options.ts"
+import { bytesOf } from "./Platform.ts"
+
+const names = {
+  "": [
+    ...["address", "service", "instance", "environment", "labels", "keys", "token", "tls", "proxy", "lastKnownGood"],
+    ...["bootstrap", "defaults", "waitForSync", "connectTimeoutMillis", "onStateChange", "onEvent", "logger"],
+    ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"]
+  ],
+  tls: ["rootCertificates", "privateKey", "certificateChain", "serverName"],
+  lastKnownGood: ["directory", "delayMillis"],
+  bootstrap: ["file", "values"],
+  reconnect: ["baseMillis", "capMillis", "stableMillis"]
+} as const
+
+const functions = ["onStateChange", "onEvent", "logger", "validate", "apply", "confirm"] as const
+
+/** A timer of more would fire at once. */
+const longestMillis = 2 ** 31 - 1
+/** As the server has them. */
+const limits = { name: 128, environment: 50, labels: 64, labelName: 128, labelValue: 1_024, patterns: 256, key: 256 }
+const ENVIRONMENT = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?$/
+const KEY = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-./:]*[A-Za-z0-9_])?$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+const refuse = (what: string): never => {
+  throw new OptionError(what)
+}
+
+const shown = (value: unknown): string => {
+  try {
+    return String(typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value)
+  } catch {
+    return typeof value
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** OP2. */
+const copied = (options: unknown, name: string, known: ReadonlyArray<string>): Record<string, unknown> => {
+  const [where, mine] = name === "" ? ["the options", ""] : [name, `${name}.`]
+  if (!isRecord(options)) return refuse(`${where} must be an object of ${known.join(", ")}.`)
+  let copy: Record<string, unknown>
+  try {
+    copy = { ...options }
+  } catch (error) {
+    throw new OptionError(`${where} can't be read: ${messageOf(error)}.`, { cause: error })
+  }
+  const unknown = Object.keys(copy).find((key) => !known.includes(key))
+  if (unknown === undefined) return copy
+  return refuse(
+    `${mine}${unknown.slice(0, 80)} is no option. ${where === "the options" ? "They" : `Those of ${where}`} are ${known.join(", ")}.`
+  )
+}
+
+const millis = (name: string, value: unknown, otherwise: number): number => {
+  if (value === undefined) return otherwise
+  if (typeof value === "number" && value > 0 && value <= longestMillis) return value
+  return refuse(
+    `${name} is ${typeof value === "number" ? value : shown(value)}. Give milliseconds, above 0 and at most ${longestMillis}.`
+  )
+}
+
+const named = (name: string, value: unknown, longest: number): string => {
+  if (typeof value !== "string" || value === "" || value.length > longest) {
+    return refuse(
+      `${name} is ${value === undefined ? "missing" : shown(value)}. Give a text of 1 to ${longest} characters.`
+    )
+  }
+  if (CONTROL.test(value)) refuse(`${name} holds a control character. Leave it out.`)
+  if (!value.isWellFormed()) refuse(`${name} is not well-formed Unicode. Leave half characters out.`)
+  return value
+}
+
+const addressesOf = (given: unknown): ReadonlyArray<string> => {
+  const all: ReadonlyArray<unknown> = Array.isArray(given) ? given : [given]
+  if (all.length === 0) refuse("address is empty. Give the host:port of at least one node.")
+  return all.map((one) => {
+    if (typeof one !== "string")
+      return refuse(`address is ${one === undefined ? "missing" : shown(one)}. Write host:port.`)
+    const parsed = parseAddress(one)
+    return "wrong" in parsed ? refuse(`address ${shown(one)} ${parsed.wrong}.`) : formatAddress(parsed)
+  })
+}
+
+const labelsOf = (given: unknown): Readonly<Record<string, string>> => {
+  if (given === undefined) return {}
+  if (!isRecord(given)) return refuse("labels must be an object of texts.")
+  const labels = Object.entries(given)
+  if (labels.length > limits.labels) refuse(`labels has ${labels.length} names. Give at most ${limits.labels}.`)
+  for (const [name, value] of labels) {
+    named("a label's name", name, limits.labelName)
+    if (typeof value !== "string") return refuse(`the label ${shown(name)} is not a text. Labels are texts.`)
+    if (value !== "") named(`the label ${shown(name)}`, value, limits.labelValue)
+  }
+  return Object.fromEntries(labels) as Record<string, string>
+}
+
+const patternsOf = (given: unknown): ReadonlyArray<string> => {
+  if (given === undefined) return []
+  if (!Array.isArray(given)) return refuse("keys must be a list of keys and `prefix.*`.")
+  if (given.length > limits.patterns) refuse(`keys has ${given.length} patterns. Give at most ${limits.patterns}.`)
+  return given.map((pattern: unknown) => {
+    const key = typeof pattern === "string" && pattern.endsWith(".*") ? pattern.slice(0, -2) : pattern
+    if (typeof key === "string" && key.length <= limits.key && KEY.test(key)) return pattern as string
+    return refuse(
+      `keys holds ${shown(pattern)}, which is neither a key nor \`prefix.*\`. Keys have letters, digits and . _ - / :.`
+    )
+  })
+}
+
+const tokenOf = (token: unknown): ConnectOptions["token"] => {
+  if (token === undefined || token === "" || typeof token === "function") return token as ConnectOptions["token"]
+  const wrong = wrongToken(token)
+  if (wrong !== undefined) refuse(`token ${wrong}.`)
+  return token as string
+}
+
+const directoryOf = (given: unknown): ConnectOptions["lastKnownGood"] => {
+  if (given === undefined || given === false) return undefined
+  const { directory, delayMillis } = copied(given, "lastKnownGood", names.lastKnownGood)
+  return {
+    directory: named("lastKnownGood.directory", directory, 4_096),
+    delayMillis: millis("lastKnownGood.delayMillis", delayMillis, 100)
+  }
+}
+
+const bootstrapOf = (given: unknown): ConnectOptions["bootstrap"] => {
+  if (given === undefined) return undefined
+  const { file, values } = copied(given, "bootstrap", names.bootstrap)
+  if ((file === undefined) === (values === undefined))
+    refuse("bootstrap needs either file or values. Give one of them.")
+  if (file !== undefined) return { file: named("bootstrap.file", file, 4_096) }
+  return isRecord(values) ? { values: { ...values } } : refuse("bootstrap.values must be an object of key to value.")
+}
+
+const tlsOf = (given: unknown): ConnectOptions["tls"] => {
+  if (given === undefined || typeof given === "boolean") return given
+  const tls = copied(given, "tls", names.tls)
+  for (const name of ["rootCertificates", "privateKey", "certificateChain"] as const) {
+    const pem = tls[name]
+    if (pem !== undefined && typeof pem !== "string" && !(pem instanceof Uint8Array))
+      refuse(`tls.${name} is a ${typeof pem}. Give the text of a PEM file, or its bytes.`)
+  }
+  if (tls["serverName"] !== undefined) named("tls.serverName", tls["serverName"], 253)
+  return tls as ConnectOptions["tls"]
+}
+
+export type Checked = ReturnType<typeof check>
+
+/** Throws `OptionError`. OP1. */
+export const check = (options: ConnectOptions, instanceName: () => string) => {
+  const given = copied(options, "", names[""]) as Partial<Record<(typeof names)[""][number], unknown>>
+  for (const name of functions) {
+    if (given[name] !== undefined && typeof given[name] !== "function")
+      refuse(`${name} is a ${typeof given[name]}. Give a function.`)
+  }
+  const { waitForSync, defaults, proxy } = given
+  if (waitForSync !== undefined && typeof waitForSync !== "boolean") refuse("waitForSync is neither true nor false.")
+  if (defaults !== undefined && !isRecord(defaults)) refuse("defaults must be an object of key to value.")
+  if (proxy !== undefined && typeof proxy !== "string")
+    refuse("proxy is no text. Write http://host:port, or leave it out.")
+  const reconnect = given.reconnect === undefined ? {} : copied(given.reconnect, "reconnect", names.reconnect)
+  const service = named("service", given.service, limits.name)
+  const environment = named("environment", given.environment ?? "production", limits.environment)
+  if (!ENVIRONMENT.test(environment))
+    refuse(`environment is ${shown(environment)}. Use letters, digits and . _ - only.`)
+  const labels = labelsOf(given.labels)
+  const keys = patternsOf(given.keys)
+  /** What the first message holds besides what is held. */
+  const helloBytes = 1_024 + bytesOf(JSON.stringify([service, environment, labels, keys]))
+  if (helloBytes > mostBytes) refuse(`labels and keys have ${helloBytes} bytes together. Give at most ${mostBytes}.`)
+  return {
+    addresses: addressesOf(given.address),
+    service,
+    instance: named("instance", given.instance ?? instanceName(), limits.name),
+    environment,
+    labels,
+    keys,
+    helloBytes,
+    /** What the server makes of no keys. */
+    patterns: keys.length > 0 ? keys : [service, `${service}.*`],
+    token: tokenOf(given.token),
+    tls: tlsOf(given.tls),
+    proxy: proxy as string | undefined,
+    lastKnownGood: directoryOf(given.lastKnownGood),
+    bootstrap: bootstrapOf(given.bootstrap),
+    defaults: { ...(defaults as Readonly<Record<string, unknown>> | undefined) },
+    waitForSync: waitForSync === true,
+    connectTimeoutMillis: millis("connectTimeoutMillis", given.connectTimeoutMillis, 10_000),
+    hookTimeoutMillis: millis("hookTimeoutMillis", given.hookTimeoutMillis, 30_000),
+    connection: {
+      baseMillis: millis("reconnect.baseMillis", reconnect["baseMillis"], 250),
+      capMillis: millis("reconnect.capMillis", reconnect["capMillis"], 20_000),
+      stableMillis: millis("reconnect.stableMillis", reconnect["stableMillis"], 10_000),
+      heartbeatMillis: millis("heartbeatMillis", given.heartbeatMillis, 30_000),
+      silenceMillis: millis("silenceMillis", given.silenceMillis, 90_000)
+    },
+    listeners: { onStateChange: given.onStateChange, onEvent: given.onEvent, logger: given.logger } as Pick<
+      ConnectOptions,
+      "onStateChange" | "onEvent" | "logger"
+    >,
+    hooks: { validate: given.validate, apply: given.apply, confirm: given.confirm } as Pick<
+      ConnectOptions,
+      "validate" | "apply" | "confirm"
+    >
+  }
+}

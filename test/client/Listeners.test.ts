@@ -1,0 +1,310 @@
+/** What an application's own code may do to the client that it uses: nothing. */
+import { assert, describe, it } from "@effect/vitest"
+import { type ClientEvent, HeraldClient, ValueError } from "../../src/client/HeraldClient.ts"
+import { Listeners } from "../../src/client/Listeners.ts"
+import { connected, FakeClock, synced, turn, until, value } from "./FakeServer.ts"
+
+/** Everything that can be thrown and is hard to look at. */
+const explosives: ReadonlyArray<readonly [string, () => unknown]> = [
+  ["an error", () => new Error("plain")],
+  ["a text", () => "text"],
+  ["null", () => null],
+  ["undefined", () => undefined],
+  ["an object without a prototype", () => Object.create(null)],
+  [
+    "an error whose message explodes",
+    () =>
+      Object.defineProperty(new Error("x"), "message", {
+        get() {
+          throw new Error("inner")
+        }
+      })
+  ],
+  [
+    "an object that explodes as text",
+    () => ({
+      toString() {
+        throw new Error("inner")
+      }
+    })
+  ],
+  [
+    "a revoked proxy",
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      return proxy
+    }
+  ],
+  ["an error of 10 MB", () => new Error("x".repeat(10_000_000))]
+]
+
+/** Throws at once, rejects, rejects later, or answers a thenable that throws. */
+const ways: ReadonlyArray<readonly [string, (thrown: unknown) => () => unknown]> = [
+  [
+    "throws",
+    (thrown) => () => {
+      throw thrown
+    }
+  ],
+  ["rejects", (thrown) => () => Promise.reject(thrown)],
+  [
+    "rejects later",
+    (thrown) => async () => {
+      await turn()
+      throw thrown
+    }
+  ],
+  [
+    "answers a thenable that throws",
+    (thrown) => () => ({
+      // biome-ignore lint/suspicious/noThenProperty: that is the point
+      then() {
+        throw thrown
+      }
+    })
+  ]
+]
+
+describe("listeners", () => {
+  for (const [what, make] of explosives) {
+    for (const [how, listener] of ways) {
+      it(`LS1 LS2: ${how} with ${what}: contained in every listener, and told`, async () => {
+        const bad = listener(make())
+        const events: Array<ClientEvent> = []
+        const lines: Array<string> = []
+        const told = await connected([value("shop", 1, 1)], {
+          onStateChange: bad as never,
+          onEvent: (event) => void events.push(event),
+          logger: (line) => void lines.push(line)
+        })
+        await until(() => events.some(({ type }) => type === "listener-failed"))
+        const failed = events.find((event) => event.type === "listener-failed")
+        assert.strictEqual(failed?.listener, "onStateChange")
+        assert.isAtMost(failed?.reason.length ?? 0, 4_096)
+        assert.deepStrictEqual([told.client.state, told.client.get("shop"), lines], ["live", 1, []])
+        await told.client.close()
+
+        const logged = await connected([value("shop", 1, 1)], {
+          validate: () => false,
+          onEvent: bad as never,
+          logger: (line) => {
+            lines.push(line)
+            return bad() as never
+          }
+        })
+        await until(() => lines.length > 0)
+        assert.match(lines[0]!, /^HRLD-5105: onEvent failed on an event of type "rejected"/)
+        assert.strictEqual(logged.client.state, "live")
+        await logged.client.close()
+      })
+
+      it(`LS1: ${how} with ${what}: a hook refuses its version and nothing else happens`, async () => {
+        for (const name of ["validate", "apply", "confirm"] as const) {
+          const bad = listener(make())
+          const { client, transport } = await connected([value("shop", 1, 1)], {
+            [name]: (v: unknown) => (v === 2 ? bad() : undefined)
+          })
+          transport.say(value("shop", 2, 2))
+          transport.say(value("shop.b", 3, 3))
+          await client.settled()
+          await until(() => transport.acks.length === 3)
+
+          assert.deepStrictEqual([client.get("shop"), client.get("shop.b"), client.state], [1, 3, "live"])
+          const reason = transport.acks.find(({ revision }) => revision === 2n)?.reason
+          assert.match(reason ?? "", new RegExp(`^${name}: `))
+          await client.close()
+        }
+      })
+    }
+  }
+
+  it("LS2: what can't be told to onEvent is one line a listener and minute", () => {
+    const clock = new FakeClock()
+    const lines: Array<string> = []
+    const bad = () => {
+      throw new Error("no")
+    }
+    const listeners = new Listeners(
+      { onEvent: bad, onStateChange: bad, logger: (line) => void lines.push(line) },
+      clock
+    )
+    for (let n = 0; n < 100; n++) listeners.event({ type: "drain", reconnectAfterMillis: 1 })
+    listeners.state("live", "stale", undefined)
+    assert.strictEqual(lines.length, 1)
+    void clock.advance(60_000)
+    listeners.event({ type: "drain", reconnectAfterMillis: 1 })
+    assert.strictEqual(lines.length, 2)
+  })
+
+  it("LS1: without onEvent the failure of another listener goes to the logger", async () => {
+    const lines: Array<string> = []
+    const { client } = await connected([], {
+      onStateChange: () => {
+        throw new Error("mine")
+      },
+      logger: (line) => void lines.push(line)
+    })
+    assert.match(lines.join(), /HRLD-5105: onStateChange failed on the state "live": mine/)
+    await client.close()
+  })
+})
+
+it("events, entries, positions and states survive JSON.stringify, spread and structuredClone", async () => {
+  const events: Array<ClientEvent> = []
+  const seen: Array<unknown> = []
+  const { client, transport } = await connected([value("shop", 2 ** 40, { a: 1 })], {
+    validate: (v, { signal: _, ...context }) => {
+      seen.push(context)
+      return v !== 2
+    },
+    onStateChange: (...states) => void seen.push(states),
+    onEvent: (event) => events.push(event)
+  })
+  const watch = client.watch("shop")
+  await client.settled()
+  for await (const change of watch) {
+    seen.push(change)
+    break
+  }
+  transport.say(value("shop", 2 ** 40 + 1, 2))
+  await client.settled()
+  transport.say({ kind: 5, key: "shop.x", message: "no label" })
+  transport.say({ kind: 3, stale: true })
+  transport.say({ kind: 4, reconnectAfterMs: 5 })
+  transport.end()
+
+  const all = [...events, ...seen, client.getEntry("shop"), client.position]
+  assert.isAbove(all.length, 10)
+  for (const one of all) {
+    assert.deepStrictEqual(structuredClone(one), one)
+    assert.isString(JSON.stringify(one))
+    assert.isString(JSON.stringify({ ...(one as object), at: 1 }))
+  }
+  assert.strictEqual(client.getEntry("shop")?.revision, 2 ** 40)
+  assert.deepStrictEqual(events.find((event) => event.type === "rejected")?.revision, 2 ** 40 + 1)
+  await client.close()
+})
+
+describe("schemas", () => {
+  const schema = (validate: (value: unknown) => unknown) =>
+    ({ "~standard": { version: 1, vendor: "test", validate } }) as never
+  const cases: ReadonlyArray<readonly [string, unknown]> = [
+    ...explosives.map(
+      ([what, make]) =>
+        [
+          `throws ${what}`,
+          schema(() => {
+            throw make()
+          })
+        ] as const
+    ),
+    ["answers nothing", schema(() => undefined)],
+    ["answers null", schema(() => null)],
+    ["answers issues that are no list", schema(() => ({ issues: 7 }))],
+    [
+      "answers issues that explode",
+      schema(() => ({
+        get issues() {
+          throw new Error("inner")
+        }
+      }))
+    ],
+    [
+      "answers a path that explodes",
+      schema(() => ({
+        issues: [
+          {
+            message: "m",
+            path: [
+              {
+                get key() {
+                  throw new Error("inner")
+                }
+              }
+            ]
+          }
+        ]
+      }))
+    ],
+    ["answers a rejected promise", schema(() => Promise.reject(new Error("later")))],
+    ["answers a promise", schema(async () => ({ value: 1 }))],
+    ["is none", {}],
+    [
+      "explodes when looked at",
+      {
+        get "~standard"() {
+          throw new Error("inner")
+        }
+      }
+    ]
+  ]
+  for (const [what, bad] of cases) {
+    it(`LS1: a schema that ${what}: get throws ValueError, watch rejects the version`, async () => {
+      const { client, transport } = await connected([value("shop", 1, 1)])
+      let thrown: unknown
+      try {
+        client.get("shop", bad as never)
+      } catch (error) {
+        thrown = error
+      }
+      assert.instanceOf(thrown, ValueError)
+      if (what !== "answers a promise") {
+        client.watch("shop", { schema: bad as never })
+        await client.settled()
+        await until(() => transport.acks.some(({ reason }) => reason !== ""))
+      }
+      assert.strictEqual(client.get("shop"), 1)
+      await client.close()
+    })
+  }
+
+  it("HK1: a schema that never answers is refused when its time is over", async () => {
+    const { client, clock, transport } = await connected([value("shop", 1, 1)], { hookTimeoutMillis: 50 })
+    client.watch("shop", { schema: schema(() => new Promise(() => {})) })
+    await turn()
+    await clock.advance(50)
+    await client.settled()
+    await until(() => transport.acks.some(({ reason }) => /validate: no answer in 50 ms/.test(reason)))
+    await client.close()
+  })
+})
+
+it("OP2: options that explode when read are an OptionError; what is changed later changes nothing", async () => {
+  const base = { address: "x:1", service: "shop", instance: "i1" }
+  const refused = await HeraldClient.connect(
+    Object.defineProperty({ ...base }, "labels", {
+      enumerable: true,
+      get: () => {
+        throw new Error("mine")
+      }
+    }) as never
+  ).catch((e) => e)
+  assert.match(String(refused), /OptionError: HRLD-1001: the options can't be read: mine/)
+
+  const labels: Record<string, string> = { zone: "a" }
+  const keys = ["shop"]
+  const { client, clock, transport } = await connected([], { labels, keys })
+  labels["zone"] = "b"
+  keys.push("more")
+  transport.end()
+  await clock.advance(250)
+  assert.deepStrictEqual([transport.last.hello.metadata, transport.last.hello.keys], [{ zone: "a" }, ["shop"]])
+  transport.say(synced(0))
+  await client.close()
+})
+
+it("LS1: the onStale of a watch that throws is told and changes nothing", async () => {
+  const events: Array<ClientEvent> = []
+  const { client, transport } = await connected([value("shop", 1, 1, { strict: true })], {
+    onEvent: (event) => events.push(event)
+  })
+  client.watch("shop", {
+    onStale: () => {
+      throw new Error("mine")
+    }
+  })
+  transport.say({ kind: 3, stale: true })
+  assert.deepStrictEqual(events.at(-1), { type: "listener-failed", listener: "onStale", reason: "mine" })
+  await client.close()
+})
