@@ -32,12 +32,17 @@ export const layer = (options: Partial<InlineOptions> = {}) => {
     const tell: Thread["tell"] = (sent) => {
       const job = structuredClone(sent)
       began(job)
+      const stage =
+        job.kind === "compare" ? "compare" : job.kind === "read" && job.schema !== undefined ? "schema" : "read"
       if (explodes(job)) {
         alive = false
-        say({ _tag: "Entered", stage: job.kind })
+        say({ _tag: "Entered", stage: "read" })
         say({ _tag: "Died", reason: "out of memory" })
-      } else if (hangs(job)) say({ _tag: "Entered", stage: job.kind === "read" && job.schema ? "schema" : job.kind })
-      else say({ _tag: "Answered", answer: perform(job, check, (stage) => say({ _tag: "Entered", stage })) })
+      } else if (hangs(job)) say({ _tag: "Entered", stage })
+      else {
+        const answer = perform(job, check, (entered) => say({ _tag: "Entered", stage: entered }))
+        say({ _tag: "Answered", answer: structuredClone(answer) })
+      }
     }
     return { tell, heard, alive: () => alive, end: Effect.sync(() => void (alive = false)) }
   })

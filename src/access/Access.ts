@@ -10,7 +10,16 @@ import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { isEnvironment } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
-import { CurrentIdentity, type Identity, may, type Permission, type Role, roles, system } from "./Identity.ts"
+import {
+  CurrentIdentity,
+  type Identity,
+  may,
+  mayAnywhere,
+  type Permission,
+  type Role,
+  roles,
+  system
+} from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
 import { RateLimits } from "./RateLimits.ts"
@@ -50,7 +59,7 @@ export class Access extends Context.Service<
   static readonly layer = (options: AccessOptions) => Layer.effect(Access, make(options))
 }
 
-/** Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may. Called by services, not by edges. */
+/** Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may. Called by services; by edges only before a body is read. */
 export const requirePermission = (
   permission: Permission,
   environment: string | undefined
@@ -67,6 +76,15 @@ export const requirePermission = (
         { details: { permission, environment: environment ?? "*", role: identity.role } }
       )
     )
+  })
+
+/** The same for some environment or other: asked before a body is read that will say which. */
+export const requireAnywhere = (permission: Permission): Effect.Effect<Identity, HeraldError> =>
+  Effect.withFiber((fiber) => {
+    const identity = fiber.getRef(CurrentIdentity)
+    return identity !== undefined && mayAnywhere(identity, permission)
+      ? Effect.succeed(identity)
+      : requirePermission(permission, undefined)
   })
 
 const REFRESH = "1 second" // half of A3's bound

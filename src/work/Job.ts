@@ -8,6 +8,7 @@ import type { ValueType } from "../configuration/Configuration.ts"
 import { type Difference, difference } from "../configuration/Diff.ts"
 import { type Read, read, secretsIn } from "../configuration/Value.ts"
 import { variablesOf } from "../configuration/Variables.ts"
+import { type Carries, readCarrier, Written } from "../configuration/Written.ts"
 
 /**
  * `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. `stored`: it was accepted before, if
@@ -28,7 +29,14 @@ export interface CompareJob {
   readonly to: string
 }
 
-export type Job = ReadJob | CompareJob
+/** A request's body: JSON that carries values, as bytes of UTF-8. */
+export interface CarryJob {
+  readonly kind: "carry"
+  readonly bytes: Uint8Array
+  readonly carries: Carries
+}
+
+export type Job = ReadJob | CompareJob | CarryJob
 
 /** What a thread is busy with: each stage has its own time limit, and says whose fault it is. */
 export type Stage = "read" | "schema" | "compare"
@@ -43,12 +51,47 @@ export type Answer =
   | { readonly _tag: "Violation"; readonly path: string; readonly message: string }
   | { readonly _tag: "InvalidSchema"; readonly message: string }
   | { readonly _tag: "Compared"; readonly difference: Difference }
+  | { readonly _tag: "Carried"; readonly json: unknown }
 
 /** Checks a value by a schema, which is JSON text; undefined: it fits. */
 export type SchemaCheck = (schema: string, value: Read) => Answer | undefined
 
-export const bytesOfJob = (job: Job): number =>
-  job.kind === "compare" ? 2 * (job.from.length + job.to.length) : 2 * (job.text.length + (job.schema?.length ?? 0))
+export const bytesOfJob = (job: Job): number => {
+  switch (job.kind) {
+    case "compare":
+      return 2 * (job.from.length + job.to.length)
+    case "carry":
+      return job.bytes.byteLength
+    case "read":
+      return 2 * (job.text.length + (job.schema?.length ?? 0))
+  }
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/** What stands around the values has an end, as it crosses from thread to thread piece by piece. */
+const AROUND = 50_000
+
+const nodesIn = (value: unknown): number => {
+  if (typeof value !== "object" || value === null || value instanceof Written) return 1
+  let nodes = 1
+  for (const child of Object.values(value)) nodes += nodesIn(child)
+  return nodes
+}
+
+const carry = ({ bytes, carries }: CarryJob): Answer => {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    return { _tag: "Unreadable", reason: "it is not valid UTF-8" }
+  }
+  const found = readCarrier(text, carries)
+  if (Result.isFailure(found)) return { _tag: "Unreadable", reason: found.failure }
+  return nodesIn(found.success) > AROUND
+    ? { _tag: "Unreadable", reason: `it has more than ${AROUND} parts around the values that it carries` }
+    : { _tag: "Carried", json: found.success }
+}
 
 /** `enter` is told before a stage begins. */
 export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): Answer => {
@@ -57,6 +100,7 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
     return { _tag: "Compared", difference: difference(job.from, job.to) }
   }
   enter("read")
+  if (job.kind === "carry") return carry(job)
   const value = read(job.type, job.text, { stored: job.stored })
   if (Result.isFailure(value)) return { _tag: "Unreadable", reason: value.failure }
   const variables = job.want === "variables" ? variablesOf(job.text) : Result.succeed({})

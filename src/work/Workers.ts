@@ -10,6 +10,7 @@ import { CurrentIdentity } from "../access/Identity.ts"
 import type { ValueType } from "../configuration/Configuration.ts"
 import type { Difference } from "../configuration/Diff.ts"
 import { schemaProblem } from "../configuration/JsonSchema.ts"
+import type { Carries } from "../configuration/Written.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { FairQueue, type QueueBounds } from "./FairQueue.ts"
 import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"
@@ -37,6 +38,8 @@ const INLINE: Readonly<Record<ValueType, number>> = {
   json: 65_536,
   yaml: 2_048
 }
+/** Bytes of a body. */
+const INLINE_CARRY = 65_536
 /** Characters of both texts together: comparing a few thousand lines takes 200 ms. */
 const INLINE_COMPARE = 2_048
 
@@ -58,6 +61,8 @@ export class Workers extends Context.Service<
      * path), `InvalidSchema` (can't be compiled, remote $ref, too slow), `Busy` (details: retryAfterMillis), `Timeout`.
      */
     readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
+    /** Reads the body of a request that carries values, with `Written`'s fields in their places. Fails `InvalidInput`, `Busy`, `Timeout`. */
+    readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<unknown, HeraldError>
     /** Fails `Busy`, `Timeout`. */
     readonly compare: (from: string, to: string) => Effect.Effect<Difference, HeraldError>
   }
@@ -87,7 +92,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     let thread = idle.pop()
     while (thread !== undefined && !thread.alive()) thread = idle.pop()
     const its = thread ?? (yield* threads.start)
-    let stage: Stage = job.kind
+    let stage: Stage = job.kind === "compare" ? "compare" : "read"
     return yield* Effect.gen(function* () {
       its.tell(job)
       while (true) {
@@ -186,22 +191,28 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
         return yield* failure("InvalidSchema", `the schema can't be used: ${answer.message}`)
       case "Unreadable":
         return yield* failure("InvalidValue", answer.reason)
-      case "Compared":
-        return yield* Effect.die(new Error("a comparison answered a reading"))
+      default:
+        return yield* mistaken(answer)
     }
+  })
+
+  const carry = Effect.fnUntraced(function* (bytes: Uint8Array, carries: Carries) {
+    const answer = yield* answered({ kind: "carry", bytes, carries }, bytes.byteLength <= INLINE_CARRY)
+    if (answer._tag === "Carried") return answer.json
+    return yield* answer._tag === "Unreadable" ? failure("InvalidInput", answer.reason) : mistaken(answer)
   })
 
   const compare = Effect.fnUntraced(function* (from: string, to: string) {
     const inline = from === to || from.length + to.length <= INLINE_COMPARE
     const answer = yield* answered({ kind: "compare", from, to }, inline)
-    return answer._tag === "Compared"
-      ? answer.difference
-      : yield* Effect.die(new Error("a reading answered a comparison"))
+    return answer._tag === "Compared" ? answer.difference : yield* mistaken(answer)
   })
 
-  return Workers.of({ read, compare })
+  return Workers.of({ read, carry, compare })
 })
 
+const mistaken = (answer: Answer) =>
+  Effect.die(new Error(`a worker thread answered ${answer._tag} to another question`))
 const ignore = (): void => {}
 const never: SchemaCheck = () => {
   throw new Error("a schema never runs on the thread that delivers") // WK1

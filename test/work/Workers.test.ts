@@ -166,6 +166,25 @@ for (const [name, layer] of [
       }).pipe(given)
     )
 
+    it.live("B4 carries a body small or large, and bounds what stands around its values", () =>
+      Effect.gen(function* () {
+        const workers = yield* Workers
+        const carry = (text: string) => workers.carry(new TextEncoder().encode(text), "value")
+        for (const pad of ["", " ".repeat(70_000)]) {
+          const json = yield* carry(`{"value":{"n":1.10},"message":"m"}${pad}`)
+          assert.deepInclude(json, { message: "m" })
+          assert.include((json as { value: object }).value, { text: '{"n":1.10}', type: "json" })
+          assert.strictEqual((yield* Effect.flip(carry(`{"value":${pad}`))).name, "InvalidInput")
+          const bytes = Uint8Array.of(0xff, ...new TextEncoder().encode(pad))
+          assert.include((yield* Effect.flip(workers.carry(bytes, "value"))).message, "UTF-8")
+        }
+        const many = `[${"1,".repeat(60_000)}1]`
+        yield* carry(`{"value":${many}}`)
+        const around = yield* Effect.flip(carry(`{"value":1,"message":${many}}`))
+        assert.include(around.message, "parts around the values")
+      }).pipe(given)
+    )
+
     it.live("answers the same for small and large values", () =>
       Effect.gen(function* () {
         const workers = yield* Workers

@@ -5,12 +5,14 @@
  *   B2  Text that is not UTF-8, nests too deep, or has keys that reach into JavaScript's prototypes is refused.
  *   B3  A field that is not in the contract is refused, so that a misspelt one is not silently ignored.
  *   B4  A value arrives as it stands in the body; a name given twice, or a number that JavaScript would change, is refused.
+ *   B5  Whoever may not do what a route does is told so before the body is read.
  */
-import { ByteSize, Effect, Result, Schema } from "effect"
+import { ByteSize, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
 import { limits } from "../../configuration/Configuration.ts"
-import { type Carries, readCarrier } from "../../configuration/Written.ts"
+import type { Carries } from "../../configuration/Written.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import type { Workers } from "../../work/Workers.ts"
 import { schemaFailure } from "./Problem.ts"
 
 /** Bytes. A value may double in size when it travels as a JSON string. */
@@ -20,26 +22,28 @@ export const bodyLimits = {
   release: 2 * limits.release + 65_536
 } as const
 
-const decoder = new TextDecoder("utf-8", { fatal: true })
 const fail = (message: string) => failure("InvalidInput", message)
 
 const JSON_TYPES = /^(application\/json|application\/[\w.+-]+\+json|text\/plain|application\/x-www-form-urlencoded)\b/i
 
-const parse = (bytes: ArrayBuffer, carries: Carries): Effect.Effect<unknown, HeraldError> =>
-  Effect.suspend(() => {
-    let text: string
-    try {
-      text = decoder.decode(bytes)
-    } catch {
-      return Effect.fail(fail("body: it is not valid UTF-8"))
-    }
-    if (text === "") return Effect.fail(fail("body: it is empty; this route takes a JSON object"))
-    const read = readCarrier(text, carries) // B2, B4
-    return Result.isSuccess(read) ? Effect.succeed(read.success) : Effect.fail(fail(`body: ${read.failure}`))
-  })
+const parse = (
+  bytes: ArrayBuffer,
+  carries: Carries,
+  workers: Workers["Service"]
+): Effect.Effect<unknown, HeraldError> =>
+  bytes.byteLength === 0
+    ? Effect.fail(fail("body: it is empty; this route takes a JSON object"))
+    : Effect.mapError(workers.carry(new Uint8Array(bytes), carries), (error) =>
+        error.name === "InvalidInput" || error.name === "InvalidValue" ? fail(`body: ${error.message}`) : error
+      ) // B2, B4
 
 /** A reader for one route's bodies. What a body carries arrives as `Written`. */
-export const bodyReader = <A>(schema: Schema.Codec<A, unknown>, limit: number, carries: Carries = "nothing") => {
+export const bodyReader = <A>(
+  workers: Workers["Service"],
+  schema: Schema.Codec<A, unknown>,
+  limit: number,
+  carries: Carries = "nothing"
+) => {
   const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
   return (request: HttpServerRequest.HttpServerRequest): Effect.Effect<A, HeraldError> => {
@@ -55,7 +59,7 @@ export const bodyReader = <A>(schema: Schema.Codec<A, unknown>, limit: number, c
           ? tooLarge
           : fail("body: the connection ended before it did")
       ),
-      Effect.flatMap((bytes) => parse(bytes, carries)),
+      Effect.flatMap((bytes) => parse(bytes, carries, workers)),
       Effect.flatMap((json) => Effect.mapError(decode(json), (error) => schemaFailure("body", error)))
     )
   }

@@ -2,26 +2,27 @@
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Access } from "../../access/Access.ts"
+import { Access, requirePermission } from "../../access/Access.ts"
 import { byCode } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
+import { Workers } from "../../work/Workers.ts"
 import * as Answers from "./Answers.ts"
 import { Api } from "./Api.ts"
 import { bodyLimits, bodyReader } from "./Body.ts"
 import { answer } from "./Problem.ts"
 import * as Wire from "./Wire.ts"
 
-const readWish = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
-
 export const KeysRoutes = HttpApiBuilder.group(
   Api,
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
+    const readWish = bodyReader(yield* Workers, Wire.ApiKeyBody, bodyLimits.small)
     return handlers
       .handleRaw("create", ({ request }) =>
         answer(
-          readWish(request).pipe(
+          requirePermission("keys.manage", undefined).pipe(
+            Effect.andThen(readWish(request)), // B5
             Effect.flatMap(({ expiresAt = null, ...wish }) => access.createKey({ ...wish, expiresAt })),
             Effect.map(({ token, key }) => Answers.json({ token, key: Answers.apiKey(key) }, { status: 201 }))
           )

@@ -1,10 +1,12 @@
 /** PUT, DELETE, rollback, validate and releases. */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
+import { requireAnywhere, requirePermission } from "../../access/Access.ts"
 import { limits } from "../../configuration/Configuration.ts"
 import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import { Configurations } from "../../configuration/Configurations.ts"
 import { failure } from "../../errors/HeraldError.ts"
+import { Workers } from "../../work/Workers.ts"
 import * as Answers from "./Answers.ts"
 import { bodyLimits, bodyReader } from "./Body.ts"
 import { draftOf } from "./Drafts.ts"
@@ -23,12 +25,12 @@ interface Conditions {
   readonly "if-none-match"?: string
 }
 
-const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish, "value")
-const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
-const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
-
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations
+  const workers = yield* Workers
+  const readPublish = bodyReader(workers, Wire.PublishBody, bodyLimits.publish, "value")
+  const readRollback = bodyReader(workers, Wire.RollbackBody, bodyLimits.small)
+  const readRelease = bodyReader(workers, Wire.ReleaseBody, bodyLimits.release, "changes")
 
   const written = (committed: Committed, { key, environment }: Target) => {
     const body = Answers.published(committed, environment, key)
@@ -48,6 +50,7 @@ export const makeWrites = Effect.gen(function* () {
   }
 
   const readDraft = Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
+    yield* requirePermission("config.write", target.environment) // B5
     const body = yield* readPublish(request)
     if (body.value === null) {
       return yield* Effect.fail(failure("InvalidInput", "value: null is not a value; to delete the key use DELETE"))
@@ -83,6 +86,7 @@ export const makeWrites = Effect.gen(function* () {
 
     rollback: Effect.fnUntraced(function* (request: Request, named: Target, headers: Conditions) {
       const target = yield* checkTarget(named.key, named.environment)
+      yield* requirePermission("config.write", target.environment) // B5
       const body = yield* readRollback(request)
       const committed = yield* configurations.rollback(
         target.environment,
@@ -100,6 +104,7 @@ export const makeWrites = Effect.gen(function* () {
     }),
 
     release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions) {
+      yield* requireAnywhere("config.write") // B5
       const body = yield* readRelease(request)
       if (body.changes.length > limits.changes) {
         return yield* Effect.fail(

@@ -17,6 +17,7 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Clients } from "../../../src/sessions/Clients.ts"
 import { InstanceStore } from "../../../src/sessions/InstanceStore.ts"
+import { workers } from "../../support/workers.ts"
 
 export const memoryKeys = () => {
   const keys = new Map<string, ApiKey>()
@@ -201,6 +202,7 @@ export const startServices = () => {
   const instances = Layer.mock(InstanceStore, { list: () => Effect.succeed([]) })
   const services = Layer.mergeAll(
     configurations.layer,
+    workers(),
     audit,
     propagation,
     Clients.layer.pipe(Layer.provide([instances, propagation]))

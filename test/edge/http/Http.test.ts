@@ -197,6 +197,21 @@ describe("publish and read", () => {
     assert.strictEqual(longer.body.code, "HRLD-1002")
   })
 
+  it("B5 whoever may not write is told so before the body is read", async () => {
+    const garbage = "{".repeat(100_000)
+    for (const [method, path] of [
+      ["PUT", "/v1/config/matrix?environment=production"],
+      ["POST", "/v1/config/matrix/validate?environment=production"],
+      ["POST", "/v1/config/matrix/rollback?environment=production"],
+      ["POST", "/v1/releases"],
+      ["POST", "/v1/keys"]
+    ] as const) {
+      const refused = await door.call(method, path, { as: "viewer", body: garbage })
+      const read = await door.call(method, path, { body: garbage })
+      assert.deepStrictEqual([path, refused.status, read.status >= 400 && read.status !== 403], [path, 403, true])
+    }
+  })
+
   it("PB1 history and audit say where to go on before their limit is reached", async () => {
     for (const value of ["a", "b", "c", "d"]) {
       const body = { value: value.repeat(900_000), type: "string" }
