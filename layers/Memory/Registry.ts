@@ -1,6 +1,6 @@
 /** ConfigurationStore and RevisionLog over one `State`. */
 import { Clock, Effect, Layer } from "effect"
-import type { Change, Release } from "../../src/configuration/Change.ts"
+import type { Change, Idempotency, Release } from "../../src/configuration/Change.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { type Committed, ConfigurationStore, type HeadCursor } from "../../src/configuration/ConfigurationStore.ts"
 import { pageOf } from "../../src/configuration/Page.ts"
@@ -8,6 +8,7 @@ import { bytesOf } from "../../src/configuration/Value.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { problemOf } from "./Conflicts.ts"
 import type { State } from "./State.ts"
 
 const idOf = ({ environment, key }: { readonly environment: string; readonly key: string }) => `${environment}/${key}`
@@ -22,12 +23,10 @@ const layerStore = (state: State) =>
       const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
 
       const commit = (release: Release): Committed | HeraldError => {
-        const earlier = replayed(state, release)
+        const earlier = replayed(state, ownerOf(release), release.idempotency)
         if (earlier !== undefined) return earlier
-        for (const change of release.changes) {
-          const problem = conflict(change, versionsOf(change.environment, change.key).at(-1))
-          if (problem !== undefined) return problem
-        }
+        const problem = problemOf(state, release)
+        if (problem !== undefined) return problem
         const now = clock.currentTimeMillisUnsafe()
         const revision = state.head + 1n
         const changes = release.changes.map((change) => {
@@ -52,7 +51,7 @@ const layerStore = (state: State) =>
         const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
         state.revisions.push(row)
         if (idempotency !== undefined) {
-          state.idempotency.set(`${actor}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
+          state.idempotency.set(`${ownerOf(release)}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
         }
         for (const tell of state.listeners) tell()
         return { revision: row, replayed: false }
@@ -64,6 +63,18 @@ const layerStore = (state: State) =>
             const result = commit(release)
             return "revision" in result ? Effect.succeed(result) : Effect.fail(result)
           }),
+        earlier: (idempotency) =>
+          Effect.suspend(() => {
+            const found = replayed(state, idempotency.owner, idempotency)
+            return found === undefined || "revision" in found ? Effect.succeed(found) : Effect.fail(found)
+          }),
+        templates: (environment) =>
+          Effect.sync(() => ({
+            position: { epoch: state.epoch, revision: state.head },
+            heads: [...state.versions.values()]
+              .map((versions) => versions.at(-1)!)
+              .filter((head) => head.environment === environment && head.template && !head.deleted)
+          })),
         current: (environment, key) => Effect.sync(() => versionsOf(environment, key).at(-1)),
         version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
         history: (environment, key, { limit, before }) =>
@@ -91,28 +102,19 @@ const layerStore = (state: State) =>
     })
   )
 
-const replayed = (state: State, { idempotency, actor }: Release): Committed | HeraldError | undefined => {
-  const earlier = idempotency && state.idempotency.get(`${actor}\u0000${idempotency.key}`)
+const ownerOf = ({ idempotency, actor }: Release) => idempotency?.owner ?? actor
+
+const replayed = (
+  state: State,
+  owner: string,
+  idempotency: Idempotency | undefined
+): Committed | HeraldError | undefined => {
+  const earlier = idempotency && state.idempotency.get(`${owner}\u0000${idempotency.key}`)
   if (earlier === undefined) return undefined
   if (earlier.digest !== idempotency?.digest) {
     return failure("IdempotencyConflict", `the idempotency key ${idempotency?.key} was used for another request`)
   }
   return { revision: state.revisions[Number(earlier.revision) - state.swept - 1]!, replayed: true }
-}
-
-const conflict = (
-  { key, environment, value, expectedVersion }: Change,
-  current: Configuration | undefined
-): HeraldError | undefined => {
-  const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
-  if (expectedVersion !== undefined && expectedVersion !== version) {
-    return failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expectedVersion}`, {
-      details: { key, environment, expected: expectedVersion, current: version }
-    })
-  }
-  return value === null && (current === undefined || current.deleted)
-    ? failure("NotFound", `there is no key ${key} in ${environment} to delete`)
-    : undefined
 }
 
 const asConfiguration = (

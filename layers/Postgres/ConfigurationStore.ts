@@ -5,14 +5,23 @@ import { SqlClient } from "effect/sql"
 import type { Statement } from "effect/sql/Statement"
 import { limits } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
 import type { Position } from "../../src/propagation/Position.ts"
 import type { ClientOptions } from "./Client.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
 import { makeReplica } from "./Replica.ts"
 import { CHANNEL } from "./RevisionLog.ts"
-import { asConfiguration, asHead, CONFIGURATION_COLUMNS, type ConfigurationRow, type HeadRow } from "./Rows.ts"
+import {
+  asConfiguration,
+  asHead,
+  asRevision,
+  CONFIGURATION_COLUMNS,
+  type ConfigurationRow,
+  type HeadRow
+} from "./Rows.ts"
 import { makeWriter } from "./Writer.ts"
+import type { Replayed } from "./WriterMessages.ts"
 
 /** Between two NOTIFYs: each is a transaction of its own, with a lock of the whole cluster and a flush. */
 const NOTICE_PAUSE = "10 millis"
@@ -92,6 +101,31 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
                 ) sized where bytes_before < ${limits.page} order by sized.version desc`
             ),
             (versions) => versions.toSorted((a, b) => b.version - a.version)
+          ),
+        earlier: Effect.fnUntraced(function* ({ owner, key, digest }) {
+          const [found] = yield* guarded("look for an earlier commit")(sql<{ digest: string; answer: Replayed | null }>`
+            select digest, herald_replayed(revision) as answer from idempotency_keys where actor = ${owner} and key = ${`=${key}`}`)
+          if (found === undefined) return undefined
+          if (found.digest !== digest) {
+            return yield* failure("IdempotencyConflict", `the idempotency key ${key} was used for another request`)
+          }
+          return found.answer === null ? undefined : { revision: asRevision(found.answer.row), replayed: true }
+        }),
+        // One statement, so that templates and position are of one moment.
+        templates: (environment) =>
+          guarded(`read the templates of ${environment}`)(sql<HeadRow & { at_epoch: string; at_revision: string }>`
+            select e.epoch as at_epoch, (select coalesce(max(revision), 0) from revisions)::text as at_revision, c.*
+            from herald_epoch e left join (
+              select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
+              where environment = ${environment} and template and not deleted
+            ) c on true`).pipe(
+            Effect.map((rows) => {
+              const { at_epoch: epoch, at_revision } = rows[0]!
+              return {
+                position: { epoch, revision: BigInt(at_revision) },
+                heads: rows.flatMap(({ at_epoch: _, at_revision: __, ...row }) => (row.key === null ? [] : asHead(row)))
+              }
+            })
           ),
         // One statement, so that a page and its position are of one moment. W4
         heads: (after, limit) =>

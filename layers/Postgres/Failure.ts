@@ -34,6 +34,9 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   return "Internal"
 }
 
+/** Another session held a lock for too long. */
+export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
+
 /** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
 export const isRefused = ({ name, cause }: HeraldError): boolean =>
   name === "Internal" && /^2[23]/.test(sqlStateOf(cause))

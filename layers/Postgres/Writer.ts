@@ -3,20 +3,25 @@
  *
  *   X1  A release that was sent to the database once is never written twice: every one carries an idempotency key, its own or one
  *       made here, so that a commit whose answer was lost can be asked for again.
- *   X2  A publisher waits at most `deadline`; then it gets `DatabaseUnavailable`.
+ *   X2  A publisher waits at most `deadline` and `GRACE`. What it is told to have failed is never committed afterwards: a release is not
+ *       sent after its deadline, and the database refuses it, by its own clock and under the lock, when its turn comes later.
  *   X3  One release that the database can't take fails alone.
+ *   X4  Who is told that nothing was written can rely on it. Where the answer to a commit was lost, the database is asked until `GRACE`
+ *       ends; then the publisher is told that the outcome is unknown: committed by now, or never.
+ *   X5  A publisher that left is not served: nothing of it is sent any more.
  */
 import { randomUUID } from "node:crypto"
 import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Release } from "../../src/configuration/Change.ts"
 import type { Committed } from "../../src/configuration/ConfigurationStore.ts"
-import type { ErrorName } from "../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { type Position, replaces } from "../../src/propagation/Position.ts"
 import { within } from "../../src/propagation/Traces.ts"
-import { guarded } from "./Failure.ts"
-import { asRevision, type RevisionRow } from "./Rows.ts"
+import { makeDatabaseClock, type Told } from "./DatabaseClock.ts"
+import { guarded, isLockTimeout } from "./Failure.ts"
 import type { Seen } from "./Witness.ts"
+import { type Answer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
 
 export interface WriterOptions {
   readonly deadline: Duration.Input
@@ -26,31 +31,20 @@ export interface WriterOptions {
 
 interface Waiting {
   readonly release: Release
-  /** The newest revision that was known when it came; set once it may have been committed without our knowing. X1 */
-  readonly known: bigint
-  since: bigint | undefined
+  /** The newest commit that was known when it came. */
+  readonly known: Position | undefined
   readonly json: string
   readonly span: Tracer.AnySpan | undefined
   readonly done: Deferred.Deferred<Committed, HeraldError>
+  /** Nanoseconds of the monotonic clock. */
   readonly until: bigint
+  /** A connection has it. */
+  sent: boolean
+  /** It was sent, and the answer was lost: it may be committed. X1 */
+  lost: boolean
+  /** Nobody waits for it any more. */
+  left: boolean
 }
-
-type Answer =
-  | {
-      readonly ok: true
-      readonly replayed: false
-      readonly revision: string
-      readonly epoch: string
-      readonly committedAt: number
-      readonly versions: ReadonlyArray<{ readonly version: number; readonly createdAt: number }>
-    }
-  | { readonly ok: true; readonly replayed: true; readonly row: RevisionRow }
-  | {
-      readonly ok: false
-      readonly name: ErrorName
-      readonly message: string
-      readonly details: Record<string, unknown>
-    }
 
 /** Publishers that may wait; further ones wait to wait, within their deadline. */
 const QUEUE = 1_024
@@ -59,22 +53,49 @@ const CALLS = 2
 const BATCH = 128
 const BATCH_CHARACTERS = 8_388_608
 const RETRY = Duration.millis(100)
+/** Nanoseconds after the deadline in which an answer that is under way, or was lost, is waited for. */
+const GRACE = 1_000_000_000n
+/**
+ * Milliseconds that one call waits for the lock. At least: releases that come one after the other don't each end a wait of their own. At
+ * most: the database ends the wait, and says so, before this process takes it for gone.
+ */
+const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
 
 export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const sql = yield* SqlClient.SqlClient
   const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
   const deadline = Duration.toNanosUnsafe(options.deadline)
+  const databaseClock = makeDatabaseClock()
 
-  let newest = 0n
+  let newest: Seen | undefined
 
-  const call = (batch: ReadonlyArray<Waiting>) =>
-    sql<{ answers: ReadonlyArray<Answer> }>`
-      select herald_commit(${`[${batch.map(({ json }) => json).join(",")}]`}::text::jsonb, ${sinceOf(batch)}::text::bigint) as answers`.pipe(
-      Effect.map((rows) => rows[0]!.answers),
+  /** `reached`: the statement was given to a connection. */
+  const call = (batch: ReadonlyArray<Waiting>, now: bigint, reached: () => void) => {
+    const left = batch.reduce((least, one) => Math.min(least, Number(endOf(one) - now)), Number(deadline))
+    const releases = `[${batch.map(({ json, until }) => `{"notAfter":${databaseClock.at(until)},${json}`).join(",")}]`
+    const terms = JSON.stringify({
+      clock: databaseClock.server(now),
+      wait: Math.min(LONGEST_WAIT, Math.max(LEAST_WAIT, Math.ceil(left / 1_000_000))),
+      since: sinceOf(batch)
+    })
+    const statement = sql<{ answers: ReadonlyArray<Answer> | null; clock: Told }>`
+      select herald_commit(${releases}::text::jsonb, null, ${terms}::text::jsonb) as answers, herald_clock() as clock`
+    return Effect.scoped(
+      Effect.flatMap(sql.reserve, (connection) => {
+        reached()
+        return Effect.provideService(statement, sql.transactionService, [connection, 0])
+      })
+    ).pipe(
+      Effect.map((rows) => {
+        databaseClock.heard(rows[0]!.clock, clock.monotonicTimeNanosUnsafe())
+        return rows[0]!.answers
+      }),
       guarded("commit"),
       within(batch.flatMap(({ span }) => span ?? []))
     )
+  }
 
   const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
     let seen: Seen | undefined
@@ -82,7 +103,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       const answer = answers[index]!
       if (answer.ok && !answer.replayed) {
         seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
-        if (seen.revision > newest) newest = seen.revision
+        if (replaces(seen, newest)) newest = seen
       }
       Deferred.doneUnsafe(done, resultOf(release, answer))
     }
@@ -102,31 +123,42 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     Effect.ignore
   )
 
-  const giveUp = (waiting: Waiting, error: HeraldError) => Deferred.doneUnsafe(waiting.done, Effect.fail(error))
+  /** X4 */
+  const giveUp = ({ done, lost }: Waiting, error: HeraldError) =>
+    Deferred.doneUnsafe(done, Effect.fail(lost ? unknown(error) : never(error)))
 
-  const write = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
-    batch.length === 0
-      ? Effect.void
-      : call(batch).pipe(
-          Effect.matchEffect({
-            onSuccess: (answers) => Effect.sync(() => settle(batch, answers)),
-            onFailure: (error) => {
-              if (error.name === "DatabaseUnavailable") return again(batch, error) // X1
-              if (batch.length > 1) return Effect.forEach(batch, (one) => write([one]), { discard: true }) // X3
-              return Effect.sync(() => giveUp(batch[0]!, error)).pipe(
-                Effect.andThen(error.name === "Timeout" ? tellHolder : Effect.void)
-              )
-            }
-          })
-        )
-
-  const again = (batch: ReadonlyArray<Waiting>, error: HeraldError) =>
+  /** Sends what still may be sent; `error`: what it is told that may not. X2 */
+  const write = (batch: ReadonlyArray<Waiting>, error: HeraldError): Effect.Effect<void> =>
     Effect.suspend(() => {
       const now = clock.monotonicTimeNanosUnsafe()
-      const left = batch.filter((one) => one.until > now)
-      for (const one of left) one.since = one.known
-      for (const one of batch) if (one.until <= now) giveUp(one, error) // X2
-      return Effect.andThen(Effect.sleep(left.length === 0 ? Duration.zero : RETRY), write(left))
+      const ready: Array<Waiting> = []
+      for (const one of batch) {
+        one.sent = false
+        if (one.left) continue // X5
+        if (now < endOf(one)) ready.push(one)
+        else giveUp(one, error)
+      }
+      if (ready.length === 0) return Effect.void
+      let reached = false
+      return call(ready, now, () => {
+        reached = true
+        for (const one of ready) one.sent = true
+      }).pipe(
+        Effect.matchEffect({
+          onSuccess: (answers) =>
+            // Of another server's clock: now its own is known.
+            answers === null ? write(ready, error) : Effect.sync(() => settle(ready, answers)),
+          onFailure: (failed) => {
+            if (failed.name === "DatabaseUnavailable") {
+              if (reached) for (const one of ready) one.lost = true // X1
+              return Effect.andThen(Effect.sleep(RETRY), write(ready, failed))
+            }
+            if (isLockTimeout(failed)) return Effect.andThen(Effect.forkIn(tellHolder, scope), write(ready, failed))
+            if (ready.length > 1) return Effect.forEach(ready, (one) => write([one], failed), { discard: true }) // X3
+            return Effect.sync(() => giveUp(ready[0]!, failed))
+          }
+        })
+      )
     })
 
   const next = Effect.gen(function* () {
@@ -137,8 +169,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       batch.push(one)
       characters += one.json.length
     }
-    const now = clock.monotonicTimeNanosUnsafe()
-    yield* write(batch.filter((one) => one.until > now))
+    yield* write(batch, tooLate)
   })
 
   const writing = next.pipe(
@@ -151,64 +182,44 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     const waiting: Waiting = {
       release,
       known: newest,
-      since: undefined,
-      json: encode(release),
+      json: encode(release, randomUUID()),
       span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan)),
       done: yield* Deferred.make<Committed, HeraldError>(),
-      until: clock.monotonicTimeNanosUnsafe() + deadline
+      until: clock.monotonicTimeNanosUnsafe() + deadline,
+      sent: false,
+      lost: false,
+      left: false
     }
+    const leave = Effect.sync(() => {
+      waiting.left = true
+    })
     return yield* Queue.offer(queue, waiting).pipe(
       Effect.andThen(Deferred.await(waiting.done)),
-      Effect.timeoutOrElse({ duration: Duration.nanos(deadline + 1_000_000_000n), orElse: () => Effect.fail(tooLate) }) // X2
+      Effect.timeoutOrElse({
+        duration: Duration.nanos(deadline + GRACE),
+        orElse: () =>
+          Effect.suspend(() => Effect.fail(waiting.sent || waiting.lost ? unknown(noAnswer) : never(tooLate)))
+      }),
+      Effect.ensuring(leave)
     )
   })
 })
 
-/** The lowest revision behind which a release of this batch may be; null when none was sent before. */
-const sinceOf = (batch: ReadonlyArray<Waiting>): string | null => {
-  let lowest: bigint | undefined
-  for (const { since } of batch) if (since !== undefined && (lowest === undefined || since < lowest)) lowest = since
-  return lowest === undefined ? null : String(lowest)
-}
+/** Until when it may be sent: its deadline, or a little longer to ask what became of it. */
+const endOf = ({ until, lost }: Waiting): bigint => (lost ? until + GRACE : until)
 
-const tooLate = failure(
-  "DatabaseUnavailable",
-  "the commit was not confirmed in time; with the same Idempotency-Key it can be tried again, nothing is written twice"
-)
+const tooLate = failure("Timeout", "too many publishers wait for the database")
+const noAnswer = failure("DatabaseUnavailable", "the database did not answer")
 
-/** X1: a key of the publisher's begins with "=", one that is made here with "~". */
-const encode = ({ action, actor, message, traceparent, idempotency, changes }: Release): string =>
-  JSON.stringify({
-    action,
-    actor,
-    message,
-    traceparent,
-    commitId: idempotency === undefined ? `~${randomUUID()}` : `=${idempotency.key}`,
-    digest: idempotency?.digest ?? "",
-    changes
+const never = (error: HeraldError): HeraldError =>
+  failure(error.name, `${error.message}. Nothing was written, and nothing of it ever will be`, {
+    cause: error.cause,
+    ...(error.details === undefined ? {} : { details: error.details })
   })
 
-const resultOf = (release: Release, answer: Answer): Effect.Effect<Committed, HeraldError> => {
-  if (!answer.ok) return Effect.fail(failure(answer.name, answer.message, { details: answer.details }))
-  if (answer.replayed) {
-    const revision = asRevision(answer.row)
-    return Effect.succeed({ revision, replayed: release.idempotency !== undefined })
-  }
-  const { epoch, committedAt, versions } = answer
-  const { actor, message, traceparent } = release
-  const revision = BigInt(answer.revision)
-  const changes = release.changes.map(({ expectedVersion: _, value, ...change }, index) => ({
-    ...change,
-    version: versions[index]!.version,
-    revision,
-    value: value ?? "",
-    deleted: value === null,
-    createdAt: versions[index]!.createdAt,
-    updatedAt: committedAt,
-    updatedBy: actor
-  }))
-  return Effect.succeed({
-    revision: { epoch, revision, changes, traceparent, actor, message, committedAt },
-    replayed: false
-  })
-}
+const unknown = (error: HeraldError): HeraldError =>
+  failure(
+    "OutcomeUnknown",
+    `the answer to the commit was lost (${error.message}): it is committed by now, or never will be. With the same Idempotency-Key it can be asked again; nothing is written twice`,
+    { cause: error }
+  )

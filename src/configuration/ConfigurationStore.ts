@@ -6,12 +6,13 @@
  *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
  *   W4  Heads are read in pages, each of one moment and none older than the first. Every head that was current at the first page's
  *       position comes, at that revision or a later one. So pages and log together give what is current at any later position.
+ *   W5  A commit happens only while what it was checked against holds (`kept`, `basis`): compared where its turn is decided.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Position } from "../propagation/Position.ts"
 import type { Revision } from "../propagation/Revision.ts"
-import type { Release } from "./Change.ts"
+import type { Idempotency, Release } from "./Change.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 
 export interface Committed {
@@ -36,10 +37,20 @@ export class ConfigurationStore extends Context.Service<
   ConfigurationStore,
   {
     /**
-     * Fails `VersionConflict` (details: key, expected, current), `IdempotencyConflict`, `NotFound` (deleting what is not there),
-     * `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`. Concurrent commits share transactions; one failing item fails alone.
+     * Fails `VersionConflict` (details: key, expected, current; or, where something else than the expected version stands in the way,
+     * `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
+     * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
+     * Concurrent commits share transactions; one failing item fails alone.
      */
     readonly commit: (release: Release) => Effect.Effect<Committed, HeraldError>
+    /** What was committed with that idempotency key, if anything was. Fails `IdempotencyConflict` when the digest is another. W3 */
+    readonly earlier: (
+      idempotency: Idempotency & { readonly owner: string }
+    ) => Effect.Effect<Committed | undefined, HeraldError>
+    /** The environment's live templates, and the position at which there were just these. */
+    readonly templates: (
+      environment: string
+    ) => Effect.Effect<{ readonly position: Position; readonly heads: ReadonlyArray<Head> }, HeraldError>
     /**
      * The current version, tombstones included; undefined when the key never existed. With `atLeast` as it was at that position or
      * later, which a replica may answer; without, as it is now.

@@ -4,6 +4,7 @@
  *   F1  Nothing is committed that a connected client in scope could not render (dry run of templates).
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
+ *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

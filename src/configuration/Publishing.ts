@@ -6,22 +6,14 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Fleet } from "../sessions/Fleet.ts"
 import { Workers } from "../work/Workers.ts"
-import type { Action, Change } from "./Change.ts"
-import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
+import type { Action, Idempotency } from "./Change.ts"
 import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
 import { Digest } from "./Digest.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
-import { dryRun } from "./DryRun.ts"
+import { makePreparing } from "./Preparing.ts"
 import { canonical, draftsProblem, identifierProblem, optionsProblem } from "./Request.ts"
-import { isTemplate, malformedIn, type Variables } from "./Template.ts"
 
-/** A change, what it replaces, and whether the version it builds on is ours to insist on. */
-interface Resolved {
-  readonly change: Change
-  readonly current: Configuration | undefined
-}
-
-/** Tries when another publisher changes a key between our reading of its rules and our commit. */
+/** Tries when other publishers change what a release was checked against before its turn comes. */
 const TRIES = 8
 
 export const makePublishing = Effect.gen(function* () {
@@ -30,6 +22,7 @@ export const makePublishing = Effect.gen(function* () {
   const propagation = yield* Propagation
   const fleet = yield* Fleet
   const digestOf = yield* Digest
+  const prepare = yield* makePreparing
 
   const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
     const problem = draftsProblem(drafts)
@@ -41,163 +34,66 @@ export const makePublishing = Effect.gen(function* () {
     return actor
   })
 
-  /**
-   * Fills in what the draft keeps. Where that includes a schema or strictness, the commit insists on the version it was
-   * kept from, so that a rule which someone else just changed is not undone.
-   */
-  const resolve = Effect.fnUntraced(function* (draft: Draft, message: string, fresh: boolean) {
-    const { environment, key, value } = draft
-    const current = yield* fresh ? store.current(environment, key) : propagation.value(environment, key)
-    const live = current === undefined || current.deleted ? undefined : current
-    const schema = draft.schema === undefined ? (live?.schema ?? null) : draft.schema
-    const strict = draft.strict ?? live?.strict ?? false
-    const keepsRules =
-      live !== undefined &&
-      ((draft.schema === undefined && live.schema !== null) || (draft.strict === undefined && live.strict))
-    const valueType =
-      draft.type ?? (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json"))
-    const change: Change = {
-      key,
-      environment,
-      value,
-      valueType,
-      schema: value === null ? null : schema,
-      strict,
-      template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType),
-      digest: digestOf(value ?? ""),
-      expectedVersion: draft.expectedVersion ?? (keepsRules && value !== null ? live.version : undefined),
-      changeLog: message
-    }
-    return { change, current } satisfies Resolved
-  })
-
-  /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. */
-  const checkValue = Effect.fnUntraced(function* ({ key, environment, value, valueType, schema, template }: Change) {
-    if (value === null || template) return
-    const malformed = malformedIn(value, valueType)
-    if (malformed !== undefined && key !== VARIABLES_KEY) {
-      return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`, {
-        details: { key, environment }
-      })
-    }
-    if (key === VARIABLES_KEY && valueType !== "json") {
-      return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
-    }
-    const want = key === VARIABLES_KEY ? "variables" : "nothing"
-    yield* workers.read(valueType, value, { schema, want }).pipe(
-      Effect.mapError((error) => {
-        switch (error.name) {
-          case "InvalidValue":
-            return failure(
-              "InvalidValue",
-              want === "variables"
-                ? `the value of ${VARIABLES_KEY} can't be used: ${error.message}`
-                : `the value of ${key} can't be read as ${valueType}: ${error.message}`,
-              { details: { key, environment, type: valueType } }
-            )
-          case "SchemaViolation":
-          case "InvalidSchema":
-            return failure(error.name, `${key} in ${environment}: ${error.message}`, {
-              details: { ...error.details, key, environment }
-            })
-          default:
-            return error
-        }
-      })
-    )
-  })
-
-  const variablesAfter = Effect.fnUntraced(function* (environment: string, changes: ReadonlyArray<Change>) {
-    const change = changes.find((one) => one.key === VARIABLES_KEY && one.environment === environment)
-    if (change === undefined) return yield* propagation.variables(environment)
-    if (change.value === null) return {}
-    return (yield* workers.read(change.valueType, change.value, { want: "variables" })).variables
-  })
-
-  /** Templates that this release leaves as they are, but whose variables it changes. */
-  const untouchedTemplates = Effect.fnUntraced(function* (environment: string, changes: ReadonlyArray<Change>) {
-    const touched = new Set(changes.filter((one) => one.environment === environment).map((one) => one.key))
-    const heads = propagation
-      .matching(environment, "*", "template")
-      .filter((head) => !head.deleted && !touched.has(head.key))
-    return yield* Effect.forEach(heads, (head) => propagation.value(environment, head.key), { concurrency: 8 })
-  })
-
-  /** F1. */
-  const checkTemplates = Effect.fnUntraced(function* (changes: ReadonlyArray<Change>) {
-    const known = new Map<string, Variables>()
-    for (const change of changes) {
-      const { environment, key, value } = change
-      if (!change.template && key !== VARIABLES_KEY) continue
-      const variables = known.get(environment) ?? (yield* variablesAfter(environment, changes))
-      known.set(environment, variables)
-      if (change.template && value !== null) {
-        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), workers, digestOf)
-      }
-      if (key !== VARIABLES_KEY) continue
-      for (const template of yield* untouchedTemplates(environment, changes)) {
-        if (template === undefined || template.deleted) continue
-        const clients = yield* fleet.covering(environment, template.key)
-        yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf).pipe(
-          Effect.mapError((error) =>
-            error.row.http >= 500
-              ? error
-              : failure("TemplateError", `this would break a template: ${error.message}`, {
-                  details: { ...error.details, key: template.key, environment }
-                })
-          )
-        )
-      }
-    }
-  })
-
-  const prepare = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, message: string, fresh: boolean) {
-    const resolved: Array<Resolved> = []
-    for (const draft of drafts) {
-      const one = yield* resolve(draft, message, fresh)
-      yield* checkValue(one.change)
-      resolved.push(one)
-    }
-    yield* checkTemplates(resolved.map((one) => one.change))
-    return resolved
-  })
-
+  /** `drafts` are made after the look for an earlier commit: what is read for them may have changed since that. */
   const commit = Effect.fnUntraced(function* (
     action: Action,
-    drafts: ReadonlyArray<Draft>,
-    options: PublishOptions,
     actor: string,
-    request: unknown
+    options: PublishOptions,
+    request: unknown,
+    drafts: Effect.Effect<ReadonlyArray<Draft>, HeraldError>
   ) {
     const { message, idempotencyKey } = options
     const idempotency =
       idempotencyKey === undefined
         ? undefined
-        : { key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
+        : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
     const traceparent = yield* currentTraceparent
-    const attempt = (left: number): Effect.Effect<Committed, HeraldError> =>
-      prepare(drafts, message, left < TRIES).pipe(
-        Effect.flatMap((resolved) =>
-          store
-            .commit({
-              action,
-              changes: resolved.map((one) => one.change),
-              actor,
-              message,
-              traceparent,
-              idempotency
-            })
-            .pipe(Effect.withSpan("ConfigurationStore.commit"))
-        ),
-        Effect.catchIf(
-          (error) => left > 1 && error.name === "VersionConflict" && !wished(drafts, error),
-          () => attempt(left - 1)
+    const made = Effect.gen(function* () {
+      const wishes = yield* drafts
+      const attempt = (left: number): Effect.Effect<Committed, HeraldError> =>
+        prepare(wishes, message, left < TRIES).pipe(
+          Effect.flatMap(({ resolved, basis }) =>
+            store
+              .commit({
+                action,
+                changes: resolved.map((one) => one.change),
+                actor,
+                message,
+                traceparent,
+                idempotency,
+                basis
+              })
+              .pipe(Effect.withSpan("ConfigurationStore.commit"))
+          ),
+          // RU1
+          Effect.catchIf(
+            (error) => left > 1 && error.name === "VersionConflict" && error.details?.["changed"] !== undefined,
+            () => attempt(left - 1)
+          )
         )
-      )
-    const committed = yield* attempt(TRIES)
+      return yield* attempt(TRIES)
+    })
+    const committed = idempotency === undefined ? yield* made : yield* once(idempotency, made)
     yield* Effect.logDebug("committed", { revision: String(committed.revision.revision), actor })
     yield* propagation.committed(committed.revision)
     return committed
+  })
+
+  /** F4. Refused, it may have been committed since the look: by the first try, which is still under way. */
+  const once = Effect.fnUntraced(function* (
+    idempotency: Idempotency & { readonly owner: string },
+    make: Effect.Effect<Committed, HeraldError>
+  ) {
+    const before = yield* store.earlier(idempotency)
+    if (before !== undefined) return before
+    return yield* Effect.catchIf(
+      make,
+      (error) => error.row.http < 500,
+      (refused) =>
+        Effect.flatMap(store.earlier(idempotency), (meanwhile) =>
+          meanwhile === undefined ? Effect.fail(refused) : Effect.succeed(meanwhile)
+        )
+    )
   })
 
   const publish = Effect.fn("Configurations.publish")(function* (
@@ -208,7 +104,7 @@ export const makePublishing = Effect.gen(function* () {
     const problem = optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const action = drafts.length > 1 ? "release" : drafts[0]?.value === null ? "delete" : "publish"
-    return yield* commit(action, drafts, options, actor, drafts)
+    return yield* commit(action, actor, options, drafts, Effect.succeed(drafts))
   })
 
   const rollback = Effect.fn("Configurations.rollback")(function* (
@@ -220,27 +116,26 @@ export const makePublishing = Effect.gen(function* () {
     const { name: actor } = yield* requirePermission("config.write", environment)
     const problem = identifierProblem(environment, key) ?? optionsProblem(options)
     if (problem !== undefined) return yield* problem
-    const old = yield* store.version(environment, key, toVersion)
-    if (old === undefined) {
-      return yield* failure("NotFound", `${key} in ${environment} has no version ${toVersion}; see its history`)
-    }
-    if (old.deleted) {
-      return yield* failure(
-        "InvalidInput",
-        `version ${toVersion} of ${key} in ${environment} is a deletion; delete the key, or roll back to a version with a value`
-      )
-    }
-    const { value, valueType: type, schema, strict } = old
-    return yield* commit("rollback", [{ key, environment, value, type, schema, strict }], options, actor, {
-      environment,
-      key,
-      toVersion
+    const draft = Effect.gen(function* () {
+      const old = yield* store.version(environment, key, toVersion)
+      if (old === undefined) {
+        return yield* failure("NotFound", `${key} in ${environment} has no version ${toVersion}; see its history`)
+      }
+      if (old.deleted) {
+        return yield* failure(
+          "InvalidInput",
+          `version ${toVersion} of ${key} in ${environment} is a deletion; delete the key, or roll back to a version with a value`
+        )
+      }
+      const { value, valueType: type, schema, strict } = old
+      return [{ key, environment, value, type, schema, strict }]
     })
+    return yield* commit("rollback", actor, options, { environment, key, toVersion }, draft)
   })
 
   const validate = Effect.fn("Configurations.validate")(function* (drafts: ReadonlyArray<Draft>) {
     yield* permit(drafts)
-    const resolved = yield* prepare(drafts, "", false)
+    const { resolved } = yield* prepare(drafts, "", false)
     return yield* Effect.forEach(resolved, ({ change, current }, index) => {
       const { key, environment, value } = change
       const version = current?.deleted === false ? current.version : 0
@@ -265,17 +160,6 @@ export const makePublishing = Effect.gen(function* () {
 
   return { publish, rollback, validate }
 })
-
-/** Did the publisher ask for the version that the conflict is about? */
-const wished = (drafts: ReadonlyArray<Draft>, error: HeraldError): boolean => {
-  const { key, environment } = error.details ?? {}
-  return drafts.some(
-    (draft) =>
-      draft.expectedVersion !== undefined &&
-      (key === undefined || draft.key === key) &&
-      (environment === undefined || draft.environment === environment)
-  )
-}
 
 /** W3C trace context of the span that publishes; "" without one. */
 const currentTraceparent = Effect.currentSpan.pipe(

@@ -244,6 +244,15 @@ export const catalogue = {
     500,
     2
   ),
+  OutcomeUnknown: row(
+    "4006",
+    "It is not known whether this was committed",
+    "The connection to PostgreSQL was lost at the moment of the commit, and it did not answer again in time. What is not committed by now never will be.",
+    "Try again with the same Idempotency-Key, which writes nothing twice; without one, read the key first.",
+    4,
+    504,
+    7
+  ),
   Draining: row(
     "5001",
     "The server is leaving",

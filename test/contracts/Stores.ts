@@ -261,6 +261,105 @@ export const storesContract = (test: Test) => {
       assert.strictEqual(stranger.revision.changes[0]!.version, 2)
     }))
 
+  test("W5 what a change keeps is compared when its turn comes: schema, strictness, type, and whether there is a version at all", () =>
+    Effect.gen(function* () {
+      const key = fresh("kept")
+      const schema = { type: "string", maxLength: 10, examples: ["a", "b"] }
+      const rules = { schema, strict: true, valueType: "string" as const }
+      const keep = (changed: Partial<Change>, live = true, fields = ["schema", "strict", "type"] as const) =>
+        Effect.map(
+          Effect.result(commit([change(key, "v", { ...rules, ...changed, kept: { live, fields: [...fields] } })])),
+          (result) =>
+            result._tag === "Success" ? "committed" : (result.failure.details?.["changed"] ?? result.failure.name)
+        )
+      assert.strictEqual(yield* keep({}), "rules") // there is none
+      assert.strictEqual(yield* keep({}, false), "committed")
+      assert.strictEqual(yield* keep({}, false), "rules") // there is one
+      assert.strictEqual(yield* keep({ schema: { examples: ["a", "b"], maxLength: 10, type: "string" } }), "committed")
+      for (const other of [
+        { schema: null },
+        { schema: { ...schema, maxLength: 11 } },
+        { schema: { ...schema, examples: ["b", "a"] } },
+        { strict: false },
+        { valueType: "json" as const }
+      ])
+        assert.strictEqual(yield* keep(other), "rules")
+      // What is not kept is set.
+      const alone = change(key, "w", { ...rules, schema: null, kept: { live: true, fields: ["strict", "type"] } })
+      yield* commit([alone])
+      yield* commit([
+        change(key, null, { strict: true, valueType: "string", kept: { live: true, fields: ["strict", "type"] } })
+      ])
+      assert.strictEqual(yield* keep({}), "rules") // a tombstone
+      assert.strictEqual(yield* keep({}, false), "committed")
+      const insists = yield* Effect.flip(
+        commit([change(key, "v", { expectedVersion: 1, kept: { live: false, fields: ["type"] } })])
+      )
+      assert.isUndefined(insists.details?.["changed"])
+    }))
+
+  test("W5 what else a release was checked against is compared when its turn comes: values, and templates up to a position", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const environment = fresh("env")
+      const one = (key: string, value: string | null, changed: Partial<Change> = {}) =>
+        change(key, value, { environment, ...changed })
+      const on = (basis: NonNullable<Release["basis"]>, changes = [one("x", "1")]) =>
+        Effect.map(Effect.result(commit(changes, { basis })), (result) =>
+          result._tag === "Success" ? "committed" : result.failure.details?.["changed"]
+        )
+      const reads = (digest: string) => ({ values: [{ environment, key: "read", digest }], templates: [] })
+      assert.strictEqual(yield* on(reads("")), "committed")
+      assert.strictEqual(yield* on(reads("d1")), "variables")
+      yield* commit([one("read", "1", { digest: "d1" })])
+      assert.strictEqual(yield* on(reads("")), "variables")
+      assert.strictEqual(yield* on(reads("d1")), "committed")
+      yield* commit([one("read", null, { digest: "empty" })])
+      assert.strictEqual(yield* on(reads("empty")), "variables")
+      assert.strictEqual(yield* on(reads("")), "committed")
+
+      const templates = (position: { readonly epoch: string; readonly revision: bigint }) => ({
+        values: [],
+        templates: [{ environment, position }]
+      })
+      const none = yield* store.templates(environment)
+      assert.deepStrictEqual(none.heads, [])
+      assert.strictEqual(yield* on(templates(none.position)), "committed")
+      yield* commit([
+        one("t", "{{a}}", { template: true }),
+        change("t", "{{a}}", { environment: fresh("other"), template: true })
+      ])
+      assert.strictEqual(yield* on(templates(none.position)), "templates")
+      const known = yield* store.templates(environment)
+      assert.deepStrictEqual(
+        known.heads.map(({ key, template, version }) => [key, template, version]),
+        [["t", true, 1]]
+      )
+      assert.strictEqual(yield* on(templates(known.position)), "committed")
+      assert.strictEqual(yield* on(templates({ ...known.position, epoch: "another" })), "templates")
+      assert.strictEqual(yield* on(templates(none.position), [one("t", "{{b}}", { template: true })]), "committed")
+      yield* commit([one("t", "plain")])
+      assert.strictEqual(yield* on(templates(none.position)), "committed")
+      assert.deepStrictEqual((yield* store.templates(environment)).heads, [])
+    }))
+
+  test("W3 an earlier commit is found by its owner, key and digest", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const idempotency = { owner: fresh("owner"), key: fresh("request"), digest: "d1" }
+      assert.isUndefined(yield* store.earlier(idempotency))
+      const first = yield* commit([change(fresh("earlier"), "1")], { idempotency })
+
+      assert.deepStrictEqual(yield* store.earlier(idempotency), { revision: first.revision, replayed: true })
+      assert.isUndefined(yield* store.earlier({ ...idempotency, owner: "tester" }))
+      assert.strictEqual(
+        (yield* Effect.flip(store.earlier({ ...idempotency, digest: "d2" }))).name,
+        "IdempotencyConflict"
+      )
+      const again = yield* commit([change(fresh("earlier"), "2")], { idempotency, actor: "someone else" })
+      assert.isTrue(again.replayed)
+    }))
+
   test("one release that can't be committed does not touch those beside it", () =>
     Effect.gen(function* () {
       const keys = Array.from({ length: 20 }, () => fresh("beside"))

@@ -1,0 +1,236 @@
+/**
+ * From drafts to a release that may be committed: fills in what a draft keeps, and checks it against what is current.
+ *
+ *   RU1  Whatever a release was checked against goes with it, and is compared again where its turn is decided: what it keeps of the current
+ *        version, the variables of its templates, the templates of its variables. So nobody's rule is undone or passed by.
+ *   RU2  A release is refused only by what is current: what this node's view refuses is read again from the store, and checked again if
+ *        that differs.
+ */
+import { Effect, Result } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import { Fleet } from "../sessions/Fleet.ts"
+import { Workers } from "../work/Workers.ts"
+import type { Basis, Change, Kept } from "./Change.ts"
+import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
+import { ConfigurationStore } from "./ConfigurationStore.ts"
+import { Digest } from "./Digest.ts"
+import type { Draft } from "./Draft.ts"
+import { dryRun } from "./DryRun.ts"
+import { isTemplate, malformedIn, type Variables } from "./Template.ts"
+import { variablesOf } from "./Variables.ts"
+
+/** A change and what it replaces. */
+export interface Resolved {
+  readonly change: Change
+  readonly current: Configuration | undefined
+}
+
+export interface Prepared {
+  readonly resolved: ReadonlyArray<Resolved>
+  readonly basis: Basis | undefined
+}
+
+/** What templates are rendered with, unless the release itself says otherwise. */
+interface Known {
+  readonly variables: Variables
+  readonly digest: string
+}
+
+/** Everything that the checks look at, besides the release and the clients. */
+interface Gathered {
+  readonly resolved: ReadonlyArray<Resolved>
+  readonly known: ReadonlyMap<string, Known>
+}
+
+export const makePreparing = Effect.gen(function* () {
+  const store = yield* ConfigurationStore
+  const workers = yield* Workers
+  const propagation = yield* Propagation
+  const fleet = yield* Fleet
+  const digestOf = yield* Digest
+
+  const currentOf = (environment: string, key: string, fresh: boolean) =>
+    fresh ? store.current(environment, key) : propagation.value(environment, key)
+
+  const resolve = Effect.fnUntraced(function* (draft: Draft, message: string, fresh: boolean) {
+    const { environment, key, value } = draft
+    const current = yield* currentOf(environment, key, fresh)
+    const live = current === undefined || current.deleted ? undefined : current
+    const valueType =
+      draft.type ?? (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json"))
+    const change: Change = {
+      key,
+      environment,
+      value,
+      valueType,
+      schema: value === null ? null : draft.schema === undefined ? (live?.schema ?? null) : draft.schema,
+      strict: draft.strict ?? live?.strict ?? false,
+      template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType),
+      digest: digestOf(value ?? ""),
+      expectedVersion: draft.expectedVersion,
+      kept: keptBy(draft, live !== undefined), // RU1
+      changeLog: message
+    }
+    return { change, current } satisfies Resolved
+  })
+
+  /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. Gives the variables of `herald.variables`. */
+  const checkValue = Effect.fnUntraced(function* ({ key, environment, value, valueType, schema, template }: Change) {
+    if (value === null || template) return {}
+    const malformed = malformedIn(value, valueType)
+    if (malformed !== undefined && key !== VARIABLES_KEY) {
+      return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`, {
+        details: { key, environment }
+      })
+    }
+    if (key === VARIABLES_KEY && valueType !== "json") {
+      return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
+    }
+    const want = key === VARIABLES_KEY ? "variables" : "nothing"
+    const { variables } = yield* workers.read(valueType, value, { schema, want }).pipe(
+      Effect.mapError((error) => {
+        switch (error.name) {
+          case "InvalidValue":
+            return failure(
+              "InvalidValue",
+              want === "variables"
+                ? `the value of ${VARIABLES_KEY} can't be used: ${error.message}`
+                : `the value of ${key} can't be read as ${valueType}: ${error.message}`,
+              { details: { key, environment, type: valueType } }
+            )
+          case "SchemaViolation":
+          case "InvalidSchema":
+            return failure(error.name, `${key} in ${environment}: ${error.message}`, {
+              details: { ...error.details, key, environment }
+            })
+          default:
+            return error
+        }
+      })
+    )
+    return variables
+  })
+
+  const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {
+    const current = yield* currentOf(environment, VARIABLES_KEY, fresh)
+    if (current === undefined || current.deleted) return { variables: {}, digest: "" } satisfies Known
+    let variables = parsed.get(current)
+    if (variables === undefined) {
+      variables = Result.getOrElse(variablesOf(current.value), () => ({}))
+      parsed.set(current, variables)
+    }
+    return { variables, digest: current.digest } satisfies Known
+  })
+  const parsed = new WeakMap<Configuration, Variables>()
+
+  const gather = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, message: string, fresh: boolean) {
+    const resolved: Array<Resolved> = []
+    for (const draft of drafts) resolved.push(yield* resolve(draft, message, fresh))
+    const known = new Map<string, Known>()
+    for (const { change } of resolved) {
+      const { environment, template } = change
+      if (template && !known.has(environment)) known.set(environment, yield* variablesNow(environment, fresh))
+    }
+    return { resolved, known } satisfies Gathered
+  })
+
+  /** As they are now. What this node holds already is not read again. */
+  const templatesIn = Effect.fnUntraced(function* (environment: string, touched: ReadonlySet<string>) {
+    const { position, heads } = yield* store.templates(environment)
+    const templates = yield* Effect.forEach(
+      heads.filter(({ key }) => !touched.has(key)),
+      Effect.fnUntraced(function* ({ key, revision }) {
+        const held = yield* propagation.value(environment, key)
+        return held?.revision === revision ? held : yield* store.current(environment, key)
+      }),
+      { concurrency: 8 }
+    )
+    return { position, templates }
+  })
+
+  /** F1 for templates that the release leaves as they are, but whose variables it changes. */
+  const checkUntouched = Effect.fnUntraced(function* (
+    environment: string,
+    changes: ReadonlyArray<Change>,
+    variables: Variables
+  ) {
+    const touched = new Set(changes.filter((one) => one.environment === environment).map(({ key }) => key))
+    const { position, templates } = yield* templatesIn(environment, touched)
+    for (const template of templates) {
+      if (template === undefined || template.deleted || !template.template) continue
+      const clients = yield* fleet.covering(environment, template.key)
+      yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf).pipe(
+        Effect.mapError((error) =>
+          error.row.http >= 500
+            ? error
+            : failure("TemplateError", `this would break a template: ${error.message}`, {
+                details: { ...error.details, key: template.key, environment }
+              })
+        )
+      )
+    }
+    return position
+  })
+
+  const check = Effect.fnUntraced(function* ({ resolved, known }: Gathered) {
+    const changes = resolved.map(({ change }) => change)
+    const own = new Map<string, Variables>()
+    for (const change of changes) {
+      const variables = yield* checkValue(change)
+      if (change.key === VARIABLES_KEY) own.set(change.environment, variables)
+    }
+    const values = new Map<string, Basis["values"][number]>()
+    const templates: Array<Basis["templates"][number]> = []
+    // F1
+    for (const change of changes) {
+      const { environment, key, value } = change
+      if (!change.template && key !== VARIABLES_KEY) continue
+      const set = own.get(environment)
+      const variables = set ?? known.get(environment)!.variables
+      if (set === undefined) {
+        values.set(environment, { environment, key: VARIABLES_KEY, digest: known.get(environment)!.digest })
+      }
+      if (change.template && value !== null) {
+        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), workers, digestOf)
+      }
+      if (key === VARIABLES_KEY) {
+        templates.push({ environment, position: yield* checkUntouched(environment, changes, variables) })
+      }
+    }
+    const basis: Basis | undefined =
+      values.size + templates.length === 0 ? undefined : { values: [...values.values()], templates }
+    return { resolved, basis } satisfies Prepared
+  })
+
+  /** `fresh`: from the store, because what this node's view had was outdated. */
+  return Effect.fnUntraced(function* (
+    drafts: ReadonlyArray<Draft>,
+    message: string,
+    fresh: boolean
+  ): Effect.fn.Return<Prepared, HeraldError> {
+    const first = yield* gather(drafts, message, fresh)
+    if (fresh) return yield* check(first)
+    return yield* Effect.catchIf(
+      check(first),
+      (error) => error.row.http < 500,
+      // RU2
+      (refused) =>
+        Effect.flatMap(gather(drafts, message, true), (now) => (sameIn(first, now) ? Effect.fail(refused) : check(now)))
+    )
+  })
+})
+
+const keptBy = ({ value, schema, strict, type }: Draft, live: boolean): Kept | undefined => {
+  const fields: Array<Kept["fields"][number]> = []
+  if (schema === undefined && value !== null) fields.push("schema")
+  if (strict === undefined) fields.push("strict")
+  if (type === undefined) fields.push("type")
+  return fields.length === 0 ? undefined : { live, fields }
+}
+
+const sameIn = (a: Gathered, b: Gathered): boolean =>
+  a.resolved.every(({ current }, index) => {
+    const other = b.resolved[index]?.current
+    return current?.revision === other?.revision && current?.digest === other?.digest
+  }) && [...a.known].every(([environment, { digest }]) => b.known.get(environment)?.digest === digest)

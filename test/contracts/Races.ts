@@ -1,0 +1,311 @@
+/**
+ * What nobody may lose to a publish that comes at the same moment: two nodes on one store, and something that one of them does while the
+ * other has checked its release and not yet committed it. Run by Races.test.ts.
+ */
+import { assert } from "@effect/vitest"
+import { Effect, Layer, type Scope } from "effect"
+import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import type { AuditLog } from "../../src/access/AuditLog.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { VARIABLES_KEY } from "../../src/configuration/Configuration.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
+import type { Draft, PublishOptions } from "../../src/configuration/Draft.ts"
+import { covers } from "../../src/propagation/Position.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { Fleet } from "../../src/sessions/Fleet.ts"
+import { workers } from "../support/workers.ts"
+
+type Stores = ConfigurationStore | RevisionLog | AuditLog
+type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
+
+let names = 0
+const fresh = (name: string) => `${name}.${++names}.${process.pid}`
+
+/** A node over the stores. `meanwhile` runs once, right before its next commit reaches the store. */
+const node = Effect.fnUntraced(function* () {
+  const store = yield* ConfigurationStore
+  let meanwhile: Effect.Effect<unknown, unknown> | undefined
+  let commits = 0
+  const interrupted = ConfigurationStore.of({
+    ...store,
+    commit: (release) =>
+      Effect.suspend(() => {
+        commits++
+        const first = meanwhile ?? Effect.void
+        meanwhile = undefined
+        return Effect.andThen(Effect.orDie(first), store.commit(release))
+      })
+  })
+  const context = yield* Layer.build(
+    Configurations.layer.pipe(
+      Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+      Layer.provide(
+        Layer.mergeAll(
+          Layer.fresh(Cache.layerCache({ maxBytes: 10_000_000 })),
+          Validation.layer,
+          workers(),
+          Layer.succeed(Fleet, { covering: () => Effect.succeed([]) }),
+          Layer.succeed(ConfigurationStore, interrupted)
+        )
+      ),
+      Layer.fresh
+    )
+  )
+  const { publish, rollback } = yield* Effect.provideContext(Configurations, context)
+  const propagation = yield* Effect.provideContext(Propagation, context)
+  const log = yield* RevisionLog
+  const as = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideService(effect, CurrentIdentity, system)
+  return {
+    publish: (drafts: ReadonlyArray<Draft>, options: Partial<PublishOptions> = {}) =>
+      as(publish(drafts, { message: "", ...options })),
+    rollback: (key: string, environment: string, version: number, options: Partial<PublishOptions> = {}) =>
+      as(rollback(environment, key, version, { message: "", ...options })),
+    meanwhile: (effect: Effect.Effect<unknown, unknown>) => {
+      meanwhile = effect
+    },
+    commits: () => commits,
+    /** Ends when this node's view has everything. */
+    caughtUp: log.head.pipe(
+      Effect.tap(Effect.sleep("10 millis")),
+      Effect.repeat({ until: (head) => covers(propagation.position(), head) })
+    )
+  }
+})
+
+const two = Effect.all([Effect.suspend(node), Effect.suspend(node)])
+
+const LIMIT = { type: "number", maximum: 10 }
+
+export const racesContract = (test: Test) => {
+  const draft = (key: string, value: string | null, changed: Partial<Draft> = {}): Draft => ({
+    key,
+    environment: "production",
+    value,
+    ...changed
+  })
+  const current = (key: string, environment = "production") =>
+    Effect.flatMap(ConfigurationStore, (store) => store.current(environment, key))
+
+  test("RU1 a schema and strictness that someone adds at the same moment stay, and the value is checked by them", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("rules")
+      yield* a.publish([draft(key, "5", { type: "number" })])
+      a.meanwhile(b.publish([draft(key, "6", { type: "number", schema: LIMIT, strict: true })]))
+      const refused = yield* Effect.flip(a.publish([draft(key, "999", { type: "number" })]))
+      assert.strictEqual(refused.name, "SchemaViolation")
+
+      a.meanwhile(b.publish([draft(key, "7", { type: "number", schema: { ...LIMIT, maximum: 100 } })]))
+      yield* a.publish([draft(key, "8", { type: "number" })])
+      const now = yield* current(key)
+      assert.deepStrictEqual([now?.value, now?.schema, now?.strict], ["8", { ...LIMIT, maximum: 100 }, true])
+    }))
+
+  test("RU1 a type that someone changes at the same moment stays, and the value is read as it", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("type")
+      yield* a.publish([draft(key, "text", { type: "string" })])
+      a.meanwhile(b.publish([draft(key, "1", { type: "number" })]))
+      assert.strictEqual((yield* Effect.flip(a.publish([draft(key, "more text")]))).name, "InvalidValue")
+
+      a.meanwhile(b.publish([draft(key, "{}", { type: "json" })]))
+      yield* a.publish([draft(key, "2")])
+      assert.strictEqual((yield* current(key))?.valueType, "json")
+    }))
+
+  test("RU1 strictness that comes while a key is deleted, or while it is made, is kept", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("strict")
+      yield* a.publish([draft(key, "1")])
+      a.meanwhile(b.publish([draft(key, "2", { strict: true })]))
+      yield* a.publish([draft(key, null)])
+      assert.deepInclude(yield* current(key), { deleted: true, strict: true })
+
+      const made = fresh("made")
+      a.meanwhile(b.publish([draft(made, "1", { type: "number", schema: LIMIT })]))
+      assert.strictEqual(
+        (yield* Effect.flip(a.publish([draft(made, "999", { type: "number" })]))).name,
+        "SchemaViolation"
+      )
+
+      a.meanwhile(b.publish([draft(made, null)]))
+      yield* a.publish([draft(made, "9", { type: "number" })]) // the rule went with the key
+      assert.deepInclude(yield* current(made), { value: "9", schema: null })
+    }))
+
+  test("RU1 a value alone that changes in between is no conflict: both are committed, at the first try", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("plain")
+      yield* a.publish([draft(key, "1", { type: "number", schema: LIMIT, strict: true })])
+      const before = a.commits()
+      a.meanwhile(b.publish([draft(key, "2")]))
+      yield* a.publish([draft(key, "3")])
+
+      assert.strictEqual(a.commits(), before + 1)
+      assert.deepInclude(yield* current(key), { value: "3", version: 3, schema: LIMIT, strict: true })
+      // What the publisher itself insists on is another matter.
+      a.meanwhile(b.publish([draft(key, "4")]))
+      const refused = yield* Effect.flip(a.publish([draft(key, "5", { expectedVersion: 3 })]))
+      assert.deepInclude(refused.details, { expected: 3, current: 4 })
+    }))
+
+  test("RU1 a rule that is given anew replaces one that came at the same moment", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("given")
+      yield* a.publish([draft(key, "1", { type: "number" })])
+      const before = a.commits()
+      a.meanwhile(b.publish([draft(key, "2", { type: "number", schema: LIMIT, strict: true })]))
+      yield* a.publish([draft(key, "999", { type: "number", schema: null, strict: false })])
+
+      assert.strictEqual(a.commits(), before + 1)
+      assert.deepInclude(yield* current(key), { value: "999", schema: null, strict: false })
+    }))
+
+  test("RU1 one outdated rule keeps a whole release back", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const [key, other] = [fresh("release"), fresh("other")]
+      yield* a.publish([draft(key, "1", { type: "number" })])
+      a.meanwhile(b.publish([draft(key, "2", { type: "number", schema: LIMIT })]))
+      yield* Effect.flip(a.publish([draft(other, "x"), draft(key, "999", { type: "number" })]))
+
+      assert.isUndefined(yield* current(other))
+    }))
+
+  test("RU1 a template is rendered with the variables that are there when its turn comes", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const environment = fresh("env")
+      const set = (value: Record<string, string>) =>
+        b.publish([draft(VARIABLES_KEY, JSON.stringify(value), { environment, type: "json" })])
+      yield* a.publish([draft(VARIABLES_KEY, '{"zone":"1"}', { environment, type: "json" })])
+      a.meanwhile(set({ region: "2" }))
+      const refused = yield* Effect.flip(a.publish([draft("app", "{{zone}}", { environment, type: "string" })]))
+      assert.strictEqual(refused.name, "TemplateError")
+      assert.isUndefined(yield* current("app", environment))
+
+      a.meanwhile(set({ region: "3", zone: "x" }))
+      yield* a.publish([draft("app", "{{region}}", { environment, type: "string" })])
+      yield* a.caughtUp
+      const before = a.commits()
+      a.meanwhile(b.publish([draft("unrelated", "1", { environment })]))
+      yield* a.publish([draft("app", "{{zone}}", { environment, type: "string" })])
+      assert.strictEqual(a.commits(), before + 1)
+    }))
+
+  test("RU1 a variable is not taken from a template that came at the same moment, also with a rollback or a delete", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const environment = fresh("env")
+      const set = (value: string | null) => a.publish([draft(VARIABLES_KEY, value, { environment, type: "json" })])
+      yield* set('{"region":"0"}')
+      yield* set('{"zone":"1","region":"2"}')
+      a.meanwhile(b.publish([draft("app", "{{zone}}", { environment, type: "string" })]))
+      assert.strictEqual((yield* Effect.flip(set('{"region":"3"}'))).name, "TemplateError")
+
+      yield* b.publish([draft("app", null, { environment })])
+      a.meanwhile(b.publish([draft("app", "{{zone}}", { environment, type: "string" })]))
+      assert.strictEqual((yield* Effect.flip(a.rollback(VARIABLES_KEY, environment, 1))).name, "TemplateError")
+
+      yield* b.publish([draft("app", null, { environment })])
+      a.meanwhile(b.publish([draft("app", "{{zone}}", { environment, type: "string" })]))
+      assert.strictEqual((yield* Effect.flip(set(null))).name, "TemplateError")
+      assert.deepInclude(yield* current(VARIABLES_KEY, environment), {
+        value: '{"zone":"1","region":"2"}',
+        deleted: false
+      })
+      // Together with the template it may go.
+      yield* a.publish([
+        draft(VARIABLES_KEY, '{"region":"4"}', { environment, type: "json" }),
+        draft("app", "{{region}}", { environment, type: "string" })
+      ])
+    }))
+
+  test("RU2 a node whose view is behind refuses by what is current, not by what was", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const [key, environment] = [fresh("behind"), fresh("env")]
+      yield* a.publish([draft(key, "5", { type: "number", schema: LIMIT })])
+      yield* b.publish([draft(key, "6", { type: "number", schema: { ...LIMIT, maximum: 1_000 } })])
+      yield* a.publish([draft(key, "999", { type: "number" })])
+      yield* b.publish([draft(VARIABLES_KEY, '{"zone":"1"}', { environment, type: "json" })])
+      yield* a.publish([draft("app", "{{zone}}", { environment, type: "string" })])
+
+      assert.strictEqual((yield* current(key))?.value, "999")
+    }))
+
+  test("F4 a request that comes again gets its first answer, whatever stands in its way by now", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const [key, gone, environment] = [fresh("again"), fresh("gone"), fresh("env")]
+      const once = { idempotencyKey: fresh("request") }
+      const first = yield* a.publish([draft(key, "5", { type: "number" })], once)
+      yield* b.publish([draft(key, "6", { type: "number", schema: { type: "number", minimum: 6 } })])
+      const again = yield* b.publish([draft(key, "5", { type: "number" })], once)
+      assert.deepStrictEqual([again.replayed, again.revision], [true, first.revision])
+
+      yield* a.publish([draft(VARIABLES_KEY, '{"zone":"1"}', { environment, type: "json" })])
+      const release = [draft("x", "{{zone}}", { environment, type: "string" }), draft("y", "1", { environment })]
+      const released = { idempotencyKey: fresh("request") }
+      const { revision } = yield* a.publish(release, released)
+      yield* a.publish([draft("x", null, { environment })])
+      yield* a.publish([draft(VARIABLES_KEY, null, { environment })])
+      assert.strictEqual((yield* b.publish(release, released)).revision.revision, revision.revision)
+
+      const deleting = { idempotencyKey: fresh("request") }
+      yield* a.publish([draft(gone, "1")])
+      const deleted = yield* a.publish([draft(gone, null, { expectedVersion: 1 })], deleting)
+      const twice = yield* b.publish([draft(gone, null, { expectedVersion: 1 })], deleting)
+      assert.deepStrictEqual([twice.replayed, twice.revision], [true, deleted.revision])
+
+      const back = { idempotencyKey: fresh("request") }
+      const rolled = yield* a
+        .rollback("x", environment, 1, back)
+        .pipe(
+          Effect.catch(() =>
+            Effect.andThen(
+              a.publish([draft(VARIABLES_KEY, '{"zone":"2"}', { environment, type: "json" })]),
+              a.rollback("x", environment, 1, back)
+            )
+          )
+        )
+      yield* a.publish([draft("x", null, { environment })])
+      yield* a.publish([draft(VARIABLES_KEY, null, { environment })])
+      assert.strictEqual((yield* b.rollback("x", environment, 1, back)).revision.revision, rolled.revision.revision)
+
+      for (const other of [
+        a.publish([draft(key, "7", { type: "number" })], once),
+        a.rollback(key, "production", 1, once),
+        a.publish([draft(key, null)], once)
+      ])
+        assert.strictEqual((yield* Effect.flip(other)).name, "IdempotencyConflict")
+    }))
+
+  test("F4 a first try that commits while the second is being refused answers both", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("both")
+      const once = { idempotencyKey: fresh("request") }
+      const wish = [draft(key, "1", { type: "number", expectedVersion: 0 })]
+      a.meanwhile(b.publish(wish, once))
+      const second = yield* a.publish(wish, once)
+      assert.isTrue(second.replayed)
+
+      const [other, twice] = [fresh("both"), { idempotencyKey: fresh("request") }]
+      yield* a.publish([draft(other, "1", { type: "number" })])
+      a.meanwhile(
+        Effect.andThen(
+          b.publish([draft(other, "50", { type: "number" })], twice),
+          b.publish([draft(other, "2", { type: "number", schema: LIMIT })])
+        )
+      )
+      assert.isTrue((yield* a.publish([draft(other, "50", { type: "number" })], twice)).replayed)
+    }))
+}
