@@ -1,4 +1,5 @@
 /** Differences, coloured. Pure but for the library that compares lines, which is loaded when needed. */
+import { laidOut } from "../configuration/Json.ts"
 import type { Paint } from "./Paint.ts"
 import { printable } from "./Table.ts"
 
@@ -47,12 +48,14 @@ export const showDifference = (difference: WireDifference, paint: Paint): string
   return paint.dim("no difference")
 }
 
+/** JSON a member a line, with every token as it was written. */
 const pretty = (content: string): string => {
   try {
-    return JSON.stringify(JSON.parse(content), null, 2)
+    JSON.parse(content)
   } catch {
     return content
   }
+  return laidOut(content)
 }
 
 /** From one content to the next; JSON is laid out first, so that one changed field is one changed line. */

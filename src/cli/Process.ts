@@ -1,9 +1,9 @@
 /** Shell on Node and Deno: the only file of the CLI that touches the platform. */
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
+import { createReadStream } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { constants, hostname } from "node:os"
-import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
@@ -18,13 +18,17 @@ export const serverFlags: ReadonlyArray<string> = [
   "--disable-warning=TimeoutNegativeWarning"
 ]
 
-const LARGEST_INPUT = 8 * 1024 * 1024
-
-const decode = (what: string, bytes: Uint8Array): Effect.Effect<string, CliFailure> =>
-  Effect.try({
-    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-    catch: () => usage(`${what} is not valid UTF-8`, "Save it as UTF-8.")
-  })
+/** Up to one byte more than `most`; then the stream is left. */
+const bytesOf = async (stream: AsyncIterable<Buffer>, most: number): Promise<Uint8Array> => {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk)
+    size += chunk.byteLength
+    if (size > most) break
+  }
+  return Buffer.concat(chunks).subarray(0, most + 1)
+}
 
 const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
@@ -64,21 +68,16 @@ export const shell: Shell["Service"] = {
   pid: process.pid,
   out: (line) => write(process.stdout, line),
   progress: (line) => write(process.stderr, line),
-  stdin: Effect.tryPromise({
-    try: () => text(process.stdin),
-    catch: (error) => usage(`standard input can't be read: ${describe(error)}`, "Pipe the value in.")
-  }),
-  readFile: (path) =>
+  stdin: (most) =>
     Effect.tryPromise({
-      try: () => readFile(path),
+      try: () => bytesOf(process.stdin, most),
+      catch: (error) => usage(`standard input can't be read: ${describe(error)}`, "Pipe the value in.")
+    }),
+  readFile: (path, most) =>
+    Effect.tryPromise({
+      try: () => bytesOf(createReadStream(path, { end: most }), most),
       catch: (error) => usage(`${path}: ${describe(error)}`, "Give the path of a readable file.")
-    }).pipe(
-      Effect.flatMap((bytes) =>
-        bytes.byteLength > LARGEST_INPUT
-          ? Effect.fail(usage(`${path} has ${bytes.byteLength} bytes`, "A value may have at most 1 MiB."))
-          : decode(path, bytes)
-      )
-    ),
+    }),
   readFileIfAny: (path) => Effect.promise(() => readFile(path, "utf8").catch(() => undefined)),
   uuid: Effect.sync(() => randomUUID()),
   runServer

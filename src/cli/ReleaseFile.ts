@@ -9,7 +9,10 @@
  *     - { key: c, delete: true }
  *
  *   Y1  A misspelt field is an error, never ignored.
+ *   Y2  A value arrives as it is written: of a JSON file byte for byte, of YAML as the JSON that says the same, digit by digit.
  */
+import { readCarrier, type Written } from "../configuration/Written.ts"
+import { jsonOfYamlFile } from "../configuration/Yaml.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
 
 export interface ReleaseBody {
@@ -29,11 +32,8 @@ const isObject = (value: unknown): value is Fields =>
 const unknownField = (fields: Fields, allowed: ReadonlyArray<string>): string | undefined =>
   Object.keys(fields).find((name) => !allowed.includes(name))
 
-const typeOf = (value: unknown): Fields => {
-  if (typeof value === "number") return { type: "number" }
-  if (typeof value === "boolean") return { type: "boolean" }
-  return typeof value === "string" ? {} : { type: "json" }
-}
+/** YAML has no type for a text; the server knows what the key has. */
+const typeOf = ({ type }: Written): Fields => (type === "string" ? {} : { type })
 
 const change = (given: unknown, at: number, environment: string): Fields | CliFailure => {
   const where = `changes[${at}]`
@@ -49,18 +49,38 @@ const change = (given: unknown, at: number, environment: string): Fields | CliFa
   if (deletes !== true && (rest["value"] === undefined || rest["value"] === null)) {
     return usage(`${where} (${given["key"]}) has no value`, "Give a value, or delete: true.")
   }
-  const value = deletes === true ? null : rest["value"]
-  const type = rest["type"] === undefined && value !== null ? typeOf(value) : {}
-  return {
-    environment,
-    ...rest,
-    ...type,
-    value: value === null || typeof value === "string" ? value : JSON.stringify(value)
+  if (deletes === true) return { environment, ...rest, value: null }
+  const value = rest["value"] as Written
+  return { environment, ...rest, ...(rest["type"] === undefined ? typeOf(value) : {}), value: value.text }
+}
+
+/** JSON if it is JSON, otherwise YAML. */
+const documentOf = (name: string, text: string): { readonly document: unknown } | CliFailure => {
+  const isJson = /^\s*[{[]/.test(text) && parses(text)
+  const json = isJson ? { _tag: "Success" as const, success: text } : jsonOfYamlFile(text)
+  const document = json._tag === "Success" ? readCarrier(json.success, "changes") : json
+  if (document._tag === "Success") return { document: document.success }
+  const reason = document.failure
+  return usage(
+    reason.startsWith("it is ") ? `${name} ${reason.slice(3)}` : `${name}: ${reason}`,
+    "Correct what the message names."
+  )
+}
+
+const parses = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }
 
-/** `document`: the parsed file. `environment`: for changes when neither they nor the file name one. */
-export const releaseOf = (document: unknown, environment: string): ReleaseBody | CliFailure => {
+/** `name`: of the file. `environment`: for changes when neither they nor the file name one. */
+export const releaseOf = (name: string, text: string, environment: string): ReleaseBody | CliFailure => {
+  const read = documentOf(name, text)
+  if (read instanceof Error) return read
+  const { document } = read
   if (!isObject(document)) return usage("the release file is not a mapping", EXAMPLE)
   const wrong = unknownField(document, topFields)
   if (wrong !== undefined)

@@ -17,8 +17,10 @@ export class Shell extends Context.Service<
     readonly out: (line: string) => Effect.Effect<void>
     /** Progress and errors: a line to standard error. */
     readonly progress: (line: string) => Effect.Effect<void>
-    readonly stdin: Effect.Effect<string, CliFailure>
-    readonly readFile: (path: string) => Effect.Effect<string, CliFailure>
+    /** What comes in, up to one byte more than `most`. */
+    readonly stdin: (most: number) => Effect.Effect<Uint8Array, CliFailure>
+    /** What a file has, up to one byte more than `most`. */
+    readonly readFile: (path: string, most: number) => Effect.Effect<Uint8Array, CliFailure>
     /** Undefined when it does not exist or may not be read. */
     readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
     readonly uuid: Effect.Effect<string>

@@ -132,6 +132,10 @@ const written = (document: Document, rules: Rules, at: (node: Place | undefined)
   const write = (given: unknown, depth: number): void => {
     const node = resolved(given)
     count()
+    const { tag } = (node ?? {}) as { readonly tag?: string }
+    if (tag !== undefined && !TAGS.test(tag)) {
+      throw new Refused(`JSON can't express a value of the tag ${tag.slice(0, 80)}${at(node as Place)}`)
+    }
     if (depth > DEPTH) throw new Refused(`it is nested more than ${limits.depth} levels deep`)
     if (isMap(node)) {
       let separator = "{"
@@ -165,6 +169,9 @@ const targetsOf = (document: Document): ReadonlyMap<Alias, unknown> => {
   })
   return targets
 }
+
+/** What core has, and JSON too. */
+const TAGS = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/
 
 const isMergeKey = (key: unknown): boolean =>
   isScalar(key) && key.value === "<<" && key.type === "PLAIN" && key.tag === undefined

@@ -1,5 +1,9 @@
 /** The verbs that change: what they ask of the server, and what they print. */
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { LARGEST_VALUE } from "../../src/cli/Input.ts"
+import { limits } from "../../src/configuration/Configuration.ts"
+import { Choices, jsonText } from "../support/JsonText.ts"
 import { ask, CONFIG, patch, published } from "./Ask.ts"
 import { FakeHerald } from "./FakeHerald.ts"
 import { terminal } from "./Terminal.ts"
@@ -52,6 +56,73 @@ describe("publish", () => {
       assert.strictEqual(await cli.run(...given), 0, cli.said)
       assert.deepStrictEqual(herald.last.body, body)
     }
+  })
+
+  it.effect.prop(
+    "IN1 any text arrives byte for byte, from a file, standard input or the command line",
+    [Schema.String, Choices],
+    Effect.fnUntraced(function* ([any, choices]) {
+      yield* Effect.promise(async () => {
+        for (const text of [any.toWellFormed(), `${jsonText(choices)}\r\n `]) {
+          if (text.includes("\ufffd")) continue
+          const value = async (argument: string, content: string): Promise<unknown> => {
+            await using herald = await FakeHerald.start()
+            herald.on(`PUT ${CONFIG}`, { body: published })
+            const cli = terminal({ stdin: content, files: { v: content } })
+            assert.strictEqual(await cli.run("publish", "--server", herald.url, "shop", "--", argument), 0, cli.said)
+            return (herald.last.body as { value: unknown }).value
+          }
+          assert.strictEqual(await value("-", `${text}\n`), text)
+          assert.strictEqual(await value("@v", `${text}\n`), text)
+          if (/^[^-@\0]/.test(text)) assert.strictEqual(await value(text, ""), text)
+        }
+      })
+    }),
+    { arbitrary: { runs: 25 } }
+  )
+
+  it("IN1 what is not UTF-8 is refused, and nothing is sent", async () => {
+    const latin1 = Buffer.from("caf\xe9 price=\xa35", "latin1")
+    for (const [args, message] of [
+      [["-"], "standard input is not valid UTF-8"],
+      [["@latin1"], "latin1 is not valid UTF-8"],
+      [["caf\ufffd"], "U+FFFD"],
+      [["\ud800"], "U+FFFD"],
+      [["x", "--schema", '{"maximum":9007199254740993}'], "9007199254740993"],
+      [["x", "--schema", '{"type":"object","type":"number"}'], '"type" appears twice']
+    ] as const) {
+      const given = ["publish", "shop", ...args]
+      const { exit, cli, herald } = await ask(
+        given,
+        `PUT ${CONFIG}`,
+        { body: published },
+        { stdin: latin1, files: { latin1 } }
+      )
+      assert.strictEqual(exit, 2)
+      assert.include(cli.said, message)
+      assert.deepStrictEqual(herald.lines, [])
+    }
+  })
+
+  it("IN2 no more is read than a value may have", async () => {
+    assert.strictEqual(LARGEST_VALUE, limits.value)
+    const large = new Uint8Array(2 * limits.value).fill(120)
+    for (const argument of ["-", "@large"]) {
+      const given = ["publish", "shop", argument]
+      const { exit, cli, herald } = await ask(
+        given,
+        `PUT ${CONFIG}`,
+        { body: published },
+        { stdin: large, files: { large } }
+      )
+      assert.strictEqual(exit, 2)
+      assert.include(cli.said, "A value may have at most 1048576 bytes")
+      assert.deepStrictEqual(herald.lines, [])
+    }
+    const most = `${"x".repeat(limits.value)}\r\n`
+    const { exit, request } = await ask(["publish", "shop", "-"], `PUT ${CONFIG}`, { body: published }, { stdin: most })
+    assert.strictEqual(exit, 0)
+    assert.strictEqual((request.body as { value: string }).value.length, limits.value)
   })
 
   it("escapes a key in the path", async () => {

@@ -8,8 +8,8 @@ import type { Shell } from "../../src/cli/Shell.ts"
 
 export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>
-  readonly files?: Readonly<Record<string, string>>
-  readonly stdin?: string
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
+  readonly stdin?: string | Uint8Array
   /** Standard output and standard error are a terminal (without colours), not a pipe. */
   readonly terminal?: boolean
   readonly retries?: { readonly within: number; readonly first: number; readonly timeout: number }
@@ -25,11 +25,13 @@ export const terminal = (options: TerminalOptions = {}) => {
   const err: Array<string> = []
   const servers: Array<{ readonly args: ReadonlyArray<string>; readonly env: Record<string, string> }> = []
   let uuids = 0
-  const file = (path: string): Effect.Effect<string, CliFailure> => {
+  const bytesOf = (content: string | Uint8Array, most: number) =>
+    (typeof content === "string" ? new TextEncoder().encode(content) : content).subarray(0, most + 1)
+  const file = (path: string, most: number): Effect.Effect<Uint8Array, CliFailure> => {
     const content = options.files?.[path]
     return content === undefined
       ? Effect.fail(usage(`${path}: there is no such file`, "Give the path of a readable file."))
-      : Effect.succeed(content)
+      : Effect.succeed(bytesOf(content, most))
   }
   const shell: Shell["Service"] = {
     env: { NO_COLOR: "1", ...options.env },
@@ -44,9 +46,12 @@ export const terminal = (options: TerminalOptions = {}) => {
         err.push(line)
         options.progress?.(line)
       }),
-    stdin: Effect.succeed(options.stdin ?? ""),
+    stdin: (most) => Effect.succeed(bytesOf(options.stdin ?? "", most)),
     readFile: file,
-    readFileIfAny: (path) => Effect.succeed(options.files?.[path]),
+    readFileIfAny: (path) => {
+      const content = options.files?.[path]
+      return Effect.succeed(content === undefined ? undefined : new TextDecoder().decode(bytesOf(content, 1_048_576)))
+    },
     uuid: Effect.sync(() => `uuid-${++uuids}`),
     runServer: (args, env) =>
       Effect.sync(() => {

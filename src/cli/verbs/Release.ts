@@ -3,11 +3,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Released, Validated } from "../../edge/http/Wire.ts"
-import { CliFailure, usage } from "../CliFailure.ts"
+import { CliFailure } from "../CliFailure.ts"
 import { released, validated } from "../Draft.ts"
 import { env, idempotencyKey, optionalText, session, yes } from "../Globals.ts"
-import { releaseOf } from "../ReleaseFile.ts"
-import { Shell } from "../Shell.ts"
+import { readFile } from "../Input.ts"
 
 const apply = Command.make(
   "apply",
@@ -19,16 +18,10 @@ const apply = Command.make(
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
   Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, dryRun }) {
-    const shell = yield* Shell
     const here = yield* session
-    const text = yield* file === "-" ? shell.stdin : shell.readFile(file)
-    const { parse } = yield* Effect.promise(() => import("yaml"))
-    const document = yield* Effect.try({
-      try: (): unknown => parse(text, { maxAliasCount: 100 }),
-      catch: (error) =>
-        usage(`${file} is not YAML: ${(error as Error).message}`, "Correct the line that the message names.")
-    })
-    const release = releaseOf(document, here.environment(env))
+    const text = yield* readFile(file)
+    const { releaseOf } = yield* Effect.promise(() => import("../ReleaseFile.ts"))
+    const release = releaseOf(file === "-" ? "standard input" : file, text, here.environment(env))
     if (release instanceof CliFailure) return yield* release
     const { body } = yield* here.call({
       method: "POST",

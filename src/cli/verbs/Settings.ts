@@ -5,6 +5,7 @@ import * as Result from "effect/Result"
 import type { Found } from "../../settings/Resolve.ts"
 import { known } from "../CliFailure.ts"
 import { data, optionalText, session } from "../Globals.ts"
+import { readFile } from "../Input.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { table } from "../Table.ts"
@@ -28,7 +29,7 @@ export const settings = Command.make(
     const shell = yield* Shell
     const here = yield* session
     const path = config ?? (shell.env["HERALD_CONFIG"] || undefined)
-    const file = path === undefined ? undefined : { path, content: yield* shell.readFile(path) }
+    const file = path === undefined ? undefined : { path, content: yield* readFile(path) }
     // Late: the other verbs don't need a reader of YAML.
     const { resolveSettings } = yield* Effect.promise(() => import("../../settings/Resolve.ts"))
     const resolved = resolveSettings({ env: shell.env, file, dataDir: yield* data, hostname: shell.hostname })
