@@ -10,6 +10,8 @@ import { Updates } from "./sessions/Updates.ts"
 import { Workers } from "./work/Workers.ts"
 
 export interface ServicesOptions {
+  /** This life of this process, as the other nodes know it; one of its own when left out. */
+  readonly run?: string
   readonly node: string
   readonly pepper: Redacted.Redacted | string
   readonly heartbeatInterval: Duration.Input
@@ -27,6 +29,7 @@ export interface ServicesOptions {
 export const services = (options: ServicesOptions) => {
   const { node, pepper, heartbeatInterval, heartbeatTimeout, drainSpread, pollInterval, staleAfter } = options
   const sessions = Sessions.layer({
+    ...(options.run === undefined ? {} : { run: options.run }),
     node,
     heartbeatInterval,
     heartbeatTimeout,

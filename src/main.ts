@@ -27,7 +27,7 @@ import { failure, type HeraldError } from "./errors/HeraldError.ts"
 import * as AuditGroup from "./events/AuditGroup.ts"
 import * as ClientEvents from "./events/ClientEvents.ts"
 import * as Relay from "./events/Relay.ts"
-import { RevisionLog } from "./propagation/RevisionLog.ts"
+import * as Retention from "./propagation/Retention.ts"
 import { services } from "./Services.ts"
 import * as Webhooks from "./webhooks/Webhooks.ts"
 
@@ -96,7 +96,7 @@ const kafkaOf = ({ kafkaBrokers: brokers, kafkaTopic, kafkaTls, kafkaUsername, k
     ? undefined
     : { brokers, topic: kafkaTopic, tls: kafkaTls === "on", username: kafkaUsername, password: kafkaPassword, node }
 
-const webhooksOf = (settings: SettingsShape) => {
+const webhooksOf = (settings: SettingsShape, run: string) => {
   const {
     webhookUrls: urls,
     webhookSecret: secret,
@@ -105,7 +105,7 @@ const webhooksOf = (settings: SettingsShape) => {
   } = settings
   return urls === undefined || secret === undefined
     ? Layer.empty
-    : Webhooks.layer({ urls, secret, previousSecret, keys }).pipe(
+    : Webhooks.layer({ run, urls, secret, previousSecret, keys }).pipe(
         Layer.provide(
           WebhookPost.layer({
             timeout: settings.webhookTimeout,
@@ -116,14 +116,16 @@ const webhooksOf = (settings: SettingsShape) => {
 }
 
 /** What consumes the topic. */
-const groupsOf = (settings: SettingsShape, kafka: Kafka.KafkaOptions | undefined) =>
+const groupsOf = (settings: SettingsShape, run: string, kafka: Kafka.KafkaOptions | undefined) =>
   kafka === undefined
     ? Layer.empty
-    : Layer.merge(settings.kafkaAudit === "on" ? AuditGroup.layer : Layer.empty, webhooksOf(settings)).pipe(
+    : Layer.merge(settings.kafkaAudit === "on" ? AuditGroup.layer : Layer.empty, webhooksOf(settings, run)).pipe(
         Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
       )
 
 const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
+  /** This life of this process, as the other nodes know it. */
+  const run = randomUUID()
   const kafka = kafkaOf(settings)
   const eventLog = kafka === undefined ? undefined : Kafka.layerEventLog(kafka)
   const lanes =
@@ -131,13 +133,12 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
       ? sharedOf(settings)
       : Kafka.layerLane(kafka).pipe(Layer.provideMerge(sharedOf(settings)))
   const relay =
-    eventLog === undefined
-      ? Layer.empty
-      : Relay.layer({ holder: randomUUID(), ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
+    eventLog === undefined ? Layer.empty : Relay.layer({ run, ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
   const clientEvents =
     eventLog === undefined ? Layer.empty : ClientEvents.layer({ node: settings.node }).pipe(Layer.provide(eventLog))
-  return Layer.merge(relay, groupsOf(settings, kafka)).pipe(
-    Layer.provideMerge(services({ ...settings, pepper })),
+  const retention = Retention.layer({ run, keepMillis: settings.retention, keepAtLeast: settings.retentionAtLeast })
+  return Layer.mergeAll(relay, retention, groupsOf(settings, run, kafka)).pipe(
+    Layer.provideMerge(services({ ...settings, pepper, run })),
     Layer.provide(Layer.mergeAll(lanes, clientEvents, Loop.layer)),
     Layer.provideMerge(
       Layer.mergeAll(
@@ -162,19 +163,6 @@ const doorsOf = (settings: SettingsShape) => {
     GrpcServer.layer({ host: grpcHost, port: grpcPort, ...grpc })
   )
 }
-
-const sweeping = Effect.fnUntraced(function* ({ retention, retentionAtLeast }: SettingsShape) {
-  const log = yield* RevisionLog
-  const every = Math.max(1_000, Math.min(60_000, retention / 2))
-  yield* Effect.sleep(every).pipe(
-    Effect.andThen(log.sweep({ keepMillis: retention, keepAtLeast: retentionAtLeast })),
-    Effect.tap((gone) => (gone > 0 ? Effect.logInfo("old revisions swept", { gone }) : Effect.void)),
-    Effect.catch((error) => Effect.logDebug("not swept", { code: error.code, message: error.message })),
-    Effect.catchDefect((defect) => Effect.logError("not swept", defect)),
-    Effect.forever,
-    Effect.forkScoped
-  )
-})
 
 const say = (text: string) => Effect.sync(() => void process.stdout.write(text))
 
@@ -204,7 +192,6 @@ const run = Effect.fnUntraced(function* (settings: SettingsShape) {
     const access = yield* Access
     const token = yield* access.bootstrap
     if (token !== undefined) yield* folder.keepAdminToken(token)
-    yield* sweeping(settings)
     const http = `http://${settings.httpHost}:${yield* HttpServer.boundPort}`
     const grpc = `${settings.grpcHost}:${(yield* GrpcServer).port}`
     yield* Effect.acquireRelease(folder.announce({ http, grpc }), () => folder.retract)

@@ -70,7 +70,8 @@ export const fillKeys = async (database: Database, options: KeysOptions): Promis
   const { keys, prefixes = ["fill"], environment = "production", valueLength = 100 } = options
   const head = await numberOf(database, "select coalesce(max(revision), 0) from revisions")
   await room(database, head + Math.ceil(keys / CHANGES))
-  const names = `(array[${prefixes.map(literal).join(", ")}])[n % ${prefixes.length} + 1] || '.k' || lpad(n::text, 7, '0')`
+  const before = await numberOf(database, `select count(*) from configurations where updated_by = '${ACTOR}'`)
+  const names = `(array[${prefixes.map(literal).join(", ")}])[n % ${prefixes.length} + 1] || '.k' || lpad((${before} + n)::text, 7, '0')`
   await batches(keys, 50_000, async (from, to) => {
     await database.query(`
       with c as (

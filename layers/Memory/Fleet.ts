@@ -6,6 +6,7 @@ import {
   type InstanceNote,
   InstanceStore
 } from "../../src/sessions/InstanceStore.ts"
+import { fenced } from "./Leases.ts"
 import type { HeldInstance, State } from "./State.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
@@ -41,7 +42,7 @@ export const layerFleet = (state: State) =>
         [...state.instances.values()]
           .filter((row) => environment === undefined || row.environment === environment)
           .filter((row) => service === undefined || row.service === service)
-          .sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+          .sort((a, b) => away(a) - away(b) || (idOf(a) < idOf(b) ? -1 : 1))
           .slice(0, limit)
           .map(({ former, takenAt, ...row }) => ({
             ...row,
@@ -70,8 +71,10 @@ export const layerFleet = (state: State) =>
             .map((row) => row.session)
         }
       }),
-    lose: ({ run, timeoutMillis }) =>
+    lose: (lease, leaseMillis, timeoutMillis) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
+        if (!fenced(state, lease, leaseMillis, now)) return undefined
+        const { run } = lease
         if ((state.nodes.get(run)?.since ?? now) >= now - timeoutMillis) return 0
         const dead = (row: HeldInstance) =>
           row.state === "connected" && (state.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
@@ -90,6 +93,9 @@ export const layerFleet = (state: State) =>
           }))
       )
   })
+
+/** Those that are connected come first. */
+const away = ({ state }: HeldInstance) => Number(state !== "connected")
 
 /** Milliseconds that a take-over may be committed late. */
 const LATE = 10_000

@@ -2,8 +2,10 @@
 import { Effect, Layer } from "effect"
 import { layerFleet } from "./Fleet.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
+import { layerLeases } from "./Leases.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerRegistry } from "./Registry.ts"
+import { layerRetention } from "./Retention.ts"
 import { layerSeal } from "./Seal.ts"
 import { State } from "./State.ts"
 import { layerClientAudit, layerWebhookQueue } from "./Webhooks.ts"
@@ -15,6 +17,8 @@ export const layerOn = (state: State) =>
     layerKeys(state),
     layerAudit(state),
     layerOutbox(state),
+    layerLeases(state),
+    layerRetention(state),
     layerClientAudit(state),
     layerWebhookQueue(state),
     layerSeal(state)

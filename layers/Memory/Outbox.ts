@@ -4,6 +4,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import type { LogEvent } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
 import { Outbox } from "../../src/events/Outbox.ts"
+import { fenced } from "./Leases.ts"
 import type { State } from "./State.ts"
 
 export const layerOutbox = (state: State) =>
@@ -12,18 +13,13 @@ export const layerOutbox = (state: State) =>
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
       const { outbox } = state
-      const now = () => clock.currentTimeMillisUnsafe()
       return Outbox.of({
-        claim: (holder, leaseMillis) =>
-          Effect.sync(() => {
-            if (outbox.leasedUntil > now() && outbox.holder !== holder) return undefined
-            Object.assign(outbox, { holder, token: outbox.token + 1n, leasedUntil: now() + leaseMillis })
-            return outbox.token
-          }),
         backlog: Effect.sync(() => {
           const { position } = outbox
           const oldest = BigInt(state.swept) + 1n
-          const kept = state.revisions.findLast(({ epoch }) => epoch === position.epoch)?.revision ?? oldest - 1n
+          const kept =
+            state.revisions.findLast(({ epoch, revision }) => epoch === position.epoch && revision <= position.revision)
+              ?.revision ?? oldest - 1n
           const lost = position.epoch !== state.epoch || state.head < position.revision
           return {
             position,
@@ -33,15 +29,11 @@ export const layerOutbox = (state: State) =>
             waitingSince: state.revisions.find(({ revision }) => revision > position.revision)?.committedAt
           }
         }),
-        advance: (token, position, leaseMillis) =>
+        advance: (lease, position, leaseMillis) =>
           Effect.sync(() => {
-            if (token !== outbox.token) return false
-            Object.assign(outbox, { position, leasedUntil: now() + leaseMillis })
+            if (!fenced(state, lease, leaseMillis, clock.currentTimeMillisUnsafe())) return false
+            Object.assign(outbox, { position })
             return true
-          }),
-        release: (token) =>
-          Effect.sync(() => {
-            if (token === outbox.token) Object.assign(outbox, { leasedUntil: now(), holder: "" })
           })
       })
     })

@@ -92,6 +92,7 @@ const layerStore = (state: State) =>
             const place = ({ environment, key }: HeadCursor) => `${environment}\u0000${key}`
             const heads = [...state.versions.values()]
               .map((versions) => versions.at(-1)!)
+              .filter((head) => !state.forgotten(head))
               .filter((head) => after === undefined || place(head) > place(after))
               .sort((a, b) => (place(a) < place(b) ? -1 : 1))
               .slice(0, limit)
@@ -148,47 +149,23 @@ const bytesIn = ({ value, schema }: Configuration) =>
   bytesOf(value) + (schema === null ? 0 : bytesOf(JSON.stringify(schema)))
 const bytesOfRevision = ({ changes }: Revision) => changes.reduce((sum, one) => sum + bytesIn(one), 0)
 
-const HOUR = 3_600_000
-const WEEK = 168 * HOUR
-
 const layerLog = (state: State) =>
-  Layer.effect(
+  Layer.succeed(
     RevisionLog,
-    Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      return RevisionLog.of({
-        head: Effect.sync(() => ({ epoch: state.epoch, revision: state.head })),
-        after: (revision, limit) =>
-          Effect.suspend(() => {
-            const from = Number(revision) - state.swept
-            return from < 0
-              ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
-              : Effect.succeed(pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision))
-          }),
-        hints: (onHint) =>
-          Effect.acquireRelease(
-            Effect.sync(() => state.listeners.add(onHint)),
-            () => Effect.sync(() => state.listeners.delete(onHint))
-          ),
-        sweep: ({ keepMillis, keepAtLeast }) =>
-          Effect.sync(() => {
-            const horizon = clock.currentTimeMillisUnsafe() - keepMillis
-            const { leasedUntil, position } = state.outbox
-            const relayed = leasedUntil > clock.currentTimeMillisUnsafe() - HOUR
-            const unpublished = position.epoch === "" || position.epoch === state.epoch ? position.revision : 0n
-            let gone = 0
-            while (state.revisions.length > keepAtLeast && state.revisions[0]!.committedAt <= horizon) {
-              const { revision, committedAt } = state.revisions[0]!
-              if (relayed && revision > unpublished && committedAt > horizon - WEEK) break // waits for its relay
-              state.revisions.shift()
-              state.swept++
-              gone++
-            }
-            for (const [id, { revision }] of state.idempotency)
-              if (revision <= state.swept) state.idempotency.delete(id)
-            for (const [id, row] of state.deliveries) if (row.revision <= state.swept) state.deliveries.delete(id)
-            return gone
-          })
-      })
+    RevisionLog.of({
+      head: Effect.sync(() => ({ epoch: state.epoch, revision: state.head })),
+      after: (revision, limit) =>
+        Effect.suspend(() => {
+          const from = Number(revision) - state.swept
+          return from < 0
+            ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
+            : Effect.succeed(pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision))
+        }),
+      hints: (onHint) =>
+        Effect.acquireRelease(
+          Effect.sync(() => state.listeners.add(onHint)),
+          () => Effect.sync(() => state.listeners.delete(onHint))
+        ),
+      horizon: Effect.sync(() => BigInt(state.swept))
     })
   )

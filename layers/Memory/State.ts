@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto"
 import type { ApiKey } from "../../src/access/ApiKeyStore.ts"
 import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
+import type { Lease } from "../../src/leases/Leases.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
 import type { SealKey } from "../Seals.ts"
@@ -40,19 +41,20 @@ export class State {
   readonly deliveries = new Map<string, DeliveryRow>()
   readonly health = new Map<string, HealthRow>()
   readonly listeners = new Set<() => void>()
-  /** `leasedUntil` in milliseconds since 1970. */
-  readonly outbox = {
-    position: { epoch: "", revision: 0n },
-    token: 0n,
-    holder: "",
-    leasedUntil: Number.NEGATIVE_INFINITY
-  }
+  readonly outbox = { position: { epoch: "", revision: 0n } }
+  /** `until` in milliseconds since 1970. */
+  readonly leases = new Map<string, Lease & { until: number }>()
 
   /** The newest last. */
   readonly sealKeys: Array<SealKey> = []
   readonly webhooks = new Map<string, HeldWebhook>()
   /** Since when each is known. */
   readonly webhookTargets = new Map<string, number>()
+
+  /** A tombstone behind the horizon: its history stays. */
+  forgotten({ deleted, revision }: Pick<Configuration, "deleted" | "revision">): boolean {
+    return deleted && revision <= this.swept
+  }
 
   get head(): bigint {
     return BigInt(this.swept + this.revisions.length)

@@ -4,6 +4,7 @@ import { ClientAudit } from "../../src/events/ClientAudit.ts"
 import type { Answer } from "../../src/webhooks/Webhook.ts"
 import { type Post, WebhookPost } from "../../src/webhooks/WebhookPost.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
+import { fenced } from "./Leases.ts"
 import type { State } from "./State.ts"
 
 const DAY = 86_400_000
@@ -103,15 +104,17 @@ export const layerWebhookQueue = (state: State) =>
                 return { target, waiting: waiting.length, age: (now() - oldest) / 1_000 }
               })
           ),
-        sweep: Effect.sync(() => {
-          let abandoned = 0
-          for (const [key, { settledAt, createdAt }] of webhooks)
-            if ((settledAt ?? createdAt) < now() - 8 * DAY) {
-              webhooks.delete(key)
-              if (settledAt === undefined) abandoned++
-            }
-          return { abandoned }
-        })
+        sweep: (lease, leaseMillis) =>
+          Effect.sync(() => {
+            if (!fenced(state, lease, leaseMillis, now())) return undefined
+            let abandoned = 0
+            for (const [key, { settledAt, createdAt }] of webhooks)
+              if ((settledAt ?? createdAt) < now() - 8 * DAY) {
+                webhooks.delete(key)
+                if (settledAt === undefined) abandoned++
+              }
+            return { abandoned, more: false }
+          })
       })
     })
   )

@@ -130,11 +130,9 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
         // One statement, so that a page and its position are of one moment. W4
         heads: (after, limit) =>
           guarded("read what is current")(sql<HeadRow & { at_epoch: string; at_revision: string }>`
-            select e.epoch as at_epoch, (select coalesce(max(revision), 0) from revisions)::text as at_revision, c.*
+            select e.epoch as at_epoch, herald_head()::text as at_revision, c.*
             from herald_epoch e left join (
-              select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
-              where (environment, key) > (${after?.environment ?? ""}, ${after?.key ?? ""})
-              order by environment, key limit ${limit}
+              select * from herald_heads(${after?.environment ?? ""}, ${after?.key ?? ""}, ${limit}::int)
             ) c on true order by c.environment, c.key`).pipe(
             Effect.map((rows) => {
               const { at_epoch: epoch, at_revision } = rows[0]!

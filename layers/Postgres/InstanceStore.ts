@@ -10,6 +10,7 @@ import {
   type Run
 } from "../../src/sessions/InstanceStore.ts"
 import { guarded } from "./Failure.ts"
+import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
 
 type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sentAt" | "answeredAt"> & {
@@ -24,9 +25,8 @@ const encode = ({ instances, deliveries, health }: Batch): string => {
   return JSON.stringify({ instances, deliveries: deliveries.map(asText), health: health.map(asText) })
 }
 
-/** Instances that one sweep marks. */
+/** Instances that one look marks, and that a node is told of. */
 const LOSE_STEP = 10_000
-const millis = (n: number) => `${n} milliseconds`
 
 export const layerInstances = Layer.effect(
   InstanceStore,
@@ -38,6 +38,11 @@ export const layerInstances = Layer.effect(
           Effect.asVoid
         ),
       list: Effect.fnUntraced(function* ({ environment, service, limit }) {
+        // Only what is asked for, so that the index can be used whatever the plan is made for.
+        const wanted = sql.and([
+          ...(environment === undefined ? [] : [sql`environment = ${environment}`]),
+          ...(service === undefined ? [] : [sql`service = ${service}`])
+        ])
         const rows = yield* guarded("read the clients")(sql<Row>`
           select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
             herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session,
@@ -49,12 +54,14 @@ export const layerInstances = Layer.effect(
             (
               select jsonb_build_object('revision', h.revision::text, 'health', h.health, 'message', h.message, 'metrics', h.metrics,
                 'reportedAt', herald_millis(h.reported_at))
-              from health_reports h where h.instance_id = i.id order by h.reported_at desc limit 1
+              from instance_health h where h.instance_id = i.id
             ) as report
-          from instances i
-          where (${environment ?? null}::text is null or i.environment = ${environment ?? null}::text)
-            and (${service ?? null}::text is null or i.service = ${service ?? null}::text)
-          order by i.environment, i.service, i.instance limit ${limit}`)
+          from (
+            (select * from instances where state = 'connected' and ${wanted} order by environment, service, instance limit ${limit})
+            union all
+            (select * from instances where state <> 'connected' and ${wanted} order by environment, service, instance limit ${limit})
+            limit ${limit}
+          ) i order by i.state <> 'connected', i.environment, i.service, i.instance`)
         return rows.map(({ deliveries, report, ...row }) => {
           const { environment, service, instance } = row
           const id = { environment, service, instance }
@@ -67,14 +74,13 @@ export const layerInstances = Layer.effect(
       }),
       seen: ({ run, node, timeoutMillis }: Run) =>
         guarded("say that this node lives")(sql<{ said: { taken: Array<string>; doubted: Array<string> } }>`
-          select herald_node_seen(${run}, ${node}, ${millis(timeoutMillis)}::interval) as said`).pipe(
+          select herald_node_seen(${run}, ${node}, ${millis(timeoutMillis)}::interval, ${LOSE_STEP}::int) as said`).pipe(
           Effect.map(([row]) => row!.said)
         ),
-      lose: ({ run, timeoutMillis }: Run) =>
-        guarded("look for dead nodes")(sql<{ gone: number }>`
-          select herald_lose(${run}, ${millis(timeoutMillis)}::interval, ${LOSE_STEP}::int) as gone`).pipe(
-          Effect.map(([row]) => row!.gone)
-        ),
+      lose: (lease, leaseMillis, timeoutMillis) =>
+        guarded("look for dead nodes")(sql<{ gone: number | null }>`
+          select herald_lose(${asFence(lease)}::text::jsonb, ${millis(leaseMillis)}::interval, ${millis(timeoutMillis)}::interval,
+            ${LOSE_STEP}::int) as gone`).pipe(Effect.map(([row]) => row!.gone ?? undefined)),
       elsewhere: ({ environment, run, limit }) =>
         guarded("read the clients of other nodes")(sql<Elsewhere>`
           select jsonb_build_object('environment', environment, 'service', service, 'instance', instance, 'labels', labels) as client, patterns

@@ -1,7 +1,8 @@
-/** The outbox's position and lease in PostgreSQL; all times are the database's. */
+/** The outbox's position in PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { Outbox } from "../../src/events/Outbox.ts"
 import { guarded } from "./Failure.ts"
+import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
 
 interface BacklogRow {
@@ -19,20 +20,13 @@ export const layerOutbox = Layer.effect(
   Effect.gen(function* () {
     const { other: sql } = yield* Pools
     return Outbox.of({
-      claim: Effect.fnUntraced(function* (holder, leaseMillis) {
-        const [row] = yield* guarded("claim the outbox")(sql<{ token: string }>`
-          update outbox set token = token + 1, holder = ${holder},
-            leased_until = clock_timestamp() + make_interval(secs => ${leaseMillis / 1_000}::float8)
-          where leased_until <= clock_timestamp() or holder = ${holder} returning token::text as token`)
-        return row && BigInt(row.token)
-      }),
       backlog: guarded("read the outbox")(sql<BacklogRow>`
-        select o.epoch, o.revision::text as revision, e.epoch as "headEpoch", r.head::text as head, r.oldest::text as oldest,
-          case when o.epoch not in ('', e.epoch) or r.head < o.revision
-            then (select max(revision) from revisions where epoch = o.epoch)::text else o.revision::text end as kept,
-          (select herald_millis(committed_at) from revisions where revision > o.revision order by revision limit 1) as "waitingSince"
-        from outbox o, herald_epoch e,
-          (select coalesce(max(revision), 0) as head, coalesce(min(revision), 1) as oldest from revisions) r`).pipe(
+        select o.epoch, o.revision::text as revision, e.epoch as "headEpoch", l.head::text as head, (l.horizon + 1)::text as oldest,
+          case when o.epoch not in ('', e.epoch) or l.head < o.revision
+            then (select max(revision) from revisions r where r.epoch = o.epoch and r.revision > l.horizon and r.revision <= o.revision)::text
+            else o.revision::text end as kept,
+          (select herald_millis(committed_at) from revisions where revision > greatest(o.revision, l.horizon) order by revision limit 1) as "waitingSince"
+        from outbox o, herald_epoch e, (select horizon, herald_head() as head from herald_log) l`).pipe(
         Effect.map((rows) => {
           const row = rows[0]!
           const oldest = BigInt(row.oldest)
@@ -45,19 +39,10 @@ export const layerOutbox = Layer.effect(
           }
         })
       ),
-      advance: Effect.fnUntraced(function* (token, { epoch, revision }, leaseMillis) {
-        const rows = yield* guarded("move the outbox on")(sql<{ token: string }>`
-          update outbox set epoch = ${epoch}, revision = ${String(revision)}::text::bigint,
-            leased_until = clock_timestamp() + make_interval(secs => ${leaseMillis / 1_000}::float8)
-          where token = ${String(token)}::text::bigint returning token::text as token`)
-        return rows.length === 1
-      }),
-      release: (token) =>
-        Effect.asVoid(
-          guarded("give the outbox up")(
-            sql`update outbox set leased_until = clock_timestamp(), holder = '' where token = ${String(token)}::text::bigint`
-          )
-        )
+      advance: (lease, { epoch, revision }, leaseMillis) =>
+        guarded("move the outbox on")(sql<{ moved: boolean }>`
+          select herald_advance(${asFence(lease)}::text::jsonb, ${millis(leaseMillis)}::interval, ${epoch},
+            ${String(revision)}::text::bigint) as moved`).pipe(Effect.map(([row]) => row!.moved))
     })
   })
 )

@@ -7,9 +7,11 @@ import { layerClientAudit } from "./ClientAudit.ts"
 import { layerStore } from "./ConfigurationStore.ts"
 import { layerInstances } from "./InstanceStore.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
+import { layerLeases } from "./Leases.ts"
 import { migrate, readMigrations } from "./Migrations.ts"
 import { layerOutbox } from "./Outbox.ts"
 import { layerPools, Pools } from "./Pools.ts"
+import { layerRetention } from "./Retention.ts"
 import { layerLog } from "./RevisionLog.ts"
 import { layerSeal } from "./Seal.ts"
 import { layerWebhookQueue } from "./WebhookQueue.ts"
@@ -41,6 +43,8 @@ export const layer = (options: ClientOptions) => {
     layerKeys,
     layerAudit,
     layerOutbox,
+    layerLeases,
+    layerRetention,
     layerClientAudit,
     layerWebhookQueue,
     layerSeal

@@ -9,14 +9,13 @@ import { asRevision, type RevisionRow } from "./Rows.ts"
 
 export const CHANNEL = "herald_revisions"
 
-const SWEEP_STEP = 1_000
 const RECONNECT = Duration.millis(500)
 
 export const layerLog = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
   Layer.effect(
     RevisionLog,
     Effect.gen(function* () {
-      const { reads: sql, other, witness, listen: listenOn } = yield* Pools
+      const { reads: sql, witness, listen: listenOn } = yield* Pools
 
       const listen = (onHint: () => void, listening: Deferred.Deferred<void>) =>
         Effect.scoped(
@@ -35,7 +34,7 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
       return RevisionLog.of({
         head: guarded("read the newest revision")(sql<{ epoch: string; revision: string; committedAt: number }>`
           select e.epoch, coalesce(r.revision, 0)::text as revision, coalesce(herald_millis(r.committed_at), 0) as "committedAt"
-          from herald_epoch e left join (select revision, committed_at from revisions order by revision desc limit 1) r on true`).pipe(
+          from herald_epoch e left join (select revision, committed_at from revisions where revision = herald_head()) r on true`).pipe(
           Effect.map(([row]) => {
             const position = { epoch: row!.epoch, revision: BigInt(row!.revision) }
             witness.saw({ ...position, committedAt: row!.committedAt })
@@ -43,17 +42,25 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
           })
         ),
         after: Effect.fnUntraced(function* (revision, limit) {
-          const rows = yield* guarded(`read revisions after ${revision}`)(sql<RevisionRow>`
-            select revision::text as revision, epoch, payload, traceparent, actor, message, herald_millis(committed_at) as "committedAt"
-            from (
-              select *, sum(bytes) over (order by revision) - bytes as bytes_before from revisions
-              where revision > ${String(revision)}::text::bigint order by revision limit ${limit}
-            ) page where bytes_before < ${limits.page} order by page.revision`)
-          const first = rows[0]
-          if (first !== undefined && BigInt(first.revision) !== revision + 1n) {
+          const rows = yield* guarded(`read revisions after ${revision}`)(sql<
+            Partial<RevisionRow> & { horizon: string }
+          >`
+            select l.horizon::text as horizon, found.* from herald_log l left join (
+              select revision::text as revision, epoch, payload, traceparent, actor, message, herald_millis(committed_at) as "committedAt", n
+              from (
+                select *, revision as n, sum(bytes) over (order by revision) - bytes as bytes_before from revisions
+                where revision > ${String(revision)}::text::bigint order by revision limit ${limit}
+              ) page where bytes_before < ${limits.page}
+            ) found on true order by found.n`)
+          const page = rows.filter((row): row is RevisionRow & { horizon: string } => row.revision !== null)
+          const first = page[0]
+          if (
+            BigInt(rows[0]!.horizon) > revision ||
+            (first !== undefined && BigInt(first.revision) !== revision + 1n)
+          ) {
             return yield* failure("NotFound", `revisions after ${revision} are behind the retention horizon`)
           }
-          const found = rows.map(asRevision)
+          const found = page.map(({ horizon: _, ...row }) => asRevision(row))
           const last = found.at(-1)
           if (last !== undefined) witness.saw(last)
           return found
@@ -70,15 +77,8 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
           )
           yield* Deferred.await(listening)
         }),
-        sweep: Effect.fn("RevisionLog.sweep")(function* ({ keepMillis, keepAtLeast }) {
-          let total = 0
-          while (true) {
-            const [row] = yield* guarded("sweep old revisions")(other<{ gone: string }>`
-              select herald_sweep(make_interval(secs => ${keepMillis / 1_000}::float8), ${String(keepAtLeast)}::text::bigint, ${SWEEP_STEP}::int)::text as gone`)
-            total += Number(row!.gone)
-            if (Number(row!.gone) < SWEEP_STEP) return total
-          }
-        })
+        horizon: guarded("read the horizon")(sql<{ horizon: string }>`
+          select horizon::text as horizon from herald_log`).pipe(Effect.map(([row]) => BigInt(row!.horizon)))
       })
     })
   )

@@ -3,7 +3,10 @@ import { Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { type Claimed, type Settled, type Standing, WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import { guarded, isRefused } from "./Failure.ts"
+import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
+
+const SWEEP_STEP = 5_000
 
 const refusing = (error: HeraldError) => (isRefused(error) ? failure("InvalidInput", error.message) : error)
 
@@ -61,13 +64,11 @@ export const layerWebhookQueue = Layer.effect(
             coalesce(extract(epoch from clock_timestamp() - min(w.created_at)), 0)::float8 as age
           from webhook_targets t left join webhooks w on w.target = t.target and w.settled_at is null
           where ${list(targets)}::text::jsonb ? t.target group by t.target`),
-      sweep: guarded("sweep webhooks")(sql<{ abandoned: number }>`
-        with settled as (
-          delete from webhooks where ctid = any (array(
-            select ctid from webhooks where settled_at < clock_timestamp() - interval '8 days' limit 10000))
-        ), abandoned as (
-          delete from webhooks where settled_at is null and created_at < clock_timestamp() - interval '8 days' returning 1
-        ) select count(*)::int as abandoned from abandoned`).pipe(Effect.map(([row]) => row!))
+      sweep: (lease, leaseMillis) =>
+        guarded("sweep webhooks")(sql<{ swept: { abandoned: number; more: boolean } | null }>`
+          select herald_sweep_webhooks(${asFence(lease)}::text::jsonb, ${millis(leaseMillis)}::interval, ${SWEEP_STEP}::int) as swept`).pipe(
+          Effect.map(([row]) => row!.swept ?? undefined)
+        )
     })
   })
 )

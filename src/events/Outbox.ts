@@ -1,6 +1,7 @@
-/** Port: how far the event log has the revisions, and which node may publish the next. */
+/** Port: how far the event log has the revisions. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
 import type { Position } from "../propagation/Position.ts"
 
 export interface Backlog {
@@ -18,15 +19,8 @@ export interface Backlog {
 export class Outbox extends Context.Service<
   Outbox,
   {
-    /**
-     * Takes the lease when nobody else holds it, and returns a token larger than every one before; undefined when another holder
-     * has it. Times are the store's own.
-     */
-    readonly claim: (holder: string, leaseMillis: number) => Effect.Effect<bigint | undefined, HeraldError>
     readonly backlog: Effect.Effect<Backlog, HeraldError>
-    /** Moves the position and prolongs the lease, or does neither and returns false when a newer token was handed out. */
-    readonly advance: (token: bigint, position: Position, leaseMillis: number) => Effect.Effect<boolean, HeraldError>
-    /** Gives the lease up, so that another holder need not wait for its end. Nothing happens for an old token. */
-    readonly release: (token: bigint) => Effect.Effect<void, HeraldError>
+    /** Moves the position on and prolongs the lease, or does neither and returns false when the lease was taken since. LE1 */
+    readonly advance: (lease: Lease, position: Position, leaseMillis: number) => Effect.Effect<boolean, HeraldError>
   }
 >()("herald/events/Outbox") {}

@@ -9,6 +9,7 @@
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { type Lease, Leases } from "../leases/Leases.ts"
 import { Degraded } from "../propagation/Degraded.ts"
 import type { Position } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -18,8 +19,8 @@ import { EventLog } from "./EventLog.ts"
 import { type Backlog, Outbox } from "./Outbox.ts"
 
 export interface RelayOptions {
-  /** Unique to this process. */
-  readonly holder: string
+  /** This life of this process. */
+  readonly run: string
   readonly lease: Duration.Input
   readonly pollInterval: Duration.Input
   /** Revisions in one publish. */
@@ -42,7 +43,7 @@ export const resume = ({ position, head, oldest, kept }: Backlog) => {
 }
 
 interface Held {
-  readonly token: bigint
+  readonly lease: Lease
   /** Monotonic nanoseconds. */
   until: bigint
   position: Position
@@ -55,6 +56,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Outbox,
     yield* Propagation
   ]
+  const leases = yield* Leases
   const [clock, degraded] = [yield* Clock.Clock, yield* Degraded]
   const wake = yield* Queue.sliding<void>(1)
   const leaseMillis = Duration.toMillis(options.lease)
@@ -62,11 +64,11 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const now = () => clock.monotonicTimeNanosUnsafe()
 
   const overtaken = (held: Held) =>
-    failure("EventLogUnavailable", `another node took the relay over after token ${held.token}`)
+    failure("EventLogUnavailable", `another node took the relay over after token ${held.lease.token}`)
 
   const moveTo = Effect.fnUntraced(function* (held: Held, position: Position) {
     const asked = now()
-    if (!(yield* outbox.advance(held.token, position, leaseMillis))) return yield* overtaken(held) // EV3
+    if (!(yield* outbox.advance(held.lease, position, leaseMillis))) return yield* overtaken(held) // EV3
     held.position = position
     held.until = asked + leaseNanos
   })
@@ -121,7 +123,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         if (yield* step(held)) failures = 0
         else yield* idle
       }
-    }).pipe(Effect.ensuring(outbox.release(held.token).pipe(Effect.timeout("1 second"), Effect.ignore)))
+    }).pipe(Effect.ensuring(leases.release(held.lease).pipe(Effect.timeout("1 second"), Effect.ignore)))
 
   let failures = 0
   const backOff = Effect.fnUntraced(function* (error: HeraldError) {
@@ -133,9 +135,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const turn = Effect.gen(function* () {
     const asked = now()
-    const token = yield* outbox.claim(options.holder, leaseMillis)
-    if (token === undefined) return yield* Effect.sleep(options.pollInterval)
-    yield* serve({ token, until: asked + leaseNanos, position: { epoch: "", revision: 0n } })
+    const lease = yield* leases.claim("relay", options.run, leaseMillis)
+    if (lease === undefined) return yield* Effect.sleep(options.pollInterval)
+    yield* serve({ lease, until: asked + leaseNanos, position: { epoch: "", revision: 0n } })
   })
 
   const measure = Effect.gen(function* () {

@@ -16,10 +16,7 @@ export class RevisionLog extends Context.Service<
      * Returns once listening or after the first failed try.
      */
     readonly hints: (onHint: () => void) => Effect.Effect<void, never, Scope.Scope>
-    /** Removes revisions and deliveries older than the horizon in bounded steps; returns how many revisions went. */
-    readonly sweep: (options: {
-      readonly keepMillis: number
-      readonly keepAtLeast: number
-    }) => Effect.Effect<number, HeraldError>
+    /** The newest revision that nobody can read any more; 0 when none went. */
+    readonly horizon: Effect.Effect<bigint, HeraldError>
   }
 >()("herald/propagation/RevisionLog") {}

@@ -2,6 +2,7 @@
 import { Context, type Effect } from "effect"
 import type { ClientView } from "../configuration/Rendering.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
 
 export interface InstanceId {
   readonly environment: string
@@ -83,20 +84,28 @@ export class InstanceStore extends Context.Service<
      * session that took it last, as the store saw it: what another session still says of it is not kept.
      */
     readonly write: (batch: Batch) => Effect.Effect<void, HeraldError>
+    /** Connected ones first, each in the order of their names. */
     readonly list: (options: {
       readonly environment?: string
       readonly service?: string
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
     /**
-     * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and those that were
-     * taken for lost.
+     * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
+     * that were taken for lost.
      */
     readonly seen: (
       run: Run
     ) => Effect.Effect<{ readonly taken: ReadonlyArray<string>; readonly doubted: ReadonlyArray<string> }, HeraldError>
-    /** Marks the instances of dead nodes `timed_out`, `NodeLost`; returns how many. A node that was away itself marks none. */
-    readonly lose: (run: Run) => Effect.Effect<number, HeraldError>
+    /**
+     * Marks instances of dead nodes `timed_out`, `NodeLost`, at most 10,000, and returns how many; undefined when the lease was taken. LE1
+     * A node that was away itself marks none.
+     */
+    readonly lose: (
+      lease: Lease,
+      leaseMillis: number,
+      timeoutMillis: number
+    ) => Effect.Effect<number | undefined, HeraldError>
     /** Connected clients of other runs, at most `limit`. */
     readonly elsewhere: (options: {
       readonly environment: string

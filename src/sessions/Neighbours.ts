@@ -2,12 +2,13 @@
  * The other nodes on the same database: who took an instance from here, who died, who is connected there.
  *
  *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with `SessionReplaced`.
- *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; any living node notices.
+ *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; one living node at a time looks, another when that one dies.
  *   NO3  A node that was cut off from the store judges no other, and claims back the instances that were taken for lost.
  *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
  */
 import { Cache, Duration, Effect, Metric } from "effect"
 import { matches } from "../configuration/Configuration.ts"
+import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { InstanceStore } from "./InstanceStore.ts"
 
 export interface NeighboursOptions {
@@ -37,15 +38,18 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
       })
     )
   )
-  const lose = store
-    .lose(me)
-    .pipe(
-      Effect.tap((n) =>
-        n === 0
-          ? Effect.void
-          : Effect.andThen(Metric.update(lost, n), Effect.logWarning("a node died with its clients", { clients: n }))
+  const pause = Math.max(1_000, me.timeoutMillis / 6)
+  yield* takeTurns({ name: "lost-nodes", run, pause }, (lease) =>
+    store
+      .lose(lease, leaseMillisOf(pause), me.timeoutMillis)
+      .pipe(
+        Effect.flatMap((n = 0) =>
+          n === 0
+            ? Effect.void
+            : Effect.andThen(Metric.update(lost, n), Effect.logWarning("a node died with its clients", { clients: n }))
+        )
       )
-    )
+  ) // NO2
   const every = <A, E extends { readonly code: string }>(
     what: string,
     wait: Duration.Input,
@@ -59,7 +63,6 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
       Effect.forkScoped
     )
   yield* every("the other nodes were not told that this one lives", ROUND, round)
-  yield* every("dead nodes were not looked for", Math.max(1_000, me.timeoutMillis / 6), lose) // NO2
 
   const clients = yield* Cache.make({
     capacity: ENVIRONMENTS,

@@ -30,6 +30,8 @@ import type { ValueUpdate } from "./Update.ts"
 import { Updates } from "./Updates.ts"
 
 export interface SessionsOptions extends QuotaOptions {
+  /** This life of this process, as the other nodes know it; one of its own when left out. */
+  readonly run?: string
   readonly node: string
   readonly heartbeatInterval: Duration.Input
   readonly heartbeatTimeout: Duration.Input
@@ -67,7 +69,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const interest = new Interest<Session>()
   const quotas = new Quotas(options)
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
-  const run = crypto.randomUUID()
+  const run = options.run ?? crypto.randomUUID()
   let opened = 0
   let draining = false
   const lag = new Lag()

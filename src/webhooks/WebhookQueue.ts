@@ -7,6 +7,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
 
 export interface NewWebhook {
   /** The event's. */
@@ -66,7 +67,13 @@ export class WebhookQueue extends Context.Service<
       settled: Settled
     ) => Effect.Effect<void, HeraldError>
     readonly standing: (targets: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Standing>, HeraldError>
-    /** Removes what was settled more than eight days ago; what nobody sends any more is removed after as long, and counted. */
-    readonly sweep: Effect.Effect<{ readonly abandoned: number }, HeraldError>
+    /**
+     * One bounded step, for the holder of the lease: removes what was settled more than eight days ago; what nobody sends any more is removed
+     * after as long, and counted. Undefined when the lease was taken. LE1
+     */
+    readonly sweep: (
+      lease: Lease,
+      leaseMillis: number
+    ) => Effect.Effect<{ readonly abandoned: number; readonly more: boolean } | undefined, HeraldError>
   }
 >()("herald/webhooks/WebhookQueue") {}

@@ -8,11 +8,14 @@ import { Effect, Layer, Metric, Redacted, Schedule } from "effect"
 import { Digest } from "../configuration/Digest.ts"
 import { runGroup } from "../events/Group.ts"
 import type { Arrived } from "../events/Received.ts"
+import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
 import { WebhookQueue } from "./WebhookQueue.ts"
 
 export interface WebhooksOptions {
+  /** This life of this process. */
+  readonly run: string
   readonly urls: Redacted.Redacted<ReadonlyArray<string>>
   readonly secret: Redacted.Redacted
   /** Signs, too. */
@@ -25,7 +28,7 @@ const SIZE = 200
 const MEASURE = "10 seconds"
 const SWEEP = "5 minutes"
 
-const make = Effect.fnUntraced(function* ({ urls, secret, previousSecret, keys }: WebhooksOptions) {
+const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, keys }: WebhooksOptions) {
   const queue = yield* WebhookQueue
   const digest = yield* Digest
   const secrets = [secret, ...(previousSecret === undefined ? [] : [previousSecret])]
@@ -69,22 +72,25 @@ const make = Effect.fnUntraced(function* ({ urls, secret, previousSecret, keys }
       { discard: true }
     )
   )
-  const sweep = Effect.flatMap(queue.sweep, ({ abandoned }) =>
-    abandoned === 0
+  const abandoned = (n: number) =>
+    n === 0
       ? Effect.void
-      : Effect.logWarning("webhooks to URLs that are not set any more were removed", { abandoned })
+      : Effect.logWarning("webhooks to URLs that are not set any more were removed", { abandoned: n })
+  yield* takeTurns({ name: "webhooks", run, pause: SWEEP }, (lease) =>
+    queue.sweep(lease, leaseMillisOf(SWEEP)).pipe(
+      Effect.tap((swept) => abandoned(swept?.abandoned ?? 0)),
+      Effect.repeat({ while: (swept) => swept?.more === true }),
+      Effect.asVoid
+    )
   )
-  const every = (work: Effect.Effect<void, unknown>, pause: typeof MEASURE | typeof SWEEP) =>
-    Effect.forkScoped(
-      Effect.forever(
-        Effect.andThen(
-          Effect.catchCause(work, () => Effect.void),
-          Effect.sleep(pause)
-        )
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.andThen(
+        Effect.catchCause(measure, () => Effect.void),
+        Effect.sleep(MEASURE)
       )
     )
-  yield* every(measure, MEASURE)
-  yield* every(sweep, SWEEP)
+  )
 })
 
 export const layer = (options: WebhooksOptions) => Layer.effectDiscard(make(options))

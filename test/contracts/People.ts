@@ -4,10 +4,11 @@ import { Effect } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Leases } from "../../src/leases/Leases.ts"
 import { type DeliveryRow, type InstanceNote, InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { change, release } from "./Stores.ts"
 
-type Services = ApiKeyStore | AuditLog | InstanceStore | ConfigurationStore
+type Services = ApiKeyStore | AuditLog | InstanceStore | ConfigurationStore | Leases
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 let names = 0
@@ -249,14 +250,18 @@ export const peopleContract = (test: Test) => {
       yield* Effect.all([store.seen(run(dead, short)), put(noteOf(service, `${dead}/1`))])
       yield* Effect.sleep(2 * short)
       yield* store.seen(run(alive, short)) // it has only just come
-      assert.strictEqual(yield* store.lose(run(alive, short)), 0)
+      const leases = yield* Leases
+      const judge = Effect.flatMap(leases.claim("lost-nodes", alive, 60_000), (lease) =>
+        store.lose(lease!, 60_000, short)
+      )
+      assert.strictEqual(yield* judge, 0)
       assert.deepStrictEqual(yield* shown(service), ["connected", dead])
       const marked = yield* Effect.sleep(short / 3).pipe(
         Effect.andThen(store.seen(run(alive, short))),
-        Effect.andThen(store.lose(run(alive, short))),
-        Effect.repeat({ until: (n) => n > 0, times: 100 })
+        Effect.andThen(judge),
+        Effect.repeat({ until: (n) => n !== 0, times: 100 })
       )
-      assert.isAtLeast(marked, 1)
+      assert.isAtLeast(marked!, 1)
       assert.deepStrictEqual(yield* shown(service), ["timed_out", dead])
 
       assert.deepStrictEqual((yield* store.seen(run(dead, short))).doubted, [`${dead}/1`])

@@ -11,6 +11,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { ClientAudit } from "../../src/events/ClientAudit.ts"
 import { Seal } from "../../src/propagation/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
 import { change, release, storesContract } from "./Stores.ts"
@@ -30,6 +31,7 @@ afterAll(async () => {
 
 describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {

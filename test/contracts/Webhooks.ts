@@ -3,9 +3,13 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ClientAudit, type ClientEntry } from "../../src/events/ClientAudit.ts"
+import { Leases } from "../../src/leases/Leases.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 
-type Test = <E>(name: string, body: () => Effect.Effect<void, E, WebhookQueue | ClientAudit | AuditLog>) => void
+type Test = <E>(
+  name: string,
+  body: () => Effect.Effect<void, E, WebhookQueue | ClientAudit | AuditLog | Leases>
+) => void
 
 let made = 0
 const fresh = (what: string) => `${what}-${process.pid}-${++made}`
@@ -115,7 +119,10 @@ export const webhooksContract = (test: Test) => {
       const rest = yield* queue.claim(target, 100, 60_000)
       assert.strictEqual(new Set([...ids, ...rest.map(({ id }) => id)]).size, 40)
       assert.strictEqual(ids.length + rest.length, 40)
-      assert.deepStrictEqual(yield* queue.sweep, { abandoned: 0 })
+      const leases = yield* Leases
+      const lease = (yield* leases.claim("webhooks", "test", 60_000))!
+      assert.deepStrictEqual(yield* queue.sweep(lease, 60_000), { abandoned: 0, more: false })
+      assert.isUndefined(yield* queue.sweep({ ...lease, token: lease.token - 1n }, 60_000))
     }))
 
   test("AU1 an event of a client is in the audit log once, even when many write it at once, and the chain verifies", () =>

@@ -9,12 +9,12 @@ import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { eventsOf } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
-import { Outbox } from "../../src/events/Outbox.ts"
 import * as Relay from "../../src/events/Relay.ts"
+import { Leases } from "../../src/leases/Leases.ts"
 import { Degraded, type Dependency } from "../../src/propagation/Degraded.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { change, release } from "../contracts/Stores.ts"
+import { change, release, sweep } from "../contracts/Stores.ts"
 
 const services = (state: State) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
@@ -23,8 +23,8 @@ const services = (state: State) =>
     )
   )
 
-const relay = (log: { readonly layer: Layer.Layer<EventLog> }, holder = "a") =>
-  Relay.layer({ holder, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide(log.layer))
+const relay = (log: { readonly layer: Layer.Layer<EventLog> }, run = "a") =>
+  Relay.layer({ run, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide(log.layer))
 
 const commit = (key: string, value: string | null) =>
   Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change(key, value)])))
@@ -179,14 +179,13 @@ describe("Relay", () => {
     const [state, log] = [new State(), new EventLogMemory()]
     log.down = true
     return Effect.gen(function* () {
-      const { sweep } = yield* RevisionLog
-      const outbox = yield* Outbox
+      const leases = yield* Leases
       yield* commits(5)
-      yield* outbox.claim("a", 1_000)
+      yield* leases.claim("relay", "a", 1_000)
       yield* TestClock.adjust("10 minutes")
       assert.strictEqual(yield* sweep({ keepMillis: 1_000, keepAtLeast: 1 }), 0)
       yield* TestClock.adjust("8 days")
-      yield* outbox.claim("a", 1_000)
+      yield* leases.claim("relay", "a", 1_000)
       assert.strictEqual(yield* sweep({ keepMillis: 1_000, keepAtLeast: 1 }), 4)
     }).pipe(Effect.provide(Memory.layerOn(state)), Effect.scoped)
   })

@@ -19,9 +19,13 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 const world = () => {
   const [state, topic, receivers] = [new State(), new TopicMemory(), new ReceiversMemory()]
   const node = (urls: ReadonlyArray<string> = [A]) =>
-    Webhooks.layer({ urls: Redacted.make(urls), secret, previousSecret: undefined, keys: ["payment.*"] }).pipe(
-      Layer.provide(Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest))
-    )
+    Webhooks.layer({
+      run: "run",
+      urls: Redacted.make(urls),
+      secret,
+      previousSecret: undefined,
+      keys: ["payment.*"]
+    }).pipe(Layer.provide(Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)))
   let revision = 0
   const commit = (key: string, headers: Record<string, string> = {}) => {
     const configuration = { ...sample, key, revision: BigInt(++revision) }

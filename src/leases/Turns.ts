@@ -1,0 +1,60 @@
+/**
+ * Work that one node of the cluster does again and again, whichever has the lease.
+ *
+ *   LE4  Work that fails is done again after the pause and harms nothing else; its first failure in a row is a warning, each is counted.
+ */
+import { Duration, Effect, Metric } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { type Lease, Leases } from "./Leases.ts"
+
+export interface TurnsOptions {
+  readonly name: string
+  readonly run: string
+  /** Between two turns. The lease lasts for two pauses and a while, so that the work stays where it is. */
+  readonly pause: Duration.Input
+}
+
+/** Milliseconds that a lease lasts longer than two pauses. */
+const WHILE = 2_000
+
+export const leaseMillisOf = (pause: Duration.Input): number => 2 * Duration.toMillis(pause) + WHILE
+
+/** Takes turns as long as the scope lasts; then the lease is given up. */
+export const takeTurns = Effect.fnUntraced(function* (
+  { name, run, pause }: TurnsOptions,
+  work: (lease: Lease) => Effect.Effect<void, HeraldError>
+) {
+  const leases = yield* Leases
+  const leaseMillis = leaseMillisOf(pause)
+  let held: Lease | undefined
+  let failures = 0
+
+  const turn = Effect.gen(function* () {
+    held = yield* leases.claim(name, run, leaseMillis)
+    if (held !== undefined) yield* work(held)
+    failures = 0
+  })
+  const failed = (code: string, message: string) =>
+    Effect.suspend(() => {
+      const said = { work: name, code, message }
+      const log =
+        failures++ === 0 ? Effect.logWarning("not done, tried again", said) : Effect.logDebug("not done", said)
+      return Effect.andThen(Metric.update(Metric.withAttributes(failedTotal, { work: name }), 1), log)
+    })
+
+  yield* Effect.addFinalizer(() =>
+    held === undefined ? Effect.void : leases.release(held).pipe(Effect.timeout("1 second"), Effect.ignore)
+  )
+  yield* Effect.sleep(pause).pipe(
+    Effect.andThen(turn),
+    Effect.catch((error) => failed(error.code, error.message)), // LE4
+    Effect.catchDefect((defect) => Effect.andThen(failed("defect", ""), Effect.logError("work met a defect", defect))),
+    Effect.forever,
+    Effect.forkScoped
+  )
+})
+
+const failedTotal = Metric.counter("herald_turns_failedTotaltotal", {
+  incremental: true,
+  description: "times that work of the whole cluster failed on this node; it is tried again"
+})
