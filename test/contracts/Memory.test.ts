@@ -5,6 +5,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
+import { retentionContract } from "./Retentions.ts"
 import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
@@ -12,6 +13,7 @@ describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   webhooksContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

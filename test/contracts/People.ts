@@ -27,7 +27,7 @@ const apiKey = (changed: Partial<ApiKey> = {}): ApiKey => ({
   ...changed
 })
 
-const instance = (service: string, changed: Partial<InstanceNote> = {}): InstanceNote => ({
+export const instance = (service: string, changed: Partial<InstanceNote> = {}): InstanceNote => ({
   environment: "production",
   service,
   instance: "i1",

@@ -14,6 +14,7 @@ import { clientOptions, connect, type Database, startDatabase } from "../support
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
+import { retentionContract } from "./Retentions.ts"
 import { change, release, storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
@@ -33,6 +34,7 @@ describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {
     const entry = {
