@@ -174,7 +174,8 @@ begin
   end if;
   perform herald_lock();
   -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
-  select coalesce(max(revision), 0) into head from revisions;
+  head := herald_head();
+  perform herald_make_room(head + jsonb_array_length(releases)); -- made ahead, as a rule
   select epoch into current_epoch from herald_epoch;
   select * into last from herald_last_audit();
   if jsonb_typeof(terms->'since') = 'object' then
