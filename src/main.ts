@@ -27,6 +27,7 @@ import { failure, type HeraldError } from "./errors/HeraldError.ts"
 import * as AuditGroup from "./events/AuditGroup.ts"
 import * as ClientEvents from "./events/ClientEvents.ts"
 import * as Relay from "./events/Relay.ts"
+import { dialable, formatAddress } from "./net/Address.ts"
 import * as Retention from "./propagation/Retention.ts"
 import { services } from "./Services.ts"
 import * as Webhooks from "./webhooks/Webhooks.ts"
@@ -192,8 +193,9 @@ const run = Effect.fnUntraced(function* (settings: SettingsShape) {
     const access = yield* Access
     const token = yield* access.bootstrap
     if (token !== undefined) yield* folder.keepAdminToken(token)
-    const http = `http://${settings.httpHost}:${yield* HttpServer.boundPort}`
-    const grpc = `${settings.grpcHost}:${(yield* GrpcServer).port}`
+    const at = (host: string, port: number) => formatAddress({ host: dialable(host), port })
+    const http = `http://${at(settings.httpHost, yield* HttpServer.boundPort)}`
+    const grpc = at(settings.grpcHost, (yield* GrpcServer).port)
     yield* Effect.acquireRelease(folder.announce({ http, grpc }), () => folder.retract)
     yield* say(welcome(settings, http, grpc, folder.path, token))
     return yield* Effect.never

@@ -20,6 +20,7 @@ import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { makeDistribution } from "../../src/edge/grpc/Distribution.ts"
 import { SERVICE } from "../../src/edge/grpc/Spans.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { formatAddress } from "../../src/net/Address.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { exempting, type GateOptions } from "../Gate.ts"
 import { guard } from "./Gate.ts"
@@ -108,7 +109,7 @@ const make = Effect.fnUntraced(function* (options: GrpcOptions) {
   health.addToServer(server)
   new ReflectionService(descriptors()).addToServer(server)
 
-  const address = `${options.host}:${options.port}`
+  const address = formatAddress(options)
   const port = yield* Effect.callback<number, ReturnType<typeof failure>>((resume) => {
     server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (cause, bound) =>
       resume(

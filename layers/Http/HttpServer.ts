@@ -11,6 +11,7 @@ import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { formatAddress } from "../../src/net/Address.ts"
 import { connections, exempting, type GateOptions, gate } from "../Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
@@ -92,7 +93,7 @@ const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse) =>
         Effect.fail(
           failure(
             "SettingsInvalid",
-            `the HTTP port ${host}:${port} can't be opened: ${error.cause instanceof Error ? error.cause.message : String(error.cause)}. Set HTTP_PORT to a free one`,
+            `the HTTP port ${formatAddress({ host, port })} can't be opened: ${error.cause instanceof Error ? error.cause.message : String(error.cause)}. Set HTTP_PORT to a free one`,
             { cause: error }
           )
         )

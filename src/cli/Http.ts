@@ -3,8 +3,10 @@
  *
  *   H1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
  *   H2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
+ *   H4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
  *   H3  A server that refuses the first connection isn't running: that is said at once.
  */
+import process from "node:process"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,7 +14,7 @@ import * as Result from "effect/Result"
 import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Table.ts"
-import type { Target } from "./Target.ts"
+import { isLoopback, type Target } from "./Target.ts"
 
 export interface Call {
   readonly method: "GET" | "PUT" | "POST" | "DELETE"
@@ -58,6 +60,17 @@ const url = (target: Target, call: Call): string => {
   return `${target.server}${call.path}${query.length > 0 ? `?${query.join("&")}` : ""}`
 }
 
+/** H4: Deno, and Node with NODE_USE_ENV_PROXY, look at these names at each request. */
+const aroundProxies = (server: string): void => {
+  if (!isLoopback(server)) return
+  const { hostname } = new URL(server)
+  for (const name of ["no_proxy", "NO_PROXY"]) {
+    const known = process.env[name] ?? ""
+    const missing = [hostname, hostname.replace(/^\[|\]$/g, "")].filter((host) => !known.split(",").includes(host))
+    if (missing.length > 0) process.env[name] = [known, ...new Set(missing)].filter((one) => one !== "").join(",")
+  }
+}
+
 const once = (target: Target, call: Call, headers: Record<string, string>, timeout: number) =>
   Effect.gen(function* () {
     const answer = yield* Effect.tryPromise({
@@ -96,6 +109,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
   if (!URL.canParse(target.server)) {
     return yield* usage(`${target.server} is not a URL`, "Give --server or HERALD_SERVER as http://host:port.")
   }
+  aroundProxies(target.server)
   const shell = yield* Shell
   const retries = yield* Retries
   const writes = call.method !== "GET" && call.readOnly !== true

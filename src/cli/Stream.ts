@@ -14,7 +14,8 @@ import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/heral
 import { hello } from "../client/Held.ts"
 import type { Ended, Stream, Transport } from "../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
-import { type CliFailure, known, unreachable } from "./CliFailure.ts"
+import { parseAddress } from "../net/Address.ts"
+import { type CliFailure, known, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Table.ts"
 import type { Target } from "./Target.ts"
@@ -102,6 +103,8 @@ export type Show = (update: ConfigUpdate, content: string, before: Shown | undef
 
 export const follow = Effect.fn("Stream.follow")(function* (target: Target, wanted: Wanted, show: Show) {
   const shell = yield* Shell
+  const address = parseAddress(target.grpc)
+  if ("wrong" in address) return yield* usage(`${target.grpc} ${address.wrong}`, `Give ${SETTING} as host:port.`)
   const open = yield* OpenTransport
   const { transport, digest } = yield* Effect.promise(() => open(target))
   const held = new Map<string, Shown>()

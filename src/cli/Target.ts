@@ -3,8 +3,12 @@
  *
  *   G1  A flag wins over the environment, the environment over what a local server wrote into its data folder.
  *   G2  The data folder's admin token is sent to loopback addresses only.
+ *   G3  A token that a header can't carry is refused without being shown.
  */
 import * as Effect from "effect/Effect"
+import { wrongToken } from "../client/Bearer.ts"
+import { isLoopback as isLoopbackHost } from "../net/Address.ts"
+import { usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 
 export interface Wishes {
@@ -29,18 +33,9 @@ const filled = (...values: ReadonlyArray<string | undefined>): string | undefine
 const withScheme = (address: string): string =>
   (/^https?:\/\//.test(address) ? address : `http://${address}`).replace(/\/+$/, "")
 
-const hostOf = (address: string): string => {
-  try {
-    return new URL(withScheme(address)).hostname
-  } catch {
-    return ""
-  }
-}
+const hostOf = (address: string): string => URL.parse(withScheme(address))?.hostname.replace(/^\[|\]$/g, "") ?? ""
 
-export const isLoopback = (address: string): boolean => {
-  const host = hostOf(address)
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host)
-}
+export const isLoopback = (address: string): boolean => isLoopbackHost(hostOf(address))
 
 /** What a running server says about itself in `<data>/server.json`. */
 export const parseServerFile = (content: string | undefined): { http?: string; grpc?: string } => {
@@ -67,5 +62,7 @@ export const resolve = Effect.fn("Target.resolve")(function* (wishes: Wishes) {
   const given = filled(wishes.token, shell.env["HERALD_TOKEN"])
   const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // G2
   const token = kept ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : given
+  const wrong = token === undefined ? undefined : wrongToken(token)
+  if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // G3
   return { server, grpc, token, data } satisfies Target
 })

@@ -9,6 +9,7 @@
 import type * as Redacted from "effect/Redacted"
 import {
   duration,
+  host,
   hosts,
   httpUrl,
   integer,
@@ -29,11 +30,11 @@ const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B
 
 /** Q1: the whole list. */
 export const catalogue = {
-  httpHost: setting("http.host", "HTTP_HOST", text, "127.0.0.1"),
+  httpHost: setting("http.host", "HTTP_HOST", host, "127.0.0.1"),
   httpPort: setting("http.port", "HTTP_PORT", integer(0, 65_535), 8080),
   /** Connections that the HTTP door takes. */
   httpMaxConnections: setting("http.maxConnections", "HTTP_MAX_CONNECTIONS", integer(1, 1_000_000), 2_000),
-  grpcHost: setting("grpc.host", "GRPC_HOST", text, "127.0.0.1"),
+  grpcHost: setting("grpc.host", "GRPC_HOST", host, "127.0.0.1"),
   grpcPort: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
   /** Streams that this server takes, over all connections. */
   maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000),
@@ -154,7 +155,7 @@ export const catalogue = {
   logFormat: setting("log.format", "LOG_FORMAT", oneOf("auto", "json", "pretty"), "auto"),
   logLevel: setting("log.level", "LOG_LEVEL", oneOf("debug", "info", "warn", "error"), "info"),
   /** Absent: nothing is sent to StatsD. */
-  statsdHost: setting<string, string | undefined>("statsd.host", "STATSD_HOST", text, undefined),
+  statsdHost: setting<string, string | undefined>("statsd.host", "STATSD_HOST", host, undefined),
   statsdPort: setting("statsd.port", "STATSD_PORT", integer(1, 65_535), 8_125),
   statsdTags: setting("statsd.tags", "STATSD_TAGS", oneOf("none", "dogstatsd"), "none"),
   /** Absent: traces, metrics and logs are not sent by OTLP. */

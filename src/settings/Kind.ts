@@ -1,6 +1,7 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
 import { isPattern } from "../configuration/Configuration.ts"
+import { formatAddress, parseAddress, parseHost } from "../net/Address.ts"
 import { serversOf } from "./DatabaseUrl.ts"
 import { parseAddresses } from "./RedisUrl.ts"
 
@@ -167,17 +168,30 @@ export const patterns: Kind<ReadonlyArray<string>> = {
   secret: false
 }
 
+/** Where to listen, or whom to send to. Without brackets, however it was written. */
+export const host: Kind<string> = {
+  expected: "a name or an IP address, such as 127.0.0.1, 0.0.0.0, :: or [::1]",
+  read: (raw) => {
+    const found = parseHost(String(raw).trim())
+    return typeof found === "string" ? found : undefined
+  },
+  show,
+  schema: { type: "string", pattern: "^[^\\s/]+$" },
+  secret: false
+}
+
 /** Addresses of brokers. */
 export const hosts: Kind<ReadonlyArray<string>> = {
-  expected: "host:port, several with commas between",
+  expected: "host:port, several with commas between; an IPv6 address in brackets: [::1]:9092",
   read: (raw) => {
     const found = String(raw)
       .split(",")
-      .map((one) => one.trim())
-    return found.every((one) => /^[^\s:/]+:\d{1,5}$/.test(one)) ? found : undefined
+      .map((one) => parseAddress(one.trim()))
+    const good = found.flatMap((one) => ("wrong" in one ? [] : [formatAddress(one)]))
+    return good.length === found.length ? good : undefined
   },
   show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
-  schema: { type: "string", pattern: "^[^\\s:/]+:\\d{1,5}(,\\s*[^\\s:/]+:\\d{1,5})*$" },
+  schema: { type: "string", pattern: "^[^\\s/,]+:\\d{1,5}(,\\s*[^\\s/,]+:\\d{1,5})*$" },
   secret: false
 }
 

@@ -82,6 +82,22 @@ describe("which server, as whom", () => {
     }
   })
 
+  it("G3 a token that a header can't carry is refused, without being shown, whoever gave it", () => {
+    for (const token of ["secret-token\nmore", "secret token", "Bearer secret-token", "secret-tokené"]) {
+      for (const [wishes, options] of [
+        [{ token }, {}],
+        [{}, { env: { HERALD_TOKEN: token } }],
+        [{}, { files: { ".herald/admin-token": token } }]
+      ] as const) {
+        const failure = Effect.runSync(
+          resolve({ ...none, ...wishes }).pipe(Effect.provideService(Shell, terminal(options).shell), Effect.flip)
+        )
+        assert.match(failure.what, /^the token /)
+        assert.notInclude(JSON.stringify(failure), "secret")
+      }
+    }
+  })
+
   it("G2 an address that only looks local is not", () => {
     for (const address of ["http://127.0.0.1@example.org", "localhost.example.org", "0.0.0.0:1", "", "http://"]) {
       assert.isFalse(isLoopback(address), address)

@@ -134,6 +134,30 @@ describe("Settings", () => {
   )
 
   it.effect(
+    "Q2 HP1 hosts and brokers have one spelling: IPv6 with or without brackets, and what is none is refused",
+    () =>
+      Effect.gen(function* () {
+        const hosts = yield* loaded({ HTTP_HOST: "[::1]", GRPC_HOST: " :: ", STATSD_HOST: "fe80::1%eth0" })
+        assert.deepStrictEqual([hosts.httpHost, hosts.grpcHost, hosts.statsdHost], ["::1", "::", "fe80::1%eth0"])
+        const { kafkaBrokers } = yield* loaded({ KAFKA_BROKERS: "[::1]:9092, b:9093" })
+        assert.deepStrictEqual(kafkaBrokers, ["[::1]:9092", "b:9093"])
+        for (const env of [
+          { HTTP_HOST: "127.0.0.1:80" },
+          { HTTP_HOST: "http://a" },
+          { GRPC_HOST: "[a]" },
+          { GRPC_HOST: "1.2.3.400" },
+          { STATSD_HOST: "a b" },
+          { KAFKA_BROKERS: "::1:9092" },
+          { KAFKA_BROKERS: "a" },
+          { KAFKA_BROKERS: "a:0" },
+          { KAFKA_BROKERS: "a:9092,kafka://b:1" }
+        ]) {
+          assert.include(yield* refused(env as Record<string, string>), String(Object.keys(env)[0]))
+        }
+      })
+  )
+
+  it.effect(
     "Q2 webhooks need Kafka, a secret that is long enough, and https; what is wrong is said without the secret",
     () =>
       Effect.gen(function* () {
