@@ -1,4 +1,9 @@
-/** Flags that every verb takes, and what they amount to: where the server is and how to print. */
+/**
+ * Flags that every verb takes, and what they amount to: where the server is and how to print.
+ *
+ *   OU1  A text is printed as JSON or YAML so that its reader gets the same text.
+ *   OU2  JSON that is laid out for people keeps every token as it was written.
+ */
 
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
@@ -80,6 +85,14 @@ const output = GlobalFlag.Setting("output")({
 export const globalFlags = [server, grpc, token, data, output] as const
 export type Format = "table" | "json" | "yaml"
 
+/** OU1. Folded and block scalars change spaces at the ends of lines; texts that YAML 1.1 reads otherwise are quoted. */
+const EXACT = {
+  lineWidth: 0,
+  blockQuote: false,
+  doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
+  compat: "yaml-1.1"
+} as const
+
 export interface Session {
   readonly target: Target
   readonly format: Format
@@ -103,7 +116,7 @@ export const session = Effect.gen(function* () {
   const errorPaint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
 
   const yaml = (value: unknown) =>
-    Effect.promise(() => import("yaml")).pipe(Effect.map((module) => module.stringify(value).trimEnd()))
+    Effect.promise(() => import("yaml")).pipe(Effect.map((module) => module.stringify(value, EXACT).trimEnd()))
   const emitAs = (value: unknown, asTable: (paint: Paint) => string, stream: boolean) =>
     Effect.gen(function* () {
       if (format === "table") return yield* shell.out(asTable(paint))

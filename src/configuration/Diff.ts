@@ -2,10 +2,11 @@
  * The difference between two versions: JSON Patch where both parse as JSON, lines otherwise. Pure.
  *
  *   D1  A delta is only made where a client that applies it to `from` and writes compact JSON gets exactly `to`, byte for byte.
- *   D2  Numbers that JavaScript would round are never compared as numbers.
+ *   D2  What JavaScript would write in other digits, or drop because its name is given twice, is never compared as JSON but as text.
  */
 import { createTwoFilesPatch } from "diff"
 import { JsonPatch, type Schema } from "effect"
+import { laidOut, membersOf, numbersIn, survey } from "./Json.ts"
 
 export type Difference =
   | { readonly kind: "none" }
@@ -19,8 +20,8 @@ export type Difference =
 const EDITS = 1_000
 /** Characters; a delta of more would take longer to make than to send. */
 const DELTA_LIMIT = 65_536
-/** D2. */
-const LONG_NUMBER = /\d{16}/
+/** Characters of JSON that is laid out anew, so that one changed member is one changed line. */
+const LAYOUT_LIMIT = 65_536
 
 export const difference = (from: string, to: string): Difference => {
   if (from === to) return { kind: "none" }
@@ -29,8 +30,13 @@ export const difference = (from: string, to: string): Difference => {
     const patch = JsonPatch.get(before.json, after.json)
     if (patch.length > 0) return { kind: "json", patch }
   }
-  return { kind: "lines", unified: unified(from, to) }
+  const [left, right] = [inLines(from), inLines(to)]
+  return { kind: "lines", unified: left === right ? unified(from, to) : unified(left, right) }
 }
+
+/** One member a line where it is JSON, with its tokens as they are written. */
+const inLines = (text: string): string =>
+  text.length <= LAYOUT_LIMIT && parsed(text) !== undefined ? `${laidOut(text)}\n` : text
 
 const unified = (from: string, to: string): string =>
   createTwoFilesPatch("before", "after", from, to, undefined, undefined, { context: 3, maxEditLength: EDITS })?.replace(
@@ -55,8 +61,15 @@ export const delta = (from: string, to: string): string | undefined => {
   return JSON.stringify(JsonPatch.apply(patch, before.json)) === to ? text : undefined
 }
 
+/** D2. */
 const read = (text: string): { readonly json: Schema.Json } | undefined => {
-  if (LONG_NUMBER.test(text)) return undefined
+  const found = parsed(text)
+  if (found === undefined || survey(text).members !== membersOf(found.json)) return undefined
+  for (const number of numbersIn(text)) if (String(Number(number)) !== number) return undefined
+  return found
+}
+
+const parsed = (text: string): { readonly json: Schema.Json } | undefined => {
   try {
     return { json: JSON.parse(text) }
   } catch {

@@ -89,6 +89,19 @@ export const survey = (text: string, from = 0, to = text.length): Survey => {
   return { members, inexact }
 }
 
+/** Every number, as it is written. */
+export function* numbersIn(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = afterString(text, at)
+    else if (startsNumber(code)) {
+      const end = afterNumber(text, at)
+      yield text.slice(at, end)
+      at = end
+    } else at++
+  }
+}
+
 export const numberAt = (text: string, at: number): string => text.slice(at, afterNumber(text, at))
 
 /** How many members the objects of a parsed value have together. */

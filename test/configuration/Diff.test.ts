@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { JsonPatch, Schema } from "effect"
+import { applyPatch } from "../../src/client/JsonPatch.ts"
 import { delta, difference } from "../../src/configuration/Diff.ts"
+import { Choices, jsonText } from "../support/JsonText.ts"
 
 const applied = (patch: string, from: string): string =>
   JSON.stringify(JsonPatch.apply(JSON.parse(patch) as JsonPatch.JsonPatch, JSON.parse(from) as Schema.Json))
@@ -22,6 +24,27 @@ describe("Diff", () => {
   it("shows a change of layout alone, and of long numbers, as lines", () => {
     assert.strictEqual(difference('{"a":1}', '{ "a":1 }').kind, "lines")
     assert.strictEqual(difference('{"a":9007199254740993}', '{"a":9007199254740992}').kind, "lines")
+  })
+
+  it("D2 shows what JavaScript would change as lines, one member a line", () => {
+    for (const [from, to, minus, plus] of [
+      ['{"a":1,"b":1.1}', '{"a":1,"b":1.10}', '-  "b": 1.1', '+  "b": 1.10'],
+      [
+        '{"a":9007199254740993,"b":[1]}',
+        '{"a":9007199254740992,"b":[1]}',
+        '-  "a": 9007199254740993',
+        '+  "a": 9007199254740992'
+      ],
+      ['{"a":1e5}', '{"a":100000}', '-  "a": 1e5', '+  "a": 100000'],
+      ['{"a":1,"a":2,"b":1}', '{"a":2,"b":2}', '-  "a": 1', '+  "b": 2'],
+      ['"A"', '"\\u0041"', '-"A"', '+"\\u0041"']
+    ] as const) {
+      const result = difference(from, to)
+      assert.strictEqual(result.kind, "lines")
+      assert.include(result.kind === "lines" ? result.unified : "", minus)
+      assert.include(result.kind === "lines" ? result.unified : "", plus)
+    }
+    assert.strictEqual(difference('{"a":"1234567890123456789"}', '{"a":"2234567890123456789"}').kind, "json")
   })
 
   it("bounds the work for texts that have nothing in common", () => {
@@ -59,6 +82,18 @@ describe("Diff", () => {
     assert.isUndefined(delta(text("1"), text("1e2")))
   })
 
+  it.prop(
+    "D1 D2 for any JSON texts: a delta gives exactly the new text, as the SDK applies it",
+    [Choices, Choices],
+    ([one, two]) => {
+      const [from, to] = [one, two].map((choices) => `{"a":${jsonText(choices)},"padding":"${padding.padding}"}`)
+      const patch = delta(from as string, to as string)
+      if (patch === undefined) return
+      assert.strictEqual(JSON.stringify(applyPatch(JSON.parse(from as string), JSON.parse(patch))), to)
+    },
+    { arbitrary: { runs: 1_000 } }
+  )
+
   let made = 0
   it.prop(
     "D1 for any two JSON values: a delta gives exactly the new text",
@@ -70,6 +105,7 @@ describe("Diff", () => {
       made++
       assert.isBelow(patch.length, to.length)
       assert.strictEqual(applied(patch, from), to)
+      assert.strictEqual(JSON.stringify(applyPatch(JSON.parse(from), JSON.parse(patch))), to)
     },
     { arbitrary: { runs: 500 } }
   )
