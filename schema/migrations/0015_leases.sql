@@ -1,4 +1,4 @@
--- What one node at a time may do: docs/decisions/0011-leases.md.
+-- What one node at a time may do: docs/decisions/0014-leases.md.
 -- Locks what this and the next migrations change, once and in the order in which Herald takes it, so that nodes that run wait and are not
 -- caught in a deadlock.
 perform herald_lock();

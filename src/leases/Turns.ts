@@ -54,7 +54,7 @@ export const takeTurns = Effect.fnUntraced(function* (
   )
 })
 
-const failedTotal = Metric.counter("herald_turns_failedTotaltotal", {
+const failedTotal = Metric.counter("herald_turns_failed_total", {
   incremental: true,
   description: "times that work of the whole cluster failed on this node; it is tried again"
 })
