@@ -23,7 +23,8 @@ import { variablesOf } from "./Variables.ts"
 /** A change and what it replaces. */
 export interface Resolved {
   readonly change: Change
-  readonly current: Configuration | undefined
+  /** Without its value: a release of 500 changes may replace 500 megabytes. */
+  readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
 }
 
 export interface Prepared {
@@ -42,6 +43,8 @@ interface Gathered {
   readonly resolved: ReadonlyArray<Resolved>
   readonly known: ReadonlyMap<string, Known>
 }
+
+const withoutValue = ({ version, revision, digest, deleted }: Configuration) => ({ version, revision, digest, deleted })
 
 export const makePreparing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
@@ -72,7 +75,7 @@ export const makePreparing = Effect.gen(function* () {
       kept: keptBy(draft, live !== undefined), // RU1
       changeLog: message
     }
-    return { change, current } satisfies Resolved
+    return { change, current: current && withoutValue(current) } satisfies Resolved
   })
 
   /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. Gives the variables of `herald.variables`. */

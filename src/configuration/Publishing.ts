@@ -7,7 +7,9 @@ import { Propagation } from "../propagation/Propagation.ts"
 import { Fleet } from "../sessions/Fleet.ts"
 import { Workers } from "../work/Workers.ts"
 import type { Action, Idempotency } from "./Change.ts"
+import { limits } from "./Configuration.ts"
 import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
+import type { Difference } from "./Diff.ts"
 import { Digest } from "./Digest.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
@@ -136,6 +138,14 @@ export const makePublishing = Effect.gen(function* () {
   const validate = Effect.fn("Configurations.validate")(function* (drafts: ReadonlyArray<Draft>) {
     yield* permit(drafts)
     const { resolved } = yield* prepare(drafts, "", false)
+    let shown = 0
+    const differenceTo = Effect.fnUntraced(function* (environment: string, key: string, value: string) {
+      if (shown > limits.page) return tooMuch // PB1
+      const current = yield* propagation.value(environment, key)
+      const found = yield* workers.compare(current?.value ?? "", value)
+      shown += (current?.value.length ?? 0) + value.length
+      return found
+    })
     return yield* Effect.forEach(resolved, ({ change, current }, index) => {
       const { key, environment, value } = change
       const version = current?.deleted === false ? current.version : 0
@@ -151,7 +161,7 @@ export const makePublishing = Effect.gen(function* () {
         )
       }
       return Effect.zipWith(
-        workers.compare(current?.value ?? "", value ?? ""),
+        differenceTo(environment, key, value ?? ""),
         fleet.covering(environment, key),
         (difference, clients) => ({ key, environment, difference, clients: clients.length })
       )
@@ -160,6 +170,12 @@ export const makePublishing = Effect.gen(function* () {
 
   return { publish, rollback, validate }
 })
+
+/** In the place of a difference, where those before it fill the answer. */
+const tooMuch: Difference = {
+  kind: "lines",
+  unified: "--- before\n+++ after\nnot shown: the answer is full; validate this change alone\n"
+}
 
 /** W3C trace context of the span that publishes; "" without one. */
 const currentTraceparent = Effect.currentSpan.pipe(

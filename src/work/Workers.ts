@@ -4,11 +4,13 @@
  *   WK1  What is small is done at once; no schema ever runs on the thread that delivers.
  *   WK2  A stage that takes longer than its limit, or the thread's memory, costs its thread and its own job, and no other job.
  *   WK3  Jobs wait fairly by identity (FairQueue), within bounds, and no longer than `patience`; a job whose asker left is not begun.
+ *   WK4  A large text that was read lately, such as a rendering that the dry run checked, is not read again to be delivered.
  */
 import { Context, Deferred, Duration, Effect, Layer, Metric, Queue } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
 import type { ValueType } from "../configuration/Configuration.ts"
 import type { Difference } from "../configuration/Diff.ts"
+import { Digest } from "../configuration/Digest.ts"
 import { schemaProblem } from "../configuration/JsonSchema.ts"
 import type { Carries } from "../configuration/Written.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -75,11 +77,14 @@ interface Waiting {
   readonly answer: Deferred.Deferred<Answer, HeraldError>
 }
 
+/** Digests of texts that were read. */
+const KNOWN = 8_192
 /** When a full queue is worth another try. */
 const RETRY_MILLIS = 1_000
 
 const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersOptions) {
   const threads = yield* Threads
+  const digestOf = yield* Digest
   const scope = yield* Effect.scope
   const queue = new FairQueue<Waiting>({ ...bounds, atOnce: Math.max(1, threads.count - 1) })
   const idle: Array<Thread> = []
@@ -167,8 +172,17 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
   const answered = (job: Job, inline: boolean): Effect.Effect<Answer, HeraldError> =>
     inline ? Effect.sync(() => perform(job, never, ignore)) : submit(job)
 
+  const known = new Set<string>()
+  const remember = (id: string): void => {
+    if (known.size >= KNOWN) known.delete(known.values().next().value as string)
+    known.add(id)
+  }
+
   const read = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
     const { schema = null, want = "nothing", stored = false } = options
+    const inline = schema === null && text.length <= INLINE[type] // WK1
+    const id = text.length <= INLINE[type] ? "" : `${type} ${digestOf(text)}`
+    if (!inline && schema === null && want === "nothing" && stored && known.has(id)) return nothing // WK4
     const problem = schema === null ? undefined : schemaProblem(schema)
     if (problem !== undefined) return yield* failure("InvalidSchema", `the schema can't be used: ${problem}`)
     const job: ReadJob = {
@@ -179,7 +193,8 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
       want,
       stored
     }
-    const answer = yield* answered(job, schema === null && text.length <= INLINE[type]) // WK1
+    const answer = yield* answered(job, inline)
+    if (id !== "" && answer._tag === "Read") remember(id)
     switch (answer._tag) {
       case "Read":
         return answer
@@ -210,6 +225,8 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
 
   return Workers.of({ read, carry, compare })
 })
+
+const nothing: Reading = { _tag: "Read", secrets: [], variables: {} }
 
 const mistaken = (answer: Answer) =>
   Effect.die(new Error(`a worker thread answered ${answer._tag} to another question`))

@@ -234,4 +234,17 @@ describe("Configurations", () => {
       assert.strictEqual((yield* Effect.flip(configurations.diff("production", "b", 1, 9))).name, "NotFound")
     }).pipe(on())
   )
+
+  it.effect("PB1 what a release would change is shown as far as the answer has room", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const drafts = (letter: string) =>
+        ["a", "b", "c", "d", "e"].map((key) => draft(letter.repeat(700_000), { key, type: "string" }))
+      yield* publish(...drafts("x"))
+      const found = yield* configurations.validate(drafts("y"))
+      const sizes = found.map(({ difference }) => JSON.stringify(difference).length)
+      assert.isTrue(sizes.slice(0, 2).every((size) => size > 1_000_000))
+      assert.isTrue(sizes.slice(2).every((size) => size < 200))
+    }).pipe(on())
+  )
 })

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import * as Validation from "../../layers/Validation/Validation.ts"
 import * as Inline from "../../layers/Workers/Inline.ts"
 import * as Threads from "../../layers/Workers/Threads.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
@@ -36,7 +37,7 @@ for (const [name, layer] of [
   ["in the twin", twin]
 ] as const) {
   describe(`Workers ${name}`, () => {
-    const given = Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide(layer))))
+    const given = Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([layer, Validation.layer]))))
 
     it.live("accepts a value that fits and names the path of one that does not", () =>
       Effect.gen(function* () {
@@ -213,7 +214,9 @@ describe("Workers", () => {
   const bounds = { jobs: 8, bytes: 1_000_000, allJobs: 12, allBytes: 2_000_000 }
   const given = Effect.provide(
     Layer.fresh(
-      Workers.layer({ ...workersDefaults, bounds }).pipe(Layer.provide(Inline.layer({ hangs: isSlow, began })))
+      Workers.layer({ ...workersDefaults, bounds }).pipe(
+        Layer.provide([Inline.layer({ hangs: isSlow, began }), Validation.layer])
+      )
     )
   )
   const slow = (n: number) => json({ ...catastrophic, maxLength: 99 + n }, attack)
@@ -287,6 +290,25 @@ describe("Workers", () => {
     }).pipe(given)
   )
 
+  it.effect("WK4 does not read a large text again that it read, for delivery", () =>
+    Effect.gen(function* () {
+      const workers = yield* Workers
+      const text = JSON.stringify({ pad: "x".repeat(70_000) })
+      begun.length = 0
+      yield* workers.read("json", text, { schema: { type: "object" } })
+      yield* workers.read("json", text, { stored: true })
+      assert.strictEqual(begun.length, 1)
+      yield* workers.read("json", text)
+      yield* workers.read("string", text, { stored: true })
+      assert.strictEqual(begun.length, 2)
+      const broken = `${text}}`
+      for (let n = 0; n < 2; n++) yield* Effect.flip(workers.read("json", broken, { stored: true }))
+      assert.strictEqual(begun.length, 4)
+      yield* workers.read("json", text, { want: "secrets", stored: true })
+      assert.strictEqual(begun.length, 5)
+    }).pipe(given)
+  )
+
   it.live("WK1 a large value is read while others have their turn", () =>
     Effect.gen(function* () {
       const workers = yield* Workers
@@ -298,6 +320,6 @@ describe("Workers", () => {
         turns++
       }
       assert.isAbove(turns, 2)
-    }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide(Threads.layer()))))
+    }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide([Threads.layer(), Validation.layer]))))
   )
 })
