@@ -18,6 +18,10 @@ const EVERY = "1 minute"
 const AT_MOST = 1_000_000_000n
 const SEAL = /^(\d{1,19})\.([A-Za-z0-9_-]{43})$/
 
+/** The seal that `makeSeal` gives by this key. */
+export const sealBy = ({ id, key }: SealKey, purpose: Purpose, text: string): string =>
+  `${id}.${macOf(key, purpose, text).toString("base64url")}`
+
 const macOf = (key: Uint8Array, purpose: Purpose, text: string) =>
   createHmac("sha256", key).update(`${purpose}\n`).update(text, "utf8").digest() // SE1
 
@@ -51,8 +55,7 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     Effect.forkScoped
   )
 
-  const seal = (purpose: Purpose, text: string): string =>
-    newest === undefined ? "" : `${newest.id}.${macOf(newest.key, purpose, text).toString("base64url")}`
+  const seal = (purpose: Purpose, text: string): string => (newest === undefined ? "" : sealBy(newest, purpose, text))
 
   /** Undefined: the key is not known. */
   const check = (purpose: Purpose, text: string, seal: string): boolean | undefined => {

@@ -4,8 +4,10 @@
  *   EV6  Noting one never waits; of those that can't be published the newest `WAITING` are kept, the rest is dropped and counted.
  */
 import { Context, Effect, Layer, Metric, Queue } from "effect"
+import { Seal } from "../propagation/Seal.ts"
 import { type ClientEvent, clientEvent } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
+import { sealed } from "./Sealed.ts"
 
 /** Where sessions tell of themselves; nowhere, unless there is an event log. */
 export const ClientEvents = Context.Reference<{ readonly note: (event: ClientEvent) => void }>(
@@ -21,6 +23,7 @@ const AGAIN = "5 seconds"
 
 const make = Effect.fnUntraced(function* (node: string) {
   const log = yield* EventLog
+  const seal = yield* Seal
   const wake = yield* Queue.sliding<void>(1)
   const run = globalThis.crypto.randomUUID()
   let waiting: Array<{ readonly id: string; readonly event: ClientEvent }> = []
@@ -44,7 +47,7 @@ const make = Effect.fnUntraced(function* (node: string) {
     const page = waiting.slice(0, PAGE)
     if (page.length === 0) return
     waiting = waiting.slice(PAGE)
-    yield* log.publish(page.map(({ id, event }) => clientEvent(id, node, event))).pipe(
+    yield* log.publish(page.map(({ id, event }) => clientEvent(id, node, event)).map(sealed(seal))).pipe(
       Effect.onError(() =>
         Effect.sync(() => {
           waiting = [...page, ...waiting]

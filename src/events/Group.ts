@@ -4,6 +4,7 @@
  *   GR1  An event counts as handled only after its effect, or after it is among the dead letters; until then it comes again.
  *   GR2  What can never be handled is buried with its reason and holds up nothing behind it; what can't be handled now is never skipped.
  *   GR3  An outage is told once when it begins and once when it is over, not for every try.
+ *   GR6  What is not genuine has no effect, and keeps no genuine event of the same id from having its own.
  *   GR4  A dead letter that was put back into the topic concerns only the group that buried it.
  */
 import { Clock, Effect, Metric, Result } from "effect"
@@ -14,6 +15,7 @@ import { type EventType, eventTypes } from "./Event.ts"
 import { EventGroups } from "./EventGroups.ts"
 import { makeLagging } from "./Lagging.ts"
 import { type Arrived, type Received, read } from "./Received.ts"
+import { makeGenuine } from "./Sealed.ts"
 
 export interface GroupOptions {
   readonly group: string
@@ -29,12 +31,16 @@ export interface GroupOptions {
   readonly effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError>
 }
 
+/** Events that wait for a key or for the log at once. */
+const CHECKS = 16
+
 /** Runs until it is interrupted. */
 export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   const { group, size, wanted, effect } = options
   const groups = yield* EventGroups
   const dead = yield* DeadLetters
   const clock = yield* Clock.Clock
+  const genuine = yield* makeGenuine
   const lagging = yield* makeLagging(group)
   const waiting = new Set<number>()
   const others = new Set<string>(eventTypes.filter((type) => !options.types.includes(type)))
@@ -97,7 +103,11 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
         if ((replayed === undefined || replayed.group === group) && wanted(result.success)) events.push(result.success) // GR4
       }
     }
-    if (events.length > 0) yield* traced(partition, events)
+    const checked = yield* Effect.forEach(events, genuine, { concurrency: CHECKS }) // GR6
+    const own = events.filter((_, i) => checked[i])
+    for (const [i, { received }] of events.entries())
+      if (!checked[i]) unfit.push({ received, reason: "forged", why: "no node of this database wrote it" })
+    if (own.length > 0) yield* traced(partition, own)
     yield* bury(unfit)
   })
 

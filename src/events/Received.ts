@@ -2,7 +2,7 @@
  * A message of the topic as a consumer group meets it. Anybody may write to the topic, so nothing is believed before it was read. Pure.
  *
  *   RD1  What can't be an event of Herald is told apart with a reason, whatever bytes it is made of; nothing that passes is refused later
- *        for its letters (NUL, half a surrogate pair) or its size.
+ *        for its letters (NUL, half a surrogate pair) or its size. Names have no control characters.
  */
 import { Option, Result, Schema } from "effect"
 import { Environment, Key, limits, ValueType } from "../configuration/Configuration.ts"
@@ -23,21 +23,23 @@ export const MAX_BODY = 65_536
 
 const isClean = (text: string) => text.isWellFormed() && !text.includes("\u0000")
 const text = (max: number) => Schema.String.check(Schema.isMaxLength(max), Schema.makeFilter(isClean))
+/** Of what is shown on terminals and in logs by itself. */
+const name = (max: number) => Schema.String.check(Schema.isMaxLength(max), Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u))
 const Timestamp = text(40).check(Schema.makeFilter((value) => !Number.isNaN(Date.parse(value))))
 
 const ConfigUpdate = Schema.Struct({
   event_type: Schema.Literal("config_update"),
-  service_name: text(limits.key),
+  service_name: name(limits.key),
   instance_id: Schema.Literal(""),
   version: Schema.Int.check(Schema.isGreaterThan(0)),
   timestamp: Timestamp,
   key: Key,
   environment: Environment,
-  epoch: text(64),
+  epoch: name(64),
   revision: Schema.String.check(Schema.isPattern(/^\d{1,19}$/)),
   deleted: Schema.Boolean,
   value_type: ValueType,
-  digest: text(128),
+  digest: name(128),
   actor: text(512),
   message: text(limits.message)
 })
@@ -45,13 +47,13 @@ export type ConfigUpdate = typeof ConfigUpdate.Type
 
 const ClientCameOrWent = Schema.Struct({
   event_type: Schema.Literals(["client_connect", "client_disconnect", "client_timeout"]),
-  service_name: text(limits.serviceName),
-  instance_id: text(limits.instanceId),
+  service_name: name(limits.serviceName),
+  instance_id: name(limits.instanceId),
   version: Schema.Null,
   timestamp: Timestamp,
   environment: Environment,
-  node: text(256),
-  reason: text(256)
+  node: name(256),
+  reason: name(256)
 })
 export type ClientCameOrWent = typeof ClientCameOrWent.Type
 
@@ -62,6 +64,8 @@ export interface Arrived {
   /** `ce_id`: events with the same id are the same event. */
   readonly id: string
   readonly event: ConfigUpdate | ClientCameOrWent
+  /** As text. */
+  readonly body: string
   readonly traceparent: string
   /** The letter's group and address when a dead letter was put back into the topic; docs/events.md. */
   readonly replayed: { readonly group: string; readonly target: string } | undefined
@@ -80,9 +84,10 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 const decode = Schema.decodeUnknownOption(Known)
 
-const parsed = (body: Uint8Array): unknown => {
+const parsed = (body: Uint8Array): { readonly body: string; readonly value: unknown } | undefined => {
   try {
-    return JSON.parse(utf8.decode(body))
+    const text = utf8.decode(body)
+    return { body: text, value: JSON.parse(text) }
   } catch {
     return undefined
   }
@@ -93,8 +98,9 @@ export const read = (received: Received): Result.Result<Arrived, Unfit> => {
   const { body, headers } = received
   if (body !== null && body.length > MAX_BODY)
     return Result.fail({ reason: "too_large", why: `${body.length} bytes, at most ${MAX_BODY}` })
-  const value = body === null ? undefined : parsed(body)
-  if (typeof value !== "object" || value === null)
+  const found = body === null ? undefined : parsed(body)
+  const value = found?.value
+  if (found === undefined || typeof value !== "object" || value === null)
     return Result.fail({ reason: "unreadable", why: "the value is no JSON object in UTF-8" })
   const type = (value as { event_type?: unknown }).event_type
   if (typeof type === "string" && !types.has(type))
@@ -111,6 +117,7 @@ export const read = (received: Received): Result.Result<Arrived, Unfit> => {
   return Result.succeed({
     id,
     event: event.value,
+    body: found.body,
     traceparent: TRACEPARENT.test(headers["traceparent"] ?? "") ? headers["traceparent"]! : "",
     replayed: group === undefined ? undefined : { group, target: headers["dead_target"] ?? "" },
     received

@@ -11,12 +11,14 @@ import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Lease, Leases } from "../leases/Leases.ts"
 import { Degraded } from "../propagation/Degraded.ts"
-import type { Position } from "../propagation/Position.ts"
+import { covers, type Position } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
+import { Seal } from "../propagation/Seal.ts"
 import { eventsOf } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { type Backlog, Outbox } from "./Outbox.ts"
+import { sealed } from "./Sealed.ts"
 
 export interface RelayOptions {
   /** This life of this process. */
@@ -35,7 +37,7 @@ const LATE = 5_000
 /** EV4: where to go on, and what is lost on the way. Pure. */
 export const resume = ({ position, head, oldest, kept }: Backlog) => {
   const first = position.epoch === ""
-  const lostHistory = !first && (position.epoch !== head.epoch || head.revision < position.revision)
+  const lostHistory = !first && !covers(head, position)
   const from = first ? oldest - 1n : lostHistory && kept < position.revision ? kept : position.revision
   const skipped = from < oldest - 1n ? oldest - 1n - from : 0n
   const start: Position = { epoch: head.epoch, revision: from + skipped }
@@ -56,7 +58,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Outbox,
     yield* Propagation
   ]
-  const leases = yield* Leases
+  const [leases, seal] = [yield* Leases, yield* Seal]
   const [clock, degraded] = [yield* Clock.Clock, yield* Degraded]
   const wake = yield* Queue.sliding<void>(1)
   const leaseMillis = Duration.toMillis(options.lease)
@@ -91,22 +93,20 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* moveTo(held, start)
   })
 
-  const current = ({ epoch, revision }: Position, head: Position) => head.epoch === epoch && head.revision >= revision
-
   /** One page. Returns false when nothing waits. */
   const step = Effect.fnUntraced(function* (held: Held) {
     const page = yield* revisions
       .after(held.position.revision, options.page)
       .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.undefined : Effect.fail(error))))
     // Asked after the page was read: while the epoch is ours, the page is of our history.
-    if (page === undefined || !current(held.position, yield* revisions.head)) {
+    if (page === undefined || !covers(yield* revisions.head, held.position)) {
       yield* settle(held)
       return true
     }
     if (held.until - now() < leaseNanos / 2n) yield* moveTo(held, held.position)
     const last = page.at(-1)
     if (last === undefined) return false
-    const messages = page.flatMap(eventsOf)
+    const messages = page.flatMap(eventsOf).map(sealed(seal)) // EV7
     if (now() >= held.until) return yield* overtaken(held) // EV3
     yield* events.publish(messages)
     yield* moveTo(held, { epoch: held.position.epoch, revision: last.revision }) // EV2

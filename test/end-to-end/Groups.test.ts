@@ -4,10 +4,12 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { clientEvent } from "../../src/events/Event.ts"
+import { sealed } from "../../src/events/Sealed.ts"
 import { connect } from "../support/Database.ts"
 import { installed } from "../support/installed.ts"
 import { KafkaServer, Reader } from "../support/Kafka.ts"
 import { Nodes } from "../support/Nodes.ts"
+import { sealOf } from "../support/Seal.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
@@ -56,6 +58,7 @@ describe("consumer groups", () => {
     )
     const producer = kafka.client.producer()
     await producer.connect()
+    const seal = await sealOf(nodes.database.url)
     const headers = { ce_id: "mine/1", ce_type: "client_connect" }
     const event = {
       event_type: "client_connect",
@@ -71,13 +74,19 @@ describe("consumer groups", () => {
       topic: "config.updates",
       messages: [
         { key: "svc", value: "{ no JSON", headers },
-        { key: "svc", value: JSON.stringify(event), headers }
+        { key: "svc", value: JSON.stringify({ ...event, instance_id: "FORGED" }), headers }, // GR6
+        {
+          key: "svc",
+          value: JSON.stringify(event),
+          headers: { ...headers, ce_seal: seal.seal("event", `mine/1\n${JSON.stringify(event)}`) }
+        }
       ]
     })
     await producer.disconnect()
     await waitUntil("the event behind it", async () =>
       (await clientsIn(nodes)).some(({ performedBy }) => performedBy === "client:svc/by hand")
     )
+    assert.isFalse((await clientsIn(nodes)).some(({ performedBy }) => performedBy === "client:svc/FORGED"))
 
     installed("kcat", ["kcat"])
     const format = "%h|%k|%s\\n"
@@ -88,8 +97,9 @@ describe("consumer groups", () => {
     )
     assert.match(
       said,
-      /ce_id=mine\/1,.*dead_group=audit,dead_reason=unreadable,.*dead_partition=\d,dead_offset=\d+\|svc\|\{ no JSON\n$/
+      /ce_id=mine\/1,.*dead_group=audit,dead_reason=unreadable,.*dead_partition=\d,dead_offset=\d+\|svc\|\{ no JSON\n/
     )
+    assert.match(said, /ce_id=mine\/1,.*dead_reason=forged,.*FORGED/)
     await using session = await connect(nodes.database.url)
     assert.deepStrictEqual(await session.query("select 1 from audit_log where details->>'event' = 'mine/1'"), [
       { "?column?": 1 }
@@ -117,19 +127,22 @@ describe("consumer groups", () => {
     }
     const producer = kafka.client.producer({ idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
+    const seal = sealed(await sealOf(nodes.database.url))
     for (let from = 0; from < EVENTS; from += 500)
       await producer.send({
         topic: "config.updates",
         messages: Array.from({ length: 500 }, (_, i) => {
           const service = `svc${(from + i) % 20}`
-          const event = clientEvent(`storm/${from + i}`, "n9", {
-            type: "client_timeout",
-            environment: "production",
-            service,
-            instance: `i${from + i}`,
-            reason: "SessionTimedOut",
-            at: 0
-          })
+          const event = seal(
+            clientEvent(`storm/${from + i}`, "n9", {
+              type: "client_timeout",
+              environment: "production",
+              service,
+              instance: `i${from + i}`,
+              reason: "SessionTimedOut",
+              at: 0
+            })
+          )
           return { key: event.key, value: event.body, headers: { ...event.headers } }
         })
       })

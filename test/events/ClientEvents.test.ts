@@ -5,9 +5,11 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import * as ClientEvents from "../../src/events/ClientEvents.ts"
 import type { LogEvent } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
+import { layerTestSeal } from "../support/Seal.ts"
 
 const log = { events: [] as Array<LogEvent>, down: false }
 const layer = ClientEvents.layer({ node: "n1" }).pipe(
+  Layer.provide(layerTestSeal),
   Layer.provide(
     Layer.succeed(EventLog, {
       publish: (events) =>

@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
+import { layerRegistry } from "../../layers/Memory/Registry.ts"
+import { State } from "../../layers/Memory/State.ts"
 import { TopicMemory } from "../../layers/Memory/Topic.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { clientEvent } from "../../src/events/Event.ts"
 import { runGroup } from "../../src/events/Group.ts"
 import type { Arrived } from "../../src/events/Received.ts"
+import { sealed } from "../../src/events/Sealed.ts"
+import { layerTestSeal, testSeal } from "../support/Seal.ts"
 
 const event = (service: string, n: number) =>
   clientEvent(`${service}/${n}`, "n1", {
@@ -17,9 +21,13 @@ const event = (service: string, n: number) =>
     at: 0
   })
 const write = (topic: TopicMemory, service: string, n: number, headers: Record<string, string> = {}) => {
-  const made = event(service, n)
+  const made = sealed(testSeal)(event(service, n))
   topic.write(service, made.body, { ...made.headers, ...headers })
 }
+
+/** The topic beside a database. */
+const world = (topic: TopicMemory, state = new State()) =>
+  Layer.mergeAll(topic.layer, layerTestSeal, layerRegistry(state))
 
 /** Lets fibers run, and `millis` pass. */
 const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })
@@ -78,7 +86,7 @@ describe("Group", () => {
         )
       assert.strictEqual(done.length, 25)
       assert.deepStrictEqual(topic.letters, [])
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR2 what can never be read or taken is buried with its reason, alone", () => {
@@ -109,7 +117,7 @@ describe("Group", () => {
           ["audit", "unreadable", "the value is no JSON object in UTF-8", "4"]
         ]
       )
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR1 GR2 while dead letters can't be written, the messages wait for them", () => {
@@ -125,7 +133,7 @@ describe("Group", () => {
       assert.strictEqual(topic.letters.length, 1)
       yield* pass(60_000)
       assert.strictEqual(topic.letters.length, 1)
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR3 an outage is told when it begins and when it is over", () => {
@@ -142,7 +150,7 @@ describe("Group", () => {
       yield* pass(60_000)
       assert.strictEqual(said().length, 2, said().join("\n"))
       assert.include(said()[1], "a consumer group goes on")
-    }).pipe(Effect.provide(Layer.merge(topic.layer, layer)), Effect.scoped)
+    }).pipe(Effect.provide(Layer.merge(world(topic), layer)), Effect.scoped)
   })
 
   it.effect("GR2 what says that it is for another group is passed over, whatever it is", () => {
@@ -159,7 +167,7 @@ describe("Group", () => {
         topic.letters.map(({ received }) => received.headers["ce_id"]),
         ["2"]
       )
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR1 the effect runs in one span for a batch, linked to the traces that its events come from", () => {
@@ -187,7 +195,7 @@ describe("Group", () => {
         "messaging.consumer.group.name": "audit",
         "messaging.batch.message_count": 3
       })
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR4 a letter that was put back is for the group that buried it", () => {
@@ -199,7 +207,7 @@ describe("Group", () => {
       yield* group((events) => Effect.sync(() => void done.push(...events.map(({ id }) => id))))
       yield* pass(2_000)
       assert.deepStrictEqual(done, ["svc/0"])
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 
   it.effect("GR5 lag and age grow while a group stands still, and are 0 when it is done", () => {
@@ -215,6 +223,29 @@ describe("Group", () => {
       yield* pass(60_000)
       assert.strictEqual(yield* gauge("herald_consumer_lag"), 0)
       assert.strictEqual(yield* gauge("herald_consumer_age_seconds"), 0)
-    }).pipe(Effect.provide(topic.layer), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
+  })
+
+  it.effect("GR6 what is not genuine is buried, and the genuine event of the same id has its effect", () => {
+    const topic = new TopicMemory()
+    const done: Array<string> = []
+    return Effect.gen(function* () {
+      const forged = { ...event("svc", 0), body: event("svc", 0).body.replace('"0"', '"FORGED"') }
+      topic.write("svc", forged.body, forged.headers)
+      write(topic, "svc", 0)
+      write(topic, "svc", 1, { ce_id: "svc/2" })
+      write(topic, "svc", 2)
+      yield* group((events) => Effect.sync(() => void done.push(...events.map(({ event }) => event.instance_id))), 10)
+      yield* pass(2_000)
+
+      assert.deepStrictEqual(done, ["0", "2"])
+      assert.deepStrictEqual(
+        topic.letters.map(({ reason, received: { offset } }) => [reason, offset]),
+        [
+          ["forged", "0"],
+          ["forged", "2"]
+        ]
+      )
+    }).pipe(Effect.provide(world(topic)), Effect.scoped)
   })
 })

@@ -112,4 +112,23 @@ describe("reading the topic", () => {
     const again = Result.getOrThrow(read(received(client.body, letter.headers)))
     assert.deepInclude(again, { id: client.id, replayed: { group: "audit", target: "" } })
   })
+
+  it("RD1 names with control characters are no names; the message of a publisher is as it was written", () => {
+    for (const [made, fields] of [
+      [client, ["service_name", "instance_id", "node", "reason"]],
+      [commit!, ["service_name", "epoch", "digest"]]
+    ] as const)
+      for (const field of fields)
+        for (const control of ["\u001b[31m", "a\r\nb", "\u009b1m", "\u007f"])
+          assert.strictEqual(
+            reasonOf(received(JSON.stringify({ ...JSON.parse(made.body), [field]: control }), made.headers)),
+            "wrong_shape",
+            `${field} ${JSON.stringify(control)}`
+          )
+    const message = "two\nlines\tand \u001b"
+    assert.strictEqual(
+      reasonOf(received(JSON.stringify({ ...JSON.parse(commit!.body), message }), commit!.headers)),
+      "fit"
+    )
+  })
 })

@@ -7,10 +7,12 @@ import { TopicMemory } from "../../layers/Memory/Topic.ts"
 import { ReceiversMemory } from "../../layers/Memory/Webhooks.ts"
 import { layer as layerDigest } from "../../layers/Validation/Digest.ts"
 import { eventsOf } from "../../src/events/Event.ts"
+import { sealed } from "../../src/events/Sealed.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
 import { sample } from "../events/sample.ts"
+import { testKey, testSeal } from "../support/Seal.ts"
 
 const [A, B] = ["https://a.example/hook", "https://b.example/s3cret"]
 const secret = Redacted.make("twenty-four-letters-or-more")
@@ -18,6 +20,7 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 /** A cluster's database and topic, and what its receivers do. */
 const world = () => {
   const [state, topic, receivers] = [new State(), new TopicMemory(), new ReceiversMemory()]
+  state.sealKeys.push(testKey)
   const node = (urls: ReadonlyArray<string> = [A]) =>
     Webhooks.layer({
       run: "run",
@@ -33,7 +36,9 @@ const world = () => {
       Effect.sync(() => {
         const committedAt = clock.currentTimeMillisUnsafe()
         const change = { epoch: "e", traceparent: "", actor: "ada", message: "", committedAt }
-        for (const event of eventsOf({ ...change, revision: configuration.revision, changes: [configuration] }))
+        for (const event of eventsOf({ ...change, revision: configuration.revision, changes: [configuration] }).map(
+          sealed(testSeal)
+        ))
           topic.write(event.key, event.body, { ...event.headers, ...headers }, committedAt)
       })
     )
