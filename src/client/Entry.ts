@@ -9,6 +9,8 @@ export interface Entry<T = unknown> {
   readonly key: string
   /** JSON values are frozen: they are shared by everyone who reads them. */
   readonly value: T
+  /** The value exactly as it was published, also where JavaScript has no such number; "" for bootstrap and default values. */
+  readonly text: string
   /** 0 for bootstrap and default values. */
   readonly version: number
   /** A whole number below 2^53, as in REST; only revisions of one epoch can be compared. */

@@ -181,6 +181,7 @@ export class Values {
     return {
       key,
       value,
+      text: version?.content ?? "",
       version: version?.version ?? 0,
       revision: Number(version?.revision ?? 0n),
       epoch: version?.epoch ?? "",

@@ -14,7 +14,18 @@ import {
   ValueError
 } from "../../src/client/HeraldClient.ts"
 import { byCode } from "../../src/errors/Catalogue.ts"
-import { connected, deleted, delta, FakeClock, FakeTransport, synced, turn, until, value } from "./FakeServer.ts"
+import {
+  connected,
+  deleted,
+  delta,
+  FakeClock,
+  FakeTransport,
+  sha256,
+  synced,
+  turn,
+  until,
+  value
+} from "./FakeServer.ts"
 
 const base = { address: "herald:50051", service: "shop", instance: "i1" }
 const outcomes = (transport: FakeTransport) =>
@@ -68,6 +79,15 @@ describe("values", () => {
     assert.strictEqual(client.get("shop"), "default")
     assert.throws(() => client.get("shop.none"), MissingKeyError, /HRLD-2001/)
     assert.isUndefined(client.getEntry("shop.none"))
+  })
+
+  it("I1 an entry has the text that was published, also where JavaScript has no such number", async () => {
+    const text = '{"id":9007199254740993,"price":1.10}'
+    const update = { ...value("shop", 1, 0), content: Buffer.from(text), digest: sha256(text) }
+    const { client } = await connected([update], { defaults: { other: 1 } })
+
+    assert.strictEqual(client.getEntry("shop")?.text, text)
+    assert.strictEqual(client.getEntry("other")?.text, "")
   })
 
   it("SDK2: a strict key refuses what can't be confirmed; others serve it as stale", async () => {
