@@ -57,7 +57,7 @@ const numberOf = async (database: Database, expression: string): Promise<number>
 
 /** Revisions up to `last` can be written. */
 const room = async (database: Database, last: number): Promise<void> => {
-  const [found] = await database.query("select to_regprocedure('herald_make_room(bigint)') is not null as partitioned")
+  const [found] = await database.query("select to_regproc('herald_make_room') is not null as partitioned")
   if (found!["partitioned"] === true) await database.query(`select herald_make_room(${last})`)
 }
 

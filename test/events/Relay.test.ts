@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Cache from "../../layers/Memory/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
@@ -9,6 +9,7 @@ import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { eventsOf } from "../../src/events/Event.ts"
 import { EventLog } from "../../src/events/EventLog.ts"
+import { Outbox } from "../../src/events/Outbox.ts"
 import * as Relay from "../../src/events/Relay.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { Degraded, type Dependency } from "../../src/propagation/Degraded.ts"
@@ -137,6 +138,44 @@ describe("Relay", () => {
         assert.deepStrictEqual(log.events[4], log.events[0])
         assert.deepStrictEqual(before.revision, 4n)
         assert.deepStrictEqual(state.outbox.position, before)
+      }).pipe(Effect.provide(services(state)), Effect.scoped)
+    }
+  )
+
+  it.effect(
+    "EV3 a relay that learns too late that it still had its lease publishes nothing: another may by then",
+    () => {
+      const [state, log] = [new State(), new EventLogMemory()]
+      let [reads, moves] = [0, 0]
+      // Its first page takes so long that it prolongs the lease, and the answer to that comes when the lease has passed again.
+      const slow = Layer.effectContext(
+        Effect.gen(function* () {
+          const [revisions, outbox] = [yield* RevisionLog, yield* Outbox]
+          return Context.make(RevisionLog, {
+            ...revisions,
+            after: (...a) => Effect.tap(revisions.after(...a), () => Effect.sleep(++reads === 1 ? "12 seconds" : 0))
+          }).pipe(
+            Context.add(Outbox, {
+              ...outbox,
+              advance: (...a) => Effect.tap(outbox.advance(...a), () => Effect.sleep(++moves === 2 ? "25 seconds" : 0))
+            })
+          )
+        })
+      )
+      return Effect.gen(function* () {
+        yield* commits(2)
+        yield* Layer.build(relay(log, "a").pipe(Layer.provide(slow)))
+        yield* pass(2_000)
+        yield* Layer.build(relay(log, "b"))
+        yield* pass(28_000)
+        assert.deepStrictEqual(idsOf(log), [])
+        yield* pass(5_000)
+        assert.deepStrictEqual(idsOf(log), upTo(2)) // by the other one
+        yield* pass(60_000)
+
+        assert.strictEqual(moves, 2)
+        assert.deepStrictEqual(idsOf(log), upTo(2))
+        assert.strictEqual(state.outbox.position.revision, 2n)
       }).pipe(Effect.provide(services(state)), Effect.scoped)
     }
   )

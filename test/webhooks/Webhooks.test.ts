@@ -10,6 +10,7 @@ import { eventsOf } from "../../src/events/Event.ts"
 import { sealed } from "../../src/events/Sealed.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
+import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
 import { sample } from "../events/sample.ts"
 import { testKey, testSeal } from "../support/Seal.ts"
@@ -21,14 +22,15 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 const world = () => {
   const [state, topic, receivers] = [new State(), new TopicMemory(), new ReceiversMemory()]
   state.sealKeys.push(testKey)
-  const node = (urls: ReadonlyArray<string> = [A]) =>
+  const around = Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)
+  const node = (urls: ReadonlyArray<string> = [A], on = around) =>
     Webhooks.layer({
       run: "run",
       urls: Redacted.make(urls),
       secret,
       previousSecret: undefined,
       keys: ["payment.*"]
-    }).pipe(Layer.provide(Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)))
+    }).pipe(Layer.provide(on))
   let revision = 0
   const commit = (key: string, headers: Record<string, string> = {}) => {
     const configuration = { ...sample, key, revision: BigInt(++revision) }
@@ -45,7 +47,7 @@ const world = () => {
   }
   const webhook = (url: string) => [...state.webhooks.values()].filter(({ target }) => target.startsWith(url))
   const postsTo = (url: string) => receivers.posts.filter((post) => post.url === url)
-  return { state, topic, receivers, node, commit, webhook, postsTo }
+  return { state, topic, receivers, around, node, commit, webhook, postsTo }
 }
 
 /** Lets fibers run, and `millis` pass. Signing is not of the test's clock. */
@@ -100,6 +102,36 @@ describe("Webhooks", () => {
       const attributes = Object.fromEntries(spans[0]!.attributes)
       assert.deepInclude(attributes, { "http.request.method": "POST", "server.address": "b.example" })
       assert.notInclude(JSON.stringify(attributes), "s3cret")
+    }).pipe(Effect.scoped)
+  })
+
+  it.effect("WS2 a claim that is answered late, as to a node that froze, is not posted; the next one is", () => {
+    const { state, around, node, commit, postsTo } = world()
+    let claims = 0
+    const late = Layer.effect(
+      WebhookQueue,
+      Effect.map(WebhookQueue, (queue) =>
+        WebhookQueue.of({
+          ...queue,
+          claim: (...asked) =>
+            Effect.tap(queue.claim(...asked), ({ length }) =>
+              length > 0 && ++claims === 1 ? Effect.sleep("11 seconds") : Effect.void
+            )
+        })
+      )
+    ).pipe(Layer.provideMerge(around))
+    return Effect.gen(function* () {
+      yield* Layer.build(node([A], late))
+      yield* pass(2_000)
+      yield* commit("payment.a")
+      yield* passUntil(() => claims === 1)
+      yield* pass(28_000) // its lease is 30 s
+      assert.strictEqual(postsTo(A).length, 0)
+      yield* passUntil(() => postsTo(A).length > 0)
+      yield* pass(60_000)
+
+      assert.strictEqual(postsTo(A).length, 1)
+      assert.deepStrictEqual(statesOf(state), ["delivered"])
     }).pipe(Effect.scoped)
   })
 
