@@ -42,8 +42,11 @@ export interface KeyWish {
 export class Access extends Context.Service<
   Access,
   {
-    /** From `Bearer <token>` or a bare token. Fails `Unauthenticated`, `RateLimited` (details.retryAfterMillis). */
-    readonly authenticate: (token: string | undefined) => Effect.Effect<Identity, HeraldError>
+    /**
+     * From `Bearer <token>` or a bare token. `cost`: requests that this one counts as, 1 if not given. Fails `Unauthenticated`,
+     * `RateLimited` (details.retryAfterMillis).
+     */
+    readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
     /** Is the key behind this identity still good? For open streams. Never fails: a dead database revokes nothing. */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /** Requires keys.manage. The token is shown once. */
@@ -121,7 +124,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
 
-  const authenticate = Effect.fnUntraced(function* (header: string | undefined) {
+  const authenticate = Effect.fnUntraced(function* (header: string | undefined, cost = 1) {
     const token = Token.fromHeader(header)
     if (token === "") return yield* unauthenticated("the request has no token") // A1
     const parts = Token.parse(token)
@@ -142,8 +145,12 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
         `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
       )
     }
-    const wait = rates.take(key.id, now) // A4
-    if (wait > 0) return yield* limited(`${key.name} makes more than ${options.ratePerSecond} requests a second`, wait)
+    const wait = rates.take(key.id, now, cost) // A4
+    if (wait > 0)
+      return yield* limited(
+        `${key.name} makes more than ${options.ratePerSecond} requests a second, or as dear ones`,
+        wait
+      )
     return identityOf(key)
   })
 

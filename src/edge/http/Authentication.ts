@@ -1,21 +1,67 @@
-/** Who asks: the bearer token's identity becomes the request's `CurrentIdentity`. */
+/**
+ * Who asks, and may they: from the request's head, so that nobody's body is read or parsed for nothing. The bearer token's identity
+ * becomes the request's `CurrentIdentity`; the services ask again for what they touch.
+ */
 import { Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { Access } from "../../access/Access.ts"
-import { CurrentIdentity } from "../../access/Identity.ts"
+import { Access, requirePermission } from "../../access/Access.ts"
+import { CurrentIdentity, type Identity, mayAnywhere } from "../../access/Identity.ts"
+import { makeRefusals } from "../../access/Refusals.ts"
+import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { Authentication } from "./Api.ts"
+import { costOf, type Need, needs } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
+
+/** The environment that the query names; undefined when it names none, or several. */
+const environmentOf = (url: string): string | undefined => {
+  const at = url.indexOf("?")
+  const named = at < 0 ? [] : new URLSearchParams(url.slice(at + 1)).getAll("environment")
+  return named.length === 1 ? named[0] : undefined
+}
+
+const permitted = (
+  { permission, where }: Need,
+  url: string,
+  identity: Identity
+): Effect.Effect<unknown, HeraldError> => {
+  const environment = where === "somewhere" || where === "everywhere" ? undefined : environmentOf(url)
+  const anywhere = where === "somewhere" || (where === "named" && environment === undefined)
+  return anywhere && mayAnywhere(identity, permission) ? Effect.void : requirePermission(permission, environment)
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  Unauthenticated: "no_token",
+  Forbidden: "no_permission",
+  RateLimited: "rate"
+}
 
 export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const access = yield* Access
+    const refuse = yield* makeRefusals("http")
+
+    const admitted = Effect.fnUntraced(function* (name: string, request: HttpServerRequest.HttpServerRequest) {
+      const need = needs[name]
+      const identity = yield* access.authenticate(
+        request.headers["authorization"],
+        need === undefined ? 1 : costOf(need, request.headers)
+      )
+      if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
+      yield* Effect.provideService(permitted(need, request.url, identity), CurrentIdentity, identity)
+      return identity
+    })
+
     return Authentication.of({
       // Read from the header itself, to tell no token from one of another scheme.
-      token: (app) =>
+      token: (app, { endpoint, group }) =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          Effect.matchEffect(access.authenticate(request.headers["authorization"]), {
-            onFailure: problemResponse,
+          Effect.matchEffect(admitted(`${group.identifier}.${endpoint.identifier}`, request), {
+            onFailure: (error) => {
+              const reason = reasons[error.name]
+              if (reason !== undefined) refuse(reason)
+              return problemResponse(error)
+            },
             onSuccess: (identity) => Effect.provideService(app, CurrentIdentity, identity)
           })
         )

@@ -13,6 +13,7 @@ import { limits } from "../../configuration/Configuration.ts"
 import type { Carries } from "../../configuration/Written.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Workers } from "../../work/Workers.ts"
+import { reading } from "./Budget.ts"
 import { schemaFailure } from "./Problem.ts"
 
 /** Bytes. A value may double in size when it travels as a JSON string. */
@@ -51,8 +52,9 @@ export const bodyReader = <A>(
     if (type !== undefined && !JSON_TYPES.test(type)) {
       return Effect.fail(fail(`content-type: this route takes application/json, not ${type.slice(0, 100)}`))
     }
-    if (Number(request.headers["content-length"] ?? 0) > limit) return Effect.fail(tooLarge) // B1
-    return request.arrayBuffer.pipe(
+    const said = request.headers["content-length"]
+    if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
+    const read = request.arrayBuffer.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limit)),
       Effect.mapError((error) =>
         error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
@@ -62,5 +64,6 @@ export const bodyReader = <A>(
       Effect.flatMap((bytes) => parse(bytes, carries, workers)),
       Effect.flatMap((json) => Effect.mapError(decode(json), (error) => schemaFailure("body", error)))
     )
+    return reading(said === undefined ? limit : Number(said), read)
   }
 }

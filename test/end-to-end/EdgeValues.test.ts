@@ -1,0 +1,181 @@
+/** Every parameter and field of the OpenAPI document, with values at and beyond every edge, on a real database: never a 5xx, never its text. */
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { type Server, startServer } from "../support/Server.ts"
+
+interface Schema {
+  readonly $ref?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly items?: Schema
+}
+interface Parameter {
+  readonly name: string
+  readonly in: "path" | "query" | "header"
+  readonly required?: boolean
+}
+interface Operation {
+  readonly parameters?: ReadonlyArray<Parameter>
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> }
+}
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
+}
+
+const long = "x".repeat(5_000)
+const texts = [
+  ...["", " ", "\u0000", "a\u0000b", "\u001b[31m", "\u0085", "\u202e", "\ufffe", "%00", "%zz", "..", "../..", "/"],
+  ...[
+    "'",
+    '"',
+    "\\",
+    "';--",
+    "__proto__",
+    "constructor",
+    "toString",
+    "NaN",
+    "null",
+    "undefined",
+    "*",
+    ".*",
+    "😀",
+    long
+  ],
+  ...["-1", "0", "1", "2147483647", "2147483648", "-2147483649", "9007199254740991", "9007199254740993"],
+  ...["9223372036854775807", "9223372036854775808", "1e300", "-1e300", "1e400", "1.5", "0x10", "Infinity"]
+]
+/** As JSON text: JavaScript writes some of them otherwise. */
+const values = [
+  ...texts.filter((text) => text !== long).map((text) => JSON.stringify(text)),
+  ...["null", "true", "[]", "{}", "[[]]", '"\\ud800"', "-1", "0", "2147483647", "2147483648", "9007199254740991"],
+  ...["9007199254740993", "9223372036854775808", "1e300", "-1e300", "1e400", "1.5", "1e-300", '{"a":"\\u0000"}'],
+  JSON.stringify(long)
+]
+
+/** What is right, so that one wrong value at a time gets as far as it can. */
+const right: Readonly<Record<string, string>> = {
+  environment: "production",
+  key: "svc",
+  version: "1",
+  from: "1",
+  to: "1",
+  code: "HRLD-1001",
+  id: "0123456789abcdef"
+}
+const rightBodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "/v1/config/{key}": { value: "1", type: "string" },
+  "/v1/config/{key}/validate": { value: "1", type: "string" },
+  "/v1/config/{key}/rollback": { version: 1 },
+  "/v1/releases": { changes: [{ key: "svc", environment: "production", value: "1" }] },
+  "/v1/keys": { name: "edge", role: "viewer", environments: ["production"] }
+}
+
+let server: Server
+let document: Document
+beforeAll(async () => {
+  server = await startServer({ LIMIT_REQUESTS_PER_SECOND: "1000000", LIMIT_BURST: "1000000" })
+  assert.strictEqual((await server.publish("svc", "1", { type: "string" })).status, 200)
+  document = (await server.call("GET", "/openapi.json")).body
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const urlOf = (path: string, parameters: ReadonlyArray<Parameter>, wrong: Readonly<Record<string, string>>) => {
+  const query = parameters
+    .filter((one) => one.in === "query" && (one.required === true || one.name in wrong))
+    .map(({ name }) => `${name}=${encodeURIComponent(wrong[name] ?? right[name] ?? "1")}`)
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(wrong[name] ?? right[name] ?? "1")
+  )
+  return query.length === 0 ? filled : `${filled}?${query.join("&")}`
+}
+
+/** PostgreSQL, its driver, and SQL. */
+const DATABASE =
+  /postgres|\bsql\b|syntax|relation "|column "|invalid input|out of range for type|byte sequence|SQLSTATE/i
+const faults: Array<string> = []
+const fire = async (method: string, url: string, body?: string, headers: Record<string, string> = {}) => {
+  const what = `${method.toUpperCase()} ${url.slice(0, 200)} ${(body ?? "").slice(0, 200)} ${JSON.stringify(headers).slice(0, 100)}`
+  try {
+    const answer = await server.call(method.toUpperCase(), url, body, headers)
+    const text = JSON.stringify(answer.body)
+    if (answer.status >= 500) faults.push(`${answer.status} ${what}: ${text.slice(0, 300)}`)
+    else if (answer.status >= 400 && DATABASE.test(String(answer.body?.detail ?? "")))
+      faults.push(`text ${what}: ${text}`)
+  } catch (error) {
+    // fetch itself refuses some headers
+    if (!(error instanceof TypeError) || Object.keys(headers).length === 0) faults.push(`${what}: ${String(error)}`)
+  }
+}
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation }))
+  )
+const resolved = (schema: Schema): Schema =>
+  schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.split("/").at(-1)!]!
+
+describe("values at the edge", () => {
+  it("O2 no parameter of any route brings a 5xx or a text of the database", async () => {
+    faults.length = 0
+    let fired = 0
+    for (const { path, method, operation } of operations()) {
+      const parameters = operation.parameters ?? []
+      const body =
+        rightBodies[path] === undefined || method === "get" || method === "delete"
+          ? undefined
+          : JSON.stringify(rightBodies[path])
+      for (const { name, in: where } of [...parameters, { name: "unknown", in: "query" as const }]) {
+        const wrong = texts.map((text) => () => {
+          fired++
+          return where === "header"
+            ? fire(method, urlOf(path, parameters, {}), body, { [name]: text })
+            : fire(method, urlOf(path, parameters, { [name]: text }), body)
+        })
+        for (let i = 0; i < wrong.length; i += 10) await Promise.all(wrong.slice(i, i + 10).map((go) => go()))
+      }
+      // Percent-encoded bytes that are no UTF-8, and NUL, straight in the path and query.
+      for (const odd of ["%00", "%ff", "%c0%80", "%"])
+        await fire(method, path.replaceAll(/\{\w+\}/g, odd) + `?environment=${odd}`, body)
+    }
+    for (const name of ["__proto__", "a".repeat(3_000), "\u0000"])
+      await fire("get", `/v1/config/svc/explain?environment=production&label.${encodeURIComponent(name)}=%00`)
+
+    assert.deepStrictEqual(faults, [])
+    assert.isAbove(fired, 1_000)
+  })
+
+  it("O2 no field of any body does", async () => {
+    faults.length = 0
+    let fired = 0
+    for (const { path, method, operation } of operations()) {
+      const whole = rightBodies[path]
+      const schema = Object.values(operation.requestBody?.content ?? {})[0]?.schema
+      if (schema === undefined) continue
+      assert.isDefined(whole, `a right body for ${path}`)
+      const url = urlOf(path, operation.parameters ?? [], {})
+      const write = (field: string, value: string, into: Readonly<Record<string, unknown>>) =>
+        `{${[
+          ...Object.entries(into)
+            .filter(([name]) => name !== field)
+            .map(([name, one]) => `${JSON.stringify(name)}:${JSON.stringify(one)}`),
+          `${JSON.stringify(field)}:${value}`
+        ].join(",")}}`
+      const bodies: Array<string> = [...values]
+      for (const [field, { items }] of Object.entries(resolved(schema).properties ?? {})) {
+        for (const value of values) bodies.push(write(field, value, whole!))
+        if (items === undefined) continue
+        for (const value of values) bodies.push(write(field, `[${value}]`, whole!))
+        const [first] = (whole![field] ?? []) as ReadonlyArray<unknown>
+        if (typeof first === "object" && first !== null)
+          for (const inner of Object.keys(resolved(items).properties ?? {}))
+            for (const value of values)
+              bodies.push(write(field, `[${write(inner, value, first as Record<string, unknown>)}]`, whole!))
+      }
+      fired += bodies.length
+      for (let i = 0; i < bodies.length; i += 10)
+        await Promise.all(bodies.slice(i, i + 10).map((body) => fire(method, url, body)))
+    }
+
+    assert.deepStrictEqual(faults, [])
+    assert.isAbove(fired, 500)
+  })
+})
