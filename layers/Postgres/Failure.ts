@@ -1,4 +1,8 @@
-/** What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A. */
+/**
+ * What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A.
+ *
+ *   FL1  A message for callers says what could not be done and what kind of failure it was, in Herald's words and never the database's.
+ */
 import { Duration, Effect, Fiber, Metric, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
@@ -41,6 +45,26 @@ export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cau
 export const isRefused = ({ name, cause }: HeraldError): boolean =>
   name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
 
+/** For whoever starts the server: with what the database said. */
+export const toOperator =
+  (what: string) =>
+  (error: SqlError): HeraldError =>
+    failure(nameOf(error, sqlStateOf(error)), `could not ${what}: ${causeText(error.reason)}`, { cause: error })
+
+/** FL1 */
+const saidOf = (name: ErrorName): string => {
+  switch (name) {
+    case "DatabaseReadOnly":
+      return "the database takes no writes"
+    case "Timeout":
+      return "the database did not get to it in time"
+    case "DatabaseUnavailable":
+      return "the database is away"
+    default:
+      return "the database refused the statement"
+  }
+}
+
 const causeText = (error: unknown): string => {
   let text = ""
   for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
@@ -52,12 +76,15 @@ const causeText = (error: unknown): string => {
 
 export const textOf = ({ reason }: SqlError): string => causeText(reason)
 
-/** `what`: what the statement was for, as in "could not <what>". */
+/**
+ * `what`: what the statement was for, as in "could not <what>". What the database said is in the cause, for the log: callers would read
+ * there how it is built.
+ */
 export const fromSql =
   (what: string) =>
   (error: SqlError): HeraldError => {
     const name = nameOf(error, sqlStateOf(error))
-    return failure(name, `could not ${what}: ${causeText(error.reason)}`, { cause: error })
+    return failure(name, `could not ${what}: ${saidOf(name)}`, { cause: error })
   }
 
 /**

@@ -10,7 +10,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { failure } from "../../src/errors/HeraldError.ts"
-import { fromSql } from "./Failure.ts"
+import { toOperator } from "./Failure.ts"
 
 export interface Migration {
   readonly id: number
@@ -73,5 +73,5 @@ export const migrate = Effect.fn("Migrations.migrate")(function* (migrations: Re
   )
   return yield* sql
     .withTransaction(patient)
-    .pipe(Effect.catchTag("SqlError", (error) => Effect.fail(fromSql("migrate the database")(error))))
+    .pipe(Effect.catchTag("SqlError", (error) => Effect.fail(toOperator("migrate the database")(error))))
 })

@@ -11,7 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Position } from "../../src/propagation/Position.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
-import { fromSql, ownScope, within } from "./Failure.ts"
+import { ownScope, toOperator, within } from "./Failure.ts"
 
 export interface Replica {
   /**
@@ -44,7 +44,7 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
     ...configOf(Redacted.value(replica.url), statementTimeout),
     maxConnections: connections.reads,
     idleTimeout: "1 minute"
-  }).pipe(Scope.provide(yield* ownScope), Effect.mapError(fromSql("use the replica of DATABASE_REPLICA_URL")))
+  }).pipe(Scope.provide(yield* ownScope), Effect.mapError(toOperator("use the replica of DATABASE_REPLICA_URL")))
   let failures = 0
   let until = clock.monotonicTimeNanosUnsafe()
 

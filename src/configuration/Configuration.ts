@@ -19,6 +19,8 @@ export const limits = {
   /** Of values, schemas and messages in one page of anything that is listed (PB1). */
   page: 2_097_152,
   message: 2_000,
+  /** Versions of a key. */
+  version: 2_147_483_647,
   /** Changes in one release. */
   changes: 500,
   /** Patterns of one subscription. */

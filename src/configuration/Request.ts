@@ -54,7 +54,10 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
     const id = `${environment}/${key}`
     if (seen.has(id)) return failure("InvalidInput", `${key} in ${environment} appears twice in the release`)
     seen.add(id)
-    if (expectedVersion !== undefined && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
+    if (
+      expectedVersion !== undefined &&
+      !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0 && expectedVersion <= limits.version)
+    ) {
       return failure("InvalidInput", `the expected version of ${key} must be a whole number from 0`)
     }
     if (schema !== undefined && schema !== null) {

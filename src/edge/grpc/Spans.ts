@@ -50,7 +50,10 @@ export const traced = <A>(
     return Effect.annotateCurrentSpan({
       "rpc.response.status_code": said,
       ...(fault ? { "error.type": said } : {})
-    }).pipe(Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit)))
+    }).pipe(
+      Effect.andThen(fault ? Effect.logError(`a call to ${method} failed`, exit.cause) : Effect.void), // TE9
+      Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit))
+    )
   }
   return handled.pipe(
     Effect.exit,

@@ -15,6 +15,7 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
+import { limits } from "../../configuration/Configuration.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -71,28 +72,28 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("list", "/v1/config", {
       query: {
         ...query,
-        prefix: Schema.optionalKey(Schema.String),
+        prefix: Schema.optionalKey(Wire.Plain(limits.key)),
         limit: Limit,
-        after: Schema.optionalKey(Schema.String)
+        after: Schema.optionalKey(Wire.Plain(limits.key))
       },
       success: Wire.Heads,
       error
     }).annotateMerge(about("List keys")),
     get("history", "/v1/config/:key/history", {
       params,
-      query: { ...query, limit: Limit, before: Schema.optionalKey(Schema.Int) },
+      query: { ...query, limit: Limit, before: Schema.optionalKey(Wire.Version) },
       success: Wire.History,
       error
     }).annotateMerge(about("Versions of a key, newest first")),
     get("version", "/v1/config/:key/versions/:version", {
-      params: { ...params, version: Schema.Int },
+      params: { ...params, version: Wire.Version },
       query,
       success: Wire.Configuration,
       error
     }).annotateMerge(about("One version of a key")),
     get("diff", "/v1/config/:key/diff", {
       params,
-      query: { ...query, from: Schema.Int, to: Schema.Int },
+      query: { ...query, from: Wire.Version, to: Wire.Version },
       success: Wire.DiffResult,
       error
     }).annotateMerge(about("What changed between two versions")),
@@ -141,7 +142,7 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
     get("clients", "/v1/clients", {
       query: {
         environment: Schema.optionalKey(Schema.String),
-        service: Schema.optionalKey(Schema.String),
+        service: Schema.optionalKey(Wire.Plain(limits.serviceName)),
         limit: Limit
       },
       success: Wire.Clients,
@@ -151,8 +152,8 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
       query: {
         environment: Schema.optionalKey(Schema.String),
         limit: Limit,
-        before: Schema.optionalKey(Schema.Int),
-        after: Schema.optionalKey(Schema.Int)
+        before: Schema.optionalKey(Wire.Id),
+        after: Schema.optionalKey(Wire.Id)
       },
       success: Wire.AuditEntries,
       error
@@ -173,7 +174,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
     }).annotateMerge(about("Make an API key", "The token is shown this once.")),
     get("list", "/v1/keys", { success: Wire.ApiKeys, error }).annotateMerge(about("List API keys")),
     HttpApiEndpoint.delete("revoke", "/v1/keys/:id", {
-      params: { id: Schema.String },
+      params: { id: Wire.Plain(64) },
       success: HttpApiSchema.NoContent,
       error
     }).annotateMerge(about("Revoke an API key", "Its streams end within 5 s."))
@@ -184,7 +185,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
 export class ErrorsGroup extends HttpApiGroup.make("errors")
   .add(
     get("explain", "/v1/errors/:code", {
-      params: { code: Schema.String },
+      params: { code: Wire.Plain(32) },
       success: Wire.ErrorRow,
       error
     }).annotateMerge(about("Cause and fix of an error code"))

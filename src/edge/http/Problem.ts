@@ -2,6 +2,7 @@
  * Failures as problem documents (RFC 9457).
  *
  *   O1  Whatever goes wrong, the answer is a problem with a code; a defect tells nothing of itself but its trace id.
+ *   O2  No input brings a 5xx. One that comes from the server's own side is in the log with its cause and the trace that the answer names.
  */
 import { Cause, Effect, Option } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -36,18 +37,36 @@ export const problemOf = (error: HeraldError, traceId?: string): Wire.Problem =>
   }
 }
 
+/** O2 */
+const logged = ({ code, row, message, cause }: HeraldError, traceId: string | undefined): Effect.Effect<void> => {
+  if (row.http < 500) return Effect.void
+  const log = row.http === 500 ? Effect.logError : Effect.logWarning
+  return log(`a request failed: ${message}`, {
+    code,
+    traceId,
+    ...(cause === undefined ? {} : { cause: causeOf(cause) })
+  })
+}
+
+/** What the innermost cause says. */
+const causeOf = (cause: unknown): string => {
+  let text = String(cause)
+  for (let at: unknown = cause; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { message } = at as { message?: unknown }
+    if (typeof message === "string" && message !== "") text = message
+  }
+  return text.slice(0, 1_000)
+}
+
 export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.currentParentSpan.pipe(
-    Effect.option,
-    Effect.map((span) =>
-      HttpServerResponse.text(
-        JSON.stringify(problemOf(error, Option.isSome(span) ? span.value.traceId : undefined), (_, value) =>
-          typeof value === "bigint" ? Number(value) : value
-        ),
-        { status: error.row.http, contentType, headers: headersOf(error) }
-      )
+  Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) => {
+    const traceId = Option.isSome(span) ? span.value.traceId : undefined
+    const body = JSON.stringify(problemOf(error, traceId), (_, value) =>
+      typeof value === "bigint" ? Number(value) : value
     )
-  )
+    const answer = HttpServerResponse.text(body, { status: error.row.http, contentType, headers: headersOf(error) })
+    return Effect.as(logged(error, traceId), answer)
+  })
 
 const places = { Params: "path", Headers: "header", Query: "query", Payload: "body" } as const
 

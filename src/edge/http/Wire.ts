@@ -5,7 +5,17 @@
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { roles } from "../../access/Identity.ts"
-import { ValueType } from "../../configuration/Configuration.ts"
+import { limits, ValueType } from "../../configuration/Configuration.ts"
+
+/** Of a key; the database counts them in 32 bits. */
+export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
+/** Of an entry in a log; exact up to 2^53. */
+export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+/** Milliseconds since 1970, as far as dates go. */
+const Time = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
+/** Text that every database and terminal takes: no control characters, no halves of characters. */
+export const Plain = (max: number) =>
+  Schema.String.check(Schema.isMaxLength(max), Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u))
 
 const Labels = Schema.Record(Schema.String, Schema.String)
 const Details = Schema.Record(Schema.String, Schema.Unknown)
@@ -96,12 +106,12 @@ export const PublishBody = Schema.Struct({
   schema: Schema.optionalKey(Schema.Unknown),
   strict: Schema.optionalKey(Schema.Boolean),
   message: Schema.optionalKey(Schema.String),
-  expectedVersion: Schema.optionalKey(Schema.Int)
+  expectedVersion: Schema.optionalKey(Version)
 }).annotate({ identifier: "PublishBody" })
 export type PublishBody = typeof PublishBody.Type
 
 export const RollbackBody = Schema.Struct({
-  version: Schema.Int,
+  version: Version,
   message: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "RollbackBody" })
 
@@ -113,7 +123,7 @@ export const ReleaseChange = Schema.Struct({
   type: Schema.optionalKey(ValueType),
   schema: Schema.optionalKey(Schema.Unknown),
   strict: Schema.optionalKey(Schema.Boolean),
-  expectedVersion: Schema.optionalKey(Schema.Int)
+  expectedVersion: Schema.optionalKey(Version)
 }).annotate({ identifier: "ReleaseChange" })
 export type ReleaseChange = typeof ReleaseChange.Type
 
@@ -273,7 +283,7 @@ export const ApiKeyBody = Schema.Struct({
   name: Schema.String,
   role: Role,
   environments: Schema.Array(Schema.String),
-  expiresAt: Schema.optionalKey(Schema.NullOr(Schema.Finite))
+  expiresAt: Schema.optionalKey(Schema.NullOr(Time))
 }).annotate({ identifier: "ApiKeyBody" })
 /** The token is shown this once. */
 export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
