@@ -215,6 +215,10 @@ export const startServices = () => {
         ["admin", "admin", "*"],
         ["publisher", "publisher", "*"],
         ["publisher@staging", "publisher", "staging"],
+        ["subscriber@production", "subscriber", "production"],
+        ["viewer@production", "viewer", "production"],
+        ["publisher@production", "publisher", "production"],
+        ["admin@production", "admin", "production"],
         ["viewer", "viewer", "*"],
         ["subscriber", "subscriber", "*"]
       ]
@@ -222,6 +226,11 @@ export const startServices = () => {
         const { token } = yield* door.createKey({ name, role, environments: [environment], expiresAt: null })
         tokens.set(name, token)
       }
+      const gone = { name: "gone", role: "admin", environments: ["*"] } as const
+      const revoked = yield* door.createKey({ ...gone, expiresAt: null })
+      yield* door.revokeKey(revoked.key.id)
+      tokens.set("revoked", revoked.token)
+      tokens.set("expired", (yield* door.createKey({ ...gone, expiresAt: Date.now() + 20 })).token)
     }).pipe(Effect.provideService(CurrentIdentity, system))
   )
   return { state, keys, tokens, services, mint }

@@ -1,0 +1,90 @@
+/** Who may make which call, in which environment: every method of the service, every kind of identity. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import {
+  DistributionServiceService,
+  Health,
+  HeartbeatRequest,
+  ReportHealthRequest,
+  SubscribeRequest
+} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+import { Access } from "../../../src/access/Access.ts"
+import { CurrentIdentity, system } from "../../../src/access/Identity.ts"
+import { waitUntil } from "../../support/waitUntil.ts"
+import { Door, frame, raw } from "./Door.ts"
+import { SERVICE } from "./Stranger.ts"
+
+let door: Door
+const tokens = new Map<string, string | undefined>([
+  ["nobody", undefined],
+  ["garbage", undefined]
+])
+beforeAll(async () => {
+  door = await Door.open()
+  for (const role of ["subscriber", "viewer", "publisher", "admin"] as const) {
+    tokens.set(role, await door.key(role))
+    tokens.set(`${role}@production`, await door.key(role, ["production"]))
+  }
+  const gone = { name: "gone", role: "admin", environments: ["*"] } as const
+  await door.run(
+    Effect.gen(function* () {
+      const access = yield* Access
+      const revoked = yield* access.createKey({ ...gone, expiresAt: null })
+      yield* access.revokeKey(revoked.key.id)
+      tokens.set("revoked", revoked.token)
+      tokens.set("expired", (yield* access.createKey({ ...gone, expiresAt: Date.now() + 20 })).token)
+    }).pipe(Effect.provideService(CurrentIdentity, system))
+  )
+  await waitUntil("a key to expire", async () => (await ask("Heartbeat", "expired", "production")) === "16 HRLD-3001")
+})
+afterAll(() => door.close())
+
+const who = (environment: string) => ({ serviceName: "svc", instanceId: "i", environment })
+const bodies: Readonly<Record<string, (environment: string) => Uint8Array>> = {
+  Subscribe: (environment) =>
+    SubscribeRequest.encode(SubscribeRequest.fromPartial({ ...who(environment), control: true })).finish(),
+  ReportHealth: (environment) =>
+    ReportHealthRequest.encode(
+      ReportHealthRequest.fromPartial({ ...who(environment), health: Health.HEALTH_HEALTHY })
+    ).finish(),
+  Heartbeat: (environment) => HeartbeatRequest.encode(HeartbeatRequest.fromPartial(who(environment))).finish()
+}
+let guesses = 0
+const garbage = () => `hrld_${String(++guesses).padStart(16, "0")}_${"f".repeat(64)}`
+const ask = async (method: string, as: string, environment: string): Promise<string> => {
+  const token = as === "garbage" ? garbage() : tokens.get(as)
+  const { grpc, code } = await raw(door, `${SERVICE}/${method}`, frame(bodies[method]!(environment)), {
+    authorization: token === undefined ? "" : `Bearer ${token}`
+  })
+  return code === undefined ? String(grpc) : `${grpc} ${code}`
+}
+
+const nobody = ["nobody", "garbage", "revoked", "expired"]
+const roles = ["subscriber", "publisher", "admin"]
+
+describe("every call by every identity", () => {
+  for (const method of Object.keys(bodies))
+    it(`G5 ${method}`, async () => {
+      const took: Record<string, string> = {}
+      const expected: Record<string, string> = {}
+      for (const environment of ["production", "staging"])
+        for (const as of tokens.keys()) {
+          const [role = "", scope] = as.split("@")
+          const name = `${as} in ${environment}`
+          took[name] = await ask(method, as, environment)
+          expected[name] = nobody.includes(as)
+            ? "16 HRLD-3001"
+            : roles.includes(role) && (scope === undefined || scope === environment)
+              ? "0"
+              : "7 HRLD-3002"
+        }
+
+      assert.deepStrictEqual(took, expected)
+    })
+
+  it("G5 the table has every method of the service", () => {
+    const methods = Object.values(DistributionServiceService).map(({ path }) => path.split("/")[2])
+
+    assert.sameMembers(methods as Array<string>, Object.keys(bodies))
+  })
+})

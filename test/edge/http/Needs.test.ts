@@ -1,0 +1,122 @@
+/** Who may use which route, in which environment: every route of the contract, every kind of identity. */
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { costOf, needs } from "../../../src/edge/http/Needs.ts"
+import { waitUntil } from "../../support/waitUntil.ts"
+import { startRoutes } from "./Harness.ts"
+
+let door: Awaited<ReturnType<typeof startRoutes>>
+beforeAll(async () => {
+  door = await startRoutes()
+  const asked = async () => (await door.call("GET", "/v1/keys", { as: "expired" })).status
+  await waitUntil("a key to expire", async () => (await asked()) === 401)
+})
+afterAll(() => door.dispose())
+
+const nobody = ["nobody", "garbage", "revoked", "expired"]
+let guesses = 0
+/** Another one each time: who guesses the same key again and again is told to wait. */
+const garbage = () => `Bearer hrld_${String(++guesses).padStart(16, "0")}_${"f".repeat(64)}`
+const everywhere = ["subscriber", "viewer", "publisher", "admin"]
+const scoped = everywhere.map((role) => `${role}@production`)
+const rolesFor: Readonly<Record<string, ReadonlyArray<string>>> = {
+  read: ["subscriber", "viewer", "publisher", "admin"],
+  write: ["publisher", "admin"],
+  clients: ["viewer", "publisher", "admin"],
+  audit: ["viewer", "admin"],
+  keys: ["admin"]
+}
+type Where = "environment" | "environment or everywhere" | "somewhere" | "everywhere"
+
+/** `{environment}` is the one that is asked for. What is not in this table is open to nobody. */
+const table: ReadonlyArray<readonly [method: string, path: string, needs: string, where: Where]> = [
+  ["PUT", "/v1/config/k?environment={environment}", "write", "environment"],
+  ["GET", "/v1/config/k?environment={environment}", "read", "environment"],
+  ["DELETE", "/v1/config/k?environment={environment}", "write", "environment"],
+  ["GET", "/v1/config?environment={environment}", "read", "environment"],
+  ["GET", "/v1/config/k/history?environment={environment}", "read", "environment"],
+  ["GET", "/v1/config/k/versions/1?environment={environment}", "read", "environment"],
+  ["GET", "/v1/config/k/diff?environment={environment}&from=1&to=1", "read", "environment"],
+  ["POST", "/v1/config/k/rollback?environment={environment}", "write", "environment"],
+  ["POST", "/v1/config/k/validate?environment={environment}", "write", "environment"],
+  ["GET", "/v1/config/k/explain?environment={environment}", "read", "environment"],
+  ["POST", "/v1/releases", "write", "somewhere"],
+  ["GET", "/v1/clients?environment={environment}", "clients", "environment or everywhere"],
+  ["GET", "/v1/clients", "clients", "everywhere"],
+  ["GET", "/v1/audit?environment={environment}", "audit", "environment or everywhere"],
+  ["GET", "/v1/audit", "audit", "everywhere"],
+  ["GET", "/v1/audit/verify", "audit", "everywhere"],
+  ["POST", "/v1/keys", "keys", "everywhere"],
+  ["GET", "/v1/keys", "keys", "everywhere"],
+  ["DELETE", "/v1/keys/0123456789abcdef", "keys", "everywhere"]
+]
+/** Without a token. */
+const open = ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/errors/HRLD-1001"]
+
+const allowed = (as: string, roles: ReadonlyArray<string>, where: Where, environment: string): boolean => {
+  const [role = "", scope] = as.split("@")
+  if (!roles.includes(role)) return false
+  if (scope === undefined || where === "somewhere") return true
+  return where !== "everywhere" && scope === environment
+}
+
+describe("Needs", () => {
+  for (const [method, path, needed, where] of table)
+    it(`R3 ${method} ${path}: ${needed}, ${where}; decided before a body is read`, async () => {
+      const took: Record<string, string> = {}
+      const expected: Record<string, string> = {}
+      for (const environment of ["production", "staging"])
+        for (const as of [...nobody, ...everywhere, ...scoped]) {
+          const name = `${as} in ${environment}`
+          const { status, body } = await door.call(method, path.replace("{environment}", environment), {
+            as,
+            ...(as === "garbage" ? { headers: { authorization: garbage() } } : {}),
+            // Were it read, the answer would be a 400.
+            ...(method === "GET" || method === "DELETE" ? {} : { body: "{ this is no JSON" })
+          })
+          took[name] =
+            status === 401 || status === 403 ? `${status} ${body.code}` : status < 500 ? "let in" : String(status)
+          expected[name] = nobody.includes(as)
+            ? "401 HRLD-3001"
+            : allowed(as, rolesFor[needed]!, where, environment)
+              ? "let in"
+              : "403 HRLD-3002"
+        }
+
+      assert.deepStrictEqual(took, expected)
+    })
+
+  it("R3 the table has every route of the contract, and nothing answers without a token but what is open", async () => {
+    const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    const routes = Object.entries(body.paths as Record<string, Record<string, unknown>>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
+    )
+    const pattern = (path: string) => new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`)
+    const untold = routes.filter((route) => {
+      const [method, path = ""] = route.split(" ")
+      return !table.some(([m, p]) => m === method && pattern(path).test(p.split("?")[0]!))
+    })
+    for (const path of open) assert.strictEqual((await door.call("GET", path, { as: "nobody" })).status, 200, path)
+
+    assert.deepStrictEqual(untold, ["GET /v1/errors/{code}"])
+    assert.strictEqual(Object.keys(needs).length, routes.length - 1)
+  })
+
+  it("R3 a release is judged again by the environments that its body names", async () => {
+    const release = (environment: string) => ({ changes: [{ key: "k", environment, value: "1" }] })
+    const own = await door.call("POST", "/v1/releases", { as: "publisher@production", body: release("production") })
+    const foreign = await door.call("POST", "/v1/releases", { as: "publisher@production", body: release("staging") })
+
+    assert.deepStrictEqual([own.status, foreign.status], [200, 403])
+  })
+
+  it("R4 a body costs by its bytes, as said or as it may be", () => {
+    const need = needs["operations.release"]!
+
+    assert.deepStrictEqual(
+      [{}, { "content-length": "8388608" }, { "transfer-encoding": "chunked" }, { "content-length": "x" }].map(
+        (headers) => costOf(need, headers) - need.cost
+      ),
+      [0, 2_048, 256, 0]
+    )
+  })
+})
