@@ -4,8 +4,8 @@
  */
 import { Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { Access, requirePermission } from "../../access/Access.ts"
-import { CurrentIdentity, type Identity, mayAnywhere } from "../../access/Identity.ts"
+import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
+import { CurrentIdentity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { Authentication } from "./Api.ts"
@@ -19,14 +19,10 @@ const environmentOf = (url: string): string | undefined => {
   return named.length === 1 ? named[0] : undefined
 }
 
-const permitted = (
-  { permission, where }: Need,
-  url: string,
-  identity: Identity
-): Effect.Effect<unknown, HeraldError> => {
+const permitted = ({ permission, where }: Need, url: string): Effect.Effect<unknown, HeraldError> => {
   const environment = where === "somewhere" || where === "everywhere" ? undefined : environmentOf(url)
   const anywhere = where === "somewhere" || (where === "named" && environment === undefined)
-  return anywhere && mayAnywhere(identity, permission) ? Effect.void : requirePermission(permission, environment)
+  return anywhere ? requireAnywhere(permission) : requirePermission(permission, environment)
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -48,7 +44,7 @@ export const AuthenticationLive = Layer.effect(
         need === undefined ? 1 : costOf(need, request.headers)
       )
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
-      yield* Effect.provideService(permitted(need, request.url, identity), CurrentIdentity, identity)
+      yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       return identity
     })
 

@@ -1,7 +1,7 @@
 /**
  * Memory for bodies.
  *
- *   B5  Bodies that are being read and parsed hold at most 64 MiB of this process in all; one that would be more is told to come again.
+ *   B6  Bodies that are being read and parsed hold at most 64 MiB of this process in all; one that would be more is told to come again.
  */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"

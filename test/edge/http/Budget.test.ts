@@ -4,7 +4,7 @@ import { IN_ALL, reading } from "../../../src/edge/http/Budget.ts"
 
 describe("Budget", () => {
   it.effect(
-    "B5 what would be more than may be read at once is told to come again; what ended or was interrupted is free",
+    "B6 what would be more than may be read at once is told to come again; what ended or was interrupted is free",
     () =>
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
