@@ -45,6 +45,15 @@ export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cau
 export const isRefused = ({ name, cause }: HeraldError): boolean =>
   name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
 
+/** What Herald itself says of its connections: callers may read it. */
+export class OwnWords extends Error {}
+
+const ownWords = (error: unknown): string | undefined => {
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause)
+    if (at instanceof OwnWords) return at.message
+  return undefined
+}
+
 /** For whoever starts the server: with what the database said. */
 export const toOperator =
   (what: string) =>
@@ -84,7 +93,7 @@ export const fromSql =
   (what: string) =>
   (error: SqlError): HeraldError => {
     const name = nameOf(error, sqlStateOf(error))
-    return failure(name, `could not ${what}: ${saidOf(name)}`, { cause: error })
+    return failure(name, `could not ${what}: ${ownWords(error.reason) ?? saidOf(name)}`, { cause: error })
   }
 
 /**

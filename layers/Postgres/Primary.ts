@@ -11,7 +11,7 @@ import { Reactivity } from "effect/reactivity/Reactivity"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { nameOf, serversOf } from "../../src/settings/DatabaseUrl.ts"
 import { type ClientOptions, configOf, POOLS, type PoolName } from "./Client.ts"
-import { isAway, isReadOnlyServer, ownScope, textOf, within } from "./Failure.ts"
+import { isAway, isReadOnlyServer, OwnWords, ownScope, textOf, within } from "./Failure.ts"
 import type { Witness } from "./Witness.ts"
 
 /** A server in use, and the pools of connections to it. */
@@ -36,8 +36,9 @@ const PAUSE = 500_000_000n
 /** Statements on a server that was left may end. */
 const GRACE = Duration.seconds(5)
 
-export const unavailable = (message: string) =>
-  new SqlError({ reason: new ConnectionError({ cause: new Error(message), message }) })
+const awayWith = (cause: Error) => new SqlError({ reason: new ConnectionError({ cause, message: cause.message }) })
+/** In Herald's own words. */
+export const unavailable = (message: string) => awayWith(new OwnWords(message))
 
 export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, witness: Witness) {
   const scope = yield* Effect.scope
@@ -120,7 +121,7 @@ export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, 
         yield* leave(before)
       }
     }
-    return yield* servers.length === 1 && only !== undefined ? only : unavailable(problems.join("; "))
+    return yield* servers.length === 1 && only !== undefined ? only : awayWith(new Error(problems.join("; ")))
   })
 
   const start = (fresh: boolean) => {

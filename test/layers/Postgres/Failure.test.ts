@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fromSql, toOperator } from "../../../layers/Postgres/Failure.ts"
+import { fromSql, OwnWords, toOperator } from "../../../layers/Postgres/Failure.ts"
 
 const sqlError = (_tag: string, code: string) => {
   const cause = { code, message: 'relation "heads" does not exist at 10.0.0.7' }
@@ -23,5 +23,11 @@ describe("Failure", () => {
       assert.notMatch(said.message, /relation|heads|10\.0/)
       assert.include(toOperator("migrate")(sqlError(tag, code)).message, "10.0.0.7")
     }
+  })
+
+  it("FL1 what Herald itself says of its connections is for callers", () => {
+    const own = { reason: { _tag: "ConnectionError", message: "", cause: new OwnWords("no connection was free") } }
+
+    assert.strictEqual(fromSql("ask")(own as never).message, "could not ask: no connection was free")
   })
 })
