@@ -5,6 +5,7 @@
  *        strict keys and templates by an order of their own.
  *   HI2  Pages and slices go on after the last key that was seen: heads that change or come meanwhile make none of the others twice or
  *        left out.
+ *   HI3  Tombstones are kept apart, too, so that forgetting old ones costs no look at what lives.
  */
 import type { Head } from "../configuration/Configuration.ts"
 import { SortedKeys } from "./SortedKeys.ts"
@@ -30,6 +31,8 @@ interface Environment {
 
 export class Heads {
   readonly #environments = new Map<string, Environment>()
+  /** By environment and key. HI3 */
+  readonly #tombstones = new Map<string, Head>()
   #size = 0
 
   get size(): number {
@@ -65,8 +68,26 @@ export class Heads {
       strict,
       template
     })
+    const id = `${environment}\u0000${key}`
+    if (deleted) this.#tombstones.set(id, found.heads.get(key)!)
+    else if (before?.deleted === true) this.#tombstones.delete(id)
     if (strict !== (before?.strict ?? false)) strict ? found.strict.add(key) : found.strict.delete(key)
     if (template !== (before?.template ?? false)) template ? found.template.add(key) : found.template.delete(key)
+  }
+
+  /** Takes away tombstones up to a revision; returns how many. */
+  forget(horizon: bigint): number {
+    let gone = 0
+    for (const [id, { environment, key, revision }] of this.#tombstones) {
+      if (revision > horizon) continue
+      const found = this.#environments.get(environment)!
+      found.heads.delete(key)
+      for (const keys of [found.keys, found.strict, found.template]) keys.delete(key)
+      this.#tombstones.delete(id)
+      this.#size--
+      gone++
+    }
+    return gone
   }
 
   get(environment: string, key: string): Head | undefined {

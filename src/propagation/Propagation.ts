@@ -8,6 +8,8 @@
  *   P3, P7 in Freshness.ts; who was told that the view is stale is told when it is confirmed.
  *   P4, P5 in Values.ts
  *   P6 in Loading.ts
+ *   P8  Tombstones behind the retention's horizon are forgotten: a client that holds such a key is told that it is gone, as of any key
+ *       that the view does not know.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
 import type { Configuration, Head } from "../configuration/Configuration.ts"
@@ -70,6 +72,8 @@ export class Propagation extends Context.Service<
 
 /** Revisions that are read at once. */
 const PAGE = 500
+/** Between two looks at what is behind the horizon. */
+const FORGET = "1 minute"
 /** Changes before the head that are told to the shared cache at the start, should the node that made them have died. */
 const RECENT = 10_000n
 
@@ -243,6 +247,20 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   )
   // A hung database must not keep the view from being called stale.
   yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
+
+  /** P8: of the view's own history. */
+  const forget = Effect.gen(function* () {
+    const { epoch } = position
+    const horizon = yield* log.horizon
+    if (epoch === position.epoch) heads.forget(horizon)
+  })
+  yield* Effect.sleep(FORGET).pipe(
+    Effect.andThen(forget),
+    Effect.catch((error) => Effect.logDebug("nothing was forgotten", { code: error.code, message: error.message })),
+    Effect.catchDefect((defect) => Effect.logError("nothing was forgotten", defect)),
+    Effect.forever,
+    Effect.forkScoped
+  )
 
   const head = (environment: string, key: string) => heads.get(environment, key)
   const { value, variables, putBack } = yield* makeValues({ position: () => position, head, share: telling.share })

@@ -182,4 +182,26 @@ describe("Heads", () => {
     assert.deepStrictEqual([...slices(() => heads, "p", "svc1.k1")].map(keysOf), [["svc1.k1"]])
     assert.deepStrictEqual([...slices(() => heads, "p", "none.*")], [])
   })
+
+  it("HI3 tombstones up to a revision are forgotten, in every order; what lives and what is newer stays", () => {
+    const heads = many(100)
+    const size = heads.size
+    heads.set(head("old", { revision: 5n, deleted: true, strict: true, template: true }))
+    heads.set(head("again", { revision: 4n, deleted: true }))
+    heads.set(head("again", { revision: 6n }))
+    heads.set(head("recent", { revision: 8n, deleted: true }))
+    heads.set(head("twice", { revision: 3n, deleted: true }))
+    heads.set(head("twice", { revision: 9n, deleted: true }))
+
+    assert.strictEqual(heads.forget(7n), 1)
+    assert.strictEqual(heads.size, size + 3)
+    assert.isUndefined(heads.get("p", "old"))
+    for (const only of [undefined, "strict", "template"] as const)
+      assert.notInclude(keysOf(heads.matching("p", "*", only)), "old")
+    assert.includeMembers(keysOf(heads.matching("p", "*")), ["again", "recent", "twice"])
+    heads.set(head("old", { revision: 10n }))
+    assert.strictEqual(heads.get("p", "old")?.revision, 10n)
+    assert.strictEqual(heads.forget(20n), 2)
+    assert.strictEqual(heads.forget(20n), 0)
+  })
 })

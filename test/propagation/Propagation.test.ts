@@ -244,6 +244,27 @@ describe("Propagation", () => {
     })
   })
 
+  it.effect("P8 a tombstone is forgotten when it is behind the horizon, and its key can come back", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      for (const value of ["a", null]) yield* propagation.hint(yield* commit(value, "old"))
+      for (const value of ["a", null]) yield* propagation.hint(yield* commit(value, "recent"))
+      faults.sweep(2)
+      yield* TestClock.adjust("1 minute")
+      yield* settle
+
+      assert.isUndefined(propagation.head("production", "old"))
+      assert.isTrue(propagation.head("production", "recent")?.deleted)
+      assert.isUndefined(yield* propagation.value("production", "old"))
+      yield* propagation.hint(yield* commit("b", "old"))
+      assert.strictEqual((yield* propagation.value("production", "old"))?.value, "b")
+      yield* settle
+      assert.deepStrictEqual(heard, ["1", "2", "3", "4", "5"])
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
   it.effect("P2 a commit that nobody hinted at is seen by the next poll", () =>
     Effect.gen(function* () {
       const propagation = yield* Propagation
