@@ -14,6 +14,8 @@ export interface Draft {
   readonly schema?: unknown
   readonly strict?: boolean | undefined
   readonly expectedVersion?: number | undefined
+  /** The value was accepted before: a rollback is not held to rules of reading that came later. */
+  readonly stored?: boolean
 }
 
 export interface PublishOptions {

@@ -25,6 +25,7 @@ export interface Resolved {
   readonly change: Change
   /** Without its value: a release of 500 changes may replace 500 megabytes. */
   readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
+  readonly stored: boolean
 }
 
 export interface Prepared {
@@ -75,11 +76,13 @@ export const makePreparing = Effect.gen(function* () {
       kept: keptBy(draft, live !== undefined), // RU1
       changeLog: message
     }
-    return { change, current: current && withoutValue(current) } satisfies Resolved
+    const stored = draft.stored === true
+    return { change, current: current && withoutValue(current), stored } satisfies Resolved
   })
 
   /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. Gives the variables of `herald.variables`. */
-  const checkValue = Effect.fnUntraced(function* ({ key, environment, value, valueType, schema, template }: Change) {
+  const checkValue = Effect.fnUntraced(function* ({ change, stored }: Resolved) {
+    const { key, environment, value, valueType, schema, template } = change
     if (value === null || template) return {}
     const malformed = malformedIn(value, valueType)
     if (malformed !== undefined && key !== VARIABLES_KEY) {
@@ -91,7 +94,7 @@ export const makePreparing = Effect.gen(function* () {
       return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
     }
     const want = key === VARIABLES_KEY ? "variables" : "nothing"
-    const { variables } = yield* workers.read(valueType, value, { schema, want }).pipe(
+    const { variables } = yield* workers.read(valueType, value, { schema, want, stored }).pipe(
       Effect.mapError((error) => {
         switch (error.name) {
           case "InvalidValue":
@@ -179,14 +182,15 @@ export const makePreparing = Effect.gen(function* () {
   const check = Effect.fnUntraced(function* ({ resolved, known }: Gathered) {
     const changes = resolved.map(({ change }) => change)
     const own = new Map<string, Variables>()
-    for (const change of changes) {
-      const variables = yield* checkValue(change)
+    for (const one of resolved) {
+      const { change } = one
+      const variables = yield* checkValue(one)
       if (change.key === VARIABLES_KEY) own.set(change.environment, variables)
     }
     const values = new Map<string, Basis["values"][number]>()
     const templates: Array<Basis["templates"][number]> = []
     // F1
-    for (const change of changes) {
+    for (const { change, stored } of resolved) {
       const { environment, key, value } = change
       if (!change.template && key !== VARIABLES_KEY) continue
       const set = own.get(environment)
@@ -195,7 +199,8 @@ export const makePreparing = Effect.gen(function* () {
         values.set(environment, { environment, key: VARIABLES_KEY, digest: known.get(environment)!.digest })
       }
       if (change.template && value !== null) {
-        yield* dryRun({ ...change, value }, variables, yield* fleet.covering(environment, key), workers, digestOf)
+        const clients = yield* fleet.covering(environment, key)
+        yield* dryRun({ ...change, value, stored }, variables, clients, workers, digestOf)
       }
       if (key === VARIABLES_KEY) {
         templates.push({ environment, position: yield* checkUntouched(environment, changes, variables) })

@@ -130,7 +130,7 @@ export const makePublishing = Effect.gen(function* () {
         )
       }
       const { value, valueType: type, schema, strict } = old
-      return [{ key, environment, value, type, schema, strict }]
+      return [{ key, environment, value, type, schema, strict, stored: true }]
     })
     return yield* commit("rollback", actor, options, { environment, key, toVersion }, draft)
   })

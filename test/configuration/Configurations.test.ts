@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { Identity } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import { Choices, jsonText } from "../support/JsonText.ts"
 import { as, client, draft, on, publish } from "./Harness.ts"
 
 const get = (key = "app", consistency: "strong" | "cached" = "strong") =>
@@ -30,6 +31,54 @@ describe("Configurations", () => {
       assert.match(second.revision.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
       assert.strictEqual(strong.configuration.value, '{"a":2}')
       assert.deepStrictEqual(cached, strong)
+    }).pipe(on())
+  )
+
+  it.effect.prop(
+    "V5 any JSON is stored as it was written, or refused",
+    [Choices],
+    ([choices]) =>
+      Effect.gen(function* () {
+        const text = jsonText(choices)
+        for (const type of ["json", "string"] as const) {
+          const result = yield* Effect.result(publish(draft(text, { key: `any.${type}`, type })))
+          if (result._tag === "Failure") assert.match(result.failure.message, /can't be read|no placeholder/)
+          else {
+            const { configuration } = yield* get(`any.${type}`)
+            assert.strictEqual(configuration.value, text)
+          }
+        }
+      }).pipe(on()),
+    { arbitrary: { runs: 60 } }
+  )
+
+  it.effect("V5 a name that is given twice is refused; what was stored with one can be rolled back to", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const text = '{"a":1,"a":2}'
+      const refused = yield* Effect.flip(publish(draft(text, { type: "json" })))
+      yield* publish(draft(text, { type: "json", stored: true }))
+      yield* publish(draft("{}"))
+      yield* configurations.rollback("production", "app", 1, { message: "undo" })
+      const { configuration } = yield* get()
+
+      assert.strictEqual(refused.name, "InvalidValue")
+      assert.include(refused.message, '"a" appears twice')
+      assert.strictEqual(configuration.value, text)
+    }).pipe(on())
+  )
+
+  it.effect("JS3 a template renders the digits of its variables", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const variables = '{"price":1.10,"id":9007199254740993,"share":"C:"}'
+      yield* publish(
+        draft(variables, { key: "herald.variables", type: "json" }),
+        draft('{"price":{{price}},"id":{{id}},"path":"{{share}}\\\\{{client.region}}"}', { type: "json" })
+      )
+      const { effective } = yield* configurations.explain("production", "app", { region: "eu" })
+
+      assert.strictEqual(effective, '{"price":1.10,"id":9007199254740993,"path":"C:\\\\eu"}')
     }).pipe(on())
   )
 
