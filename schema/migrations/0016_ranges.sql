@@ -45,8 +45,8 @@ begin
   end loop;
 end;
 
--- Ranges until `upto` has one, each for at least `width` revisions; returns how many were made. A range is made apart and attached, which
--- holds up neither readers nor writers.
+-- Ranges until `upto` has one, each for at least `width` revisions and at most nine of them; returns how many were made. A range is made apart
+-- and attached, which holds up neither readers nor writers.
 create function herald_make_room(upto bigint, width bigint default 1000) returns integer language plpgsql as $$
 declare
   made integer := 0;
@@ -57,10 +57,10 @@ declare
 begin
   if upto < (select made_to from herald_log) then return 0; end if;
   perform pg_advisory_xact_lock(7234735);
-  loop
-    select made_to into lower from herald_log; -- as the holder before us left it
-    exit when upto < lower;
-    higher := lower + greatest(width, (upto - lower) / 16 + 1, 1);
+  select made_to into lower from herald_log; -- as the holder before us left it
+  width := greatest(width, (upto - lower) / 8, 1);
+  while upto >= lower loop
+    higher := lower + width;
     foreach parent in array array['revisions', 'deliveries', 'health_reports'] loop
       part := parent || '_' || lower;
       execute format('create table %I (like %I including defaults including constraints, constraint range check (revision >= %s and revision < %s))%s',
@@ -70,6 +70,7 @@ begin
     end loop;
     update herald_log set made_to = higher;
     made := made + 1;
+    lower := higher;
   end loop;
   return made;
 end $$;

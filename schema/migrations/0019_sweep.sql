@@ -45,13 +45,13 @@ begin
     'more', keys = step or stones = step or cardinality(gone) = step or of_gone = step or cardinality(ended) = 1000);
 end $$;
 
--- Ranges for revisions to come, each for a sixteenth of what is kept; returns how many lie ahead of the newest revision.
+-- Ranges for revisions to come, each for an eighth of what is kept; returns how many lie ahead of the newest revision.
 create function herald_make_ahead(keep_at_least bigint) returns integer language plpgsql as $$
 declare
   head bigint := herald_head();
   width bigint;
 begin
-  select greatest(1000, keep_at_least / 16, (head - horizon) / 16) into width from herald_log;
+  select greatest(1000, keep_at_least / 8, (head - horizon) / 8) into width from herald_log;
   perform herald_make_room(head + 2 * width, width);
   return (select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'revisions'::regclass
