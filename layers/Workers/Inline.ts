@@ -44,7 +44,13 @@ export const layer = (options: Partial<InlineOptions> = {}) => {
         say({ _tag: "Answered", answer: structuredClone(answer) })
       }
     }
-    return { tell, heard, alive: () => alive, end: Effect.sync(() => void (alive = false)) }
+    return {
+      tell,
+      heard,
+      alive: () => alive,
+      meter: () => Effect.undefined,
+      end: Effect.sync(() => void (alive = false))
+    }
   })
   return Layer.succeed(Threads, { count, start })
 }

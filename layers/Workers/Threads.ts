@@ -45,6 +45,21 @@ export const layer = (options: Partial<ThreadsOptions> = {}) => {
       })
       .on("error", (error: Error) => died(error.message)) // TH1
       .on("exit", (code) => died(`it ended with code ${code}`))
+    const used = async (): Promise<number | undefined> => {
+      try {
+        const { user, system } = await worker.cpuUsage() // not under Deno
+        return (user + system) / 1_000
+      } catch {
+        return undefined
+      }
+    }
+    const meter = () => {
+      const before = used()
+      return Effect.promise(async () => {
+        const [from, to] = [await before, await used()]
+        return from === undefined || to === undefined ? undefined : to - from
+      })
+    }
     const end = Effect.promise(async () => {
       alive = false
       await worker.terminate()
@@ -55,7 +70,7 @@ export const layer = (options: Partial<ThreadsOptions> = {}) => {
       Effect.mapError((reason) => failure("Internal", `a worker thread does not start: ${reason}`))
     )
     worker.unref()
-    return { tell: (job: unknown) => worker.postMessage(job), heard, alive: () => alive, end }
+    return { tell: (job: unknown) => worker.postMessage(job), heard, alive: () => alive, meter, end }
   })
   return Layer.succeed(Threads, { count, start })
 }

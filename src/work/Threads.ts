@@ -18,6 +18,8 @@ export interface Thread {
   /** What it says, in order. */
   readonly heard: Queue.Dequeue<Heard>
   readonly alive: () => boolean
+  /** Begins to measure: the Effect tells how many milliseconds of CPU it used since; undefined where the platform can't. */
+  readonly meter: () => Effect.Effect<number | undefined>
   readonly end: Effect.Effect<void>
 }
 

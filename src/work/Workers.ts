@@ -19,7 +19,7 @@ import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCh
 import { type Thread, Threads } from "./Threads.ts"
 
 export interface WorkersOptions {
-  /** Of one stage of a job; a schema's evaluation, compilation included, is one. */
+  /** Of one stage of a job; a schema's evaluation, compilation included, is one. Of CPU where the platform tells, see `STARVED`. */
   readonly limits: Readonly<Record<Stage, Duration.Input>>
   /** For an answer, waiting for others included. */
   readonly patience: Duration.Input
@@ -28,7 +28,7 @@ export interface WorkersOptions {
 
 export const workersDefaults: WorkersOptions = {
   limits: { read: "5 seconds", schema: "1 second", compare: "5 seconds" },
-  patience: "10 seconds",
+  patience: "15 seconds",
   bounds: { jobs: 64, bytes: 33_554_432, allJobs: 1_024, allBytes: 134_217_728 }
 }
 
@@ -77,6 +77,8 @@ interface Waiting {
   readonly answer: Deferred.Deferred<Answer, HeraldError>
 }
 
+/** How often a limit may pass by the clock while a thread that gets little CPU has not used it up. */
+const STARVED = 10
 /** Digests of texts that were read. */
 const KNOWN = 8_192
 /** When a full queue is worth another try. */
@@ -99,16 +101,22 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     const its = thread ?? (yield* threads.start)
     let stage: Stage = job.kind === "compare" ? "compare" : "read"
     return yield* Effect.gen(function* () {
+      let used = its.meter()
+      let turns = 0
       its.tell(job)
       while (true) {
-        const heard = yield* Effect.timeoutOption(Queue.take(its.heard), limits[stage])
-        if (heard._tag === "None") return yield* late(job, stage, limits[stage])
+        const limit = Duration.toMillis(limits[stage])
+        const heard = yield* Effect.timeoutOption(Queue.take(its.heard), limit)
+        if (heard._tag === "None") {
+          if (++turns < STARVED && ((yield* used) ?? limit) < limit) continue // a busy machine is not the text's fault
+          return yield* late(job, stage, limits[stage])
+        }
         if (heard.value._tag === "Died") return yield* died(job, stage, heard.value.reason)
         if (heard.value._tag === "Answered") {
           idle.push(its)
           return heard.value.answer
         }
-        stage = heard.value.stage
+        if (stage !== heard.value.stage) [stage, used, turns] = [heard.value.stage, its.meter(), 0]
       }
     }).pipe(
       Effect.onError(() => {
