@@ -68,9 +68,8 @@ export class Heads {
       strict,
       template
     })
-    const id = `${environment}\u0000${key}`
-    if (deleted) this.#tombstones.set(id, found.heads.get(key)!)
-    else if (before?.deleted === true) this.#tombstones.delete(id)
+    if (deleted) this.#tombstones.set(`${environment}\u0000${key}`, found.heads.get(key)!)
+    else if (before?.deleted === true) this.#tombstones.delete(`${environment}\u0000${key}`)
     if (strict !== (before?.strict ?? false)) strict ? found.strict.add(key) : found.strict.delete(key)
     if (template !== (before?.template ?? false)) template ? found.template.add(key) : found.template.delete(key)
   }

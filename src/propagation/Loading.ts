@@ -16,7 +16,7 @@ export interface Loaded {
 }
 
 /** Heads that are read at once. */
-const HEADS = 5_000
+const HEADS = 2_500
 /** Revisions that are read at once. */
 const PAGE = 500
 

@@ -219,7 +219,7 @@ describe("Propagation", () => {
           yield* Effect.gen(function* () {
             const propagation = yield* Propagation
 
-            assert.strictEqual(pages, 2)
+            assert.strictEqual(pages, 3)
             assert.strictEqual(propagation.position().revision, 5n)
             for (const key of [first, last]) assert.strictEqual(propagation.head("production", key)?.version, 3)
             assert.strictEqual(propagation.matching("production", "*").length, 6_000)
@@ -237,7 +237,7 @@ describe("Propagation", () => {
         yield* Effect.gen(function* () {
           const propagation = yield* Propagation
 
-          assert.strictEqual(pages, 2 + 2)
+          assert.strictEqual(pages, 2 + 3)
           assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 1n })
         }).pipe(Effect.provide(layerWith(faults)))
       })
