@@ -1,60 +1,106 @@
 /** InstanceStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
+import { type Heard, hear, shown, unheard } from "../../src/sessions/Facts.ts"
 import {
+  type Batch,
   type DeliveryRow,
   type InstanceId,
   type InstanceNote,
-  InstanceStore
+  type InstanceReport,
+  InstanceStore,
+  type KeyFacts,
+  type ListOptions,
+  type Speaker
 } from "../../src/sessions/InstanceStore.ts"
 import { fenced } from "./Leases.ts"
 import type { HeldInstance, State } from "./State.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
 
-/** An answer is never overwritten by "sent"; of two answers the later one counts. */
-const merged = (held: DeliveryRow | undefined, row: DeliveryRow): DeliveryRow => {
+/** An answer is never overwritten by "sent"; of two answers the later one counts; of two epochs the present one. */
+const merged = (held: DeliveryRow | undefined, row: DeliveryRow, present: string): DeliveryRow => {
   if (held === undefined) return row
+  if (held.epoch !== row.epoch) return row.epoch === present ? row : held
   const later = row.state === "sent" ? held.state === "sent" : row.answeredAt >= held.answeredAt
   return later ? { ...row, sentAt: Math.max(held.sentAt, row.sentAt) } : held
 }
 
+/** What a row says of its key, as Facts.ts wants it. */
+const heardOf = (row: DeliveryRow, life: number): ReadonlyArray<Heard> => {
+  const { epoch, revision, version, state, reason, lacks, sentAt, answeredAt } = row
+  const fact = { epoch, revision, version, lacks, life }
+  const sent: Heard = { ...fact, what: "sent", at: sentAt, reason: "" }
+  if (state === "sent") return [sent]
+  const answer: Heard = { ...fact, what: state, at: answeredAt, reason }
+  return state === "problem" || sentAt === 0 ? [answer] : [sent, answer]
+}
+
+const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): void => {
+  for (const note of instances) {
+    const next = taking(state.instances.get(idOf(note)), note, now)
+    if (next !== undefined) state.instances.set(idOf(note), next)
+  }
+  const learn = (speaker: Speaker, key: string, heard: (life: number) => ReadonlyArray<Heard>) => {
+    const instance = state.instances.get(idOf(speaker))
+    if (instance === undefined || instance.session !== speaker.session) return
+    const id = `${idOf(speaker)}\u0000${key}`
+    for (const one of heard(instance.life)) {
+      const known = state.facts.get(id)?.registers ?? unheard
+      state.facts.set(id, { key, of: idOf(speaker), registers: hear(known, one, state.epoch) })
+    }
+  }
+  for (const row of deliveries) {
+    if (!state.instances.has(idOf(row))) continue
+    const id = `${idOf(row)}\u0000${row.key}\u0000${row.revision}`
+    state.deliveries.set(id, merged(state.deliveries.get(id), row, state.epoch))
+    learn(row, row.key, (life) => heardOf(row, life))
+  }
+  for (const { keys, epoch, at, ...speaker } of held)
+    for (const { key, revision, version } of keys)
+      learn(speaker, key, (life) => [{ what: "applied", epoch, revision, version, at, reason: "", lacks: false, life }])
+  for (const row of health) {
+    const known = state.health.get(`${idOf(row)}\u0000${row.revision}`)
+    if (state.instances.has(idOf(row)) && (known === undefined || known.reportedAt <= row.reportedAt))
+      state.health.set(`${idOf(row)}\u0000${row.revision}`, { ...row, epoch: row.epoch || state.epoch })
+  }
+}
+
+const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport> => {
+  const { environment, service, instance, after, limit, keys, afterKey = "" } = options
+  const facts = (row: HeldInstance): ReadonlyArray<KeyFacts> =>
+    [...state.facts.values()]
+      .filter(({ of }) => of === idOf(row))
+      .map(({ key, registers }) => ({ key, ...shown(registers, row.emptied, state.epoch) }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+  const health = (row: HeldInstance) =>
+    [...state.health.values()]
+      .filter((one) => idOf(one) === idOf(row))
+      .reduce<InstanceReport["health"]>(
+        (newest, one) => (newest === undefined || one.reportedAt >= newest.reportedAt ? one : newest),
+        undefined
+      )
+  const troubled = ({ rejected, problem }: KeyFacts) => rejected !== undefined || problem !== undefined
+  return [...state.instances.values()]
+    .filter((row) => environment === undefined || row.environment === environment)
+    .filter((row) => service === undefined || row.service === service)
+    .filter((row) => instance === undefined || row.instance === instance)
+    .filter((row) => after === undefined || away(row) > Number(!after.connected) || (away(row) === Number(!after.connected) && idOf(row) > idOf(after)))
+    .sort((a, b) => away(a) - away(b) || (idOf(a) < idOf(b) ? -1 : 1))
+    .slice(0, limit)
+    .map((held) => {
+      const { former, takenAt, life, emptied, ...row } = held
+      const known = facts(held)
+      const all = known.filter(({ key }) => key > afterKey)
+      const rest = all.slice(keys).filter(troubled).slice(0, keys)
+      const count = Math.min(1_000, known.filter(troubled).length)
+      return { ...row, keys: [...all.slice(0, keys), ...rest], troubled: count, health: health(held) }
+    })
+}
+
 export const layerFleet = (state: State) =>
   Layer.succeed(InstanceStore, {
-    write: ({ instances, deliveries, health }) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        for (const note of instances) {
-          const next = taking(state.instances.get(idOf(note)), note, now)
-          if (next !== undefined) state.instances.set(idOf(note), next)
-        }
-        for (const row of deliveries) {
-          const id = `${idOf(row)}\u0000${row.key}\u0000${row.revision}`
-          state.deliveries.set(id, merged(state.deliveries.get(id), row))
-        }
-        for (const row of health) {
-          const held = state.health.get(`${idOf(row)}\u0000${row.revision}`)
-          if (held === undefined || held.reportedAt <= row.reportedAt) {
-            state.health.set(`${idOf(row)}\u0000${row.revision}`, row)
-          }
-        }
-      }),
-    list: ({ environment, service, limit }) =>
-      Effect.sync(() =>
-        [...state.instances.values()]
-          .filter((row) => environment === undefined || row.environment === environment)
-          .filter((row) => service === undefined || row.service === service)
-          .sort((a, b) => away(a) - away(b) || (idOf(a) < idOf(b) ? -1 : 1))
-          .slice(0, limit)
-          .map(({ former, takenAt, ...row }) => ({
-            ...row,
-            deliveries: newestOfEachKey([...state.deliveries.values()].filter((one) => idOf(one) === idOf(row))),
-            health: [...state.health.values()]
-              .filter((one) => idOf(one) === idOf(row))
-              .reduce<ReturnType<typeof state.health.get>>(
-                (newest, one) => (newest === undefined || one.reportedAt >= newest.reportedAt ? one : newest),
-                undefined
-              )
-          }))
-      ),
+    write: (batch) => Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
+    list: (options) => Effect.sync(() => list(state, options)),
     seen: ({ run, timeoutMillis }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const before = state.nodes.get(run)
@@ -103,22 +149,19 @@ const runOf = (session: string) => session.split("/")[0]!
 
 /** What is held after a note, or undefined when the note says nothing new: the rules of `herald_record`. */
 const taking = (held: HeldInstance | undefined, note: InstanceNote, now: number): HeldInstance | undefined => {
-  const { opening, ...row } = note
-  if (held === undefined) return { ...row, former: "", takenAt: now }
+  const { opening, empty, ...row } = note
+  if (held === undefined) return { ...row, former: "", takenAt: now, life: 1, emptied: empty ? 1 : 0 }
   if (row.session === held.session) {
     const fits = held.state === "connected" || held.ending === "NodeLost" || row.state !== "connected"
     return fits ? { ...held, ...row } : undefined
   }
-  if (row.session === held.former) return undefined
-  const takes = held.state === "connected" ? opening && row.state === "connected" : opening || row.state === "connected"
-  return takes ? { ...row, former: held.session, takenAt: now } : undefined
+  if (row.session === held.former || !takes(held, row, opening)) return undefined
+  const life = held.life + 1
+  return { ...row, former: held.session, takenAt: now, life, emptied: empty ? life : held.emptied }
 }
 
-const newestOfEachKey = (rows: ReadonlyArray<DeliveryRow>): ReadonlyArray<DeliveryRow> => {
-  const newest = new Map<string, DeliveryRow>()
-  for (const row of rows) {
-    const other = newest.get(row.key)
-    if (other === undefined || row.revision >= other.revision) newest.set(row.key, row)
-  }
-  return [...newest.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+const takes = (held: HeldInstance, row: Pick<InstanceNote, "session" | "state">, opening: boolean): boolean => {
+  if (runOf(row.session) === runOf(held.session)) return numberOf(row.session) > numberOf(held.session)
+  return held.state === "connected" ? opening && row.state === "connected" : opening || row.state === "connected"
 }
+const numberOf = (session: string) => Number(session.split("/")[1] ?? 0)

@@ -57,9 +57,9 @@ export const layerRetention = (state: State) =>
               return old
             })
             const ofEnded = (id: string) => ended.has(id.split("\u0000").slice(0, 3).join("\u0000"))
-            const newest = newestOf([...state.deliveries.entries()])
             for (const [id, row] of state.deliveries)
-              if (ofEnded(id) || (row.revision <= state.swept && !newest.has(id))) state.deliveries.delete(id)
+              if (ofEnded(id) || row.revision <= state.swept) state.deliveries.delete(id)
+            for (const id of state.facts.keys()) if (ofEnded(id)) state.facts.delete(id)
             for (const id of state.health.keys()) if (ofEnded(id)) state.health.delete(id)
             return {
               revisions,
@@ -74,13 +74,3 @@ export const layerRetention = (state: State) =>
       })
     })
   )
-
-/** The newest delivery of every key to an instance outlives the rest. */
-const newestOf = (rows: ReadonlyArray<readonly [string, { readonly revision: bigint }]>): ReadonlySet<string> => {
-  const newest = new Map<string, readonly [string, bigint]>()
-  for (const [id, { revision }] of rows) {
-    const slot = id.slice(0, id.lastIndexOf("\u0000"))
-    if ((newest.get(slot)?.[1] ?? -1n) < revision) newest.set(slot, [id, revision])
-  }
-  return new Set([...newest.values()].map(([id]) => id))
-}

@@ -5,13 +5,16 @@ import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import type { Lease } from "../../src/leases/Leases.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import type { Registers } from "../../src/sessions/Facts.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
 import type { SealKey } from "../Seals.ts"
 
-/** `former`: the session that lost the instance to this one, which took it at `takenAt`. */
+/** `former`: the session that lost the instance to this one, which took it at `takenAt`. Lives are counted as in Facts.ts. */
 export interface HeldInstance extends InstanceRow {
   readonly former: string
   readonly takenAt: number
+  readonly life: number
+  readonly emptied: number
 }
 
 export interface HeldWebhook {
@@ -39,6 +42,8 @@ export class State {
   readonly instances = new Map<string, HeldInstance>()
   readonly nodes = new Map<string, { readonly since: number; readonly seenAt: number }>()
   readonly deliveries = new Map<string, DeliveryRow>()
+  /** By instance and key; `of`: the instance. */
+  readonly facts = new Map<string, { readonly key: string; readonly of: string; readonly registers: Registers }>()
   readonly health = new Map<string, HealthRow>()
   readonly listeners = new Set<() => void>()
   readonly outbox = { position: { epoch: "", revision: 0n } }

@@ -1,29 +1,102 @@
-/** Instances and deliveries in PostgreSQL: one call a batch, one query for the report. */
+/** Instances and what is known of their keys in PostgreSQL: one call a batch, one query a page. */
 import { Effect, Layer } from "effect"
+import { type Fact, shown } from "../../src/sessions/Facts.ts"
 import {
   type Batch,
-  type DeliveryRow,
   type Elsewhere,
   type HealthRow,
   type InstanceRow,
   InstanceStore,
-  type Run
+  type KeyFacts,
+  type ListOptions,
+  type Run,
+  type Speaker
 } from "../../src/sessions/InstanceStore.ts"
 import { guarded } from "./Failure.ts"
 import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
 
-type Delivery = Pick<DeliveryRow, "key" | "version" | "state" | "reason" | "sentAt" | "answeredAt"> & {
-  revision: string
+/** [epoch, revision, version, at, reason] */
+type Told = readonly [string, string, number, number, string] | null
+type Key = readonly [
+  key: string,
+  sent: Told,
+  applied: Told,
+  rejected: Told,
+  problem: Told,
+  life: number,
+  lacked: number
+]
+type Health = Pick<HealthRow, "epoch" | "health" | "message" | "metrics" | "reportedAt"> & { revision: string }
+type Row = InstanceRow & {
+  readonly emptied: number
+  readonly present: string
+  readonly keys: ReadonlyArray<Key>
+  readonly troubled: number
+  readonly report: Health | null
 }
-type Health = Pick<HealthRow, "health" | "message" | "metrics" | "reportedAt"> & { revision: string }
-type Row = InstanceRow & { readonly deliveries: ReadonlyArray<Delivery>; readonly report: Health | null }
 
-/** JSON has no bigint. Copies are cheaper than a replacer, which is called for every field of every row. */
-const encode = ({ instances, deliveries, health }: Batch): string => {
-  const asText = <A extends { readonly revision: bigint }>(row: A) => ({ ...row, revision: String(row.revision) })
-  return JSON.stringify({ instances, deliveries: deliveries.map(asText), health: health.map(asText) })
+/** JSON has no bigint, and a speaker or an epoch said once is enough. */
+const encode = ({ instances, deliveries, held, health }: Batch): string => {
+  const who = new Map<string, readonly [number, Speaker]>()
+  const epochs = new Map<string, number>()
+  const speaker = ({ environment, service, instance, session }: Speaker): number => {
+    const id = `${session}\u0000${environment}\u0000${service}\u0000${instance}`
+    const known = who.get(id)
+    if (known !== undefined) return known[0]
+    who.set(id, [who.size, { environment, service, instance, session }])
+    return who.size - 1
+  }
+  const epoch = (of: string): number => {
+    const place = epochs.get(of) ?? epochs.size
+    epochs.set(of, place)
+    return place
+  }
+  const rows = deliveries.map((row) => {
+    const { key, version, state, reason, lacks, sentAt, answeredAt } = row
+    const revision = String(row.revision)
+    return { w: speaker(row), e: epoch(row.epoch), key, revision, version, state, reason, lacks, sentAt, answeredAt }
+  })
+  const holdings = held.map((row) => ({
+    w: speaker(row),
+    e: epoch(row.epoch),
+    at: row.at,
+    keys: row.keys.map(({ key }) => key),
+    revisions: row.keys.map(({ revision }) => String(revision)),
+    versions: row.keys.map(({ version }) => version)
+  }))
+  return JSON.stringify({
+    instances,
+    who: [...who.values()].map(([, one]) => one),
+    epochs: [...epochs.keys()],
+    deliveries: rows,
+    held: holdings,
+    health: health.map((row) => ({ ...row, revision: String(row.revision) }))
+  })
 }
+
+const fact = (told: Told): Fact | undefined =>
+  told === null
+    ? undefined
+    : { epoch: told[0], revision: BigInt(told[1]), version: told[2], at: told[3], reason: told[4] }
+
+const keyOf =
+  ({ emptied, present }: Row) =>
+  ([key, sent, applied, rejected, problem, appliedLife, lackedLife]: Key): KeyFacts => ({
+    key,
+    ...shown(
+      {
+        sent: fact(sent),
+        applied: fact(applied),
+        rejected: fact(rejected),
+        problem: fact(problem),
+        appliedLife,
+        lackedLife
+      },
+      emptied,
+      present
+    )
+  })
 
 /** Instances that one look marks, and that a node is told of. */
 const LOSE_STEP = 10_000
@@ -37,37 +110,59 @@ export const layerInstances = Layer.effect(
         guarded("write what clients answered")(sql`select herald_record(${encode(batch)}::text::jsonb)`).pipe(
           Effect.asVoid
         ),
-      list: Effect.fnUntraced(function* ({ environment, service, limit }) {
+      list: Effect.fnUntraced(function* (options: ListOptions) {
+        const { environment, service, instance, after, limit, keys, afterKey = "" } = options
         // Only what is asked for, so that the index can be used whatever the plan is made for.
-        const wanted = sql.and([
+        const asked = [
           ...(environment === undefined ? [] : [sql`environment = ${environment}`]),
-          ...(service === undefined ? [] : [sql`service = ${service}`])
-        ])
+          ...(service === undefined ? [] : [sql`service = ${service}`]),
+          ...(instance === undefined ? [] : [sql`instance = ${instance}`])
+        ]
+        const beyond =
+          after === undefined
+            ? []
+            : [sql`(environment, service, instance) > (${after.environment}, ${after.service}, ${after.instance})`]
+        const connected = sql.and([...asked, ...(after?.connected === false ? [sql`false`] : beyond)])
+        const away = sql.and([...asked, ...(after?.connected === true ? [] : beyond)])
         const rows = yield* guarded("read the clients")(sql<Row>`
           select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
-            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session,
+            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session, i.emptied::float8 as emptied, e.epoch as present,
             coalesce((
-              select jsonb_agg(jsonb_build_object('key', k.key, 'revision', k.revision::text, 'version', k.version, 'state', k.state,
-                'reason', k.reason, 'sentAt', coalesce(herald_millis(k.sent_at), 0), 'answeredAt', coalesce(herald_millis(k.answered_at), 0)) order by k.key)
-              from instance_keys k where k.instance_id = i.id
-            ), '[]') as deliveries,
+              select jsonb_agg(jsonb_build_array(k.key,
+                case when k.sent_epoch is not null
+                  then jsonb_build_array(k.sent_epoch, k.sent_revision::text, k.sent_version, coalesce(herald_millis(k.sent_at), 0), '') end,
+                case when k.applied_epoch is not null
+                  then jsonb_build_array(k.applied_epoch, k.applied_revision::text, k.applied_version, coalesce(herald_millis(k.applied_at), 0), '') end,
+                case when k.rejected_epoch is not null then jsonb_build_array(k.rejected_epoch, k.rejected_revision::text, k.rejected_version,
+                  coalesce(herald_millis(k.rejected_at), 0), k.rejected_reason) end,
+                case when k.problem_epoch is not null then jsonb_build_array(k.problem_epoch, k.problem_revision::text, 0,
+                  coalesce(herald_millis(k.problem_at), 0), k.problem_reason) end,
+                k.applied_life, k.lacked_life) order by k.key)
+              from (
+                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} order by k.key limit ${keys})
+                union
+                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} and k.troubled order by k.key limit ${keys})
+              ) k
+            ), '[]') as keys,
+            (select count(*)::int from (select from instance_keys k where k.instance_id = i.id and k.troubled limit 1000) t) as troubled,
             (
-              select jsonb_build_object('revision', h.revision::text, 'health', h.health, 'message', h.message, 'metrics', h.metrics,
-                'reportedAt', herald_millis(h.reported_at))
+              select jsonb_build_object('epoch', h.epoch, 'revision', h.revision::text, 'health', h.health, 'message', h.message,
+                'metrics', h.metrics, 'reportedAt', herald_millis(h.reported_at))
               from instance_health h where h.instance_id = i.id
             ) as report
           from (
-            (select * from instances where state = 'connected' and ${wanted} order by environment, service, instance limit ${limit})
+            (select * from instances where state = 'connected' and ${connected} order by environment, service, instance limit ${limit})
             union all
-            (select * from instances where state <> 'connected' and ${wanted} order by environment, service, instance limit ${limit})
+            (select * from instances where state <> 'connected' and ${away} order by environment, service, instance limit ${limit})
             limit ${limit}
-          ) i order by i.state <> 'connected', i.environment, i.service, i.instance`)
-        return rows.map(({ deliveries, report, ...row }) => {
-          const { environment, service, instance } = row
+          ) i cross join herald_epoch e order by i.state <> 'connected', i.environment, i.service, i.instance`)
+        return rows.map((row) => {
+          const { keys: told, report, present, emptied, ...rest } = row
+          const { environment, service, instance } = rest
           const id = { environment, service, instance }
           return {
-            ...row,
-            deliveries: deliveries.map((one) => ({ ...id, ...one, revision: BigInt(one.revision) })),
+            ...rest,
+            keys: told.map(keyOf(row)),
             health: report === null ? undefined : { ...id, ...report, revision: BigInt(report.revision) }
           }
         })

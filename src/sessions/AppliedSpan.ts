@@ -7,14 +7,14 @@
 import { Effect } from "effect"
 import { makeMark } from "../propagation/Traces.ts"
 import type { Session } from "./Session.ts"
-import type { ValueUpdate } from "./Update.ts"
+import type { Mark } from "./Update.ts"
 
 export const makeAppliedSpan = Effect.fnUntraced(function* (node: string) {
   const mark = yield* makeMark
   let [epoch, newest] = ["", 0n]
 
   /** `now`: milliseconds since 1970, this node's clock. The span begins at the commit, by the database's clock. TE5 */
-  return (session: Session, update: ValueUpdate, now: number): void => {
+  return (session: Session, update: Mark, now: number): void => {
     const { traceparent, revision, committedAt } = update
     if (traceparent === "" || (update.epoch === epoch && revision <= newest)) return
     ;[epoch, newest] = [update.epoch, revision]

@@ -1,36 +1,81 @@
-/** Who has what: every instance beside the newest version of each key that it covers. As fresh as the write-behind, about 100 ms. */
+/**
+ * Who has what: every instance beside the newest version of each key that it covers. As fresh as the write-behind, about 100 ms.
+ *
+ *   CL1  A page is bounded in instances, keys of each and bytes; `next` and `nextKey` go on from there. It costs what it shows, however many
+ *        keys there are.
+ *   CL2  A key that was rejected or can't be sent is shown on the first page of its instance, wherever it is in the order.
+ */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import type { Head } from "../configuration/Configuration.ts"
+import { type Head, matches } from "../configuration/Configuration.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
-import { type DeliveryRow, type HealthRow, type InstanceRow, InstanceStore } from "./InstanceStore.ts"
+import type { Facts } from "./Facts.ts"
+import {
+  type HealthRow,
+  type InstanceReport,
+  type InstanceRow,
+  InstanceStore,
+  type KeyFacts,
+  type ListCursor
+} from "./InstanceStore.ts"
 
-/** One key of an instance: what it should have, and the newest delivery to it, if any. */
-export interface ClientKey {
+/** One key of an instance: what it should have, and what is known of what it has. Undefined: unknown. */
+export interface ClientKey extends Facts {
   readonly key: string
   /** Undefined when the key was deleted or never existed. */
-  readonly desired: Pick<Head, "version" | "revision"> | undefined
-  readonly delivery: DeliveryRow | undefined
+  readonly desired: (Pick<Head, "version" | "revision"> & { readonly epoch: string }) | undefined
 }
 
 export interface Client extends InstanceRow {
   readonly health: HealthRow | undefined
   readonly keys: ReadonlyArray<ClientKey>
+  /** The key after which the next page of this instance begins; undefined when all of them are here. */
+  readonly nextKey: string | undefined
+  /** Keys of all that were rejected or can't be sent, counted up to 1,000. */
+  readonly troubled: number
 }
 
 export interface ClientsOptions {
   /** Undefined: every environment; needs the permission in all of them. */
   readonly environment?: string | undefined
   readonly service?: string | undefined
+  readonly instance?: string | undefined
+  readonly after?: ListCursor | undefined
   readonly limit: number
+  /** Of each instance; 100 when left out. */
+  readonly keys?: number | undefined
+  readonly afterKey?: string | undefined
 }
+
+export interface ClientsPage {
+  readonly clients: ReadonlyArray<Client>
+  /** The instance after which the next page begins. */
+  readonly next: ListCursor | undefined
+}
+
+/** Bytes of a page, about. CL1 */
+const PAGE = 4 * 1024 * 1024
+/** Instances that are read at once. */
+const TOGETHER = 20
+const KEYS = 100
+
+const sizeOf = ({ labels, patterns, keys, health }: Client): number =>
+  600 +
+  Object.entries(labels).reduce((sum, [name, value]) => sum + name.length + value.length + 8, 0) +
+  patterns.reduce((sum, pattern) => sum + pattern.length + 4, 0) +
+  keys.reduce(
+    (sum, { key, rejected, problem }) =>
+      sum + 400 + key.length + (rejected?.reason.length ?? 0) + (problem?.reason.length ?? 0),
+    0
+  ) +
+  (health === undefined ? 0 : 200 + health.message.length + 40 * Object.keys(health.metrics).length)
 
 export class Clients extends Context.Service<
   Clients,
   {
     /** Requires clients.read. */
-    readonly list: (options: ClientsOptions) => Effect.Effect<ReadonlyArray<Client>, HeraldError>
+    readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
   }
 >()("herald/sessions/Clients") {
   static readonly layer = Layer.effect(
@@ -39,35 +84,114 @@ export class Clients extends Context.Service<
       const store = yield* InstanceStore
       const propagation = yield* Propagation
       return Clients.of({
-        list: Effect.fn("Clients.list")(function* ({ environment, service, limit }) {
-          yield* requirePermission("clients.read", environment)
-          const reports = yield* store.list({
-            limit,
-            ...(environment === undefined ? {} : { environment }),
-            ...(service === undefined ? {} : { service })
-          })
-          return reports.map(({ deliveries, ...row }) => ({ ...row, keys: keysOf(propagation, row, deliveries) }))
+        list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", ...asked }) {
+          yield* requirePermission("clients.read", asked.environment)
+          const clients: Array<Client> = []
+          let [bytes, after, more] = [0, asked.after, true]
+          while (more && bytes < PAGE && clients.length < limit) {
+            const some = Math.min(TOGETHER, limit - clients.length)
+            const reports = yield* store.list({ ...asked, after, limit: some + 1, keys, afterKey })
+            more = reports.length > some
+            for (const report of reports.slice(0, some)) {
+              if (bytes >= PAGE) {
+                more = true
+                break
+              }
+              const client = clientOf(propagation, report, keys, afterKey)
+              clients.push(client)
+              bytes += sizeOf(client)
+              after = cursorOf(report)
+            }
+          }
+          const last = clients.at(-1)
+          return { clients, next: more && last !== undefined ? cursorOf(last) : undefined }
         })
       })
     })
   )
 }
 
-const keysOf = (
+const clientOf = (
   propagation: Propagation["Service"],
-  { environment, patterns }: InstanceRow,
-  deliveries: ReadonlyArray<DeliveryRow>
-): ReadonlyArray<ClientKey> => {
-  const delivered = new Map(deliveries.map((delivery) => [delivery.key, delivery]))
+  { keys: known, ...row }: InstanceReport,
+  most: number,
+  afterKey: string
+): Client => {
+  const { environment, patterns } = row
+  const { epoch } = propagation.position()
+  const facts = new Map(known.map((one) => [one.key, one]))
+  const first = known.slice(0, most)
+  const ends = first.length === most ? [first.at(-1)!.key] : []
   const heads = new Map<string, Head>()
   for (const pattern of patterns) {
-    for (const head of propagation.matching(environment, pattern)) {
-      if (!head.deleted || delivered.has(head.key)) heads.set(head.key, head)
+    let taken = 0
+    for (const head of headsAfter(propagation, environment, pattern, afterKey)) {
+      if (head.deleted && !facts.has(head.key)) continue
+      heads.set(head.key, head)
+      if (++taken < most) continue
+      ends.push(head.key)
+      break
     }
   }
-  return [...new Set([...heads.keys(), ...delivered.keys()])].sort().map((key) => {
-    const head = heads.get(key)
-    const desired = head === undefined || head.deleted ? undefined : { version: head.version, revision: head.revision }
-    return { key, desired, delivery: delivered.get(key) }
-  })
+  // Each list is complete up to where it was cut: what is below the first cut is in order and without a gap.
+  const end = ends.reduce<string | undefined>(
+    (least, key) => (least === undefined || key < least ? key : least),
+    undefined
+  )
+  const covered = new Set([...heads.keys(), ...first.map(({ key }) => key).filter((key) => wants(patterns, key))])
+  const all = [...covered].filter((key) => end === undefined || key <= end).sort()
+  const page = all.slice(0, most)
+  const nextKey = all.length > most ? page.at(-1) : end
+  const troubled = known.filter(
+    ({ key, rejected, problem }) =>
+      afterKey === "" &&
+      (rejected ?? problem) !== undefined &&
+      nextKey !== undefined &&
+      key > nextKey &&
+      wants(patterns, key)
+  )
+  const keyOf = (key: string, of: KeyFacts | undefined): ClientKey => {
+    const head = heads.get(key) ?? propagation.head(environment, key)
+    const desired =
+      head === undefined || head.deleted ? undefined : { version: head.version, revision: head.revision, epoch }
+    const { sent, applied, rejected, problem } = of ?? {}
+    return { key, desired, sent, applied, rejected, problem }
+  }
+  return {
+    ...row,
+    nextKey,
+    keys: [...page.map((key) => keyOf(key, facts.get(key))), ...troubled.map((one) => keyOf(one.key, one))] // CL2
+  }
+}
+
+const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListCursor => ({
+  environment,
+  service,
+  instance,
+  connected: state === "connected"
+})
+
+const wants = (patterns: ReadonlyArray<string>, key: string) => patterns.some((pattern) => matches(pattern, key))
+
+/** Heads read at once. */
+const HEADS = 200
+
+function* headsAfter(
+  propagation: Propagation["Service"],
+  environment: string,
+  pattern: string,
+  afterKey: string
+): Generator<Head, void> {
+  if (!pattern.endsWith(".*")) {
+    const head = pattern > afterKey ? propagation.head(environment, pattern) : undefined
+    if (head !== undefined) yield head
+    return
+  }
+  const prefix = pattern.slice(0, -1)
+  for (let after = afterKey; ; ) {
+    const page = propagation.page(environment, { prefix, after, limit: HEADS })
+    yield* page
+    if (page.length < HEADS) return
+    after = page.at(-1)!.key
+  }
 }

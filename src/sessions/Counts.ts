@@ -6,7 +6,9 @@
  */
 import { Effect, Metric } from "effect"
 import { Exemplars, makeNote } from "./Exemplars.ts"
-import type { ValueUpdate } from "./Update.ts"
+import type { Mark } from "./Update.ts"
+
+type Timed = Pick<Mark, "committedAt" | "traceparent">
 
 /** Latencies that wait for the registry; more are written at once. */
 const WAITING = 10_000
@@ -35,7 +37,7 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
   }
 
   /** TE1. Two clocks that differ make this wrong by their difference; less than nothing counts as 0. */
-  const late = (of: keyof typeof waiting, update: ValueUpdate, { connectedAt }: Since, now: number) => {
+  const late = (of: keyof typeof waiting, update: Timed, { connectedAt }: Since, now: number) => {
     const { committedAt, traceparent } = update
     if (committedAt < connectedAt) return
     const seconds = Math.max(0, now - committedAt) / 1_000
@@ -68,11 +70,11 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
 
   return {
     /** Handed to the client's transport. `now`: milliseconds since 1970. */
-    delivered: (update: ValueUpdate, since: Since, now: number): void => {
+    delivered: (update: Timed, since: Since, now: number): void => {
       delivered++
       late("delivered", update, since, now)
     },
-    applied: (update: ValueUpdate, since: Since, now: number): void => {
+    applied: (update: Timed, since: Since, now: number): void => {
       applied++
       late("applied", update, since, now)
     },

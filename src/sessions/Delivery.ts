@@ -1,31 +1,45 @@
 /**
  * How updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
  * clients. Everything else (a value to read, a full transport, a first snapshot) is pending, and `live`, the loop of the session's actor,
- * takes it from there.
+ * takes it from there, in slices.
  *
+ *   DV1  What a client is due is decided by what it holds: what it said and what it was sent. A position speaks for deletions only.
+ *   DV2  Nothing is noted as sent that was not written, nor as held that the client did not say it holds.
  *   DY1  A client that reads nothing for as long as it may be silent ends, whatever it says meanwhile.
+ *   DV3  A client hears that the view is confirmed only after all that was kept back or sent as stale.
  */
 import { Deferred, Duration, Effect, Metric } from "effect"
-import type { Position } from "../propagation/Position.ts"
+import type { Head } from "../configuration/Configuration.ts"
+import { covers, isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { Ending } from "./Ending.ts"
-import type { DeliveryState } from "./InstanceStore.ts"
-import type { Session } from "./Session.ts"
-import type { ValueUpdate } from "./Update.ts"
+import type { HeldEntry } from "./Held.ts"
+import type { Look, Session } from "./Session.ts"
+import type { Slices } from "./Slices.ts"
+import { sweep } from "./Sweep.ts"
+import type { Mark, Update, ValueUpdate } from "./Update.ts"
 import type { Updates } from "./Updates.ts"
 
-/** How long a key whose value can't be read now waits before the next try. */
+/** How long keys whose values can't be read now wait before the next try. */
 const RETRY = "250 millis"
+/** Values that can't be read are tried so many at once: while the database is away each of them is a question to it. */
+const TRIES = 32
 
 interface Parts {
   readonly updates: Updates["Service"]
   readonly propagation: Propagation["Service"]
-  readonly noteDelivery: (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => void
+  readonly slices: Slices
   /** How long a transport may stay full. */
   readonly patience: Duration.Input
+  /** `lacks`: the client holds nothing of the key. */
+  readonly noteSent: (session: Session, mark: Mark, lacks: boolean) => void
+  readonly noteHeld: (session: Session, mark: Mark) => void
+  readonly noteProblem: (session: Session, key: string, at: Position, reason: string, lacks: boolean) => void
 }
 
-export const makeDelivery = ({ updates, propagation, noteDelivery, patience }: Parts) => {
+export const makeDelivery = (parts: Parts) => {
+  const { updates, propagation, slices, patience, noteSent, noteHeld, noteProblem } = parts
+
   /** DY1 */
   const drained = (session: Session) =>
     Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void))).pipe(
@@ -40,143 +54,215 @@ export const makeDelivery = ({ updates, propagation, noteDelivery, patience }: P
       Effect.tap(Metric.update(blocked, 1))
     )
 
-  /** What the client says it has need not be sent again. */
-  const has = (session: Session, update: ValueUpdate): boolean => {
-    const { held, position, serviceVersion, client } = session.subscription
-    const digest = held.get(update.key)
-    if (update.kind === "deleted") {
-      const known = digest !== undefined && digest !== ""
-      return (
-        !known &&
-        !(
-          position !== undefined &&
-          position.epoch === update.epoch &&
-          position.revision > 0n &&
-          position.revision < update.revision
-        )
-      )
-    }
-    if (digest !== undefined) return digest === update.digest
-    if (serviceVersion > 0 && update.key === client.service) return update.version <= serviceVersion
-    return position !== undefined && position.epoch === update.epoch && update.revision <= position.revision
+  const holds = (session: Session, mark: Mark): void => {
+    session.holds(mark)
+    if (mark.kind === "value") noteHeld(session, mark)
   }
 
-  /** What would bring the client up to date on a key; undefined when it is. `gone`: only a lost history knew the key. */
-  const due = (session: Session, key: string) => {
-    const before = session.sent.get(key)
-    const target = updates.target(session.subscription.client.environment, key)
-    const lost = before !== undefined && before.update.epoch !== propagation.position().epoch // S2
-    const gone = target === undefined
-    if (gone && !(lost && before.update.kind === "value")) return undefined
-    if (!gone && !lost && before !== undefined && before.update.revision >= target && !before.update.stale)
-      return undefined
-    return { gone, held: lost ? undefined : session.base(key) }
+  /** One object for all clients, as long as it says the same. */
+  let control: Extract<Update, { readonly kind: "synced" | "heartbeat" }> | undefined
+  const controlOf = (kind: "synced" | "heartbeat", stale: boolean) => {
+    const position = propagation.position()
+    if (control?.kind !== kind || control.stale !== stale || !samePosition(control.position, position))
+      control = { kind, position, stale }
+    return control
+  }
+  const isUnsure = (session: Session) => propagation.stale() || session.unsure.size > 0 // DV3
+
+  /** The client never had the key, or was told that it is gone. DV1 */
+  const knowsGone = ({ subscription: { position } }: Session, head: Head, held: HeldEntry | undefined): boolean => {
+    if (held !== undefined) return held.digest === ""
+    if (position === undefined || position.revision === 0n) return true // it is new
+    return covers(position, { epoch: propagation.position().epoch, revision: head.revision })
+  }
+
+  /** What the client holds is of a commit that this node does not know yet. */
+  const isAhead = ({ subscription }: Session, held: HeldEntry | undefined, revision: bigint): boolean => {
+    const { epoch } = propagation.position()
+    return held !== undefined && subscription.position?.epoch === epoch && held.revision > revision
+  }
+
+  /**
+   * What would bring the client up to date on a key; undefined when it is. `gone`: only a lost history, or one that is behind the
+   * horizon, knew the key.
+   */
+  const due = (session: Session, { key, held }: Look) => {
+    const { environment } = session.subscription.client
+    const before = session.told.get(key)
+    const head = propagation.head(environment, key)
+    const now = propagation.position()
+    if (before === undefined) {
+      if (head === undefined) {
+        const gone = held !== undefined && held.digest !== "" && !isAhead(session, held, now.revision)
+        return gone ? { gone: true, base: "" } : undefined
+      }
+      if (head.deleted && !session.synced && knowsGone(session, head, held)) {
+        session.holds(updates.markOf(head))
+        return undefined
+      }
+      if (isAhead(session, held, updates.target(environment, key) ?? head.revision)) return undefined
+      return { gone: false, base: "" }
+    }
+    const lost = !sameEpoch(before, now) // S2
+    if (head === undefined) return lost && before.kind === "value" ? { gone: true, base: "" } : undefined
+    const target = updates.target(environment, key) ?? head.revision
+    if (!lost && before.revision >= target && !before.stale) return undefined
+    return { gone: false, base: lost ? "" : session.base(key) }
   }
 
   /** Writes what is news to the client; false when the transport is full. */
-  const send = (session: Session, update: ValueUpdate): boolean => {
-    const { sent, sink } = session
-    const before = sent.get(update.key)
-    if (update.strict && propagation.stale()) return true // S6: told again when the view is confirmed
-    if (before !== undefined && !isNews(before.update, update)) return true // S2
-    if (before === undefined && !session.synced && has(session, update)) {
-      session.told(update, true)
-      if (update.kind === "value") noteDelivery(session, update, "applied", "")
+  const send = (session: Session, update: ValueUpdate, held: HeldEntry | undefined): boolean => {
+    const { told, sink, unsure } = session
+    const before = told.get(update.key)
+    if (update.strict && propagation.stale()) {
+      unsure.add(update.key) // S6
       return true
     }
-    session.told(update, false)
+    if (before !== undefined && !isNews(before, update)) return true // S2
+    const mark = updates.mark(update)
+    if (before === undefined && held !== undefined && update.kind === "value" && held.digest === update.digest) {
+      holds(session, mark)
+      return true
+    }
+    if (update.stale) unsure.add(update.key)
+    session.sent(mark)
     const room = sink.write(update)
-    noteDelivery(session, update, "sent", "")
+    noteSent(session, mark, before === undefined && lacks(session, held))
     return room
   }
 
   const push = (session: Session, key: string): void => {
-    const want = session.idle() ? due(session, key) : undefined
+    const want = session.idle() ? due(session, { key, held: undefined }) : undefined
     const update =
       want === undefined || want.gone
         ? undefined
-        : updates.known(session.subscription.client.environment, key, want.held)
+        : updates.known(session.subscription.client.environment, key, want.base)
     if (update === undefined) session.push(key)
     else
       try {
-        if (!send(session, update)) session.wake(drained(session))
+        if (!send(session, update, undefined)) session.wake(drained(session))
       } catch (defect) {
         session.wake(Effect.die(defect)) // S5: it is the session's own
       }
   }
 
+  /** Everything is compared with the view (again). */
+  const sweepAll = (session: Session): void => {
+    session.work = sweep({ propagation, updates, holds }, session)
+    session.wake()
+  }
+
+  /** Writes outside of the actor: what breaks is its own. S5 */
+  const write = (session: Session, update: Update): void => {
+    try {
+      session.sink.write(update)
+    } catch (defect) {
+      session.wake(Effect.die(defect))
+    }
+  }
+
+  /** The view became stale, or was confirmed again. */
+  const freshness = (session: Session, stale: boolean): void => {
+    if (!stale && session.unsure.size > 0) recover(session)
+    else if (!session.synced || !session.subscription.control)
+      return // what it is told at the end says it
+    else if (session.idle()) write(session, controlOf("heartbeat", stale))
+    else {
+      session.owes = true
+      session.wake()
+    }
+  }
+
+  /** What was kept back or sent as stale is due again, once the view is confirmed; then the client hears that it is. DV3 */
+  const recover = (session: Session): void => {
+    if (session.unsure.size === 0 || propagation.stale()) return
+    for (const key of session.unsure) if (!session.pending.has(key)) session.pending.set(key, undefined)
+    session.unsure.clear()
+    session.owes = true
+    session.wake()
+  }
+
+  /** Proof of life; what waits for the client is one, too. */
+  const beat = (session: Session): void => {
+    if (session.subscription.control && session.synced && !session.waits())
+      write(session, controlOf("heartbeat", isUnsure(session)))
+  }
+
   const live = Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
-    const { subscription, sink, pending } = session
-    const { client } = subscription
-    const problems = new Map<string, bigint>()
-    const postponed = new Set<string>()
+    const { subscription, sink } = session
+    const { client, control: understands } = subscription
+    const problems = new Map<string, Position>()
+    const postponed = new Map<string, HeldEntry | undefined>()
+    let failed = 0
     while (true) {
       yield* session.woken
-      for (const key of pending) {
-        pending.delete(key) // before the build: what commits meanwhile is pending again
-        const want = due(session, key)
+      for (let look = session.next(); look !== undefined; look = session.next()) {
+        if (slices.over()) yield* slices.turn
+        if (look === "step") continue
+        const { key, held } = look
+        const want = due(session, look)
         if (want === undefined) continue
         const built = yield* Effect.result(
           want.gone
             ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
-            : updates.build(client, key, want.held)
+            : updates.build(client, key, want.base)
         )
         if (built._tag === "Failure") {
-          postponed.add(key)
+          postponed.set(key, held)
+          if (++failed % TRIES === 0) yield* Effect.sleep(RETRY)
           continue
         }
         const update = built.success
         if (update === undefined) continue
         if (update.kind !== "problem") {
-          if (!send(session, update)) yield* drained(session)
+          if (!send(session, update, held)) yield* drained(session)
           continue
         }
-        if (problems.get(key) === update.revision) continue
-        problems.set(key, update.revision)
-        const { revision, epoch, environment, message } = update
-        noteDelivery(session, { ...noValue, key, revision, environment, epoch }, "problem", message)
-        if (subscription.control && !sink.write(update)) yield* drained(session)
+        const known = problems.get(key)
+        if (known !== undefined && samePosition(known, update)) continue
+        problems.set(key, { epoch: update.epoch, revision: update.revision })
+        noteProblem(session, key, update, update.message, !session.told.has(key) && lacks(session, held))
+        if (understands && !sink.write(update)) yield* drained(session)
       }
       if (postponed.size > 0) {
         yield* Effect.sleep(RETRY)
-        for (const key of postponed) session.push(key)
+        for (const [key, held] of postponed) if (!session.pending.has(key)) session.pending.set(key, held)
         postponed.clear()
+        session.wake()
         continue
       }
+      recover(session) // the view was confirmed before anyone looked
+      if (session.waits()) continue
       if (!session.synced) {
         session.synced = true
-        if (subscription.control && !sink.write({ kind: "synced", position: propagation.position() }))
-          yield* drained(session)
+        subscription.held.drop()
+        if (understands && !sink.write(controlOf("synced", isUnsure(session)))) yield* drained(session)
+      } else if (session.owes) {
+        session.owes = false
+        if (understands && !sink.write(controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
       }
     }
   })
 
-  return { push, live }
+  return { push, live, sweepAll, freshness, recover, beat }
 }
 
+/** What the client said of the key was compared, and it is nothing. */
+const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
+  session.subscription.held.size === 0 && (held === undefined || held.digest === "")
+
 /** S2: a later revision, or the same one confirmed after it was sent as stale. */
-const isNews = (before: ValueUpdate, now: ValueUpdate): boolean =>
-  before.epoch !== now.epoch ||
-  now.revision > before.revision ||
-  (now.revision === before.revision && before.stale && !now.stale)
+const isNews = (before: Mark, now: ValueUpdate): boolean =>
+  !sameEpoch(before, now) || isNewer(now, before) || (samePosition(now, before) && before.stale && !now.stale)
 
 /** S2: a key that only the lost history knew. */
 const goneWith = ({ epoch, revision }: Position, environment: string, key: string): ValueUpdate => ({
-  ...noValue,
   kind: "deleted",
   environment,
   key,
-  epoch,
-  revision
-})
-
-const noValue: ValueUpdate = {
-  kind: "value",
-  environment: "",
-  key: "",
   version: 0,
-  revision: 0n,
-  epoch: "",
+  revision,
+  epoch,
   format: "string",
   content: "",
   digest: "",
@@ -185,7 +271,7 @@ const noValue: ValueUpdate = {
   committedAt: 0,
   stale: false,
   strict: false
-}
+})
 
 const blocked = Metric.counter("herald_sessions_blocked_total", {
   incremental: true,

@@ -3,6 +3,7 @@ import { Context, type Effect } from "effect"
 import type { ClientView } from "../configuration/Rendering.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Lease } from "../leases/Leases.ts"
+import type { Facts } from "./Facts.ts"
 
 export interface InstanceId {
   readonly environment: string
@@ -29,6 +30,8 @@ export interface InstanceRow extends InstanceId {
 export interface InstanceNote extends InstanceRow {
   /** The session has not been written yet: it takes the instance from the session that has it. */
   readonly opening: boolean
+  /** It came without holding anything: what it applied in former sessions it has left. */
+  readonly empty: boolean
 }
 
 /** A node and this life of it. */
@@ -45,18 +48,35 @@ export interface Elsewhere {
   readonly patterns: ReadonlyArray<string>
 }
 
-export interface DeliveryRow extends InstanceId {
+/** One session of an instance, as it speaks of keys. */
+export interface Speaker extends InstanceId {
+  readonly session: string
+}
+
+export interface DeliveryRow extends Speaker {
   readonly key: string
+  readonly epoch: string
   readonly revision: bigint
   readonly version: number
   readonly state: DeliveryState
   readonly reason: string
+  /** The client held nothing of the key before. */
+  readonly lacks: boolean
   /** Milliseconds since 1970; 0 when it did not happen. */
   readonly sentAt: number
   readonly answeredAt: number
 }
 
+/** Newest versions that a client held already when it connected. */
+export interface HeldRow extends Speaker {
+  readonly epoch: string
+  readonly at: number
+  readonly keys: ReadonlyArray<{ readonly key: string; readonly revision: bigint; readonly version: number }>
+}
+
 export interface HealthRow extends InstanceId {
+  /** Of the revision; "" when the client did not say it: then it is the present one. */
+  readonly epoch: string
   readonly revision: bigint
   readonly health: "healthy" | "degraded" | "unhealthy"
   readonly message: string
@@ -67,29 +87,51 @@ export interface HealthRow extends InstanceId {
 export interface Batch {
   readonly instances: ReadonlyArray<InstanceNote>
   readonly deliveries: ReadonlyArray<DeliveryRow>
+  readonly held: ReadonlyArray<HeldRow>
   readonly health: ReadonlyArray<HealthRow>
 }
 
-/** The newest delivery of each key to an instance, beside what the instance is. */
+/** What is known of a key at an instance. */
+export interface KeyFacts extends Omit<Facts, "life"> {
+  readonly key: string
+}
+
 export interface InstanceReport extends InstanceRow {
-  readonly deliveries: ReadonlyArray<DeliveryRow>
+  /** In the order of keys, the first `keys` after `afterKey`, then those of the rest that have trouble. */
+  readonly keys: ReadonlyArray<KeyFacts>
+  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  readonly troubled: number
   readonly health: HealthRow | undefined
+}
+
+/** An instance, and whether it came among those that are connected. */
+export interface ListCursor extends InstanceId {
+  readonly connected: boolean
+}
+
+export interface ListOptions {
+  readonly environment?: string | undefined
+  readonly service?: string | undefined
+  readonly instance?: string | undefined
+  /** The instance after which the page begins. */
+  readonly after?: ListCursor | undefined
+  /** At most so many instances. */
+  readonly limit: number
+  /** At most so many keys of each. */
+  readonly keys: number
+  readonly afterKey?: string | undefined
 }
 
 export class InstanceStore extends Context.Service<
   InstanceStore,
   {
     /**
-     * One transaction. Upserts; an older state never overwrites a newer one, so a batch may be written twice. An instance belongs to the
-     * session that took it last, as the store saw it: what another session still says of it is not kept.
+     * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
+     * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
      */
     readonly write: (batch: Batch) => Effect.Effect<void, HeraldError>
-    /** Connected ones first, each in the order of their names. */
-    readonly list: (options: {
-      readonly environment?: string
-      readonly service?: string
-      readonly limit: number
-    }) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
+    /** Connected ones first, each in the order of environment, service and name. */
+    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
     /**
      * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
      * that were taken for lost.

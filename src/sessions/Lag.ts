@@ -9,7 +9,9 @@ import type { Session } from "./Session.ts"
 /** Nanoseconds: as long as a change may take across a single fault. */
 const LAGGING = 5_000_000_000n
 
-type Looked = Pick<Session, "pending" | "answers" | "behind" | "caughtUp">
+interface Looked extends Pick<Session, "answers" | "behind" | "caughtUp"> {
+  readonly pending: { readonly size: number }
+}
 
 export class Lag {
   /** Since when a client is behind, and how often it had caught up by then. */

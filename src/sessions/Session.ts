@@ -4,12 +4,16 @@
  *   S1  At most one pending update a key: a slow client skips versions, never the latest.
  *   S2  Updates of a key reach the sink with increasing revisions; after a lost history (a new epoch) counting starts again.
  *   S3  Only the client's own traffic keeps it alive; what is sent to it does not.
+ *   S7  An answer counts for exactly the update that it names, by epoch and revision.
+ *   S8  What is remembered of a key is a mark that all clients share, never its content.
  */
 import type { Deferred } from "effect"
 import { Effect } from "effect"
+import { samePosition } from "../propagation/Position.ts"
 import type { Ending } from "./Ending.ts"
+import type { HeldEntry } from "./Held.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
-import type { Update, ValueUpdate } from "./Update.ts"
+import type { Mark, Update } from "./Update.ts"
 
 /** The transport of one client. */
 export interface Sink {
@@ -19,6 +23,15 @@ export interface Sink {
   readonly drained: (then: () => void) => void
 }
 
+/** A key to be compared with the view. `held`: what the client said of it, when that was not compared yet. */
+export interface Look {
+  readonly key: string
+  readonly held: HeldEntry | undefined
+}
+
+/** Unanswered updates of one key that are remembered; an answer to an older one is ignored. */
+const UNANSWERED = 4
+
 export class Session {
   readonly id: string
   /** Unique in the cluster: `<run>/<number>`. */
@@ -27,13 +40,21 @@ export class Session {
   readonly sink: Sink
   readonly ended: Deferred.Deferred<Ending>
   readonly connectedAt: number
+  /** It came without holding anything. */
+  readonly empty: boolean
   /** Keys whose newest update is not yet sent, in order. S1 */
-  readonly pending = new Set<string>()
-  /** The last update sent of each key. S2 */
-  readonly sent = new Map<string, { readonly update: ValueUpdate; applied: boolean }>()
-  /** Keys of which it did not apply what it was sent last. */
-  behind = 0
-  /** How often there were none of them any more. */
+  readonly pending = new Map<string, HeldEntry | undefined>()
+  /** Keys that come after those that are pending, found bit by bit; undefined is a step without one. */
+  work: Iterator<Look | undefined, void> | undefined
+  /** Keys to look at again when the view is confirmed: they were sent as stale, or not at all. */
+  readonly unsure = new Set<string>()
+  /** The client has to hear whether the view is confirmed, as soon as nothing waits for it any more. */
+  owes = false
+  /** The last update of each key that it was sent or said that it holds. S2, S8 */
+  readonly told = new Map<string, Mark>()
+  /** What it was sent of a key and did not apply, ascending; the last is the newest. */
+  readonly #open = new Map<string, Array<Mark>>()
+  /** How often there was nothing any more that it did not apply. */
   caughtUp = 0
   /** Monotonic nanoseconds. S3 */
   heardAt: bigint
@@ -60,6 +81,7 @@ export class Session {
     this.sink = options.sink
     this.ended = options.ended
     this.connectedAt = options.connectedAt
+    this.empty = options.subscription.held.size === 0
     this.heardAt = options.now
     this.answers = options.subscription.control
   }
@@ -88,38 +110,85 @@ export class Session {
     return this.#resume !== undefined && this.synced
   }
 
+  /** Something is not yet sent, or not yet compared. */
+  waits(): boolean {
+    return this.pending.size > 0 || this.work !== undefined
+  }
+
+  /** Keys of which it did not apply what it was sent last. */
+  get behind(): number {
+    return this.#open.size
+  }
+
   /** The key has news. Never blocks. */
   push(key: string): void {
-    this.pending.add(key)
+    if (!this.pending.has(key)) this.pending.set(key, undefined)
     this.wake()
   }
 
-  /** The base that the client can patch: the last update of the key, if it confirmed that one. */
-  base(key: string): ValueUpdate | undefined {
-    const last = this.sent.get(key)
-    return this.subscription.acceptsDelta && last?.applied === true && last.update.kind === "value"
-      ? last.update
-      : undefined
+  /** What to look at next: what changed comes before what is only compared. "step": nothing yet, but there may be more. */
+  next(): Look | "step" | undefined {
+    for (const [key, held] of this.pending) {
+      this.pending.delete(key) // before the build: what commits meanwhile is pending again
+      return { key, held }
+    }
+    const found = this.work?.next()
+    if (found === undefined) return undefined
+    if (!found.done) return found.value ?? "step"
+    this.work = undefined
+    return undefined
   }
 
-  /** The update that an answer is about; undefined when nothing like it was sent. */
-  answered({ key, revision, applied }: Answer): ValueUpdate | undefined {
-    const last = this.sent.get(key)
-    if (last === undefined || last.update.revision !== revision) return undefined
-    this.#mark(last.applied, applied)
-    last.applied = applied
-    return last.update
+  /** Digest of what the client can patch: the last update of the key, if it confirmed that one; "" for none. */
+  base(key: string): string {
+    if (!this.subscription.acceptsDelta || this.#open.has(key)) return ""
+    const last = this.told.get(key)
+    return last?.kind === "value" ? last.digest : ""
   }
 
-  /** It was sent this, or has it already. */
-  told(update: ValueUpdate, applied: boolean): void {
-    this.#mark(this.sent.get(update.key)?.applied ?? true, applied)
-    this.sent.set(update.key, { update, applied })
+  /** The update that an answer is about; undefined when nothing like it was sent. S7 */
+  answered({ key, revision, epoch, applied }: Answer): Mark | undefined {
+    const newest = this.told.get(key)
+    if (newest === undefined) return undefined
+    const named = { epoch: epoch === "" ? newest.epoch : epoch, revision }
+    const open = this.#open.get(key)
+    const mark = samePosition(newest, named)
+      ? newest
+      : epoch === ""
+        ? undefined
+        : open?.find((one) => samePosition(one, named))
+    if (mark === undefined) return undefined
+    if (applied) this.#close(key, mark)
+    else if (mark === newest) {
+      if (open === undefined) this.#open.set(key, [mark])
+    } else open?.splice(open.indexOf(mark), 1)
+    return mark
   }
 
-  #mark(before: boolean, applied: boolean): void {
-    if (before === applied) return
-    this.behind += applied ? -1 : 1
-    if (this.behind === 0) this.caughtUp++
+  /** It was sent this. */
+  sent(mark: Mark): void {
+    const open = this.#open.get(mark.key)
+    this.told.set(mark.key, mark)
+    if (open === undefined) this.#open.set(mark.key, [mark])
+    else {
+      open.push(mark)
+      if (open.length > UNANSWERED) open.shift()
+    }
+  }
+
+  /** It has this already. */
+  holds(mark: Mark): void {
+    this.told.set(mark.key, mark)
+    if (this.#open.delete(mark.key) && this.#open.size === 0) this.caughtUp++
+  }
+
+  /** It applied `mark`: it does not wait for that or anything before it any more. */
+  #close(key: string, mark: Mark): void {
+    const open = this.#open.get(key)
+    if (open === undefined) return
+    open.splice(0, open.indexOf(mark) + 1)
+    if (open.length > 0) return
+    this.#open.delete(key)
+    if (this.#open.size === 0) this.caughtUp++
   }
 }

@@ -1,32 +1,33 @@
 /**
  * The connected clients: one supervised fiber each.
  *
- *   S1–S3 in Session.ts
+ *   S1–S3, S7, S8 in Session.ts
  *   S4  One session an instance: a newer `open` ends the older one with `SessionReplaced`.
  *   S5  A defect ends its own session with `SessionCrashed`, is counted and logged, and touches no other.
  *   S6  A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
- *   NO1–NO4 in Neighbours.ts
+ *   DV1–DV3 in Delivery.ts, RO1–RO3 in Rounds.ts, NO1–NO4 in Neighbours.ts
  */
 import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Random } from "effect"
 import { Access } from "../access/Access.ts"
-import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ClientEvents } from "../events/ClientEvents.ts"
-import { Propagation, type PropagationEvent } from "../propagation/Propagation.ts"
+import { Propagation } from "../propagation/Propagation.ts"
 import { makeAppliedSpan } from "./AppliedSpan.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
 import { makeCounts } from "./Counts.ts"
 import { makeDelivery } from "./Delivery.ts"
-import { type Ending, endings } from "./Ending.ts"
+import type { Ending } from "./Ending.ts"
 import { Fleet } from "./Fleet.ts"
-import type { DeliveryState, InstanceId } from "./InstanceStore.ts"
+import type { InstanceId } from "./InstanceStore.ts"
 import { Interest } from "./Interest.ts"
 import { Lag } from "./Lag.ts"
 import { makeNeighbours } from "./Neighbours.ts"
+import { makeNotes } from "./Notes.ts"
 import { type QuotaOptions, Quotas } from "./Quotas.ts"
+import { makeRounds } from "./Rounds.ts"
 import { Session, type Sink } from "./Session.ts"
+import { Slices } from "./Slices.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
-import type { ValueUpdate } from "./Update.ts"
 import { Updates } from "./Updates.ts"
 
 export interface SessionsOptions extends QuotaOptions {
@@ -79,57 +80,26 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   )
   const traceApplied = yield* makeAppliedSpan(options.node)
 
-  const noteDelivery = (session: Session, update: ValueUpdate, state: DeliveryState, reason: string) => {
-    const { environment, service, instance } = session.subscription.client
-    const now = clock.currentTimeMillisUnsafe()
-    const { key, revision, version } = update
-    if (state === "sent") counts.delivered(update, session, now)
-    const sentAt = state === "sent" ? now : 0
-    const answeredAt = state === "sent" ? 0 : now
-    const row = { environment, service, instance, key, revision, version, state, reason }
-    bookkeeping.noteDelivery({ ...row, sentAt, answeredAt })
-  }
-
-  const noteInstance = (session: Session, ending: Ending | undefined) => {
-    const { client, patterns } = session.subscription
-    const opening = !session.noted
-    const at = clock.currentTimeMillisUnsafe()
-    const state = ending === undefined ? "connected" : endings[ending.name].state
-    session.notedAt = at
-    session.noted = true
-    bookkeeping.noteInstance({
-      ...client,
-      state,
-      patterns,
-      connectedAt: session.connectedAt,
-      lastSeen: at,
-      ending: ending?.name ?? "",
-      node: options.node,
-      session: session.ref,
-      opening
-    })
-    if (opening || ending !== undefined)
-      clientEvents.note({ ...client, type: eventTypes[state], reason: ending?.name ?? "", at })
-  }
+  const notes = makeNotes({ bookkeeping, clientEvents, counts, traceApplied, clock, node: options.node })
+  const slices = new Slices()
 
   const register = (session: Session) => {
     const { client, patterns } = session.subscription
     sessions.set(session.id, session)
     quotas.add(session.subscription)
-    for (const pattern of patterns) {
-      interest.add(client.environment, pattern, session)
-      for (const head of propagation.matching(client.environment, pattern)) session.pending.add(head.key)
-    }
-    noteInstance(session, undefined)
+    for (const pattern of patterns) interest.add(client.environment, pattern, session)
+    notes.instance(session, undefined)
+    delivery.sweepAll(session)
   }
 
   const unregister = (session: Session, ending: Ending) => {
     const { client, patterns } = session.subscription
     for (const pattern of patterns) interest.remove(client.environment, pattern, session)
+    session.subscription.held.drop()
     quotas.remove(session.subscription)
     if (sessions.get(session.id) !== session) return // S4: the newer one speaks for the instance
     sessions.delete(session.id)
-    noteInstance(session, ending)
+    notes.instance(session, ending)
   }
 
   const watch = Effect.fnUntraced(function* (session: Session) {
@@ -168,7 +138,15 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       )
     )
 
-  const delivery = makeDelivery({ updates, propagation, noteDelivery, patience: options.heartbeatTimeout })
+  const delivery = makeDelivery({
+    updates,
+    propagation,
+    slices,
+    patience: options.heartbeatTimeout,
+    noteSent: notes.sent,
+    noteHeld: notes.held,
+    noteProblem: notes.problem
+  })
 
   const open = Effect.fnUntraced(function* (subscription: Subscription, sink: Sink) {
     const { client } = subscription
@@ -187,26 +165,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     if (replaced !== undefined) end(replaced, { name: "SessionReplaced", reason: "the same instance connected again" }) // S4
     register(session)
     fork(live(session))
-    session.wake()
     return session
   })
 
   const heard = (session: Session, answers: ReadonlyArray<Answer>) => {
     session.heardAt = clock.monotonicTimeNanosUnsafe()
     session.answers = true
-    for (const answer of answers) {
-      const update = session.answered(answer)
-      if (update === undefined) counts.ignored()
-      else {
-        noteDelivery(session, update, answer.applied ? "applied" : "rejected", answer.reason)
-        if (answer.applied) {
-          const now = clock.currentTimeMillisUnsafe()
-          counts.applied(update, session, now)
-          traceApplied(session, update, now)
-        } else counts.rejected()
-      }
-    }
-    if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) noteInstance(session, undefined)
+    for (const answer of answers) notes.answer(session, session.answered(answer), answer)
+    if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) notes.instance(session, undefined)
   }
 
   const beat = (instance: InstanceId) => {
@@ -216,67 +182,17 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     return true
   }
 
-  /** Who has to look at which key again. */
-  const news = function* (event: PropagationEvent): Generator<readonly [Session, string], void> {
-    if (event._tag === "Committed") {
-      for (const { environment, key } of event.revision.changes) {
-        for (const session of interest.wanting(environment, key)) yield [session, key]
-        if (key !== VARIABLES_KEY) continue
-        for (const head of propagation.matching(environment, "*", "template")) {
-          for (const session of interest.wanting(environment, head.key)) yield [session, head.key]
-        }
-      }
-      return
-    }
-    const all = event._tag === "Reset"
-    for (const session of sessions.values()) {
-      const { client, patterns } = session.subscription
-      if (all) for (const key of session.sent.keys()) yield [session, key] // what was lost, too
-      for (const pattern of patterns) {
-        for (const { key, strict } of propagation.matching(client.environment, pattern)) {
-          if (all || strict || session.sent.get(key)?.update.stale) yield [session, key] // S6
-        }
-      }
-    }
-  }
-
-  const tell = Effect.fnUntraced(function* (event: PropagationEvent) {
-    if (event._tag === "Committed") updates.remember(event.revision)
-    yield* Effect.yieldNow // the publisher is answered first
-    // In one go: answers that come meanwhile are read afterwards, so the last client does not wait for the first one's.
-    for (const [session, key] of news(event)) delivery.push(session, key)
+  yield* makeRounds({
+    sessions,
+    interest,
+    propagation,
+    updates,
+    delivery,
+    slices,
+    stillValid: access.stillValid,
+    end,
+    heartbeatInterval: options.heartbeatInterval
   })
-
-  const events = yield* propagation.events
-  yield* events.pipe(
-    Effect.flatMap(tell),
-    Effect.catchDefect((defect) => Effect.logError("an event could not be told", defect)),
-    Effect.forever,
-    Effect.forkScoped
-  )
-
-  // Heartbeats to clients that understand them; one jittered round an interval.
-  yield* Effect.gen(function* () {
-    const jitter = yield* Random.next
-    yield* Effect.sleep(Duration.toMillis(options.heartbeatInterval) * (0.9 + jitter * 0.1))
-    const update = { kind: "heartbeat", position: propagation.position() } as const
-    for (const session of sessions.values())
-      if (session.subscription.control && session.synced && session.pending.size === 0) session.sink.write(update)
-  }).pipe(Effect.forever, Effect.forkScoped)
-
-  // A3: streams of keys that are no longer good.
-  const endRevoked = Effect.gen(function* () {
-    const identities = new Map(
-      [...sessions.values()].map(({ subscription: { identity } }) => [identity.keyId, identity])
-    )
-    for (const identity of identities.values()) {
-      if (yield* access.stillValid(identity)) continue
-      for (const session of sessions.values())
-        if (session.subscription.identity.keyId === identity.keyId)
-          end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
-    }
-  })
-  yield* Effect.sleep("1 second").pipe(Effect.andThen(endRevoked), Effect.forever, Effect.forkScoped)
 
   const drain = Effect.gen(function* () {
     draining = true
@@ -302,7 +218,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
         end(session, { name: "SessionReplaced", reason: "the same instance connected to another node" })
     },
     doubted: (refs) => {
-      for (const session of held(refs)) noteInstance(session, undefined)
+      for (const session of held(refs)) notes.instance(session, undefined)
     }
   })
 
@@ -317,12 +233,6 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     Context.add(Fleet, Fleet.of({ covering }))
   )
 })
-
-const eventTypes = {
-  connected: "client_connect",
-  disconnected: "client_disconnect",
-  timed_out: "client_timeout"
-} as const
 
 /** Milliseconds between stored signs of life. */
 const NOTE_EVERY = 10_000

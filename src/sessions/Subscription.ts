@@ -2,17 +2,16 @@
 import type { Identity } from "../access/Identity.ts"
 import type { ClientView } from "../configuration/Rendering.ts"
 import type { Position } from "../propagation/Position.ts"
+import type { Held } from "./Held.ts"
 
 export interface Subscription {
   readonly client: ClientView
   readonly identity: Identity
   readonly patterns: ReadonlyArray<string>
-  /** The client has everything up to here, unless `held` says otherwise. */
+  /** How far the client has followed: it heard of every deletion up to here. Of values it says nothing. */
   readonly position: Position | undefined
-  /** Digest of what the client holds, by key. */
-  readonly held: ReadonlyMap<string, string>
-  /** Version of the key named like the service that the client has; 0: none. */
-  readonly serviceVersion: number
+  /** What the client holds of each key. The session empties it. */
+  readonly held: Held
   readonly acceptsDelta: boolean
   /** Understands control messages, and so owes heartbeats. */
   readonly control: boolean
@@ -21,6 +20,8 @@ export interface Subscription {
 export interface Answer {
   readonly key: string
   readonly revision: bigint
+  /** Of the revision; "": that of the newest update that was sent of the key. */
+  readonly epoch: string
   readonly applied: boolean
   readonly reason: string
 }

@@ -29,8 +29,18 @@ export type Update =
       readonly epoch: string
       readonly message: string
     }
-  | { readonly kind: "synced" | "heartbeat"; readonly position: Position }
+  /** `stale`: this node is not sure that what the client was sent is the newest. */
+  | { readonly kind: "synced" | "heartbeat"; readonly position: Position; readonly stale: boolean }
   | { readonly kind: "drain"; readonly reconnectAfterMillis: number }
 
 export type ValueUpdate = Extract<Update, { readonly kind: "value" | "deleted" }>
 export type ProblemUpdate = Extract<Update, { readonly kind: "problem" }>
+
+/**
+ * What a session remembers of an update after it is sent: no content, and one object for all clients that were told the same.
+ * `digest` is that of the stored value; "" for a rendered template, which differs by client and is never patched.
+ */
+export type Mark = Pick<
+  ValueUpdate,
+  "kind" | "key" | "version" | "revision" | "epoch" | "digest" | "traceparent" | "committedAt" | "stale"
+>

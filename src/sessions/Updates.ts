@@ -3,7 +3,8 @@
  *
  *   U1  Clients that get the same bytes get the same object.
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
- *   U3  Updates of each key's newest revision are kept, within `BUDGET` characters; anything forgotten is built again.
+ *   U3  Updates of each key's newest revision are kept, and the text before it as a base for deltas, within `BUDGET` bytes; anything
+ *       forgotten is built again, or sent whole.
  */
 import { Context, Effect, Layer } from "effect"
 import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
@@ -12,9 +13,10 @@ import { Digest } from "../configuration/Digest.ts"
 import type { ClientView } from "../configuration/Rendering.ts"
 import { render } from "../configuration/Template.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
-import type { ProblemUpdate, ValueUpdate } from "./Update.ts"
+import type { Mark, ProblemUpdate, ValueUpdate } from "./Update.ts"
 
 export class Updates extends Context.Service<
   Updates,
@@ -22,13 +24,17 @@ export class Updates extends Context.Service<
     /** The revision that the client should have of a key (U2); undefined for a key that never existed. */
     readonly target: (environment: string, key: string) => bigint | undefined
     /** What to send for the key now, if it was built before; templates never are. */
-    readonly known: (environment: string, key: string, held: ValueUpdate | undefined) => ValueUpdate | undefined
-    /** What to send for the key now. `held`: digest and text that the client can patch. */
+    readonly known: (environment: string, key: string, base: string) => ValueUpdate | undefined
+    /** What to send for the key now. `base`: digest of the text that the client can patch, or "". */
     readonly build: (
       client: ClientView,
       key: string,
-      held: ValueUpdate | undefined
+      base: string
     ) => Effect.Effect<ValueUpdate | ProblemUpdate | undefined, HeraldError>
+    /** What to remember of an update that was sent: one object for all that were sent the same of a key. */
+    readonly mark: (update: ValueUpdate) => Mark
+    /** What to remember of a client that has a head's value already. */
+    readonly markOf: (head: Head) => Mark
     /** Remembers who published a revision, so that its updates carry trace and commit time. */
     readonly remember: (revision: Revision) => void
   }
@@ -39,46 +45,83 @@ export class Updates extends Context.Service<
   )
 }
 
-/** Characters of content. */
-const BUDGET = 32 * 1024 * 1024
+/** Bytes, as updates take them: the text, and the same once more as it was encoded. */
+const BUDGET = 64 * 1024 * 1024
 const REMEMBERED = 4_096
+
+const costOf = ({ content, delta: patched }: ValueUpdate) => 512 + 2 * (content.length + (patched?.patch.length ?? 0))
+
+interface OfKey {
+  readonly revision: string
+  readonly ids: Set<string>
+  /** What was sent before this revision. */
+  readonly base: { readonly digest: string; readonly content: string } | undefined
+}
 
 const make = Effect.fnUntraced(function* () {
   const propagation = yield* Propagation
   const digestOf = yield* Digest
-  const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string }>()
+  const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string; readonly template: boolean }>()
   /** U3: what is kept of each key. An older revision is never asked for again. */
-  const ofKeys = new Map<string, { readonly revision: string; readonly ids: Set<string> }>()
+  const ofKeys = new Map<string, OfKey>()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
+  const marks = { sent: new WeakMap<Head, Mark>(), held: new WeakMap<Head, Mark>() }
   let size = 0
-  let last: { readonly head: Head; readonly base: string; readonly update: ValueUpdate } | undefined
+  let last: { readonly head: Head; readonly from: string; readonly update: ValueUpdate } | undefined
 
   const forget = (id: string) => {
     const { update, key } = shared.get(id)!
     const mine = ofKeys.get(key)!
     shared.delete(id)
-    size -= update.content.length + 256
+    size -= costOf(update)
     mine.ids.delete(id)
-    if (mine.ids.size === 0) ofKeys.delete(key)
+    if (mine.ids.size > 0) return
+    ofKeys.delete(key)
+    size -= 2 * (mine.base?.content.length ?? 0)
   }
 
-  const share = (id: string, build: () => ValueUpdate): ValueUpdate => {
+  /** U3: only its text as a base is left of what was kept of the key. */
+  const supersede = (key: string): OfKey["base"] => {
+    const old = ofKeys.get(key)
+    if (old === undefined) return undefined
+    const [id] = old.ids
+    const { update, template } = shared.get(id!)!
+    const { kind, digest, content } = update
+    for (const one of [...old.ids]) forget(one)
+    if (kind !== "value" || template) return undefined
+    size += 2 * content.length
+    return { digest, content }
+  }
+
+  const share = (id: string, template: boolean, build: () => ValueUpdate): ValueUpdate => {
     const known = shared.get(id)
     if (known !== undefined) return known.update
     const update = build()
     const key = `${update.environment}\u0000${update.key}`
     const revision = `${update.epoch}\u0000${update.revision}`
-    if (ofKeys.get(key)?.revision !== revision) for (const old of ofKeys.get(key)?.ids ?? []) forget(old) // U3
-    const mine = ofKeys.get(key) ?? { revision, ids: new Set() }
+    const held = ofKeys.get(key)
+    const mine = held?.revision === revision ? held : { revision, ids: new Set<string>(), base: supersede(key) }
     ofKeys.set(key, mine)
     mine.ids.add(id)
-    shared.set(id, { update, key })
-    size += update.content.length + 256
+    shared.set(id, { update, key, template })
+    size += costOf(update)
     for (const oldest of shared.keys()) {
       if (size <= BUDGET || oldest === id) break // U3
       forget(oldest)
     }
     return update
+  }
+
+  /** The text with this digest, if it is what was sent last or before that. */
+  const textOf = (environment: string, key: string, digest: string): string | undefined => {
+    const mine = digest === "" ? undefined : ofKeys.get(`${environment}\u0000${key}`)
+    if (mine === undefined) return undefined
+    if (mine.base?.digest === digest) return mine.base.content
+    for (const id of mine.ids) {
+      const { update } = shared.get(id)!
+      if (update.digest === digest) return update.content
+    }
+    return undefined
   }
 
   const target = (environment: string, key: string) => {
@@ -89,41 +132,40 @@ const make = Effect.fnUntraced(function* () {
   }
 
   /** The delta's base, where a delta is possible. */
-  const baseOf = (head: Head, held: ValueUpdate | undefined) =>
-    held !== undefined && !head.deleted && !head.template ? held.digest : ""
+  const baseOf = ({ environment, key, deleted, template }: Head, from: string) =>
+    deleted || template || textOf(environment, key, from) === undefined ? "" : from
 
   const idOf = (environment: string, key: string, revision: bigint, base: string) =>
     `${propagation.position().epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`
 
   /** U1; the last one found answers for the next client of the same round without a look-up. */
-  const known = (environment: string, key: string, held: ValueUpdate | undefined) => {
+  const known = (environment: string, key: string, from: string) => {
     const head = propagation.head(environment, key)
     if (head === undefined || head.template) return undefined
-    const base = baseOf(head, held)
     if (
       last === undefined ||
       last.head !== head ||
-      last.base !== base ||
+      last.from !== from ||
       last.update.stale !== propagation.stale() ||
       last.update.epoch !== propagation.position().epoch
     ) {
-      const found = shared.get(idOf(environment, key, head.revision, base))
+      const found = shared.get(idOf(environment, key, head.revision, baseOf(head, from)))
       if (found === undefined) return undefined
-      last = { head, base, update: found.update }
+      last = { head, from, update: found.update }
     }
     return last.update
   }
 
-  const build = Effect.fnUntraced(function* (client: ClientView, key: string, held: ValueUpdate | undefined) {
+  const build = Effect.fnUntraced(function* (client: ClientView, key: string, from: string) {
     const { environment } = client
-    const ready = known(environment, key, held)
+    const ready = known(environment, key, from)
     if (ready !== undefined) return ready
     const head = propagation.head(environment, key)
     const revision = target(environment, key)
     if (head === undefined || revision === undefined) return undefined
     const { epoch } = propagation.position()
     const stale = propagation.stale()
-    const base = baseOf(head, held)
+    const base = baseOf(head, from)
     const id = idOf(environment, key, revision, base)
     const found = yield* propagation.value(environment, key)
     if (found === undefined) return undefined
@@ -138,10 +180,11 @@ const make = Effect.fnUntraced(function* () {
       content = rendered.success
       digest = digestOf(content)
     }
-    const patch = base === "" || held === undefined ? undefined : delta(held.content, content)
+    const former = textOf(environment, key, base)
+    const patch = former === undefined ? undefined : delta(former, content)
     const remembered = revisions.get(revision)
     const origin = remembered?.epoch === epoch ? remembered : undefined
-    return share(found.template ? `${id}\u0000${digest}` : id, () => ({
+    return share(found.template ? `${id}\u0000${digest}` : id, found.template, () => ({
       kind: found.deleted ? "deleted" : "value",
       environment,
       key,
@@ -160,6 +203,39 @@ const make = Effect.fnUntraced(function* () {
     }))
   })
 
+  /** One object a head, as all that are told of it now are told the same. */
+  const mark = (update: ValueUpdate): Mark => {
+    const { environment, kind, key, version, revision, epoch, traceparent, committedAt, stale } = update
+    const head = propagation.head(environment, key)
+    const known = head === undefined ? undefined : marks.sent.get(head)
+    if (known?.stale === stale && known.kind === kind && samePosition(known, update)) return known
+    const digest = head?.template === true ? "" : update.digest
+    const made: Mark = { kind, key, version, revision, epoch, digest, traceparent, committedAt, stale }
+    if (head !== undefined) marks.sent.set(head, made)
+    return made
+  }
+
+  const markOf = (head: Head): Mark => {
+    const { key, version, deleted, template, environment } = head
+    const { epoch } = propagation.position()
+    const revision = target(environment, key) ?? head.revision
+    const known = marks.held.get(head)
+    if (known !== undefined && samePosition(known, { epoch, revision })) return known
+    const made: Mark = {
+      kind: deleted ? "deleted" : "value",
+      key,
+      version,
+      revision,
+      epoch,
+      digest: template ? "" : head.digest,
+      traceparent: "",
+      committedAt: 0,
+      stale: false
+    }
+    marks.held.set(head, made)
+    return made
+  }
+
   const remember = (revision: Revision) => {
     revisions.set(revision.revision, {
       epoch: revision.epoch,
@@ -169,5 +245,5 @@ const make = Effect.fnUntraced(function* () {
     if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
   }
 
-  return Updates.of({ target, known, build, remember })
+  return Updates.of({ target, known, build, mark, markOf, remember })
 })

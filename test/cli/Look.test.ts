@@ -161,7 +161,7 @@ describe("looking", () => {
   })
 
   it("clients shows desired, sent, applied, rejected and why", async () => {
-    const at = (version: number) => ({ version, revision: version, at: NOW })
+    const at = (version: number) => ({ version, revision: version, epoch: "e", at: NOW })
     const client = {
       environment: "production",
       service: "shop",
@@ -184,11 +184,13 @@ describe("looking", () => {
           problem: ""
         },
         { key: "shop.b", desired: at(1), sent: null, applied: null, rejected: null, problem: "{{zone}} is missing" }
-      ]
+      ],
+      nextKey: null,
+      troubled: 2
     }
     const gone = { ...client, instance: "i2", state: "timed_out", ending: "no heartbeat", health: null, keys: [] }
     const { request, printed } = await ask(["clients", "--service", "shop", "-e", "production"], "GET /v1/clients", {
-      body: { clients: [client, gone] }
+      body: { clients: [client, gone], next: null }
     })
     assert.deepStrictEqual(request.query, { environment: "production", service: "shop", limit: "1000" })
     assert.strictEqual(
@@ -204,9 +206,17 @@ describe("looking", () => {
   })
 
   it("clients says so when there are more than it can show", async () => {
-    const client = { state: "connected", service: "s", instance: "i", environment: "e", health: null, keys: [] }
+    const client = {
+      state: "connected",
+      service: "s",
+      instance: "i",
+      environment: "e",
+      health: null,
+      keys: [],
+      nextKey: null
+    }
     const { cli } = await ask(["clients"], "GET /v1/clients", {
-      body: { clients: Array.from({ length: 1_000 }, () => client) }
+      body: { clients: Array.from({ length: 1_000 }, () => client), next: "more" }
     })
     assert.strictEqual(cli.said, "only the first 1000 clients are shown; narrow them with --service or --env")
   })

@@ -11,6 +11,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { ClientAudit } from "../../src/events/ClientAudit.ts"
 import { Seal } from "../../src/propagation/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { peopleContract } from "./People.ts"
@@ -35,6 +36,7 @@ describe("PostgreSQL", () => {
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  instancesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {
     const entry = {

@@ -14,7 +14,7 @@ import { RetentionStore } from "../../src/propagation/RetentionStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
-import { instance } from "./People.ts"
+import { instance } from "./Instances.ts"
 import { change, release, sweep } from "./Stores.ts"
 
 let database: Database
@@ -185,7 +185,10 @@ describe("ranges", () => {
         environment: "production",
         service: "ends",
         instance: of,
+        session: "r1/1",
         key,
+        epoch: "e",
+        lacks: false,
         revision: 1n,
         version: 1,
         state: "applied",
@@ -197,13 +200,14 @@ describe("ranges", () => {
       store.write({
         instances: [gone, instance("ends", { instance: "stays" })],
         deliveries: Array.from({ length: 7_000 }, (_, i) => keyOf(`k${i}`, "i1")).concat(keyOf("k", "stays") as never),
+        held: [],
         health: []
       })
     )
     await run(sweep({ keepMillis: 86_400_000, keepAtLeast: 1_000_000 }))
     const count = async () =>
       Number(
-        (await query("select count(*)::int as n from instance_keys where key like 'k%' and revision = 1"))[0]!["n"]
+        (await query("select count(*)::int as n from instance_keys where key like 'k%' and applied_revision = 1"))[0]!["n"]
       )
     assert.strictEqual(await count(), 7_001) // a minute later nothing can add to them
     await query("update instances_ended set ended_at = ended_at - interval '2 minutes'")

@@ -8,6 +8,7 @@ import {
   ConfigurationStore,
   Configurations,
   failure,
+  Held,
   Herald,
   Hub,
   node,
@@ -85,8 +86,7 @@ const subscription: Subscription = {
   identity: system,
   patterns: ["limiter.*"],
   position: undefined,
-  held: new Map(),
-  serviceVersion: 0,
+  held: new Held(),
   acceptsDelta: false,
   control: true
 }

@@ -31,13 +31,21 @@ class Store {
   })
 }
 
-const options: BookkeepingOptions = { flushEvery: "100 millis", flushAt: 1_000, maxPending: 100_000 }
+const options: BookkeepingOptions = {
+  flushEvery: "100 millis",
+  flushAt: 1_000,
+  maxPending: 100_000,
+  maxBytes: 64_000_000
+}
 const layerOn = (store: Store, changed: Partial<BookkeepingOptions> = {}) =>
   Bookkeeping.layer({ ...options, ...changed }).pipe(Layer.provide(store.layer))
 
 const id = { environment: "production", service: "svc", instance: "i1" }
 const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
   ...id,
+  session: "r/1",
+  epoch: "e",
+  lacks: false,
   key: "svc",
   revision: BigInt(revision),
   version: revision,
@@ -58,10 +66,19 @@ const instance = (lastSeen: number, changed: Partial<InstanceNote> = {}): Instan
   node: "test",
   session: "r/1",
   opening: true,
+  empty: true,
   ...changed
 })
 const health = (revision: number) =>
-  ({ ...id, revision: BigInt(revision), health: "healthy", message: "", metrics: {}, reportedAt: revision }) as const
+  ({
+    ...id,
+    epoch: "e",
+    revision: BigInt(revision),
+    health: "healthy",
+    message: "",
+    metrics: {},
+    reportedAt: revision
+  }) as const
 
 const merged = Effect.map(Metric.snapshot, (metrics) => {
   const found = metrics.find((metric) => metric.id === "herald_deliveries_merged_total")

@@ -39,7 +39,9 @@ class Client {
         digest: update.kind === "deleted" ? "" : update.digest,
         revision: update.revision
       })
-      sessions.heard(this.session, [{ key: update.key, revision: update.revision, applied: true, reason: "" }])
+      sessions.heard(this.session, [
+        { key: update.key, revision: update.revision, epoch: update.epoch, applied: true, reason: "" }
+      ])
     }
     this.#seen = this.sink.values.length
   }

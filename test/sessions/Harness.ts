@@ -10,6 +10,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { Digest } from "../../src/configuration/Digest.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
+import { Held } from "../../src/sessions/Held.ts"
 import type { Session, Sink } from "../../src/sessions/Session.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import { defaultPatterns, type Subscription } from "../../src/sessions/Subscription.ts"
@@ -105,15 +106,26 @@ export class FakeSink implements Sink {
   }
 }
 
-export const subscription = (changed: Partial<Subscription> & { readonly instance?: string } = {}): Subscription => {
-  const { instance = "i1", ...rest } = changed
+/** Digest of what is held, by key; the client holds nothing that is newer than the node. */
+export const holding = (held: Iterable<readonly [key: string, digest: string, revision?: bigint]>): Held => {
+  const all = new Held()
+  all.add([...held].map(([key, digest, revision = 0n]) => ({ key, digest, revision })))
+  return all
+}
+
+export const subscription = (
+  changed: Partial<Omit<Subscription, "held">> & {
+    readonly instance?: string
+    readonly held?: Parameters<typeof holding>[0]
+  } = {}
+): Subscription => {
+  const { instance = "i1", held = [], ...rest } = changed
   return {
     client: { environment: "production", service: "svc", instance, labels: {} },
     identity: system,
     patterns: defaultPatterns("svc"),
     position: undefined,
-    held: new Map(),
-    serviceVersion: 0,
+    held: holding(held),
     acceptsDelta: false,
     control: true,
     ...rest
@@ -122,5 +134,5 @@ export const subscription = (changed: Partial<Subscription> & { readonly instanc
 
 export const applied = (session: Session, update: ValueUpdate) => ({
   session,
-  answers: [{ key: update.key, revision: update.revision, applied: true, reason: "" }]
+  answers: [{ key: update.key, revision: update.revision, epoch: update.epoch, applied: true, reason: "" }]
 })

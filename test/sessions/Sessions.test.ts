@@ -115,7 +115,7 @@ describe("Sessions", () => {
       assert.isFalse(yield* Deferred.isDone(second.ended))
       assert.strictEqual(sessions.size(), 1)
       yield* TestClock.adjust("1 second")
-      const [row] = yield* store.list({ limit: 10 })
+      const [row] = yield* store.list({ limit: 10, keys: 10 })
       assert.strictEqual(row?.state, "connected")
     }).pipe(Effect.provide(layerWith({})))
   )

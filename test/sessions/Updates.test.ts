@@ -6,7 +6,7 @@ import { Faults } from "../propagation/Harness.ts"
 import { layerWith, publish, subscription } from "./Harness.ts"
 
 const { client } = subscription()
-const build = (key: string) => Effect.flatMap(Updates, (updates) => updates.build(client, key, undefined))
+const build = (key: string) => Effect.flatMap(Updates, (updates) => updates.build(client, key, ""))
 
 describe("Updates", () => {
   it.effect("U3 recent updates are kept within the budget; what was forgotten is built again, equal", () =>

@@ -25,27 +25,33 @@ const rowsOf = (clients: ReadonlyArray<Client>): ReadonlyArray<Row> =>
 const version = (at: { readonly version: number } | null | undefined): string =>
   at === null || at === undefined ? "-" : String(at.version)
 
-/** The rejection counts only while nothing newer was applied. */
+/** Of a history that was lost, whatever its number. */
+const isLost = (key: Client["keys"][number], of: { readonly epoch: string } | null): boolean =>
+  of !== null && key.desired !== null && of.epoch !== key.desired.epoch
+
 const trouble = ({ key, client, first }: Row): string => {
   const parts: Array<string> = []
   if (key !== undefined && key.problem !== "") parts.push(`can't be sent: ${key.problem}`)
-  if (key?.rejected && key.rejected.revision > (key.applied?.revision ?? 0)) {
-    parts.push(`version ${key.rejected.version} rejected: ${key.rejected.reason || "no reason given"}`)
-  }
+  if (key?.rejected) parts.push(`version ${key.rejected.version} rejected: ${key.rejected.reason || "no reason given"}`)
+  if (key !== undefined && isLost(key, key.applied)) parts.push("what it applied is of a history that was lost")
   if (first && client.health !== null && client.health.health !== "healthy") {
     parts.push(`${client.health.health}${client.health.message === "" ? "" : `: ${client.health.message}`}`)
   }
   if (first && client.state !== "connected" && client.ending !== "") parts.push(client.ending)
+  if (first && client.nextKey !== null)
+    parts.push(`more keys: herald clients --service ${client.service} --instance ${client.instance}`)
   return parts.join("; ")
 }
 
-const behind = (row: Row): boolean =>
-  row.key?.desired !== null &&
-  row.key?.desired !== undefined &&
-  (row.key.applied?.revision ?? 0) < row.key.desired.revision
+const behind = ({ key }: Row): boolean =>
+  key !== undefined &&
+  key.desired !== null &&
+  (key.applied === null || isLost(key, key.applied) || key.applied.revision < key.desired.revision)
 
-/** The most that the server tells at once. */
+/** The most clients that are shown. */
 const MOST = 1_000
+/** Keys that are asked for at once of the one instance that is shown whole. */
+const TOGETHER = 1_000
 
 export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint: Paint): string => {
   if (clients.length === 0) return "no client has ever connected; try: herald subscribe <service>"
@@ -77,29 +83,62 @@ export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint:
   )}\n${paint.dim(`${up} of ${clients.length} connected`)}`
 }
 
+interface Page {
+  readonly clients: ReadonlyArray<Client>
+  readonly next: string | null
+}
+
+/** With the keys of the pages after the first. */
+const whole = Effect.fnUntraced(function* <E, R>(
+  client: Client,
+  page: (query: Record<string, string | number | undefined>) => Effect.Effect<Page, E, R>
+) {
+  const { environment, service, instance } = client
+  const keys = new Map(client.keys.map((key) => [key.key, key]))
+  for (let afterKey = client.nextKey; afterKey !== null; ) {
+    const found = (yield* page({ environment, service, instance, limit: 1, keys: TOGETHER, afterKey })).clients[0]
+    for (const key of found?.keys ?? []) keys.set(key.key, key)
+    afterKey = found?.nextKey ?? null
+  }
+  return { ...client, nextKey: null, keys: [...keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1)) }
+})
+
 export const clients = Command.make(
   "clients",
   {
     service: optionalText("service", "Only this service", "name"),
+    instance: optionalText("instance", "Only this instance, with all of its keys", "name"),
     env: onlyEnv,
     watch: yes("watch", "Stay, and show it again when it changes")
   },
-  Effect.fn("Clients.run")(function* ({ service, env, watch: stay }) {
+  Effect.fn("Clients.run")(function* ({ service, instance, env, watch: stay }) {
     const shell = yield* Shell
     const here = yield* session
-    const read = here
-      .call({ method: "GET", path: "/v1/clients", query: { environment: env, service, limit: MOST } })
-      .pipe(Effect.map(({ body }) => (body as { readonly clients: ReadonlyArray<Client> }).clients))
+    const page = (query: Record<string, string | number | undefined>) =>
+      here
+        .call({ method: "GET", path: "/v1/clients", query: { environment: env, service, instance, ...query } })
+        .pipe(Effect.map(({ body }) => body as Page))
+    const read = Effect.gen(function* () {
+      const found: Array<Client> = []
+      const keys = instance === undefined ? undefined : TOGETHER
+      let next: string | null = null
+      do {
+        const some: Page = yield* page({ limit: MOST - found.length, keys, after: next ?? undefined })
+        for (const client of some.clients) found.push(instance === undefined ? client : yield* whole(client, page))
+        next = some.next
+      } while (next !== null && found.length < MOST)
+      return { clients: found, more: next !== null }
+    })
     if (!stay) {
-      const found = yield* read
+      const { clients: found, more } = yield* read
       const now = yield* shell.now
-      if (found.length === MOST) {
+      if (more) {
         yield* shell.progress(`only the first ${MOST} clients are shown; narrow them with --service or --env`)
       }
       return yield* here.emit(found, (paint) => clientsTable(found, now, paint))
     }
     const look = Effect.gen(function* () {
-      const found = yield* read
+      const { clients: found } = yield* read
       const now = yield* shell.now
       return {
         data: found,
@@ -114,6 +153,7 @@ export const clients = Command.make(
   Command.withShortDescription("Show who has what"),
   Command.withExamples([
     { command: "herald clients", description: "Every environment" },
-    { command: "herald clients --service user-service --watch", description: "Live" }
+    { command: "herald clients --service user-service --watch", description: "Live" },
+    { command: "herald clients --instance user-service-7", description: "One instance, with all of its keys" }
   ])
 )

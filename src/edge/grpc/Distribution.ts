@@ -2,7 +2,9 @@
  * herald.distribution.v1.DistributionService: translates, decides nothing.
  *
  *   G3  Acks are handled where they arrive: no fiber and no span a message.
- *   G4  A call that says nothing within `firstMessage` is ended.
+ *   G4  A call that says nothing within `firstMessage` is ended, and so is one that leaves its hello half said.
+ *   G10 A hello may come in parts; nothing of it is kept before it is known that the client may subscribe, and of all that is kept there is
+ *       a limit.
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js"
 import { Clock, Deferred, Effect, Exit } from "effect"
@@ -19,16 +21,21 @@ import { requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
+import { Held, HeldBudget } from "../../sessions/Held.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
 import * as Decode from "./Decode.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
-import { answersOf, encode, instanceOf, plain, subscriptionOf } from "./Wire.ts"
+import { answersOf, encode, heldOf, instanceOf, plain, subscriptionOf } from "./Wire.ts"
 
 /** Milliseconds. */
 const FIRST_MESSAGE = 5_000
+/** Bytes that one hello may say of what the client holds, and all together that are not yet compared. G10 */
+const HELLO = 96 * 1024 * 1024
+const HELLOS = 256 * 1024 * 1024
 const MESSAGE = 1_024
+const EPOCH = 64
 const NAME = 128
 /** Of a signed 64-bit integer, as the database keeps revisions. */
 const MAX_REVISION = 2n ** 63n - 1n
@@ -54,6 +61,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
+  const hellos = new HeldBudget(HELLOS)
 
   const authorised = Effect.fnUntraced(function* (metadata: Metadata, environment: string) {
     return yield* requirePermission("subscribe", environment).pipe(
@@ -61,65 +69,95 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
     )
   })
 
-  const open = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
+  /** Who says hello, once it is known that it may. */
+  const greeted = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
     const instance = instanceOf(first)
     if (instance instanceof HeraldError) return yield* instance
-    const identity: Identity = yield* authorised(call.metadata, instance.environment)
-    const subscription = subscriptionOf(first, identity)
+    return yield* authorised(call.metadata, instance.environment)
+  })
+
+  const open = Effect.fnUntraced(function* (
+    call: SubscribeCall,
+    { first, identity, held }: { readonly first: SubscribeRequest; readonly identity: Identity; readonly held: Held }
+  ) {
+    const subscription = subscriptionOf(first, identity, held)
     if (subscription instanceof HeraldError) return yield* subscription
     return yield* sessions.open(subscription, sinkOf(call))
   })
 
+  /** What one part of a hello adds; an error when it is too much. G10 */
+  const hold = (held: Held, part: SubscribeRequest): HeraldError | undefined => {
+    const entries = heldOf(part.held)
+    if (entries instanceof HeraldError) return entries
+    if (!held.add(entries))
+      return failure("ServerFull", "clients that say what they hold take all the room there is for it; try again")
+    return held.bytes > HELLO
+      ? failure("InvalidInput", `held has ${held.size} entries, which is more than a client may hold`)
+      : undefined
+  }
+
   const subscribe = (call: SubscribeCall): void => {
     let session: Session | undefined
     let over = false
-    /** Messages that came before the session was open. */
-    const early: Array<SubscribeRequest> = []
-    let first = true
+    let first: SubscribeRequest | undefined
+    let identity: Identity | undefined
+    const held = new Held(hellos)
     const fail = (error: HeraldError) => finish(statusOf(error))
     const finish = (status: ReturnType<typeof statusOfEnding>) => {
       if (over) return
       over = true
       clearTimeout(timer)
+      held.drop()
       if (status === undefined) call.end()
       else call.emit("error", status)
     }
     const leave = (reason: string) => {
       over = true
       clearTimeout(timer)
+      held.drop()
       if (session !== undefined) sessions.end(session, { name: "Closed", reason })
     }
-    const timer = setTimeout(
-      () => fail(failure("InvalidInput", "no SubscribeRequest came within 5 s")), // G4
-      FIRST_MESSAGE
-    )
-
-    const hear = (message: SubscribeRequest) => {
-      if (session === undefined) {
-        if (early.length < 100) early.push(message)
-        return
-      }
-      const answers = answersOf(message.acks)
-      if (answers instanceof HeraldError) return fail(answers)
-      sessions.heard(session, answers) // G3
-    }
+    const late = (what: string) => setTimeout(() => fail(failure("InvalidInput", what)), FIRST_MESSAGE) // G4
+    let timer = late("no SubscribeRequest came within 5 s")
 
     const opened = (exit: Exit.Exit<Session, HeraldError>) => {
       if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
       session = exit.value
       if (over) return leave("the client left")
-      for (const message of early.splice(0)) hear(message)
+      call.resume()
       run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
+    }
+
+    /** A part of the hello; the session begins with the last. Until then no more is read than is asked for. G10 */
+    const greet = (first: SubscribeRequest, identity: Identity, part: SubscribeRequest) => {
+      const wrong = hold(held, part)
+      if (wrong !== undefined) return fail(wrong)
+      if (part.heldMore) {
+        timer = late("the next part of a hello did not come within 5 s")
+        return void call.resume()
+      }
+      call.pause()
+      run(traced("Subscribe", call, open(call, { first, identity, held }), true)).addObserver(opened)
     }
 
     call.on("data", (bytes: Buffer) => {
       if (over) return
       const message = Decode.subscribeRequest(bytes)
       if (Decode.isFailure(message)) return fail(message)
-      if (!first) return hear(message)
-      first = false
+      if (session !== undefined) {
+        const answers = answersOf(message.acks)
+        return answers instanceof HeraldError ? fail(answers) : sessions.heard(session, answers) // G3
+      }
       clearTimeout(timer)
-      run(traced("Subscribe", call, open(call, message), true)).addObserver(opened)
+      if (first !== undefined && identity !== undefined) return greet(first, identity, message)
+      first = message
+      call.pause()
+      run(greeted(call, message)).addObserver((exit) => {
+        if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+        if (over) return
+        identity = exit.value
+        greet(message, identity, message)
+      })
     })
     // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
     call.on("end", () => {
@@ -160,6 +198,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
       const metrics = Object.entries(request.metrics)
       bookkeeping.noteHealth({
         ...instance,
+        epoch: plain(request.epoch, EPOCH),
         revision: request.revision,
         health,
         message: plain(request.message, MESSAGE),

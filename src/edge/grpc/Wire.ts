@@ -9,12 +9,14 @@ import {
   type Ack,
   AckOutcome,
   ConfigUpdate,
+  type Held as HeldOnWire,
   type SubscribeRequest,
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../access/Identity.ts"
 import { isEnvironment, isPattern, limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import type { Held, HeldEntry } from "../../sessions/Held.ts"
 import type { InstanceId } from "../../sessions/InstanceStore.ts"
 import { type Answer, defaultPatterns, type Subscription } from "../../sessions/Subscription.ts"
 import type { Update } from "../../sessions/Update.ts"
@@ -23,6 +25,8 @@ const DEFAULT_ENVIRONMENT = "production"
 const REASON = 1_024
 const MAX_ACKS = 10_000
 const MAX_HELD = 10_000
+/** Bytes. */
+const SHA256 = 32
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/
@@ -63,8 +67,27 @@ export const instanceOf = (message: {
   return { environment, service: message.serviceName, instance: message.instanceId }
 }
 
-/** G1: the first message of a stream. */
-export const subscriptionOf = (message: SubscribeRequest, identity: Identity): Subscription | HeraldError => {
+/** G1: what one message says of what the client holds. */
+export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry> | HeraldError => {
+  if (held.length > MAX_HELD)
+    return invalid(`held has ${held.length} entries in one message, at most ${MAX_HELD} are allowed`)
+  const entries: Array<HeldEntry> = []
+  for (const { key, digest, sha256, revision } of held) {
+    if (key.length > limits.key)
+      return invalid(`held names a key of ${key.length} characters, at most ${limits.key} are allowed`)
+    if (sha256.length > 0 && sha256.length !== SHA256)
+      return invalid(`held has a sha256 of ${sha256.length} bytes, it must be ${SHA256}`)
+    entries.push({ key, digest: sha256.length === 0 ? digest : Buffer.from(sha256).toString("hex"), revision })
+  }
+  return entries
+}
+
+/** G1: the first message of a stream; `held`: what it and those after it say. */
+export const subscriptionOf = (
+  message: SubscribeRequest,
+  identity: Identity,
+  held: Held
+): Subscription | HeraldError => {
   const instance = instanceOf(message)
   if ("_tag" in instance) return instance
   const labels = Object.entries(message.metadata)
@@ -83,8 +106,6 @@ export const subscriptionOf = (message: SubscribeRequest, identity: Identity): S
   const bad = patterns.find((pattern) => pattern.length > limits.key + 2 || !isPattern(pattern))
   if (bad !== undefined)
     return failure("InvalidKey", `${JSON.stringify(bad.slice(0, 80))} is not a key or a key followed by .*`)
-  if (message.held.length > MAX_HELD)
-    return invalid(`held has ${message.held.length} entries, at most ${MAX_HELD} are allowed`)
   return {
     client: { ...instance, labels: Object.fromEntries(labels) },
     identity,
@@ -93,8 +114,7 @@ export const subscriptionOf = (message: SubscribeRequest, identity: Identity): S
       message.position === undefined
         ? undefined
         : { epoch: message.position.epoch, revision: message.position.revision },
-    held: new Map(message.held.map(({ key, digest }) => [key, digest])),
-    serviceVersion: Number(message.version),
+    held,
     acceptsDelta: message.acceptsDelta,
     control: message.control
   }
@@ -102,13 +122,19 @@ export const subscriptionOf = (message: SubscribeRequest, identity: Identity): S
 
 export const answersOf = (acks: ReadonlyArray<Ack>): ReadonlyArray<Answer> | HeraldError => {
   if (acks.length > MAX_ACKS) return invalid(`acks has ${acks.length} entries, at most ${MAX_ACKS} are allowed`)
-  return acks.map(({ key, revision, outcome, reason }) => ({
+  const odd = acks.find(({ outcome }) => !outcomes.has(outcome))
+  if (odd !== undefined)
+    return invalid(`the outcome of an ack must be ACK_OUTCOME_APPLIED or ACK_OUTCOME_REJECTED, not ${odd.outcome}`)
+  return acks.map(({ key, revision, epoch, outcome, reason }) => ({
     key,
     revision,
+    epoch,
     applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
     reason: plain(reason, REASON)
   }))
 }
+
+const outcomes: ReadonlySet<AckOutcome> = new Set([AckOutcome.ACK_OUTCOME_APPLIED, AckOutcome.ACK_OUTCOME_REJECTED])
 
 const kinds = {
   value: UpdateKind.UPDATE_KIND_VALUE,
@@ -147,7 +173,7 @@ const toWire = (update: Update): Partial<ConfigUpdate> => {
     }
     case "synced":
     case "heartbeat":
-      return { kind, ...update.position }
+      return { kind, ...update.position, stale: update.stale }
     case "drain":
       return { kind, reconnectAfterMs: update.reconnectAfterMillis }
   }

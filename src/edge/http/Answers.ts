@@ -1,11 +1,15 @@
 /** Model → wire, and the answers that are written from it. */
+import { Schema } from "effect"
 import { HttpServerResponse } from "effect/http"
 import type { ApiKey } from "../../access/ApiKeyStore.ts"
 import type { AuditEntry } from "../../access/AuditLog.ts"
 import type { Configuration, Head } from "../../configuration/Configuration.ts"
 import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import type { Client } from "../../sessions/Clients.ts"
+import type { Fact } from "../../sessions/Facts.ts"
+import type { ListCursor } from "../../sessions/InstanceStore.ts"
 import type * as Wire from "./Wire.ts"
+import { Plain } from "./Wire.ts"
 
 const privately = { "cache-control": "no-store" }
 
@@ -75,6 +79,9 @@ export const published = (committed: Committed, environment: string, key: string
   return found === undefined ? undefined : { ...changed(found), ...commit(committed) }
 }
 
+const at = (fact: Fact | undefined) =>
+  fact === undefined ? null : { version: fact.version, revision: Number(fact.revision), epoch: fact.epoch, at: fact.at }
+
 export const client = ({ health, keys, ...row }: Client): Wire.Client => ({
   environment: row.environment,
   service: row.service,
@@ -91,27 +98,44 @@ export const client = ({ health, keys, ...row }: Client): Wire.Client => ({
       ? null
       : {
           revision: Number(health.revision),
+          epoch: health.epoch,
           health: health.health,
           message: health.message,
           metrics: health.metrics,
           reportedAt: health.reportedAt
         },
-  keys: keys.map(({ key, desired, delivery }) => {
-    const at = (time: number) =>
-      delivery === undefined ? null : { version: delivery.version, revision: Number(delivery.revision), at: time }
-    return {
-      key,
-      desired: desired === undefined ? null : { version: desired.version, revision: Number(desired.revision) },
-      sent: delivery !== undefined && delivery.state !== "problem" && delivery.sentAt > 0 ? at(delivery.sentAt) : null,
-      applied: delivery?.state === "applied" ? at(delivery.answeredAt) : null,
-      rejected:
-        delivery?.state === "rejected"
-          ? { version: delivery.version, revision: Number(delivery.revision), reason: delivery.reason }
-          : null,
-      problem: delivery?.state === "problem" ? delivery.reason : ""
-    }
-  })
+  keys: keys.map(({ key, desired, sent, applied, rejected, problem }) => ({
+    key,
+    desired:
+      desired === undefined
+        ? null
+        : { version: desired.version, revision: Number(desired.revision), epoch: desired.epoch },
+    sent: at(sent),
+    applied: at(applied),
+    rejected: rejected === undefined ? null : { ...at(rejected)!, reason: rejected.reason },
+    problem: problem?.reason ?? ""
+  })),
+  nextKey: row.nextKey ?? null,
+  troubled: row.troubled
 })
+
+/** Where a page ended, as one word. */
+export const cursor = ({ environment, service, instance, connected }: ListCursor): string =>
+  Buffer.from(JSON.stringify([environment, service, instance, connected])).toString("base64url")
+
+/** Undefined when it is none. */
+export const cursorOf = (word: string): ListCursor | undefined => {
+  try {
+    const found: unknown = JSON.parse(Buffer.from(word, "base64url").toString())
+    if (!isCursor(found)) return undefined
+    const [environment, service, instance, connected] = found
+    return { environment, service, instance, connected }
+  } catch {
+    return undefined
+  }
+}
+const Name = Plain(1_024)
+const isCursor = Schema.is(Schema.Tuple([Name, Name, Name, Schema.Boolean]))
 
 export const auditEntry = (entry: AuditEntry): Wire.AuditEntry => ({ ...entry, id: Number(entry.id) })
 

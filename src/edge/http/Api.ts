@@ -143,11 +143,21 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
       query: {
         environment: Schema.optionalKey(Schema.String),
         service: Schema.optionalKey(Wire.Plain(limits.serviceName)),
-        limit: Limit
+        instance: Schema.optionalKey(Wire.Plain(limits.instanceId)),
+        after: Schema.optionalKey(Wire.Plain(2_048)),
+        limit: Limit,
+        keys: Limit,
+        afterKey: Schema.optionalKey(Wire.Plain(limits.key))
       },
       success: Wire.Clients,
       error
-    }).annotateMerge(about("Who has what", "Every instance: desired, sent, applied, rejected and why.")),
+    }).annotateMerge(
+      about(
+        "Who has what",
+        "Every instance: desired, sent, applied, rejected and why. A page ends at `limit` instances or about 4 MiB; each shows its first " +
+          "`keys` keys (100 when left out) and those that have trouble."
+      )
+    ),
     get("audit", "/v1/audit", {
       query: {
         environment: Schema.optionalKey(Schema.String),

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { readAudit, verifyAudit } from "../../access/Audit.ts"
 import { AuditLog } from "../../access/AuditLog.ts"
+import { failure } from "../../errors/HeraldError.ts"
 import { Clients } from "../../sessions/Clients.ts"
 import * as Answers from "./Answers.ts"
 import { Api } from "./Api.ts"
@@ -24,11 +25,23 @@ export const OperationsRoutes = HttpApiBuilder.group(
     const listClients = Effect.fnUntraced(function* (query: {
       readonly environment?: string
       readonly service?: string
+      readonly instance?: string
+      readonly after?: string
       readonly limit?: number
+      readonly keys?: number
+      readonly afterKey?: string
     }) {
       if (query.environment !== undefined) yield* checkEnvironment(query.environment)
-      const found = yield* clients.list({ ...query, limit: query.limit ?? 1_000 })
-      return Answers.json({ clients: found.map(Answers.client) })
+      const after = query.after === undefined ? undefined : Answers.cursorOf(query.after)
+      if (after === undefined && query.after !== undefined)
+        return yield* failure("InvalidInput", "after is not the `next` of a page of clients")
+      if (query.afterKey !== undefined && query.instance === undefined)
+        return yield* failure("InvalidInput", "afterKey goes through the keys of one instance: say which")
+      const found = yield* clients.list({ ...query, after, limit: query.limit ?? 1_000 })
+      return Answers.json({
+        clients: found.clients.map(Answers.client),
+        next: found.next === undefined ? null : Answers.cursor(found.next)
+      })
     })
 
     const audit = Effect.fnUntraced(

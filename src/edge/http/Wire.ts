@@ -206,14 +206,19 @@ export const Explanation = Schema.Struct({
 }).annotate({ identifier: "Explanation" })
 export type Explanation = typeof Explanation.Type
 
-const At = Schema.Struct({ version: Schema.Int, revision: Schema.Int, at: Schema.Finite })
-/** A key of a client: the newest version there is, and the newest that it was sent, applied or rejected. */
+/** A revision means nothing without its epoch: one of another epoch than `desired` has is of a history that was lost. */
+const Of = { version: Schema.Int, revision: Schema.Int, epoch: Schema.String }
+const At = Schema.Struct({ ...Of, at: Schema.Finite })
+/** A key of a client: the newest version there is, beside what is known of what the client has. null: unknown. */
 export const ClientKey = Schema.Struct({
   key: Schema.String,
-  desired: Schema.NullOr(Schema.Struct({ version: Schema.Int, revision: Schema.Int })),
+  desired: Schema.NullOr(Schema.Struct(Of)),
+  /** The newest that was sent. */
   sent: Schema.NullOr(At),
+  /** The newest that it confirmed and has not left: what it runs, whatever was sent or rejected since. */
   applied: Schema.NullOr(At),
-  rejected: Schema.NullOr(Schema.Struct({ version: Schema.Int, revision: Schema.Int, reason: Schema.String })),
+  /** What it refused after that, and why. */
+  rejected: Schema.NullOr(Schema.Struct({ ...Of, at: Schema.Finite, reason: Schema.String })),
   /** Why the newest version can't be sent to this client, or "". */
   problem: Schema.String
 }).annotate({ identifier: "ClientKey" })
@@ -233,16 +238,23 @@ export const Client = Schema.Struct({
   health: Schema.NullOr(
     Schema.Struct({
       revision: Schema.Int,
+      epoch: Schema.String,
       health: Schema.Literals(["healthy", "degraded", "unhealthy"]),
       message: Schema.String,
       metrics: Schema.Record(Schema.String, Schema.Number),
       reportedAt: Schema.Finite
     })
   ),
-  keys: Schema.Array(ClientKey)
+  /** In their order; on the first page also those further on that were rejected or can't be sent. */
+  keys: Schema.Array(ClientKey),
+  /** Give it as `afterKey`, with `instance`, for more keys; null when there are no more. */
+  nextKey: Schema.NullOr(Schema.String),
+  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  troubled: Schema.Int
 }).annotate({ identifier: "Client" })
 export type Client = typeof Client.Type
-export const Clients = Schema.Struct({ clients: Schema.Array(Client) })
+/** `next`: give it as `after` for the next page; null at the end. */
+export const Clients = Schema.Struct({ clients: Schema.Array(Client), next: Schema.NullOr(Schema.String) })
 
 export const AuditEntry = Schema.Struct({
   id: Schema.Int,

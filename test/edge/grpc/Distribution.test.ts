@@ -5,10 +5,12 @@ import { Effect, Latch, Layer, ManagedRuntime, Tracer } from "effect"
 import {
   AckOutcome,
   ConfigUpdate,
-  SubscribeRequest
+  SubscribeRequest,
+  UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../src/access/Identity.ts"
 import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
+import { HeldBudget } from "../../../src/sessions/Held.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { publish } from "../../sessions/Harness.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
@@ -34,8 +36,22 @@ class Call extends EventEmitter {
   end = () => {
     this.ended = true
   }
+  /** As a stream: what comes while it is paused waits. */
+  readonly waiting: Array<Buffer> = []
+  paused = false
+  pause = () => {
+    this.paused = true
+    return this
+  }
+  resume = () => {
+    this.paused = false
+    while (!this.paused && this.waiting.length > 0) this.emit("data", this.waiting.shift())
+    return this
+  }
   say(message: Partial<SubscribeRequest>): void {
-    this.emit("data", Buffer.from(SubscribeRequest.encode(SubscribeRequest.fromPartial(message)).finish()))
+    const whole = Buffer.from(SubscribeRequest.encode(SubscribeRequest.fromPartial(message)).finish())
+    if (this.paused) this.waiting.push(whole)
+    else this.emit("data", whole)
   }
 }
 
@@ -61,6 +77,7 @@ beforeEach(() => {
   runtime = start()
 })
 afterEach(async () => {
+  vi.restoreAllMocks()
   vi.useRealTimers()
   await runtime.dispose()
 })
@@ -91,23 +108,75 @@ describe("Distribution", () => {
     )
   })
 
-  it("G3 what arrives before the session is open is heard when it is, within a bound", async () => {
-    const subscribe = await open()
-    const call = new Call()
+  const gated = async () => {
     const sessions = await runtime.runPromise(Sessions)
     const gate = Latch.makeUnsafe(false)
     const { open: opening } = sessions
-    vi.spyOn(sessions, "open").mockImplementation((first, sink) => Effect.andThen(gate.await, opening(first, sink)))
+    const opened = vi
+      .spyOn(sessions, "open")
+      .mockImplementation((first, sink) => Effect.andThen(gate.await, opening(first, sink)))
+    return { sessions, gate, opened }
+  }
+
+  it("G3 what arrives before the session is open waits unread in the transport, and is heard when it is", async () => {
+    const subscribe = await open()
+    const call = new Call()
+    const { sessions, gate, opened } = await gated()
     const heard = vi.spyOn(sessions, "heard")
     subscribe(call)
     call.say({ serviceName: "svc", instanceId: "i1", control: true })
     for (let i = 0; i < 500; i++) call.say({ heartbeat: true })
-    const before = heard.mock.calls.length
+    await waitUntil("the session to be asked for", () => opened.mock.calls.length === 1)
+    const [before, unread] = [heard.mock.calls.length, call.waiting.length]
     gate.openUnsafe()
-    await waitUntil("the messages to be heard", () => heard.mock.calls.length > 0)
+    await waitUntil("the messages to be heard", () => heard.mock.calls.length === 500)
 
-    assert.strictEqual(before, 0)
-    assert.strictEqual(heard.mock.calls.length, 100)
+    assert.deepStrictEqual([before, unread], [0, 500])
+  })
+
+  const part = (from: number, to: number, more: boolean) => ({
+    heldMore: more,
+    held: Array.from({ length: to - from }, (_, i) => ({
+      key: `svc.k${from + i}`,
+      digest: "",
+      revision: 0n,
+      sha256: Buffer.alloc(32, 1)
+    }))
+  })
+
+  it("G10 a hello in parts begins one session that knows all of them", async () => {
+    const subscribe = await open()
+    const call = new Call()
+    const { gate, opened } = await gated()
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true, ...part(0, 3, true) })
+    call.say(part(3, 5, true))
+    call.say(part(5, 6, false))
+    call.say({ heartbeat: true })
+    await waitUntil("the session to be asked for", () => opened.mock.calls.length === 1)
+    const held = opened.mock.calls[0]![0].held.size
+    gate.openUnsafe()
+    await waitUntil("the sync", () => call.got.some(({ kind }) => kind === UpdateKind.UPDATE_KIND_SYNCED))
+
+    assert.strictEqual(held, 6)
+    // What nobody knows any more is deleted.
+    assert.strictEqual(call.got.filter(({ kind }) => kind === UpdateKind.UPDATE_KIND_DELETED).length, 6)
+  })
+
+  it("G4 G10 a hello that is left half said is ended, and what it said is given back", async () => {
+    const subscribe = await open()
+    const call = new Call()
+    const given = vi.spyOn(HeldBudget.prototype, "give")
+    const taken = vi.spyOn(HeldBudget.prototype, "take")
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true, ...part(0, 3, true) })
+    while (taken.mock.calls.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    vi.advanceTimersByTime(5_000)
+
+    assert.include(call.errors[0]?.details, "part of a hello")
+    const sum = (calls: ReadonlyArray<ReadonlyArray<number>>) => calls.reduce((all, [bytes]) => all + bytes!, 0)
+    assert.strictEqual(sum(given.mock.calls), sum(taken.mock.calls))
   })
 
   it("G4 a call that says nothing within 5 s is ended with the reason", async () => {
@@ -129,14 +198,18 @@ describe("Distribution", () => {
 
   it("G4 a client that left before it was let in leaves no session behind", async () => {
     const subscribe = await open()
-    const call = new Call()
-    const sessions = await runtime.runPromise(Sessions)
-    const opened = vi.spyOn(sessions, "open")
-    subscribe(call)
-    call.say({ serviceName: "svc", instanceId: "i1", control: true })
-    call.emit("cancelled", "cancelled")
-    await waitUntil("the end of the session", () => opened.mock.calls.length === 1 && sessions.size() === 0)
+    const [early, late] = [new Call(), new Call()]
+    const { sessions, gate, opened } = await gated()
+    subscribe(early)
+    early.say({ serviceName: "svc", instanceId: "i1", control: true })
+    early.emit("cancelled", "cancelled")
+    subscribe(late)
+    late.say({ serviceName: "svc", instanceId: "i2", control: true })
+    await waitUntil("the session to be asked for", () => opened.mock.calls.length > 0)
+    late.emit("cancelled", "cancelled")
+    gate.openUnsafe()
+    await waitUntil("the end of the session", () => sessions.size() === 0)
 
-    assert.deepStrictEqual(call.errors, [])
+    assert.deepStrictEqual([...early.errors, ...late.errors], [])
   })
 })

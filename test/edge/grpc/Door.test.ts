@@ -218,7 +218,7 @@ describe("a first message that breaks a rule is refused with its reason", () => 
     client.say({
       acks: [
         { key: "nothing", revision: 2n ** 64n - 1n, outcome: AckOutcome.ACK_OUTCOME_APPLIED, reason: "", epoch: "" },
-        { key: "", revision: 0n, outcome: 99 as AckOutcome, reason: "", epoch: "" }
+        { key: "", revision: 0n, outcome: AckOutcome.ACK_OUTCOME_REJECTED, reason: "", epoch: "x".repeat(100) }
       ]
     })
     await door.publish("odd", "goes on")
@@ -227,6 +227,24 @@ describe("a first message that breaks a rule is refused with its reason", () => 
     assert.isUndefined(client.status)
   })
 })
+
+for (const outcome of [AckOutcome.ACK_OUTCOME_UNSPECIFIED, 99 as AckOutcome]) {
+  it(`G1 an ack whose outcome is ${outcome} is no rejection: it is refused`, async () => {
+    using client = new Client(door, { instanceId: "no outcome", serviceName: "outcome" })
+    await door.publish("outcome", "v")
+    await client.has("v")
+    const { key, revision } = client.got.find((update) => update.key === "outcome")!
+    client.say({ acks: [{ key, revision, outcome, reason: "", epoch: "" }] })
+    const { code, details } = await client.ended()
+
+    assert.strictEqual(code, 3)
+    assert.include(details, "outcome")
+    const [row] = await door.run(
+      Effect.flatMap(InstanceStore, (store) => store.list({ service: "outcome", limit: 1, keys: 10 }))
+    )
+    assert.isUndefined(row?.keys[0]?.rejected)
+  })
+}
 
 describe("text of a client that no database or terminal takes", () => {
   it("G1 the reason of a rejection is cut and cleaned, and is stored", async () => {
@@ -238,9 +256,9 @@ describe("text of a client that no database or terminal takes", () => {
     client.say({ acks: [{ key, revision, outcome: AckOutcome.ACK_OUTCOME_REJECTED, reason, epoch: "" }] })
     const stored = await waitUntil("the rejection", async () => {
       const rows = await door.run(
-        Effect.flatMap(InstanceStore, (store) => store.list({ service: "reasons", limit: 1 }))
+        Effect.flatMap(InstanceStore, (store) => store.list({ service: "reasons", limit: 1, keys: 10 }))
       )
-      return rows[0]?.deliveries.find((row) => row.state === "rejected")?.reason
+      return rows[0]?.keys[0]?.rejected?.reason
     })
 
     assert.match(stored, /^\ufffd\ufffd\[31m two\nlines x+/)
@@ -265,7 +283,9 @@ describe("text of a client that no database or terminal takes", () => {
     const many = await report({ metrics: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`m${i}`, i])) })
     const odd = await report({ message: "a\u0000b", metrics: { "m\u0000": 1, nan: Number.NaN, inf: Infinity } })
     const stored = await waitUntil("the report", async () => {
-      const rows = await door.run(Effect.flatMap(InstanceStore, (store) => store.list({ service: "sick", limit: 1 })))
+      const rows = await door.run(
+        Effect.flatMap(InstanceStore, (store) => store.list({ service: "sick", limit: 1, keys: 10 }))
+      )
       return rows[0]?.health
     })
 

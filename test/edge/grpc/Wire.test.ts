@@ -7,6 +7,7 @@ import {
 import { system } from "../../../src/access/Identity.ts"
 import { encode, plain, subscriptionOf } from "../../../src/edge/grpc/Wire.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
+import { Held } from "../../../src/sessions/Held.ts"
 import type { ValueUpdate } from "../../../src/sessions/Update.ts"
 import { Client, Door } from "./Door.ts"
 
@@ -29,7 +30,7 @@ const value = (changed: Partial<ValueUpdate> = {}): ValueUpdate => ({
 })
 
 const first = (changed: Partial<SubscribeRequest> = {}) =>
-  subscriptionOf(SubscribeRequest.fromPartial({ serviceName: "svc", instanceId: "i", ...changed }), system)
+  subscriptionOf(SubscribeRequest.fromPartial({ serviceName: "svc", instanceId: "i", ...changed }), system, new Held())
 
 describe("Wire", () => {
   it("G1 what is at its limit is taken, defaults are filled in", () => {

@@ -1,0 +1,115 @@
+/**
+ * What a client says that it holds when it connects, kept until it was compared: 32 bytes a digest, freed part by part.
+ *
+ *   HE1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
+ */
+
+/** Bytes that all hellos of a process may take together. */
+export class HeldBudget {
+  readonly #most: number
+  #taken = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  take(bytes: number): boolean {
+    if (this.#taken + bytes > this.#most) return false
+    this.#taken += bytes
+    return true
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes
+  }
+}
+
+export interface HeldEntry {
+  readonly key: string
+  /** SHA-256 of the content, hex; "" for a tombstone. Anything else is a value that nobody knows. */
+  readonly digest: string
+  readonly revision: bigint
+}
+
+interface Part {
+  readonly keys: ReadonlyArray<string>
+  readonly digests: Buffer
+  readonly revisions: BigUint64Array
+  readonly bytes: number
+}
+
+const DIGEST = 32
+const SHA256 = /^[0-9a-f]{64}$/i
+const unknown = Buffer.alloc(DIGEST, 0xff)
+/** Bytes of a key beside its text: the string, its place in the list, digest and revision. */
+const PER_KEY = 80
+
+export class Held {
+  readonly #budget: HeldBudget
+  readonly #parts: Array<Part> = []
+  #size = 0
+  #bytes = 0
+
+  constructor(budget: HeldBudget = new HeldBudget(Number.POSITIVE_INFINITY)) {
+    this.#budget = budget
+  }
+
+  /** Keys that were not yet taken out. */
+  get size(): number {
+    return this.#size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** False, and nothing is added, when the budget is spent. HE1 */
+  add(entries: ReadonlyArray<HeldEntry>): boolean {
+    const bytes = entries.reduce((sum, { key }) => sum + PER_KEY + key.length, 0)
+    if (!this.#budget.take(bytes)) return false
+    const digests = Buffer.alloc(DIGEST * entries.length)
+    entries.forEach(({ digest }, i) => {
+      if (SHA256.test(digest)) digests.write(digest, i * DIGEST, "hex")
+      else if (digest !== "") digests.set(unknown, i * DIGEST)
+    })
+    this.#parts.push({
+      keys: entries.map(({ key }) => key),
+      digests,
+      revisions: BigUint64Array.from(entries, ({ revision }) => revision),
+      bytes
+    })
+    this.#size += entries.length
+    this.#bytes += bytes
+    return true
+  }
+
+  /** Every entry once; a part is freed when it is through. */
+  *taken(): Generator<HeldEntry, void> {
+    for (let part = this.#parts[0]; part !== undefined; part = this.#parts[0]) {
+      for (let i = 0; i < part.keys.length; i++) {
+        const digest = part.digests.toString("hex", i * DIGEST, (i + 1) * DIGEST)
+        yield { key: part.keys[i]!, digest: digest === TOMBSTONE ? "" : digest, revision: part.revisions[i]! }
+      }
+      if (this.#parts[0] !== part) return // dropped meanwhile
+      this.#parts.shift()
+      this.#free(part)
+    }
+  }
+
+  /** Forgets what is left. */
+  drop(): void {
+    for (const part of this.#parts.splice(0)) this.#free(part)
+  }
+
+  #free(part: Part): void {
+    this.#size -= part.keys.length
+    this.#bytes -= part.bytes
+    this.#budget.give(part.bytes)
+  }
+}
+
+const TOMBSTONE = "00".repeat(DIGEST)

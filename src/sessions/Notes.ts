@@ -1,0 +1,100 @@
+/** What a session does, written down: in the books, in the counts, and as an event. Decides nothing. */
+import type { Clock, Effect } from "effect"
+import type { ClientEvent } from "../events/Event.ts"
+import type { Position } from "../propagation/Position.ts"
+import type { Bookkeeping } from "./Bookkeeping.ts"
+import type { makeCounts } from "./Counts.ts"
+import { type Ending, endings } from "./Ending.ts"
+import type { DeliveryState } from "./InstanceStore.ts"
+import type { Session } from "./Session.ts"
+import type { Answer } from "./Subscription.ts"
+import type { Mark } from "./Update.ts"
+
+interface Parts {
+  readonly bookkeeping: Bookkeeping["Service"]
+  readonly clientEvents: { readonly note: (event: ClientEvent) => void }
+  readonly counts: Effect.Success<ReturnType<typeof makeCounts>>
+  readonly traceApplied: (session: Session, mark: Mark, now: number) => void
+  readonly clock: Clock.Clock
+  readonly node: string
+}
+
+export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clock, node }: Parts) => {
+  const speakerOf = ({ subscription: { client }, ref }: Session) => ({
+    environment: client.environment,
+    service: client.service,
+    instance: client.instance,
+    session: ref
+  })
+
+  const note = (
+    session: Session,
+    { key, epoch, revision, version }: Pick<Mark, "key" | "epoch" | "revision" | "version">,
+    state: DeliveryState,
+    now: number,
+    lacks: boolean,
+    reason = ""
+  ) => {
+    const at = state === "sent" ? { sentAt: now, answeredAt: 0 } : { sentAt: 0, answeredAt: now }
+    bookkeeping.noteDelivery({ ...speakerOf(session), key, epoch, revision, version, state, reason, lacks, ...at })
+  }
+
+  const sent = (session: Session, mark: Mark, lacks: boolean): void => {
+    const now = clock.currentTimeMillisUnsafe()
+    counts.delivered(mark, session, now)
+    note(session, mark, "sent", now, lacks)
+  }
+
+  const held = (session: Session, mark: Mark): void =>
+    bookkeeping.noteHeld(speakerOf(session), mark, clock.currentTimeMillisUnsafe())
+
+  const problem = (session: Session, key: string, at: Position, reason: string, lacks: boolean): void => {
+    const { epoch, revision } = at
+    note(session, { key, epoch, revision, version: 0 }, "problem", clock.currentTimeMillisUnsafe(), lacks, reason)
+  }
+
+  /** `mark`: what was answered; undefined when nothing like it was sent. */
+  const answer = (session: Session, mark: Mark | undefined, { applied, reason }: Answer): void => {
+    if (mark === undefined) {
+      counts.ignored()
+      return
+    }
+    const now = clock.currentTimeMillisUnsafe()
+    note(session, mark, applied ? "applied" : "rejected", now, false, reason)
+    if (applied) {
+      counts.applied(mark, session, now)
+      traceApplied(session, mark, now)
+    } else counts.rejected()
+  }
+
+  const instance = (session: Session, ending: Ending | undefined): void => {
+    const { client, patterns } = session.subscription
+    const opening = !session.noted
+    const at = clock.currentTimeMillisUnsafe()
+    const state = ending === undefined ? "connected" : endings[ending.name].state
+    session.notedAt = at
+    session.noted = true
+    bookkeeping.noteInstance({
+      ...client,
+      state,
+      patterns,
+      connectedAt: session.connectedAt,
+      lastSeen: at,
+      ending: ending?.name ?? "",
+      node,
+      session: session.ref,
+      opening,
+      empty: session.empty
+    })
+    if (opening || ending !== undefined)
+      clientEvents.note({ ...client, type: eventTypes[state], reason: ending?.name ?? "", at })
+  }
+
+  return { sent, held, problem, answer, instance }
+}
+
+const eventTypes = {
+  connected: "client_connect",
+  disconnected: "client_disconnect",
+  timed_out: "client_timeout"
+} as const

@@ -1,0 +1,121 @@
+/**
+ * What goes through the sessions: news of the log, heartbeats, keys that are no longer good.
+ *
+ *   RO1  A round costs a step a session that it concerns, never one a key of it, and is done in slices: everything else goes on in between.
+ *   RO2  Events are told in their order: the next waits until the one before was told to all.
+ *   RO3  When the view becomes stale or is confirmed again, every synced client that understands it hears so at once, not with the next
+ *        heartbeat.
+ */
+import { Duration, Effect, Random } from "effect"
+import type { Identity } from "../access/Identity.ts"
+import { VARIABLES_KEY } from "../configuration/Configuration.ts"
+import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
+import type { makeDelivery } from "./Delivery.ts"
+import type { Ending } from "./Ending.ts"
+import type { Interest } from "./Interest.ts"
+import type { Session } from "./Session.ts"
+import type { Slices } from "./Slices.ts"
+import type { Updates } from "./Updates.ts"
+
+interface Parts {
+  readonly sessions: ReadonlyMap<string, Session>
+  readonly interest: Interest<Session>
+  readonly propagation: Propagation["Service"]
+  readonly updates: Updates["Service"]
+  readonly delivery: ReturnType<typeof makeDelivery>
+  readonly slices: Slices
+  readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
+  readonly end: (session: Session, ending: Ending) => void
+  readonly heartbeatInterval: Duration.Input
+}
+
+/**
+ * Milliseconds that one change is told in one go. A thousand clients take less: the answers of the first are read after the last was
+ * told.
+ */
+const IN_ONE_GO = 40
+
+export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
+  const { sessions, interest, propagation, updates, delivery, slices, stillValid, end, heartbeatInterval } = parts
+
+  /** Who has to look at which key again. */
+  const news = function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
+    for (const { environment, key } of event.revision.changes) {
+      for (const session of interest.wanting(environment, key)) yield [session, key] as const
+      if (key !== VARIABLES_KEY) continue
+      for (const slice of propagation.slices(environment, "*", "template"))
+        for (const head of slice)
+          for (const session of interest.wanting(environment, head.key)) yield [session, head.key] as const
+    }
+  }
+
+  const committed = Effect.fnUntraced(function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
+    updates.remember(event.revision)
+    yield* Effect.yieldNow // the publisher is answered first
+    let [told, since] = [0, performance.now()]
+    for (const [session, key] of news(event)) {
+      delivery.push(session, key)
+      if (++told % 64 > 0 || performance.now() - since < IN_ONE_GO) continue
+      yield* slices.turn // RO1
+      since = performance.now()
+    }
+  })
+
+  /** RO1 */
+  const everyone = Effect.fnUntraced(function* (tell: (session: Session) => void) {
+    for (const session of sessions.values()) {
+      tell(session)
+      if (slices.over()) yield* slices.turn
+    }
+  })
+
+  const tell = (event: PropagationEvent) => {
+    switch (event._tag) {
+      case "Committed":
+        return committed(event)
+      case "Reset":
+        return everyone(delivery.sweepAll)
+      case "Freshness":
+        return everyone((session) => delivery.freshness(session, event.stale)) // RO3
+    }
+  }
+
+  const forever = <A, E, R>(round: Effect.Effect<A, E, R>, what: string) =>
+    round.pipe(
+      Effect.catchDefect((defect) => Effect.logError(what, defect)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+  const events = yield* propagation.events
+  yield* forever(Effect.flatMap(events, tell), "an event could not be told") // RO2
+
+  // One jittered round an interval, to clients that understand heartbeats.
+  yield* forever(
+    Effect.gen(function* () {
+      const jitter = yield* Random.next
+      yield* Effect.sleep(Duration.toMillis(heartbeatInterval) * (0.9 + jitter * 0.1))
+      yield* everyone(delivery.beat)
+    }),
+    "the heartbeats could not be sent"
+  )
+
+  // A3: streams of keys that are no longer good.
+  const endRevoked = Effect.gen(function* () {
+    const identities = new Map<string, Identity>()
+    for (const { subscription } of sessions.values()) identities.set(subscription.identity.keyId, subscription.identity)
+    for (const identity of identities.values()) {
+      if (yield* stillValid(identity)) continue
+      for (const session of sessions.values())
+        if (session.subscription.identity.keyId === identity.keyId)
+          end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
+    }
+  })
+  yield* forever(
+    Effect.sleep("1 second").pipe(
+      Effect.andThen(everyone(delivery.recover)), // of a view that was stale so shortly that nobody was told
+      Effect.andThen(endRevoked)
+    ),
+    "sessions could not be looked after"
+  )
+})

@@ -1,0 +1,54 @@
+/**
+ * Long work in short slices, one budget for the whole process: what a thousand sessions have to look at again is done a few milliseconds
+ * at a time, and everything else goes on in between.
+ *
+ *   SL1  In one turn of the event loop all that asks `over` runs no longer than `SLICE` together, and one step more.
+ *   SL2  Who waits goes on in the order in which it came.
+ */
+import { Effect } from "effect"
+
+/** Milliseconds. */
+const SLICE = 8
+
+export class Slices {
+  #startedAt: number | undefined
+  readonly #waiting: Array<() => void> = []
+  #next = 0
+
+  /** True when it is time to wait for `turn`. Real time, whatever the clock of a test says: it decides nothing but when. */
+  readonly over = (): boolean => {
+    const now = performance.now()
+    if (this.#startedAt === undefined) {
+      this.#startedAt = now
+      setImmediate(this.#tick)
+    }
+    return now - this.#startedAt >= SLICE
+  }
+
+  /** Resumes in a later turn of the event loop. */
+  readonly turn = Effect.callback<void>((resume) => {
+    if (this.#startedAt === undefined) {
+      this.#startedAt = performance.now()
+      setImmediate(this.#tick)
+    }
+    this.#waiting.push(() => resume(Effect.void))
+  })
+
+  readonly #tick = (): void => {
+    this.#startedAt = performance.now()
+    while (this.#next < this.#waiting.length) {
+      this.#waiting[this.#next++]!() // runs on at once, up to its next wait
+      if (performance.now() - this.#startedAt >= SLICE) break
+    }
+    if (this.#next === this.#waiting.length) {
+      this.#waiting.length = this.#next = 0
+      this.#startedAt = undefined
+      return
+    }
+    if (this.#next > 1_024) {
+      this.#waiting.splice(0, this.#next)
+      this.#next = 0
+    }
+    setImmediate(this.#tick)
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * All keys of a session, one after the other, to be compared with the view: pulled as the client takes them, so that neither a connect nor
+ * a Reset goes through sessions × keys at once.
+ *
+ *   SW1  Every key that the client said it holds, that it was told, or that its patterns cover comes at least once.
+ *   SW2  What the client holds already costs one comparison of digests and is not built.
+ */
+import { matches } from "../configuration/Configuration.ts"
+import type { Propagation } from "../propagation/Propagation.ts"
+import type { Look, Session } from "./Session.ts"
+import type { Mark } from "./Update.ts"
+import type { Updates } from "./Updates.ts"
+
+interface Parts {
+  readonly propagation: Pick<Propagation["Service"], "head" | "slices">
+  readonly updates: Pick<Updates["Service"], "markOf">
+  /** The client has this without having been sent it. */
+  readonly holds: (session: Session, mark: Mark) => void
+}
+
+/** `undefined` is a step that needs no look. SW1 */
+export function* sweep({ propagation, updates, holds }: Parts, session: Session): Generator<Look | undefined, void> {
+  const { client, patterns, held } = session.subscription
+  const { environment } = client
+  // What was told first, as a lost history may have taken the key away; new keys of the map come at its end, and cost a look too many.
+  for (const key of session.told.keys()) yield { key, held: undefined }
+  for (const entry of held.taken()) {
+    const { key, digest } = entry
+    if (session.told.has(key) || !patterns.some((pattern) => matches(pattern, key))) yield undefined
+    else {
+      const head = propagation.head(environment, key)
+      if (head !== undefined && !head.template && !head.deleted && head.digest === digest) {
+        holds(session, updates.markOf(head)) // SW2
+        yield undefined
+      } else yield { key, held: entry }
+    }
+  }
+  for (const pattern of patterns)
+    for (const slice of propagation.slices(environment, pattern))
+      for (const { key } of slice) yield session.told.has(key) ? undefined : { key, held: undefined }
+}
