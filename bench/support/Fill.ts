@@ -156,9 +156,21 @@ export const fillDeliveries = async (
       select i.instance_id, ${row} from revisions r cross join (${chosen}) i
       where r.revision > ${head - each + from} and r.revision <= ${head - each + to} order by r.revision, i.instance_id`)
   })
+  // Before migration 0027 there was one revision of a key and no epoch.
+  const facts = await numberOf(
+    database,
+    "select count(*) from information_schema.columns where table_name = 'instance_keys' and column_name = 'applied_epoch'"
+  )
+  const [told, known] =
+    facts === 0
+      ? [columns, row]
+      : [
+          "instance_id, key, sent_epoch, sent_revision, sent_version, sent_at, applied_epoch, applied_revision, applied_version, applied_at",
+          `${literal(key)}, r.epoch, r.revision, r.revision::integer, r.committed_at, r.epoch, r.revision, r.revision::integer, r.committed_at`
+        ]
   await database.query(`
-    insert into instance_keys (${columns})
-    select i.instance_id, ${row} from revisions r cross join (${chosen}) i where r.revision = ${head} on conflict do nothing`)
+    insert into instance_keys (${told})
+    select i.instance_id, ${known} from revisions r cross join (${chosen}) i where r.revision = ${head} on conflict do nothing`)
 }
 
 /** Entries of the hash chain; it stays whole. One after the other: about 20,000 a second. */

@@ -100,7 +100,11 @@ export const makeDelivery = (parts: Parts) => {
         session.holds(updates.markOf(head))
         return undefined
       }
-      if (isAhead(session, held, updates.target(environment, key) ?? head.revision)) return undefined
+      if (held !== undefined && isAhead(session, held, updates.target(environment, key) ?? head.revision)) {
+        // This node will come to that revision, too; until then it has nothing newer.
+        session.holds({ ...updates.markOf(head), revision: held.revision - 1n, digest: "" })
+        return undefined
+      }
       return { gone: false, base: "" }
     }
     const lost = !sameEpoch(before, now) // S2

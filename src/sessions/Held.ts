@@ -1,7 +1,7 @@
 /**
  * What a client says that it holds when it connects, kept until it was compared: 32 bytes a digest, freed part by part.
  *
- *   HE1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
+ *   HB1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
  */
 
 /** Bytes that all hellos of a process may take together. */
@@ -67,7 +67,7 @@ export class Held {
     return this.#bytes
   }
 
-  /** False, and nothing is added, when the budget is spent. HE1 */
+  /** False, and nothing is added, when the budget is spent. HB1 */
   add(entries: ReadonlyArray<HeldEntry>): boolean {
     const bytes = entries.reduce((sum, { key }) => sum + PER_KEY + key.length, 0)
     if (!this.#budget.take(bytes)) return false
@@ -93,8 +93,8 @@ export class Held {
       for (let i = 0; i < part.keys.length; i++) {
         const digest = part.digests.toString("hex", i * DIGEST, (i + 1) * DIGEST)
         yield { key: part.keys[i]!, digest: digest === TOMBSTONE ? "" : digest, revision: part.revisions[i]! }
+        if (this.#parts[0] !== part) return // dropped meanwhile
       }
-      if (this.#parts[0] !== part) return // dropped meanwhile
       this.#parts.shift()
       this.#free(part)
     }

@@ -116,7 +116,7 @@ describe("Clients", () => {
   )
 
   it.effect(
-    "CL1 the keys of an instance come in pages, each at the cost of what it shows, and trouble comes first",
+    "CL2 CL1 the keys of an instance come in pages, each at the cost of what it shows, and trouble comes first",
     () => {
       const name = (i: number) => `shop.k${String(i).padStart(5, "0")}`
       const many = Array.from({ length: 20_000 }, (_, i) => head(name(i), 1))
@@ -177,7 +177,7 @@ describe("Clients", () => {
       const clients = yield* Clients
       const seen: Array<string> = []
       let largest = 0
-      let next: InstanceId | undefined
+      let next: ClientsPage["next"]
       do {
         const page: ClientsPage = yield* clients.list({ limit: 1_000, after: next })
         for (const { instance } of page.clients) seen.push(instance)
