@@ -84,7 +84,12 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
     .filter((row) => environment === undefined || row.environment === environment)
     .filter((row) => service === undefined || row.service === service)
     .filter((row) => instance === undefined || row.instance === instance)
-    .filter((row) => after === undefined || away(row) > Number(!after.connected) || (away(row) === Number(!after.connected) && idOf(row) > idOf(after)))
+    .filter(
+      (row) =>
+        after === undefined ||
+        away(row) > Number(!after.connected) ||
+        (away(row) === Number(!after.connected) && idOf(row) > idOf(after))
+    )
     .sort((a, b) => away(a) - away(b) || (idOf(a) < idOf(b) ? -1 : 1))
     .slice(0, limit)
     .map((held) => {

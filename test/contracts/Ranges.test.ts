@@ -207,7 +207,9 @@ describe("ranges", () => {
     await run(sweep({ keepMillis: 86_400_000, keepAtLeast: 1_000_000 }))
     const count = async () =>
       Number(
-        (await query("select count(*)::int as n from instance_keys where key like 'k%' and applied_revision = 1"))[0]!["n"]
+        (await query("select count(*)::int as n from instance_keys where key like 'k%' and applied_revision = 1"))[0]![
+          "n"
+        ]
       )
     assert.strictEqual(await count(), 7_001) // a minute later nothing can add to them
     await query("update instances_ended set ended_at = ended_at - interval '2 minutes'")

@@ -6,7 +6,7 @@ import { Leases } from "../../src/leases/Leases.ts"
 import { RetentionStore } from "../../src/propagation/RetentionStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { type DeliveryRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
-import { delivery as sent, instance } from "./Instances.ts"
+import { instance, delivery as sent } from "./Instances.ts"
 import { change, release, sweep } from "./Stores.ts"
 
 type Services = ConfigurationStore | RevisionLog | Leases | RetentionStore | InstanceStore
@@ -114,7 +114,8 @@ export const retentionContract = (test: Test) => {
 
   const delivery = (service: string, revision: bigint, more: Partial<DeliveryRow> = {}): DeliveryRow =>
     sent(service, { revision, state: "applied", sentAt: 1_000, answeredAt: 2_000, ...more })
-  const shown = (service: string) => Effect.flatMap(InstanceStore, (store) => store.list({ service, limit: 10, keys: 10 }))
+  const shown = (service: string) =>
+    Effect.flatMap(InstanceStore, (store) => store.list({ service, limit: 10, keys: 10 }))
 
   test("RT3 what is said late of a swept revision, or of one that never was, fails no batch; the newest is still shown", () =>
     Effect.gen(function* () {
@@ -122,7 +123,12 @@ export const retentionContract = (test: Test) => {
       const service = fresh("late")
       yield* commits(5)
       const { revision } = yield* log.head
-      yield* store.write({ instances: [instance(service)], deliveries: [delivery(service, revision - 3n)], held: [], health: [] })
+      yield* store.write({
+        instances: [instance(service)],
+        deliveries: [delivery(service, revision - 3n)],
+        held: [],
+        health: []
+      })
       yield* sweepAll
       const report = {
         environment: "production",
@@ -201,7 +207,12 @@ export const retentionContract = (test: Test) => {
         health: []
       })
       const names = Effect.fnUntraced(function* (limit: number, environment?: string) {
-        const rows = yield* store.list({ service, limit, keys: 10, ...(environment === undefined ? {} : { environment }) })
+        const rows = yield* store.list({
+          service,
+          limit,
+          keys: 10,
+          ...(environment === undefined ? {} : { environment })
+        })
         return rows.map((row) => row.instance).join("")
       })
       assert.strictEqual(yield* names(10), "bdeac")
