@@ -1,6 +1,8 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
 import { Context, Effect, Layer, Logger, References, Tracer } from "effect"
 
+import { printable } from "../../src/text/Printable.ts"
+
 export interface TelemetryOptions {
   readonly format: "auto" | "json" | "pretty"
   readonly level: "debug" | "info" | "warn" | "error"
@@ -23,7 +25,7 @@ const json = Logger.make<unknown, string>((options) => {
 
 /** stdout stays free for what the server says to a person. */
 const toStderr = (logger: Logger.Logger<unknown, string>) =>
-  Logger.make<unknown, void>((options) => void process.stderr.write(`${logger.log(options)}\n`))
+  Logger.make<unknown, void>((options) => void process.stderr.write(`${printable(logger.log(options), true)}\n`)) // T1
 
 export const layer = (options: TelemetryOptions) => {
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY === true)

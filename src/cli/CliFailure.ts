@@ -5,8 +5,8 @@
  */
 import * as Data from "effect/Data"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
+import { printable } from "../text/Printable.ts"
 import type { Paint } from "./Paint.ts"
-import { printable } from "./Table.ts"
 
 export class CliFailure extends Data.TaggedError("CliFailure")<{
   /** `HRLD-nnnn`, or "" where no server was involved. */

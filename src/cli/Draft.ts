@@ -3,12 +3,12 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Published, Released, Validated } from "../edge/http/Wire.ts"
+import { printable } from "../text/Printable.ts"
 import { showDifference } from "./DiffView.ts"
 import { optionalInt, optionalText, type Session } from "./Globals.ts"
 import { segment } from "./Http.ts"
 import { readSchema, readValue } from "./Input.ts"
 import type { Paint } from "./Paint.ts"
-import { printable } from "./Table.ts"
 
 export const draftFlags = {
   type: Flag.Literals("type", ["string", "json", "number", "boolean", "yaml"]).pipe(

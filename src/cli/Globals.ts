@@ -9,6 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { printable } from "../text/Printable.ts"
 import { type Call, send } from "./Http.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
@@ -120,8 +121,11 @@ export const session = Effect.gen(function* () {
   const emitAs = (value: unknown, asTable: (paint: Paint) => string, stream: boolean) =>
     Effect.gen(function* () {
       if (format === "table") return yield* shell.out(asTable(paint))
-      if (format === "json") return yield* shell.out(JSON.stringify(value, null, stream ? 0 : 2))
-      yield* shell.out(`${stream ? "---\n" : ""}${yield* yaml(value)}`)
+      const text =
+        format === "json"
+          ? JSON.stringify(value, null, stream ? 0 : 2)
+          : `${stream ? "---\n" : ""}${yield* yaml(value)}`
+      yield* shell.out(shell.terminal ? printable(text, true) : text) // T1
     })
 
   return {

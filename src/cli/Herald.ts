@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import packageJson from "../../package.json" with { type: "json" }
+import { painted } from "../text/Printable.ts"
 import { CliFailure, known, render, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
@@ -28,6 +29,7 @@ import { settings } from "./verbs/Settings.ts"
 import { start } from "./verbs/Start.ts"
 import { subscribe } from "./verbs/Subscribe.ts"
 import { validate } from "./verbs/Validate.ts"
+import { CLEAR } from "./Watch.ts"
 
 export const herald = Command.make("herald").pipe(
   Command.withDescription("Push versioned configuration to every connected client in milliseconds, and take it back"),
@@ -63,8 +65,16 @@ const report = (shell: Shell["Service"], failure: CliFailure, args: ReadonlyArra
     .progress(wantsJson(args) ? JSON.stringify(toJson(failure)) : render(failure, paint))
     .pipe(Effect.as(failure.exit))
 
+/** T1, for whatever was forgotten on the way here. */
+const contained = (shell: Shell["Service"]): Shell["Service"] => ({
+  ...shell,
+  out: (line) => shell.out(shell.terminal && line !== CLEAR ? painted(line) : line),
+  progress: (line) => shell.progress(shell.errorTerminal ? painted(line) : line)
+})
+
 /** Runs one command line; succeeds with the exit code. */
-export const run = (args: ReadonlyArray<string>, shell: Shell["Service"]) => {
+export const run = (args: ReadonlyArray<string>, given: Shell["Service"]) => {
+  const shell = contained(given)
   const paint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
   // Not the library's global flag: it would take `get --version N` for itself.
   if (args[0] === "--version" || args[0] === "-v") return shell.out(`herald ${packageJson.version}`).pipe(Effect.as(0))

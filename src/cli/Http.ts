@@ -11,9 +11,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { printable } from "../text/Printable.ts"
 import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
-import { printable } from "./Table.ts"
 import { isLoopback, type Target } from "./Target.ts"
 
 export interface Call {

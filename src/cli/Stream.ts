@@ -15,9 +15,9 @@ import { hello } from "../client/Held.ts"
 import type { Ended, Stream, Transport } from "../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { parseAddress } from "../net/Address.ts"
+import { printable } from "../text/Printable.ts"
 import { type CliFailure, known, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
-import { printable } from "./Table.ts"
 import type { Target } from "./Target.ts"
 
 /** Milliseconds. */

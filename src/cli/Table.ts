@@ -1,8 +1,5 @@
-/**
- * Text for a terminal. Pure.
- *
- *   T1  A value from the server can't move the cursor or change colours: control characters are shown, not sent.
- */
+/** Tables and facts for a terminal. What they hold is made printable, T1 in ../text/Printable.ts. Pure. */
+import { printable } from "../text/Printable.ts"
 import { type Paint, plain } from "./Paint.ts"
 
 export interface Column<Row> {
@@ -11,15 +8,6 @@ export interface Column<Row> {
   readonly paint?: (row: Row) => ((text: string) => string) | undefined
   readonly right?: boolean
 }
-
-/** Escapes control characters (C0, DEL, C1, bidi overrides). `lines` keeps newlines and tabs. */
-export const printable = (value: string, lines = false): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that must not reach a terminal
-  value.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    if (lines && (character === "\n" || character === "\t")) return character
-    if (character === "\n") return "↵"
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  })
 
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/gu

@@ -13,6 +13,9 @@ export interface Look {
   readonly fingerprint: string
 }
 
+/** Empties a terminal. */
+export const CLEAR = "\u001b[H\u001b[2J"
+
 /** `replace`: a terminal shows only the newest. */
 export const watch = Effect.fn("Watch.watch")(function* <R>(
   session: Session,
@@ -28,7 +31,7 @@ export const watch = Effect.fn("Watch.watch")(function* <R>(
       if (down) yield* shell.progress("connected again")
       down = false
       if (found.success.fingerprint !== before) {
-        if (options.replace && session.format === "table" && shell.terminal) yield* shell.out("\u001b[H\u001b[2J")
+        if (options.replace && session.format === "table" && shell.terminal) yield* shell.out(CLEAR)
         yield* session.emitNext(found.success.data, found.success.asTable)
         before = found.success.fingerprint
       }

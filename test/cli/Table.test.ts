@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { colours, plain, wantsColour } from "../../src/cli/Paint.ts"
-import { ago, facts, printable, table, time } from "../../src/cli/Table.ts"
+import { ago, facts, table, time } from "../../src/cli/Table.ts"
+import { printable } from "../../src/text/Printable.ts"
 import { FakeHerald, problem } from "./FakeHerald.ts"
 import { terminal } from "./Terminal.ts"
 
@@ -159,7 +160,16 @@ describe("tables", () => {
       assert.strictEqual(await cli.run(...args, "--server", herald.url), 0, `${args.join(" ")}: ${cli.said}`)
       assert.include(cli.printed, "\\u001b[2J", args.join(" "))
       assert.notMatch(cli.printed, dangerous, args.join(" "))
+      for (const more of [["--output", "json"], ["--output", "yaml"], ...(args[0] === "get" ? [["--raw"]] : [])]) {
+        cli.out.length = 0
+        await cli.run(...args, ...more, "--server", herald.url)
+        assert.isAbove(cli.printed.length, 10)
+        assert.notMatch(cli.printed, dangerous, [...args, ...more].join(" "))
+      }
     }
+    const pipe = terminal()
+    await pipe.run("get", "a", "--raw", "--server", herald.url)
+    assert.strictEqual(pipe.printed, EVIL) // what is piped is as it was published
     assert.strictEqual(await cli.run("get", "bad", "--server", herald.url), 4)
     assert.include(cli.said, "\\u001b[2J")
     assert.notMatch(cli.said, dangerous)

@@ -33,6 +33,20 @@ const talk = Effect.gen(function* () {
 })
 
 describe("Telemetry", () => {
+  it.live("T1 what a line says of others can't steer whoever reads the log", () => {
+    const lines = capture()
+    const evil = "a\u001b[2J\u009b31m\u202e\u{e0041}b"
+    const say = Effect.logInfo(evil, { client: evil })
+    return Effect.gen(function* () {
+      yield* say.pipe(Effect.provide(Telemetry.layer(options)))
+      yield* say.pipe(Effect.provide(Telemetry.layer({ ...options, format: "pretty" })))
+      vi.restoreAllMocks()
+
+      for (const line of lines) assert.notMatch(line.trimEnd(), /\p{Cc}|[\u202a-\u202e\u{e0000}-\u{e0fff}]/u)
+      assert.include(JSON.stringify(JSON.parse(lines[0]!)), JSON.stringify(evil).slice(1, -1))
+    })
+  })
+
   it.live("writes one JSON object a line to stderr, from its level up, and nothing to stdout", () => {
     const lines = capture()
     return Effect.gen(function* () {

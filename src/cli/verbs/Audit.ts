@@ -3,11 +3,12 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { AuditEntries, AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
+import { printable } from "../../text/Printable.ts"
 import { CliFailure, render } from "../CliFailure.ts"
 import { onlyEnv, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
-import { printable, table, time } from "../Table.ts"
+import { table, time } from "../Table.ts"
 
 const PAGE = 1_000
 

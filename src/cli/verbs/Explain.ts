@@ -4,10 +4,11 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Explanation } from "../../edge/http/Wire.ts"
 import { byCode, catalogue, type ErrorName, type ErrorRow } from "../../errors/Catalogue.ts"
+import { printable } from "../../text/Printable.ts"
 import { known } from "../CliFailure.ts"
 import { env, labels, session } from "../Globals.ts"
 import { segment } from "../Http.ts"
-import { facts, printable, table } from "../Table.ts"
+import { facts, table } from "../Table.ts"
 
 /** https://grpc.io/docs/guides/status-codes/ */
 const grpcNames = [

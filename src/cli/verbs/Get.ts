@@ -5,13 +5,14 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Configuration, Reading } from "../../edge/http/Wire.ts"
+import { printable } from "../../text/Printable.ts"
 import { usage } from "../CliFailure.ts"
 import { wholeContent } from "../DiffView.ts"
 import { env, optionalInt, session, yes } from "../Globals.ts"
 import { segment } from "../Http.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
-import { facts, printable, time } from "../Table.ts"
+import { facts, time } from "../Table.ts"
 import { watch } from "../Watch.ts"
 
 const asTable = (found: Configuration & Partial<Reading>, paint: Paint): string =>
@@ -42,7 +43,10 @@ export const get = Command.make(
       Flag.optional,
       Flag.map(Option.getOrUndefined)
     ),
-    raw: yes("raw", "Print the value alone, exactly as it was published"),
+    raw: yes(
+      "raw",
+      "Print the value alone, exactly as it was published; a terminal gets control characters as escapes"
+    ),
     watch: yes("watch", "Stay, and print each new version")
   },
   Effect.fn("Get.run")(function* ({ key, env, version, consistency, raw, watch: stay }) {
@@ -65,12 +69,13 @@ export const get = Command.make(
           : { method: "GET", path: `/v1/config/${segment(key)}/versions/${version}`, query: { environment } }
       )
       .pipe(Effect.map(({ body }) => body as Configuration & Partial<Reading>))
+    const outRaw = ({ value }: Configuration) => shell.out(shell.terminal ? printable(value, true) : value) // T1
     if (!stay) {
       const found = yield* read
-      if (raw) return yield* shell.out(found.value)
+      if (raw) return yield* outRaw(found)
       return yield* here.emit(found, (paint) => asTable(found, paint))
     }
-    const print = raw ? { ...here, emitNext: (data: unknown) => shell.out((data as Configuration).value) } : here
+    const print = raw ? { ...here, emitNext: (data: unknown) => outRaw(data as Configuration) } : here
     const look = read.pipe(
       Effect.map((found) => ({
         data: found,

@@ -4,11 +4,12 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../edge/http/Wire.ts"
+import { printable } from "../../text/Printable.ts"
 import { usage } from "../CliFailure.ts"
 import { optionalText, session } from "../Globals.ts"
 import { segment } from "../Http.ts"
 import { Shell } from "../Shell.ts"
-import { ago, facts, printable, table, time } from "../Table.ts"
+import { ago, facts, table, time } from "../Table.ts"
 
 const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

@@ -3,9 +3,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Head, Heads } from "../../edge/http/Wire.ts"
+import { printable } from "../../text/Printable.ts"
 import { env, optionalInt, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
-import { printable, table } from "../Table.ts"
+import { table } from "../Table.ts"
 import { watch } from "../Watch.ts"
 
 const PAGE = 1_000

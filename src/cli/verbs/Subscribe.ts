@@ -2,12 +2,13 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { printable } from "../../text/Printable.ts"
 import { contentChange, wholeContent } from "../DiffView.ts"
 import { env, labels, optionalText, session } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { follow, type Show } from "../Stream.ts"
-import { printable, time } from "../Table.ts"
+import { time } from "../Table.ts"
 
 type Update = Parameters<Show>[0]
 

@@ -28,12 +28,11 @@ const MAX_HELD = 10_000
 /** Bytes. */
 const SHA256 = 32
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /\p{Cc}/u
 /** What a decoder puts where bytes are not UTF-8. */
 const REPLACED = "\ufffd"
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f]/g
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 const invalid = (message: string) => failure("InvalidInput", message)
 

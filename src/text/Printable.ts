@@ -1,0 +1,34 @@
+/**
+ * Text of others for a terminal or a log. Pure.
+ *
+ *   T1  A value from the server can't move the cursor, change colours, turn the direction of writing or hide: what would do that is shown
+ *       as an escape. Inside of JSON text the escapes are JSON's own, so that it stays the same data.
+ */
+
+/** C0, DEL, C1; marks and overrides of direction; line separators; what takes no room; tags and selectors, which hide whole texts. */
+const STEERING =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that must not reach a terminal
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]|\p{Cs}/gu
+
+const escaped = (characters: string): string =>
+  Array.from(
+    { length: characters.length },
+    (_, i) => `\\u${characters.charCodeAt(i).toString(16).padStart(4, "0")}`
+  ).join("")
+
+/** `lines` keeps newlines and tabs. */
+export const printable = (text: string, lines = false): string =>
+  text.replace(STEERING, (character) => {
+    if (lines && (character === "\n" || character === "\t")) return character
+    return character === "\n" ? "↵" : escaped(character)
+  })
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: how colours are written
+const COLOUR = /(\u001b\[\d{1,3}(?:;\d{1,3})*m)/
+
+/** The same for text that was painted already: its colours stay. */
+export const painted = (text: string): string =>
+  text
+    .split(COLOUR)
+    .map((part, i) => (i % 2 === 1 ? part : printable(part, true)))
+    .join("")
