@@ -2,10 +2,26 @@
  * The server's folder: secrets that only its user may read, and where the running server is.
  *
  *   K1  Secrets are written with mode 0600, whole or not at all.
+ *   K3  A secret is read from, and written to, a plain file of this user (or root's) that nobody else may write: not one behind a link, nor
+ *       someone else's, nor one in someone else's folder. Otherwise the server does not start.
  *   K2  One running server a folder; what a killed one left does not hinder the next.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { join, resolve } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../src/errors/HeraldError.ts"
@@ -30,11 +46,45 @@ export class DataFolder extends Context.Service<
   static readonly layer = (path: string) => Layer.effect(DataFolder, make(path))
 }
 
+/** Windows has no such numbers. */
+const me = process.geteuid?.()
+const mine = ({ uid }: Stats): boolean => me === undefined || uid === me || uid === 0
+
+/** K3. Undefined: there is no such file. */
+const readSecret = (path: string): string | undefined => {
+  let file: number
+  try {
+    file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === "ENOENT") return undefined
+    throw code === "ELOOP" ? new Error(`${path} is a link; put the file itself there`) : error
+  }
+  try {
+    const found = fstatSync(file)
+    if (!found.isFile()) throw new Error(`${path} is not a plain file`)
+    if (!mine(found)) throw new Error(`${path} belongs to another user (${found.uid})`)
+    if (me !== undefined && (found.mode & 0o022) !== 0)
+      throw new Error(`${path} can be written by others; chmod 600 it`)
+    return readFileSync(file, "utf8")
+  } finally {
+    closeSync(file)
+  }
+}
+
 const writeSecret = (path: string, text: string) => {
-  const temporary = `${path}.${process.pid}.tmp`
-  writeFileSync(temporary, text, { mode: 0o600 })
+  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`
+  writeFileSync(temporary, text, { mode: 0o600, flag: "wx" }) // K3: never through what lies there
   chmodSync(temporary, 0o600)
   renameSync(temporary, path) // K1
+}
+
+/** K3. Root may use a folder of the user whom it works for. */
+const checkFolder = (path: string): void => {
+  const found = statSync(path)
+  if (me === undefined || me === 0) return
+  if (!mine(found)) throw new Error(`it belongs to another user (${found.uid})`)
+  if ((found.mode & 0o002) !== 0) throw new Error("everybody may write in it; chmod o-w it")
 }
 
 /** When the process was started, in the kernel's ticks, so that a number given again is not taken for the process that had it. */
@@ -56,14 +106,15 @@ const alive = (pid: number): boolean => {
 
 /** K2 */
 const lock = (path: string): void => {
-  const mine = `${process.pid} ${startOf(process.pid)}\n`
+  const holder = `${process.pid} ${startOf(process.pid)}\n`
   for (let tries = 0; ; tries++) {
     try {
-      writeFileSync(path, mine, { flag: "wx", mode: 0o600 })
+      writeFileSync(path, holder, { flag: "wx", mode: 0o600 })
       return
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || tries > 2) throw error
     }
+    if (!lstatSync(path).isFile()) throw new Error(`${path} is a link or a folder`)
     const [pid = "", start] = readFileSync(path, "utf8").trim().split(" ")
     if (Number(pid) > 0 && alive(Number(pid)) && (start ?? "") === startOf(Number(pid)))
       throw new Error(`a Herald server is using it, process ${pid}`)
@@ -87,6 +138,7 @@ const make = Effect.fnUntraced(function* (folder: string) {
     })
   // Others may pass through (the database may run as a user of its own), none may look.
   yield* attempt(() => mkdirSync(path, { recursive: true, mode: 0o711 }))
+  yield* attempt(() => checkFolder(path))
   const file = (name: string) => join(path, name)
   yield* Effect.acquireRelease(
     attempt(() => lock(file("lock"))),
@@ -95,8 +147,11 @@ const make = Effect.fnUntraced(function* (folder: string) {
   return DataFolder.of({
     path,
     pepper: attempt(() => {
-      if (!existsSync(file("pepper"))) writeSecret(file("pepper"), randomBytes(32).toString("hex"))
-      return readFileSync(file("pepper"), "utf8").trim()
+      const kept = readSecret(file("pepper"))
+      if (kept !== undefined) return kept.trim()
+      const made = randomBytes(32).toString("hex")
+      writeSecret(file("pepper"), made)
+      return made
     }),
     keepAdminToken: (token) =>
       attempt(() => {

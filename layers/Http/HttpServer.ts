@@ -12,6 +12,7 @@ import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
+import { withoutSecrets } from "../../src/text/Secrets.ts"
 import { connections, exempting, type GateOptions, gate } from "../Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
@@ -43,7 +44,10 @@ const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): voi
   const looking = setInterval(() => unread.look(performance.now()), options.lookEvery).unref()
   server.once("close", () => clearInterval(looking))
   const open = openRequests({ ...options.open, isExempt: exempting(options.exempt) }, refuse)
-  const request = (...[asked, answer]: Parameters<typeof open>) => unread.admit(asked, answer) && open(asked, answer)
+  const request = (...[asked, answer]: Parameters<typeof open>) => {
+    asked.url = withoutSecrets(asked.url ?? "/") // SE1
+    return unread.admit(asked, answer) && open(asked, answer)
+  }
   const perAddress = options.perAddress ?? options.maxConnections
   gate(server, {
     connection: connections({ ...options, perAddress }, refuse),

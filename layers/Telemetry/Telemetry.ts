@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Logger, References, Tracer } from "effect"
 
 import { printable } from "../../src/text/Printable.ts"
+import { withoutTokens } from "../../src/text/Secrets.ts"
 
 export interface TelemetryOptions {
   readonly format: "auto" | "json" | "pretty"
@@ -25,7 +26,9 @@ const json = Logger.make<unknown, string>((options) => {
 
 /** stdout stays free for what the server says to a person. */
 const toStderr = (logger: Logger.Logger<unknown, string>) =>
-  Logger.make<unknown, void>((options) => void process.stderr.write(`${printable(logger.log(options), true)}\n`)) // T1
+  Logger.make<unknown, void>(
+    (options) => void process.stderr.write(`${withoutTokens(printable(logger.log(options), true))}\n`)
+  ) // T1, SE1
 
 export const layer = (options: TelemetryOptions) => {
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY === true)

@@ -1,8 +1,8 @@
 /** Shell on Node and Deno: the only file of the CLI that touches the platform. */
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { readFile } from "node:fs/promises"
+import { createReadStream, constants as modes } from "node:fs"
+import { open } from "node:fs/promises"
 import { constants, hostname } from "node:os"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
@@ -59,6 +59,19 @@ const describe = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Of this user, or root's: someone else's folder must not say where a token is sent, nor lead to another file by a link. */
+const readOwn = async (path: string): Promise<string | undefined> => {
+  const file = await open(path, modes.O_RDONLY | (modes.O_NOFOLLOW ?? 0))
+  try {
+    const found = await file.stat()
+    const me = process.geteuid?.()
+    const mine = me === undefined || found.uid === me || found.uid === 0
+    return found.isFile() && mine ? await file.readFile("utf8") : undefined
+  } finally {
+    await file.close()
+  }
+}
+
 export const shell: Shell["Service"] = {
   env: process.env,
   terminal: process.stdout.isTTY === true,
@@ -78,7 +91,7 @@ export const shell: Shell["Service"] = {
       try: () => bytesOf(createReadStream(path, { end: most }), most),
       catch: (error) => usage(`${path}: ${describe(error)}`, "Give the path of a readable file.")
     }),
-  readFileIfAny: (path) => Effect.promise(() => readFile(path, "utf8").catch(() => undefined)),
+  readFileIfAny: (path) => Effect.promise(() => readOwn(path).catch(() => undefined)),
   uuid: Effect.sync(() => randomUUID()),
   runServer
 }

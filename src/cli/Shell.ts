@@ -21,7 +21,7 @@ export class Shell extends Context.Service<
     readonly stdin: (most: number) => Effect.Effect<Uint8Array, CliFailure>
     /** What a file has, up to one byte more than `most`. */
     readonly readFile: (path: string, most: number) => Effect.Effect<Uint8Array, CliFailure>
-    /** Undefined when it does not exist or may not be read. */
+    /** Undefined when it does not exist, may not be read, is a link, or belongs to neither this user nor root. */
     readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
     readonly uuid: Effect.Effect<string>
     /** Replaces this process by the server, or runs it until it ends. Gives its exit code. */

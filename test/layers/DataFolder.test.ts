@@ -1,5 +1,16 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -87,6 +98,44 @@ describe("DataFolder", () => {
       })
     )
   }
+
+  const root = process.geteuid?.() === 0
+  for (const [what, make, says] of [
+    ["behind a link", () => symlinkSync(join(folder.path, "elsewhere"), path("pepper")), "is a link"],
+    ["behind a link to nothing", () => symlinkSync(join(folder.path, "nothing"), path("pepper")), "is a link"],
+    ["that is a folder", () => mkdirSync(path("pepper")), "not a plain file"],
+    ["that others may write", () => chmodSync(join(path("pepper")), 0o666), "written by others"],
+    ["of another user", () => chownSync(path("pepper"), 12_345, 12_345), "another user (12345)"]
+  ] as const)
+    it.effect.skipIf(what.endsWith("user") && !root)(
+      `K3 a pepper ${what} is refused, and nothing is made or written through it`,
+      () =>
+        Effect.gen(function* () {
+          mkdirSync(path())
+          writeFileSync(join(folder.path, "elsewhere"), "not yours")
+          if (!what.includes("link") && !what.includes("folder"))
+            writeFileSync(path("pepper"), "f".repeat(64), { mode: 0o600 })
+          make()
+          const error = yield* Effect.flip(using((data) => data.pepper))
+
+          assert.strictEqual(error.name, "SettingsInvalid")
+          assert.include(error.message, says)
+          assert.strictEqual(readFileSync(join(folder.path, "elsewhere"), "utf8"), "not yours")
+          assert.isFalse(existsSync(join(folder.path, "nothing")))
+        })
+    )
+
+  it.effect("K3 a secret takes the place of a link, and does not follow it", () =>
+    Effect.gen(function* () {
+      mkdirSync(path())
+      writeFileSync(join(folder.path, "elsewhere"), "not yours")
+      symlinkSync(join(folder.path, "elsewhere"), path("admin-token"))
+      yield* using((data) => data.keepAdminToken("mine"))
+
+      assert.strictEqual(readFileSync(join(folder.path, "elsewhere"), "utf8"), "not yours")
+      assert.isTrue(lstatSync(path("admin-token")).isFile())
+    })
+  )
 
   it.effect("a folder that can't be used is said with what to do", () =>
     Effect.gen(function* () {

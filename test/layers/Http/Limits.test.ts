@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, type Layer, Scope } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as L from "effect/Layer"
 import * as Http from "../../../layers/Http/HttpServer.ts"
 import { Unread } from "../../../layers/Http/Unread.ts"
@@ -14,6 +14,13 @@ const page = new Uint8Array(4 * MEGABYTE)
 const routes = L.mergeAll(
   HttpRouter.add("GET", "/page", HttpServerResponse.uint8Array(page)),
   HttpRouter.add("GET", "/hello", HttpServerResponse.text("hello")),
+  HttpRouter.add(
+    "GET",
+    "/said",
+    Effect.map(HttpServerRequest.HttpServerRequest, ({ url, originalUrl }) =>
+      HttpServerResponse.text(JSON.stringify([url, originalUrl]))
+    )
+  ),
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("alive")),
   HttpRouter.add("GET", "/v1/wrong", HttpServerResponse.text("no", { status: 401 })),
   HttpRouter.add("GET", "/v1/right", HttpServerResponse.text("yes"))
@@ -155,6 +162,15 @@ describe("connections and requests without a token", () => {
   it("V6 an address that is exempt is not limited", async () => {
     const port = await start({ open: { perSecond: 0.000_1, burst: 1 }, exempt: ["127.0.0.0/8"] })
     for (let i = 0; i < 5; i++) assert.strictEqual((await fetch(`http://127.0.0.1:${port}/hello`)).status, 200)
+  })
+
+  it("SE1 a route does not see a token in the URL, however it was put there", async () => {
+    const port = await start()
+    const seen = await ask(port, "GET http://ann:s3cret@a/said?token=s3cret&x=1 HTTP/1.1\r\nHost: a\r\n\r\n", true)
+    await waitUntil("an answer", () => seen.text.includes("x=1"))
+
+    assert.include(seen.text, "/said?token=redacted&x=1")
+    assert.notInclude(seen.text, "s3cret")
   })
 
   it("a request that asks for another protocol is answered like any other", async () => {

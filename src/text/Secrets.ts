@@ -1,0 +1,21 @@
+/**
+ * Secrets that ended up where they don't belong. Pure.
+ *
+ *   SE1  A token in a URL, as a parameter, a part of the path or in front of the host, reaches no route, trace, log or answer.
+ */
+
+const TOKEN = /hrld_([a-f0-9]{16})_[a-f0-9]{16,}/gi
+const PARAMETER =
+  /([?&](?:access_?token|id_?token|auth_?token|token|bearer|auth|authorization|api_?key|apikey|password|passwd|secret|credential|sig|signature)=)[^&#]*/gi
+const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
+
+/** Herald's own tokens: the id stays, for whoever has to revoke it. */
+export const withoutTokens = (text: string): string => text.replace(TOKEN, "hrld_$1_redacted")
+
+/** What a request asks for, as its route may see it. */
+export const withoutSecrets = (url: string): string => {
+  const path = url.replace(ABSOLUTE, "")
+  const rooted = path.startsWith("/") || path === "*" ? path : `/${path}`
+  // Percent-encoding hides nothing from a log that decodes it.
+  return withoutTokens(rooted.replace(PARAMETER, "$1redacted"))
+}
