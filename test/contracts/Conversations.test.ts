@@ -1,0 +1,110 @@
+/** The SDK's fake node and the real one, over gRPC on memory twins, say the same. */
+import { Effect, Layer, ManagedRuntime } from "effect"
+import * as KeyHash from "../../layers/Access/KeyHash.ts"
+import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
+import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import * as Validation from "../../layers/Validation/Validation.ts"
+import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { Access } from "../../src/access/Access.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
+import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
+import { Updates } from "../../src/sessions/Updates.ts"
+import { FakeNode } from "../client/FakeNode.ts"
+import { options, publish } from "../sessions/Harness.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+import { workers } from "../support/workers.ts"
+import { conversations, type Node } from "./Conversations.ts"
+
+conversations("the fake node", async (): Promise<Node> => {
+  const node = new FakeNode()
+  return {
+    transport: (token) => node.transport(token ?? node.token),
+    publish: async (key, content, more) => node.publish(key, content, more),
+    become: async (unsure) => node.become(unsure),
+    drain: async () => node.drain(1),
+    recorded: async (instance) =>
+      node.acks
+        .filter((ack) => ack.instance === instance)
+        .map(({ key, revision, outcome, reason }) => ({
+          key,
+          revision,
+          applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
+          reason
+        })),
+    close: async () => node.cut()
+  }
+})
+
+/** The real node; its database goes away when a test says so. */
+const start = async (): Promise<Node> => {
+  let away = false
+  const guarded = Layer.effect(
+    RevisionLog,
+    Effect.map(RevisionLog, (log) => {
+      const there = <A>(effect: Effect.Effect<A, ReturnType<typeof failure>>) =>
+        Effect.suspend(() => (away ? Effect.fail(failure("DatabaseUnavailable", "away")) : effect))
+      return RevisionLog.of({
+        ...log,
+        head: there(log.head),
+        horizon: there(log.horizon),
+        after: (revision, limit) => there(log.after(revision, limit))
+      })
+    })
+  )
+  const stores = guarded.pipe(Layer.provideMerge(Memory.layer))
+  const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(Layer.provide(KeyHash.layer))
+  const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
+    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
+    Layer.provideMerge(Propagation.layer({ pollInterval: "50 millis", staleAfter: "1 second" })),
+    Layer.provideMerge(Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer, workers()))
+  )
+  const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
+  const runtime = ManagedRuntime.make(GrpcServer.layer(door).pipe(Layer.provideMerge(services)))
+  const { port } = await runtime.runPromise(GrpcServer)
+  const make = Effect.flatMap(Access, (service) =>
+    service.createKey({ name: "test", role: "admin", environments: ["*"], expiresAt: null })
+  )
+  const { token } = await runtime.runPromise(Effect.provideService(make, CurrentIdentity, system))
+  const propagation = await runtime.runPromise(Propagation)
+  const transports: Array<GrpcTransport> = []
+  return {
+    transport: (given) => {
+      const transport = new GrpcTransport({ address: `127.0.0.1:${port}`, token: given ?? token })
+      transports.push(transport)
+      return transport
+    },
+    publish: (key, content, { strict = false, format = "json" } = {}) =>
+      runtime
+        .runPromise(publish({ key, value: content ?? null, strict, valueType: format as "json" }))
+        .then(({ revision }) => revision),
+    become: async (unsure) => {
+      away = unsure
+      await waitUntil("the node to notice", () => propagation.stale() === unsure)
+    },
+    drain: () => runtime.runPromise(Effect.flatMap(Sessions, (sessions) => sessions.drain)),
+    recorded: async (instance) => {
+      const list = Effect.flatMap(InstanceStore, (store) => store.list({ limit: 100, keys: 100 }))
+      const rows = await runtime.runPromise(list)
+      const keys = rows.find((row) => row.instance === instance)?.keys ?? []
+      return keys.flatMap(({ key, applied, rejected }) => [
+        ...(applied === undefined ? [] : [{ key, revision: applied.revision, applied: true, reason: "" }]),
+        ...(rejected === undefined
+          ? []
+          : [{ key, revision: rejected.revision, applied: false, reason: rejected.reason }])
+      ])
+    },
+    close: async () => {
+      for (const transport of transports) transport.close()
+      await runtime.dispose()
+    }
+  }
+}
+
+conversations("the real node", start)
