@@ -1,6 +1,7 @@
 /** Every service of a node, on whatever stores, caches, lanes and validators it is given: one list for the server and for tests. */
 import { type Duration, Layer, type Redacted } from "effect"
 import { Access } from "./access/Access.ts"
+import { AuditCheckpoints } from "./access/AuditCheckpoints.ts"
 import { Configurations } from "./configuration/Configurations.ts"
 import { Propagation } from "./propagation/Propagation.ts"
 import { Bookkeeping } from "./sessions/Bookkeeping.ts"
@@ -41,7 +42,7 @@ export const services = (options: ServicesOptions) => {
   const access = Access.layer({ pepper, ratePerSecond: options.ratePerSecond, burst: options.rateBurst })
   return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
     Layer.provideMerge(sessions),
-    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
+    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access, AuditCheckpoints.layer({ pepper }))),
     Layer.provideMerge(Layer.merge(Propagation.layer({ pollInterval, staleAfter }), Workers.layer()))
   )
 }

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, type Redacted } from "effect"
 import * as KeyHash from "../layers/Access/KeyHash.ts"
+import * as CheckpointFile from "../layers/CheckpointFile.ts"
 import { DataFolder } from "../layers/DataFolder.ts"
 import { connectionsFor, GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../layers/Http/HttpServer.ts"
@@ -124,6 +125,9 @@ const groupsOf = (settings: SettingsShape, run: string, kafka: Kafka.KafkaOption
         Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
       )
 
+/** Of the audit log, in the folder of this server: never with the log. */
+const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointFile.layer(path)))
+
 const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
@@ -144,6 +148,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
     Layer.provideMerge(
       Layer.mergeAll(
         storesOf(settings),
+        checkpoints,
         MemoryCache.layerCache({ maxBytes: settings.cacheBytes }),
         Validation.layer,
         Threads.layer(),

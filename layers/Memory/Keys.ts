@@ -4,7 +4,9 @@ import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { pageOf } from "../../src/configuration/Page.ts"
 import { bytesOf } from "../../src/configuration/Value.ts"
-import { chainHash, type State } from "./State.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { checkPage, keyDigest } from "./AuditCheck.ts"
+import type { State } from "./State.ts"
 
 export const layerKeys = (state: State) =>
   Layer.effect(
@@ -16,7 +18,7 @@ export const layerKeys = (state: State) =>
       const add = (key: ApiKey) => {
         state.keys.set(key.id, key)
         const { id, name, role, environments, expiresAt } = key
-        note("key.create", key.createdBy, { id, name, role, environments, expiresAt })
+        note("key.create", key.createdBy, { id, name, role, environments, expiresAt, digest: keyDigest(key) })
       }
       const isAdmin = ({ role, environments, revokedAt, expiresAt }: ApiKey) =>
         role === "admin" &&
@@ -58,13 +60,13 @@ export const layerAudit = (state: State) =>
         const rows = after === undefined ? found.reverse() : found
         return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)
       }),
-    verify: Effect.sync(() => {
-      const broken = state.audit.find(
-        (entry, index) =>
-          entry.id !== BigInt(index + 1) ||
-          entry.prevHash !== (state.audit[index - 1]?.hash ?? "") ||
-          entry.hash !== chainHash(entry)
-      )
-      return { entries: state.audit.length, broken: broken?.id }
-    })
+    check: (from) =>
+      Effect.suspend(() => {
+        const page = checkPage(state, from)
+        return page === undefined
+          ? Effect.fail(failure("InvalidInput", "from: this is not a place that a page of the check gave"))
+          : Effect.succeed(page)
+      }),
+    last: Effect.sync(() => state.audit.at(-1)),
+    marks: (ids) => Effect.sync(() => ids.flatMap((id) => state.audit[Number(id) - 1] ?? []))
   })

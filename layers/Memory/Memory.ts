@@ -1,5 +1,6 @@
 /** Every store in memory, for development and unit tests: the same contract suites as PostgreSQL. Nothing survives the process. */
 import { Effect, Layer } from "effect"
+import { layerCheckpoints } from "./Checkpoints.ts"
 import { layerFleet } from "./Fleet.ts"
 import { layerAudit, layerKeys } from "./Keys.ts"
 import { layerLeases } from "./Leases.ts"
@@ -16,6 +17,7 @@ export const layerOn = (state: State) =>
     layerFleet(state),
     layerKeys(state),
     layerAudit(state),
+    layerCheckpoints,
     layerOutbox(state),
     layerLeases(state),
     layerRetention(state),

@@ -8,6 +8,7 @@ import { bytesOf } from "../../src/configuration/Value.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { changeDigest } from "./AuditCheck.ts"
 import { problemOf } from "./Conflicts.ts"
 import type { State } from "./State.ts"
 
@@ -42,7 +43,12 @@ const layerStore = (state: State) =>
             configId: idOf(change),
             action: release.action,
             performedBy: release.actor,
-            details: { version: configuration.version, revision: String(revision), message: change.changeLog },
+            details: {
+              version: configuration.version,
+              revision: String(revision),
+              message: change.changeLog,
+              digest: changeDigest(configuration)
+            },
             createdAt: now
           })
           return configuration

@@ -114,7 +114,7 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
         // One statement, so that templates and position are of one moment.
         templates: (environment) =>
           guarded(`read the templates of ${environment}`)(sql<HeadRow & { at_epoch: string; at_revision: string }>`
-            select e.epoch as at_epoch, (select coalesce(max(revision), 0) from revisions)::text as at_revision, c.*
+            select e.epoch as at_epoch, herald_head()::text as at_revision, c.*
             from herald_epoch e left join (
               select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
               where environment = ${environment} and template and not deleted

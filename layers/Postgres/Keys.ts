@@ -1,8 +1,9 @@
 /** API keys and the audit log in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
-import { type AuditEntry, AuditLog } from "../../src/access/AuditLog.ts"
+import { type AuditEntry, AuditLog, type AuditProblem } from "../../src/access/AuditLog.ts"
 import { limits } from "../../src/configuration/Configuration.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
 
@@ -19,8 +20,9 @@ export const layerKeys = Layer.effect(
         return guarded("keep the API key")(sql`
           with created as (
             insert into api_keys values (${id}, ${name}, ${hash}, ${role}, ${JSON.stringify(environments)}::text::jsonb,
-              herald_at(${createdAt}::float8), ${createdBy}, herald_at(${expiresAt}::float8), null) returning id
-          ) select herald_audit('', 'key.create', ${createdBy}, ${details}::text::jsonb) from created`).pipe(
+              herald_at(${createdAt}::float8), ${createdBy}, herald_at(${expiresAt}::float8), null) returning *
+          ) select herald_audit('', 'key.create', ${createdBy},
+            ${details}::text::jsonb || jsonb_build_object('digest', herald_key_digest(row(created.*)::api_keys))) from created`).pipe(
           Effect.asVoid
         )
       },
@@ -43,6 +45,41 @@ export const layerKeys = Layer.effect(
     })
   })
 )
+
+/** Milliseconds of one page of a check: other work of the pool goes on in between. */
+const PAGE_MILLIS = 1_000
+
+interface CheckRow {
+  readonly entries: number
+  readonly total: number
+  readonly place: unknown | null
+  readonly problem: (Omit<AuditProblem, "entry"> & { readonly entry: number | null }) | null
+}
+
+interface MarkRow {
+  readonly id: string
+  readonly hash: string
+}
+
+const PLACE = Schema.Struct({
+  stage: Schema.Literals(["entries", "history", "current", "keys"]),
+  entries: Schema.Int,
+  id: Schema.Int,
+  hash: Schema.String.check(Schema.isMaxLength(64)),
+  versions: Schema.Int,
+  revision: Schema.Int,
+  found: Schema.Int,
+  environment: Schema.String.check(Schema.isMaxLength(256)),
+  key: Schema.String.check(Schema.isMaxLength(256)),
+  version: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_647 }))
+})
+const decodePlace = Schema.decodeUnknownEffect(Schema.fromJsonString(PLACE), { onExcessProperty: "error" })
+
+const placeOf = (from: string) =>
+  decodePlace(Buffer.from(from, "base64url").toString("utf8")).pipe(
+    Effect.map((place) => JSON.stringify(place)),
+    Effect.mapError(() => failure("InvalidInput", "from: this is not a place that a page of the check gave"))
+  )
 
 type AuditRow = Omit<AuditEntry, "id"> & { readonly id: string }
 
@@ -67,22 +104,30 @@ export const layerAudit = Layer.effect(
           ) sized where bytes_before < ${limits.page} order by sized.id ${order}`)
         return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
       }),
-      // The last revision names its last entry: a log that was cut short is broken behind its end.
-      verify: guarded("verify the audit log")(sql<{ entries: number; broken: string | null }>`
-        with chain as (
-          select a.*, lag(id, 1, 0::bigint) over w as id_before, lag(hash, 1, '') over w as hash_before
-          from audit_log a window w as (order by id)
-        )
-        select (select count(*) from audit_log)::float8 as entries, coalesce(
-          (select min(id) from chain where id <> id_before + 1 or prev_hash <> hash_before
-            or hash <> herald_audit_hash(prev_hash, id, config_id, action, performed_by, details, created_at)),
-          (select min(r.audit_id) from revisions r where r.audit_id > (select coalesce(max(id), 0) from audit_log))
-        )::text as broken`).pipe(
-        Effect.map(([row]) => ({
-          entries: row!.entries,
-          broken: row!.broken === null ? undefined : BigInt(row!.broken)
-        }))
-      )
+      // AL2
+      check: Effect.fnUntraced(function* (from) {
+        const place = from === undefined ? null : yield* placeOf(from)
+        const [row] = yield* guarded("check the audit log")(sql<{ page: CheckRow }>`
+          select herald_audit_check(${place}::text::jsonb, ${PAGE_MILLIS}::float8) as page`)
+        const { entries, total, problem, place: next } = row!.page
+        return {
+          entries,
+          total,
+          next: next === null || problem !== null ? undefined : Buffer.from(JSON.stringify(next)).toString("base64url"),
+          problem:
+            problem === null
+              ? undefined
+              : { ...problem, entry: problem.entry === null ? undefined : BigInt(problem.entry) }
+        }
+      }),
+      last: guarded("read the newest audit entry")(
+        sql<MarkRow>`select id::text as id, hash from audit_log order by audit_log.id desc limit 1`
+      ).pipe(Effect.map(([row]) => (row === undefined ? undefined : { id: BigInt(row.id), hash: row.hash }))),
+      marks: (ids) =>
+        guarded("read audit entries")(
+          sql<MarkRow>`select id::text as id, hash from audit_log
+            where id in (select value::bigint from jsonb_array_elements_text(${JSON.stringify(ids.map(String))}::text::jsonb))`
+        ).pipe(Effect.map((rows) => rows.map(({ id, hash }) => ({ id: BigInt(id), hash }))))
     })
   })
 )

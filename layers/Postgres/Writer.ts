@@ -16,7 +16,7 @@ import { SqlClient } from "effect/sql"
 import type { Release } from "../../src/configuration/Change.ts"
 import type { Committed } from "../../src/configuration/ConfigurationStore.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
-import { type Position, replaces } from "../../src/propagation/Position.ts"
+import type { Position } from "../../src/propagation/Position.ts"
 import { within } from "../../src/propagation/Traces.ts"
 import { makeDatabaseClock, type Told } from "./DatabaseClock.ts"
 import { guarded, isLockTimeout } from "./Failure.ts"
@@ -103,7 +103,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       const answer = answers[index]!
       if (answer.ok && !answer.replayed) {
         seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
-        if (replaces(seen, newest)) newest = seen
+        newest = seen
       }
       Deferred.doneUnsafe(done, resultOf(release, answer))
     }

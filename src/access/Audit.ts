@@ -1,6 +1,7 @@
 /** Use cases on the audit log. Both need audit.read; entries without an environment need it everywhere. */
 import { Effect } from "effect"
 import { requirePermission } from "./Access.ts"
+import { AuditCheckpoints } from "./AuditCheckpoints.ts"
 import { AuditLog } from "./AuditLog.ts"
 
 export const readAudit = Effect.fn("Audit.read")(function* (options: {
@@ -14,8 +15,20 @@ export const readAudit = Effect.fn("Audit.read")(function* (options: {
   return yield* log.read(options)
 })
 
-export const verifyAudit = Effect.gen(function* () {
+/** The checkpoints are compared with the first page and with the last, and with each that brings one. */
+export const verifyAudit = Effect.fn("Audit.verify")(function* (options: {
+  readonly from?: string
+  readonly checkpoint?: string
+}) {
   yield* requirePermission("audit.read", undefined)
   const log = yield* AuditLog
-  return yield* log.verify
-}).pipe(Effect.withSpan("Audit.verify"))
+  const checkpoints = yield* AuditCheckpoints
+  const page = yield* log.check(options.from)
+  const given = options.checkpoint === undefined ? [] : [options.checkpoint]
+  const compared =
+    options.from === undefined || page.next === undefined || given.length > 0
+      ? yield* checkpoints.compare(given)
+      : undefined
+  const problem = page.problem ?? compared?.problem
+  return { ...page, problem, next: problem === undefined ? page.next : undefined, compared }
+})

@@ -1,4 +1,10 @@
-/** Port: the append-only, hash-chained audit log. `hash = sha256(prevHash | id | config_id | action | performed_by | details | created_at)`. */
+/**
+ * Port: the append-only, hash-chained audit log. `hash = sha256(prevHash | id | config_id | action | performed_by | details | created_at)`.
+ *
+ *   AL1  An entry holds the digest of what was changed, so that the log tells not only that something was changed, but whether it is still
+ *        what it was: versions, what is current, API keys.
+ *   AL2  A check goes through the log in pages, each bounded in time, and keeps nothing between them but a place.
+ */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 
@@ -14,6 +20,42 @@ export interface AuditEntry {
   readonly hash: string
 }
 
+/** One entry and, by its hash, all before it. */
+export type AuditMark = Pick<AuditEntry, "id" | "hash">
+
+/**
+ * changed: an entry's hash does not follow · missing: an entry is gone · truncated: the end is gone · rewritten: the chain holds, and is not
+ * the one that was signed · value: a version is not what was published · unlogged: something is there that no entry tells of · current: a
+ * configuration is not the newest version of its history · key: an API key is not what was created, or not revoked any more
+ */
+export const auditProblems = [
+  "changed",
+  "missing",
+  "truncated",
+  "rewritten",
+  "value",
+  "unlogged",
+  "current",
+  "key"
+] as const
+
+export interface AuditProblem {
+  readonly kind: (typeof auditProblems)[number]
+  /** The first entry that it is about; undefined when none is. */
+  readonly entry: bigint | undefined
+  readonly message: string
+}
+
+export interface AuditPage {
+  /** Entries that were looked at, from the first page on. */
+  readonly entries: number
+  /** Entries that there are. */
+  readonly total: number
+  readonly problem: AuditProblem | undefined
+  /** Where the next page begins; undefined at the end. Opaque. */
+  readonly next: string | undefined
+}
+
 export class AuditLog extends Context.Service<
   AuditLog,
   {
@@ -24,7 +66,11 @@ export class AuditLog extends Context.Service<
       readonly after?: bigint
       readonly environment?: string
     }) => Effect.Effect<ReadonlyArray<AuditEntry>, HeraldError>
-    /** Recomputes the chain. `broken`: the first id whose hash does not follow. */
-    readonly verify: Effect.Effect<{ readonly entries: number; readonly broken: bigint | undefined }, HeraldError>
+    /** The page from there, or the first. It ends with the first problem. Fails `InvalidInput` for a place that no page gave. AL2 */
+    readonly check: (from: string | undefined) => Effect.Effect<AuditPage, HeraldError>
+    /** The newest entry; undefined before the first. */
+    readonly last: Effect.Effect<AuditMark | undefined, HeraldError>
+    /** Of these entries those that are there. */
+    readonly marks: (ids: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<AuditMark>, HeraldError>
   }
 >()("herald/access/AuditLog") {}

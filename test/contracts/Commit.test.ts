@@ -158,6 +158,7 @@ describe("herald_commit", () => {
     await other.query("select herald_lock()")
     const refused = await commit([release(fresh("waits"))], { wait: 100 }).catch((error: unknown) => String(error))
     await other.query("commit")
+    await commit([release(fresh("waits"))], { wait: 100 })
 
     assert.isString(refused)
     assert.strictEqual((await session.query("show lock_timeout"))[0]!["lock_timeout"], before)

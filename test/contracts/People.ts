@@ -5,6 +5,7 @@ import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { change, release } from "./Stores.ts"
+import { verified } from "./Verified.ts"
 
 type Services = ApiKeyStore | AuditLog | ConfigurationStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
@@ -97,8 +98,10 @@ export const peopleContract = (test: Test) => {
       assert.deepInclude(entries[1]!.details, { version: 1, message: "why" })
       assert.isFalse(JSON.stringify(entries, (_, v) => (typeof v === "bigint" ? String(v) : v)).includes(key.hash))
       assert.strictEqual(entries[2]!.prevHash, entries[1]!.hash)
-      const verdict = yield* audit.verify
-      assert.isUndefined(verdict.broken)
+      for (const entry of entries)
+        assert.match(String(entry.details["digest"] ?? "revoked"), /^[0-9a-f]{64}$|^revoked$/) // AL1
+      const verdict = yield* verified
+      assert.isUndefined(verdict.problem)
       assert.strictEqual(BigInt(verdict.entries), from + 4n)
       const newest = yield* audit.read({ limit: 2, environment: "production" })
       assert.deepStrictEqual(
@@ -110,5 +113,35 @@ export const peopleContract = (test: Test) => {
         (yield* audit.read({ limit: 2, before: from + 3n })).map(({ id }) => id),
         [from + 2n, from + 1n]
       )
+    }))
+
+  test("AL2 a check goes on from the place that a page gave, and from no other; the end and single entries can be asked for", () =>
+    Effect.gen(function* () {
+      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      for (let i = 0; i < 3; i++) {
+        const changes = Array.from({ length: 400 }, (_, n) => change(`${fresh("many")}.${n}`, "1"))
+        yield* store.commit(release(changes, { action: "release" }))
+      }
+      const last = yield* audit.last
+      const verdict = yield* verified
+
+      assert.deepStrictEqual(
+        [verdict.problem, verdict.entries, verdict.total],
+        [undefined, Number(last!.id), Number(last!.id)]
+      )
+      const [newest] = yield* audit.read({ limit: 1 })
+      assert.deepStrictEqual([last!.id, last!.hash], [newest!.id, newest!.hash])
+      const marks = yield* audit.marks([1n, newest!.id, newest!.id + 1n])
+      assert.deepStrictEqual(
+        marks
+          .map(({ id, hash }) => [id, hash.length])
+          .sort((a, b) => Number(a[0]! as bigint) - Number(b[0]! as bigint)),
+        [
+          [1n, 64],
+          [newest!.id, 64]
+        ]
+      )
+      for (const from of ["", "nonsense", "e30", "bnVsbA"])
+        assert.strictEqual((yield* Effect.flip(audit.check(from))).name, "InvalidInput")
     }))
 }

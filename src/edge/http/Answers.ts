@@ -2,7 +2,8 @@
 import { Schema } from "effect"
 import { HttpServerResponse } from "effect/http"
 import type { ApiKey } from "../../access/ApiKeyStore.ts"
-import type { AuditEntry } from "../../access/AuditLog.ts"
+import type { Compared } from "../../access/AuditCheckpoints.ts"
+import type { AuditEntry, AuditPage } from "../../access/AuditLog.ts"
 import type { Configuration, Head } from "../../configuration/Configuration.ts"
 import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import type { Client } from "../../sessions/Clients.ts"
@@ -138,6 +139,29 @@ const Name = Plain(1_024)
 const isCursor = Schema.is(Schema.Tuple([Name, Name, Name, Schema.Boolean]))
 
 export const auditEntry = (entry: AuditEntry): Wire.AuditEntry => ({ ...entry, id: Number(entry.id) })
+
+export const verdict = ({
+  entries,
+  total,
+  problem,
+  next,
+  compared
+}: AuditPage & { readonly compared: Compared | undefined }): Wire.AuditVerdict => ({
+  ok: problem === undefined && next === undefined,
+  entries,
+  total,
+  broken: problem?.entry === undefined ? null : Number(problem.entry),
+  problem: problem === undefined ? null : { kind: problem.kind, message: problem.message },
+  next: next ?? null,
+  checkpoints:
+    compared === undefined
+      ? null
+      : {
+          checked: compared.checked,
+          unsigned: compared.unsigned,
+          newest: compared.newest === undefined ? null : { entry: Number(compared.newest.id), at: compared.newest.at }
+        }
+})
 
 /** Never the hash. */
 export const apiKey = ({ hash: _, ...key }: ApiKey): Wire.ApiKey => key

@@ -168,8 +168,18 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
       success: Wire.AuditEntries,
       error
     }).annotateMerge(about("The audit log", "Newest first; with `after`, oldest first from there.")),
-    get("auditVerify", "/v1/audit/verify", { success: Wire.AuditVerdict, error }).annotateMerge(
-      about("Recompute the hash chain of the audit log")
+    get("auditVerify", "/v1/audit/verify", {
+      query: {
+        from: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(2_000))),
+        checkpoint: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(300)))
+      },
+      success: Wire.AuditVerdict,
+      error
+    }).annotateMerge(
+      about(
+        "Check the audit log and what it tells of",
+        "One page of about a second: the hash chain, the versions and API keys that its entries tell of, and the checkpoints of this node. Go on with `next` as `from`. `checkpoint` is a line that the server logged."
+      )
     )
   )
   .middleware(Authentication)

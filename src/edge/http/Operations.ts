@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { readAudit, verifyAudit } from "../../access/Audit.ts"
+import { AuditCheckpoints } from "../../access/AuditCheckpoints.ts"
 import { AuditLog } from "../../access/AuditLog.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { Clients } from "../../sessions/Clients.ts"
@@ -20,6 +21,7 @@ export const OperationsRoutes = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const clients = yield* Clients
     const log = yield* AuditLog
+    const checkpoints = yield* AuditCheckpoints
     const writes = yield* makeWrites
 
     const listClients = Effect.fnUntraced(function* (query: {
@@ -65,15 +67,12 @@ export const OperationsRoutes = HttpApiBuilder.group(
       Effect.provideService(AuditLog, log)
     )
 
-    const verify = verifyAudit.pipe(
+    const verify = Effect.fnUntraced(
+      function* (query: { readonly from?: string; readonly checkpoint?: string }) {
+        return Answers.json(Answers.verdict(yield* verifyAudit(query)))
+      },
       Effect.provideService(AuditLog, log),
-      Effect.map(({ entries, broken }) =>
-        Answers.json({
-          ok: broken === undefined,
-          entries,
-          broken: broken === undefined ? null : Number(broken)
-        } satisfies Wire.AuditVerdict)
-      )
+      Effect.provideService(AuditCheckpoints, checkpoints)
     )
 
     return handlers
@@ -82,6 +81,6 @@ export const OperationsRoutes = HttpApiBuilder.group(
       )
       .handle("clients", ({ query }) => answer(listClients(query)))
       .handle("audit", ({ query }) => answer(audit(query)))
-      .handle("auditVerify", () => answer(verify))
+      .handle("auditVerify", ({ query }) => answer(verify(query)))
   })
 )

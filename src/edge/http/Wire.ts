@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import { auditProblems } from "../../access/AuditLog.ts"
 import { roles } from "../../access/Identity.ts"
 import { limits, ValueType } from "../../configuration/Configuration.ts"
 
@@ -270,11 +271,24 @@ export type AuditEntry = typeof AuditEntry.Type
 /** `next`: give it as `before` (or `after`) for the next page, which may be due before `limit` is reached; null where no entry was found. */
 export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry), next: Schema.NullOr(Schema.Int) })
 export type AuditEntries = typeof AuditEntries.Type
-/** `broken`: the first entry whose hash does not follow from the one before; null when the chain holds. */
+/**
+ * One page of a check. `next`: go on with this as `from`; null at the end. `ok`: everything was looked at, and nothing is wrong. `broken`: the
+ * first entry that the problem is about. `checkpoints`: what was compared, with the first page and the last; null with others.
+ */
 export const AuditVerdict = Schema.Struct({
   ok: Schema.Boolean,
   entries: Schema.Int,
-  broken: Schema.NullOr(Schema.Int)
+  total: Schema.Int,
+  broken: Schema.NullOr(Schema.Int),
+  problem: Schema.NullOr(Schema.Struct({ kind: Schema.Literals(auditProblems), message: Schema.String })),
+  next: Schema.NullOr(Schema.String),
+  checkpoints: Schema.NullOr(
+    Schema.Struct({
+      checked: Schema.Int,
+      unsigned: Schema.Int,
+      newest: Schema.NullOr(Schema.Struct({ entry: Schema.Int, at: Schema.Finite }))
+    })
+  )
 }).annotate({ identifier: "AuditVerdict" })
 export type AuditVerdict = typeof AuditVerdict.Type
 

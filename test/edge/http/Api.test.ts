@@ -42,7 +42,7 @@ describe("the contract", () => {
       })
       const clients = yield* client.operations.clients({ query: {} })
       const audit = yield* client.operations.audit({ query: { limit: 5 } })
-      const verdict = yield* client.operations.auditVerify()
+      const verdict = yield* client.operations.auditVerify({ query: {} })
       const made = yield* client.keys.create({ payload: { name: "k", role: "viewer", environments: ["*"] } })
       const keys = yield* client.keys.list()
       yield* client.keys.revoke({ params: { id: made.key.id } })

@@ -5,6 +5,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import * as KeyHash from "../../../layers/Access/KeyHash.ts"
 import { Access, requirePermission } from "../../../src/access/Access.ts"
 import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
+import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import type { Configuration, Head } from "../../../src/configuration/Configuration.ts"
@@ -197,13 +198,17 @@ export const startServices = () => {
   })
   const audit = Layer.mock(AuditLog, {
     read: () => Effect.succeed([]),
-    verify: Effect.succeed({ entries: 3, broken: undefined })
+    check: () => Effect.succeed({ entries: 3, total: 3, problem: undefined, next: undefined })
+  })
+  const checkpoints = Layer.mock(AuditCheckpoints, {
+    compare: () => Effect.succeed({ checked: 0, newest: undefined, unsigned: 0, problem: undefined })
   })
   const instances = Layer.mock(InstanceStore, { list: () => Effect.succeed([]) })
   const services = Layer.mergeAll(
     configurations.layer,
     workers(),
     audit,
+    checkpoints,
     propagation,
     Clients.layer.pipe(Layer.provide([instances, propagation]))
   ).pipe(Layer.provideMerge(access))

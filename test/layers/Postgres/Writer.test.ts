@@ -11,7 +11,7 @@ import { sinceOf } from "../../../layers/Postgres/WriterMessages.ts"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { change, release } from "../../contracts/Stores.ts"
 
-type Mood = "fine" | "answer lost" | "away" | "hangs"
+type Mood = "fine" | "chokes" | "answer lost" | "away" | "hangs"
 interface Sent {
   readonly commitId: string
   readonly notAfter: number
@@ -60,6 +60,7 @@ class Database {
       const terms = JSON.parse(termsJson) as Terms
       const mood = this.moods.shift() ?? this.always
       if (mood === "hangs") return yield* Effect.never
+      if (mood === "chokes") return yield* choked
       yield* Effect.sleep(this.transit)
       this.terms.push(terms)
       if (terms.clock !== this.server) return [{ answers: null, clock: yield* this.#clock }]
@@ -345,6 +346,23 @@ describe("Writer", () => {
       })
     }
   )
+
+  it.effect("X4 nor is the outcome known when the database fails at what it may have committed", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.moods = ["answer lost", "chokes", "chokes"]
+      const lost = yield* Effect.forkChild(outcome(write(one("lost"))))
+      yield* pass(500)
+      const never = yield* Effect.forkChild(outcome(write(one("never"))))
+      yield* pass(500)
+
+      assert.strictEqual((yield* Fiber.join(lost)).name, "OutcomeUnknown")
+      assert.strictEqual((yield* Fiber.join(never)).name, "Internal")
+      assert.deepStrictEqual(database.keys, ["first", "lost"])
+    })
+  })
 
   it.effect("X5 what a publisher that left had in the queue is not sent", () => {
     const database = new Database()

@@ -1,0 +1,124 @@
+/**
+ * Signs the end of the audit log from time to time, and keeps what was signed outside of the database.
+ *
+ *   CK3  A log that does not have what was signed last is not signed: it is told in the log of the server, at each try, until someone looks.
+ *   CK4  A checkpoint is in the file of this node, and the newest in its log once in a while, from where a collector takes it elsewhere.
+ */
+import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { AuditLog, type AuditProblem } from "./AuditLog.ts"
+import { type Checkpoint, checkpointOf, disagreement, lineOf, thinned } from "./Checkpoint.ts"
+import { CheckpointStore } from "./CheckpointStore.ts"
+import { KeyHash } from "./KeyHash.ts"
+
+export interface AuditCheckpointsOptions {
+  /** The checkpoints' key is derived from it. */
+  readonly pepper: Redacted.Redacted | string
+  readonly every?: Duration.Input
+}
+
+export interface Compared {
+  /** Checkpoints that were compared, the newest of them, and lines that this server's key did not sign. */
+  readonly checked: number
+  readonly newest: Checkpoint | undefined
+  readonly unsigned: number
+  readonly problem: AuditProblem | undefined
+}
+
+export class AuditCheckpoints extends Context.Service<
+  AuditCheckpoints,
+  {
+    /** The log, compared with the checkpoints of this node and these lines. */
+    readonly compare: (lines: ReadonlyArray<string>) => Effect.Effect<Compared, HeraldError>
+  }
+>()("herald/access/AuditCheckpoints") {
+  static readonly layer = (options: AuditCheckpointsOptions) => Layer.effect(AuditCheckpoints, make(options))
+}
+
+/** Between two lines in the server's log. Milliseconds. */
+const TELL_EVERY = 60_000
+
+const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: AuditCheckpointsOptions) {
+  const log = yield* AuditLog
+  const store = yield* CheckpointStore
+  const { hash, equal } = yield* KeyHash
+  const clock = yield* Clock.Clock
+  const key = hash(typeof pepper === "string" ? pepper : Redacted.value(pepper), "herald/audit-checkpoints")
+  const sign = (text: string) => hash(key, text)
+  const read = (lines: ReadonlyArray<string>) => lines.flatMap((line) => checkpointOf(line, sign, equal) ?? [])
+
+  const compare = Effect.fnUntraced(function* (lines: ReadonlyArray<string>) {
+    const all = [...(yield* store.read), ...lines]
+    const checkpoints = read(all)
+    // First the end: what is appended in between is no contradiction.
+    const last = yield* log.last
+    const marks = yield* log.marks(checkpoints.map(({ id }) => id))
+    return {
+      checked: checkpoints.length,
+      newest: checkpoints.reduce<Checkpoint | undefined>((a, b) => (a === undefined || b.id > a.id ? b : a), undefined),
+      unsigned: all.length - checkpoints.length,
+      problem: disagreement(checkpoints, marks, last?.id ?? 0n)
+    } satisfies Compared
+  })
+
+  let newest: Checkpoint | undefined
+  let toldAt = Number.NEGATIVE_INFINITY
+  let lines = 0
+
+  const alarm = (problem: AuditProblem) =>
+    Effect.andThen(
+      Effect.logError("the audit log is not the one that was signed", { kind: problem.kind, reason: problem.message }),
+      Metric.update(broken, 1)
+    )
+
+  /** CK3 */
+  const step = Effect.gen(function* () {
+    const last = yield* log.last
+    if (last === undefined && newest === undefined) return
+    if (newest !== undefined) {
+      const problem = disagreement([newest], yield* log.marks([newest.id]), last?.id ?? 0n)
+      if (problem !== undefined) return yield* alarm(problem)
+      if (last === undefined || last.id <= newest.id) return
+    }
+    yield* Metric.update(broken, 0)
+    const at = clock.currentTimeMillisUnsafe()
+    const checkpoint: Checkpoint = { ...last!, at }
+    const line = lineOf(checkpoint, sign)
+    yield* store.append(line)
+    newest = checkpoint
+    if (++lines >= THIN_EVERY) {
+      lines = 0
+      yield* store.replace(thinned(yield* store.read))
+    }
+    // CK4
+    if (at - toldAt < TELL_EVERY) return
+    toldAt = at
+    yield* Effect.logInfo("audit checkpoint", { checkpoint: line })
+  })
+
+  const begin = Effect.gen(function* () {
+    const compared = yield* compare([])
+    newest = compared.newest
+    if (compared.unsigned > 0) {
+      yield* Effect.logWarning("audit checkpoints that another key signed are left out", { lines: compared.unsigned })
+    }
+    if (compared.problem !== undefined) yield* alarm(compared.problem)
+  })
+
+  const patient = <A>(effect: Effect.Effect<A, HeraldError>) =>
+    effect.pipe(
+      Effect.catch((error) => Effect.logDebug("no audit checkpoint", { code: error.code, message: error.message })),
+      Effect.catchDefect((defect) => Effect.logError("no audit checkpoint", defect))
+    )
+  yield* patient(begin).pipe(
+    Effect.andThen(patient(step).pipe(Effect.andThen(Effect.sleep(every)), Effect.forever)),
+    Effect.forkScoped
+  )
+
+  return AuditCheckpoints.of({ compare })
+})
+
+const THIN_EVERY = 256
+const broken = Metric.gauge("herald_audit_broken", {
+  description: "1: the audit log is not the one that this node signed; `herald audit verify` says more"
+})

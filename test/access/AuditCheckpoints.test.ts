@@ -1,0 +1,115 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Metric } from "effect"
+import { TestClock } from "effect/testing"
+import * as KeyHash from "../../layers/Access/KeyHash.ts"
+import { layerAudit } from "../../layers/Memory/Keys.ts"
+import { State } from "../../layers/Memory/State.ts"
+import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
+import { lineOf, thinned } from "../../src/access/Checkpoint.ts"
+import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
+
+/** Its checkpoints outlast the service. */
+class File {
+  lines: ReadonlyArray<string> = []
+  readonly layer = Layer.succeed(CheckpointStore, {
+    read: Effect.sync(() => this.lines),
+    append: (line: string) =>
+      Effect.sync(() => {
+        this.lines = [...this.lines, line]
+      }),
+    replace: (lines: ReadonlyArray<string>) =>
+      Effect.sync(() => {
+        this.lines = lines
+      })
+  })
+}
+
+const note = (state: State, who = "ann") =>
+  state.append({ configId: "", action: "test", performedBy: who, details: {}, createdAt: 0 })
+
+const on = (state: State, file: File, pepper = "pepper") =>
+  Layer.fresh(AuditCheckpoints.layer({ pepper })).pipe(
+    Layer.provide(Layer.mergeAll(layerAudit(state), file.layer, KeyHash.layer))
+  )
+const compare = Effect.flatMap(AuditCheckpoints, (checkpoints) => checkpoints.compare([]))
+const ids = (file: File) => file.lines.map((line) => line.split(" ")[1])
+const broken = Effect.map(Metric.snapshot, (metrics) => metrics.find(({ id }) => id === "herald_audit_broken")?.state)
+
+describe("AuditCheckpoints", () => {
+  it.effect("CK4 the end of the log is signed when it has moved, and only then", () => {
+    const [state, file] = [new State(), new File()]
+    return Effect.gen(function* () {
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(ids(file), [])
+      note(state)
+      note(state)
+      yield* TestClock.adjust("1 minute")
+      note(state)
+      yield* TestClock.adjust("1 minute")
+
+      assert.deepStrictEqual(ids(file), ["2", "3"])
+      assert.deepInclude(yield* compare, { checked: 2, unsigned: 0, problem: undefined })
+    }).pipe(Effect.provide(on(state, file)), Effect.scoped)
+  })
+
+  it.effect(
+    "CK3 what a server finds when it starts again is compared with what it signed before, and not signed",
+    () => {
+      const [state, file] = [new State(), new File()]
+      return Effect.gen(function* () {
+        for (let i = 0; i < 5; i++) note(state)
+        yield* Effect.scoped(Effect.provide(TestClock.adjust("1 minute"), on(state, file)))
+        assert.deepStrictEqual(ids(file), ["5"])
+        const [whole, other] = [new State(), new State()]
+        for (let i = 0; i < 8; i++) {
+          note(whole)
+          note(other, i === 2 ? "mallory" : "ann")
+        }
+        const short = new State()
+        note(short)
+        const told = (one: State) =>
+          Effect.gen(function* () {
+            yield* TestClock.adjust("1 minute")
+            return (yield* compare).problem?.kind
+          }).pipe(Effect.provide(on(one, file)), Effect.scoped)
+
+        assert.strictEqual(yield* told(other), "rewritten")
+        assert.strictEqual(yield* told(short), "truncated")
+        assert.strictEqual(yield* told(new State()), "truncated")
+        assert.deepStrictEqual(ids(file), ["5"])
+        assert.deepInclude(yield* broken, { value: 1 })
+        assert.isUndefined(yield* told(whole))
+        assert.deepStrictEqual(ids(file), ["5", "8"])
+        assert.deepInclude(yield* broken, { value: 0 })
+      })
+    }
+  )
+
+  it.effect("CK1 with another pepper nothing is claimed of what was signed before", () => {
+    const [state, file] = [new State(), new File()]
+    return Effect.gen(function* () {
+      note(state)
+      yield* Effect.scoped(Effect.provide(TestClock.adjust("1 minute"), on(state, file, "another")))
+      assert.deepInclude(yield* Effect.provide(compare, on(new State(), file)), {
+        checked: 0,
+        unsigned: 1,
+        problem: undefined
+      })
+    }).pipe(Effect.scoped)
+  })
+
+  it("CK2 of many checkpoints every second of the older half goes, the newest stay, and the number is bounded", () => {
+    const line = (id: number) => lineOf({ id: BigInt(id), hash: "0".repeat(64), at: 0 }, () => "f".repeat(64))
+    let lines: ReadonlyArray<string> = []
+    let longest = 0
+    for (let id = 1; id <= 50_000; id++) {
+      lines = [...lines.slice(-5_000), line(id)]
+      if (id % 256 === 0) lines = thinned(lines)
+      longest = Math.max(longest, lines.length)
+    }
+
+    assert.isAtMost(longest, 2_048 + 256)
+    assert.strictEqual(lines.at(-1), line(50_000))
+    assert.strictEqual(lines[0], line(1))
+  })
+})
