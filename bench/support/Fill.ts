@@ -173,13 +173,40 @@ export const fillDeliveries = async (
     select i.instance_id, ${known} from revisions r cross join (${chosen}) i where r.revision = ${head} on conflict do nothing`)
 }
 
-/** Entries of the hash chain; it stays whole. One after the other: about 20,000 a second. */
+/**
+ * Entries of the hash chain for every version of the history that has none, so that a check of the log finds all as it says; then `entries`
+ * more. Call it after keys and revisions were filled, before a Herald publishes.
+ */
 export const fillAudit = async (database: Database, options: { readonly entries: number }): Promise<void> => {
-  await batches(options.entries, 50_000, async (from, to) => {
-    await database.query(`
-      select count(herald_audit('production/fill.audit', 'publish', '${ACTOR}', jsonb_build_object('version', n, 'message', 'filled')))
-      from generate_series(${from + 1}, ${to}) n`)
-  })
+  const append = (rows: string) => `
+    do $do$ declare r record; last record; at timestamptz := date_trunc('milliseconds', clock_timestamp()); h text; begin
+      perform herald_lock();
+      select * into last from herald_last_audit();
+      for r in ${rows} loop
+        h := herald_audit_hash(last.hash, last.id + 1, r.config_id, r.action, '${ACTOR}', r.details, at);
+        insert into audit_log values (last.id + 1, r.config_id, r.action, '${ACTOR}', r.details, at, last.hash, h);
+        last.id := last.id + 1;
+        last.hash := h;
+      end loop;
+    end $do$`
+  const told = await numberOf(
+    database,
+    "select coalesce(max((details->>'revision')::bigint), 0) from audit_log where details ? 'revision'"
+  )
+  const head = await numberOf(database, "select coalesce(max(revision), 0) from configuration_history")
+  await batches(Math.max(0, head - told), 20_000, (from, to) =>
+    database.query(
+      append(`select environment || '/' || key as config_id, 'publish' as action, jsonb_build_object('version', version, 'revision',
+        revision::text, 'message', change_log, 'digest', herald_change_digest(row(c.*)::configurations)) as details
+        from configuration_history c where revision > ${told + from} and revision <= ${told + to} order by revision, key`)
+    )
+  )
+  await batches(options.entries, 50_000, (from, to) =>
+    database.query(
+      append(`select 'production/fill' as config_id, 'client.connect' as action, jsonb_build_object('n', n) as details
+        from generate_series(${from + 1}, ${to}) n`)
+    )
+  )
 }
 
 /** What the planner knows and index-only scans need; autovacuum would do it within a minute. */

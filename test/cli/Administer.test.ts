@@ -123,16 +123,72 @@ describe("administering", () => {
     assert.strictEqual(herald.requests[1]?.query["after"], "8")
   })
 
-  it("audit verify ends with 3 when the chain is broken", async () => {
-    const good = await ask(["audit", "verify"], "GET /v1/audit/verify", {
-      body: { ok: true, entries: 9, broken: null }
-    })
+  const page = (changed: Record<string, unknown> = {}) => ({
+    ok: true,
+    entries: 9,
+    total: 9,
+    broken: null,
+    problem: null,
+    next: null,
+    checkpoints: { checked: 2, unsigned: 0, newest: { entry: 8, at: 0 } },
+    ...changed
+  })
+
+  it("audit verify ends with 3 when something is wrong, and says what", async () => {
+    const good = await ask(["audit", "verify"], "GET /v1/audit/verify", { body: page() })
     assert.strictEqual(good.exit, 0)
-    assert.strictEqual(good.printed, "the chain holds: 9 entries, each follows from the one before")
-    const bad = await ask(["audit", "verify"], "GET /v1/audit/verify", { body: { ok: false, entries: 9, broken: 4 } })
+    assert.strictEqual(
+      good.printed,
+      "the chain holds: 9 entries, and what they tell of is as they say; 2 checkpoints agree, the newest of 1970-01-01T00:00:00Z with entry 8"
+    )
+    const unsigned = await ask(["audit", "verify"], "GET /v1/audit/verify", {
+      body: page({ checkpoints: { checked: 0, unsigned: 3, newest: null } })
+    })
+    assert.include(unsigned.printed, "no checkpoint to compare with")
+    assert.include(unsigned.printed, "3 lines that this server did not sign")
+    const bad = await ask(["audit", "verify"], "GET /v1/audit/verify", {
+      body: page({
+        ok: false,
+        broken: 4,
+        problem: { kind: "changed", message: "the hash of entry 4 does not\u001b[2J follow" }
+      })
+    })
     assert.strictEqual(bad.exit, 3)
-    assert.strictEqual(bad.printed, "the chain is broken at entry 4")
+    assert.match(bad.printed, /^changed \(entry 4\): the hash of entry 4 does not.* follow$/)
+    assert.notInclude(bad.printed, "\u001b")
     assert.include(bad.cli.said, "The audit log was changed")
+  })
+
+  it("audit verify goes on page by page, shows how far it is, and says where to go on when it is ended", async () => {
+    await using herald = await FakeHerald.start()
+    const more = (entries: number, next: string) =>
+      page({ ok: false, entries, total: 1_200_000, next, checkpoints: null })
+    herald.on(
+      "GET /v1/audit/verify",
+      { body: { ...more(400_000, "p1"), checkpoints: page().checkpoints } },
+      { body: more(800_000, "p2") },
+      { body: page({ entries: 1_200_000, total: 1_200_000, checkpoints: null }) }
+    )
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("audit", "verify", "--checkpoint", "a line", "--server", herald.url), 0)
+    assert.deepStrictEqual(
+      herald.requests.map(({ query }) => [query["from"], query["checkpoint"]]),
+      [
+        [undefined, "a line"],
+        ["p1", undefined],
+        ["p2", undefined]
+      ]
+    )
+    assert.include(cli.said, "checked 400,000 of 1,200,000 entries")
+    assert.include(cli.printed, "1,200,000 entries")
+    assert.include(cli.printed, "2 checkpoints agree")
+
+    await using failing = await FakeHerald.start()
+    failing.on("GET /v1/audit/verify", { body: more(400_000, "p1") }, { status: 403, body: {} })
+    const ended = terminal({ terminal: true })
+    assert.notStrictEqual(await ended.run("audit", "verify", "--from", "p0", "--server", failing.url), 0)
+    assert.strictEqual(failing.requests[0]?.query["from"], "p0")
+    assert.include(ended.said, "go on with: herald audit verify --from p1")
   })
 
   it("start passes folder, ports, database and further flags on, and ends as the server does", async () => {

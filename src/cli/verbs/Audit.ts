@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { AuditEntries, AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { CliFailure, render } from "../CliFailure.ts"
-import { onlyEnv, session, yes } from "../Globals.ts"
+import { onlyEnv, optionalText, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { table, time } from "../Table.ts"
@@ -101,36 +101,113 @@ const tail = Command.make(
   ])
 )
 
+const headings: Record<NonNullable<AuditVerdict["problem"]>["kind"], readonly [title: string, fix: string]> = {
+  changed: ["The audit log was changed", "Compare the table audit_log with a backup from before that entry."],
+  missing: ["Entries of the audit log are missing", "Compare the table audit_log with a backup that has them."],
+  truncated: [
+    "The end of the audit log is missing",
+    "If a backup was restored, that is what was lost with it: look at it, then move audit-checkpoints away from the data folder of each node, and a new one begins. Otherwise somebody removed it."
+  ],
+  rewritten: [
+    "The audit log is not the one that was signed",
+    "Somebody who can write the database made the chain anew. Compare the table audit_log with a backup from before. After a promotion that lost commits: look at what was lost, then move audit-checkpoints away from the data folder of each node."
+  ],
+  value: ["A version is not what was published", "Compare the table configuration_history with a backup."],
+  unlogged: [
+    "Something is there that the audit log knows nothing of",
+    "Somebody wrote it into the database past Herald."
+  ],
+  current: [
+    "A configuration is not the newest version of its history",
+    "Somebody wrote it into the database past Herald. Publish it again, or roll back to the version that is right."
+  ],
+  key: [
+    "An API key is not what the audit log tells of it",
+    "Somebody changed it in the database. Revoke it and make a new one."
+  ]
+}
+
+const count = (n: number) => n.toLocaleString("en-US")
+
 const verify = Command.make(
   "verify",
-  {},
-  Effect.fn("Audit.verify")(function* () {
+  {
+    from: optionalText("from", "Go on where a check was ended, as it said", "place"),
+    checkpoint: optionalText("checkpoint", "A checkpoint from the server's log, to compare with too", "line")
+  },
+  Effect.fn("Audit.verify")(function* ({ from, checkpoint }) {
+    const shell = yield* Shell
     const here = yield* session
-    const { body } = yield* here.call({ method: "GET", path: "/v1/audit/verify" })
-    const verdict = body as AuditVerdict
-    if (verdict.ok) {
-      return yield* here.emit(
-        verdict,
-        (paint) => `${paint.green("the chain holds")}: ${verdict.entries} entries, each follows from the one before`
-      )
+    let place = from
+    let [checkpoints, pages] = [undefined as AuditVerdict["checkpoints"] | undefined, 0]
+    const page = Effect.suspend(() =>
+      here.call({
+        method: "GET",
+        path: "/v1/audit/verify",
+        query: { from: place, checkpoint: pages === 0 ? checkpoint : undefined }
+      })
+    ).pipe(
+      Effect.map(({ body }) => body as AuditVerdict),
+      Effect.tapError(() => resume),
+      Effect.onInterrupt(() => resume)
+    )
+    const resume = Effect.suspend(() =>
+      place === undefined ? Effect.void : shell.progress(`go on with: herald audit verify --from ${place}`)
+    )
+    while (true) {
+      const verdict = yield* page
+      pages++
+      checkpoints = verdict.checkpoints ?? checkpoints
+      if (verdict.problem === null && typeof verdict.next === "string") {
+        place = verdict.next
+        if (shell.errorTerminal && pages % TELL === 1)
+          yield* shell.progress(`checked ${count(verdict.entries)} of ${count(verdict.total)} entries`)
+        continue
+      }
+      const whole = { ...verdict, checkpoints: checkpoints ?? null }
+      if (verdict.problem === null) return yield* here.emit(whole, (paint) => good(whole, paint))
+      const { kind, message } = verdict.problem
+      const [title, fix] = headings[kind]
+      const at = verdict.broken === null ? "" : ` (entry ${verdict.broken})`
+      yield* here.emit(whole, (paint) => paint.red(`${kind}${at}: ${printable(message)}`))
+      return yield* new CliFailure({
+        code: "",
+        title,
+        what: message,
+        why: "Someone or something changed the database past Herald, or an older state of it was restored.",
+        fix,
+        exit: 3,
+        trace: "",
+        retryable: false,
+        retryAfter: 0
+      })
     }
-    yield* here.emit(verdict, (paint) => paint.red(`the chain is broken at entry ${verdict.broken}`))
-    return yield* new CliFailure({
-      code: "",
-      title: "The audit log was changed",
-      what: `the hash of entry ${verdict.broken} does not follow from the entry before`,
-      why: "Someone or something changed, removed or inserted rows in the table audit_log.",
-      fix: "Compare the table with a backup from before that entry.",
-      exit: 3,
-      trace: "",
-      retryable: false,
-      retryAfter: 0
-    })
   })
 ).pipe(
-  Command.withDescription("Recompute the hash chain of the audit log; exit code 3 if it is broken"),
-  Command.withExamples([{ command: "herald audit verify", description: "Is it as it was written?" }])
+  Command.withDescription(
+    "Check the hash chain of the audit log, what it tells of, and this server's checkpoints; exit code 3 if anything is wrong"
+  ),
+  Command.withExamples([
+    { command: "herald audit verify", description: "Is it as it was written?" },
+    {
+      command: 'herald audit verify --checkpoint "herald-audit-1 …"',
+      description: "Against a checkpoint that a log collector kept, too"
+    }
+  ])
 )
+
+/** Pages of about a second between two lines of progress. */
+const TELL = 5
+
+const good = ({ entries, checkpoints }: AuditVerdict, paint: Paint): string => {
+  const { checked = 0, unsigned = 0, newest = null } = checkpoints ?? {}
+  const signed =
+    newest === null
+      ? paint.dim("no checkpoint to compare with: a cut end, or a chain that was made anew, would not be seen")
+      : `${count(checked)} checkpoints agree, the newest of ${time(newest.at)} with entry ${count(newest.entry)}`
+  const left = unsigned === 0 ? "" : paint.dim(`; ${count(unsigned)} lines that this server did not sign say nothing`)
+  return `${paint.green("the chain holds")}: ${count(entries)} entries, and what they tell of is as they say; ${signed}${left}`
+}
 
 export const audit = Command.make("audit").pipe(
   Command.withDescription("Read and verify the audit log"),
