@@ -38,7 +38,7 @@ const heardOf = (row: DeliveryRow, life: number): ReadonlyArray<Heard> => {
 const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): void => {
   for (const note of instances) {
     const next = taking(state.instances.get(idOf(note)), note, now)
-    if (next !== undefined) state.instances.set(idOf(note), next)
+    if (next !== undefined) state.instances.set(idOf(note), { ...next, goneAt: goneAt(next, now) })
   }
   const learn = (speaker: Speaker, key: string, heard: (life: number) => ReadonlyArray<Heard>) => {
     const instance = state.instances.get(idOf(speaker))
@@ -93,7 +93,7 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
     .sort((a, b) => away(a) - away(b) || (idOf(a) < idOf(b) ? -1 : 1))
     .slice(0, limit)
     .map((held) => {
-      const { former, takenAt, life, emptied, ...row } = held
+      const { former, takenAt, goneAt, life, emptied, ...row } = held
       const known = facts(held)
       const all = known.filter(({ key }) => key > afterKey)
       const rest = all.slice(keys).filter(troubled).slice(0, keys)
@@ -130,7 +130,8 @@ export const layerFleet = (state: State) =>
         const dead = (row: HeldInstance) =>
           row.state === "connected" && (state.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
         const gone = [...state.instances.values()].filter(dead)
-        for (const row of gone) state.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost" })
+        for (const row of gone)
+          state.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost", goneAt: now })
         return gone.length
       }),
     elsewhere: ({ environment, run, limit }) =>
@@ -148,6 +149,8 @@ export const layerFleet = (state: State) =>
 /** Those that are connected come first. */
 const away = ({ state }: HeldInstance) => Number(state !== "connected")
 
+const goneAt = ({ state, goneAt }: HeldInstance, now: number) => (state === "connected" ? undefined : (goneAt ?? now))
+
 /** Milliseconds that a take-over may be committed late. */
 const LATE = 10_000
 const runOf = (session: string) => session.split("/")[0]!
@@ -155,14 +158,15 @@ const runOf = (session: string) => session.split("/")[0]!
 /** What is held after a note, or undefined when the note says nothing new: the rules of `herald_record`. */
 const taking = (held: HeldInstance | undefined, note: InstanceNote, now: number): HeldInstance | undefined => {
   const { opening, empty, ...row } = note
-  if (held === undefined) return { ...row, former: "", takenAt: now, life: 1, emptied: empty ? 1 : 0 }
+  if (held === undefined)
+    return { ...row, former: "", takenAt: now, goneAt: undefined, life: 1, emptied: empty ? 1 : 0 }
   if (row.session === held.session) {
     const fits = held.state === "connected" || held.ending === "NodeLost" || row.state !== "connected"
     return fits ? { ...held, ...row } : undefined
   }
   if (row.session === held.former || !takes(held, row, opening)) return undefined
   const life = held.life + 1
-  return { ...row, former: held.session, takenAt: now, life, emptied: empty ? life : held.emptied }
+  return { ...row, former: held.session, takenAt: now, goneAt: held.goneAt, life, emptied: empty ? life : held.emptied }
 }
 
 const takes = (held: HeldInstance, row: Pick<InstanceNote, "session" | "state">, opening: boolean): boolean => {

@@ -51,8 +51,8 @@ export const layerRetention = (state: State) =>
             const revisions = moveHorizon(keep, now)
             const idempotencyKeys = remove(state.idempotency, ({ revision }) => revision <= state.swept)
             const ended = new Set<string>()
-            const instances = remove(state.instances, ({ state: at, lastSeen }, id) => {
-              const old = at !== "connected" && lastSeen < now - keep.keepMillis
+            const instances = remove(state.instances, ({ goneAt }, id) => {
+              const old = goneAt !== undefined && goneAt < now - keep.keepMillis
               if (old) ended.add(id)
               return old
             })

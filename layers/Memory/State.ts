@@ -13,6 +13,8 @@ import type { SealKey } from "../Seals.ts"
 export interface HeldInstance extends InstanceRow {
   readonly former: string
   readonly takenAt: number
+  /** When it ceased to be connected, by the store's clock; undefined while it is. */
+  readonly goneAt: number | undefined
   readonly life: number
   readonly emptied: number
 }

@@ -1,9 +1,20 @@
 -- Instances that are gone end, and looking for those that matter costs nothing for the others.
--- What it costs: `instances` is written anew for the stored column (500,000 rows in about 4 s).
+-- What it costs: four indexes over `instances` (500,000 rows in about 2 s). Instances that are gone count as gone from now on.
 
-alter table instances
-  -- Null while connected: a sign of life of a connected instance changes no index.
-  add column gone_at timestamptz generated always as (case when state <> 'connected' then last_seen end) stored;
+-- When it ceased to be connected, by the database's clock; null while it is.
+alter table instances add column gone_at timestamptz default clock_timestamp();
+alter table instances alter column gone_at drop default;
+update instances set gone_at = null where state = 'connected';
+
+create function herald_gone() returns trigger language plpgsql as $$
+begin
+  new.gone_at := case when new.state <> 'connected' then clock_timestamp() end;
+  return new;
+end $$;
+
+-- Only as it comes and goes: a sign of life of a connected instance costs nothing and changes no index.
+create trigger gone before insert or update on instances for each row
+  when ((new.state = 'connected') = (new.gone_at is not null)) execute function herald_gone();
 
 drop index instances_run;
 create index instances_connected on instances (run) where state = 'connected';

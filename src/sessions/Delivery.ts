@@ -108,7 +108,7 @@ export const makeDelivery = (parts: Parts) => {
       return { gone: false, base: "" }
     }
     const lost = !sameEpoch(before, now) // S2
-    if (head === undefined) return lost && before.kind === "value" ? { gone: true, base: "" } : undefined
+    if (head === undefined) return before.kind === "value" ? { gone: true, base: "" } : undefined // P8
     const target = updates.target(environment, key) ?? head.revision
     if (!lost && before.revision >= target && !before.stale) return undefined
     return { gone: false, base: lost ? "" : session.base(key) }

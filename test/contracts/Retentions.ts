@@ -166,32 +166,35 @@ export const retentionContract = (test: Test) => {
       assert.deepInclude(row?.health, { revision: revision - 3n, reportedAt: 5_000 })
     }))
 
-  test("RT1 instances that are gone for long end, connected ones stay; one that comes back begins anew", () =>
+  test("RT1 LE3 instances that are gone for long end, by the store's clock; one that comes back begins anew", () =>
     Effect.gen(function* () {
       const store = yield* InstanceStore
       const service = fresh("gone")
-      const day = 86_400_000
-      const old = { lastSeen: Date.now() - 9 * day, connectedAt: 0 }
-      const closed = { state: "disconnected", ending: "Closed" } as const
+      const closed = { state: "disconnected", ending: "Closed", opening: false } as const
+      const of = (name: string, more = {}) =>
+        instance(service, { instance: name, session: `r/${name.slice(1)}`, ...more })
+      const names = Effect.map(shown(service), (rows) => rows.map((row) => row.instance))
       yield* store.write({
-        instances: [
-          instance(service, { ...old, ...closed }),
-          instance(service, { instance: "i2", ...old }),
-          instance(service, { instance: "i3", ...closed, lastSeen: Date.now() - day })
-        ],
-        deliveries: [delivery(service, 1n)],
+        instances: [of("i1"), of("i2", { lastSeen: 1_000 }), of("i3", { ...closed, lastSeen: Date.now() + 9e9 })],
+        deliveries: [delivery(service, 1n, { session: "r/1" })],
         held: [],
         health: []
       })
-      yield* sweep({ keepMillis: 8 * day, keepAtLeast: 1_000_000 })
+      yield* store.write({
+        instances: [of("i1", { ...closed, lastSeen: 1_000 })],
+        deliveries: [],
+        held: [],
+        health: []
+      })
+      yield* sweep({ keepMillis: 3_600_000, keepAtLeast: 1_000_000 })
+      assert.deepStrictEqual(yield* names, ["i2", "i1", "i3"]) // whatever the node's clock says
+      yield* Effect.sleep(30)
+      yield* sweep({ keepMillis: 20, keepAtLeast: 1_000_000 })
 
-      assert.deepStrictEqual(
-        (yield* shown(service)).map(({ instance }) => instance),
-        ["i2", "i3"]
-      )
-      yield* store.write({ instances: [instance(service)], deliveries: [], held: [], health: [] })
+      assert.deepStrictEqual(yield* names, ["i2"])
+      yield* store.write({ instances: [of("i1", { session: "r/4" })], deliveries: [], held: [], health: [] })
       const [back] = yield* shown(service)
-      assert.deepInclude(back, { instance: "i1", keys: [] })
+      assert.deepInclude(back, { instance: "i1", state: "connected", keys: [] })
     }))
 
   test("the list shows connected instances first, each kind in the order of names", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { Faults } from "../propagation/Harness.ts"
@@ -32,6 +33,33 @@ describe("Sessions", () => {
       assert.deepStrictEqual(sink.contents, ["1", "4", "b"])
     }).pipe(Effect.provide(layerWith({})))
   )
+
+  it.effect("P8 a key that was deleted, and forgotten before the node saw that, is told as gone", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const [told, back] = [new FakeSink(), new FakeSink()]
+      for (const key of ["svc", "svc.stays"]) yield* publish({ key, value: "1" })
+      yield* sessions.open(subscription({ instance: "told" }), told)
+      yield* settle
+      const { position } = yield* Propagation
+      const at = position()
+      yield* publish({ value: null }, false)
+      for (const value of ["2", "3"]) yield* publish({ key: "svc.stays", value }, false)
+      faults.sweep(4) // more than the node has seen
+      yield* TestClock.adjust("500 millis")
+      yield* settle
+      const held = [["svc", told.values.find(({ key }) => key === "svc")!.digest, 1n]] as const
+      yield* sessions.open(subscription({ instance: "back", position: at, held }), back)
+      yield* settle
+
+      for (const sink of [told, back]) {
+        const last = new Map(sink.values.map((update) => [update.key, update]))
+        assert.strictEqual(last.get("svc")?.kind, "deleted")
+        assert.strictEqual(last.get("svc.stays")?.content, "3")
+      }
+    }).pipe(Effect.provide(layerWith({}, faults.layer(false))))
+  })
 
   it.effect("S1 an idle client that a change fills up skips to the latest version as well", () =>
     Effect.gen(function* () {
