@@ -14,7 +14,7 @@
 import { Result } from "effect"
 import { limits, type ValueType } from "./Configuration.ts"
 import type { ClientView } from "./Rendering.ts"
-import { bytesOf, excerpt, isNumber, parse } from "./Value.ts"
+import { bytesOf, excerpt, isNumber } from "./Value.ts"
 
 /** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */
 export interface Compiled {
@@ -220,19 +220,7 @@ export type Obstacle =
   | { readonly kind: "names"; readonly names: ReadonlyArray<string> }
   | { readonly kind: "size"; readonly bytes: number }
 
-/** The rendered text, or what stands in the way: the missing names, or else one reason. */
-export const render = (
-  text: string,
-  variables: Variables,
-  client: ClientView,
-  type: ValueType
-): Result.Result<string, ReadonlyArray<string>> => {
-  const result = fill(compile(text, type), type, (name) => lookup(name, variables, client))
-  if (Result.isFailure(result)) return Result.fail(reasonsOf(result.failure))
-  const read = parse(type, result.success) // T3
-  return Result.isSuccess(read) ? Result.succeed(result.success) : Result.fail([notValid(type, read.failure)])
-}
-
+/** The missing names, or else one reason. */
 export const reasonsOf = (obstacle: Obstacle): ReadonlyArray<string> =>
   obstacle.kind === "names" ? obstacle.names : [`the rendered value is ${tooLarge(obstacle.bytes)}`]
 

@@ -5,13 +5,15 @@
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
  *   U3  Updates of each key's newest revision are kept, and the text before it as a base for deltas, within `BUDGET` bytes; anything
  *       forgotten is built again, or sent whole.
+ *   U4  A template is rendered once for all clients that answer alike for what it uses.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { delta } from "../configuration/Diff.ts"
 import { Digest } from "../configuration/Digest.ts"
+import { makeRenderer } from "../configuration/Renderer.ts"
 import type { ClientView } from "../configuration/Rendering.ts"
-import { render } from "../configuration/Template.ts"
+import { compile, renderingKey } from "../configuration/Template.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -61,6 +63,7 @@ interface OfKey {
 const make = Effect.fnUntraced(function* () {
   const propagation = yield* Propagation
   const digestOf = yield* Digest
+  const { inTurn, render: renderWith } = yield* makeRenderer
   const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string; readonly template: boolean }>()
   /** U3: what is kept of each key. An older revision is never asked for again. */
   const ofKeys = new Map<string, OfKey>()
@@ -156,7 +159,7 @@ const make = Effect.fnUntraced(function* () {
     return last.update
   }
 
-  const build = Effect.fnUntraced(function* (client: ClientView, key: string, from: string) {
+  const build: Updates["Service"]["build"] = Effect.fnUntraced(function* (client, key, from) {
     const { environment } = client
     const ready = known(environment, key, from)
     if (ready !== undefined) return ready
@@ -169,22 +172,9 @@ const make = Effect.fnUntraced(function* () {
     const id = idOf(environment, key, revision, base)
     const found = yield* propagation.value(environment, key)
     if (found === undefined) return undefined
-    let content = found.value
-    let digest = found.digest
-    if (found.template && !found.deleted) {
-      const rendered = render(found.value, yield* propagation.variables(environment), client, found.valueType)
-      if (rendered._tag === "Failure") {
-        const message = `missing in the template: ${rendered.failure.join(", ")}`
-        return { kind: "problem", environment, key, revision, epoch, message } satisfies ProblemUpdate
-      }
-      content = rendered.success
-      digest = digestOf(content)
-    }
-    const former = textOf(environment, key, base)
-    const patch = former === undefined ? undefined : delta(former, content)
     const remembered = revisions.get(revision)
     const origin = remembered?.epoch === epoch ? remembered : undefined
-    return share(found.template ? `${id}\u0000${digest}` : id, found.template, () => ({
+    const updateOf = (content: string, digest: string, patch: string | undefined): ValueUpdate => ({
       kind: found.deleted ? "deleted" : "value",
       environment,
       key,
@@ -200,7 +190,32 @@ const make = Effect.fnUntraced(function* () {
       committedAt: origin?.committedAt ?? found.updatedAt,
       stale,
       strict: found.strict
-    }))
+    })
+    if (!found.template || found.deleted) {
+      const former = textOf(environment, key, base)
+      const patch = former === undefined ? undefined : delta(former, found.value)
+      return share(id, found.template, () => updateOf(found.value, found.digest, patch))
+    }
+    const template = compile(found.value, found.valueType)
+    const group = `${id}\u0000${digestOf(renderingKey(template, client))}`
+    const variables = yield* propagation.variables(environment)
+    const made = yield* inTurn(
+      template,
+      Effect.gen(function* () {
+        const same = shared.get(group) // U4
+        if (same !== undefined) return same.update
+        if (target(environment, key) !== revision) return "old" // while it waited
+        const rendered = yield* renderWith(template, variables, client, found.valueType)
+        if (propagation.position().epoch !== epoch) return "old"
+        if (Result.isFailure(rendered)) {
+          const message = `missing in the template: ${rendered.failure.join(", ")}`
+          return { kind: "problem", environment, key, revision, epoch, message } satisfies ProblemUpdate
+        }
+        const content = rendered.success
+        return share(group, true, () => updateOf(content, digestOf(content), undefined))
+      })
+    )
+    return made === "old" ? yield* build(client, key, from) : made
   })
 
   /** One object a head, as all that are told of it now are told the same. */

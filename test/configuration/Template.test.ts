@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result, Schema } from "effect"
+import { ManagedRuntime, Result, Schema } from "effect"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
+import { makeRenderer } from "../../src/configuration/Renderer.ts"
 import type { ClientView } from "../../src/configuration/Rendering.ts"
 import {
   compile,
@@ -9,9 +10,10 @@ import {
   malformedIn,
   missingIn,
   namesIn,
-  render,
-  renderingKey
+  renderingKey,
+  type Variables
 } from "../../src/configuration/Template.ts"
+import { workers } from "../support/workers.ts"
 
 const client: ClientView = {
   environment: "production",
@@ -20,6 +22,12 @@ const client: ClientView = {
   labels: { region: "eu", quote: '"},"admin":true,"x":{"y":"', service: "forged" }
 }
 const variables = { host: "db.internal", port: "5432", debug: "false", text: 'say "hi"\n' }
+
+/** As those who get it have it rendered. */
+const runtime = ManagedRuntime.make(workers())
+const renderer = runtime.runSync(makeRenderer)
+const render = (text: string, own: Variables, view: ClientView, type: ValueType) =>
+  runtime.runSync(renderer.render(compile(text, type), own, view, type))
 
 const rendered = (text: string, type: ValueType = "string"): string => {
   const result = render(text, variables, client, type)

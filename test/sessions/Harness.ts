@@ -32,13 +32,20 @@ const AccessForAll = Layer.mock(Access, { stillValid: () => Effect.succeed(true)
 /** `stores`: those of a test that wants them to fail; otherwise memory. */
 export const layerWith = (
   changed: Partial<SessionsOptions>,
-  stores: Layer.Layer<Layer.Success<typeof Memory.layer>> = Memory.layer
+  stores: Layer.Layer<Layer.Success<typeof Memory.layer>> = Memory.layer,
+  threads: Parameters<typeof workers>[0] = {}
 ) =>
   Sessions.layer({ ...options, ...changed }).pipe(
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
     Layer.provideMerge(
-      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Validation.layer, workers(), AccessForAll)
+      Layer.mergeAll(
+        stores,
+        Cache.layerCache({ maxBytes: 1_000_000 }),
+        Validation.layer,
+        workers(threads),
+        AccessForAll
+      )
     )
   )
 

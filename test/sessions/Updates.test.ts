@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Updates } from "../../src/sessions/Updates.ts"
+import type { Job } from "../../src/work/Job.ts"
 import { Faults } from "../propagation/Harness.ts"
 import { layerWith, publish, subscription } from "./Harness.ts"
 
@@ -58,4 +59,54 @@ describe("Updates", () => {
       assert.deepInclude(after, { content: "after", epoch: "restored" })
     }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
   })
+
+  const pad = "x".repeat(70_000)
+  const buildFor = (zone: string, key: string) =>
+    Effect.flatMap(Updates, (updates) => updates.build({ ...client, labels: { zone } }, key, ""))
+
+  it.effect("U4 RN1 a large template is rendered once for all that answer alike, and read in a thread", () => {
+    const begun: Array<Job> = []
+    return Effect.gen(function* () {
+      yield* publish({ key: "svc.large", value: `["{{client.zone}}","${pad}"]`, valueType: "json" })
+      const built = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, n) => `zone-${n % 2}`),
+        (zone) => buildFor(zone, "svc.large"),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set(built).size, 2)
+      assert.strictEqual(begun.length, 2)
+      assert.deepInclude(built[1], { kind: "value", content: `["zone-1","${pad}"]` })
+    }).pipe(Effect.provide(layerWith({}, undefined, { began: (job) => void begun.push(job) })))
+  })
+
+  it.effect(
+    "T3 RN1 a large rendering that can't be read is the client's problem; a thread that is busy is nobody's",
+    () =>
+      Effect.gen(function* () {
+        yield* publish({ key: "svc.odd", value: `[{{client.zone}}x,"${pad}"]`, valueType: "json" })
+        yield* publish({ key: "svc.slow", value: `["{{client.zone}}","${pad}"]`, valueType: "json" })
+        assert.include(yield* buildFor("0", "svc.odd"), { kind: "problem" })
+        const slow = yield* Effect.forkChild(Effect.flip(buildFor("hang", "svc.slow")))
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* Fiber.join(slow)).name, "Timeout")
+      }).pipe(Effect.provide(layerWith({}, undefined, { hangs: hanging })))
+  )
+
+  it.effect("U4 what waited for its turn is built of what is current then", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "svc.large", value: `["{{client.zone}}","${pad}"]`, valueType: "json" })
+      const turns = yield* Effect.forEach(["hang-1", "hang-2"], (zone) =>
+        Effect.forkChild(Effect.flip(buildFor(zone, "svc.large")))
+      )
+      yield* Effect.yieldNow
+      const waiting = yield* Effect.forkChild(buildFor("z", "svc.large"))
+      yield* Effect.yieldNow
+      yield* publish({ key: "svc.large", value: `["{{client.zone}}","new","${pad}"]`, valueType: "json" })
+      yield* TestClock.adjust("1 minute")
+      for (const turn of turns) yield* Fiber.join(turn)
+      assert.deepInclude(yield* Fiber.join(waiting), { version: 2, content: `["z","new","${pad}"]` })
+    }).pipe(Effect.provide(layerWith({}, undefined, { hangs: hanging })))
+  )
 })
+
+const hanging = (job: Job) => job.kind === "read" && job.text.includes("hang")

@@ -1,0 +1,43 @@
+/**
+ * Renders templates for those who get them.
+ *
+ *   RN1  Large renderings are made one or two at a time, and read as their type in a worker thread: others have their turn in between,
+ *        and who waits holds no text.
+ */
+import { Effect, Result, Semaphore } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { Workers } from "../work/Workers.ts"
+import type { ValueType } from "./Configuration.ts"
+import type { ClientView } from "./Rendering.ts"
+import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"
+
+const AT_ONCE = 2
+/** Bytes of a template from which its renderings are made in turn. */
+const LARGE = 16_384
+
+export const makeRenderer = Effect.gen(function* () {
+  const workers = yield* Workers
+  const turns = yield* Semaphore.make(AT_ONCE)
+
+  /** RN1. What `make` needs should be looked for inside of it: it may be there when its turn comes. */
+  const inTurn = <A, E, R>(template: Compiled, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    template.bytes < LARGE ? make : turns.withPermits(1)(make)
+
+  /** The rendered text, or what stands in the way: the missing names, or else one reason. Fails `Busy`, `Timeout`. */
+  const render = Effect.fnUntraced(function* (
+    template: Compiled,
+    variables: Variables,
+    client: ClientView,
+    type: ValueType
+  ): Effect.fn.Return<Result.Result<string, ReadonlyArray<string>>, HeraldError> {
+    const filled = fill(template, type, (name) => lookup(name, variables, client))
+    if (Result.isFailure(filled)) return Result.fail(reasonsOf(filled.failure))
+    const read = yield* Effect.result(workers.read(type, filled.success, { stored: true })) // T3
+    if (Result.isSuccess(read)) return Result.succeed(filled.success)
+    return read.failure.name === "InvalidValue"
+      ? Result.fail([notValid(type, read.failure.message)])
+      : yield* read.failure
+  })
+
+  return { inTurn, render }
+})
