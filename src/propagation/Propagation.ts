@@ -206,7 +206,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     const page = (yield* after) ?? []
     yield* applyAll(page)
     const followed = page.length > 0 && page.length < PAGE && page.every((revision) => sameEpoch(revision, known))
-    if (followed && sameEpoch(known, position)) freshness.confirm(asked)
+    if (followed) freshness.confirm(asked)
     return followed
   })
 

@@ -17,6 +17,8 @@ export class Faults {
   fails = false
   /** Closed: questions wait. */
   readonly gate = Latch.makeUnsafe(true)
+  /** Closed: reads of current values wait. */
+  readonly values = Latch.makeUnsafe(true)
   /** Closed: pages of heads wait. */
   readonly pages = Latch.makeUnsafe(true)
   /** The log has nothing, whatever its head says. */
@@ -63,7 +65,7 @@ export class Faults {
         const current = (environment: string, key: string) =>
           Effect.suspend(() => {
             this.loads++
-            return this.through(store.current(environment, key))
+            return Effect.tap(this.through(store.current(environment, key)), () => this.values.await)
           })
         return Context.make(
           ConfigurationStore,

@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { Hub } from "../../layers/Memory/Shared.ts"
 import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Cache } from "../../src/propagation/Cache.ts"
 import { Loop } from "../../src/propagation/Loop.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
@@ -147,6 +149,101 @@ describe("Propagation", () => {
     }
   )
 
+  it.effect("P1 the log's next number of another history is not the next revision", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
+      yield* settle
+      faults.restore(1)
+      yield* commit("mine") // 2
+      yield* commit("mine", "other") // 3: what the log has after 2
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1", "2", "reset"])
+      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "mine")
+    }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+  })
+
+  it.effect("P1 a hint of another history is followed at once, though its number is behind", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      for (const value of ["kept", "lost", "lost"]) yield* propagation.hint(yield* commit(value))
+      yield* settle
+      faults.restore(1)
+      yield* propagation.hint(yield* commit("mine")) // 2
+      yield* settle
+
+      assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 hints that overtook each other are put in order without a question", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const heard = yield* listen
+      yield* settle
+      faults.fails = true
+      const revisions = [yield* commit("a"), yield* commit("b"), yield* commit("c")]
+      for (const one of revisions.toReversed()) yield* propagation.hint(one)
+      yield* settle
+
+      assert.deepStrictEqual(heard, ["1", "2", "3"])
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
+  it.effect("P1 P5 a value that was read of a lost history fills neither cache, however late it comes", () => {
+    const faults = new Faults()
+    const hub = new Hub()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      const cache = yield* Cache
+      yield* propagation.hint(yield* commit("kept"))
+      yield* propagation.hint(yield* commit("lost"))
+      yield* cache.clear
+      faults.values.closeUnsafe()
+      const reading = yield* Effect.forkChild(propagation.value("production", "svc"))
+      yield* settle
+      faults.restore(1)
+      yield* poll
+      yield* settle
+      faults.values.openUnsafe()
+      yield* Fiber.join(reading)
+      yield* settle
+
+      assert.deepStrictEqual([...hub.values], [])
+      assert.isUndefined(yield* cache.get("production", "svc"))
+      const old = propagation.head("production", "svc")!
+      const lost = { ...(yield* commit("lost")).changes[0]!, revision: old.revision + 9n }
+      yield* cache.setIfNewer({ epoch: "lost", configuration: lost })
+      assert.strictEqual((yield* propagation.value("production", "svc"))?.revision, 2n)
+    }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(hub.layerSharedCache))))
+  })
+
+  it.effect("P1 P6 what is committed while heads are read again is in the view at once", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* propagation.hint(yield* commit("kept"))
+      yield* settle
+      faults.restore(1)
+      let meanwhile = false
+      faults.afterPage = () =>
+        Effect.suspend(() => {
+          if (meanwhile) return Effect.void
+          meanwhile = true
+          return commit("meanwhile").pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Validation.layer)))
+        })
+      yield* poll
+      yield* settle
+
+      assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
   it.effect("P1 P6 while heads are read again, the view of before is served", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
@@ -227,6 +324,30 @@ describe("Propagation", () => {
         })
       }
     )
+
+    it.effect("P6 the log that is read behind the heads is of their history", () => {
+      const faults = new Faults()
+      const twin = Layer.merge(Memory.layerOn(faults.state), Validation.layer)
+      return Effect.gen(function* () {
+        yield* Effect.provide(many, twin)
+        let pages = 0
+        faults.afterPage = () =>
+          Effect.suspend(() => {
+            pages++
+            if (pages === 1) return commit("lost", last)
+            if (pages !== 3) return Effect.void
+            faults.restore(1)
+            return commit("mine", first)
+          }).pipe(Effect.provide(twin))
+        yield* Effect.gen(function* () {
+          const propagation = yield* Propagation
+
+          assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
+          assert.strictEqual(propagation.head("production", last)?.version, 1)
+          assert.strictEqual(propagation.head("production", first)?.version, 2)
+        }).pipe(Effect.provide(layerWith(faults)))
+      })
+    })
 
     it.effect("P6 heads of two histories are never mixed", () => {
       const faults = new Faults()
