@@ -21,10 +21,10 @@ export class Written {
 }
 
 /** CV1. null stays null: no value. */
-const writtenOf = (source: string): Written | null => {
+const writtenOf = (source: string, value: unknown): Written | null => {
   switch (source[0]) {
     case '"':
-      return new Written(JSON.parse(source) as string, "string")
+      return new Written(value as string, "string")
     case "{":
     case "[":
       return new Written(source, "json")
@@ -49,36 +49,49 @@ export const readCarrier = (text: string, carries: Carries): Result.Result<unkno
   } catch (error) {
     return Result.fail(`it is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`)
   }
-  const { problem, members } = look(json)
-  if (problem !== undefined) return Result.fail(problem)
   const cut = carries === "nothing" ? [] : cutOut(text, json, carries)
+  let members = 0
+  for (const root of [json, ...cut.map(({ value }) => value)]) {
+    const found = look(root)
+    if (found.problem !== undefined) return Result.fail(found.problem)
+    members += found.members
+  }
   let written = 0
   let from = 0
-  for (const { from: start, to: end } of [...cut, { from: text.length, to: text.length }]) {
-    const around = survey(text, from, start)
+  const end = { from: text.length, to: text.length, members: 0 }
+  for (const place of [...cut.map((one) => one.place), end]) {
+    const around = survey(text, from, place.from)
     if (around.inexact !== -1) {
       const number = numberAt(text, around.inexact).slice(0, 40)
       return Result.fail(`the number ${number} in it has more digits than JSON numbers keep, or is too large`)
     }
-    written += around.members + survey(text, start, end).members
-    from = end
+    written += around.members + place.members
+    from = place.to
   }
   return written === members
     ? Result.succeed(json)
     : Result.fail(`the name ${excerpt(twiceIn(text) ?? "")} appears twice in one object of it`)
 }
 
-/** Puts `Written` into `json`, and tells the places of the values in the text, in order. */
-const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Member> => {
-  const places: Array<Member> = []
+interface Cut {
+  readonly place: Member
+  /** As it was parsed. */
+  readonly value: unknown
+}
+
+/** Puts `Written` into `json`, and tells what it replaced, in the order of the text. */
+const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {
+  const cut: Array<Cut> = []
   const take = (at: number, object: unknown): void => {
     for (const member of membersAt(text, at)) {
       if (member.name !== "value" || !isObject(object)) continue
-      places.push(member)
-      object["value"] = writtenOf(text.slice(member.from, member.to))
+      const value = object["value"]
+      cut.push({ place: member, value })
+      // Given twice, the first is no longer there to be read: refused below, by the count.
+      object["value"] = value instanceof Written ? value : writtenOf(text.slice(member.from, member.to), value)
     }
   }
-  if (!isObject(json)) return places
+  if (!isObject(json)) return cut
   if (carries === "value") take(0, json)
   else {
     for (const member of membersAt(text)) {
@@ -87,7 +100,7 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Me
       for (const [index, change] of membersAt(text, member.from).entries()) take(change.from, changes[index])
     }
   }
-  return places
+  return cut
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -96,18 +109,23 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** A value, or a schema, may nest `limits.depth` deep inside of a request. */
 const DEPTH = limits.depth + 4
 
-/** CV3. `members`: of all its objects together. */
+/** CV3. `members`: of all its objects together, those in values aside. */
 const look = (root: unknown): { readonly problem: string | undefined; readonly members: number } => {
   let members = 0
   const visit = (value: unknown, depth: number): string | undefined => {
-    if (typeof value !== "object" || value === null) return undefined
+    if (typeof value !== "object" || value === null || value instanceof Written) return undefined
     if (depth >= DEPTH) return `it nests deeper than ${limits.depth} levels`
+    if (Array.isArray(value)) {
+      for (const item of value) {
+        const problem = visit(item, depth + 1)
+        if (problem !== undefined) return problem
+      }
+      return undefined
+    }
     for (const name in value) {
-      if (!Array.isArray(value)) {
-        members++
-        if (name === "__proto__" || name === "constructor" || name === "prototype") {
-          return `the name ${name} is not allowed in it`
-        }
+      members++
+      if (name === "__proto__" || name === "constructor" || name === "prototype") {
+        return `the name ${name} is not allowed in it`
       }
       const problem = visit((value as Record<string, unknown>)[name], depth + 1)
       if (problem !== undefined) return problem
