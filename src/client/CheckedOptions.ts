@@ -19,7 +19,7 @@ const names = {
     ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"]
   ],
   tls: ["rootCertificates", "privateKey", "certificateChain", "serverName"],
-  lastKnownGood: ["directory", "delayMillis"],
+  lastKnownGood: ["directory", "delayMillis", "labels"],
   bootstrap: ["file", "values"],
   reconnect: ["baseMillis", "capMillis", "stableMillis"]
 } as const
@@ -130,10 +130,17 @@ const tokenOf = (token: unknown): ConnectOptions["token"] => {
   return token as string
 }
 
-const directoryOf = (given: unknown): ConnectOptions["lastKnownGood"] => {
+const directoryOf = (given: unknown, labels: Readonly<Record<string, string>>) => {
   if (given === undefined || given === false) return undefined
-  const { directory, delayMillis } = copied(given, "lastKnownGood", names.lastKnownGood)
+  const { directory, delayMillis, labels: used } = copied(given, "lastKnownGood", names.lastKnownGood)
+  if (used !== undefined && !(Array.isArray(used) && used.every((label) => typeof label === "string"))) {
+    refuse("lastKnownGood.labels must be a list of names of labels.")
+  }
+  const shaping = Object.entries(labels).filter(
+    ([label]) => used === undefined || (used as Array<string>).includes(label)
+  )
   return {
+    labels: Object.fromEntries(shaping),
     directory: named("lastKnownGood.directory", directory, 4_096),
     delayMillis: millis("lastKnownGood.delayMillis", delayMillis, 100)
   }
@@ -197,7 +204,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     token: tokenOf(given.token),
     tls: tlsOf(given.tls),
     proxy: proxy as string | undefined,
-    lastKnownGood: directoryOf(given.lastKnownGood),
+    lastKnownGood: directoryOf(given.lastKnownGood, labels),
     bootstrap: bootstrapOf(given.bootstrap),
     defaults: { ...(defaults as Readonly<Record<string, unknown>> | undefined) },
     waitForSync: waitForSync === true,

@@ -7,7 +7,6 @@
  *   SDK4  Time is monotonic: no decision looks at the wall clock.
  *   SDK5  After `close` nothing is applied, answered, told or written, and nothing keeps the process.
  */
-import { Health, ReportHealthRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
 import { type Checked, check } from "./CheckedOptions.ts"
@@ -17,6 +16,7 @@ import { Connection, type State } from "./Connection.ts"
 import type { Entry, Version } from "./Entry.ts"
 import { Feed } from "./Feed.ts"
 import { GrpcTransport } from "./GrpcTransport.ts"
+import { type HealthStatus, healthReport } from "./Health.ts"
 import { type HookLimits, HookSet, Running } from "./Hooks.ts"
 import { Lanes } from "./Lanes.ts"
 import { LastKnownGood } from "./LastKnownGood.ts"
@@ -45,12 +45,6 @@ export interface Surroundings {
   readonly clock?: Clock | undefined
   readonly transport?: Transport | undefined
 }
-
-const healths = {
-  healthy: Health.HEALTH_HEALTHY,
-  degraded: Health.HEALTH_DEGRADED,
-  unhealthy: Health.HEALTH_UNHEALTHY
-} as const
 
 /** Who waits for the first sync. */
 interface Gate {
@@ -203,23 +197,13 @@ export class HeraldClient implements AsyncDisposable {
 
   /** Stored for this instance at its present revision. Throws `ReportError`. */
   async reportHealth(
-    status: keyof typeof healths,
+    status: HealthStatus,
     message = "",
     metrics: Readonly<Record<string, number>> = {}
   ): Promise<boolean> {
     if (this.state === "closed") throw new ClosedError()
-    const { service, instance, environment } = this.#checked
-    return this.#transport.reportHealth(
-      ReportHealthRequest.fromPartial({
-        serviceName: service,
-        instanceId: instance,
-        environment,
-        ...this.#values.position(),
-        health: healths[status],
-        message,
-        metrics
-      })
-    )
+    const report = healthReport(this.#checked, this.#values.position(), status, message, metrics)
+    return this.#transport.reportHealth(report)
   }
 
   /**
@@ -270,7 +254,7 @@ export class HeraldClient implements AsyncDisposable {
       })
       const outcome = await Promise.race([answer, late])
       const served = outcome === "done" || (outcome === "late" && !waitForSync && this.#values.keys().length > 0)
-      if (!served) throw this.#gaveUp(last)
+      if (!served) throw gaveUp(this.#checked, last)
       if (this.state !== "live") this.#tryLocal()
     } catch (error) {
       await this.close()
@@ -286,19 +270,6 @@ export class HeraldClient implements AsyncDisposable {
   async #resume(): Promise<void> {
     const kept = await this.#disk?.load()
     if (kept !== undefined && !this.#opened) this.#feed.resume(kept)
-  }
-
-  #gaveUp(last: Ended | undefined): ConnectError {
-    const { addresses, connectTimeoutMillis, waitForSync } = this.#checked
-    const why = last === undefined ? `no answer in ${connectTimeoutMillis} ms` : last.message
-    const fix = waitForSync
-      ? "Check the address, the port and the token, or allow local values with waitForSync: false."
-      : "Check the address, the port and the token, or give lastKnownGood, bootstrap or defaults to start without a server."
-    return new ConnectError(
-      last?.code ?? "HRLD-5101",
-      `${addresses.join(", ")} did not send the configuration: ${why}. ${fix}`,
-      last?.status
-    )
   }
 
   #tryLocal(): void {
@@ -321,4 +292,13 @@ export class HeraldClient implements AsyncDisposable {
     this.#acks.flush()
     this.#gate?.synced()
   }
+}
+
+const gaveUp = ({ addresses, connectTimeoutMillis, waitForSync }: Checked, last: Ended | undefined): ConnectError => {
+  const why = last === undefined ? `no answer in ${connectTimeoutMillis} ms` : last.message
+  const fix = waitForSync
+    ? "or allow local values with waitForSync: false."
+    : "or give lastKnownGood, bootstrap or defaults to start without a server."
+  const text = `${addresses.join(", ")} did not send the configuration: ${why}. Check the address, the port and the token, ${fix}`
+  return new ConnectError(last?.code ?? "HRLD-5101", text, last?.status)
 }

@@ -127,8 +127,11 @@ export class HookSet<T = unknown> {
     this.#last.set(about.key, { value, about })
   }
 
-  settled(key: string): About | undefined {
-    return this.#last.get(key)?.about
+  /** They have settled on exactly this. */
+  hasSeen({ key, epoch, revision, version, source }: About): boolean {
+    const last = this.#last.get(key)?.about
+    if (last?.epoch !== epoch || last.revision !== revision || last.version !== version) return false
+    return version !== 0 || last.source === source
   }
 
   /** As its schema decoded it, when the value last passed. */

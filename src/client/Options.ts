@@ -65,7 +65,16 @@ export interface ConnectOptions extends Hooks<unknown> {
   /** `http://host:port` of an HTTP proxy (CONNECT). None when left out, whatever the environment says, and never for this machine. */
   readonly proxy?: string | undefined
   /** Where values survive a restart without a server. Nothing is written when left out. */
-  readonly lastKnownGood?: { readonly directory: string; readonly delayMillis?: number | undefined } | false | undefined
+  readonly lastKnownGood?:
+    | {
+        readonly directory: string
+        /** Milliseconds from a change to its being written. 100. */
+        readonly delayMillis?: number | undefined
+        /** The labels that templates use, when others change at each start: a file is bound to these. All when left out. */
+        readonly labels?: ReadonlyArray<string> | undefined
+      }
+    | false
+    | undefined
   /** Values shipped with the application: a JSON object of key → value. */
   readonly bootstrap?: { readonly file: string } | { readonly values: Readonly<Record<string, unknown>> } | undefined
   readonly defaults?: Readonly<Record<string, unknown>> | undefined

@@ -196,7 +196,7 @@ export class Updates {
     if (found === undefined || (version !== undefined && !slot.untried)) return
     const context = this.#context(key, found, version)
     try {
-      const all = this.#participants(key).filter((p) => !isSettled(p.hooks, context))
+      const all = this.#participants(key).filter((p) => !p.hooks.hasSeen(context))
       const tried = await this.#run(all, found.value, context, () => {})
       if (this.#lanes.closed) return // U4
       this.#settle(tried, context)
@@ -217,7 +217,7 @@ export class Updates {
     const found = this.#values.effective(key)
     if (found === undefined || watch.closed) return
     const context = this.#context(key, found, found.version)
-    if (isSettled(watch.hooks, context)) return
+    if (watch.hooks.hasSeen(context)) return
     try {
       const tried = await this.#run([{ hooks: watch.hooks, watch }], found.value, context, () => {})
       if (!this.#lanes.closed) this.#settle(tried, context)
@@ -286,16 +286,4 @@ export class Updates {
       watch?.publish({ key, value, entry: this.#values.entry(key), traceparent })
     }
   }
-}
-
-/** These hooks have seen exactly this already. */
-const isSettled = (hooks: HookSet<unknown>, context: About): boolean => {
-  const last = hooks.settled(context.key)
-  return (
-    last !== undefined &&
-    last.epoch === context.epoch &&
-    last.revision === context.revision &&
-    last.version === context.version &&
-    (last.version !== 0 || last.source === context.source)
-  )
 }

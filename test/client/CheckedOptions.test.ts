@@ -39,6 +39,11 @@ describe("each of these is refused at once, with what is wrong", () => {
     ["an unknown option of tls", { ...base, tls: { ca: "x" } }, /tls\.ca is no option/],
     ["an unknown option of lastKnownGood", { ...base, lastKnownGood: { dir: "x" } }, /lastKnownGood\.dir is no option/],
     ["lastKnownGood without a directory", { ...base, lastKnownGood: {} }, /lastKnownGood\.directory is missing/],
+    [
+      "lastKnownGood with labels that are no list",
+      { ...base, lastKnownGood: { directory: "x", labels: "zone" } },
+      /list of names/
+    ],
     ["lastKnownGood true", { ...base, lastKnownGood: true }, /must be an object/],
     ["a bootstrap of both", { ...base, bootstrap: { file: "a", values: {} } }, /either file or values/],
     ["a bootstrap of nothing", { ...base, bootstrap: {} }, /either file or values/],

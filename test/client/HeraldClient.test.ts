@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { AckOutcome, ConfigUpdate } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import {
   type ClientEvent,
   ConnectError,
@@ -392,6 +392,20 @@ describe("connection", () => {
     assert.strictEqual(transport.last.hello.position?.revision, 3n)
   })
 
+  it("V3: after a lost history the position is the new one's, though it is lower", async () => {
+    const { client, clock, transport } = await connected([value("shop", 100, 1)])
+    transport.end()
+    await clock.advance(250)
+    transport.say(value("shop", 2, 2, { epoch: "e2" }))
+    transport.say(synced(3, { epoch: "e2" }))
+    await client.settled()
+    assert.deepStrictEqual(client.position, { epoch: "e2", revision: 3 })
+    transport.say(value("shop", 4, 4, { epoch: "e2" }))
+    await client.settled()
+
+    assert.deepStrictEqual(client.position, { epoch: "e2", revision: 4 })
+  })
+
   it("C2: connecting, live, stale, live", async () => {
     const states: Array<string> = []
     const { client, clock, transport } = await connected([], { onStateChange: (state) => states.push(state) })
@@ -415,6 +429,26 @@ describe("connection", () => {
 
     assert.strictEqual(client.state, "live")
     assert.strictEqual(transport.streams.length, 2)
+    former.events.message(ConfigUpdate.fromPartial(value("shop", 9, "late")))
+    former.events.message(ConfigUpdate.fromPartial({ kind: 3, stale: true }))
+    former.events.ended({ status: 14, message: "", code: undefined, hopeless: false, reconnectAfterMillis: undefined })
+    await client.settled()
+    await clock.advance(20_000)
+    assert.deepStrictEqual([client.get("shop"), client.state, client.confirmed], [1, "live", true])
+    assert.deepStrictEqual([transport.streams.length, transport.last.open], [2, true])
+  })
+
+  it("FD2: a refused version of a lost history gives way to what the new one says is held", async () => {
+    const { client, clock, transport } = await connected([value("shop", 50, "good")], { validate: (v) => v !== "bad" })
+    transport.say(value("shop", 100, "bad"))
+    await client.settled()
+    transport.end()
+    await clock.advance(250)
+    transport.say(synced(5, { epoch: "e2" })) // it has what we said, at a revision of its own
+    await client.settled()
+
+    const { value: of, revision, epoch, stale } = client.getEntry("shop")!
+    assert.deepStrictEqual([of, revision, epoch, stale], ["good", 5, "e2", false])
   })
 
   it("BO1: delays double with full jitter up to the cap; BO2: they start over after a stable connection", async () => {

@@ -369,6 +369,17 @@ describe("the client", () => {
     assert.deepStrictEqual(await serves({ labels: { zone: "b" }, instance: "i2" }), { a: 1 })
   })
 
+  it("L4: with the labels named that shape values, others may change at each start", async () => {
+    const of = (labels: Record<string, string>) => ({ lastKnownGood: { directory, labels: ["zone"] }, labels })
+    await (await connected(published, of({ zone: "b", version: "1" }))).client.close()
+    const serves = async (labels: Record<string, string>) =>
+      (await alone({ ...of(labels), defaults: { shop: "default" } })).client.get("shop")
+
+    assert.deepStrictEqual(await serves({ zone: "b", version: "2" }), { a: 1 })
+    assert.strictEqual(await serves({ zone: "a", version: "1" }), "default")
+    assert.strictEqual(await serves({ version: "1" }), "default")
+  })
+
   it("SDK5 L6: a hook that ends after close writes nothing: what a later client kept stays", async () => {
     let end = () => {}
     const first = await connected([value("shop", 1, "v0")], {
