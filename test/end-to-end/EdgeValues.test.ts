@@ -1,6 +1,15 @@
 /** Every parameter and field of the OpenAPI document, with values at and beyond every edge, on a real database: never a 5xx, never its text. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import {
+  Health,
+  HeartbeatRequest,
+  ReportHealthRequest,
+  SubscribeRequest
+} from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { type Door, frame, raw } from "../edge/grpc/Door.ts"
+import { SERVICE } from "../edge/grpc/Stranger.ts"
 import { type Server, startServer } from "../support/Server.ts"
+import { waitUntil } from "../support/waitUntil.ts"
 
 interface Schema {
   readonly $ref?: string
@@ -177,5 +186,97 @@ describe("values at the edge", () => {
 
     assert.deepStrictEqual(faults, [])
     assert.isAbove(fired, 500)
+  })
+
+  it("O2 no field of any gRPC message does, and what is stored of them can be read", async () => {
+    const door = { address: server.grpc, token: server.token } as unknown as Door
+    const numbers = [0n, 1n, 2n ** 31n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
+    const bytes = [Buffer.alloc(0), Buffer.alloc(32), Buffer.from([0xff, 0xfe]), Buffer.alloc(5_000)]
+    const who = { serviceName: "edge", instanceId: "i", environment: "production" }
+    const ack = { key: "svc", revision: 1n, outcome: 2, reason: "", epoch: "" }
+    const held = { key: "svc", digest: "", revision: 1n, sha256: Buffer.alloc(0) }
+    const subscribe = (more: Partial<SubscribeRequest>) =>
+      SubscribeRequest.fromPartial({ ...who, keys: ["svc"], control: true, ...more })
+    const first: Array<SubscribeRequest> = [
+      ...texts.flatMap((text) => [
+        ...[
+          { serviceName: text },
+          { instanceId: text },
+          { environment: text },
+          { keys: [text] },
+          { metadata: { [text]: text } }
+        ],
+        ...[
+          { position: { epoch: text, revision: 1n } },
+          { held: [{ ...held, key: text }] },
+          { held: [{ ...held, digest: text }] }
+        ]
+      ]),
+      ...numbers.flatMap((n) => [
+        { position: { epoch: "e", revision: n } },
+        { version: BigInt.asIntN(64, n) },
+        { held: [{ ...held, revision: n }] }
+      ]),
+      ...bytes.map((sha256) => ({ held: [{ ...held, sha256 }] }))
+    ].map(subscribe)
+    const later: Array<SubscribeRequest> = [
+      ...texts.flatMap((text) => [
+        { acks: [{ ...ack, key: text }] },
+        { acks: [{ ...ack, reason: text }] },
+        { acks: [{ ...ack, epoch: text }] }
+      ]),
+      ...numbers.map((revision) => ({ acks: [{ ...ack, revision }] })),
+      ...[-1, 0, 3, 2_147_483_647].map((outcome) => ({ acks: [{ ...ack, outcome }] }))
+    ].map((more) => SubscribeRequest.fromPartial(more as Partial<SubscribeRequest>))
+    const report = (more: Partial<ReportHealthRequest>) =>
+      ReportHealthRequest.fromPartial({ ...who, revision: 1n, health: Health.HEALTH_HEALTHY, ...more })
+    const reports = [
+      ...texts.flatMap((text) => [
+        { message: text },
+        { metrics: { [text]: 1 } },
+        { epoch: text },
+        { serviceName: text }
+      ]),
+      ...numbers.map((revision) => ({ revision })),
+      ...[Number.NaN, Infinity, -Infinity, 1e300, -1e300, 5e-324].map((value) => ({ metrics: { m: value } })),
+      ...[-1, 0, 4, 2_147_483_647].map((health) => ({ health: health as Health }))
+    ].map(report)
+    const hello = frame(SubscribeRequest.encode(subscribe({})).finish())
+    const calls: Array<readonly [string, Buffer, unknown]> = [
+      ...first.map((one) => ["Subscribe", frame(SubscribeRequest.encode(one).finish()), one] as const),
+      ...later.map(
+        (one) => ["Subscribe", Buffer.concat([hello, frame(SubscribeRequest.encode(one).finish())]), one] as const
+      ),
+      ...reports.map((one) => ["ReportHealth", frame(ReportHealthRequest.encode(one).finish()), one] as const),
+      ...texts.map(
+        (text) => ["Heartbeat", frame(HeartbeatRequest.encode({ ...who, instanceId: text }).finish()), text] as const
+      )
+    ]
+    const odd: Array<string> = []
+    const before = server.output.length
+    for (let i = 0; i < calls.length; i += 10)
+      await Promise.all(
+        calls.slice(i, i + 10).map(async ([method, body, said]) => {
+          const { grpc, message } = await raw(door, `${SERVICE}/${method}`, body)
+          // OK, INVALID_ARGUMENT; ABORTED: the same instance connected again.
+          if (!["0", "3", "10"].includes(String(grpc)) || DATABASE.test(message))
+            odd.push(
+              `${grpc} ${message} ${method} ${JSON.stringify(said, (_, one) => (typeof one === "bigint" ? String(one) : one)).slice(0, 200)}`
+            )
+        })
+      )
+    const clients = await server.call("GET", "/v1/clients?environment=production")
+    await waitUntil("what was said to be stored", async () => {
+      const { body } = await server.call("GET", "/v1/clients?environment=production&service=edge")
+      return body.clients.some(({ health }: { health: unknown }) => health !== null)
+    })
+    const errors = server.output
+      .slice(before)
+      .split("\n")
+      .filter((line) => /"level":"(ERROR|WARN)"/.test(line) && !line.includes('"refused"'))
+
+    assert.deepStrictEqual(odd, [])
+    assert.strictEqual(clients.status, 200)
+    assert.deepStrictEqual(errors, [])
   })
 })
