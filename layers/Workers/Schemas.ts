@@ -18,6 +18,8 @@ const ROOT = "urn:herald:schema"
 const fresh = (addNumbers: (ajv: Ajv2020) => void): Ajv2020 => {
   const ajv = new Ajv2020({
     strict: false,
+    // A value has the names that are written in it, and not those that every object of JavaScript inherits.
+    ownProperties: true,
     allErrors: false,
     addUsedSchema: false,
     logger: false,

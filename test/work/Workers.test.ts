@@ -105,6 +105,18 @@ for (const [name, layer] of [
       }).pipe(given)
     )
 
+    it.live("a value has only the names that are written in it, not those of JavaScript's objects", () =>
+      Effect.gen(function* () {
+        for (const name of ["toString", "valueOf", "hasOwnProperty", "isPrototypeOf"]) {
+          const missing = yield* Effect.flip(json({ required: [name] }, {}))
+          assert.strictEqual(missing.name, "SchemaViolation", name)
+          yield* json({ properties: { [name]: { type: "string" } }, dependentRequired: { [name]: ["other"] } }, {})
+          yield* json({ maxProperties: 0, unevaluatedProperties: false }, {})
+          yield* json({ required: [name], properties: { [name]: { const: 1 } } }, { [name]: 1 })
+        }
+      }).pipe(given)
+    )
+
     it.live("contains schemas that refer to themselves", () =>
       Effect.gen(function* () {
         for (const schema of [{ $ref: "#" }, { anyOf: [{ $ref: "#" }, { $ref: "#" }] }]) {
