@@ -19,6 +19,7 @@ import { Access } from "../../access/Access.ts"
 import { type Identity, mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
+import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { SERVICE, traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
@@ -45,6 +46,14 @@ const tokenOf = (metadata: Metadata): string | undefined => {
   const value = metadata.get("authorization")[0]
   return value === undefined ? undefined : String(value)
 }
+
+/** What of a handler's answers is a refusal by a limit. */
+const refusals = new Map([
+  [catalogue.Forbidden.code, "no_permission"],
+  [catalogue.TooManySubscriptions.code, "quota"],
+  [catalogue.ServerFull.code, "full"],
+  [catalogue.InvalidInput.code, "malformed"]
+])
 
 /** G7: lets no more than this many messages wait for their answers. */
 const UNANSWERED = 2
@@ -139,6 +148,11 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
       sendMetadata: (metadata, next) => {
         metadata.set("grpc-accept-encoding", "identity")
         next(metadata)
+      },
+      sendStatus: (said, next) => {
+        const reason = refusals.get(String(said.metadata?.get("herald-code")[0]))
+        if (reason !== undefined) refuse(reason)
+        next(said)
       }
     })
   }

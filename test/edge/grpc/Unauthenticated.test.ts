@@ -57,9 +57,11 @@ describe("a call with a token", () => {
     await open()
     const looked = looks()
     const of = (tag: number) => frame(Buffer.alloc(262_144, Buffer.from([tag, 0])))
+    const refused = counted("grpc", "malformed")
     const first = await Promise.all([0x5a, 0x42, 0x32, 0x22].map((tag) => raw(door!, `${SERVICE}/Subscribe`, of(tag))))
     const metrics = await raw(door!, `${SERVICE}/ReportHealth`, of(0x3a))
 
+    assert.strictEqual(await refused(), 5)
     for (const { grpc, code } of [...first, metrics]) assert.deepStrictEqual([grpc, code], ["3", "HRLD-1001"])
     assert.strictEqual(looked(), 0)
   })
