@@ -8,7 +8,7 @@
  */
 import { Result, type Schema } from "effect"
 import { isKey, limits, type ValueType } from "./Configuration.ts"
-import { inexactIn, isExact, survey, twiceIn } from "./Json.ts"
+import { inexactIn, isExact, numbersIn, survey, twiceIn } from "./Json.ts"
 import { jsonOfYaml } from "./Yaml.ts"
 
 const encoder = new TextEncoder()
@@ -88,11 +88,20 @@ const parseJson = (text: string): Result.Result<unknown, string> => {
   }
 }
 
+const NOT_FINITE = "a number in it is not finite"
+
+/** The first number that is too large, at most 40 characters of it. */
+const notFinite = (text: string): string => {
+  for (const number of numbersIn(text)) if (!Number.isFinite(Number(number))) return number.slice(0, 40)
+  return ""
+}
+
 /** V1, V2. `members`: of all its objects together. */
 const readable = (text: string): Result.Result<{ readonly json: Schema.Json; readonly members: number }, string> =>
   Result.flatMap(parseJson(text), (json) => {
     const { problem, members } = look(json, { secrets: true, escapes: text.includes("\\u") })
-    return problem === undefined ? Result.succeed({ json: json as Schema.Json, members }) : Result.fail(problem)
+    if (problem === undefined) return Result.succeed({ json: json as Schema.Json, members })
+    return Result.fail(problem === NOT_FINITE ? `${problem}: ${notFinite(text)}` : problem) // V3
   })
 
 /** Faster than a look at the text, and enough for most that programs write: what JSON.stringify gives back lost nothing. */
@@ -129,7 +138,7 @@ const look = (
           ? undefined
           : "a string in it is not valid Unicode (an unpaired surrogate)"
       case "number":
-        return Number.isFinite(value) ? undefined : "a number in it is not finite"
+        return Number.isFinite(value) ? undefined : NOT_FINITE
       case "boolean":
         return undefined
       case "object":

@@ -4,11 +4,11 @@ import { membersAt } from "./Json.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
 /**
- * A flat object of names to strings, numbers or booleans; anything else is refused with the reason. `text` is JSON. A number is its own
- * text, digit by digit: 1.10 renders as 1.10 (JS3).
+ * A flat object of names to strings, numbers or booleans; anything else is refused with the reason. A number is its own text, digit by
+ * digit: 1.10 renders as 1.10 (JS3).
  */
 export const variablesOf = (text: string): Result.Result<Variables, string> => {
-  if (!/^\s*\{/.test(text)) return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
+  if (!isObject(text)) return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
   const variables: Record<string, string> = {}
   for (const { name, from, to } of membersAt(text)) {
     if (!isName(name)) {
@@ -22,4 +22,13 @@ export const variablesOf = (text: string): Result.Result<Variables, string> => {
     variables[name] = value.startsWith('"') ? (JSON.parse(value) as string) : value
   }
   return Result.succeed(variables)
+}
+
+const isObject = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+  } catch {
+    return false
+  }
+  return /^\s*\{/.test(text)
 }

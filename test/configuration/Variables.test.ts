@@ -18,6 +18,9 @@ describe("Variables", () => {
 
   it("refuses what is no flat object of names", () => {
     for (const text of [
+      "{",
+      "",
+      '{"a":',
       "[1]",
       "1",
       '"x"',
