@@ -9,7 +9,7 @@ import { Clock, Effect, Metric, Redacted, Schedule, Scope } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import type { Position } from "../../src/propagation/Position.ts"
+import { covers, type Position } from "../../src/propagation/Position.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
 import { ownScope, toOperator, within } from "./Failure.ts"
 
@@ -53,14 +53,14 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
     return Effect.as(Metric.update(Metric.withAttributes(reads, { from: "primary" }), 1), undefined)
   })
 
-  const once = <A extends object>({ epoch, revision }: Position, query: Fragment) =>
+  const once = <A extends object>(atLeast: Position, query: Fragment) =>
     sql<A & Answered>`
       select a.*, found.* from (
         select epoch as at_epoch, herald_head()::text as at_revision from herald_epoch
       ) a left join (select true as at_found, q.* from (${query}) q) found on true`.pipe(
       Effect.flatMap((rows): Effect.Effect<ReadonlyArray<A>, SqlError | "lags"> => {
         const [first] = rows
-        if (first === undefined || first.at_epoch !== epoch || BigInt(first.at_revision) < revision)
+        if (first === undefined || !covers({ epoch: first.at_epoch, revision: BigInt(first.at_revision) }, atLeast))
           return Effect.fail("lags" as const)
         return Effect.succeed(
           rows.flatMap(({ at_epoch: _, at_revision: __, at_found, ...row }) => (at_found ? [row as unknown as A] : []))

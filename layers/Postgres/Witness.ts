@@ -1,5 +1,5 @@
 /** The newest revision that this node saw: what it asks of a promoted server, and of a replica. */
-import type { Position } from "../../src/propagation/Position.ts"
+import { type Position, replaces } from "../../src/propagation/Position.ts"
 
 export interface Seen extends Position {
   /** Milliseconds since 1970: two revisions of one number differ by it. */
@@ -16,8 +16,7 @@ export const makeWitness = (): Witness => {
   return {
     newest: () => newest,
     saw: ({ epoch, revision, committedAt }) => {
-      if (revision > 0n && (newest?.epoch !== epoch || revision > newest.revision))
-        newest = { epoch, revision, committedAt }
+      if (revision > 0n && replaces({ epoch, revision }, newest)) newest = { epoch, revision, committedAt }
     }
   }
 }

@@ -123,7 +123,8 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     for (const environment of loaded.heads.environments())
       for (const slice of slices(() => loaded.heads, environment, "*")) {
         const recent = slice.filter(({ revision }) => revision > from)
-        if (recent.length > 0) shared.outdate(position.epoch, recent)
+        if (recent.length > 0) shared.outdate(loaded.position.epoch, recent)
+        yield* Effect.yieldNow
       }
   })
 

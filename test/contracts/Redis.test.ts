@@ -155,7 +155,8 @@ for (const [mode, start] of [
             genuine.replace('"revision":"1"', '"revision":"2"'),
             genuine.replace(',"seal"', ',"x":"","seal"'),
             genuine.slice(0, -1),
-            "x".repeat(2_000_000)
+            "x".repeat(2_000_000),
+            sealedJson(ours, "lane", said(2).replace('"why"', JSON.stringify("y".repeat(1_048_576))))
           ]
           for (const text of [...foreign, genuine]) yield* ask((one) => one.publish("herald:revisions", text))
           yield* Effect.promise(() => waitUntil("all of them", () => gaps === 1 + foreign.length && heard.length === 1))
@@ -184,6 +185,11 @@ for (const [mode, start] of [
           const id = valueKey("production", key)
           yield* cache.setIfNewer(shared(key, 5))
           const good = yield* ask<string>((one) => one.get(id))
+          const another = fresh("forged")
+          yield* ask((one) => one.set(valueKey("production", another), good)) // a genuine one, of another key
+          assert.isUndefined(yield* cache.get("production", another))
+          yield* ask((one) => one.set(valueKey("staging", key), good))
+          assert.isUndefined(yield* cache.get("staging", key))
           for (const [name, text] of Object.entries(forged(good, key, yield* sealing(2)))) {
             yield* ask((one) => one.set(id, text))
             assert.isUndefined(yield* cache.get("production", key), name)
