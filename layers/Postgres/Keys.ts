@@ -4,6 +4,7 @@ import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { type AuditEntry, AuditLog, type AuditProblem } from "../../src/access/AuditLog.ts"
 import { limits } from "../../src/configuration/Configuration.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { confirmed } from "./Confirmed.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
 
@@ -17,7 +18,10 @@ export const layerKeys = Layer.effect(
     return ApiKeyStore.of({
       create: ({ id, name, hash, role, environments, createdAt, createdBy, expiresAt }) => {
         const details = JSON.stringify({ id, name, role, environments, expiresAt })
-        return guarded("keep the API key")(sql`
+        return confirmed(
+          sql,
+          "keep the API key"
+        )(sql`
           with created as (
             insert into api_keys values (${id}, ${name}, ${hash}, ${role}, ${JSON.stringify(environments)}::text::jsonb,
               herald_at(${createdAt}::float8), ${createdBy}, herald_at(${expiresAt}::float8), null) returning *
@@ -36,7 +40,10 @@ export const layerKeys = Layer.effect(
         ),
       list: guarded("read the API keys")(sql<ApiKey>`select ${columns} from api_keys order by created_at, id`),
       revoke: (id, actor) =>
-        guarded("revoke the API key")(sql`
+        confirmed(
+          sql,
+          "revoke the API key"
+        )(sql`
           with revoked as (
             update api_keys set revoked_at = now() where id = ${id} and revoked_at is null returning id, name
           ) select herald_audit('', 'key.revoke', ${actor}, jsonb_build_object('id', id, 'name', name)) from revoked`).pipe(
