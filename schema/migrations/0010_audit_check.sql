@@ -33,7 +33,7 @@ create function herald_tells_version(action text) returns boolean language sql i
 $$;
 
 -- What is wrong with the version that an entry tells of, or null. Entries of before migration 9 hold no digest: what they say is compared.
-create function herald_version_problem(e audit_log) returns text language plpgsql stable as $$
+create function herald_version_problem(e audit_log) returns text language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
 declare
   h configurations;
   in_environment text := split_part(e.config_id, '/', 1);
@@ -52,7 +52,7 @@ begin
 end $$;
 
 -- What is wrong with the API key that an entry tells of, or null.
-create function herald_key_problem(e audit_log) returns text language plpgsql stable as $$
+create function herald_key_problem(e audit_log) returns text language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
 declare
   k api_keys;
 begin
@@ -73,10 +73,11 @@ end $$;
 --            stages: entries (the chain, and what each entry tells of) · history (no version that no entry tells of) · current (what is current
 --            is the newest of the history) · keys (no API key that no entry tells of)
 --   returns: {entries, total, place: null at the end, problem: null or {kind, entry, message}}
+-- Planned each time: for places that it does not know, the planner sorts what an index has in order.
 create function herald_audit_check(place jsonb, millis double precision) returns jsonb language plpgsql
-  set plan_cache_mode = 'force_generic_plan' as $$
+  set plan_cache_mode = 'force_custom_plan' as $$
 declare
-  until timestamptz := clock_timestamp() + make_interval(secs => millis / 1000);
+  until timestamptz; -- from the first row on, so that every page goes on
   stage text := coalesce(place->>'stage', 'entries');
   checked bigint := coalesce((place->>'entries')::bigint, 0);
   at_id bigint := coalesce((place->>'id')::bigint, 0);
@@ -93,6 +94,7 @@ declare
   said text;
   broken bigint;
   more boolean := false;
+  budget interval := make_interval(secs => millis / 1000);
 begin
   if stage = 'entries' then
     if at_id > 0 and not exists (select from audit_log where id = at_id and hash = at_hash) then
@@ -116,6 +118,7 @@ begin
         end if;
         exit when kind is not null;
         at_id := e.id; at_hash := e.hash; checked := checked + 1;
+        until := coalesce(until, clock_timestamp() + budget);
         more := clock_timestamp() > until;
         exit when more;
       end loop;
@@ -136,6 +139,7 @@ begin
         where (h.environment, h.key, h.version) > (at_environment, at_key, at_version) order by 1, 2, 3 loop
       at_environment := r.environment; at_key := r.key; at_version := r.version;
       if r.revision <= at_revision then found_versions := found_versions + 1; end if;
+      until := coalesce(until, clock_timestamp() + budget);
       more := clock_timestamp() > until;
       exit when more;
     end loop;
@@ -160,6 +164,7 @@ begin
         exit;
       end if;
       at_environment := r.environment; at_key := r.key;
+      until := coalesce(until, clock_timestamp() + budget);
       more := clock_timestamp() > until;
       exit when more;
     end loop;
@@ -178,6 +183,7 @@ begin
         exit;
       end if;
       at_key := r.id;
+      until := coalesce(until, clock_timestamp() + budget);
       more := clock_timestamp() > until;
       exit when more;
     end loop;
