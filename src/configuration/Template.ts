@@ -190,10 +190,6 @@ export const malformedIn = (text: string, type: ValueType = "string"): string | 
     : `${excerpt(text.slice(at, at + 24))} at character ${at + 1} is no placeholder: write {{name}}, or \\{{ for two braces`
 }
 
-/** Names in order of appearance, each once. */
-export const namesIn = (text: string, type: ValueType = "string"): ReadonlyArray<string> =>
-  text.includes("{{") ? compile(text, type).names : []
-
 export type Variables = Readonly<Record<string, string>>
 
 /** T1. */
@@ -203,13 +199,6 @@ export const lookup = (name: string, variables: Variables, client: ClientView): 
   if (label === "service" || label === "instance" || label === "environment") return client[label] || undefined
   return Object.hasOwn(client.labels, label) ? client.labels[label] : undefined
 }
-
-export const missingIn = (
-  text: string,
-  variables: Variables,
-  client: ClientView,
-  type: ValueType = "string"
-): ReadonlyArray<string> => namesIn(text, type).filter((name) => lookup(name, variables, client) === undefined)
 
 /** What distinguishes one client's rendering from another's, of one template with the same variables (T6). */
 export const renderingKey = ({ clientNames }: Compiled, client: ClientView): string =>

@@ -8,8 +8,6 @@ import {
   fill,
   isTemplate,
   malformedIn,
-  missingIn,
-  namesIn,
   renderingKey,
   type Variables
 } from "../../src/configuration/Template.ts"
@@ -45,7 +43,7 @@ describe("Template", () => {
       rendered("{{client.service}}/{{client.instance}}@{{client.environment}}/{{client.region}}"),
       "web/web-1@production/eu"
     )
-    assert.deepStrictEqual(namesIn("{{b}}{{a}}{{b}}{{client.x-y_z}}"), ["b", "a", "client.x-y_z"])
+    assert.deepStrictEqual(compile("{{b}}{{a}}{{b}}{{client.x-y_z}}", "string").names, ["b", "a", "client.x-y_z"])
   })
 
   it("T1 names what is missing, and sees own properties only", () => {
@@ -56,8 +54,9 @@ describe("Template", () => {
       "__proto__"
     ])
     assert.deepStrictEqual(refused("{{client.toString}}"), ["client.toString"])
-    assert.deepStrictEqual(missingIn("{{host}}{{x}}", variables, client), ["x"])
-    assert.deepStrictEqual(missingIn("{{client.service}}", variables, { ...client, service: "" }), ["client.service"])
+    assert.deepStrictEqual(refused("{{host}}{{x}}"), ["x"])
+    const unnamed = render("{{client.service}}", variables, { ...client, service: "" }, "string")
+    assert.deepStrictEqual(unnamed, Result.fail(["client.service"]))
   })
 
   it("escapes \\{{ and is a template only where there is something to render", () => {
@@ -197,7 +196,7 @@ describe("Template", () => {
     assert.strictEqual(rendered("\\\\server{{\\\\}}{{host}}"), "\\\\server\\\\db.internal")
     const json = JSON.stringify({ path: "C:\\apps\\{{client.region}}" })
     assert.deepStrictEqual(JSON.parse(rendered(json, "json")), { path: "C:\\apps\\eu" })
-    assert.deepStrictEqual(namesIn(json, "json"), ["client.region"])
+    assert.deepStrictEqual(compile(json, "json").names, ["client.region"])
     assert.strictEqual(rendered("x{{{host}}}"), "x{db.internal}")
   })
 
@@ -228,7 +227,7 @@ describe("Template", () => {
       `{{${"\\".repeat(1_000_000)}`,
       "\\\\{{".repeat(250_000)
     ]) {
-      assert.deepStrictEqual(namesIn(text), [])
+      assert.deepStrictEqual(compile(text, "string").names, [])
     }
     assert.strictEqual(rendered("{{port}}".repeat(100_000)).length, 400_000)
   })
