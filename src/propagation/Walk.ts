@@ -1,7 +1,7 @@
 /**
  * Looks at what the shared cache has of every key, over and over: other programs read there, and others can write there.
  *
- *   WK1  About `KEYS` keys and `BYTES` bytes a second, however many keys there are; what had to be taken away is put back from the log.
+ *   WK1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
  */
 import { Effect, type Scope } from "effect"
 import type { Head } from "../configuration/Configuration.ts"
@@ -9,8 +9,8 @@ import { type Heads, SLICE, slices } from "./Heads.ts"
 import type { Position } from "./Position.ts"
 import { SharedCache } from "./SharedCache.ts"
 
-const KEYS = 1_000
-const BYTES = 8 * 1_048_576
+const KEYS = 250
+const BYTES = 2 * 1_048_576
 
 interface Parts {
   readonly heads: () => Heads
