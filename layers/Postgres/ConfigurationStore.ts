@@ -114,7 +114,7 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
         // One statement, so that templates and position are of one moment.
         templates: (environment) =>
           guarded(`read the templates of ${environment}`)(sql<HeadRow & { at_epoch: string; at_revision: string }>`
-            select e.epoch as at_epoch, herald_head()::text as at_revision, c.*
+            select e.epoch as at_epoch, (select herald_head())::text as at_revision, c.*
             from herald_epoch e left join (
               select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
               where environment = ${environment} and template and not deleted
@@ -130,7 +130,7 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
         // One statement, so that a page and its position are of one moment. W4
         heads: (after, limit) =>
           guarded("read what is current")(sql<HeadRow & { at_epoch: string; at_revision: string }>`
-            select e.epoch as at_epoch, herald_head()::text as at_revision, c.*
+            select e.epoch as at_epoch, (select herald_head())::text as at_revision, c.*
             from herald_epoch e left join (
               select * from herald_heads(${after?.environment ?? ""}, ${after?.key ?? ""}, ${limit}::int)
             ) c on true order by c.environment, c.key`).pipe(

@@ -56,7 +56,7 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
   const once = <A extends object>(atLeast: Position, query: Fragment) =>
     sql<A & Answered>`
       select a.*, found.* from (
-        select epoch as at_epoch, herald_head()::text as at_revision from herald_epoch
+        select epoch as at_epoch, (select herald_head())::text as at_revision from herald_epoch
       ) a left join (select true as at_found, q.* from (${query}) q) found on true`.pipe(
       Effect.flatMap((rows): Effect.Effect<ReadonlyArray<A>, SqlError | "lags"> => {
         const [first] = rows

@@ -34,7 +34,7 @@ export const layerLog = ({ origin, notify }: { readonly origin: string; readonly
       return RevisionLog.of({
         head: guarded("read the newest revision")(sql<{ epoch: string; revision: string; committedAt: number }>`
           select e.epoch, coalesce(r.revision, 0)::text as revision, coalesce(herald_millis(r.committed_at), 0) as "committedAt"
-          from herald_epoch e left join (select revision, committed_at from revisions where revision = herald_head()) r on true`).pipe(
+          from herald_epoch e left join (select revision, committed_at from revisions where revision = (select herald_head())) r on true`).pipe(
           Effect.map(([row]) => {
             const position = { epoch: row!.epoch, revision: BigInt(row!.revision) }
             witness.saw({ ...position, committedAt: row!.committedAt })

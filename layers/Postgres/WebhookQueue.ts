@@ -48,7 +48,7 @@ export const layerWebhookQueue = Layer.effect(
       claim: (target, limit, leaseMillis) =>
         guarded("claim webhooks")(sql<Claimed>`
           with due as (
-            select event_id from webhooks where target = ${target} and settled_at is null and due_at <= clock_timestamp()
+            select event_id from webhooks where target = ${target} and settled_at is null and due_at <= statement_timestamp()
             order by due_at, event_id limit ${limit} for update skip locked
           )
           update webhooks w set attempts = w.attempts + 1,

@@ -3,6 +3,8 @@
 --   out: {revisions, idempotencyKeys, tombstones, instances, instanceKeys: how many went, more: whether there are more to go}
 create function herald_sweep(lease jsonb, lasts interval, keep interval, keep_at_least bigint, step integer) returns jsonb language plpgsql as $$
 declare
+  -- Found once: a volatile function is no condition of an index.
+  now timestamptz := clock_timestamp();
   behind bigint;
   moved bigint;
   keys integer;
@@ -24,7 +26,7 @@ begin
 
   with old as (
     delete from instances where id = any (array(
-      select id from instances where gone_at < clock_timestamp() - keep order by gone_at limit step for update skip locked))
+      select id from instances where gone_at < now - keep order by gone_at limit step for update skip locked))
     returning id
   ), noted as (
     insert into instances_ended (id) select id from old
@@ -32,7 +34,7 @@ begin
 
   -- A minute later nothing that was on its way can add to them.
   select coalesce(array_agg(id), '{}') into ended
-    from (select id from instances_ended where ended_at < clock_timestamp() - interval '1 minute' order by ended_at, id limit 1000) of_them;
+    from (select id from instances_ended where ended_at < now - interval '1 minute' order by ended_at, id limit 1000) of_them;
   delete from instance_keys where ctid = any (array(select ctid from instance_keys where instance_id = any (ended) limit step));
   get diagnostics of_gone = row_count;
   if of_gone < step then
@@ -64,15 +66,16 @@ create index webhooks_open on webhooks (created_at) where settled_at is null;
 -- Null when the lease is another's.
 create function herald_sweep_webhooks(lease jsonb, lasts interval, step integer) returns jsonb language plpgsql as $$
 declare
+  old timestamptz := clock_timestamp() - interval '8 days';
   settled integer;
   abandoned integer;
 begin
   if not herald_fence(lease, lasts) then return null; end if;
   delete from webhooks where ctid = any (array(
-    select ctid from webhooks where settled_at < clock_timestamp() - interval '8 days' order by settled_at limit step));
+    select ctid from webhooks where settled_at < old order by settled_at limit step));
   get diagnostics settled = row_count;
   delete from webhooks where ctid = any (array(
-    select ctid from webhooks where settled_at is null and created_at < clock_timestamp() - interval '8 days' order by created_at limit step));
+    select ctid from webhooks where settled_at is null and created_at < old order by created_at limit step));
   get diagnostics abandoned = row_count;
   return jsonb_build_object('abandoned', abandoned, 'more', settled = step or abandoned = step);
 end $$;

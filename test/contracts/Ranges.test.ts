@@ -14,6 +14,7 @@ import { RetentionStore } from "../../src/propagation/RetentionStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { waitUntil } from "../support/waitUntil.ts"
 import { instance } from "./Instances.ts"
 import { change, release, sweep } from "./Stores.ts"
 
@@ -271,5 +272,52 @@ describe("ranges", () => {
     assert.isDefined(await claim("a", 50))
     await query("select pg_sleep(0.1)")
     assert.isDefined(await claim("b", 60_000))
+  })
+
+  it("RT1 NO2 what nothing is to be done about is not looked at: steps, signs of life and looks for dead nodes", async () => {
+    await using session = await connect(database.url)
+    await fillInstances(session, { instances: 5_000, connected: 100, run: "work" })
+    await session.query("vacuum analyze instances")
+    const claimed = `herald_claim('work', 'work', '1 minute')`
+    const looked = async (statement: string) => {
+      const read = async () => {
+        await session.query("select pg_stat_force_next_flush()")
+        const [row] =
+          await session.query(`select (select seq_tup_read from pg_stat_all_tables where relname = 'instances')::float8 +
+          (select sum(idx_tup_read) from pg_stat_all_indexes where relname = 'instances')::float8 as n`)
+        return Number(row!["n"])
+      }
+      const before = await read()
+      await session.query(statement)
+      return (await read()) - before
+    }
+    await session.query("select herald_node_seen('work', 'work', '1 minute', 10)")
+    await session.query("update nodes set since = since - interval '1 hour'")
+
+    assert.isBelow(await looked(`select herald_sweep(${claimed}, '1 minute', '1 day', 1000000, 100)`), 20)
+    assert.isBelow(await looked("select herald_node_seen('work', 'work', '1 minute', 10)"), 20)
+    assert.isBelow(await looked(`select herald_lose(${claimed}, '1 minute', '1 minute', 5)`), 100)
+  })
+
+  it("W4 a page of heads looks for the newest revision once", async () => {
+    await query("alter role current_user set track_functions = 'all'")
+    const calls = async () =>
+      Number(
+        (
+          await query(
+            "select coalesce(sum(calls), 0)::int as n from pg_stat_user_functions where funcname = 'herald_head'"
+          )
+        )[0]!["n"]
+      )
+    const layer = Layer.fresh(Postgres.layer(clientOptions(database.url, { notify: false })))
+    const before = await calls()
+    const heads = Effect.flatMap(ConfigurationStore, (store) => store.heads(undefined, 1_000))
+    const page = await Effect.runPromise(heads.pipe(Effect.provide(layer)))
+    assert.strictEqual(page.heads.length, 1_000)
+    const after = await waitUntil("the connections to tell, as they close, what they did", async () => {
+      const now = await calls()
+      return now > before && now
+    })
+    assert.isAtMost(after - before, 4)
   })
 })
