@@ -3,6 +3,7 @@
  *
  *   DC1  A moment of this process is never given as a later one of the database: the time that an answer took is left out.
  *   DC2  What was learnt from one server, or long ago, is not used for another, or now.
+ *   DC3  An answer that took long, because a commit waited for its disk or its standby, makes nothing worse; a clock that was set back counts.
  */
 
 /** What `herald_clock()` says. */
@@ -13,22 +14,32 @@ export interface Told {
   readonly now: number
 }
 
+const MILLISECOND = 1_000_000n
 /** Nanoseconds: how far two clocks may run apart unnoticed. */
 const FRESH = 60_000_000_000n
 
 export const makeDatabaseClock = () => {
-  let told: Told | undefined
+  let server = ""
+  /** Nanoseconds that the database's clock is ahead of the monotonic one, at least. */
+  let ahead = 0n
   let heardAt = 0n
+  const serverAt = (now: bigint): string => (now - heardAt > FRESH ? "" : server)
   return {
-    /** `at`: nanoseconds of the monotonic clock, when the answer was here. */
-    heard: (one: Told, at: bigint): void => {
-      told = one
+    /** `asked`, `at`: nanoseconds of the monotonic clock, before the question and when the answer was here. */
+    heard: (told: Told, asked: bigint, at: bigint): void => {
+      const now = BigInt(told.now) * MILLISECOND
+      const [least, most] = [now - at, now + MILLISECOND - asked]
+      const known = told.server === serverAt(at) && most >= ahead // otherwise it was set back
+      ahead = known && ahead > least ? ahead : least // DC3
+      server = told.server
       heardAt = at
     },
     /** The server whose clock is known; "" when none is. DC2 */
-    server: (now: bigint): string => (told === undefined || now - heardAt > FRESH ? "" : told.server),
+    server: serverAt,
     /** Milliseconds of the database's clock that are not after `moment` of the monotonic clock. DC1 */
-    at: (moment: bigint): number =>
-      told === undefined ? 0 : told.now + Math.floor(Number(moment - heardAt) / 1_000_000)
+    at: (moment: bigint): number => {
+      const time = moment + ahead
+      return Number(time / MILLISECOND) - (time < 0n && time % MILLISECOND !== 0n ? 1 : 0)
+    }
   }
 }

@@ -82,14 +82,16 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     })
     const statement = sql<{ answers: ReadonlyArray<Answer> | null; clock: Told }>`
       select herald_commit(${releases}::text::jsonb, null, ${terms}::text::jsonb) as answers, herald_clock() as clock`
+    let asked = now
     return Effect.scoped(
       Effect.flatMap(sql.reserve, (connection) => {
+        asked = clock.monotonicTimeNanosUnsafe()
         reached()
         return Effect.provideService(statement, sql.transactionService, [connection, 0])
       })
     ).pipe(
       Effect.map((rows) => {
-        databaseClock.heard(rows[0]!.clock, clock.monotonicTimeNanosUnsafe())
+        databaseClock.heard(rows[0]!.clock, asked, clock.monotonicTimeNanosUnsafe())
         return rows[0]!.answers
       }),
       guarded("commit"),

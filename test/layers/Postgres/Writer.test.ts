@@ -49,6 +49,8 @@ class Database {
   /** Milliseconds of this process's clock until which another session has the lock, and that a statement is on its way. */
   heldUntil = 0
   transit = 0
+  /** Milliseconds that a commit takes after it has said what its clock says. */
+  afterwards = 0
 
   /** Whoever no longer waits for a statement does not end it. */
   readonly #statement = (_: TemplateStringsArray, json: string, termsJson: string) =>
@@ -74,7 +76,9 @@ class Database {
       this.asked.push(now)
       const answers = batch.map((sent) => this.#commit(sent, now))
       if (mood === "answer lost") return yield* gone
-      return [{ answers, clock: yield* this.#clock }]
+      const clock = yield* this.#clock
+      yield* Effect.sleep(this.afterwards)
+      return [{ answers, clock }]
     })
   }
 
@@ -364,6 +368,27 @@ describe("Writer", () => {
     })
   })
 
+  it.effect("DC3 X2 a commit that waited long for its standby does not make the next one late", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.afterwards = 4_500
+      const slow = yield* Effect.forkChild(outcome(write(one("slow"))))
+      yield* pass(4_600)
+      database.afterwards = 0
+      database.heldUntil = (yield* Clock.currentTimeMillis) + 1_000
+      const next = yield* Effect.forkChild(outcome(write(one("next"))))
+      yield* pass(1_500)
+
+      assert.deepStrictEqual(
+        [(yield* Fiber.join(slow)).name, (yield* Fiber.join(next)).name],
+        ["committed", "committed"]
+      )
+      assert.deepStrictEqual(database.keys, ["first", "slow", "next"])
+    })
+  })
+
   it.effect("X5 what a publisher that left had in the queue is not sent", () => {
     const database = new Database()
     database.heldUntil = 4_000
@@ -411,11 +436,28 @@ describe("the database's clock", () => {
   it("DC1 a deadline is never later by it than it is, however long the answer took", () => {
     const clock = makeDatabaseClock()
     // It said 1,000 at some time before 50 ms; so at 150 ms it is 1,100 at least.
-    clock.heard({ server: "s", now: 1_000 }, 50_000_000n)
+    clock.heard({ server: "s", now: 1_000 }, 0n, 50_000_000n)
 
     assert.strictEqual(clock.at(150_000_000n), 1_100)
     assert.strictEqual(clock.at(150_900_000n), 1_100)
     assert.strictEqual(clock.at(40_100_000n), 990)
+  })
+
+  it("DC3 an answer that took long makes it no worse, one that was quick makes it better, and a clock that was set back is followed", () => {
+    const clock = makeDatabaseClock()
+    const ms = (n: number) => BigInt(n) * 1_000_000n
+    clock.heard({ server: "s", now: 10_000 }, ms(0), ms(10))
+    clock.heard({ server: "s", now: 10_100 }, ms(100), ms(4_100)) // the commit waited for its standby
+    assert.strictEqual(clock.at(ms(4_100)), 14_090)
+    clock.heard({ server: "s", now: 14_205 }, ms(4_200), ms(4_201))
+    assert.strictEqual(clock.at(ms(4_201)), 14_205)
+    clock.heard({ server: "s", now: 13_300 }, ms(4_300), ms(4_310)) // set back by a second
+    assert.strictEqual(clock.at(ms(4_310)), 13_300)
+    clock.heard({ server: "t", now: 1_000 }, ms(0), ms(4_400)) // another server
+    assert.deepStrictEqual([clock.at(ms(4_400)), clock.server(ms(4_400))], [1_000, "t"])
+    assert.strictEqual(clock.server(ms(64_401)), "")
+    clock.heard({ server: "t", now: 61_000 }, ms(0), ms(64_500)) // what was known is too old
+    assert.strictEqual(clock.at(ms(64_500)), 61_000)
   })
 })
 
