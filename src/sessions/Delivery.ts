@@ -192,9 +192,36 @@ export const makeDelivery = (parts: Parts) => {
       write(session, controlOf("heartbeat", isUnsure(session)))
   }
 
+  /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would hold on to its content. S8 */
+  const deliver = Effect.fnUntraced(function* (
+    session: Session,
+    { key, held }: Look,
+    want: NonNullable<ReturnType<typeof due>>,
+    problems: Map<string, Position>
+  ) {
+    const { client, control: understands } = session.subscription
+    const built = yield* Effect.result(
+      want.gone
+        ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
+        : updates.build(client, key, want.base)
+    )
+    if (built._tag === "Failure") return false
+    const update = built.success
+    if (update === undefined) return true
+    if (update.kind !== "problem") {
+      if (!send(session, update, held)) yield* drained(session)
+      return true
+    }
+    const known = problems.get(key)
+    if (known !== undefined && samePosition(known, update)) return true
+    problems.set(key, { epoch: update.epoch, revision: update.revision })
+    noteProblem(session, key, update, update.message, !session.told.has(key) && lacks(session, held))
+    if (understands && !session.sink.write(update)) yield* drained(session)
+    return true
+  })
+
   const live = Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
     const { subscription, sink } = session
-    const { client, control: understands } = subscription
     const problems = new Map<string, Position>()
     const postponed = new Map<string, HeldEntry | undefined>()
     let failed = 0
@@ -203,30 +230,10 @@ export const makeDelivery = (parts: Parts) => {
       for (let look = session.next(); look !== undefined; look = session.next()) {
         if (slices.over()) yield* slices.turn
         if (look === "step") continue
-        const { key, held } = look
         const want = due(session, look)
-        if (want === undefined) continue
-        const built = yield* Effect.result(
-          want.gone
-            ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
-            : updates.build(client, key, want.base)
-        )
-        if (built._tag === "Failure") {
-          postponed.set(key, held)
-          if (++failed % TRIES === 0) yield* Effect.sleep(RETRY)
-          continue
-        }
-        const update = built.success
-        if (update === undefined) continue
-        if (update.kind !== "problem") {
-          if (!send(session, update, held)) yield* drained(session)
-          continue
-        }
-        const known = problems.get(key)
-        if (known !== undefined && samePosition(known, update)) continue
-        problems.set(key, { epoch: update.epoch, revision: update.revision })
-        noteProblem(session, key, update, update.message, !session.told.has(key) && lacks(session, held))
-        if (understands && !sink.write(update)) yield* drained(session)
+        if (want === undefined || (yield* deliver(session, look, want, problems))) continue
+        postponed.set(look.key, look.held)
+        if (++failed % TRIES === 0) yield* Effect.sleep(RETRY)
       }
       if (postponed.size > 0) {
         yield* Effect.sleep(RETRY)
@@ -240,10 +247,10 @@ export const makeDelivery = (parts: Parts) => {
       if (!session.synced) {
         session.synced = true
         subscription.held.drop()
-        if (understands && !sink.write(controlOf("synced", isUnsure(session)))) yield* drained(session)
+        if (subscription.control && !sink.write(controlOf("synced", isUnsure(session)))) yield* drained(session)
       } else if (session.owes) {
         session.owes = false
-        if (understands && !sink.write(controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
+        if (subscription.control && !sink.write(controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
       }
     }
   })
