@@ -202,6 +202,45 @@ describe("resuming", () => {
   )
 })
 
+describe("what is told once", () => {
+  it.effect(
+    "FC2 a client that comes back with nothing has left what it applied, also of a key that is deleted by now",
+    () =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 minute")
+        yield* publish({ key: "svc.a", value: "1" })
+        const { session, sink } = yield* connect()
+        const sessions = yield* Sessions
+        sessions.heard(session, applied(session, sink.values[0]!).answers)
+        sessions.end(session, { name: "Closed", reason: "test" })
+        yield* settle
+        yield* publish({ key: "svc.a", value: null })
+        const before = yield* known()
+        const again = yield* connect()
+
+        assert.deepStrictEqual(before, ["svc.a sent 1 applied 1"])
+        assert.deepStrictEqual(words(again.sink), ["synced"])
+        assert.deepStrictEqual(yield* known(), ["svc.a sent 1"])
+      }).pipe(Effect.provide(layerWith({})))
+  )
+
+  it.effect("a problem is told once a position, and again of the same revision in another history", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* publish({ key: "svc.tpl", value: "{{client.zone}}" })
+      const { sink } = yield* connect()
+      yield* publish({ key: "herald.variables", value: "{}", valueType: "json" }, false)
+      faults.restore(1)
+      yield* TestClock.adjust("1 second")
+
+      assert.deepStrictEqual(
+        sink.got.filter(({ kind }) => kind === "problem").map((update) => "epoch" in update && update.epoch),
+        [sink.got[0]?.kind === "problem" ? sink.got[0].epoch : "", "restored"]
+      )
+    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+  })
+})
+
 describe("an unsure view", () => {
   it.effect(
     "DV3 RO3 every synced client hears at once that the view is stale, and that it is confirmed after what was kept back",

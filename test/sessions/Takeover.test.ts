@@ -1,0 +1,58 @@
+/** Who has an instance, when sessions end late and nodes doubt each other. */
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { State } from "../../layers/Memory/State.ts"
+import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
+import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+
+const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+const stored = Effect.flatMap(InstanceStore, (store) =>
+  Effect.map(store.list({ limit: 10, keys: 10 }), ([row]) => [row?.state, row?.ending])
+)
+
+describe("taking an instance", () => {
+  it.effect("S4 a session that was replaced while its actor ran does not take its successor along", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const [sink, later] = [new FakeSink(), new FakeSink()]
+      let second: Effect.Success<ReturnType<(typeof sessions)["open"]>> | undefined
+      sink.write = (update) => {
+        // In the middle of the first one's own step: it can't end before the second is there.
+        if (update.kind === "value") second ??= Effect.runSync(sessions.open(subscription(), later))
+        return true
+      }
+      yield* publish({ value: "1" })
+      const first = yield* sessions.open(subscription(), sink)
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
+      assert.isFalse(yield* Deferred.isDone(second!.ended))
+      assert.strictEqual(sessions.size(), 1)
+      assert.isTrue(sessions.beat(subscription().client))
+      yield* publish({ value: "2" })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(later.contents.at(-1), "2")
+      assert.deepStrictEqual(yield* stored, ["connected", ""])
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
+  it.effect("NO3 an instance that another node took for lost while its session lives is claimed back", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const session = yield* sessions.open(subscription(), new FakeSink())
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* stored, ["connected", ""])
+      for (const [id, row] of state.instances)
+        state.instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
+      assert.deepStrictEqual(yield* stored, ["timed_out", "NodeLost"])
+      yield* TestClock.adjust("5 seconds")
+
+      assert.deepStrictEqual(yield* stored, ["connected", ""])
+      assert.isFalse(yield* Deferred.isDone(session.ended))
+    }).pipe(Effect.provide(layerWith({}, Memory.layerOn(state))))
+  })
+})
