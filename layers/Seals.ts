@@ -47,7 +47,11 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     })
   })
 
-  yield* Effect.orDie(Effect.retry(reread, Schedule.spaced("1 second")))
+  yield* reread.pipe(
+    Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the keys of seals", { code, message })),
+    Effect.retry(Schedule.spaced("1 second")),
+    Effect.orDie
+  )
   yield* Queue.take(wake).pipe(
     Effect.timeoutOption(EVERY),
     Effect.andThen(Effect.ignore(reading.withPermits(1)(reread))), // SK1

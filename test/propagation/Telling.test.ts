@@ -223,13 +223,13 @@ describe("what nodes tell each other", () => {
         for (let i = 0; i < 600; i++) yield* commit("1", `k${i}`)
         yield* node(faults, counted)
         yield* TestClock.adjust("5 seconds")
-        assert.isAtMost(looked, 6_000)
-        assert.isAtLeast(looked, 1_200)
+        assert.isAtMost(looked, 2_000)
+        assert.isAtLeast(looked, 600)
         const key = "production/k400"
         const old = { epoch: "lost", configuration: (yield* commit("2", "k400")).changes[0]! }
         yield* TestClock.adjust("1 second")
         hub.values.set(key, old)
-        yield* TestClock.adjust("2 seconds")
+        yield* TestClock.adjust("5 seconds")
         yield* settle
 
         assert.strictEqual(hub.values.get(key)?.configuration.value, "2")
