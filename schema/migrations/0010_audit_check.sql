@@ -94,13 +94,16 @@ declare
   said text;
   broken bigint;
   more boolean := false;
+  -- With a limit the planner follows the index; without, it would sort all that is left first.
+  most constant integer := 50000;
+  rows integer := 0;
   budget interval := make_interval(secs => millis / 1000);
 begin
   if stage = 'entries' then
     if at_id > 0 and not exists (select from audit_log where id = at_id and hash = at_hash) then
       kind := 'changed'; broken := at_id; said := format('entry %s is not what it was when this check came by', at_id);
     else
-      for e in select * from audit_log where id > at_id order by id loop
+      for e in select * from audit_log where id > at_id order by id limit most loop
         if e.id <> at_id + 1 then
           kind := 'missing'; broken := at_id + 1;
           said := case when e.id = at_id + 2 then format('entry %s is missing', at_id + 1) else format('entries %s to %s are missing', at_id + 1, e.id - 1) end;
@@ -119,7 +122,8 @@ begin
         exit when kind is not null;
         at_id := e.id; at_hash := e.hash; checked := checked + 1;
         until := coalesce(until, clock_timestamp() + budget);
-        more := clock_timestamp() > until;
+        rows := rows + 1;
+        more := rows = most or clock_timestamp() > until;
         exit when more;
       end loop;
       if kind is null and not more then
@@ -135,12 +139,14 @@ begin
   end if;
 
   if stage = 'history' and kind is null and not more then
+    rows := 0;
     for r in select environment, key, version, revision from configuration_history h
-        where (h.environment, h.key, h.version) > (at_environment, at_key, at_version) order by 1, 2, 3 loop
+        where (h.environment, h.key, h.version) > (at_environment, at_key, at_version) order by 1, 2, 3 limit most loop
       at_environment := r.environment; at_key := r.key; at_version := r.version;
       if r.revision <= at_revision then found_versions := found_versions + 1; end if;
       until := coalesce(until, clock_timestamp() + budget);
-      more := clock_timestamp() > until;
+      rows := rows + 1;
+      more := rows = most or clock_timestamp() > until;
       exit when more;
     end loop;
     if not more then
@@ -153,11 +159,12 @@ begin
   end if;
 
   if stage = 'current' and kind is null and not more then
+    rows := 0;
     -- One statement, so that both are of one moment.
     for r in select c.environment, c.key, c.version, h.version is null or row(c.*) is distinct from row(h.*) as differs,
           exists (select from configuration_history n where n.environment = c.environment and n.key = c.key and n.version > c.version) as behind
         from configurations c left join configuration_history h on h.environment = c.environment and h.key = c.key and h.version = c.version
-        where (c.environment, c.key) > (at_environment, at_key) order by c.environment, c.key loop
+        where (c.environment, c.key) > (at_environment, at_key) order by c.environment, c.key limit most loop
       if r.differs or r.behind then
         kind := 'current';
         said := format('%s in %s, version %s, is not %s of its history', r.key, r.environment, r.version, case when r.differs then 'that' else 'the newest' end);
@@ -165,17 +172,19 @@ begin
       end if;
       at_environment := r.environment; at_key := r.key;
       until := coalesce(until, clock_timestamp() + budget);
-      more := clock_timestamp() > until;
+      rows := rows + 1;
+      more := rows = most or clock_timestamp() > until;
       exit when more;
     end loop;
     if kind is null and not more then stage := 'keys'; at_key := ''; end if;
   end if;
 
   if stage = 'keys' and kind is null and not more then
+    rows := 0;
     for r in select k.id, k.revoked_at is not null as revoked,
           exists (select from audit_log a where a.action in ('key.create', 'key.revoke') and a.details->>'id' = k.id and a.action = 'key.create') as created,
           exists (select from audit_log a where a.action in ('key.create', 'key.revoke') and a.details->>'id' = k.id and a.action = 'key.revoke') as ended
-        from api_keys k where k.id > at_key order by k.id loop
+        from api_keys k where k.id > at_key order by k.id limit most loop
       if not r.created or r.revoked <> r.ended then
         kind := 'unlogged';
         said := case when not r.created then format('no entry tells of the API key %s', r.id)
@@ -184,7 +193,8 @@ begin
       end if;
       at_key := r.id;
       until := coalesce(until, clock_timestamp() + budget);
-      more := clock_timestamp() > until;
+      rows := rows + 1;
+      more := rows = most or clock_timestamp() > until;
       exit when more;
     end loop;
   end if;
