@@ -2,7 +2,7 @@
  * Answers that nobody reads, and requests that come faster than their answers are read.
  *
  *   V3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
- *   V4  A connection has at most 8 requests under way, and begins none while more than 1 MiB of its answers are unread.
+ *   V4  A connection has at most 64 requests under way, and begins none while more than 1 MiB of its answers are unread.
  *   V5  No more than `maxUnread` bytes wait to be read in all: the connections that have waited longest are cut first.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -20,7 +20,7 @@ export interface UnreadOptions {
   readonly lookEvery: number
 }
 
-const UNDER_WAY = 8
+const UNDER_WAY = 64
 /** Bytes. */
 const BEFORE_NEXT = 1_048_576
 const PROGRESS = 262_144
@@ -75,6 +75,7 @@ export class Unread {
     const unread: Array<{ readonly socket: Socket; readonly bytes: number; readonly since: number }> = []
     let all = 0
     for (const [socket, waiting] of this.#waiting) {
+      if (socket.destroyed) continue // cut already: its bytes are on their way out
       const bytes = unreadOf(socket, waiting)
       const taken = socket.bytesWritten - socket.writableLength
       if (bytes === 0 || taken - waiting.taken >= PROGRESS) {
