@@ -40,6 +40,8 @@ export const openCalls: OpenCallLimits = {
   watch: 30 * 60_000,
   other: 60_000
 }
+/** Calls that wait for the database to say who calls: behind a proxy many share a connection. */
+const WAITING: readonly [inAll: number, ofAddress: number, ofConnection: number] = [2_048, 1_024, 256]
 const WATCH = "/grpc.health.v1.Health/Watch"
 
 const tokenOf = (metadata: Metadata): string | undefined => {
@@ -94,10 +96,11 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   const access = yield* Access
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const identities = new WeakMap<Metadata, Identity>()
-  const places = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
+  const open = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
+  const waiting = new Places(WAITING)
 
   /** G6 */
-  const placeFor = (call: ServerInterceptingCallInterface) => {
+  const placeFor = (call: ServerInterceptingCallInterface, places: Places) => {
     const { remoteAddress = "unknown", remotePort } = call.getConnectionInfo()
     const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "")
     const place = places.take("", isExempt(address) ? undefined : address, `${address} ${remotePort}`)
@@ -124,7 +127,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, go) => {
-            const place = placeFor(call)
+            const place = placeFor(call, waiting)
             if (place === undefined) return
             leave = place
             run(authenticated(metadata)).addObserver((exit) => {
@@ -157,13 +160,13 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     })
   }
 
-  const open: ServerInterceptor = (method, call) => {
+  const tokenless: ServerInterceptor = (method, call) => {
     let leave = () => {}
     return new Patient(call, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, go) => {
-            const place = placeFor(call)
+            const place = placeFor(call, open)
             if (place === undefined) return
             const timer = setTimeout(
               () => {
@@ -187,7 +190,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
 
   return {
     interceptor: ((method, call) =>
-      method.path.startsWith(`/${SERVICE}/`) ? closed(method, call) : open(method, call)) as ServerInterceptor,
+      method.path.startsWith(`/${SERVICE}/`) ? closed(method, call) : tokenless(method, call)) as ServerInterceptor,
     /** Of a call that has got past the interceptor. */
     identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata)
   }
