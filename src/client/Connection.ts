@@ -108,9 +108,9 @@ export class Connection {
     this.#beat()
   }
 
-  /** Answers false when there is no synced stream to send on, or none that has room. C6. */
+  /** Answers false when there is no synced stream to send on, or none that has room, as while a hello is not all said. C6. */
   send(request: Partial<SubscribeRequest>): boolean {
-    if (this.#stream === undefined || this.#state !== "live" || this.#hello !== undefined || this.#full) return false
+    if (this.#stream === undefined || this.#state !== "live" || this.#full) return false
     this.#full = !this.#stream.send(Request.fromPartial(request))
     return true
   }

@@ -46,6 +46,22 @@ describe("close", () => {
     }
   })
 
+  it("U4: at whatever point of a version's way it comes, nothing changes and nothing is answered afterwards", async () => {
+    for (let hops = 0; hops < 20; hops++) {
+      const { client, transport } = await connected([value("shop", 1, 1)])
+      client.watch("shop")
+      await client.settled()
+      transport.say(value("shop", 2, 2))
+      for (let n = 0; n < hops; n++) await Promise.resolve()
+      const closing = client.close()
+      const [shown, answered] = [client.get("shop"), transport.acks.length]
+      await closing
+      await turn()
+
+      assert.deepStrictEqual([client.get("shop"), transport.acks.length], [shown, answered], `after ${hops}`)
+    }
+  })
+
   it("LN3: what waits for its turn, and what waits for a hook that is over its time, is not tried", async () => {
     const ran: Array<unknown> = []
     let end = () => {}

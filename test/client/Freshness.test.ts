@@ -99,8 +99,9 @@ describe("watchers of strict keys", () => {
     await flip(() => transport.say(synced(2)))
     await flip(() => transport.say(value("shop.s", 3, "bad", { strict: true })))
     await flip(() => transport.say(value("shop.s", 4, "good", { strict: true })))
+    await flip(() => transport.say(value("shop.s", 5, "again", { strict: true })))
     await flip(() => transport.say({ kind: 5, key: "shop.s", message: "a label is missing" }))
-    await flip(() => transport.say(deleted("shop.s", 5)))
+    await flip(() => transport.say(deleted("shop.s", 6)))
     await flip(() => transport.say({ kind: 3, stale: true }))
 
     assert.deepStrictEqual(
@@ -117,7 +118,8 @@ describe("watchers of strict keys", () => {
       ["strict", false],
       ["strict", true],
       ["good", false],
-      ["good", true],
+      ["again", false],
+      ["again", true],
       [undefined, undefined]
     ])
   })

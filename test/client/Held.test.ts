@@ -85,6 +85,30 @@ describe("a hello", () => {
     await client.close()
   })
 
+  it("C6: a server that syncs before it heard all gets no answer between the messages of a hello", async () => {
+    const many = Array.from({ length: 5_000 }, (_, n) => value(`shop.k${n}`, n + 1, n))
+    const { client, clock, transport } = await connected(many)
+    await client.settled()
+    transport.full = true
+    transport.end()
+    await clock.advance(250)
+    const stream = transport.last
+    transport.say(synced(5_000))
+    transport.say(value("shop.k1", 6_000, "new"))
+    await client.settled()
+    await turn()
+    while (stream.sent.at(-1)?.heldMore !== false) stream.events.writable()
+    assert.isTrue(stream.sent.every(({ acks }) => acks.length === 0))
+    transport.full = false
+    stream.events.writable()
+
+    assert.deepStrictEqual(
+      stream.sent.at(-1)?.acks.map(({ key }) => key),
+      ["shop.k1"]
+    )
+    await client.close()
+  })
+
   it("FD3: what was refused is not held, what was refused of a held key leaves the former one held", async () => {
     const { client, clock, transport } = await connected([value("shop", 1, 1), value("shop.bad", 2, 0)], {
       validate: (v) => v !== 0
