@@ -2,29 +2,38 @@
  * What a client says that it holds when it connects, kept until it was compared: 32 bytes a digest, freed part by part.
  *
  *   HB1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
+ *   HB2  Those of one owner take a part of it only, so that whatever one says, others still connect. A part that says nothing costs, too.
  */
 
-/** Bytes that all hellos of a process may take together. */
+/** Bytes that all hellos of a process may take together, and those of one owner. */
 export class HeldBudget {
   readonly #most: number
+  readonly #perOwner: number
+  readonly #owners = new Map<string, number>()
   #taken = 0
 
-  constructor(most: number) {
+  constructor(most: number, perOwner = most) {
     this.#most = most
+    this.#perOwner = perOwner
   }
 
   get taken(): number {
     return this.#taken
   }
 
-  take(bytes: number): boolean {
-    if (this.#taken + bytes > this.#most) return false
+  take(bytes: number, owner: string): boolean {
+    const its = (this.#owners.get(owner) ?? 0) + bytes
+    if (this.#taken + bytes > this.#most || its > this.#perOwner) return false // HB2
     this.#taken += bytes
+    this.#owners.set(owner, its)
     return true
   }
 
-  give(bytes: number): void {
+  give(bytes: number, owner: string): void {
     this.#taken -= bytes
+    const left = (this.#owners.get(owner) ?? 0) - bytes
+    if (left > 0) this.#owners.set(owner, left)
+    else this.#owners.delete(owner)
   }
 }
 
@@ -47,15 +56,19 @@ const SHA256 = /^[0-9a-f]{64}$/i
 const unknown = Buffer.alloc(DIGEST, 0xff)
 /** Bytes of a key beside its text: the string, its place in the list, digest and revision. */
 const PER_KEY = 80
+/** Bytes of a part beside its keys: its lists and buffers. HB2 */
+const PER_PART = 512
 
 export class Held {
   readonly #budget: HeldBudget
+  readonly #owner: string
   readonly #parts: Array<Part> = []
   #size = 0
   #bytes = 0
 
-  constructor(budget: HeldBudget = new HeldBudget(Number.POSITIVE_INFINITY)) {
+  constructor(budget: HeldBudget = new HeldBudget(Number.POSITIVE_INFINITY), owner = "") {
     this.#budget = budget
+    this.#owner = owner
   }
 
   /** Keys that were not yet taken out. */
@@ -69,8 +82,8 @@ export class Held {
 
   /** False, and nothing is added, when the budget is spent. HB1 */
   add(entries: ReadonlyArray<HeldEntry>): boolean {
-    const bytes = entries.reduce((sum, { key }) => sum + PER_KEY + key.length, 0)
-    if (!this.#budget.take(bytes)) return false
+    const bytes = entries.reduce((sum, { key }) => sum + PER_KEY + key.length, PER_PART)
+    if (!this.#budget.take(bytes, this.#owner)) return false
     const digests = Buffer.alloc(DIGEST * entries.length)
     entries.forEach(({ digest }, i) => {
       if (SHA256.test(digest)) digests.write(digest, i * DIGEST, "hex")
@@ -108,7 +121,7 @@ export class Held {
   #free(part: Part): void {
     this.#size -= part.keys.length
     this.#bytes -= part.bytes
-    this.#budget.give(part.bytes)
+    this.#budget.give(part.bytes, this.#owner)
   }
 }
 

@@ -39,6 +39,28 @@ describe("Held", () => {
     assert.isTrue(c.add(entries(0, 200)))
   })
 
+  it("HB2 one owner's hellos leave room for those of others, and take their part again when they are through", () => {
+    const budget = new HeldBudget(40_000, 25_000)
+    const mine = () => new Held(budget, "mine")
+    const [a, b, other] = [mine(), mine(), new Held(budget, "other")]
+    assert.isTrue(a.add(entries(0, 200)))
+    assert.isFalse(b.add(entries(0, 200)))
+    assert.isTrue(other.add(entries(0, 200)))
+
+    a.drop()
+    assert.isTrue(b.add(entries(0, 200)))
+  })
+
+  it("HB2 parts that say nothing do not come free", () => {
+    const held = new Held(new HeldBudget(100_000))
+    let parts = 0
+    while (parts < 1_000 && held.add([])) parts++
+
+    assert.isBelow(parts, 1_000)
+    held.drop()
+    assert.isTrue(held.add([]))
+  })
+
   it("HB1 a part is freed when it is through, and dropping it in the middle ends the walk", () => {
     const budget = new HeldBudget(1_000_000)
     const held = new Held(budget)

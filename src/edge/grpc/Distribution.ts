@@ -2,9 +2,9 @@
  * herald.distribution.v1.DistributionService: translates, decides nothing.
  *
  *   G3  Acks are handled where they arrive: no fiber and no span a message.
- *   G4  A call that says nothing within `firstMessage` is ended, and so is one that leaves its hello half said.
+ *   G4  A call that says nothing within `firstMessage` is ended, and so is one that leaves its hello half said, or takes too long for it.
  *   G10 A hello may come in parts; nothing of it is kept before it is known that the client may subscribe, and of all that is kept there is
- *       a limit.
+ *       a limit, as there is of hellos that are half said: in all, and for one identity, which leaves room for others.
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js"
 import { Clock, Deferred, Effect, Exit } from "effect"
@@ -19,6 +19,7 @@ import {
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
+import { Places } from "../../access/Places.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
 import { Held, HeldBudget } from "../../sessions/Held.ts"
@@ -31,9 +32,13 @@ import { answersOf, encode, heldOf, instanceOf, plain, subscriptionOf } from "./
 
 /** Milliseconds. */
 const FIRST_MESSAGE = 5_000
-/** Bytes that one hello may say of what the client holds, and all together that are not yet compared. G10 */
+const WHOLE_HELLO = 60_000
+/** Bytes that one hello may say of what the client holds, and all together that are not yet compared, and those of one identity. G10 */
 const HELLO = 96 * 1024 * 1024
 const HELLOS = 256 * 1024 * 1024
+const HELLOS_OF_ONE = 192 * 1024 * 1024
+/** Hellos that are half said. G10 */
+const HALF_SAID: readonly [inAll: number, ofIdentity: number] = [1_024, 512]
 const MESSAGE = 1_024
 const EPOCH = 64
 const NAME = 128
@@ -61,7 +66,8 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
-  const hellos = new HeldBudget(HELLOS)
+  const hellos = new HeldBudget(HELLOS, HELLOS_OF_ONE)
+  const halfSaid = new Places(HALF_SAID)
 
   const authorised = Effect.fnUntraced(function* (metadata: Metadata, environment: string) {
     return yield* requirePermission("subscribe", environment).pipe(
@@ -101,20 +107,25 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
     let over = false
     let first: SubscribeRequest | undefined
     let identity: Identity | undefined
-    const held = new Held(hellos)
+    let held: Held | undefined
+    /** Of a hello that is half said: gives its place back. */
+    let whole: (() => void) | undefined
+    const forget = () => {
+      clearTimeout(timer)
+      whole?.()
+      held?.drop()
+    }
     const fail = (error: HeraldError) => finish(statusOf(error))
     const finish = (status: ReturnType<typeof statusOfEnding>) => {
       if (over) return
       over = true
-      clearTimeout(timer)
-      held.drop()
+      forget()
       if (status === undefined) call.end()
       else call.emit("error", status)
     }
     const leave = (reason: string) => {
       over = true
-      clearTimeout(timer)
-      held.drop()
+      forget()
       if (session !== undefined) sessions.end(session, { name: "Closed", reason })
     }
     const late = (what: string) => setTimeout(() => fail(failure("InvalidInput", what)), FIRST_MESSAGE) // G4
@@ -128,14 +139,32 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
       run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
     }
 
+    /** A place for a hello that is half said, and a time by which it must be whole. G4, G10 */
+    const beginParts = (identity: Identity): HeraldError | undefined => {
+      const place = halfSaid.take("", identity.keyId)
+      if (typeof place === "number")
+        return failure("ServerFull", "too many clients are in the middle of saying what they hold; try again")
+      const tooLong = setTimeout(
+        () => fail(failure("InvalidInput", "the hello was not whole within 60 s")),
+        WHOLE_HELLO
+      )
+      whole = () => {
+        clearTimeout(tooLong)
+        place()
+      }
+      return undefined
+    }
+
     /** A part of the hello; the session begins with the last. Until then no more is read than is asked for. G10 */
     const greet = (first: SubscribeRequest, identity: Identity, part: SubscribeRequest) => {
-      const wrong = hold(held, part)
+      held ??= new Held(hellos, identity.keyId)
+      const wrong = hold(held, part) ?? (part.heldMore && whole === undefined ? beginParts(identity) : undefined)
       if (wrong !== undefined) return fail(wrong)
       if (part.heldMore) {
         timer = late("the next part of a hello did not come within 5 s")
         return void call.resume()
       }
+      whole?.()
       call.pause()
       run(traced("Subscribe", call, open(call, { first, identity, held }), true)).addObserver(opened)
     }

@@ -175,8 +175,53 @@ describe("Distribution", () => {
     vi.advanceTimersByTime(5_000)
 
     assert.include(call.errors[0]?.details, "part of a hello")
-    const sum = (calls: ReadonlyArray<ReadonlyArray<number>>) => calls.reduce((all, [bytes]) => all + bytes!, 0)
+    const sum = (calls: ReadonlyArray<readonly [number, ...Array<unknown>]>) =>
+      calls.reduce((all, [bytes]) => all + bytes, 0)
     assert.strictEqual(sum(given.mock.calls), sum(taken.mock.calls))
+  })
+
+  it("G4 a hello whose parts never end is ended", async () => {
+    const subscribe = await open()
+    const call = new Call()
+    const taken = vi.spyOn(HeldBudget.prototype, "take")
+    const given = vi.spyOn(HeldBudget.prototype, "give")
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true, heldMore: true })
+    while (taken.mock.calls.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    for (let i = 0; i < 14 && call.errors.length === 0; i++) {
+      vi.advanceTimersByTime(4_500)
+      call.say({ heldMore: true })
+    }
+
+    assert.include(call.errors[0]?.details, "60 s")
+    assert.strictEqual(given.mock.calls.length, taken.mock.calls.length)
+  })
+
+  it("G10 one identity's half-said hellos leave room for those of others", async () => {
+    const identities = new WeakMap<Metadata, Identity>()
+    const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: (of) => identities.get(of) }))
+    const taken = vi.spyOn(HeldBudget.prototype, "take")
+    const begin = async (name: string, i: number) => {
+      const call = new Call()
+      identities.set(call.metadata, { name, keyId: name, role: "subscriber", environments: ["*"] })
+      const before = taken.mock.calls.length
+      subscribe(call as unknown as Parameters<typeof subscribe>[0])
+      call.say({ serviceName: "svc", instanceId: `${name}-${i}`, control: true, heldMore: true })
+      await waitUntil("the hello to be heard", () => taken.mock.calls.length > before)
+      return call
+    }
+    const greedy: Array<Call> = []
+    for (let i = 0; i < 600; i++) greedy.push(await begin("greedy", i))
+    const refused = greedy.filter(({ errors }) => errors.length > 0)
+    const other = await begin("other", 0)
+    greedy[0]?.emit("cancelled", "cancelled")
+    const again = await begin("greedy", 600)
+    for (const call of [...greedy, other, again]) call.emit("cancelled", "cancelled")
+
+    assert.strictEqual(refused.length, 88)
+    assert.strictEqual(refused[0]?.errors[0]?.code, 8)
+    assert.deepStrictEqual([other.errors, again.errors], [[], []])
   })
 
   it("G4 a call that says nothing within 5 s is ended with the reason", async () => {
