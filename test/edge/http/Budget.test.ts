@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
+import { CurrentIdentity } from "../../../src/access/Identity.ts"
 import { IN_ALL, reading } from "../../../src/edge/http/Budget.ts"
+
+const by = (keyId: string) =>
+  Effect.provideService(CurrentIdentity, { name: keyId, keyId, role: "publisher", environments: ["*"] })
 
 describe("Budget", () => {
   it.effect(
@@ -8,17 +12,34 @@ describe("Budget", () => {
     () =>
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
-        const one = yield* Effect.forkChild(reading(IN_ALL / 2, Deferred.await(gate)), { startImmediately: true })
-        const two = yield* Effect.forkChild(reading(IN_ALL / 2, Effect.never), { startImmediately: true })
-        const refused = yield* Effect.flip(reading(1, Effect.void))
+        const one = yield* Effect.forkChild(by("one")(reading(IN_ALL / 2, Deferred.await(gate))), {
+          startImmediately: true
+        })
+        const two = yield* Effect.forkChild(by("two")(reading(IN_ALL / 2, Effect.never)), { startImmediately: true })
+        const refused = yield* Effect.flip(by("three")(reading(1, Effect.void)))
         yield* Deferred.succeed(gate, undefined)
         yield* Fiber.join(one)
-        yield* reading(IN_ALL / 2, Effect.void)
+        yield* by("one")(reading(IN_ALL / 2, Effect.void))
         yield* Fiber.interrupt(two)
 
         assert.strictEqual(refused.name, "RateLimited")
         assert.deepStrictEqual(refused.details, { retryAfterMillis: 1_000 })
-        yield* reading(2 * IN_ALL, Effect.void) // one alone always may
+        yield* by("one")(reading(2 * IN_ALL, Effect.void)) // one alone always may
       })
+  )
+
+  it.effect("B6 bodies of one identity that are on their way leave room for those of others", () =>
+    Effect.gen(function* () {
+      const slow = () =>
+        Effect.forkChild(Effect.exit(by("greedy")(reading(IN_ALL / 8, Effect.never))), { startImmediately: true })
+      const fibers = yield* Effect.forEach(Array.from({ length: 8 }), slow)
+      const refused = fibers.filter((fiber) => fiber.pollUnsafe() !== undefined)
+      const others = yield* Effect.exit(by("other")(reading(IN_ALL / 8, Effect.void)))
+      yield* Fiber.interruptAll(fibers)
+
+      assert.strictEqual(others._tag, "Success")
+      assert.strictEqual(refused.length, 2)
+      yield* by("greedy")(reading(IN_ALL / 8, Effect.void))
+    })
   )
 })
