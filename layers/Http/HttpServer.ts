@@ -45,7 +45,7 @@ const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): voi
   server.once("close", () => clearInterval(looking))
   const open = openRequests({ ...options.open, isExempt: exempting(options.exempt) }, refuse)
   const request = (...[asked, answer]: Parameters<typeof open>) => {
-    asked.url = withoutSecrets(asked.url ?? "/") // SE1
+    asked.url = withoutSecrets(asked.url ?? "/") // TU1
     return unread.admit(asked, answer) && open(asked, answer)
   }
   const perAddress = options.perAddress ?? options.maxConnections

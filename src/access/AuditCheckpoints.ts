@@ -1,8 +1,8 @@
 /**
  * Signs the end of the audit log from time to time, and keeps what was signed outside of the database.
  *
- *   CK3  A log that does not have what was signed last is not signed: it is told in the log of the server, at each try, until someone looks.
- *   CK4  A checkpoint is in the file of this node, and the newest in its log once in a while, from where a collector takes it elsewhere.
+ *   AC3  A log that does not have what was signed last is not signed: it is told in the log of the server, at each try, until someone looks.
+ *   AC4  A checkpoint is in the file of this node, and the newest in its log once in a while, from where a collector takes it elsewhere.
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -71,7 +71,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: Audi
       Metric.update(broken, 1)
     )
 
-  /** CK3 */
+  /** AC3 */
   const step = Effect.gen(function* () {
     const last = yield* log.last
     if (last === undefined && newest === undefined) return
@@ -90,7 +90,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: Audi
       lines = 0
       yield* store.replace(thinned(yield* store.read))
     }
-    // CK4
+    // AC4
     if (at - toldAt < TELL_EVERY) return
     toldAt = at
     yield* Effect.logInfo("audit checkpoint", { checkpoint: line })

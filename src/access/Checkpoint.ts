@@ -1,8 +1,8 @@
 /**
  * A checkpoint: that the audit log had this entry with this hash at that time, signed with a key that the database never sees. Pure.
  *
- *   CK1  A line that was not signed with this key says nothing.
- *   CK2  Checkpoints are kept in a bounded number: of the older ones every second goes. What a newer one says, the older ones said of less.
+ *   AC1  A line that was not signed with this key says nothing.
+ *   AC2  Checkpoints are kept in a bounded number: of the older ones every second goes. What a newer one says, the older ones said of less.
  */
 import type { AuditMark, AuditProblem } from "./AuditLog.ts"
 
@@ -22,7 +22,7 @@ const bodyOf = ({ id, hash, at }: Checkpoint) => `herald-audit-1 ${id} ${hash} $
 export const lineOf = (checkpoint: Checkpoint, sign: Sign): string =>
   `${bodyOf(checkpoint)} ${sign(bodyOf(checkpoint))}`
 
-/** CK1: undefined for what was not signed with this key. */
+/** AC1: undefined for what was not signed with this key. */
 export const checkpointOf = (
   line: string,
   sign: Sign,
@@ -34,7 +34,7 @@ export const checkpointOf = (
   return equal(sign(bodyOf(checkpoint)), signature ?? "") ? checkpoint : undefined
 }
 
-/** CK2 */
+/** AC2 */
 export const thinned = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length < MOST ? lines : lines.filter((_, index) => index % 2 === 0 || index >= MOST / 2)
 

@@ -1,8 +1,8 @@
 /**
  * Tells watchers of strict keys when `get` begins and stops to throw.
  *
- *   SK1  Each flip is told once to each watch of the key, whatever made it: the connection, the server's own doubt, a refused version.
- *   SK2  Work is by strict keys, never by all keys.
+ *   ST1  Each flip is told once to each watch of the key, whatever made it: the connection, the server's own doubt, a refused version.
+ *   ST2  Work is by strict keys, never by all keys.
  */
 import type { Listeners } from "./Listeners.ts"
 import type { Updates } from "./Updates.ts"
@@ -22,7 +22,7 @@ export class StrictKeys {
 
   /** What holds for all keys may have changed. */
   lookAtAll(): void {
-    for (const key of this.#values.strict()) this.look(key) // SK2
+    for (const key of this.#values.strict()) this.look(key) // ST2
   }
 
   /** `published`: its watches got a `Changed` for it just now. */
@@ -36,7 +36,7 @@ export class StrictKeys {
     const stale = why !== undefined
     const former = this.#stale.get(key)
     this.#stale.set(key, stale)
-    if (former === stale || (former === undefined && !stale)) return // SK1
+    if (former === stale || (former === undefined && !stale)) return // ST1
     for (const watch of this.#updates.watches(key)) {
       const { traceparent } = version
       const value = watch.hooks.value(key)

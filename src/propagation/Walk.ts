@@ -1,7 +1,7 @@
 /**
  * Looks at what the shared cache has of every key, over and over: other programs read there, and others can write there.
  *
- *   WK1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
+ *   CW1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
  */
 import { Effect, type Scope } from "effect"
 import type { Head } from "../configuration/Configuration.ts"
@@ -30,7 +30,7 @@ export const walk = Effect.fnUntraced(function* ({
       for (const slice of slices(heads, environment, "*")) {
         const { gone, bytes } = yield* inspect(position().epoch, slice)
         yield* Effect.forEach(gone, putBack, { discard: true })
-        yield* Effect.sleep(1_000 * Math.max(slice.length / KEYS, bytes / BYTES)) // WK1
+        yield* Effect.sleep(1_000 * Math.max(slice.length / KEYS, bytes / BYTES)) // CW1
       }
     yield* Effect.sleep((1_000 * SLICE) / KEYS)
   })

@@ -1,7 +1,7 @@
 /**
  * Secrets that ended up where they don't belong. Pure.
  *
- *   SE1  A token in a URL, as a parameter, a part of the path or in front of the host, reaches no route, trace, log or answer.
+ *   TU1  A token in a URL, as a parameter, a part of the path or in front of the host, reaches no route, trace, log or answer.
  */
 
 const TOKEN = /hrld_([a-f0-9]{16})_[a-f0-9]{16,}/gi

@@ -36,7 +36,7 @@ const ids = (file: File) => file.lines.map((line) => line.split(" ")[1])
 const broken = Effect.map(Metric.snapshot, (metrics) => metrics.find(({ id }) => id === "herald_audit_broken")?.state)
 
 describe("AuditCheckpoints", () => {
-  it.effect("CK4 the end of the log is signed when it has moved, and only then", () => {
+  it.effect("AC4 the end of the log is signed when it has moved, and only then", () => {
     const [state, file] = [new State(), new File()]
     return Effect.gen(function* () {
       yield* TestClock.adjust("1 minute")
@@ -53,7 +53,7 @@ describe("AuditCheckpoints", () => {
   })
 
   it.effect(
-    "CK3 what a server finds when it starts again is compared with what it signed before, and not signed",
+    "AC3 what a server finds when it starts again is compared with what it signed before, and not signed",
     () => {
       const [state, file] = [new State(), new File()]
       return Effect.gen(function* () {
@@ -85,7 +85,7 @@ describe("AuditCheckpoints", () => {
     }
   )
 
-  it.effect("CK1 with another pepper nothing is claimed of what was signed before", () => {
+  it.effect("AC1 with another pepper nothing is claimed of what was signed before", () => {
     const [state, file] = [new State(), new File()]
     return Effect.gen(function* () {
       note(state)
@@ -98,7 +98,7 @@ describe("AuditCheckpoints", () => {
     }).pipe(Effect.scoped)
   })
 
-  it("CK2 of many checkpoints every second of the older half goes, the newest stay, and the number is bounded", () => {
+  it("AC2 of many checkpoints every second of the older half goes, the newest stay, and the number is bounded", () => {
     const line = (id: number) => lineOf({ id: BigInt(id), hash: "0".repeat(64), at: 0 }, () => "f".repeat(64))
     let lines: ReadonlyArray<string> = []
     let longest = 0

@@ -73,7 +73,7 @@ describe("freshness", () => {
 })
 
 describe("watchers of strict keys", () => {
-  it("SK1: hear each flip once, whatever made it, by callback and by iteration; other keys say nothing", async () => {
+  it("ST1: hear each flip once, whatever made it, by callback and by iteration; other keys say nothing", async () => {
     const told: Array<readonly [boolean, string, boolean]> = []
     const { client, clock, transport } = await connected(published, { validate: (v) => v !== "bad" })
     const onStale = (stale: boolean, key: string, why: string | undefined) =>
@@ -124,7 +124,7 @@ describe("watchers of strict keys", () => {
     ])
   })
 
-  it("SK2: a flip looks at strict keys only", async () => {
+  it("ST2: a flip looks at strict keys only", async () => {
     const many = Array.from({ length: 500 }, (_, n) => value(`shop.k${n}`, n + 1, n))
     const { client, transport } = await connected([...many, value("shop.s", 501, 1, { strict: true })])
     let told = 0

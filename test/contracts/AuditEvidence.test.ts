@@ -285,7 +285,7 @@ describe("the check of the audit log", () => {
 })
 
 describe("audit checkpoints", () => {
-  it("CK3 a chain that was made anew is another one, and is not signed", async () => {
+  it("AC3 a chain that was made anew is another one, and is not signed", async () => {
     await using node = await signing()
     const before = await node.lines()
     await session.query("update audit_log set performed_by = 'innocent' where id = 5")
@@ -300,7 +300,7 @@ describe("audit checkpoints", () => {
     assert.isUndefined((await node.compared()).problem)
   })
 
-  it("CK3 an end that was removed, with what names it, is missed", async () => {
+  it("AC3 an end that was removed, with what names it, is missed", async () => {
     await using node = await signing()
     await session.query("delete from audit_log where id >= 6")
     await session.query("delete from revisions where audit_id >= 6")
@@ -312,7 +312,7 @@ describe("audit checkpoints", () => {
     assert.deepInclude((await node.compared()).problem, { kind: "truncated", entry: 1n })
   })
 
-  it("CK1 a line that another key signed counts for nothing, one from a log counts like one of the file", async () => {
+  it("AC1 a line that another key signed counts for nothing, one from a log counts like one of the file", async () => {
     await using node = await signing()
     const newest = (await node.lines()).at(-1)!
     const forged = newest.replace(/^(herald-audit-1) \d+/, "$1 999")

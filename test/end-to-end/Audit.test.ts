@@ -20,7 +20,7 @@ const verify = async (server: Server, ...args: ReadonlyArray<string>) => {
 }
 
 describe("the audit log of a real server", () => {
-  it("CK3 CK4 what was signed is in a file and in the log; a chain that was made anew is told apart from it", async () => {
+  it("AC3 AC4 what was signed is in a file and in the log; a chain that was made anew is told apart from it", async () => {
     await using database = await startDatabase()
     await using server = await startServer({ DATABASE_URL: database.url })
     for (const value of ["one", "two", "three"]) await server.publish("svc", value)

@@ -203,7 +203,7 @@ describe("what nodes tell each other", () => {
   })
 
   it.effect(
-    "WK1 entries that nobody reads through a node are looked at, a bounded number a second, and put back",
+    "CW1 entries that nobody reads through a node are looked at, a bounded number a second, and put back",
     () => {
       const faults = new Faults()
       const hub = new Hub()

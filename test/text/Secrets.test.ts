@@ -4,7 +4,7 @@ import { withoutSecrets, withoutTokens } from "../../src/text/Secrets.ts"
 const TOKEN = `hrld_${"0a".repeat(8)}_${"1b".repeat(32)}`
 
 describe("Secrets", () => {
-  it("SE1 parameters that are called like secrets, tokens anywhere, and users in front of a host are gone", () => {
+  it("TU1 parameters that are called like secrets, tokens anywhere, and users in front of a host are gone", () => {
     const cases = [
       ["/v1/config?environment=e&token=s3cret", "/v1/config?environment=e&token=redacted"],
       ["/v1/config?Access_Token=s3cret&limit=1", "/v1/config?Access_Token=redacted&limit=1"],
@@ -21,7 +21,7 @@ describe("Secrets", () => {
     for (const [url, safe] of cases) assert.strictEqual(withoutSecrets(url!), safe)
   })
 
-  it("SE1 everything else arrives as it was asked for", () => {
+  it("TU1 everything else arrives as it was asked for", () => {
     for (const url of [
       "/",
       "*",
@@ -32,7 +32,7 @@ describe("Secrets", () => {
       assert.strictEqual(withoutSecrets(url), url)
   })
 
-  it("SE1 a line of the log has no token, but whose it was", () => {
+  it("TU1 a line of the log has no token, but whose it was", () => {
     assert.strictEqual(withoutTokens(`with ${TOKEN}, twice ${TOKEN.toUpperCase()}`).match(/redacted/g)?.length, 2)
   })
 })

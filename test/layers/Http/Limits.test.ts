@@ -164,7 +164,7 @@ describe("connections and requests without a token", () => {
     for (let i = 0; i < 5; i++) assert.strictEqual((await fetch(`http://127.0.0.1:${port}/hello`)).status, 200)
   })
 
-  it("SE1 a route does not see a token in the URL, however it was put there", async () => {
+  it("TU1 a route does not see a token in the URL, however it was put there", async () => {
     const port = await start()
     const seen = await ask(port, "GET http://ann:s3cret@a/said?token=s3cret&x=1 HTTP/1.1\r\nHost: a\r\n\r\n", true)
     await waitUntil("an answer", () => seen.text.includes("x=1"))
