@@ -9,6 +9,7 @@ import type { EventEmitter } from "node:events"
 import { BlockList, isIPv6, type Socket } from "node:net"
 import { Places } from "../src/access/Places.ts"
 import type { Refuse } from "../src/access/Refusals.ts"
+import { unmapped } from "../src/net/Address.ts"
 
 export interface GateOptions {
   readonly maxConnections: number
@@ -28,9 +29,8 @@ export const gate = (server: EventEmitter, admits: Readonly<Record<string, Admit
   }
 }
 
-/** One spelling for an address, whether it came over IPv4 or IPv6. */
 export const addressOf = (socket: { readonly remoteAddress?: string | undefined }): string =>
-  (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/, "")
+  unmapped(socket.remoteAddress ?? "unknown")
 
 /** GA2 */
 export const exempting = (networks: ReadonlyArray<string>): ((address: string) => boolean) => {

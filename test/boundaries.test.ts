@@ -31,6 +31,8 @@ const CAPABILITIES = [
   "settings",
   "events",
   "webhooks",
+  "leases",
+  "text",
   "work"
 ]
 const folderOf = (path: string) => path.split("/")[1] ?? ""

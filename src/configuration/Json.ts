@@ -37,6 +37,9 @@ const afterSpace = (text: string, at: number): number => {
   return next
 }
 
+/** A number as JSON writes it. */
+export const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
 /** Digits without zeros around them, and the exponent of the last: equal numbers have equal texts. */
 export const decimal = (number: string): string => {
   const e = number.search(/e/i)

@@ -6,7 +6,7 @@
  *   RU2  A release is refused only by what is current: what this node's view refuses is read again from the store, and checked again if
  *        that differs.
  */
-import { Effect, Result } from "effect"
+import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Fleet } from "../sessions/Fleet.ts"
@@ -18,7 +18,7 @@ import { Digest } from "./Digest.ts"
 import type { Draft } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
 import { isTemplate, malformedIn, type Variables } from "./Template.ts"
-import { variablesOf } from "./Variables.ts"
+import { definedBy } from "./Variables.ts"
 
 /** A change and what it replaces. */
 export interface Resolved {
@@ -120,15 +120,9 @@ export const makePreparing = Effect.gen(function* () {
 
   const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {
     const current = yield* currentOf(environment, VARIABLES_KEY, fresh)
-    if (current === undefined || current.deleted) return { variables: {}, digest: "" } satisfies Known
-    let variables = parsed.get(current)
-    if (variables === undefined) {
-      variables = Result.getOrElse(variablesOf(current.value), () => ({}))
-      parsed.set(current, variables)
-    }
-    return { variables, digest: current.digest } satisfies Known
+    const digest = current === undefined || current.deleted ? "" : current.digest
+    return { variables: definedBy(current), digest } satisfies Known
   })
-  const parsed = new WeakMap<Configuration, Variables>()
 
   const gather = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, message: string, fresh: boolean) {
     const resolved: Array<Resolved> = []

@@ -8,7 +8,7 @@
  */
 import { Result, type Schema } from "effect"
 import { isKey, limits, type ValueType } from "./Configuration.ts"
-import { inexactIn, isExact, numbersIn, survey, twiceIn } from "./Json.ts"
+import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
 import { jsonOfYaml } from "./Yaml.ts"
 
 const encoder = new TextEncoder()
@@ -27,9 +27,7 @@ export const textProblem = (text: string): string | undefined =>
       ? "it has a NUL character (U+0000)"
       : undefined
 
-const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-
-/** A number as JSON writes it. */
+/** A finite number as JSON writes it. */
 export const isNumber = (text: string): boolean =>
   text.length <= 1_024 && NUMBER.test(text) && Number.isFinite(Number(text))
 

@@ -1,5 +1,6 @@
 /** The variables of an environment, from the value of `herald.variables`. Pure. */
 import { Result } from "effect"
+import type { Configuration } from "./Configuration.ts"
 import { membersAt } from "./Json.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
@@ -22,6 +23,20 @@ export const variablesOf = (text: string): Result.Result<Variables, string> => {
     variables[name] = value.startsWith('"') ? (JSON.parse(value) as string) : value
   }
   return Result.succeed(variables)
+}
+
+const none: Variables = {}
+const known = new WeakMap<Configuration, Variables>()
+
+/** What `herald.variables` defines, read once a version: nothing where there is none, or what it holds can't be used. */
+export const definedBy = (configuration: Configuration | undefined): Variables => {
+  if (configuration === undefined || configuration.deleted) return none
+  let variables = known.get(configuration)
+  if (variables === undefined) {
+    variables = Result.getOrElse(variablesOf(configuration.value), () => none)
+    known.set(configuration, variables)
+  }
+  return variables
 }
 
 const isObject = (text: string): boolean => {

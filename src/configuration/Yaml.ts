@@ -1,7 +1,7 @@
 /**
  * YAML 1.2 (core schema) → the JSON text that says the same. Pure.
  *
- *   Y1  The reader runs on the thread that delivers, so what is slow to read is refused before it is read.
+ *   Y1  What is slow to read is refused before it is read: in a worker thread, too, others wait.
  *   Y2  Aliases may not multiply; a key may not appear twice in a map.
  *   Y3  Numbers keep their digits, maps their order. `<<` merges as YAML 1.1 says: a key of the map itself wins, then the first that is
  *       merged. What JSON can't say is refused.
@@ -9,6 +9,7 @@
 import { Result } from "effect"
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type Scalar, visit } from "yaml"
 import { limits } from "./Configuration.ts"
+import { NUMBER } from "./Json.ts"
 
 /** Characters. Y1: reading 128 KiB takes about 50 ms. */
 export const YAML_LIMIT = 262_144
@@ -176,7 +177,6 @@ const TAGS = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/
 const isMergeKey = (key: unknown): boolean =>
   isScalar(key) && key.value === "<<" && key.type === "PLAIN" && key.tag === undefined
 
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?$/
 
 const scalar = (node: Scalar, { asJson }: Rules, at: (node: Place) => string): string => {
@@ -195,7 +195,7 @@ const scalar = (node: Scalar, { asJson }: Rules, at: (node: Place) => string): s
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw new Refused(`a number in it is not finite: ${source.slice(0, 40)}${at(node)}`)
   }
-  if (JSON_NUMBER.test(source)) return source
+  if (NUMBER.test(source)) return source
   if (asJson) {
     const shown = source.slice(0, 40)
     throw new Refused(`JSON writes the number ${shown} differently: write it as JSON does, or in quotes${at(node)}`)

@@ -72,6 +72,9 @@ export const formatAddress = ({ host, port }: Address): string => `${bracketed(h
 export const dialable = (host: string): string =>
   host === "0.0.0.0" ? "127.0.0.1" : isV6(host) && /^[0:]*$/.test(host) ? "::1" : host
 
+/** One spelling for an address, whether it came over IPv4 or IPv6. */
+export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
+
 /** Only this machine. */
 export const isLoopback = (host: string): boolean =>
   /^localhost\.?$/i.test(host) ||

@@ -5,11 +5,11 @@
  *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
  *       if it is the head's: its position, its digest by what the text is, not by what the entry says; what the head says is the head's.
  */
-import { Deferred, Effect, Metric, Result } from "effect"
+import { Deferred, Effect, Metric } from "effect"
 import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
 import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
 import { Digest } from "../configuration/Digest.ts"
-import { variablesOf } from "../configuration/Variables.ts"
+import { definedBy } from "../configuration/Variables.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Cache } from "./Cache.ts"
 import { covers, type Position, sameEpoch, samePosition } from "./Position.ts"
@@ -84,17 +84,7 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
     return yield* Deferred.await(mine)
   })
 
-  const parsed = new WeakMap<Configuration, Readonly<Record<string, string>>>()
-  const variables = Effect.fnUntraced(function* (environment: string) {
-    const found = yield* value(environment, VARIABLES_KEY)
-    if (found === undefined || found.deleted) return none
-    let result = parsed.get(found)
-    if (result === undefined) {
-      result = Result.getOrElse(variablesOf(found.value), () => none)
-      parsed.set(found, result)
-    }
-    return result
-  })
+  const variables = (environment: string) => Effect.map(value(environment, VARIABLES_KEY), definedBy)
 
   yield* Effect.sleep("1 second").pipe(
     Effect.andThen(
@@ -123,6 +113,5 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
   return { value, variables, putBack }
 })
 
-const none: Readonly<Record<string, string>> = {}
 const cacheHits = Metric.counter("herald_cache_hits_total", { incremental: true })
 const cacheMisses = Metric.counter("herald_cache_misses_total", { incremental: true })

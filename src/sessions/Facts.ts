@@ -25,7 +25,7 @@
  *   FC2  `applied` is not forgotten because something later was sent or rejected: it is what the client runs.
  *   FC3  What is heard twice or out of turn changes nothing that is known from later.
  */
-import type { Position } from "../propagation/Position.ts"
+import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 
 export interface Fact extends Position {
   readonly version: number
@@ -69,7 +69,7 @@ export const unheard: Registers = {
 /** FC1: `a` counts beside or after `b`. `present`: the epoch of now. */
 export const isLater = (a: Fact | undefined, b: Fact | undefined, present: string): boolean => {
   if (a === undefined || b === undefined) return a !== undefined
-  if (a.epoch === b.epoch) return a.revision === b.revision ? a.at >= b.at : a.revision > b.revision
+  if (sameEpoch(a, b)) return samePosition(a, b) ? a.at >= b.at : isNewer(a, b)
   if (a.epoch === present || b.epoch === present) return a.epoch === present
   return a.at >= b.at
 }
@@ -81,14 +81,15 @@ export const hear = (held: Registers, { what, lacks, life, ...fact }: Heard, pre
   return { ...held, [what]: fact, lackedLife, appliedLife: what === "applied" ? life : held.appliedLife }
 }
 
-const isSame = (a: Position | undefined, b: Position | undefined) =>
-  a?.epoch === b?.epoch && a?.revision === b?.revision
-
 /** `emptied`: the life in which the client last came without anything. FC2 */
 export const shown = (held: Registers, emptied: number, present: string): Facts => {
   const { sent, applied, rejected, problem } = held
   const left = held.appliedLife < Math.max(held.lackedLife, emptied)
-  const takenBack = isSame(applied, rejected) && !isLater(applied, rejected, present)
+  const takenBack =
+    applied !== undefined &&
+    rejected !== undefined &&
+    samePosition(applied, rejected) &&
+    !isLater(applied, rejected, present)
   return {
     sent,
     applied: left || takenBack ? undefined : applied,

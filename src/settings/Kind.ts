@@ -1,7 +1,7 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
 import { isPattern } from "../configuration/Configuration.ts"
-import { formatAddress, parseAddress, parseHost } from "../net/Address.ts"
+import { formatAddress, isIP, parseAddress, parseHost } from "../net/Address.ts"
 import { serversOf } from "./DatabaseUrl.ts"
 import { parseAddresses } from "./RedisUrl.ts"
 
@@ -196,12 +196,8 @@ export const hosts: Kind<ReadonlyArray<string>> = {
 }
 
 const isNetwork = (text: string): boolean => {
-  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  const four = /^(\d{1,3})(\.\d{1,3}){3}$/.test(address)
-  const valid = four
-    ? address.split(".").every((part) => Number(part) <= 255)
-    : /^[0-9a-f:.]+$/i.test(address) && address.includes(":") && URL.canParse(`http://[${address}]/`)
-  return valid && Number(bits) <= (four ? 32 : 128)
+  const [, address = "", bits = "0"] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return isIP(address) && Number(bits) <= (address.includes(":") ? 128 : 32)
 }
 
 /** Addresses, and networks of them. */

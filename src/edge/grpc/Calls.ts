@@ -21,6 +21,7 @@ import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
+import { unmapped } from "../../net/Address.ts"
 import { SERVICE, traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
@@ -102,7 +103,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   /** G6 */
   const placeFor = (call: ServerInterceptingCallInterface, places: Places) => {
     const { remoteAddress = "unknown", remotePort } = call.getConnectionInfo()
-    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "")
+    const address = unmapped(remoteAddress)
     const place = places.take("", isExempt(address) ? undefined : address, `${address} ${remotePort}`)
     if (typeof place !== "number") return place
     refuse(["open_calls", "open_calls_of_address", "open_calls_of_connection"][place] ?? "open_calls", address)
