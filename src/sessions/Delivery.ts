@@ -7,17 +7,18 @@
  *   DV2  Nothing is noted as sent that was not written, nor as held that the client did not say it holds.
  *   DY1  A client that reads nothing for as long as it may be silent ends, whatever it says meanwhile.
  *   DV3  A client hears that the view is confirmed only after all that was kept back or sent as stale.
+ *   DV4  A client whose keys are compared for long hears signs of life meanwhile, which claim no more than what it was told before.
  */
 import { Deferred, Duration, Effect, Metric } from "effect"
-import type { Head } from "../configuration/Configuration.ts"
-import { covers, isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
+import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import { type Due, makeDue } from "./Due.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
 import type { Look, Session } from "./Session.ts"
 import type { Slices } from "./Slices.ts"
 import { sweep } from "./Sweep.ts"
-import type { Mark, Update, ValueUpdate } from "./Update.ts"
+import type { ControlUpdate, Mark, ValueUpdate } from "./Update.ts"
 import type { Updates } from "./Updates.ts"
 
 /** How long keys whose values can't be read now wait before the next try. */
@@ -39,6 +40,7 @@ interface Parts {
 
 export const makeDelivery = (parts: Parts) => {
   const { updates, propagation, slices, patience, noteSent, noteHeld, noteProblem } = parts
+  const due = makeDue(parts)
 
   /** DY1 */
   const drained = (session: Session) =>
@@ -60,59 +62,13 @@ export const makeDelivery = (parts: Parts) => {
   }
 
   /** One object for all clients, as long as it says the same. */
-  let control: Extract<Update, { readonly kind: "synced" | "heartbeat" }> | undefined
-  const controlOf = (kind: "synced" | "heartbeat", stale: boolean) => {
-    const position = propagation.position()
+  let control: ControlUpdate | undefined
+  const controlOf = (kind: ControlUpdate["kind"], stale: boolean, position = propagation.position()) => {
     if (control?.kind !== kind || control.stale !== stale || !samePosition(control.position, position))
       control = { kind, position, stale }
     return control
   }
   const isUnsure = (session: Session) => propagation.stale() || session.unsure.size > 0 // DV3
-
-  /** The client never had the key, or was told that it is gone. DV1 */
-  const knowsGone = ({ subscription: { position } }: Session, head: Head, held: HeldEntry | undefined): boolean => {
-    if (held !== undefined) return held.digest === ""
-    if (position === undefined || position.revision === 0n) return true // it is new
-    return covers(position, { epoch: propagation.position().epoch, revision: head.revision })
-  }
-
-  /** What the client holds is of a commit that this node does not know yet. */
-  const isAhead = ({ subscription }: Session, held: HeldEntry | undefined, revision: bigint): boolean => {
-    const { epoch } = propagation.position()
-    return held !== undefined && subscription.position?.epoch === epoch && held.revision > revision
-  }
-
-  /**
-   * What would bring the client up to date on a key; undefined when it is. `gone`: only a lost history, or one that is behind the
-   * horizon, knew the key.
-   */
-  const due = (session: Session, { key, held }: Look) => {
-    const { environment } = session.subscription.client
-    const before = session.told.get(key)
-    const head = propagation.head(environment, key)
-    const now = propagation.position()
-    if (before === undefined) {
-      if (head === undefined) {
-        const gone = held !== undefined && held.digest !== "" && !isAhead(session, held, now.revision)
-        return gone ? { gone: true, base: "" } : undefined
-      }
-      if (head.deleted && !session.synced && knowsGone(session, head, held)) {
-        session.holds(updates.markOf(head))
-        return undefined
-      }
-      if (held !== undefined && isAhead(session, held, updates.target(environment, key) ?? head.revision)) {
-        // This node will come to that revision, too; until then it has nothing newer.
-        session.holds({ ...updates.markOf(head), revision: held.revision - 1n, digest: "" })
-        return undefined
-      }
-      return { gone: false, base: "" }
-    }
-    const lost = !sameEpoch(before, now) // S2
-    if (head === undefined) return before.kind === "value" ? { gone: true, base: "" } : undefined // P8
-    const target = updates.target(environment, key) ?? head.revision
-    if (!lost && before.revision >= target && !before.stale) return undefined
-    return { gone: false, base: lost ? "" : session.base(key) }
-  }
 
   /** Writes what is news to the client; false when the transport is full. */
   const send = (session: Session, update: ValueUpdate, held: HeldEntry | undefined): boolean => {
@@ -156,10 +112,22 @@ export const makeDelivery = (parts: Parts) => {
     session.wake()
   }
 
-  /** Writes outside of the actor: what breaks is its own. S5 */
-  const write = (session: Session, update: Update): void => {
+  /** The view was replaced, or news were lost: of it, and of whether it is confirmed. */
+  const reset = (session: Session): void => {
+    session.owes = session.synced
+    sweepAll(session)
+  }
+
+  /** False when the transport is full. */
+  const say = (session: Session, update: ControlUpdate): boolean => {
+    session.said = update
+    return session.sink.write(update)
+  }
+
+  /** Outside of the actor: what breaks is its own. S5 */
+  const sayAtOnce = (session: Session, update: ControlUpdate): void => {
     try {
-      session.sink.write(update)
+      say(session, update)
     } catch (defect) {
       session.wake(Effect.die(defect))
     }
@@ -170,7 +138,7 @@ export const makeDelivery = (parts: Parts) => {
     if (!stale && session.unsure.size > 0) recover(session)
     else if (!session.synced || !session.subscription.control)
       return // what it is told at the end says it
-    else if (session.idle()) write(session, controlOf("heartbeat", stale))
+    else if (session.idle()) sayAtOnce(session, controlOf("heartbeat", stale))
     else {
       session.owes = true
       session.wake()
@@ -180,7 +148,7 @@ export const makeDelivery = (parts: Parts) => {
   /** What was kept back or sent as stale is due again, once the view is confirmed; then the client hears that it is. DV3 */
   const recover = (session: Session): void => {
     if (session.unsure.size === 0 || propagation.stale()) return
-    for (const key of session.unsure) if (!session.pending.has(key)) session.pending.set(key, undefined)
+    for (const key of session.unsure) session.pending.add(key)
     session.unsure.clear()
     session.owes = true
     session.wake()
@@ -188,15 +156,18 @@ export const makeDelivery = (parts: Parts) => {
 
   /** Proof of life; what waits for the client is one, too. */
   const beat = (session: Session): void => {
-    if (session.subscription.control && session.synced && !session.waits())
-      write(session, controlOf("heartbeat", isUnsure(session)))
+    const { subscription, said } = session
+    if (!subscription.control || said === undefined) return
+    if (!session.waits()) sayAtOnce(session, controlOf("heartbeat", isUnsure(session)))
+    else if (session.pending.size === 0)
+      sayAtOnce(session, controlOf("heartbeat", said.stale || isUnsure(session), said.position)) // DV4
   }
 
   /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would hold on to its content. S8 */
   const deliver = Effect.fnUntraced(function* (
     session: Session,
     { key, held }: Look,
-    want: NonNullable<ReturnType<typeof due>>,
+    want: Due,
     problems: Map<string, Position>
   ) {
     const { client, control: understands } = session.subscription
@@ -221,9 +192,9 @@ export const makeDelivery = (parts: Parts) => {
   })
 
   const live = Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
-    const { subscription, sink } = session
+    const { subscription } = session
     const problems = new Map<string, Position>()
-    const postponed = new Map<string, HeldEntry | undefined>()
+    const postponed = new Set<string>()
     let failed = 0
     while (true) {
       yield* session.woken
@@ -231,13 +202,14 @@ export const makeDelivery = (parts: Parts) => {
         if (slices.over()) yield* slices.turn
         if (look === "step") continue
         const want = due(session, look)
+        if (want === undefined) session.claims.delete(look.key)
         if (want === undefined || (yield* deliver(session, look, want, problems))) continue
-        postponed.set(look.key, look.held)
+        postponed.add(look.key)
         if (++failed % TRIES === 0) yield* Effect.sleep(RETRY)
       }
       if (postponed.size > 0) {
         yield* Effect.sleep(RETRY)
-        for (const [key, held] of postponed) if (!session.pending.has(key)) session.pending.set(key, held)
+        for (const key of postponed) session.pending.add(key)
         postponed.clear()
         session.wake()
         continue
@@ -247,15 +219,15 @@ export const makeDelivery = (parts: Parts) => {
       if (!session.synced) {
         session.synced = true
         subscription.held.drop()
-        if (subscription.control && !sink.write(controlOf("synced", isUnsure(session)))) yield* drained(session)
+        if (subscription.control && !say(session, controlOf("synced", isUnsure(session)))) yield* drained(session)
       } else if (session.owes) {
         session.owes = false
-        if (subscription.control && !sink.write(controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
+        if (subscription.control && !say(session, controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
       }
     }
   })
 
-  return { push, live, sweepAll, freshness, recover, beat }
+  return { push, live, sweepAll, reset, freshness, recover, beat }
 }
 
 /** What the client said of the key was compared, and it is nothing. */

@@ -74,7 +74,7 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
       case "Committed":
         return committed(event)
       case "Reset":
-        return everyone(delivery.sweepAll)
+        return everyone(delivery.reset)
       case "Freshness":
         return everyone((session) => delivery.freshness(session, event.stale)) // RO3
     }

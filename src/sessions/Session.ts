@@ -13,7 +13,7 @@ import { samePosition } from "../propagation/Position.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
-import type { Mark, Update } from "./Update.ts"
+import type { ControlUpdate, Mark, Update } from "./Update.ts"
 
 /** The transport of one client. */
 export interface Sink {
@@ -43,11 +43,13 @@ export class Session {
   /** It came without holding anything. */
   readonly empty: boolean
   /** Keys whose newest update is not yet sent, in order. S1 */
-  readonly pending = new Map<string, HeldEntry | undefined>()
+  readonly pending = new Set<string>()
   /** Keys that come after those that are pending, found bit by bit; undefined is a step without one. */
   work: Iterator<Look | undefined, void> | undefined
   /** Keys to look at again when the view is confirmed: they were sent as stale, or not at all. */
   readonly unsure = new Set<string>()
+  /** What the client said of keys of which it was told nothing yet, as they were withheld or can't be read. */
+  readonly claims = new Map<string, HeldEntry>()
   /** The client has to hear whether the view is confirmed, as soon as nothing waits for it any more. */
   owes = false
   /** The last update of each key that it was sent or said that it holds. S2, S8 */
@@ -61,6 +63,8 @@ export class Session {
   /** The client speaks after its first message, so its silence means something. */
   answers: boolean
   synced = false
+  /** What it was last told of the whole. DV4 */
+  said: ControlUpdate | undefined
   /** Wall-clock milliseconds of the last stored sign of life. */
   notedAt = 0
 
@@ -122,19 +126,25 @@ export class Session {
 
   /** The key has news. Never blocks. */
   push(key: string): void {
-    if (!this.pending.has(key)) this.pending.set(key, undefined)
+    this.pending.add(key)
     this.wake()
   }
 
   /** What to look at next: what changed comes before what is only compared. "step": nothing yet, but there may be more. */
   next(): Look | "step" | undefined {
-    for (const [key, held] of this.pending) {
+    for (const key of this.pending) {
       this.pending.delete(key) // before the build: what commits meanwhile is pending again
-      return { key, held }
+      return { key, held: this.claims.get(key) }
     }
     const found = this.work?.next()
     if (found === undefined) return undefined
-    if (!found.done) return found.value ?? "step"
+    if (!found.done) {
+      const look = found.value
+      if (look === undefined) return "step"
+      if (look.held === undefined) return { key: look.key, held: this.claims.get(look.key) }
+      this.claims.set(look.key, look.held)
+      return look
+    }
     this.work = undefined
     return undefined
   }
@@ -168,7 +178,7 @@ export class Session {
   /** It was sent this. */
   sent(mark: Mark): void {
     const open = this.#open.get(mark.key)
-    this.told.set(mark.key, mark)
+    this.#tell(mark)
     if (open === undefined) this.#open.set(mark.key, [mark])
     else {
       open.push(mark)
@@ -178,8 +188,13 @@ export class Session {
 
   /** It has this already. */
   holds(mark: Mark): void {
-    this.told.set(mark.key, mark)
+    this.#tell(mark)
     if (this.#open.delete(mark.key) && this.#open.size === 0) this.caughtUp++
+  }
+
+  #tell(mark: Mark): void {
+    this.told.set(mark.key, mark)
+    this.claims.delete(mark.key)
   }
 
   /** It applied `mark`: it does not wait for that or anything before it any more. */

@@ -34,6 +34,7 @@ export type Update =
   | { readonly kind: "drain"; readonly reconnectAfterMillis: number }
 
 export type ValueUpdate = Extract<Update, { readonly kind: "value" | "deleted" }>
+export type ControlUpdate = Extract<Update, { readonly kind: "synced" | "heartbeat" }>
 export type ProblemUpdate = Extract<Update, { readonly kind: "problem" }>
 
 /**

@@ -182,6 +182,48 @@ describe("resuming", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
+  it.effect(
+    "DV1 S6 what the client holds of a key that is withheld is not forgotten: it hears when nobody knows it",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        yield* publish({ key: "svc.plain", value: "1" })
+        yield* publish({ key: "svc.strict", value: "2", strict: true })
+        yield* settle
+        faults.fails = true
+        yield* TestClock.adjust("4 seconds")
+        const { sink } = yield* connect({ position: yield* here, held: [["svc.strict", "1".repeat(64)]] })
+        faults.restore(1)
+        faults.fails = false
+        yield* TestClock.adjust("2 seconds")
+
+        assert.include(words(sink), "svc.strict deleted")
+      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }
+  )
+
+  it.effect("DV1 a key that is deleted before it was compared is deleted at a client that never got to the end", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "svc.a", value: "1" })
+      yield* publish({ key: "svc.b", value: "1" })
+      const sessions = yield* Sessions
+      const sink = new FakeSink()
+      sink.blocked = true
+      const digest = "1".repeat(64)
+      const held: ReadonlyArray<readonly [string, string]> = [
+        ["svc.a", digest],
+        ["svc.b", digest]
+      ]
+      yield* sessions.open(subscription({ held }), sink) // no position: it was never synced
+      yield* settle
+      yield* publish({ key: "svc.b", value: null })
+      sink.unblock()
+      yield* settle
+
+      assert.deepStrictEqual(words(sink), ["svc.a 1", "svc.b deleted", "synced"])
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
   it.effect("DV2 a reconnect with all that it had notes nothing as sent, and what it holds as applied", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 minute") // at 0 nothing happened
@@ -315,6 +357,46 @@ describe("an unsure view", () => {
       assert.deepStrictEqual([word(stale[0]!), word(fresh[0]!)], ["heartbeat stale", "heartbeat"])
     }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
   })
+})
+
+describe("a long comparison", () => {
+  it.effect("RO3 PE1 a flip that was lost with what waited is told with the Reset that stands for it", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* publish({ key: "svc.a", value: "1" })
+      const propagation = yield* Propagation
+      const { sink } = yield* connect()
+      faults.fails = true
+      yield* TestClock.adjust("2 seconds")
+      const large = yield* publish({ key: "other", value: "x".repeat(9_000_000) }, false)
+      yield* TestClock.adjust("1001 millis")
+      const before = words(sink)
+      const isStale = propagation.stale() // tells everyone …
+      yield* propagation.hint(large) // … but this leaves room for nothing else
+      yield* settle
+
+      assert.isTrue(isStale)
+      assert.deepStrictEqual(before, ["svc.a 1", "synced"])
+      assert.deepStrictEqual(words(sink).slice(2), ["heartbeat stale"])
+    }).pipe(Effect.provide(layerWith({}, faults.layer(false))))
+  })
+
+  it.effect("DV4 a client whose keys are compared for long hears a sign of life, of no later position", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "svc.a", value: "1" })
+      const { sink, session } = yield* connect()
+      const position = yield* here
+      session.work = (function* (): Generator<undefined> {
+        while (true) yield undefined
+      })()
+      session.wake()
+      yield* publish({ key: "other", value: "1" })
+      yield* TestClock.adjust("31 seconds")
+
+      assert.deepStrictEqual(words(sink), ["svc.a 1", "synced", "heartbeat"])
+      assert.deepStrictEqual((sink.got[2] as { readonly position: unknown }).position, position)
+    }).pipe(Effect.provide(layerWith({})))
+  )
 })
 
 describe("answers", () => {
