@@ -69,7 +69,7 @@ interface MarkRow {
 }
 
 const PLACE = Schema.Struct({
-  stage: Schema.Literals(["entries", "history", "current", "keys"]),
+  stage: Schema.Literals(["entries", "history", "current", "log", "keys"]),
   entries: Schema.Int,
   id: Schema.Int,
   hash: Schema.String.check(Schema.isMaxLength(64)),

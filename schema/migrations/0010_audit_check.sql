@@ -71,7 +71,7 @@ end $$;
 -- One page of a check of the audit log and of all it tells of. It ends after `millis`, and is gone on with from the place that it gives.
 --   place:   null, or the place of the page before: {stage, entries, id, hash, versions, revision, found, environment, key, version}
 --            stages: entries (the chain, and what each entry tells of) · history (no version that no entry tells of) · current (what is current
---            is the newest of the history) · keys (no API key that no entry tells of)
+--            is the newest of the history) · log (what nodes read and deliver is the history) · keys (no API key that no entry tells of)
 --   returns: {entries, total, place: null at the end, problem: null or {kind, entry, message}}
 -- Planned each time: for places that it does not know, the planner sorts what an index has in order.
 create function herald_audit_check(place jsonb, millis double precision) returns jsonb language plpgsql
@@ -85,6 +85,7 @@ declare
   versions bigint := coalesce((place->>'versions')::bigint, 0);
   at_revision bigint := coalesce((place->>'revision')::bigint, 0);
   found_versions bigint := coalesce((place->>'found')::bigint, 0);
+  head bigint;
   at_environment text := coalesce(place->>'environment', '');
   at_key text := coalesce(place->>'key', '');
   at_version integer := coalesce((place->>'version')::integer, 0);
@@ -128,11 +129,16 @@ begin
       end loop;
       if kind is null and not more then
         stage := 'history';
-        -- The newest revision names its last entry.
-        select coalesce((select max(id) from audit_log), 0) as last, (select audit_id from revisions where revision = herald_head()) as named into r;
+        -- The newest revision names its last entry, which tells of it.
+        select coalesce((select max(id) from audit_log), 0) as last, n.revision, n.audit_id as named,
+            (select details->>'revision' from audit_log where id = n.audit_id) as told
+          into r from (select) one left join revisions n on n.revision = herald_head();
         if r.named > r.last then
           kind := 'truncated'; broken := r.last + 1;
           said := format('the log ends with entry %s, and the newest revision names entry %s', r.last, r.named);
+        elsif r.revision is not null and r.told is distinct from r.revision::text then
+          kind := 'unlogged';
+          said := format('no entry tells of the newest revision, %s', r.revision);
         end if;
       end if;
     end if;
@@ -140,8 +146,17 @@ begin
 
   if stage = 'history' and kind is null and not more then
     rows := 0;
-    for r in select environment, key, version, revision from configuration_history h
+    for r in select environment, key, version, revision,
+          exists (select from configurations c where c.environment = h.environment and c.key = h.key) as listed
+        from configuration_history h
         where (h.environment, h.key, h.version) > (at_environment, at_key, at_version) order by 1, 2, 3 limit most loop
+      if r.revision > coalesce(head, 0) then head := herald_head(); end if; -- more may have been committed since
+      if not r.listed or r.revision > head then
+        kind := case when r.listed then 'unlogged' else 'current' end;
+        said := case when r.listed then format('version %s of %s in %s is of revision %s, and the newest is %s', r.version, r.key, r.environment, r.revision, head)
+          else format('%s in %s has a history, and nothing is current', r.key, r.environment) end;
+        exit;
+      end if;
       at_environment := r.environment; at_key := r.key; at_version := r.version;
       if r.revision <= at_revision then found_versions := found_versions + 1; end if;
       until := coalesce(until, clock_timestamp() + budget);
@@ -149,7 +164,7 @@ begin
       more := rows = most or clock_timestamp() > until;
       exit when more;
     end loop;
-    if not more then
+    if kind is null and not more then
       stage := 'current'; at_environment := ''; at_key := ''; at_version := 0;
       if found_versions <> versions then
         kind := 'unlogged';
@@ -176,7 +191,30 @@ begin
       more := rows = most or clock_timestamp() > until;
       exit when more;
     end loop;
-    if kind is null and not more then stage := 'keys'; at_key := ''; end if;
+    if kind is null and not more then stage := 'log'; at_key := ''; at_id := 0; end if;
+  end if;
+
+  if stage = 'log' and kind is null and not more then
+    rows := 0;
+    for r in select n.revision, x.key, x.environment from revisions n left join lateral (
+          select stated->>'key' as key, stated->>'environment' as environment from jsonb_array_elements(n.payload) stated
+            left join configuration_history h on h.environment = stated->>'environment' and h.key = stated->>'key' and h.version = (stated->>'version')::integer
+            where h.version is null or h.revision <> n.revision or herald_configuration_json(row(h.*)::configurations) <> stated limit 1
+        ) x on true
+        where n.revision > at_id order by n.revision limit most loop
+      if at_id > 0 and r.revision <> at_id + 1 and at_id >= (select horizon from herald_log) then
+        kind := 'missing'; said := format('revision %s is missing', at_id + 1);
+      elsif r.key is not null then
+        kind := 'value'; said := format('what revision %s says of %s in %s is not in the history', r.revision, r.key, r.environment);
+      end if;
+      exit when kind is not null;
+      at_id := r.revision;
+      until := coalesce(until, clock_timestamp() + budget);
+      rows := rows + 1;
+      more := rows = most or clock_timestamp() > until;
+      exit when more;
+    end loop;
+    if kind is null and not more then stage := 'keys'; end if;
   end if;
 
   if stage = 'keys' and kind is null and not more then

@@ -180,6 +180,55 @@ describe("the check of the audit log", () => {
       "unlogged",
       undefined
     ],
+    ["what is current, removed", [`delete from configurations where key = 'r1'`], "current", undefined],
+    [
+      "a version of a key that there never was",
+      [
+        `insert into configuration_history select 'ghost', environment, 1, 1000, 'forged', value_type, deleted, schema_definition, strict,
+          template, digest, created_at, updated_at, updated_by, change_log from configuration_history where key = 'r1'`
+      ],
+      "current",
+      undefined
+    ],
+    [
+      "a version that is newer than the newest revision",
+      [
+        `insert into configuration_history select 'ghost', environment, 1, 1000, 'forged', value_type, deleted, schema_definition, strict,
+          template, digest, created_at, updated_at, updated_by, change_log from configuration_history where key = 'r1'`,
+        `insert into configurations select * from configuration_history where key = 'ghost'`
+      ],
+      "unlogged",
+      undefined
+    ],
+    [
+      "a revision that nobody committed",
+      [
+        `insert into revisions select revision + 1, epoch, payload, bytes, traceparent, actor, message, committed_at, audit_id, '~forged'
+          from revisions order by revision desc limit 1`
+      ],
+      "unlogged",
+      undefined
+    ],
+    [
+      "a commit that no entry tells of",
+      [
+        `insert into configuration_history select 'ghost', environment, 1, revision + 1, 'forged', value_type, deleted, schema_definition,
+          strict, template, digest, created_at, updated_at, updated_by, change_log from configuration_history where key = 'r1'`,
+        `insert into configurations select * from configuration_history where key = 'ghost'`,
+        `insert into revisions select n.revision + 1, epoch, jsonb_build_array(herald_configuration_json(c)), bytes, traceparent, actor,
+          message, committed_at, audit_id, '~forged' from revisions n, configurations c
+          where c.key = 'ghost' order by n.revision desc limit 1`
+      ],
+      "unlogged",
+      undefined
+    ],
+    [
+      "what nodes are told of a version",
+      [`update revisions set payload = jsonb_set(payload, '{0,value}', '"forged"') where payload->0->>'key' = 'a/b'`],
+      "value",
+      undefined
+    ],
+    ["a revision gone", ["delete from revisions where revision = 3"], "missing", undefined],
     [
       "an API key with more rights",
       ["update api_keys set role = 'admin' where id = 'kept'"],
@@ -353,6 +402,9 @@ describe("an audit log of before it held digests", () => {
       )
     await old("a", "1")
     await owner.query("update configurations set digest = encode(sha256(convert_to(value, 'UTF8')), 'hex')")
+    await owner.query(
+      `update revisions set payload = jsonb_set(payload, '{0,digest}', (select to_jsonb(digest) from configurations))`
+    )
     await owner.query("set session_replication_role = replica")
     await owner.query("update configuration_history set digest = encode(sha256(convert_to(value, 'UTF8')), 'hex')")
     await owner.query(

@@ -179,6 +179,21 @@ describe("herald_commit", () => {
     assert.isFalse(await ask({ epoch: before.epoch, revision: made!["revision"] }))
   })
 
+  it("RU1 PO1 of another history than the database's, a position says nothing of its templates", async () => {
+    const [environment, key] = [fresh("templates"), fresh("template")]
+    const position = async () => ({ environment, epoch: await epoch(), revision: String(await head()) })
+    const ask = async (template: unknown) => {
+      const [answer] = await commit([release(fresh("variables"), { basis: { values: [], templates: [template] } })])
+      return (answer!["details"] as { changed?: string } | undefined)?.changed
+    }
+    const before = await position()
+    await commit([release(key, {}, { environment, template: true })])
+
+    assert.strictEqual(await ask(before), "templates")
+    assert.isUndefined(await ask(await position()))
+    assert.strictEqual(await ask({ environment, epoch: "of a lost history", revision: String(2 ** 40) }), "templates")
+  })
+
   it("W1 W2 commits that come at once are one after the other: revisions, versions and the chain have no gap and no fork", async () => {
     const key = fresh("order")
     const sessions = await Promise.all(Array.from({ length: 6 }, () => connect(database.url)))

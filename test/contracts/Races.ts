@@ -24,13 +24,20 @@ type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.
 let names = 0
 const fresh = (name: string) => `${name}.${++names}.${process.pid}`
 
-/** A node over the stores. `meanwhile` runs once, right before its next commit reaches the store. */
+/** A node over the stores. `meanwhile` runs once, right before its next commit reaches the store; `looked` after its next look for an earlier one. */
 const node = Effect.fnUntraced(function* () {
   const store = yield* ConfigurationStore
   let meanwhile: Effect.Effect<unknown, unknown> | undefined
+  let looked: Effect.Effect<unknown, unknown> | undefined
   let commits = 0
   const interrupted = ConfigurationStore.of({
     ...store,
+    earlier: (idempotency) =>
+      Effect.tap(store.earlier(idempotency), () => {
+        const next = looked ?? Effect.void
+        looked = undefined
+        return Effect.orDie(next)
+      }),
     commit: (release) =>
       Effect.suspend(() => {
         commits++
@@ -65,6 +72,9 @@ const node = Effect.fnUntraced(function* () {
       as(rollback(environment, key, version, { message: "", ...options })),
     meanwhile: (effect: Effect.Effect<unknown, unknown>) => {
       meanwhile = effect
+    },
+    looked: (effect: Effect.Effect<unknown, unknown>) => {
+      looked = effect
     },
     commits: () => commits,
     /** Ends when this node's view has everything. */
@@ -133,6 +143,7 @@ export const racesContract = (test: Test) => {
         "SchemaViolation"
       )
 
+      yield* a.caughtUp
       a.meanwhile(b.publish([draft(made, null)]))
       yield* a.publish([draft(made, "9", { type: "number" })]) // the rule went with the key
       assert.deepInclude(yield* current(made), { value: "9", schema: null })
@@ -307,5 +318,16 @@ export const racesContract = (test: Test) => {
         )
       )
       assert.isTrue((yield* a.publish([draft(other, "50", { type: "number" })], twice)).replayed)
+
+      const [third, thrice] = [fresh("both"), { idempotencyKey: fresh("request") }]
+      const commits = a.commits()
+      a.looked(
+        Effect.andThen(
+          b.publish([draft(third, "50", { type: "number" })], thrice),
+          Effect.andThen(b.publish([draft(third, "2", { type: "number", schema: LIMIT })]), a.caughtUp)
+        )
+      )
+      assert.isTrue((yield* a.publish([draft(third, "50", { type: "number" })], thrice)).replayed)
+      assert.strictEqual(a.commits(), commits) // refused before its turn
     }))
 }

@@ -1,6 +1,6 @@
 /** The writer over a database that loses answers, hangs and chokes when a test wants it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, type Duration, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
 import { ConnectionError, LockTimeoutError, SqlError, UnknownError } from "effect/sql/SqlError"
@@ -126,10 +126,8 @@ class Database {
 const pass = (millis: number) =>
   Effect.forEach(Array.from({ length: millis / 50 }), () => TestClock.adjust("50 millis"), { discard: true })
 
-const start = (database: Database) =>
-  makeWriter({ deadline: "5 seconds", committed: () => undefined }).pipe(
-    Effect.provideService(SqlClient.SqlClient, database.sql)
-  )
+const start = (database: Database, deadline: Duration.Input = "5 seconds") =>
+  makeWriter({ deadline, committed: () => undefined }).pipe(Effect.provideService(SqlClient.SqlClient, database.sql))
 const one = (key: string, idempotency?: string) =>
   release([change(key, "v")], idempotency === undefined ? {} : { idempotency: { key: idempotency, digest: "d" } })
 
@@ -295,6 +293,21 @@ describe("Writer", () => {
       })
     }
   )
+
+  it.effect("X4 who gives up while its statement is under way is not told that nothing was written", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database, "2 seconds")
+      yield* write(one("first"))
+      database.afterwards = 4_500 // a standby that is slow to confirm; a statement is given up after 5 s
+      const slow = yield* Effect.forkChild(outcome(write(one("slow"))))
+      yield* pass(6_000)
+
+      const { name, took } = yield* Fiber.join(slow)
+      assert.deepStrictEqual([name, took], ["OutcomeUnknown", 3_000])
+      assert.deepStrictEqual(database.keys, ["first", "slow"])
+    })
+  })
 
   it.effect("X2 nothing is sent after its deadline, however often it is tried again", () => {
     const database = new Database()
