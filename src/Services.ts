@@ -6,6 +6,8 @@ import { Configurations } from "./configuration/Configurations.ts"
 import { Propagation } from "./propagation/Propagation.ts"
 import { Bookkeeping } from "./sessions/Bookkeeping.ts"
 import { Clients } from "./sessions/Clients.ts"
+import { HealthReports } from "./sessions/HealthReports.ts"
+import type { Ownership } from "./sessions/Ownership.ts"
 import { Sessions } from "./sessions/Sessions.ts"
 import { Updates } from "./sessions/Updates.ts"
 import { Workers } from "./work/Workers.ts"
@@ -20,6 +22,8 @@ export interface ServicesOptions {
   readonly maxStreams: number
   readonly maxStreamsPerIdentity?: number | undefined
   readonly maxStreamsPerEnvironment?: number | undefined
+  /** `principal` when left out. */
+  readonly ownership?: Ownership
   readonly drainSpread: Duration.Input
   readonly pollInterval: Duration.Input
   readonly staleAfter: Duration.Input
@@ -29,9 +33,11 @@ export interface ServicesOptions {
 
 export const services = (options: ServicesOptions) => {
   const { node, pepper, heartbeatInterval, heartbeatTimeout, drainSpread, pollInterval, staleAfter } = options
+  const ownership = options.ownership ?? "principal"
   const sessions = Sessions.layer({
     ...(options.run === undefined ? {} : { run: options.run }),
     node,
+    ownership,
     heartbeatInterval,
     heartbeatTimeout,
     drainSpread,
@@ -40,7 +46,7 @@ export const services = (options: ServicesOptions) => {
     maxSessionsPerEnvironment: options.maxStreamsPerEnvironment
   })
   const access = Access.layer({ pepper, ratePerSecond: options.ratePerSecond, burst: options.rateBurst })
-  return Layer.mergeAll(Configurations.layer, Clients.layer).pipe(
+  return Layer.mergeAll(Configurations.layer, Clients.layer, HealthReports.layer(ownership)).pipe(
     Layer.provideMerge(sessions),
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access, AuditCheckpoints.layer({ pepper }))),
     Layer.provideMerge(Layer.merge(Propagation.layer({ pollInterval, staleAfter }), Workers.layer()))

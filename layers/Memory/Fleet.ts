@@ -12,6 +12,7 @@ import {
   type ListOptions,
   type Speaker
 } from "../../src/sessions/InstanceStore.ts"
+import { mayHold } from "../../src/sessions/Ownership.ts"
 import { fenced } from "./Leases.ts"
 import type { HeldInstance, State } from "./State.ts"
 
@@ -35,7 +36,7 @@ const heardOf = (row: DeliveryRow, life: number): ReadonlyArray<Heard> => {
   return state === "problem" || sentAt === 0 ? [answer] : [sent, answer]
 }
 
-const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): void => {
+const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): ReadonlyArray<string> => {
   for (const note of instances) {
     const next = taking(state.instances.get(idOf(note)), note, now)
     if (next !== undefined) state.instances.set(idOf(note), { ...next, goneAt: goneAt(next, now) })
@@ -50,7 +51,8 @@ const write = (state: State, { instances, deliveries, held, health }: Batch, now
     }
   }
   for (const row of deliveries) {
-    if (!state.instances.has(idOf(row))) continue
+    const instance = state.instances.get(idOf(row))
+    if (instance === undefined || (instance.session !== row.session && instance.former !== row.session)) continue
     const id = `${idOf(row)}\u0000${row.key}\u0000${row.revision}`
     state.deliveries.set(id, merged(state.deliveries.get(id), row, state.epoch))
     learn(row, row.key, (life) => heardOf(row, life))
@@ -58,11 +60,17 @@ const write = (state: State, { instances, deliveries, held, health }: Batch, now
   for (const { keys, epoch, at, ...speaker } of held)
     for (const { key, revision, version } of keys)
       learn(speaker, key, (life) => [{ what: "applied", epoch, revision, version, at, reason: "", lacks: false, life }])
-  for (const row of health) {
+  for (const { owner, ...row } of health) {
     const known = state.health.get(`${idOf(row)}\u0000${row.revision}`)
-    if (state.instances.has(idOf(row)) && (known === undefined || known.reportedAt <= row.reportedAt))
+    const instance = state.instances.get(idOf(row))
+    if (
+      instance !== undefined &&
+      mayHold(instance.owner, owner) &&
+      (known === undefined || known.reportedAt <= row.reportedAt)
+    )
       state.health.set(`${idOf(row)}\u0000${row.revision}`, { ...row, epoch: row.epoch || state.epoch })
   }
+  return instances.filter((note) => isRefused(state.instances.get(idOf(note)), note)).map(({ session }) => session)
 }
 
 const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport> => {
@@ -169,8 +177,20 @@ const taking = (held: HeldInstance | undefined, note: InstanceNote, now: number)
   return { ...row, former: held.session, takenAt: now, goneAt: held.goneAt, life, emptied: empty ? life : held.emptied }
 }
 
-const takes = (held: HeldInstance, row: Pick<InstanceNote, "session" | "state">, opening: boolean): boolean => {
+/** OW2 */
+const isRefused = (held: HeldInstance | undefined, note: InstanceNote) =>
+  held?.state === "connected" &&
+  note.state === "connected" &&
+  held.session !== note.session &&
+  !mayHold(held.owner, note.owner)
+
+const takes = (
+  held: HeldInstance,
+  row: Pick<InstanceNote, "session" | "state" | "owner">,
+  opening: boolean
+): boolean => {
   if (runOf(row.session) === runOf(held.session)) return numberOf(row.session) > numberOf(held.session)
-  return held.state === "connected" ? opening && row.state === "connected" : opening || row.state === "connected"
+  if (held.state === "connected") return opening && row.state === "connected" && mayHold(held.owner, row.owner)
+  return opening || row.state === "connected"
 }
 const numberOf = (session: string) => Number(session.split("/")[1] ?? 0)

@@ -107,9 +107,9 @@ export const layerInstances = Layer.effect(
     const { other: sql } = yield* Pools
     return InstanceStore.of({
       write: (batch) =>
-        guarded("write what clients answered")(sql`select herald_record(${encode(batch)}::text::jsonb)`).pipe(
-          Effect.asVoid
-        ),
+        guarded("write what clients answered")(
+          sql<{ refused: Array<string> }>`select herald_record(${encode(batch)}::text::jsonb) as refused`
+        ).pipe(Effect.map(([row]) => row!.refused)),
       list: Effect.fnUntraced(function* (options: ListOptions) {
         const { environment, service, instance, after, limit, keys, afterKey = "" } = options
         // Only what is asked for, so that the index can be used whatever the plan is made for.
@@ -126,7 +126,7 @@ export const layerInstances = Layer.effect(
         const away = sql.and([...asked, ...(after?.connected === true ? [] : beyond)])
         const rows = yield* guarded("read the clients")(sql<Row>`
           select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
-            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session, i.emptied::float8 as emptied, e.epoch as present,
+            herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session, i.owner, i.emptied::float8 as emptied, e.epoch as present,
             coalesce((
               select jsonb_agg(jsonb_build_array(k.key,
                 case when k.sent_epoch is not null

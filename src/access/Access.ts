@@ -4,7 +4,7 @@
  *   A1  No token, no identity; there are no default credentials.
  *   A2  A secret is compared as a keyed hash, in constant time, and is never stored or logged.
  *   A3  A revoked or expired key authenticates nobody after at most 2 s, and its streams end within 5 s.
- *   A4  A request over its identity's rate is refused with the time to wait.
+ *   A4  A request over its principal's rate is refused with the time to wait.
  */
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { isEnvironment } from "../configuration/Configuration.ts"
@@ -145,7 +145,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
         `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
       )
     }
-    const wait = rates.take(key.id, now, cost) // A4
+    const wait = rates.take(key.name, now, cost) // A4
     if (wait > 0)
       return yield* limited(
         `${key.name} makes more than ${options.ratePerSecond} requests a second, or as dear ones`,

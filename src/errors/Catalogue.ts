@@ -325,6 +325,24 @@ export const catalogue = {
     503,
     7
   ),
+  InstanceOwned: row(
+    "5009",
+    "The instance belongs to another principal",
+    "A session of another principal (the name of an API key) has this instance, so nobody else may connect as it or speak for it.",
+    "Give each instance a name of its own, or use a key of the principal that `herald clients` shows; it is free once that one leaves.",
+    9,
+    409,
+    5
+  ),
+  InstanceNotConnected: row(
+    "5010",
+    "The instance is not connected",
+    "Health is reported for instances that are connected, and no session has this one.",
+    "Subscribe first, with the same service_name, instance_id and environment.",
+    9,
+    409,
+    5
+  ),
   NotConnected: row(
     "5101",
     "The client has no server and nothing to serve",

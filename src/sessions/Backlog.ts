@@ -7,7 +7,7 @@
  *   BL3  A batch has at most `BATCH` rows and `BYTES` bytes, instances first: nothing is written of an instance that is not yet known.
  *   BL4  What was taken and could not be written comes first again, under what came later.
  */
-import type { Batch, DeliveryRow, HealthRow, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
+import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
 import { instanceKey } from "./Subscription.ts"
 
 /** Rows that are written at once. */
@@ -20,7 +20,7 @@ type HeldKey = HeldRow["keys"][number]
 const deliveryKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u0000${row.epoch}\u0000${row.revision}`
 const slotKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u0000${row.state}`
 const heldKey = (row: HeldRow) => `${row.session}\u0000${row.epoch}`
-const healthKey = (row: HealthRow) => `${instanceKey(row)}\u0000${row.epoch}\u0000${row.revision}`
+const healthKey = (row: HealthNote) => `${instanceKey(row)}\u0000${row.epoch}\u0000${row.revision}`
 
 /** BL1 */
 const laterDelivery = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {
@@ -36,7 +36,7 @@ const sizeOfDelivery = ({ key, reason }: DeliveryRow) => 240 + key.length + 2 * 
 const sizeOfInstance = ({ labels, patterns }: InstanceNote) =>
   Object.entries(labels).reduce((sum, [name, value]) => sum + name.length + value.length + 8, 600) +
   patterns.reduce((sum, pattern) => sum + pattern.length + 4, 0)
-const sizeOfHealth = ({ message, metrics }: HealthRow) =>
+const sizeOfHealth = ({ message, metrics }: HealthNote) =>
   400 + 2 * message.length + Object.keys(metrics).reduce((sum, name) => sum + name.length + 24, 0)
 const sizeOfHeld = ({ key }: HeldKey) => 24 + key.length
 
@@ -114,10 +114,10 @@ export class Backlog {
   readonly #deliveries = new Rows<DeliveryRow>(sizeOfDelivery)
   /** What gave way: the newest of each client, key and state. BL2 */
   readonly #newest = new Rows<DeliveryRow>(sizeOfDelivery)
-  readonly #health = new Rows<HealthRow>(sizeOfHealth)
+  readonly #health = new Rows<HealthNote>(sizeOfHealth)
   readonly #held = new Map<string, Told>()
   /** A batch that could not be written. BL4 */
-  #front: { readonly deliveries: Rows<DeliveryRow>; readonly health: Rows<HealthRow> } | undefined
+  #front: { readonly deliveries: Rows<DeliveryRow>; readonly health: Rows<HealthNote> } | undefined
   #heldKeys = 0
   #heldBytes = 0
   /** Rows that others replaced or displaced since this was last set to 0. */
@@ -159,7 +159,7 @@ export class Backlog {
     this.#bound()
   }
 
-  health(row: HealthRow): void {
+  health(row: HealthNote): void {
     const id = healthKey(row)
     if (this.#front?.health.get(id) !== undefined) this.#front.health.replace(id, row)
     else this.#health.set(id, row)
@@ -180,7 +180,7 @@ export class Backlog {
       instances: Array<InstanceNote>
       deliveries: Array<DeliveryRow>
       held: Array<HeldRow>
-      health: Array<HealthRow>
+      health: Array<HealthNote>
     }
     const room = { rows: Math.min(BATCH, this.#bounds.rows), bytes: BYTES }
     if (!this.#instances.takeInto(batch.instances, room)) return batch

@@ -11,7 +11,7 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "ef
 import { Backlog } from "./Backlog.ts"
 import {
   type DeliveryRow,
-  type HealthRow,
+  type HealthNote,
   type HeldRow,
   type InstanceNote,
   InstanceStore,
@@ -40,7 +40,9 @@ export class Bookkeeping extends Context.Service<
     readonly noteDelivery: (row: DeliveryRow) => void
     /** A client that connected has this already. `at`: milliseconds since 1970. */
     readonly noteHeld: (speaker: Speaker, key: HeldRow["keys"][number] & { readonly epoch: string }, at: number) => void
-    readonly noteHealth: (row: HealthRow) => void
+    readonly noteHealth: (row: HealthNote) => void
+    /** Told of sessions whose instance the store left to another owner. OW2 */
+    readonly whenRefused: (tell: (sessions: ReadonlyArray<string>) => void) => void
     /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays. */
     readonly flush: Effect.Effect<void>
     /** Deliveries that wait to be written, and keys that clients hold. */
@@ -57,6 +59,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const wake = yield* Queue.sliding<void>(1)
   const backlog = new Backlog({ rows: options.maxPending, bytes: options.maxBytes })
   let oldest: bigint | undefined
+  let tellRefused: (sessions: ReadonlyArray<string>) => void = () => {}
 
   const touch = () => {
     oldest ??= clock.monotonicTimeNanosUnsafe()
@@ -72,6 +75,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       oldest = undefined
       const exit = yield* Effect.exit(restore(store.write(batch)))
       if (Exit.isSuccess(exit)) {
+        if (exit.value.length > 0) tellRefused(exit.value)
         yield* Metric.update(written, batch.deliveries.length)
         yield* Metric.update(lag, late)
       } else {
@@ -113,6 +117,9 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     noteDelivery: noting((row) => backlog.delivery(row)),
     noteHeld: noting((speaker, key, at) => backlog.held(speaker, key, at)),
     noteHealth: noting((row) => backlog.health(row)),
+    whenRefused: (tell) => {
+      tellRefused = tell
+    },
     flush,
     pending: () => backlog.deliveries
   })

@@ -11,6 +11,7 @@ export type EndingName =
       ErrorName,
       | "Draining"
       | "SessionReplaced"
+      | "InstanceOwned"
       | "SessionTimedOut"
       | "ClientUnresponsive"
       | "SessionCrashed"
@@ -34,6 +35,7 @@ export const endings: Record<
   Closed: { reconnect: "backoff", state: "disconnected" },
   Draining: { reconnect: "now", state: "disconnected" },
   SessionReplaced: { reconnect: "no", state: "disconnected" },
+  InstanceOwned: { reconnect: "backoff", state: "disconnected" },
   SessionTimedOut: { reconnect: "now", state: "timed_out" },
   ClientUnresponsive: { reconnect: "backoff", state: "timed_out" },
   SessionCrashed: { reconnect: "backoff", state: "disconnected" },

@@ -25,6 +25,8 @@ export interface InstanceRow extends InstanceId {
   readonly node: string
   /** `<run>/<number>`: a run is one life of one server process. */
   readonly session: string
+  /** The principal whose session has or had it; "": any of the environment may take it. */
+  readonly owner: string
 }
 
 export interface InstanceNote extends InstanceRow {
@@ -84,11 +86,16 @@ export interface HealthRow extends InstanceId {
   readonly reportedAt: number
 }
 
+/** `owner`: for whom it was reported; "": anyone. */
+export interface HealthNote extends HealthRow {
+  readonly owner: string
+}
+
 export interface Batch {
   readonly instances: ReadonlyArray<InstanceNote>
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly held: ReadonlyArray<HeldRow>
-  readonly health: ReadonlyArray<HealthRow>
+  readonly health: ReadonlyArray<HealthNote>
 }
 
 /** What is known of a key at an instance. */
@@ -128,8 +135,9 @@ export class InstanceStore extends Context.Service<
     /**
      * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
      * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
+     * Returns the connected sessions of the batch whose instance a connected session of another owner has. OW2
      */
-    readonly write: (batch: Batch) => Effect.Effect<void, HeraldError>
+    readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError>
     /** Connected ones first, each in the order of environment, service and name. */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
     /**

@@ -6,6 +6,7 @@ import type { Bookkeeping } from "./Bookkeeping.ts"
 import type { makeCounts } from "./Counts.ts"
 import { type Ending, endings } from "./Ending.ts"
 import type { DeliveryState } from "./InstanceStore.ts"
+import { type Ownership, ownerOf } from "./Ownership.ts"
 import type { Session } from "./Session.ts"
 import type { Answer } from "./Subscription.ts"
 import type { Mark } from "./Update.ts"
@@ -17,9 +18,10 @@ interface Parts {
   readonly traceApplied: (session: Session, mark: Mark, now: number) => void
   readonly clock: Clock.Clock
   readonly node: string
+  readonly ownership: Ownership
 }
 
-export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clock, node }: Parts) => {
+export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clock, node, ownership }: Parts) => {
   const speakerOf = ({ subscription: { client }, ref }: Session) => ({
     environment: client.environment,
     service: client.service,
@@ -68,7 +70,7 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
   }
 
   const instance = (session: Session, ending: Ending | undefined): void => {
-    const { client, patterns } = session.subscription
+    const { client, identity, patterns } = session.subscription
     const opening = !session.noted
     const at = clock.currentTimeMillisUnsafe()
     const state = ending === undefined ? "connected" : endings[ending.name].state
@@ -83,6 +85,7 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
       ending: ending?.name ?? "",
       node,
       session: session.ref,
+      owner: ownerOf(ownership, identity),
       opening,
       empty: session.empty
     })

@@ -1,7 +1,7 @@
 /**
  * How many of a node's streams one tenant may have. Pure state.
  *
- *   QT1  An identity, and an environment, has at most its quota, which by default leaves room for others: however many clients one of them
+ *   QT1  A principal, whatever number of keys it has, and an environment, has at most its quota, which by default leaves room for others: however many clients one of them
  *        starts, some of another are let in.
  *   QT2  A client that takes its own place again needs no second one.
  */
@@ -46,30 +46,30 @@ export class Quotas {
         `clients of ${environment} have ${inEnvironment} streams of this server, all that one environment may have (LIMIT_STREAMS_PER_ENVIRONMENT)`,
         { details: { environment, limit: this.#perEnvironment } }
       )
-    const mine = replaced?.identity.keyId === identity.keyId ? 1 : 0
-    const ofIdentity = (this.#identities.get(identity.keyId) ?? 0) - mine
+    const mine = replaced?.identity.name === identity.name ? 1 : 0
+    const ofIdentity = (this.#identities.get(identity.name) ?? 0) - mine
     if (ofIdentity >= this.#perIdentity)
       return failure(
         "TooManySubscriptions",
-        `${identity.name} has ${ofIdentity} streams of this server, all that one key may have (LIMIT_STREAMS_PER_IDENTITY)`,
+        `${identity.name} has ${ofIdentity} streams of this server, all that one principal may have (LIMIT_STREAMS_PER_IDENTITY)`,
         { details: { identity: identity.name, limit: this.#perIdentity } }
       )
     return undefined
   }
 
   add({ identity, client }: Subscription): void {
-    this.#count(identity.keyId, client.environment, 1)
+    this.#count(identity.name, client.environment, 1)
   }
 
   /** Exactly once for each `add`. */
   remove({ identity, client }: Subscription): void {
-    this.#count(identity.keyId, client.environment, -1)
+    this.#count(identity.name, client.environment, -1)
   }
 
-  #count(keyId: string, environment: string, by: number): void {
+  #count(principal: string, environment: string, by: number): void {
     this.#taken += by
     for (const [map, name] of [
-      [this.#identities, keyId],
+      [this.#identities, principal],
       [this.#environments, environment]
     ] as const) {
       const left = (map.get(name) ?? 0) + by

@@ -9,6 +9,7 @@
  */
 import { Cause, Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Random } from "effect"
 import { Access } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ClientEvents } from "../events/ClientEvents.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -23,6 +24,7 @@ import { Interest } from "./Interest.ts"
 import { Lag } from "./Lag.ts"
 import { makeNeighbours } from "./Neighbours.ts"
 import { makeNotes } from "./Notes.ts"
+import { mayHold, type Ownership, owned, ownerOf } from "./Ownership.ts"
 import { type QuotaOptions, Quotas } from "./Quotas.ts"
 import { makeRounds } from "./Rounds.ts"
 import { Session, type Sink } from "./Session.ts"
@@ -38,17 +40,19 @@ export interface SessionsOptions extends QuotaOptions {
   readonly heartbeatTimeout: Duration.Input
   /** Clients that are told to leave come back within this time. */
   readonly drainSpread: Duration.Input
+  /** `principal` when left out. */
+  readonly ownership?: Ownership
 }
 
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** Starts the actor. Fails `ServerFull`, `TooManySubscriptions`, `Draining`; the session's `ended` says how it ended. */
+    /** Starts the actor. Fails `InstanceOwned`, `ServerFull`, `TooManySubscriptions`, `Draining`; the session's `ended` says how it ended. */
     readonly open: (subscription: Subscription, sink: Sink) => Effect.Effect<Session, HeraldError>
     /** The client answered updates, or only gave a sign of life. */
     readonly heard: (session: Session, answers: ReadonlyArray<Answer>) => void
-    /** A sign of life outside of the stream; false when the instance has no session here. */
-    readonly beat: (instance: InstanceId) => boolean
+    /** A sign of life outside of the stream; false when the instance has no session here. Fails `InstanceOwned`. OW1 */
+    readonly beat: (instance: InstanceId, identity: Identity) => Effect.Effect<boolean, HeraldError>
     readonly end: (session: Session, ending: Ending) => void
     /** Tells every client to leave, then ends its session; new ones are refused. */
     readonly drain: Effect.Effect<void>
@@ -70,6 +74,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const interest = new Interest<Session>()
   const quotas = new Quotas(options)
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
+  const ownership = options.ownership ?? "principal"
   const run = options.run ?? crypto.randomUUID()
   let opened = 0
   let draining = false
@@ -80,7 +85,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   )
   const traceApplied = yield* makeAppliedSpan(options.node)
 
-  const notes = makeNotes({ bookkeeping, clientEvents, counts, traceApplied, clock, node: options.node })
+  const notes = makeNotes({ bookkeeping, clientEvents, counts, traceApplied, clock, node: options.node, ownership })
   const slices = new Slices()
 
   const register = (session: Session) => {
@@ -148,10 +153,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     noteProblem: notes.problem
   })
 
+  const mayTake = (session: Session, identity: Identity) =>
+    mayHold(ownerOf(ownership, session.subscription.identity), ownerOf(ownership, identity))
+
   const open = Effect.fnUntraced(function* (subscription: Subscription, sink: Sink) {
     const { client } = subscription
     if (draining) return yield* failure("Draining", "the server is leaving and takes no new clients")
     const replaced = sessions.get(instanceKey(client))
+    if (replaced !== undefined && !mayTake(replaced, subscription.identity)) return yield* owned(client) // OW1
     const refusal = quotas.refusal(subscription, replaced?.subscription)
     if (refusal !== undefined) return yield* refusal
     const session = new Session({
@@ -175,12 +184,13 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     if (clock.currentTimeMillisUnsafe() - session.notedAt > NOTE_EVERY) notes.instance(session, undefined)
   }
 
-  const beat = (instance: InstanceId) => {
+  const beat = Effect.fnUntraced(function* (instance: InstanceId, identity: Identity) {
     const session = sessions.get(instanceKey(instance))
     if (session === undefined) return false
+    if (!mayTake(session, identity)) return yield* owned(instance) // OW1
     heard(session, [])
     return true
-  }
+  })
 
   yield* makeRounds({
     sessions,
@@ -209,6 +219,10 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     const wanted = new Set(refs)
     return wanted.size === 0 ? [] : [...sessions.values()].filter((session) => wanted.has(session.ref))
   }
+  bookkeeping.whenRefused((refs) => {
+    for (const session of held(refs))
+      end(session, { name: "InstanceOwned", reason: owned(session.subscription.client).message }) // OW2
+  })
   const neighbours = yield* makeNeighbours({
     run,
     node: options.node,

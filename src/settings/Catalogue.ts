@@ -140,6 +140,8 @@ export const catalogue = {
     integer(1, 1_000_000),
     undefined
   ),
+  /** Principal: an instance belongs to the principal that connects it. Shared: every key of the environment may take it. */
+  ownership: setting("clients.ownership", "CLIENT_OWNERSHIP", oneOf("principal", "shared"), "principal"),
   /** Absent: half of what each door takes. */
   connectionsPerAddress: setting<number, undefined | number>(
     "limits.connectionsPerAddress",

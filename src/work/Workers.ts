@@ -153,7 +153,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
 
   const submit = Effect.fnUntraced(function* (job: Job) {
     const identity = yield* CurrentIdentity
-    const owner = identity?.keyId ?? "node"
+    const owner = identity?.name ?? "node"
     const waiting: Waiting = { job, answer: Deferred.makeUnsafe<Answer, HeraldError>() }
     const full = queue.offer(owner, bytesOfJob(job), waiting)
     if (full !== undefined) {

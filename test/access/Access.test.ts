@@ -15,8 +15,8 @@ const start = (options: { readonly ratePerSecond?: number; readonly burst?: numb
 }
 
 const asAdmin = Effect.provideService(CurrentIdentity, system)
-const create = (role: Role, environments = ["*"], expiresAt: number | null = null) =>
-  Effect.flatMap(Access, (access) => access.createKey({ name: "robot", role, environments, expiresAt })).pipe(asAdmin)
+const create = (role: Role, environments = ["*"], expiresAt: number | null = null, name = "robot") =>
+  Effect.flatMap(Access, (access) => access.createKey({ name, role, environments, expiresAt })).pipe(asAdmin)
 const authenticate = (token: string | undefined) => Effect.flatMap(Access, (access) => access.authenticate(token))
 const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)
 
@@ -148,20 +148,23 @@ describe("Access", () => {
     }).pipe(Effect.provide(start().layer))
   )
 
-  it.effect("A4 an identity over its rate is told how long to wait, others are not touched", () =>
-    Effect.gen(function* () {
-      const one = yield* create("viewer")
-      const two = yield* create("viewer")
-      for (let i = 0; i < 3; i++) yield* authenticate(one.token)
-      const refused = yield* Effect.flip(authenticate(one.token))
-      yield* authenticate(two.token)
-      yield* TestClock.adjust("100 millis")
-      const later = yield* authenticate(one.token)
+  it.effect(
+    "A4 a principal over its rate is told how long to wait, by whichever key it comes; others are not touched",
+    () =>
+      Effect.gen(function* () {
+        const one = yield* create("viewer")
+        const too = yield* create("viewer")
+        const two = yield* create("viewer", ["*"], null, "another")
+        for (let i = 0; i < 3; i++) yield* authenticate([one, too][i % 2]!.token)
+        const refused = yield* Effect.flip(authenticate(too.token))
+        yield* authenticate(two.token)
+        yield* TestClock.adjust("100 millis")
+        const later = yield* authenticate(one.token)
 
-      assert.strictEqual(refused.name, "RateLimited")
-      assert.strictEqual(refused.details?.["retryAfterMillis"], 100)
-      assert.strictEqual(later.keyId, one.key.id)
-    }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer))
+        assert.strictEqual(refused.name, "RateLimited")
+        assert.strictEqual(refused.details?.["retryAfterMillis"], 100)
+        assert.strictEqual(later.keyId, one.key.id)
+      }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer))
   )
 
   it.effect("only an admin of every environment manages keys", () =>

@@ -173,6 +173,7 @@ describe("looking", () => {
       lastSeen: NOW - 3_000,
       ending: "",
       node: "n",
+      owner: "team-a",
       health: { revision: 2, health: "degraded", message: "slow", metrics: {}, reportedAt: NOW },
       keys: [
         {
@@ -196,10 +197,10 @@ describe("looking", () => {
     assert.strictEqual(
       printed,
       [
-        "STATE      SERVICE  INSTANCE  ENV         SEEN     KEY     DESIRED  SENT  APPLIED  TROUBLE",
-        "connected  shop     i1        production  3 s ago  shop          3     3        2  version 3 rejected: port is taken; degraded: slow",
-        "                                                   shop.b        1     -        -  can't be sent: {{zone}} is missing",
-        "timed_out  shop     i2        production  3 s ago  -             -     -        -  no heartbeat",
+        "STATE      SERVICE  INSTANCE  OWNER   ENV         SEEN     KEY     DESIRED  SENT  APPLIED  TROUBLE",
+        "connected  shop     i1        team-a  production  3 s ago  shop          3     3        2  version 3 rejected: port is taken; degraded: slow",
+        "                                                           shop.b        1     -        -  can't be sent: {{zone}} is missing",
+        "timed_out  shop     i2        team-a  production  3 s ago  -             -     -        -  no heartbeat",
         "1 of 2 connected"
       ].join("\n")
     )

@@ -13,6 +13,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
+import { HealthReports } from "../../src/sessions/HealthReports.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { Updates } from "../../src/sessions/Updates.ts"
@@ -66,7 +67,9 @@ const start = async (): Promise<Node> => {
     Layer.provideMerge(Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer, workers()))
   )
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
-  const runtime = ManagedRuntime.make(GrpcServer.layer(door).pipe(Layer.provideMerge(services)))
+  const runtime = ManagedRuntime.make(
+    GrpcServer.layer(door).pipe(Layer.provideMerge(HealthReports.layer("principal")), Layer.provideMerge(services))
+  )
   const { port } = await runtime.runPromise(GrpcServer)
   const make = Effect.flatMap(Access, (service) =>
     service.createKey({ name: "test", role: "admin", environments: ["*"], expiresAt: null })

@@ -32,6 +32,7 @@ export const instance = (service: string, changed: Partial<InstanceNote> = {}): 
   ending: "",
   node: "n1",
   session: "r1/1",
+  owner: "",
   opening: true,
   empty: false,
   ...changed
@@ -96,6 +97,7 @@ export const instancesContract = (test: Test) => {
             health: "degraded",
             message: "slow",
             metrics: { p99: 1.5 },
+            owner: "",
             reportedAt: 8_000
           }
         ]
@@ -336,6 +338,79 @@ export const instancesContract = (test: Test) => {
   const put = (...instances: ReadonlyArray<InstanceNote>) => write({ instances })
   const stateOf = (service: string) => Effect.map(list({ service }), ([row]) => [row?.state, row?.node])
   const gone = { state: "disconnected", ending: "Closed", lastSeen: 90_000, opening: false } as const
+
+  test("OW1 OW2 a connected instance stays with its owner, whoever else opens, answers or reports, and the other is told", () =>
+    Effect.gen(function* () {
+      const service = fresh("owned")
+      const ours = noteOf(service, `${fresh("a")}/1`, { owner: "a" })
+      const theirs = noteOf(service, `${fresh("b")}/1`, { owner: "b", labels: { forged: "1" } })
+      const report = {
+        environment: "production",
+        service,
+        instance: "i1",
+        epoch: "",
+        revision: 0n,
+        metrics: {}
+      } as const
+      assert.deepStrictEqual(yield* put(ours), [])
+      assert.deepStrictEqual(yield* put(theirs), [theirs.session])
+      assert.deepStrictEqual(yield* put(theirs), [theirs.session]) // a batch that is written twice
+      assert.deepStrictEqual(yield* put({ ...theirs, opening: false }), [theirs.session])
+      yield* write({
+        deliveries: [delivery(service, { session: theirs.session, ...rejected })],
+        held: [held(service, theirs.session, { "svc.b": 1 })],
+        health: [
+          { ...report, health: "healthy", message: "mine", owner: "a", reportedAt: 1 },
+          { ...report, health: "unhealthy", message: "forged", owner: "b", reportedAt: 2 }
+        ]
+      })
+      yield* put({ ...theirs, ...gone })
+      const [row] = yield* list({ service })
+      assert.deepInclude(row, {
+        owner: "a",
+        session: ours.session,
+        state: "connected",
+        labels: { region: "eu" },
+        keys: []
+      })
+      assert.deepInclude(row?.health, { message: "mine" })
+
+      yield* put({ ...ours, ...gone })
+      assert.deepStrictEqual(yield* put(theirs), []) // free at once
+      assert.deepInclude((yield* list({ service }))[0], { owner: "b", session: theirs.session, state: "connected" })
+      assert.deepStrictEqual(yield* put({ ...ours, opening: false }), [ours.session])
+    }))
+
+  test("OW3 the same owner takes its instance over at once, and what is shared anyone does", () =>
+    Effect.gen(function* () {
+      for (const [first, second] of [
+        ["a", "a"],
+        ["", "b"],
+        ["b", ""]
+      ] as const) {
+        const service = fresh("shared")
+        const [one, two] = [fresh("n"), fresh("n")]
+        yield* put(noteOf(service, `${one}/1`, { owner: first }))
+        assert.deepStrictEqual(yield* put(noteOf(service, `${two}/1`, { owner: second })), [])
+        assert.deepInclude((yield* list({ service }))[0], { owner: second, session: `${two}/1` })
+      }
+    }))
+
+  test("OW2 of two nodes that give an instance to two principals at the same moment one wins, and the other is told", () =>
+    Effect.gen(function* () {
+      for (let round = 0; round < 20; round++) {
+        const service = fresh("race")
+        const notes = ["a", "b"].map((owner) => noteOf(service, `${fresh(owner)}/1`, { owner }))
+        const refused = (yield* Effect.all(
+          notes.map((note) => put(note)),
+          { concurrency: "unbounded" }
+        )).flat()
+        const [row] = yield* list({ service })
+        const lost = notes.filter(({ owner }) => owner !== row?.owner).map(({ session }) => session)
+        assert.deepStrictEqual(refused, lost)
+        assert.strictEqual(notes.find(({ owner }) => owner === row?.owner)?.session, row?.session)
+      }
+    }))
 
   test("NO1 what a node says late of an instance that another node took is not kept, whatever the clocks say", () =>
     Effect.gen(function* () {

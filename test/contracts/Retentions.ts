@@ -148,8 +148,8 @@ export const retentionContract = (test: Test) => {
         ],
         held: [],
         health: [
-          { ...report, revision: revision - 3n, reportedAt: 5_000 },
-          { ...report, revision: revision + 10_000_000n, reportedAt: 4_000 }
+          { ...report, owner: "", revision: revision - 3n, reportedAt: 5_000 },
+          { ...report, owner: "", revision: revision + 10_000_000n, reportedAt: 4_000 }
         ]
       })
       const [row] = yield* shown(service)

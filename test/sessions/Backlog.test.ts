@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BATCH, Backlog, BYTES } from "../../src/sessions/Backlog.ts"
-import type { Batch, DeliveryRow, HealthRow, InstanceNote } from "../../src/sessions/InstanceStore.ts"
+import type { Batch, DeliveryRow, HealthNote, InstanceNote } from "../../src/sessions/InstanceStore.ts"
 
 const id = { environment: "production", service: "svc", instance: "i1" }
 const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
@@ -27,17 +27,19 @@ const instance = (changed: Partial<InstanceNote> = {}): InstanceNote => ({
   ending: "",
   node: "test",
   session: "r/1",
+  owner: "",
   opening: true,
   empty: false,
   ...changed
 })
-const health = (revision: number, message = ""): HealthRow => ({
+const health = (revision: number, message = ""): HealthNote => ({
   ...id,
   epoch: "e",
   revision: BigInt(revision),
   health: "healthy",
   message,
   metrics: {},
+  owner: "",
   reportedAt: revision
 })
 const wide = { rows: 1_000_000, bytes: 1_000_000_000 }

@@ -25,7 +25,10 @@ class Store {
         if (this.fails) return Effect.fail(failure("DatabaseUnavailable", "it is away"))
         return Effect.andThen(
           this.gate.await,
-          Effect.sync(() => void this.batches.push(batch))
+          Effect.sync(() => {
+            this.batches.push(batch)
+            return []
+          })
         )
       })
   })
@@ -65,6 +68,7 @@ const instance = (lastSeen: number, changed: Partial<InstanceNote> = {}): Instan
   ending: "",
   node: "test",
   session: "r/1",
+  owner: "",
   opening: true,
   empty: true,
   ...changed
@@ -77,6 +81,7 @@ const health = (revision: number) =>
     health: "healthy",
     message: "",
     metrics: {},
+    owner: "",
     reportedAt: revision
   }) as const
 

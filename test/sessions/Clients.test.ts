@@ -44,6 +44,7 @@ const report: InstanceReport = {
   ending: "",
   node: "n",
   session: "r/1",
+  owner: "shop",
   keys: [
     facts("other", { sent: fact(9) }),
     facts("shop", { sent: fact(2), applied: fact(2) }),

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import type { Identity } from "../../src/access/Identity.ts"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { instance } from "../contracts/Instances.ts"
 import { Faults } from "../propagation/Harness.ts"
 import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
 
@@ -128,6 +130,58 @@ describe("Sessions", () => {
 
       assert.isFalse(yield* Deferred.isDone(session.ended))
     }).pipe(Effect.provide(layerWith({})))
+  )
+
+  const as = (name: string, keyId = name): Identity => ({ name, keyId, role: "subscriber", environments: ["*"] })
+
+  it.effect(
+    "OW1 OW3 another principal takes no connected instance and does not beat for it; the same one by another key does",
+    () =>
+      Effect.gen(function* () {
+        const sessions = yield* Sessions
+        const first = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+        const foreign = yield* Effect.flip(sessions.open(subscription({ identity: as("b") }), new FakeSink()))
+        assert.strictEqual(foreign.name, "InstanceOwned")
+        const beat = yield* Effect.flip(sessions.beat(first.subscription.client, as("b")))
+        assert.strictEqual(beat.name, "InstanceOwned")
+        assert.isFalse(yield* Deferred.isDone(first.ended))
+
+        assert.isTrue(yield* sessions.beat(first.subscription.client, as("a", "second key")))
+        const second = yield* sessions.open(subscription({ identity: as("a", "second key") }), new FakeSink())
+        assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
+        sessions.end(second, { name: "Closed", reason: "" })
+        yield* settle
+        const third = yield* sessions.open(subscription({ identity: as("b") }), new FakeSink())
+        assert.isFalse(yield* Deferred.isDone(third.ended))
+      }).pipe(Effect.provide(layerWith({})))
+  )
+
+  it.effect("OW2 a session whose instance another node's client of another principal has ends with InstanceOwned", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const store = yield* InstanceStore
+      const note = instance("svc", { session: "other/1", node: "other", owner: "a" })
+      yield* store.write({ instances: [note], deliveries: [], held: [], health: [] })
+      const session = yield* sessions.open(subscription({ identity: as("b") }), new FakeSink())
+      yield* TestClock.adjust("1 second")
+      yield* settle
+
+      assert.strictEqual((yield* Deferred.await(session.ended)).name, "InstanceOwned")
+      assert.strictEqual(sessions.size(), 0)
+      assert.deepInclude((yield* store.list({ limit: 10, keys: 10 }))[0], { session: "other/1", state: "connected" })
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
+  it.effect("OW1 where instances are shared, whoever comes takes them, and that is kept", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const store = yield* InstanceStore
+      const first = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+      yield* sessions.open(subscription({ identity: as("b") }), new FakeSink())
+      assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* store.list({ limit: 10, keys: 10 }))[0]?.owner, "")
+    }).pipe(Effect.provide(layerWith({ ownership: "shared" })))
   )
 
   it.effect("S4 the same instance connecting again ends the older session", () =>

@@ -30,6 +30,7 @@ const samples: Record<keyof typeof catalogue, string> = {
   grpcHost: "::1",
   grpcPort: "50052",
   maxStreams: "7",
+  ownership: "shared",
   dataDir: "elsewhere",
   node: "n7",
   databaseUrl: "postgres://u:p@h/d",

@@ -13,7 +13,7 @@ import { Workers, workersDefaults } from "../../src/work/Workers.ts"
 const on = <A, E>(use: (workers: Workers["Service"]) => Effect.Effect<A, E>) => Effect.flatMap(Workers, use)
 const json = (schema: unknown, value: unknown) =>
   on((workers) => workers.read("json", JSON.stringify(value), { schema }))
-const as = (keyId: string) => Effect.provideService(CurrentIdentity, { ...system, keyId })
+const as = (name: string) => Effect.provideService(CurrentIdentity, { ...system, name })
 
 const user = {
   type: "object",

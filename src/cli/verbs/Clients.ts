@@ -66,6 +66,7 @@ export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint:
       },
       { title: "SERVICE", value: (row) => (row.first ? row.client.service : ""), paint: () => paint.bold },
       { title: "INSTANCE", value: (row) => (row.first ? row.client.instance : "") },
+      { title: "OWNER", value: (row) => (row.first ? row.client.owner || "shared" : "") },
       { title: "ENV", value: (row) => (row.first ? row.client.environment : "") },
       { title: "SEEN", value: (row) => (row.first ? ago(row.client.lastSeen, now) : "") },
       { title: "KEY", value: (row) => row.key?.key ?? "-" },

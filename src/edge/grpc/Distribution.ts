@@ -21,7 +21,7 @@ import { requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
-import { Bookkeeping } from "../../sessions/Bookkeeping.ts"
+import { HealthReports } from "../../sessions/HealthReports.ts"
 import { Held, HeldBudget } from "../../sessions/Held.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
@@ -62,7 +62,7 @@ export interface DistributionOptions {
 /** The handlers, as grpc-js wants them. */
 export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: DistributionOptions) {
   const sessions = yield* Sessions
-  const bookkeeping = yield* Bookkeeping
+  const healthReports = yield* HealthReports
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
@@ -141,7 +141,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
 
     /** A place for a hello that is half said, and a time by which it must be whole. G4, G10 */
     const beginParts = (identity: Identity): HeraldError | undefined => {
-      const place = halfSaid.take("", identity.keyId)
+      const place = halfSaid.take("", identity.name)
       if (typeof place === "number")
         return failure("ServerFull", "too many clients are in the middle of saying what they hold; try again")
       const tooLong = setTimeout(
@@ -157,7 +157,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
 
     /** A part of the hello; the session begins with the last. Until then no more is read than is asked for. G10 */
     const greet = (first: SubscribeRequest, identity: Identity, part: SubscribeRequest) => {
-      held ??= new Held(hellos, identity.keyId)
+      held ??= new Held(hellos, identity.name)
       const wrong = hold(held, part) ?? (part.heldMore && whole === undefined ? beginParts(identity) : undefined)
       if (wrong !== undefined) return fail(wrong)
       if (part.heldMore) {
@@ -218,14 +218,14 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
     Effect.fnUntraced(function* (request, metadata) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance
-      yield* authorised(metadata, instance.environment)
+      const identity = yield* authorised(metadata, instance.environment)
       const health = healths.get(request.health)
       if (health === undefined)
         return yield* failure("InvalidInput", "health must be HEALTH_HEALTHY, HEALTH_DEGRADED or HEALTH_UNHEALTHY")
       if (request.revision > MAX_REVISION)
         return yield* failure("InvalidInput", `revision is ${request.revision}; no revision is that high`)
       const metrics = Object.entries(request.metrics)
-      bookkeeping.noteHealth({
+      const report = {
         ...instance,
         epoch: plain(request.epoch, EPOCH),
         revision: request.revision,
@@ -235,8 +235,8 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
           metrics.filter(([, value]) => Number.isFinite(value)).map(([name, value]) => [plain(name, NAME), value])
         ),
         reportedAt: clock.currentTimeMillisUnsafe()
-      })
-      sessions.beat(instance)
+      }
+      yield* healthReports.report(report, identity)
       return { accepted: true }
     })
   )
@@ -247,8 +247,9 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
     Effect.fnUntraced(function* (request, metadata) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance
-      yield* authorised(metadata, instance.environment)
-      return { serverTimeMs: BigInt(clock.currentTimeMillisUnsafe()), connected: sessions.beat(instance) }
+      const identity = yield* authorised(metadata, instance.environment)
+      const connected = yield* sessions.beat(instance, identity)
+      return { serverTimeMs: BigInt(clock.currentTimeMillisUnsafe()), connected }
     })
   )
 

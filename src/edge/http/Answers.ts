@@ -94,6 +94,7 @@ export const client = ({ health, keys, ...row }: Client): Wire.Client => ({
   lastSeen: row.lastSeen,
   ending: row.ending,
   node: row.node,
+  owner: row.owner,
   health:
     health === undefined
       ? null

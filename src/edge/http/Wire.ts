@@ -236,6 +236,8 @@ export const Client = Schema.Struct({
   /** Why the last session ended; "" while connected. */
   ending: Schema.String,
   node: Schema.String,
+  /** The principal whose session has or had it; "": it is shared. */
+  owner: Schema.String,
   health: Schema.NullOr(
     Schema.Struct({
       revision: Schema.Int,

@@ -16,13 +16,15 @@ import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Bookkeeping } from "../../../src/sessions/Bookkeeping.ts"
+import { HealthReports } from "../../../src/sessions/HealthReports.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Updates } from "../../../src/sessions/Updates.ts"
 import { options, publish } from "../../sessions/Harness.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 import { workers } from "../../support/workers.ts"
 
-export const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
+export const services = HealthReports.layer("principal").pipe(
+  Layer.provideMerge(Sessions.layer({ ...options, drainSpread: "1 second" })),
   Layer.provideMerge(
     Layer.mergeAll(
       Updates.layer,
@@ -57,10 +59,8 @@ export class Door implements AsyncDisposable {
     return this.#runtime.runPromise(effect)
   }
 
-  async key(role: Role, environments: ReadonlyArray<string> = ["*"]): Promise<string> {
-    const make = Effect.flatMap(Access, (access) =>
-      access.createKey({ name: role, role, environments, expiresAt: null })
-    )
+  async key(role: Role, environments: ReadonlyArray<string> = ["*"], name: string = role): Promise<string> {
+    const make = Effect.flatMap(Access, (access) => access.createKey({ name, role, environments, expiresAt: null }))
     return (await this.run(Effect.provideService(make, CurrentIdentity, system))).token
   }
 
