@@ -4,6 +4,7 @@ import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { system } from "../../src/access/Identity.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
@@ -31,7 +32,7 @@ describe("taking an instance", () => {
       assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
       assert.isFalse(yield* Deferred.isDone(second!.ended))
       assert.strictEqual(sessions.size(), 1)
-      assert.isTrue(sessions.beat(subscription().client))
+      assert.isTrue(yield* sessions.beat(subscription().client, system))
       yield* publish({ value: "2" })
       yield* TestClock.adjust("1 second")
       assert.strictEqual(later.contents.at(-1), "2")
