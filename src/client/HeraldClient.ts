@@ -10,11 +10,12 @@
 import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
 import { type Checked, check } from "./CheckedOptions.ts"
-import { ClosedError, ConnectError, MissingKeyError, StaleError } from "./ClientError.ts"
+import { ClosedError, MissingKeyError, StaleError } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
 import { Connection, type State } from "./Connection.ts"
 import type { Entry, Version } from "./Entry.ts"
 import { Feed } from "./Feed.ts"
+import { gaveUp } from "./GaveUp.ts"
 import { GrpcTransport } from "./GrpcTransport.ts"
 import { type HealthStatus, healthReport } from "./Health.ts"
 import { type HookLimits, HookSet, Running } from "./Hooks.ts"
@@ -292,13 +293,4 @@ export class HeraldClient implements AsyncDisposable {
     this.#acks.flush()
     this.#gate?.synced()
   }
-}
-
-const gaveUp = ({ addresses, connectTimeoutMillis, waitForSync }: Checked, last: Ended | undefined): ConnectError => {
-  const why = last === undefined ? `no answer in ${connectTimeoutMillis} ms` : last.message
-  const fix = waitForSync
-    ? "or allow local values with waitForSync: false."
-    : "or give lastKnownGood, bootstrap or defaults to start without a server."
-  const text = `${addresses.join(", ")} did not send the configuration: ${why}. Check the address, the port and the token, ${fix}`
-  return new ConnectError(last?.code ?? "HRLD-5101", text, last?.status)
 }
