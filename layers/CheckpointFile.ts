@@ -5,7 +5,7 @@ import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../src/access/CheckpointStore.ts"
 import { failure } from "../src/errors/HeraldError.ts"
 
-export const CHECKPOINTS = "audit-checkpoints"
+const CHECKPOINTS = "audit-checkpoints"
 
 export const layer = (folder: string) => {
   const path = join(folder, CHECKPOINTS)

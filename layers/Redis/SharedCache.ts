@@ -41,7 +41,7 @@ const hasEntry = (key: string) => !key.startsWith("version:")
 const ttlOf = (key: string) => (key.includes(".") ? TTL : TTL_LATEST)
 
 /** Epoch and revision come first, so that the script need not parse a value of up to 1 MiB. */
-export const encodeEntry = (seal: SealShape, { epoch, configuration }: Shared) =>
+const encodeEntry = (seal: SealShape, { epoch, configuration }: Shared) =>
   sealedJson(seal, "entry", JSON.stringify({ epoch, ...toWritten(configuration) }))
 
 const WRONG_TYPE = Symbol("another type")

@@ -15,7 +15,7 @@ export interface InlineOptions {
   readonly began: (job: Job) => void
 }
 
-export const inlineDefaults: InlineOptions = {
+const inlineDefaults: InlineOptions = {
   count: 2,
   hangs: () => false,
   explodes: () => false,

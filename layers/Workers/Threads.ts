@@ -14,7 +14,7 @@ export interface ThreadsOptions {
   readonly module: URL
 }
 
-export const threadsDefaults: ThreadsOptions = {
+const threadsDefaults: ThreadsOptions = {
   count: Math.max(2, Math.min(4, availableParallelism() - 1)),
   memory: 256,
   module: new URL("./thread.ts", import.meta.url)

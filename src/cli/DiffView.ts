@@ -25,7 +25,7 @@ const operation = ({ op, path, value, from }: Operation, paint: Paint): string =
   return paint.cyan(`${op} ${from === undefined ? "" : `${printable(from)} → `}${at}${shown}`)
 }
 
-export const colourUnified = (unified: string, paint: Paint): string =>
+const colourUnified = (unified: string, paint: Paint): string =>
   unified
     .replace(/^=+\n/, "")
     .replace(/\n$/, "")

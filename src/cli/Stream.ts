@@ -2,9 +2,9 @@
  * A subscription for a person to look at: one stream after the other, until refused for good.
  *
  *   S1  What was shown is told to the server on reconnect, key by key and without a position, which would also cover
- *       keys that were on their way: nothing is shown twice and nothing is missed.
+ *       keys that were on their way: nothing is shown twice and nothing is missed. However much that is, it goes in as many messages as
+ *       it takes.
  *   S2  A content whose digest is wrong is rejected, not shown.
- *       However much that is: it goes in as many messages as it takes.
  *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
  */
 import * as Context from "effect/Context"
@@ -110,7 +110,6 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   const held = new Map<string, Shown>()
   let connectedOnce = false
   let attempt = 0
-
   let unsure = false
 
   /** S1 */

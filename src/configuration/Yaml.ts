@@ -12,7 +12,7 @@ import { limits } from "./Configuration.ts"
 import { NUMBER } from "./Json.ts"
 
 /** Characters. Y1: reading 128 KiB takes about 50 ms. */
-export const YAML_LIMIT = 262_144
+const YAML_LIMIT = 262_144
 /** Y1: the reader takes more than quadratic time for chains of explicit keys (yaml 2.9.1). */
 const EXPLICIT_KEY = /^[ \t]*(?:[-:][ \t]+)*\?(?:\s|$)/m
 const INDICATORS = /(?:[?\-:][ \t]+){16}/

@@ -11,7 +11,7 @@ import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Lease, Leases } from "../leases/Leases.ts"
 import { Degraded } from "../propagation/Degraded.ts"
-import { covers, type Position } from "../propagation/Position.ts"
+import { covers, type Position, sameEpoch } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal } from "../propagation/Seal.ts"
@@ -142,7 +142,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const measure = Effect.gen(function* () {
     const { position, head, waitingSince, oldest } = yield* outbox.backlog
-    const behind = position.epoch === head.epoch ? head.revision - position.revision : head.revision - oldest + 1n
+    const behind = sameEpoch(position, head) ? head.revision - position.revision : head.revision - oldest + 1n
     yield* Metric.update(depth, Number(behind > 0n ? behind : 0n))
     const waits = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
     yield* Metric.update(age, Math.max(0, waits) / 1_000)

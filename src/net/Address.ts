@@ -24,7 +24,7 @@ const NAME =
 const ZONE = /^[A-Za-z0-9._-]{1,32}$/
 
 /** RFC 4291 as the URL parser reads it; a zone (`fe80::1%eth0`) may follow. */
-export const isV6 = (host: string): boolean => {
+const isV6 = (host: string): boolean => {
   const [address = "", ...zone] = host.split("%")
   if (zone.length > 1 || (zone.length === 1 && !ZONE.test(zone[0]!))) return false
   return address.includes(":") && /^[0-9a-fA-F:.]+$/.test(address) && URL.canParse(`http://[${address}]/`)

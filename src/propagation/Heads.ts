@@ -3,8 +3,8 @@
  *
  *   HI1  A look-up costs what it returns, however many keys there are: exact keys by a map, patterns and pages by a range of the order,
  *        strict keys and templates by an order of their own.
- *   HI2  Pages and slices go on after the last key that was seen: heads that change or come meanwhile make none of the others twice or
- *        left out.
+ *   HI2  Pages and slices go on after the last key that was seen: heads that change or come meanwhile let none of the others come twice,
+ *        or be left out.
  *   HI3  Tombstones are kept apart, too, so that forgetting old ones costs no look at what lives.
  */
 import type { Head } from "../configuration/Configuration.ts"

@@ -18,7 +18,7 @@ export interface Loaded {
 /** Heads that are read at once. */
 const HEADS = 2_500
 /** Revisions that are read at once. */
-const PAGE = 500
+export const PAGE = 500
 
 export const makeLoading = Effect.gen(function* () {
   const store = yield* ConfigurationStore

@@ -19,7 +19,7 @@ import { Early } from "./Early.ts"
 import { makeEvents, type PropagationEvent } from "./Events.ts"
 import { Freshness } from "./Freshness.ts"
 import { Heads, type Kind, type PageOptions, slices } from "./Heads.ts"
-import { makeLoading } from "./Loading.ts"
+import { makeLoading, PAGE } from "./Loading.ts"
 import { Loop } from "./Loop.ts"
 import { covers, isNewer, isNext, type Position, sameEpoch, samePosition } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
@@ -70,8 +70,6 @@ export class Propagation extends Context.Service<
   static readonly layer = (options: PropagationOptions) => Layer.effect(Propagation, make(options))
 }
 
-/** Revisions that are read at once. */
-const PAGE = 500
 /** Between two looks at what is behind the horizon. */
 const FORGET = "1 minute"
 /** Changes before the head that are told to the shared cache at the start, should the node that made them have died. */
@@ -251,9 +249,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   /** P8: of the view's own history. */
   const forget = Effect.gen(function* () {
-    const { epoch } = position
+    const asked = position
     const horizon = yield* log.horizon
-    if (epoch === position.epoch) heads.forget(horizon)
+    if (sameEpoch(asked, position)) heads.forget(horizon)
   })
   yield* Effect.sleep(FORGET).pipe(
     Effect.andThen(forget),

@@ -22,7 +22,8 @@ export interface SharedCacheShape {
   /** Keys that are at these revisions now, whoever changed them; the newest last. An older value is soon taken away. */
   readonly outdate: (epoch: string, heads: ReadonlyArray<Pick<Head, "environment" | "key" | "revision">>) => void
   /**
-   * Takes away what other programs may read there of these keys and is not the head's or newer. Undefined where nobody else can write.
+   * Takes away the entries of these keys, for programs that read there, that are neither the head's nor newer. Undefined where nobody else
+   * can write.
    * `gone`: the keys whose entries went; `bytes`: of what was looked at.
    */
   readonly inspect:

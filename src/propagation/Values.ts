@@ -3,7 +3,7 @@
  *
  *   P4  Concurrent reads of one value share one load.
  *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
- *       if it is the head's: its position, its digest by what the text is, not by what the entry says; what the head says is the head's.
+ *       if its position is the head's, and so is the digest of its text, computed here. What the head says, too, is taken from the head.
  */
 import { Deferred, Effect, Metric } from "effect"
 import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"

@@ -1,5 +1,5 @@
 /**
- * Write-behind of instances, deliveries and health: gathered and merged in Backlog.ts, written in batches.
+ * Write-behind of instances, deliveries and health: gathered and merged in Unwritten.ts, written in batches.
  *
  *   B1  Nothing waits for the database: `note…` only changes memory.
  *   B2  What is not yet written is bounded in rows and bytes: beyond `maxPending` deliveries only the newest of each key, client and state
@@ -8,7 +8,6 @@
  *   B3  A batch that failed is merged back under what came later; the newest state wins, and within B2 none is lost while the process lives.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
-import { Backlog } from "./Backlog.ts"
 import {
   type DeliveryRow,
   type HealthNote,
@@ -17,6 +16,7 @@ import {
   InstanceStore,
   type Speaker
 } from "./InstanceStore.ts"
+import { Unwritten } from "./Unwritten.ts"
 
 export interface BookkeepingOptions {
   readonly flushEvery: Duration.Input
@@ -57,20 +57,20 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const store = yield* InstanceStore
   const clock = yield* Clock.Clock
   const wake = yield* Queue.sliding<void>(1)
-  const backlog = new Backlog({ rows: options.maxPending, bytes: options.maxBytes })
+  const unwritten = new Unwritten({ rows: options.maxPending, bytes: options.maxBytes })
   let oldest: bigint | undefined
   let tellRefused: (sessions: ReadonlyArray<string>) => void = () => {}
 
   const touch = () => {
     oldest ??= clock.monotonicTimeNanosUnsafe()
-    if (backlog.size === options.flushAt) Queue.offerUnsafe(wake, undefined)
+    if (unwritten.size === options.flushAt) Queue.offerUnsafe(wake, undefined)
   }
 
   /** True when nothing is left that could not be written. */
   const write = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      if (backlog.size === 0) return true
-      const batch = backlog.take()
+      if (unwritten.size === 0) return true
+      const batch = unwritten.take()
       const late = oldest === undefined ? 0 : Number(clock.monotonicTimeNanosUnsafe() - oldest) / 1e9
       oldest = undefined
       const exit = yield* Effect.exit(restore(store.write(batch)))
@@ -79,23 +79,23 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
         yield* Metric.update(written, batch.deliveries.length)
         yield* Metric.update(lag, late)
       } else {
-        backlog.putBack(batch) // B3
-        yield* Effect.logDebug("bookkeeping waits", exit.cause, { pending: backlog.deliveries })
+        unwritten.putBack(batch) // B3
+        yield* Effect.logDebug("bookkeeping waits", exit.cause, { pending: unwritten.deliveries })
       }
-      if (backlog.merged > 0) {
-        yield* Metric.update(mergedTotal, backlog.merged)
-        backlog.merged = 0
+      if (unwritten.merged > 0) {
+        yield* Metric.update(mergedTotal, unwritten.merged)
+        unwritten.merged = 0
       }
-      yield* Metric.update(pendingGauge, backlog.deliveries)
+      yield* Metric.update(pendingGauge, unwritten.deliveries)
       return Exit.isSuccess(exit)
     })
   )
 
   const due = () =>
-    backlog.size >= options.flushAt
+    unwritten.size >= options.flushAt
       ? Effect.void
       : Queue.take(wake).pipe(Effect.timeoutOption(options.flushEvery), Effect.asVoid)
-  const flush = write.pipe(Effect.repeat({ while: (done) => done && backlog.size > 0 }), Effect.asVoid)
+  const flush = write.pipe(Effect.repeat({ while: (done) => done && unwritten.size > 0 }), Effect.asVoid)
   const patience = Duration.toMillis(options.flushEvery) * 10
   // Runs after the loop below has ended and put back what it was writing.
   yield* Effect.addFinalizer(() => Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))))
@@ -113,15 +113,15 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       touch()
     }
   return Bookkeeping.of({
-    noteInstance: noting((row) => backlog.instance(row)),
-    noteDelivery: noting((row) => backlog.delivery(row)),
-    noteHeld: noting((speaker, key, at) => backlog.held(speaker, key, at)),
-    noteHealth: noting((row) => backlog.health(row)),
+    noteInstance: noting((row) => unwritten.instance(row)),
+    noteDelivery: noting((row) => unwritten.delivery(row)),
+    noteHeld: noting((speaker, key, at) => unwritten.held(speaker, key, at)),
+    noteHealth: noting((row) => unwritten.health(row)),
     whenRefused: (tell) => {
       tellRefused = tell
     },
     flush,
-    pending: () => backlog.deliveries
+    pending: () => unwritten.deliveries
   })
 })
 

@@ -19,6 +19,7 @@ import {
   type KeyFacts,
   type ListCursor
 } from "./InstanceStore.ts"
+import { sizeOfInstance } from "./Unwritten.ts"
 
 /** One key of an instance: what it should have, and what is known of what it has. Undefined: unknown. */
 export interface ClientKey extends Facts {
@@ -60,10 +61,8 @@ const PAGE = 4 * 1024 * 1024
 const TOGETHER = 20
 const KEYS = 100
 
-const sizeOf = ({ labels, patterns, keys, health }: Client): number =>
-  600 +
-  Object.entries(labels).reduce((sum, [name, value]) => sum + name.length + value.length + 8, 0) +
-  patterns.reduce((sum, pattern) => sum + pattern.length + 4, 0) +
+const sizeOf = ({ keys, health, ...client }: Client): number =>
+  sizeOfInstance(client) +
   keys.reduce(
     (sum, { key, rejected, problem }) =>
       sum + 400 + key.length + (rejected?.reason.length ?? 0) + (problem?.reason.length ?? 0),

@@ -99,7 +99,7 @@ export interface Batch {
 }
 
 /** What is known of a key at an instance. */
-export interface KeyFacts extends Omit<Facts, "life"> {
+export interface KeyFacts extends Facts {
   readonly key: string
 }
 

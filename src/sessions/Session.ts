@@ -56,7 +56,7 @@ export class Session {
   readonly told = new Map<string, Mark>()
   /** What it was sent of a key and did not apply, ascending; the last is the newest. */
   readonly #open = new Map<string, Array<Mark>>()
-  /** How often there was nothing any more that it did not apply. */
+  /** How often it had, in the end, applied all that it was sent. */
   caughtUp = 0
   /** Monotonic nanoseconds. S3 */
   heardAt: bigint
@@ -67,7 +67,6 @@ export class Session {
   said: ControlUpdate | undefined
   /** Wall-clock milliseconds of the last stored sign of life. */
   notedAt = 0
-
   /** Its first note has been taken down. */
   noted = false
 

@@ -33,7 +33,8 @@ const laterNote = (a: InstanceNote, b: InstanceNote): InstanceNote =>
   a.opening && a.session === b.session ? { ...b, opening: true } : b
 
 const sizeOfDelivery = ({ key, reason }: DeliveryRow) => 240 + key.length + 2 * reason.length
-const sizeOfInstance = ({ labels, patterns }: InstanceNote) =>
+/** Bytes, about. */
+export const sizeOfInstance = ({ labels, patterns }: Pick<InstanceNote, "labels" | "patterns">) =>
   Object.entries(labels).reduce((sum, [name, value]) => sum + name.length + value.length + 8, 600) +
   patterns.reduce((sum, pattern) => sum + pattern.length + 4, 0)
 const sizeOfHealth = ({ message, metrics }: HealthNote) =>
@@ -101,15 +102,15 @@ interface Told {
   readonly keys: Array<HeldKey>
 }
 
-export interface BacklogBounds {
+export interface UnwrittenBounds {
   /** Rows of deliveries of which everything is kept; beyond, only the newest of each key, client and state, ten times as many. */
   readonly rows: number
   /** Of all that waits. */
   readonly bytes: number
 }
 
-export class Backlog {
-  readonly #bounds: BacklogBounds
+export class Unwritten {
+  readonly #bounds: UnwrittenBounds
   readonly #instances = new Rows<InstanceNote>(sizeOfInstance)
   readonly #deliveries = new Rows<DeliveryRow>(sizeOfDelivery)
   /** What gave way: the newest of each client, key and state. BL2 */
@@ -123,7 +124,7 @@ export class Backlog {
   /** Rows that others replaced or displaced since this was last set to 0. */
   merged = 0
 
-  constructor(bounds: BacklogBounds) {
+  constructor(bounds: UnwrittenBounds) {
     this.#bounds = bounds
   }
 
