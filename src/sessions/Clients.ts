@@ -4,6 +4,8 @@
  *   CL1  A page is bounded in instances, keys of each and bytes; `next` and `nextKey` go on from there. It costs what it shows, however many
  *        keys there are.
  *   CL2  A key that was rejected or can't be sent is shown on the first page of its instance, wherever it is in the order.
+ *   CL3  Each key is looked at once, however many patterns cover it, and deleted ones in a bounded number; others have their turn between
+ *        two instances.
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
@@ -97,6 +99,7 @@ export class Clients extends Context.Service<
                 break
               }
               const client = clientOf(propagation, report, keys, afterKey)
+              yield* Effect.yieldNow // CL3
               clients.push(client)
               bytes += sizeOf(client)
               after = cursorOf(report)
@@ -122,15 +125,12 @@ const clientOf = (
   const first = known.slice(0, most)
   const ends = first.length === most ? [first.at(-1)!.key] : []
   const heads = new Map<string, Head>()
-  for (const pattern of patterns) {
-    let taken = 0
-    for (const head of headsAfter(propagation, environment, pattern, afterKey)) {
-      if (head.deleted && !facts.has(head.key)) continue
-      heads.set(head.key, head)
-      if (++taken < most) continue
-      ends.push(head.key)
-      break
-    }
+  let looked = 0
+  for (const head of headsOf(propagation, environment, outermost(patterns), afterKey)) {
+    if (!head.deleted || facts.has(head.key)) heads.set(head.key, head)
+    if (heads.size < most && ++looked < LOOKED) continue
+    ends.push(head.key) // CL3
+    break
   }
   // Each list is complete up to where it was cut: what is below the first cut is in order and without a gap.
   const end = ends.reduce<string | undefined>(
@@ -172,8 +172,31 @@ const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListC
 
 const wants = (patterns: ReadonlyArray<string>, key: string) => patterns.some((pattern) => matches(pattern, key))
 
+/** Heads that are looked at for one instance: there may be many tombstones. CL3 */
+const LOOKED = 10_000
 /** Heads read at once. */
 const HEADS = 200
+
+const startOf = (pattern: string): string => (pattern.endsWith(".*") ? pattern.slice(0, -1) : pattern)
+
+/** The patterns that no other of them covers, in the order of their keys. CL3 */
+const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const pattern of patterns.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))) {
+    const last = found.at(-1)
+    if (last === undefined || !matches(last, startOf(pattern))) found.push(pattern)
+  }
+  return found
+}
+
+function* headsOf(
+  propagation: Propagation["Service"],
+  environment: string,
+  patterns: ReadonlyArray<string>,
+  afterKey: string
+): Generator<Head, void> {
+  for (const pattern of patterns) yield* headsAfter(propagation, environment, pattern, afterKey)
+}
 
 function* headsAfter(
   propagation: Propagation["Service"],

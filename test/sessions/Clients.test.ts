@@ -165,6 +165,58 @@ describe("Clients", () => {
     }
   )
 
+  it.effect(
+    "CL3 patterns that cover one another cost no more than one of them, and keys come once and in order",
+    () => {
+      const deep = (i: number) => "a.".repeat(i + 1)
+      const keys = Array.from({ length: 3_000 }, (_, i) => `${deep(99)}k${String(i).padStart(5, "0")}`)
+      const all = [head("a", 1), ...keys.map((key) => head(key, 1)), head("b.x", 1), head("b.y", 1)]
+      const patterns = ["b.x", "b.*", "a", ...Array.from({ length: 100 }, (_, i) => `${deep(i)}*`), "b.y"]
+      const list = () => Effect.succeed([{ ...report, patterns, keys: [] }])
+      return Effect.gen(function* () {
+        const clients = yield* Clients
+        read = 0
+        const [first] = (yield* clients.list({ limit: 1, keys: 1_000 })).clients
+        const cost = read
+        const [last] = (yield* clients.list({ limit: 1, keys: 1_000, afterKey: keys.at(-2) })).clients
+
+        assert.deepStrictEqual(
+          first!.keys.map(({ key }) => key),
+          ["a", ...keys.slice(0, 999)]
+        )
+        assert.strictEqual(first!.nextKey, keys[998])
+        assert.deepStrictEqual(
+          last!.keys.map(({ key }) => key),
+          [keys.at(-1), "b.x", "b.y"]
+        )
+        assert.isUndefined(last!.nextKey)
+        assert.isAtMost(cost, 2_000)
+      }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, all)))
+    }
+  )
+
+  it.effect("CL3 many deleted keys end a page early, and the pages after it show what is left", () => {
+    const name = (i: number) => `shop.k${String(i).padStart(5, "0")}`
+    const all = Array.from({ length: 30_000 }, (_, i) => head(name(i), 1, i !== 29_999))
+    const list = () => Effect.succeed([{ ...report, keys: [] }])
+    return Effect.gen(function* () {
+      const clients = yield* Clients
+      let after: string | undefined = ""
+      let most = 0
+      const found: Array<string> = []
+      while (after !== undefined) {
+        read = 0
+        const [page]: ReadonlyArray<Client> = (yield* clients.list({ limit: 1, afterKey: after })).clients
+        most = Math.max(most, read)
+        found.push(...page!.keys.map(({ key }) => key))
+        after = page!.nextKey
+      }
+
+      assert.deepStrictEqual(found, [name(29_999)])
+      assert.isAtMost(most, 10_500)
+    }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, all)))
+  })
+
   it.effect("CL1 a page ends when it is large, and the next goes on after its last instance", () => {
     const reason = "x".repeat(1_000)
     const all = Array.from({ length: 500 }, (_, i) => ({
