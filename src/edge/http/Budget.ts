@@ -1,7 +1,7 @@
 /**
  * Memory for bodies.
  *
- *   B6  Bodies that are being read and parsed hold at most 64 MiB of this process in all, and those of one identity 48 MiB, however slowly
+ *   B6  Bodies that are being read and parsed hold at most 64 MiB of this process in all, and those of one principal 48 MiB, however slowly
  *       they come: others still publish. One that would be more is told to come again.
  */
 import { Effect } from "effect"
@@ -28,7 +28,7 @@ const count = (owner: string, bytes: number): void => {
 /** `bytes`: how long the body is, or may be. */
 export const reading = <A, E, R>(bytes: number, read: Effect.Effect<A, E, R>): Effect.Effect<A, E | HeraldError, R> =>
   Effect.flatMap(CurrentIdentity, (identity): Effect.Effect<A, E | HeraldError, R> => {
-    const owner = identity?.keyId ?? ""
+    const owner = identity?.name ?? ""
     const its = owners.get(owner) ?? 0
     const all = underWay > 0 && underWay + bytes > IN_ALL
     if (all || (its > 0 && its + bytes > OF_ONE)) {
