@@ -5,7 +5,7 @@ export const roles = ["admin", "publisher", "viewer", "subscriber"] as const
 export type Role = (typeof roles)[number]
 
 export interface Identity {
-  /** Name of the API key; shown in audit and history. */
+  /** The principal: the name of its API keys, of which several may be live; shown in audit and history. */
   readonly name: string
   /** Public id of the API key. */
   readonly keyId: string

@@ -4,38 +4,7 @@
  *   HB1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
  *   HB2  Those of one owner take a part of it only, so that whatever one says, others still connect. A part that says nothing costs, too.
  */
-
-/** Bytes that all hellos of a process may take together, and those of one owner. */
-export class HeldBudget {
-  readonly #most: number
-  readonly #perOwner: number
-  readonly #owners = new Map<string, number>()
-  #taken = 0
-
-  constructor(most: number, perOwner = most) {
-    this.#most = most
-    this.#perOwner = perOwner
-  }
-
-  get taken(): number {
-    return this.#taken
-  }
-
-  take(bytes: number, owner: string): boolean {
-    const its = (this.#owners.get(owner) ?? 0) + bytes
-    if (this.#taken + bytes > this.#most || its > this.#perOwner) return false // HB2
-    this.#taken += bytes
-    this.#owners.set(owner, its)
-    return true
-  }
-
-  give(bytes: number, owner: string): void {
-    this.#taken -= bytes
-    const left = (this.#owners.get(owner) ?? 0) - bytes
-    if (left > 0) this.#owners.set(owner, left)
-    else this.#owners.delete(owner)
-  }
-}
+import { ByteBudget } from "../access/ByteBudget.ts"
 
 export interface HeldEntry {
   readonly key: string
@@ -60,13 +29,13 @@ const PER_KEY = 80
 const PER_PART = 512
 
 export class Held {
-  readonly #budget: HeldBudget
+  readonly #budget: ByteBudget
   readonly #owner: string
   readonly #parts: Array<Part> = []
   #size = 0
   #bytes = 0
 
-  constructor(budget: HeldBudget = new HeldBudget(Number.POSITIVE_INFINITY), owner = "") {
+  constructor(budget: ByteBudget = new ByteBudget(Number.POSITIVE_INFINITY), owner = "") {
     this.#budget = budget
     this.#owner = owner
   }

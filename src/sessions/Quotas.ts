@@ -1,8 +1,8 @@
 /**
  * How many of a node's streams one tenant may have. Pure state.
  *
- *   QT1  A principal, whatever number of keys it has, and an environment, has at most its quota, which by default leaves room for others: however many clients one of them
- *        starts, some of another are let in.
+ *   QT1  A principal, whatever number of keys it has, and an environment, has at most its quota, which by default leaves room for others:
+ *        however many clients one of them starts, some of another are let in.
  *   QT2  A client that takes its own place again needs no second one.
  */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Held, HeldBudget } from "../../src/sessions/Held.ts"
+import { ByteBudget } from "../../src/access/ByteBudget.ts"
+import { Held } from "../../src/sessions/Held.ts"
 
 const digest = (i: number) => i.toString(16).padStart(64, "0")
 const entries = (from: number, to: number) =>
@@ -23,7 +24,7 @@ describe("Held", () => {
   })
 
   it("HB1 all hellos together take no more than the budget, and give back what was compared or dropped", () => {
-    const budget = new HeldBudget(50_000)
+    const budget = new ByteBudget(50_000)
     const [a, b, c] = [new Held(budget), new Held(budget), new Held(budget)]
     assert.isTrue(a.add(entries(0, 200)))
     assert.isTrue(b.add(entries(0, 200)))
@@ -40,7 +41,7 @@ describe("Held", () => {
   })
 
   it("HB2 one owner's hellos leave room for those of others, and take their part again when they are through", () => {
-    const budget = new HeldBudget(40_000, 25_000)
+    const budget = new ByteBudget(40_000, 25_000)
     const mine = () => new Held(budget, "mine")
     const [a, b, other] = [mine(), mine(), new Held(budget, "other")]
     assert.isTrue(a.add(entries(0, 200)))
@@ -52,7 +53,7 @@ describe("Held", () => {
   })
 
   it("HB2 parts that say nothing do not come free", () => {
-    const held = new Held(new HeldBudget(100_000))
+    const held = new Held(new ByteBudget(100_000))
     let parts = 0
     while (parts < 1_000 && held.add([])) parts++
 
@@ -62,7 +63,7 @@ describe("Held", () => {
   })
 
   it("HB1 a part is freed when it is through, and dropping it in the middle ends the walk", () => {
-    const budget = new HeldBudget(1_000_000)
+    const budget = new ByteBudget(1_000_000)
     const held = new Held(budget)
     held.add(entries(0, 100))
     held.add(entries(100, 200))

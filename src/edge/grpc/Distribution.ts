@@ -18,11 +18,12 @@ import {
   type SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { requirePermission } from "../../access/Access.ts"
+import { ByteBudget } from "../../access/ByteBudget.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { HealthReports } from "../../sessions/HealthReports.ts"
-import { Held, HeldBudget } from "../../sessions/Held.ts"
+import { Held } from "../../sessions/Held.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
 import * as Decode from "./Decode.ts"
@@ -42,8 +43,6 @@ const HALF_SAID: readonly [inAll: number, ofIdentity: number] = [1_024, 512]
 const MESSAGE = 1_024
 const EPOCH = 64
 const NAME = 128
-/** Of a signed 64-bit integer, as the database keeps revisions. */
-const MAX_REVISION = 2n ** 63n - 1n
 
 /** What arrives are bytes, see Decode.ts. */
 type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
@@ -66,7 +65,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
-  const hellos = new HeldBudget(HELLOS, HELLOS_OF_ONE)
+  const hellos = new ByteBudget(HELLOS, HELLOS_OF_ONE)
   const halfSaid = new Places(HALF_SAID)
 
   const authorised = Effect.fnUntraced(function* (metadata: Metadata, environment: string) {
@@ -222,8 +221,6 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
       const health = healths.get(request.health)
       if (health === undefined)
         return yield* failure("InvalidInput", "health must be HEALTH_HEALTHY, HEALTH_DEGRADED or HEALTH_UNHEALTHY")
-      if (request.revision > MAX_REVISION)
-        return yield* failure("InvalidInput", `revision is ${request.revision}; no revision is that high`)
       const metrics = Object.entries(request.metrics)
       const report = {
         ...instance,

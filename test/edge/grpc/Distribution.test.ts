@@ -8,9 +8,9 @@ import {
   SubscribeRequest,
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+import { ByteBudget } from "../../../src/access/ByteBudget.ts"
 import type { Identity } from "../../../src/access/Identity.ts"
 import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
-import { HeldBudget } from "../../../src/sessions/Held.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { publish } from "../../sessions/Harness.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
@@ -166,8 +166,8 @@ describe("Distribution", () => {
   it("G4 G10 a hello that is left half said is ended, and what it said is given back", async () => {
     const subscribe = await open()
     const call = new Call()
-    const given = vi.spyOn(HeldBudget.prototype, "give")
-    const taken = vi.spyOn(HeldBudget.prototype, "take")
+    const given = vi.spyOn(ByteBudget.prototype, "give")
+    const taken = vi.spyOn(ByteBudget.prototype, "take")
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
     subscribe(call)
     call.say({ serviceName: "svc", instanceId: "i1", control: true, ...part(0, 3, true) })
@@ -183,8 +183,8 @@ describe("Distribution", () => {
   it("G4 a hello whose parts never end is ended", async () => {
     const subscribe = await open()
     const call = new Call()
-    const taken = vi.spyOn(HeldBudget.prototype, "take")
-    const given = vi.spyOn(HeldBudget.prototype, "give")
+    const taken = vi.spyOn(ByteBudget.prototype, "take")
+    const given = vi.spyOn(ByteBudget.prototype, "give")
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
     subscribe(call)
     call.say({ serviceName: "svc", instanceId: "i1", control: true, heldMore: true })
@@ -201,7 +201,7 @@ describe("Distribution", () => {
   it("G10 one identity's half-said hellos leave room for those of others", async () => {
     const identities = new WeakMap<Metadata, Identity>()
     const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: (of) => identities.get(of) }))
-    const taken = vi.spyOn(HeldBudget.prototype, "take")
+    const taken = vi.spyOn(ByteBudget.prototype, "take")
     const begin = async (name: string, i: number) => {
       const call = new Call()
       identities.set(call.metadata, { name, keyId: name, role: "subscriber", environments: ["*"] })
