@@ -4,6 +4,7 @@
  *   HK1  A hook that takes longer than its time limit has failed, and its signal is aborted.
  *   HK2  `restore` re-applies what was applied last, never anything that did not pass all hooks.
  *   HK3  With the end of the client every running hook is aborted and no longer waited for, and no timer of it is left.
+ *   HK4  Of a watch that was given up no hook is called any more, also not for a version that is on its way.
  */
 
 import { ClosedError, messageOf } from "./ClientError.ts"

@@ -243,15 +243,17 @@ export class Updates {
     const touched: Array<Tried> = []
     try {
       const prepared: Array<Tried> = []
-      for (const p of participants) prepared.push({ ...p, value: await p.hooks.prepare(value, context) })
+      for (const p of participants) {
+        if (!isGone(p)) prepared.push({ ...p, value: await p.hooks.prepare(value, context) })
+      }
       for (const p of prepared) {
-        if (p.watch?.closed) continue
+        if (isGone(p)) continue
         touched.push(p)
         await p.hooks.apply(p.value, context)
       }
       if (this.#lanes.closed) return touched
       applied()
-      for (const p of touched) await p.hooks.confirm(p.value, context)
+      for (const p of touched) if (!isGone(p)) await p.hooks.confirm(p.value, context)
       return touched
     } catch (error) {
       await this.#undo(context, error, async () => {
@@ -269,6 +271,7 @@ export class Updates {
   }
 
   async #restore(tried: Tried, context: About): Promise<void> {
+    if (isGone(tried)) return
     try {
       await tried.hooks.restore(context.key)
     } catch (error) {
@@ -287,3 +290,6 @@ export class Updates {
     }
   }
 }
+
+/** HK4 */
+const isGone = ({ watch }: Pick<Tried, "watch">): boolean => watch?.closed === true

@@ -669,6 +669,40 @@ describe("watch", () => {
     ])
   })
 
+  it("HK4: a watch that is given up while a version is on its way is asked and told nothing more of it", async () => {
+    for (const at of ["validate", "apply", "confirm"]) {
+      for (const refuses of [false, true]) {
+        const { client, transport } = await connected([value("shop", 1, 1)])
+        const later: Array<string> = []
+        let gone = false
+        const called = (hook: string) => async () => {
+          if (gone) later.push(hook)
+          await turn()
+        }
+        client.watch("shop", {
+          [at]: async (v: unknown) => {
+            if (v !== 2) return
+            watch.unsubscribe()
+            gone = true
+          }
+        })
+        const watch = client.watch("shop", {
+          validate: called("validate"),
+          apply: called("apply"),
+          confirm: called("confirm")
+        })
+        client.watch("shop", { confirm: async (v: unknown) => !(refuses && v === 2) })
+        await client.settled()
+        transport.say(value("shop", 2, 2))
+        await client.settled()
+
+        assert.deepStrictEqual([gone, later], [true, []], `${at} ${refuses}`)
+        assert.strictEqual(client.get("shop"), refuses ? 1 : 2)
+        await client.close()
+      }
+    }
+  })
+
   it("rejects a present value that its schema refuses, so that the operator sees it", async () => {
     const { client, transport } = await connected([value("shop", 1, { port: "x" })])
     client.watch("shop", { schema: Schema.toStandardSchemaV1(Schema.Struct({ port: Schema.Number })) })

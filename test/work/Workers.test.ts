@@ -8,6 +8,7 @@ import * as Threads from "../../layers/Workers/Threads.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
 import type { Job } from "../../src/work/Job.ts"
+import { Threads as ThreadsPort } from "../../src/work/Threads.ts"
 import { Workers, workersDefaults } from "../../src/work/Workers.ts"
 
 const on = <A, E>(use: (workers: Workers["Service"]) => Effect.Effect<A, E>) => Effect.flatMap(Workers, use)
@@ -334,4 +335,37 @@ describe("Workers", () => {
       assert.isAbove(turns, 2)
     }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide([Threads.layer(), Validation.layer]))))
   )
+})
+
+describe("Workers whose threads die while they have nothing to do", () => {
+  it.effect("TH1 no job is given to one", () => {
+    const dead = new Set<number>()
+    const given: Array<number> = []
+    let started = 0
+    const mortal = Layer.effect(
+      ThreadsPort,
+      Effect.map(ThreadsPort, ({ count, start }) => ({
+        count,
+        start: Effect.map(start, (thread) => {
+          const me = ++started
+          return {
+            ...thread,
+            alive: () => thread.alive() && !dead.has(me),
+            tell: (job: Job) => {
+              given.push(me)
+              if (!dead.has(me)) thread.tell(job)
+            }
+          }
+        })
+      }))
+    ).pipe(Layer.provide(Inline.layer()))
+    return Effect.gen(function* () {
+      yield* json({ type: "number" }, 1)
+      dead.add(1)
+      yield* json({ type: "number" }, 2)
+      yield* json({ type: "number" }, 3)
+
+      assert.deepStrictEqual(given, [1, 2, 2])
+    }).pipe(Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([mortal, Validation.layer])))))
+  })
 })
