@@ -1,5 +1,6 @@
 /** InstanceStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { type Heard, hear, shown, unheard } from "../../src/sessions/Facts.ts"
 import {
   type Batch,
@@ -35,6 +36,13 @@ const heardOf = (row: DeliveryRow, life: number): ReadonlyArray<Heard> => {
   const answer: Heard = { ...fact, what: state, at: answeredAt, reason }
   return state === "problem" || sentAt === 0 ? [answer] : [sent, answer]
 }
+
+/** BL5: what PostgreSQL can't keep either. */
+const isUnkeepable = ({ instances, deliveries, held, health }: Batch): boolean =>
+  [...deliveries, ...health].some(({ revision }) => revision >= 2n ** 63n) ||
+  JSON.stringify([instances, deliveries, held, health], (_, value) =>
+    typeof value === "bigint" ? String(value) : value
+  ).includes("\\u0000")
 
 const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): ReadonlyArray<string> => {
   for (const note of instances) {
@@ -112,7 +120,10 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
 
 export const layerFleet = (state: State) =>
   Layer.succeed(InstanceStore, {
-    write: (batch) => Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
+    write: (batch) =>
+      isUnkeepable(batch)
+        ? Effect.fail(failure("InvalidInput", "could not write what clients answered: it can't be kept"))
+        : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
     list: (options) => Effect.sync(() => list(state, options)),
     seen: ({ run, timeoutMillis }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {

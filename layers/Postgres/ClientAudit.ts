@@ -1,8 +1,7 @@
 /** What happened to clients, in the audit log in PostgreSQL: the check, the chain and the entries are one statement. */
 import { Effect, Layer } from "effect"
-import { failure } from "../../src/errors/HeraldError.ts"
 import { ClientAudit } from "../../src/events/ClientAudit.ts"
-import { guarded, isRefused } from "./Failure.ts"
+import { guarded, refusing } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
 
 export const layerClientAudit = Layer.effect(
@@ -15,7 +14,7 @@ export const layerClientAudit = Layer.effect(
             sql<{ fresh: number }>`select herald_audit_clients(${JSON.stringify(entries)}::text::jsonb) as fresh`
           ),
           ([row]) => row!.fresh
-        ).pipe(Effect.mapError((error) => (isRefused(error) ? failure("InvalidInput", error.message) : error)))
+        ).pipe(Effect.mapError(refusing))
     })
   )
 )

@@ -42,8 +42,11 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
 export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
 
 /** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
-export const isRefused = ({ name, cause }: HeraldError): boolean =>
-  name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
+const isRefused = ({ name, cause }: HeraldError): boolean => name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
+
+/** What comes again at every try is the caller's. */
+export const refusing = (error: HeraldError): HeraldError =>
+  isRefused(error) ? failure("InvalidInput", error.message) : error
 
 /** What Herald itself says of its connections: callers may read it. */
 export class OwnWords extends Error {}

@@ -12,7 +12,7 @@ import {
   type Run,
   type Speaker
 } from "../../src/sessions/InstanceStore.ts"
-import { guarded } from "./Failure.ts"
+import { guarded, refusing } from "./Failure.ts"
 import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
 
@@ -109,7 +109,10 @@ export const layerInstances = Layer.effect(
       write: (batch) =>
         guarded("write what clients answered")(
           sql<{ refused: Array<string> }>`select herald_record(${encode(batch)}::text::jsonb) as refused`
-        ).pipe(Effect.map(([row]) => row!.refused)),
+        ).pipe(
+          Effect.map(([row]) => row!.refused),
+          Effect.mapError(refusing)
+        ),
       list: Effect.fnUntraced(function* (options: ListOptions) {
         const { environment, service, instance, after, limit, keys, afterKey = "" } = options
         // Only what is asked for, so that the index can be used whatever the plan is made for.

@@ -1,14 +1,11 @@
 /** Webhooks that wait, in PostgreSQL. */
 import { Effect, Layer } from "effect"
-import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { type Claimed, type Settled, type Standing, WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
-import { guarded, isRefused } from "./Failure.ts"
+import { guarded, refusing } from "./Failure.ts"
 import { asFence, millis } from "./Leases.ts"
 import { Pools } from "./Pools.ts"
 
 const SWEEP_STEP = 5_000
-
-const refusing = (error: HeraldError) => (isRefused(error) ? failure("InvalidInput", error.message) : error)
 
 export const layerWebhookQueue = Layer.effect(
   WebhookQueue,

@@ -8,7 +8,9 @@
  *   B3  A batch that failed is merged back under what came later; the newest state wins, and within B2 none is lost while the process lives.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import {
+  type Batch,
   type DeliveryRow,
   type HealthNote,
   type HeldRow,
@@ -16,7 +18,7 @@ import {
   InstanceStore,
   type Speaker
 } from "./InstanceStore.ts"
-import { Unwritten } from "./Unwritten.ts"
+import { halved, Unwritten } from "./Unwritten.ts"
 
 export interface BookkeepingOptions {
   readonly flushEvery: Duration.Input
@@ -66,6 +68,22 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     if (unwritten.size === options.flushAt) Queue.offerUnsafe(wake, undefined)
   }
 
+  /** BL5. Returns sessions as the store does. */
+  const writeAll = (batch: Batch): Effect.Effect<ReadonlyArray<string>, HeraldError> =>
+    Effect.catch(store.write(batch), (error) => {
+      if (error.name !== "InvalidInput") return Effect.fail(error)
+      const halves = halved(batch)
+      if (halves !== undefined)
+        return Effect.zipWith(writeAll(halves[0]), writeAll(halves[1]), (one, two) => [...one, ...two])
+      return Effect.as(
+        Effect.andThen(
+          Metric.update(leftOutTotal, 1),
+          Effect.logWarning("what a client said can't be kept", { message: error.message })
+        ),
+        []
+      )
+    })
+
   /** True when nothing is left that could not be written. */
   const write = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -73,7 +91,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       const batch = unwritten.take()
       const late = oldest === undefined ? 0 : Number(clock.monotonicTimeNanosUnsafe() - oldest) / 1e9
       oldest = undefined
-      const exit = yield* Effect.exit(restore(store.write(batch)))
+      const exit = yield* Effect.exit(restore(writeAll(batch)))
       if (Exit.isSuccess(exit)) {
         if (exit.value.length > 0) tellRefused(exit.value)
         yield* Metric.update(written, batch.deliveries.length)
@@ -129,6 +147,10 @@ const written = Metric.counter("herald_deliveries_written_total", { incremental:
 const mergedTotal = Metric.counter("herald_deliveries_merged_total", {
   incremental: true,
   description: "rows that newer ones replaced or displaced while the database was away"
+})
+const leftOutTotal = Metric.counter("herald_bookkeeping_left_out_total", {
+  incremental: true,
+  description: "rows that the database can't keep, whatever the try, and that were left out"
 })
 const pendingGauge = Metric.gauge("herald_bookkeeping_pending")
 const lag = Metric.gauge("herald_bookkeeping_lag_seconds")

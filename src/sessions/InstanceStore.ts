@@ -136,6 +136,7 @@ export class InstanceStore extends Context.Service<
      * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
      * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
      * Returns the connected sessions of the batch whose instance a connected session of another owner has. OW2
+     * Fails `InvalidInput` when something of it can't be kept, whatever the try.
      */
     readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError>
     /** Connected ones first, each in the order of environment, service and name. */

@@ -6,6 +6,7 @@
  *        costs the same, however much waits.
  *   BL3  A batch has at most `BATCH` rows and `BYTES` bytes, instances first: nothing is written of an instance that is not yet known.
  *   BL4  What was taken and could not be written comes first again, under what came later.
+ *   BL5  A batch that the store refuses, whatever the try, is halved until what is refused is alone: that is left out, and holds nothing else up.
  */
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
 import { instanceKey } from "./Subscription.ts"
@@ -95,6 +96,27 @@ class Rows<A> {
     }
     return true
   }
+}
+
+/** In the order in which they are written; undefined for a single row. BL5 */
+export const halved = (batch: Batch): readonly [Batch, Batch] | undefined => {
+  const { instances, deliveries, held, health } = batch
+  const size = instances.length + deliveries.length + held.length + health.length
+  if (size < 2) return undefined
+  let left = size >> 1
+  const first = <A>(rows: ReadonlyArray<A>) => {
+    const some = rows.slice(0, left)
+    left -= some.length
+    return some
+  }
+  const one = { instances: first(instances), deliveries: first(deliveries), held: first(held), health: first(health) }
+  const two = {
+    instances: instances.slice(one.instances.length),
+    deliveries: deliveries.slice(one.deliveries.length),
+    held: held.slice(one.held.length),
+    health: health.slice(one.health.length)
+  }
+  return [one, two]
 }
 
 interface Told {

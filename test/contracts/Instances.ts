@@ -77,6 +77,21 @@ const factsOf = (service: string, key = "svc") =>
 const at = (version: number) => ({ version, revision: BigInt(version * 10) })
 
 export const instancesContract = (test: Test) => {
+  for (const [what, changed] of [
+    ["a text that can't be kept", { key: "svc.a\0b" }],
+    ["a number that can't be kept", { revision: 2n ** 64n }]
+  ] as const)
+    test(`BL5 a batch with ${what} is refused as such, and nothing of it is kept`, () =>
+      Effect.gen(function* () {
+        const service = fresh("refused")
+        const { name } = yield* Effect.flip(
+          write({ instances: [instance(service)], deliveries: [delivery(service), delivery(service, changed)] })
+        )
+
+        assert.strictEqual(name, "InvalidInput")
+        assert.deepStrictEqual(yield* list({ service }), [])
+      }))
+
   test("the report shows an instance with what is known of every key", () =>
     Effect.gen(function* () {
       const service = fresh("report")

@@ -12,6 +12,9 @@ class Store {
   readonly batches: Array<Batch> = []
   fails = false
   crashes = false
+  /** A key that no batch may have. */
+  refuses = ""
+  tries = 0
   readonly gate = Latch.makeUnsafe(true)
 
   get deliveries(): ReadonlyArray<DeliveryRow> {
@@ -21,6 +24,9 @@ class Store {
   readonly layer = Layer.mock(InstanceStore, {
     write: (batch) =>
       Effect.suspend(() => {
+        this.tries++
+        if (batch.deliveries.some(({ key }) => key === this.refuses))
+          return Effect.fail(failure("InvalidInput", "it can't be kept"))
         if (this.crashes) return Effect.die(new Error("boom"))
         if (this.fails) return Effect.fail(failure("DatabaseUnavailable", "it is away"))
         return Effect.andThen(
@@ -259,6 +265,26 @@ describe("Bookkeeping", () => {
       }
     )
   }
+
+  it.effect("BL5 what the store refuses is left out, and holds nothing else up", () => {
+    const store = new Store()
+    store.refuses = "bad"
+    return Effect.gen(function* () {
+      const { noteDelivery, noteInstance, flush, pending } = yield* Bookkeeping
+      noteInstance(instance(1))
+      for (let i = 1; i <= 500; i++) noteDelivery(delivery(i, i === 77 ? { key: "bad" } : {}))
+      yield* flush
+
+      assert.strictEqual(pending(), 0)
+      assert.strictEqual(store.deliveries.length, 499)
+      assert.notInclude(
+        store.deliveries.map(({ revision }) => revision),
+        77n
+      )
+      assert.isBelow(store.tries, 30)
+      assert.strictEqual(store.batches[0]?.instances.length, 1)
+    }).pipe(Effect.provide(layerOn(store)))
+  })
 
   it.effect("B3 what is pending when the process leaves is written, also what was on its way", () => {
     const store = new Store()

@@ -14,7 +14,7 @@ import {
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../access/Identity.ts"
-import { isEnvironment, isPattern, limits } from "../../configuration/Configuration.ts"
+import { isEnvironment, isKey, isPattern, limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Held, HeldEntry } from "../../sessions/Held.ts"
 import type { InstanceId } from "../../sessions/InstanceStore.ts"
@@ -27,6 +27,8 @@ const MAX_ACKS = 10_000
 const MAX_HELD = 10_000
 /** Bytes. */
 const SHA256 = 32
+/** Of a signed 64-bit integer, as the database keeps revisions. */
+const MAX_REVISION = 2n ** 63n - 1n
 
 const CONTROL = /\p{Cc}/u
 /** What a decoder puts where bytes are not UTF-8. */
@@ -76,6 +78,8 @@ export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry
       return invalid(`held names a key of ${key.length} characters, at most ${limits.key} are allowed`)
     if (sha256.length > 0 && sha256.length !== SHA256)
       return invalid(`held has a sha256 of ${sha256.length} bytes, it must be ${SHA256}`)
+    if (!isKey(key)) return failure("InvalidKey", `held names ${JSON.stringify(key).slice(0, 80)}, which is not a key`)
+    if (revision > MAX_REVISION) return invalid(`held has revision ${revision}; no revision is that high`)
     entries.push({ key, digest: sha256.length === 0 ? digest : Buffer.from(sha256).toString("hex"), revision })
   }
   return entries

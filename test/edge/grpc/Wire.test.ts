@@ -5,7 +5,7 @@ import {
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { system } from "../../../src/access/Identity.ts"
-import { encode, plain, subscriptionOf } from "../../../src/edge/grpc/Wire.ts"
+import { encode, heldOf, plain, subscriptionOf } from "../../../src/edge/grpc/Wire.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Held } from "../../../src/sessions/Held.ts"
 import type { ValueUpdate } from "../../../src/sessions/Update.ts"
@@ -49,6 +49,15 @@ describe("Wire", () => {
     assert.deepStrictEqual(simple.patterns, ["svc", "svc.*"])
     assert.isUndefined(simple.position)
     assert.strictEqual(full.patterns.length, 247)
+  })
+
+  it("G1 what no database can keep of a key or a revision that is held is refused", () => {
+    const held = (changed: { readonly key?: string; readonly revision?: bigint }) =>
+      heldOf([{ key: "svc.a", digest: "", sha256: Buffer.alloc(0), revision: 1n, ...changed }])
+
+    assert.deepStrictEqual(held({}), [{ key: "svc.a", digest: "", revision: 1n }])
+    for (const wrong of [{ key: "svc.a\0b" }, { key: "svc. b" }, { key: "" }, { revision: 2n ** 63n }])
+      assert.instanceOf(held(wrong), HeraldError)
   })
 
   it("G1 free text keeps its lines and is never cut inside of a character", () => {
