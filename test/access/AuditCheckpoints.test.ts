@@ -102,12 +102,18 @@ describe("AuditCheckpoints", () => {
     const line = (id: number) => lineOf({ id: BigInt(id), hash: "0".repeat(64), at: 0 }, () => "f".repeat(64))
     let lines: ReadonlyArray<string> = []
     let longest = 0
+    let stay = true
     for (let id = 1; id <= 50_000; id++) {
       lines = [...lines.slice(-5_000), line(id)]
-      if (id % 256 === 0) lines = thinned(lines)
+      if (id % 256 === 0) {
+        const newest = lines.slice(-1_024)
+        lines = thinned(lines)
+        stay &&= lines.slice(-1_024).every((one, at) => one === newest[at])
+      }
       longest = Math.max(longest, lines.length)
     }
 
+    assert.isTrue(stay)
     assert.isAtMost(longest, 2_048 + 256)
     assert.strictEqual(lines.at(-1), line(50_000))
     assert.strictEqual(lines[0], line(1))

@@ -250,6 +250,36 @@ describe("updates", () => {
     assert.isFalse(client.getEntry("shop")?.stale)
   })
 
+  it("LN1: while a former value that is put back takes its time, too, nothing of its key runs beside it", async () => {
+    let running = 0
+    let most = 0
+    const ends: Array<() => void> = []
+    const ran: Array<unknown> = []
+    const { client, clock, transport } = await connected([value("shop", 1, 1)], {
+      apply: async (v, { restoring }) => {
+        most = Math.max(most, ++running)
+        ran.push(restoring ? `${v} again` : v)
+        if (v === 2 || restoring) await new Promise<void>((resolve) => ends.push(resolve))
+        running--
+      },
+      hookTimeoutMillis: 1_000
+    })
+    transport.say(value("shop", 2, 2))
+    await turn()
+    await clock.advance(1_000)
+    transport.say(value("shop", 3, 3))
+    await turn()
+    ends[0]?.()
+    await until(() => ran.length === 3)
+    await clock.advance(1_000)
+    for (let n = 0; n < 10; n++) await turn()
+    assert.deepStrictEqual(ran, [1, 2, "1 again"])
+    ends[1]?.()
+    await until(() => client.get("shop") === 3)
+
+    assert.deepStrictEqual([ran, most], [[1, 2, "1 again", 3], 1])
+  })
+
   it("U2: of the versions that wait for a hook only the newest is tried; other keys do not wait", async () => {
     let release = () => {}
     const applied: Array<unknown> = []
