@@ -6,6 +6,7 @@
  */
 import { Option, Result, Schema } from "effect"
 import { Environment, Key, limits, ValueType } from "../configuration/Configuration.ts"
+import { Plain } from "../text/Plain.ts"
 import { eventTypes } from "./Event.ts"
 
 export interface Received {
@@ -23,23 +24,21 @@ export const MAX_BODY = 65_536
 
 const isClean = (text: string) => text.isWellFormed() && !text.includes("\u0000")
 const text = (max: number) => Schema.String.check(Schema.isMaxLength(max), Schema.makeFilter(isClean))
-/** Of what is shown on terminals and in logs by itself. */
-const name = (max: number) => Schema.String.check(Schema.isMaxLength(max), Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u))
 const Timestamp = text(40).check(Schema.makeFilter((value) => !Number.isNaN(Date.parse(value))))
 
 const ConfigUpdate = Schema.Struct({
   event_type: Schema.Literal("config_update"),
-  service_name: name(limits.key),
+  service_name: Plain(limits.key),
   instance_id: Schema.Literal(""),
   version: Schema.Int.check(Schema.isGreaterThan(0)),
   timestamp: Timestamp,
   key: Key,
   environment: Environment,
-  epoch: name(64),
+  epoch: Plain(64),
   revision: Schema.String.check(Schema.isPattern(/^\d{1,19}$/)),
   deleted: Schema.Boolean,
   value_type: ValueType,
-  digest: name(128),
+  digest: Plain(128),
   actor: text(512),
   message: text(limits.message)
 })
@@ -47,13 +46,13 @@ export type ConfigUpdate = typeof ConfigUpdate.Type
 
 const ClientCameOrWent = Schema.Struct({
   event_type: Schema.Literals(["client_connect", "client_disconnect", "client_timeout"]),
-  service_name: name(limits.serviceName),
-  instance_id: name(limits.instanceId),
+  service_name: Plain(limits.serviceName),
+  instance_id: Plain(limits.instanceId),
   version: Schema.Null,
   timestamp: Timestamp,
   environment: Environment,
-  node: name(256),
-  reason: name(256)
+  node: Plain(256),
+  reason: Plain(256)
 })
 export type ClientCameOrWent = typeof ClientCameOrWent.Type
 

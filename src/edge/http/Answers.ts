@@ -9,8 +9,8 @@ import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import type { Client } from "../../sessions/Clients.ts"
 import type { Fact } from "../../sessions/Facts.ts"
 import type { ListCursor } from "../../sessions/InstanceStore.ts"
+import { Plain } from "../../text/Plain.ts"
 import type * as Wire from "./Wire.ts"
-import { Plain } from "./Wire.ts"
 
 const privately = { "cache-control": "no-store" }
 

@@ -16,6 +16,7 @@ import {
   OpenApi
 } from "effect/http-api"
 import { limits } from "../../configuration/Configuration.ts"
+import { Plain } from "../../text/Plain.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -72,9 +73,9 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("list", "/v1/config", {
       query: {
         ...query,
-        prefix: Schema.optionalKey(Wire.Plain(limits.key)),
+        prefix: Schema.optionalKey(Plain(limits.key)),
         limit: Limit,
-        after: Schema.optionalKey(Wire.Plain(limits.key))
+        after: Schema.optionalKey(Plain(limits.key))
       },
       success: Wire.Heads,
       error
@@ -142,12 +143,12 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
     get("clients", "/v1/clients", {
       query: {
         environment: Schema.optionalKey(Schema.String),
-        service: Schema.optionalKey(Wire.Plain(limits.serviceName)),
-        instance: Schema.optionalKey(Wire.Plain(limits.instanceId)),
-        after: Schema.optionalKey(Wire.Plain(2_048)),
+        service: Schema.optionalKey(Plain(limits.serviceName)),
+        instance: Schema.optionalKey(Plain(limits.instanceId)),
+        after: Schema.optionalKey(Plain(2_048)),
         limit: Limit,
         keys: Limit,
-        afterKey: Schema.optionalKey(Wire.Plain(limits.key))
+        afterKey: Schema.optionalKey(Plain(limits.key))
       },
       success: Wire.Clients,
       error
@@ -194,7 +195,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
     }).annotateMerge(about("Make an API key", "The token is shown this once.")),
     get("list", "/v1/keys", { success: Wire.ApiKeys, error }).annotateMerge(about("List API keys")),
     HttpApiEndpoint.delete("revoke", "/v1/keys/:id", {
-      params: { id: Wire.Plain(64) },
+      params: { id: Plain(64) },
       success: HttpApiSchema.NoContent,
       error
     }).annotateMerge(about("Revoke an API key", "Its streams end within 5 s."))
@@ -205,7 +206,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
 export class ErrorsGroup extends HttpApiGroup.make("errors")
   .add(
     get("explain", "/v1/errors/:code", {
-      params: { code: Wire.Plain(32) },
+      params: { code: Plain(32) },
       success: Wire.ErrorRow,
       error
     }).annotateMerge(about("Cause and fix of an error code"))

@@ -14,10 +14,6 @@ export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 
 export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 /** Milliseconds since 1970, as far as dates go. */
 const Time = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
-/** Text that every database and terminal takes: no control characters, no halves of characters. */
-export const Plain = (max: number) =>
-  Schema.String.check(Schema.isMaxLength(max), Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u))
-
 const Labels = Schema.Record(Schema.String, Schema.String)
 const Details = Schema.Record(Schema.String, Schema.Unknown)
 const Role = Schema.Literals(roles)

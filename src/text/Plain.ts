@@ -1,0 +1,6 @@
+/** Text that every database and terminal takes: no control characters, no halves of characters. Pure. */
+import { Schema } from "effect"
+
+/** At most `max` UTF-16 units of it. */
+export const Plain = (max: number) =>
+  Schema.String.check(Schema.isMaxLength(max), Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u))
