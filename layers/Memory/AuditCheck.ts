@@ -32,11 +32,14 @@ const valueProblem = (state: State, { configId, details }: AuditEntry): string |
     : `version ${version} of ${configId} is not what was published`
 }
 
-const keyProblem = (state: State, { action, details }: AuditEntry): string | undefined => {
+const keyProblem = (state: State, { id, action, details }: AuditEntry): string | undefined => {
   const key = state.keys.get(String(details["id"]))
   if (key === undefined) return `the API key ${details["id"]} is not there any more`
   if (action === "key.revoke")
     return key.revokedAt === null ? `the API key ${key.id} is not revoked any more` : undefined
+  const isChange = (entry: AuditEntry) =>
+    ["key.rename", "key.rotate"].includes(entry.action) && entry.details["id"] === key.id
+  if (state.audit.some((entry) => entry.id > id && isChange(entry))) return undefined
   return keyDigest(key) === details["digest"] ? undefined : `the API key ${key.id} is not what was created`
 }
 

@@ -41,6 +41,8 @@ export class State {
   readonly idempotency = new Map<string, { readonly digest: string; readonly revision: bigint }>()
   readonly audit: Array<AuditEntry> = []
   readonly keys = new Map<string, ApiKey>()
+  /** Names as they are compared, and as they are written. */
+  readonly principals = new Map<string, string>()
   readonly instances = new Map<string, HeldInstance>()
   readonly nodes = new Map<string, { readonly since: number; readonly seenAt: number }>()
   readonly deliveries = new Map<string, DeliveryRow>()

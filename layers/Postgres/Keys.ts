@@ -2,6 +2,7 @@
 import { Effect, Layer, Schema } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { type AuditEntry, AuditLog, type AuditProblem } from "../../src/access/AuditLog.ts"
+import { actingKey, folded, principalExists } from "../../src/access/Principal.ts"
 import { limits } from "../../src/configuration/Configuration.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { confirmed } from "./Confirmed.ts"
@@ -16,20 +17,24 @@ export const layerKeys = Layer.effect(
       sql.literal(`id, name, hash, role, environments, herald_millis(created_at) as "createdAt", created_by as "createdBy",
       herald_millis(expires_at) as "expiresAt", herald_millis(revoked_at) as "revokedAt"`)
     return ApiKeyStore.of({
-      create: ({ id, name, hash, role, environments, createdAt, createdBy, expiresAt }) => {
-        const details = JSON.stringify({ id, name, role, environments, expiresAt })
-        return confirmed(
+      create: Effect.fnUntraced(function* (key, { alone = false, by } = {}) {
+        const [row] = yield* confirmed(
           sql,
           "keep the API key"
-        )(sql`
-          with created as (
-            insert into api_keys values (${id}, ${name}, ${hash}, ${role}, ${JSON.stringify(environments)}::text::jsonb,
-              herald_at(${createdAt}::float8), ${createdBy}, herald_at(${expiresAt}::float8), null) returning *
-          ) select herald_audit('', 'key.create', ${createdBy},
-            ${details}::text::jsonb || jsonb_build_object('digest', herald_key_digest(row(created.*)::api_keys))) from created`).pipe(
-          Effect.asVoid
-        )
-      },
+        )(sql<{
+          known: string | null
+        }>`select herald_key_create(${JSON.stringify(key)}::text::jsonb, ${folded(key.name)}, ${alone}::boolean,
+            ${JSON.stringify(actingKey(by))}::text::jsonb) as known`)
+        if (row!.known !== null) return yield* principalExists(row!.known)
+      }),
+      rotate: (id, successor, { until, by }) =>
+        confirmed(
+          sql,
+          "rotate the API key"
+        )(sql<{
+          done: boolean
+        }>`select herald_key_rotate(${id}, ${JSON.stringify(successor)}::text::jsonb, ${until}::float8,
+            ${JSON.stringify(actingKey(by))}::text::jsonb) as done`).pipe(Effect.map(([row]) => row!.done)),
       createFirstAdmin: (key) =>
         guarded("make the first admin key")(
           sql<{ made: boolean }>`select herald_first_admin(${JSON.stringify(key)}::text::jsonb) as made`
@@ -39,16 +44,15 @@ export const layerKeys = Layer.effect(
           Effect.map((rows) => rows[0])
         ),
       list: guarded("read the API keys")(sql<ApiKey>`select ${columns} from api_keys order by created_at, id`),
-      revoke: (id, actor) =>
+      revoke: (id, actor, by) =>
         confirmed(
           sql,
           "revoke the API key"
         )(sql`
           with revoked as (
             update api_keys set revoked_at = now() where id = ${id} and revoked_at is null returning id, name
-          ) select herald_audit('', 'key.revoke', ${actor}, jsonb_build_object('id', id, 'name', name)) from revoked`).pipe(
-          Effect.map((rows) => rows.length > 0)
-        )
+          ) select herald_audit('', 'key.revoke', ${actor}, jsonb_build_object('id', id, 'name', name)
+            || ${JSON.stringify(actingKey(by))}::text::jsonb) from revoked`).pipe(Effect.map((rows) => rows.length > 0))
     })
   })
 )

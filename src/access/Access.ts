@@ -22,6 +22,7 @@ import {
 } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
+import { nameProblem } from "./Principal.ts"
 import { RateLimits } from "./RateLimits.ts"
 import * as Token from "./Token.ts"
 
@@ -37,6 +38,8 @@ export interface KeyWish {
   readonly role: Role
   readonly environments: ReadonlyArray<string>
   readonly expiresAt: number | null
+  /** A further key for a principal that has one. PN3 */
+  readonly add?: boolean
 }
 
 export class Access extends Context.Service<
@@ -52,6 +55,13 @@ export class Access extends Context.Service<
     /** Requires keys.manage. The token is shown once. */
     readonly createKey: (
       options: KeyWish
+    ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
+    /**
+     * A new key like it, whose time is as long; the old one works for `graceMillis` more, at most. The token is shown once. Requires keys.manage.
+     */
+    readonly rotateKey: (
+      id: string,
+      graceMillis: number
     ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     readonly listKeys: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
     readonly revokeKey: (id: string) => Effect.Effect<void, HeraldError>
@@ -97,14 +107,10 @@ const limited = (message: string, wait: number) =>
 const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({ keyId: id, name, role, environments })
 const good = (key: ApiKey, now: number) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
 
-/** Printable, so that it can't disturb logs and terminals. */
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
-
 const checkWish = (wish: KeyWish, now: number): Effect.Effect<void, HeraldError> => {
   const refuse = (message: string) => Effect.fail(failure("InvalidInput", message))
-  if (!NAME.test(wish.name)) {
-    return refuse("name: 1 to 128 letters, digits, spaces and . _ @ + / - characters, the first a letter or digit")
-  }
+  const wrongName = nameProblem(wish.name) // PN2
+  if (wrongName !== undefined) return refuse(wrongName)
   if (!roles.includes(wish.role)) return refuse(`role: one of ${roles.join(", ")}`)
   if (wish.environments.length === 0 || wish.environments.length > 100) {
     return refuse('environments: name 1 to 100, or "*" for all')
@@ -162,7 +168,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
           Effect.orElseSucceed(() => true)
         )
 
-  const minted = (wish: KeyWish, createdBy: string) => {
+  const minted = ({ add: _, ...wish }: KeyWish, createdBy: string) => {
     const id = crypto.random(Token.ID_BYTES)
     const secret = crypto.random(Token.SECRET_BYTES)
     const createdAt = clock.currentTimeMillisUnsafe()
@@ -174,14 +180,30 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const identity = yield* requirePermission("keys.manage", undefined)
     yield* checkWish(wish, clock.currentTimeMillisUnsafe())
     const made = minted(wish, identity.name)
-    yield* store.create(made.key)
+    yield* store.create(made.key, { alone: wish.add !== true, by: identity.keyId }) // PN3
     keys.remember(made.key)
+    return made
+  })
+
+  const rotateKey = Effect.fn("Access.rotateKey")(function* (id: string, graceMillis: number) {
+    const identity = yield* requirePermission("keys.manage", undefined)
+    const now = clock.currentTimeMillisUnsafe()
+    const gone = failure("NotFound", "there is no API key with that id that is still good")
+    const old = yield* store.find(id)
+    if (old === undefined || !good(old, now)) return yield* gone
+    const { name, role, environments } = old
+    const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt)
+    const made = minted({ name, role, environments, expiresAt }, identity.name)
+    const until = now + graceMillis
+    if (!(yield* store.rotate(id, made.key, { until, by: identity.keyId }))) return yield* gone
+    keys.remember(made.key)
+    keys.remember({ ...old, expiresAt: Math.min(until, old.expiresAt ?? until) })
     return made
   })
 
   const revokeKey = Effect.fn("Access.revokeKey")(function* (id: string) {
     const identity = yield* requirePermission("keys.manage", undefined)
-    const done = yield* store.revoke(id, identity.name)
+    const done = yield* store.revoke(id, identity.name, identity.keyId)
     if (!done)
       return yield* Effect.fail(failure("NotFound", "there is no API key with that id that is not revoked yet"))
     keys.revoked(id, clock.currentTimeMillisUnsafe())
@@ -199,6 +221,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     authenticate,
     stillValid,
     createKey,
+    rotateKey,
     listKeys: Effect.andThen(requirePermission("keys.manage", undefined), store.list),
     revokeKey,
     bootstrap

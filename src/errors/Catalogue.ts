@@ -145,6 +145,15 @@ export const catalogue = {
     400,
     2
   ),
+  PrincipalExists: row(
+    "2006",
+    "A principal of that name exists",
+    "Who acts is known by the name of its API keys, and one with this name, or with one that differs only in case, has a good key.",
+    "Give another name; or, for a further key of the same principal, its exact name with `--add` (`add`), or `herald key rotate`.",
+    6,
+    409,
+    5
+  ),
   Unauthenticated: row(
     "3001",
     "Who are you?",

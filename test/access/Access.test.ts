@@ -16,7 +16,7 @@ const start = (options: { readonly ratePerSecond?: number; readonly burst?: numb
 
 const asAdmin = Effect.provideService(CurrentIdentity, system)
 const create = (role: Role, environments = ["*"], expiresAt: number | null = null, name = "robot") =>
-  Effect.flatMap(Access, (access) => access.createKey({ name, role, environments, expiresAt })).pipe(asAdmin)
+  Effect.flatMap(Access, (access) => access.createKey({ add: true, name, role, environments, expiresAt })).pipe(asAdmin)
 const authenticate = (token: string | undefined) => Effect.flatMap(Access, (access) => access.authenticate(token))
 const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)
 
@@ -165,6 +165,40 @@ describe("Access", () => {
         assert.strictEqual(refused.details?.["retryAfterMillis"], 100)
         assert.strictEqual(later.keyId, one.key.id)
       }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer))
+  )
+
+  it.effect("PN2 PN3 names of Herald itself are refused, and a further key unless it is asked for", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const wish = { role: "viewer", environments: ["*"], expiresAt: null } as const
+      const make = (name: string, add?: boolean) =>
+        access.createKey({ ...wish, name, ...(add === undefined ? {} : { add }) }).pipe(
+          asAdmin,
+          Effect.as("made"),
+          Effect.catch((error) => Effect.succeed(error.name))
+        )
+      for (const name of ["herald", "HERALD", "ｓystem", "Node", "client:a/b", "a\u0000b", ""])
+        assert.strictEqual(yield* make(name), "InvalidInput", name)
+      assert.deepStrictEqual(
+        [yield* make("ci"), yield* make("ci"), yield* make("ci", true)],
+        ["made", "PrincipalExists", "made"]
+      )
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("PN4 A3 a rotated key works until its grace ends, as the same principal", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const old = yield* create("viewer", ["staging"])
+      const made = yield* access.rotateKey(old.key.id, 60_000).pipe(asAdmin)
+      const [before, after] = [yield* authenticate(old.token), yield* authenticate(made.token)]
+      assert.deepStrictEqual(after, { ...before, keyId: made.key.id })
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual(yield* nameOf(old.token), "Unauthenticated")
+      assert.isFalse(yield* access.stillValid(before))
+      assert.isTrue(yield* access.stillValid(after))
+      assert.strictEqual((yield* Effect.flip(access.rotateKey(old.key.id, 0).pipe(asAdmin))).name, "NotFound")
+    }).pipe(Effect.provide(start().layer))
   )
 
   it.effect("only an admin of every environment manages keys", () =>

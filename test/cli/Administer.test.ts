@@ -54,6 +54,32 @@ describe("administering", () => {
     assert.include(cli.said, "--expires soon is no span and no date")
   })
 
+  it("key create asks for a further key only with --add", async () => {
+    const args = ["key", "create", "ci", "--role", "viewer", "--env", "*", "--add"]
+    const { request } = await ask(args, "POST /v1/keys", { body: { token: "t", key } })
+    assert.deepInclude(request.body as object, { add: true })
+  })
+
+  it("key rotate finds the one good key of a principal, and asks which where it has several", async () => {
+    const rotated = async (keys: ReadonlyArray<object>, ...args: ReadonlyArray<string>) => {
+      await using herald = await FakeHerald.start()
+      herald.on("GET /v1/keys", { body: { keys } })
+      herald.on("POST /v1/keys/3f9c2a/rotate", { body: { token: "hrld_secret", key: { ...key, id: "new" } } })
+      const cli = terminal()
+      const exit = await cli.run("key", "rotate", ...args, "--server", herald.url)
+      return { exit, body: herald.requests[1]?.body, said: cli.said + cli.out.join("") }
+    }
+    const gone = { ...key, id: "gone", revokedAt: 1 }
+    const byName = await rotated([key, gone], "ci")
+    assert.deepStrictEqual([byName.exit, byName.body], [0, { graceMillis: 86_400_000 }])
+    assert.include(byName.said, "hrld_secret")
+    assert.deepStrictEqual((await rotated([key], "3f9c2a", "--grace", "0m")).body, { graceMillis: 0 })
+    const several = await rotated([key, { ...key, id: "other" }], "ci")
+    assert.deepStrictEqual([several.exit, several.body], [2, undefined])
+    assert.include(several.said, "3f9c2a, other")
+    assert.strictEqual((await rotated([key], "ci", "--grace", "soon")).exit, 2)
+  })
+
   it("key list tells which keys are good", async () => {
     const keys = [
       key,

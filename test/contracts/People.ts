@@ -45,6 +45,70 @@ export const peopleContract = (test: Test) => {
       assert.isNumber((yield* store.find(key.id))?.revokedAt)
     }))
 
+  test("PN1 PN3 a principal has one spelling, and a further key only where that is asked for", () =>
+    Effect.gen(function* () {
+      const store = yield* ApiKeyStore
+      const name = fresh("Ünal")
+      const first = apiKey({ name })
+      const outcome = (key: ApiKey, alone: boolean) =>
+        store.create(key, { alone }).pipe(
+          Effect.as("made"),
+          Effect.catch((error) => Effect.succeed(error.name))
+        )
+      assert.strictEqual(yield* outcome(first, true), "made")
+      assert.strictEqual(yield* outcome(apiKey({ name }), true), "PrincipalExists")
+      for (const alike of [name.toLowerCase(), name.toUpperCase(), name.normalize("NFD"), name.replace("l", "\uff4c")])
+        assert.strictEqual(yield* outcome(apiKey({ name: alike }), false), alike === name ? "made" : "PrincipalExists")
+      assert.strictEqual(yield* outcome(apiKey({ name }), false), "made")
+      assert.strictEqual((yield* store.list).filter((key) => key.name.normalize("NFC") === name).length, 2)
+
+      for (const key of yield* store.list) if (key.name === name) yield* store.revoke(key.id, "admin")
+      assert.strictEqual(yield* outcome(apiKey({ name }), true), "made") // it has no good key any more
+    }))
+
+  test("PN3 of two who make a principal's first key at once one does", () =>
+    Effect.gen(function* () {
+      const store = yield* ApiKeyStore
+      const name = fresh("raced")
+      const made = yield* Effect.all(
+        [1, 2, 3, 4].map(() => Effect.exit(store.create(apiKey({ name }), { alone: true }))),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(made.filter(({ _tag }) => _tag === "Success").length, 1)
+    }))
+
+  test("PN4 a rotated key ends with its grace and never later than it would; the log tells of it and of whose key did it", () =>
+    Effect.gen(function* () {
+      const [store, audit] = [yield* ApiKeyStore, yield* AuditLog]
+      const until = 1_950_000_000_000
+      const old = apiKey({ name: fresh("rotated") })
+      const short = apiKey({ name: fresh("rotated"), expiresAt: until - 1 })
+      const successor = apiKey({ name: old.name })
+      for (const key of [old, short]) yield* store.create(key)
+      assert.isTrue(yield* store.rotate(old.id, successor, { until, by: "acting" }))
+      assert.isTrue(yield* store.rotate(short.id, apiKey({ name: short.name }), { until }))
+      assert.deepStrictEqual(yield* store.find(old.id), { ...old, expiresAt: until })
+      assert.strictEqual((yield* store.find(short.id))?.expiresAt, until - 1)
+      assert.deepStrictEqual(yield* store.find(successor.id), successor)
+      assert.isTrue(yield* store.rotate(old.id, apiKey({ name: old.name }), { until: until - 5 }))
+
+      yield* store.revoke(old.id, "admin", "acting")
+      assert.isFalse(yield* store.rotate(old.id, apiKey({ name: old.name }), { until }))
+      assert.isFalse(yield* store.rotate("nobody", apiKey(), { until }))
+      const entries = yield* audit.read({ limit: 30 })
+      const told = entries.filter(({ details }) => details["keyId"] === "acting")
+      assert.sameMembers(
+        told.map(({ action }) => action),
+        ["key.rotate", "key.create", "key.revoke"]
+      )
+      assert.deepInclude(told.find(({ action }) => action === "key.rotate")?.details, {
+        id: old.id,
+        successor: successor.id,
+        expiresAt: until
+      })
+      assert.isUndefined((yield* verified).problem)
+    }))
+
   test("PB1 pages of the audit log are bounded in bytes, and go on", () =>
     Effect.gen(function* () {
       const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]

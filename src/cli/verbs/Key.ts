@@ -1,4 +1,4 @@
-/** `herald key create|list|revoke`: API keys. */
+/** `herald key create|rotate|list|revoke`: API keys. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../edge/http/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { usage } from "../CliFailure.ts"
-import { optionalText, session } from "../Globals.ts"
+import { optionalText, session, yes } from "../Globals.ts"
 import { segment } from "../Http.ts"
+import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { ago, facts, table, time } from "../Table.ts"
 
@@ -20,6 +21,21 @@ export const expiry = (text: string, now: number): number | undefined => {
   const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(date) ? undefined : date
 }
+
+interface Made {
+  readonly token: string
+  readonly key: ApiKey
+}
+
+const shownOnce = ({ token, key }: Made, paint: Paint): string =>
+  `${facts(
+    [
+      ["id", key.id],
+      ["role", `${key.role} in ${key.environments.join(", ")}`],
+      ["expires", key.expiresAt === null ? "never" : time(key.expiresAt)]
+    ],
+    paint
+  )}\n${paint.bold(printable(token))}\n${paint.yellow("this token is shown once: keep it now, for example as HERALD_TOKEN")}`
 
 const create = Command.make(
   "create",
@@ -34,9 +50,10 @@ const create = Command.make(
       Flag.withMetavar("name"),
       Flag.atLeast(1)
     ),
-    expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when")
+    expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when"),
+    add: yes("add", "A further key of a principal that has one")
   },
-  Effect.fn("Key.create")(function* ({ name, role, env, expires }) {
+  Effect.fn("Key.create")(function* ({ name, role, env, expires, add }) {
     const shell = yield* Shell
     const here = yield* session
     const now = yield* shell.now
@@ -47,27 +64,63 @@ const create = Command.make(
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/keys",
-      body: { name, role, environments: env, expiresAt },
+      body: { name, role, environments: env, expiresAt, ...(add ? { add } : {}) },
       once: true
     })
-    const made = body as { readonly token: string; readonly key: ApiKey }
-    yield* here.emit(
-      made,
-      (paint) =>
-        `${facts(
-          [
-            ["id", made.key.id],
-            ["role", `${made.key.role} in ${made.key.environments.join(", ")}`],
-            ["expires", made.key.expiresAt === null ? "never" : time(made.key.expiresAt)]
-          ],
-          paint
-        )}\n${paint.bold(printable(made.token))}\n${paint.yellow("this token is shown once: keep it now, for example as HERALD_TOKEN")}`
-    )
+    const made = body as Made
+    yield* here.emit(made, (paint) => shownOnce(made, paint))
   })
 ).pipe(
   Command.withDescription("Make an API key; its token is shown once"),
   Command.withExamples([
     { command: "herald key create ci --role publisher --env staging --expires 90d", description: "For a pipeline" }
+  ])
+)
+
+const rotate = Command.make(
+  "rotate",
+  {
+    key: Argument.String("key").pipe(
+      Argument.withDescription("The principal's name, or the key's id (herald key list)")
+    ),
+    grace: optionalText("grace", "How long the old key works on: 24h unless given, 0m for not at all", "span")
+  },
+  Effect.fn("Key.rotate")(function* ({ key: named, grace = "24h" }) {
+    const shell = yield* Shell
+    const here = yield* session
+    const now = yield* shell.now
+    const span = /^\d+[mhd]$/.test(grace) ? expiry(grace, 0) : undefined
+    if (span === undefined) return yield* usage(`--grace ${grace} is no span`, "Write 24h, 30d or 0m.")
+    const { body: all } = yield* here.call({ method: "GET", path: "/v1/keys" })
+    const good = (all as { readonly keys: ReadonlyArray<ApiKey> }).keys.filter(
+      ({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now)
+    )
+    const meant = good.filter(({ name }) => name === named)
+    if (meant.length > 1 && !good.some(({ id }) => id === named))
+      return yield* usage(
+        `${named} has ${meant.length} good keys: ${meant.map(({ id }) => id).join(", ")}`,
+        "Give the id of the one to rotate."
+      )
+    const id = good.find((key) => key.id === named)?.id ?? meant[0]?.id ?? named
+    const { body } = yield* here.call({
+      method: "POST",
+      path: `/v1/keys/${segment(id)}/rotate`,
+      body: { graceMillis: span },
+      once: true
+    })
+    const made = body as Made
+    yield* here.emit(
+      made,
+      (paint) => `${shownOnce(made, paint)}\n${paint.dim(`${printable(id)} works until ${time(now + span)} at most`)}`
+    )
+  })
+).pipe(
+  Command.withDescription("Make a new key for the principal of one, which works on for a while"),
+  Command.withExamples([
+    {
+      command: "herald key rotate deployer --grace 12h",
+      description: "By the principal's name, where it has one good key"
+    }
   ])
 )
 
@@ -90,7 +143,7 @@ const list = Command.make(
         keys,
         [
           { title: "ID", value: (key) => key.id, paint: () => paint.bold },
-          { title: "NAME", value: (key) => key.name },
+          { title: "PRINCIPAL", value: (key) => key.name },
           { title: "ROLE", value: (key) => key.role },
           { title: "ENVIRONMENTS", value: (key) => key.environments.join(",") },
           { title: "CREATED", value: (key) => time(key.createdAt) },
@@ -127,6 +180,6 @@ const revoke = Command.make(
 )
 
 export const key = Command.make("key").pipe(
-  Command.withDescription("Make, list and revoke API keys"),
-  Command.withSubcommands([create, list, revoke])
+  Command.withDescription("Make, rotate, list and revoke API keys"),
+  Command.withSubcommands([create, rotate, list, revoke])
 )

@@ -194,6 +194,17 @@ export class KeysGroup extends HttpApiGroup.make("keys")
       error
     }).annotateMerge(about("Make an API key", "The token is shown this once.")),
     get("list", "/v1/keys", { success: Wire.ApiKeys, error }).annotateMerge(about("List API keys")),
+    post("rotate", "/v1/keys/:id/rotate", {
+      params: { id: Wire.Plain(64) },
+      payload: Wire.RotateBody,
+      success: Wire.NewApiKey.pipe(HttpApiSchema.status(201)),
+      error
+    }).annotateMerge(
+      about(
+        "Rotate an API key",
+        "A new key of the same principal; the old one works until its grace ends. The token is shown this once."
+      )
+    ),
     HttpApiEndpoint.delete("revoke", "/v1/keys/:id", {
       params: { id: Plain(64) },
       success: HttpApiSchema.NoContent,

@@ -12,18 +12,32 @@ import { bodyLimits, bodyReader } from "./Body.ts"
 import { answer } from "./Problem.ts"
 import * as Wire from "./Wire.ts"
 
+/** Milliseconds that a rotated key works on. */
+const GRACE = 86_400_000
+
 export const KeysRoutes = HttpApiBuilder.group(
   Api,
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
-    const readWish = bodyReader(yield* Workers, Wire.ApiKeyBody, bodyLimits.small)
+    const workers = yield* Workers
+    const readWish = bodyReader(workers, Wire.ApiKeyBody, bodyLimits.small)
+    const readGrace = bodyReader(workers, Wire.RotateBody, bodyLimits.small)
     return handlers
       .handleRaw("create", ({ request }) =>
         answer(
           requirePermission("keys.manage", undefined).pipe(
             Effect.andThen(readWish(request)), // B5
             Effect.flatMap(({ expiresAt = null, ...wish }) => access.createKey({ ...wish, expiresAt })),
+            Effect.map(({ token, key }) => Answers.json({ token, key: Answers.apiKey(key) }, { status: 201 }))
+          )
+        )
+      )
+      .handleRaw("rotate", ({ request, params }) =>
+        answer(
+          requirePermission("keys.manage", undefined).pipe(
+            Effect.andThen(readGrace(request)), // B5
+            Effect.flatMap(({ graceMillis = GRACE }) => access.rotateKey(params.id, graceMillis)),
             Effect.map(({ token, key }) => Answers.json({ token, key: Answers.apiKey(key) }, { status: 201 }))
           )
         )

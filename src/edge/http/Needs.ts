@@ -34,6 +34,7 @@ export const needs: Readonly<Record<string, Need>> = {
   "operations.auditVerify": need("audit.read", "everywhere", 500),
   "keys.create": need("keys.manage", "everywhere", 4),
   "keys.list": need("keys.manage", "everywhere", 4),
+  "keys.rotate": need("keys.manage", "everywhere", 4),
   "keys.revoke": need("keys.manage", "everywhere", 4)
 }
 

@@ -302,13 +302,21 @@ export const ApiKey = Schema.Struct({
 }).annotate({ identifier: "ApiKey" })
 export type ApiKey = typeof ApiKey.Type
 export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
-/** `environments`: where the key works, `["*"]` everywhere. `expiresAt`: null or left out, never. */
+/**
+ * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `expiresAt`: null or left out, never. `add`: a further key
+ * of a principal that has one.
+ */
 export const ApiKeyBody = Schema.Struct({
   name: Schema.String,
   role: Role,
   environments: Schema.Array(Schema.String),
-  expiresAt: Schema.optionalKey(Schema.NullOr(Time))
+  expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
+  add: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "ApiKeyBody" })
+/** `graceMillis`: how long the old key works on; a day when left out, at most 30 days. */
+export const RotateBody = Schema.Struct({
+  graceMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 * 86_400_000 })))
+}).annotate({ identifier: "RotateBody" })
 /** The token is shown this once. */
 export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
 

@@ -60,7 +60,9 @@ export class Door implements AsyncDisposable {
   }
 
   async key(role: Role, environments: ReadonlyArray<string> = ["*"], name: string = role): Promise<string> {
-    const make = Effect.flatMap(Access, (access) => access.createKey({ name, role, environments, expiresAt: null }))
+    const make = Effect.flatMap(Access, (access) =>
+      access.createKey({ add: true, name, role, environments, expiresAt: null })
+    )
     return (await this.run(Effect.provideService(make, CurrentIdentity, system))).token
   }
 

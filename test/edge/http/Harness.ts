@@ -8,6 +8,7 @@ import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
 import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import { folded } from "../../../src/access/Principal.ts"
 import type { Configuration, Head } from "../../../src/configuration/Configuration.ts"
 import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
@@ -30,7 +31,18 @@ export const memoryKeys = () => {
   const layer = Layer.succeed(
     ApiKeyStore,
     ApiKeyStore.of({
-      create: (key) => guard(() => void keys.set(key.id, key)),
+      create: (key, { alone = false } = {}) =>
+        alone && [...keys.values()].some((one) => folded(one.name) === folded(key.name) && one.revokedAt === null)
+          ? Effect.fail(failure("PrincipalExists", `there is a principal ${key.name}`))
+          : guard(() => void keys.set(key.id, key)),
+      rotate: (id, successor, { until }) =>
+        guard(() => {
+          const key = keys.get(id)
+          if (key === undefined) return false
+          keys.set(id, { ...key, expiresAt: until })
+          keys.set(successor.id, successor)
+          return true
+        }),
       createFirstAdmin: (key) => guard(() => keys.size === 0 && keys.set(key.id, key).size === 1),
       find: (id) =>
         guard(() => {
@@ -235,7 +247,7 @@ export const startServices = () => {
       const revoked = yield* door.createKey({ ...gone, expiresAt: null })
       yield* door.revokeKey(revoked.key.id)
       tokens.set("revoked", revoked.token)
-      tokens.set("expired", (yield* door.createKey({ ...gone, expiresAt: Date.now() + 20 })).token)
+      tokens.set("expired", (yield* door.createKey({ ...gone, add: true, expiresAt: Date.now() + 20 })).token)
     }).pipe(Effect.provideService(CurrentIdentity, system))
   )
   return { state, keys, tokens, services, mint }

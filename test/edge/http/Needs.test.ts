@@ -47,6 +47,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/audit/verify", "audit", "everywhere"],
   ["POST", "/v1/keys", "keys", "everywhere"],
   ["GET", "/v1/keys", "keys", "everywhere"],
+  ["POST", "/v1/keys/0123456789abcdef/rotate", "keys", "everywhere"],
   ["DELETE", "/v1/keys/0123456789abcdef", "keys", "everywhere"]
 ]
 /** Without a token. */

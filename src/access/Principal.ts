@@ -1,0 +1,34 @@
+/**
+ * Who acts: a name that one or several API keys share. Pure.
+ *
+ *   PN1  Names that differ only in case or width are of one principal, and only its first spelling is used.
+ *   PN2  Names under which Herald itself acts belong to nobody.
+ *   PN3  A further key of a principal is made only where that is asked for, so that nobody becomes another by mistake.
+ *   PN4  A rotated key goes on to work until its grace ends, and what belongs to its principal stays with it.
+ */
+import { Effect } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+
+/** Printable, so that it can't disturb logs and terminals. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
+
+/** The server itself, and jobs of no identity. Clients in the audit log are `client:…`, which is no name. PN2 */
+const reserved: ReadonlySet<string> = new Set(["herald", "system", "node"])
+
+/** As names are compared. Upper case first, for letters that have several small ones. PN1 */
+export const folded = (name: string): string => name.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC")
+
+/** What is wrong with a name, or undefined. */
+export const nameProblem = (name: string): string | undefined => {
+  if (!NAME.test(name) || !NAME.test(folded(name)))
+    return "name: 1 to 128 letters, digits, spaces and . _ @ + / - characters, the first a letter or digit"
+  return reserved.has(folded(name)) ? `name: ${name} is a name of Herald itself` : undefined
+}
+
+/** PN1, PN3 */
+export const principalExists = (name: string): Effect.Effect<never, HeraldError> =>
+  Effect.fail(failure("PrincipalExists", `there is a principal ${name}`))
+
+/** What an audit entry says of the key by which a principal acted. */
+export const actingKey = (id: string | undefined): { readonly keyId?: string } =>
+  id === undefined ? {} : { keyId: id }
