@@ -195,7 +195,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
     }).annotateMerge(about("Make an API key", "The token is shown this once.")),
     get("list", "/v1/keys", { success: Wire.ApiKeys, error }).annotateMerge(about("List API keys")),
     post("rotate", "/v1/keys/:id/rotate", {
-      params: { id: Wire.Plain(64) },
+      params: { id: Plain(64) },
       payload: Wire.RotateBody,
       success: Wire.NewApiKey.pipe(HttpApiSchema.status(201)),
       error
