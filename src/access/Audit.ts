@@ -1,5 +1,6 @@
 /** Use cases on the audit log. Both need audit.read; entries without an environment need it everywhere. */
 import { Effect } from "effect"
+import { failure } from "../errors/HeraldError.ts"
 import { requirePermission } from "./Access.ts"
 import { AuditCheckpoints } from "./AuditCheckpoints.ts"
 import { AuditLog } from "./AuditLog.ts"
@@ -15,6 +16,9 @@ export const readAudit = Effect.fn("Audit.read")(function* (options: {
   return yield* log.read(options)
 })
 
+const notSigned =
+  "checkpoint: this is no whole line that a node with this pepper signed: herald-audit-1, entry, hash, time and signature, with one space between"
+
 /** The checkpoints are compared with the first page and with the last, and with each that brings one. */
 export const verifyAudit = Effect.fn("Audit.verify")(function* (options: {
   readonly from?: string
@@ -23,6 +27,9 @@ export const verifyAudit = Effect.fn("Audit.verify")(function* (options: {
   yield* requirePermission("audit.read", undefined)
   const log = yield* AuditLog
   const checkpoints = yield* AuditCheckpoints
+  if (options.checkpoint !== undefined && !checkpoints.signed(options.checkpoint)) {
+    return yield* failure("InvalidInput", notSigned) // AC1
+  }
   const page = yield* log.check(options.from)
   const given = options.checkpoint === undefined ? [] : [options.checkpoint]
   const compared =

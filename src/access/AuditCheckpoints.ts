@@ -28,6 +28,8 @@ export interface Compared {
 export class AuditCheckpoints extends Context.Service<
   AuditCheckpoints,
   {
+    /** Whether this line is whole and was signed with the key of these nodes. */
+    readonly signed: (line: string) => boolean
     /** The log, compared with the checkpoints of this node and these lines. */
     readonly compare: (lines: ReadonlyArray<string>) => Effect.Effect<Compared, HeraldError>
   }
@@ -46,6 +48,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: Audi
   const key = hash(typeof pepper === "string" ? pepper : Redacted.value(pepper), "herald/audit-checkpoints")
   const sign = (text: string) => hash(key, text)
   const read = (lines: ReadonlyArray<string>) => lines.flatMap((line) => checkpointOf(line, sign, equal) ?? [])
+  const signed = (line: string) => read([line]).length === 1
 
   const compare = Effect.fnUntraced(function* (lines: ReadonlyArray<string>) {
     const all = [...(yield* store.read), ...lines]
@@ -115,7 +118,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: Audi
     Effect.forkScoped
   )
 
-  return AuditCheckpoints.of({ compare })
+  return AuditCheckpoints.of({ signed, compare })
 })
 
 const THIN_EVERY = 256

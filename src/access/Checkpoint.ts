@@ -1,7 +1,7 @@
 /**
  * A checkpoint: that the audit log had this entry with this hash at that time, signed with a key that the database never sees. Pure.
  *
- *   AC1  A line that was not signed with this key says nothing.
+ *   AC1  A line that was not signed with this key says nothing; one that somebody asks to compare with is refused, so that it is not taken for proof.
  *   AC2  Checkpoints are kept in a bounded number: of the older ones every second goes. What a newer one says, the older ones said of less.
  */
 import type { AuditMark, AuditProblem } from "./AuditLog.ts"

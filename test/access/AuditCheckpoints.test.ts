@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Metric, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Access/KeyHash.ts"
 import { layerAudit } from "../../layers/Memory/Keys.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { verifyAudit } from "../../src/access/Audit.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
 import { lineOf, thinned } from "../../src/access/Checkpoint.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 
 /** Its checkpoints outlast the service. */
 class File {
@@ -96,6 +98,26 @@ describe("AuditCheckpoints", () => {
         problem: undefined
       })
     }).pipe(Effect.scoped)
+  })
+
+  it.effect("AC1 a line that is to be compared and was not signed is refused, not taken for proof", () => {
+    const [state, file] = [new State(), new File()]
+    const check = (checkpoint: string) =>
+      verifyAudit({ checkpoint }).pipe(
+        Effect.provideService(CurrentIdentity, system),
+        Effect.provide(layerAudit(state)),
+        Effect.result
+      )
+    return Effect.gen(function* () {
+      note(state)
+      yield* TestClock.adjust("1 minute")
+      const line = file.lines[0]!
+      assert.isTrue(Result.isSuccess(yield* check(line)))
+      for (const wrong of ["nonsense", line.slice(0, -1), line.replace(/ 1 /, " 9 "), ""]) {
+        const refused = yield* check(wrong)
+        assert.strictEqual(Result.isFailure(refused) && refused.failure.name, "InvalidInput", wrong)
+      }
+    }).pipe(Effect.provide(on(state, file)), Effect.scoped)
   })
 
   it("AC2 of many checkpoints every second of the older half goes, the newest stay, and the number is bounded", () => {

@@ -171,7 +171,7 @@ describe("administering", () => {
       body: page({ checkpoints: { checked: 0, unsigned: 3, newest: null } })
     })
     assert.include(unsigned.printed, "no checkpoint to compare with")
-    assert.include(unsigned.printed, "3 lines that this server did not sign")
+    assert.include(unsigned.printed, "left out: 3 of this node's checkpoints")
     const bad = await ask(["audit", "verify"], "GET /v1/audit/verify", {
       body: page({
         ok: false,
@@ -208,6 +208,12 @@ describe("administering", () => {
     assert.include(cli.said, "checked 400,000 of 1,200,000 entries")
     assert.include(cli.printed, "1,200,000 entries")
     assert.include(cli.printed, "2 checkpoints agree")
+
+    await using refusing = await FakeHerald.start()
+    refusing.on("GET /v1/audit/verify", { status: 400, body: {} })
+    const refused = terminal({ terminal: true })
+    assert.notStrictEqual(await refused.run("audit", "verify", "--from", "x", "--server", refusing.url), 0)
+    assert.notInclude(refused.said, "go on with")
 
     await using failing = await FakeHerald.start()
     failing.on("GET /v1/audit/verify", { body: more(400_000, "p1") }, { status: 403, body: {} })

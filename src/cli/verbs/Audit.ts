@@ -152,7 +152,9 @@ const verify = Command.make(
       Effect.onInterrupt(() => resume)
     )
     const resume = Effect.suspend(() =>
-      place === undefined ? Effect.void : shell.progress(`go on with: herald audit verify --from ${place}`)
+      place === undefined || pages === 0
+        ? Effect.void
+        : shell.progress(`go on with: herald audit verify --from ${place}`)
     )
     while (true) {
       const verdict = yield* page
@@ -205,7 +207,10 @@ const good = ({ entries, checkpoints }: AuditVerdict, paint: Paint): string => {
     newest === null
       ? paint.dim("no checkpoint to compare with: a cut end, or a chain that was made anew, would not be seen")
       : `${count(checked)} checkpoints agree, the newest of ${time(newest.at)} with entry ${count(newest.entry)}`
-  const left = unsigned === 0 ? "" : paint.dim(`; ${count(unsigned)} lines that this server did not sign say nothing`)
+  const left =
+    unsigned === 0
+      ? ""
+      : paint.dim(`; left out: ${count(unsigned)} of this node's checkpoints, which another pepper signed`)
   return `${paint.green("the chain holds")}: ${count(entries)} entries, and what they tell of is as they say; ${signed}${left}`
 }
 

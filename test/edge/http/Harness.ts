@@ -213,6 +213,7 @@ export const startServices = () => {
     check: () => Effect.succeed({ entries: 3, total: 3, problem: undefined, next: undefined })
   })
   const checkpoints = Layer.mock(AuditCheckpoints, {
+    signed: () => true,
     compare: () => Effect.succeed({ checked: 0, newest: undefined, unsigned: 0, problem: undefined })
   })
   const instances = Layer.mock(InstanceStore, { list: () => Effect.succeed([]) })
