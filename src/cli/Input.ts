@@ -16,12 +16,14 @@ const LARGEST_FILE = 8 * 1_048_576
 /** A byte order mark is part of the text: what it is good for is for its reader to say. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** `source`: a path, or `-`. IN1, IN2. */
-const read = Effect.fnUntraced(function* (source: string, most: number, tooLarge: string) {
+/** `source`: a path, or `-`. `ending`: bytes of a final newline, which do not count. IN1, IN2. */
+const read = Effect.fnUntraced(function* (source: string, largest: number, ending: number, thing: string) {
   const shell = yield* Shell
   const what = source === "-" ? "standard input" : source
+  const most = largest + ending
   const bytes = yield* source === "-" ? shell.stdin(most) : shell.readFile(source, most)
-  if (bytes.byteLength > most) return yield* usage(`${what} has more than ${most} bytes`, tooLarge)
+  if (bytes.byteLength > most)
+    return yield* usage(`${what} has more than ${largest} bytes`, `A ${thing} may have at most ${largest} bytes.`)
   return yield* Effect.try({
     try: () => decoder.decode(bytes),
     catch: () => usage(`${what} is not valid UTF-8`, "Save it as UTF-8.")
@@ -30,17 +32,14 @@ const read = Effect.fnUntraced(function* (source: string, most: number, tooLarge
 
 /** A whole file, or standard input: without the byte order mark of its encoding. */
 export const readFile = Effect.fn("Input.readFile")(function* (source: string) {
-  const text = yield* read(source, LARGEST_FILE, `A file may have at most ${LARGEST_FILE} bytes.`)
+  const text = yield* read(source, LARGEST_FILE, 0, "file")
   return text.startsWith("\ufeff") ? text.slice(1) : text
 })
 
 /** A final newline of a file or pipe is an editor's, not the value's: exactly one is dropped. */
 const withoutFinalNewline = (text: string): string => text.replace(/\r?\n$/, "")
 
-const readContent = (source: string) =>
-  read(source, LARGEST_VALUE + 2, `A value may have at most ${LARGEST_VALUE} bytes.`).pipe(
-    Effect.map(withoutFinalNewline)
-  )
+const readContent = (source: string) => read(source, LARGEST_VALUE, 2, "value").pipe(Effect.map(withoutFinalNewline))
 
 export const readValue = Effect.fn("Input.readValue")(function* (argument: string) {
   if (argument === "-") return yield* readContent("-")

@@ -40,11 +40,9 @@ const refuse = (what: string): never => {
 }
 
 const shown = (value: unknown): string => {
-  try {
-    return String(typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value)
-  } catch {
-    return typeof value
-  }
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80))
+  if (value === null || value === undefined) return String(value)
+  return `${typeof value === "object" ? "an" : "a"} ${typeof value}`
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -37,7 +37,8 @@ const isHost = (host: string): boolean => (/^[\d.]+$/.test(host) ? V4.test(host)
 /** A host alone: `127.0.0.1`, `herald.internal`, `::1` or `[::1]`. HP1. */
 export const parseHost = (text: string): string | Wrong => {
   if (text === "") return { wrong: "is empty" }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { wrong: "is a URL. Leave out what is before and with ://" }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
+    return { wrong: `is a URL. Leave out ${text.slice(0, text.indexOf("://") + 3)}` }
   const bare = /^\[(.*)\]$/.exec(text)?.[1]
   if (bare !== undefined) return isV6(bare) ? bare : { wrong: "has brackets around something that is no IPv6 address" }
   if (isHost(text)) return text
@@ -50,7 +51,7 @@ export const parseHost = (text: string): string | Wrong => {
 export const parseAddress = (text: string): Address | Wrong => {
   if (text === "") return { wrong: "is empty. Write host:port" }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text))
-    return { wrong: "is a URL. Write host:port, without what is before and with ://" }
+    return { wrong: `is a URL. Write host:port, without ${text.slice(0, text.indexOf("://") + 3)}` }
   if (/[\s/?#@]/.test(text)) return { wrong: "has a space, a slash or a sign that no address has. Write host:port" }
   if (isV6(text)) return { wrong: `is an IPv6 address without a port. Write [${text}]:port` }
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(text) ?? []

@@ -206,6 +206,16 @@ describe("looking", () => {
     )
   })
 
+  it("clients tells nobody at all from nobody of that name", async () => {
+    const body = { clients: [], next: null }
+    const nobody = await ask(["clients"], "GET /v1/clients", { body })
+    assert.include(nobody.printed, "try: herald subscribe")
+    for (const narrow of [["--service", "a"], ["--instance", "a"], ["--env", "a"]]) {
+      const none = await ask(["clients", ...narrow], "GET /v1/clients", { body })
+      assert.strictEqual(none.printed, "no such client; herald clients shows all that there are")
+    }
+  })
+
   it("clients says so when there are more than it can show", async () => {
     const client = {
       state: "connected",

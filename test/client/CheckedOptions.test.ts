@@ -23,7 +23,7 @@ describe("each of these is refused at once, with what is wrong", () => {
     ["one wrong of many", { ...base, address: ["a:1", "b"] }, /address "b" has no port/],
     ["no address", { service: "shop" }, /address is missing/],
     ["an empty list", { ...base, address: [] }, /at least one node/],
-    ["an address that is none", { ...base, address: [7] }, /address is number/],
+    ["an address that is none", { ...base, address: [7] }, /address is a number/],
     ["no service", { address: "a:1" }, /service is missing/],
     ["a service with a line break", { ...base, service: "a\nb" }, /control character/],
     ["half a character", { ...base, instance: "a\ud800" }, /well-formed/],

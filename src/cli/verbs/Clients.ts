@@ -53,8 +53,12 @@ const MOST = 1_000
 /** Keys that are asked for at once of the one instance that is shown whole. */
 const TOGETHER = 1_000
 
-export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint: Paint): string => {
-  if (clients.length === 0) return "no client has ever connected; try: herald subscribe <service>"
+export const clientsTable = (clients: ReadonlyArray<Client>, now: number, paint: Paint, narrowed = false): string => {
+  if (clients.length === 0) {
+    return narrowed
+      ? "no such client; herald clients shows all that there are"
+      : "no client is known; try: herald subscribe <service>"
+  }
   const up = clients.filter((client) => client.state === "connected").length
   return `${table(
     rowsOf(clients),
@@ -115,6 +119,7 @@ export const clients = Command.make(
   Effect.fn("Clients.run")(function* ({ service, instance, env, watch: stay }) {
     const shell = yield* Shell
     const here = yield* session
+    const narrowed = [service, instance, env].some((one) => one !== undefined)
     const page = (query: Record<string, string | number | undefined>) =>
       here
         .call({ method: "GET", path: "/v1/clients", query: { environment: env, service, instance, ...query } })
@@ -136,14 +141,14 @@ export const clients = Command.make(
       if (more) {
         yield* shell.progress(`only the first ${MOST} clients are shown; narrow them with --service or --env`)
       }
-      return yield* here.emit(found, (paint) => clientsTable(found, now, paint))
+      return yield* here.emit(found, (paint) => clientsTable(found, now, paint, narrowed))
     }
     const look = Effect.gen(function* () {
       const { clients: found } = yield* read
       const now = yield* shell.now
       return {
         data: found,
-        asTable: (paint: Paint) => clientsTable(found, now, paint),
+        asTable: (paint: Paint) => clientsTable(found, now, paint, narrowed),
         fingerprint: JSON.stringify(found.map((client) => ({ ...client, lastSeen: 0 })))
       }
     })
