@@ -257,7 +257,7 @@ export const catalogue = {
     "4006",
     "It is not known whether this was committed",
     "The connection to PostgreSQL was lost at the moment of the commit, and it did not answer again in time. What is not committed by now never will be.",
-    "Try again with the same Idempotency-Key, which writes nothing twice; without one, read the key first.",
+    "Try again with the same Idempotency-Key, which writes nothing twice. Without one, read the key once it is no longer stale, then decide.",
     4,
     504,
     7
