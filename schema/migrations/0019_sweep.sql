@@ -17,11 +17,13 @@ begin
   moved := herald_move_horizon(keep, keep_at_least);
   select horizon into behind from herald_log;
 
+  -- What a commit holds is left for the next step: it may hold several, in an order of its own.
   delete from idempotency_keys where ctid = any (array(
-    select ctid from idempotency_keys where revision <= behind order by revision limit step));
+    select ctid from idempotency_keys where revision <= behind order by revision limit step for update skip locked));
   get diagnostics keys = row_count;
 
-  delete from tombstones where ctid = any (array(select ctid from tombstones where revision <= behind order by revision limit step));
+  delete from tombstones where ctid = any (array(
+    select ctid from tombstones where revision <= behind order by revision limit step for update skip locked));
   get diagnostics stones = row_count;
 
   with old as (

@@ -6,6 +6,7 @@
  *        before and is still waiting or was refused; unless the server is behind us or unsure.
  *   FD3  We always say what we hold, however much it is (a refused version is not held): the server decides by that. The position
  *        speaks for keys that we do not mention, that is, for deletions.
+ *   FD4  Beside a position a revision is one of its epoch. What we hold of a history that was lost has none there: 0.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -72,7 +73,12 @@ export class Feed {
       acceptsDelta: deltas,
       control: true
     })
-    return hello(first, this.#checked.helloBytes, held, () => Request.fromPartial({}), hexBytes)
+    const said = held.map(({ key, digest, revision, epoch }) => ({
+      key,
+      digest,
+      revision: epoch === position.epoch ? revision : 0n // FD4
+    }))
+    return hello(first, this.#checked.helloBytes, said, () => Request.fromPartial({}), hexBytes)
   }
 
   update(update: ConfigUpdate, live: boolean): void {

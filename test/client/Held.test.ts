@@ -1,6 +1,6 @@
 /** What is said in bytes: hellos and answers of clients that hold very much. */
 import { assert, describe, it } from "@effect/vitest"
-import { SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { SubscribeRequest, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Acks, cut } from "../../src/client/Acks.ts"
 import { hello, mostBytes } from "../../src/client/Held.ts"
 import { hexBytes } from "../../src/client/Platform.ts"
@@ -105,6 +105,27 @@ describe("a hello", () => {
     assert.deepStrictEqual(
       stream.sent.at(-1)?.acks.map(({ key }) => key),
       ["shop.k1"]
+    )
+    await client.close()
+  })
+
+  it("FD4: a revision of a history that was lost is not said beside a position of the present one", async () => {
+    const { client, clock, transport } = await connected([value("shop", 900, "same"), value("shop.b", 10, "b")])
+    await client.settled()
+    transport.say(value("shop.b", 740, "b2", { epoch: "e2" }))
+    transport.say({ kind: UpdateKind.UPDATE_KIND_HEARTBEAT, epoch: "e2", revision: 750n })
+    await client.settled()
+    transport.end()
+    await clock.advance(250)
+
+    const { held, position } = transport.last.hello
+    assert.strictEqual(position?.epoch, "e2")
+    assert.deepStrictEqual(
+      held.map(({ key, revision }) => [key, revision]),
+      [
+        ["shop", 0n],
+        ["shop.b", 740n]
+      ]
     )
     await client.close()
   })

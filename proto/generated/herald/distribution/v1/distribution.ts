@@ -253,6 +253,7 @@ export interface Held {
   key: string;
   /** SHA-256 of the content, hex; empty for a tombstone. Or leave it out and set `sha256`, which is half as long. */
   digest: string;
+  /** In the epoch of `position`; 0 when it is of another, or not known. */
   revision: bigint;
   /** SHA-256 of the content, its 32 bytes. */
   sha256: Buffer;
