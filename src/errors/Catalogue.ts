@@ -184,7 +184,7 @@ export const catalogue = {
   TooManySubscriptions: row(
     "3004",
     "Too many subscriptions",
-    "This API key, or this environment, has all the streams of the server that it may have; the rest is kept for others.",
+    "This principal (the name of its API keys), or this environment, has all the streams of the server that it may have; the rest is kept for others.",
     "Close unused streams, add a node, or raise the setting that the message names.",
     8,
     429,
@@ -193,7 +193,7 @@ export const catalogue = {
   Busy: row(
     "3008",
     "Too much heavy work at once",
-    "Large values, schemas or comparisons are worked on by a few threads in turn, and the queue of this identity, or of all, is full.",
+    "Large values, schemas or comparisons are worked on by a few threads in turn, and the queue of this principal, or of all, is full.",
     "Wait for the time in Retry-After, and send them one after the other.",
     8,
     429,

@@ -78,6 +78,8 @@ describe("administering", () => {
     assert.deepStrictEqual([several.exit, several.body], [2, undefined])
     assert.include(several.said, "3f9c2a, other")
     assert.strictEqual((await rotated([key], "ci", "--grace", "soon")).exit, 2)
+    assert.notInclude(byName.said, "the old key")
+    assert.include((await rotated([key], "ci", "--token", "hrld_3f9c2a_old")).said, "this command used the old key")
   })
 
   it("key list tells which keys are good", async () => {

@@ -109,6 +109,10 @@ const rotate = Command.make(
       once: true
     })
     const made = body as Made
+    if (here.target.token?.startsWith(`hrld_${id}_`))
+      yield* shell.progress(
+        `this command used the old key: put the new token where it was read, ${here.target.data}/admin-token or HERALD_TOKEN, before the old one ends`
+      )
     yield* here.emit(
       made,
       (paint) => `${shownOnce(made, paint)}\n${paint.dim(`${printable(id)} works until ${time(now + span)} at most`)}`
