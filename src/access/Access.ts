@@ -154,7 +154,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const wait = rates.take(key.name, now, cost) // A4
     if (wait > 0)
       return yield* limited(
-        `${key.name} makes more than ${options.ratePerSecond} requests a second, or as dear ones`,
+        `${key.name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
         wait
       )
     return identityOf(key)
