@@ -156,7 +156,7 @@ export const fillDeliveries = async (
       select i.instance_id, ${row} from revisions r cross join (${chosen}) i
       where r.revision > ${head - each + from} and r.revision <= ${head - each + to} order by r.revision, i.instance_id`)
   })
-  // Before migration 0027 there was one revision of a key and no epoch.
+  // Before migration 0017 there was one revision of a key and no epoch.
   const facts = await numberOf(
     database,
     "select count(*) from information_schema.columns where table_name = 'instance_keys' and column_name = 'applied_epoch'"

@@ -1,4 +1,4 @@
-/** Leases over a `State`: the rules of migration 0015. */
+/** Leases over a `State`: the rules of migration 0011. */
 import { Clock, Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"
 import type { State } from "./State.ts"

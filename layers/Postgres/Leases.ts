@@ -1,4 +1,4 @@
-/** Leases in PostgreSQL: the functions of migration 0015. */
+/** Leases in PostgreSQL: the functions of migration 0011. */
 import { Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"
 import { guarded } from "./Failure.ts"

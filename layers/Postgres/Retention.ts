@@ -1,5 +1,5 @@
 /**
- * The retention in PostgreSQL: migrations 0016 and 0019.
+ * The retention in PostgreSQL: migrations 0012 and 0015.
  *
  *   RP1  A range is detached CONCURRENTLY and then dropped, each outside of a transaction: behind a reader's open transaction nobody else waits.
  *   RP2  It waits for a lock at most a second. What was begun, here or by a node that died, is finished the next time.

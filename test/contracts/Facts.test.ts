@@ -1,4 +1,4 @@
-/** What migration 0027 makes of rows that knew one revision of a key and no epoch. */
+/** What migration 0017 makes of rows that knew one revision of a key and no epoch. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -6,7 +6,7 @@ import { migrate, readMigrations } from "../../layers/Postgres/Migrations.ts"
 import { layerPools, Pools } from "../../layers/Postgres/Pools.ts"
 import { clientOptions, connect, startDatabase } from "../support/Database.ts"
 
-describe("migration 0027", () => {
+describe("migration 0017", () => {
   it("FC1 each row becomes the fact that it was, of the present epoch if the log has its revision", async () => {
     await using database = await startDatabase()
     const migrateTo = (last: number) =>
