@@ -18,7 +18,7 @@ describe("migration 0017", () => {
           Effect.provide(layerPools(clientOptions(database.url)))
         )
       )
-    await migrateTo(26)
+    await migrateTo(16)
     await using session = await connect(database.url)
     for (const [key, revision, state] of [
       ["a", 0, "applied"],
@@ -31,7 +31,7 @@ describe("migration 0017", () => {
         `insert into instance_keys (instance_id, key, revision, version, state, reason, sent_at, answered_at)
           values (1, '${key}', ${revision}, 3, '${state}', 'why', null, clock_timestamp())`
       )
-    await migrateTo(27)
+    await migrateTo(17)
     const rows = await session.query(
       `select key, sent_version as s, applied_version as a, rejected_reason as r, problem_reason as p, troubled as t,
         coalesce(sent_epoch, problem_epoch) = (select epoch from herald_epoch) as e from instance_keys order by key`
