@@ -75,6 +75,7 @@ const storeAlone = async ({ short: brief, runs }: Options) => {
           }
         ],
         actor: "benchmark",
+        keyId: undefined,
         message: "benchmark",
         traceparent: "",
         idempotency: undefined

@@ -1,5 +1,6 @@
 /** ConfigurationStore and RevisionLog over one `State`. */
 import { Clock, Effect, Layer } from "effect"
+import { actingKey } from "../../src/access/Principal.ts"
 import type { Change, Idempotency, Release } from "../../src/configuration/Change.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { type Committed, ConfigurationStore, type HeadCursor } from "../../src/configuration/ConfigurationStore.ts"
@@ -47,7 +48,8 @@ const layerStore = (state: State) =>
               version: configuration.version,
               revision: String(revision),
               message: change.changeLog,
-              digest: changeDigest(configuration)
+              digest: changeDigest(configuration),
+              ...actingKey(release.keyId)
             },
             createdAt: now
           })

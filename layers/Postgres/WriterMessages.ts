@@ -53,10 +53,11 @@ export const sinceOf = (batch: ReadonlyArray<Asked>): { readonly epoch: string; 
 
 /** Without the brace that opens it. A key of the publisher's begins with "=", the one that was made for it with "~". */
 export const encode = (release: Release, made: string): string => {
-  const { action, actor, message, traceparent, idempotency, basis, changes } = release
+  const { action, actor, keyId, message, traceparent, idempotency, basis, changes } = release
   return JSON.stringify({
     action,
     actor,
+    keyId,
     owner: idempotency?.owner,
     message,
     traceparent,

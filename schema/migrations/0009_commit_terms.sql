@@ -135,8 +135,9 @@ begin
 end $$;
 
 -- Commits releases, each whole or not at all, and answers each. A release that can't be committed does not touch the others.
---   releases: [{action, actor, owner, message, traceparent, commitId, digest, notAfter, basis, changes: [Change]}]
+--   releases: [{action, actor, keyId, owner, message, traceparent, commitId, digest, notAfter, basis, changes: [Change]}]
 --             owner: whose idempotency key it is, the actor's without; notAfter: milliseconds of this server's clock, null for no end
+--             keyId: of the API key that the actor used, for the audit log; a server of before sends none
 --   since:    as in terms, of servers before this migration
 --   terms:    null, or {clock, wait, since}
 --             clock: the server whose clock notAfter is of; on another nothing is done and the answer is null
@@ -162,6 +163,7 @@ declare
   last record;
   config_id text;
   details jsonb;
+  by_key jsonb;
   current_hash text;
   now timestamptz;
   current_epoch text;
@@ -226,13 +228,14 @@ begin
     now := date_trunc('milliseconds', clock_timestamp());
     payload := '{}';
     versions := '{}';
+    by_key := jsonb_strip_nulls(jsonb_build_object('keyId', release->'keyId'));
     for change in select value from jsonb_array_elements(release->'changes') loop
       written := herald_write(change, release->>'actor', head, now);
       payload := payload || herald_configuration_json(written);
       versions := versions || jsonb_build_object('version', written.version, 'createdAt', herald_millis(written.created_at));
       config_id := (change->>'environment') || '/' || (change->>'key');
       details := jsonb_build_object('version', written.version, 'revision', head::text, 'message', change->>'changeLog',
-        'digest', herald_change_digest(written));
+        'digest', herald_change_digest(written)) || by_key;
       current_hash := herald_audit_hash(last.hash, last.id + 1, config_id, release->>'action', release->>'actor', details, now);
       insert into audit_log values (last.id + 1, config_id, release->>'action', release->>'actor', details, now, last.hash, current_hash);
       last.id := last.id + 1;

@@ -32,7 +32,7 @@ export class ApiKeyStore extends Context.Service<
     ) => Effect.Effect<void, HeraldError>
     /**
      * Makes `successor`, and lets the key end at `until` (milliseconds since 1970) if it does not end before; false when it is not good any
-     * more. Writes audit entries in the same transaction. `by`: id of the key of who asks. PN4
+     * more. Writes audit entries in the same transaction. `by`: id of the key of who asks. PN5
      */
     readonly rotate: (
       id: string,

@@ -5,6 +5,7 @@
  *   PN2  Names under which Herald itself acts belong to nobody.
  *   PN3  A further key of a principal is made only where that is asked for, so that nobody becomes another by mistake.
  *   PN4  A rotated key goes on to work until its grace ends, and what belongs to its principal stays with it.
+ *   PN5  An entry of the audit log that tells what a principal did names its key too, as `keyId`.
  */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"

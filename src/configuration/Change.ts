@@ -49,7 +49,10 @@ export interface Idempotency {
 export interface Release {
   readonly action: Action
   readonly changes: ReadonlyArray<Change>
+  /** The principal. */
   readonly actor: string
+  /** The public id of its API key, for the audit log; undefined: it has none. PN5 */
+  readonly keyId: string | undefined
   readonly message: string
   readonly traceparent: string
   readonly idempotency: Idempotency | undefined

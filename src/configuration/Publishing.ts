@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { HttpTraceContext } from "effect/http"
 import { requirePermission } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Fleet } from "../sessions/Fleet.ts"
@@ -28,18 +29,18 @@ export const makePublishing = Effect.gen(function* () {
 
   const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
     const problem = draftsProblem(drafts)
-    let actor = ""
+    let actor: Identity | undefined
     for (const environment of new Set(drafts.map((draft) => draft.environment))) {
-      actor = (yield* requirePermission("config.write", environment)).name
+      actor = yield* requirePermission("config.write", environment)
     }
     if (problem !== undefined) return yield* problem
-    return actor
+    return actor!
   })
 
   /** `drafts` are made after the look for an earlier commit: what is read for them may have changed since that. */
   const commit = Effect.fnUntraced(function* (
     action: Action,
-    actor: string,
+    { name: actor, keyId }: Identity,
     options: PublishOptions,
     request: unknown,
     drafts: Effect.Effect<ReadonlyArray<Draft>, HeraldError>
@@ -60,6 +61,7 @@ export const makePublishing = Effect.gen(function* () {
                 action,
                 changes: resolved.map((one) => one.change),
                 actor,
+                keyId,
                 message,
                 traceparent,
                 idempotency,
@@ -115,7 +117,7 @@ export const makePublishing = Effect.gen(function* () {
     toVersion: number,
     options: PublishOptions
   ) {
-    const { name: actor } = yield* requirePermission("config.write", environment)
+    const actor = yield* requirePermission("config.write", environment)
     const problem = identifierProblem(environment, key) ?? optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const draft = Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { AuditLog } from "../../src/access/AuditLog.ts"
 import type { Identity } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
@@ -79,6 +80,29 @@ describe("Configurations", () => {
       const { effective } = yield* configurations.explain("production", "app", { region: "eu" })
 
       assert.strictEqual(effective, '{"price":1.10,"id":9007199254740993,"path":"C:\\\\eu"}')
+    }).pipe(on())
+  )
+
+  it.effect("PN5 whatever is committed, its entry in the audit log names the principal and the key of who asked", () =>
+    Effect.gen(function* () {
+      const [configurations, audit] = [yield* Configurations, yield* AuditLog]
+      const by = (keyId: string) => as({ name: "ada", keyId, role: "publisher", environments: ["*"] })
+      yield* publish(draft("1")).pipe(by("k1"))
+      yield* publish(draft("2"), draft("2", { key: "other" })).pipe(by("k2"))
+      yield* configurations.rollback("production", "app", 1, { message: "undo" }).pipe(by("k3"))
+      yield* publish(draft(null)).pipe(by("k4"))
+      const entries = yield* audit.read({ limit: 10 })
+
+      assert.sameDeepMembers(
+        entries.map(({ action, performedBy, details }) => [action, performedBy, details["keyId"]]),
+        [
+          ["publish", "ada", "k1"],
+          ["release", "ada", "k2"],
+          ["release", "ada", "k2"],
+          ["rollback", "ada", "k3"],
+          ["delete", "ada", "k4"]
+        ]
+      )
     }).pipe(on())
   )
 

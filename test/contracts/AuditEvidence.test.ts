@@ -47,7 +47,7 @@ beforeAll(async () => {
       yield* keys.createFirstAdmin(key("first", { role: "admin", environments: ["*"] }))
       for (const id of ["kept", "ended"]) yield* keys.create(key(id))
       yield* commit("a/b", "1", { schema: { type: "string", title: "a|b" }, strict: true, changeLog: "x|y" })
-      yield* commit("a/b", "2")
+      yield* store.commit(release([change("a/b", "2")], { keyId: "first" }))
       yield* commit("gone", "1")
       yield* commit("gone", null)
       yield* store.commit(release([change("r1", "1"), change("r2", "2")], { action: "release" }))
@@ -114,6 +114,18 @@ describe("the check of the audit log", () => {
       [`update audit_log set details = details || '{"message":"forged"}' where id = 5`],
       "changed",
       "id = 5"
+    ],
+    [
+      "whose key did it",
+      [`update audit_log set details = details || '{"keyId":"ended"}' where details->>'keyId' = 'first'`],
+      "changed",
+      "details->>'keyId' = 'first'"
+    ],
+    [
+      "that a key did it",
+      [`update audit_log set details = details - 'keyId' where details->>'keyId' = 'first'`],
+      "changed",
+      "details->>'keyId' = 'first'"
     ],
     ["an entry gone", ["delete from audit_log where id = 5"], "missing", "id = 5"],
     ["the first gone", ["delete from audit_log where id = 1"], "missing", "id = 1"],

@@ -77,6 +77,41 @@ export const peopleContract = (test: Test) => {
       assert.strictEqual(made.filter(({ _tag }) => _tag === "Success").length, 1)
     }))
 
+  test("PN5 an entry names the principal and the key that committed, each of its own, and the log is as it says", () =>
+    Effect.gen(function* () {
+      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      const [one, other, same] = [fresh("acts"), fresh("acts"), fresh("acts")]
+      const idempotency = { key: fresh("acts"), digest: "d" }
+      const wishes = [
+        release([change(one, "1"), change(other, "1")], { action: "release", keyId: "key-a" }),
+        release([change(one, "2")], { action: "rollback", keyId: "key-b" }),
+        release([change(one, null)], { action: "delete", keyId: "key-c" }),
+        release([change(same, "1")], { keyId: "key-a", idempotency }),
+        release([change(same, "1")], { keyId: "key-b", idempotency }),
+        release([change(other, "2")], { keyId: undefined })
+      ]
+      for (const wish of wishes) yield* store.commit(wish)
+      const entries = (yield* audit.read({ limit: 6 })).toSorted((a, b) => Number(a.id - b.id))
+
+      assert.deepStrictEqual(
+        entries.map(({ action, performedBy, configId, details }) => [
+          action,
+          performedBy,
+          configId.split("/")[1],
+          details["keyId"]
+        ]),
+        [
+          ["release", "tester", one, "key-a"],
+          ["release", "tester", other, "key-a"],
+          ["rollback", "tester", one, "key-b"],
+          ["delete", "tester", one, "key-c"],
+          ["publish", "tester", same, "key-a"],
+          ["publish", "tester", other, undefined]
+        ]
+      )
+      assert.isUndefined((yield* verified).problem)
+    }))
+
   test("PN4 a rotated key ends with its grace and never later than it would; the log tells of it and of whose key did it", () =>
     Effect.gen(function* () {
       const [store, audit] = [yield* ApiKeyStore, yield* AuditLog]

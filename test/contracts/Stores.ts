@@ -26,6 +26,7 @@ export const release = (changes: ReadonlyArray<Change>, changed: Partial<Release
   action: "publish",
   changes,
   actor: "tester",
+  keyId: undefined,
   message: "why",
   traceparent: "",
   idempotency: undefined,

@@ -118,6 +118,7 @@ export const commit = Effect.fnUntraced(function* (value: string | null, key = "
     action: "publish",
     changes: [change(digestOf(value ?? ""), { key, value })],
     actor: "test",
+    keyId: undefined,
     message: "",
     traceparent: "",
     idempotency: undefined

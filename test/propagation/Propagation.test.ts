@@ -291,6 +291,7 @@ describe("Propagation", () => {
         action: "release",
         changes,
         actor: "test",
+        keyId: undefined,
         message: "",
         traceparent: "",
         idempotency: undefined

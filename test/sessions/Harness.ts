@@ -74,6 +74,7 @@ export const publish = Effect.fnUntraced(function* (
     action: changed.value === null ? "delete" : "publish",
     changes: [change(digestOf(changed.value ?? ""), changed)],
     actor: "test",
+    keyId: undefined,
     message: "",
     traceparent: "",
     idempotency: undefined
