@@ -4,34 +4,69 @@
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
  *   D4  A call that was answered is over, whatever its client goes on sending.
+ *   D5  A peer that goes on calling with no token, or a wrong one, loses its connection: more are refused than it could mean. Those of
+ *       exempt addresses, such as a proxy's, carry others' calls and stay.
  */
 import type { EventEmitter } from "node:events"
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
 import { status } from "@grpc/grpc-js"
 import type { Refuse } from "../../src/access/Refusals.ts"
-import { connections, type GateOptions, gate } from "../Gate.ts"
+import { addressOf, connections, exempting, type GateOptions, gate } from "../Gate.ts"
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
 const PINGS = 20
+/** D5: calls of one connection that may be refused in a window, because nobody knows who makes them. */
+const STRANGERS = 500
 /** Milliseconds. */
 const WINDOW = 10_000
 const AFTER_ANSWER = 1_000
 
-/** D2 */
-const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
+/** Counts what happens to a connection; it is closed at what comes beyond `most` in a window. D2, D5 */
+const atMost = (most: number, session: ServerHttp2Session, refuse: () => void) => {
   let count = 0
   let since = performance.now()
-  session.on("ping", () => {
+  return () => {
     const now = performance.now()
     if (now - since > WINDOW) {
       since = now
       count = 0
     }
-    if (++count <= PINGS || session.destroyed) return
-    refuse("pings")
+    if (++count <= most || session.destroyed) return
+    refuse()
     session.goaway(11 /* ENHANCE_YOUR_CALM, RFC 9113 §7 */)
     session.destroy()
-  })
+  }
+}
+
+/** D2 */
+const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
+  session.on(
+    "ping",
+    atMost(PINGS, session, () => refuse("pings"))
+  )
+}
+
+/** D5 */
+const watchStrangers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
+  const strangers = new WeakMap<ServerHttp2Session, () => void>()
+  return {
+    session: (session: ServerHttp2Session) => {
+      const address = addressOf(session.socket)
+      if (!isExempt(address))
+        strangers.set(
+          session,
+          atMost(STRANGERS, session, () => refuse("strangers", address))
+        )
+    },
+    stream: (stream: ServerHttp2Stream) => {
+      const counted = stream.session === undefined ? undefined : strangers.get(stream.session as ServerHttp2Session)
+      if (counted === undefined) return
+      stream.once("finish", () => {
+        const said = stream.sentTrailers?.["grpc-status"] ?? stream.sentHeaders?.["grpc-status"]
+        if (String(said) === String(status.UNAUTHENTICATED)) counted()
+      })
+    }
+  }
 }
 
 /** D4 */
@@ -67,5 +102,8 @@ const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: Incomi
 export const guard = (server: EventEmitter, options: GateOptions, refuse: Refuse): void => {
   server.on("session", watchPings(refuse))
   server.on("stream", endAnswered)
+  const strangers = watchStrangers(exempting(options.exempt), refuse)
+  server.on("session", strangers.session)
+  server.on("stream", strangers.stream)
   gate(server, { connection: connections(options, refuse), stream: unpacked(refuse) })
 }

@@ -42,4 +42,24 @@ describe("Gate", () => {
     assert.deepStrictEqual([...new Set(calls.map(({ grpc }) => grpc))], ["16"])
     assert.strictEqual(await refused(), 20)
   })
+
+  it("D5 a connection that goes on calling with wrong tokens is closed; those with right ones stay", async () => {
+    const { address, token } = await open({ maxStreams: 5_000 })
+    const [stranger, known] = [dial(address), dial(address)]
+    const refused = counted("grpc", "strangers")
+    const body = frame(new Uint8Array())
+    const right = { authorization: `Bearer ${token}` }
+    const before = Array.from({ length: 600 }, () => call(known, `${SERVICE}/Subscribe`, body, right))
+    for (let i = 0; i < 600; i++) call(stranger, `${SERVICE}/Subscribe`, body)
+    await waitUntil("the stranger's end", () => stranger.destroyed)
+    await waitUntil("the ends of those with a token", () => before.every(({ closed }) => closed))
+
+    assert.isFalse(known.destroyed)
+    assert.strictEqual(await refused(), 1)
+    assert.notInclude(
+      before.map(({ grpc }) => grpc),
+      "16"
+    )
+    known.destroy()
+  })
 })
