@@ -210,7 +210,11 @@ describe("looking", () => {
     const body = { clients: [], next: null }
     const nobody = await ask(["clients"], "GET /v1/clients", { body })
     assert.include(nobody.printed, "try: herald subscribe")
-    for (const narrow of [["--service", "a"], ["--instance", "a"], ["--env", "a"]]) {
+    for (const narrow of [
+      ["--service", "a"],
+      ["--instance", "a"],
+      ["--env", "a"]
+    ]) {
       const none = await ask(["clients", ...narrow], "GET /v1/clients", { body })
       assert.strictEqual(none.printed, "no such client; herald clients shows all that there are")
     }

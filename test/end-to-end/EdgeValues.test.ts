@@ -144,7 +144,7 @@ describe("values at the edge", () => {
       }
       // Percent-encoded bytes that are no UTF-8, and NUL, straight in the path and query.
       for (const odd of ["%00", "%ff", "%c0%80", "%"])
-        await fire(method, path.replaceAll(/\{\w+\}/g, odd) + `?environment=${odd}`, body)
+        await fire(method, `${path.replaceAll(/\{\w+\}/g, odd)}?environment=${odd}`, body)
     }
     for (const name of ["__proto__", "a".repeat(3_000), "\u0000"])
       await fire("get", `/v1/config/svc/explain?environment=production&label.${encodeURIComponent(name)}=%00`)
