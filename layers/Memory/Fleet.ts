@@ -135,7 +135,7 @@ export const layerFleet = (state: State) =>
         return {
           taken: all
             .filter((row) => runOf(row.former) === run && runOf(row.session) !== run && row.takenAt > after)
-            .map(({ former }) => former),
+            .map(({ former, owner }) => ({ session: former, owner })),
           doubted: all
             .filter((row) => runOf(row.session) === run && row.ending === "NodeLost")
             .map((row) => row.session)

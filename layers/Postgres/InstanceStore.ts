@@ -171,9 +171,14 @@ export const layerInstances = Layer.effect(
         })
       }),
       seen: ({ run, node, timeoutMillis }: Run) =>
-        guarded("say that this node lives")(sql<{ said: { taken: Array<string>; doubted: Array<string> } }>`
+        guarded("say that this node lives")(sql<{
+          said: { taken: Array<string>; owners: Array<string>; doubted: Array<string> }
+        }>`
           select herald_node_seen(${run}, ${node}, ${millis(timeoutMillis)}::interval, ${LOSE_STEP}::int) as said`).pipe(
-          Effect.map(([row]) => row!.said)
+          Effect.map(([row]) => {
+            const { taken, owners, doubted } = row!.said
+            return { taken: taken.map((session, index) => ({ session, owner: owners[index]! })), doubted }
+          })
         ),
       lose: (lease, leaseMillis, timeoutMillis) =>
         guarded("look for dead nodes")(sql<{ gone: number | null }>`

@@ -162,3 +162,22 @@ begin
     where excluded.reported_at >= held.reported_at;
   return refused;
 end $$;
+
+-- A node's sign of life. Servers of 0.1.0 call it without `step`, and were dead to the others otherwise.
+--   out: {taken: sessions of this run that lost their instance to another run, owners: who has each of those instances now,
+--         doubted: at most `step` of those that were taken for lost}
+create or replace function herald_node_seen(this_run text, this_node text, time_out interval, step integer default 10000) returns jsonb language plpgsql as $$
+declare
+  before timestamptz;
+begin
+  select seen_at into before from nodes where run = this_run;
+  insert into nodes as held (run, node, since, seen_at) values (this_run, this_node, clock_timestamp(), clock_timestamp())
+  on conflict (run) do update set
+    since = case when held.seen_at < excluded.seen_at - time_out then excluded.since else held.since end, seen_at = excluded.seen_at;
+  return (select jsonb_build_object('taken', coalesce(jsonb_agg(i.former order by i.id), '[]'), 'owners', coalesce(jsonb_agg(i.owner order by i.id), '[]'))
+      from instances i
+      -- A take-over that began before the last sign of life may have been committed after it.
+      where i.former_run = this_run and i.former <> '' and i.run <> this_run and i.taken_at > coalesce(before, '-infinity') - interval '10 seconds')
+    || jsonb_build_object('doubted', (select coalesce(jsonb_agg(session), '[]') from (
+      select session from instances where run = this_run and ending = 'NodeLost' limit step) of_them));
+end $$;

@@ -3,9 +3,18 @@
 
 create table principals (
   name text primary key,
-  -- As names are compared: NFKC, case folded.
+  -- As names are compared: herald_folded, and in JavaScript folded().
   folded text not null unique
 );
+
+-- NFKC, case folded by the rules of Unicode, whatever the locale of the database is: in the locale C lower() knows ASCII only.
+do $$
+declare
+  rules text := (select collname from pg_collation where collname in ('und-x-icu', 'pg_c_utf8') order by collname desc limit 1);
+begin
+  execute format($q$create function herald_folded(name text) returns text language sql immutable as
+    'select normalize(lower(upper(normalize(name, NFKC) collate %1$I)), NFKC) collate "default"'$q$, coalesce(rules, 'default'));
+end $$;
 
 create index audit_log_key_changes on audit_log ((details->>'id'), id) where action in ('key.rename', 'key.rotate');
 
@@ -20,13 +29,13 @@ begin
   for held in select name from api_keys group by name order by min(created_at), name loop
     wanted := held.name;
     n := 1;
-    while lower(normalize(wanted, NFKC)) in ('herald', 'system', 'node')
-        or exists (select from principals p where p.folded = lower(normalize(wanted, NFKC)) or p.name = wanted)
+    while herald_folded(wanted) in ('herald', 'system', 'node')
+        or exists (select from principals p where p.folded = herald_folded(wanted) or p.name = wanted)
         or (n > 1 and exists (select from api_keys a where a.name = wanted)) loop
       n := n + 1;
       wanted := held.name || '-' || n;
     end loop;
-    insert into principals values (wanted, lower(normalize(wanted, NFKC)));
+    insert into principals values (wanted, herald_folded(wanted));
     if wanted <> held.name then
       for k in update api_keys set name = wanted where name = held.name returning * loop
         perform herald_audit('', 'key.rename', 'herald', jsonb_build_object('id', k.id, 'name', wanted, 'former', held.name,
@@ -39,7 +48,7 @@ end $$;
 -- The first admin's key, and what a server of before makes.
 create function herald_principal() returns trigger language plpgsql as $$
 begin
-  insert into principals values (new.name, lower(normalize(new.name, NFKC))) on conflict do nothing;
+  insert into principals values (new.name, herald_folded(new.name)) on conflict do nothing;
   return new;
 end $$;
 create trigger principal before insert on api_keys for each row execute function herald_principal();

@@ -129,6 +129,12 @@ export interface ListOptions {
   readonly afterKey?: string | undefined
 }
 
+export interface Taken {
+  readonly session: string
+  /** Who has its instance now. */
+  readonly owner: string
+}
+
 export class InstanceStore extends Context.Service<
   InstanceStore,
   {
@@ -147,7 +153,7 @@ export class InstanceStore extends Context.Service<
      */
     readonly seen: (
       run: Run
-    ) => Effect.Effect<{ readonly taken: ReadonlyArray<string>; readonly doubted: ReadonlyArray<string> }, HeraldError>
+    ) => Effect.Effect<{ readonly taken: ReadonlyArray<Taken>; readonly doubted: ReadonlyArray<string> }, HeraldError>
     /**
      * Marks instances of dead nodes `timed_out`, `NodeLost`, at most 10,000, and returns how many; undefined when the lease was taken. LE1
      * A node that was away itself marks none.

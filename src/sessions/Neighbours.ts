@@ -1,7 +1,8 @@
 /**
  * The other nodes on the same database: who took an instance from here, who died, who is connected there.
  *
- *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with `SessionReplaced`.
+ *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with
+ *        `SessionReplaced`, or `InstanceOwned` where another principal took it.
  *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; one living node at a time looks, another when that one dies.
  *   NO3  A node that was cut off from the store judges no other, and claims back the instances that were taken for lost.
  *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
@@ -9,14 +10,14 @@
 import { Cache, Duration, Effect, Metric } from "effect"
 import { matches } from "../configuration/Configuration.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
-import { InstanceStore } from "./InstanceStore.ts"
+import { InstanceStore, type Taken } from "./InstanceStore.ts"
 
 export interface NeighboursOptions {
   readonly run: string
   readonly node: string
   readonly timeout: Duration.Input
   /** Sessions of this run that lost their instance to another node. */
-  readonly taken: (sessions: ReadonlyArray<string>) => void
+  readonly taken: (sessions: ReadonlyArray<Taken>) => void
   /** Sessions of this run that another node took for lost. */
   readonly doubted: (sessions: ReadonlyArray<string>) => void
 }

@@ -227,9 +227,14 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     run,
     node: options.node,
     timeout: options.heartbeatTimeout,
-    taken: (refs) => {
-      for (const session of held(refs))
-        end(session, { name: "SessionReplaced", reason: "the same instance connected to another node" })
+    taken: (all) => {
+      const owners = new Map(all.map(({ session, owner }) => [session, owner]))
+      for (const session of held([...owners.keys()])) {
+        const { client, identity } = session.subscription
+        if (mayHold(ownerOf(ownership, identity), owners.get(session.ref)!))
+          end(session, { name: "SessionReplaced", reason: "the same instance connected to another node" })
+        else end(session, { name: "InstanceOwned", reason: owned(client).message }) // OW2: it was taken for lost meanwhile
+      }
     },
     doubted: (refs) => {
       for (const session of held(refs)) notes.instance(session, undefined)

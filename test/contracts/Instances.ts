@@ -411,6 +411,17 @@ export const instancesContract = (test: Test) => {
       }
     }))
 
+  test("OW2 a node is told whose an instance is that another run took after it was taken for lost", () =>
+    Effect.gen(function* () {
+      const store = yield* InstanceStore
+      const [service, a, b] = [fresh("lost"), fresh("a"), fresh("b")]
+      yield* put(noteOf(service, `${a}/1`, { owner: "a" }))
+      yield* store.seen(run(b))
+      yield* put(noteOf(service, `${a}/1`, { owner: "a", opening: false, state: "timed_out", ending: "NodeLost" }))
+      assert.deepStrictEqual(yield* put(noteOf(service, `${b}/1`, { owner: "b" })), [])
+      assert.deepStrictEqual((yield* store.seen(run(a))).taken, [{ session: `${a}/1`, owner: "b" }])
+    }))
+
   test("OW2 of two nodes that give an instance to two principals at the same moment one wins, and the other is told", () =>
     Effect.gen(function* () {
       for (let round = 0; round < 20; round++) {
@@ -435,7 +446,7 @@ export const instancesContract = (test: Test) => {
       yield* put(noteOf(service, `${a}/1`, { connectedAt: 80_000, lastSeen: 80_000 }))
       yield* put(noteOf(service, `${b}/1`))
       assert.deepStrictEqual(yield* stateOf(service), ["connected", b])
-      assert.deepStrictEqual((yield* store.seen(run(a))).taken, [`${a}/1`])
+      assert.deepStrictEqual((yield* store.seen(run(a))).taken, [{ session: `${a}/1`, owner: "" }])
       assert.deepStrictEqual((yield* store.seen(run(b))).taken, [])
 
       yield* put(noteOf(service, `${a}/1`, { opening: false, lastSeen: 90_000 }))

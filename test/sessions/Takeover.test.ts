@@ -4,7 +4,7 @@ import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
-import { system } from "../../src/access/Identity.ts"
+import { type Identity, system } from "../../src/access/Identity.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
@@ -39,6 +39,49 @@ describe("taking an instance", () => {
       assert.deepStrictEqual(yield* stored, ["connected", ""])
     }).pipe(Effect.provide(layerWith({})))
   )
+
+  for (const [by, ending] of [
+    ["another principal", "InstanceOwned"],
+    ["the same one", "SessionReplaced"]
+  ] as const)
+    it.effect(
+      `OW2 a session whose instance was taken for lost, and then by ${by} on another node, ends with ${ending}`,
+      () => {
+        const state = new State()
+        const as = (name: string): Identity => ({ name, keyId: name, role: "subscriber", environments: ["*"] })
+        return Effect.gen(function* () {
+          const [sessions, store] = [yield* Sessions, yield* InstanceStore]
+          const first = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+          yield* TestClock.adjust("1 second")
+          for (const [id, row] of state.instances) {
+            const owner = by === "another principal" ? "b" : "a"
+            const { former: _, takenAt: __, goneAt: ___, life: ____, emptied: _____, ...note } = row
+            state.instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
+            const theirs = { ...note, owner, session: "other/1", node: "other", opening: true, empty: false }
+            yield* store.write({ instances: [theirs], deliveries: [], held: [], health: [] })
+          }
+          yield* TestClock.adjust("3 seconds")
+
+          assert.strictEqual((yield* Deferred.await(first.ended)).name, ending)
+          assert.deepStrictEqual(yield* stored, ["connected", ""])
+          const back = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+          yield* store.write({
+            instances: [...state.instances.values()].map((row) => ({
+              ...row,
+              state: "disconnected" as const,
+              ending: "Closed" as const,
+              opening: false,
+              empty: false
+            })),
+            deliveries: [],
+            held: [],
+            health: []
+          })
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(yield* Deferred.isDone(back.ended), false)
+        }).pipe(Effect.provide(layerWith({}, Memory.layerOn(state))))
+      }
+    )
 
   it.effect("NO3 an instance that another node took for lost while its session lives is claimed back", () => {
     const state = new State()
