@@ -1,30 +1,15 @@
 /**
  * The server's folder: secrets that only its user may read, and where the running server is.
  *
- *   K1  Secrets are written with mode 0600, whole or not at all.
- *   K3  A secret is read from, and written to, a plain file of this user (or root's) that nobody else may write: not one behind a link, nor
- *       someone else's, nor one in someone else's folder. Otherwise the server does not start.
+ *   K1, K3 in SecretFile.ts; K3 for the folder too: not someone else's. Otherwise the server does not start.
  *   K2  One running server a folder; what a killed one left does not hinder the next.
  */
 import { randomBytes } from "node:crypto"
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync,
-  writeFileSync
-} from "node:fs"
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../src/errors/HeraldError.ts"
+import * as SecretFile from "./SecretFile.ts"
 
 export interface Addresses {
   readonly http: string
@@ -46,44 +31,11 @@ export class DataFolder extends Context.Service<
   static readonly layer = (path: string) => Layer.effect(DataFolder, make(path))
 }
 
-/** Windows has no such numbers. */
-const me = process.geteuid?.()
-const mine = ({ uid }: Stats): boolean => me === undefined || uid === me || uid === 0
-
-/** K3. Undefined: there is no such file. */
-const readSecret = (path: string): string | undefined => {
-  let file: number
-  try {
-    file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === "ENOENT") return undefined
-    throw code === "ELOOP" ? new Error(`${path} is a link; put the file itself there`) : error
-  }
-  try {
-    const found = fstatSync(file)
-    if (!found.isFile()) throw new Error(`${path} is not a plain file`)
-    if (!mine(found)) throw new Error(`${path} belongs to another user (${found.uid})`)
-    if (me !== undefined && (found.mode & 0o022) !== 0)
-      throw new Error(`${path} can be written by others; chmod 600 it`)
-    return readFileSync(file, "utf8")
-  } finally {
-    closeSync(file)
-  }
-}
-
-const writeSecret = (path: string, text: string) => {
-  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`
-  writeFileSync(temporary, text, { mode: 0o600, flag: "wx" }) // K3: never through what lies there
-  chmodSync(temporary, 0o600)
-  renameSync(temporary, path) // K1
-}
-
 /** K3. Root may use a folder of the user whom it works for. */
 const checkFolder = (path: string): void => {
   const found = statSync(path)
-  if (me === undefined || me === 0) return
-  if (!mine(found)) throw new Error(`it belongs to another user (${found.uid})`)
+  if (SecretFile.me === undefined || SecretFile.me === 0) return
+  if (!SecretFile.mine(found)) throw new Error(`it belongs to another user (${found.uid})`)
   if ((found.mode & 0o002) !== 0) throw new Error("everybody may write in it; chmod o-w it")
 }
 
@@ -147,19 +99,19 @@ const make = Effect.fnUntraced(function* (folder: string) {
   return DataFolder.of({
     path,
     pepper: attempt(() => {
-      const kept = readSecret(file("pepper"))
+      const kept = SecretFile.read(file("pepper"))
       if (kept !== undefined) return kept.trim()
       const made = randomBytes(32).toString("hex")
-      writeSecret(file("pepper"), made)
+      SecretFile.write(file("pepper"), made)
       return made
     }),
     keepAdminToken: (token) =>
       attempt(() => {
-        writeSecret(file("admin-token"), `${token}\n`)
+        SecretFile.write(file("admin-token"), `${token}\n`)
         return file("admin-token")
       }),
     announce: (addresses) =>
-      attempt(() => writeSecret(file("server.json"), `${JSON.stringify({ pid: process.pid, ...addresses })}\n`)),
+      attempt(() => SecretFile.write(file("server.json"), `${JSON.stringify({ pid: process.pid, ...addresses })}\n`)),
     retract: Effect.sync(() => rmSync(file("server.json"), { force: true }))
   })
 })
