@@ -6,11 +6,12 @@
  */
 import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chownSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { Effect } from "effect"
 import { failure } from "../../src/errors/HeraldError.ts"
+import * as SecretFile from "../SecretFile.ts"
 import type { Binaries } from "./Binaries.ts"
 
 export const USER = "herald"
@@ -18,21 +19,23 @@ const run = promisify(execFile)
 
 const passwordFile = (dataDir: string) => join(dataDir, "postgres-password")
 
+const passwordOf = (path: string): string => {
+  const password = SecretFile.read(path)?.trim() // K3
+  if (password === undefined) throw new Error(`the password file ${path} is not there`)
+  return password
+}
+
 /** Makes the cluster where there is none; returns its password. Fails `SettingsInvalid`. */
 export const prepareCluster = (dataDir: string, { initdb, owner, cluster }: Binaries) =>
   Effect.tryPromise({
     try: async () => {
-      if (existsSync(join(cluster, "PG_VERSION"))) return readFileSync(passwordFile(dataDir), "utf8").trim()
+      if (existsSync(join(cluster, "PG_VERSION"))) return passwordOf(passwordFile(dataDir))
       const temporary = `${cluster}.new`
       const given = `${cluster}.password`
       rmSync(temporary, { recursive: true, force: true })
       mkdirSync(temporary, { mode: 0o700 })
       const password = randomBytes(32).toString("hex")
-      for (const path of [given, passwordFile(dataDir)]) {
-        rmSync(path, { force: true })
-        writeFileSync(path, password, { mode: 0o600 })
-        chmodSync(path, 0o600)
-      }
+      for (const path of [given, passwordFile(dataDir)]) SecretFile.write(path, password)
       if (owner !== undefined) for (const path of [temporary, given]) chownSync(path, owner.uid, owner.gid)
       try {
         await run(
