@@ -33,7 +33,7 @@ interface Parts {
  * Milliseconds that one change is told in one go. A thousand clients take less: the answers of the first are read after the last was
  * told.
  */
-const IN_ONE_GO = 40
+const IN_ONE_GO = 100
 
 export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   const { sessions, interest, propagation, updates, delivery, slices, stillValid, end, heartbeatInterval } = parts
