@@ -9,7 +9,7 @@ import { Kafka, type KafkaConfig, logLevel } from "kafkajs"
 import { freePort } from "../../layers/Postgres/Postmaster.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
-import { waitUntil } from "./waitUntil.ts"
+import { InVain, waitUntil } from "./waitUntil.ts"
 
 const VERSION = "4.1.0"
 /** Milliseconds. After SIGKILL the controller waits for the session of the broker that was, and reads its logs again. */
@@ -126,7 +126,7 @@ export class KafkaServer implements AsyncDisposable {
     await waitUntil(
       "Kafka to serve",
       async () => {
-        if (this.#process?.exitCode != null) throw new Error("Kafka ended")
+        if (this.#process?.exitCode != null) throw new InVain("Kafka ended")
         const admin = this.client.admin()
         try {
           await admin.connect()

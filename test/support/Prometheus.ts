@@ -7,7 +7,7 @@ import { freePort } from "../../layers/Postgres/Postmaster.ts"
 import { compose, healthy, ROOT } from "./Compose.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
-import { waitUntil } from "./waitUntil.ts"
+import { InVain, waitUntil } from "./waitUntil.ts"
 
 export class Prometheus implements AsyncDisposable {
   readonly #folder = newFolder()
@@ -34,7 +34,7 @@ export class Prometheus implements AsyncDisposable {
     const one = new Prometheus(await freePort(), targets)
     try {
       await waitUntil("Prometheus to be ready", async () => {
-        if (one.#process.exitCode !== null) throw new Error("Prometheus ended")
+        if (one.#process.exitCode !== null) throw new InVain("Prometheus ended")
         return (await fetch(`${one.url}/-/ready`).catch(() => undefined))?.ok
       })
     } catch (error) {

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { Redis } from "ioredis"
 import { type Certificates, makeCertificates } from "./Certificates.ts"
 import { newFolder } from "./folder.ts"
-import { waitUntil } from "./waitUntil.ts"
+import { InVain, waitUntil } from "./waitUntil.ts"
 
 const PROGRAMS = ["redis-server", "redis-sentinel", "redis-cli"]
 const COMMANDS = "apt-get update && apt-get install -y redis-server redis-sentinel redis-tools"
@@ -67,7 +67,7 @@ export class RedisProcess {
   async start(): Promise<this> {
     this.process = spawn(this.#program, this.#args, { stdio: "ignore" })
     await waitUntil(`Redis on ${this.port}`, () => {
-      if (this.process?.exitCode != null) throw new Error(`Redis on ${this.port} ended`)
+      if (this.process?.exitCode != null) throw new InVain(`Redis on ${this.port} ended`)
       return this.ask((redis) => redis.ping()).catch(() => undefined)
     })
     return this

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { newFolder } from "./folder.ts"
-import { waitUntil } from "./waitUntil.ts"
+import { InVain, waitUntil } from "./waitUntil.ts"
 
 export interface Answer {
   readonly status: number
@@ -60,7 +60,7 @@ export class Server {
     this.launch({ ...ports, ...env })
     const file = join(this.data, "server.json")
     const { http, grpc } = await waitUntil("the server to serve", () => {
-      if (this.process?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
+      if (this.process?.exitCode != null) throw new InVain(`the server ended: ${this.output}`)
       if (!existsSync(file)) return undefined
       const said = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
       return said.pid === this.pid ? said : undefined
