@@ -30,7 +30,7 @@ describe("the audit log of a real server", () => {
     const [{ id }] = (await owner.query("select max(id)::int as id from audit_log")) as [{ id: number }]
     await waitUntil("the end of the log to be signed", () => lines().at(-1)?.startsWith(`herald-audit-1 ${id} `))
     assert.strictEqual(statSync(file).mode & 0o077, 0)
-    assert.match(server.output, /"checkpoint":"herald-audit-1 \d+ /)
+    await waitUntil("it to be told", () => /"checkpoint":"herald-audit-1 \d+ /.test(server.output))
     const good = await verify(server)
     assert.deepInclude(good, { code: 0 })
     assert.deepInclude(good.verdict, { ok: true, problem: null, next: null, entries: id })

@@ -26,9 +26,13 @@ const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
     env: { PATH: process.env["PATH"], HTTP_PORT: "0", GRPC_PORT: "0", ...env }
   })
 
+/** It says so after it has told the CLI where it is. */
+const welcomed = (server: Server) => waitUntil("its welcome", () => server.output.includes("Ctrl-C stops everything"))
+
 describe("the embedded default", () => {
   it("says what it started and what to type next, and keeps its secrets to itself", async () => {
     await using server = await startServer()
+    await welcomed(server)
     for (const text of [
       server.http,
       server.grpc,
@@ -66,6 +70,7 @@ describe("the embedded default", () => {
       await server.start()
       assert.strictEqual((await server.read("svc")).body.value, "kept")
       assert.strictEqual(server.token, token)
+      await welcomed(server)
       assert.notInclude(server.output, "hrld_")
     })
   }
