@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto"
 import { createRequire } from "node:module"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer, type Redacted } from "effect"
+import { Cause, Context, Effect, Exit, Layer, type Redacted } from "effect"
 import * as KeyHash from "../layers/Access/KeyHash.ts"
 import * as CheckpointFile from "../layers/CheckpointFile.ts"
 import { DataFolder } from "../layers/DataFolder.ts"
@@ -192,19 +192,20 @@ ${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/
 const run = Effect.fnUntraced(function* (settings: SettingsShape) {
   const folder = yield* DataFolder
   const { pepper } = settings
-  const doors = doorsOf(settings).pipe(Layer.provideMerge(servicesOf(settings, pepper ?? (yield* folder.pepper))))
-  const context = yield* Layer.build(doors)
-  return yield* Effect.gen(function* () {
-    const access = yield* Access
-    const token = yield* access.bootstrap
-    if (token !== undefined) yield* folder.keepAdminToken(token)
-    const at = (host: string, port: number) => formatAddress({ host: dialable(host), port })
-    const http = `http://${at(settings.httpHost, yield* HttpServer.boundPort)}`
-    const grpc = at(settings.grpcHost, (yield* GrpcServer).port)
-    yield* Effect.acquireRelease(folder.announce({ http, grpc }), () => folder.retract)
-    yield* say(welcome(settings, http, grpc, folder.path, token))
-    return yield* Effect.never
-  }).pipe(Effect.provideContext(context))
+  const context = yield* Layer.build(servicesOf(settings, pepper ?? (yield* folder.pepper)))
+  // Before a door is open: who is told that the server is ready finds the token. A5
+  const token = yield* Effect.provideContext(
+    Effect.flatMap(Access, ({ bootstrap }) => bootstrap),
+    context
+  )
+  if (token !== undefined) yield* folder.keepAdminToken(token)
+  const doors = yield* Layer.build(doorsOf(settings).pipe(Layer.provide(Layer.succeedContext(context))))
+  const at = (host: string, port: number) => formatAddress({ host: dialable(host), port })
+  const http = `http://${at(settings.httpHost, yield* Effect.provideContext(HttpServer.boundPort, doors))}`
+  const grpc = at(settings.grpcHost, Context.get(doors, GrpcServer).port)
+  yield* Effect.acquireRelease(folder.announce({ http, grpc }), () => folder.retract)
+  yield* say(welcome(settings, http, grpc, folder.path, token))
+  return yield* Effect.never
 }, Effect.scoped)
 
 /** What a person reads when the server can't start. Returns the exit code. */

@@ -5,8 +5,9 @@
  *   A2  A secret is compared as a keyed hash, in constant time, and is never stored or logged.
  *   A3  A revoked or expired key authenticates nobody after at most 2 s, and its streams end within 5 s.
  *   A4  A request over its principal's rate is refused with the time to wait.
+ *   A5  The first admin's key is one, whatever becomes of the database meanwhile: it is waited for, and a key whose answer was lost is known again.
  */
-import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { isEnvironment } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
@@ -65,7 +66,7 @@ export class Access extends Context.Service<
     ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     readonly listKeys: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
     readonly revokeKey: (id: string) => Effect.Effect<void, HeraldError>
-    /** The first start's admin token, or undefined when an admin key exists already. */
+    /** The first start's admin token, or undefined when an admin key exists already. Waits for a database that is away. */
     readonly bootstrap: Effect.Effect<string | undefined, HeraldError>
   }
 >()("herald/access/Access") {
@@ -212,7 +213,17 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const bootstrap = Effect.gen(function* () {
     const wish: KeyWish = { name: "first-admin", role: "admin", environments: ["*"], expiresAt: null }
     const { token, key } = minted(wish, system.name)
-    if (!(yield* store.createFirstAdmin(key))) return undefined
+    const make = Effect.gen(function* () {
+      return (yield* store.createFirstAdmin(key)) || (yield* store.find(key.id)) !== undefined
+    })
+    const made = yield* make.pipe(
+      Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the database", { code, message })),
+      Effect.retry({
+        while: ({ name }) => name === "DatabaseUnavailable" || name === "Timeout",
+        schedule: Schedule.spaced("1 second")
+      })
+    ) // A5
+    if (!made) return undefined
     keys.remember(key)
     return token
   }).pipe(Effect.withSpan("Access.bootstrap"))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Access/KeyHash.ts"
 import { Access, requirePermission } from "../../src/access/Access.ts"
@@ -252,6 +252,26 @@ describe("Access", () => {
       assert.isUndefined(second)
     }).pipe(Effect.provide(start().layer))
   )
+
+  it.effect("A5 the first admin's key is waited for, and is known again when its answer was lost", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const { bootstrap } = yield* Access
+      store.state.down = true
+      const starting = yield* Effect.forkChild(bootstrap)
+      yield* TestClock.adjust("3 seconds")
+      assert.isUndefined(starting.pollUnsafe())
+      store.state.down = false
+      store.state.losing = 1 // it is made, and the database dies before it says so
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(starting.pollUnsafe())
+      assert.strictEqual(store.keys.size, 1)
+      yield* TestClock.adjust("1 second")
+      const token = yield* Fiber.join(starting)
+      const { role } = yield* authenticate(token)
+      assert.deepStrictEqual([role, store.keys.size], ["admin", 1])
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("requirePermission says who lacks what, and where", () =>
     Effect.gen(function* () {

@@ -23,7 +23,8 @@ import { workers } from "../../support/workers.ts"
 
 export const memoryKeys = () => {
   const keys = new Map<string, ApiKey>()
-  const state = { down: false, lookups: 0 }
+  /** `losing`: writes from now on whose answers are lost. */
+  const state = { down: false, lookups: 0, losing: 0 }
   const guard = <A>(make: () => A): Effect.Effect<A, HeraldError> =>
     Effect.suspend(() =>
       state.down ? Effect.fail(failure("DatabaseUnavailable", "the database is away")) : Effect.succeed(make())
@@ -43,7 +44,14 @@ export const memoryKeys = () => {
           keys.set(successor.id, successor)
           return true
         }),
-      createFirstAdmin: (key) => guard(() => keys.size === 0 && keys.set(key.id, key).size === 1),
+      createFirstAdmin: (key) =>
+        Effect.flatMap(
+          guard(() => keys.size === 0 && keys.set(key.id, key).size === 1),
+          (made) =>
+            state.losing-- > 0
+              ? Effect.fail(failure("DatabaseUnavailable", "the database died before it said so"))
+              : Effect.succeed(made)
+        ),
       find: (id) =>
         guard(() => {
           state.lookups++
