@@ -9,6 +9,7 @@
  */
 import type { EventEmitter } from "node:events"
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
+import type { Socket } from "node:net"
 import { status } from "@grpc/grpc-js"
 import type { Refuse } from "../../src/access/Refusals.ts"
 import { addressOf, connections, exempting, type GateOptions, gate } from "../Gate.ts"
@@ -98,12 +99,39 @@ const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: Incomi
   return false
 }
 
-/** Everything that reaches this server goes through here first. */
-export const guard = (server: EventEmitter, options: GateOptions, refuse: Refuse): void => {
+const ignore = () => {}
+
+/** G11: who was admitted begins in its turn, if it is still there by then. */
+const inTurn = (server: EventEmitter, soon: (begin: () => void) => void): void => {
+  const emit = server.emit.bind(server)
+  server.emit = (event: string | symbol, ...args: Array<unknown>) => {
+    if (event !== "connection" && event !== "stream") return emit(event, ...args)
+    const [who] = args as [Socket | ServerHttp2Stream]
+    who.on("error", ignore) // nobody else listens to it yet
+    soon(() => {
+      if (who.destroyed) return
+      who.off("error", ignore)
+      emit(event, ...args)
+    })
+    return true
+  }
+}
+
+/**
+ * Everything that reaches this server goes through here first. `soon`: takes a step now, or in a later turn of the event loop when many
+ * come at once.
+ */
+export const guard = (
+  server: EventEmitter,
+  options: GateOptions,
+  refuse: Refuse,
+  soon: (begin: () => void) => void
+): void => {
   server.on("session", watchPings(refuse))
   server.on("stream", endAnswered)
   const strangers = watchStrangers(exempting(options.exempt), refuse)
   server.on("session", strangers.session)
   server.on("stream", strangers.stream)
+  inTurn(server, soon)
   gate(server, { connection: connections(options, refuse), stream: unpacked(refuse) })
 }

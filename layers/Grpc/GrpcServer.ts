@@ -22,6 +22,7 @@ import { SERVICE } from "../../src/edge/grpc/Spans.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { Slices } from "../../src/sessions/Slices.ts"
 import { exempting, type GateOptions } from "../Gate.ts"
 import { guard } from "./Gate.ts"
 
@@ -79,12 +80,14 @@ const make = Effect.fnUntraced(function* (options: GrpcOptions) {
   const refuse = yield* makeRefusals("grpc")
   const { maxConnections = connectionsFor(options.maxStreams), exempt = [] } = options
   const gateOptions = { maxConnections, perAddress: options.perAddress ?? maxConnections, exempt }
+  const arrivals = new Slices()
   const calls = yield* makeCalls({
     limits: { ...openCalls, ...options.openCalls },
     isExempt: exempting(exempt),
-    refuse
+    refuse,
+    arrivals
   })
-  const distribution = yield* makeDistribution(calls)
+  const distribution = yield* makeDistribution({ ...calls, arrivals })
   const health = new HealthImplementation({ "": "SERVING", [SERVICE]: "SERVING" })
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => new grpc.Server({ ...serverOptions(options), interceptors: [calls.interceptor] })),
@@ -127,6 +130,6 @@ const make = Effect.fnUntraced(function* (options: GrpcOptions) {
       )
     )
   })
-  for (const http2 of http2ServersOf(server)) guard(http2, gateOptions, refuse)
+  for (const http2 of http2ServersOf(server)) guard(http2, gateOptions, refuse, arrivals.soon)
   return GrpcServer.of({ port })
 })

@@ -21,7 +21,6 @@ interface Part {
 }
 
 const DIGEST = 32
-const SHA256 = /^[0-9a-f]{64}$/i
 const unknown = Buffer.alloc(DIGEST, 0xff)
 /** Bytes of a key beside its text: the string, its place in the list, digest and revision. */
 const PER_KEY = 80
@@ -55,8 +54,9 @@ export class Held {
     if (!this.#budget.take(bytes, this.#owner)) return false
     const digests = Buffer.alloc(DIGEST * entries.length)
     entries.forEach(({ digest }, i) => {
-      if (SHA256.test(digest)) digests.write(digest, i * DIGEST, "hex")
-      else if (digest !== "") digests.set(unknown, i * DIGEST)
+      if (digest === "") return
+      const whole = digest.length === 2 * DIGEST && digests.write(digest, i * DIGEST, "hex") === DIGEST
+      if (!whole) digests.set(unknown, i * DIGEST)
     })
     this.#parts.push({
       keys: entries.map(({ key }) => key),

@@ -4,6 +4,7 @@
  *
  *   SL1  In one turn of the event loop all that asks `over` runs no longer than `SLICE` together, and one step more.
  *   SL2  Who waits goes on in the order in which it came.
+ *   SL3  A step that throws takes no turn from those behind it.
  */
 import { Effect } from "effect"
 
@@ -26,20 +27,35 @@ export class Slices {
   }
 
   /** Resumes in a later turn of the event loop. */
-  readonly turn = Effect.callback<void>((resume) => {
+  readonly turn = Effect.callback<void>((resume) => this.#later(() => resume(Effect.void)))
+
+  /** Takes `step` now while there is time and nobody waits, else in its turn. */
+  readonly soon = (step: () => void): void => {
+    if (this.#waiting.length > 0 || this.over()) this.#later(step)
+    else step()
+  }
+
+  #later(step: () => void): void {
     if (this.#startedAt === undefined) {
       this.#startedAt = performance.now()
       setImmediate(this.#tick)
     }
-    this.#waiting.push(() => resume(Effect.void))
-  })
+    this.#waiting.push(step)
+  }
 
   readonly #tick = (): void => {
     this.#startedAt = performance.now()
-    while (this.#next < this.#waiting.length) {
-      this.#waiting[this.#next++]!() // runs on at once, up to its next wait
-      if (performance.now() - this.#startedAt >= SLICE) break
+    try {
+      while (this.#next < this.#waiting.length) {
+        this.#waiting[this.#next++]!() // runs on at once, up to its next wait
+        if (performance.now() - this.#startedAt >= SLICE) break
+      }
+    } finally {
+      this.#goOn() // SL3
     }
+  }
+
+  #goOn(): void {
     if (this.#next === this.#waiting.length) {
       this.#waiting.length = this.#next = 0
       this.#startedAt = undefined

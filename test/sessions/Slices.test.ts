@@ -51,4 +51,54 @@ describe("Slices", () => {
       )
     })
   )
+
+  it.live("SL1 SL2 steps that all come at once are taken in order, and leave the loop to others in between", () =>
+    Effect.gen(function* () {
+      const slices = new Slices()
+      const order: Array<number> = []
+      const took: Array<number> = []
+      let turn = 0
+      const count = () => {
+        turn++
+        if (order.length < 100) setImmediate(count)
+      }
+      setImmediate(count)
+      yield* Effect.callback<void>((resume) => {
+        for (let i = 0; i < 100; i++)
+          slices.soon(() => {
+            busy(1)
+            order.push(i)
+            took.push(turn)
+            if (i === 99) resume(Effect.void)
+          })
+      })
+
+      assert.deepStrictEqual(
+        order,
+        Array.from({ length: 100 }, (_, i) => i)
+      )
+      for (const each of new Set(took)) assert.isAtMost(took.filter((one) => one === each).length, 9)
+    })
+  )
+
+  it.live("SL3 a step that throws takes no turn from those behind it", () =>
+    Effect.gen(function* () {
+      const slices = new Slices()
+      const thrown: Array<unknown> = []
+      const listeners = process.listeners("uncaughtException")
+      process.removeAllListeners("uncaughtException")
+      process.on("uncaughtException", (error) => thrown.push(error))
+      yield* Effect.callback<void>((resume) => {
+        slices.soon(() => busy(10))
+        slices.soon(() => {
+          throw new Error("its own")
+        })
+        slices.soon(() => resume(Effect.void))
+      })
+      process.removeAllListeners("uncaughtException")
+      for (const listener of listeners) process.on("uncaughtException", listener)
+
+      assert.lengthOf(thrown, 1)
+    })
+  )
 })

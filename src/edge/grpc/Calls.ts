@@ -6,6 +6,8 @@
  *   G6  Calls that need no token (health, reflection), and those that wait to be authenticated, are limited in number: of a connection, of
  *       an address, in all; and in time.
  *   G7  Of a call that needs no token, no more is read than its caller takes answers.
+ *   G11 Callers who come all at once are let in a few milliseconds a turn: to begin a call, and to read a hello. What goes on for those
+ *       who are in already goes on in between.
  */
 import {
   type Metadata,
@@ -22,6 +24,7 @@ import type { Refuse } from "../../access/Refusals.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
+import type { Slices } from "../../sessions/Slices.ts"
 import { SERVICE, traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
@@ -90,10 +93,12 @@ export interface CallsOptions {
   /** Addresses that share one, such as a proxy's: they are not limited by it. */
   readonly isExempt: (address: string) => boolean
   readonly refuse: Refuse
+  /** G11 */
+  readonly arrivals: Pick<Slices, "soon">
 }
 
 /** The interceptor that stands before every handler, and who was authenticated by it. */
-export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse }: CallsOptions) {
+export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const identities = new WeakMap<Metadata, Identity>()
@@ -136,7 +141,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
               if (over) return
               if (Exit.isSuccess(exit)) {
                 identities.set(metadata, exit.value)
-                return go(metadata)
+                return arrivals.soon(() => over || go(metadata)) // G11
               }
               const said = statusOfExit(exit)
               refuse(said.code === status.UNAUTHENTICATED ? "no_token" : "no_permission")

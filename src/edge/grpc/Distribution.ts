@@ -26,6 +26,7 @@ import { HealthReports } from "../../sessions/HealthReports.ts"
 import { Held } from "../../sessions/Held.ts"
 import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
+import type { Slices } from "../../sessions/Slices.ts"
 import * as Decode from "./Decode.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
@@ -56,10 +57,12 @@ const sinkOf = (call: SubscribeCall): Sink => ({
 export interface DistributionOptions {
   /** Who was authenticated when the call began. */
   readonly identityOf: (metadata: Metadata) => Identity | undefined
+  /** G11 */
+  readonly arrivals: Pick<Slices, "soon">
 }
 
 /** The handlers, as grpc-js wants them. */
-export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: DistributionOptions) {
+export const makeDistribution = Effect.fnUntraced(function* ({ identityOf, arrivals }: DistributionOptions) {
   const sessions = yield* Sessions
   const healthReports = yield* HealthReports
   const clock = yield* Clock.Clock
@@ -164,28 +167,39 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf }: Dis
         return void call.resume()
       }
       whole?.()
-      call.pause()
       run(traced("Subscribe", call, open(call, { first, identity, held }), true)).addObserver(opened)
+    }
+
+    const hear = (session: Session, bytes: Buffer): void => {
+      const message = Decode.subscribeRequest(bytes)
+      const answers = Decode.isFailure(message) ? message : answersOf(message.acks)
+      if (answers instanceof HeraldError) fail(answers)
+      else sessions.heard(session, answers) // G3
+    }
+
+    /** The call is paused: nothing else of it comes meanwhile. */
+    const begin = (bytes: Buffer): void => {
+      if (over) return
+      const message = Decode.subscribeRequest(bytes)
+      if (Decode.isFailure(message)) fail(message)
+      else if (first !== undefined && identity !== undefined) greet(first, identity, message)
+      else {
+        first = message
+        run(greeted(call, message)).addObserver((exit) => {
+          if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+          if (over) return
+          identity = exit.value
+          greet(message, identity, message)
+        })
+      }
     }
 
     call.on("data", (bytes: Buffer) => {
       if (over) return
-      const message = Decode.subscribeRequest(bytes)
-      if (Decode.isFailure(message)) return fail(message)
-      if (session !== undefined) {
-        const answers = answersOf(message.acks)
-        return answers instanceof HeraldError ? fail(answers) : sessions.heard(session, answers) // G3
-      }
+      if (session !== undefined) return hear(session, bytes)
       clearTimeout(timer)
-      if (first !== undefined && identity !== undefined) return greet(first, identity, message)
-      first = message
       call.pause()
-      run(greeted(call, message)).addObserver((exit) => {
-        if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
-        if (over) return
-        identity = exit.value
-        greet(message, identity, message)
-      })
+      arrivals.soon(() => begin(bytes)) // G11
     })
     // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
     call.on("end", () => {

@@ -12,6 +12,7 @@ import { ByteBudget } from "../../../src/access/ByteBudget.ts"
 import type { Identity } from "../../../src/access/Identity.ts"
 import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
+import { Slices } from "../../../src/sessions/Slices.ts"
 import { publish } from "../../sessions/Harness.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 import { services } from "./Door.ts"
@@ -67,9 +68,9 @@ const counting = Layer.succeed(
 )
 const start = () => ManagedRuntime.make(services.pipe(Layer.provideMerge(counting)))
 let runtime: ReturnType<typeof start>
-const open = async () => {
+const open = async (arrivals: Pick<Slices, "soon"> = new Slices()) => {
   const robot: Identity = { name: "robot", keyId: "robot", role: "subscriber", environments: ["*"] }
-  const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: () => robot }))
+  const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: () => robot, arrivals }))
   return (call: Call) => subscribe(call as unknown as Parameters<typeof subscribe>[0])
 }
 beforeEach(() => {
@@ -132,6 +133,30 @@ describe("Distribution", () => {
     await waitUntil("the messages to be heard", () => heard.mock.calls.length === 500)
 
     assert.deepStrictEqual([before, unread], [0, 500])
+  })
+
+  it("G11 hellos that come all at once are read each in its turn, and not blamed for the time until then", async () => {
+    const steps: Array<() => void> = []
+    const subscribe = await open({ soon: (step) => void steps.push(step) })
+    const { opened } = await gated()
+    vi.useFakeTimers()
+    const calls = Array.from({ length: 3 }, () => new Call())
+    calls.forEach((call, i) => {
+      subscribe(call)
+      call.say({ serviceName: "svc", instanceId: `i${i}`, control: true })
+    })
+    calls[1]?.emit("cancelled")
+    vi.advanceTimersByTime(30_000)
+    vi.useRealTimers()
+    const before = opened.mock.calls.length
+    for (const step of steps) step()
+    await waitUntil("two sessions to be asked for", () => opened.mock.calls.length === 2)
+
+    assert.strictEqual(before, 0)
+    assert.deepStrictEqual(
+      calls.map(({ errors }) => errors),
+      [[], [], []]
+    )
   })
 
   const part = (from: number, to: number, more: boolean) => ({
@@ -200,7 +225,9 @@ describe("Distribution", () => {
 
   it("G10 one identity's half-said hellos leave room for those of others", async () => {
     const identities = new WeakMap<Metadata, Identity>()
-    const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: (of) => identities.get(of) }))
+    const { subscribe } = await runtime.runPromise(
+      makeDistribution({ identityOf: (of) => identities.get(of), arrivals: new Slices() })
+    )
     const taken = vi.spyOn(ByteBudget.prototype, "take")
     const begin = async (name: string, i: number) => {
       const call = new Call()

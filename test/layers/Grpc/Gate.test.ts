@@ -1,8 +1,12 @@
+import { EventEmitter } from "node:events"
 import { gzipSync } from "node:zlib"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import { guard } from "../../../layers/Grpc/Gate.ts"
 import { Door, frame } from "../../edge/grpc/Door.ts"
 import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
+
+const refuseNothing = () => {}
 
 let door: Door | undefined
 const open = async (limits: Parameters<typeof Door.open>[0] = {}) => (door = await Door.open(limits))
@@ -61,5 +65,29 @@ describe("Gate", () => {
       "16"
     )
     known.destroy()
+  })
+
+  it("G11 connections and calls that come all at once begin each in its turn; who left or broke meanwhile does not", () => {
+    const server = new EventEmitter()
+    const steps: Array<() => void> = []
+    const options = { maxConnections: 10, perAddress: 10, exempt: [] }
+    guard(server, options, refuseNothing, (step) => void steps.push(step))
+    const begun: Array<unknown> = []
+    server.on("connection", (socket) => begun.push(socket))
+    server.on("stream", (stream) => begun.push(stream))
+    const [first, left, broken, stream] = Array.from({ length: 4 }, () =>
+      Object.assign(new EventEmitter(), { destroyed: false, remoteAddress: "127.0.0.1" })
+    )
+    for (const socket of [first, left, broken]) server.emit("connection", socket)
+    server.emit("stream", stream, {})
+    const before = begun.length
+    left!.destroyed = true
+    broken!.destroyed = true
+    broken!.emit("error", new Error("reset by its peer"))
+    for (const step of steps) step()
+
+    assert.strictEqual(before, 0)
+    assert.deepStrictEqual(begun, [first, stream])
+    assert.strictEqual(first!.listenerCount("error"), 0)
   })
 })
