@@ -2,6 +2,8 @@
  * Seals: HMAC-SHA-256 with keys that all nodes read from one place. The newest key seals, all of them are believed.
  *
  *   SK1  Keys are read again every minute, and when a seal names one that is not known, at most once a second.
+ *   SK2  Where an answer is due, they are read for it, at most twenty times a second: foreign seals hold up what comes behind them for 50 ms,
+ *        however many keys they name, and a key that was just made is never taken for a foreign one.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
@@ -14,8 +16,9 @@ export interface SealKey {
 }
 
 const EVERY = "1 minute"
-/** Nanoseconds between two readings that were asked for. */
+/** Nanoseconds between two readings that were asked for: where a hint is enough, and where an answer is due. */
 const AT_MOST = 1_000_000_000n
+const DUE = 50_000_000n
 const SEAL = /^(\d{1,19})\.([A-Za-z0-9_-]{43})$/
 
 /** The seal that `makeSeal` gives by this key. */
@@ -76,7 +79,7 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     reading.withPermits(1)(
       Effect.suspend(() => {
         if (known > since) return Effect.void
-        const wait = triedAt + AT_MOST - now() // SK1
+        const wait = triedAt + DUE - now() // SK2
         return Effect.andThen(Effect.sleep(Duration.nanos(wait > 0n ? wait : 0n)), reread)
       })
     )

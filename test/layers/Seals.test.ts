@@ -88,6 +88,30 @@ describe("Seals", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("SK2 whoever has to answer for foreign seals one after the other waits for none of them long", () =>
+    Effect.gen(function* () {
+      const { held, node } = place()
+      const seal = yield* node
+      const own = seal.seal("event", "x")
+      const before = held.reads
+      const asked = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 40 }, (_, n) => own.replace("1.", `${n + 2}.`)), (forged) =>
+          seal.verify("event", "x", forged)
+        )
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(new Set(yield* Fiber.join(asked)), new Set([false]))
+      assert.strictEqual(held.reads - before, 40) // each is asked for: its key may have been made just now
+
+      const late = yield* Effect.forkChild(seal.verify("event", "x", own.replace("1.", "99.")))
+      held.keys = [key("1"), key("99")]
+      yield* TestClock.adjust("50 millis")
+      assert.isFalse(yield* Fiber.join(late)) // known now, and not its seal
+      assert.isTrue(seal.genuine("event", "x", seal.seal("event", "x")))
+      assert.match(seal.seal("event", "x"), /^99\./)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("SE2 what can't be asked is not called forged: a key that was just made, or a database that is away", () =>
     Effect.gen(function* () {
       const { held, node } = place()
