@@ -6,6 +6,8 @@
  *       it takes.
  *   S2  A content whose digest is wrong is rejected, not shown.
  *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
+ *   S4  What waits to be shown is at most `WAITING` and one update: the stream is read no further meanwhile, and the server keeps the newest
+ *       of each key.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,6 +25,8 @@ import type { Target } from "./Target.ts"
 /** Milliseconds. */
 const HEARTBEAT = 30_000
 const SILENCE = 90_000
+/** Bytes. */
+const WAITING = 1_048_576
 const FIRST_DELAY = 250
 const LONGEST_DELAY = 5_000
 const SETTING = "--grpc or HERALD_GRPC"
@@ -97,6 +101,9 @@ export const refusal = (target: Target, ended: Ended): CliFailure | undefined =>
 type Event =
   | { readonly _tag: "update"; readonly update: ConfigUpdate }
   | { readonly _tag: "ended"; readonly ended: Ended }
+
+/** With its key, its texts and what holds it: roughly. Bytes. */
+const sizeOf = ({ content }: ConfigUpdate): number => content.length + 512
 
 /** How an update is shown; `before` is what was shown of the key until now. */
 export type Show = (update: ConfigUpdate, content: string, before: Shown | undefined) => Effect.Effect<void>
@@ -184,6 +191,8 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   /** One stream from its opening to its end. */
   const once = Effect.gen(function* () {
     const events = yield* Queue.unbounded<Event>()
+    let waiting = 0
+    let full = false
     const messages = greeting()
     let greeted = false
     /** What is left of the hello, as far as there is room; nothing else may be sent before its end. */
@@ -197,7 +206,11 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
     const stream = yield* Effect.acquireRelease(
       Effect.sync((): Stream => {
         const opened = transport.open(messages.next().value ?? empty, {
-          message: (update) => Queue.offerUnsafe(events, { _tag: "update", update }),
+          message: (update) => {
+            Queue.offerUnsafe(events, { _tag: "update", update })
+            waiting += sizeOf(update)
+            if (!full && waiting > WAITING) opened.hold((full = true)) // S4
+          },
           writable: () => greet(opened),
           ended: (ended) => Queue.offerUnsafe(events, { _tag: "ended", ended })
         })
@@ -229,6 +242,8 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
         if (event._tag === "ended") {
           return { ...event.ended, reconnectAfterMillis: event.ended.reconnectAfterMillis ?? wait }
         }
+        waiting -= sizeOf(event.update)
+        if (full && waiting <= WAITING / 2) stream.hold((full = false))
         if ((event.update.kind as number) === 4) {
           wait = event.update.reconnectAfterMs
           yield* shell.progress("the server is leaving")

@@ -6,6 +6,7 @@
  *   GT3  With several addresses each attempt takes the next one of a list that every client shuffles for itself; reports go where
  *        the stream goes.
  *   GT4  After `close` nothing of it keeps the process: no call, no timer, no question for a token.
+ *   GT5  A stream that is held is read no further: HTTP/2's window fills, and the server keeps the newest of each key.
  */
 import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js"
 import type {
@@ -69,6 +70,7 @@ export class GrpcTransport implements Transport {
     const asking = this.#limited(this.#tokenMillis, "the token function did not answer")
     let call: ClientDuplexStream<SubscribeRequest, ConfigUpdate> | undefined
     let over = false
+    let held = false
     let left = () => {}
     const end = (ended: Ended) => {
       left()
@@ -81,6 +83,7 @@ export class GrpcTransport implements Transport {
       if (over) return
       call = client.subscribe(metadata)
       call.on("data", (update: ConfigUpdate) => over || events.message(update))
+      if (held) call.pause()
       call.on("error", () => {}) // `status` follows and says the same
       call.on("drain", () => over || events.writable())
       call.on("status", (s) => end(this.#endedOf(s.code, s.details, s.metadata)))
@@ -104,6 +107,11 @@ export class GrpcTransport implements Transport {
         if (call !== undefined) return call.write(request)
         waiting.push(request)
         return false
+      },
+      hold: (wanted) => {
+        held = wanted
+        if (held) call?.pause()
+        else call?.resume()
       },
       drop,
       finish: async () => {

@@ -29,6 +29,8 @@ export interface StreamEvents {
 export interface Stream {
   /** Takes it in any case; false: enough is on its way, wait for `writable`. */
   readonly send: (request: SubscribeRequest) => boolean
+  /** True: nothing more is read until false. The server keeps the newest of each key meanwhile. */
+  readonly hold: (held: boolean) => void
   /** Cuts it; no event follows. */
   readonly drop: () => void
   /** Lets what was sent arrive, says goodbye, then cuts it. */

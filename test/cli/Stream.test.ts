@@ -1,16 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
 import { AckOutcome, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { OpenTransport } from "../../src/cli/Stream.ts"
 import { catalogue } from "../../src/errors/Catalogue.ts"
 import { deleted, FakeTransport, sha256, synced, turn, until, value } from "../client/FakeServer.ts"
-import { terminal } from "./Terminal.ts"
+import { type TerminalOptions, terminal } from "./Terminal.ts"
 
 /** `herald subscribe` over a transport and a clock that the test holds. */
-const subscribed = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+const subscribed = (...args: ReadonlyArray<string>) => subscribedBy({}, ...args)
+
+const subscribedBy = Effect.fnUntraced(function* (options: TerminalOptions, ...args: ReadonlyArray<string>) {
   const transport = new FakeTransport()
-  const cli = terminal()
+  const cli = terminal(options)
   const fiber = yield* cli.effect("subscribe", "shop", "--output", "json", "--instance", "i1", ...args).pipe(
     Effect.provideService(OpenTransport, async () => ({
       transport,
@@ -153,6 +155,28 @@ describe("subscribe", () => {
         )
       )
       assert.isFalse(transport.streams[0]?.open)
+    })
+  )
+
+  it.effect("S4 a terminal that takes nothing holds the stream, and nothing is lost when it goes on", () =>
+    Effect.gen(function* () {
+      const reader = yield* Latch.make(false)
+      const { transport, seen, shown } = yield* subscribedBy({ reader: reader.await })
+      const large = "x".repeat(300_000)
+      transport.say(value("shop", 1, 1))
+      for (let n = 2; n <= 4; n++) transport.say(value("shop", n, large))
+      yield* Effect.promise(turn)
+      assert.isFalse(transport.last.held)
+      for (let n = 5; n <= 6; n++) transport.say(value("shop", n, large))
+      assert.isTrue(transport.last.held)
+      yield* reader.open
+      yield* seen(() => !transport.last.held)
+      transport.say(value("shop", 7, "last"))
+      yield* seen(() => shown().length === 7)
+      assert.deepStrictEqual(
+        shown().map(({ version }) => version),
+        [1, 2, 3, 4, 5, 6, 7]
+      )
     })
   )
 

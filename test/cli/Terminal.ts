@@ -16,6 +16,8 @@ export interface TerminalOptions {
   /** Sees each line of standard error as it is printed. */
   readonly progress?: (line: string) => void
   readonly serverExit?: number
+  /** Whoever reads standard output takes the next line only then. */
+  readonly reader?: Effect.Effect<void>
 }
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -40,7 +42,11 @@ export const terminal = (options: TerminalOptions = {}) => {
     now: Effect.succeed(NOW),
     hostname: "host",
     pid: 7,
-    out: (line) => Effect.sync(() => void out.push(line)),
+    out: (line) =>
+      Effect.andThen(
+        options.reader ?? Effect.void,
+        Effect.sync(() => void out.push(line))
+      ),
     progress: (line) =>
       Effect.sync(() => {
         err.push(line)

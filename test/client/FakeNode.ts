@@ -111,6 +111,9 @@ export class FakeNode {
     let session: Session | undefined
     let hello: SubscribeRequest | undefined
     let over = false
+    let held = false
+    const unread: Array<ConfigUpdate> = []
+    const message = (update: ConfigUpdate) => (held ? void unread.push(update) : events.message(update))
     const end = (ended: Ended) => {
       if (over) return
       over = true
@@ -124,7 +127,7 @@ export class FakeNode {
         return
       }
       hello = hello === undefined ? request : { ...hello, held: [...hello.held, ...request.held] }
-      if (!request.heldMore) session = this.#begin(hello, { ...events, ended: end })
+      if (!request.heldMore) session = this.#begin(hello, { ...events, message, ended: end })
     }
     if (token !== TOKEN) end(refused(16, "HRLD-3001", "the token is not known", false))
     else if (first.serviceName === "" || first.instanceId === "")
@@ -138,6 +141,10 @@ export class FakeNode {
       send: (request) => {
         queueMicrotask(() => take(request))
         return true
+      },
+      hold: (wanted) => {
+        held = wanted
+        while (!held && unread.length > 0) events.message(unread.shift()!)
       },
       drop: leave,
       finish: async () => leave()

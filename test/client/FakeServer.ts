@@ -67,6 +67,8 @@ export interface FakeStream {
   readonly sent: Array<SubscribeRequest>
   readonly events: StreamEvents
   open: boolean
+  /** The client reads nothing more. */
+  held: boolean
 }
 
 export class FakeTransport implements Transport {
@@ -86,13 +88,16 @@ export class FakeTransport implements Transport {
   }
 
   open = (hello: SubscribeRequest, events: StreamEvents) => {
-    const stream: FakeStream = { hello, sent: [], events, open: true }
+    const stream: FakeStream = { hello, sent: [], events, open: true, held: false }
     this.streams.push(stream)
     queueMicrotask(() => this.greet?.(stream))
     return {
       send: (request: SubscribeRequest) => {
         stream.sent.push(request)
         return !this.full
+      },
+      hold: (held: boolean) => {
+        stream.held = held
       },
       drop: () => {
         stream.open = false

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Metadata } from "@grpc/grpc-js"
-import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { AckOutcome, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
-import { synced, until, value } from "./FakeServer.ts"
+import { synced, turn, until, value } from "./FakeServer.ts"
 import { WireServer } from "./WireServer.ts"
 
 const quick = { baseMillis: 5, capMillis: 20 }
@@ -60,6 +61,28 @@ describe("over gRPC", () => {
     assert.strictEqual(client.get("shop"), 1)
     const error = await HeraldClient.connect({ ...options, address: [] }).catch((e) => e)
     assert.include(String(error), "at least one node")
+  })
+
+  it("GT5: a stream that is held is read no further, so that the server keeps what is new", async () => {
+    await using server = await WireServer.start()
+    const transport = new GrpcTransport({ address: server.address })
+    const first = SubscribeRequest.fromPartial({ serviceName: "shop", instanceId: "i" })
+    let seen = 0
+    const stream = transport.open(first, { message: () => seen++, writable: () => {}, ended: () => {} })
+    try {
+      stream.hold(true)
+      await until(() => server.calls.length === 1)
+      for (let n = 1; n <= 100; n++) server.say(value("shop", n, "x".repeat(1_000_000)))
+      const [call] = server.calls
+      for (let n = 0; n < 200; n++) await turn()
+      assert.strictEqual(seen, 0)
+      assert.isAbove(call!.writableLength, 0) // windows are full: what is left waits at the server
+      stream.hold(false)
+      await until(() => seen === 100)
+    } finally {
+      stream.drop()
+      transport.close()
+    }
   })
 
   it("C4: reads code and advice from the trailers of a refusal", async () => {
