@@ -3,6 +3,7 @@
  *
  *   V6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
  *       up by others of its address, and neither is who only asks whether the server is well.
+ *   V7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { RateLimits } from "../../src/access/RateLimits.ts"
@@ -19,16 +20,28 @@ export interface OpenRequestOptions {
 
 /** Tokens of the bucket. */
 const WRONG_TOKEN = 5
+const METRICS = /^\/metrics$/
 const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
   [/^\/(livez|readyz)$/, 0],
   [/^\/(docs|openapi\.json|metrics)$/, 10]
 ]
+
+/** As the router reads it. */
+const routed = (path: string): string => {
+  const short = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "")
+  try {
+    return decodeURI(short).toLowerCase()
+  } catch {
+    return short
+  }
+}
 
 const isOpen = (path: string, request: IncomingMessage): boolean =>
   !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || request.headers.authorization === undefined
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)
+  const metrics = new RateLimits(options) // V7
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const address = addressOf(request.socket)
     if (options.isExempt(address)) return true
@@ -39,8 +52,9 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
       })
       return true
     }
-    const cost = costs.find(([pattern]) => pattern.test(path))?.[1] ?? 1
-    const wait = cost === 0 ? 0 : rates.take(address, performance.now(), cost)
+    const asked = routed(path)
+    const cost = costs.find(([pattern]) => pattern.test(asked))?.[1] ?? 1
+    const wait = cost === 0 ? 0 : (METRICS.test(asked) ? metrics : rates).take(address, performance.now(), cost)
     if (wait === 0) return true
     refuse("open_requests_of_address", address)
     const problem = problemOf(failure("RateLimited", "this address makes too many requests that need no token"))

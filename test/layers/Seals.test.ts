@@ -95,8 +95,9 @@ describe("Seals", () => {
       const own = seal.seal("event", "x")
       const before = held.reads
       const asked = yield* Effect.forkChild(
-        Effect.forEach(Array.from({ length: 40 }, (_, n) => own.replace("1.", `${n + 2}.`)), (forged) =>
-          seal.verify("event", "x", forged)
+        Effect.forEach(
+          Array.from({ length: 40 }, (_, n) => own.replace("1.", `${n + 2}.`)),
+          (forged) => seal.verify("event", "x", forged)
         )
       )
       yield* TestClock.adjust("2 seconds")

@@ -21,6 +21,7 @@ const routes = L.mergeAll(
       HttpServerResponse.text(JSON.stringify([url, originalUrl]))
     )
   ),
+  HttpRouter.add("GET", "/metrics", HttpServerResponse.text("numbers")),
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("alive")),
   HttpRouter.add("GET", "/v1/wrong", HttpServerResponse.text("no", { status: 401 })),
   HttpRouter.add("GET", "/v1/right", HttpServerResponse.text("yes"))
@@ -157,6 +158,17 @@ describe("connections and requests without a token", () => {
     )
     assert.deepStrictEqual([await status("/livez"), await status("/v1/right", "y")], [200, 200])
     assert.strictEqual(await status("/v1/right"), "HRLD-3003")
+  })
+
+  it("V7 metrics are had by an address of which wrong tokens come, and only they use up what it may ask of them", async () => {
+    const port = await start({ open: { perSecond: 0.000_1, burst: 20 } })
+    const status = async (path: string, headers: Record<string, string> = {}) =>
+      (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status
+    for (let i = 0; i < 6; i++) assert.strictEqual(await status("/v1/wrong", { authorization: "Bearer x" }), 401)
+    assert.strictEqual(await status("/hello"), 429)
+    assert.deepStrictEqual([await status("/metrics"), await status("/metrics?x=1")], [200, 200])
+    assert.strictEqual(await status("/metrics"), 429)
+    for (const same of ["/metrics/", "//metrics", "/%6Detrics", "/Metrics"]) assert.strictEqual(await status(same), 429)
   })
 
   it("V6 an address that is exempt is not limited", async () => {
