@@ -84,6 +84,11 @@ const layerStore = (state: State) =>
               .filter((head) => head.environment === environment && head.template && !head.deleted)
           })),
         current: (environment, key) => Effect.sync(() => versionsOf(environment, key).at(-1)),
+        currents: (keys) =>
+          Effect.sync(() => {
+            const found = keys.map(({ environment, key }) => versionsOf(environment, key).at(-1))
+            return pageOf(found, found.length, (one) => (one === undefined ? 0 : bytesIn(one)))
+          }),
         version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
         history: (environment, key, { limit, before }) =>
           Effect.sync(() =>

@@ -38,13 +38,12 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
       const replica = yield* makeReplica(client)
       const columns = sql.literal(CONFIGURATION_COLUMNS)
       /** From the replica if it is as new as `atLeast`, else from the primary. */
-      const read = Effect.fnUntraced(function* (
+      const read = Effect.fnUntraced(function* <Row extends ConfigurationRow>(
         what: string,
         atLeast: Position | undefined,
-        query: (sql: SqlClient.SqlClient) => Statement<ConfigurationRow>
+        query: (sql: SqlClient.SqlClient) => Statement<Row>
       ) {
-        const rows = yield* replica.ask<ConfigurationRow>(atLeast, query)
-        return (rows ?? (yield* guarded(what)(query(sql)))).map(asConfiguration)
+        return (yield* replica.ask<Row>(atLeast, query)) ?? (yield* guarded(what)(query(sql)))
       })
       const notice = yield* Queue.sliding<void>(1)
       const commit = yield* makeWriter({
@@ -63,15 +62,32 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
       if (client.notify) yield* Effect.forkScoped(tell)
       return ConfigurationStore.of({
         commit,
-        current: (environment, key, atLeast) =>
+        current: (environment, key) =>
+          Effect.map(
+            guarded(`read ${key}`)(sql<ConfigurationRow>`
+              select ${columns} from configurations where environment = ${environment} and key = ${key}`),
+            ([found]) => found && asConfiguration(found)
+          ),
+        currents: (keys, atLeast) =>
           Effect.map(
             read(
-              `read ${key}`,
+              keys.length === 1 ? `read ${keys[0]!.key}` : `read the values of ${keys.length} keys`,
               atLeast,
-              (sql) => sql<ConfigurationRow>`
-                select ${columns} from configurations where environment = ${environment} and key = ${key}`
+              (sql) => sql<ConfigurationRow & { n: number; known: boolean }>`
+                select n::int, known, ${columns} from (
+                  select *, sum(bytes) over (order by n) - bytes as bytes_before from (
+                    select n, c.key is not null as known, c.*,
+                      coalesce(octet_length(c.value) + coalesce(octet_length(c.schema_definition::text), 0), 0) as bytes
+                    from jsonb_array_elements(${JSON.stringify(keys.map((one) => [one.environment, one.key]))}::text::jsonb)
+                      with ordinality as asked(one, n)
+                    left join configurations c on c.environment = one->>0 and c.key = one->>1
+                  ) found
+                ) sized where bytes_before < ${limits.page}`
             ),
-            ([found]) => found
+            (rows) =>
+              rows
+                .toSorted((a, b) => a.n - b.n)
+                .map(({ n: _, known, ...row }) => (known ? asConfiguration(row) : undefined))
           ),
         version: (environment, key, version) =>
           Effect.map(
@@ -82,7 +98,7 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
                 select ${columns} from configuration_history
                 where environment = ${environment} and key = ${key} and version = ${version}`
             ),
-            ([found]) => found
+            ([found]) => found && asConfiguration(found)
           ),
         history: (environment, key, { limit, before }) =>
           Effect.map(
@@ -100,7 +116,7 @@ export const layerStore = ({ origin, client }: { readonly origin: string; readon
                   ) page
                 ) sized where bytes_before < ${limits.page} order by sized.version desc`
             ),
-            (versions) => versions.toSorted((a, b) => b.version - a.version)
+            (versions) => versions.map(asConfiguration).toSorted((a, b) => b.version - a.version)
           ),
         earlier: Effect.fnUntraced(function* ({ owner, key, digest }) {
           const [found] = yield* guarded("look for an earlier commit")(sql<{ digest: string; answer: Replayed | null }>`

@@ -51,15 +51,16 @@ export class ConfigurationStore extends Context.Service<
     readonly templates: (
       environment: string
     ) => Effect.Effect<{ readonly position: Position; readonly heads: ReadonlyArray<Head> }, HeraldError>
+    /** The current version, as it is now, tombstones included; undefined when the key never existed. */
+    readonly current: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
     /**
-     * The current version, tombstones included; undefined when the key never existed. With `atLeast` as it was at that position or
-     * later, which a replica may answer; without, as it is now.
+     * As `current`, of many keys, each as it was at `atLeast` or later, which a replica may answer. One page (PB1): those of the first keys,
+     * in their order; one at least. Fails for all of them alike.
      */
-    readonly current: (
-      environment: string,
-      key: string,
-      atLeast?: Position
-    ) => Effect.Effect<Configuration | undefined, HeraldError>
+    readonly currents: (
+      keys: ReadonlyArray<HeadCursor>,
+      atLeast: Position
+    ) => Effect.Effect<ReadonlyArray<Configuration | undefined>, HeraldError>
     readonly version: (
       environment: string,
       key: string,

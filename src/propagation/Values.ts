@@ -14,6 +14,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import { Cache } from "./Cache.ts"
 import { covers, type Position, sameEpoch, samePosition } from "./Position.ts"
 import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
+import { makeTogether } from "./Together.ts"
 
 interface Parts {
   readonly position: () => Position
@@ -23,7 +24,7 @@ interface Parts {
 }
 
 export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf, share }: Parts) {
-  const store = yield* ConfigurationStore
+  const current = yield* makeTogether(yield* ConfigurationStore)
   const cache = yield* Cache
   const shared = yield* SharedCache
   const digestOf = yield* Digest
@@ -50,7 +51,7 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
       return found
     }
     misses++
-    const configuration = yield* store.current(head.environment, head.key, wanted)
+    const configuration = yield* current(head, wanted)
     if (configuration !== undefined && sameEpoch(wanted, position())) {
       yield* cache.setIfNewer({ epoch, configuration })
       share({ epoch, configuration })

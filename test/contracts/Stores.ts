@@ -136,6 +136,30 @@ export const storesContract = (test: Test) => {
       )
     }))
 
+  test("PB1 the current values of many keys come in their order, those that are not there too, in pages", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const [a, b, gone, never] = [fresh("a"), fresh("b"), fresh("gone"), fresh("never")]
+      yield* commit([change(a, "1", { schema: { title: "s" } }), change(b, "2"), change(gone, "3")])
+      yield* commit([change(a, "4"), change(gone, null)])
+      const { revision } = yield* commit([change(b, "5")])
+      const keys = [b, never, gone, a, b].map((key) => ({ environment: "production", key }))
+      const found = yield* store.currents([...keys, { environment: "staging", key: a }], revision)
+
+      assert.deepStrictEqual(
+        found.map((one) => one && [one.key, one.value, one.version, one.deleted]),
+        [[b, "5", 2, false], undefined, [gone, "", 2, true], [a, "4", 2, false], [b, "5", 2, false], undefined]
+      )
+      for (const one of found)
+        if (one !== undefined) assert.deepStrictEqual(one, yield* store.current(one.environment, one.key))
+
+      const large = [1, 2, 3, 4].map((n) => ({ environment: "production", key: fresh(`large${n}`) }))
+      for (const { key } of large) yield* commit([change(key, "é".repeat(499_999))])
+      const { revision: last } = yield* commit([change(a, "6")])
+      assert.lengthOf(yield* store.currents(large, last), 3)
+      assert.lengthOf(yield* store.currents(large.slice(3), last), 1)
+    }))
+
   test("C2 what was published comes back as it was, byte for byte", () =>
     Effect.gen(function* () {
       const store = yield* ConfigurationStore

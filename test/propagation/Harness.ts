@@ -27,6 +27,8 @@ export class Faults {
   afterPage: () => Effect.Effect<unknown, HeraldError> = () => Effect.void
   /** Reads of current values. */
   loads = 0
+  /** Keys of each question for values that clients are due. */
+  readonly questions: Array<number> = []
   /** Questions for the newest revision. */
   polls = 0
 
@@ -62,16 +64,20 @@ export class Faults {
       Effect.gen({ self: this }, function* () {
         const store = yield* ConfigurationStore
         const log = yield* RevisionLog
-        const current = (environment: string, key: string) =>
+        const read = <A>(keys: number, values: Effect.Effect<A, HeraldError>) =>
           Effect.suspend(() => {
-            this.loads++
-            return Effect.tap(this.through(store.current(environment, key)), () => this.values.await)
+            this.loads += keys
+            return Effect.tap(this.through(values), () => this.values.await)
           })
         return Context.make(
           ConfigurationStore,
           ConfigurationStore.of({
             ...store,
-            current,
+            current: (...of) => read(1, store.current(...of)),
+            currents: (keys, atLeast) => {
+              this.questions.push(keys.length)
+              return read(keys.length, store.currents(keys, atLeast))
+            },
             heads: (...page) =>
               Effect.andThen(
                 this.pages.await,

@@ -1,0 +1,81 @@
+/**
+ * Reads of single values from the database, put together: what is asked for while a question is on its way goes with the next.
+ *
+ *   TG1  A question is for at most `MOST` keys, and few are on their way at the same time: a thousand clients that come to values nobody
+ *        read yet cost a fraction of a thousand questions.
+ *   TG2  What a question brought of a page (PB1) is handed out, and the rest asked for next.
+ *   TG3  A question is of one epoch, and as new as the newest that it is asked for.
+ */
+import { Deferred, Effect, Exit, type Scope } from "effect"
+import type { Configuration, Head } from "../configuration/Configuration.ts"
+import type { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { isNewer, type Position, sameEpoch } from "./Position.ts"
+
+/** Keys of one question. */
+const MOST = 200
+/** Questions that are on their way at the same time, each with a page of values. */
+const LANES = 4
+
+interface Wish {
+  readonly head: Head
+  readonly wanted: Position
+  readonly found: Deferred.Deferred<Configuration | undefined, HeraldError>
+}
+
+/** `current` as the store's, at `wanted` or later, for questions that live in the scope. */
+export const makeTogether = Effect.fnUntraced(function* (
+  store: Pick<ConfigurationStore["Service"], "currents">
+): Effect.fn.Return<
+  (head: Head, wanted: Position) => Effect.Effect<Configuration | undefined, HeraldError>,
+  never,
+  Scope.Scope
+> {
+  const scope = yield* Effect.scope
+  let waiting: Array<Wish> = []
+  let lanes = 0
+
+  /** TG1, TG3 */
+  const take = (): ReadonlyArray<Wish> => {
+    const taken: Array<Wish> = []
+    const left: Array<Wish> = []
+    for (const wish of waiting)
+      if (taken.length < MOST && sameEpoch(wish.wanted, taken[0]?.wanted ?? wish.wanted)) taken.push(wish)
+      else left.push(wish)
+    waiting = left
+    return taken
+  }
+
+  const ask = Effect.fnUntraced(function* (wishes: ReadonlyArray<Wish>) {
+    const newest = wishes.map(({ wanted }) => wanted).reduce((one, other) => (isNewer(other, one) ? other : one))
+    const asked = yield* Effect.exit(
+      store.currents(
+        wishes.map(({ head }) => head),
+        newest
+      )
+    )
+    if (asked._tag === "Failure") {
+      for (const { found } of wishes) Deferred.doneUnsafe(found, Exit.failCause(asked.cause))
+      return
+    }
+    const { value } = asked
+    wishes.forEach(({ found }, i) => i < value.length && Deferred.doneUnsafe(found, Exit.succeed(value[i])))
+    waiting = [...wishes.slice(value.length), ...waiting] // TG2
+  })
+
+  const lane = Effect.gen(function* () {
+    yield* Effect.yieldNow // what else is asked for in this turn goes along
+    while (waiting.length > 0) yield* ask(take())
+    lanes-- // at once, or what is asked for next would wait for nobody
+  })
+
+  return (head, wanted) =>
+    Effect.suspend(() => {
+      const wish: Wish = { head, wanted, found: Deferred.makeUnsafe() }
+      waiting.push(wish)
+      const answer = Deferred.await(wish.found)
+      if (lanes >= LANES) return answer
+      lanes++
+      return Effect.andThen(Effect.forkIn(lane, scope), answer)
+    })
+})
