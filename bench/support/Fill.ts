@@ -201,9 +201,11 @@ export const fillAudit = async (database: Database, options: { readonly entries:
         from configuration_history c where revision > ${told + from} and revision <= ${told + to} order by revision, key`)
     )
   )
-  // The newest revision names the entry that tells of it.
-  await database.query(`update revisions set audit_id = (select max(id) from audit_log where details->>'revision' = '${head}')
-    where revision = ${head} and audit_id = 0`)
+  // A revision names the last of the entries that tell of it.
+  await database.query(`
+    update revisions n set audit_id = a.id
+    from (select (details->>'revision')::bigint as revision, max(id) as id from audit_log where details ? 'revision' group by 1) a
+    where a.revision = n.revision and n.audit_id = 0`)
   await batches(options.entries, 50_000, (from, to) =>
     database.query(
       append(`select 'production/fill' as config_id, 'client.connect' as action, jsonb_build_object('n', n) as details

@@ -196,16 +196,29 @@ begin
 
   if stage = 'log' and kind is null and not more then
     rows := 0;
-    for r in select n.revision, x.key, x.environment from revisions n left join lateral (
+    for r in select n.revision, x.key, x.environment, y.config_id as untold,
+          exists (select from audit_log a where a.id = n.audit_id and herald_tells_version(a.action)
+            and a.details->>'revision' = n.revision::text) as logged
+        from revisions n left join lateral (
           select stated->>'key' as key, stated->>'environment' as environment from jsonb_array_elements(n.payload) stated
             left join configuration_history h on h.environment = stated->>'environment' and h.key = stated->>'key' and h.version = (stated->>'version')::integer
             where h.version is null or h.revision <> n.revision or herald_configuration_json(row(h.*)::configurations) <> stated limit 1
-        ) x on true
+        ) x on true left join lateral (
+          -- Of its entries as many as it has changes, and one more: each is of a change that it has.
+          select a.config_id from audit_log a where a.id between n.audit_id - jsonb_array_length(n.payload) and n.audit_id
+            and herald_tells_version(a.action) and a.details->>'revision' = n.revision::text
+          except select (stated->>'environment') || '/' || (stated->>'key') from jsonb_array_elements(n.payload) stated limit 1
+        ) y on true
         where n.revision > at_id order by n.revision limit most loop
       if at_id > 0 and r.revision <> at_id + 1 and at_id >= (select horizon from herald_log) then
         kind := 'missing'; said := format('revision %s is missing', at_id + 1);
       elsif r.key is not null then
         kind := 'value'; said := format('what revision %s says of %s in %s is not in the history', r.revision, r.key, r.environment);
+      end if;
+      if kind is null and not r.logged then
+        kind := 'unlogged'; said := format('no entry tells of revision %s where it says', r.revision);
+      elsif kind is null and r.untold is not null then
+        kind := 'value'; said := format('revision %s does not tell nodes of %s, and its entry does', r.revision, r.untold);
       end if;
       exit when kind is not null;
       at_id := r.revision;

@@ -240,6 +240,32 @@ describe("the check of the audit log", () => {
       "value",
       undefined
     ],
+    [
+      "what nodes are not told of a release",
+      ["update revisions set payload = payload - 0 where jsonb_array_length(payload) = 2"],
+      "value",
+      undefined
+    ],
+    [
+      "what nodes are told twice instead of the rest of a release",
+      [
+        "update revisions set payload = jsonb_build_array(payload->1, payload->1) where jsonb_array_length(payload) = 2"
+      ],
+      "value",
+      undefined
+    ],
+    [
+      "a revision that tells nodes nothing",
+      ["update revisions set payload = '[]' where revision = 2"],
+      "value",
+      undefined
+    ],
+    [
+      "what nodes are not told, of a revision that names another's entry",
+      ["update revisions set payload = '[]', audit_id = 1 where revision = 2"],
+      "unlogged",
+      undefined
+    ],
     ["a revision gone", ["delete from revisions where revision = 3"], "missing", undefined],
     [
       "an API key with more rights",
