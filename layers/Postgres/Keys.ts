@@ -1,10 +1,10 @@
 /** API keys and the audit log in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Schema, Semaphore } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
-import { type AuditEntry, AuditLog, type AuditProblem } from "../../src/access/AuditLog.ts"
+import { type AuditEntry, AuditLog, type AuditProblem, CHECKS } from "../../src/access/AuditLog.ts"
 import { actingKey, folded, principalExists } from "../../src/access/Principal.ts"
 import { limits } from "../../src/configuration/Configuration.ts"
-import { failure } from "../../src/errors/HeraldError.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { confirmed } from "./Confirmed.ts"
 import { guarded } from "./Failure.ts"
 import { Pools } from "./Pools.ts"
@@ -98,6 +98,21 @@ export const layerAudit = Layer.effect(
   AuditLog,
   Effect.gen(function* () {
     const { other: sql } = yield* Pools
+    const one = Semaphore.makeUnsafe(1)
+    let waiting = 0
+    /** AL3: a page takes a connection for all of its time. */
+    const inTurn = <A>(page: Effect.Effect<A, HeraldError>) =>
+      Effect.suspend(() => {
+        if (waiting > CHECKS) {
+          const message = "several checks of the audit log wait on this node already"
+          return Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: CHECKS * PAGE_MILLIS } }))
+        }
+        waiting++
+        return Effect.ensuring(
+          one.withPermits(1)(page),
+          Effect.sync(() => waiting--)
+        )
+      })
     return AuditLog.of({
       read: Effect.fnUntraced(function* ({ limit, before, after, environment }) {
         const order = sql.literal(after === undefined ? "desc" : "asc")
@@ -118,8 +133,10 @@ export const layerAudit = Layer.effect(
       // AL2
       check: Effect.fnUntraced(function* (from) {
         const place = from === undefined ? null : yield* placeOf(from)
-        const [row] = yield* guarded("check the audit log")(sql<{ page: CheckRow }>`
-          select herald_audit_check(${place}::text::jsonb, ${PAGE_MILLIS}::float8) as page`)
+        const [row] = yield* inTurn(
+          guarded("check the audit log")(sql<{ page: CheckRow }>`
+            select herald_audit_check(${place}::text::jsonb, ${PAGE_MILLIS}::float8) as page`)
+        )
         const { entries, total, problem, place: next } = row!.page
         return {
           entries,

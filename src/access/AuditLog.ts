@@ -4,6 +4,7 @@
  *   AL1  An entry holds the digest of what was changed, so that the log tells not only that something was changed, but whether it is still
  *        what it was: versions, what is current, API keys.
  *   AL2  A check goes through the log in pages, each bounded in time, and keeps nothing between them but a place.
+ *   AL3  A node checks one page at a time: whoever else asks waits in turn, and is told to come again when `CHECKS` wait already.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -46,6 +47,9 @@ export interface AuditProblem {
   readonly message: string
 }
 
+/** Pages that wait to be checked. */
+export const CHECKS = 8
+
 export interface AuditPage {
   /** Entries that were looked at, from the first page on. */
   readonly entries: number
@@ -66,7 +70,7 @@ export class AuditLog extends Context.Service<
       readonly after?: bigint
       readonly environment?: string
     }) => Effect.Effect<ReadonlyArray<AuditEntry>, HeraldError>
-    /** The page from there, or the first. It ends with the first problem. Fails `InvalidInput` for a place that no page gave. AL2 */
+    /** The page from there, or the first. It ends with the first problem. Fails `InvalidInput` for a place that no page gave, `RateLimited`. AL2 */
     readonly check: (from: string | undefined) => Effect.Effect<AuditPage, HeraldError>
     /** The newest entry; undefined before the first. */
     readonly last: Effect.Effect<AuditMark | undefined, HeraldError>

@@ -10,6 +10,7 @@ import { layerPools, Pools } from "../../layers/Postgres/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
+import { CHECKS } from "../../src/access/AuditLog.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
@@ -311,6 +312,37 @@ describe("the check of the audit log", () => {
       assert.strictEqual(verdict.broken, entry === undefined ? undefined : BigInt(await entryOf(entry)))
     })
   }
+
+  it("AL3 checks one page at a time, however many ask: the rest of the pool goes on", async () => {
+    const other = await connect(database.url)
+    try {
+      const running = async () =>
+        Number(
+          (
+            await other.query(
+              "select count(*)::int as n from pg_stat_activity where query like '%herald_audit_check%' and wait_event_type = 'Lock'"
+            )
+          )[0]!["n"]
+        )
+      await session.query("begin")
+      await session.query("lock table audit_log in access exclusive mode")
+      const asked = Array.from({ length: 20 }, () => runtime.runPromiseExit(Effect.asVoid(verified)))
+      let ended = 0
+      for (const one of asked) void one.then(() => ended++)
+      await waitUntil("one page to be checked", async () => (await running()) === 1)
+      await waitUntil("those that are too many to be told", () => ended >= 20 - 1 - CHECKS)
+      assert.strictEqual(await running(), 1)
+      assert.isArray(await runtime.runPromise(Effect.flatMap(ApiKeyStore, ({ list }) => list)))
+      await session.query("commit")
+      const told = (await Promise.all(asked)).map((exit) =>
+        exit._tag === "Success" ? "checked" : (exit.cause.reasons[0] as { error?: { name?: string } }).error?.name
+      )
+      assert.strictEqual(told.filter((name) => name === "RateLimited").length, 20 - 1 - CHECKS)
+    } finally {
+      await session.query("commit")
+      await other[Symbol.asyncDispose]()
+    }
+  })
 
   it("AL2 finds the same in as many pages as there are rows, and goes on in each", async () => {
     const pages = async (statement?: string) => {
