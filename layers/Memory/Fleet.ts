@@ -44,6 +44,14 @@ const isUnkeepable = ({ instances, deliveries, held, health }: Batch): boolean =
     typeof value === "bigint" ? String(value) : value
   ).includes("\\u0000")
 
+/** HR1 */
+const forgetHealth = (state: State, id: string): void => {
+  const said = [...state.health.entries()].filter(([, row]) => idOf(row) === id)
+  const newest = said.reduce((a, b) => (b[1].reportedAt >= a[1].reportedAt ? b : a), said[0]!)
+  const old = said.sort(([, a], [, b]) => (a.revision < b.revision ? 1 : -1)).slice(100)
+  for (const [key] of old) if (key !== newest?.[0]) state.health.delete(key)
+}
+
 const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): ReadonlyArray<string> => {
   for (const note of instances) {
     const next = taking(state.instances.get(idOf(note)), note, now)
@@ -78,6 +86,7 @@ const write = (state: State, { instances, deliveries, held, health }: Batch, now
     )
       state.health.set(`${idOf(row)}\u0000${row.revision}`, { ...row, epoch: row.epoch || state.epoch })
   }
+  for (const id of new Set(health.map(idOf))) forgetHealth(state, id)
   return instances.filter((note) => isRefused(state.instances.get(idOf(note)), note)).map(({ session }) => session)
 }
 

@@ -160,6 +160,18 @@ begin
     revision = excluded.revision, epoch = excluded.epoch, health = excluded.health, message = excluded.message, metrics = excluded.metrics,
     reported_at = excluded.reported_at
     where excluded.reported_at >= held.reported_at;
+
+  -- What an instance says of its health is kept of its newest 100 revisions, however many it names.
+  if jsonb_array_length(batch->'health') > 0 then
+    delete from health_reports h using (
+      select o.instance_id, o.revision from (
+        select distinct i.id from jsonb_to_recordset(batch->'health') as r(environment text, service text, instance text)
+        join instances i on i.environment = r.environment and i.service = r.service and i.instance = r.instance
+      ) spoke, lateral (
+        select instance_id, revision from health_reports where instance_id = spoke.id order by revision desc offset 100 limit 1
+      ) o
+    ) old where h.instance_id = old.instance_id and h.revision <= old.revision;
+  end if;
   return refused;
 end $$;
 

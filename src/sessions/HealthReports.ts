@@ -1,6 +1,7 @@
 /**
  * What instances say of their health.
  *
+ *   HR1  What an instance says is kept of its newest 100 revisions, and the newest that it said besides: however many revisions it names.
  *   OW1, OW4 in Ownership.ts
  *
  * Where the session is here, memory knows; for a session of another node the store is asked, once a report.

@@ -461,6 +461,21 @@ export const instancesContract = (test: Test) => {
       assert.deepStrictEqual(yield* stateOf(service), ["connected", a])
     }))
 
+  test("HR1 the newest that an instance says is known, however many revisions it named before and after", () =>
+    Effect.gen(function* () {
+      const service = fresh("health")
+      const report = (revision: bigint, reportedAt: number) => ({
+        ...{ environment: "production", service, instance: "i1", epoch: "", metrics: {}, owner: "" },
+        ...{ revision, health: "healthy" as const, message: `${revision}`, reportedAt }
+      })
+      yield* write({ instances: [instance(service)] })
+      yield* write({ health: Array.from({ length: 150 }, (_, n) => report(BigInt(n + 10), n)) })
+      yield* write({ health: [report(1n, 1_000)] })
+      yield* write({ health: [report(200n, 999)] })
+      const [row] = yield* list({ service })
+      assert.deepInclude(row?.health, { revision: 1n, message: "1" })
+    }))
+
   test("NO2 NO3 the instances of a node that died are lost, and only a node that was there all the time says so", () =>
     Effect.gen(function* () {
       const store = yield* InstanceStore

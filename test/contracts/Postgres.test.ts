@@ -9,6 +9,7 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { ClientAudit } from "../../src/events/ClientAudit.ts"
 import { Seal } from "../../src/propagation/Seal.ts"
+import { type Batch, type HealthNote, type InstanceNote, InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
@@ -51,6 +52,41 @@ describe("PostgreSQL", () => {
     )
     assert.strictEqual((await runtime.runPromise(Effect.flip(append))).name, "InvalidInput")
   })
+  it("HR1 what an instance says of its health is kept of its newest 100 revisions, and another's is its own", async () => {
+    const id = (instance: string) => ({ environment: "production", service: "talks", instance })
+    const row = (instance: string): InstanceNote => ({
+      ...id(instance),
+      state: "connected",
+      ...{ labels: {}, patterns: ["talks"], connectedAt: 1, lastSeen: 1, ending: "", node: "n" },
+      ...{ session: `talks/${instance}`, owner: "", opening: true, empty: false }
+    })
+    const said = (instance: string, revision: number): HealthNote => ({
+      ...id(instance),
+      health: "healthy",
+      ...{ epoch: "", revision: BigInt(revision), message: "", metrics: {}, owner: "", reportedAt: revision }
+    })
+    const write = (batch: Partial<Batch>) =>
+      runtime.runPromise(
+        Effect.flatMap(InstanceStore, (store) =>
+          store.write({ instances: [], deliveries: [], held: [], health: [], ...batch })
+        )
+      )
+    await using session = await connect(database.url)
+    const [{ first }] = (await session.query("select horizon::int + 1 as first from herald_log")) as [{ first: number }]
+    await write({ instances: [row("much"), row("little")] })
+    await write({ health: [said("little", first), said("little", first + 500)] })
+    for (let n = 0; n < 5; n++)
+      await write({ health: Array.from({ length: 60 }, (_, i) => said("much", first + 60 * n + i)) })
+    await write({ health: [said("much", first)] }) // an old one again
+    const kept = await session.query(`select i.instance, count(*)::int as n, min(h.revision)::int - ${first} as from,
+      max(h.revision)::int - ${first} as to from health_reports h join instances i on i.id = h.instance_id
+      where i.service = 'talks' group by 1 order by 1`)
+    assert.deepStrictEqual(kept, [
+      { instance: "little", n: 2, from: 0, to: 500 },
+      { instance: "much", n: 100, from: 200, to: 299 }
+    ])
+  })
+
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 
