@@ -38,14 +38,22 @@ type Row = InstanceRow & {
 
 /** JSON has no bigint, and a speaker or an epoch said once is enough. */
 const encode = ({ instances, deliveries, held, health }: Batch): string => {
-  const who = new Map<string, readonly [number, Speaker]>()
+  const who: Array<Speaker> = []
   const epochs = new Map<string, number>()
-  const speaker = ({ environment, service, instance, session }: Speaker): number => {
-    const id = `${session}\u0000${environment}\u0000${service}\u0000${instance}`
-    const known = who.get(id)
-    if (known !== undefined) return known[0]
-    who.set(id, [who.size, { environment, service, instance, session }])
-    return who.size - 1
+  const places = new Map<string, number>()
+  const place = (id: string, { environment, service, instance, session }: Speaker): number => {
+    const known = places.get(id)
+    if (known !== undefined) return known
+    places.set(id, who.length)
+    return who.push({ environment, service, instance, session }) - 1
+  }
+  const same = (one: Speaker, { environment, service, instance }: Speaker) =>
+    one.instance === instance && one.service === service && one.environment === environment
+  /** A session has one instance, so its name finds it; whoever lacks one, or has another instance, is found by all of it. */
+  const speaker = (row: Speaker): number => {
+    const known = place(row.session, row)
+    if (same(who[known]!, row)) return known
+    return place(`${row.session}\u0000${row.environment}\u0000${row.service}\u0000${row.instance}`, row)
   }
   const epoch = (of: string): number => {
     const place = epochs.get(of) ?? epochs.size
@@ -67,7 +75,7 @@ const encode = ({ instances, deliveries, held, health }: Batch): string => {
   }))
   return JSON.stringify({
     instances,
-    who: [...who.values()].map(([, one]) => one),
+    who,
     epochs: [...epochs.keys()],
     deliveries: rows,
     held: holdings,

@@ -39,7 +39,8 @@ export class Bookkeeping extends Context.Service<
   Bookkeeping,
   {
     readonly noteInstance: (row: InstanceNote) => void
-    readonly noteDelivery: (row: DeliveryRow) => void
+    /** `instance`: its `instanceKey`, where that is known already. */
+    readonly noteDelivery: (row: DeliveryRow, instance?: string) => void
     /** A client that connected has this already. `at`: milliseconds since 1970. */
     readonly noteHeld: (speaker: Speaker, key: HeldRow["keys"][number] & { readonly epoch: string }, at: number) => void
     readonly noteHealth: (row: HealthNote) => void
@@ -132,7 +133,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     }
   return Bookkeeping.of({
     noteInstance: noting((row) => unwritten.instance(row)),
-    noteDelivery: noting((row) => unwritten.delivery(row)),
+    noteDelivery: noting((row, instance) => unwritten.delivery(row, instance)),
     noteHeld: noting((speaker, key, at) => unwritten.held(speaker, key, at)),
     noteHealth: noting((row) => unwritten.health(row)),
     whenRefused: (tell) => {

@@ -38,7 +38,10 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     reason = ""
   ) => {
     const at = state === "sent" ? { sentAt: now, answeredAt: 0 } : { sentAt: 0, answeredAt: now }
-    bookkeeping.noteDelivery({ ...speakerOf(session), key, epoch, revision, version, state, reason, lacks, ...at })
+    bookkeeping.noteDelivery(
+      { ...speakerOf(session), key, epoch, revision, version, state, reason, lacks, ...at },
+      session.id
+    )
   }
 
   const sent = (session: Session, mark: Mark, lacks: boolean): void => {

@@ -159,16 +159,19 @@ export class Session {
   answered({ key, revision, epoch, applied }: Answer): Mark | undefined {
     const newest = this.told.get(key)
     if (newest === undefined) return undefined
-    const named = { epoch: epoch === "" ? newest.epoch : epoch, revision }
-    const open = this.#open.get(key)
-    const mark = samePosition(newest, named)
-      ? newest
-      : epoch === ""
-        ? undefined
-        : open?.find((one) => samePosition(one, named))
+    const mark =
+      newest.revision === revision && (epoch === "" || newest.epoch === epoch)
+        ? newest
+        : epoch === ""
+          ? undefined
+          : this.#open.get(key)?.find((one) => samePosition(one, { epoch, revision }))
     if (mark === undefined) return undefined
-    if (applied) this.#close(key, mark)
-    else if (mark === newest) {
+    if (applied) {
+      this.#close(key, mark)
+      return mark
+    }
+    const open = this.#open.get(key)
+    if (mark === newest) {
       if (open === undefined) this.#open.set(key, [mark])
     } else open?.splice(open.indexOf(mark), 1)
     return mark
@@ -200,8 +203,11 @@ export class Session {
   #close(key: string, mark: Mark): void {
     const open = this.#open.get(key)
     if (open === undefined) return
-    open.splice(0, open.indexOf(mark) + 1)
-    if (open.length > 0) return
+    const place = open.indexOf(mark)
+    if (place < open.length - 1) {
+      open.splice(0, place + 1)
+      return
+    }
     this.#open.delete(key)
     if (this.#open.size === 0) this.caughtUp++
   }

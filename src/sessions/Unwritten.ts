@@ -1,14 +1,16 @@
 /**
  * Notes that wait to be written, merged and bounded in entries and bytes. Pure state; Bookkeeping.ts writes them.
  *
- *   BL1  Of one delivery there is one row: an answer is never overwritten by "sent".
+ *   BL1  in DeliveryRows.ts
  *   BL2  Beyond the bounds the oldest rows give way to later ones of their client, key and state; then the oldest go altogether. Each step
  *        costs the same, however much waits.
  *   BL3  A batch has at most `BATCH` rows and `BYTES` bytes, instances first: nothing is written of an instance that is not yet known.
  *   BL4  What was taken and could not be written comes first again, under what came later.
  *   BL5  A batch that the store refuses, whatever the try, is halved until what is refused is alone: that is left out, and holds nothing else up.
  */
+import { DeliveryRows, sizeOfDelivery } from "./DeliveryRows.ts"
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
+import { Rows } from "./Rows.ts"
 import { instanceKey } from "./Subscription.ts"
 
 /** Rows that are written at once. */
@@ -18,22 +20,14 @@ export const BYTES = 4 * 1024 * 1024
 
 type HeldKey = HeldRow["keys"][number]
 
-const deliveryKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u0000${row.epoch}\u0000${row.revision}`
 const slotKey = (row: DeliveryRow) => `${instanceKey(row)}\u0000${row.key}\u0000${row.state}`
 const heldKey = (row: HeldRow) => `${row.session}\u0000${row.epoch}`
 const healthKey = (row: HealthNote) => `${instanceKey(row)}\u0000${row.epoch}\u0000${row.revision}`
-
-/** BL1 */
-const laterDelivery = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {
-  const merged = { sentAt: Math.max(a.sentAt, b.sentAt), lacks: a.lacks || b.lacks }
-  return b.state === "sent" ? { ...a, ...merged } : { ...b, ...merged }
-}
 
 /** The later of two notes on one instance; a session that was not written yet still has to take it. */
 const laterNote = (a: InstanceNote, b: InstanceNote): InstanceNote =>
   a.opening && a.session === b.session ? { ...b, opening: true } : b
 
-const sizeOfDelivery = ({ key, reason }: DeliveryRow) => 240 + key.length + 2 * reason.length
 /** Bytes, about. */
 export const sizeOfInstance = ({ labels, patterns }: Pick<InstanceNote, "labels" | "patterns">) =>
   Object.entries(labels).reduce((sum, [name, value]) => sum + name.length + value.length + 8, 600) +
@@ -41,62 +35,6 @@ export const sizeOfInstance = ({ labels, patterns }: Pick<InstanceNote, "labels"
 const sizeOfHealth = ({ message, metrics }: HealthNote) =>
   400 + 2 * message.length + Object.keys(metrics).reduce((sum, name) => sum + name.length + 24, 0)
 const sizeOfHeld = ({ key }: HeldKey) => 24 + key.length
-
-/** Rows by id, oldest first, with their size in bytes. */
-class Rows<A> {
-  readonly #rows = new Map<string, A>()
-  readonly #sizeOf: (row: A) => number
-  bytes = 0
-
-  constructor(sizeOf: (row: A) => number) {
-    this.#sizeOf = sizeOf
-  }
-
-  get size(): number {
-    return this.#rows.size
-  }
-
-  get(id: string): A | undefined {
-    return this.#rows.get(id)
-  }
-
-  set(id: string, row: A): void {
-    this.delete(id)
-    this.#rows.set(id, row)
-    this.bytes += this.#sizeOf(row)
-  }
-
-  /** In the place of the row that is there. */
-  replace(id: string, row: A): void {
-    this.bytes += this.#sizeOf(row) - this.#sizeOf(this.#rows.get(id)!)
-    this.#rows.set(id, row)
-  }
-
-  delete(id: string): A | undefined {
-    const row = this.#rows.get(id)
-    if (row === undefined) return undefined
-    this.bytes -= this.#sizeOf(row)
-    this.#rows.delete(id)
-    return row
-  }
-
-  shift(): A | undefined {
-    for (const id of this.#rows.keys()) return this.delete(id)
-    return undefined
-  }
-
-  /** Takes the oldest while there is room; false when some are left. */
-  takeInto(list: Array<A>, room: { rows: number; bytes: number }): boolean {
-    for (const [id, row] of this.#rows) {
-      if (room.rows <= 0 || room.bytes <= 0) return false
-      room.rows--
-      room.bytes -= this.#sizeOf(row)
-      this.delete(id)
-      list.push(row)
-    }
-    return true
-  }
-}
 
 /** In the order in which they are written; undefined for a single row. BL5 */
 export const halved = (batch: Batch): readonly [Batch, Batch] | undefined => {
@@ -134,13 +72,13 @@ export interface UnwrittenBounds {
 export class Unwritten {
   readonly #bounds: UnwrittenBounds
   readonly #instances = new Rows<InstanceNote>(sizeOfInstance)
-  readonly #deliveries = new Rows<DeliveryRow>(sizeOfDelivery)
+  readonly #deliveries = new DeliveryRows()
   /** What gave way: the newest of each client, key and state. BL2 */
   readonly #newest = new Rows<DeliveryRow>(sizeOfDelivery)
   readonly #health = new Rows<HealthNote>(sizeOfHealth)
   readonly #held = new Map<string, Told>()
   /** A batch that could not be written. BL4 */
-  #front: { readonly deliveries: Rows<DeliveryRow>; readonly health: Rows<HealthNote> } | undefined
+  #front: { readonly deliveries: DeliveryRows; readonly health: Rows<HealthNote> } | undefined
   #heldKeys = 0
   #heldBytes = 0
   /** Rows that others replaced or displaced since this was last set to 0. */
@@ -165,12 +103,11 @@ export class Unwritten {
     return waiting + this.#heldBytes + (deliveries?.bytes ?? 0) + (health?.bytes ?? 0)
   }
 
-  delivery(row: DeliveryRow): void {
-    const id = deliveryKey(row)
-    const rows = this.#front?.deliveries.get(id) === undefined ? this.#deliveries : this.#front.deliveries
-    const known = rows.get(id)
-    if (known === undefined) rows.set(id, row)
-    else rows.replace(id, laterDelivery(known, row))
+  /** `instance`: its `instanceKey`, where that is known already. */
+  delivery(row: DeliveryRow, instance: string = instanceKey(row)): void {
+    const front = this.#front?.deliveries
+    if (front?.has(row, instance) === true) front.add(row, instance)
+    else this.#deliveries.add(row, instance)
     this.#bound()
   }
 
@@ -234,11 +171,12 @@ export class Unwritten {
       if (newer === undefined) this.#instances.set(id, row)
       else this.#instances.replace(id, laterNote(row, newer))
     }
-    const front = this.#front ?? { deliveries: new Rows(sizeOfDelivery), health: new Rows(sizeOfHealth) }
+    const front = this.#front ?? { deliveries: new DeliveryRows(), health: new Rows(sizeOfHealth) }
     for (const row of deliveries) {
-      const id = deliveryKey(row)
-      const newer = this.#deliveries.delete(id) ?? front.deliveries.get(id)
-      front.deliveries.set(id, newer === undefined ? row : laterDelivery(row, newer))
+      const id = instanceKey(row)
+      const newer = this.#deliveries.delete(row, id)
+      front.deliveries.add(row, id)
+      if (newer !== undefined) front.deliveries.add(newer, id)
     }
     for (const row of health) front.health.set(healthKey(row), this.#health.delete(healthKey(row)) ?? row)
     this.#front = front

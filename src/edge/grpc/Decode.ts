@@ -24,33 +24,51 @@ type Counts = Readonly<Record<number, readonly [name: string, max: number, noun:
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
-/** G8 */
-const tooMany = (bytes: Uint8Array, counts: Counts): HeraldError | undefined => {
-  const reader = new BinaryReader(bytes)
-  const seen: Record<number, number> = {}
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag()
-    if (type === WireType.StartGroup || type === WireType.EndGroup)
-      return invalid("groups are not part of the protocol")
-    reader.skip(type, field)
-    if (counts[field] !== undefined) seen[field] = (seen[field] ?? 0) + 1
-  }
-  for (const [field, n] of Object.entries(seen)) {
-    const [name, max, noun] = counts[Number(field)] ?? ["", 0, ""]
-    if (n > max) return invalid(`${name} has ${n} ${noun}, at most ${max} are allowed`)
-  }
-  return undefined
+/** Goes over the value of a field; nothing is made of it. */
+const pass = (reader: BinaryReader, type: WireType): void => {
+  if (type === WireType.LengthDelimited) {
+    const length = reader.uint32()
+    reader.pos += length
+  } else if (type === WireType.Varint) reader.uint32()
+  else reader.pos += type === WireType.Bit64 ? 8 : 4
+  if (reader.pos > reader.len) throw new RangeError("premature end")
 }
 
-const decoder =
-  <A>(type: { readonly decode: (bytes: Uint8Array) => A }, counts: Counts) =>
-  (bytes: Uint8Array): A | HeraldError => {
+/** G8. Every message of every client goes through here, so it makes no object but what it refuses with. */
+const counter = (counts: Counts) => {
+  const fields = Object.entries(counts).map(([field, [name, max, noun]]) => ({ field: Number(field), name, max, noun }))
+  const seen = new Uint32Array(1 + Math.max(0, ...fields.map(({ field }) => field)))
+  return (reader: BinaryReader): HeraldError | undefined => {
+    seen.fill(0)
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32()
+      const [field, type] = [tag >>> 3, tag & 7]
+      if (type === WireType.StartGroup || type === WireType.EndGroup)
+        return invalid("groups are not part of the protocol")
+      if (field === 0 || type > WireType.Bit32) throw new RangeError("no tag")
+      pass(reader, type)
+      if (field < seen.length) seen[field]!++
+    }
+    for (const { field, name, max, noun } of fields)
+      if (seen[field]! > max) return invalid(`${name} has ${seen[field]} ${noun}, at most ${max} are allowed`)
+    return undefined
+  }
+}
+
+const decoder = <A>(type: { readonly decode: (from: BinaryReader) => A }, counts: Counts) => {
+  const tooMany = counter(counts)
+  return (bytes: Uint8Array): A | HeraldError => {
     try {
-      return tooMany(bytes, counts) ?? type.decode(bytes)
+      const reader = new BinaryReader(bytes)
+      const refusal = tooMany(reader)
+      if (refusal !== undefined) return refusal
+      reader.pos = 0
+      return type.decode(reader)
     } catch {
       return invalid("the message is not one of herald.distribution.v1: its bytes can't be read")
     }
   }
+}
 
 export const subscribeRequest = decoder(SubscribeRequest, {
   4: ["metadata", limits.labels, "entries"],

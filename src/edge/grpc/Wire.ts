@@ -125,19 +125,15 @@ export const subscriptionOf = (
 
 export const answersOf = (acks: ReadonlyArray<Ack>): ReadonlyArray<Answer> | HeraldError => {
   if (acks.length > MAX_ACKS) return invalid(`acks has ${acks.length} entries, at most ${MAX_ACKS} are allowed`)
-  const odd = acks.find(({ outcome }) => !outcomes.has(outcome))
-  if (odd !== undefined)
-    return invalid(`the outcome of an ack must be ACK_OUTCOME_APPLIED or ACK_OUTCOME_REJECTED, not ${odd.outcome}`)
-  return acks.map(({ key, revision, epoch, outcome, reason }) => ({
-    key,
-    revision,
-    epoch,
-    applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
-    reason: plain(reason, REASON)
-  }))
+  const answers: Array<Answer> = []
+  for (const { key, revision, epoch, outcome, reason } of acks) {
+    const applied = outcome === AckOutcome.ACK_OUTCOME_APPLIED
+    if (!applied && outcome !== AckOutcome.ACK_OUTCOME_REJECTED)
+      return invalid(`the outcome of an ack must be ACK_OUTCOME_APPLIED or ACK_OUTCOME_REJECTED, not ${outcome}`)
+    answers.push({ key, revision, epoch, applied, reason: reason === "" ? "" : plain(reason, REASON) })
+  }
+  return answers
 }
-
-const outcomes: ReadonlySet<AckOutcome> = new Set([AckOutcome.ACK_OUTCOME_APPLIED, AckOutcome.ACK_OUTCOME_REJECTED])
 
 const kinds = {
   value: UpdateKind.UPDATE_KIND_VALUE,

@@ -1,0 +1,92 @@
+/**
+ * Deliveries that wait to be written, by the revision of a key and then by instance, as a fan-out and its answers come: what a thousand
+ * clients are told costs a thousand look-ups of names that exist, and no new text. Pure state of Unwritten.ts.
+ *
+ *   BL1  Of one delivery there is one row: an answer is never overwritten by "sent".
+ */
+import type { DeliveryRow } from "./InstanceStore.ts"
+import type { Room } from "./Rows.ts"
+
+/** BL1 */
+const later = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {
+  const merged = { sentAt: Math.max(a.sentAt, b.sentAt), lacks: a.lacks || b.lacks }
+  return b.state === "sent" ? { ...a, ...merged } : { ...b, ...merged }
+}
+
+/** Bytes, about. */
+export const sizeOfDelivery = ({ key, reason }: DeliveryRow): number => 240 + key.length + 2 * reason.length
+
+export class DeliveryRows {
+  /** Oldest revision of a key first, and in it the oldest row. */
+  readonly #of = new Map<string, Map<string, DeliveryRow>>()
+  size = 0
+  bytes = 0
+  /** The last place that was asked for: the next row is mostly of the same. */
+  #last: { readonly key: string; readonly epoch: string; readonly revision: bigint; readonly place: string } | undefined
+
+  has(row: DeliveryRow, instance: string): boolean {
+    return this.size > 0 && this.#of.get(this.#placeOf(row))?.has(instance) === true
+  }
+
+  /** BL1 */
+  add(row: DeliveryRow, instance: string): void {
+    const place = this.#placeOf(row)
+    let rows = this.#of.get(place)
+    if (rows === undefined) this.#of.set(place, (rows = new Map()))
+    const known = rows.get(instance)
+    if (known === undefined) {
+      rows.set(instance, row)
+      this.size++
+      this.bytes += sizeOfDelivery(row)
+      return
+    }
+    const merged = later(known, row)
+    this.bytes += sizeOfDelivery(merged) - sizeOfDelivery(known)
+    rows.set(instance, merged)
+  }
+
+  delete(row: DeliveryRow, instance: string): DeliveryRow | undefined {
+    const place = this.#placeOf(row)
+    const rows = this.#of.get(place)
+    const found = rows?.get(instance)
+    if (found !== undefined) this.#drop(place, rows!, instance, found)
+    return found
+  }
+
+  shift(): DeliveryRow | undefined {
+    for (const [place, rows] of this.#of)
+      for (const [instance, row] of rows) {
+        this.#drop(place, rows, instance, row)
+        return row
+      }
+    return undefined
+  }
+
+  /** Takes the oldest while there is room; false when some are left. */
+  takeInto(list: Array<DeliveryRow>, room: Room): boolean {
+    for (const [place, rows] of this.#of)
+      for (const [instance, row] of rows) {
+        if (room.rows <= 0 || room.bytes <= 0) return false
+        room.rows--
+        room.bytes -= sizeOfDelivery(row)
+        this.#drop(place, rows, instance, row)
+        list.push(row)
+      }
+    return true
+  }
+
+  #drop(place: string, rows: Map<string, DeliveryRow>, instance: string, row: DeliveryRow): void {
+    rows.delete(instance)
+    if (rows.size === 0) this.#of.delete(place)
+    this.size--
+    this.bytes -= sizeOfDelivery(row)
+  }
+
+  #placeOf({ key, epoch, revision }: DeliveryRow): string {
+    const last = this.#last
+    if (last !== undefined && last.key === key && last.revision === revision && last.epoch === epoch) return last.place
+    const place = `${key}\u0000${epoch}\u0000${revision}`
+    this.#last = { key, epoch, revision, place }
+    return place
+  }
+}
