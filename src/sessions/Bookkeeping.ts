@@ -7,7 +7,7 @@
  *      `maxBytes`. What goes is counted. A batch is bounded too, so that trying costs no more the longer the database is away.
  *   B3  A batch that failed is merged back under what came later; the newest state wins, and within B2 none is lost while the process lives.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import {
   type Batch,
@@ -29,8 +29,8 @@ export interface BookkeepingOptions {
 }
 
 export const bookkeepingDefaults: BookkeepingOptions = {
-  flushEvery: "100 millis",
-  flushAt: 2_000,
+  flushEvery: "250 millis",
+  flushAt: 5_000,
   maxPending: 100_000,
   maxBytes: 128 * 1024 * 1024
 }
@@ -55,6 +55,9 @@ export class Bookkeeping extends Context.Service<
   static readonly layer = (options: BookkeepingOptions = bookkeepingDefaults) =>
     Layer.effect(Bookkeeping, make(options))
 }
+
+/** After a batch that could not be written. */
+const RETRY = "1 second"
 
 const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const store = yield* InstanceStore
@@ -115,12 +118,11 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       ? Effect.void
       : Queue.take(wake).pipe(Effect.timeoutOption(options.flushEvery), Effect.asVoid)
   const flush = write.pipe(Effect.repeat({ while: (done) => done && unwritten.size > 0 }), Effect.asVoid)
-  const patience = Duration.toMillis(options.flushEvery) * 10
   // Runs after the loop below has ended and put back what it was writing.
   yield* Effect.addFinalizer(() => Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))))
   yield* Effect.suspend(due).pipe(
     Effect.andThen(write),
-    Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(patience))),
+    Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(RETRY))),
     Effect.forever,
     Effect.forkScoped
   )
