@@ -7,7 +7,7 @@ begin
     coalesce(herald_millis(k.expires_at)::bigint, 0), k.created_by, k.name), 'UTF8')), 'hex');
 end $$;
 
-create index audit_log_keys on audit_log ((details->>'id')) where action in ('key.create', 'key.revoke');
+create index audit_log_keys on audit_log ((details->>'id'), id) where action in ('key.create', 'key.revoke', 'key.rename', 'key.rotate');
 
 -- The first admin key, unless there is a good one: servers that start together on an empty database make one.
 create or replace function herald_first_admin(key jsonb) returns boolean language plpgsql as $$
@@ -51,7 +51,7 @@ begin
   return null;
 end $$;
 
--- What is wrong with the API key that an entry tells of, or null.
+-- What is wrong with the API key that an entry tells of, or null. Of several that tell what it is, the newest counts.
 create function herald_key_problem(e audit_log) returns text language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
 declare
   k api_keys;
@@ -61,6 +61,8 @@ begin
     return format('the API key %s is not there any more', e.details->>'id');
   elsif e.action = 'key.revoke' then
     return case when k.revoked_at is null then format('the API key %s is not revoked any more', k.id) end;
+  elsif exists (select from audit_log a where a.action in ('key.rename', 'key.rotate') and a.details->>'id' = k.id and a.id > e.id) then
+    return null;
   elsif (case when e.details ? 'digest' then herald_key_digest(k) <> e.details->>'digest'
       else k.role <> e.details->>'role' or k.environments <> e.details->'environments' or k.name <> e.details->>'name' end) then
     return format('the API key %s is not what was created', k.id);
@@ -116,7 +118,7 @@ begin
           if said is not null then kind := 'value'; broken := e.id; end if;
           versions := versions + 1;
           at_revision := greatest(at_revision, (e.details->>'revision')::bigint);
-        elsif e.action in ('key.create', 'key.revoke') then
+        elsif e.action in ('key.create', 'key.revoke', 'key.rename', 'key.rotate') then
           said := herald_key_problem(e);
           if said is not null then kind := 'key'; broken := e.id; end if;
         end if;

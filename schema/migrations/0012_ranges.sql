@@ -45,6 +45,14 @@ begin
   end loop;
 end;
 
+-- The newest revision, 0 before the first. Of many ranges only those are asked that may hold it.
+create function herald_head() returns bigint language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  known bigint := (select tail from herald_log);
+begin
+  return (select coalesce(max(revision), 0) from revisions where revision >= known);
+end $$;
+
 -- Ranges until `upto` has one, each for at least `width` revisions and at most nine of them; returns how many were made. A range is made apart
 -- and attached, which holds up neither readers nor writers.
 create function herald_make_room(upto bigint, width bigint default 1000) returns integer language plpgsql as $$
@@ -68,7 +76,7 @@ begin
       execute format('alter table %I attach partition %I for values from (%s) to (%s)', parent, part, lower, higher);
       execute format('alter table %I drop constraint range', part);
     end loop;
-    update herald_log set made_to = higher;
+    update herald_log set made_to = higher, tail = greatest(tail, herald_head()); -- so that no look for it goes through many ranges
     made := made + 1;
     lower := higher;
   end loop;
@@ -76,14 +84,6 @@ begin
 end $$;
 
 perform herald_make_room(herald_log.made_to + 2000) from herald_log;
-
--- The newest revision, 0 before the first. Of many ranges only those are asked that may hold it.
-create function herald_head() returns bigint language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
-declare
-  known bigint := (select tail from herald_log);
-begin
-  return (select coalesce(max(revision), 0) from revisions where revision >= known);
-end $$;
 
 -- The newest revision above `low` and up to `high` that was committed before `at`, otherwise `low`: halved, as numbers are in the order of time.
 create function herald_committed_before(at timestamptz, low bigint, high bigint) returns bigint language plpgsql stable
@@ -132,64 +132,5 @@ create function herald_expired() returns table (parent text, part text, attached
         (select min(revision) - 1 from idempotency_keys)))
   order by 1, 2
 $$;
-
--- As before (0003), without what is of no range, and with the newest report of each instance apart.
-create or replace function herald_record_answers(batch jsonb) returns void language plpgsql as $$
-declare
-  kept herald_log;
-begin
-  insert into instances as held (environment, service, instance, state, labels, patterns, connected_at, last_seen, ending, node)
-    select r.environment, r.service, r.instance, r.state, r.labels, r.patterns, herald_at(r."connectedAt"), herald_at(r."lastSeen"), r.ending, r.node
-    from jsonb_to_recordset(batch->'instances') as r(environment text, service text, instance text, state text, labels jsonb,
-      patterns jsonb, "connectedAt" double precision, "lastSeen" double precision, ending text, node text)
-    order by 1, 2, 3
-  on conflict (environment, service, instance) do update set
-    state = excluded.state, labels = excluded.labels, patterns = excluded.patterns, connected_at = excluded.connected_at,
-    last_seen = excluded.last_seen, ending = excluded.ending, node = excluded.node
-    where excluded.last_seen >= held.last_seen;
-
-  select * into kept from herald_log;
-  with batch_rows as materialized (
-    select i.id as instance_id, r.key, r.revision, r.version, r.state, r.reason,
-      herald_at(nullif(r."sentAt", 0)) as sent_at, herald_at(nullif(r."answeredAt", 0)) as answered_at
-    from jsonb_to_recordset(batch->'deliveries') as r(environment text, service text, instance text, key text, revision bigint,
-      version integer, state text, reason text, "sentAt" double precision, "answeredAt" double precision)
-    join instances i on i.environment = r.environment and i.service = r.service and i.instance = r.instance
-  ), logged as (
-    insert into deliveries as held select * from batch_rows where revision > kept.horizon and revision < kept.made_to
-    order by instance_id, key, revision
-    on conflict (instance_id, key, revision) do update set
-      version = excluded.version, state = excluded.state, reason = excluded.reason,
-      sent_at = greatest(held.sent_at, excluded.sent_at), answered_at = excluded.answered_at
-      where herald_later(held.state, held.answered_at, excluded.state, excluded.answered_at)
-  )
-  insert into instance_keys as held
-    select distinct on (instance_id, key) * from batch_rows order by instance_id, key, revision desc
-  on conflict (instance_id, key) do update set
-    revision = excluded.revision, version = excluded.version, state = excluded.state, reason = excluded.reason,
-    sent_at = case when excluded.revision = held.revision then greatest(held.sent_at, excluded.sent_at) else excluded.sent_at end,
-    answered_at = excluded.answered_at
-    where excluded.revision > held.revision
-      or (excluded.revision = held.revision and herald_later(held.state, held.answered_at, excluded.state, excluded.answered_at));
-
-  with batch_rows as materialized (
-    select i.id as instance_id, r.revision, r.health, r.message, r.metrics, herald_at(r."reportedAt") as reported_at
-    from jsonb_to_recordset(batch->'health') as r(environment text, service text, instance text, revision bigint, health text,
-      message text, metrics jsonb, "reportedAt" double precision)
-    join instances i on i.environment = r.environment and i.service = r.service and i.instance = r.instance
-  ), logged as (
-    insert into health_reports as held
-      select * from batch_rows where revision > kept.horizon and revision < kept.made_to order by instance_id, revision
-    on conflict (instance_id, revision) do update set
-      health = excluded.health, message = excluded.message, metrics = excluded.metrics, reported_at = excluded.reported_at
-      where excluded.reported_at >= held.reported_at
-  )
-  insert into instance_health as held
-    select distinct on (instance_id) * from batch_rows order by instance_id, reported_at desc
-  on conflict (instance_id) do update set
-    revision = excluded.revision, health = excluded.health, message = excluded.message, metrics = excluded.metrics,
-    reported_at = excluded.reported_at
-    where excluded.reported_at >= held.reported_at;
-end $$;
 
 drop function herald_sweep(interval, bigint, integer);

@@ -28,25 +28,6 @@ create table instances_ended (
   ended_at timestamptz not null default clock_timestamp()
 );
 
--- A node's sign of life.
---   out: {taken: sessions of this run that lost their instance to another run, doubted: at most `step` of those that were taken for lost}
-drop function herald_node_seen(text, text, interval);
-create function herald_node_seen(this_run text, this_node text, time_out interval, step integer) returns jsonb language plpgsql as $$
-declare
-  before timestamptz;
-begin
-  select seen_at into before from nodes where run = this_run;
-  insert into nodes as held (run, node, since, seen_at) values (this_run, this_node, clock_timestamp(), clock_timestamp())
-  on conflict (run) do update set
-    since = case when held.seen_at < excluded.seen_at - time_out then excluded.since else held.since end, seen_at = excluded.seen_at;
-  return jsonb_build_object(
-    'taken', (select coalesce(jsonb_agg(former), '[]') from instances
-      -- A take-over that began before the last sign of life may have been committed after it.
-      where former_run = this_run and former <> '' and run <> this_run and taken_at > coalesce(before, '-infinity') - interval '10 seconds'),
-    'doubted', (select coalesce(jsonb_agg(session), '[]') from (
-      select session from instances where run = this_run and ending = 'NodeLost' limit step) of_them));
-end $$;
-
 -- Runs that have connected instances: a look at the index for each, however many those are.
 create function herald_runs() returns setof text language sql stable as $$
   with recursive found as (

@@ -8,6 +8,8 @@ create function herald_may_hold(owner text, other text) returns boolean language
 $$;
 
 drop function herald_record(jsonb);
+drop function herald_record_answers(jsonb);
+drop function herald_later(text, timestamptz, text, timestamptz);
 
 -- Writes a batch; returns the connected sessions whose instance a connected session of another owner has. It may be written twice: what is known from later stays, and what changes nothing writes nothing.
 --   in: {instances: [InstanceNote], who: [Speaker], epochs: [text], deliveries: [DeliveryRow], held: [HeldRow], health: [HealthRow]};
@@ -178,7 +180,8 @@ end $$;
 -- A node's sign of life. Servers of 0.1.0 call it without `step`, and were dead to the others otherwise.
 --   out: {taken: sessions of this run that lost their instance to another run, owners: who has each of those instances now,
 --         doubted: at most `step` of those that were taken for lost}
-create or replace function herald_node_seen(this_run text, this_node text, time_out interval, step integer default 10000) returns jsonb language plpgsql as $$
+drop function herald_node_seen(text, text, interval);
+create function herald_node_seen(this_run text, this_node text, time_out interval, step integer default 10000) returns jsonb language plpgsql as $$
 declare
   before timestamptz;
 begin

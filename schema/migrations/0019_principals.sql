@@ -16,8 +16,6 @@ begin
     'select normalize(lower(upper(normalize(name, NFKC) collate %1$I)), NFKC) collate "default"'$q$, coalesce(rules, 'default'));
 end $$;
 
-create index audit_log_key_changes on audit_log ((details->>'id'), id) where action in ('key.rename', 'key.rotate');
-
 do $$
 declare
   held record;
@@ -95,31 +93,4 @@ begin
     'expiresAt', herald_millis(k.expires_at)::bigint, 'digest', herald_key_digest(k)) || told);
   perform herald_key_insert(successor, successor->>'createdBy', told);
   return true;
-end $$;
-
--- What is wrong with the API key that an entry tells of, or null. Of several that tell what it is, the newest counts.
-create or replace function herald_key_problem(e audit_log) returns text language plpgsql stable set plan_cache_mode = 'force_generic_plan' as $$
-declare
-  k api_keys;
-begin
-  select * into k from api_keys a where a.id = e.details->>'id';
-  if k.id is null then
-    return format('the API key %s is not there any more', e.details->>'id');
-  elsif e.action = 'key.revoke' then
-    return case when k.revoked_at is null then format('the API key %s is not revoked any more', k.id) end;
-  elsif exists (select from audit_log a where a.action in ('key.rename', 'key.rotate') and a.details->>'id' = k.id and a.id > e.id) then
-    return null;
-  elsif (case when e.details ? 'digest' then herald_key_digest(k) <> e.details->>'digest'
-      else k.role <> e.details->>'role' or k.environments <> e.details->'environments' or k.name <> e.details->>'name' end) then
-    return format('the API key %s is not what was created', k.id);
-  end if;
-  return null;
-end $$;
-
--- A page of a check looks at the entries of renamed and rotated keys, too.
-do $$
-begin
-  execute replace(pg_get_functiondef('herald_audit_check(jsonb, double precision)'::regprocedure),
-    $q$elsif e.action in ('key.create', 'key.revoke') then$q$,
-    $q$elsif e.action in ('key.create', 'key.revoke', 'key.rename', 'key.rotate') then$q$);
 end $$;
