@@ -211,6 +211,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       const reconnectAfterMillis = Math.round((yield* Random.next) * spread)
       if (session.subscription.control) session.sink.write({ kind: "drain", reconnectAfterMillis })
       end(session, { name: "Draining", reason: `the server is leaving; reconnect in ${reconnectAfterMillis} ms` })
+      if (slices.over()) yield* slices.turn // RO1
     }
   })
 

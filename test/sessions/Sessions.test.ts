@@ -256,6 +256,32 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
+  it.effect("RO1 thousands are told to leave a few milliseconds' worth at a time", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const sinks = Array.from({ length: 40 }, () => new FakeSink())
+      for (const [i, sink] of sinks.entries()) {
+        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
+        const { write } = sink
+        sink.write = (update) => {
+          for (const until = performance.now() + 1; performance.now() < until; );
+          return write(update)
+        }
+      }
+      yield* settle
+      let turns = 0
+      const count = () => {
+        turns++
+        if (sinks.at(-1)!.got.at(-1)?.kind !== "drain") setImmediate(count)
+      }
+      setImmediate(count)
+      yield* sessions.drain
+
+      assert.isAtLeast(turns, 4)
+      assert.isTrue(sinks.every(({ got }) => got.at(-1)?.kind === "drain"))
+    }).pipe(Effect.provide(layerWith({})))
+  )
+
   it.effect(
     "QT1 refuses more sessions than the identity may have, QT2 and lets a client take its own place again",
     () =>
