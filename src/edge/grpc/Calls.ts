@@ -25,6 +25,7 @@ import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../sessions/Slices.ts"
+import { Line } from "./Line.ts"
 import { SERVICE, traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
@@ -102,6 +103,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   const access = yield* Access
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const identities = new WeakMap<Metadata, Identity>()
+  const lines = new WeakMap<Metadata, Line>()
   const open = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
   const waiting = new Places(WAITING)
 
@@ -129,7 +131,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     const name = method.path.slice(SERVICE.length + 2)
     let over = false
     let leave = () => {}
-    return new ServerInterceptingCall(call, {
+    const line: Line = new Line(call, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, go) => {
@@ -141,6 +143,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
               if (over) return
               if (Exit.isSuccess(exit)) {
                 identities.set(metadata, exit.value)
+                lines.set(metadata, line)
                 return arrivals.soon(() => over || go(metadata)) // G11
               }
               const said = statusOfExit(exit)
@@ -164,6 +167,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
         next(said)
       }
     })
+    return line
   }
 
   const tokenless: ServerInterceptor = (method, call) => {
@@ -198,6 +202,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     interceptor: ((method, call) =>
       method.path.startsWith(`/${SERVICE}/`) ? closed(method, call) : tokenless(method, call)) as ServerInterceptor,
     /** Of a call that has got past the interceptor. */
-    identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata)
+    identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata),
+    lineOf: (metadata: Metadata): Line | undefined => lines.get(metadata)
   }
 })

@@ -28,6 +28,7 @@ import type { Session, Sink } from "../../sessions/Session.ts"
 import { Sessions } from "../../sessions/Sessions.ts"
 import type { Slices } from "../../sessions/Slices.ts"
 import * as Decode from "./Decode.ts"
+import type { Line } from "./Line.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfEnding, statusOfExit } from "./Status.ts"
 import { answersOf, encode, heldOf, instanceOf, plain, subscriptionOf } from "./Wire.ts"
@@ -48,6 +49,7 @@ const NAME = 128
 /** What arrives are bytes, see Decode.ts. */
 type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
 
+/** Over the stream of a call that has no line. */
 const sinkOf = (call: SubscribeCall): Sink => ({
   // The service is registered with an identity serializer: what is written is already encoded.
   write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
@@ -57,12 +59,15 @@ const sinkOf = (call: SubscribeCall): Sink => ({
 export interface DistributionOptions {
   /** Who was authenticated when the call began. */
   readonly identityOf: (metadata: Metadata) => Identity | undefined
+  /** G12 */
+  readonly lineOf?: (metadata: Metadata) => Line | undefined
   /** G11 */
   readonly arrivals: Pick<Slices, "soon">
 }
 
 /** The handlers, as grpc-js wants them. */
-export const makeDistribution = Effect.fnUntraced(function* ({ identityOf, arrivals }: DistributionOptions) {
+export const makeDistribution = Effect.fnUntraced(function* (options: DistributionOptions) {
+  const { identityOf, lineOf = () => undefined, arrivals } = options
   const sessions = yield* Sessions
   const healthReports = yield* HealthReports
   const clock = yield* Clock.Clock
@@ -90,7 +95,7 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf, arriv
   ) {
     const subscription = subscriptionOf(first, identity, held)
     if (subscription instanceof HeraldError) return yield* subscription
-    return yield* sessions.open(subscription, sinkOf(call))
+    return yield* sessions.open(subscription, lineOf(call.metadata)?.sink(call) ?? sinkOf(call))
   })
 
   /** What one part of a hello adds; an error when it is too much. G10 */
@@ -177,6 +182,11 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf, arriv
       else sessions.heard(session, answers) // G3
     }
 
+    /** What comes past the stream, as soon as nothing waits in that. */
+    const direct = (bytes: Buffer): void => {
+      if (!over && session !== undefined) hear(session, bytes)
+    }
+
     /** The call is paused: nothing else of it comes meanwhile. */
     const begin = (bytes: Buffer): void => {
       if (over) return
@@ -196,7 +206,11 @@ export const makeDistribution = Effect.fnUntraced(function* ({ identityOf, arriv
 
     call.on("data", (bytes: Buffer) => {
       if (over) return
-      if (session !== undefined) return hear(session, bytes)
+      if (session !== undefined) {
+        hear(session, bytes)
+        if (call.readableLength === 0) lineOf(call.metadata)?.hear(direct)
+        return
+      }
       clearTimeout(timer)
       call.pause()
       arrivals.soon(() => begin(bytes)) // G11
