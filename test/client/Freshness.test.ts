@@ -48,6 +48,35 @@ describe("freshness", () => {
     assert.deepStrictEqual([client.confirmed, client.get("shop.s")], [true, "strict"])
   })
 
+  it("U2: between two versions of a strict key the newer is said to be under way, not to be refused", async () => {
+    const { client, transport } = await connected(published)
+    const told: Array<unknown> = []
+    const gate = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    const applied: Array<unknown> = []
+    client.watch("shop.s", {
+      apply: async (value) => {
+        if (value === "second") {
+          begun.resolve()
+          await gate.promise
+        }
+        applied.push(value)
+      },
+      onStale: (stale, _, why) => void told.push([stale, why])
+    })
+    await client.settled()
+    transport.say(value("shop.s", 3, "second", { strict: true }))
+    await begun.promise
+    transport.say(value("shop.s", 4, "third", { strict: true }))
+    gate.resolve()
+    await client.settled()
+    assert.deepStrictEqual(applied, ["strict", "second", "third"])
+    assert.deepStrictEqual(told, [
+      [true, "a newer version is being applied"],
+      [false, undefined]
+    ])
+  })
+
   it("V5: what was sent unsure is confirmed when the node is sure again, and not before", async () => {
     const { client, transport } = await connected(published)
     transport.say({ kind: 3, stale: true })

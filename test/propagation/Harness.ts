@@ -21,6 +21,8 @@ export class Faults {
   readonly values = Latch.makeUnsafe(true)
   /** Closed: pages of heads wait. */
   readonly pages = Latch.makeUnsafe(true)
+  /** Closed: answers where the horizon is wait. */
+  readonly horizons = Latch.makeUnsafe(true)
   /** The log has nothing, whatever its head says. */
   emptyLog = false
   /** What happens elsewhere after each page of heads was read. */
@@ -95,6 +97,7 @@ export class Faults {
               }),
               after: (revision, limit) =>
                 this.through(Effect.map(log.after(revision, limit), (page) => (this.emptyLog ? [] : page))),
+              horizon: Effect.tap(log.horizon, () => this.horizons.await),
               hints: hints ? log.hints : () => Effect.void
             })
           )

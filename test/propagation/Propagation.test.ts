@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { Hub } from "../../layers/Memory/Shared.ts"
@@ -9,6 +9,7 @@ import { Cache } from "../../src/propagation/Cache.ts"
 import { Loop } from "../../src/propagation/Loop.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
+import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { change } from "../sessions/Harness.ts"
 import { commit, Faults, layerWith, listen } from "./Harness.ts"
 
@@ -223,6 +224,45 @@ describe("Propagation", () => {
     }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(hub.layerSharedCache))))
   })
 
+  it.effect(
+    "P1 P5 a value of a lost history that the shared cache gave late fills no cache, and is not what is read",
+    () => {
+      const faults = new Faults()
+      const hub = new Hub()
+      const answers = Latch.makeUnsafe(true)
+      const slow = Layer.effect(
+        SharedCache,
+        Effect.map(SharedCache, (shared) => ({
+          ...shared,
+          get: (environment: string, key: string) => Effect.tap(shared.get(environment, key), () => answers.await)
+        }))
+      ).pipe(Layer.provide(hub.layerSharedCache))
+      return Effect.gen(function* () {
+        const propagation = yield* Propagation
+        const cache = yield* Cache
+        for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
+        yield* cache.clear
+        yield* propagation.value("production", "svc")
+        yield* settle
+        assert.strictEqual(hub.values.get("production/svc")?.configuration.value, "lost")
+        yield* cache.clear
+        const before = faults.loads
+        answers.closeUnsafe()
+        const reading = yield* Effect.forkChild(propagation.value("production", "svc"))
+        yield* settle
+        faults.restore(1)
+        yield* poll
+        yield* settle
+        answers.openUnsafe()
+        const read = yield* Fiber.join(reading)
+
+        assert.notStrictEqual(read?.value, "lost")
+        assert.strictEqual(faults.loads, before + 1) // the database was asked
+        assert.isUndefined(yield* cache.get("production", "svc"))
+      }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(slow))))
+    }
+  )
+
   it.effect("P1 P6 what is committed while heads are read again is in the view at once", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
@@ -387,6 +427,27 @@ describe("Propagation", () => {
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
+  it.effect("P8 by the horizon of a lost history no tombstone of the present one is forgotten", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      for (const value of ["a", "b", "c"]) yield* propagation.hint(yield* commit(value))
+      faults.sweep(2)
+      faults.horizons.closeUnsafe()
+      yield* TestClock.adjust("1 minute") // asks, and sees revision 2
+      faults.state.swept = 0
+      faults.restore(0)
+      for (const value of ["a", null]) yield* commit(value, "mine")
+      yield* poll
+      yield* settle
+      assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
+      faults.horizons.openUnsafe()
+      yield* settle
+
+      assert.isTrue(propagation.head("production", "mine")?.deleted)
+    }).pipe(Effect.provide(layerWith(faults)))
+  })
+
   it.effect("P2 a commit that nobody hinted at is seen by the next poll", () =>
     Effect.gen(function* () {
       const propagation = yield* Propagation
@@ -438,6 +499,22 @@ describe("Propagation", () => {
       }).pipe(Effect.provide(layerWith(faults, { hints: true })))
     }
   )
+
+  it.effect("P2 what a page does not hold is read with the same hint", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const propagation = yield* Propagation
+      yield* settle
+      faults.gate.closeUnsafe()
+      yield* commit("0")
+      yield* settle // asks, and sees revision 1
+      for (let i = 1; i <= 1_100; i++) yield* commit(String(i))
+      faults.gate.openUnsafe()
+      yield* settle
+
+      assert.strictEqual(propagation.position().revision, 1_101n)
+    }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+  })
 
   it.effect("P2 after an outage everything that was missed is read, however much", () => {
     const faults = new Faults()

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
@@ -331,6 +332,29 @@ describe("an unsure view", () => {
       assert.deepStrictEqual(words(sink), ["svc.plain 1 stale", "synced stale", "svc.plain 1", "heartbeat"])
     }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
   })
+
+  it.effect(
+    "DV3 what was read while the view was unsure and came after that was over comes again at once, confirmed",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        yield* publish({ key: "svc.plain", value: "1" })
+        yield* settle
+        faults.gate.closeUnsafe()
+        faults.values.closeUnsafe()
+        yield* TestClock.adjust("4 seconds")
+        yield* (yield* Cache).clear
+        const { sink } = yield* connect() // its value is asked for
+        faults.gate.openUnsafe()
+        yield* TestClock.adjust("900 millis")
+        assert.isFalse((yield* Propagation).stale())
+        faults.values.openUnsafe()
+        yield* settle
+
+        assert.deepStrictEqual(words(sink), ["svc.plain 1 stale", "svc.plain 1", "synced"])
+      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }
+  )
 
   it.effect("RO1 a flip costs one message a client and looks at no key: one object is shared by all", () => {
     const faults = new Faults()

@@ -1,6 +1,6 @@
 /** The same contract in real threads and in the twin, then the order of jobs, which the twin shows without time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import * as Validation from "../../layers/Validation/Validation.ts"
 import * as Inline from "../../layers/Workers/Inline.ts"
@@ -8,7 +8,7 @@ import * as Threads from "../../layers/Workers/Threads.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
 import type { Job } from "../../src/work/Job.ts"
-import { Threads as ThreadsPort } from "../../src/work/Threads.ts"
+import { type Heard, Threads as ThreadsPort } from "../../src/work/Threads.ts"
 import { Workers, workersDefaults } from "../../src/work/Workers.ts"
 
 const on = <A, E>(use: (workers: Workers["Service"]) => Effect.Effect<A, E>) => Effect.flatMap(Workers, use)
@@ -335,6 +335,42 @@ describe("Workers", () => {
       assert.isAbove(turns, 2)
     }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide([Threads.layer(), Validation.layer]))))
   )
+})
+
+describe("Workers on a machine that is starved", () => {
+  it.effect("WK2 each stage of a job may pass its limit by the clock as often as the others", () => {
+    const said = Effect.runSync(Queue.unbounded<Heard>())
+    const starved = Layer.succeed(ThreadsPort, {
+      count: 2,
+      start: Effect.succeed({
+        tell: () => {},
+        heard: said,
+        alive: () => true,
+        meter: () => Effect.succeed(1), // of CPU, however long it takes
+        end: Effect.void
+      })
+    })
+    const text = JSON.stringify({ pad: "x".repeat(70_000) })
+    return Effect.gen(function* () {
+      const workers = yield* Workers
+      const reading = yield* Effect.forkChild(workers.read("json", text, { schema: {} }))
+      yield* TestClock.adjust("42 seconds") // of 5 s each
+      Queue.offerUnsafe(said, { _tag: "Entered", stage: "schema" })
+      yield* TestClock.adjust("8500 millis") // of 1 s each
+      assert.isUndefined(reading.pollUnsafe())
+      Queue.offerUnsafe(said, { _tag: "Answered", answer: { _tag: "Read", secrets: [], variables: {} } })
+      assert.strictEqual((yield* Fiber.join(reading))._tag, "Read")
+
+      const endless = yield* Effect.forkChild(Effect.flip(workers.read("json", text, { schema: {} })))
+      Queue.offerUnsafe(said, { _tag: "Entered", stage: "schema" })
+      yield* TestClock.adjust("10 seconds") // and no oftener
+      assert.strictEqual((yield* Fiber.join(endless)).name, "InvalidSchema")
+    }).pipe(
+      Effect.provide(
+        Workers.layer({ ...workersDefaults, patience: "5 minutes" }).pipe(Layer.provide([starved, Validation.layer]))
+      )
+    )
+  })
 })
 
 describe("Workers whose threads die while they have nothing to do", () => {
