@@ -119,7 +119,7 @@ export class LastKnownGood {
 
   async flush(): Promise<void> {
     await this.#writing
-    if (this.#cancel === undefined || this.#closed) return
+    if (this.#cancel === undefined) return
     this.#cancel()
     this.#cancel = undefined
     this.#begin()
@@ -138,7 +138,7 @@ export class LastKnownGood {
     this.#again = false
     this.#writing = this.#write().then(() => {
       this.#writing = undefined
-      if (!this.#again || this.#closed) return
+      if (!this.#again) return
       const took = this.#clock.now() - began
       this.#plan(Math.max(this.#options.delayMillis ?? 100, took * restPerWriting))
     })

@@ -227,7 +227,7 @@ export const makeDelivery = (parts: Parts) => {
     }
   })
 
-  return { push, live, sweepAll, reset, freshness, recover, beat }
+  return { push, live, sweepAll, reset, freshness, beat }
 }
 
 /** What the client said of the key was compared, and it is nothing. */

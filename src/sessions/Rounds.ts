@@ -111,11 +111,5 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
           end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
     }
   })
-  yield* forever(
-    Effect.sleep("1 second").pipe(
-      Effect.andThen(everyone(delivery.recover)), // of a view that was stale so shortly that nobody was told
-      Effect.andThen(endRevoked)
-    ),
-    "sessions could not be looked after"
-  )
+  yield* forever(Effect.andThen(Effect.sleep("1 second"), endRevoked), "sessions could not be looked after")
 })

@@ -300,6 +300,25 @@ describe("the file", () => {
     assert.deepStrictEqual(await file.load(), snapshot(1, "x"))
   })
 
+  it("L6: what is scheduled while close writes is not written", async () => {
+    let taken = 0
+    const clock = new FakeClock()
+    const file: LastKnownGood = new LastKnownGood(
+      { directory, ...shape },
+      clock,
+      () => {
+        queueMicrotask(() => file.schedule()) // something is held while the file is written
+        return snapshot(++taken, "x")
+      },
+      () => {}
+    )
+    file.schedule()
+    await file.close()
+    assert.deepStrictEqual([taken, clock.waiting], [1, []])
+    await clock.advance(10_000)
+    assert.strictEqual(taken, 1)
+  })
+
   it("L3: a directory that can't be written is an event and nothing more", async () => {
     const trouble: Array<string> = []
     await writeFile(join(directory, "file"), "")

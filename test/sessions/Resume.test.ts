@@ -531,6 +531,7 @@ describe("going through keys", () => {
       yield* TestClock.adjust("1 second")
       sink.unblock()
       yield* TestClock.adjust("1 second")
+      yield* settle
 
       const last = new Map(sink.values.map((update) => [update.key, `${update.kind} ${update.epoch}`]))
       for (let i = 0; i < 15; i++) assert.strictEqual(last.get(`svc.k${i}`), "value restored")
