@@ -22,6 +22,8 @@ export class DataFolder extends Context.Service<
     readonly path: string
     /** 32 random bytes, hex, made at the first start. */
     readonly pepper: Effect.Effect<string, HeraldError>
+    /** The same, if it was made. */
+    readonly keptPepper: Effect.Effect<string | undefined, HeraldError>
     readonly keepAdminToken: (token: string) => Effect.Effect<string, HeraldError>
     /** `server.json` says where the server is while it runs; the CLI on this machine reads it. */
     readonly announce: (addresses: Addresses) => Effect.Effect<void, HeraldError>
@@ -96,11 +98,13 @@ const make = Effect.fnUntraced(function* (folder: string) {
     attempt(() => lock(file("lock"))),
     () => Effect.sync(() => rmSync(file("lock"), { force: true }))
   )
+  const keptPepper = () => SecretFile.read(file("pepper"))?.trim()
   return DataFolder.of({
     path,
+    keptPepper: attempt(keptPepper),
     pepper: attempt(() => {
-      const kept = SecretFile.read(file("pepper"))
-      if (kept !== undefined) return kept.trim()
+      const kept = keptPepper()
+      if (kept !== undefined) return kept
       const made = randomBytes(32).toString("hex")
       SecretFile.write(file("pepper"), made)
       return made

@@ -41,6 +41,7 @@ const HELP = `Herald ${version}: pushes versioned configuration to every connect
 
   --data <folder>     where the server keeps its data; HERALD_DATA, otherwise .herald
   --config <file>     settings in YAML; HERALD_CONFIG
+  --recover-admin     makes an admin's key and ends: the way back in when no token of an admin is left (docs/security.md)
   --help, --version
 
 Settings come from the environment, then the file, then their defaults: HTTP_HOST HTTP_PORT GRPC_HOST GRPC_PORT DATABASE_URL
@@ -53,6 +54,7 @@ const readArguments = Effect.try({
       options: {
         data: { type: "string" },
         config: { type: "string" },
+        "recover-admin": { type: "boolean" },
         help: { type: "boolean" },
         version: { type: "boolean" }
       }
@@ -208,6 +210,26 @@ const run = Effect.fnUntraced(function* (settings: SettingsShape) {
   return yield* Effect.never
 }, Effect.scoped)
 
+/** A6. With the pepper and the database of the nodes: one that was just made would make a key that nobody takes. */
+const recover = Effect.fnUntraced(function* (settings: SettingsShape) {
+  const folder = yield* DataFolder
+  const pepper = settings.pepper ?? (yield* folder.keptPepper)
+  if (pepper === undefined)
+    return yield* failure("SettingsInvalid", `there is no pepper in ${folder.path}: give the nodes' folder with --data`)
+  const access = Access.layer({ pepper, ratePerSecond: settings.ratePerSecond, burst: settings.rateBurst })
+  const token = yield* Effect.flatMap(Access, (it) => it.recover).pipe(
+    Effect.provide(access.pipe(Layer.provide([storesOf(settings), KeyHash.layer])))
+  )
+  const path = yield* folder.keepAdminToken(token)
+  yield* say(`
+  A new admin key of recovered-admin, shown once and kept in ${path}:
+
+    ${token}
+
+  The audit log tells of it. Revoke the keys that were lost: herald key list, herald key revoke <id>
+`)
+}, Effect.scoped)
+
 /** What a person reads when the server can't start. Returns the exit code. */
 const explain = ({ code, row, message }: HeraldError): number => {
   process.stderr.write(
@@ -223,7 +245,7 @@ Herald can't start: ${row.title} (${code})
 }
 
 const program = Effect.gen(function* () {
-  const { help, version: wantsVersion, data, config } = yield* readArguments
+  const { help, version: wantsVersion, data, config, "recover-admin": recovers } = yield* readArguments
   if (help === true) return yield* say(HELP)
   if (wantsVersion === true)
     return yield* say(`${version}
@@ -234,7 +256,7 @@ const program = Effect.gen(function* () {
     statsdHost === undefined ? Layer.empty : Statsd.layer({ host: statsdHost, port, tags, node: settings.node })
   const { logFormat: format, logLevel: level, otlpEndpoint, sampleRatio, node, dataDir, deployment } = settings
   const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
-  return yield* Effect.andThen(warn, run(settings)).pipe(
+  return yield* Effect.andThen(warn, recovers === true ? recover(settings) : run(settings)).pipe(
     Effect.provide(Layer.merge(DataFolder.layer(dataDir), statsd)),
     Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version, deployment }))
   )

@@ -6,6 +6,7 @@
  *   A3  A revoked or expired key authenticates nobody after at most 2 s, and its streams end within 5 s.
  *   A4  A request over its principal's rate is refused with the time to wait.
  *   A5  The first admin's key is one, whatever becomes of the database meanwhile: it is waited for, and a key whose answer was lost is known again.
+ *   A6  Whoever has pepper and database can make an admin's key without one; the audit log tells of it.
  */
 import { Clock, Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { isEnvironment } from "../configuration/Configuration.ts"
@@ -68,6 +69,8 @@ export class Access extends Context.Service<
     readonly revokeKey: (id: string) => Effect.Effect<void, HeraldError>
     /** The first start's admin token, or undefined when an admin key exists already. Waits for a database that is away. */
     readonly bootstrap: Effect.Effect<string | undefined, HeraldError>
+    /** Makes a key of the principal `recovered-admin`, for all environments. Its token, shown once. */
+    readonly recover: Effect.Effect<string, HeraldError>
   }
 >()("herald/access/Access") {
   static readonly layer = (options: AccessOptions) => Layer.effect(Access, make(options))
@@ -228,6 +231,14 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     return token
   }).pipe(Effect.withSpan("Access.bootstrap"))
 
+  /** A6 */
+  const recover = Effect.gen(function* () {
+    const wish: KeyWish = { name: "recovered-admin", role: "admin", environments: ["*"], expiresAt: null }
+    const { token, key } = minted(wish, system.name)
+    yield* store.create(key)
+    return token
+  }).pipe(Effect.withSpan("Access.recover"))
+
   return Access.of({
     authenticate,
     stillValid,
@@ -235,6 +246,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     rotateKey,
     listKeys: Effect.andThen(requirePermission("keys.manage", undefined), store.list),
     revokeKey,
-    bootstrap
+    bootstrap,
+    recover
   })
 })

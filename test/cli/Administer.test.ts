@@ -242,4 +242,11 @@ describe("administering", () => {
     ])
     assert.strictEqual(await terminal({ serverExit: 143 }).run("start"), 143)
   })
+
+  it("key recover is the server's own work, with its folder, and ends as it does", async () => {
+    const cli = terminal()
+    assert.strictEqual(await cli.run("key", "recover", "--data", "/srv/herald"), 0)
+    assert.deepStrictEqual(cli.servers, [{ args: ["--data", "/srv/herald", "--recover-admin"], env: {} }])
+    assert.strictEqual(await terminal({ serverExit: 3 }).run("key", "recover"), 3)
+  })
 })

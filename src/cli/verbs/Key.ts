@@ -1,4 +1,4 @@
-/** `herald key create|rotate|list|revoke`: API keys. */
+/** `herald key create|rotate|list|revoke|recover`: API keys. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../edge/http/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { usage } from "../CliFailure.ts"
-import { optionalText, session, yes } from "../Globals.ts"
+import { data, optionalText, session, yes } from "../Globals.ts"
 import { segment } from "../Http.ts"
+import { inItsPlace } from "../InItsPlace.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"
 import { ago, facts, table, time } from "../Table.ts"
@@ -183,7 +184,27 @@ const revoke = Command.make(
   Command.withExamples([{ command: "herald key revoke 3f9c2a", description: "By the id of herald key list" }])
 )
 
+const recover = Command.make(
+  "recover",
+  {},
+  Effect.fn("Key.recover")(function* () {
+    const folder = yield* data
+    yield* inItsPlace([...(folder === undefined ? [] : ["--data", folder]), "--recover-admin"])
+  })
+).pipe(
+  Command.withDescription(
+    "Make an admin key without having one, on a server's host while it is stopped: with its settings, its pepper and its database"
+  ),
+  Command.withShortDescription("Make an admin key when none is left"),
+  Command.withExamples([
+    {
+      command: "herald key recover --data /var/lib/herald",
+      description: "DATABASE_URL and HERALD_PEPPER as the server has them"
+    }
+  ])
+)
+
 export const key = Command.make("key").pipe(
-  Command.withDescription("Make, rotate, list and revoke API keys"),
-  Command.withSubcommands([create, rotate, list, revoke])
+  Command.withDescription("Make, rotate, list, revoke and recover API keys"),
+  Command.withSubcommands([create, rotate, list, revoke, recover])
 )

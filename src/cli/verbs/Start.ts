@@ -2,9 +2,8 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { CliFailure } from "../CliFailure.ts"
 import { data, optionalInt, optionalText } from "../Globals.ts"
-import { Shell } from "../Shell.ts"
+import { inItsPlace } from "../InItsPlace.ts"
 
 export const start = Command.make(
   "start",
@@ -18,27 +17,13 @@ export const start = Command.make(
     )
   },
   Effect.fn("Start.run")(function* ({ httpPort, grpcPort, database, rest }) {
-    const shell = yield* Shell
     const folder = yield* data
     const env: Record<string, string> = {
       ...(httpPort === undefined ? {} : { HTTP_PORT: String(httpPort) }),
       ...(grpcPort === undefined ? {} : { GRPC_PORT: String(grpcPort) }),
       ...(database === undefined ? {} : { DATABASE_URL: database })
     }
-    const code = yield* shell.runServer([...(folder === undefined ? [] : ["--data", folder]), ...rest], env)
-    if (code !== 0) {
-      return yield* new CliFailure({
-        code: "",
-        title: `The server ended with exit code ${code}`,
-        what: "",
-        why: "Its own last lines say why.",
-        fix: "",
-        exit: code,
-        trace: "",
-        retryable: false,
-        retryAfter: 0
-      })
-    }
+    yield* inItsPlace([...(folder === undefined ? [] : ["--data", folder]), ...rest], env)
   })
 ).pipe(
   Command.withDescription("Run the server in the foreground; Ctrl-C stops it and everything it started"),
