@@ -92,7 +92,10 @@ export const makeDelivery = (parts: Parts) => {
   }
 
   const push = (session: Session, key: string): void => {
-    const want = session.idle() ? due(session, { key, held: undefined }) : undefined
+    const idle = session.idle()
+    const want = idle ? due(session, { key, held: undefined }) : undefined
+    // A newer change of the key was told before this one.
+    if (idle && want === undefined && !session.claims.has(key)) return
     const update =
       want === undefined || want.gone
         ? undefined

@@ -9,8 +9,8 @@ import type { Room } from "./Rows.ts"
 
 /** BL1 */
 const later = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {
-  const merged = { sentAt: Math.max(a.sentAt, b.sentAt), lacks: a.lacks || b.lacks }
-  return b.state === "sent" ? { ...a, ...merged } : { ...b, ...merged }
+  const row = b.state === "sent" ? a : b
+  return { ...row, sentAt: Math.max(a.sentAt, b.sentAt), lacks: a.lacks || b.lacks }
 }
 
 /** Bytes, about. */
@@ -64,14 +64,27 @@ export class DeliveryRows {
 
   /** Takes the oldest while there is room; false when some are left. */
   takeInto(list: Array<DeliveryRow>, room: Room): boolean {
-    for (const [place, rows] of this.#of)
-      for (const [instance, row] of rows) {
-        if (room.rows <= 0 || room.bytes <= 0) return false
+    for (const [place, rows] of this.#of) {
+      const from = list.length
+      for (const row of rows.values()) {
+        if (room.rows <= 0 || room.bytes <= 0) break
         room.rows--
         room.bytes -= sizeOfDelivery(row)
-        this.#drop(place, rows, instance, row)
+        this.bytes -= sizeOfDelivery(row)
         list.push(row)
       }
+      const taken = list.length - from
+      this.size -= taken
+      if (taken === rows.size) this.#of.delete(place)
+      else {
+        let left = taken
+        for (const instance of rows.keys()) {
+          if (left-- === 0) break
+          rows.delete(instance)
+        }
+        return false
+      }
+    }
     return true
   }
 

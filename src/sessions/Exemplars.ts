@@ -39,15 +39,27 @@ const W3C = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 /** Notes exemplars of one histogram; `boundaries` are its own. One a second and bucket is looked at: between calls of `next` the first. */
 export const makeNote = (store: ExemplarStore, histogram: string, boundaries: ReadonlyArray<number>) => {
   const noted = new Set<number>()
+  /** Of the last traceparent: what is told to a thousand clients is of one trace. */
+  let last: { readonly traceparent: string; readonly ids: readonly [traceId: string, spanId: string] | undefined } = {
+    traceparent: "",
+    ids: undefined
+  }
+  const sampled = (traceparent: string) => {
+    if (last.traceparent === traceparent) return last.ids
+    const [, traceId, spanId, flags] = W3C.exec(traceparent) ?? []
+    const isSampled = traceId !== undefined && (Number.parseInt(flags!, 16) & 1) === 1
+    last = { traceparent, ids: isSampled ? [traceId, spanId!] : undefined }
+    return last.ids
+  }
   return {
     note: (value: number, traceparent: string, at: number): void => {
+      const ids = sampled(traceparent)
+      if (ids === undefined) return
       const place = boundaries.findIndex((boundary) => value <= boundary)
       const bucket = place < 0 ? boundaries.length : place
       if (noted.has(bucket)) return
-      const [, traceId, spanId, flags] = W3C.exec(traceparent) ?? []
-      if (traceId === undefined || (Number.parseInt(flags!, 16) & 1) === 0) return
       noted.add(bucket)
-      store.keep(histogram, bucket, { traceId, spanId: spanId!, value, at }) // TE10
+      store.keep(histogram, bucket, { traceId: ids[0], spanId: ids[1], value, at }) // TE10
     },
     next: (): void => noted.clear()
   }

@@ -37,9 +37,24 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     lacks: boolean,
     reason = ""
   ) => {
-    const at = state === "sent" ? { sentAt: now, answeredAt: 0 } : { sentAt: 0, answeredAt: now }
+    const { environment, service, instance } = session.subscription.client
+    const [sentAt, answeredAt] = state === "sent" ? [now, 0] : [0, now]
     bookkeeping.noteDelivery(
-      { ...speakerOf(session), key, epoch, revision, version, state, reason, lacks, ...at },
+      {
+        environment,
+        service,
+        instance,
+        session: session.ref,
+        key,
+        epoch,
+        revision,
+        version,
+        state,
+        reason,
+        lacks,
+        sentAt,
+        answeredAt
+      },
       session.id
     )
   }
