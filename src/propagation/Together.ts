@@ -64,7 +64,6 @@ export const makeTogether = Effect.fnUntraced(function* (
   })
 
   const lane = Effect.gen(function* () {
-    yield* Effect.yieldNow // what else is asked for in this turn goes along
     while (waiting.length > 0) yield* ask(take())
     lanes-- // at once, or what is asked for next would wait for nobody
   })

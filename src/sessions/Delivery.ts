@@ -174,11 +174,14 @@ export const makeDelivery = (parts: Parts) => {
     problems: Map<string, Position>
   ) {
     const { client, control: understands } = session.subscription
-    const built = yield* Effect.result(
-      want.gone
-        ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
-        : updates.build(client, key, want.base)
-    )
+    const building = want.gone
+      ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
+      : updates.build(client, key, want.base)
+    let built = yield* Effect.result(building)
+    if (slices.over()) {
+      yield* slices.turn // a thousand may have waited for the same value
+      built = yield* Effect.result(building)
+    }
     if (built._tag === "Failure") return false
     const update = built.success
     if (update === undefined) return true

@@ -3,6 +3,7 @@ import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/access/Identity.ts"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
+import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
@@ -255,6 +256,42 @@ describe("Sessions", () => {
       assert.strictEqual(refused.name, "Draining")
     }).pipe(Effect.provide(layerWith({})))
   )
+
+  it.effect("RO1 clients that waited for the same value are sent it a few milliseconds' worth at a time", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* publish({ value: "1" })
+      yield* (yield* Cache).clear
+      faults.values.closeUnsafe()
+      const sinks = Array.from({ length: 40 }, () => new FakeSink())
+      for (const [i, sink] of sinks.entries()) {
+        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
+        const { write } = sink
+        sink.write = (update) => {
+          for (const until = performance.now() + 1; performance.now() < until; );
+          return write(update)
+        }
+      }
+      yield* settle
+      const before = sinks.flatMap(({ contents }) => contents)
+      let turns = 0
+      const sent = new Promise<void>((resolve) => {
+        const count = () => {
+          turns++
+          if (sinks.every(({ contents }) => contents.length > 0)) resolve()
+          else setImmediate(count)
+        }
+        setImmediate(count)
+      })
+      faults.values.openUnsafe()
+      yield* Effect.promise(() => sent)
+
+      assert.deepStrictEqual(before, [])
+      assert.isAtLeast(turns, 5)
+      assert.deepStrictEqual([...new Set(sinks.flatMap(({ contents }) => contents))], ["1"])
+    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+  })
 
   it.effect("RO1 thousands are told to leave a few milliseconds' worth at a time", () =>
     Effect.gen(function* () {
