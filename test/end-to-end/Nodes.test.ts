@@ -13,7 +13,7 @@ afterAll(() => nodes?.[Symbol.asyncDispose]())
 
 const shown = async (service: string) => {
   const { body } = await nodes.servers[1]!.call("GET", `/v1/clients?environment=production&service=${service}`)
-  return body.clients[0] as { state: string; node: string; ending: string } | undefined
+  return body.clients[0] as { state: string; node: string; ending: string; owner: string } | undefined
 }
 const shows = (service: string, state: string, node: string) =>
   waitUntil(`${service} to be ${state} at ${node}`, async () => {
@@ -52,6 +52,40 @@ describe("nodes", () => {
     assert.deepInclude(await shown("mover"), { state: "connected", node: "n2" })
     newer.close()
     await shows("mover", "disconnected", "n2")
+  })
+
+  it("OW1 OW2 an instance is one principal's at every node: another is turned away, a further key of the same one takes it over", async () => {
+    const key = async (name: string) => {
+      const wish = { name, role: "subscriber", environments: ["production"], add: true }
+      const { status, body } = await nodes.servers[0]!.call("POST", "/v1/keys", wish)
+      assert.strictEqual(status, 201)
+      return body.token as string
+    }
+    const [hers, further, his] = [await key("her"), await key("her"), await key("him")]
+    const first = at(0, "owned", hers)
+    await shows("owned", "connected", "n1")
+    for (const node of [0, 1, 2]) {
+      const stranger = at(node, "owned", his)
+      await waitUntil("the other principal to be turned away", () => stranger.ended)
+      assert.strictEqual(stranger.error?.metadata.get("herald-code")[0], "HRLD-5009")
+      assert.deepInclude(await shown("owned"), { state: "connected", node: "n1", owner: "her" })
+      assert.isFalse(first.ended)
+    }
+    assert.strictEqual((await nodes.servers[2]!.publish("owned", "one")).status, 200)
+    await waitUntil("its owner to have it", () => first.content("owned") === "one")
+
+    const second = at(2, "owned", further)
+    await shows("owned", "connected", "n3")
+    await waitUntil("the older session to end", () => first.ended)
+    assert.strictEqual(first.error?.metadata.get("herald-code")[0], "HRLD-5002")
+    await waitUntil("the newer to have it", () => second.content("owned") === "one")
+    second.close()
+    await shows("owned", "disconnected", "n3")
+    const next = at(1, "owned", his) // it is free
+    await shows("owned", "connected", "n2")
+    assert.deepInclude(await shown("owned"), { owner: "him" })
+    assert.isFalse(next.ended)
+    next.close()
   })
 
   it("NO4 a template is tried for the clients of all nodes", async () => {
