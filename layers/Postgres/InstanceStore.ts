@@ -36,7 +36,7 @@ type Row = InstanceRow & {
   readonly report: Health | null
 }
 
-/** JSON has no bigint, and a speaker or an epoch said once is enough. */
+/** JSON has no bigint, and a speaker, an epoch or the name of a field said once is enough. */
 const encode = ({ instances, deliveries, held, health }: Batch): string => {
   const who: Array<Speaker> = []
   const epochs = new Map<string, number>()
@@ -63,7 +63,7 @@ const encode = ({ instances, deliveries, held, health }: Batch): string => {
   const rows = deliveries.map((row) => {
     const { key, version, state, reason, lacks, sentAt, answeredAt } = row
     const revision = String(row.revision)
-    return { w: speaker(row), e: epoch(row.epoch), key, revision, version, state, reason, lacks, sentAt, answeredAt }
+    return [speaker(row), epoch(row.epoch), key, revision, version, state, reason, lacks, sentAt, answeredAt]
   })
   const holdings = held.map((row) => ({
     w: speaker(row),
