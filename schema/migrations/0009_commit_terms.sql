@@ -45,18 +45,15 @@ end $$;
 
 -- Does the current version still have what the change kept of it? `kept`: {live, fields: [schema, strict, type]}; the values are in the change.
 create function herald_kept(change jsonb, live boolean, schema_definition jsonb, "strict" boolean, value_type text) returns boolean
-language plpgsql immutable as $$
-declare
-  kept jsonb := change->'kept';
-  fields jsonb := kept->'fields';
-begin
-  if kept is null or kept = 'null' then return true; end if;
-  if (kept->>'live')::boolean <> live then return false; end if;
-  if not live then return true; end if;
-  return (not fields ? 'schema' or schema_definition is not distinct from nullif(change->'schema', 'null'))
-    and (not fields ? 'strict' or "strict" = (change->>'strict')::boolean)
-    and (not fields ? 'type' or value_type = change->>'valueType');
-end $$;
+language sql immutable as $$
+  select case
+    when coalesce(change->'kept', 'null') = 'null' then true
+    when (change->'kept'->>'live')::boolean <> live then false
+    when not live then true
+    else (not change->'kept'->'fields' ? 'schema' or schema_definition is not distinct from nullif(change->'schema', 'null'))
+      and (not change->'kept'->'fields' ? 'strict' or "strict" = (change->>'strict')::boolean)
+      and (not change->'kept'->'fields' ? 'type' or value_type = change->>'valueType') end
+$$;
 
 -- What stands in the way of a change, or null. `changed` in the details: it was checked against something that is no longer so.
 create or replace function herald_problem(change jsonb) returns jsonb language plpgsql as $$
@@ -218,6 +215,10 @@ begin
       change := changes->n;
       -- Nothing can stand in the way of the others.
       continue when change->>'value' is not null and change->>'expectedVersion' is null and change->'kept' is null;
+      -- As a rule there is a live version, and all is as it was.
+      continue when exists (select from configurations c where c.environment = change->>'environment' and c.key = change->>'key' and not c.deleted
+        and c.version = coalesce((change->>'expectedVersion')::integer, c.version)
+        and herald_kept(change, true, c.schema_definition, c."strict", c.value_type));
       problem := herald_problem(change);
       exit when problem is not null;
     end loop;
