@@ -204,7 +204,7 @@ describe("Tracing", () => {
       })
       try {
         await waitUntil("the warning", () => warnings() > 0)
-        for (let n = 0; n < 300; n++) assert.strictEqual((await server.publish("svc", n)).status, 200)
+        for (let n = 0; n < 300; n++) assert.strictEqual((await server.published("svc", n)).status, 200)
         await waitUntil("the newest value", () => client.get("svc") === 299)
         const { body } = await server.call("GET", "/metrics")
         assert.match(body, /^herald_commit_to_delivered_seconds_count [1-9]\d*$/m)

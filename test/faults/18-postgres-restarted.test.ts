@@ -58,7 +58,7 @@ describe("fault 18: PostgreSQL restarted", () => {
       assert.isFalse(one.ended)
       assert.deepStrictEqual(one.backwards, [])
     }
-    for (const code of refused) assert.match(code, /^503 HRLD-4001$|^504 HRLD-4006$/)
+    for (const code of refused) assert.match(code, /^503 HRLD-4001$|^504 HRLD-400[46]$/)
     const history = await server.call("GET", "/v1/config/svc/history?environment=production&limit=1")
     const versions = await Promise.all(
       [...acked]

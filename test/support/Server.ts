@@ -119,6 +119,14 @@ export class Server {
     )
   }
 
+  /** Until the server got to it: a machine that is starved is told again and again that nothing was written. */
+  published(...asked: Parameters<Server["publish"]>): Promise<Answer> {
+    return waitUntil("the server to get to a publish", async () => {
+      const answer = await this.publish(...asked)
+      return answer.body.code !== "HRLD-4004" && answer
+    })
+  }
+
   read(key: string, consistency = "cached") {
     return this.call("GET", `/v1/config/${encodeURIComponent(key)}?environment=production&consistency=${consistency}`)
   }
