@@ -8,6 +8,8 @@ import { Loop } from "../src/propagation/Loop.ts"
 
 /** Milliseconds. */
 const TICK = 50
+/** Ticks that count as the last few: an answer is read in one turn and understood in the next ones. */
+const FEW = 4
 /** Nanoseconds a timer may be late without being held up. */
 const USUAL = BigInt(2 * TICK) * 1_000_000n
 
@@ -22,6 +24,7 @@ export const makeLoop = (now: () => bigint, used: () => bigint) => {
   let at = now()
   let usedAt = used()
   let busy = 0n
+  const last: Array<bigint> = []
   /** Since the last tick. LB1 */
   const current = () => {
     const passed = now() - at
@@ -32,8 +35,12 @@ export const makeLoop = (now: () => bigint, used: () => bigint) => {
   }
   return {
     busy: () => busy + current(),
+    recent: () => last.reduce((sum, held) => sum + held, current()),
     tick: () => {
-      busy += current()
+      const held = current()
+      busy += held
+      last.push(held)
+      if (last.length > FEW) last.shift()
       at = now()
       usedAt = used()
     }
@@ -43,11 +50,11 @@ export const makeLoop = (now: () => bigint, used: () => bigint) => {
 export const layer = Layer.effect(
   Loop,
   Effect.gen(function* () {
-    const { busy, tick } = makeLoop(process.hrtime.bigint, used)
+    const { busy, recent, tick } = makeLoop(process.hrtime.bigint, used)
     yield* Effect.acquireRelease(
       Effect.sync(() => setInterval(tick, TICK).unref()),
       (timer) => Effect.sync(() => clearInterval(timer))
     )
-    return { busy }
+    return { busy, recent }
   })
 )

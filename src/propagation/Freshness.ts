@@ -2,8 +2,9 @@
  * Whether the database confirms the view. Pure but for its clocks.
  *
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
- *   P7  Time in which this process was busy does not make the view stale: its answers may have come and wait to be read. At most
- *       `staleAfter` of it is set off; time in which the process was stopped never is.
+ *   P7  Time in which this process was held up just now does not make the view stale: its answers may have come and wait to be read. At
+ *       most `staleAfter` of it is set off. What was held up some turns ago has been read since, and time in which the process was stopped
+ *       never counts: a dead database is told in time by a process that is always busy, too.
  */
 import type { LoopShape } from "./Loop.ts"
 
@@ -39,9 +40,9 @@ export class Freshness {
   stale(): boolean {
     const age = this.#now() - this.#confirmed.at
     if (age <= this.#staleAfter) return false
-    const busy = this.#loop.busy() - this.#confirmed.busy
-    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-    const setOff = busy < this.#staleAfter ? busy : this.#staleAfter
+    const setOff = [this.#loop.busy() - this.#confirmed.busy, this.#loop.recent(), this.#staleAfter].reduce(least)
     return age - setOff > this.#staleAfter // P7
   }
 }
+
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)

@@ -12,7 +12,8 @@ describe("Loop", () => {
       clocks.now += BigInt(millis) * 1_000_000n
       clocks.used += BigInt(used) * 1_000_000n
     }
-    return { loop, pass, busy: () => Number(loop.busy() / 1_000_000n) }
+    const millis = (nanos: bigint) => Number(nanos / 1_000_000n)
+    return { loop, pass, busy: () => millis(loop.busy()), recent: () => millis(loop.recent()) }
   }
 
   it("LB1 a tick that comes in time was not held up, however much was worked", () => {
@@ -33,6 +34,24 @@ describe("Loop", () => {
     pass(50, 1)
     loop.tick()
     assert.strictEqual(busy(), 4_900)
+  })
+
+  it("LB1 what held the loop up counts as recent for a few turns", () => {
+    const { loop, pass, recent } = make()
+    pass(900, 900)
+    assert.strictEqual(recent(), 900)
+    loop.tick()
+    pass(200, 200)
+    assert.strictEqual(recent(), 1_100)
+    for (let turn = 0; turn < 3; turn++) {
+      loop.tick()
+      pass(50, 50)
+    }
+    assert.strictEqual(recent(), 1_100)
+    loop.tick()
+    assert.strictEqual(recent(), 200)
+    loop.tick()
+    assert.strictEqual(recent(), 0)
   })
 
   it("LB1 a process that was stopped was not busy", () => {

@@ -623,7 +623,11 @@ describe("Propagation", () => {
 
       assert.isFalse(during)
       assert.deepStrictEqual(heard, [])
-    }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(Layer.succeed(Loop, { busy: () => busy })))))
+    }).pipe(
+      Effect.provide(
+        layerWith(faults).pipe(Layer.provide(Layer.succeed(Loop, { busy: () => busy, recent: () => busy })))
+      )
+    )
   })
 
   it.effect("P4 100 concurrent reads of a value share one load", () => {
