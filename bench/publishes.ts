@@ -1,9 +1,9 @@
 /** Durable publishes: over HTTP on 8 keep-alive connections, and the store alone with 8 and 32 fibers. Closed loop, each worker its own keys. */
 import { Effect } from "effect"
+import * as Digests from "../layers/Crypto/values/Digest.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
-import * as Validation from "../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../src/configuration/ConfigurationStore.ts"
-import { Digest } from "../src/configuration/Digest.ts"
+import { Digest } from "../src/values/Digest.ts"
 import { clientOptions, startDatabase } from "../test/support/Database.ts"
 import { short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
@@ -94,7 +94,7 @@ const storeAlone = async ({ short: brief, runs }: Options) => {
         })
       )
     return { eight: yield* at(8), many: yield* at(32) }
-  }).pipe(Effect.provide([layer, Validation.layer]), Effect.scoped, Effect.runPromise)
+  }).pipe(Effect.provide([layer, Digests.layer]), Effect.scoped, Effect.runPromise)
 }
 
 const measure = async (options: Options): Promise<Report> => {

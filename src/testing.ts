@@ -3,30 +3,30 @@
  * real one, and any Layer below it can be replaced. See docs/testing-with-layers.md.
  */
 import { Context, Effect, Layer } from "effect"
-import * as KeyHash from "../layers/Access/KeyHash.ts"
+import * as KeyHash from "../layers/Crypto/access/KeyHash.ts"
+import * as Digests from "../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
-import * as MemoryCache from "../layers/Memory/Cache.ts"
 import * as Memory from "../layers/Memory/Memory.ts"
-import * as Validation from "../layers/Validation/Validation.ts"
-import * as Threads from "../layers/Workers/Threads.ts"
+import * as MemoryCache from "../layers/Memory/propagation/Cache.ts"
+import * as Threads from "../layers/Workers/work/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
 import { type ServicesOptions, services } from "./Services.ts"
 
-export { Hub } from "../layers/Memory/Shared.ts"
+export { Hub } from "../layers/Memory/propagation/Hub.ts"
 export { CurrentIdentity, system } from "./access/Identity.ts"
 export { ConfigurationStore } from "./configuration/ConfigurationStore.ts"
 export { Configurations } from "./configuration/Configurations.ts"
 export { failure, HeraldError } from "./errors/HeraldError.ts"
+export { Clients } from "./fleet/Clients.ts"
+export { InstanceStore } from "./fleet/InstanceStore.ts"
 export { Cache } from "./propagation/Cache.ts"
 export { HintLanes, layerLane } from "./propagation/HintLane.ts"
 export { Propagation } from "./propagation/Propagation.ts"
 export { RevisionLog } from "./propagation/RevisionLog.ts"
 export { SharedCache } from "./propagation/SharedCache.ts"
-export { Clients } from "./sessions/Clients.ts"
 export { Held } from "./sessions/Held.ts"
-export { InstanceStore } from "./sessions/InstanceStore.ts"
 export type { Sink } from "./sessions/Session.ts"
 export { Sessions } from "./sessions/Sessions.ts"
 export type { Subscription } from "./sessions/Subscription.ts"
@@ -56,7 +56,7 @@ export const node = (options: Partial<ServicesOptions> = {}) =>
     Layer.provideMerge(
       Layer.mergeAll(
         MemoryCache.layerCache({ maxBytes: 64 * 1_048_576 }),
-        Validation.layer,
+        Digests.layer,
         Threads.layer(),
         KeyHash.layer
       )

@@ -40,13 +40,15 @@ const tests = under("test").flatMap((file) => titlesOf(file).map((title) => ({ f
 const holds = (title: string, id: string) => new RegExp(`(?:^|[;,] |^(?:[A-Z]{1,2}\\d+[ ,]+)*)${id}\\b`).test(title)
 
 const invariants = [...under("src"), ...under("layers")].flatMap(invariantsOf)
-const folderOf = (file: string) => file.split("/").slice(0, -1).join("/")
+/** The capability or the technology that a file belongs to. */
+const folderOf = (file: string) =>
+  (file.startsWith("layers/") ? file.split("/").slice(0, 2) : file.split("/").slice(0, -1)).join("/")
 const testsOf = ({ id, file }: Invariant) => {
   const mine = tests.filter(({ title }) => holds(title, id))
   const near = folderOf(file)
     .replace(/^src\//, "test/")
     .replace(/^layers/, "test/layers")
-  const close = mine.filter((test) => test.file.startsWith(near))
+  const close = mine.filter((test) => test.file.startsWith(`${near}/`))
   return close.length > 0 ? close : mine.filter((test) => /^test\/(faults|contracts|end-to-end)\//.test(test.file))
 }
 

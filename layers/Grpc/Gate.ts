@@ -12,7 +12,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import type { Socket } from "node:net"
 import { status } from "@grpc/grpc-js"
 import type { Refuse } from "../../src/access/Refusals.ts"
-import { addressOf, connections, exempting, type GateOptions, gate } from "../Gate.ts"
+import { addressOf, connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
 const PINGS = 20

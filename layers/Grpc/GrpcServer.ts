@@ -23,7 +23,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { Slices } from "../../src/sessions/Slices.ts"
-import { exempting, type GateOptions } from "../Gate.ts"
+import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import { guard } from "./Gate.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {

@@ -13,7 +13,7 @@ import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { withoutSecrets } from "../../src/text/Secrets.ts"
-import { connections, exempting, type GateOptions, gate } from "../Gate.ts"
+import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
 

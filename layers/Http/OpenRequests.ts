@@ -10,7 +10,7 @@ import { RateLimits } from "../../src/access/RateLimits.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
 import { problemOf } from "../../src/edge/http/Problem.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
-import { addressOf } from "../Gate.ts"
+import { addressOf } from "../Sockets/Gate.ts"
 
 export interface OpenRequestOptions {
   readonly perSecond: number

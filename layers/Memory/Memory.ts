@@ -1,15 +1,15 @@
 /** Every store in memory, for development and unit tests: the same contract suites as PostgreSQL. Nothing survives the process. */
 import { Effect, Layer } from "effect"
-import { layerCheckpoints } from "./Checkpoints.ts"
-import { layerFleet } from "./Fleet.ts"
-import { layerAudit, layerKeys } from "./Keys.ts"
-import { layerLeases } from "./Leases.ts"
-import { layerOutbox } from "./Outbox.ts"
-import { layerRegistry } from "./Registry.ts"
-import { layerRetention } from "./Retention.ts"
-import { layerSeal } from "./Seal.ts"
+import { layerAudit, layerKeys } from "./access/ApiKeyStore.ts"
+import { layerCheckpoints } from "./access/CheckpointStore.ts"
+import { layerRegistry } from "./configuration/ConfigurationStore.ts"
+import { layerFleet } from "./fleet/InstanceStore.ts"
+import { layerLeases } from "./leases/Leases.ts"
+import { layerOutbox } from "./outbox/Outbox.ts"
+import { layerRetention } from "./retention/RetentionStore.ts"
 import { State } from "./State.ts"
-import { layerClientAudit, layerWebhookQueue } from "./Webhooks.ts"
+import { layerSeal } from "./seals/Seal.ts"
+import { layerClientAudit, layerWebhookQueue } from "./webhooks/WebhookQueue.ts"
 
 export const layerOn = (state: State) =>
   Layer.mergeAll(

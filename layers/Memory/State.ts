@@ -3,11 +3,11 @@ import { createHash, randomUUID } from "node:crypto"
 import type { ApiKey } from "../../src/access/ApiKeyStore.ts"
 import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
+import type { Registers } from "../../src/fleet/Facts.ts"
+import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/fleet/InstanceStore.ts"
 import type { Lease } from "../../src/leases/Leases.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import type { Registers } from "../../src/sessions/Facts.ts"
-import type { DeliveryRow, HealthRow, InstanceRow } from "../../src/sessions/InstanceStore.ts"
-import type { SealKey } from "../Seals.ts"
+import type { SealKey } from "../Crypto/seals/Seals.ts"
 
 /** `former`: the session that lost the instance to this one, which took it at `takenAt`. Lives are counted as in Facts.ts. */
 export interface HeldInstance extends InstanceRow {

@@ -1,5 +1,5 @@
 -- What was sent to an instance, what it applied and what it rejected are separate facts of a key, each with its epoch:
--- src/sessions/Facts.ts has the table of rules.
+-- src/fleet/Facts.ts has the table of rules.
 
 alter table instances
   -- Counts the sessions that took the instance.

@@ -1,4 +1,4 @@
--- An instance belongs to the principal whose session has it: OW1 to OW3 of src/sessions/Ownership.ts. Rows of before, and what servers of before
+-- An instance belongs to the principal whose session has it: OW1 to OW3 of src/fleet/Ownership.ts. Rows of before, and what servers of before
 -- write, belong to nobody.
 
 alter table instances add column owner text not null default '';

@@ -1,6 +1,7 @@
 /** Differences, coloured. Pure but for the library that compares lines, which is loaded when needed. */
-import { laidOut } from "../configuration/Json.ts"
+
 import { printable } from "../text/Printable.ts"
+import { laidOut } from "../values/Json.ts"
 import type { Paint } from "./Paint.ts"
 
 export interface Operation {

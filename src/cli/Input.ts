@@ -64,7 +64,7 @@ export const readSchema = Effect.fn("Input.readSchema")(function* (argument: str
   if (argument === undefined) return undefined
   if (argument === "none") return null
   const text = yield* readValue(argument)
-  const { readCarrier } = yield* Effect.promise(() => import("../configuration/Written.ts"))
+  const { readCarrier } = yield* Effect.promise(() => import("../values/Written.ts"))
   const schema = readCarrier(text.replace(/^\ufeff/, ""), "nothing")
   return schema._tag === "Success"
     ? schema.success

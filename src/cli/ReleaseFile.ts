@@ -11,8 +11,8 @@
  *   Y1  A misspelt field is an error, never ignored.
  *   Y2  A value arrives as it is written: of a JSON file byte for byte, of YAML as the JSON that says the same, digit by digit.
  */
-import { readCarrier, type Written } from "../configuration/Written.ts"
-import { jsonOfYamlFile } from "../configuration/Yaml.ts"
+import { readCarrier, type Written } from "../values/Written.ts"
+import { jsonOfYamlFile } from "../values/Yaml.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
 
 export interface ReleaseBody {

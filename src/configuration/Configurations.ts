@@ -8,9 +8,9 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import type { Committed } from "./ConfigurationStore.ts"
-import type { Difference } from "./Diff.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"

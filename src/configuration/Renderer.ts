@@ -6,9 +6,9 @@
  */
 import { Effect, Result, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { ClientView } from "../fleet/Client.ts"
 import { Workers } from "../work/Workers.ts"
 import type { ValueType } from "./Configuration.ts"
-import type { ClientView } from "./Rendering.ts"
 import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"
 
 const AT_ONCE = 2

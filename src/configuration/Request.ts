@@ -1,9 +1,9 @@
 /** Checks on what a publisher sends, before anything is read. Pure but for the error type. */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { schemaProblem } from "../values/JsonSchema.ts"
+import { bytesOf, exceeds, excerpt, textProblem } from "../values/Value.ts"
 import { isEnvironment, isKey, limits } from "./Configuration.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
-import { schemaProblem } from "./JsonSchema.ts"
-import { bytesOf, exceeds, excerpt, textProblem } from "./Value.ts"
 
 const IDEMPOTENCY_KEY = 200
 

@@ -12,9 +12,9 @@
  *       them: pairs stay, and only a single one before `{{` is the escape.
  */
 import { Result } from "effect"
+import type { ClientView } from "../fleet/Client.ts"
+import { bytesOf, excerpt, isNumber } from "../values/Value.ts"
 import { limits, type ValueType } from "./Configuration.ts"
-import type { ClientView } from "./Rendering.ts"
-import { bytesOf, excerpt, isNumber } from "./Value.ts"
 
 /** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */
 export interface Compiled {

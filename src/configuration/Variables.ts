@@ -1,7 +1,7 @@
 /** The variables of an environment, from the value of `herald.variables`. Pure. */
 import { Result } from "effect"
+import { membersAt } from "../values/Json.ts"
 import type { Configuration } from "./Configuration.ts"
-import { membersAt } from "./Json.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
 /**

@@ -6,7 +6,7 @@
  *       most `staleAfter` of it is set off. What was held up some turns ago has been read since, and time in which the process was stopped
  *       never counts: a dead database is told in time by a process that is always busy, too.
  */
-import type { LoopShape } from "./Loop.ts"
+import type { LoopShape } from "../telemetry/Loop.ts"
 
 /** Where the clocks stood when the database was asked. */
 export interface Asked {

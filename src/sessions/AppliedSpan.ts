@@ -5,7 +5,7 @@
  *        delivery.
  */
 import { Effect } from "effect"
-import { makeMark } from "../propagation/Traces.ts"
+import { makeMark } from "../telemetry/Traces.ts"
 import type { Session } from "./Session.ts"
 import type { Mark } from "./Update.ts"
 

@@ -5,7 +5,7 @@
  *        is no latency.
  */
 import { Effect, Metric } from "effect"
-import { Exemplars, makeNote } from "./Exemplars.ts"
+import { Exemplars, makeNote } from "../telemetry/Exemplars.ts"
 import type { Mark } from "./Update.ts"
 
 type Timed = Pick<Mark, "committedAt" | "traceparent">

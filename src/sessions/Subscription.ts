@@ -1,6 +1,6 @@
 /** What a client asks for when it connects, checked by the edge. Pure. */
 import type { Identity } from "../access/Identity.ts"
-import type { ClientView } from "../configuration/Rendering.ts"
+import type { ClientView } from "../fleet/Client.ts"
 import type { Position } from "../propagation/Position.ts"
 import type { Held } from "./Held.ts"
 

@@ -9,15 +9,15 @@
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
-import { delta } from "../configuration/Diff.ts"
-import { Digest } from "../configuration/Digest.ts"
 import { makeRenderer } from "../configuration/Renderer.ts"
-import type { ClientView } from "../configuration/Rendering.ts"
 import { compile, renderingKey } from "../configuration/Template.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { ClientView } from "../fleet/Client.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
+import { delta } from "../values/Diff.ts"
+import { Digest } from "../values/Digest.ts"
 import type { Mark, ProblemUpdate, ValueUpdate } from "./Update.ts"
 
 export class Updates extends Context.Service<

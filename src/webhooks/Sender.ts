@@ -9,8 +9,8 @@
  */
 import { Clock, Effect, Fiber, Metric, Option, Queue, Random } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
-import { DeadLetters } from "../events/DeadLetters.ts"
-import { deadLetters } from "../events/Group.ts"
+import { DeadLetters } from "../consumers/DeadLetters.ts"
+import { deadLetters } from "../consumers/Group.ts"
 import { bodyOf, headersOf, type SigningKey, unpack, verdictOf, webhookId } from "./Webhook.ts"
 import { WebhookPost } from "./WebhookPost.ts"
 import { type Claimed, WebhookQueue } from "./WebhookQueue.ts"

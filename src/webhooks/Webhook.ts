@@ -8,7 +8,7 @@
  *   WH3  What may pass is tried again, later each time, for a day at most; what an attempt can't change is given up at once.
  */
 import { matches } from "../configuration/Configuration.ts"
-import type { Received } from "../events/Received.ts"
+import type { Received } from "../consumers/Received.ts"
 
 /** The key: what is behind `whsec_` in base64, otherwise the text as it is. */
 export const keyOf = (secret: string): Uint8Array<ArrayBuffer> =>

@@ -5,10 +5,10 @@
  *   WN1  Every change of a critical key is queued for every receiver once, and nothing else is.
  */
 import { Effect, Layer, Metric, Redacted, Schedule } from "effect"
-import { Digest } from "../configuration/Digest.ts"
-import { runGroup } from "../events/Group.ts"
-import type { Arrived } from "../events/Received.ts"
+import { runGroup } from "../consumers/Group.ts"
+import type { Arrived } from "../consumers/Received.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
+import { Digest } from "../values/Digest.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
 import { WebhookQueue } from "./WebhookQueue.ts"

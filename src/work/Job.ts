@@ -5,10 +5,10 @@
  */
 import { Result } from "effect"
 import type { ValueType } from "../configuration/Configuration.ts"
-import { type Difference, difference } from "../configuration/Diff.ts"
-import { type Read, read, secretsIn } from "../configuration/Value.ts"
 import { variablesOf } from "../configuration/Variables.ts"
-import { type Carries, readCarrier, Written } from "../configuration/Written.ts"
+import { type Difference, difference } from "../values/Diff.ts"
+import { type Read, read, secretsIn } from "../values/Value.ts"
+import { type Carries, readCarrier, Written } from "../values/Written.ts"
 
 /**
  * `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. `stored`: it was accepted before, if

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import * as KeyHash from "../../layers/Access/KeyHash.ts"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import { Access, requirePermission } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Identity, type Role, system } from "../../src/access/Identity.ts"
 import { memoryKeys } from "../edge/http/Harness.ts"

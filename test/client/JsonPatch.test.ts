@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { applyPatch } from "../../src/client/JsonPatch.ts"
-import { delta } from "../../src/configuration/Diff.ts"
+import { delta } from "../../src/values/Diff.ts"
 
 describe("JSON Patch (RFC 6902)", () => {
   // Appendix A of the RFC, and the corners of RFC 6901.

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { digestOf } from "../../layers/Validation/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
-import type { ClientView } from "../../src/configuration/Rendering.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import type { ClientView } from "../../src/fleet/Client.ts"
 import { client } from "./Harness.ts"
 
 const crowd = (many: number, zones: number): ReadonlyArray<ClientView> =>

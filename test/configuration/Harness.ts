@@ -1,14 +1,14 @@
 /** Configurations on memory twins, with the clients that a test wants to be connected. */
 import { Effect, Layer } from "effect"
-import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
-import type { ClientView } from "../../src/configuration/Rendering.ts"
+import type { ClientView } from "../../src/fleet/Client.ts"
+import { Fleet } from "../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { Fleet } from "../../src/sessions/Fleet.ts"
 import { workers } from "../support/workers.ts"
 
 export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({
@@ -26,7 +26,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
       Layer.mergeAll(
         Memory.layer,
         Cache.layerCache({ maxBytes: 10_000_000 }),
-        Validation.layer,
+        Digests.layer,
         workers(),
         Layer.succeed(Fleet, {
           covering: (environment) => Effect.succeed(clients.filter((one) => one.environment === environment))

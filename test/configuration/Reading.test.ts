@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { digestOf } from "../../layers/Validation/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { system } from "../../src/access/Identity.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"

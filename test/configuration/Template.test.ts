@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { ManagedRuntime, Result, Schema } from "effect"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
 import { makeRenderer } from "../../src/configuration/Renderer.ts"
-import type { ClientView } from "../../src/configuration/Rendering.ts"
 import {
   compile,
   fill,
@@ -11,6 +10,7 @@ import {
   renderingKey,
   type Variables
 } from "../../src/configuration/Template.ts"
+import type { ClientView } from "../../src/fleet/Client.ts"
 import { workers } from "../support/workers.ts"
 
 const client: ClientView = {

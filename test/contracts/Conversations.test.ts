@@ -1,20 +1,20 @@
 /** The SDK's fake node and the real one, over gRPC on memory twins, say the same. */
 import { Effect, Layer, ManagedRuntime } from "effect"
-import * as KeyHash from "../../layers/Access/KeyHash.ts"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
-import * as Cache from "../../layers/Memory/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
+import { HealthReports } from "../../src/fleet/HealthReports.ts"
+import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
-import { HealthReports } from "../../src/sessions/HealthReports.ts"
-import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { Updates } from "../../src/sessions/Updates.ts"
 import { FakeNode } from "../client/FakeNode.ts"
@@ -64,7 +64,7 @@ const start = async (): Promise<Node> => {
   const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
     Layer.provideMerge(Propagation.layer({ pollInterval: "50 millis", staleAfter: "1 second" })),
-    Layer.provideMerge(Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer, workers()))
+    Layer.provideMerge(Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 10_000_000 }), Digests.layer, workers()))
   )
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(

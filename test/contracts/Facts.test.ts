@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { migrate, readMigrations } from "../../layers/Postgres/Migrations.ts"
-import { layerPools, Pools } from "../../layers/Postgres/Pools.ts"
+import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
+import { layerPools, Pools } from "../../layers/Postgres/connection/Pools.ts"
 import { clientOptions, connect, startDatabase } from "../support/Database.ts"
 
 describe("migration 0017", () => {

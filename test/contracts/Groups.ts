@@ -1,11 +1,11 @@
 /** What consumer groups must do. Run on the memory twin and on a real Kafka; tests of one suite share one topic. */
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
+import { EventGroups } from "../../src/consumers/EventGroups.ts"
+import type { Received } from "../../src/consumers/Received.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
-import { clientEvent } from "../../src/events/Event.ts"
-import { EventGroups } from "../../src/events/EventGroups.ts"
-import { EventLog } from "../../src/events/EventLog.ts"
-import type { Received } from "../../src/events/Received.ts"
+import { clientEvent } from "../../src/outbox/Event.ts"
+import { EventLog } from "../../src/outbox/EventLog.ts"
 
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, EventGroups | EventLog>) => void
 

@@ -1,9 +1,7 @@
 /** What every implementation of InstanceStore must do. Run by Memory.test.ts and Postgres.test.ts. */
 import { assert } from "@effect/vitest"
 import { Effect, Random } from "effect"
-import { Leases } from "../../src/leases/Leases.ts"
-import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { type Heard, hear, shown, unheard } from "../../src/sessions/Facts.ts"
+import { type Heard, hear, shown, unheard } from "../../src/fleet/Facts.ts"
 import {
   type Batch,
   type DeliveryRow,
@@ -12,7 +10,9 @@ import {
   InstanceStore,
   type KeyFacts,
   type ListOptions
-} from "../../src/sessions/InstanceStore.ts"
+} from "../../src/fleet/InstanceStore.ts"
+import { Leases } from "../../src/leases/Leases.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 
 type Services = InstanceStore | RevisionLog | Leases
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

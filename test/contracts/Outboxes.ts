@@ -2,10 +2,10 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
-import { Outbox } from "../../src/events/Outbox.ts"
 import { Leases } from "../../src/leases/Leases.ts"
-import type { RetentionStore } from "../../src/propagation/RetentionStore.ts"
+import { Outbox } from "../../src/outbox/Outbox.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import type { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { change, release, sweep } from "./Stores.ts"
 
 type Services = ConfigurationStore | RevisionLog | Outbox | Leases | RetentionStore

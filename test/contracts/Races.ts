@@ -4,18 +4,18 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
-import * as Cache from "../../layers/Memory/Cache.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import type { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { VARIABLES_KEY } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../src/configuration/Draft.ts"
+import { Fleet } from "../../src/fleet/ConnectedClients.ts"
 import { covers } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { Fleet } from "../../src/sessions/Fleet.ts"
 import { workers } from "../support/workers.ts"
 
 type Stores = ConfigurationStore | RevisionLog | AuditLog
@@ -52,7 +52,7 @@ const node = Effect.fnUntraced(function* () {
       Layer.provide(
         Layer.mergeAll(
           Layer.fresh(Cache.layerCache({ maxBytes: 10_000_000 })),
-          Validation.layer,
+          Digests.layer,
           workers(),
           Layer.succeed(Fleet, { covering: () => Effect.succeed([]) }),
           Layer.succeed(ConfigurationStore, interrupted)

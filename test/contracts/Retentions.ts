@@ -2,10 +2,10 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { type DeliveryRow, InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
-import { RetentionStore } from "../../src/propagation/RetentionStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { type DeliveryRow, InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { instance, delivery as sent } from "./Instances.ts"
 import { change, release, sweep } from "./Stores.ts"
 

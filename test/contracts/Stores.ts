@@ -5,8 +5,8 @@ import type { Change, Release } from "../../src/configuration/Change.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Leases } from "../../src/leases/Leases.ts"
-import { type Keep, RetentionStore } from "../../src/propagation/RetentionStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { type Keep, RetentionStore } from "../../src/retention/RetentionStore.ts"
 
 export const change = (key: string, value: string | null, changed: Partial<Change> = {}): Change => ({
   key,

@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { AuditLog } from "../../src/access/AuditLog.ts"
-import { ClientAudit, type ClientEntry } from "../../src/events/ClientAudit.ts"
+import { ClientAudit, type ClientEntry } from "../../src/consumers/ClientAudit.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import { verified } from "./Verified.ts"

@@ -5,7 +5,7 @@
 import { chmodSync, chownSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { freePort } from "../../layers/Postgres/Postmaster.ts"
+import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { makeCertificates } from "../support/Certificates.ts"
 import { connect, startDatabase } from "../support/Database.ts"

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Redacted, Schema, Scope } from "effect"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
-import { WrittenEntry } from "../../layers/Redis/Entry.ts"
+import { WrittenEntry } from "../../layers/Redis/propagation/Entry.ts"
 import * as Redis from "../../layers/Redis/Redis.ts"
 import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
 import { clientOptions, startDatabase } from "../support/Database.ts"

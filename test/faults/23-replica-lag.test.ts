@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import { makeReplica } from "../../layers/Postgres/Replica.ts"
+import { makeReplica } from "../../layers/Postgres/connection/Replica.ts"
 import type { Position } from "../../src/propagation/Position.ts"
 import { clientOptions } from "../support/Database.ts"
 import { measured } from "../support/measured.ts"

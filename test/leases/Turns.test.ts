@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { layerLeases } from "../../layers/Memory/Leases.ts"
+import { layerLeases } from "../../layers/Memory/leases/Leases.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"

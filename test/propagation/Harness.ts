@@ -1,14 +1,14 @@
 /** Propagation on memory twins whose log and store fail, hang or lose hints when a test wants it. */
 import { Context, Effect, Latch, Layer } from "effect"
-import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { State } from "../../layers/Memory/State.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
-import { Digest } from "../../src/configuration/Digest.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { Propagation, type PropagationEvent } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { Digest } from "../../src/values/Digest.ts"
 import { change } from "../sessions/Harness.ts"
 
 /** What is wrong with the database. */
@@ -114,7 +114,7 @@ export const layerWith = (faults: Faults, options: { readonly hints?: boolean; r
       Layer.mergeAll(
         faults.layer(options.hints ?? false),
         Cache.layerCache({ maxBytes: options.cacheBytes ?? 1_000_000 }),
-        Validation.layer
+        Digests.layer
       )
     )
   )

@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import { Hub } from "../../layers/Memory/Shared.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
+import { Hub } from "../../layers/Memory/propagation/Hub.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
-import { Loop } from "../../src/propagation/Loop.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
+import { Loop } from "../../src/telemetry/Loop.ts"
 import { change } from "../sessions/Harness.ts"
 import { commit, Faults, layerWith, listen } from "./Harness.ts"
 
@@ -275,7 +275,7 @@ describe("Propagation", () => {
         Effect.suspend(() => {
           if (meanwhile) return Effect.void
           meanwhile = true
-          return commit("meanwhile").pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Validation.layer)))
+          return commit("meanwhile").pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Digests.layer)))
         })
       yield* poll
       yield* settle
@@ -352,7 +352,7 @@ describe("Propagation", () => {
                 ? Effect.void
                 : Effect.forEach(["2", "3"], (value) =>
                     Effect.forEach([first, last], (key) => commit(value, key), { discard: true })
-                  ).pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Validation.layer)))
+                  ).pipe(Effect.provide(Layer.merge(Memory.layerOn(faults.state), Digests.layer)))
             )
           yield* Effect.gen(function* () {
             const propagation = yield* Propagation
@@ -368,7 +368,7 @@ describe("Propagation", () => {
 
     it.effect("P6 the log that is read behind the heads is of their history", () => {
       const faults = new Faults()
-      const twin = Layer.merge(Memory.layerOn(faults.state), Validation.layer)
+      const twin = Layer.merge(Memory.layerOn(faults.state), Digests.layer)
       return Effect.gen(function* () {
         yield* Effect.provide(many, twin)
         let pages = 0

@@ -1,21 +1,21 @@
 /** Sessions on memory twins: publish, connect fake clients, look at what they got. */
 import { Effect, Layer } from "effect"
-import * as Cache from "../../layers/Memory/Cache.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Validation from "../../layers/Validation/Validation.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { Access } from "../../src/access/Access.ts"
 import { system } from "../../src/access/Identity.ts"
 import type { Change } from "../../src/configuration/Change.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
-import { Digest } from "../../src/configuration/Digest.ts"
+import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { Bookkeeping } from "../../src/sessions/Bookkeeping.ts"
 import { Held } from "../../src/sessions/Held.ts"
 import type { Session, Sink } from "../../src/sessions/Session.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import { defaultPatterns, type Subscription } from "../../src/sessions/Subscription.ts"
 import type { Update, ValueUpdate } from "../../src/sessions/Update.ts"
 import { Updates } from "../../src/sessions/Updates.ts"
+import { Digest } from "../../src/values/Digest.ts"
 import { workers } from "../support/workers.ts"
 
 export const options: SessionsOptions = {
@@ -39,13 +39,7 @@ export const layerWith = (
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
     Layer.provideMerge(
-      Layer.mergeAll(
-        stores,
-        Cache.layerCache({ maxBytes: 1_000_000 }),
-        Validation.layer,
-        workers(threads),
-        AccessForAll
-      )
+      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Digests.layer, workers(threads), AccessForAll)
     )
   )
 

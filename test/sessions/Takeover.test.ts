@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { type Identity, system } from "../../src/access/Identity.ts"
-import { InstanceStore } from "../../src/sessions/InstanceStore.ts"
+import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
 

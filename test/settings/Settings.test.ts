@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { Effect, Redacted } from "effect"
-import { catalogue, load, resolve } from "../../layers/Settings.ts"
+import { catalogue, load, resolve } from "../../layers/Files/Settings.ts"
 import { nameOf, serversOf } from "../../src/settings/DatabaseUrl.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "herald-settings-"))

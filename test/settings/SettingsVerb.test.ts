@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
-import { load } from "../../layers/Settings.ts"
+import { load } from "../../layers/Files/Settings.ts"
 import { settings } from "../../src/settings/Catalogue.ts"
 import { terminal } from "../cli/Terminal.ts"
 

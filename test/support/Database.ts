@@ -2,8 +2,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type { ClientOptions } from "../../layers/Postgres/Client.ts"
-import { startEmbedded } from "../../layers/Postgres/Embedded.ts"
+import type { ClientOptions } from "../../layers/Postgres/connection/Client.ts"
+import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import { newFolder } from "./folder.ts"
 
 export interface Database extends AsyncDisposable {

@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { once } from "node:events"
 import { chmodSync, chownSync, cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { freePort } from "../../layers/Postgres/Postmaster.ts"
+import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { compose, healthy, ROOT, replaced } from "./Compose.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"

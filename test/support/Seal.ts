@@ -1,7 +1,7 @@
 /** Seals that a test knows: those of a key of its own, or of a database's. */
 import { Effect, Layer } from "effect"
-import { makeSeal, type SealKey, sealBy } from "../../layers/Seals.ts"
-import { Seal, type SealShape } from "../../src/propagation/Seal.ts"
+import { makeSeal, type SealKey, sealBy } from "../../layers/Crypto/seals/Seals.ts"
+import { Seal, type SealShape } from "../../src/seals/Seal.ts"
 import { connect } from "./Database.ts"
 
 export const testKey: SealKey = { id: "1", key: new Uint8Array(32).fill(7) }

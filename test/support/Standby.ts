@@ -7,9 +7,14 @@ import { appendFileSync, chownSync, mkdirSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { Effect } from "effect"
-import { type Binaries, findBinaries } from "../../layers/Postgres/Binaries.ts"
-import { prepareCluster, USER } from "../../layers/Postgres/Cluster.ts"
-import { freePort, type Postmaster, startPostmaster, stopPostmaster } from "../../layers/Postgres/Postmaster.ts"
+import { type Binaries, findBinaries } from "../../layers/Postgres/embedded/Binaries.ts"
+import { prepareCluster, USER } from "../../layers/Postgres/embedded/DatabaseFolder.ts"
+import {
+  freePort,
+  type Postmaster,
+  startPostmaster,
+  stopPostmaster
+} from "../../layers/Postgres/embedded/Postmaster.ts"
 import { connect, type Session } from "./Database.ts"
 import { newFolder } from "./folder.ts"
 import { waitUntil } from "./waitUntil.ts"

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
-import * as Validation from "../../layers/Validation/Validation.ts"
-import * as Inline from "../../layers/Workers/Inline.ts"
-import * as Threads from "../../layers/Workers/Threads.ts"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
+import * as Inline from "../../layers/Workers/work/Inline.ts"
+import * as Threads from "../../layers/Workers/work/Threads.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { ValueType } from "../../src/configuration/Configuration.ts"
 import type { Job } from "../../src/work/Job.ts"
@@ -38,7 +38,7 @@ for (const [name, layer] of [
   ["in the twin", twin]
 ] as const) {
   describe(`Workers ${name}`, () => {
-    const given = Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([layer, Validation.layer]))))
+    const given = Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([layer, Digests.layer]))))
 
     it.live("accepts a value that fits and names the path of one that does not", () =>
       Effect.gen(function* () {
@@ -228,7 +228,7 @@ describe("Workers", () => {
   const given = Effect.provide(
     Layer.fresh(
       Workers.layer({ ...workersDefaults, bounds }).pipe(
-        Layer.provide([Inline.layer({ hangs: isSlow, began }), Validation.layer])
+        Layer.provide([Inline.layer({ hangs: isSlow, began }), Digests.layer])
       )
     )
   )
@@ -333,7 +333,7 @@ describe("Workers", () => {
         turns++
       }
       assert.isAbove(turns, 2)
-    }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide([Threads.layer(), Validation.layer]))))
+    }).pipe(Effect.provide(Workers.layer().pipe(Layer.provide([Threads.layer(), Digests.layer]))))
   )
 })
 
@@ -367,7 +367,7 @@ describe("Workers on a machine that is starved", () => {
       assert.strictEqual((yield* Fiber.join(endless)).name, "InvalidSchema")
     }).pipe(
       Effect.provide(
-        Workers.layer({ ...workersDefaults, patience: "5 minutes" }).pipe(Layer.provide([starved, Validation.layer]))
+        Workers.layer({ ...workersDefaults, patience: "5 minutes" }).pipe(Layer.provide([starved, Digests.layer]))
       )
     )
   })
@@ -402,6 +402,6 @@ describe("Workers whose threads die while they have nothing to do", () => {
       yield* json({ type: "number" }, 3)
 
       assert.deepStrictEqual(given, [1, 2, 2])
-    }).pipe(Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([mortal, Validation.layer])))))
+    }).pipe(Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([mortal, Digests.layer])))))
   })
 })

@@ -16,8 +16,8 @@ import {
 import type { Identity } from "../../access/Identity.ts"
 import { isEnvironment, isKey, isPattern, limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import type { InstanceId } from "../../fleet/InstanceStore.ts"
 import type { Held, HeldEntry } from "../../sessions/Held.ts"
-import type { InstanceId } from "../../sessions/InstanceStore.ts"
 import { type Answer, defaultPatterns, type Subscription } from "../../sessions/Subscription.ts"
 import type { Update } from "../../sessions/Update.ts"
 

@@ -2,9 +2,9 @@
 import { Effect, Layer, Metric } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
-import { Degraded } from "../../propagation/Degraded.ts"
 import { Propagation } from "../../propagation/Propagation.ts"
-import { Exemplars } from "../../sessions/Exemplars.ts"
+import { Degraded } from "../../telemetry/Degraded.ts"
+import { Exemplars } from "../../telemetry/Exemplars.ts"
 import * as Answers from "./Answers.ts"
 import * as OpenMetrics from "./OpenMetrics.ts"
 

@@ -5,7 +5,7 @@
  *        half for the whole: https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
 import type { Metric } from "effect"
-import type { Exemplar, ExemplarStore } from "../../sessions/Exemplars.ts"
+import type { Exemplar, ExemplarStore } from "../../telemetry/Exemplars.ts"
 
 export const CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 

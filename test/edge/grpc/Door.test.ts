@@ -13,7 +13,7 @@ import {
   type ReportHealthResponse,
   SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { InstanceStore } from "../../../src/sessions/InstanceStore.ts"
+import { InstanceStore } from "../../../src/fleet/InstanceStore.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 import { Client, Door, frame, metadataOf, raw } from "./Door.ts"
 

@@ -2,11 +2,11 @@
 import { connect } from "node:http2"
 import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { Effect, Layer, ManagedRuntime } from "effect"
-import * as KeyHash from "../../../layers/Access/KeyHash.ts"
+import * as KeyHash from "../../../layers/Crypto/access/KeyHash.ts"
+import * as Digests from "../../../layers/Crypto/values/Digest.ts"
 import { type GrpcOptions, GrpcServer } from "../../../layers/Grpc/GrpcServer.ts"
-import * as Cache from "../../../layers/Memory/Cache.ts"
 import * as Memory from "../../../layers/Memory/Memory.ts"
-import * as Validation from "../../../layers/Validation/Validation.ts"
+import * as Cache from "../../../layers/Memory/propagation/Cache.ts"
 import {
   type ConfigUpdate,
   DistributionServiceClient,
@@ -14,9 +14,9 @@ import {
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import { Bookkeeping } from "../../../src/fleet/Bookkeeping.ts"
+import { HealthReports } from "../../../src/fleet/HealthReports.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
-import { Bookkeeping } from "../../../src/sessions/Bookkeeping.ts"
-import { HealthReports } from "../../../src/sessions/HealthReports.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Updates } from "../../../src/sessions/Updates.ts"
 import { options, publish } from "../../sessions/Harness.ts"
@@ -33,9 +33,7 @@ export const services = HealthReports.layer("principal").pipe(
     )
   ),
   Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
-  Layer.provideMerge(
-    Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Validation.layer, workers())
-  )
+  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Digests.layer, workers()))
 )
 
 export class Door implements AsyncDisposable {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import { accepted, format } from "../../../src/edge/http/OpenMetrics.ts"
-import { ExemplarStore } from "../../../src/sessions/Exemplars.ts"
+import { ExemplarStore } from "../../../src/telemetry/Exemplars.ts"
 
 /** A registry of this test's own. */
 const formatted = <A>(made: Effect.Effect<A>, store = new ExemplarStore()) =>

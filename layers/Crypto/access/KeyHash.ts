@@ -1,0 +1,17 @@
+/** API key cryptography on node:crypto. */
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { Layer } from "effect"
+import { KeyHash } from "../../../src/access/KeyHash.ts"
+
+export const layer = Layer.succeed(
+  KeyHash,
+  KeyHash.of({
+    random: (bytes) => randomBytes(bytes).toString("hex"),
+    hash: (pepper, secret) => createHmac("sha256", pepper).update(secret).digest("hex"),
+    equal: (a, b) => {
+      const left = Buffer.from(a)
+      const right = Buffer.from(b)
+      return left.length === right.length && timingSafeEqual(left, right)
+    }
+  })
+)

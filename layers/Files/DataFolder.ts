@@ -1,0 +1,121 @@
+/**
+ * The server's folder: secrets that only its user may read, and where the running server is.
+ *
+ *   K1, K3 in SecretFile.ts; K3 for the folder too: not someone else's. Otherwise the server does not start.
+ *   K2  One running server a folder; what a killed one left does not hinder the next.
+ */
+import { randomBytes } from "node:crypto"
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { Context, Effect, Layer } from "effect"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import * as SecretFile from "./SecretFile.ts"
+
+export interface Addresses {
+  readonly http: string
+  readonly grpc: string
+}
+
+export class DataFolder extends Context.Service<
+  DataFolder,
+  {
+    readonly path: string
+    /** 32 random bytes, hex, made at the first start. */
+    readonly pepper: Effect.Effect<string, HeraldError>
+    /** The same, if it was made. */
+    readonly keptPepper: Effect.Effect<string | undefined, HeraldError>
+    readonly keepAdminToken: (token: string) => Effect.Effect<string, HeraldError>
+    /** `server.json` says where the server is while it runs; the CLI on this machine reads it. */
+    readonly announce: (addresses: Addresses) => Effect.Effect<void, HeraldError>
+    readonly retract: Effect.Effect<void>
+  }
+>()("herald/layers/DataFolder") {
+  static readonly layer = (path: string) => Layer.effect(DataFolder, make(path))
+}
+
+/** K3. Root may use a folder of the user whom it works for. */
+const checkFolder = (path: string): void => {
+  const found = statSync(path)
+  if (SecretFile.me === undefined || SecretFile.me === 0) return
+  if (!SecretFile.mine(found)) throw new Error(`it belongs to another user (${found.uid})`)
+  if ((found.mode & 0o002) !== 0) throw new Error("everybody may write in it; chmod o-w it")
+}
+
+/** When the process was started, in the kernel's ticks, so that a number given again is not taken for the process that had it. */
+const startOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[19] ?? ""
+  } catch {
+    return ""
+  }
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
+/** K2 */
+const lock = (path: string): void => {
+  const holder = `${process.pid} ${startOf(process.pid)}\n`
+  for (let tries = 0; ; tries++) {
+    try {
+      writeFileSync(path, holder, { flag: "wx", mode: 0o600 })
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || tries > 2) throw error
+    }
+    if (!lstatSync(path).isFile()) throw new Error(`${path} is a link or a folder`)
+    const [pid = "", start] = readFileSync(path, "utf8").trim().split(" ")
+    if (Number(pid) > 0 && alive(Number(pid)) && (start ?? "") === startOf(Number(pid)))
+      throw new Error(`a Herald server is using it, process ${pid}`)
+    rmSync(path, { force: true })
+  }
+}
+
+const make = Effect.fnUntraced(function* (folder: string) {
+  const path = resolve(folder)
+  const attempt = <A>(run: () => A) =>
+    Effect.try({
+      try: run,
+      catch: (cause) =>
+        failure(
+          "SettingsInvalid",
+          `the data folder ${path} can't be used: ${(cause as Error).message}. Give another with --data`,
+          {
+            cause
+          }
+        )
+    })
+  // Others may pass through (the database may run as a user of its own), none may look.
+  yield* attempt(() => mkdirSync(path, { recursive: true, mode: 0o711 }))
+  yield* attempt(() => checkFolder(path))
+  const file = (name: string) => join(path, name)
+  yield* Effect.acquireRelease(
+    attempt(() => lock(file("lock"))),
+    () => Effect.sync(() => rmSync(file("lock"), { force: true }))
+  )
+  const keptPepper = () => SecretFile.read(file("pepper"))?.trim()
+  return DataFolder.of({
+    path,
+    keptPepper: attempt(keptPepper),
+    pepper: attempt(() => {
+      const kept = keptPepper()
+      if (kept !== undefined) return kept
+      const made = randomBytes(32).toString("hex")
+      SecretFile.write(file("pepper"), made)
+      return made
+    }),
+    keepAdminToken: (token) =>
+      attempt(() => {
+        SecretFile.write(file("admin-token"), `${token}\n`)
+        return file("admin-token")
+      }),
+    announce: (addresses) =>
+      attempt(() => SecretFile.write(file("server.json"), `${JSON.stringify({ pid: process.pid, ...addresses })}\n`)),
+    retract: Effect.sync(() => rmSync(file("server.json"), { force: true }))
+  })
+})

@@ -1,0 +1,110 @@
+/** A check of the audit log over a `State`, in pages, as herald_audit_check does it. */
+import { createHash } from "node:crypto"
+import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
+import type { AuditEntry, AuditPage, AuditProblem } from "../../../src/access/AuditLog.ts"
+import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import { chainHash, type State } from "../State.ts"
+
+const digestOf = (parts: ReadonlyArray<unknown>) => createHash("sha256").update(JSON.stringify(parts)).digest("hex")
+
+export const changeDigest = ({ revision, ...configuration }: Configuration): string =>
+  digestOf([String(revision), configuration])
+
+export const keyDigest = ({ revokedAt: _, ...key }: ApiKey): string => digestOf([key])
+
+/** Entries of one page. */
+const PAGE = 1_000
+
+interface Place {
+  readonly id: number
+  readonly hash: string
+  readonly versions: number
+}
+
+const isVersion = (action: string) => ["publish", "delete", "rollback", "release"].includes(action)
+
+const valueProblem = (state: State, { configId, details }: AuditEntry): string | undefined => {
+  const version = Number(details["version"])
+  const held = state.versions.get(configId)?.[version - 1]
+  if (held === undefined) return `version ${version} of ${configId} is not in the history`
+  return changeDigest(held) === details["digest"]
+    ? undefined
+    : `version ${version} of ${configId} is not what was published`
+}
+
+const keyProblem = (state: State, { id, action, details }: AuditEntry): string | undefined => {
+  const key = state.keys.get(String(details["id"]))
+  if (key === undefined) return `the API key ${details["id"]} is not there any more`
+  if (action === "key.revoke")
+    return key.revokedAt === null ? `the API key ${key.id} is not revoked any more` : undefined
+  const isChange = (entry: AuditEntry) =>
+    ["key.rename", "key.rotate"].includes(entry.action) && entry.details["id"] === key.id
+  if (state.audit.some((entry) => entry.id > id && isChange(entry))) return undefined
+  return keyDigest(key) === details["digest"] ? undefined : `the API key ${key.id} is not what was created`
+}
+
+const entryProblem = (state: State, entry: AuditEntry, id: bigint, before: string): AuditProblem | undefined => {
+  if (entry.id !== id) return { kind: "missing", entry: id, message: `entry ${id} is missing` }
+  if (entry.prevHash !== before || entry.hash !== chainHash(entry)) {
+    return {
+      kind: "changed",
+      entry: id,
+      message: `the hash of entry ${id} does not follow from it and the entry before`
+    }
+  }
+  const value = isVersion(entry.action) ? valueProblem(state, entry) : undefined
+  if (value !== undefined) return { kind: "value", entry: id, message: value }
+  const key = entry.action.startsWith("key.") ? keyProblem(state, entry) : undefined
+  return key === undefined ? undefined : { kind: "key", entry: id, message: key }
+}
+
+const unlogged = (state: State, versions: number): AuditProblem | undefined => {
+  const found = [...state.versions.values()].reduce((sum, each) => sum + each.length, 0)
+  if (found !== versions) {
+    const message = `the history has ${found} versions, and the log tells of ${versions}`
+    return { kind: "unlogged", entry: undefined, message }
+  }
+  for (const { id, revokedAt } of state.keys.values()) {
+    const told = state.audit.filter(({ action, details }) => action.startsWith("key.") && details["id"] === id)
+    const says = (action: string) => told.some((entry) => entry.action === action)
+    if (!says("key.create") || says("key.revoke") !== (revokedAt !== null)) {
+      return { kind: "unlogged", entry: undefined, message: `the log does not tell the same of the API key ${id}` }
+    }
+  }
+  return undefined
+}
+
+const placeOf = (from: string): Place | undefined => {
+  try {
+    const place = JSON.parse(from) as Place | null
+    return typeof place?.id === "number" ? place : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined for a place that no page gave. */
+export const checkPage = (state: State, from: string | undefined): AuditPage | undefined => {
+  const place = from === undefined ? { id: 0, hash: "", versions: 0 } : placeOf(from)
+  if (place === undefined) return undefined
+  const total = state.audit.length
+  let { id, hash, versions } = place
+  const until = Math.min(total, id + PAGE)
+  const page = (problem: AuditProblem | undefined, next?: string): AuditPage => ({ entries: id, total, problem, next })
+  if (id > 0 && state.audit[id - 1]?.hash !== hash) {
+    return page({
+      kind: "changed",
+      entry: BigInt(id),
+      message: `entry ${id} is not what it was when this check came by`
+    })
+  }
+  while (id < until) {
+    const entry = state.audit[id]!
+    const problem = entryProblem(state, entry, BigInt(id + 1), hash)
+    if (problem !== undefined) return page(problem)
+    if (isVersion(entry.action)) versions++
+    hash = entry.hash
+    id++
+  }
+  return id < total ? page(undefined, JSON.stringify({ id, hash, versions })) : page(unlogged(state, versions))
+}

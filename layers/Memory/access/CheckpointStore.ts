@@ -1,0 +1,18 @@
+/** Checkpoints that last as long as the process. */
+import { Effect, Layer } from "effect"
+import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
+
+export const layerCheckpoints = Layer.sync(CheckpointStore, () => {
+  let lines: ReadonlyArray<string> = []
+  return CheckpointStore.of({
+    read: Effect.sync(() => lines),
+    append: (line) =>
+      Effect.sync(() => {
+        lines = [...lines, line]
+      }),
+    replace: (all) =>
+      Effect.sync(() => {
+        lines = all
+      })
+  })
+})

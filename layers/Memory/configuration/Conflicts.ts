@@ -1,0 +1,64 @@
+/** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
+import type { Change, Release } from "../../../src/configuration/Change.ts"
+import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import { canonical } from "../../../src/configuration/Request.ts"
+import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { covers } from "../../../src/propagation/Position.ts"
+import type { State } from "../State.ts"
+
+export const problemOf = (state: State, release: Release): HeraldError | undefined => {
+  for (const change of release.changes) {
+    const problem = conflict(change, state.versions.get(`${change.environment}/${change.key}`)?.at(-1))
+    if (problem !== undefined) return problem
+  }
+  return basisProblem(state, release)
+}
+
+const outdated = (changed: "rules" | "variables" | "templates", environment: string, key: string) =>
+  failure("VersionConflict", `${key} in ${environment} was changed while this was checked (${changed})`, {
+    details: { key, environment, changed }
+  })
+
+const conflict = (change: Change, current: Configuration | undefined): HeraldError | undefined => {
+  const { key, environment, value, expectedVersion } = change
+  const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
+  if (expectedVersion !== undefined && expectedVersion !== version) {
+    return failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expectedVersion}`, {
+      details: { key, environment, expected: expectedVersion, current: version }
+    })
+  }
+  const live = current === undefined || current.deleted ? undefined : current
+  if (value === null && live === undefined) {
+    return failure("NotFound", `there is no key ${key} in ${environment} to delete`, { details: { key, environment } })
+  }
+  return keeps(change, live) ? undefined : outdated("rules", environment, key)
+}
+
+const keeps = ({ kept, schema, strict, valueType }: Change, live: Configuration | undefined): boolean => {
+  if (kept === undefined) return true
+  if (kept.live !== (live !== undefined)) return false
+  return (
+    live === undefined ||
+    kept.fields.every((field) => {
+      if (field === "schema") return canonical(schema) === canonical(live.schema)
+      return field === "strict" ? strict === live.strict : valueType === live.valueType
+    })
+  )
+}
+
+const basisProblem = (state: State, { basis, changes }: Release): HeraldError | undefined => {
+  for (const { environment, key, digest } of basis?.values ?? []) {
+    const held = state.versions.get(`${environment}/${key}`)?.at(-1)
+    if ((held === undefined || held.deleted ? "" : held.digest) !== digest)
+      return outdated("variables", environment, key)
+  }
+  const touched = new Set(changes.map(({ environment, key }) => `${environment}/${key}`))
+  for (const { environment, position } of basis?.templates ?? []) {
+    for (const [id, versions] of state.versions) {
+      const { environment: its, key, template, deleted, revision } = versions.at(-1)!
+      if (its !== environment || !template || deleted || touched.has(id)) continue
+      if (!covers(position, { epoch: state.epoch, revision })) return outdated("templates", environment, key)
+    }
+  }
+  return undefined
+}

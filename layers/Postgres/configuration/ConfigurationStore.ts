@@ -1,0 +1,171 @@
+/** The registry in PostgreSQL. */
+import { Effect, Layer, Queue } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import { SqlClient } from "effect/sql"
+import type { Statement } from "effect/sql/Statement"
+import { limits } from "../../../src/configuration/Configuration.ts"
+import { ConfigurationStore } from "../../../src/configuration/ConfigurationStore.ts"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import type { Position } from "../../../src/propagation/Position.ts"
+import type { ClientOptions } from "../connection/Client.ts"
+import { guarded } from "../connection/Failure.ts"
+import { Pools } from "../connection/Pools.ts"
+import { makeReplica } from "../connection/Replica.ts"
+import { CHANNEL } from "../propagation/RevisionLog.ts"
+import {
+  asConfiguration,
+  asHead,
+  asRevision,
+  CONFIGURATION_COLUMNS,
+  type ConfigurationRow,
+  type HeadRow
+} from "./Rows.ts"
+import { makeWriter } from "./Writer.ts"
+import type { Replayed } from "./WriterMessages.ts"
+
+/** Between two NOTIFYs: each is a transaction of its own, with a lock of the whole cluster and a flush. */
+const NOTICE_PAUSE = "10 millis"
+
+/** How long a publisher waits for a database that is away. */
+const DEADLINE = "3 seconds"
+
+/** `origin` marks this process's hints, so that it need not listen to itself. */
+export const layerStore = ({ origin, client }: { readonly origin: string; readonly client: ClientOptions }) =>
+  Layer.effect(
+    ConfigurationStore,
+    Effect.gen(function* () {
+      const { reads: sql, writes, witness } = yield* Pools
+      const replica = yield* makeReplica(client)
+      const columns = sql.literal(CONFIGURATION_COLUMNS)
+      /** From the replica if it is as new as `atLeast`, else from the primary. */
+      const read = Effect.fnUntraced(function* <Row extends ConfigurationRow>(
+        what: string,
+        atLeast: Position | undefined,
+        query: (sql: SqlClient.SqlClient) => Statement<Row>
+      ) {
+        return (yield* replica.ask<Row>(atLeast, query)) ?? (yield* guarded(what)(query(sql)))
+      })
+      const notice = yield* Queue.sliding<void>(1)
+      const commit = yield* makeWriter({
+        deadline: DEADLINE,
+        committed: (revision) => {
+          if (revision !== undefined) witness.saw(revision)
+          Queue.offerUnsafe(notice, undefined)
+        }
+      }).pipe(Effect.provideService(SqlClient.SqlClient, writes))
+      // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
+      const tell = Queue.take(notice).pipe(
+        Effect.andThen(Effect.ignore(guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`))),
+        Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
+        Effect.forever
+      )
+      if (client.notify) yield* Effect.forkScoped(tell)
+      return ConfigurationStore.of({
+        commit,
+        current: (environment, key) =>
+          Effect.map(
+            guarded(`read ${key}`)(sql<ConfigurationRow>`
+              select ${columns} from configurations where environment = ${environment} and key = ${key}`),
+            ([found]) => found && asConfiguration(found)
+          ),
+        currents: (keys, atLeast) =>
+          Effect.map(
+            read(
+              keys.length === 1 ? `read ${keys[0]!.key}` : `read the values of ${keys.length} keys`,
+              atLeast,
+              (sql) => sql<ConfigurationRow & { n: number; known: boolean }>`
+                select n::int, known, ${columns} from (
+                  select *, sum(bytes) over (order by n) - bytes as bytes_before from (
+                    select n, c.key is not null as known, c.*,
+                      coalesce(octet_length(c.value) + coalesce(octet_length(c.schema_definition::text), 0), 0) as bytes
+                    from jsonb_array_elements(${JSON.stringify(keys.map((one) => [one.environment, one.key]))}::text::jsonb)
+                      with ordinality as asked(one, n)
+                    left join configurations c on c.environment = one->>0 and c.key = one->>1
+                  ) found
+                ) sized where bytes_before < ${limits.page}`
+            ),
+            (rows) =>
+              rows
+                .toSorted((a, b) => a.n - b.n)
+                .map(({ n: _, known, ...row }) => (known ? asConfiguration(row) : undefined))
+          ),
+        version: (environment, key, version) =>
+          Effect.map(
+            read(
+              `read version ${version} of ${key}`,
+              witness.newest(),
+              (sql) => sql<ConfigurationRow>`
+                select ${columns} from configuration_history
+                where environment = ${environment} and key = ${key} and version = ${version}`
+            ),
+            ([found]) => found && asConfiguration(found)
+          ),
+        history: (environment, key, { limit, before }) =>
+          Effect.map(
+            read(
+              `read the history of ${key}`,
+              witness.newest(),
+              (sql) => sql<ConfigurationRow>`
+                select ${columns} from (
+                  select *, sum(octet_length(value) + coalesce(octet_length(schema_definition::text), 0)) over (order by version desc)
+                    - octet_length(value) - coalesce(octet_length(schema_definition::text), 0) as bytes_before
+                  from (
+                    select * from configuration_history
+                    where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
+                    order by version desc limit ${limit}
+                  ) page
+                ) sized where bytes_before < ${limits.page} order by sized.version desc`
+            ),
+            (versions) => versions.map(asConfiguration).toSorted((a, b) => b.version - a.version)
+          ),
+        earlier: Effect.fnUntraced(function* ({ owner, key, digest }) {
+          const [found] = yield* guarded("look for an earlier commit")(sql<{ digest: string; answer: Replayed | null }>`
+            select digest, herald_replayed(revision) as answer from idempotency_keys where actor = ${owner} and key = ${`=${key}`}`)
+          if (found === undefined) return undefined
+          if (found.digest !== digest) {
+            return yield* failure("IdempotencyConflict", `the idempotency key ${key} was used for another request`)
+          }
+          return found.answer === null ? undefined : { revision: asRevision(found.answer.row), replayed: true }
+        }),
+        // One statement, so that templates and position are of one moment.
+        templates: (environment) =>
+          guarded(`read the templates of ${environment}`)(sql<HeadRow & { at_epoch: string; at_revision: string }>`
+            select e.epoch as at_epoch, (select herald_head())::text as at_revision, c.*
+            from herald_epoch e left join (
+              select key, environment, version, revision::text as revision, digest, deleted, strict, template from configurations
+              where environment = ${environment} and template and not deleted
+            ) c on true`).pipe(
+            Effect.map((rows) => {
+              const { at_epoch: epoch, at_revision } = rows[0]!
+              return {
+                position: { epoch, revision: BigInt(at_revision) },
+                heads: rows.flatMap(({ at_epoch: _, at_revision: __, ...row }) => (row.key === null ? [] : asHead(row)))
+              }
+            })
+          ),
+        // One statement, so that a page and its position are of one moment. W4
+        heads: (after, limit) =>
+          guarded("read what is current")(sql<HeadRow & { at_epoch: string; at_revision: string }>`
+            select e.epoch as at_epoch, (select herald_head())::text as at_revision, c.*
+            from herald_epoch e left join (
+              select * from herald_heads(${after?.environment ?? ""}, ${after?.key ?? ""}, ${limit}::int)
+            ) c on true order by c.environment, c.key`).pipe(
+            Effect.map((rows) => {
+              const { at_epoch: epoch, at_revision } = rows[0]!
+              const heads = rows.flatMap(({ at_epoch: _, at_revision: __, ...row }) =>
+                row.key === null ? [] : asHead(row)
+              )
+              const last = heads.at(-1)
+              return {
+                position: { epoch, revision: BigInt(at_revision) },
+                heads,
+                next:
+                  last === undefined || heads.length < limit
+                    ? undefined
+                    : { environment: last.environment, key: last.key }
+              }
+            })
+          )
+      })
+    })
+  ).pipe(Layer.provide(Reactivity.layer))

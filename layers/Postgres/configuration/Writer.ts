@@ -1,0 +1,227 @@
+/**
+ * The writer: publishers queue here, and all that wait are committed by one call of `herald_commit`.
+ *
+ *   X1  A release that was sent to the database once is never written twice: every one carries an idempotency key, its own or one
+ *       made here, so that a commit whose answer was lost can be asked for again.
+ *   X2  A publisher waits at most `deadline` and `GRACE`. What it is told to have failed is never committed afterwards: a release is not
+ *       sent after its deadline, and the database refuses it, by its own clock and under the lock, when its turn comes later.
+ *   X3  One release that the database can't take fails alone.
+ *   X4  Who is told that nothing was written can rely on it. Where the answer to a commit was lost, the database is asked until `GRACE`
+ *       ends; then the publisher is told that the outcome is unknown: committed by now, or never.
+ *   X5  A publisher that left is not served: nothing of it is sent any more.
+ */
+import { randomUUID } from "node:crypto"
+import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Release } from "../../../src/configuration/Change.ts"
+import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
+import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { Position } from "../../../src/propagation/Position.ts"
+import { within } from "../../../src/telemetry/Traces.ts"
+import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
+import { guarded, isLockTimeout } from "../connection/Failure.ts"
+import type { Seen } from "../connection/Witness.ts"
+import { type Answer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
+
+export interface WriterOptions {
+  readonly deadline: Duration.Input
+  /** Called after commits with the newest of them, if one is new; never waited for. */
+  readonly committed: (newest: Seen | undefined) => void
+}
+
+interface Waiting {
+  readonly release: Release
+  /** The newest commit that was known when it came. */
+  readonly known: Position | undefined
+  readonly json: string
+  readonly span: Tracer.AnySpan | undefined
+  readonly done: Deferred.Deferred<Committed, HeraldError>
+  /** Nanoseconds of the monotonic clock. */
+  readonly until: bigint
+  /** A connection has it. */
+  sent: boolean
+  /** It was sent, and the answer was lost: it may be committed. X1 */
+  lost: boolean
+  /** Nobody waits for it any more. */
+  left: boolean
+}
+
+/** Publishers that may wait; further ones wait to wait, within their deadline. */
+const QUEUE = 1_024
+/** Calls under way: while the database works on one, the next is gathered and sent. The lock in herald_commit keeps their order. */
+const CALLS = 2
+const BATCH = 128
+const BATCH_CHARACTERS = 8_388_608
+const RETRY = Duration.millis(100)
+/** Nanoseconds after the deadline in which an answer that is under way, or was lost, is waited for. */
+const GRACE = 1_000_000_000n
+/**
+ * Milliseconds that one call waits for the lock. At least: releases that come one after the other don't each end a wait of their own. At
+ * most: the database ends the wait, and says so, before this process takes it for gone.
+ */
+const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
+
+export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
+  const sql = yield* SqlClient.SqlClient
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const queue = yield* Queue.bounded<Waiting>(QUEUE)
+  const deadline = Duration.toNanosUnsafe(options.deadline)
+  const databaseClock = makeDatabaseClock()
+
+  let newest: Seen | undefined
+
+  /** `reached`: the statement was given to a connection. */
+  const call = (batch: ReadonlyArray<Waiting>, now: bigint, reached: () => void) => {
+    const left = batch.reduce((least, one) => Math.min(least, Number(endOf(one) - now)), Number(deadline))
+    const releases = `[${batch.map(({ json, until }) => `{"notAfter":${databaseClock.at(until)},${json}`).join(",")}]`
+    const terms = JSON.stringify({
+      clock: databaseClock.server(now),
+      wait: Math.min(LONGEST_WAIT, Math.max(LEAST_WAIT, Math.ceil(left / 1_000_000))),
+      since: sinceOf(batch)
+    })
+    const statement = sql<{ answers: ReadonlyArray<Answer> | null; clock: Told }>`
+      select herald_commit(${releases}::text::jsonb, null, ${terms}::text::jsonb) as answers, herald_clock() as clock`
+    let asked = now
+    return Effect.scoped(
+      Effect.flatMap(sql.reserve, (connection) => {
+        asked = clock.monotonicTimeNanosUnsafe()
+        reached()
+        return Effect.provideService(statement, sql.transactionService, [connection, 0])
+      })
+    ).pipe(
+      Effect.map((rows) => {
+        databaseClock.heard(rows[0]!.clock, asked, clock.monotonicTimeNanosUnsafe())
+        return rows[0]!.answers
+      }),
+      guarded("commit"),
+      within(batch.flatMap(({ span }) => span ?? []))
+    )
+  }
+
+  const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
+    let seen: Seen | undefined
+    for (const [index, { release, done }] of batch.entries()) {
+      const answer = answers[index]!
+      if (answer.ok && !answer.replayed) {
+        seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
+        newest = seen
+      }
+      Deferred.doneUnsafe(done, resultOf(release, answer))
+    }
+    options.committed(seen)
+  }
+
+  /** Whose transaction keeps publishers waiting: for the operator who reads the log. */
+  const tellHolder = guarded("look for the holder of the writers' lock")(sql<Record<string, unknown>>`
+    select a.pid, a.application_name as application, a.client_addr::text as address, a.state, a.xact_start::text as since
+    from pg_locks l join pg_stat_activity a using (pid)
+    where l.locktype = 'advisory' and l.objid = 7234733 and l.granted`).pipe(
+    Effect.flatMap((rows) =>
+      rows[0] === undefined
+        ? Effect.void
+        : Effect.logWarning("publishers wait for another session's transaction", rows[0])
+    ),
+    Effect.ignore
+  )
+
+  /** X4 */
+  const giveUp = ({ done, lost }: Waiting, error: HeraldError) =>
+    Deferred.doneUnsafe(done, Effect.fail(lost ? unknown(error) : never(error)))
+
+  /** Sends what still may be sent; `error`: what it is told that may not. X2 */
+  const write = (batch: ReadonlyArray<Waiting>, error: HeraldError): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const now = clock.monotonicTimeNanosUnsafe()
+      const ready: Array<Waiting> = []
+      for (const one of batch) {
+        one.sent = false
+        if (one.left) continue // X5
+        if (now < endOf(one)) ready.push(one)
+        else giveUp(one, error)
+      }
+      if (ready.length === 0) return Effect.void
+      let reached = false
+      return call(ready, now, () => {
+        reached = true
+        for (const one of ready) one.sent = true
+      }).pipe(
+        Effect.matchEffect({
+          onSuccess: (answers) =>
+            // Of another server's clock: now its own is known.
+            answers === null ? write(ready, error) : Effect.sync(() => settle(ready, answers)),
+          onFailure: (failed) => {
+            if (failed.name === "DatabaseUnavailable") {
+              if (reached) for (const one of ready) one.lost = true // X1
+              return Effect.andThen(Effect.sleep(RETRY), write(ready, failed))
+            }
+            if (isLockTimeout(failed)) return Effect.andThen(Effect.forkIn(tellHolder, scope), write(ready, failed))
+            if (ready.length > 1) return Effect.forEach(ready, (one) => write([one], failed), { discard: true }) // X3
+            return Effect.sync(() => giveUp(ready[0]!, failed))
+          }
+        })
+      )
+    })
+
+  const next = Effect.gen(function* () {
+    const batch = [yield* Queue.take(queue)]
+    let characters = batch[0]!.json.length
+    while (batch.length < BATCH && characters < BATCH_CHARACTERS && Queue.sizeUnsafe(queue) > 0) {
+      const one = yield* Queue.take(queue)
+      batch.push(one)
+      characters += one.json.length
+    }
+    yield* write(batch, tooLate)
+  })
+
+  const writing = next.pipe(
+    Effect.catchDefect((defect) => Effect.logError("the writer met a defect", defect)),
+    Effect.forever
+  )
+  for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)
+
+  return Effect.fnUntraced(function* (release: Release) {
+    const waiting: Waiting = {
+      release,
+      known: newest,
+      json: encode(release, randomUUID()),
+      span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan)),
+      done: yield* Deferred.make<Committed, HeraldError>(),
+      until: clock.monotonicTimeNanosUnsafe() + deadline,
+      sent: false,
+      lost: false,
+      left: false
+    }
+    const leave = Effect.sync(() => {
+      waiting.left = true
+    })
+    return yield* Queue.offer(queue, waiting).pipe(
+      Effect.andThen(Deferred.await(waiting.done)),
+      Effect.timeoutOrElse({
+        duration: Duration.nanos(deadline + GRACE),
+        orElse: () =>
+          Effect.suspend(() => Effect.fail(waiting.sent || waiting.lost ? unknown(noAnswer) : never(tooLate)))
+      }),
+      Effect.ensuring(leave)
+    )
+  })
+})
+
+/** Until when it may be sent: its deadline, or a little longer to ask what became of it. */
+const endOf = ({ until, lost }: Waiting): bigint => (lost ? until + GRACE : until)
+
+const tooLate = failure("Timeout", "too many publishers wait for the database")
+const noAnswer = failure("DatabaseUnavailable", "the database did not answer")
+
+const never = (error: HeraldError): HeraldError =>
+  failure(error.name, `${error.message}. Nothing was written, and nothing of it ever will be`, {
+    cause: error.cause,
+    ...(error.details === undefined ? {} : { details: error.details })
+  })
+
+const unknown = (error: HeraldError): HeraldError =>
+  failure(
+    "OutcomeUnknown",
+    `the answer to the commit was lost (${error.message}): it is committed by now, or never will be. With the same Idempotency-Key it can be asked again; nothing is written twice`,
+    { cause: error }
+  )

@@ -1,0 +1,158 @@
+/**
+ * What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A.
+ *
+ *   FL1  A message for callers says what could not be done and what kind of failure it was, in Herald's words and never the database's.
+ */
+import { Duration, Effect, Fiber, Metric, Scope } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { ErrorName } from "../../../src/errors/Catalogue.ts"
+import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+
+/** A statement that the database does not answer within this time counts as one to a database that is gone. */
+const PATIENCE = Duration.seconds(5)
+
+const sqlStateOf = (error: unknown): string => {
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { code } = at as { code?: unknown }
+    if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return code
+  }
+  return ""
+}
+
+const readOnly = new Set(["25006", "53100"]) // read_only_sql_transaction, disk_full
+const away = new Set(["53200", "53300", "57P01", "57P02", "57P03", "57P04", "58000", "58030", "40001", "40P01"])
+
+/** PostgreSQL says that it is a standby, or set to read only. */
+export const isReadOnlyServer = (error: SqlError): boolean => sqlStateOf(error) === "25006"
+
+/** The connection or the server is gone, not the statement wrong. */
+export const isAway = ({ reason }: SqlError): boolean =>
+  reason._tag === "ConnectionError" || away.has(sqlStateOf(reason))
+
+const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
+  if (readOnly.has(state)) return "DatabaseReadOnly"
+  if (reason._tag === "LockTimeoutError" || reason._tag === "StatementTimeoutError") return "Timeout"
+  if (reason._tag === "ConnectionError" || reason._tag === "AuthenticationError" || away.has(state)) {
+    return "DatabaseUnavailable"
+  }
+  return "Internal"
+}
+
+/** Another session held a lock for too long. */
+export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
+
+/** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
+const isRefused = ({ name, cause }: HeraldError): boolean => name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
+
+/** What comes again at every try is the caller's. */
+export const refusing = (error: HeraldError): HeraldError =>
+  isRefused(error) ? failure("InvalidInput", error.message) : error
+
+/** What Herald itself says of its connections: callers may read it. */
+export class OwnWords extends Error {}
+
+const ownWords = (error: unknown): string | undefined => {
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause)
+    if (at instanceof OwnWords) return at.message
+  return undefined
+}
+
+/** For whoever starts the server: with what the database said. */
+export const toOperator =
+  (what: string) =>
+  (error: SqlError): HeraldError =>
+    failure(nameOf(error, sqlStateOf(error)), `could not ${what}: ${causeText(error.reason)}`, { cause: error })
+
+/** FL1 */
+const saidOf = (name: ErrorName): string => {
+  switch (name) {
+    case "DatabaseReadOnly":
+      return "the database takes no writes"
+    case "Timeout":
+      return "the database did not get to it in time"
+    case "DatabaseUnavailable":
+      return "the database is away"
+    default:
+      return "the database refused the statement"
+  }
+}
+
+const causeText = (error: unknown): string => {
+  let text = ""
+  for (let at: unknown = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { message } = at as { message?: unknown }
+    if (typeof message === "string" && message !== "") text = message
+  }
+  return text
+}
+
+export const textOf = ({ reason }: SqlError): string => causeText(reason)
+
+/**
+ * `what`: what the statement was for, as in "could not <what>". What the database said is in the cause, for the log: callers would read
+ * there how it is built.
+ */
+export const fromSql =
+  (what: string) =>
+  (error: SqlError): HeraldError => {
+    const name = nameOf(error, sqlStateOf(error))
+    return failure(name, `could not ${what}: ${ownWords(error.reason) ?? saidOf(name)}`, { cause: error })
+  }
+
+/**
+ * Ends in time even when the statement does not: the driver takes up to 10 s to give up a statement of a server that hangs. What is left
+ * of it keeps its connection and ends in the background.
+ */
+export const within =
+  <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
+  <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A | B, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(restore(statement)), (fiber) =>
+        restore(Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse })).pipe(
+          Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
+        )
+      )
+    )
+
+/** How long the end of a scope waits for connections to close. */
+const FAREWELL = Duration.millis(500)
+
+/** A scope for connections that ends with the scope around it, and does not hold that up when the server hangs. */
+export const ownScope = Effect.gen(function* () {
+  const own = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    Effect.flatMap(Effect.forkDetach(Scope.close(own, exit)), (closing) =>
+      Effect.interruptible(Effect.timeoutOption(Fiber.await(closing), FAREWELL))
+    )
+  )
+  return own
+})
+
+const querySeconds = Metric.histogram("herald_db_query_seconds", {
+  description: "time of a database call, with the wait for a connection",
+  boundaries: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+})
+
+const timed = <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) => {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    return Effect.onExit(statement, () =>
+      Effect.suspend(() => Metric.update(querySeconds, Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9))
+    )
+  })
+
+/** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
+export const guarded =
+  (what: string) =>
+  <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
+    timed(statement).pipe(
+      Effect.mapError(fromSql(what)),
+      within(PATIENCE, () =>
+        Effect.fail(
+          failure(
+            "DatabaseUnavailable",
+            `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
+          )
+        )
+      )
+    )

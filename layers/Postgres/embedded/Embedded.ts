@@ -1,0 +1,70 @@
+/**
+ * A real PostgreSQL in the data folder, for `npm start` and the tests.
+ *
+ *   E1  It ends with its scope, within 5 s; one that a killed Herald left behind is ended by the next start.
+ *   E2  When it dies it is started again, on the same port.
+ */
+import { join } from "node:path"
+import { Duration, Effect, Redacted, Schedule } from "effect"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import { findBinaries } from "./Binaries.ts"
+import { prepareCluster, USER } from "./DatabaseFolder.ts"
+import { freePort, type Postmaster, startPostmaster, stopOrphan, stopPostmaster } from "./Postmaster.ts"
+
+/** Tries with another port, should somebody take the free one first. */
+const TRIES = 3
+const PAUSE = Duration.millis(100)
+const LONGEST_PAUSE = Duration.seconds(2)
+
+/** `dataDir`: absolute. Returns where it serves. Fails `SettingsInvalid`. */
+export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: string) {
+  const binaries = yield* findBinaries(dataDir)
+  const password = yield* prepareCluster(dataDir, binaries)
+  if (yield* Effect.promise(() => stopOrphan(binaries))) {
+    yield* Effect.logWarning("an embedded PostgreSQL without a Herald was running and is ended", {
+      cluster: binaries.cluster
+    })
+  }
+  const log = join(dataDir, "postgres.log")
+  const start = (port: number) =>
+    Effect.tryPromise({
+      try: () => startPostmaster(binaries, port, log),
+      catch: (cause) =>
+        failure("SettingsInvalid", `the embedded PostgreSQL does not start: ${(cause as Error).message} (see ${log})`, {
+          cause
+        })
+    })
+
+  let postmaster: Postmaster | undefined
+  const begin = (port: number) => Effect.map(start(port), (started) => (postmaster = started))
+  const port = yield* Effect.promise(freePort).pipe(
+    Effect.tap(begin),
+    Effect.retry({ times: TRIES - 1 }),
+    Effect.uninterruptible
+  )
+  yield* Effect.addFinalizer(() => Effect.promise(async () => postmaster && (await stopPostmaster(postmaster)))) // E1
+
+  // E2. Interrupted before the finalizer above runs. Its sessions may outlive a killed postmaster for a moment: tried until they are gone.
+  yield* Effect.suspend(() => Effect.promise(() => postmaster!.ended)).pipe(
+    Effect.andThen(Effect.logError("the embedded PostgreSQL died and is started again", { port })),
+    Effect.andThen(
+      begin(port).pipe(
+        Effect.uninterruptible,
+        Effect.tapError((error) => Effect.logWarning("not yet", { message: error.message })),
+        Effect.retry(
+          Schedule.exponential(PAUSE).pipe(
+            Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, LONGEST_PAUSE)))
+          )
+        )
+      )
+    ),
+    Effect.andThen(Effect.logInfo("the embedded PostgreSQL serves again", { port })),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return {
+    url: Redacted.make(`postgres://${USER}:${password}@127.0.0.1:${port}/postgres`),
+    port,
+    cluster: binaries.cluster
+  }
+})

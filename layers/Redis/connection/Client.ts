@@ -1,0 +1,198 @@
+/**
+ * The connection for commands, and what is done when Redis does not answer.
+ *
+ *   RC1  Every call ends within `timeout`, and none waits for a connection.
+ *   RC2  After 5 failures in a row Redis counts as away: calls end at once, and only pings ask whether it is back.
+ *   RC3  At most 1,024 calls are without an answer; more are refused. So a Redis that hangs costs bounded memory.
+ *
+ * The breaker is not `effect/persistence`'s: that one sends a user's call to find out whether the dependency is back, here pings do.
+ */
+
+import { Context, Data, Effect, Layer, Metric, Random, Redacted } from "effect"
+import { Cluster, Redis } from "ioredis"
+import { type Addresses, parseAddresses } from "../../../src/settings/RedisUrl.ts"
+import { Degraded } from "../../../src/telemetry/Degraded.ts"
+
+export interface RedisOptions {
+  /** Checked by the settings: `parseAddresses` reads it. */
+  readonly url: Redacted.Redacted
+  readonly mode: "single" | "sentinel" | "cluster"
+  /** The name of the master that sentinels watch. */
+  readonly sentinelName: string
+  /** Milliseconds for one call. */
+  readonly timeout: number
+}
+
+/** Redis failed or did not answer in time. Never leaves this folder. */
+export class RedisAway extends Data.TaggedError("RedisAway")<{ readonly message: string }> {}
+
+export class Client extends Context.Service<
+  Client,
+  {
+    /** Keys of one call must be in one slot. */
+    readonly cluster: boolean
+    readonly away: () => boolean
+    readonly call: <A>(run: (redis: Redis | Cluster) => Promise<A>) => Effect.Effect<A, RedisAway>
+  }
+>()("herald/layers/Redis/Client") {
+  static readonly layer = (options: RedisOptions) => Layer.effect(Client, make(options))
+}
+
+const FAILURES = 5
+const UNANSWERED = 1_024
+/** Milliseconds. */
+const CONNECT = 2_000
+const PING = 1_000
+const PING_WHEN_AWAY = 250
+
+/** A Redis Cluster says only that it failed: why is what its last node said. */
+const reasonOf = ({ message, lastNodeError }: Error & { readonly lastNodeError?: Error }): string =>
+  lastNodeError === undefined ? message : `${message} ${lastNodeError.message}`
+
+/** Milliseconds before try `times`: doubling from 50 to 2,000, of which a random half to the whole. */
+export const backoff = (times: number): number =>
+  Math.min(2_000, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2)
+
+/** For every connection. A socket that owes answers for 2 s is cut, which frees what waits for it. */
+export const common = ({ username, password, tls }: Addresses) => ({
+  username,
+  password,
+  ...(tls ? { tls: {} } : {}),
+  connectionName: "herald",
+  connectTimeout: CONNECT,
+  socketTimeout: CONNECT,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  reconnectOnError: ({ message }: Error) => message.startsWith("READONLY") // a master that became a replica
+})
+
+/** Sentinels get the same user and password as the master. */
+export const sentinelOptions = ({ nodes, username, password, tls }: Addresses, name: string) => ({
+  name,
+  sentinels: nodes.map((node) => ({ ...node })),
+  sentinelUsername: username,
+  sentinelPassword: password,
+  sentinelCommandTimeout: CONNECT,
+  enableTLSForSentinelMode: tls,
+  ...(tls ? { sentinelTLS: {} } : {}),
+  sentinelRetryStrategy: backoff
+})
+
+const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
+  const addresses = parseAddresses(Redacted.value(url))!
+  const one = common(addresses)
+  if (mode === "cluster") {
+    return new Cluster(
+      addresses.nodes.map((node) => ({ ...node })),
+      {
+        redisOptions: one,
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        clusterRetryStrategy: backoff,
+        slotsRefreshTimeout: CONNECT,
+        slotsRefreshInterval: 5_000
+      }
+    )
+  }
+  const options = { ...one, db: addresses.db, lazyConnect: true, enableOfflineQueue: false, retryStrategy: backoff }
+  return mode === "sentinel"
+    ? new Redis({ ...options, ...sentinelOptions(addresses, sentinelName) })
+    : new Redis({ ...options, ...addresses.nodes[0]! })
+}
+
+const make = Effect.fnUntraced(function* (options: RedisOptions) {
+  const degraded = yield* Degraded
+  let lastError = "not connected"
+  let unanswered = 0
+  let failures = 0
+  let away = false
+
+  const redis = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const client = open(options)
+      client.on("error", (error: Error) => (lastError = reasonOf(error)))
+      return client
+    }),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+  const failed = Effect.fnUntraced(function* ({ message }: RedisAway) {
+    yield* Metric.update(failuresTotal, 1)
+    if (++failures < FAILURES || away) return
+    away = true
+    degraded.add("redis")
+    yield* Metric.update(breaker, 1)
+    yield* Effect.logWarning("Redis is away: values come from the database, hints over the other lanes", {
+      reason: message,
+      connection: lastError
+    })
+  })
+
+  const answered = Effect.suspend(() => {
+    failures = 0
+    if (!away) return Effect.void
+    away = false
+    degraded.delete("redis")
+    return Effect.andThen(Metric.update(breaker, 0), Effect.logInfo("Redis answers again"))
+  })
+
+  const attempt = <A>(run: (redis: Redis | Cluster) => Promise<A>) =>
+    Effect.suspend(() => {
+      if (unanswered >= UNANSWERED) return Effect.fail(new RedisAway({ message: `${UNANSWERED} calls wait` })) // RC3
+      unanswered++
+      return Effect.tryPromise({
+        try: async () => {
+          try {
+            return await run(redis)
+          } finally {
+            unanswered--
+          }
+        },
+        catch: (cause) => new RedisAway({ message: (cause as Error).message })
+      })
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: options.timeout, // RC1
+        orElse: () => Effect.fail(new RedisAway({ message: `no answer within ${options.timeout} ms` }))
+      }),
+      Effect.tapError(failed),
+      Effect.tap(answered)
+    )
+
+  const refused = Effect.andThen(
+    Effect.suspend(() => Metric.update(refusedTotal, 1)),
+    Effect.fail(new RedisAway({ message: "Redis is away" }))
+  )
+
+  const ping = attempt((redis) => redis.ping())
+
+  yield* Metric.update(breaker, 0)
+  yield* Effect.promise(() => redis.connect().catch(() => {})).pipe(Effect.timeoutOption(CONNECT))
+  failures = FAILURES - 1 // at the start one failure is enough
+  yield* Effect.ignore(ping)
+  yield* Effect.suspend(() => Random.nextBetween(0.75, 1.25)).pipe(
+    Effect.flatMap((jitter) => Effect.sleep((away ? PING_WHEN_AWAY : PING) * jitter)),
+    Effect.andThen(Effect.ignore(ping)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return Client.of({
+    cluster: options.mode === "cluster",
+    away: () => away,
+    call: (run) => Effect.suspend(() => (away ? refused : attempt(run))) // RC2
+  })
+})
+
+const breaker = Metric.withAttributes(
+  Metric.gauge("herald_breaker_open", { description: "1: calls to the dependency are not tried" }),
+  { dependency: "redis" }
+)
+const failuresTotal = Metric.counter("herald_redis_failures_total", {
+  incremental: true,
+  description: "calls to Redis that failed or got no answer in time"
+})
+const refusedTotal = Metric.counter("herald_redis_refused_total", {
+  incremental: true,
+  description: "calls that were not tried, because Redis was away"
+})

@@ -1,0 +1,175 @@
+/**
+ * The lane over Redis pub/sub: `herald:revisions` for nodes, `config:updates:{key}` for everybody else. See docs/redis.md.
+ *
+ *   RL1  A revision and its changes leave in one pipeline; one of more than 1 MiB tells nodes its position only, which they take for a gap.
+ *   RL2  After each subscription, the first and every later one, `gap` is called: what was told in between was missed.
+ *   RL3  A connection whose Redis is gone, hung or cut is given up within seconds, and another made, with jittered back-off.
+ *   RL4  What is not sealed by a node, or is larger than a node tells, is counted and never decoded: it is a gap, whatever it says.
+ */
+
+import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
+import { Redis } from "ioredis"
+import type { HintLane } from "../../../src/propagation/HintLane.ts"
+import type { Revision } from "../../../src/propagation/Revision.ts"
+import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
+import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
+import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
+import { backoff, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
+import { fromWritten, RevisionText, toWritten, WrittenChange } from "./Entry.ts"
+import { openedJson, sealedJson } from "./Sealed.ts"
+
+export const CHANNEL = "herald:revisions"
+export const updatesChannel = (key: string) => `config:updates:${key}`
+
+/** Characters of JSON. Redis cuts a subscriber that is 32 MiB behind (client-output-buffer-limit). */
+const WHOLE = 1_048_576
+/** Characters of its seal. */
+const SEAL = 100
+/** Milliseconds. */
+const PING = 1_000
+const PATIENCE = 2_000
+
+const Whole = Schema.Struct({
+  epoch: Schema.String,
+  revision: RevisionText,
+  traceparent: Schema.String,
+  actor: Schema.String,
+  message: Schema.String,
+  committedAt: Schema.Finite,
+  changes: Schema.Array(WrittenChange)
+})
+const PositionOnly = Schema.Struct({ epoch: Schema.String, revision: RevisionText })
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Union([Whole, PositionOnly])))
+
+const encode = ({ epoch, revision, traceparent, actor, message, committedAt, changes }: Revision): string => {
+  const position = { epoch, revision: String(revision) }
+  const whole = JSON.stringify({
+    ...position,
+    traceparent,
+    actor,
+    message,
+    committedAt,
+    changes: changes.map(toWritten)
+  })
+  return whole.length <= WHOLE ? whole : JSON.stringify(position)
+}
+
+/** For other programs. `timestamp`: milliseconds since 1970, the database's clock. `value`: null when the key was deleted. */
+const encodeUpdates = ({ epoch, revision, changes, committedAt, traceparent }: Revision) =>
+  changes.map((change) => {
+    const { key, environment, version, value, valueType, deleted } = toWritten(change)
+    const said = { key, environment, version, value, valueType, deleted, revision: String(revision), epoch }
+    return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
+  })
+
+/** What a message on `CHANNEL` says: a whole revision, only that there is one ("gap"), or nothing that Herald said. RL4 */
+const read = (seal: SealShape, text: string): Revision | "gap" | undefined => {
+  const json = text.length > WHOLE + SEAL ? undefined : openedJson(seal, "lane", text)
+  if (json === undefined) return undefined
+  const found = Option.getOrUndefined(decode(json))
+  if (found === undefined) return undefined
+  if (!("changes" in found)) return "gap"
+  const changes = found.changes.map(fromWritten)
+  return changes.includes(undefined) ? undefined : ({ ...found, changes } as Revision)
+}
+
+/** One connection, which does not reconnect: the lane makes another. Every node of a Redis Cluster hears every message. */
+const connect = (options: RedisOptions, times: number): Redis => {
+  const addresses = parseAddresses(Redacted.value(options.url))!
+  const once = { ...common(addresses), lazyConnect: true, enableOfflineQueue: false, retryStrategy: null }
+  return options.mode === "sentinel"
+    ? new Redis({ ...once, ...sentinelOptions(addresses, options.sentinelName) })
+    : new Redis({ ...once, ...addresses.nodes[times % addresses.nodes.length]! })
+}
+
+const sent: Message = { system: "redis", destination: CHANNEL, operation: "publish" }
+const came: Message = { ...sent, operation: "process" }
+
+export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
+  const { call } = yield* Client
+  const seal = yield* Seal
+  const clock = yield* Clock.Clock
+  const mark = yield* makeMark
+  const context = yield* Effect.context<never>()
+
+  const tell: HintLane["tell"] = (revision) =>
+    Effect.ignore(
+      call(async (redis) => {
+        const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(revision))) // RL1
+        for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
+        for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
+      }).pipe(Effect.withSpan(nameOf(sent), optionsOf(sent)), within(contextsOf([revision.traceparent])))
+    )
+
+  /** Ends when the connection does. */
+  const hear = (times: number, on: Parameters<HintLane["listen"]>[0], listening: Effect.Effect<unknown>) =>
+    Effect.gen(function* () {
+      const ended = yield* Deferred.make<void>()
+      const redis = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const one = connect(options, times)
+          one.on("error", () => {})
+          one.on("end", () => Deferred.doneUnsafe(ended, Effect.void))
+          one.on("message", (channel: string, text: string) => {
+            if (channel !== CHANNEL) return
+            const said = read(seal, text)
+            if (said === undefined) brokenTotal.updateUnsafe(1, context) // RL4
+            if (said === undefined || said === "gap") on.gap()
+            else {
+              const from = clock.currentTimeMillisUnsafe()
+              on.revision(said)
+              const to = clock.currentTimeMillisUnsafe()
+              mark({ name: nameOf(came), ...optionsOf(came), traceparents: [said.traceparent], from, to })
+            }
+          })
+          return one
+        }),
+        (one) => Effect.sync(() => one.disconnect())
+      )
+      const answer = <A>(run: () => Promise<A>) =>
+        Effect.timeout(Effect.tryPromise({ try: run, catch: (cause) => cause as Error }), PATIENCE)
+      yield* answer(() => redis.connect())
+      yield* answer(() => redis.subscribe(CHANNEL))
+      yield* Metric.update(subscribed, 1)
+      on.gap() // RL2
+      yield* listening
+      // RL3: a server that hangs says nothing, so it is asked.
+      yield* Effect.sleep(PING).pipe(
+        Effect.andThen(answer(() => redis.ping())),
+        Effect.forever,
+        Effect.raceFirst(Deferred.await(ended))
+      )
+    }).pipe(Effect.scoped)
+
+  const listen: HintLane["listen"] = Effect.fnUntraced(function* (on) {
+    const tried = yield* Deferred.make<void>()
+    let times = 0
+    let failures = 0
+    const listening = Effect.suspend(() => {
+      failures = 0
+      return Deferred.succeed(tried, undefined)
+    })
+    yield* Effect.suspend(() => hear(times++, on, listening)).pipe(
+      Effect.result,
+      Effect.tap((outcome) =>
+        Effect.logDebug("the subscription in Redis ended", Result.isFailure(outcome) ? outcome.failure.message : "")
+      ),
+      Effect.andThen(Metric.update(subscribed, 0)),
+      Effect.andThen(Deferred.succeed(tried, undefined)),
+      Effect.andThen(Effect.suspend(() => Effect.sleep(backoff(failures++)))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* Deferred.await(tried)
+  })
+
+  return { name: "redis", tell, listen } satisfies HintLane
+})
+
+const subscribed = Metric.gauge("herald_redis_subscribed", {
+  description: "1: this node hears what others tell over Redis"
+})
+const brokenTotal = Metric.counter("herald_redis_broken_messages_total", {
+  incremental: true,
+  description: "messages on herald:revisions that no node of this database sealed"
+})

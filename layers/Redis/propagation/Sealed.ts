@@ -1,0 +1,18 @@
+/** JSON with its seal as the last member, so that the text need not be made again to check it, and other programs read on. Pure. */
+import type { Purpose, SealShape } from "../../../src/seals/Seal.ts"
+
+const TAIL = /,"seal":"([0-9A-Za-z._-]{1,80})"\}$/
+/** Characters that `TAIL` may have. */
+const TAIL_AT_MOST = 100
+
+/** `json`: an object with at least one member. */
+export const sealedJson = (seal: SealShape, purpose: Purpose, json: string): string =>
+  `${json.slice(0, -1)},"seal":"${seal.seal(purpose, json)}"}`
+
+/** What was sealed; undefined when it was not, or by somebody else. */
+export const openedJson = (seal: SealShape, purpose: Purpose, text: string): string | undefined => {
+  const found = TAIL.exec(text.slice(-TAIL_AT_MOST))
+  if (found === null) return undefined
+  const json = `${text.slice(0, -found[0].length)}}`
+  return seal.genuine(purpose, json, found[1]!) ? json : undefined
+}

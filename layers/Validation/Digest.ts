@@ -1,8 +1,0 @@
-/** SHA-256 with node:crypto. */
-import { createHash } from "node:crypto"
-import { Layer } from "effect"
-import { Digest } from "../../src/configuration/Digest.ts"
-
-export const digestOf = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
-
-export const layer = Layer.succeed(Digest, digestOf)

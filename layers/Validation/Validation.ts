@@ -1,2 +1,0 @@
-/** Everything in this folder with its defaults: Digest. */
-export { layer } from "./Digest.ts"

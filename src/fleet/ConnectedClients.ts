@@ -1,0 +1,12 @@
+/** Port: the clients that are connected, to this node and to others, for dry runs and reports. Sessions implements it. */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { ClientView } from "./Client.ts"
+
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    /** Connected clients whose subscription covers the key. Those of other nodes as of at most two seconds ago. */
+    readonly covering: (environment: string, key: string) => Effect.Effect<ReadonlyArray<ClientView>, HeraldError>
+  }
+>()("herald/sessions/Fleet") {}

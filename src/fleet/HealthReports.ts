@@ -1,0 +1,56 @@
+/**
+ * What instances say of their health.
+ *
+ *   HR1  What an instance says is kept of its newest 100 revisions, and the newest that it said besides: however many revisions it names.
+ *   OW1, OW4 in Ownership.ts
+ *
+ * Where the session is here, memory knows; for a session of another node the store is asked, once a report.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { Identity } from "../access/Identity.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import { Sessions } from "../sessions/Sessions.ts"
+import { Bookkeeping } from "./Bookkeeping.ts"
+import { type HealthRow, type InstanceId, InstanceStore } from "./InstanceStore.ts"
+import { mayHold, type Ownership, owned, ownerOf } from "./Ownership.ts"
+
+export class HealthReports extends Context.Service<
+  HealthReports,
+  {
+    /** Counts as a sign of life. Fails `InstanceOwned`, `InstanceNotConnected`, `InvalidInput`. */
+    readonly report: (row: HealthRow, identity: Identity) => Effect.Effect<void, HeraldError>
+  }
+>()("herald/sessions/HealthReports") {
+  static readonly layer = (ownership: Ownership) => Layer.effect(HealthReports, make(ownership))
+}
+
+const make = Effect.fnUntraced(function* (ownership: Ownership) {
+  const sessions = yield* Sessions
+  const bookkeeping = yield* Bookkeeping
+  const propagation = yield* Propagation
+  const store = yield* InstanceStore
+
+  const elsewhere = Effect.fnUntraced(function* ({ environment, service, instance }: InstanceId, owner: string) {
+    const [found] = yield* store.list({ environment, service, instance, limit: 1, keys: 0 })
+    if (found?.state !== "connected")
+      return yield* failure(
+        "InstanceNotConnected",
+        `the instance ${instance} of ${service} in ${environment} is not connected`
+      )
+    if (!mayHold(found.owner, owner)) return yield* owned(found)
+  })
+
+  const report = Effect.fnUntraced(function* (row: HealthRow, identity: Identity) {
+    const owner = ownerOf(ownership, identity)
+    const { epoch, revision } = propagation.position()
+    if (row.revision < 0n || row.revision > revision)
+      return yield* failure("InvalidInput", `revision is ${row.revision}, and the newest here is ${revision}`) // OW4
+    if (row.epoch !== "" && row.epoch !== epoch && row.revision > 0n)
+      return yield* failure("InvalidInput", "epoch: the revision is of another history than the present one") // OW4
+    if (!(yield* sessions.beat(row, identity))) yield* elsewhere(row, owner) // OW1, OW4
+    bookkeeping.noteHealth({ ...row, owner })
+  })
+
+  return HealthReports.of({ report })
+})

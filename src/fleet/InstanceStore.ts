@@ -1,0 +1,173 @@
+/** Port: what is known of every instance and delivery. Written behind, in batches; newest state wins. */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
+import type { ClientView } from "./Client.ts"
+import type { Facts } from "./Facts.ts"
+
+export interface InstanceId {
+  readonly environment: string
+  readonly service: string
+  readonly instance: string
+}
+
+export type InstanceState = "connected" | "disconnected" | "timed_out"
+export type DeliveryState = "sent" | "applied" | "rejected" | "problem"
+
+export interface InstanceRow extends InstanceId {
+  readonly state: InstanceState
+  readonly labels: Readonly<Record<string, string>>
+  readonly patterns: ReadonlyArray<string>
+  readonly connectedAt: number
+  readonly lastSeen: number
+  /** Why the last session ended: an error name of the catalogue, "closed" when the client left, "" while connected. */
+  readonly ending: string
+  readonly node: string
+  /** `<run>/<number>`: a run is one life of one server process. */
+  readonly session: string
+  /** The principal whose session has or had it; "": any of the environment may take it. */
+  readonly owner: string
+}
+
+export interface InstanceNote extends InstanceRow {
+  /** The session has not been written yet: it takes the instance from the session that has it. */
+  readonly opening: boolean
+  /** It came without holding anything: what it applied in former sessions it has left. */
+  readonly empty: boolean
+}
+
+/** A node and this life of it. */
+export interface Run {
+  readonly run: string
+  readonly node: string
+  /** Milliseconds without a sign of life after which a node's instances are lost. */
+  readonly timeoutMillis: number
+}
+
+/** A client of another node. */
+export interface Elsewhere {
+  readonly client: ClientView
+  readonly patterns: ReadonlyArray<string>
+}
+
+/** One session of an instance, as it speaks of keys. */
+export interface Speaker extends InstanceId {
+  readonly session: string
+}
+
+export interface DeliveryRow extends Speaker {
+  readonly key: string
+  readonly epoch: string
+  readonly revision: bigint
+  readonly version: number
+  readonly state: DeliveryState
+  readonly reason: string
+  /** The client held nothing of the key before. */
+  readonly lacks: boolean
+  /** Milliseconds since 1970; 0 when it did not happen. */
+  readonly sentAt: number
+  readonly answeredAt: number
+}
+
+/** Newest versions that a client held already when it connected. */
+export interface HeldRow extends Speaker {
+  readonly epoch: string
+  readonly at: number
+  readonly keys: ReadonlyArray<{ readonly key: string; readonly revision: bigint; readonly version: number }>
+}
+
+export interface HealthRow extends InstanceId {
+  /** Of the revision; "" when the client did not say it: then it is the present one. */
+  readonly epoch: string
+  readonly revision: bigint
+  readonly health: "healthy" | "degraded" | "unhealthy"
+  readonly message: string
+  readonly metrics: Readonly<Record<string, number>>
+  readonly reportedAt: number
+}
+
+/** `owner`: for whom it was reported; "": anyone. */
+export interface HealthNote extends HealthRow {
+  readonly owner: string
+}
+
+export interface Batch {
+  readonly instances: ReadonlyArray<InstanceNote>
+  readonly deliveries: ReadonlyArray<DeliveryRow>
+  readonly held: ReadonlyArray<HeldRow>
+  readonly health: ReadonlyArray<HealthNote>
+}
+
+/** What is known of a key at an instance. */
+export interface KeyFacts extends Facts {
+  readonly key: string
+}
+
+export interface InstanceReport extends InstanceRow {
+  /** In the order of keys, the first `keys` after `afterKey`, then those of the rest that have trouble. */
+  readonly keys: ReadonlyArray<KeyFacts>
+  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  readonly troubled: number
+  readonly health: HealthRow | undefined
+}
+
+/** An instance, and whether it came among those that are connected. */
+export interface ListCursor extends InstanceId {
+  readonly connected: boolean
+}
+
+export interface ListOptions {
+  readonly environment?: string | undefined
+  readonly service?: string | undefined
+  readonly instance?: string | undefined
+  /** The instance after which the page begins. */
+  readonly after?: ListCursor | undefined
+  /** At most so many instances. */
+  readonly limit: number
+  /** At most so many keys of each. */
+  readonly keys: number
+  readonly afterKey?: string | undefined
+}
+
+export interface Taken {
+  readonly session: string
+  /** Who has its instance now. */
+  readonly owner: string
+}
+
+export class InstanceStore extends Context.Service<
+  InstanceStore,
+  {
+    /**
+     * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
+     * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
+     * Returns the connected sessions of the batch whose instance a connected session of another owner has. OW2
+     * Fails `InvalidInput` when something of it can't be kept, whatever the try.
+     */
+    readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError>
+    /** Connected ones first, each in the order of environment, service and name. */
+    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
+    /**
+     * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
+     * that were taken for lost.
+     */
+    readonly seen: (
+      run: Run
+    ) => Effect.Effect<{ readonly taken: ReadonlyArray<Taken>; readonly doubted: ReadonlyArray<string> }, HeraldError>
+    /**
+     * Marks instances of dead nodes `timed_out`, `NodeLost`, at most 10,000, and returns how many; undefined when the lease was taken. LE1
+     * A node that was away itself marks none.
+     */
+    readonly lose: (
+      lease: Lease,
+      leaseMillis: number,
+      timeoutMillis: number
+    ) => Effect.Effect<number | undefined, HeraldError>
+    /** Connected clients of other runs, at most `limit`. */
+    readonly elsewhere: (options: {
+      readonly environment: string
+      readonly run: string
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<Elsewhere>, HeraldError>
+  }
+>()("herald/sessions/InstanceStore") {}

@@ -1,0 +1,53 @@
+/**
+ * Whether an event is Herald's own: anybody who may write to the topic can write what looks like one.
+ *
+ *   EV7  Every event that is published carries a seal over its id and its body; an id that was guessed is of no use without it.
+ *   EV8  An event counts if its seal is genuine. One of a version that did not seal counts if the revision log says the same, letter by
+ *        letter; of clients the log says nothing, so theirs don't.
+ */
+import { Effect } from "effect"
+import type { Arrived } from "../consumers/Received.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { type Position, samePosition } from "../propagation/Position.ts"
+import type { Revision } from "../propagation/Revision.ts"
+import { RevisionLog } from "../propagation/RevisionLog.ts"
+import { Seal, type SealShape } from "../seals/Seal.ts"
+import { eventsOf, type LogEvent } from "./Event.ts"
+
+/** A CloudEvents extension attribute. */
+export const SEAL_HEADER = "ce_seal"
+
+/** Ids have no line ends. */
+const textOf = (id: string, body: string) => `${id}\n${body}`
+
+/** EV7 */
+export const sealed =
+  ({ seal }: Pick<SealShape, "seal">) =>
+  (event: LogEvent): LogEvent => ({
+    ...event,
+    headers: { ...event.headers, [SEAL_HEADER]: seal("event", textOf(event.id, event.body)) }
+  })
+
+/** EV8. Fails when it can't be told now. */
+export const makeGenuine = Effect.gen(function* () {
+  const { verify } = yield* Seal
+  const log = yield* RevisionLog
+  let last: Revision | undefined
+
+  const committed = Effect.fnUntraced(function* (wanted: Position) {
+    if (last !== undefined && samePosition(last, wanted)) return last
+    const page = yield* log
+      .after(wanted.revision - 1n, 1)
+      .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed([]) : Effect.fail(error))))
+    last = page.find((found) => samePosition(found, wanted))
+    return last
+  })
+
+  return Effect.fnUntraced(function* ({ id, body, event, received }: Arrived): Effect.fn.Return<boolean, HeraldError> {
+    const seal = received.headers[SEAL_HEADER]
+    if (seal !== undefined) return yield* verify("event", textOf(id, body), seal)
+    if (event.event_type !== "config_update" || event.revision.length > 18) return false
+    const revision = yield* committed({ epoch: event.epoch, revision: BigInt(event.revision) })
+    return revision !== undefined && eventsOf(revision).some((mine) => mine.id === id && mine.body === body)
+  })
+})

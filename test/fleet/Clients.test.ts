@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import type { Head } from "../../src/configuration/Configuration.ts"
+import { client } from "../../src/edge/http/Answers.ts"
+import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
+import { type InstanceReport, InstanceStore, type KeyFacts } from "../../src/fleet/InstanceStore.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+
+const head = (key: string, version: number, deleted = false): Head => ({
+  key,
+  environment: "production",
+  version,
+  revision: BigInt(version * 10),
+  digest: "d",
+  deleted,
+  strict: false,
+  template: false
+})
+const fact = (version: number, reason = "") => ({
+  epoch: "e",
+  version,
+  revision: BigInt(version * 10),
+  at: 100,
+  reason
+})
+const facts = (key: string, known: Partial<KeyFacts>): KeyFacts => ({
+  key,
+  sent: undefined,
+  applied: undefined,
+  rejected: undefined,
+  problem: undefined,
+  ...known
+})
+const report: InstanceReport = {
+  environment: "production",
+  service: "shop",
+  instance: "one",
+  state: "connected",
+  labels: { region: "eu" },
+  patterns: ["shop", "shop.*"],
+  connectedAt: 1,
+  lastSeen: 2,
+  ending: "",
+  node: "n",
+  session: "r/1",
+  owner: "shop",
+  keys: [
+    facts("other", { sent: fact(9) }),
+    facts("shop", { sent: fact(2), applied: fact(2) }),
+    facts("shop.a", { sent: fact(3), applied: fact(2), rejected: fact(3, "too low") }),
+    facts("shop.b", { sent: fact(1) }),
+    facts("shop.gone", { sent: fact(1), applied: fact(1) }),
+    facts("shop.t", { problem: fact(0, "{{x}} is missing") })
+  ],
+  troubled: 2,
+  health: undefined
+}
+const heads = [
+  head("shop", 2),
+  head("shop.a", 4),
+  head("shop.b", 1),
+  head("shop.gone", 2, true),
+  head("shop.never", 1, true),
+  head("shop.new", 1),
+  head("shop.t", 1)
+]
+
+/** Heads that were read. */
+let read = 0
+const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head> = heads) =>
+  Clients.layer.pipe(
+    Layer.provide([
+      Layer.mock(InstanceStore, { list }),
+      Layer.mock(Propagation, {
+        position: () => ({ epoch: "e", revision: 1n }),
+        stale: () => false,
+        head: (_, key) => all.find((one) => one.key === key),
+        matching: () => [],
+        page: (_, { prefix = "", after = "", limit }) => {
+          const from = all.findIndex(({ key }) => key.startsWith(prefix) && key > after)
+          const page = (from < 0 ? [] : all.slice(from, from + limit)).filter(({ key }) => key.startsWith(prefix))
+          read += page.length
+          return page
+        },
+        slices: function* () {}
+      })
+    ])
+  )
+const layer = layerOn(() => Effect.succeed([report]))
+
+describe("Clients", () => {
+  it.effect(
+    "CL1 shows for each key of the patterns what is desired beside what was sent, applied or rejected and why",
+    () =>
+      Effect.gen(function* () {
+        const clients = yield* Clients
+        const [found] = (yield* clients.list({ limit: 10 })).clients
+        const rows = client(found!).keys.map((row) => [
+          row.key,
+          row.desired?.version ?? null,
+          row.sent?.version ?? null,
+          row.applied?.version ?? null,
+          row.rejected === null ? null : `${row.rejected.version} ${row.rejected.reason}`,
+          row.problem
+        ])
+
+        assert.deepStrictEqual(rows, [
+          ["shop", 2, 2, 2, null, ""],
+          ["shop.a", 4, 3, 2, "3 too low", ""],
+          ["shop.b", 1, 1, null, null, ""],
+          ["shop.gone", null, 1, 1, null, ""],
+          ["shop.new", 1, null, null, null, ""],
+          ["shop.t", 1, null, null, null, "{{x}} is missing"]
+        ])
+      }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layer))
+  )
+
+  it.effect(
+    "CL2 CL1 the keys of an instance come in pages, each at the cost of what it shows, and trouble comes first",
+    () => {
+      const name = (i: number) => `shop.k${String(i).padStart(5, "0")}`
+      const many = Array.from({ length: 20_000 }, (_, i) => head(name(i), 1))
+      const list: InstanceStore["Service"]["list"] = ({ keys, afterKey = "" }) => {
+        const known = [...[2, 5, 3_000].map((i) => facts(name(i), { sent: fact(1), applied: fact(1) }))].concat(
+          facts(name(15_000), { sent: fact(1), rejected: fact(1, "no") })
+        )
+        const rest = known.filter(({ key }) => key > afterKey)
+        const troubled = rest.slice(keys).filter(({ rejected }) => rejected !== undefined)
+        return Effect.succeed([{ ...report, keys: [...rest.slice(0, keys), ...troubled] }])
+      }
+      return Effect.gen(function* () {
+        const clients = yield* Clients
+        read = 0
+        const [first] = (yield* clients.list({ limit: 1, keys: 10 })).clients
+        const cost = read
+        const [second] = (yield* clients.list({ limit: 1, keys: 10, afterKey: first!.nextKey })).clients
+        const shown = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => name(from + i))
+
+        assert.deepStrictEqual(
+          first!.keys.map(({ key }) => key),
+          [...shown(0, 10), name(15_000)]
+        )
+        assert.deepStrictEqual(
+          first!.keys.filter(({ applied }) => applied !== undefined).map(({ key }) => key),
+          [name(2), name(5)]
+        )
+        assert.deepStrictEqual(
+          second!.keys.map(({ key }) => key),
+          shown(10, 20)
+        )
+        assert.isAtMost(cost, 1_000)
+        let [after, pages]: [string | undefined, number] = ["", 0]
+        const all = new Set<string>()
+        while (after !== undefined) {
+          const [found]: ReadonlyArray<Client> = (yield* clients.list({ limit: 1, keys: 1_000, afterKey: after }))
+            .clients
+          for (const { key } of found!.keys) all.add(key)
+          after = found!.nextKey
+          pages++
+        }
+        assert.strictEqual(all.size, 20_000)
+        assert.isAtMost(pages, 22)
+      }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, many)))
+    }
+  )
+
+  it.effect(
+    "CL3 patterns that cover one another cost no more than one of them, and keys come once and in order",
+    () => {
+      const deep = (i: number) => "a.".repeat(i + 1)
+      const keys = Array.from({ length: 3_000 }, (_, i) => `${deep(99)}k${String(i).padStart(5, "0")}`)
+      const all = [head("a", 1), ...keys.map((key) => head(key, 1)), head("b.x", 1), head("b.y", 1)]
+      const patterns = ["b.x", "b.*", "a", ...Array.from({ length: 100 }, (_, i) => `${deep(i)}*`), "b.y"]
+      const list = () => Effect.succeed([{ ...report, patterns, keys: [] }])
+      return Effect.gen(function* () {
+        const clients = yield* Clients
+        read = 0
+        const [first] = (yield* clients.list({ limit: 1, keys: 1_000 })).clients
+        const cost = read
+        const [last] = (yield* clients.list({ limit: 1, keys: 1_000, afterKey: keys.at(-2) })).clients
+
+        assert.deepStrictEqual(
+          first!.keys.map(({ key }) => key),
+          ["a", ...keys.slice(0, 999)]
+        )
+        assert.strictEqual(first!.nextKey, keys[998])
+        assert.deepStrictEqual(
+          last!.keys.map(({ key }) => key),
+          [keys.at(-1), "b.x", "b.y"]
+        )
+        assert.isUndefined(last!.nextKey)
+        assert.isAtMost(cost, 2_000)
+      }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, all)))
+    }
+  )
+
+  it.effect("CL3 many deleted keys end a page early, and the pages after it show what is left", () => {
+    const name = (i: number) => `shop.k${String(i).padStart(5, "0")}`
+    const all = Array.from({ length: 30_000 }, (_, i) => head(name(i), 1, i !== 29_999))
+    const list = () => Effect.succeed([{ ...report, keys: [] }])
+    return Effect.gen(function* () {
+      const clients = yield* Clients
+      let after: string | undefined = ""
+      let most = 0
+      const found: Array<string> = []
+      while (after !== undefined) {
+        read = 0
+        const [page]: ReadonlyArray<Client> = (yield* clients.list({ limit: 1, afterKey: after })).clients
+        most = Math.max(most, read)
+        found.push(...page!.keys.map(({ key }) => key))
+        after = page!.nextKey
+      }
+
+      assert.deepStrictEqual(found, [name(29_999)])
+      assert.isAtMost(most, 10_500)
+    }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, all)))
+  })
+
+  it.effect("CL1 a page ends when it is large, and the next goes on after its last instance", () => {
+    const reason = "x".repeat(1_000)
+    const all = Array.from({ length: 500 }, (_, i) => ({
+      ...report,
+      instance: `i${String(i).padStart(3, "0")}`,
+      keys: Array.from({ length: 50 }, (_, n) => facts(`shop.k${n}`, { rejected: fact(1, reason) }))
+    }))
+    const list: InstanceStore["Service"]["list"] = ({ after, limit }) =>
+      Effect.succeed(all.filter(({ instance }) => instance > (after?.instance ?? "")).slice(0, limit))
+    return Effect.gen(function* () {
+      const clients = yield* Clients
+      const seen: Array<string> = []
+      let largest = 0
+      let next: ClientsPage["next"]
+      do {
+        const page: ClientsPage = yield* clients.list({ limit: 1_000, after: next })
+        for (const { instance } of page.clients) seen.push(instance)
+        largest = Math.max(largest, JSON.stringify(page.clients.map(client)).length)
+        next = page.next
+      } while (next !== undefined)
+
+      assert.deepStrictEqual(
+        seen,
+        all.map(({ instance }) => instance)
+      )
+      assert.isAtMost(largest, 5 * 1024 * 1024)
+    }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, [])))
+  })
+
+  it.effect("needs clients.read", () =>
+    Effect.gen(function* () {
+      const clients = yield* Clients
+      const subscriber = { name: "s", keyId: "s", role: "subscriber" as const, environments: ["*"] }
+      const error = yield* Effect.flip(
+        clients.list({ limit: 1, environment: "production" }).pipe(Effect.provideService(CurrentIdentity, subscriber))
+      )
+
+      assert.strictEqual(error.name, "Forbidden")
+    }).pipe(Effect.provide(layer))
+  )
+})

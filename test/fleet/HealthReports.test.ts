@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import type { Identity } from "../../src/access/Identity.ts"
+import { HealthReports } from "../../src/fleet/HealthReports.ts"
+import { type HealthRow, InstanceStore } from "../../src/fleet/InstanceStore.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
+import { instance } from "../contracts/Instances.ts"
+import { FakeSink, layerWith, publish, subscription } from "../sessions/Harness.ts"
+
+const as = (name: string): Identity => ({ name, keyId: name, role: "subscriber", environments: ["*"] })
+const layer = HealthReports.layer("principal").pipe(Layer.provideMerge(layerWith({})))
+const report = (name: string, changed: Partial<HealthRow> = {}) =>
+  Effect.flatMap(HealthReports, ({ report }) =>
+    report(
+      {
+        ...{ environment: "production", service: "svc", instance: "i1", epoch: "", revision: 0n, health: "healthy" },
+        ...{ message: name, metrics: {}, reportedAt: 1 },
+        ...changed
+      } as HealthRow,
+      as(name)
+    )
+  )
+const outcome = (name: string, changed: Partial<HealthRow> = {}) =>
+  report(name, changed).pipe(
+    Effect.as("taken"),
+    Effect.catch((error) => Effect.succeed(error.name))
+  )
+const stored = Effect.flatMap(InstanceStore, (store) => store.list({ limit: 10, keys: 0 })).pipe(
+  Effect.map(([row]) => row?.health?.message)
+)
+
+describe("HealthReports", () => {
+  it.effect("OW4 only of revisions that exist in the present history", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const propagation = yield* Propagation
+      yield* publish({ value: "a" })
+      yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+      const { epoch, revision } = propagation.position()
+
+      assert.strictEqual(yield* outcome("a", { revision, epoch }), "taken")
+      assert.strictEqual(yield* outcome("a", { revision }), "taken")
+      assert.strictEqual(yield* outcome("a", { revision: revision + 1n, epoch }), "InvalidInput")
+      assert.strictEqual(yield* outcome("a", { revision, epoch: "another" }), "InvalidInput")
+      assert.strictEqual(yield* outcome("a", { revision: -1n }), "InvalidInput")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("OW1 OW4 only for an instance that is connected, by its principal, at this node or another", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const store = yield* InstanceStore
+      assert.strictEqual(yield* outcome("a"), "InstanceNotConnected")
+      yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+      assert.strictEqual(yield* outcome("b"), "InstanceOwned")
+      assert.strictEqual(yield* outcome("a"), "taken")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* stored, "a")
+
+      const there = instance("there", { session: "other/1", owner: "a" })
+      yield* store.write({ instances: [there], deliveries: [], held: [], health: [] })
+      assert.strictEqual(yield* outcome("b", { service: "there" }), "InstanceOwned")
+      assert.strictEqual(yield* outcome("a", { service: "there" }), "taken")
+      const gone = { ...there, state: "disconnected", ending: "Closed", opening: false } as const
+      yield* store.write({ instances: [gone], deliveries: [], held: [], health: [] })
+      assert.strictEqual(yield* outcome("a", { service: "there" }), "InstanceNotConnected")
+    }).pipe(Effect.provide(layer))
+  )
+})

@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { layerCache } from "../../../../layers/Memory/propagation/Cache.ts"
+import type { Configuration } from "../../../../src/configuration/Configuration.ts"
+import { Cache } from "../../../../src/propagation/Cache.ts"
+import type { Shared } from "../../../../src/propagation/SharedCache.ts"
+
+const configuration = (
+  key: string,
+  revision: number,
+  value = "",
+  changed: Partial<Configuration> = {},
+  epoch = "e1"
+): Shared => ({
+  epoch,
+  configuration: {
+    key,
+    environment: "production",
+    version: revision,
+    revision: BigInt(revision),
+    value,
+    valueType: "string",
+    deleted: false,
+    schema: null,
+    strict: false,
+    template: false,
+    digest: "",
+    createdAt: 0,
+    updatedAt: 0,
+    updatedBy: "",
+    changeLog: "",
+    ...changed
+  }
+})
+
+/** Costs 500 + 2 × (1 + 249) = 1,000 bytes. */
+const kilo = (key: string, revision = 1) => configuration(key, revision, "x".repeat(249))
+const held = (keys: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const cache = yield* Cache
+    const found: Array<string> = []
+    for (const key of keys) if ((yield* cache.get("production", key)) !== undefined) found.push(key)
+    return found.join("")
+  })
+
+describe("Cache", () => {
+  it.effect("M1 beyond its bytes the least recently used go first", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      for (const key of ["a", "b", "c"]) yield* cache.setIfNewer(kilo(key))
+      yield* cache.get("production", "a")
+      yield* cache.setIfNewer(kilo("d"))
+
+      assert.strictEqual(yield* held(["a", "b", "c", "d"]), "acd")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M1 a value larger than everything is not kept, and pushes nothing out", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      yield* cache.setIfNewer(kilo("a"))
+      yield* cache.setIfNewer(configuration("b", 1, "x".repeat(2_000)))
+
+      assert.strictEqual(yield* held(["a", "b"]), "a")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M1 a value that grew and became too large is not answered with its older revision", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      yield* cache.setIfNewer(kilo("a"))
+      yield* cache.setIfNewer(configuration("a", 2, "x".repeat(2_000)))
+
+      assert.strictEqual(yield* held(["a"]), "")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M1 schemas count, and what was replaced or forgotten counts no more", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      for (let revision = 1; revision <= 100; revision++) yield* cache.setIfNewer(kilo("a", revision))
+      yield* cache.setIfNewer(kilo("b"))
+      yield* cache.setIfNewer(kilo("c"))
+      const three = yield* held(["a", "b", "c"])
+      yield* cache.clear
+      const none = yield* held(["a", "b", "c"])
+      for (const key of ["a", "b", "c"]) yield* cache.setIfNewer(kilo(key))
+      const again = yield* held(["a", "b", "c"])
+      yield* cache.setIfNewer(configuration("s", 1, "", { schema: { description: "x".repeat(800) } }))
+
+      assert.deepStrictEqual([three, none, again], ["abc", "", "abc"])
+      assert.strictEqual(yield* held(["a", "b", "c", "s"]), "s")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M2 an older revision never replaces a newer one; environments do not mix", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      yield* cache.setIfNewer(configuration("a", 2, "new"))
+      yield* cache.setIfNewer(configuration("a", 1, "old"))
+      yield* cache.setIfNewer(configuration("a", 2, "same revision"))
+      yield* cache.setIfNewer(configuration("a", 1, "other", { environment: "staging" }))
+
+      assert.strictEqual((yield* cache.get("production", "a"))?.configuration.value, "new")
+      assert.strictEqual((yield* cache.get("staging", "a"))?.configuration.value, "other")
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+
+  it.effect("M2 of another epoch whatever comes replaces what is there, and is told with its epoch", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache
+      yield* cache.setIfNewer(configuration("a", 9, "lost"))
+      yield* cache.setIfNewer(configuration("a", 2, "new", {}, "e2"))
+
+      assert.deepStrictEqual(yield* cache.get("production", "a"), configuration("a", 2, "new", {}, "e2"))
+    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+  )
+})
