@@ -1,6 +1,6 @@
 /** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old or an invariant has no test. */
 import { readFileSync, writeFileSync } from "node:fs"
-import { errors } from "./pages/errors.ts"
+import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
@@ -11,12 +11,13 @@ if (process.argv.includes("--faults")) takeNotes()
 const pages = new Map([
   ["faults.md", faults()],
   ["errors.md", errors],
+  ["../src/errors/Rows.ts", rows],
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariantsPage],
   ["testing-with-layers.md", testing]
 ])
-const problems = missing.map((invariant) => `no test begins with ${invariant}`)
+const problems = [...missing.map((invariant) => `no test begins with ${invariant}`), ...clashes]
 for (const [name, text] of pages) {
   const path = new URL(name, import.meta.url)
   if (!process.argv.includes("--check")) writeFileSync(path, text)

@@ -1,5 +1,9 @@
-/** docs/errors.md, from the catalogue. */
-import { catalogue } from "../../src/errors/Catalogue.ts"
+/** docs/errors.md and src/errors/Rows.ts, from the file `Errors.ts` of each folder in src. */
+import { readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import type { ErrorRow, ErrorRows } from "../../src/errors/Row.ts"
+
+const src = fileURLToPath(new URL("../../src", import.meta.url))
 
 const groups: ReadonlyArray<readonly [string, string]> = [
   ["1", "Bad input"],
@@ -10,8 +14,42 @@ const groups: ReadonlyArray<readonly [string, string]> = [
   ["9", "Defects"]
 ]
 
-const rowsOf = (group: string) =>
-  Object.entries(catalogue).flatMap(([name, row]) => (row.code.startsWith(`HRLD-${group}`) ? [{ name, ...row }] : []))
+const rooms = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .filter((file) => /^[a-z]+\/Errors\.ts$/.test(file))
+  .map((file) => file.slice(0, -"/Errors.ts".length))
+  .sort()
+
+const all: ReadonlyArray<ErrorRow & { readonly name: string; readonly room: string }> = (
+  await Promise.all(
+    rooms.map(async (room) => {
+      const { errors } = (await import(`${src}/${room}/Errors.ts`)) as { readonly errors: ErrorRows }
+      return Object.entries(errors).map(([name, row]) => ({ ...row, name, room }))
+    })
+  )
+)
+  .flat()
+  .sort((a, b) => (a.code < b.code ? -1 : 1))
+
+const twice = (of: "code" | "name") =>
+  all.flatMap((row) => {
+    const first = all.find((other) => other[of] === row[of])!
+    return first === row ? [] : [`${row[of]} is in src/${first.room}/Errors.ts and in src/${row.room}/Errors.ts`]
+  })
+
+/** What two capabilities claim, which would hide one of them. */
+export const clashes: ReadonlyArray<string> = [...twice("code"), ...twice("name")]
+
+/** src/errors/Rows.ts */
+export const rows = `/** The rows of every capability. Made by \`npm run docs\` from the files \`Errors.ts\` of src; imports those and nothing else. */
+${rooms
+  .filter((room) => room !== "errors")
+  .map((room) => `import { errors as ${room} } from "../${room}/Errors.ts"\n`)
+  .join("")}import { errors } from "./Errors.ts"
+
+export const rows = {
+${rooms.map((room) => `  ...${room}`).join(",\n")}
+}
+`
 
 export const errors = `${[
   "# Error codes",
@@ -25,14 +63,16 @@ export const errors = `${[
   ...groups.flatMap(([group, title]) => [
     "",
     `## ${title}`,
-    ...rowsOf(group).flatMap((row) => [
-      "",
-      `### ${row.code} ${row.title}`,
-      "",
-      `\`${row.name}\` · HTTP ${row.http} · gRPC ${row.grpc} · exit ${row.exit}`,
-      "",
-      `- **Why:** ${row.cause}`,
-      `- **What to do:** ${row.fix}`
-    ])
+    ...all
+      .filter((row) => row.code.startsWith(`HRLD-${group}`))
+      .flatMap((row) => [
+        "",
+        `### ${row.code} ${row.title}`,
+        "",
+        `\`${row.name}\` · HTTP ${row.http} · gRPC ${row.grpc} · exit ${row.exit}`,
+        "",
+        `- **Why:** ${row.cause}`,
+        `- **What to do:** ${row.fix}`
+      ])
   ])
 ].join("\n")}\n`

@@ -2,6 +2,8 @@
  * What the SDK throws. The codes are rows of the server's catalogue (`herald explain HRLD-nnnn`); each message says what
  * happened, why, and what to do.
  */
+import { errors } from "./Errors.ts"
+
 export class HeraldClientError extends Error {
   override readonly name: string = "HeraldClientError"
   readonly code: string
@@ -65,7 +67,7 @@ export class ConnectError extends HeraldClientError {
 export class ClosedError extends HeraldClientError {
   override readonly name = "ClosedError"
   constructor() {
-    super("HRLD-5102", "this client is closed. Call HeraldClient.connect again.")
+    super(errors.ClientClosed.code, "this client is closed. Call HeraldClient.connect again.")
   }
 }
 

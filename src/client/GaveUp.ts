@@ -1,6 +1,7 @@
 /** What `connect` says when neither a server nor a local value is there. Pure. */
 import type { Checked } from "./CheckedOptions.ts"
 import { ConnectError } from "./ClientError.ts"
+import { errors } from "./Errors.ts"
 import type { Ended } from "./Transport.ts"
 
 /** `last`: how the last stream ended; undefined when none did. */
@@ -13,5 +14,5 @@ export const gaveUp = (
     ? "or allow local values with waitForSync: false."
     : "or give lastKnownGood, bootstrap or defaults to start without a server."
   const text = `${addresses.join(", ")} did not send the configuration: ${why}. Check the address, the port and the token, ${fix}`
-  return new ConnectError(last?.code ?? "HRLD-5101", text, last?.status)
+  return new ConnectError(last?.code ?? errors.NotConnected.code, text, last?.status)
 }

@@ -17,6 +17,7 @@ import type {
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Bearer } from "./Bearer.ts"
 import { ClosedError, messageOf, ReportError } from "./ClientError.ts"
+import { errors } from "./Errors.ts"
 import { GrpcDial } from "./GrpcDial.ts"
 import type { Tls, Token } from "./Options.ts"
 import type { Ended, Stream, StreamEvents, Transport } from "./Transport.ts"
@@ -170,7 +171,7 @@ export class GrpcTransport implements Transport {
 
   #notTaken(code: string | undefined, why: string): ReportError {
     const text = `the health report was not taken by ${this.#address()}: ${why}. Report again when the client is live.`
-    return new ReportError(code ?? "HRLD-5101", text)
+    return new ReportError(code ?? errors.NotConnected.code, text)
   }
 
   /** A signal that ends by itself after `millis`, or with `close`; `stop` takes the timer away. */

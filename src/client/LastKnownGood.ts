@@ -13,6 +13,7 @@
 
 import { messageOf } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
+import { errors } from "./Errors.ts"
 import { decode, encode, type Head, headOf, type Shape, type Snapshot, shapeOf } from "./KeptFile.ts"
 import {
   type FileMark,
@@ -161,7 +162,7 @@ export class LastKnownGood {
       await this.#removeCovered(snapshot)
     } catch (error) {
       this.#trouble(
-        `HRLD-5104: ${this.path} can't be written: ${messageOf(error)}. Updates go on; free space or give another directory.`
+        `${errors.LastKnownGoodUnwritable.code}: ${this.path} can't be written: ${messageOf(error)}. Updates go on; free space or give another directory.`
       )
     }
   }
@@ -231,7 +232,9 @@ export class LastKnownGood {
   }
 
   #ignored(path: string, why: string): void {
-    this.#trouble(`HRLD-5103: ${path} is ignored: ${why}. Other files, the bootstrap or the server serve instead.`)
+    this.#trouble(
+      `${errors.LastKnownGoodCorrupt.code}: ${path} is ignored: ${why}. Other files, the bootstrap or the server serve instead.`
+    )
   }
 
   /** Files of 0.1.0 were bound to service and environment only. */

@@ -7,6 +7,7 @@
 import { messageOf } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
 import type { State } from "./Connection.ts"
+import { errors } from "./Errors.ts"
 import type { ClientEvent, ConnectOptions } from "./Options.ts"
 import type { Ended } from "./Transport.ts"
 
@@ -58,7 +59,7 @@ export class Listeners {
     const now = this.#clock.now()
     if (now - (this.#logged.get(listener) ?? Number.NEGATIVE_INFINITY) < quietMillis) return
     this.#logged.set(listener, now)
-    const line = `HRLD-5105: ${listener} failed on ${about}: ${reason}. The client goes on; correct the listener.`
+    const line = `${errors.ListenerFailed.code}: ${listener} failed on ${about}: ${reason}. The client goes on; correct the listener.`
     contained(() => this.#logger(line), ignore)
   }
 }

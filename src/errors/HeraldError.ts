@@ -1,6 +1,7 @@
 /** The one public error: a row of the catalogue, what happened this time, and details for machines. See decision 0003. */
 import { Schema } from "effect"
-import { catalogue, type ErrorName, type ErrorRow } from "./Catalogue.ts"
+import { catalogue, type ErrorName } from "./Catalogue.ts"
+import type { ErrorRow } from "./Row.ts"
 
 export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError", {
   name: Schema.Literals(Object.keys(catalogue) as [ErrorName, ...Array<ErrorName>]),

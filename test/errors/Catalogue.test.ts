@@ -1,13 +1,32 @@
+import { readdirSync } from "node:fs"
 import { assert, describe, it } from "vitest"
-import { byCode, catalogue } from "../../src/errors/Catalogue.ts"
+import { byCode, catalogue, inOrder } from "../../src/errors/Catalogue.ts"
+import type { ErrorRows } from "../../src/errors/Row.ts"
+
+const src = new URL("../../src/", import.meta.url)
+const inTree = await Promise.all(
+  readdirSync(src, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && readdirSync(new URL(`${entry.name}/`, src)).includes("Errors.ts"))
+    .map(async ({ name }) => ((await import(`${src.pathname}${name}/Errors.ts`)) as { errors: ErrorRows }).errors)
+)
 
 describe("the error catalogue", () => {
-  const rows = Object.values(catalogue)
+  const rows = inTree.flatMap((one) => Object.values(one))
 
   it("E1 every code is there once", () => {
     assert.strictEqual(new Set(rows.map(({ code }) => code)).size, rows.length)
     for (const { code } of rows) assert.match(code, /^HRLD-\d{4}$/)
     assert.strictEqual(byCode("hrld-2001")?.name, "NotFound")
+  })
+
+  it("E1 it has the rows of every capability, and each name once", () => {
+    assert.isAbove(inTree.length, 5)
+    assert.strictEqual(Object.keys(catalogue).length, rows.length)
+    assert.deepStrictEqual(catalogue as ErrorRows, Object.assign({}, ...inTree))
+    assert.deepStrictEqual(
+      inOrder.map(({ code }) => code),
+      rows.map(({ code }) => code).sort()
+    )
   })
 
   it("E2 every row has a cause, a fix and a status at each door", () => {

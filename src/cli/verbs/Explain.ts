@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Explanation } from "../../edge/http/Wire.ts"
-import { byCode, catalogue, type ErrorName, type ErrorRow } from "../../errors/Catalogue.ts"
+import { byCode, catalogue, type ErrorName, inOrder, type NamedRow } from "../../errors/Catalogue.ts"
 import { printable } from "../../text/Printable.ts"
 import { known } from "../CliFailure.ts"
 import { env, labels, session } from "../Globals.ts"
@@ -31,9 +31,9 @@ const grpcNames = [
   "UNAUTHENTICATED"
 ]
 
-const wire = (name: string, row: ErrorRow) => ({
+const wire = (row: NamedRow) => ({
   code: row.code,
-  name,
+  name: row.name,
   title: row.title,
   cause: row.cause,
   fix: row.fix,
@@ -43,14 +43,14 @@ const wire = (name: string, row: ErrorRow) => ({
 })
 
 /** "HRLD-4001", "hrld-4001" or the error's name; undefined when the argument is a key. */
-export const findCode = (argument: string): (ErrorRow & { readonly name: ErrorName }) | undefined =>
+export const findCode = (argument: string): NamedRow | undefined =>
   byCode(argument) ??
   (argument in catalogue ? { ...catalogue[argument as ErrorName], name: argument as ErrorName } : undefined)
 
 const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
   const { emit } = yield* session
   if (/^hrld$/i.test(argument)) {
-    const rows = Object.entries(catalogue).map(([name, row]) => wire(name, row))
+    const rows = inOrder.map(wire)
     return yield* emit(rows, (paint) =>
       table(
         rows,
@@ -69,7 +69,7 @@ const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
   if (found === undefined) {
     return yield* known("NotFound", `there is no error code ${argument}`, "List them: herald explain HRLD")
   }
-  const row = wire(found.name, found)
+  const row = wire(found)
   yield* emit(
     row,
     (paint) =>

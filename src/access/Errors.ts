@@ -1,0 +1,42 @@
+/** What is said to who may not, or not so often. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  PrincipalExists: {
+    code: "HRLD-2006",
+    title: "A principal of that name exists",
+    cause:
+      "Who acts is known by the name of its API keys, and one with this name, or with one that differs only in case, has a good key.",
+    fix: "Give another name; or, for a further key of the same principal, its exact name with `--add` (`add`), or `herald key rotate`.",
+    grpc: 6,
+    http: 409,
+    exit: 5
+  },
+  Unauthenticated: {
+    code: "HRLD-3001",
+    title: "Who are you?",
+    cause: "No token came with the request, or it is unknown, expired or revoked.",
+    fix: "Send `Authorization: Bearer <token>`; on the server's machine the CLI reads `.herald/admin-token` by itself.",
+    grpc: 16,
+    http: 401,
+    exit: 6
+  },
+  Forbidden: {
+    code: "HRLD-3002",
+    title: "Not allowed",
+    cause: "Your API key's role or environments do not permit this.",
+    fix: "Ask an admin for a key with the role and environment that the message names.",
+    grpc: 7,
+    http: 403,
+    exit: 6
+  },
+  RateLimited: {
+    code: "HRLD-3003",
+    title: "Too many requests",
+    cause: "This identity used up its rate.",
+    fix: "Wait for the time in Retry-After; batch changes in one release.",
+    grpc: 8,
+    http: 429,
+    exit: 7
+  }
+} satisfies ErrorRows

@@ -1,0 +1,26 @@
+/** The rows of every capability. Made by `npm run docs` from the files `Errors.ts` of src; imports those and nothing else. */
+import { errors as access } from "../access/Errors.ts"
+import { errors as client } from "../client/Errors.ts"
+import { errors as configuration } from "../configuration/Errors.ts"
+import { errors as fleet } from "../fleet/Errors.ts"
+import { errors as keys } from "../keys/Errors.ts"
+import { errors as outbox } from "../outbox/Errors.ts"
+import { errors as sessions } from "../sessions/Errors.ts"
+import { errors as settings } from "../settings/Errors.ts"
+import { errors as values } from "../values/Errors.ts"
+import { errors as work } from "../work/Errors.ts"
+import { errors } from "./Errors.ts"
+
+export const rows = {
+  ...access,
+  ...client,
+  ...configuration,
+  ...errors,
+  ...fleet,
+  ...keys,
+  ...outbox,
+  ...sessions,
+  ...settings,
+  ...values,
+  ...work
+}
