@@ -12,7 +12,11 @@ import { DataFolder } from "../layers/Files/DataFolder.ts"
 import { resolve, type SettingsShape } from "../layers/Files/Settings.ts"
 import { connectionsFor, GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../layers/Http/HttpServer.ts"
-import * as Kafka from "../layers/Kafka/Kafka.ts"
+import type { KafkaOptions } from "../layers/Kafka/connection/Connection.ts"
+import * as DeadLetters from "../layers/Kafka/consumers/DeadLetters.ts"
+import * as EventGroups from "../layers/Kafka/consumers/EventGroups.ts"
+import * as EventLog from "../layers/Kafka/outbox/EventLog.ts"
+import * as KafkaLane from "../layers/Kafka/propagation/HintLane.ts"
 import * as MemoryCache from "../layers/Memory/propagation/Cache.ts"
 import { startEmbedded } from "../layers/Postgres/embedded/Embedded.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
@@ -120,11 +124,11 @@ const webhooksOf = (settings: SettingsShape, run: string) => {
 }
 
 /** What consumes the topic. */
-const groupsOf = (settings: SettingsShape, run: string, kafka: Kafka.KafkaOptions | undefined) =>
+const groupsOf = (settings: SettingsShape, run: string, kafka: KafkaOptions | undefined) =>
   kafka === undefined
     ? Layer.empty
     : Layer.merge(settings.kafkaAudit === "on" ? AuditGroup.layer : Layer.empty, webhooksOf(settings, run)).pipe(
-        Layer.provide(Layer.merge(Kafka.layerGroups(kafka), Kafka.layerDeadLetters(kafka)))
+        Layer.provide(Layer.merge(EventGroups.layer(kafka), DeadLetters.layer(kafka)))
       )
 
 /** Of the audit log, in the folder of this server: never with the log. */
@@ -134,11 +138,11 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
   const kafka = kafkaOf(settings)
-  const eventLog = kafka === undefined ? undefined : Kafka.layerEventLog(kafka)
+  const eventLog = kafka === undefined ? undefined : EventLog.layer(kafka)
   const lanes =
     kafka === undefined || settings.kafkaHints === "off"
       ? sharedOf(settings)
-      : Kafka.layerLane(kafka).pipe(Layer.provideMerge(sharedOf(settings)))
+      : KafkaLane.layer(kafka).pipe(Layer.provideMerge(sharedOf(settings)))
   const relay =
     eventLog === undefined ? Layer.empty : Relay.layer({ run, ...Relay.relayDefaults }).pipe(Layer.provide(eventLog))
   const clientEvents =
@@ -151,7 +155,7 @@ const servicesOf = (settings: SettingsShape, pepper: Redacted.Redacted | string)
       Layer.mergeAll(
         storesOf(settings),
         checkpoints,
-        MemoryCache.layerCache({ maxBytes: settings.cacheBytes }),
+        MemoryCache.layer({ maxBytes: settings.cacheBytes }),
         Digests.layer,
         Threads.layer(),
         KeyHash.layer

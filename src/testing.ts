@@ -54,12 +54,7 @@ const defaults: ServicesOptions = {
 export const node = (options: Partial<ServicesOptions> = {}) =>
   services({ ...defaults, ...options }).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(
-        MemoryCache.layerCache({ maxBytes: 64 * 1_048_576 }),
-        Digests.layer,
-        Threads.layer(),
-        KeyHash.layer
-      )
+      Layer.mergeAll(MemoryCache.layer({ maxBytes: 64 * 1_048_576 }), Digests.layer, Threads.layer(), KeyHash.layer)
     )
   )
 

@@ -1,29 +1,36 @@
 /** Every store in memory, for development and unit tests: the same contract suites as PostgreSQL. Nothing survives the process. */
-import { Effect, Layer } from "effect"
-import { layerAudit, layerKeys } from "./access/ApiKeyStore.ts"
-import { layerCheckpoints } from "./access/CheckpointStore.ts"
-import { layerRegistry } from "./configuration/ConfigurationStore.ts"
-import { layerFleet } from "./fleet/InstanceStore.ts"
-import { layerLeases } from "./leases/Leases.ts"
-import { layerOutbox } from "./outbox/Outbox.ts"
-import { layerRetention } from "./retention/RetentionStore.ts"
+import { Layer } from "effect"
+import * as ApiKeyStore from "./access/ApiKeyStore.ts"
+import * as AuditLog from "./access/AuditLog.ts"
+import * as CheckpointStore from "./access/CheckpointStore.ts"
+import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
+import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as InstanceStore from "./fleet/InstanceStore.ts"
+import * as Leases from "./leases/Leases.ts"
+import * as Outbox from "./outbox/Outbox.ts"
+import * as RevisionLog from "./propagation/RevisionLog.ts"
+import * as RetentionStore from "./retention/RetentionStore.ts"
 import { State } from "./State.ts"
-import { layerSeal } from "./seals/Seal.ts"
-import { layerClientAudit, layerWebhookQueue } from "./webhooks/WebhookQueue.ts"
+import * as Seal from "./seals/Seal.ts"
+import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
-export const layerOn = (state: State) =>
-  Layer.mergeAll(
-    layerRegistry(state),
-    layerFleet(state),
-    layerKeys(state),
-    layerAudit(state),
-    layerCheckpoints,
-    layerOutbox(state),
-    layerLeases(state),
-    layerRetention(state),
-    layerClientAudit(state),
-    layerWebhookQueue(state),
-    layerSeal(state)
-  )
+const stores = Layer.mergeAll(
+  ConfigurationStore.layer,
+  RevisionLog.layer,
+  InstanceStore.layer,
+  ApiKeyStore.layer,
+  AuditLog.layer,
+  CheckpointStore.layer,
+  Outbox.layer,
+  Leases.layer,
+  RetentionStore.layer,
+  ClientAudit.layer,
+  WebhookQueue.layer,
+  Seal.layer
+)
 
-export const layer = Layer.unwrap(Effect.sync(() => layerOn(new State())))
+/** On a database of its own. */
+export const layer = stores.pipe(Layer.provide(State.layer))
+
+/** On one that a test holds: also twice in one process, for two nodes. */
+export const layerOn = (state: State) => Layer.fresh(stores.pipe(Layer.provide(Layer.succeed(State.service, state))))

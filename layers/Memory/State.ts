@@ -1,5 +1,6 @@
 /** What the memory twins share: one log, one audit chain, as the database has them. */
 import { createHash, randomUUID } from "node:crypto"
+import { Context, Layer } from "effect"
 import type { ApiKey } from "../../src/access/ApiKeyStore.ts"
 import type { AuditEntry } from "../../src/access/AuditLog.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
@@ -32,6 +33,10 @@ export interface HeldWebhook {
 }
 
 export class State {
+  /** What every twin of one database asks for, as those on PostgreSQL ask for its pools. */
+  static readonly service = Context.Service<State>("herald/layers/Memory/State")
+  static readonly layer = Layer.sync(State.service, () => new State())
+
   readonly epoch = randomUUID()
   /** Versions of a key, ascending, by "<environment>/<key>". */
   readonly versions = new Map<string, Array<Configuration>>()

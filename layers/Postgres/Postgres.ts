@@ -2,25 +2,26 @@
 import { randomUUID } from "node:crypto"
 import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import { layerAudit, layerKeys } from "./access/ApiKeyStore.ts"
-import { layerStore } from "./configuration/ConfigurationStore.ts"
+import * as ApiKeyStore from "./access/ApiKeyStore.ts"
+import * as AuditLog from "./access/AuditLog.ts"
+import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import type { ClientOptions } from "./connection/Client.ts"
 import { migrate, readMigrations } from "./connection/Migrations.ts"
-import { layerPools, Pools } from "./connection/Pools.ts"
-import { layerClientAudit } from "./consumers/ClientAudit.ts"
-import { layerInstances } from "./fleet/InstanceStore.ts"
-import { layerLeases } from "./leases/Leases.ts"
-import { layerOutbox } from "./outbox/Outbox.ts"
-import { layerLog } from "./propagation/RevisionLog.ts"
-import { layerRetention } from "./retention/RetentionStore.ts"
-import { layerSeal } from "./seals/Seal.ts"
-import { layerWebhookQueue } from "./webhooks/WebhookQueue.ts"
+import * as Connections from "./connection/Pools.ts"
+import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as InstanceStore from "./fleet/InstanceStore.ts"
+import * as Leases from "./leases/Leases.ts"
+import * as Outbox from "./outbox/Outbox.ts"
+import * as RevisionLog from "./propagation/RevisionLog.ts"
+import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as Seal from "./seals/Seal.ts"
+import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 /** Seconds that a server which starts waits for its database. */
 const WAIT = 60
 
 const Migrated = Layer.effectDiscard(
-  Pools.pipe(
+  Connections.Pools.pipe(
     Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
     Effect.tapError((error) =>
       error.name === "DatabaseUnavailable"
@@ -37,17 +38,17 @@ const Migrated = Layer.effectDiscard(
 export const layer = (options: ClientOptions) => {
   const origin = { origin: randomUUID() }
   const stores = Layer.mergeAll(
-    layerStore({ ...origin, client: options }),
-    layerLog({ ...origin, notify: options.notify }),
-    layerInstances,
-    layerKeys,
-    layerAudit,
-    layerOutbox,
-    layerLeases,
-    layerRetention,
-    layerClientAudit,
-    layerWebhookQueue,
-    layerSeal
+    ConfigurationStore.layer({ ...origin, client: options }),
+    RevisionLog.layer({ ...origin, notify: options.notify }),
+    InstanceStore.layer,
+    ApiKeyStore.layer,
+    AuditLog.layer,
+    Outbox.layer,
+    Leases.layer,
+    RetentionStore.layer,
+    ClientAudit.layer,
+    WebhookQueue.layer,
+    Seal.layer
   )
-  return stores.pipe(Layer.provide(Migrated), Layer.provide(layerPools(options)))
+  return stores.pipe(Layer.provide(Migrated), Layer.provide(Connections.layer(options)))
 }

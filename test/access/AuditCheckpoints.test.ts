@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
-import { layerAudit } from "../../layers/Memory/access/ApiKeyStore.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { verifyAudit } from "../../src/access/Audit.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
@@ -31,7 +31,8 @@ const note = (state: State, who = "ann") =>
 
 const on = (state: State, file: File, pepper = "pepper") =>
   Layer.fresh(AuditCheckpoints.layer({ pepper })).pipe(
-    Layer.provide(Layer.mergeAll(layerAudit(state), file.layer, KeyHash.layer))
+    Layer.provide(Layer.merge(file.layer, KeyHash.layer)),
+    Layer.provide(Memory.layerOn(state))
   )
 const compare = Effect.flatMap(AuditCheckpoints, (checkpoints) => checkpoints.compare([]))
 const ids = (file: File) => file.lines.map((line) => line.split(" ")[1])
@@ -105,7 +106,7 @@ describe("AuditCheckpoints", () => {
     const check = (checkpoint: string) =>
       verifyAudit({ checkpoint }).pipe(
         Effect.provideService(CurrentIdentity, system),
-        Effect.provide(layerAudit(state)),
+        Effect.provide(Memory.layerOn(state)),
         Effect.result
       )
     return Effect.gen(function* () {

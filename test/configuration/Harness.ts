@@ -25,7 +25,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
     Layer.provideMerge(
       Layer.mergeAll(
         Memory.layer,
-        Cache.layerCache({ maxBytes: 10_000_000 }),
+        Cache.layer({ maxBytes: 10_000_000 }),
         Digests.layer,
         workers(),
         Layer.succeed(Fleet, {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { layerRegistry } from "../../layers/Memory/configuration/ConfigurationStore.ts"
 import { TopicMemory } from "../../layers/Memory/consumers/EventGroups.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { runGroup } from "../../src/consumers/Group.ts"
 import type { Arrived } from "../../src/consumers/Received.ts"
@@ -27,7 +27,7 @@ const write = (topic: TopicMemory, service: string, n: number, headers: Record<s
 
 /** The topic beside a database. */
 const world = (topic: TopicMemory, state = new State()) =>
-  Layer.mergeAll(topic.layer, layerTestSeal, layerRegistry(state))
+  Layer.mergeAll(topic.layer, layerTestSeal).pipe(Layer.provideMerge(Memory.layerOn(state)))
 
 /** Lets fibers run, and `millis` pass. */
 const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })

@@ -4,9 +4,9 @@ import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll, beforeEach } from "vitest"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
-import { layerCheckpoints } from "../../layers/Memory/access/CheckpointStore.ts"
+import * as Checkpoints from "../../layers/Memory/access/CheckpointStore.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import { layerPools, Pools } from "../../layers/Postgres/connection/Pools.ts"
+import * as Connections from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
@@ -80,7 +80,7 @@ const signing = async () => {
   const context = await runtime.context()
   const node = ManagedRuntime.make(
     AuditCheckpoints.layer({ pepper: "pepper", every: "20 millis" }).pipe(
-      Layer.provideMerge(Layer.mergeAll(Layer.succeedContext(context), layerCheckpoints, KeyHash.layer))
+      Layer.provideMerge(Layer.mergeAll(Layer.succeedContext(context), Checkpoints.layer, KeyHash.layer))
     )
   )
   const compared = (lines: ReadonlyArray<string> = []) =>
@@ -450,11 +450,11 @@ describe("an audit log of before it held digests", () => {
     const url = database.url.replace(/postgres$/, "older")
     const upTo = (id: number) =>
       Effect.runPromise(
-        Pools.pipe(
+        Connections.Pools.pipe(
           Effect.flatMap(({ other }) =>
             Effect.provideService(migrate(readMigrations().filter((one) => one.id <= id)), SqlClient.SqlClient, other)
           ),
-          Effect.provide(layerPools(clientOptions(url)))
+          Effect.provide(Connections.layer(clientOptions(url)))
         )
       )
     await upTo(8)

@@ -64,7 +64,7 @@ const start = async (): Promise<Node> => {
   const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
     Layer.provideMerge(Propagation.layer({ pollInterval: "50 millis", staleAfter: "1 second" })),
-    Layer.provideMerge(Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 10_000_000 }), Digests.layer, workers()))
+    Layer.provideMerge(Layer.mergeAll(stores, Cache.layer({ maxBytes: 10_000_000 }), Digests.layer, workers()))
   )
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(

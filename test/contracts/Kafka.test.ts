@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import type { KafkaOptions } from "../../layers/Kafka/connection/Connection.ts"
-import * as Kafka from "../../layers/Kafka/Kafka.ts"
+import * as Letters from "../../layers/Kafka/consumers/DeadLetters.ts"
+import * as Groups from "../../layers/Kafka/consumers/EventGroups.ts"
+import * as Log from "../../layers/Kafka/outbox/EventLog.ts"
 import { TopicMemory } from "../../layers/Memory/consumers/EventGroups.ts"
 import { DeadLetters } from "../../src/consumers/DeadLetters.ts"
 import { EventGroups } from "../../src/consumers/EventGroups.ts"
@@ -22,7 +24,7 @@ const optionsOf = (): KafkaOptions => ({
   node: "n1"
 })
 const layerOf = (options: KafkaOptions) =>
-  Layer.mergeAll(Kafka.layerEventLog(options), Kafka.layerGroups(options), Kafka.layerDeadLetters(options))
+  Layer.mergeAll(Log.layer(options), Groups.layer(options), Letters.layer(options))
 const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => layerOf(optionsOf()))))
 
 beforeAll(async () => {

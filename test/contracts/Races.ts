@@ -51,7 +51,7 @@ const node = Effect.fnUntraced(function* () {
       Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
       Layer.provide(
         Layer.mergeAll(
-          Layer.fresh(Cache.layerCache({ maxBytes: 10_000_000 })),
+          Layer.fresh(Cache.layer({ maxBytes: 10_000_000 })),
           Digests.layer,
           workers(),
           Layer.succeed(Fleet, { covering: () => Effect.succeed([]) }),

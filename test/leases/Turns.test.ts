@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { layerLeases } from "../../layers/Memory/leases/Leases.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"
@@ -32,7 +32,7 @@ describe("Turns", () => {
       yield* pass(11) // given up: no lease has to pass
       assert.deepStrictEqual([...new Set(done)], [first === "a" ? "b" : "a"])
       yield* Scope.close(first === "a" ? b : a, Exit.void)
-    }).pipe(Effect.provide(layerLeases(new State())))
+    }).pipe(Effect.provide(Memory.layerOn(new State())))
   )
 
   it.effect("LE1 a node that dies is followed when its lease has passed, and not before", () =>
@@ -45,7 +45,7 @@ describe("Turns", () => {
       assert.deepStrictEqual(done, [])
       yield* pass(3)
       assert.deepStrictEqual(done, ["next"])
-    }).pipe(Effect.scoped, Effect.provide(layerLeases(new State())))
+    }).pipe(Effect.scoped, Effect.provide(Memory.layerOn(new State())))
   )
 
   it.effect("LE4 work that fails or meets a defect is done again after the pause, and the lease stays", () =>
@@ -63,6 +63,6 @@ describe("Turns", () => {
       assert.strictEqual(tries.length, 5)
       for (const [i, token] of tries.entries()) if (i > 0) assert.isTrue(token > tries[i - 1]!)
       assert.isUndefined(yield* Effect.flatMap(Leases, (leases) => leases.claim("work", "b", 1_000)))
-    }).pipe(Effect.scoped, Effect.provide(Layer.fresh(layerLeases(new State()))))
+    }).pipe(Effect.scoped, Effect.provide(Memory.layerOn(new State())))
   )
 })

@@ -3,7 +3,7 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import { EventLogMemory } from "../../layers/Memory/outbox/Outbox.ts"
+import { EventLogMemory } from "../../layers/Memory/outbox/EventLog.ts"
 import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
@@ -19,7 +19,7 @@ import { change, release, sweep } from "../contracts/Stores.ts"
 
 const services = (state: State) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
-    Layer.provideMerge(Layer.mergeAll(Memory.layerOn(state), Cache.layerCache({ maxBytes: 1_000_000 }), Digests.layer))
+    Layer.provideMerge(Layer.mergeAll(Memory.layerOn(state), Cache.layer({ maxBytes: 1_000_000 }), Digests.layer))
   )
 
 const relay = (log: { readonly layer: Layer.Layer<EventLog> }, run = "a") =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { sealBy } from "../../layers/Crypto/seals/Seals.ts"
-import { layerRegistry } from "../../layers/Memory/configuration/ConfigurationStore.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { type Arrived, read } from "../../src/consumers/Received.ts"
@@ -26,7 +26,7 @@ const genuine = (event: Pick<LogEvent, "body" | "headers">) =>
   Effect.flatMap(makeGenuine, (check) => check(arrived(event)))
 
 describe("whose an event is", () => {
-  const world = Layer.merge(layerTestSeal, layerRegistry(new State()))
+  const world = layerTestSeal.pipe(Layer.provideMerge(Memory.layerOn(new State())))
 
   it.effect("EV7 EV8 a sealed event is genuine; with another id, body or key of the seal it is not", () =>
     Effect.gen(function* () {

@@ -113,7 +113,7 @@ export const layerWith = (faults: Faults, options: { readonly hints?: boolean; r
     Layer.provideMerge(
       Layer.mergeAll(
         faults.layer(options.hints ?? false),
-        Cache.layerCache({ maxBytes: options.cacheBytes ?? 1_000_000 }),
+        Cache.layer({ maxBytes: options.cacheBytes ?? 1_000_000 }),
         Digests.layer
       )
     )

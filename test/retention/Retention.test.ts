@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { layerLeases } from "../../layers/Memory/leases/Leases.ts"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Leases } from "../../src/leases/Leases.ts"
@@ -25,7 +25,8 @@ const world = (step: (n: number) => Effect.Effect<Swept | undefined, ReturnType<
     drop: Effect.sync(() => note("drop", () => ({ dropped: 0, left: 0 })))
   })
   const layer = Retention.layer({ run: "a", ...keep }).pipe(
-    Layer.provideMerge(Layer.merge(store, layerLeases(new State())))
+    Layer.provideMerge(store),
+    Layer.provideMerge(Memory.layerOn(new State()))
   )
   return { asked, layer }
 }

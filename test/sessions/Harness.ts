@@ -39,7 +39,7 @@ export const layerWith = (
     Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
     Layer.provideMerge(
-      Layer.mergeAll(stores, Cache.layerCache({ maxBytes: 1_000_000 }), Digests.layer, workers(threads), AccessForAll)
+      Layer.mergeAll(stores, Cache.layer({ maxBytes: 1_000_000 }), Digests.layer, workers(threads), AccessForAll)
     )
   )
 

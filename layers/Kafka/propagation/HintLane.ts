@@ -5,14 +5,14 @@
  */
 import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
-import type { HintLane } from "../../../src/propagation/HintLane.ts"
+import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../../src/telemetry/Traces.ts"
 import { CLIENT_ID, connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
 
 const AGAIN = Duration.seconds(2)
 
-export const lane = (options: KafkaOptions) =>
+const lane = (options: KafkaOptions) =>
   Effect.gen(function* () {
     const kafka = yield* connectionOf(options)
     const clock = yield* Clock.Clock
@@ -80,3 +80,6 @@ export const lane = (options: KafkaOptions) =>
         )
     } satisfies HintLane
   })
+
+/** One more lane, next to those that were provided before. */
+export const layer = (options: KafkaOptions) => layerLane(lane(options))

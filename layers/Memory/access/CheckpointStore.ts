@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
 
-export const layerCheckpoints = Layer.sync(CheckpointStore, () => {
+export const layer = Layer.sync(CheckpointStore, () => {
   let lines: ReadonlyArray<string> = []
   return CheckpointStore.of({
     read: Effect.sync(() => lines),

@@ -1,4 +1,4 @@
-/** ConfigurationStore and RevisionLog over one `State`. */
+/** ConfigurationStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
 import { actingKey } from "../../../src/access/Principal.ts"
 import type { Change, Idempotency, Release } from "../../../src/configuration/Change.ts"
@@ -6,115 +6,112 @@ import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import { type Committed, ConfigurationStore, type HeadCursor } from "../../../src/configuration/ConfigurationStore.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
-import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { pageOf } from "../../../src/values/Page.ts"
-import { bytesOf } from "../../../src/values/Value.ts"
 import { changeDigest } from "../access/AuditCheck.ts"
-import type { State } from "../State.ts"
+import { State } from "../State.ts"
+import { bytesIn } from "./Bytes.ts"
 import { problemOf } from "./Conflicts.ts"
 
 const idOf = ({ environment, key }: { readonly environment: string; readonly key: string }) => `${environment}/${key}`
 
-export const layerRegistry = (state: State) => Layer.mergeAll(layerStore(state), layerLog(state))
+export const layer = Layer.effect(
+  ConfigurationStore,
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const state = yield* State.service
+    const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
 
-const layerStore = (state: State) =>
-  Layer.effect(
-    ConfigurationStore,
-    Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
-
-      const commit = (release: Release): Committed | HeraldError => {
-        const earlier = replayed(state, ownerOf(release), release.idempotency)
-        if (earlier !== undefined) return earlier
-        const problem = problemOf(state, release)
-        if (problem !== undefined) return problem
-        const now = clock.currentTimeMillisUnsafe()
-        const revision = state.head + 1n
-        const changes = release.changes.map((change) => {
-          const configuration = asConfiguration(
-            change,
-            versionsOf(change.environment, change.key),
-            release,
-            revision,
-            now
-          )
-          state.versions.set(idOf(change), [...versionsOf(change.environment, change.key), configuration])
-          state.append({
-            configId: idOf(change),
-            action: release.action,
-            performedBy: release.actor,
-            details: {
-              version: configuration.version,
-              revision: String(revision),
-              message: change.changeLog,
-              digest: changeDigest(configuration),
-              ...actingKey(release.keyId)
-            },
-            createdAt: now
-          })
-          return configuration
+    const commit = (release: Release): Committed | HeraldError => {
+      const earlier = replayed(state, ownerOf(release), release.idempotency)
+      if (earlier !== undefined) return earlier
+      const problem = problemOf(state, release)
+      if (problem !== undefined) return problem
+      const now = clock.currentTimeMillisUnsafe()
+      const revision = state.head + 1n
+      const changes = release.changes.map((change) => {
+        const configuration = asConfiguration(
+          change,
+          versionsOf(change.environment, change.key),
+          release,
+          revision,
+          now
+        )
+        state.versions.set(idOf(change), [...versionsOf(change.environment, change.key), configuration])
+        state.append({
+          configId: idOf(change),
+          action: release.action,
+          performedBy: release.actor,
+          details: {
+            version: configuration.version,
+            revision: String(revision),
+            message: change.changeLog,
+            digest: changeDigest(configuration),
+            ...actingKey(release.keyId)
+          },
+          createdAt: now
         })
-        const { actor, message, traceparent, idempotency } = release
-        const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
-        state.revisions.push(row)
-        if (idempotency !== undefined) {
-          state.idempotency.set(`${ownerOf(release)}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
-        }
-        for (const tell of state.listeners) tell()
-        return { revision: row, replayed: false }
-      }
-
-      return ConfigurationStore.of({
-        commit: (release) =>
-          Effect.suspend(() => {
-            const result = commit(release)
-            return "revision" in result ? Effect.succeed(result) : Effect.fail(result)
-          }),
-        earlier: (idempotency) =>
-          Effect.suspend(() => {
-            const found = replayed(state, idempotency.owner, idempotency)
-            return found === undefined || "revision" in found ? Effect.succeed(found) : Effect.fail(found)
-          }),
-        templates: (environment) =>
-          Effect.sync(() => ({
-            position: { epoch: state.epoch, revision: state.head },
-            heads: [...state.versions.values()]
-              .map((versions) => versions.at(-1)!)
-              .filter((head) => head.environment === environment && head.template && !head.deleted)
-          })),
-        current: (environment, key) => Effect.sync(() => versionsOf(environment, key).at(-1)),
-        currents: (keys) =>
-          Effect.sync(() => {
-            const found = keys.map(({ environment, key }) => versionsOf(environment, key).at(-1))
-            return pageOf(found, found.length, (one) => (one === undefined ? 0 : bytesIn(one)))
-          }),
-        version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
-        history: (environment, key, { limit, before }) =>
-          Effect.sync(() =>
-            pageOf(
-              versionsOf(environment, key)
-                .filter(({ version }) => before === undefined || version < before)
-                .reverse(),
-              limit,
-              bytesIn
-            )
-          ),
-        heads: (after, limit) =>
-          Effect.sync(() => {
-            const place = ({ environment, key }: HeadCursor) => `${environment}\u0000${key}`
-            const heads = [...state.versions.values()]
-              .map((versions) => versions.at(-1)!)
-              .filter((head) => !state.forgotten(head))
-              .filter((head) => after === undefined || place(head) > place(after))
-              .sort((a, b) => (place(a) < place(b) ? -1 : 1))
-              .slice(0, limit)
-            const next = heads.length < limit ? undefined : heads.at(-1)
-            return { position: { epoch: state.epoch, revision: state.head }, heads, next }
-          })
+        return configuration
       })
+      const { actor, message, traceparent, idempotency } = release
+      const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
+      state.revisions.push(row)
+      if (idempotency !== undefined) {
+        state.idempotency.set(`${ownerOf(release)}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
+      }
+      for (const tell of state.listeners) tell()
+      return { revision: row, replayed: false }
+    }
+
+    return ConfigurationStore.of({
+      commit: (release) =>
+        Effect.suspend(() => {
+          const result = commit(release)
+          return "revision" in result ? Effect.succeed(result) : Effect.fail(result)
+        }),
+      earlier: (idempotency) =>
+        Effect.suspend(() => {
+          const found = replayed(state, idempotency.owner, idempotency)
+          return found === undefined || "revision" in found ? Effect.succeed(found) : Effect.fail(found)
+        }),
+      templates: (environment) =>
+        Effect.sync(() => ({
+          position: { epoch: state.epoch, revision: state.head },
+          heads: [...state.versions.values()]
+            .map((versions) => versions.at(-1)!)
+            .filter((head) => head.environment === environment && head.template && !head.deleted)
+        })),
+      current: (environment, key) => Effect.sync(() => versionsOf(environment, key).at(-1)),
+      currents: (keys) =>
+        Effect.sync(() => {
+          const found = keys.map(({ environment, key }) => versionsOf(environment, key).at(-1))
+          return pageOf(found, found.length, (one) => (one === undefined ? 0 : bytesIn(one)))
+        }),
+      version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
+      history: (environment, key, { limit, before }) =>
+        Effect.sync(() =>
+          pageOf(
+            versionsOf(environment, key)
+              .filter(({ version }) => before === undefined || version < before)
+              .reverse(),
+            limit,
+            bytesIn
+          )
+        ),
+      heads: (after, limit) =>
+        Effect.sync(() => {
+          const place = ({ environment, key }: HeadCursor) => `${environment}\u0000${key}`
+          const heads = [...state.versions.values()]
+            .map((versions) => versions.at(-1)!)
+            .filter((head) => !state.forgotten(head))
+            .filter((head) => after === undefined || place(head) > place(after))
+            .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+            .slice(0, limit)
+          const next = heads.length < limit ? undefined : heads.at(-1)
+          return { position: { epoch: state.epoch, revision: state.head }, heads, next }
+        })
     })
-  )
+  })
+)
 
 const ownerOf = ({ idempotency, actor }: Release) => idempotency?.owner ?? actor
 
@@ -157,28 +154,3 @@ const asConfiguration = (
     changeLog
   }
 }
-
-const bytesIn = ({ value, schema }: Configuration) =>
-  bytesOf(value) + (schema === null ? 0 : bytesOf(JSON.stringify(schema)))
-const bytesOfRevision = ({ changes }: Revision) => changes.reduce((sum, one) => sum + bytesIn(one), 0)
-
-const layerLog = (state: State) =>
-  Layer.succeed(
-    RevisionLog,
-    RevisionLog.of({
-      head: Effect.sync(() => ({ epoch: state.epoch, revision: state.head })),
-      after: (revision, limit) =>
-        Effect.suspend(() => {
-          const from = Number(revision) - state.swept
-          return from < 0
-            ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
-            : Effect.succeed(pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision))
-        }),
-      hints: (onHint) =>
-        Effect.acquireRelease(
-          Effect.sync(() => state.listeners.add(onHint)),
-          () => Effect.sync(() => state.listeners.delete(onHint))
-        ),
-      horizon: Effect.sync(() => BigInt(state.swept))
-    })
-  )

@@ -15,7 +15,7 @@ import {
 } from "../../../src/fleet/InstanceStore.ts"
 import { mayHold } from "../../../src/fleet/Ownership.ts"
 import { fenced } from "../leases/Leases.ts"
-import type { HeldInstance, State } from "../State.ts"
+import { type HeldInstance, State } from "../State.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
 
@@ -127,52 +127,56 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
     })
 }
 
-export const layerFleet = (state: State) =>
-  Layer.succeed(InstanceStore, {
-    write: (batch) =>
-      isUnkeepable(batch)
-        ? Effect.fail(failure("InvalidInput", "could not write what clients answered: it can't be kept"))
-        : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
-    list: (options) => Effect.sync(() => list(state, options)),
-    seen: ({ run, timeoutMillis }) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const before = state.nodes.get(run)
-        const since = before === undefined || before.seenAt < now - timeoutMillis ? now : before.since
-        state.nodes.set(run, { since, seenAt: now })
-        const all = [...state.instances.values()]
-        const after = (before?.seenAt ?? 0) - LATE
-        return {
-          taken: all
-            .filter((row) => runOf(row.former) === run && runOf(row.session) !== run && row.takenAt > after)
-            .map(({ former, owner }) => ({ session: former, owner })),
-          doubted: all
-            .filter((row) => runOf(row.session) === run && row.ending === "NodeLost")
-            .map((row) => row.session)
-        }
-      }),
-    lose: (lease, leaseMillis, timeoutMillis) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        if (!fenced(state, lease, leaseMillis, now)) return undefined
-        const { run } = lease
-        if ((state.nodes.get(run)?.since ?? now) >= now - timeoutMillis) return 0
-        const dead = (row: HeldInstance) =>
-          row.state === "connected" && (state.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
-        const gone = [...state.instances.values()].filter(dead)
-        for (const row of gone)
-          state.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost", goneAt: now })
-        return gone.length
-      }),
-    elsewhere: ({ environment, run, limit }) =>
-      Effect.sync(() =>
-        [...state.instances.values()]
-          .filter((row) => row.environment === environment && row.state === "connected" && runOf(row.session) !== run)
-          .slice(0, limit)
-          .map(({ service, instance, labels, patterns }) => ({
-            client: { environment, service, instance, labels },
-            patterns
-          }))
-      )
-  })
+export const layer = Layer.effect(
+  InstanceStore,
+  Effect.map(State.service, (state) =>
+    InstanceStore.of({
+      write: (batch) =>
+        isUnkeepable(batch)
+          ? Effect.fail(failure("InvalidInput", "could not write what clients answered: it can't be kept"))
+          : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
+      list: (options) => Effect.sync(() => list(state, options)),
+      seen: ({ run, timeoutMillis }) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const before = state.nodes.get(run)
+          const since = before === undefined || before.seenAt < now - timeoutMillis ? now : before.since
+          state.nodes.set(run, { since, seenAt: now })
+          const all = [...state.instances.values()]
+          const after = (before?.seenAt ?? 0) - LATE
+          return {
+            taken: all
+              .filter((row) => runOf(row.former) === run && runOf(row.session) !== run && row.takenAt > after)
+              .map(({ former, owner }) => ({ session: former, owner })),
+            doubted: all
+              .filter((row) => runOf(row.session) === run && row.ending === "NodeLost")
+              .map((row) => row.session)
+          }
+        }),
+      lose: (lease, leaseMillis, timeoutMillis) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          if (!fenced(state, lease, leaseMillis, now)) return undefined
+          const { run } = lease
+          if ((state.nodes.get(run)?.since ?? now) >= now - timeoutMillis) return 0
+          const dead = (row: HeldInstance) =>
+            row.state === "connected" && (state.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
+          const gone = [...state.instances.values()].filter(dead)
+          for (const row of gone)
+            state.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost", goneAt: now })
+          return gone.length
+        }),
+      elsewhere: ({ environment, run, limit }) =>
+        Effect.sync(() =>
+          [...state.instances.values()]
+            .filter((row) => row.environment === environment && row.state === "connected" && runOf(row.session) !== run)
+            .slice(0, limit)
+            .map(({ service, instance, labels, patterns }) => ({
+              client: { environment, service, instance, labels },
+              patterns
+            }))
+        )
+    })
+  )
+)
 
 /** Those that are connected come first. */
 const away = ({ state }: HeldInstance) => Number(state !== "connected")

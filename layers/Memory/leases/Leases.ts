@@ -1,7 +1,7 @@
 /** Leases over a `State`: the rules of migration 0011. */
 import { Clock, Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../../src/leases/Leases.ts"
-import type { State } from "../State.ts"
+import { State } from "../State.ts"
 
 /** The fence: prolongs the lease unless another claim took it. */
 export const fenced = (state: State, lease: Lease, leaseMillis: number, now: number): boolean => {
@@ -12,28 +12,29 @@ export const fenced = (state: State, lease: Lease, leaseMillis: number, now: num
   return true
 }
 
-export const layerLeases = (state: State) =>
-  Layer.effect(
-    Leases,
-    Effect.map(Clock.Clock, (clock) => {
-      const now = () => clock.currentTimeMillisUnsafe()
-      return Leases.of({
-        claim: (name, run, leaseMillis) =>
-          Effect.sync(() => {
-            const held = state.leases.get(name)
-            if (held !== undefined && held.until > now() && held.run !== run) return undefined
-            const next = (held?.token ?? 0n) + 1n
-            const token = next > BigInt(Math.floor(now())) ? next : BigInt(Math.floor(now()))
-            const lease = { name, run, epoch: state.epoch, token }
-            state.leases.set(name, { ...lease, until: now() + leaseMillis })
-            return lease
-          }),
-        keep: (lease, leaseMillis) => Effect.sync(() => fenced(state, lease, leaseMillis, now())),
-        release: (lease) =>
-          Effect.sync(() => {
-            if (!fenced(state, lease, 0, now())) return
-            state.leases.set(lease.name, { ...lease, run: "", token: lease.token + 1n, until: now() })
-          })
-      })
+export const layer = Layer.effect(
+  Leases,
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const state = yield* State.service
+    const now = () => clock.currentTimeMillisUnsafe()
+    return Leases.of({
+      claim: (name, run, leaseMillis) =>
+        Effect.sync(() => {
+          const held = state.leases.get(name)
+          if (held !== undefined && held.until > now() && held.run !== run) return undefined
+          const next = (held?.token ?? 0n) + 1n
+          const token = next > BigInt(Math.floor(now())) ? next : BigInt(Math.floor(now()))
+          const lease = { name, run, epoch: state.epoch, token }
+          state.leases.set(name, { ...lease, until: now() + leaseMillis })
+          return lease
+        }),
+      keep: (lease, leaseMillis) => Effect.sync(() => fenced(state, lease, leaseMillis, now())),
+      release: (lease) =>
+        Effect.sync(() => {
+          if (!fenced(state, lease, 0, now())) return
+          state.leases.set(lease.name, { ...lease, run: "", token: lease.token + 1n, until: now() })
+        })
     })
-  )
+  })
+)

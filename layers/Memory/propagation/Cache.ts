@@ -10,7 +10,7 @@ import { replaces } from "../../../src/propagation/Position.ts"
 import { positionOf, type Shared } from "../../../src/propagation/SharedCache.ts"
 import { configurationBytes } from "../../../src/propagation/Size.ts"
 
-export const layerCache = ({ maxBytes }: { readonly maxBytes: number }) =>
+export const layer = ({ maxBytes }: { readonly maxBytes: number }) =>
   Layer.sync(Cache, () => {
     /** A Map iterates in the order of insertion: the first is the least recently used. */
     const entries = new Map<string, { readonly value: Shared; readonly cost: number }>()

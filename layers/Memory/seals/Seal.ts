@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto"
 import { Effect, Layer } from "effect"
 import { Seal } from "../../../src/seals/Seal.ts"
 import { makeSeal } from "../../Crypto/seals/Seals.ts"
-import type { State } from "../State.ts"
+import { State } from "../State.ts"
 
-export const layerSeal = (state: State) =>
-  Layer.effect(
-    Seal,
+export const layer = Layer.effect(
+  Seal,
+  Effect.flatMap(State.service, (state) =>
     makeSeal(
       Effect.sync(() => {
         if (state.sealKeys.length === 0) state.sealKeys.push({ id: "1", key: randomBytes(32) })
@@ -15,3 +15,4 @@ export const layerSeal = (state: State) =>
       })
     )
   )
+)

@@ -1,15 +1,12 @@
-/** API keys and the audit log in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
-import { Effect, Layer, Schema, Semaphore } from "effect"
+/** API keys in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
+import { Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
-import { type AuditEntry, AuditLog, type AuditProblem, CHECKS } from "../../../src/access/AuditLog.ts"
 import { actingKey, folded, principalExists } from "../../../src/access/Principal.ts"
-import { limits } from "../../../src/configuration/Configuration.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { confirmed } from "../connection/Confirmed.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
-export const layerKeys = Layer.effect(
+export const layer = Layer.effect(
   ApiKeyStore,
   Effect.gen(function* () {
     const { reads, other: sql } = yield* Pools
@@ -56,108 +53,3 @@ export const layerKeys = Layer.effect(
     })
   })
 )
-
-/** Milliseconds of one page of a check: other work of the pool goes on in between. */
-const PAGE_MILLIS = 1_000
-
-interface CheckRow {
-  readonly entries: number
-  readonly total: number
-  readonly place: unknown | null
-  readonly problem: (Omit<AuditProblem, "entry"> & { readonly entry: number | null }) | null
-}
-
-interface MarkRow {
-  readonly id: string
-  readonly hash: string
-}
-
-const PLACE = Schema.Struct({
-  stage: Schema.Literals(["entries", "history", "current", "log", "keys"]),
-  entries: Schema.Int,
-  id: Schema.Int,
-  hash: Schema.String.check(Schema.isMaxLength(64)),
-  versions: Schema.Int,
-  revision: Schema.Int,
-  found: Schema.Int,
-  environment: Schema.String.check(Schema.isMaxLength(256)),
-  key: Schema.String.check(Schema.isMaxLength(256)),
-  version: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_647 }))
-})
-const decodePlace = Schema.decodeUnknownEffect(Schema.fromJsonString(PLACE), { onExcessProperty: "error" })
-
-const placeOf = (from: string) =>
-  decodePlace(Buffer.from(from, "base64url").toString("utf8")).pipe(
-    Effect.map((place) => JSON.stringify(place)),
-    Effect.mapError(() => failure("InvalidInput", "from: this is not a place that a page of the check gave"))
-  )
-
-type AuditRow = Omit<AuditEntry, "id"> & { readonly id: string }
-
-export const layerAudit = Layer.effect(
-  AuditLog,
-  Effect.gen(function* () {
-    const { other: sql } = yield* Pools
-    const one = Semaphore.makeUnsafe(1)
-    let waiting = 0
-    /** AL3: a page takes a connection for all of its time. */
-    const inTurn = <A>(page: Effect.Effect<A, HeraldError>) =>
-      Effect.suspend(() => {
-        if (waiting > CHECKS) {
-          const message = "several checks of the audit log wait on this node already"
-          return Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: CHECKS * PAGE_MILLIS } }))
-        }
-        waiting++
-        return Effect.ensuring(
-          one.withPermits(1)(page),
-          Effect.sync(() => waiting--)
-        )
-      })
-    return AuditLog.of({
-      read: Effect.fnUntraced(function* ({ limit, before, after, environment }) {
-        const order = sql.literal(after === undefined ? "desc" : "asc")
-        const rows = yield* guarded("read the audit log")(sql<AuditRow>`
-          select id::text as id, config_id as "configId", action, performed_by as "performedBy", details,
-            herald_millis(created_at) as "createdAt", prev_hash as "prevHash", hash
-          from (
-            select *, sum(octet_length(details::text) + 500) over (order by id ${order}) - octet_length(details::text) - 500 as bytes_before
-            from (
-              select * from audit_log
-              where id < ${String(before ?? MAX)}::text::bigint and id > ${String(after ?? -1n)}::text::bigint
-                and (${environment ?? null}::text is null or starts_with(config_id, ${environment ?? null}::text || '/'))
-              order by audit_log.id ${order} limit ${limit}
-            ) page
-          ) sized where bytes_before < ${limits.page} order by sized.id ${order}`)
-        return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
-      }),
-      // AL2
-      check: Effect.fnUntraced(function* (from) {
-        const place = from === undefined ? null : yield* placeOf(from)
-        const [row] = yield* inTurn(
-          guarded("check the audit log")(sql<{ page: CheckRow }>`
-            select herald_audit_check(${place}::text::jsonb, ${PAGE_MILLIS}::float8) as page`)
-        )
-        const { entries, total, problem, place: next } = row!.page
-        return {
-          entries,
-          total,
-          next: next === null || problem !== null ? undefined : Buffer.from(JSON.stringify(next)).toString("base64url"),
-          problem:
-            problem === null
-              ? undefined
-              : { ...problem, entry: problem.entry === null ? undefined : BigInt(problem.entry) }
-        }
-      }),
-      last: guarded("read the newest audit entry")(
-        sql<MarkRow>`select id::text as id, hash from audit_log order by audit_log.id desc limit 1`
-      ).pipe(Effect.map(([row]) => (row === undefined ? undefined : { id: BigInt(row.id), hash: row.hash }))),
-      marks: (ids) =>
-        guarded("read audit entries")(
-          sql<MarkRow>`select id::text as id, hash from audit_log
-            where id in (select value::bigint from jsonb_array_elements_text(${JSON.stringify(ids.map(String))}::text::jsonb))`
-        ).pipe(Effect.map((rows) => rows.map(({ id, hash }) => ({ id: BigInt(id), hash }))))
-    })
-  })
-)
-
-const MAX = 9_223_372_036_854_775_807n

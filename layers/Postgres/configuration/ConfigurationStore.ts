@@ -30,7 +30,7 @@ const NOTICE_PAUSE = "10 millis"
 const DEADLINE = "3 seconds"
 
 /** `origin` marks this process's hints, so that it need not listen to itself. */
-export const layerStore = ({ origin, client }: { readonly origin: string; readonly client: ClientOptions }) =>
+export const layer = ({ origin, client }: { readonly origin: string; readonly client: ClientOptions }) =>
   Layer.effect(
     ConfigurationStore,
     Effect.gen(function* () {

@@ -41,7 +41,7 @@ export class Pools extends Context.Service<
 /** Statements that may wait for a connection of one pool. */
 const WAITING = 1_024
 
-export const layerPools = (options: ClientOptions) =>
+export const layer = (options: ClientOptions) =>
   Layer.effect(
     Pools,
     Effect.gen(function* () {

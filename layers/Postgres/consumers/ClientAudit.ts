@@ -4,7 +4,7 @@ import { ClientAudit } from "../../../src/consumers/ClientAudit.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
-export const layerClientAudit = Layer.effect(
+export const layer = Layer.effect(
   ClientAudit,
   Effect.map(Pools, ({ other: sql }) =>
     ClientAudit.of({

@@ -109,7 +109,7 @@ const keyOf =
 /** Instances that one look marks, and that a node is told of. */
 const LOSE_STEP = 10_000
 
-export const layerInstances = Layer.effect(
+export const layer = Layer.effect(
   InstanceStore,
   Effect.gen(function* () {
     const { other: sql } = yield* Pools

@@ -7,7 +7,7 @@ import { Pools } from "../connection/Pools.ts"
 /** As the fence reads it; JSON has no bigint. */
 export const asFence = ({ token, ...lease }: Lease): string => JSON.stringify({ ...lease, token: String(token) })
 
-export const layerLeases = Layer.effect(
+export const layer = Layer.effect(
   Leases,
   Effect.map(Pools, ({ other: sql }) =>
     Leases.of({

@@ -15,7 +15,7 @@ interface BacklogRow {
   readonly waitingSince: number | null
 }
 
-export const layerOutbox = Layer.effect(
+export const layer = Layer.effect(
   Outbox,
   Effect.gen(function* () {
     const { other: sql } = yield* Pools

@@ -11,7 +11,7 @@ export const CHANNEL = "herald_revisions"
 
 const RECONNECT = Duration.millis(500)
 
-export const layerLog = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
+export const layer = ({ origin, notify }: { readonly origin: string; readonly notify: boolean }) =>
   Layer.effect(
     RevisionLog,
     Effect.gen(function* () {

@@ -25,7 +25,7 @@ const LOCK_TIMEOUT = "1s"
 /** For all ranges of one call. */
 const PATIENCE = "1 minute"
 
-export const layerRetention = Layer.effect(
+export const layer = Layer.effect(
   RetentionStore,
   Effect.gen(function* () {
     const { other: sql } = yield* Pools

@@ -5,7 +5,7 @@ import { makeSeal, type SealKey } from "../../Crypto/seals/Seals.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
-export const layerSeal = Layer.effect(
+export const layer = Layer.effect(
   Seal,
   Effect.flatMap(Pools, ({ other: sql }) =>
     makeSeal(

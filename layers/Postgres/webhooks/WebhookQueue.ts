@@ -7,7 +7,7 @@ import { asFence, millis } from "../leases/Leases.ts"
 
 const SWEEP_STEP = 5_000
 
-export const layerWebhookQueue = Layer.effect(
+export const layer = Layer.effect(
   WebhookQueue,
   Effect.gen(function* () {
     const { other: sql } = yield* Pools

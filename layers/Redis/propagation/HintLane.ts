@@ -9,7 +9,7 @@
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
 import { Redis } from "ioredis"
-import type { HintLane } from "../../../src/propagation/HintLane.ts"
+import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
@@ -85,7 +85,7 @@ const connect = (options: RedisOptions, times: number): Redis => {
 const sent: Message = { system: "redis", destination: CHANNEL, operation: "publish" }
 const came: Message = { ...sent, operation: "process" }
 
-export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
+const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const { call } = yield* Client
   const seal = yield* Seal
   const clock = yield* Clock.Clock
@@ -165,6 +165,9 @@ export const lane = Effect.fnUntraced(function* (options: RedisOptions) {
 
   return { name: "redis", tell, listen } satisfies HintLane
 })
+
+/** One more lane, next to those that were provided before. */
+export const layer = (options: RedisOptions) => layerLane(lane(options))
 
 const subscribed = Metric.gauge("herald_redis_subscribed", {
   description: "1: this node hears what others tell over Redis"

@@ -47,7 +47,7 @@ const encodeEntry = (seal: SealShape, { epoch, configuration }: Shared) =>
 const WRONG_TYPE = Symbol("another type")
 const decode = Schema.decodeUnknownOption(WrittenEntry)
 
-export const layerSharedCache = Layer.effect(
+export const layer = Layer.effect(
   SharedCache,
   Effect.gen(function* () {
     const { call, cluster, away } = yield* Client

@@ -33,7 +33,7 @@ export const services = HealthReports.layer("principal").pipe(
     )
   ),
   Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
-  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layerCache({ maxBytes: 10_000_000 }), Digests.layer, workers()))
+  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layer({ maxBytes: 10_000_000 }), Digests.layer, workers()))
 )
 
 export class Door implements AsyncDisposable {

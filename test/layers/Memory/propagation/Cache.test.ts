@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layerCache } from "../../../../layers/Memory/propagation/Cache.ts"
+import * as MemoryCache from "../../../../layers/Memory/propagation/Cache.ts"
 import type { Configuration } from "../../../../src/configuration/Configuration.ts"
 import { Cache } from "../../../../src/propagation/Cache.ts"
 import type { Shared } from "../../../../src/propagation/SharedCache.ts"
@@ -52,7 +52,7 @@ describe("Cache", () => {
       yield* cache.setIfNewer(kilo("d"))
 
       assert.strictEqual(yield* held(["a", "b", "c", "d"]), "acd")
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 
   it.effect("M1 a value larger than everything is not kept, and pushes nothing out", () =>
@@ -62,7 +62,7 @@ describe("Cache", () => {
       yield* cache.setIfNewer(configuration("b", 1, "x".repeat(2_000)))
 
       assert.strictEqual(yield* held(["a", "b"]), "a")
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 
   it.effect("M1 a value that grew and became too large is not answered with its older revision", () =>
@@ -72,7 +72,7 @@ describe("Cache", () => {
       yield* cache.setIfNewer(configuration("a", 2, "x".repeat(2_000)))
 
       assert.strictEqual(yield* held(["a"]), "")
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 
   it.effect("M1 schemas count, and what was replaced or forgotten counts no more", () =>
@@ -90,7 +90,7 @@ describe("Cache", () => {
 
       assert.deepStrictEqual([three, none, again], ["abc", "", "abc"])
       assert.strictEqual(yield* held(["a", "b", "c", "s"]), "s")
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 
   it.effect("M2 an older revision never replaces a newer one; environments do not mix", () =>
@@ -103,7 +103,7 @@ describe("Cache", () => {
 
       assert.strictEqual((yield* cache.get("production", "a"))?.configuration.value, "new")
       assert.strictEqual((yield* cache.get("staging", "a"))?.configuration.value, "other")
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 
   it.effect("M2 of another epoch whatever comes replaces what is there, and is told with its epoch", () =>
@@ -113,6 +113,6 @@ describe("Cache", () => {
       yield* cache.setIfNewer(configuration("a", 2, "new", {}, "e2"))
 
       assert.deepStrictEqual(yield* cache.get("production", "a"), configuration("a", 2, "new", {}, "e2"))
-    }).pipe(Effect.provide(layerCache({ maxBytes: 3_000 })))
+    }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 })

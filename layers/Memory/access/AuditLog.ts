@@ -1,0 +1,36 @@
+/** AuditLog over a `State`. */
+import { Effect, Layer } from "effect"
+import { AuditLog } from "../../../src/access/AuditLog.ts"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import { pageOf } from "../../../src/values/Page.ts"
+import { bytesOf } from "../../../src/values/Value.ts"
+import { State } from "../State.ts"
+import { checkPage } from "./AuditCheck.ts"
+
+export const layer = Layer.effect(
+  AuditLog,
+  Effect.map(State.service, (state) =>
+    AuditLog.of({
+      read: ({ limit, before, after, environment }) =>
+        Effect.sync(() => {
+          const found = state.audit.filter(
+            ({ id, configId }) =>
+              (before === undefined || id < before) &&
+              (after === undefined || id > after) &&
+              (environment === undefined || configId.startsWith(`${environment}/`))
+          )
+          const rows = after === undefined ? found.reverse() : found
+          return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)
+        }),
+      check: (from) =>
+        Effect.suspend(() => {
+          const page = checkPage(state, from)
+          return page === undefined
+            ? Effect.fail(failure("InvalidInput", "from: this is not a place that a page of the check gave"))
+            : Effect.succeed(page)
+        }),
+      last: Effect.sync(() => state.audit.at(-1)),
+      marks: (ids) => Effect.sync(() => ids.flatMap((id) => state.audit[Number(id) - 1] ?? []))
+    })
+  )
+)
