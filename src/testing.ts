@@ -14,7 +14,7 @@ import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
 import { type ServicesOptions, services } from "./Services.ts"
 
-export { Hub } from "../layers/Memory/propagation/Hub.ts"
+export { Hub } from "../layers/Memory/Hub.ts"
 export { CurrentIdentity, system } from "./access/Identity.ts"
 export { ConfigurationStore } from "./configuration/ConfigurationStore.ts"
 export { Configurations } from "./configuration/Configurations.ts"

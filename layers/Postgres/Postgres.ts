@@ -7,7 +7,7 @@ import * as AuditLog from "./access/AuditLog.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import type { ClientOptions } from "./connection/Client.ts"
 import { migrate, readMigrations } from "./connection/Migrations.ts"
-import * as Connections from "./connection/Pools.ts"
+import { Pools } from "./connection/Pools.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
@@ -21,7 +21,7 @@ import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 const WAIT = 60
 
 const Migrated = Layer.effectDiscard(
-  Connections.Pools.pipe(
+  Pools.pipe(
     Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
     Effect.tapError((error) =>
       error.name === "DatabaseUnavailable"
@@ -50,5 +50,5 @@ export const layer = (options: ClientOptions) => {
     WebhookQueue.layer,
     Seal.layer
   )
-  return stores.pipe(Layer.provide(Migrated), Layer.provide(Connections.layer(options)))
+  return stores.pipe(Layer.provide(Migrated), Layer.provide(Pools.layer(options)))
 }

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { TopicMemory } from "../../layers/Memory/consumers/EventGroups.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { Topic } from "../../layers/Memory/Topic.ts"
 import { runGroup } from "../../src/consumers/Group.ts"
 import type { Arrived } from "../../src/consumers/Received.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
@@ -20,13 +20,13 @@ const event = (service: string, n: number) =>
     reason: "",
     at: 0
   })
-const write = (topic: TopicMemory, service: string, n: number, headers: Record<string, string> = {}) => {
+const write = (topic: Topic, service: string, n: number, headers: Record<string, string> = {}) => {
   const made = sealed(testSeal)(event(service, n))
   topic.write(service, made.body, { ...made.headers, ...headers })
 }
 
 /** The topic beside a database. */
-const world = (topic: TopicMemory, state = new State()) =>
+const world = (topic: Topic, state = new State()) =>
   Layer.mergeAll(topic.layer, layerTestSeal).pipe(Layer.provideMerge(Memory.layerOn(state)))
 
 /** Lets fibers run, and `millis` pass. */
@@ -61,7 +61,7 @@ const gauge = (name: string) =>
 
 describe("Group", () => {
   it.effect("GR1 what failed comes again, in order, nothing is left out, and other partitions go on", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const done: Array<string> = []
     let broken = true
     return Effect.gen(function* () {
@@ -90,7 +90,7 @@ describe("Group", () => {
   })
 
   it.effect("GR2 what can never be read or taken is buried with its reason, alone", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const done: Array<string> = []
     return Effect.gen(function* () {
       write(topic, "svc", 0)
@@ -121,7 +121,7 @@ describe("Group", () => {
   })
 
   it.effect("GR1 GR2 while dead letters can't be written, the messages wait for them", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     return Effect.gen(function* () {
       topic.write("svc", "{ no JSON", {})
       topic.down = true
@@ -137,7 +137,7 @@ describe("Group", () => {
   })
 
   it.effect("GR3 an outage is told when it begins and when it is over", () => {
-    const [topic, { lines, layer }] = [new TopicMemory(), logs()]
+    const [topic, { lines, layer }] = [new Topic(), logs()]
     let broken = true
     return Effect.gen(function* () {
       for (const service of ["a", "b", "c", "d", "e"]) write(topic, service, 0)
@@ -154,7 +154,7 @@ describe("Group", () => {
   })
 
   it.effect("GR2 what says that it is for another group is passed over, whatever it is", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const done: Array<string> = []
     return Effect.gen(function* () {
       topic.write("svc", "{ no JSON", { ce_id: "1", ce_type: "config_update" })
@@ -171,7 +171,7 @@ describe("Group", () => {
   })
 
   it.effect("GR1 the effect runs in one span for a batch, linked to the traces that its events come from", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const spans: Array<Tracer.Span> = []
     return Effect.gen(function* () {
       const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -199,7 +199,7 @@ describe("Group", () => {
   })
 
   it.effect("GR4 a letter that was put back is for the group that buried it", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const done: Array<string> = []
     return Effect.gen(function* () {
       write(topic, "svc", 0, { dead_group: "audit" })
@@ -211,7 +211,7 @@ describe("Group", () => {
   })
 
   it.effect("GR5 lag and age grow while a group stands still, and are 0 when it is done", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     let broken = true
     return Effect.gen(function* () {
       for (let n = 0; n < 4; n++) write(topic, "svc", n)
@@ -227,7 +227,7 @@ describe("Group", () => {
   })
 
   it.effect("GR6 what is not genuine is buried, and the genuine event of the same id has its effect", () => {
-    const topic = new TopicMemory()
+    const topic = new Topic()
     const done: Array<string> = []
     return Effect.gen(function* () {
       const forged = { ...event("svc", 0), body: event("svc", 0).body.replace('"0"', '"FORGED"') }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach } from "vitest"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Checkpoints from "../../layers/Memory/access/CheckpointStore.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
@@ -450,11 +450,11 @@ describe("an audit log of before it held digests", () => {
     const url = database.url.replace(/postgres$/, "older")
     const upTo = (id: number) =>
       Effect.runPromise(
-        Connections.Pools.pipe(
+        Pools.pipe(
           Effect.flatMap(({ other }) =>
             Effect.provideService(migrate(readMigrations().filter((one) => one.id <= id)), SqlClient.SqlClient, other)
           ),
-          Effect.provide(Connections.layer(clientOptions(url)))
+          Effect.provide(Pools.layer(clientOptions(url)))
         )
       )
     await upTo(8)

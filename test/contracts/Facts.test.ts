@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import { clientOptions, connect, startDatabase } from "../support/Database.ts"
 
 describe("migration 0017", () => {
@@ -11,11 +11,11 @@ describe("migration 0017", () => {
     await using database = await startDatabase()
     const migrateTo = (last: number) =>
       Effect.runPromise(
-        Connections.Pools.pipe(
+        Pools.pipe(
           Effect.flatMap(({ other }) =>
             Effect.provideService(migrate(readMigrations().filter(({ id }) => id <= last)), SqlClient.SqlClient, other)
           ),
-          Effect.provide(Connections.layer(clientOptions(database.url)))
+          Effect.provide(Pools.layer(clientOptions(database.url)))
         )
       )
     await migrateTo(16)

@@ -6,7 +6,7 @@ import type { KafkaOptions } from "../../layers/Kafka/connection/Connection.ts"
 import * as Letters from "../../layers/Kafka/consumers/DeadLetters.ts"
 import * as Groups from "../../layers/Kafka/consumers/EventGroups.ts"
 import * as Log from "../../layers/Kafka/outbox/EventLog.ts"
-import { TopicMemory } from "../../layers/Memory/consumers/EventGroups.ts"
+import { Topic } from "../../layers/Memory/Topic.ts"
 import { DeadLetters } from "../../src/consumers/DeadLetters.ts"
 import { EventGroups } from "../../src/consumers/EventGroups.ts"
 import type { Received } from "../../src/consumers/Received.ts"
@@ -36,7 +36,7 @@ afterAll(async () => {
 })
 
 describe("the topic in memory", () => {
-  const topic = new TopicMemory()
+  const topic = new Topic()
   groupsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(topic.layer))))
 })
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from "vitest"
 import * as Store from "../../layers/Postgres/configuration/ConfigurationStore.ts"
 import { guarded } from "../../layers/Postgres/connection/Failure.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -17,9 +17,9 @@ let database: Database
 beforeAll(async () => {
   database = await startDatabase()
   await Effect.runPromise(
-    Connections.Pools.pipe(
+    Pools.pipe(
       Effect.flatMap(({ other }) => Effect.provideService(migrate(readMigrations()), SqlClient.SqlClient, other)),
-      Effect.provide(Connections.layer(clientOptions(database.url)))
+      Effect.provide(Pools.layer(clientOptions(database.url)))
     )
   )
 })
@@ -27,9 +27,9 @@ afterAll(() => database[Symbol.asyncDispose]())
 
 const options = () =>
   clientOptions(database.url, { connections: { reads: 2, writes: 2, other: 2 }, acquireTimeout: 200 })
-const on = <A, E>(body: Effect.Effect<A, E, Connections.Pools | ConfigurationStore>, client = options()) =>
+const on = <A, E>(body: Effect.Effect<A, E, Pools | ConfigurationStore>, client = options()) =>
   Effect.runPromise(
-    body.pipe(Effect.provide(Layer.provideMerge(Store.layer({ origin: "test", client }), Connections.layer(client))))
+    body.pipe(Effect.provide(Layer.provideMerge(Store.layer({ origin: "test", client }), Pools.layer(client))))
   )
 const answers = (sql: SqlClient.SqlClient) => Effect.exit(guarded("ask")(sql`select 1`))
 const locked = (sql: SqlClient.SqlClient) =>
@@ -41,7 +41,7 @@ describe("pools", () => {
     await holder.query("select pg_advisory_lock(42)")
     await on(
       Effect.gen(function* () {
-        const { reads, other } = yield* Connections.Pools
+        const { reads, other } = yield* Pools
         const store = yield* ConfigurationStore
         const hung = yield* Effect.forEach([reads, reads, other, other], (sql) => Effect.forkChild(locked(sql)))
         yield* Effect.promise(() =>
@@ -73,7 +73,7 @@ describe("pools", () => {
     await holder.query("select herald_lock()")
     await on(
       Effect.gen(function* () {
-        const { reads, other } = yield* Connections.Pools
+        const { reads, other } = yield* Pools
         const store = yield* ConfigurationStore
         const commits = yield* Effect.forEach(["a", "b", "c"], (key) =>
           Effect.forkChild(store.commit(release([change(key, "1")])))
@@ -96,7 +96,7 @@ describe("pools", () => {
   it("PG2 statements that wait for a connection are bounded, and all get one when it is free again", async () => {
     await on(
       Effect.gen(function* () {
-        const { reads } = yield* Connections.Pools
+        const { reads } = yield* Pools
         const many = Array.from({ length: 2_000 }, () => answers(reads))
         const ends = yield* Effect.all(many, { concurrency: "unbounded" })
         const refused = ends.filter(({ _tag }) => _tag === "Failure")
@@ -115,7 +115,7 @@ describe("pools", () => {
     const url = database.url.replace(`:${database.port}/`, `:1,127.0.0.1:${port}/`)
     await on(
       Effect.gen(function* () {
-        const { reads } = yield* Connections.Pools
+        const { reads } = yield* Pools
         assert.strictEqual((yield* answers(reads))._tag, "Success")
         proxy.fault = "refuse"
         proxy.cut()

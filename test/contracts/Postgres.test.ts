@@ -4,7 +4,7 @@ import { Context, Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { ClientAudit } from "../../src/consumers/ClientAudit.ts"
@@ -94,10 +94,10 @@ describe("PostgreSQL", () => {
     await using session = await connect(database.url)
     await session.query("delete from seal_keys")
     const read = Effect.flatMap(
-      Connections.Pools,
+      Pools,
       ({ other: sql }) =>
         sql<{ id: string; size: number }>`select id::text as id, octet_length(key) as size from herald_seal_keys()`
-    ).pipe(Effect.provide(Connections.layer(clientOptions(database.url))))
+    ).pipe(Effect.provide(Pools.layer(clientOptions(database.url))))
     const first = await Promise.all(Array.from({ length: 10 }, () => Effect.runPromise(read)))
     assert.deepStrictEqual(new Set(first.map((keys) => JSON.stringify(keys))).size, 1)
     assert.deepStrictEqual(
@@ -153,10 +153,10 @@ describe("PostgreSQL", () => {
 describe("migrations", () => {
   const on = (url: string, migrations = readMigrations()) =>
     Effect.runPromise(
-      Connections.Pools.pipe(
+      Pools.pipe(
         Effect.flatMap(({ other }) => Effect.provideService(migrate(migrations), SqlClient.SqlClient, other)),
         Effect.result,
-        Effect.provide(Connections.layer(clientOptions(url)))
+        Effect.provide(Pools.layer(clientOptions(url)))
       )
     )
 

@@ -4,7 +4,7 @@ import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
@@ -45,11 +45,11 @@ const KEYS = [
 
 beforeAll(async () => {
   database = await startDatabase()
-  const legacy = Connections.Pools.pipe(
+  const legacy = Pools.pipe(
     Effect.flatMap(({ other }) =>
       Effect.provideService(migrate(readMigrations().filter(({ id }) => id <= LEGACY)), SqlClient.SqlClient, other)
     ),
-    Effect.provide(Connections.layer(clientOptions(database.url)))
+    Effect.provide(Pools.layer(clientOptions(database.url)))
   )
   await Effect.runPromise(legacy)
   for (const [index, [id, name]] of KEYS.entries()) {

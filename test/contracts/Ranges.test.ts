@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { afterAll, beforeAll } from "vitest"
 import { analyze, fillDeliveries, fillInstances, fillKeys, fillRevisions } from "../../bench/support/Fill.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
-import * as Connections from "../../layers/Postgres/connection/Pools.ts"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
@@ -25,11 +25,11 @@ const run = runtime.runPromise
 const LEGACY = 8
 const migrateTo = (last: number) =>
   Effect.runPromise(
-    Connections.Pools.pipe(
+    Pools.pipe(
       Effect.flatMap(({ other }) =>
         Effect.provideService(migrate(readMigrations().filter(({ id }) => id <= last)), SqlClient.SqlClient, other)
       ),
-      Effect.provide(Connections.layer(clientOptions(database.url)))
+      Effect.provide(Pools.layer(clientOptions(database.url)))
     )
   )
 

@@ -1,7 +1,7 @@
 /** The memory twins keep the contracts of the shared cache and of the lane. */
 import { describe, it } from "@effect/vitest"
 import { Layer } from "effect"
-import { Hub } from "../../layers/Memory/propagation/Hub.ts"
+import { Hub } from "../../layers/Memory/Hub.ts"
 import { hintLaneContract, sharedCacheContract } from "./SharedCache.ts"
 
 describe("shared memory", () => {

@@ -3,9 +3,9 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import { EventLogMemory } from "../../layers/Memory/outbox/EventLog.ts"
 import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { Topic } from "../../layers/Memory/Topic.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { eventsOf } from "../../src/outbox/Event.ts"
@@ -32,12 +32,12 @@ const commits = (n: number) => Effect.forEach(Array.from({ length: n }), (_, i) 
 
 /** Lets fibers run, and `millis` pass. */
 const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })
-const idsOf = (log: EventLogMemory) => log.events.map(({ id }) => id.split("/")[1])
+const idsOf = (log: Topic) => log.events.map(({ id }) => id.split("/")[1])
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => String(i + 1))
 
 describe("Relay", () => {
   it.effect("EV2 what was committed before and after its start is published in order, once", () => {
-    const [state, log] = [new State(), new EventLogMemory()]
+    const [state, log] = [new State(), new Topic()]
     return Effect.gen(function* () {
       yield* commits(7)
       yield* Layer.build(relay(log))
@@ -57,7 +57,7 @@ describe("Relay", () => {
   })
 
   it.effect("EV2 EV5 an event log that is down keeps nothing in memory, and gets all in order when it is back", () => {
-    const [state, log] = [new State(), new EventLogMemory()]
+    const [state, log] = [new State(), new Topic()]
     log.down = true
     return Effect.gen(function* () {
       yield* Layer.build(relay(log))
@@ -75,7 +75,7 @@ describe("Relay", () => {
   })
 
   it.effect("DG1 events that wait are named as lacking, until they are published", () => {
-    const [state, log, degraded] = [new State(), new EventLogMemory(), new Set<Dependency>()]
+    const [state, log, degraded] = [new State(), new Topic(), new Set<Dependency>()]
     log.down = true
     return Effect.gen(function* () {
       yield* Layer.build(relay(log))
@@ -92,7 +92,7 @@ describe("Relay", () => {
   })
 
   it.effect("EV3 of two relays one publishes; the other takes over when it ends", () => {
-    const [state, one, two] = [new State(), new EventLogMemory(), new EventLogMemory()]
+    const [state, one, two] = [new State(), new Topic(), new Topic()]
     return Effect.gen(function* () {
       const first = yield* Scope.make()
       yield* Layer.build(relay(one, "a")).pipe(Scope.provide(first))
@@ -112,7 +112,7 @@ describe("Relay", () => {
   it.effect(
     "EV3 EV1 a relay that was overtaken while it published can't move the position; its duplicates have the same ids",
     () => {
-      const [state, log] = [new State(), new EventLogMemory()]
+      const [state, log] = [new State(), new Topic()]
       // The first relay's publish hangs for a minute, as in a process that was stopped, and then arrives.
       const slow = Layer.effect(
         EventLog,
@@ -143,7 +143,7 @@ describe("Relay", () => {
   it.effect(
     "EV3 a relay that learns too late that it still had its lease publishes nothing: another may by then",
     () => {
-      const [state, log] = [new State(), new EventLogMemory()]
+      const [state, log] = [new State(), new Topic()]
       let [reads, moves] = [0, 0]
       // Its first page takes so long that it prolongs the lease, and the answer to that comes when the lease has passed again.
       const slow = Layer.effectContext(
@@ -179,7 +179,7 @@ describe("Relay", () => {
   )
 
   it.effect("EV4 after a lost history the new one is published from where it begins", () => {
-    const [state, log] = [new State(), new EventLogMemory()]
+    const [state, log] = [new State(), new Topic()]
     return Effect.gen(function* () {
       yield* Layer.build(relay(log))
       yield* commits(5)
@@ -199,7 +199,7 @@ describe("Relay", () => {
   })
 
   it.effect("EV4 revisions that were swept are skipped", () => {
-    const [state, log] = [new State(), new EventLogMemory()]
+    const [state, log] = [new State(), new Topic()]
     return Effect.gen(function* () {
       yield* commits(6)
       state.outbox.position = { epoch: state.epoch, revision: 1n }
@@ -213,7 +213,7 @@ describe("Relay", () => {
   })
 
   it.effect("EV2 the retention leaves what a relay has not published, for a week at most", () => {
-    const [state, log] = [new State(), new EventLogMemory()]
+    const [state, log] = [new State(), new Topic()]
     log.down = true
     return Effect.gen(function* () {
       const leases = yield* Leases

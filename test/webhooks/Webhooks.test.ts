@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Redacted, Scope, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { layer as layerDigest } from "../../layers/Crypto/values/Digest.ts"
-import { TopicMemory } from "../../layers/Memory/consumers/EventGroups.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { Receivers } from "../../layers/Memory/Receivers.ts"
 import { State } from "../../layers/Memory/State.ts"
-import { ReceiversMemory } from "../../layers/Memory/webhooks/WebhookPost.ts"
+import { Topic } from "../../layers/Memory/Topic.ts"
 import { eventsOf } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
@@ -20,7 +20,7 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 
 /** A cluster's database and topic, and what its receivers do. */
 const world = () => {
-  const [state, topic, receivers] = [new State(), new TopicMemory(), new ReceiversMemory()]
+  const [state, topic, receivers] = [new State(), new Topic(), new Receivers()]
   state.sealKeys.push(testKey)
   const around = Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)
   const node = (urls: ReadonlyArray<string> = [A], on = around) =>

@@ -1,22 +1,20 @@
-/** An event log in memory that a test can look into. */
-import { Effect, Layer } from "effect"
-import { failure } from "../../../src/errors/HeraldError.ts"
-import type { LogEvent } from "../../../src/outbox/Event.ts"
+/** The event log of a `Topic`. */
+import { Clock, Effect, Layer } from "effect"
 import { EventLog } from "../../../src/outbox/EventLog.ts"
+import type { Topic } from "../Topic.ts"
 
-export class EventLogMemory {
-  readonly events: Array<LogEvent> = []
-  down = false
-  /** Calls of `publish`, failed ones included. */
-  tries = 0
-
-  readonly layer = Layer.succeed(EventLog, {
-    publish: (events) =>
-      Effect.suspend(() => {
-        this.tries++
-        if (this.down) return Effect.fail(failure("EventLogUnavailable", "it is down"))
-        this.events.push(...events)
-        return Effect.void
+export const layer = (topic: Topic) =>
+  Layer.effect(
+    EventLog,
+    Effect.map(Clock.Clock, (clock) =>
+      EventLog.of({
+        publish: (events) =>
+          topic.taking(() => {
+            for (const event of events) {
+              topic.events.push(event)
+              topic.write(event.key, event.body, event.headers, clock.currentTimeMillisUnsafe())
+            }
+          })
       })
-  })
-}
+    )
+  )

@@ -1,7 +1,7 @@
 /** A lane of hints between nodes in one process. */
 import { Effect } from "effect"
 import { layerLane } from "../../../src/propagation/HintLane.ts"
-import type { Hub } from "./Hub.ts"
+import type { Hub } from "../Hub.ts"
 
 export const layer = ({ listeners }: Pick<Hub, "listeners">) =>
   layerLane(

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { covers, replaces } from "../../../src/propagation/Position.ts"
 import { positionOf, SharedCache } from "../../../src/propagation/SharedCache.ts"
-import type { Hub } from "./Hub.ts"
+import type { Hub } from "../Hub.ts"
 
 export const layer = ({ values }: Pick<Hub, "values">) =>
   Layer.succeed(SharedCache, {

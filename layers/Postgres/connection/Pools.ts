@@ -36,111 +36,110 @@ export class Pools extends Context.Service<
       Scope.Scope
     >
   }
->()("herald/layers/Postgres/Pools") {}
+>()("herald/layers/Postgres/Pools") {
+  static readonly layer = (options: ClientOptions) =>
+    Layer.effect(Pools, make(options)).pipe(Layer.provide(Reactivity.layer))
+}
 
 /** Statements that may wait for a connection of one pool. */
 const WAITING = 1_024
 
-export const layer = (options: ClientOptions) =>
-  Layer.effect(
-    Pools,
-    Effect.gen(function* () {
-      const witness = makeWitness()
-      const primary = yield* makePrimary(options, witness)
-      const reactivity = yield* Reactivity.Reactivity
-      const used: Record<PoolName, number> = { reads: 0, writes: 0, other: 0 }
-      const waiting: Record<PoolName, number> = { reads: 0, writes: 0, other: 0 }
+const make = Effect.fnUntraced(function* (options: ClientOptions) {
+  const witness = makeWitness()
+  const primary = yield* makePrimary(options, witness)
+  const reactivity = yield* Reactivity.Reactivity
+  const used: Record<PoolName, number> = { reads: 0, writes: 0, other: 0 }
+  const waiting: Record<PoolName, number> = { reads: 0, writes: 0, other: 0 }
 
-      const acquire = (name: PoolName): Effect.Effect<Connection, SqlError, Scope.Scope> =>
-        Effect.uninterruptibleMask((restore) => {
-          if (waiting[name] >= WAITING)
-            return Effect.fail(unavailable(`${WAITING} statements wait already for a connection (${name})`))
-          waiting[name]++
-          return Effect.gen(function* () {
-            const host = yield* primary.host
-            const { client, room } = host.pools[name]
-            yield* room.takeScoped(1)
-            const connection = yield* Effect.onExit(client.reserve, (exit) =>
-              Exit.isFailure(exit) ? Effect.sync(() => primary.ended(host, exit.cause)) : Effect.void
-            )
-            yield* Effect.acquireRelease(
-              Effect.sync(() => used[name]++),
-              () => Effect.sync(() => used[name]--)
-            )
-            return watched(connection, host)
-          }).pipe(
-            // PG2
-            Effect.timeoutOrElse({
-              duration: options.acquireTimeout,
-              orElse: () =>
-                Effect.fail(unavailable(`no connection was free within ${options.acquireTimeout} ms (pool ${name})`))
-            }),
-            restore,
-            Effect.ensuring(Effect.sync(() => waiting[name]--))
-          )
-        })
-
-      const watched = (connection: Connection, host: Host): Connection => {
-        const watch = <A>(statement: Effect.Effect<A, SqlError>) =>
-          Effect.onExit(statement, (exit) =>
-            Exit.isFailure(exit) ? Effect.sync(() => primary.ended(host, exit.cause)) : Effect.void
-          )
-        return {
-          execute: (...a) => watch(connection.execute(...a)),
-          executeRaw: (...a) => watch(connection.executeRaw(...a)),
-          executeStream: (...a) => connection.executeStream(...a),
-          executeValues: (...a) => watch(connection.executeValues(...a)),
-          executeValuesUnprepared: (...a) => watch(connection.executeValuesUnprepared(...a)),
-          executeUnprepared: (...a) => watch(connection.executeUnprepared(...a))
-        }
-      }
-
-      const pool = (name: PoolName) =>
-        SqlClient.make({
-          acquirer: acquire(name),
-          compiler: PgClient.makeCompiler(),
-          driver: "postgresql",
-          spanAttributes: [
-            ["db.system.name", "postgresql"],
-            ["herald.db.pool", name]
-          ]
-        })
-
-      yield* Effect.sleep("1 second").pipe(
-        Effect.andThen(
-          Effect.forEach(
-            POOLS,
-            (name) =>
-              Effect.all([
-                Metric.update(Metric.withAttributes(sizeGauge, { pool: name }), options.connections[name]),
-                Metric.update(Metric.withAttributes(usedGauge, { pool: name }), used[name]),
-                Metric.update(Metric.withAttributes(waitingGauge, { pool: name }), waiting[name])
-              ]),
-            { discard: true }
-          )
-        ),
-        Effect.forever,
-        Effect.forkScoped
+  const acquire = (name: PoolName): Effect.Effect<Connection, SqlError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) => {
+      if (waiting[name] >= WAITING)
+        return Effect.fail(unavailable(`${WAITING} statements wait already for a connection (${name})`))
+      waiting[name]++
+      return Effect.gen(function* () {
+        const host = yield* primary.host
+        const { client, room } = host.pools[name]
+        yield* room.takeScoped(1)
+        const connection = yield* Effect.onExit(client.reserve, (exit) =>
+          Exit.isFailure(exit) ? Effect.sync(() => primary.ended(host, exit.cause)) : Effect.void
+        )
+        yield* Effect.acquireRelease(
+          Effect.sync(() => used[name]++),
+          () => Effect.sync(() => used[name]--)
+        )
+        return watched(connection, host)
+      }).pipe(
+        // PG2
+        Effect.timeoutOrElse({
+          duration: options.acquireTimeout,
+          orElse: () =>
+            Effect.fail(unavailable(`no connection was free within ${options.acquireTimeout} ms (pool ${name})`))
+        }),
+        restore,
+        Effect.ensuring(Effect.sync(() => waiting[name]--))
       )
-
-      return Pools.of({
-        reads: yield* pool("reads"),
-        writes: yield* pool("writes"),
-        other: yield* pool("other"),
-        witness,
-        listen: Effect.fnUntraced(function* (channel) {
-          const host = yield* primary.host
-          const own = yield* ownScope
-          const notifications = yield* PgClient.makeClient(host.config).pipe(
-            Effect.flatMap((client) => client.listen(channel)),
-            Scope.provide(own),
-            Effect.provideService(Reactivity.Reactivity, reactivity)
-          )
-          return { notifications, left: Deferred.await(host.left) }
-        })
-      })
     })
-  ).pipe(Layer.provide(Reactivity.layer))
+
+  const watched = (connection: Connection, host: Host): Connection => {
+    const watch = <A>(statement: Effect.Effect<A, SqlError>) =>
+      Effect.onExit(statement, (exit) =>
+        Exit.isFailure(exit) ? Effect.sync(() => primary.ended(host, exit.cause)) : Effect.void
+      )
+    return {
+      execute: (...a) => watch(connection.execute(...a)),
+      executeRaw: (...a) => watch(connection.executeRaw(...a)),
+      executeStream: (...a) => connection.executeStream(...a),
+      executeValues: (...a) => watch(connection.executeValues(...a)),
+      executeValuesUnprepared: (...a) => watch(connection.executeValuesUnprepared(...a)),
+      executeUnprepared: (...a) => watch(connection.executeUnprepared(...a))
+    }
+  }
+
+  const pool = (name: PoolName) =>
+    SqlClient.make({
+      acquirer: acquire(name),
+      compiler: PgClient.makeCompiler(),
+      driver: "postgresql",
+      spanAttributes: [
+        ["db.system.name", "postgresql"],
+        ["herald.db.pool", name]
+      ]
+    })
+
+  yield* Effect.sleep("1 second").pipe(
+    Effect.andThen(
+      Effect.forEach(
+        POOLS,
+        (name) =>
+          Effect.all([
+            Metric.update(Metric.withAttributes(sizeGauge, { pool: name }), options.connections[name]),
+            Metric.update(Metric.withAttributes(usedGauge, { pool: name }), used[name]),
+            Metric.update(Metric.withAttributes(waitingGauge, { pool: name }), waiting[name])
+          ]),
+        { discard: true }
+      )
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return Pools.of({
+    reads: yield* pool("reads"),
+    writes: yield* pool("writes"),
+    other: yield* pool("other"),
+    witness,
+    listen: Effect.fnUntraced(function* (channel) {
+      const host = yield* primary.host
+      const own = yield* ownScope
+      const notifications = yield* PgClient.makeClient(host.config).pipe(
+        Effect.flatMap((client) => client.listen(channel)),
+        Scope.provide(own),
+        Effect.provideService(Reactivity.Reactivity, reactivity)
+      )
+      return { notifications, left: Deferred.await(host.left) }
+    })
+  })
+})
 
 const sizeGauge = Metric.gauge("herald_db_pool_size", { description: "Connections that a pool may open" })
 const usedGauge = Metric.gauge("herald_db_pool_used", { description: "Connections of a pool in use" })
