@@ -9,8 +9,9 @@
  *   A6  Whoever has pepper and database can make an admin's key without one; the audit log tells of it.
  */
 import { Clock, Context, Effect, Layer, Redacted, Schedule } from "effect"
-import { isEnvironment } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { isEnvironment, wrongEnvironment } from "../keys/Environment.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import {
   CurrentIdentity,
@@ -120,7 +121,7 @@ const checkWish = (wish: KeyWish, now: number): Effect.Effect<void, HeraldError>
     return refuse('environments: name 1 to 100, or "*" for all')
   }
   const wrong = wish.environments.find((environment) => environment !== "*" && !isEnvironment(environment))
-  if (wrong !== undefined) return refuse(`environments: ${JSON.stringify(wrong)} can't be the name of one`)
+  if (wrong !== undefined) return refuse(`environments: ${excerpt(wrong)} ${wrongEnvironment(wrong)}`)
   if (wish.expiresAt !== null && !(wish.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
   return Effect.void
 }

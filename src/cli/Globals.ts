@@ -9,6 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { DEFAULT_ENVIRONMENT } from "../keys/Environment.ts"
 import { printable } from "../text/Printable.ts"
 import { type Call, send } from "./Http.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
@@ -133,7 +134,7 @@ export const session = Effect.gen(function* () {
     format,
     paint,
     errorPaint,
-    environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || "production"),
+    environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || DEFAULT_ENVIRONMENT),
     call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell)),
     emit: (value, asTable) => emitAs(value, asTable, false),
     emitNext: (value, asTable) => emitAs(value, asTable, true)

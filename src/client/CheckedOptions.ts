@@ -5,6 +5,9 @@
  *   OP2  Each option is read once: what the application changes in the object afterwards changes nothing.
  *   OP3  What a server would refuse of a client's name, labels and patterns is refused here.
  */
+import { MOST_LABELS, wrongLabel, wrongName, wrongText } from "../keys/ClientName.ts"
+import { DEFAULT_ENVIRONMENT, wrongEnvironment } from "../keys/Environment.ts"
+import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
 import { formatAddress, parseAddress } from "../net/Address.ts"
 import { wrongToken } from "./Bearer.ts"
 import { messageOf, OptionError } from "./ClientError.ts"
@@ -28,13 +31,6 @@ const functions = ["onStateChange", "onEvent", "logger", "validate", "apply", "c
 
 /** A timer of more would fire at once. */
 const longestMillis = 2 ** 31 - 1
-/** As the server has them. */
-const limits = { name: 128, environment: 50, labels: 64, labelName: 128, labelValue: 1_024, patterns: 256, key: 256 }
-const ENVIRONMENT = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?$/
-const KEY = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-./:]*[A-Za-z0-9_])?$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
-
 const refuse = (what: string): never => {
   throw new OptionError(what)
 }
@@ -73,15 +69,19 @@ const millis = (name: string, value: unknown, otherwise: number): number => {
   )
 }
 
-const named = (name: string, value: unknown, longest: number): string => {
-  if (typeof value !== "string" || value === "" || value.length > longest) {
-    return refuse(
-      `${name} is ${value === undefined ? "missing" : shown(value)}. Give a text of 1 to ${longest} characters.`
-    )
-  }
-  if (CONTROL.test(value)) refuse(`${name} holds a control character. Leave it out.`)
-  if (!value.isWellFormed()) refuse(`${name} is not well-formed Unicode. Leave half characters out.`)
-  return value
+/** OP3. `wrong`: the rule for such a text. */
+const named = (name: string, value: unknown, wrong: (text: string) => string | undefined = wrongName): string => {
+  if (typeof value !== "string" && value !== undefined) return refuse(`${name} is ${shown(value)}. Give a text.`)
+  const why = value === undefined ? "is missing" : wrong(value)
+  return why === undefined ? (value as string) : refuse(`${name} ${why}.`)
+}
+
+/** Of a file, a folder, a host. */
+const anyText = (longest: number) => (text: string) => (text === "" ? "is missing" : wrongText(text, longest))
+
+const environmentOf = (given: unknown): string => {
+  const wrong = typeof given === "string" ? wrongEnvironment(given) : "is not a text"
+  return wrong === undefined ? (given as string) : refuse(`environment is ${shown(given)}, which ${wrong}.`)
 }
 
 const addressesOf = (given: unknown): ReadonlyArray<string> => {
@@ -99,11 +99,11 @@ const labelsOf = (given: unknown): Readonly<Record<string, string>> => {
   if (given === undefined) return {}
   if (!isRecord(given)) return refuse("labels must be an object of texts.")
   const labels = Object.entries(given)
-  if (labels.length > limits.labels) refuse(`labels has ${labels.length} names. Give at most ${limits.labels}.`)
+  if (labels.length > MOST_LABELS) refuse(`labels has ${labels.length} names. Give at most ${MOST_LABELS}.`)
   for (const [name, value] of labels) {
-    named("a label's name", name, limits.labelName)
     if (typeof value !== "string") return refuse(`the label ${shown(name)} is not a text. Labels are texts.`)
-    if (value !== "") named(`the label ${shown(name)}`, value, limits.labelValue)
+    const wrong = wrongLabel(name, value)
+    if (wrong !== undefined) refuse(`the label ${wrong}.`)
   }
   return Object.fromEntries(labels) as Record<string, string>
 }
@@ -111,13 +111,10 @@ const labelsOf = (given: unknown): Readonly<Record<string, string>> => {
 const patternsOf = (given: unknown): ReadonlyArray<string> => {
   if (given === undefined) return []
   if (!Array.isArray(given)) return refuse("keys must be a list of keys and `prefix.*`.")
-  if (given.length > limits.patterns) refuse(`keys has ${given.length} patterns. Give at most ${limits.patterns}.`)
+  if (given.length > MOST_PATTERNS) refuse(`keys has ${given.length} patterns. Give at most ${MOST_PATTERNS}.`)
   return given.map((pattern: unknown) => {
-    const key = typeof pattern === "string" && pattern.endsWith(".*") ? pattern.slice(0, -2) : pattern
-    if (typeof key === "string" && key.length <= limits.key && KEY.test(key)) return pattern as string
-    return refuse(
-      `keys holds ${shown(pattern)}, which is neither a key nor \`prefix.*\`. Keys have letters, digits and . _ - / :.`
-    )
+    const wrong = typeof pattern === "string" ? wrongPattern(pattern) : "is not a text"
+    return wrong === undefined ? (pattern as string) : refuse(`keys holds ${shown(pattern)}, which ${wrong}.`)
   })
 }
 
@@ -139,7 +136,7 @@ const directoryOf = (given: unknown, labels: Readonly<Record<string, string>>) =
   )
   return {
     labels: Object.fromEntries(shaping),
-    directory: named("lastKnownGood.directory", directory, 4_096),
+    directory: named("lastKnownGood.directory", directory, anyText(4_096)),
     delayMillis: millis("lastKnownGood.delayMillis", delayMillis, 100)
   }
 }
@@ -149,7 +146,7 @@ const bootstrapOf = (given: unknown): ConnectOptions["bootstrap"] => {
   const { file, values } = copied(given, "bootstrap", names.bootstrap)
   if ((file === undefined) === (values === undefined))
     refuse("bootstrap needs either file or values. Give one of them.")
-  if (file !== undefined) return { file: named("bootstrap.file", file, 4_096) }
+  if (file !== undefined) return { file: named("bootstrap.file", file, anyText(4_096)) }
   return isRecord(values) ? { values: { ...values } } : refuse("bootstrap.values must be an object of key to value.")
 }
 
@@ -161,7 +158,7 @@ const tlsOf = (given: unknown): ConnectOptions["tls"] => {
     if (pem !== undefined && typeof pem !== "string" && !(pem instanceof Uint8Array))
       refuse(`tls.${name} is a ${typeof pem}. Give the text of a PEM file, or its bytes.`)
   }
-  if (tls["serverName"] !== undefined) named("tls.serverName", tls["serverName"], 253)
+  if (tls["serverName"] !== undefined) named("tls.serverName", tls["serverName"], anyText(253))
   return tls as ConnectOptions["tls"]
 }
 
@@ -180,10 +177,8 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
   if (proxy !== undefined && typeof proxy !== "string")
     refuse("proxy is no text. Write http://host:port, or leave it out.")
   const reconnect = given.reconnect === undefined ? {} : copied(given.reconnect, "reconnect", names.reconnect)
-  const service = named("service", given.service, limits.name)
-  const environment = named("environment", given.environment ?? "production", limits.environment)
-  if (!ENVIRONMENT.test(environment))
-    refuse(`environment is ${shown(environment)}. Use letters, digits and . _ - only.`)
+  const service = named("service", given.service)
+  const environment = environmentOf(given.environment ?? DEFAULT_ENVIRONMENT)
   const labels = labelsOf(given.labels)
   const keys = patternsOf(given.keys)
   /** What the first message holds besides what is held. */
@@ -192,13 +187,13 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
   return {
     addresses: addressesOf(given.address),
     service,
-    instance: named("instance", given.instance ?? instanceName(), limits.name),
+    instance: named("instance", given.instance ?? instanceName()),
     environment,
     labels,
     keys,
     helloBytes,
     /** What the server makes of no keys. */
-    patterns: keys.length > 0 ? keys : [service, `${service}.*`],
+    patterns: keys.length > 0 ? keys : defaultPatterns(service),
     token: tokenOf(given.token),
     tls: tlsOf(given.tls),
     proxy: proxy as string | undefined,

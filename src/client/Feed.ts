@@ -10,12 +10,12 @@
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { coveredBy } from "../keys/Pattern.ts"
 import type { Checked } from "./CheckedOptions.ts"
 import { sameMark, type Version } from "./Entry.ts"
 import { hello } from "./Held.ts"
 import { incoming } from "./Incoming.ts"
 import type { Snapshot } from "./KeptFile.ts"
-import { matches } from "./KeyPattern.ts"
 import type { ClientEvent } from "./Options.ts"
 import { hexBytes } from "./Platform.ts"
 import type { Updates } from "./Updates.ts"
@@ -49,7 +49,7 @@ export class Feed {
 
   /** Starts from what disk had. */
   resume({ versions, epoch, revision }: Snapshot): void {
-    const wanted = versions.filter(({ key }) => this.#checked.patterns.some((pattern) => matches(pattern, key)))
+    const wanted = versions.filter(({ key }) => coveredBy(this.#checked.patterns, key))
     this.#values.fromDisk(wanted, epoch, revision)
   }
 

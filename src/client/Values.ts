@@ -7,8 +7,9 @@
  *   V4  A deletion hides disk and bootstrap; the default remains.
  *   V5  While the server is unsure nothing counts as the newest; when it is sure again, what it had sent unsure is confirmed.
  */
+
+import { matches } from "../keys/Pattern.ts"
 import { type Entry, type Mark, type Source, sameMark, type Version, valueOf } from "./Entry.ts"
-import { matches } from "./KeyPattern.ts"
 
 export interface Slot {
   /** Passed every hook. */

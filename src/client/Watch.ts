@@ -2,9 +2,10 @@
  * A subscription of the application to a key or a pattern: hooks, and an async iterable that keeps only the newest change
  * of each key for a slow reader.
  */
+
+import { matches } from "../keys/Pattern.ts"
 import type { Entry } from "./Entry.ts"
 import type { HookSet, Hooks } from "./Hooks.ts"
-import { matches } from "./KeyPattern.ts"
 import type { StandardSchemaV1 } from "./StandardSchema.ts"
 
 export interface WatchOptions<T> extends Hooks<T> {

@@ -5,13 +5,11 @@
  *   C2  `digest` is the SHA-256 (hex) of the UTF-8 of `value`, of the empty string for a tombstone.
  */
 import { Schema } from "effect"
+import { wrongEnvironment } from "../keys/Environment.ts"
+import { wrongKey } from "../keys/Key.ts"
+import { Fitting } from "../text/Plain.ts"
 
 export const limits = {
-  /** Characters. */
-  key: 256,
-  environment: 50,
-  serviceName: 128,
-  instanceId: 128,
   /** Bytes of UTF-8. */
   value: 1_048_576,
   release: 4_194_304,
@@ -23,10 +21,6 @@ export const limits = {
   version: 2_147_483_647,
   /** Changes in one release. */
   changes: 500,
-  /** Patterns of one subscription. */
-  patterns: 256,
-  /** Labels of one client. */
-  labels: 64,
   /** Nesting of JSON. */
   depth: 64
 } as const
@@ -37,26 +31,10 @@ export const VARIABLES_KEY = "herald.variables"
 export const ValueType = Schema.Literals(["string", "json", "number", "boolean", "yaml"])
 export type ValueType = typeof ValueType.Type
 
-const KEY = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-./:]*[A-Za-z0-9_])?$/
-export const Key = Schema.String.check(Schema.isMaxLength(limits.key), Schema.isPattern(KEY))
-export const Environment = Schema.String.check(
-  Schema.isMaxLength(limits.environment),
-  Schema.isPattern(/^[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?$/)
-)
-export const isKey = Schema.is(Key)
-export const isEnvironment = Schema.is(Environment)
-
-/** An exact key, or a key followed by `.*`: every key below it. */
-export const isPattern = (pattern: string): boolean =>
-  pattern.endsWith(".*") ? isKey(pattern.slice(0, -2)) : isKey(pattern)
-
-export const matches = (pattern: string, key: string): boolean =>
-  pattern.endsWith(".*") ? key.startsWith(pattern.slice(0, -1)) : key === pattern
-
 /** `{"$secret": "name"}` is reserved: stored and delivered as a reference. */
 export const Configuration = Schema.Struct({
-  key: Key,
-  environment: Environment,
+  key: Fitting(wrongKey),
+  environment: Fitting(wrongEnvironment),
   version: Schema.Int,
   revision: Schema.BigInt,
   /** Text exactly as published; "" for a tombstone. */

@@ -5,6 +5,7 @@ import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
@@ -14,7 +15,7 @@ import { limits } from "./Configuration.ts"
 import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
-import { canonical, draftsProblem, identifierProblem, optionsProblem } from "./Request.ts"
+import { canonical, draftsProblem, optionsProblem } from "./Request.ts"
 
 /** Tries when other publishers change what a release was checked against before its turn comes. */
 const TRIES = 8
@@ -118,7 +119,7 @@ export const makePublishing = Effect.gen(function* () {
     options: PublishOptions
   ) {
     const actor = yield* requirePermission("config.write", environment)
-    const problem = identifierProblem(environment, key) ?? optionsProblem(options)
+    const problem = targetProblem(environment, key) ?? optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const draft = Effect.gen(function* () {
       const old = yield* store.version(environment, key, toVersion)

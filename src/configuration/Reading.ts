@@ -4,11 +4,11 @@ import { requirePermission } from "../access/Access.ts"
 import type { Permission } from "../access/Identity.ts"
 import { failure } from "../errors/HeraldError.ts"
 import type { ClientView } from "../fleet/Client.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
-import { identifierProblem } from "./Request.ts"
 import { compile, fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 
 /** A value with the honesty of its source. */
@@ -48,7 +48,7 @@ export const makeReading = Effect.gen(function* () {
     permission: Permission = "config.read"
   ) {
     yield* requirePermission(permission, environment)
-    const problem = identifierProblem(environment, key)
+    const problem = targetProblem(environment, key)
     if (problem !== undefined) return yield* problem
   })
 

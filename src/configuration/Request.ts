@@ -1,27 +1,12 @@
 /** Checks on what a publisher sends, before anything is read. Pure but for the error type. */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { schemaProblem } from "../values/JsonSchema.ts"
-import { bytesOf, exceeds, excerpt, textProblem } from "../values/Value.ts"
-import { isEnvironment, isKey, limits } from "./Configuration.ts"
+import { bytesOf, exceeds, textProblem } from "../values/Value.ts"
+import { limits } from "./Configuration.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 
 const IDEMPOTENCY_KEY = 200
-
-export const identifierProblem = (environment: string, key: string): HeraldError | undefined => {
-  if (!isEnvironment(environment)) {
-    return failure(
-      "InvalidInput",
-      `${excerpt(environment)} is not an environment: 1 to ${limits.environment} letters, digits and . _ -, beginning and ending with a letter, digit or _`
-    )
-  }
-  if (!isKey(key)) {
-    return failure(
-      "InvalidKey",
-      `${excerpt(key)} is not a key: 1 to ${limits.key} letters, digits and . _ - / :, beginning and ending with a letter, digit or _`
-    )
-  }
-  return undefined
-}
 
 export const optionsProblem = ({ message, idempotencyKey }: PublishOptions): HeraldError | undefined => {
   if (message.length > limits.message) {
@@ -49,7 +34,7 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
   let bytes = 0
   for (const draft of drafts) {
     const { key, environment, value, expectedVersion, schema } = draft
-    const problem = identifierProblem(environment, key)
+    const problem = targetProblem(environment, key)
     if (problem !== undefined) return problem
     const id = `${environment}/${key}`
     if (seen.has(id)) return failure("InvalidInput", `${key} in ${environment} appears twice in the release`)

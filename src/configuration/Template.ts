@@ -13,7 +13,8 @@
  */
 import { Result } from "effect"
 import type { ClientView } from "../fleet/Client.ts"
-import { bytesOf, excerpt, isNumber } from "../values/Value.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { bytesOf, isNumber } from "../values/Value.ts"
 import { limits, type ValueType } from "./Configuration.ts"
 
 /** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */

@@ -5,9 +5,12 @@
  *        for its letters (NUL, half a surrogate pair) or its size. Names have no control characters.
  */
 import { Option, Result, Schema } from "effect"
-import { Environment, Key, limits, ValueType } from "../configuration/Configuration.ts"
+import { limits, ValueType } from "../configuration/Configuration.ts"
+import { CLIENT_NAME_LENGTH } from "../keys/ClientName.ts"
+import { wrongEnvironment } from "../keys/Environment.ts"
+import { KEY_LENGTH, wrongKey } from "../keys/Key.ts"
 import { eventTypes } from "../outbox/Event.ts"
-import { Plain } from "../text/Plain.ts"
+import { Fitting, Plain } from "../text/Plain.ts"
 
 export interface Received {
   readonly partition: number
@@ -28,12 +31,12 @@ const Timestamp = text(40).check(Schema.makeFilter((value) => !Number.isNaN(Date
 
 const ConfigUpdate = Schema.Struct({
   event_type: Schema.Literal("config_update"),
-  service_name: Plain(limits.key),
+  service_name: Plain(KEY_LENGTH),
   instance_id: Schema.Literal(""),
   version: Schema.Int.check(Schema.isGreaterThan(0)),
   timestamp: Timestamp,
-  key: Key,
-  environment: Environment,
+  key: Fitting(wrongKey),
+  environment: Fitting(wrongEnvironment),
   epoch: Plain(64),
   revision: Schema.String.check(Schema.isPattern(/^\d{1,19}$/)),
   deleted: Schema.Boolean,
@@ -46,11 +49,11 @@ export type ConfigUpdate = typeof ConfigUpdate.Type
 
 const ClientCameOrWent = Schema.Struct({
   event_type: Schema.Literals(["client_connect", "client_disconnect", "client_timeout"]),
-  service_name: Plain(limits.serviceName),
-  instance_id: Plain(limits.instanceId),
+  service_name: Plain(CLIENT_NAME_LENGTH),
+  instance_id: Plain(CLIENT_NAME_LENGTH),
   version: Schema.Null,
   timestamp: Timestamp,
-  environment: Environment,
+  environment: Fitting(wrongEnvironment),
   node: Plain(256),
   reason: Plain(256)
 })

@@ -9,8 +9,9 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import { type Head, matches } from "../configuration/Configuration.ts"
+import type { Head } from "../configuration/Configuration.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { coveredBy, outermost, prefixOf } from "../keys/Pattern.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Facts } from "./Facts.ts"
 import {
@@ -137,7 +138,7 @@ const clientOf = (
     (least, key) => (least === undefined || key < least ? key : least),
     undefined
   )
-  const covered = new Set([...heads.keys(), ...first.map(({ key }) => key).filter((key) => wants(patterns, key))])
+  const covered = new Set([...heads.keys(), ...first.map(({ key }) => key).filter((key) => coveredBy(patterns, key))])
   const all = [...covered].filter((key) => end === undefined || key <= end).sort()
   const page = all.slice(0, most)
   const nextKey = all.length > most ? page.at(-1) : end
@@ -147,7 +148,7 @@ const clientOf = (
       (rejected ?? problem) !== undefined &&
       nextKey !== undefined &&
       key > nextKey &&
-      wants(patterns, key)
+      coveredBy(patterns, key)
   )
   const keyOf = (key: string, of: KeyFacts | undefined): ClientKey => {
     const head = heads.get(key) ?? propagation.head(environment, key)
@@ -170,24 +171,10 @@ const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListC
   connected: state === "connected"
 })
 
-const wants = (patterns: ReadonlyArray<string>, key: string) => patterns.some((pattern) => matches(pattern, key))
-
 /** Heads that are looked at for one instance: there may be many tombstones. CL3 */
 const LOOKED = 10_000
 /** Heads read at once. */
 const HEADS = 200
-
-const startOf = (pattern: string): string => (pattern.endsWith(".*") ? pattern.slice(0, -1) : pattern)
-
-/** The patterns that no other of them covers, in the order of their keys. CL3 */
-const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  for (const pattern of patterns.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))) {
-    const last = found.at(-1)
-    if (last === undefined || !matches(last, startOf(pattern))) found.push(pattern)
-  }
-  return found
-}
 
 function* headsOf(
   propagation: Propagation["Service"],
@@ -204,12 +191,12 @@ function* headsAfter(
   pattern: string,
   afterKey: string
 ): Generator<Head, void> {
-  if (!pattern.endsWith(".*")) {
+  const prefix = prefixOf(pattern)
+  if (prefix === undefined) {
     const head = pattern > afterKey ? propagation.head(environment, pattern) : undefined
     if (head !== undefined) yield head
     return
   }
-  const prefix = pattern.slice(0, -1)
   for (let after = afterKey; ; ) {
     const page = propagation.page(environment, { prefix, after, limit: HEADS })
     yield* page

@@ -8,7 +8,7 @@
  *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
  */
 import { Cache, Duration, Effect, Metric } from "effect"
-import { matches } from "../configuration/Configuration.ts"
+import { coveredBy } from "../keys/Pattern.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { InstanceStore, type Taken } from "./InstanceStore.ts"
 
@@ -74,9 +74,7 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
   /** NO4 */
   const covering = (environment: string, key: string) =>
     Cache.get(clients, environment).pipe(
-      Effect.map((all) =>
-        all.filter(({ patterns }) => patterns.some((pattern) => matches(pattern, key))).map(({ client }) => client)
-      )
+      Effect.map((all) => all.filter(({ patterns }) => coveredBy(patterns, key)).map(({ client }) => client))
     )
   return { covering }
 })

@@ -8,6 +8,7 @@
  *   HI3  Tombstones are kept apart, too, so that forgetting old ones costs no look at what lives.
  */
 import type { Head } from "../configuration/Configuration.ts"
+import { prefixOf } from "../keys/Pattern.ts"
 import { SortedKeys } from "./SortedKeys.ts"
 
 /** Only heads of this kind. */
@@ -135,7 +136,3 @@ export function* slices(
     after = slice.at(-1)!.key
   }
 }
-
-/** What the keys of a pattern begin with; undefined for an exact key. */
-const prefixOf = (pattern: string): string | undefined =>
-  pattern === "*" ? "" : pattern.endsWith(".*") ? pattern.slice(0, -1) : undefined

@@ -1,4 +1,6 @@
-/** Who wants which key: by exact key and by prefix, so that a change finds its sessions in O(dots in the key). Pure state. */
+/** Who wants which key: by exact key and by prefix, so that a change finds its sessions in O(dots in the key). PT3. Pure state. */
+import { prefixesOf, prefixOf } from "../keys/Pattern.ts"
+
 export class Interest<A> {
   readonly #exact = new Map<string, Set<A>>()
   readonly #prefix = new Map<string, Set<A>>()
@@ -19,14 +21,13 @@ export class Interest<A> {
   /** Everyone who wants the key; someone with overlapping patterns comes more than once. */
   *wanting(environment: string, key: string): Generator<A, void> {
     yield* this.#exact.get(`${environment}\u0000${key}`) ?? []
-    for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) {
-      yield* this.#prefix.get(`${environment}\u0000${key.slice(0, dot)}`) ?? []
-    }
+    for (const prefix of prefixesOf(key)) yield* this.#prefix.get(`${environment}\u0000${prefix}`) ?? []
   }
 
   #slot(environment: string, pattern: string): [Map<string, Set<A>>, string] {
-    return pattern.endsWith(".*")
-      ? [this.#prefix, `${environment}\u0000${pattern.slice(0, -2)}`]
-      : [this.#exact, `${environment}\u0000${pattern}`]
+    const prefix = prefixOf(pattern)
+    return prefix === undefined
+      ? [this.#exact, `${environment}\u0000${pattern}`]
+      : [this.#prefix, `${environment}\u0000${prefix}`]
   }
 }

@@ -28,5 +28,3 @@ export interface Answer {
 
 export const instanceKey = (client: Pick<ClientView, "environment" | "service" | "instance">): string =>
   `${client.environment}\u0000${client.service}\u0000${client.instance}`
-
-export const defaultPatterns = (service: string): ReadonlyArray<string> => [service, `${service}.*`]

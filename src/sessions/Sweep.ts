@@ -5,7 +5,7 @@
  *   SW1  Every key that the client said it holds, that it was told, or that its patterns cover comes at least once.
  *   SW2  What the client holds already costs one comparison of digests and is not built.
  */
-import { matches } from "../configuration/Configuration.ts"
+import { coveredBy } from "../keys/Pattern.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { Look, Session } from "./Session.ts"
 import type { Mark } from "./Update.ts"
@@ -26,7 +26,7 @@ export function* sweep({ propagation, updates, holds }: Parts, session: Session)
   for (const key of session.told.keys()) yield { key, held: undefined }
   for (const entry of held.taken()) {
     const { key, digest } = entry
-    if (session.told.has(key) || !patterns.some((pattern) => matches(pattern, key))) yield undefined
+    if (session.told.has(key) || !coveredBy(patterns, key)) yield undefined
     else {
       const head = propagation.head(environment, key)
       if (head !== undefined && !head.template && !head.deleted && head.digest === digest) {

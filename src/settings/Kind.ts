@@ -1,6 +1,6 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
-import { isPattern } from "../configuration/Configuration.ts"
+import { EVERY_KEY, isPattern, MOST_PATTERNS } from "../keys/Pattern.ts"
 import { formatAddress, isIP, parseAddress, parseHost } from "../net/Address.ts"
 import { serversOf } from "./DatabaseUrl.ts"
 import { parseAddresses } from "./RedisUrl.ts"
@@ -161,7 +161,9 @@ export const patterns: Kind<ReadonlyArray<string>> = {
   expected: "keys, or prefixes such as payment.*, with commas between; * is every key",
   read: (raw) => {
     const found = listOf(raw)
-    return found.length <= 256 && found.every((one) => one === "*" || isPattern(one)) ? found : undefined
+    return found.length <= MOST_PATTERNS && found.every((one) => one === EVERY_KEY || isPattern(one))
+      ? found
+      : undefined
   },
   show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
   schema: { type: "string" },

@@ -7,7 +7,9 @@
  *   V5  What is accepted is stored as it was written; a text that readers would understand differently (a name twice) is refused.
  */
 import { Result, type Schema } from "effect"
-import { isKey, limits, type ValueType } from "../configuration/Configuration.ts"
+import { limits, type ValueType } from "../configuration/Configuration.ts"
+import { isKey } from "../keys/Key.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
 import { jsonOfYaml } from "./Yaml.ts"
 
@@ -194,7 +196,3 @@ export const secretsIn = (value: Schema.Json): ReadonlyArray<string> => {
   visit(value)
   return [...found].sort()
 }
-
-/** At most 40 characters, quoted. */
-export const excerpt = (text: string): string =>
-  JSON.stringify(text.length > 40 ? `${text.slice(0, 40).toWellFormed()}…` : text)

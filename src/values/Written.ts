@@ -7,8 +7,8 @@
  */
 import { Result } from "effect"
 import { limits, type ValueType } from "../configuration/Configuration.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { type Member, membersAt, numberAt, survey, twiceIn } from "./Json.ts"
-import { excerpt } from "./Value.ts"
 
 /** A value as it was written. `type` follows from the kind of JSON that it is. */
 export class Written {

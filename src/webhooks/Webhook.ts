@@ -7,8 +7,9 @@
  *   WH2  Every attempt is signed anew, with its own time, by each secret.
  *   WH3  What may pass is tried again, later each time, for a day at most; what an attempt can't change is given up at once.
  */
-import { matches } from "../configuration/Configuration.ts"
+
 import type { Received } from "../consumers/Received.ts"
+import { coveredBy } from "../keys/Pattern.ts"
 
 /** The key: what is behind `whsec_` in base64, otherwise the text as it is. */
 export const keyOf = (secret: string): Uint8Array<ArrayBuffer> =>
@@ -80,8 +81,7 @@ export const verdictOf = (answer: Answer, attempts: number, age: number, random:
     : { state: "waiting", afterMillis, why }
 }
 
-export const isCritical = (patterns: ReadonlyArray<string>, key: string): boolean =>
-  patterns.some((pattern) => pattern === "*" || matches(pattern, key))
+export const isCritical = (patterns: ReadonlyArray<string>, key: string): boolean => coveredBy(patterns, key)
 
 interface Packed {
   readonly partition: number

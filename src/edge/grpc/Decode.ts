@@ -10,8 +10,9 @@ import {
   ReportHealthRequest,
   SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { limits } from "../../configuration/Configuration.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
+import { MOST_LABELS } from "../../keys/ClientName.ts"
+import { MOST_PATTERNS } from "../../keys/Pattern.ts"
 
 /** Bytes of one message. Clients send what is more in several. */
 export const MESSAGE_BYTES = 262_144
@@ -71,8 +72,8 @@ const decoder = <A>(type: { readonly decode: (from: BinaryReader) => A }, counts
 }
 
 export const subscribeRequest = decoder(SubscribeRequest, {
-  4: ["metadata", limits.labels, "entries"],
-  6: ["keys", limits.patterns, "patterns"],
+  4: ["metadata", MOST_LABELS, "entries"],
+  6: ["keys", MOST_PATTERNS, "patterns"],
   8: ["held", ENTRIES, "entries"],
   11: ["acks", ENTRIES, "entries"]
 })

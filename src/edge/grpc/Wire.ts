@@ -14,14 +14,18 @@ import {
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../access/Identity.ts"
-import { isEnvironment, isKey, isPattern, limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { InstanceId } from "../../fleet/InstanceStore.ts"
+import { MOST_LABELS, wrongLabel, wrongName } from "../../keys/ClientName.ts"
+import { DEFAULT_ENVIRONMENT } from "../../keys/Environment.ts"
+import { wrongKey } from "../../keys/Key.ts"
+import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../../keys/Pattern.ts"
+import { environmentProblem } from "../../keys/Target.ts"
 import type { Held, HeldEntry } from "../../sessions/Held.ts"
-import { type Answer, defaultPatterns, type Subscription } from "../../sessions/Subscription.ts"
+import type { Answer, Subscription } from "../../sessions/Subscription.ts"
 import type { Update } from "../../sessions/Update.ts"
+import { excerpt } from "../../text/Excerpt.ts"
 
-const DEFAULT_ENVIRONMENT = "production"
 const REASON = 1_024
 const MAX_ACKS = 10_000
 const MAX_HELD = 10_000
@@ -30,24 +34,17 @@ const SHA256 = 32
 /** Of a signed 64-bit integer, as the database keeps revisions. */
 const MAX_REVISION = 2n ** 63n - 1n
 
-const CONTROL = /\p{Cc}/u
-/** What a decoder puts where bytes are not UTF-8. */
+/** In the place of a character that can't stay. */
 const REPLACED = "\ufffd"
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
-const name = (field: string, value: string, max: number): HeraldError | undefined =>
-  value.length === 0
-    ? invalid(`${field} is missing`)
-    : value.length > max
-      ? invalid(`${field} has ${value.length} characters, at most ${max} are allowed`)
-      : CONTROL.test(value)
-        ? invalid(`${field} holds control characters`)
-        : value.includes(REPLACED)
-          ? invalid(`${field} is not valid UTF-8`)
-          : undefined
+const name = (field: string, value: string): HeraldError | undefined => {
+  const wrong = wrongName(value)
+  return wrong === undefined ? undefined : invalid(`${field} ${wrong}`)
+}
 
 /** Free text of a client, cut to `max`: what no database or terminal can take is replaced. */
 export const plain = (text: string, max: number): string => text.slice(0, max).toWellFormed().replace(UNSAFE, REPLACED)
@@ -60,11 +57,10 @@ export const instanceOf = (message: {
 }): InstanceId | HeraldError => {
   const environment = message.environment === "" ? DEFAULT_ENVIRONMENT : message.environment
   const wrong =
-    name("service_name", message.serviceName, limits.serviceName) ??
-    name("instance_id", message.instanceId, limits.instanceId)
+    name("service_name", message.serviceName) ??
+    name("instance_id", message.instanceId) ??
+    environmentProblem(environment)
   if (wrong !== undefined) return wrong
-  if (!isEnvironment(environment))
-    return invalid(`environment is not valid: at most ${limits.environment} letters, digits, . _ -`)
   return { environment, service: message.serviceName, instance: message.instanceId }
 }
 
@@ -74,11 +70,10 @@ export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry
     return invalid(`held has ${held.length} entries in one message, at most ${MAX_HELD} are allowed`)
   const entries: Array<HeldEntry> = []
   for (const { key, digest, sha256, revision } of held) {
-    if (key.length > limits.key)
-      return invalid(`held names a key of ${key.length} characters, at most ${limits.key} are allowed`)
     if (sha256.length > 0 && sha256.length !== SHA256)
       return invalid(`held has a sha256 of ${sha256.length} bytes, it must be ${SHA256}`)
-    if (!isKey(key)) return failure("InvalidKey", `held names ${JSON.stringify(key).slice(0, 80)}, which is not a key`)
+    const wrong = wrongKey(key)
+    if (wrong !== undefined) return failure("InvalidKey", `held names ${excerpt(key)}, which ${wrong}`)
     if (revision > MAX_REVISION) return invalid(`held has revision ${revision}; no revision is that high`)
     entries.push({ key, digest: sha256.length === 0 ? digest : Buffer.from(sha256).toString("hex"), revision })
   }
@@ -94,21 +89,19 @@ export const subscriptionOf = (
   const instance = instanceOf(message)
   if ("_tag" in instance) return instance
   const labels = Object.entries(message.metadata)
-  if (labels.length > limits.labels)
-    return invalid(`metadata has ${labels.length} entries, at most ${limits.labels} are allowed`)
+  if (labels.length > MOST_LABELS)
+    return invalid(`metadata has ${labels.length} entries, at most ${MOST_LABELS} are allowed`)
   for (const [label, value] of labels) {
-    const wrong = name("a metadata name", label, 128)
-    if (wrong !== undefined) return wrong
-    if (value.length > 1_024)
-      return invalid(`metadata ${label} has ${value.length} characters, at most 1024 are allowed`)
-    if (CONTROL.test(value)) return invalid(`metadata ${label} holds control characters`)
+    const wrong = wrongLabel(label, value)
+    if (wrong !== undefined) return invalid(`metadata ${wrong}`)
   }
-  if (message.keys.length > limits.patterns)
-    return invalid(`keys has ${message.keys.length} patterns, at most ${limits.patterns} are allowed`)
+  if (message.keys.length > MOST_PATTERNS)
+    return invalid(`keys has ${message.keys.length} patterns, at most ${MOST_PATTERNS} are allowed`)
   const patterns = message.keys.length === 0 ? defaultPatterns(message.serviceName) : [...new Set(message.keys)]
-  const bad = patterns.find((pattern) => pattern.length > limits.key + 2 || !isPattern(pattern))
-  if (bad !== undefined)
-    return failure("InvalidKey", `${JSON.stringify(bad.slice(0, 80))} is not a key or a key followed by .*`)
+  for (const pattern of patterns) {
+    const wrong = wrongPattern(pattern)
+    if (wrong !== undefined) return failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
+  }
   return {
     client: { ...instance, labels: Object.fromEntries(labels) },
     identity,

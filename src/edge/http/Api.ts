@@ -15,7 +15,8 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
-import { limits } from "../../configuration/Configuration.ts"
+import { CLIENT_NAME_LENGTH } from "../../keys/ClientName.ts"
+import { KEY_LENGTH } from "../../keys/Key.ts"
 import { Plain } from "../../text/Plain.ts"
 import * as Wire from "./Wire.ts"
 
@@ -73,9 +74,9 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("list", "/v1/config", {
       query: {
         ...query,
-        prefix: Schema.optionalKey(Plain(limits.key)),
+        prefix: Schema.optionalKey(Plain(KEY_LENGTH)),
         limit: Limit,
-        after: Schema.optionalKey(Plain(limits.key))
+        after: Schema.optionalKey(Plain(KEY_LENGTH))
       },
       success: Wire.Heads,
       error
@@ -143,12 +144,12 @@ export class OperationsGroup extends HttpApiGroup.make("operations")
     get("clients", "/v1/clients", {
       query: {
         environment: Schema.optionalKey(Schema.String),
-        service: Schema.optionalKey(Plain(limits.serviceName)),
-        instance: Schema.optionalKey(Plain(limits.instanceId)),
+        service: Schema.optionalKey(Plain(CLIENT_NAME_LENGTH)),
+        instance: Schema.optionalKey(Plain(CLIENT_NAME_LENGTH)),
         after: Schema.optionalKey(Plain(2_048)),
         limit: Limit,
         keys: Limit,
-        afterKey: Schema.optionalKey(Plain(limits.key))
+        afterKey: Schema.optionalKey(Plain(KEY_LENGTH))
       },
       success: Wire.Clients,
       error

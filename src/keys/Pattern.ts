@@ -1,0 +1,55 @@
+/**
+ * Which keys are meant: one, or all below one. Pure.
+ *
+ *   PT1  A pattern is a key, which covers itself, or a key and `.*`, which covers every key below it, and not the key itself.
+ *   PT2  `*` covers every key. Operators and applications may say it; no client subscribes to it.
+ *   PT3  The keys of a pattern that is no exact key are those that begin with its prefix: a range of their order.
+ */
+import { isKey, keyRule } from "./Key.ts"
+
+/** Of one subscription. */
+export const MOST_PATTERNS = 256
+
+/** Covers every key. PT2 */
+export const EVERY_KEY = "*"
+
+/** What the keys of a pattern begin with; undefined where it is an exact key. PT3 */
+export const prefixOf = (pattern: string): string | undefined =>
+  pattern === EVERY_KEY ? "" : pattern.endsWith(".*") ? pattern.slice(0, -1) : undefined
+
+export const matches = (pattern: string, key: string): boolean => {
+  const prefix = prefixOf(pattern)
+  return prefix === undefined ? pattern === key : key.startsWith(prefix)
+}
+
+export const coveredBy = (patterns: ReadonlyArray<string>, key: string): boolean =>
+  patterns.some((pattern) => matches(pattern, key))
+
+/** Can clients subscribe to it? PT1 */
+export const isPattern = (pattern: string): boolean => isKey(pattern.endsWith(".*") ? pattern.slice(0, -2) : pattern)
+
+/** What is wrong with it, to stand behind its name. */
+export const wrongPattern = (pattern: string): string | undefined =>
+  isPattern(pattern) ? undefined : `is not a key or a key followed by .*: a key has ${keyRule}`
+
+/** What a client that names none subscribes to. */
+export const defaultPatterns = (service: string): ReadonlyArray<string> => [service, `${service}.*`]
+
+/** Where the keys of a pattern begin. */
+const startOf = (pattern: string): string => prefixOf(pattern) ?? pattern
+
+/** Those that no other of them covers, in the order of their keys: together they cover each key once. */
+export const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const pattern of patterns.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))) {
+    const last = found.at(-1)
+    if (last === undefined || !matches(last, startOf(pattern))) found.push(pattern)
+  }
+  return found
+}
+
+/** The prefixes that a key begins with: of each pattern that covers it but its own. PT3 */
+export function* prefixesOf(key: string): Generator<string, void> {
+  yield ""
+  for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) yield key.slice(0, dot + 1)
+}
