@@ -35,6 +35,7 @@ import * as ClientEvents from "./outbox/ClientEvents.ts"
 import * as Relay from "./outbox/Relay.ts"
 import * as Retention from "./retention/Retention.ts"
 import { services } from "./Services.ts"
+import * as PerNode from "./telemetry/PerNode.ts"
 import * as Webhooks from "./webhooks/Webhooks.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
@@ -262,7 +263,8 @@ const program = Effect.gen(function* () {
   const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   return yield* Effect.andThen(warn, recovers === true ? recover(settings) : run(settings)).pipe(
     Effect.provide(Layer.merge(DataFolder.layer(dataDir), statsd)),
-    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version, deployment }))
+    Effect.provide(Telemetry.layer({ format, level, otlpEndpoint, sampleRatio, node, version, deployment })),
+    Effect.provide(PerNode.layer)
   )
 }).pipe(
   Effect.as(0),

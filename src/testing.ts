@@ -13,6 +13,7 @@ import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
 import { type ServicesOptions, services } from "./Services.ts"
+import * as PerNode from "./telemetry/PerNode.ts"
 
 export { Hub } from "../layers/Memory/Hub.ts"
 export { CurrentIdentity, system } from "./access/Identity.ts"
@@ -55,7 +56,8 @@ export const node = (options: Partial<ServicesOptions> = {}) =>
   services({ ...defaults, ...options }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(MemoryCache.layer({ maxBytes: 64 * 1_048_576 }), Digests.layer, Threads.layer(), KeyHash.layer)
-    )
+    ),
+    Layer.provideMerge(PerNode.layer)
   )
 
 /** A gRPC door on a free port of loopback, and a token that may do everything. */

@@ -8,6 +8,12 @@ import { Context } from "effect"
 /** `redis`: its breaker is open. `events`: committed revisions wait to be published. */
 export type Dependency = "redis" | "events"
 
-export const Degraded = Context.Reference<Set<Dependency>>("herald/propagation/Degraded", {
-  defaultValue: () => new Set()
+export interface DegradedShape extends Iterable<Dependency> {
+  readonly add: (dependency: Dependency) => void
+  readonly delete: (dependency: Dependency) => void
+}
+
+/** Those of a node; by default nobody notes them. */
+export const Degraded = Context.Reference<DegradedShape>("herald/telemetry/Degraded", {
+  defaultValue: () => ({ add: () => {}, delete: () => {}, [Symbol.iterator]: () => [][Symbol.iterator]() })
 })

@@ -14,7 +14,12 @@ export interface Exemplar {
 }
 
 /** By the histogram's name, then by the place of the bucket; the last is that of everything above. */
-export class ExemplarStore {
+export interface ExemplarsShape {
+  readonly of: (histogram: string) => ReadonlyArray<Exemplar | undefined>
+  readonly keep: (histogram: string, bucket: number, exemplar: Exemplar) => void
+}
+
+export class ExemplarStore implements ExemplarsShape {
   readonly #of = new Map<string, Array<Exemplar | undefined>>()
 
   of(histogram: string): ReadonlyArray<Exemplar | undefined> {
@@ -28,16 +33,16 @@ export class ExemplarStore {
   }
 }
 
-/** Those of this process, as the metric registry is. */
-export const Exemplars = Context.Reference<ExemplarStore>("herald/sessions/Exemplars", {
-  defaultValue: () => new ExemplarStore()
+/** Those of a node, as its metrics are; by default nobody keeps them. */
+export const Exemplars = Context.Reference<ExemplarsShape>("herald/telemetry/Exemplars", {
+  defaultValue: () => ({ of: () => [], keep: () => {} })
 })
 
 /** W3C trace context level 1: 00-trace-span-flags, of which the last bit says that it is sampled. */
 const W3C = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
 /** Notes exemplars of one histogram; `boundaries` are its own. One a second and bucket is looked at: between calls of `next` the first. */
-export const makeNote = (store: ExemplarStore, histogram: string, boundaries: ReadonlyArray<number>) => {
+export const makeNote = (store: ExemplarsShape, histogram: string, boundaries: ReadonlyArray<number>) => {
   const noted = new Set<number>()
   /** Of the last traceparent: what is told to a thousand clients is of one trace. */
   let last: { readonly traceparent: string; readonly ids: readonly [traceId: string, spanId: string] | undefined } = {

@@ -1,6 +1,7 @@
 /** The topic: made when it isn't there, and looked at when it is. */
 import { Effect } from "effect"
 import type { Kafka } from "kafkajs"
+import { Said } from "../../../src/telemetry/Said.ts"
 
 const REPLICAS = 3
 const DAY = 86_400_000
@@ -57,14 +58,12 @@ export const ensureTopic = async (
   }
 }
 
-const said = new Set<string>()
-
-/** Says what is wrong once, however often it is asked. */
+/** Says what is wrong once a node, however often it is asked. */
 export const topicReady = (kafka: Kafka, options: TopicOptions) =>
   Effect.tryPromise({ try: () => ensureTopic(kafka, options), catch: (cause) => cause as Error }).pipe(
-    Effect.flatMap((wrong) => {
-      const news = wrong.filter((one) => !said.has(one))
-      for (const one of news) said.add(one)
+    Effect.zip(Said),
+    Effect.flatMap(([wrong, { isNews }]) => {
+      const news = wrong.filter(isNews)
       return news.length === 0 ? Effect.void : Effect.logWarning(news.join("; "))
     })
   )

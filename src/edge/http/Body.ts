@@ -12,8 +12,8 @@ import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
 import { limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Carries } from "../../values/Written.ts"
-import type { Workers } from "../../work/Workers.ts"
-import { reading } from "./Budget.ts"
+import { Workers } from "../../work/Workers.ts"
+import { Budget, reading } from "./Budget.ts"
 import { schemaFailure } from "./Problem.ts"
 
 /** Bytes. A value may double in size when it travels as a JSON string. */
@@ -38,9 +38,24 @@ const parse = (
         error.name === "InvalidInput" || error.name === "InvalidValue" ? fail(`body: ${error.message}`) : error
       ) // B2, B4
 
-/** A reader for one route's bodies. What a body carries arrives as `Written`. */
-export const bodyReader = <A>(
+/** Makes a reader for one route's bodies. What a body carries arrives as `Written`. */
+export type BodyReader = <A>(
+  schema: Schema.Codec<A, unknown>,
+  /** Bytes. */
+  limit: number,
+  carries?: Carries
+) => (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<A, HeraldError>
+
+export const makeBodyReader = Effect.gen(function* () {
+  const workers = yield* Workers
+  const budget = yield* Budget
+  const reader: BodyReader = (schema, limit, carries) => readerOf(workers, budget, schema, limit, carries)
+  return reader
+})
+
+const readerOf = <A>(
   workers: Workers["Service"],
+  budget: Budget["Service"],
   schema: Schema.Codec<A, unknown>,
   limit: number,
   carries: Carries = "nothing"
@@ -64,6 +79,6 @@ export const bodyReader = <A>(
       Effect.flatMap((bytes) => parse(bytes, carries, workers)),
       Effect.flatMap((json) => Effect.mapError(decode(json), (error) => schemaFailure("body", error)))
     )
-    return reading(said === undefined ? limit : Number(said), read)
+    return reading(budget, said === undefined ? limit : Number(said), read)
   }
 }

@@ -1,25 +1,34 @@
 /**
  * Memory for bodies.
  *
- *   B6  Bodies that are being read and parsed hold at most 64 MiB of this process in all, and those of one principal 48 MiB, however slowly
+ *   B6  Bodies that are being read and parsed hold at most 64 MiB of this node in all, and those of one principal 48 MiB, however slowly
  *       they come: others still publish. One that would be more is told to come again.
  */
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { ByteBudget } from "../../access/ByteBudget.ts"
 import { CurrentIdentity } from "../../access/Identity.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 
 /** Bytes. */
 export const IN_ALL = 67_108_864
-const OF_ONE = 50_331_648
+export const OF_ONE = 50_331_648
 /** Milliseconds. */
 const AGAIN = 1_000
 
-/** Of the process, as memory is. */
-const budget = new ByteBudget(IN_ALL, OF_ONE)
+/** Of a node. */
+export class Budget extends Context.Service<Budget, ByteBudget>()("herald/edge/http/Budget") {
+  static readonly layer = Layer.sync(Budget, () => new ByteBudget(IN_ALL, OF_ONE))
+}
 
-/** `bytes`: how long the body is, or may be. One that is larger than its principal's part may come when no other of it does. */
-export const reading = <A, E, R>(bytes: number, read: Effect.Effect<A, E, R>): Effect.Effect<A, E | HeraldError, R> =>
+/**
+ * `bytes`: how long the body is, or may be. One that is larger than its principal's part may come when no other of it does. Fails
+ * `RateLimited`.
+ */
+export const reading = <A, E, R>(
+  budget: ByteBudget,
+  bytes: number,
+  read: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | HeraldError, R> =>
   Effect.flatMap(CurrentIdentity, (identity): Effect.Effect<A, E | HeraldError, R> => {
     const owner = identity?.name ?? ""
     const counted = Math.min(bytes, OF_ONE)

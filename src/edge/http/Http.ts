@@ -10,6 +10,7 @@ import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse, Http
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "./Api.ts"
 import { AuthenticationLive } from "./Authentication.ts"
+import { Budget } from "./Budget.ts"
 import { ConfigRoutes } from "./Config.ts"
 import { DocsRoutes } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
@@ -41,7 +42,7 @@ const Shared = HttpRouter.middleware((app) => Effect.map(measured(traced(answerF
 
 const Versioned = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ConfigRoutes, OperationsRoutes, KeysRoutes, ErrorsRoutes]),
-  Layer.provide(AuthenticationLive)
+  Layer.provide([AuthenticationLive, Budget.layer])
 )
 
 /** Every route; serve with `routerConfig`. */

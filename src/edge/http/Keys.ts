@@ -5,10 +5,9 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Access, requirePermission } from "../../access/Access.ts"
 import { byCode } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
-import { Workers } from "../../work/Workers.ts"
 import * as Answers from "./Answers.ts"
 import { Api } from "./Api.ts"
-import { bodyLimits, bodyReader } from "./Body.ts"
+import { bodyLimits, makeBodyReader } from "./Body.ts"
 import { answer } from "./Problem.ts"
 import * as Wire from "./Wire.ts"
 
@@ -20,9 +19,9 @@ export const KeysRoutes = HttpApiBuilder.group(
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
-    const workers = yield* Workers
-    const readWish = bodyReader(workers, Wire.ApiKeyBody, bodyLimits.small)
-    const readGrace = bodyReader(workers, Wire.RotateBody, bodyLimits.small)
+    const bodyReader = yield* makeBodyReader
+    const readWish = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
+    const readGrace = bodyReader(Wire.RotateBody, bodyLimits.small)
     return handlers
       .handleRaw("create", ({ request }) =>
         answer(

@@ -5,7 +5,7 @@
  *        half for the whole: https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
 import type { Metric } from "effect"
-import type { Exemplar, ExemplarStore } from "../../telemetry/Exemplars.ts"
+import type { Exemplar, ExemplarsShape } from "../../telemetry/Exemplars.ts"
 
 export const CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -64,7 +64,7 @@ const familyOf = ({ id, type, ...rest }: Snapshot): readonly [name: string, kind
   return rises && id.endsWith("_total") ? [id.slice(0, -"_total".length), "counter"] : [id, "unknown"]
 }
 
-const samplesOf = (snapshot: Snapshot, exemplars: ExemplarStore): ReadonlyArray<string> => {
+const samplesOf = (snapshot: Snapshot, exemplars: ExemplarsShape): ReadonlyArray<string> => {
   const { id } = snapshot
   const labels = labelsOf(snapshot)
   switch (snapshot.type) {
@@ -82,7 +82,7 @@ const samplesOf = (snapshot: Snapshot, exemplars: ExemplarStore): ReadonlyArray<
 }
 
 /** OM1 */
-export const format = (snapshots: ReadonlyArray<Snapshot>, exemplars: ExemplarStore): string => {
+export const format = (snapshots: ReadonlyArray<Snapshot>, exemplars: ExemplarsShape): string => {
   const families = new Map<string, Array<Snapshot>>()
   for (const snapshot of snapshots) {
     const name = familyOf(snapshot)[0]

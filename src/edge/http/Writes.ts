@@ -6,9 +6,8 @@ import { limits } from "../../configuration/Configuration.ts"
 import type { Committed } from "../../configuration/ConfigurationStore.ts"
 import { Configurations } from "../../configuration/Configurations.ts"
 import { failure } from "../../errors/HeraldError.ts"
-import { Workers } from "../../work/Workers.ts"
 import * as Answers from "./Answers.ts"
-import { bodyLimits, bodyReader } from "./Body.ts"
+import { bodyLimits, makeBodyReader } from "./Body.ts"
 import { draftOf } from "./Drafts.ts"
 import { etagOf, expectedVersion } from "./Preconditions.ts"
 import { checkTarget } from "./Target.ts"
@@ -27,10 +26,10 @@ interface Conditions {
 
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations
-  const workers = yield* Workers
-  const readPublish = bodyReader(workers, Wire.PublishBody, bodyLimits.publish, "value")
-  const readRollback = bodyReader(workers, Wire.RollbackBody, bodyLimits.small)
-  const readRelease = bodyReader(workers, Wire.ReleaseBody, bodyLimits.release, "changes")
+  const bodyReader = yield* makeBodyReader
+  const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish, "value")
+  const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
+  const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
 
   const written = (committed: Committed, { key, environment }: Target) => {
     const body = Answers.published(committed, environment, key)

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { CurrentIdentity } from "../../../src/access/Identity.ts"
-import { IN_ALL, reading } from "../../../src/edge/http/Budget.ts"
+import { Budget, IN_ALL, reading as readingWith } from "../../../src/edge/http/Budget.ts"
+
+const reading = <A, E, R>(bytes: number, read: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Budget, (budget) => readingWith(budget, bytes, read))
 
 const by = (name: string, keyId = name) =>
   Effect.provideService(CurrentIdentity, { name, keyId, role: "publisher", environments: ["*"] })
@@ -25,7 +28,7 @@ describe("Budget", () => {
         assert.strictEqual(refused.name, "RateLimited")
         assert.deepStrictEqual(refused.details, { retryAfterMillis: 1_000 })
         yield* by("one")(reading(2 * IN_ALL, Effect.void)) // one alone always may
-      })
+      }).pipe(Effect.provide(Budget.layer))
   )
 
   it.effect("B6 bodies of one principal, by whichever of its keys, leave room for those of others", () =>
@@ -40,6 +43,6 @@ describe("Budget", () => {
       assert.strictEqual(others._tag, "Success")
       assert.strictEqual(refused.length, 2)
       yield* by("greedy")(reading(IN_ALL / 8, Effect.void))
-    })
+    }).pipe(Effect.provide(Budget.layer))
   )
 })

@@ -1,0 +1,22 @@
+/**
+ * What a node notes of itself, in memory.
+ *
+ *   PN1  Two nodes in one process share none of it: neither metrics and exemplars, nor what they go on without, nor what they said once.
+ */
+import { Context, Effect, Layer, Metric } from "effect"
+import { Degraded, type Dependency } from "./Degraded.ts"
+import { ExemplarStore, Exemplars } from "./Exemplars.ts"
+import { makeSaid, Said } from "./Said.ts"
+
+/** Below everything else of a node; each time it is built it is another. */
+export const layer = Layer.fresh(
+  Layer.effectContext(
+    Effect.sync(() =>
+      Context.make(Metric.MetricRegistry, new Map()).pipe(
+        Context.add(Degraded, new Set<Dependency>()),
+        Context.add(Exemplars, new ExemplarStore()),
+        Context.add(Said, makeSaid())
+      )
+    )
+  )
+)
