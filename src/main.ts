@@ -31,6 +31,7 @@ import * as AuditGroup from "./consumers/AuditGroup.ts"
 import { serve } from "./edge/http/Http.ts"
 import { failure, type HeraldError } from "./errors/HeraldError.ts"
 import { dialable, formatAddress } from "./net/Address.ts"
+import * as Node from "./node/Node.ts"
 import * as ClientEvents from "./outbox/ClientEvents.ts"
 import * as Relay from "./outbox/Relay.ts"
 import * as Retention from "./retention/Retention.ts"
@@ -172,7 +173,7 @@ const doorsOf = (settings: SettingsShape) => {
   const http = { maxConnections: httpMaxConnections, perAddress: half(httpMaxConnections), exempt }
   const grpc = { maxStreams, perAddress: half(connectionsFor(maxStreams)), exempt }
   return Layer.mergeAll(
-    serve.pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort, ...http }))),
+    serve(Node.http).pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort, ...http }))),
     GrpcServer.layer({ host: grpcHost, port: grpcPort, ...grpc })
   )
 }

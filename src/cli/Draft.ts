@@ -2,7 +2,7 @@
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Published, Released, Validated } from "../edge/http/Wire.ts"
+import type { Published, Released, Validated } from "../edge/http/configuration/Wire.ts"
 import { printable } from "../text/Printable.ts"
 import { showDifference } from "./DiffView.ts"
 import { optionalInt, optionalText, type Session } from "./Globals.ts"

@@ -2,7 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { AuditEntries, AuditEntry, AuditVerdict } from "../../edge/http/Wire.ts"
+import type { AuditEntries, AuditEntry, AuditVerdict } from "../../edge/http/access/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { CliFailure, render } from "../CliFailure.ts"
 import { onlyEnv, optionalText, session, yes } from "../Globals.ts"

@@ -1,7 +1,7 @@
 /** `herald clients`: every instance, what it should have, was sent, applied or rejected and why. */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Client } from "../../edge/http/Wire.ts"
+import type { Client } from "../../edge/http/fleet/Wire.ts"
 import { onlyEnv, optionalText, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"
 import { Shell } from "../Shell.ts"

@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Published } from "../../edge/http/Wire.ts"
+import type { Published } from "../../edge/http/configuration/Wire.ts"
 import { committed } from "../Draft.ts"
 import { env, idempotencyKey, optionalInt, optionalText, session } from "../Globals.ts"
 import { segment } from "../Http.ts"

@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { DiffResult } from "../../edge/http/Wire.ts"
+import type { DiffResult } from "../../edge/http/configuration/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { showDifference } from "../DiffView.ts"
 import { env, session } from "../Globals.ts"

@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Explanation } from "../../edge/http/Wire.ts"
+import type { Explanation } from "../../edge/http/configuration/Wire.ts"
 import { byCode, catalogue, type ErrorName, inOrder, type NamedRow } from "../../errors/Catalogue.ts"
 import { printable } from "../../text/Printable.ts"
 import { known } from "../CliFailure.ts"

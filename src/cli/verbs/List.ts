@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Head, Heads } from "../../edge/http/Wire.ts"
+import type { Head, Heads } from "../../edge/http/configuration/Wire.ts"
 import { printable } from "../../text/Printable.ts"
 import { env, optionalInt, session, yes } from "../Globals.ts"
 import type { Paint } from "../Paint.ts"

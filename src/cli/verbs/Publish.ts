@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Published } from "../../edge/http/Wire.ts"
+import type { Published } from "../../edge/http/configuration/Wire.ts"
 import { bodyOf, committed, draftFlags, tryOut } from "../Draft.ts"
 import { env, idempotencyKey, optionalText, session, yes } from "../Globals.ts"
 import { segment } from "../Http.ts"

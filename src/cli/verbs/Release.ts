@@ -2,7 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Released, Validated } from "../../edge/http/Wire.ts"
+import type { Released, Validated } from "../../edge/http/configuration/Wire.ts"
 import { CliFailure } from "../CliFailure.ts"
 import { released, validated } from "../Draft.ts"
 import { env, idempotencyKey, optionalText, session, yes } from "../Globals.ts"

@@ -8,8 +8,8 @@ import { Access, requireAnywhere, requirePermission } from "../../access/Access.
 import { CurrentIdentity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
-import { Authentication } from "./Api.ts"
-import { costOf, type Need, needs } from "./Needs.ts"
+import { Authentication } from "./Contract.ts"
+import { costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
 
 /** The environment that the query names; undefined when it names none, or several. */
@@ -37,8 +37,11 @@ export const AuthenticationLive = Layer.effect(
     const access = yield* Access
     const refuse = yield* makeRefusals("http")
 
-    const admitted = Effect.fnUntraced(function* (name: string, request: HttpServerRequest.HttpServerRequest) {
-      const need = needs[name]
+    const admitted = Effect.fnUntraced(function* (
+      name: string,
+      need: Need | undefined,
+      request: HttpServerRequest.HttpServerRequest
+    ) {
       const identity = yield* access.authenticate(
         request.headers["authorization"],
         need === undefined ? 1 : costOf(need, request.headers)
@@ -52,7 +55,7 @@ export const AuthenticationLive = Layer.effect(
       // Read from the header itself, to tell no token from one of another scheme.
       token: (app, { endpoint, group }) =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          Effect.matchEffect(admitted(`${group.identifier}.${endpoint.identifier}`, request), {
+          Effect.matchEffect(admitted(`${group.identifier}.${endpoint.identifier}`, needOf(endpoint), request), {
             onFailure: (error) => {
               const reason = reasons[error.name]
               if (reason !== undefined) refuse(reason)

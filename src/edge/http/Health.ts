@@ -5,11 +5,11 @@ import { PrometheusMetrics } from "effect/observability"
 import { Propagation } from "../../propagation/Propagation.ts"
 import { Degraded } from "../../telemetry/Degraded.ts"
 import { Exemplars } from "../../telemetry/Exemplars.ts"
-import * as Answers from "./Answers.ts"
+import { json } from "./Answer.ts"
 import * as OpenMetrics from "./OpenMetrics.ts"
 
 /** The process runs. */
-const Live = HttpRouter.add("GET", "/livez", Effect.succeed(Answers.json({ status: "alive" })))
+const Live = HttpRouter.add("GET", "/livez", Effect.succeed(json({ status: "alive" })))
 
 /** The node has its view and the database confirms it. While it is not ready, streams and reads go on, marked stale. DG1 */
 const Ready = HttpRouter.use(
@@ -21,7 +21,7 @@ const Ready = HttpRouter.use(
       Effect.sync(() => {
         const { epoch, revision } = propagation.position()
         const stale = propagation.stale()
-        return Answers.json(
+        return json(
           {
             status: stale ? "stale" : "ready",
             degraded: [...(stale ? ["postgresql"] : []), ...without].sort(),

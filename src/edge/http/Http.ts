@@ -8,15 +8,12 @@
 import { Effect, Layer, Option, Tracer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse, HttpTraceContext } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Api } from "./Api.ts"
 import { AuthenticationLive } from "./Authentication.ts"
 import { Budget } from "./Budget.ts"
-import { ConfigRoutes } from "./Config.ts"
-import { DocsRoutes } from "./Docs.ts"
+import { apiOf, type Part } from "./Contract.ts"
+import { docsOf } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
-import { ErrorsRoutes, KeysRoutes } from "./Keys.ts"
 import { measured } from "./Measure.ts"
-import { OperationsRoutes } from "./Operations.ts"
 import { answerFailures } from "./Problem.ts"
 
 /** H1 */
@@ -40,18 +37,22 @@ const Shared = HttpRouter.middleware((app) => Effect.map(measured(traced(answerF
   global: true
 })
 
-const Versioned = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([ConfigRoutes, OperationsRoutes, KeysRoutes, ErrorsRoutes]),
-  Layer.provide([AuthenticationLive, Budget.layer])
-)
-
-/** Every route; serve with `routerConfig`. */
-export const Routes = Layer.mergeAll(Versioned, HealthRoutes, DocsRoutes, Shared)
+/** Every route of a door with these parts; serve with `routerConfig`. */
+export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) => {
+  const api = apiOf(parts)
+  const routes = parts.map((part) => part.routes) as unknown as [Parts[number]["routes"]]
+  const versioned = HttpApiBuilder.layer(api, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide(routes),
+    Layer.provide([AuthenticationLive, Budget.layer])
+  )
+  return Layer.mergeAll(versioned, HealthRoutes, docsOf(api), Shared)
+}
 
 /** Keys are longer than a router's usual parameters, more so when they are encoded. */
 export const routerConfig = { maxParamLength: 1_024 } as const
 
-/** `Routes` on the `HttpServer` of the context. */
-export const serve = HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/livez", "/readyz", "/metrics"])) // H4
-)
+/** `routesOf(parts)` on the `HttpServer` of the context. */
+export const serve = <const Parts extends ReadonlyArray<Part>>(parts: Parts) =>
+  HttpRouter.serve(routesOf(parts), { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/livez", "/readyz", "/metrics"])) // H4
+  )

@@ -1,9 +1,10 @@
 /**
  * What each route needs and costs, known from the request's head, before its body is read. Pure.
  *
- *   R3  A route that is not in this table is refused to everybody.
+ *   R3  A route that does not say what it needs is refused to everybody.
  *   R4  The dearer a request is for the server, the more of its identity's rate it takes; a body costs by its bytes.
  */
+import { Context } from "effect"
 import type { Permission } from "../../access/Identity.ts"
 
 /** named: in the environment of the query; somewhere: the body names environments; everywhere: in all of them. */
@@ -14,29 +15,14 @@ export interface Need {
   readonly cost: number
 }
 
-const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
+/** What an endpoint is annotated with. R3 */
+export class Needs extends Context.Service<Needs, Need>()("herald/edge/Needs") {}
 
-/** By group and name of the route. R3 */
-export const needs: Readonly<Record<string, Need>> = {
-  "config.publish": need("config.write", "named", 4),
-  "config.get": need("config.read", "named"),
-  "config.delete": need("config.write", "named", 4),
-  "config.list": need("config.read", "named", 4),
-  "config.history": need("config.read", "named", 20),
-  "config.version": need("config.read", "named", 2),
-  "config.diff": need("config.read", "named", 50),
-  "config.rollback": need("config.write", "named", 4),
-  "config.validate": need("config.write", "named", 10),
-  "config.explain": need("config.read", "named", 10),
-  "operations.release": need("config.write", "somewhere", 10),
-  "operations.clients": need("clients.read", "named or everywhere", 50),
-  "operations.audit": need("audit.read", "named or everywhere", 10),
-  "operations.auditVerify": need("audit.read", "everywhere", 500),
-  "keys.create": need("keys.manage", "everywhere", 4),
-  "keys.list": need("keys.manage", "everywhere", 4),
-  "keys.rotate": need("keys.manage", "everywhere", 4),
-  "keys.revoke": need("keys.manage", "everywhere", 4)
-}
+export const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
+
+/** Undefined: the endpoint does not say. R3 */
+export const needOf = ({ annotations }: { readonly annotations: Context.Context<never> }): Need | undefined =>
+  Context.getOrUndefined(annotations as Context.Context<Needs>, Needs)
 
 /** Bytes of a body that cost as much as a request. */
 const PER_TOKEN = 4_096

@@ -3,8 +3,9 @@ import { Effect, Layer } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient, OpenApi } from "effect/http-api"
 import * as Http from "../../../layers/Http/HttpServer.ts"
-import { Api } from "../../../src/edge/http/Api.ts"
+import { apiOf } from "../../../src/edge/http/Contract.ts"
 import { serve } from "../../../src/edge/http/Http.ts"
+import { http } from "../../../src/node/Node.ts"
 import { startServices } from "./Harness.ts"
 
 describe("the contract", () => {
@@ -12,13 +13,13 @@ describe("the contract", () => {
     Effect.gen(function* () {
       const { services, mint, tokens } = startServices()
       const context = yield* Layer.build(
-        Layer.merge(serve, mint).pipe(
+        Layer.merge(serve(http), mint).pipe(
           Layer.provide(services),
           Layer.provideMerge(Http.layer({ host: "127.0.0.1", port: 0 }))
         )
       )
       const port = yield* Effect.provideContext(Http.boundPort, context)
-      const client = yield* HttpApiClient.make(Api, {
+      const client = yield* HttpApiClient.make(apiOf(http), {
         baseUrl: `http://127.0.0.1:${port}`,
         transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(tokens.get("admin")!))
       })
@@ -35,14 +36,14 @@ describe("the contract", () => {
       const why = yield* client.config.explain({ params, query: { ...query, "label.region": "eu" } })
       const back = yield* client.config.rollback({ params, query, headers: {}, payload: { version: 1 } })
       const gone = yield* client.config.delete({ params, query, headers: {} })
-      const release = yield* client.operations.release({
+      const release = yield* client.releases.release({
         query: {},
         headers: {},
         payload: { message: "m", changes: [{ key: "x", environment: "production", value: 1 }] }
       })
-      const clients = yield* client.operations.clients({ query: {} })
-      const audit = yield* client.operations.audit({ query: { limit: 5 } })
-      const verdict = yield* client.operations.auditVerify({ query: {} })
+      const clients = yield* client.clients.list({ query: {} })
+      const audit = yield* client.audit.list({ query: { limit: 5 } })
+      const verdict = yield* client.audit.verify({ query: {} })
       const made = yield* client.keys.create({ payload: { name: "k", role: "viewer", environments: ["*"] } })
       const keys = yield* client.keys.list()
       yield* client.keys.revoke({ params: { id: made.key.id } })
@@ -70,7 +71,7 @@ describe("the contract", () => {
   )
 
   it("R1 R2 OpenAPI names the token, the problems and a summary for every operation", () => {
-    const spec = OpenApi.fromApi(Api)
+    const spec = OpenApi.fromApi(apiOf(http))
     for (const [path, item] of Object.entries(spec.paths)) {
       for (const [method, operation] of Object.entries(item)) {
         const { summary, responses, security } = operation as {

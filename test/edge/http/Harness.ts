@@ -13,10 +13,11 @@ import type { Configuration, Head } from "../../../src/configuration/Configurati
 import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
-import { Routes, routerConfig } from "../../../src/edge/http/Http.ts"
+import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { InstanceStore } from "../../../src/fleet/InstanceStore.ts"
+import { http } from "../../../src/node/Node.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { workers } from "../../support/workers.ts"
@@ -265,7 +266,7 @@ export const startServices = () => {
 export const startRoutes = async () => {
   const { state, keys, tokens, services, mint } = startServices()
   const { handler, dispose } = HttpRouter.toWebHandler(
-    Layer.mergeAll(Routes, mint).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
+    Layer.mergeAll(routesOf(http), mint).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
     { disableLogger: true, routerConfig }
   )
   const call = async (

@@ -1,21 +1,22 @@
-/** The group `config`: one key. */
-import { Effect } from "effect"
+/** Keys of an environment, and releases of many. */
+import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Configurations } from "../../configuration/Configurations.ts"
-import { failure } from "../../errors/HeraldError.ts"
-import * as Answers from "./Answers.ts"
-import { Api } from "./Api.ts"
+import { Configurations } from "../../../configuration/Configurations.ts"
+import { failure } from "../../../errors/HeraldError.ts"
+import { json } from "../Answer.ts"
+import { contract, type Part } from "../Contract.ts"
+import { answer } from "../Problem.ts"
+import { checkEnvironment, checkTarget } from "../Target.ts"
+import { ConfigGroup, ReleasesGroup } from "./Api.ts"
 import { etagOf, noneMatch } from "./Preconditions.ts"
-import { answer } from "./Problem.ts"
-import { checkEnvironment, checkTarget } from "./Target.ts"
-import type * as Wire from "./Wire.ts"
+import * as Wire from "./Wire.ts"
 import { makeWrites } from "./Writes.ts"
 
 const PAGE = 100
 
-export const ConfigRoutes = HttpApiBuilder.group(
-  Api,
+const configRoutes = HttpApiBuilder.group(
+  contract.add(ConfigGroup),
   "config",
   Effect.fnUntraced(function* (handlers) {
     const configurations = yield* Configurations
@@ -37,7 +38,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
         "herald-stale": String(stale)
       }
       return noneMatch(ifNoneMatch, etag)
-        ? Answers.json({ ...Answers.configuration(configuration), stale } satisfies Wire.Reading, { headers })
+        ? json({ ...Wire.configuration(configuration), stale } satisfies Wire.Reading, { headers })
         : HttpServerResponse.empty({ status: 304, headers })
     })
 
@@ -52,7 +53,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
       const { prefix = "", after = "" } = query
       const heads = yield* configurations.list({ environment, prefix, limit, after })
       const next = heads.length < limit ? null : (heads.at(-1)?.key ?? null)
-      return Answers.json({ keys: heads.map(Answers.head), next } satisfies Wire.Heads)
+      return json({ keys: heads.map(Wire.head), next } satisfies Wire.Heads)
     })
 
     const history = Effect.fnUntraced(function* (
@@ -64,7 +65,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
       const versions = yield* configurations.history(environment, key, { limit, before: query.before })
       const oldest = versions.at(-1)?.version ?? 1
       const next = versions.length === 0 || oldest <= 1 ? null : oldest // C1; a page may be shorter than its limit (PB1)
-      return Answers.json({ versions: versions.map(Answers.configuration), next } satisfies Wire.History)
+      return json({ versions: versions.map(Wire.configuration), next } satisfies Wire.History)
     })
 
     const explain = Effect.fnUntraced(function* (
@@ -84,9 +85,9 @@ export const ConfigRoutes = HttpApiBuilder.group(
         labels[pair.slice(0, at)] = pair.slice(at + 1)
       }
       const found = yield* configurations.explain(environment, key, labels)
-      return Answers.json({
+      return json({
         ...found,
-        stored: Answers.configuration(found.stored),
+        stored: Wire.configuration(found.stored),
         effective: found.effective ?? null
       } satisfies Wire.Explanation)
     })
@@ -107,7 +108,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
         answer(
           checkTarget(params.key, query.environment).pipe(
             Effect.flatMap(({ environment, key }) => configurations.version(environment, key, params.version)),
-            Effect.map((found) => Answers.json(Answers.configuration(found)))
+            Effect.map((found) => json(Wire.configuration(found)))
           )
         )
       )
@@ -116,7 +117,7 @@ export const ConfigRoutes = HttpApiBuilder.group(
           checkTarget(params.key, environment).pipe(
             Effect.flatMap(({ key }) => configurations.diff(environment, key, from, to)),
             Effect.map((difference) =>
-              Answers.json({ key: params.key, environment, from, to, difference } satisfies Wire.DiffResult)
+              json({ key: params.key, environment, from, to, difference } satisfies Wire.DiffResult)
             )
           )
         )
@@ -130,3 +131,19 @@ export const ConfigRoutes = HttpApiBuilder.group(
       )
   })
 )
+
+const releaseRoutes = HttpApiBuilder.group(
+  contract.add(ReleasesGroup),
+  "releases",
+  Effect.fnUntraced(function* (handlers) {
+    const writes = yield* makeWrites
+    return handlers.handleRaw("release", ({ request, query, headers }) =>
+      answer(writes.release(request, query.dryRun === true, headers))
+    )
+  })
+)
+
+export const configuration = {
+  groups: [ConfigGroup, ReleasesGroup],
+  routes: Layer.merge(configRoutes, releaseRoutes)
+} as const satisfies Part

@@ -1,6 +1,6 @@
 /** Bodies of publishes and releases → drafts. */
-import type { Draft } from "../../configuration/Draft.ts"
-import type { Written } from "../../values/Written.ts"
+import type { Draft } from "../../../configuration/Draft.ts"
+import type { Written } from "../../../values/Written.ts"
 import type * as Wire from "./Wire.ts"
 
 /** `value`: what the reader of the body made of it. */

@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110 §13): entity tags name a version, `"<version>-<first 16 of the digest>"`. Pure. */
 import { Effect } from "effect"
-import { limits } from "../../configuration/Configuration.ts"
-import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import { limits } from "../../../configuration/Configuration.ts"
+import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 
 export const etagOf = ({ version, digest }: { readonly version: number; readonly digest: string }): string =>
   `"${version}-${digest.slice(0, 16)}"`

@@ -1,16 +1,16 @@
 /** PUT, DELETE, rollback, validate and releases. */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
-import { requireAnywhere, requirePermission } from "../../access/Access.ts"
-import { limits } from "../../configuration/Configuration.ts"
-import type { Committed } from "../../configuration/ConfigurationStore.ts"
-import { Configurations } from "../../configuration/Configurations.ts"
-import { failure } from "../../errors/HeraldError.ts"
-import * as Answers from "./Answers.ts"
-import { bodyLimits, makeBodyReader } from "./Body.ts"
+import { requireAnywhere, requirePermission } from "../../../access/Access.ts"
+import { limits } from "../../../configuration/Configuration.ts"
+import type { Committed } from "../../../configuration/ConfigurationStore.ts"
+import { Configurations } from "../../../configuration/Configurations.ts"
+import { failure } from "../../../errors/HeraldError.ts"
+import { json } from "../Answer.ts"
+import { bodyLimits, makeBodyReader } from "../Body.ts"
+import { checkTarget } from "../Target.ts"
 import { draftOf } from "./Drafts.ts"
 import { etagOf, expectedVersion } from "./Preconditions.ts"
-import { checkTarget } from "./Target.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -32,13 +32,13 @@ export const makeWrites = Effect.gen(function* () {
   const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
 
   const written = (committed: Committed, { key, environment }: Target) => {
-    const body = Answers.published(committed, environment, key)
+    const body = Wire.published(committed, environment, key)
     return body === undefined
       ? Effect.fail(
           failure("IdempotencyConflict", "the key was used for a commit that did not touch this configuration")
         )
       : Effect.succeed(
-          Answers.json(body, {
+          json(body, {
             headers: {
               etag: etagOf(body),
               "herald-version": String(body.version),
@@ -99,7 +99,7 @@ export const makeWrites = Effect.gen(function* () {
     validate: Effect.fnUntraced(function* (request: Request, named: Target) {
       const target = yield* checkTarget(named.key, named.environment)
       const { draft } = yield* readDraft(request, target, {})
-      return Answers.json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
+      return json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
     }),
 
     release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions) {
@@ -112,8 +112,8 @@ export const makeWrites = Effect.gen(function* () {
       }
       for (const { key, environment } of body.changes) yield* checkTarget(key, environment)
       const drafts = body.changes.map(draftOf)
-      if (dryRun) return Answers.json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
-      return Answers.json(Answers.released(yield* configurations.publish(drafts, options(body.message, headers))))
+      if (dryRun) return json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
+      return json(Wire.released(yield* configurations.publish(drafts, options(body.message, headers))))
     })
   }
 })

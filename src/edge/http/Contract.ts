@@ -1,0 +1,53 @@
+/**
+ * The REST contract: what a capability adds to it, and what all of it has in common. OpenAPI, the browsable page and the typed client
+ * (`HttpApiClient.make(apiOf(parts), …)`) are made from it.
+ *
+ *   R1  Every failure is a problem document (RFC 9457) with a code of the catalogue.
+ *   R2  Every route of `/v1` but the error catalogue wants a bearer token.
+ */
+import type { Layer } from "effect"
+import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
+
+/** R2. Provides `CurrentIdentity`. */
+export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/Authentication", {
+  security: { token: HttpApiSecurity.bearer }
+}) {}
+
+/** Groups of several capabilities may stand under one heading. */
+const headingsOnce = ({ tags = [], ...spec }: { readonly tags?: ReadonlyArray<{ readonly name: string }> }) => ({
+  ...spec,
+  tags: [...new Map(tags.map((tag) => [tag.name, tag])).values()]
+})
+
+/** Without any group. A capability's routes are made for this and its own groups. */
+export const contract = HttpApi.make("herald")
+  // A misspelt `dryRun` must not publish.
+  .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" })
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Herald",
+      version: "1",
+      description: "Pushes versioned configuration to every connected client in milliseconds, and takes it back.",
+      transform: headingsOnce
+    })
+  )
+
+/** What a capability adds: groups of the contract, and the routes that answer them. */
+export interface Part {
+  readonly groups: readonly [HttpApiGroup.Constraint, ...ReadonlyArray<HttpApiGroup.Constraint>]
+  // biome-ignore lint/suspicious/noExplicitAny: each part needs its own services
+  readonly routes: Layer.Layer<any, never, any>
+}
+
+/** The whole contract of a door with these parts. */
+export const apiOf = <Parts extends ReadonlyArray<Part>>(parts: Parts) => {
+  type Groups = Parts[number]["groups"][number]
+  return parts.reduce(
+    (api: HttpApi.HttpApi<"herald", HttpApiGroup.Constraint>, { groups }) => api.add(...groups),
+    contract as never
+  ) as unknown as HttpApi.HttpApi<"herald", Groups>
+}
+
+/** Of one operation, for people. */
+export const about = (summary: string, description?: string) =>
+  OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) })

@@ -1,0 +1,82 @@
+/** The groups `keys` and `audit`. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { Plain } from "../../../text/Plain.ts"
+import { Authentication, about } from "../Contract.ts"
+import { Needs, need } from "../Needs.ts"
+import { Id, Limit, problems } from "../Wire.ts"
+import * as Wire from "./Wire.ts"
+
+const { get, post } = HttpApiEndpoint
+const error = problems
+
+export class KeysGroup extends HttpApiGroup.make("keys")
+  .add(
+    post("create", "/v1/keys", {
+      payload: Wire.ApiKeyBody,
+      success: Wire.NewApiKey.pipe(HttpApiSchema.status(201)),
+      error
+    })
+      .annotate(Needs, need("keys.manage", "everywhere", 4))
+      .annotateMerge(about("Make an API key", "The token is shown this once.")),
+    get("list", "/v1/keys", { success: Wire.ApiKeys, error })
+      .annotate(Needs, need("keys.manage", "everywhere", 4))
+      .annotateMerge(about("List API keys")),
+    post("rotate", "/v1/keys/:id/rotate", {
+      params: { id: Plain(64) },
+      payload: Wire.RotateBody,
+      success: Wire.NewApiKey.pipe(HttpApiSchema.status(201)),
+      error
+    })
+      .annotate(Needs, need("keys.manage", "everywhere", 4))
+      .annotateMerge(
+        about(
+          "Rotate an API key",
+          "A new key of the same principal; the old one works until its grace ends. The token is shown this once."
+        )
+      ),
+    HttpApiEndpoint.delete("revoke", "/v1/keys/:id", {
+      params: { id: Plain(64) },
+      success: HttpApiSchema.NoContent,
+      error
+    })
+      .annotate(Needs, need("keys.manage", "everywhere", 4))
+      .annotateMerge(about("Revoke an API key", "Its streams end within 5 s."))
+  )
+  .middleware(Authentication)
+  .annotateMerge(OpenApi.annotations({ title: "API keys" })) {}
+
+export class AuditGroup extends HttpApiGroup.make("audit")
+  .add(
+    get("list", "/v1/audit", {
+      query: {
+        environment: Schema.optionalKey(Schema.String),
+        limit: Schema.optionalKey(Limit),
+        before: Schema.optionalKey(Id),
+        after: Schema.optionalKey(Id)
+      },
+      success: Wire.AuditEntries,
+      error
+    })
+      .annotate(Needs, need("audit.read", "named or everywhere", 10))
+      .annotate(OpenApi.Identifier, "operations.audit")
+      .annotateMerge(about("The audit log", "Newest first; with `after`, oldest first from there.")),
+    get("verify", "/v1/audit/verify", {
+      query: {
+        from: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(2_000))),
+        checkpoint: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(300)))
+      },
+      success: Wire.AuditVerdict,
+      error
+    })
+      .annotate(Needs, need("audit.read", "everywhere", 500))
+      .annotate(OpenApi.Identifier, "operations.auditVerify")
+      .annotateMerge(
+        about(
+          "Check the audit log and what it tells of",
+          "One page of about a second: the hash chain, the versions and API keys that its entries tell of, and the checkpoints of this node. Go on with `next` as `from`. `checkpoint` is a line that the server logged."
+        )
+      )
+  )
+  .middleware(Authentication)
+  .annotateMerge(OpenApi.annotations({ title: "Operations" })) {}

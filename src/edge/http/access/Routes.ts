@@ -1,0 +1,100 @@
+/** API keys and the audit log. */
+import { Effect, Layer } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Access, requirePermission } from "../../../access/Access.ts"
+import { readAudit, verifyAudit } from "../../../access/Audit.ts"
+import { AuditCheckpoints } from "../../../access/AuditCheckpoints.ts"
+import { AuditLog } from "../../../access/AuditLog.ts"
+import { json } from "../Answer.ts"
+import { bodyLimits, makeBodyReader } from "../Body.ts"
+import { contract, type Part } from "../Contract.ts"
+import { answer } from "../Problem.ts"
+import { checkEnvironment } from "../Target.ts"
+import { AuditGroup, KeysGroup } from "./Api.ts"
+import * as Wire from "./Wire.ts"
+
+/** Milliseconds that a rotated key works on. */
+const GRACE = 86_400_000
+const PAGE = 100
+
+const keyRoutes = HttpApiBuilder.group(
+  contract.add(KeysGroup),
+  "keys",
+  Effect.fnUntraced(function* (handlers) {
+    const access = yield* Access
+    const bodyReader = yield* makeBodyReader
+    const readWish = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
+    const readGrace = bodyReader(Wire.RotateBody, bodyLimits.small)
+    return handlers
+      .handleRaw("create", ({ request }) =>
+        answer(
+          requirePermission("keys.manage", undefined).pipe(
+            Effect.andThen(readWish(request)), // B5
+            Effect.flatMap(({ expiresAt = null, ...wish }) => access.createKey({ ...wish, expiresAt })),
+            Effect.map(({ token, key }) => json({ token, key: Wire.apiKey(key) }, { status: 201 }))
+          )
+        )
+      )
+      .handleRaw("rotate", ({ request, params }) =>
+        answer(
+          requirePermission("keys.manage", undefined).pipe(
+            Effect.andThen(readGrace(request)), // B5
+            Effect.flatMap(({ graceMillis = GRACE }) => access.rotateKey(params.id, graceMillis)),
+            Effect.map(({ token, key }) => json({ token, key: Wire.apiKey(key) }, { status: 201 }))
+          )
+        )
+      )
+      .handle("list", () => answer(Effect.map(access.listKeys, (keys) => json({ keys: keys.map(Wire.apiKey) }))))
+      .handle("revoke", ({ params }) =>
+        answer(Effect.as(access.revokeKey(params.id), HttpServerResponse.empty({ status: 204 })))
+      )
+  })
+)
+
+const auditRoutes = HttpApiBuilder.group(
+  contract.add(AuditGroup),
+  "audit",
+  Effect.fnUntraced(function* (handlers) {
+    const log = yield* AuditLog
+    const checkpoints = yield* AuditCheckpoints
+
+    const list = Effect.fnUntraced(
+      function* (query: {
+        readonly environment?: string
+        readonly limit?: number
+        readonly before?: number
+        readonly after?: number
+      }) {
+        const { environment, before, after, limit = PAGE } = query
+        const entries = yield* readAudit({
+          limit,
+          ...(environment === undefined ? {} : { environment: yield* checkEnvironment(environment) }),
+          ...(before === undefined ? {} : { before: BigInt(before) }),
+          ...(after === undefined ? {} : { after: BigInt(after) })
+        })
+        const last = entries.at(-1)
+        const next = last === undefined ? null : Number(last.id)
+        return json({ entries: entries.map(Wire.auditEntry), next } satisfies Wire.AuditEntries)
+      },
+      Effect.provideService(AuditLog, log)
+    )
+
+    const verify = Effect.fnUntraced(
+      function* (query: { readonly from?: string; readonly checkpoint?: string }) {
+        return json(Wire.verdict(yield* verifyAudit(query)))
+      },
+      Effect.provideService(AuditLog, log),
+      Effect.provideService(AuditCheckpoints, checkpoints)
+    )
+
+    return handlers
+      .handle("list", ({ query }) => answer(list(query)))
+      .handle("verify", ({ query }) => answer(verify(query)))
+  })
+)
+
+export const access = {
+  groups: [KeysGroup, AuditGroup],
+  routes: Layer.merge(keyRoutes, auditRoutes)
+} as const satisfies Part

@@ -1,0 +1,103 @@
+/** API keys and the audit log, as JSON. */
+import { Schema } from "effect"
+import type * as Keys from "../../../access/ApiKeyStore.ts"
+import type { Compared } from "../../../access/AuditCheckpoints.ts"
+import type * as Log from "../../../access/AuditLog.ts"
+import { type AuditPage, auditProblems } from "../../../access/AuditLog.ts"
+import { roles } from "../../../access/Identity.ts"
+import { Details, Time } from "../Wire.ts"
+
+const Role = Schema.Literals(roles)
+
+export const AuditEntry = Schema.Struct({
+  id: Schema.Int,
+  configId: Schema.String,
+  action: Schema.String,
+  performedBy: Schema.String,
+  details: Details,
+  createdAt: Schema.Finite,
+  prevHash: Schema.String,
+  hash: Schema.String
+}).annotate({ identifier: "AuditEntry" })
+export type AuditEntry = typeof AuditEntry.Type
+/** `next`: give it as `before` (or `after`) for the next page, which may be due before `limit` is reached; null where no entry was found. */
+export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry), next: Schema.NullOr(Schema.Int) })
+export type AuditEntries = typeof AuditEntries.Type
+/**
+ * One page of a check. `next`: go on with this as `from`; null at the end. `ok`: everything was looked at, and nothing is wrong. `broken`: the
+ * first entry that the problem is about. `checkpoints`: what was compared, with the first page and the last; null with others.
+ */
+export const AuditVerdict = Schema.Struct({
+  ok: Schema.Boolean,
+  entries: Schema.Int,
+  total: Schema.Int,
+  broken: Schema.NullOr(Schema.Int),
+  problem: Schema.NullOr(Schema.Struct({ kind: Schema.Literals(auditProblems), message: Schema.String })),
+  next: Schema.NullOr(Schema.String),
+  checkpoints: Schema.NullOr(
+    Schema.Struct({
+      checked: Schema.Int,
+      unsigned: Schema.Int,
+      newest: Schema.NullOr(Schema.Struct({ entry: Schema.Int, at: Schema.Finite }))
+    })
+  )
+}).annotate({ identifier: "AuditVerdict" })
+export type AuditVerdict = typeof AuditVerdict.Type
+
+export const ApiKey = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  role: Role,
+  environments: Schema.Array(Schema.String),
+  createdAt: Schema.Finite,
+  createdBy: Schema.String,
+  expiresAt: Schema.NullOr(Schema.Finite),
+  revokedAt: Schema.NullOr(Schema.Finite)
+}).annotate({ identifier: "ApiKey" })
+export type ApiKey = typeof ApiKey.Type
+export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
+/**
+ * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `expiresAt`: null or left out, never. `add`: a further key
+ * of a principal that has one.
+ */
+export const ApiKeyBody = Schema.Struct({
+  name: Schema.String,
+  role: Role,
+  environments: Schema.Array(Schema.String),
+  expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
+  add: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "ApiKeyBody" })
+/** `graceMillis`: how long the old key works on; a day when left out, at most 30 days. */
+export const RotateBody = Schema.Struct({
+  graceMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 * 86_400_000 })))
+}).annotate({ identifier: "RotateBody" })
+/** The token is shown this once. */
+export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
+
+export const auditEntry = (entry: Log.AuditEntry): AuditEntry => ({ ...entry, id: Number(entry.id) })
+
+export const verdict = ({
+  entries,
+  total,
+  problem,
+  next,
+  compared
+}: AuditPage & { readonly compared: Compared | undefined }): AuditVerdict => ({
+  ok: problem === undefined && next === undefined,
+  entries,
+  total,
+  broken: problem?.entry === undefined ? null : Number(problem.entry),
+  problem: problem === undefined ? null : { kind: problem.kind, message: problem.message },
+  next: next ?? null,
+  checkpoints:
+    compared === undefined
+      ? null
+      : {
+          checked: compared.checked,
+          unsigned: compared.unsigned,
+          newest: compared.newest === undefined ? null : { entry: Number(compared.newest.id), at: compared.newest.at }
+        }
+})
+
+/** Never the hash. */
+export const apiKey = ({ hash: _, ...key }: Keys.ApiKey): ApiKey => key

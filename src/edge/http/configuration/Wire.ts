@@ -1,0 +1,227 @@
+/** Configurations, releases and what became of them, as JSON. */
+import { Schema } from "effect"
+import type * as Model from "../../../configuration/Configuration.ts"
+import { limits, ValueType } from "../../../configuration/Configuration.ts"
+import type { Committed } from "../../../configuration/ConfigurationStore.ts"
+import { Labels } from "../Wire.ts"
+
+/** Of a key; the database counts them in 32 bits. */
+export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
+
+export const Target = { key: Schema.String }
+export const InEnvironment = { environment: Schema.String }
+
+/** `value` is the text exactly as published, whatever its type. */
+export const Configuration = Schema.Struct({
+  key: Schema.String,
+  environment: Schema.String,
+  version: Schema.Int,
+  revision: Schema.Int,
+  value: Schema.String,
+  type: ValueType,
+  deleted: Schema.Boolean,
+  schema: Schema.Unknown,
+  strict: Schema.Boolean,
+  template: Schema.Boolean,
+  digest: Schema.String,
+  createdAt: Schema.Finite,
+  updatedAt: Schema.Finite,
+  updatedBy: Schema.String,
+  message: Schema.String
+}).annotate({ identifier: "Configuration" })
+export type Configuration = typeof Configuration.Type
+
+/** A configuration as it was read; `stale`: the server could not confirm that it is the newest. */
+export const Reading = Schema.Struct({ ...Configuration.fields, stale: Schema.Boolean }).annotate({
+  identifier: "Reading"
+})
+export type Reading = typeof Reading.Type
+
+export const Head = Schema.Struct({
+  key: Schema.String,
+  environment: Schema.String,
+  version: Schema.Int,
+  revision: Schema.Int,
+  digest: Schema.String,
+  strict: Schema.Boolean,
+  template: Schema.Boolean
+}).annotate({ identifier: "Head" })
+export type Head = typeof Head.Type
+
+/** `next`: give it as `after` for the next page; null at the end. */
+export const Heads = Schema.Struct({ keys: Schema.Array(Head), next: Schema.NullOr(Schema.String) })
+export type Heads = typeof Heads.Type
+
+/** `next`: give it as `before` for the next page, which may be due before `limit` is reached; null at the end. */
+export const History = Schema.Struct({
+  versions: Schema.Array(Configuration),
+  next: Schema.NullOr(Schema.Int)
+})
+export type History = typeof History.Type
+
+/**
+ * `value`: a string is the text of the value, whatever the type; any other JSON is taken as it stands in the body, byte for byte.
+ * `type`: kept from the current version when left out; for a new key it follows from `value`.
+ * `schema`: a JSON Schema (2020-12); null removes it; left out, it stays. `expectedVersion` 0: the key must not exist.
+ */
+export const PublishBody = Schema.Struct({
+  value: Schema.Unknown,
+  type: Schema.optionalKey(ValueType),
+  schema: Schema.optionalKey(Schema.Unknown),
+  strict: Schema.optionalKey(Schema.Boolean),
+  message: Schema.optionalKey(Schema.String),
+  expectedVersion: Schema.optionalKey(Version)
+}).annotate({ identifier: "PublishBody" })
+export type PublishBody = typeof PublishBody.Type
+
+export const RollbackBody = Schema.Struct({
+  version: Version,
+  message: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "RollbackBody" })
+
+/** One change: `value` null deletes the key. */
+export const ReleaseChange = Schema.Struct({
+  key: Schema.String,
+  environment: Schema.String,
+  value: Schema.Unknown,
+  type: Schema.optionalKey(ValueType),
+  schema: Schema.optionalKey(Schema.Unknown),
+  strict: Schema.optionalKey(Schema.Boolean),
+  expectedVersion: Schema.optionalKey(Version)
+}).annotate({ identifier: "ReleaseChange" })
+export type ReleaseChange = typeof ReleaseChange.Type
+
+export const ReleaseBody = Schema.Struct({
+  message: Schema.optionalKey(Schema.String),
+  changes: Schema.Array(ReleaseChange)
+}).annotate({ identifier: "ReleaseBody" })
+
+/** What a commit did to one key. */
+export const Changed = Schema.Struct({
+  key: Schema.String,
+  environment: Schema.String,
+  version: Schema.Int,
+  type: ValueType,
+  digest: Schema.String,
+  deleted: Schema.Boolean
+}).annotate({ identifier: "Changed" })
+
+const commitFields = {
+  revision: Schema.Int,
+  epoch: Schema.String,
+  committedAt: Schema.Finite,
+  /** The same Idempotency-Key had this result before; nothing was written now. */
+  replayed: Schema.Boolean
+}
+/** One key published, deleted or rolled back. */
+export const Published = Schema.Struct({ ...Changed.fields, ...commitFields }).annotate({ identifier: "Published" })
+export type Published = typeof Published.Type
+export const Released = Schema.Struct({
+  ...commitFields,
+  message: Schema.String,
+  changes: Schema.Array(Changed)
+}).annotate({ identifier: "Released" })
+export type Released = typeof Released.Type
+
+/** none, a JSON Patch (RFC 6902), or a unified text difference. */
+export const Difference = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("none") }),
+  Schema.Struct({
+    kind: Schema.Literal("json"),
+    patch: Schema.Array(
+      Schema.Struct({ op: Schema.String, path: Schema.String, value: Schema.optionalKey(Schema.Unknown) })
+    )
+  }),
+  Schema.Struct({ kind: Schema.Literal("lines"), unified: Schema.String })
+]).annotate({ identifier: "Difference" })
+
+export const DiffResult = Schema.Struct({
+  key: Schema.String,
+  environment: Schema.String,
+  from: Schema.Int,
+  to: Schema.Int,
+  difference: Difference
+})
+export type DiffResult = typeof DiffResult.Type
+
+/** What would change, and for how many connected clients. Nothing was written. */
+export const Validated = Schema.Struct({
+  changes: Schema.Array(
+    Schema.Struct({ key: Schema.String, environment: Schema.String, difference: Difference, clients: Schema.Int })
+  )
+}).annotate({ identifier: "Validated" })
+export type Validated = typeof Validated.Type
+
+export const Explanation = Schema.Struct({
+  stored: Configuration,
+  variables: Labels,
+  used: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      value: Schema.String,
+      source: Schema.Literals(["environment", "client"])
+    })
+  ),
+  missing: Schema.Array(Schema.String),
+  secrets: Schema.Array(Schema.String),
+  /** null: something is missing. */
+  effective: Schema.NullOr(Schema.String),
+  stale: Schema.Boolean
+}).annotate({ identifier: "Explanation" })
+export type Explanation = typeof Explanation.Type
+
+export const configuration = (found: Model.Configuration): Configuration => ({
+  key: found.key,
+  environment: found.environment,
+  version: found.version,
+  revision: Number(found.revision),
+  value: found.value,
+  type: found.valueType,
+  deleted: found.deleted,
+  schema: found.schema,
+  strict: found.strict,
+  template: found.template,
+  digest: found.digest,
+  createdAt: found.createdAt,
+  updatedAt: found.updatedAt,
+  updatedBy: found.updatedBy,
+  message: found.changeLog
+})
+
+export const head = ({ key, environment, version, revision, digest, strict, template }: Model.Head): Head => ({
+  key,
+  environment,
+  version,
+  revision: Number(revision),
+  digest,
+  strict,
+  template
+})
+
+const changed = ({ key, environment, version, valueType, digest, deleted }: Model.Configuration) => ({
+  key,
+  environment,
+  version,
+  type: valueType,
+  digest,
+  deleted
+})
+
+const commit = ({ revision, replayed }: Committed) => ({
+  revision: Number(revision.revision),
+  epoch: revision.epoch,
+  committedAt: revision.committedAt,
+  replayed
+})
+
+export const released = (committed: Committed): Released => ({
+  ...commit(committed),
+  message: committed.revision.message,
+  changes: committed.revision.changes.map(changed)
+})
+
+/** The commit of one key; undefined when the commit did not touch it. */
+export const published = (committed: Committed, environment: string, key: string): Published | undefined => {
+  const found = committed.revision.changes.find((change) => change.key === key && change.environment === environment)
+  return found === undefined ? undefined : { ...changed(found), ...commit(committed) }
+}

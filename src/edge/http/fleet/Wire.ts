@@ -1,0 +1,118 @@
+/** Clients and what they have, as JSON; and where a page of them ended. */
+import { Schema } from "effect"
+import type * as Fleet from "../../../fleet/Clients.ts"
+import type { Fact } from "../../../fleet/Facts.ts"
+import type { ListCursor } from "../../../fleet/InstanceStore.ts"
+import { Plain } from "../../../text/Plain.ts"
+import { Labels } from "../Wire.ts"
+
+/** A revision means nothing without its epoch: one of another epoch than `desired` has is of a history that was lost. */
+const Of = { version: Schema.Int, revision: Schema.Int, epoch: Schema.String }
+const At = Schema.Struct({ ...Of, at: Schema.Finite })
+/** A key of a client: the newest version there is, beside what is known of what the client has. null: unknown. */
+export const ClientKey = Schema.Struct({
+  key: Schema.String,
+  desired: Schema.NullOr(Schema.Struct(Of)),
+  /** The newest that was sent. */
+  sent: Schema.NullOr(At),
+  /** The newest that it confirmed and has not left: what it runs, whatever was sent or rejected since. */
+  applied: Schema.NullOr(At),
+  /** What it refused after that, and why. */
+  rejected: Schema.NullOr(Schema.Struct({ ...Of, at: Schema.Finite, reason: Schema.String })),
+  /** Why the newest version can't be sent to this client, or "". */
+  problem: Schema.String
+}).annotate({ identifier: "ClientKey" })
+
+export const Client = Schema.Struct({
+  environment: Schema.String,
+  service: Schema.String,
+  instance: Schema.String,
+  state: Schema.Literals(["connected", "disconnected", "timed_out"]),
+  labels: Labels,
+  patterns: Schema.Array(Schema.String),
+  connectedAt: Schema.Finite,
+  lastSeen: Schema.Finite,
+  /** Why the last session ended; "" while connected. */
+  ending: Schema.String,
+  node: Schema.String,
+  /** The principal whose session has or had it; "": it is shared. */
+  owner: Schema.String,
+  health: Schema.NullOr(
+    Schema.Struct({
+      revision: Schema.Int,
+      epoch: Schema.String,
+      health: Schema.Literals(["healthy", "degraded", "unhealthy"]),
+      message: Schema.String,
+      metrics: Schema.Record(Schema.String, Schema.Number),
+      reportedAt: Schema.Finite
+    })
+  ),
+  /** In their order; on the first page also those further on that were rejected or can't be sent. */
+  keys: Schema.Array(ClientKey),
+  /** Give it as `afterKey`, with `instance`, for more keys; null when there are no more. */
+  nextKey: Schema.NullOr(Schema.String),
+  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  troubled: Schema.Int
+}).annotate({ identifier: "Client" })
+export type Client = typeof Client.Type
+/** `next`: give it as `after` for the next page; null at the end. */
+export const Clients = Schema.Struct({ clients: Schema.Array(Client), next: Schema.NullOr(Schema.String) })
+
+const at = (fact: Fact | undefined) =>
+  fact === undefined ? null : { version: fact.version, revision: Number(fact.revision), epoch: fact.epoch, at: fact.at }
+
+export const client = ({ health, keys, ...row }: Fleet.Client): Client => ({
+  environment: row.environment,
+  service: row.service,
+  instance: row.instance,
+  state: row.state,
+  labels: row.labels,
+  patterns: row.patterns,
+  connectedAt: row.connectedAt,
+  lastSeen: row.lastSeen,
+  ending: row.ending,
+  node: row.node,
+  owner: row.owner,
+  health:
+    health === undefined
+      ? null
+      : {
+          revision: Number(health.revision),
+          epoch: health.epoch,
+          health: health.health,
+          message: health.message,
+          metrics: health.metrics,
+          reportedAt: health.reportedAt
+        },
+  keys: keys.map(({ key, desired, sent, applied, rejected, problem }) => ({
+    key,
+    desired:
+      desired === undefined
+        ? null
+        : { version: desired.version, revision: Number(desired.revision), epoch: desired.epoch },
+    sent: at(sent),
+    applied: at(applied),
+    rejected: rejected === undefined ? null : { ...at(rejected)!, reason: rejected.reason },
+    problem: problem?.reason ?? ""
+  })),
+  nextKey: row.nextKey ?? null,
+  troubled: row.troubled
+})
+
+/** Where a page ended, as one word. */
+export const cursor = ({ environment, service, instance, connected }: ListCursor): string =>
+  Buffer.from(JSON.stringify([environment, service, instance, connected])).toString("base64url")
+
+/** Undefined when it is none. */
+export const cursorOf = (word: string): ListCursor | undefined => {
+  try {
+    const found: unknown = JSON.parse(Buffer.from(word, "base64url").toString())
+    if (!isCursor(found)) return undefined
+    const [environment, service, instance, connected] = found
+    return { environment, service, instance, connected }
+  } catch {
+    return undefined
+  }
+}
+const Name = Plain(1_024)
+const isCursor = Schema.is(Schema.Tuple([Name, Name, Name, Schema.Boolean]))
