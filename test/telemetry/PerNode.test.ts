@@ -6,7 +6,8 @@ import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import { bodyLimits } from "../../src/edge/http/Body.ts"
 import { OF_ONE } from "../../src/edge/http/Budget.ts"
-import { Routes, routerConfig } from "../../src/edge/http/Http.ts"
+import { routerConfig, routesOf } from "../../src/edge/http/Http.ts"
+import { http } from "../../src/node/Node.ts"
 import { Degraded } from "../../src/telemetry/Degraded.ts"
 import { Exemplars } from "../../src/telemetry/Exemplars.ts"
 import * as PerNode from "../../src/telemetry/PerNode.ts"
@@ -19,7 +20,10 @@ const start = Effect.gen(function* () {
   const { handler } = yield* Effect.acquireRelease(
     Effect.sync(() =>
       HttpRouter.toWebHandler(
-        Routes.pipe(Layer.provideMerge(Layer.succeedContext(context)), Layer.provideMerge(HttpServer.layerServices)),
+        routesOf(http).pipe(
+          Layer.provideMerge(Layer.succeedContext(context)),
+          Layer.provideMerge(HttpServer.layerServices)
+        ),
         { disableLogger: true, routerConfig }
       )
     ),
