@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import { AccessTables } from "../../layers/Memory/access/AccessTables.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { verifyAudit } from "../../src/access/Audit.ts"
@@ -27,7 +28,7 @@ class File {
 }
 
 const note = (state: State, who = "ann") =>
-  state.append({ configId: "", action: "test", performedBy: who, details: {}, createdAt: 0 })
+  state.tables(AccessTables).append({ configId: "", action: "test", performedBy: who, details: {}, createdAt: 0 })
 
 const on = (state: State, file: File, pepper = "pepper") =>
   Layer.fresh(AuditCheckpoints.layer({ pepper })).pipe(

@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { OutboxTables } from "../../layers/Memory/outbox/Outbox.ts"
 import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
@@ -46,7 +47,7 @@ describe("Relay", () => {
       yield* pass(2_000)
 
       assert.deepStrictEqual(idsOf(log), upTo(11))
-      assert.strictEqual(state.outbox.position.revision, 11n)
+      assert.strictEqual(state.tables(OutboxTables).position.revision, 11n)
       assert.deepInclude(JSON.parse(log.events[6]!.body), {
         event_type: "config_update",
         service_name: "key",
@@ -66,7 +67,7 @@ describe("Relay", () => {
       const { tries } = log
       assert.isAbove(tries, 3)
       assert.isBelow(tries, 60) // it backs off
-      assert.strictEqual(state.outbox.position.revision, 0n)
+      assert.strictEqual(state.tables(OutboxTables).position.revision, 0n)
       log.down = false
       yield* pass(20_000)
 
@@ -129,13 +130,13 @@ describe("Relay", () => {
         assert.deepStrictEqual(idsOf(log), ["1", "2"])
         yield* commits(2)
         yield* pass(5_000)
-        const before = state.outbox.position
+        const before = state.tables(OutboxTables).position
         yield* pass(40_000)
 
         assert.deepStrictEqual(idsOf(log), ["1", "2", "3", "4", "1", "2"])
         assert.deepStrictEqual(log.events[4], log.events[0])
         assert.deepStrictEqual(before.revision, 4n)
-        assert.deepStrictEqual(state.outbox.position, before)
+        assert.deepStrictEqual(state.tables(OutboxTables).position, before)
       }).pipe(Effect.provide(services(state)), Effect.scoped)
     }
   )
@@ -173,7 +174,7 @@ describe("Relay", () => {
 
         assert.strictEqual(moves, 2)
         assert.deepStrictEqual(idsOf(log), upTo(2))
-        assert.strictEqual(state.outbox.position.revision, 2n)
+        assert.strictEqual(state.tables(OutboxTables).position.revision, 2n)
       }).pipe(Effect.provide(services(state)), Effect.scoped)
     }
   )
@@ -194,7 +195,7 @@ describe("Relay", () => {
         log.events.map(({ id }) => id.split("/").slice(0, 2).join("/")),
         [...upTo(5).map((n) => `${old}/${n}`), "restored/3"]
       )
-      assert.deepStrictEqual(state.outbox.position, { epoch: "restored", revision: 3n })
+      assert.deepStrictEqual(state.tables(OutboxTables).position, { epoch: "restored", revision: 3n })
     }).pipe(Effect.provide(services(state)), Effect.scoped)
   })
 
@@ -202,7 +203,7 @@ describe("Relay", () => {
     const [state, log] = [new State(), new Topic()]
     return Effect.gen(function* () {
       yield* commits(6)
-      state.outbox.position = { epoch: state.epoch, revision: 1n }
+      state.tables(OutboxTables).position = { epoch: state.epoch, revision: 1n }
       state.revisions.splice(0, 4)
       state.swept = 4
       yield* Layer.build(relay(log))

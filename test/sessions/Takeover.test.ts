@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { FleetTables } from "../../layers/Memory/fleet/FleetTables.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { type Identity, system } from "../../src/access/Identity.ts"
@@ -53,10 +54,10 @@ describe("taking an instance", () => {
           const [sessions, store] = [yield* Sessions, yield* InstanceStore]
           const first = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
           yield* TestClock.adjust("1 second")
-          for (const [id, row] of state.instances) {
+          for (const [id, row] of state.tables(FleetTables).instances) {
             const owner = by === "another principal" ? "b" : "a"
             const { former: _, takenAt: __, goneAt: ___, life: ____, emptied: _____, ...note } = row
-            state.instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
+            state.tables(FleetTables).instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
             const theirs = { ...note, owner, session: "other/1", node: "other", opening: true, empty: false }
             yield* store.write({ instances: [theirs], deliveries: [], held: [], health: [] })
           }
@@ -66,7 +67,7 @@ describe("taking an instance", () => {
           assert.deepStrictEqual(yield* stored, ["connected", ""])
           const back = yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
           yield* store.write({
-            instances: [...state.instances.values()].map((row) => ({
+            instances: [...state.tables(FleetTables).instances.values()].map((row) => ({
               ...row,
               state: "disconnected" as const,
               ending: "Closed" as const,
@@ -90,8 +91,8 @@ describe("taking an instance", () => {
       const session = yield* sessions.open(subscription(), new FakeSink())
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* stored, ["connected", ""])
-      for (const [id, row] of state.instances)
-        state.instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
+      for (const [id, row] of state.tables(FleetTables).instances)
+        state.tables(FleetTables).instances.set(id, { ...row, state: "timed_out", ending: "NodeLost" })
       assert.deepStrictEqual(yield* stored, ["timed_out", "NodeLost"])
       yield* TestClock.adjust("5 seconds")
 

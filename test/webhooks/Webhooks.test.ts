@@ -5,7 +5,9 @@ import { layer as layerDigest } from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { Receivers } from "../../layers/Memory/Receivers.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { SealTables } from "../../layers/Memory/seals/Seal.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
+import { WebhookTables } from "../../layers/Memory/webhooks/WebhookTables.ts"
 import { eventsOf } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
@@ -21,7 +23,7 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 /** A cluster's database and topic, and what its receivers do. */
 const world = () => {
   const [state, topic, receivers] = [new State(), new Topic(), new Receivers()]
-  state.sealKeys.push(testKey)
+  state.tables(SealTables).keys.push(testKey)
   const around = Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)
   const node = (urls: ReadonlyArray<string> = [A], on = around) =>
     Webhooks.layer({
@@ -45,7 +47,8 @@ const world = () => {
       })
     )
   }
-  const webhook = (url: string) => [...state.webhooks.values()].filter(({ target }) => target.startsWith(url))
+  const webhook = (url: string) =>
+    [...state.tables(WebhookTables).webhooks.values()].filter(({ target }) => target.startsWith(url))
   const postsTo = (url: string) => receivers.posts.filter((post) => post.url === url)
   return { state, topic, receivers, around, node, commit, webhook, postsTo }
 }
@@ -63,7 +66,7 @@ const pass = (millis: number) =>
 const passUntil = (done: () => boolean) => Effect.repeat(pass(400), { until: done, times: 2_000 })
 const answer = (status: number) => Effect.succeed({ kind: "answered", status, retryAfterMillis: undefined } as const)
 const ids = (posts: ReadonlyArray<Post>) => posts.map(({ headers }) => headers["webhook-id"]!)
-const statesOf = ({ webhooks }: State) => [...webhooks.values()].map(({ state }) => state)
+const statesOf = (state: State) => [...state.tables(WebhookTables).webhooks.values()].map(({ state }) => state)
 
 describe("Webhooks", () => {
   it.effect("WN1 critical keys alone are told, once to each receiver, from when it is known", () => {
@@ -176,7 +179,7 @@ describe("Webhooks", () => {
       yield* commit("payment.a")
       yield* passUntil(() => postsTo(A).length >= 5)
       assert.deepStrictEqual(statesOf(state), ["waiting"])
-      for (const held of state.webhooks.values()) held.createdAt -= MAX_AGE // a day goes by
+      for (const held of state.tables(WebhookTables).webhooks.values()) held.createdAt -= MAX_AGE // a day goes by
       yield* passUntil(() => statesOf(state).includes("dead"))
 
       assert.isAtMost(postsTo(A).length, 40)
@@ -187,7 +190,7 @@ describe("Webhooks", () => {
         group: "notification",
         reason: "retries_used_up",
         why: "it answered 503",
-        target: [...state.webhooks.values()][0]!.target
+        target: [...state.tables(WebhookTables).webhooks.values()][0]!.target
       })
       assert.strictEqual(topic.letters[0]!.received.headers["ce_id"], "e/1/production/payment.a")
     }).pipe(Effect.scoped)

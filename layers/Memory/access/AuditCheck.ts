@@ -3,7 +3,8 @@ import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
 import type { AuditEntry, AuditPage, AuditProblem } from "../../../src/access/AuditLog.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
-import { chainHash, type State } from "../State.ts"
+import type { State } from "../State.ts"
+import { AccessTables, chainHash } from "./AccessTables.ts"
 
 const digestOf = (parts: ReadonlyArray<unknown>) => createHash("sha256").update(JSON.stringify(parts)).digest("hex")
 
@@ -33,13 +34,13 @@ const valueProblem = (state: State, { configId, details }: AuditEntry): string |
 }
 
 const keyProblem = (state: State, { id, action, details }: AuditEntry): string | undefined => {
-  const key = state.keys.get(String(details["id"]))
+  const key = state.tables(AccessTables).keys.get(String(details["id"]))
   if (key === undefined) return `the API key ${details["id"]} is not there any more`
   if (action === "key.revoke")
     return key.revokedAt === null ? `the API key ${key.id} is not revoked any more` : undefined
   const isChange = (entry: AuditEntry) =>
     ["key.rename", "key.rotate"].includes(entry.action) && entry.details["id"] === key.id
-  if (state.audit.some((entry) => entry.id > id && isChange(entry))) return undefined
+  if (state.tables(AccessTables).audit.some((entry) => entry.id > id && isChange(entry))) return undefined
   return keyDigest(key) === details["digest"] ? undefined : `the API key ${key.id} is not what was created`
 }
 
@@ -64,8 +65,10 @@ const unlogged = (state: State, versions: number): AuditProblem | undefined => {
     const message = `the history has ${found} versions, and the log tells of ${versions}`
     return { kind: "unlogged", entry: undefined, message }
   }
-  for (const { id, revokedAt } of state.keys.values()) {
-    const told = state.audit.filter(({ action, details }) => action.startsWith("key.") && details["id"] === id)
+  for (const { id, revokedAt } of state.tables(AccessTables).keys.values()) {
+    const told = state
+      .tables(AccessTables)
+      .audit.filter(({ action, details }) => action.startsWith("key.") && details["id"] === id)
     const says = (action: string) => told.some((entry) => entry.action === action)
     if (!says("key.create") || says("key.revoke") !== (revokedAt !== null)) {
       return { kind: "unlogged", entry: undefined, message: `the log does not tell the same of the API key ${id}` }
@@ -87,11 +90,11 @@ const placeOf = (from: string): Place | undefined => {
 export const checkPage = (state: State, from: string | undefined): AuditPage | undefined => {
   const place = from === undefined ? { id: 0, hash: "", versions: 0 } : placeOf(from)
   if (place === undefined) return undefined
-  const total = state.audit.length
+  const total = state.tables(AccessTables).audit.length
   let { id, hash, versions } = place
   const until = Math.min(total, id + PAGE)
   const page = (problem: AuditProblem | undefined, next?: string): AuditPage => ({ entries: id, total, problem, next })
-  if (id > 0 && state.audit[id - 1]?.hash !== hash) {
+  if (id > 0 && state.tables(AccessTables).audit[id - 1]?.hash !== hash) {
     return page({
       kind: "changed",
       entry: BigInt(id),
@@ -99,7 +102,7 @@ export const checkPage = (state: State, from: string | undefined): AuditPage | u
     })
   }
   while (id < until) {
-    const entry = state.audit[id]!
+    const entry = state.tables(AccessTables).audit[id]!
     const problem = entryProblem(state, entry, BigInt(id + 1), hash)
     if (problem !== undefined) return page(problem)
     if (isVersion(entry.action)) versions++

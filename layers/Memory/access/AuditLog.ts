@@ -5,6 +5,7 @@ import { failure } from "../../../src/errors/HeraldError.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
 import { State } from "../State.ts"
+import { AccessTables } from "./AccessTables.ts"
 import { checkPage } from "./AuditCheck.ts"
 
 export const layer = Layer.effect(
@@ -13,12 +14,14 @@ export const layer = Layer.effect(
     AuditLog.of({
       read: ({ limit, before, after, environment }) =>
         Effect.sync(() => {
-          const found = state.audit.filter(
-            ({ id, configId }) =>
-              (before === undefined || id < before) &&
-              (after === undefined || id > after) &&
-              (environment === undefined || configId.startsWith(`${environment}/`))
-          )
+          const found = state
+            .tables(AccessTables)
+            .audit.filter(
+              ({ id, configId }) =>
+                (before === undefined || id < before) &&
+                (after === undefined || id > after) &&
+                (environment === undefined || configId.startsWith(`${environment}/`))
+            )
           const rows = after === undefined ? found.reverse() : found
           return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)
         }),
@@ -29,8 +32,8 @@ export const layer = Layer.effect(
             ? Effect.fail(failure("InvalidInput", "from: this is not a place that a page of the check gave"))
             : Effect.succeed(page)
         }),
-      last: Effect.sync(() => state.audit.at(-1)),
-      marks: (ids) => Effect.sync(() => ids.flatMap((id) => state.audit[Number(id) - 1] ?? []))
+      last: Effect.sync(() => state.tables(AccessTables).audit.at(-1)),
+      marks: (ids) => Effect.sync(() => ids.flatMap((id) => state.tables(AccessTables).audit[Number(id) - 1] ?? []))
     })
   )
 )

@@ -7,6 +7,7 @@ import { type Committed, ConfigurationStore, type HeadCursor } from "../../../sr
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { pageOf } from "../../../src/values/Page.ts"
+import { AccessTables } from "../access/AccessTables.ts"
 import { changeDigest } from "../access/AuditCheck.ts"
 import { State } from "../State.ts"
 import { bytesIn } from "./Bytes.ts"
@@ -37,7 +38,7 @@ export const layer = Layer.effect(
           now
         )
         state.versions.set(idOf(change), [...versionsOf(change.environment, change.key), configuration])
-        state.append({
+        state.tables(AccessTables).append({
           configId: idOf(change),
           action: release.action,
           performedBy: release.actor,

@@ -15,7 +15,8 @@ import {
 } from "../../../src/fleet/InstanceStore.ts"
 import { mayHold } from "../../../src/fleet/Ownership.ts"
 import { fenced } from "../leases/Leases.ts"
-import { type HeldInstance, State } from "../State.ts"
+import { State } from "../State.ts"
+import { FleetTables, type HeldInstance } from "./FleetTables.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
 
@@ -45,67 +46,69 @@ const isUnkeepable = ({ instances, deliveries, held, health }: Batch): boolean =
   ).includes("\\u0000")
 
 /** HR1 */
-const forgetHealth = (state: State, id: string): void => {
-  const said = [...state.health.entries()].filter(([, row]) => idOf(row) === id)
+const forgetHealth = (fleet: FleetTables, id: string): void => {
+  const said = [...fleet.health.entries()].filter(([, row]) => idOf(row) === id)
   const newest = said.reduce((a, b) => (b[1].reportedAt >= a[1].reportedAt ? b : a), said[0]!)
   const old = said.sort(([, a], [, b]) => (a.revision < b.revision ? 1 : -1)).slice(100)
-  for (const [key] of old) if (key !== newest?.[0]) state.health.delete(key)
+  for (const [key] of old) if (key !== newest?.[0]) fleet.health.delete(key)
 }
 
 const write = (state: State, { instances, deliveries, held, health }: Batch, now: number): ReadonlyArray<string> => {
+  const fleet = state.tables(FleetTables)
   for (const note of instances) {
-    const next = taking(state.instances.get(idOf(note)), note, now)
-    if (next !== undefined) state.instances.set(idOf(note), { ...next, goneAt: goneAt(next, now) })
+    const next = taking(fleet.instances.get(idOf(note)), note, now)
+    if (next !== undefined) fleet.instances.set(idOf(note), { ...next, goneAt: goneAt(next, now) })
   }
   const learn = (speaker: Speaker, key: string, heard: (life: number) => ReadonlyArray<Heard>) => {
-    const instance = state.instances.get(idOf(speaker))
+    const instance = fleet.instances.get(idOf(speaker))
     if (instance === undefined || instance.session !== speaker.session) return
     const id = `${idOf(speaker)}\u0000${key}`
     for (const one of heard(instance.life)) {
-      const known = state.facts.get(id)?.registers ?? unheard
-      state.facts.set(id, { key, of: idOf(speaker), registers: hear(known, one, state.epoch) })
+      const known = fleet.facts.get(id)?.registers ?? unheard
+      fleet.facts.set(id, { key, of: idOf(speaker), registers: hear(known, one, state.epoch) })
     }
   }
   for (const row of deliveries) {
-    const instance = state.instances.get(idOf(row))
+    const instance = fleet.instances.get(idOf(row))
     if (instance === undefined || (instance.session !== row.session && instance.former !== row.session)) continue
     const id = `${idOf(row)}\u0000${row.key}\u0000${row.revision}`
-    state.deliveries.set(id, merged(state.deliveries.get(id), row, state.epoch))
+    fleet.deliveries.set(id, merged(fleet.deliveries.get(id), row, state.epoch))
     learn(row, row.key, (life) => heardOf(row, life))
   }
   for (const { keys, epoch, at, ...speaker } of held)
     for (const { key, revision, version } of keys)
       learn(speaker, key, (life) => [{ what: "applied", epoch, revision, version, at, reason: "", lacks: false, life }])
   for (const { owner, ...row } of health) {
-    const known = state.health.get(`${idOf(row)}\u0000${row.revision}`)
-    const instance = state.instances.get(idOf(row))
+    const known = fleet.health.get(`${idOf(row)}\u0000${row.revision}`)
+    const instance = fleet.instances.get(idOf(row))
     if (
       instance !== undefined &&
       mayHold(instance.owner, owner) &&
       (known === undefined || known.reportedAt <= row.reportedAt)
     )
-      state.health.set(`${idOf(row)}\u0000${row.revision}`, { ...row, epoch: row.epoch || state.epoch })
+      fleet.health.set(`${idOf(row)}\u0000${row.revision}`, { ...row, epoch: row.epoch || state.epoch })
   }
-  for (const id of new Set(health.map(idOf))) forgetHealth(state, id)
-  return instances.filter((note) => isRefused(state.instances.get(idOf(note)), note)).map(({ session }) => session)
+  for (const id of new Set(health.map(idOf))) forgetHealth(fleet, id)
+  return instances.filter((note) => isRefused(fleet.instances.get(idOf(note)), note)).map(({ session }) => session)
 }
 
 const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport> => {
   const { environment, service, instance, after, limit, keys, afterKey = "" } = options
+  const fleet = state.tables(FleetTables)
   const facts = (row: HeldInstance): ReadonlyArray<KeyFacts> =>
-    [...state.facts.values()]
+    [...fleet.facts.values()]
       .filter(({ of }) => of === idOf(row))
       .map(({ key, registers }) => ({ key, ...shown(registers, row.emptied, state.epoch) }))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
   const health = (row: HeldInstance) =>
-    [...state.health.values()]
+    [...fleet.health.values()]
       .filter((one) => idOf(one) === idOf(row))
       .reduce<InstanceReport["health"]>(
         (newest, one) => (newest === undefined || one.reportedAt >= newest.reportedAt ? one : newest),
         undefined
       )
   const troubled = ({ rejected, problem }: KeyFacts) => rejected !== undefined || problem !== undefined
-  return [...state.instances.values()]
+  return [...fleet.instances.values()]
     .filter((row) => environment === undefined || row.environment === environment)
     .filter((row) => service === undefined || row.service === service)
     .filter((row) => instance === undefined || row.instance === instance)
@@ -129,8 +132,9 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
 
 export const layer = Layer.effect(
   InstanceStore,
-  Effect.map(State.service, (state) =>
-    InstanceStore.of({
+  Effect.map(State.service, (state) => {
+    const fleet = state.tables(FleetTables)
+    return InstanceStore.of({
       write: (batch) =>
         isUnkeepable(batch)
           ? Effect.fail(failure("InvalidInput", "could not write what clients answered: it can't be kept"))
@@ -138,10 +142,10 @@ export const layer = Layer.effect(
       list: (options) => Effect.sync(() => list(state, options)),
       seen: ({ run, timeoutMillis }) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          const before = state.nodes.get(run)
+          const before = fleet.nodes.get(run)
           const since = before === undefined || before.seenAt < now - timeoutMillis ? now : before.since
-          state.nodes.set(run, { since, seenAt: now })
-          const all = [...state.instances.values()]
+          fleet.nodes.set(run, { since, seenAt: now })
+          const all = [...fleet.instances.values()]
           const after = (before?.seenAt ?? 0) - LATE
           return {
             taken: all
@@ -156,17 +160,17 @@ export const layer = Layer.effect(
         Effect.map(Clock.currentTimeMillis, (now) => {
           if (!fenced(state, lease, leaseMillis, now)) return undefined
           const { run } = lease
-          if ((state.nodes.get(run)?.since ?? now) >= now - timeoutMillis) return 0
+          if ((fleet.nodes.get(run)?.since ?? now) >= now - timeoutMillis) return 0
           const dead = (row: HeldInstance) =>
-            row.state === "connected" && (state.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
-          const gone = [...state.instances.values()].filter(dead)
+            row.state === "connected" && (fleet.nodes.get(runOf(row.session))?.seenAt ?? -1) < now - timeoutMillis
+          const gone = [...fleet.instances.values()].filter(dead)
           for (const row of gone)
-            state.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost", goneAt: now })
+            fleet.instances.set(idOf(row), { ...row, state: "timed_out", ending: "NodeLost", goneAt: now })
           return gone.length
         }),
       elsewhere: ({ environment, run, limit }) =>
         Effect.sync(() =>
-          [...state.instances.values()]
+          [...fleet.instances.values()]
             .filter((row) => row.environment === environment && row.state === "connected" && runOf(row.session) !== run)
             .slice(0, limit)
             .map(({ service, instance, labels, patterns }) => ({
@@ -175,7 +179,7 @@ export const layer = Layer.effect(
             }))
         )
     })
-  )
+  })
 )
 
 /** Those that are connected come first. */

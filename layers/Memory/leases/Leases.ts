@@ -3,9 +3,14 @@ import { Clock, Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../../src/leases/Leases.ts"
 import { State } from "../State.ts"
 
+export class LeaseTables {
+  /** `until` in milliseconds since 1970. */
+  readonly leases = new Map<string, Lease & { until: number }>()
+}
+
 /** The fence: prolongs the lease unless another claim took it. */
 export const fenced = (state: State, lease: Lease, leaseMillis: number, now: number): boolean => {
-  const held = state.leases.get(lease.name)
+  const held = state.tables(LeaseTables).leases.get(lease.name)
   if (held === undefined || held.run !== lease.run || held.epoch !== lease.epoch || held.token !== lease.token)
     return false
   held.until = Math.max(held.until, now + leaseMillis)
@@ -17,23 +22,24 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const state = yield* State.service
+    const { leases } = state.tables(LeaseTables)
     const now = () => clock.currentTimeMillisUnsafe()
     return Leases.of({
       claim: (name, run, leaseMillis) =>
         Effect.sync(() => {
-          const held = state.leases.get(name)
+          const held = leases.get(name)
           if (held !== undefined && held.until > now() && held.run !== run) return undefined
           const next = (held?.token ?? 0n) + 1n
           const token = next > BigInt(Math.floor(now())) ? next : BigInt(Math.floor(now()))
           const lease = { name, run, epoch: state.epoch, token }
-          state.leases.set(name, { ...lease, until: now() + leaseMillis })
+          leases.set(name, { ...lease, until: now() + leaseMillis })
           return lease
         }),
       keep: (lease, leaseMillis) => Effect.sync(() => fenced(state, lease, leaseMillis, now())),
       release: (lease) =>
         Effect.sync(() => {
           if (!fenced(state, lease, 0, now())) return
-          state.leases.set(lease.name, { ...lease, run: "", token: lease.token + 1n, until: now() })
+          leases.set(lease.name, { ...lease, run: "", token: lease.token + 1n, until: now() })
         })
     })
   })

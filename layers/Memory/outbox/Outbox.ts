@@ -1,15 +1,20 @@
 /** Outbox over a `State`. */
 import { Clock, Effect, Layer } from "effect"
 import { Outbox } from "../../../src/outbox/Outbox.ts"
+import type { Position } from "../../../src/propagation/Position.ts"
 import { fenced } from "../leases/Leases.ts"
 import { State } from "../State.ts"
+
+export class OutboxTables {
+  position: Position = { epoch: "", revision: 0n }
+}
 
 export const layer = Layer.effect(
   Outbox,
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const state = yield* State.service
-    const { outbox } = state
+    const outbox = state.tables(OutboxTables)
     return Outbox.of({
       backlog: Effect.sync(() => {
         const { position } = outbox
@@ -29,7 +34,7 @@ export const layer = Layer.effect(
       advance: (lease, position, leaseMillis) =>
         Effect.sync(() => {
           if (!fenced(state, lease, leaseMillis, clock.currentTimeMillisUnsafe())) return false
-          Object.assign(outbox, { position })
+          outbox.position = position
           return true
         })
     })

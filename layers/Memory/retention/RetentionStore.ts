@@ -1,7 +1,9 @@
 /** RetentionStore over a `State`: the rules of migrations 0012 and 0015. Room needs no giving back. */
 import { Clock, Effect, Layer } from "effect"
 import { type Keep, RetentionStore } from "../../../src/retention/RetentionStore.ts"
-import { fenced } from "../leases/Leases.ts"
+import { FleetTables } from "../fleet/FleetTables.ts"
+import { fenced, LeaseTables } from "../leases/Leases.ts"
+import { OutboxTables } from "../outbox/Outbox.ts"
 import { State } from "../State.ts"
 
 const HOUR = 3_600_000
@@ -13,11 +15,12 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const state = yield* State.service
+    const fleet = state.tables(FleetTables)
     /** How many revisions go behind the horizon. */
     const moveHorizon = ({ keepMillis, keepAtLeast }: Keep, now: number): number => {
       const horizon = now - keepMillis
-      const { position } = state.outbox
-      const relayed = (state.leases.get("relay")?.until ?? 0) > now - HOUR
+      const { position } = state.tables(OutboxTables)
+      const relayed = (state.tables(LeaseTables).leases.get("relay")?.until ?? 0) > now - HOUR
       const unpublished = position.epoch === "" || position.epoch === state.epoch ? position.revision : 0n
       let gone = 0
       while (state.revisions.length > Math.max(1, keepAtLeast) && state.revisions[0]!.committedAt <= horizon) {
@@ -52,16 +55,16 @@ export const layer = Layer.effect(
           const revisions = moveHorizon(keep, now)
           const idempotencyKeys = remove(state.idempotency, ({ revision }) => revision <= state.swept)
           const ended = new Set<string>()
-          const instances = remove(state.instances, ({ goneAt }, id) => {
+          const instances = remove(fleet.instances, ({ goneAt }, id) => {
             const old = goneAt !== undefined && goneAt < now - keep.keepMillis
             if (old) ended.add(id)
             return old
           })
           const ofEnded = (id: string) => ended.has(id.split("\u0000").slice(0, 3).join("\u0000"))
-          for (const [id, row] of state.deliveries)
-            if (ofEnded(id) || row.revision <= state.swept) state.deliveries.delete(id)
-          for (const id of state.facts.keys()) if (ofEnded(id)) state.facts.delete(id)
-          for (const id of state.health.keys()) if (ofEnded(id)) state.health.delete(id)
+          for (const [id, row] of fleet.deliveries)
+            if (ofEnded(id) || row.revision <= state.swept) fleet.deliveries.delete(id)
+          for (const id of fleet.facts.keys()) if (ofEnded(id)) fleet.facts.delete(id)
+          for (const id of fleet.health.keys()) if (ofEnded(id)) fleet.health.delete(id)
           return {
             revisions,
             idempotencyKeys,

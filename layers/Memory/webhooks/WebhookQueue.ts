@@ -3,6 +3,7 @@ import { Clock, Effect, Layer } from "effect"
 import { WebhookQueue } from "../../../src/webhooks/WebhookQueue.ts"
 import { fenced } from "../leases/Leases.ts"
 import { State } from "../State.ts"
+import { WebhookTables } from "./WebhookTables.ts"
 
 const DAY = 86_400_000
 
@@ -12,21 +13,21 @@ export const layer = Layer.effect(
     const clock = yield* Clock.Clock
     const state = yield* State.service
     const now = () => clock.currentTimeMillisUnsafe()
-    const { webhooks, webhookTargets } = state
+    const { webhooks, targets: known } = state.tables(WebhookTables)
     const keyOf = (target: string, id: string) => `${target} ${id}`
     const held = (target: string) => [...webhooks.values()].filter((one) => one.target === target)
     const open = (target: string) => held(target).filter(({ settledAt }) => settledAt === undefined)
     return WebhookQueue.of({
       introduce: (targets) =>
         Effect.sync(() => {
-          for (const target of targets) if (!webhookTargets.has(target)) webhookTargets.set(target, now())
+          for (const target of targets) if (!known.has(target)) known.set(target, now())
         }),
       add: (added, targets) =>
         Effect.sync(() => {
           let fresh = 0
           for (const { id, millis, record, again } of added)
             for (const target of targets) {
-              const since = webhookTargets.get(target)
+              const since = known.get(target)
               if (since === undefined) continue
               if (again === null ? millis <= Math.max(since, now() - 7 * DAY) : again !== target) continue
               const before = webhooks.get(keyOf(target, id))
@@ -69,7 +70,7 @@ export const layer = Layer.effect(
       standing: (targets) =>
         Effect.sync(() =>
           targets
-            .filter((target) => webhookTargets.has(target))
+            .filter((target) => known.has(target))
             .map((target) => {
               const waiting = open(target)
               const oldest = Math.min(now(), ...waiting.map(({ createdAt }) => createdAt))

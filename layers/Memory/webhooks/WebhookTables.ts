@@ -1,0 +1,18 @@
+/** Webhooks that are due or were settled, and for whom. */
+export interface HeldWebhook {
+  readonly id: string
+  readonly target: string
+  readonly record: string
+  state: "waiting" | "failed" | "delivered" | "dead"
+  attempts: number
+  dueAt: number
+  problem: string
+  createdAt: number
+  settledAt: number | undefined
+}
+
+export class WebhookTables {
+  readonly webhooks = new Map<string, HeldWebhook>()
+  /** Since when each is known. */
+  readonly targets = new Map<string, number>()
+}
