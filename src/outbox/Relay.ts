@@ -95,9 +95,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   /** One page. Returns false when nothing waits. */
   const step = Effect.fnUntraced(function* (held: Held) {
-    const page = yield* revisions
-      .after(held.position.revision, options.page)
-      .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.undefined : Effect.fail(error))))
+    const page = yield* revisions.after(held.position.revision, options.page)
     // Asked after the page was read: while the epoch is ours, the page is of our history.
     if (page === undefined || !covers(yield* revisions.head, held.position)) {
       yield* settle(held)

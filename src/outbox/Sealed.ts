@@ -36,10 +36,8 @@ export const makeGenuine = Effect.gen(function* () {
 
   const committed = Effect.fnUntraced(function* (wanted: Position) {
     if (last !== undefined && samePosition(last, wanted)) return last
-    const page = yield* log
-      .after(wanted.revision - 1n, 1)
-      .pipe(Effect.catch((error) => (error.name === "NotFound" ? Effect.succeed([]) : Effect.fail(error))))
-    last = page.find((found) => samePosition(found, wanted))
+    const page = yield* log.after(wanted.revision - 1n, 1)
+    last = page?.find((found) => samePosition(found, wanted))
     return last
   })
 

@@ -42,8 +42,9 @@ export const makeLoading = Effect.gen(function* () {
     }
     while (isNewer(newest, position)) {
       const read = yield* log.after(position.revision, PAGE)
-      const last = read.at(-1)
-      if (last === undefined) return yield* failure("DatabaseUnavailable", "the log does not go up to what is current")
+      const last = read?.at(-1)
+      if (read === undefined || last === undefined)
+        return yield* failure("DatabaseUnavailable", "the log does not go up to what is current")
       if (!read.every((one) => sameEpoch(one, newest))) return yield* load
       for (const { changes } of read) for (const change of changes) heads.set(change)
       position = { epoch: last.epoch, revision: last.revision }

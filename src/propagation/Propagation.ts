@@ -13,6 +13,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
 import type { Configuration, Head } from "../configuration/Configuration.ts"
+import { catalogue } from "../errors/Catalogue.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Loop } from "../telemetry/Loop.ts"
 import { makeMark } from "../telemetry/Traces.ts"
@@ -169,9 +170,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   })
 
   /** What the log has after the view; undefined when part of it is gone. */
-  const after = Effect.suspend(() => log.after(position.revision, PAGE)).pipe(
-    Effect.catch((error) => (error.name === "NotFound" ? Effect.undefined : Effect.fail(error)))
-  )
+  const after = Effect.suspend(() => log.after(position.revision, PAGE))
 
   const applyAll = Effect.fnUntraced(function* (page: ReadonlyArray<Revision>) {
     for (const revision of page) yield* apply(revision, "log")
@@ -221,7 +220,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     if (is === logged) return Effect.void
     logged = is
     return is
-      ? Effect.logWarning("the database does not confirm: values are served as stale", { code: "HRLD-4001" })
+      ? Effect.logWarning("the database does not confirm: values are served as stale", {
+          code: catalogue.DatabaseUnavailable.code
+        })
       : Effect.logInfo("the database confirms again")
   })
 

@@ -9,8 +9,8 @@ export class RevisionLog extends Context.Service<
   {
     /** The newest position; revision 0 when nothing was ever published. */
     readonly head: Effect.Effect<Position, HeraldError>
-    /** Revisions after `revision`, ascending, one page (PB1) of at most `limit`. Fails `NotFound` when part of them is behind the retention horizon. */
-    readonly after: (revision: bigint, limit: number) => Effect.Effect<ReadonlyArray<Revision>, HeraldError>
+    /** Revisions after `revision`, ascending, one page (PB1) of at most `limit`. Undefined: part of them is behind the retention horizon. */
+    readonly after: (revision: bigint, limit: number) => Effect.Effect<ReadonlyArray<Revision> | undefined, HeraldError>
     /**
      * Runs `onHint` whenever another writer may have committed; hints may be lost, late or doubled. Reconnects by itself.
      * Returns once listening or after the first failed try.

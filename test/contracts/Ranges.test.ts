@@ -86,7 +86,7 @@ describe("ranges", () => {
     }
     const page = await run(Effect.flatMap(RevisionLog, (log) => log.after(2_999n, 10)))
     assert.deepStrictEqual(
-      page.map(({ revision }) => revision),
+      page?.map(({ revision }) => revision),
       [3_000n, 3_001n, 3_002n]
     )
     const { revision } = await run(commit("1"))

@@ -233,7 +233,7 @@ describe("Relay", () => {
     return Effect.gen(function* () {
       const store = yield* ConfigurationStore
       yield* store.commit(release([change("a", "1"), change("a", "1", { environment: "staging" }), change("b", "1")]))
-      const read = Effect.flatMap(RevisionLog, (log) => log.after(0n, 10))
+      const read = Effect.flatMap(RevisionLog, (log) => Effect.map(log.after(0n, 10), (page) => page!))
       const [first, again] = [(yield* read).flatMap(eventsOf), (yield* read).flatMap(eventsOf)]
       assert.strictEqual(new Set(first.map(({ id }) => id)).size, 3)
       assert.deepStrictEqual(first, again)

@@ -1,6 +1,5 @@
 /** RevisionLog over a `State`. */
 import { Effect, Layer } from "effect"
-import { failure } from "../../../src/errors/HeraldError.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { pageOf } from "../../../src/values/Page.ts"
@@ -15,11 +14,9 @@ export const layer = Layer.effect(
     RevisionLog.of({
       head: Effect.sync(() => ({ epoch: state.epoch, revision: state.head })),
       after: (revision, limit) =>
-        Effect.suspend(() => {
+        Effect.sync(() => {
           const from = Number(revision) - state.swept
-          return from < 0
-            ? Effect.fail(failure("NotFound", `revisions after ${revision} are behind the retention horizon`))
-            : Effect.succeed(pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision))
+          return from < 0 ? undefined : pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision)
         }),
       hints: (onHint) =>
         Effect.acquireRelease(

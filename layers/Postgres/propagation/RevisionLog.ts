@@ -1,7 +1,6 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import { limits } from "../../../src/configuration/Configuration.ts"
-import { failure } from "../../../src/errors/HeraldError.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { asRevision, type RevisionRow } from "../configuration/Rows.ts"
 import { guarded } from "../connection/Failure.ts"
@@ -58,7 +57,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
             BigInt(rows[0]!.horizon) > revision ||
             (first !== undefined && BigInt(first.revision) !== revision + 1n)
           ) {
-            return yield* failure("NotFound", `revisions after ${revision} are behind the retention horizon`)
+            return undefined
           }
           const found = page.map(({ horizon: _, ...row }) => asRevision(row))
           const last = found.at(-1)
