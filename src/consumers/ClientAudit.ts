@@ -1,6 +1,7 @@
 /** Port: clients that came and went, in the audit log. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Unkeepable } from "../errors/Unkeepable.ts"
 
 export interface ClientEntry {
   /** The event's. */
@@ -18,7 +19,7 @@ export interface ClientEntry {
 export class ClientAudit extends Context.Service<
   ClientAudit,
   {
-    /** All or nothing; an event that is in the log already is not written again. Returns how many were new. */
-    readonly append: (entries: ReadonlyArray<ClientEntry>) => Effect.Effect<number, HeraldError>
+    /** All or nothing; an event that is in the log already is not written again. Returns how many were new. `Unkeepable` when the log can never take one of them. */
+    readonly append: (entries: ReadonlyArray<ClientEntry>) => Effect.Effect<number, HeraldError | Unkeepable>
   }
 >()("herald/events/ClientAudit") {}

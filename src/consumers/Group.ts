@@ -9,6 +9,7 @@
  */
 import { Clock, Effect, Metric, Result } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Unkeepable } from "../errors/Unkeepable.ts"
 import { type EventType, eventTypes } from "../outbox/Event.ts"
 import { makeGenuine } from "../outbox/Sealed.ts"
 import { contextsOf, type Message, nameOf, optionsOf, within } from "../telemetry/Traces.ts"
@@ -25,10 +26,10 @@ export interface GroupOptions {
   readonly types: ReadonlyArray<EventType>
   readonly wanted: (arrived: Arrived) => boolean
   /**
-   * Handles all or nothing, and an event that was handled before not again. `InvalidInput` says that it will never take one of them,
-   * every other failure that it can't now.
+   * Handles all or nothing, and an event that was handled before not again. `Unkeepable` says that it will never take one of them, every
+   * other failure that it can't now.
    */
-  readonly effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError>
+  readonly effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>
 }
 
 /** Events that wait for a key or for the log at once. */
@@ -66,11 +67,10 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
 
   const apart = (events: ReadonlyArray<Arrived>): Effect.Effect<void, HeraldError> =>
     effect(events).pipe(
-      Effect.catch((error) => {
-        if (error.name !== "InvalidInput") return Effect.fail(error)
+      Effect.catchTag("Unkeepable", ({ message }) => {
         const [only, ...others] = events
         return others.length === 0
-          ? bury([{ received: only!.received, reason: "refused", why: error.message }])
+          ? bury([{ received: only!.received, reason: "refused", why: message }])
           : Effect.forEach(events, (one) => apart([one]), { discard: true }) // GR2
       })
     )

@@ -74,15 +74,14 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
 
   /** BL5. Returns sessions as the store does. */
   const writeAll = (batch: Batch): Effect.Effect<ReadonlyArray<string>, HeraldError> =>
-    Effect.catch(store.write(batch), (error) => {
-      if (error.name !== "InvalidInput") return Effect.fail(error)
+    Effect.catchTag(store.write(batch), "Unkeepable", ({ message }) => {
       const halves = halved(batch)
       if (halves !== undefined)
         return Effect.zipWith(writeAll(halves[0]), writeAll(halves[1]), (one, two) => [...one, ...two])
       return Effect.as(
         Effect.andThen(
           Metric.update(leftOutTotal, 1),
-          Effect.logWarning("what a client said can't be kept", { message: error.message })
+          Effect.logWarning("what a client said can't be kept", { message })
         ),
         []
       )

@@ -1,6 +1,7 @@
 /** Port: what is known of every instance and delivery. Written behind, in batches; newest state wins. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
 import type { ClientView } from "./Client.ts"
 import type { Facts } from "./Facts.ts"
@@ -142,9 +143,8 @@ export class InstanceStore extends Context.Service<
      * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
      * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
      * Returns the connected sessions of the batch whose instance a connected session of another owner has. OW2
-     * Fails `InvalidInput` when something of it can't be kept, whatever the try.
      */
-    readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError>
+    readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError | Unkeepable>
     /** Connected ones first, each in the order of environment, service and name. */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
     /**

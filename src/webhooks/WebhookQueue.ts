@@ -7,6 +7,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
 
 export interface NewWebhook {
@@ -50,11 +51,11 @@ export class WebhookQueue extends Context.Service<
   {
     /** Makes the targets known; those that were keep their time. */
     readonly introduce: (targets: ReadonlyArray<string>) => Effect.Effect<void, HeraldError>
-    /** Returns how many were new. `InvalidInput` when the store can never take one of them. */
+    /** Returns how many were new. `Unkeepable` when the store can never take one of them. */
     readonly add: (
       webhooks: ReadonlyArray<NewWebhook>,
       targets: ReadonlyArray<string>
-    ) => Effect.Effect<number, HeraldError>
+    ) => Effect.Effect<number, HeraldError | Unkeepable>
     /** Those that are due, the longest first. */
     readonly claim: (
       target: string,

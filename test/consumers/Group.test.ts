@@ -7,6 +7,7 @@ import { Topic } from "../../layers/Memory/Topic.ts"
 import { runGroup } from "../../src/consumers/Group.ts"
 import type { Arrived } from "../../src/consumers/Received.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { clientEvent } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
 import { layerTestSeal, testSeal } from "../support/Seal.ts"
@@ -32,7 +33,7 @@ const world = (topic: Topic, state = new State()) =>
 /** Lets fibers run, and `millis` pass. */
 const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })
 
-const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError>, size = 3) =>
+const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>, size = 3) =>
   Effect.forkScoped(
     runGroup({
       group: "audit",
@@ -102,7 +103,7 @@ describe("Group", () => {
       yield* group(
         (events) =>
           events.some(({ id }) => id === "svc/2")
-            ? Effect.fail(failure("InvalidInput", "not this one"))
+            ? Effect.fail(new Unkeepable({ message: "not this one" }))
             : Effect.sync(() => void done.push(...events.map(({ id }) => id))),
         10
       )

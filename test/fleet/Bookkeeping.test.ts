@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { failure } from "../../src/errors/HeraldError.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { Bookkeeping, type BookkeepingOptions } from "../../src/fleet/Bookkeeping.ts"
 import { type Batch, type DeliveryRow, type InstanceNote, InstanceStore } from "../../src/fleet/InstanceStore.ts"
 
@@ -23,10 +24,10 @@ class Store {
 
   readonly layer = Layer.mock(InstanceStore, {
     write: (batch) =>
-      Effect.suspend(() => {
+      Effect.suspend((): Effect.Effect<ReadonlyArray<string>, HeraldError | Unkeepable> => {
         this.tries++
         if (batch.deliveries.some(({ key }) => key === this.refuses))
-          return Effect.fail(failure("InvalidInput", "it can't be kept"))
+          return Effect.fail(new Unkeepable({ message: "it can't be kept" }))
         if (this.crashes) return Effect.die(new Error("boom"))
         if (this.fails) return Effect.fail(failure("DatabaseUnavailable", "it is away"))
         return Effect.andThen(

@@ -1,6 +1,6 @@
 /** InstanceStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
-import { failure } from "../../../src/errors/HeraldError.ts"
+import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { type Heard, hear, shown, unheard } from "../../../src/fleet/Facts.ts"
 import {
   type Batch,
@@ -137,7 +137,7 @@ export const layer = Layer.effect(
     return InstanceStore.of({
       write: (batch) =>
         isUnkeepable(batch)
-          ? Effect.fail(failure("InvalidInput", "could not write what clients answered: it can't be kept"))
+          ? Effect.fail(new Unkeepable({ message: "could not write what clients answered: it can't be kept" }))
           : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
       list: (options) => Effect.sync(() => list(state, options)),
       seen: ({ run, timeoutMillis }) =>

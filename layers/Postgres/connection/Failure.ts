@@ -7,6 +7,7 @@ import { Duration, Effect, Fiber, Metric, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 
 /** A statement that the database does not answer within this time counts as one to a database that is gone. */
 const PATIENCE = Duration.seconds(5)
@@ -42,11 +43,8 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
 export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
 
 /** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
-const isRefused = ({ name, cause }: HeraldError): boolean => name === "Internal" && /^2[23]/.test(sqlStateOf(cause))
-
-/** What comes again at every try is the caller's. */
-export const refusing = (error: HeraldError): HeraldError =>
-  isRefused(error) ? failure("InvalidInput", error.message) : error
+export const refusing = (error: HeraldError): HeraldError | Unkeepable =>
+  /^2[23]/.test(sqlStateOf(error.cause)) ? new Unkeepable({ message: error.message }) : error
 
 /** What Herald itself says of its connections: callers may read it. */
 export class OwnWords extends Error {}
