@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 
-/** Bytes of a value (`limits.value`). */
+/** Bytes of a value, as `VALUE_BYTES` of values/Value.ts, which would take its time to load. */
 export const LARGEST_VALUE = 1_048_576
 /** Bytes of any other file. */
 const LARGEST_FILE = 8 * 1_048_576

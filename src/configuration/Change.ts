@@ -1,6 +1,6 @@
 /** What a publisher asks for, and what it was checked against. Pure. */
 import type { Position } from "../propagation/Position.ts"
-import type { ValueType } from "./Configuration.ts"
+import type { ValueType } from "../values/ValueType.ts"
 
 /** What a change keeps of the version that it replaces; the values themselves are the change's. */
 export interface Kept {

@@ -8,28 +8,21 @@ import { Schema } from "effect"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { wrongKey } from "../keys/Key.ts"
 import { Fitting } from "../text/Plain.ts"
+import { ValueType } from "../values/ValueType.ts"
 
 export const limits = {
-  /** Bytes of UTF-8. */
-  value: 1_048_576,
+  /** Bytes of UTF-8 of all values of a release. */
   release: 4_194_304,
-  schema: 65_536,
-  /** Of values, schemas and messages in one page of anything that is listed (PB1). */
-  page: 2_097_152,
+  /** Characters. */
   message: 2_000,
   /** Versions of a key. */
   version: 2_147_483_647,
   /** Changes in one release. */
-  changes: 500,
-  /** Nesting of JSON. */
-  depth: 64
+  changes: 500
 } as const
 
 /** The key that holds an environment's template variables: a flat JSON object. */
 export const VARIABLES_KEY = "herald.variables"
-
-export const ValueType = Schema.Literals(["string", "json", "number", "boolean", "yaml"])
-export type ValueType = typeof ValueType.Type
 
 /** `{"$secret": "name"}` is reserved: stored and delivered as a reference. */
 export const Configuration = Schema.Struct({

@@ -1,5 +1,5 @@
 /** What publishers ask for. Pure. */
-import type { ValueType } from "./Configuration.ts"
+import type { ValueType } from "../values/ValueType.ts"
 
 /** A wish for one key, as it comes from outside. */
 export interface Draft {

@@ -9,8 +9,8 @@ import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import type { Digest } from "../values/Digest.ts"
+import type { ValueType } from "../values/ValueType.ts"
 import type { Workers } from "../work/Workers.ts"
-import type { ValueType } from "./Configuration.ts"
 import { VARIABLES_KEY } from "./Configuration.ts"
 import {
   compile,

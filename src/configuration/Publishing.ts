@@ -9,9 +9,9 @@ import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
+import { PAGE_BYTES } from "../values/Page.ts"
 import { Workers } from "../work/Workers.ts"
 import type { Action, Idempotency } from "./Change.ts"
-import { limits } from "./Configuration.ts"
 import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
@@ -143,7 +143,7 @@ export const makePublishing = Effect.gen(function* () {
     const { resolved } = yield* prepare(drafts, "", false)
     let shown = 0
     const differenceTo = Effect.fnUntraced(function* (environment: string, key: string, value: string) {
-      if (shown > limits.page) return tooMuch // PB1
+      if (shown > PAGE_BYTES) return tooMuch // PB1
       const current = yield* propagation.value(environment, key)
       const found = yield* workers.compare(current?.value ?? "", value)
       shown += (current?.value.length ?? 0) + value.length

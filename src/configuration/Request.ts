@@ -2,7 +2,7 @@
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { schemaProblem } from "../values/JsonSchema.ts"
-import { bytesOf, exceeds, textProblem } from "../values/Value.ts"
+import { bytesOf, exceeds, textProblem, VALUE_BYTES } from "../values/Value.ts"
 import { limits } from "./Configuration.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 
@@ -50,8 +50,8 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
       if (reason !== undefined) return failure("InvalidSchema", `the schema of ${key} can't be used: ${reason}`)
     }
     if (value === null) continue
-    if (exceeds(value, limits.value)) {
-      return failure("TooLarge", `the value of ${key} is larger than ${limits.value} bytes`, { details: { key } })
+    if (exceeds(value, VALUE_BYTES)) {
+      return failure("TooLarge", `the value of ${key} is larger than ${VALUE_BYTES} bytes`, { details: { key } })
     }
     if (drafts.length > 1) bytes += bytesOf(value)
   }

@@ -14,8 +14,8 @@
 import { Result } from "effect"
 import type { ClientView } from "../fleet/Client.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { bytesOf, isNumber } from "../values/Value.ts"
-import { limits, type ValueType } from "./Configuration.ts"
+import { bytesOf, isNumber, VALUE_BYTES } from "../values/Value.ts"
+import type { ValueType } from "../values/ValueType.ts"
 
 /** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */
 export interface Compiled {
@@ -218,7 +218,7 @@ export const notValid = (type: ValueType, reason: string): string =>
   `the rendered value is not a valid ${type}: ${reason}`
 
 /** Says of a rendering how large it would be. */
-export const tooLarge = (bytes: number): string => `larger than ${limits.value} bytes: it would have ${bytes}`
+export const tooLarge = (bytes: number): string => `larger than ${VALUE_BYTES} bytes: it would have ${bytes}`
 
 /** Puts values in their places, without T3. */
 export const fill = (
@@ -241,7 +241,7 @@ export const fill = (
     }
   }
   if (problems.size > 0) return Result.fail({ kind: "names", names: [...problems] })
-  if (size > limits.value) return Result.fail({ kind: "size", bytes: size }) // T4
+  if (size > VALUE_BYTES) return Result.fail({ kind: "size", bytes: size }) // T4
   let rendered = literals[0] as string
   for (let at = 0; at < places.length; at++) rendered += (texts[places[at] as number] as string) + literals[at + 1]
   return Result.succeed(rendered)

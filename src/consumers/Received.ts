@@ -5,12 +5,13 @@
  *        for its letters (NUL, half a surrogate pair) or its size. Names have no control characters.
  */
 import { Option, Result, Schema } from "effect"
-import { limits, ValueType } from "../configuration/Configuration.ts"
+import { limits } from "../configuration/Configuration.ts"
 import { CLIENT_NAME_LENGTH } from "../keys/ClientName.ts"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { KEY_LENGTH, wrongKey } from "../keys/Key.ts"
 import { eventTypes } from "../outbox/Event.ts"
 import { Fitting, Plain } from "../text/Plain.ts"
+import { ValueType } from "../values/ValueType.ts"
 
 export interface Received {
   readonly partition: number

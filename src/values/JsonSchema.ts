@@ -1,7 +1,9 @@
 /** What a JSON Schema must be before anyone compiles it: small, self-contained, harmless. Pure. */
-import { limits } from "../configuration/Configuration.ts"
-import { exceeds, problemIn, textProblem } from "./Value.ts"
+import { problemIn } from "./Structure.ts"
+import { exceeds, textProblem } from "./Value.ts"
 
+/** Of a schema as compact JSON, as UTF-8. */
+export const SCHEMA_BYTES = 65_536
 const DIALECT = "https://json-schema.org/draft/2020-12/schema"
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"]
 
@@ -12,7 +14,7 @@ export const schemaProblem = (schema: unknown): string | undefined => {
   const problem = problemIn(schema, { secrets: false })
   if (problem !== undefined) return problem
   const text = JSON.stringify(schema)
-  if (exceeds(text, limits.schema)) return `it is larger than ${limits.schema} bytes`
+  if (exceeds(text, SCHEMA_BYTES)) return `it is larger than ${SCHEMA_BYTES} bytes`
   const dialect = (schema as { $schema?: unknown }).$schema
   if (dialect !== undefined && dialect !== DIALECT && dialect !== `${DIALECT}#`) {
     return `its $schema is ${JSON.stringify(dialect)}; Herald reads draft 2020-12 only`

@@ -7,11 +7,14 @@
  *   V5  What is accepted is stored as it was written; a text that readers would understand differently (a name twice) is refused.
  */
 import { Result, type Schema } from "effect"
-import { limits, type ValueType } from "../configuration/Configuration.ts"
-import { isKey } from "../keys/Key.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
+import { look, NOT_FINITE } from "./Structure.ts"
+import type { ValueType } from "./ValueType.ts"
 import { jsonOfYaml } from "./Yaml.ts"
+
+/** Of one value, as UTF-8. */
+export const VALUE_BYTES = 1_048_576
 
 const encoder = new TextEncoder()
 
@@ -74,7 +77,7 @@ export const parse = (type: ValueType, text: string): Result.Result<Schema.Json,
 }
 
 const sizeProblem = (text: string): string | undefined =>
-  exceeds(text, limits.value) ? `it is larger than ${limits.value} bytes` : undefined
+  exceeds(text, VALUE_BYTES) ? `it is larger than ${VALUE_BYTES} bytes` : undefined
 
 const parseJson = (text: string): Result.Result<unknown, string> => {
   try {
@@ -87,8 +90,6 @@ const parseJson = (text: string): Result.Result<unknown, string> => {
     )
   }
 }
-
-const NOT_FINITE = "a number in it is not finite"
 
 /** The first number that is too large, at most 40 characters of it. */
 const notFinite = (text: string): string => {
@@ -116,83 +117,3 @@ const readJson = (text: string, once: boolean): Result.Result<Read, string> =>
       ? Result.fail(`the name ${excerpt(twiceIn(text) ?? "")} appears twice in one object`) // V5
       : Result.succeed({ json, inexact: written.inexact === -1 ? undefined : inexactIn(text) })
   })
-
-/** More than any JSON of the largest size has; YAML aliases can expand to more. */
-const NODES = 600_000
-
-/** V1, V2: the first rule that a parsed document breaks. `secrets: false` leaves `$secret` alone, for schemas. */
-export const problemIn = (root: unknown, options?: { readonly secrets?: boolean }): string | undefined =>
-  look(root, { secrets: options?.secrets ?? true, escapes: true }).problem
-
-/** `escapes`: strings may hold what the text around them does not show. */
-const look = (
-  root: unknown,
-  { secrets, escapes }: { readonly secrets: boolean; readonly escapes: boolean }
-): { readonly problem: string | undefined; readonly members: number } => {
-  let nodes = 1
-  let members = 0
-  const visit = (value: unknown, depth: number): string | undefined => {
-    switch (typeof value) {
-      case "string":
-        return !escapes || value.isWellFormed()
-          ? undefined
-          : "a string in it is not valid Unicode (an unpaired surrogate)"
-      case "number":
-        return Number.isFinite(value) ? undefined : NOT_FINITE
-      case "boolean":
-        return undefined
-      case "object":
-        break
-      default:
-        return `it holds a ${typeof value}, which JSON can't express`
-    }
-    if (value === null) return undefined
-    if (depth === limits.depth) return `it is nested more than ${limits.depth} levels deep`
-    if (Array.isArray(value)) {
-      if ((nodes += value.length) > NODES) return `it expands to more than ${NODES} values`
-      for (const item of value) {
-        const problem = visit(item, depth + 1)
-        if (problem !== undefined) return problem
-      }
-      return undefined
-    }
-    let own = 0
-    let secret = false
-    for (const key in value) {
-      own++
-      if (key === "__proto__" || key === "constructor" || key === "prototype") return `the key ${key} is not allowed`
-      if (escapes && !key.isWellFormed()) return "a key in it is not valid Unicode (an unpaired surrogate)"
-      if (key === "$secret") secret = true
-      const problem = visit((value as Record<string, unknown>)[key], depth + 1)
-      if (problem !== undefined) return problem
-    }
-    members += own
-    if ((nodes += own) > NODES) return `it expands to more than ${NODES} values`
-    if (secrets && secret && secretName(value as Record<string, unknown>) === undefined) {
-      return '$secret is reserved: {"$secret": "name"} with a valid key as name and nothing beside it'
-    }
-    return undefined
-  }
-  const problem = visit(root, 0)
-  return { problem, members }
-}
-
-const secretName = (record: Readonly<Record<string, unknown>>): string | undefined => {
-  const name = record["$secret"]
-  return typeof name === "string" && isKey(name) && Object.keys(record).length === 1 ? name : undefined
-}
-
-/** Names of the secrets that a value refers to, sorted. */
-export const secretsIn = (value: Schema.Json): ReadonlyArray<string> => {
-  const found = new Set<string>()
-  const visit = (node: unknown): void => {
-    if (typeof node !== "object" || node === null) return
-    if (!Array.isArray(node)) {
-      const name = secretName(node as Record<string, unknown>)
-      if (name !== undefined) return void found.add(name)
-    }
-    for (const child of Object.values(node)) visit(child)
-  }
-  visit(value)
-  return [...found].sort()
-}

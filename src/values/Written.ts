@@ -6,9 +6,10 @@
  *   CV3  A name that touches prototypes, or nesting that is too deep, is refused anywhere.
  */
 import { Result } from "effect"
-import { limits, type ValueType } from "../configuration/Configuration.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type Member, membersAt, numberAt, survey, twiceIn } from "./Json.ts"
+import { DEPTH } from "./Structure.ts"
+import type { ValueType } from "./ValueType.ts"
 
 /** A value as it was written. `type` follows from the kind of JSON that it is. */
 export class Written {
@@ -106,15 +107,15 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cu
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** A value, or a schema, may nest `limits.depth` deep inside of a request. */
-const DEPTH = limits.depth + 4
+/** A value, or a schema, may nest `DEPTH` deep inside of a request. */
+const WHOLE_DEPTH = DEPTH + 4
 
 /** CV3. `members`: of all its objects together, those in values aside. */
 const look = (root: unknown): { readonly problem: string | undefined; readonly members: number } => {
   let members = 0
   const visit = (value: unknown, depth: number): string | undefined => {
     if (typeof value !== "object" || value === null || value instanceof Written) return undefined
-    if (depth >= DEPTH) return `it nests deeper than ${limits.depth} levels`
+    if (depth >= WHOLE_DEPTH) return `it nests deeper than ${DEPTH} levels`
     if (Array.isArray(value)) {
       for (const item of value) {
         const problem = visit(item, depth + 1)

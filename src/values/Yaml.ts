@@ -8,14 +8,17 @@
  */
 import { Result } from "effect"
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type Scalar, visit } from "yaml"
-import { limits } from "../configuration/Configuration.ts"
 import { NUMBER } from "./Json.ts"
+import { DEPTH } from "./Structure.ts"
 
 /** Characters. Y1: reading 128 KiB takes about 50 ms. */
 const YAML_LIMIT = 262_144
 /** Y1: the reader takes more than quadratic time for chains of explicit keys (yaml 2.9.1). */
 const EXPLICIT_KEY = /^[ \t]*(?:[-:][ \t]+)*\?(?:\s|$)/m
 const INDICATORS = /(?:[?\-:][ \t]+){16}/
+
+/** Uses of one anchor in a file: one for each change that a release may have. */
+const IN_FILE = 500
 
 interface Rules {
   /** Uses of one anchor, those inside of what other aliases repeat counted too. */
@@ -34,7 +37,7 @@ export const jsonOfYaml = (text: string): Result.Result<string, string> => {
 
 /** Of a file whose values become JSON, on the machine of the one who wrote it. */
 export const jsonOfYamlFile = (text: string): Result.Result<string, string> =>
-  jsonOf(text, { aliases: limits.changes, asJson: true })
+  jsonOf(text, { aliases: IN_FILE, asJson: true })
 
 const jsonOf = (text: string, rules: Rules): Result.Result<string, string> => {
   try {
@@ -70,9 +73,9 @@ type Place = { readonly range?: readonly [number, number, number] | null | undef
 
 /** More nodes and characters than any value of the largest size has. */
 const NODES = 600_000
-const LENGTH = 2 * limits.release
-/** A value may nest `limits.depth` deep inside of a release. */
-const DEPTH = limits.depth + 8
+const LENGTH = 8_388_608
+/** A value may nest `DEPTH` deep inside of a release. */
+const WHOLE_DEPTH = DEPTH + 8
 
 const written = (document: Document, rules: Rules, at: (node: Place | undefined) => string): string => {
   const targets = targetsOf(document)
@@ -105,7 +108,7 @@ const written = (document: Document, rules: Rules, at: (node: Place | undefined)
   /** The members of a map in order, merged ones where `<<` stands. Y2, Y3. */
   const membersOf = (map: unknown, depth: number): Map<string, unknown> => {
     if (!isMap(map)) throw new Refused(`<< merges a map, or a list of maps${at(map as Place)}`)
-    if (depth > DEPTH) throw new Refused(`it is nested more than ${limits.depth} levels deep`)
+    if (depth > WHOLE_DEPTH) throw new Refused(`it is nested more than ${DEPTH} levels deep`)
     const own = new Set<string>()
     for (const { key } of map.items) {
       count()
@@ -137,7 +140,7 @@ const written = (document: Document, rules: Rules, at: (node: Place | undefined)
     if (tag !== undefined && !TAGS.test(tag)) {
       throw new Refused(`JSON can't express a value of the tag ${tag.slice(0, 80)}${at(node as Place)}`)
     }
-    if (depth > DEPTH) throw new Refused(`it is nested more than ${limits.depth} levels deep`)
+    if (depth > WHOLE_DEPTH) throw new Refused(`it is nested more than ${DEPTH} levels deep`)
     if (isMap(node)) {
       let separator = "{"
       for (const [name, value] of membersOf(node, depth)) {

@@ -4,10 +4,11 @@
  *   SV1  A schema sees numbers as they were written, in decimal: 19.99 is a multiple of 0.01, 9007199254740993 is above 9007199254740992.
  */
 import { Result } from "effect"
-import type { ValueType } from "../configuration/Configuration.ts"
 import { variablesOf } from "../configuration/Variables.ts"
 import { type Difference, difference } from "../values/Diff.ts"
-import { type Read, read, secretsIn } from "../values/Value.ts"
+import { secretsIn } from "../values/Secrets.ts"
+import { type Read, read } from "../values/Value.ts"
+import type { ValueType } from "../values/ValueType.ts"
 import { type Carries, readCarrier, Written } from "../values/Written.ts"
 
 /**

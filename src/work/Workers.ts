@@ -8,11 +8,11 @@
  */
 import { Context, Deferred, Duration, Effect, Layer, Metric, Queue } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
-import type { ValueType } from "../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { schemaProblem } from "../values/JsonSchema.ts"
+import type { ValueType } from "../values/ValueType.ts"
 import type { Carries } from "../values/Written.ts"
 import { FairQueue, type QueueBounds } from "./FairQueue.ts"
 import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { LARGEST_VALUE } from "../../src/cli/Input.ts"
-import { limits } from "../../src/configuration/Configuration.ts"
+import { VALUE_BYTES } from "../../src/values/Value.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
 import { ask, CONFIG, patch, published } from "./Ask.ts"
 import { FakeHerald } from "./FakeHerald.ts"
@@ -105,8 +105,8 @@ describe("publish", () => {
   })
 
   it("IN2 no more is read than a value may have", async () => {
-    assert.strictEqual(LARGEST_VALUE, limits.value)
-    const large = new Uint8Array(2 * limits.value).fill(120)
+    assert.strictEqual(LARGEST_VALUE, VALUE_BYTES)
+    const large = new Uint8Array(2 * VALUE_BYTES).fill(120)
     for (const argument of ["-", "@large"]) {
       const given = ["publish", "shop", argument]
       const { exit, cli, herald } = await ask(
@@ -119,10 +119,10 @@ describe("publish", () => {
       assert.include(cli.said, "A value may have at most 1048576 bytes")
       assert.deepStrictEqual(herald.lines, [])
     }
-    const most = `${"x".repeat(limits.value)}\r\n`
+    const most = `${"x".repeat(VALUE_BYTES)}\r\n`
     const { exit, request } = await ask(["publish", "shop", "-"], `PUT ${CONFIG}`, { body: published }, { stdin: most })
     assert.strictEqual(exit, 0)
-    assert.strictEqual((request.body as { value: string }).value.length, limits.value)
+    assert.strictEqual((request.body as { value: string }).value.length, VALUE_BYTES)
   })
 
   it("escapes a key in the path", async () => {

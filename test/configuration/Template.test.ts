@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ManagedRuntime, Result, Schema } from "effect"
-import type { ValueType } from "../../src/configuration/Configuration.ts"
 import { makeRenderer } from "../../src/configuration/Renderer.ts"
 import {
   compile,
@@ -11,6 +10,7 @@ import {
   type Variables
 } from "../../src/configuration/Template.ts"
 import type { ClientView } from "../../src/fleet/Client.ts"
+import type { ValueType } from "../../src/values/ValueType.ts"
 import { workers } from "../support/workers.ts"
 
 const client: ClientView = {

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { limits, ValueType } from "../../src/configuration/Configuration.ts"
-import { isNumber, parse, read, secretsIn } from "../../src/values/Value.ts"
+import { secretsIn } from "../../src/values/Secrets.ts"
+import { DEPTH } from "../../src/values/Structure.ts"
+import { isNumber, parse, read, VALUE_BYTES } from "../../src/values/Value.ts"
+import { ValueType } from "../../src/values/ValueType.ts"
 import { jsonOfYaml, jsonOfYamlFile } from "../../src/values/Yaml.ts"
 
 const reason = (type: ValueType, text: string): string => {
@@ -47,17 +49,17 @@ describe("Value", () => {
   })
 
   it("V1 refuses what is nested too deep, without exhausting the stack", () => {
-    assert.isTrue(Result.isSuccess(parse("json", nested(limits.depth))))
-    assert.include(reason("json", nested(limits.depth + 1)), "levels deep")
+    assert.isTrue(Result.isSuccess(parse("json", nested(DEPTH))))
+    assert.include(reason("json", nested(DEPTH + 1)), "levels deep")
     assert.include(reason("json", nested(500_000)), "levels deep")
-    assert.include(reason("yaml", nested(limits.depth + 1)), "levels deep")
+    assert.include(reason("yaml", nested(DEPTH + 1)), "levels deep")
     assert.match(reason("yaml", "[".repeat(100_000)), /nested too deep|not YAML/)
   })
 
   it("V1 refuses what is too large, counted in bytes", () => {
     assert.include(reason("string", "x".repeat(5 * 1024 * 1024)), "larger than")
-    assert.include(reason("string", "é".repeat(limits.value / 2 + 1)), "larger than")
-    assert.strictEqual(value("string", "é".repeat(limits.value / 2)), "é".repeat(limits.value / 2))
+    assert.include(reason("string", "é".repeat(VALUE_BYTES / 2 + 1)), "larger than")
+    assert.strictEqual(value("string", "é".repeat(VALUE_BYTES / 2)), "é".repeat(VALUE_BYTES / 2))
   })
 
   it("V1 refuses unpaired surrogates and NUL", () => {

@@ -1,8 +1,8 @@
 /** The audit log in PostgreSQL: read in pages, checked by herald_audit_check. */
 import { Effect, Layer, Schema, Semaphore } from "effect"
 import { type AuditEntry, AuditLog, type AuditProblem, CHECKS } from "../../../src/access/AuditLog.ts"
-import { limits } from "../../../src/configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
@@ -79,7 +79,7 @@ export const layer = Layer.effect(
                 and (${environment ?? null}::text is null or starts_with(config_id, ${environment ?? null}::text || '/'))
               order by audit_log.id ${order} limit ${limit}
             ) page
-          ) sized where bytes_before < ${limits.page} order by sized.id ${order}`)
+          ) sized where bytes_before < ${PAGE_BYTES} order by sized.id ${order}`)
         return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
       }),
       // AL2

@@ -3,10 +3,10 @@ import { Effect, Layer, Queue } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import { SqlClient } from "effect/sql"
 import type { Statement } from "effect/sql/Statement"
-import { limits } from "../../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../../src/configuration/ConfigurationStore.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
+import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import type { ClientOptions } from "../connection/Client.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -82,7 +82,7 @@ export const layer = ({ origin, client }: { readonly origin: string; readonly cl
                       with ordinality as asked(one, n)
                     left join configurations c on c.environment = one->>0 and c.key = one->>1
                   ) found
-                ) sized where bytes_before < ${limits.page}`
+                ) sized where bytes_before < ${PAGE_BYTES}`
             ),
             (rows) =>
               rows
@@ -114,7 +114,7 @@ export const layer = ({ origin, client }: { readonly origin: string; readonly cl
                     where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
                     order by version desc limit ${limit}
                   ) page
-                ) sized where bytes_before < ${limits.page} order by sized.version desc`
+                ) sized where bytes_before < ${PAGE_BYTES} order by sized.version desc`
             ),
             (versions) => versions.map(asConfiguration).toSorted((a, b) => b.version - a.version)
           ),

@@ -1,7 +1,7 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
-import { limits } from "../../../src/configuration/Configuration.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
+import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { asRevision, type RevisionRow } from "../configuration/Rows.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -49,7 +49,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
               from (
                 select *, revision as n, sum(bytes) over (order by revision) - bytes as bytes_before from revisions
                 where revision > ${String(revision)}::text::bigint order by revision limit ${limit}
-              ) page where bytes_before < ${limits.page}
+              ) page where bytes_before < ${PAGE_BYTES}
             ) found on true order by found.n`)
           const page = rows.filter((row): row is RevisionRow & { horizon: string } => row.revision !== null)
           const first = page[0]

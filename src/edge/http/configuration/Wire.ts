@@ -1,8 +1,9 @@
 /** Configurations, releases and what became of them, as JSON. */
 import { Schema } from "effect"
 import type * as Model from "../../../configuration/Configuration.ts"
-import { limits, ValueType } from "../../../configuration/Configuration.ts"
+import { limits } from "../../../configuration/Configuration.ts"
 import type { Committed } from "../../../configuration/ConfigurationStore.ts"
+import { ValueType } from "../../../values/ValueType.ts"
 import { Labels } from "../Wire.ts"
 
 /** Of a key; the database counts them in 32 bits. */
