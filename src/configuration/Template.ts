@@ -12,6 +12,7 @@
  *       them: pairs stay, and only a single one before `{{` is the escape.
  */
 import { Result } from "effect"
+import { Weighed } from "../bounds/Weighed.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { bytesOf, isNumber, VALUE_BYTES } from "../values/Value.ts"
@@ -150,29 +151,20 @@ const endsInString = (json: string, before: boolean): boolean => {
 
 /** T5. Bytes, about. */
 const KEPT = 16 * 1_048_576
-const kept = new Map<string, Compiled>()
-let weight = 0
-const weightOf = (text: string, { places }: Compiled): number => text.length * 2 + places.length * 32 + 512
+interface Kept {
+  readonly text: string
+  readonly compiled: Compiled
+}
+const kept = new Weighed<Kept>(({ text, compiled }) => text.length * 2 + compiled.places.length * 32 + 512)
 
 /** Reads a template of a type; one that was read lately is not read again (T5). */
 export const compile = (text: string, type: ValueType = "string"): Compiled => {
-  const known = kept.get(text)
-  if (known !== undefined) {
-    kept.delete(text) // to the end: what is used stays
-    if (known.json === (type === "json")) {
-      kept.set(text, known)
-      return known
-    }
-    weight -= weightOf(text, known)
-  }
-  const compiled = read(text, type === "json")
-  kept.set(text, compiled)
-  weight += weightOf(text, compiled)
-  for (const [oldest, its] of kept) {
-    if (weight <= KEPT) break
-    kept.delete(oldest)
-    weight -= weightOf(oldest, its)
-  }
+  const json = type === "json"
+  const known = kept.use(text)?.compiled
+  if (known?.json === json) return known
+  const compiled = read(text, json)
+  kept.set(text, { text, compiled })
+  kept.trim(KEPT)
   return compiled
 }
 

@@ -4,8 +4,8 @@
  *
  *   BL1  Of one delivery there is one row: an answer is never overwritten by "sent".
  */
+import type { Room } from "../bounds/Weighed.ts"
 import type { DeliveryRow } from "./InstanceStore.ts"
-import type { Room } from "./Rows.ts"
 
 /** BL1 */
 const later = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {

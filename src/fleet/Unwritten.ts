@@ -9,10 +9,10 @@
  *   BL5  A batch that the store refuses, whatever the try, is halved until what is refused is alone: that is left out, and holds nothing else up.
  */
 
+import { Weighed } from "../bounds/Weighed.ts"
 import { instanceKey } from "../sessions/Subscription.ts"
 import { DeliveryRows, sizeOfDelivery } from "./DeliveryRows.ts"
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
-import { Rows } from "./Rows.ts"
 
 /** Rows that are written at once. */
 export const BATCH = 10_000
@@ -72,14 +72,14 @@ export interface UnwrittenBounds {
 
 export class Unwritten {
   readonly #bounds: UnwrittenBounds
-  readonly #instances = new Rows<InstanceNote>(sizeOfInstance)
+  readonly #instances = new Weighed<InstanceNote>(sizeOfInstance)
   readonly #deliveries = new DeliveryRows()
   /** What gave way: the newest of each client, key and state. BL2 */
-  readonly #newest = new Rows<DeliveryRow>(sizeOfDelivery)
-  readonly #health = new Rows<HealthNote>(sizeOfHealth)
+  readonly #newest = new Weighed<DeliveryRow>(sizeOfDelivery)
+  readonly #health = new Weighed<HealthNote>(sizeOfHealth)
   readonly #held = new Map<string, Told>()
   /** A batch that could not be written. BL4 */
-  #front: { readonly deliveries: DeliveryRows; readonly health: Rows<HealthNote> } | undefined
+  #front: { readonly deliveries: DeliveryRows; readonly health: Weighed<HealthNote> } | undefined
   #heldKeys = 0
   #heldBytes = 0
   /** Rows that others replaced or displaced since this was last set to 0. */
@@ -172,7 +172,7 @@ export class Unwritten {
       if (newer === undefined) this.#instances.set(id, row)
       else this.#instances.replace(id, laterNote(row, newer))
     }
-    const front = this.#front ?? { deliveries: new DeliveryRows(), health: new Rows(sizeOfHealth) }
+    const front = this.#front ?? { deliveries: new DeliveryRows(), health: new Weighed(sizeOfHealth) }
     for (const row of deliveries) {
       const id = instanceKey(row)
       const newer = this.#deliveries.delete(row, id)
@@ -195,7 +195,7 @@ export class Unwritten {
     this.#heldBytes += sizeOfHeld(key)
   }
 
-  #drop(rows: Pick<Rows<unknown>, "shift">): void {
+  #drop(rows: Pick<Weighed<unknown>, "shift">): void {
     if (rows.shift() !== undefined) this.merged++
   }
 

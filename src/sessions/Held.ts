@@ -4,7 +4,7 @@
  *   HB1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
  *   HB2  Those of one owner take a part of it only, so that whatever one says, others still connect. A part that says nothing costs, too.
  */
-import { ByteBudget } from "../access/ByteBudget.ts"
+import { ByteBudget } from "../bounds/ByteBudget.ts"
 
 export interface HeldEntry {
   readonly key: string

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ByteBudget } from "../../src/access/ByteBudget.ts"
+import { ByteBudget } from "../../src/bounds/ByteBudget.ts"
 import { Held } from "../../src/sessions/Held.ts"
 
 const digest = (i: number) => i.toString(16).padStart(64, "0")

@@ -18,9 +18,9 @@ import {
   type SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { requirePermission } from "../../access/Access.ts"
-import { ByteBudget } from "../../access/ByteBudget.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
+import { ByteBudget } from "../../bounds/ByteBudget.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { HealthReports } from "../../fleet/HealthReports.ts"
 import { Held } from "../../sessions/Held.ts"

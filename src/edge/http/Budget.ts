@@ -5,8 +5,8 @@
  *       they come: others still publish. One that would be more is told to come again.
  */
 import { Context, Effect, Layer } from "effect"
-import { ByteBudget } from "../../access/ByteBudget.ts"
 import { CurrentIdentity } from "../../access/Identity.ts"
+import { ByteBudget } from "../../bounds/ByteBudget.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 
 /** Bytes. */

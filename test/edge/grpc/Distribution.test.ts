@@ -8,8 +8,8 @@ import {
   SubscribeRequest,
   UpdateKind
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { ByteBudget } from "../../../src/access/ByteBudget.ts"
 import type { Identity } from "../../../src/access/Identity.ts"
+import { ByteBudget } from "../../../src/bounds/ByteBudget.ts"
 import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../src/sessions/Slices.ts"

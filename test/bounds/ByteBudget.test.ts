@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ByteBudget } from "../../src/access/ByteBudget.ts"
+import { ByteBudget } from "../../src/bounds/ByteBudget.ts"
 
 describe("ByteBudget", () => {
   it("BB1 neither what all take nor what one takes passes its bound, and what was given back may be taken again", () => {

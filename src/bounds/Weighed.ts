@@ -1,0 +1,98 @@
+/**
+ * Things by id, oldest first, with what they weigh together: how whatever is kept in memory within bounds is kept. Pure state.
+ *
+ *   WE1  `bytes` is the weight of what is there, whatever came, went or was replaced.
+ *   WE2  The oldest goes first. What is set anew, or was used, is the newest; what is replaced keeps its place.
+ */
+
+/** What a batch has room for; taking makes it less. */
+export interface Room {
+  rows: number
+  bytes: number
+}
+
+export class Weighed<A> {
+  readonly #things = new Map<string, A>()
+  readonly #weightOf: (thing: A) => number
+  bytes = 0
+
+  /** `weightOf`: bytes, about. Costs little, and is the same for a thing as long as it is here. */
+  constructor(weightOf: (thing: A) => number) {
+    this.#weightOf = weightOf
+  }
+
+  get size(): number {
+    return this.#things.size
+  }
+
+  get(id: string): A | undefined {
+    return this.#things.get(id)
+  }
+
+  /** As `get`; it is the newest from now on. */
+  use(id: string): A | undefined {
+    const thing = this.#things.get(id)
+    if (thing === undefined) return undefined
+    this.#things.delete(id)
+    this.#things.set(id, thing)
+    return thing
+  }
+
+  set(id: string, thing: A): void {
+    this.delete(id)
+    this.#things.set(id, thing)
+    this.bytes += this.#weightOf(thing)
+  }
+
+  /** In the place of the one that is there. */
+  replace(id: string, thing: A): void {
+    this.bytes += this.#weightOf(thing) - this.#weightOf(this.#things.get(id)!)
+    this.#things.set(id, thing)
+  }
+
+  delete(id: string): A | undefined {
+    const thing = this.#things.get(id)
+    if (thing === undefined) return undefined
+    this.bytes -= this.#weightOf(thing)
+    this.#things.delete(id)
+    return thing
+  }
+
+  /** Takes the oldest out. */
+  shift(): A | undefined {
+    for (const id of this.#things.keys()) return this.delete(id)
+    return undefined
+  }
+
+  /** The oldest go until the rest is within the bounds. */
+  trim(bytes: number, entries = Number.POSITIVE_INFINITY): void {
+    while (this.bytes > bytes || this.size > entries) this.shift()
+  }
+
+  /** Takes the oldest out while there is room; false when some are left. */
+  takeInto(list: Array<A>, room: Room): boolean {
+    for (const [id, thing] of this.#things) {
+      if (room.rows <= 0 || room.bytes <= 0) return false
+      room.rows--
+      room.bytes -= this.#weightOf(thing)
+      this.delete(id)
+      list.push(thing)
+    }
+    return true
+  }
+
+  clear(): void {
+    this.#things.clear()
+    this.bytes = 0
+  }
+
+  /** Oldest first. */
+  ids(): IterableIterator<string> {
+    return this.#things.keys()
+  }
+
+  /** Oldest first. */
+  values(): IterableIterator<A> {
+    return this.#things.values()
+  }
+}
