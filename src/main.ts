@@ -174,7 +174,7 @@ const doorsOf = (settings: SettingsShape) => {
   const grpc = { maxStreams, perAddress: half(connectionsFor(maxStreams)), exempt }
   return Layer.mergeAll(
     serve(Node.http).pipe(Layer.provideMerge(HttpServer.layer({ host: httpHost, port: httpPort, ...http }))),
-    GrpcServer.layer({ host: grpcHost, port: grpcPort, ...grpc })
+    GrpcServer.layer({ host: grpcHost, port: grpcPort, ...grpc }, Node.grpc)
   )
 }
 

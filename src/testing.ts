@@ -12,6 +12,7 @@ import * as Threads from "../layers/Workers/work/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
+import { grpc } from "./node/Node.ts"
 import { type ServicesOptions, services } from "./Services.ts"
 import * as PerNode from "./telemetry/PerNode.ts"
 
@@ -73,7 +74,7 @@ export class Herald extends Context.Service<Herald, { readonly grpc: string; rea
         .pipe(Effect.provideService(CurrentIdentity, system))
       return Herald.of({ grpc: `127.0.0.1:${(yield* GrpcServer).port}`, token })
     })
-  ).pipe(Layer.provideMerge(GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: defaults.maxStreams })))
+  ).pipe(Layer.provideMerge(GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: defaults.maxStreams }, grpc)))
 }
 
 /** Runs as the server itself, which may do everything. */

@@ -13,15 +13,12 @@ import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
 import { HealthImplementation } from "grpc-health-check"
-import { DistributionServiceService } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { makeRefusals } from "../../src/access/Refusals.ts"
 import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
 import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
-import { makeDistribution } from "../../src/edge/grpc/Distribution.ts"
-import { SERVICE } from "../../src/edge/grpc/Spans.ts"
+import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
-import { Sessions } from "../../src/sessions/Sessions.ts"
 import { Slices } from "../../src/sessions/Slices.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import { guard } from "./Gate.ts"
@@ -39,15 +36,17 @@ export interface GrpcOptions extends Partial<GateOptions> {
 export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
 
 export class GrpcServer extends Context.Service<GrpcServer, { readonly port: number }>()("herald/layers/GrpcServer") {
-  static readonly layer = (options: GrpcOptions) => Layer.effect(GrpcServer, make(options))
+  static readonly layer = <const Services extends ReadonlyArray<Service>>(options: GrpcOptions, services: Services) =>
+    Layer.effect(GrpcServer, make(options, services))
 }
 
 /**
  * What reflection shows: the compiler's own descriptors, made by `npm run proto`. Those that proto-loader derives name the entries of
  * maps otherwise than protoc, and strict clients such as grpcurl refuse them.
  */
-const descriptors = (): PackageDefinition => {
-  const files = ["herald", "health"].flatMap((name) => {
+const descriptors = (services: ReadonlyArray<Service>): PackageDefinition => {
+  const names = new Set([...services.map(({ descriptors }) => descriptors), "health"])
+  const files = [...names].flatMap((name) => {
     const bytes = readFileSync(new URL(`../../proto/generated/${name}.binpb`, import.meta.url))
     return fromBinary(FileDescriptorSetSchema, bytes).file
   })
@@ -71,48 +70,58 @@ const serverOptions = (options: GrpcOptions): grpc.ServerOptions => ({
   "grpc.enable_channelz": 0
 })
 
+/** What the services of a list need. */
+type Needed<Services extends ReadonlyArray<Service>> = Effect.Services<ReturnType<Services[number]["serve"]>>
+
+/** One of the list, as grpc-js takes it: what is asked stays bytes until its caller is known. G5 */
+const serving = <R>(service: Service<R>, admitted: Admitted) =>
+  Effect.map(service.serve(admitted), (served) => ({
+    ...served,
+    definition: Object.fromEntries(
+      Object.entries(service.definition).map(([name, method]) => [name, { ...method, requestDeserialize: asBytes }])
+    )
+  }))
+
 /** grpc-js has no public hook for its HTTP/2 servers, and without them nothing would be limited. */
 const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
   const inner = (server as unknown as { readonly http2Servers: Map<Http2Server, unknown> }).http2Servers
   return [...inner.keys()]
 }
 
-const make = Effect.fnUntraced(function* (options: GrpcOptions) {
-  const sessions = yield* Sessions
+const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<Service>>(
+  options: GrpcOptions,
+  services: Services
+) {
   const refuse = yield* makeRefusals("grpc")
   const { maxConnections = connectionsFor(options.maxStreams), exempt = [] } = options
   const gateOptions = { maxConnections, perAddress: options.perAddress ?? maxConnections, exempt }
   const arrivals = new Slices()
   const calls = yield* makeCalls({
+    services,
     limits: { ...openCalls, ...options.openCalls },
     isExempt: exempting(exempt),
     refuse,
     arrivals
   })
-  const distribution = yield* makeDistribution({ ...calls, arrivals })
-  const health = new HealthImplementation({ "": "SERVING", [SERVICE]: "SERVING" })
+  const served = yield* Effect.forEach(services as ReadonlyArray<Service<Needed<Services>>>, (service) =>
+    serving(service, { ...calls, arrivals })
+  )
+  const names = ["", ...services.map(nameOf)]
+  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => new grpc.Server({ ...serverOptions(options), interceptors: [calls.interceptor] })),
     (server) =>
       Effect.gen(function* () {
-        health.setStatus("", "NOT_SERVING") // D1
-        health.setStatus(SERVICE, "NOT_SERVING")
-        yield* sessions.drain
+        for (const name of names) health.setStatus(name, "NOT_SERVING") // D1
+        yield* Effect.forEach(served, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
         yield* Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
           Effect.timeoutOption("3 seconds")
         )
       }).pipe(Effect.ensuring(Effect.sync(() => server.forceShutdown())))
   )
-  const { subscribe, reportHealth, heartbeat } = DistributionServiceService
-  const service = {
-    // Updates are encoded once by the edge and shared; requests are decoded by it.
-    subscribe: { ...subscribe, requestDeserialize: asBytes, responseSerialize: (bytes: unknown) => bytes as Buffer },
-    reportHealth: { ...reportHealth, requestDeserialize: asBytes },
-    heartbeat: { ...heartbeat, requestDeserialize: asBytes }
-  }
-  server.addService(service, distribution as unknown as grpc.UntypedServiceImplementation)
+  for (const { definition, handlers } of served) server.addService(definition, handlers)
   health.addToServer(server)
-  new ReflectionService(descriptors()).addToServer(server)
+  new ReflectionService(descriptors(services)).addToServer(server)
 
   const address = formatAddress(options)
   const port = yield* Effect.callback<number, ReturnType<typeof failure>>((resume) => {

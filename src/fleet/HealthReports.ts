@@ -2,24 +2,46 @@
  * What instances say of their health.
  *
  *   HR1  What an instance says is kept of its newest 100 revisions, and the newest that it said besides: however many revisions it names.
+ *   HR2  What it says is kept as far as it fits: its message and the names of its metrics cut and cleaned, numbers that are none left out.
  *   OW1, OW4 in Ownership.ts
  *
  * Where the session is here, memory knows; for a session of another node the store is asked, once a report.
  */
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Sessions } from "../sessions/Sessions.ts"
+import { fitted } from "../text/Fitted.ts"
 import { Bookkeeping } from "./Bookkeeping.ts"
 import { type HealthRow, type InstanceId, InstanceStore } from "./InstanceStore.ts"
 import { mayHold, type Ownership, owned, ownerOf } from "./Ownership.ts"
 
+/** As the instance says it. */
+export type HealthReport = Omit<HealthRow, "reportedAt">
+
+/** Characters. HR2 */
+const MESSAGE = 1_024
+const EPOCH = 64
+const NAME = 128
+
+/** HR2 */
+const fitting = ({ epoch, message, metrics, ...said }: HealthReport): HealthReport => ({
+  ...said,
+  epoch: fitted(epoch, EPOCH),
+  message: fitted(message, MESSAGE),
+  metrics: Object.fromEntries(
+    Object.entries(metrics)
+      .filter(([, value]) => Number.isFinite(value))
+      .map(([name, value]) => [fitted(name, NAME), value])
+  )
+})
+
 export class HealthReports extends Context.Service<
   HealthReports,
   {
-    /** Counts as a sign of life. Fails `InstanceOwned`, `InstanceNotConnected`, `InvalidInput`. */
-    readonly report: (row: HealthRow, identity: Identity) => Effect.Effect<void, HeraldError>
+    /** Now. Counts as a sign of life. Fails `InstanceOwned`, `InstanceNotConnected`, `InvalidInput`. */
+    readonly report: (said: HealthReport, identity: Identity) => Effect.Effect<void, HeraldError>
   }
 >()("herald/sessions/HealthReports") {
   static readonly layer = (ownership: Ownership) => Layer.effect(HealthReports, make(ownership))
@@ -30,6 +52,7 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
   const bookkeeping = yield* Bookkeeping
   const propagation = yield* Propagation
   const store = yield* InstanceStore
+  const clock = yield* Clock.Clock
 
   const elsewhere = Effect.fnUntraced(function* ({ environment, service, instance }: InstanceId, owner: string) {
     const [found] = yield* store.list({ environment, service, instance, limit: 1, keys: 0 })
@@ -41,7 +64,8 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
     if (!mayHold(found.owner, owner)) return yield* owned(found)
   })
 
-  const report = Effect.fnUntraced(function* (row: HealthRow, identity: Identity) {
+  const report = Effect.fnUntraced(function* (said: HealthReport, identity: Identity) {
+    const row = fitting(said)
     const owner = ownerOf(ownership, identity)
     const { epoch, revision } = propagation.position()
     if (row.revision < 0n || row.revision > revision)
@@ -49,7 +73,7 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
     if (row.epoch !== "" && row.epoch !== epoch && row.revision > 0n)
       return yield* failure("InvalidInput", "epoch: the revision is of another history than the present one") // OW4
     if (!(yield* sessions.beat(row, identity))) yield* elsewhere(row, owner) // OW1, OW4
-    bookkeeping.noteHealth({ ...row, owner })
+    bookkeeping.noteHealth({ ...row, owner, reportedAt: clock.currentTimeMillisUnsafe() })
   })
 
   return HealthReports.of({ report })

@@ -13,6 +13,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { HealthReports } from "../../src/fleet/HealthReports.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
+import { grpc } from "../../src/node/Node.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
@@ -68,7 +69,10 @@ const start = async (): Promise<Node> => {
   )
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(
-    GrpcServer.layer(door).pipe(Layer.provideMerge(HealthReports.layer("principal")), Layer.provideMerge(services))
+    GrpcServer.layer(door, grpc).pipe(
+      Layer.provideMerge(HealthReports.layer("principal")),
+      Layer.provideMerge(services)
+    )
   )
   const { port } = await runtime.runPromise(GrpcServer)
   const make = Effect.flatMap(Access, (service) =>

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/access/Identity.ts"
-import { HealthReports } from "../../src/fleet/HealthReports.ts"
-import { type HealthRow, InstanceStore } from "../../src/fleet/InstanceStore.ts"
+import { type HealthReport, HealthReports } from "../../src/fleet/HealthReports.ts"
+import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { instance } from "../contracts/Instances.ts"
@@ -11,18 +11,18 @@ import { FakeSink, layerWith, publish, subscription } from "../sessions/Harness.
 
 const as = (name: string): Identity => ({ name, keyId: name, role: "subscriber", environments: ["*"] })
 const layer = HealthReports.layer("principal").pipe(Layer.provideMerge(layerWith({})))
-const report = (name: string, changed: Partial<HealthRow> = {}) =>
+const report = (name: string, changed: Partial<HealthReport> = {}) =>
   Effect.flatMap(HealthReports, ({ report }) =>
     report(
       {
         ...{ environment: "production", service: "svc", instance: "i1", epoch: "", revision: 0n, health: "healthy" },
-        ...{ message: name, metrics: {}, reportedAt: 1 },
+        ...{ message: name, metrics: {} },
         ...changed
-      } as HealthRow,
+      } as HealthReport,
       as(name)
     )
   )
-const outcome = (name: string, changed: Partial<HealthRow> = {}) =>
+const outcome = (name: string, changed: Partial<HealthReport> = {}) =>
   report(name, changed).pipe(
     Effect.as("taken"),
     Effect.catch((error) => Effect.succeed(error.name))
@@ -45,6 +45,25 @@ describe("HealthReports", () => {
       assert.strictEqual(yield* outcome("a", { revision: revision + 1n, epoch }), "InvalidInput")
       assert.strictEqual(yield* outcome("a", { revision, epoch: "another" }), "InvalidInput")
       assert.strictEqual(yield* outcome("a", { revision: -1n }), "InvalidInput")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("HR2 what does not fit is cut, cleaned or left out, and the time is the server's", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* TestClock.adjust("7 millis")
+      yield* sessions.open(subscription({ identity: as("a") }), new FakeSink())
+      yield* report("a", {
+        message: `a\u0000${"m".repeat(2_000)}`,
+        metrics: { ["n".repeat(200)]: 1, load: 0.5, bad: Number.NaN, worse: Number.POSITIVE_INFINITY }
+      })
+      yield* TestClock.adjust("1 second")
+      const store = yield* InstanceStore
+      const [row] = yield* store.list({ limit: 10, keys: 0 })
+
+      assert.strictEqual(row?.health?.message, `a\ufffd${"m".repeat(1_022)}`)
+      assert.deepStrictEqual(row?.health?.metrics, { ["n".repeat(128)]: 1, load: 0.5 })
+      assert.strictEqual(row?.health?.reportedAt, 7)
     }).pipe(Effect.provide(layer))
   )
 

@@ -1,7 +1,7 @@
 /**
  * Who calls, before anything of the call is read.
  *
- *   G5  A call to Herald's own service is authenticated when it begins, from its metadata; until then nothing that it sends is read,
+ *   G5  A call to a service that is listed is authenticated when it begins, from its metadata; until then nothing that it sends is read,
  *       unpacked or decoded.
  *   G6  Calls that need no token (health, reflection), and those that wait to be authenticated, are limited in number: of a connection, of
  *       an address, in all; and in time.
@@ -26,7 +26,8 @@ import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../sessions/Slices.ts"
 import { Line } from "./Line.ts"
-import { SERVICE, traced } from "./Spans.ts"
+import { nameOf, type Service } from "./Service.ts"
+import { traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
 /** G6: calls without a token, or not yet with one. */
@@ -90,6 +91,8 @@ class Patient extends ServerInterceptingCall {
 }
 
 export interface CallsOptions {
+  /** Those that nobody calls without a token. G5 */
+  readonly services: ReadonlyArray<Service>
   readonly limits: OpenCallLimits
   /** Addresses that share one, such as a proxy's: they are not limited by it. */
   readonly isExempt: (address: string) => boolean
@@ -99,8 +102,9 @@ export interface CallsOptions {
 }
 
 /** The interceptor that stands before every handler, and who was authenticated by it. */
-export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse, arrivals }: CallsOptions) {
+export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
+  const listed = new Map(services.map((service) => [nameOf(service), service]))
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const identities = new WeakMap<Metadata, Identity>()
   const lines = new WeakMap<Metadata, Line>()
@@ -119,16 +123,15 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   }
 
   /** The environment is named in the first message; without a right to any there is no need to read it. */
-  const authenticated = Effect.fnUntraced(function* (metadata: Metadata) {
+  const authenticated = Effect.fnUntraced(function* ({ permission, without }: Service, metadata: Metadata) {
     const identity = yield* access.authenticate(tokenOf(metadata))
-    if (!mayAnywhere(identity, "subscribe"))
-      return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and subscribes to nothing`)
+    if (!mayAnywhere(identity, permission))
+      return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
   })
 
   /** G5 */
-  const closed: ServerInterceptor = (method, call) => {
-    const name = method.path.slice(SERVICE.length + 2)
+  const closed = (service: Service, method: string, call: ServerInterceptingCallInterface) => {
     let over = false
     let leave = () => {}
     const line: Line = new Line(call, {
@@ -138,7 +141,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
             const place = placeFor(call, waiting)
             if (place === undefined) return
             leave = place
-            run(authenticated(metadata)).addObserver((exit) => {
+            run(authenticated(service, metadata)).addObserver((exit) => {
               place()
               if (over) return
               if (Exit.isSuccess(exit)) {
@@ -148,7 +151,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
               }
               const said = statusOfExit(exit)
               refuse(said.code === status.UNAUTHENTICATED ? "no_token" : "no_permission")
-              run(Effect.exit(traced(name, { metadata, getPeer: () => call.getPeer() }, exit)))
+              run(Effect.exit(traced(method, { metadata, getPeer: () => call.getPeer() }, exit)))
               call.sendStatus(said as never)
             })
           },
@@ -199,8 +202,11 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   }
 
   return {
-    interceptor: ((method, call) =>
-      method.path.startsWith(`/${SERVICE}/`) ? closed(method, call) : tokenless(method, call)) as ServerInterceptor,
+    interceptor: ((method, call) => {
+      const [, name = "", rest] = method.path.split("/")
+      const service = listed.get(name)
+      return service === undefined ? tokenless(method, call) : closed(service, `${name}/${rest}`, call)
+    }) as ServerInterceptor,
     /** Of a call that has got past the interceptor. */
     identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata),
     lineOf: (metadata: Metadata): Line | undefined => lines.get(metadata)

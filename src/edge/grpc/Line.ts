@@ -6,7 +6,7 @@
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js"
 import type { Sink } from "../../sessions/Session.ts"
-import { encode } from "./Wire.ts"
+import type { Update } from "../../sessions/Update.ts"
 
 /** As many as an object stream keeps. G12 */
 const WAITING = 16
@@ -59,8 +59,8 @@ export class Line extends ServerInterceptingCall {
     then?.()
   }
 
-  /** `writable`: false once the call was ended. */
-  sink(call: { readonly writable: boolean }): Sink {
+  /** `writable`: false once the call was ended. `encode`: an update as bytes, the same for all who get it. */
+  sink(call: { readonly writable: boolean }, encode: (update: Update) => Buffer): Sink {
     return {
       write: (update) => {
         if (!call.writable) return false

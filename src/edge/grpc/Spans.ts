@@ -11,8 +11,6 @@ import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../../errors/HeraldError.ts"
 import { statusOfExit } from "./Status.ts"
 
-export const SERVICE = "herald.distribution.v1.DistributionService"
-
 const ours = new Set<number | undefined>([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,
@@ -32,14 +30,13 @@ interface Call {
   readonly getPeer: () => string
 }
 
-/** `stream`: a success is only the beginning, its status is not known yet. TE9 */
+/** `method`: its full name. `stream`: a success is only the beginning, its status is not known yet. TE9 */
 export const traced = <A>(
   method: string,
   call: Call,
   handled: Effect.Effect<A, HeraldError>,
   stream = false
 ): Effect.Effect<A, HeraldError> => {
-  const name = `${SERVICE}/${method}`
   const address = /^(.+):\d+$/.exec(call.getPeer())?.[1]
   const ended = (exit: Exit.Exit<A, HeraldError>): Effect.Effect<Exit.Exit<A, HeraldError>, HeraldError> => {
     if (Exit.isSuccess(exit))
@@ -51,18 +48,22 @@ export const traced = <A>(
       "rpc.response.status_code": said,
       ...(fault ? { "error.type": said } : {})
     }).pipe(
-      Effect.andThen(fault ? Effect.logError(`a call to ${method} failed`, exit.cause) : Effect.void), // TE9
+      Effect.andThen(
+        fault
+          ? Effect.logError(`a call to ${method.slice(method.lastIndexOf("/") + 1)} failed`, exit.cause)
+          : Effect.void
+      ), // TE9
       Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit))
     )
   }
   return handled.pipe(
     Effect.exit,
     Effect.flatMap(ended),
-    Effect.withSpan(name, {
+    Effect.withSpan(method, {
       kind: "server",
       attributes: {
         "rpc.system.name": "grpc",
-        "rpc.method": name,
+        "rpc.method": method,
         ...(address === undefined ? {} : { "client.address": address })
       },
       ...parentOf(call.metadata)

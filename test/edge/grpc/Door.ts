@@ -16,6 +16,7 @@ import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import { Bookkeeping } from "../../../src/fleet/Bookkeeping.ts"
 import { HealthReports } from "../../../src/fleet/HealthReports.ts"
+import { grpc } from "../../../src/node/Node.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Updates } from "../../../src/sessions/Updates.ts"
@@ -43,7 +44,7 @@ export class Door implements AsyncDisposable {
 
   private constructor(limits: Partial<GrpcOptions>) {
     const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...limits }
-    this.#runtime = ManagedRuntime.make(GrpcServer.layer(options).pipe(Layer.provideMerge(services)))
+    this.#runtime = ManagedRuntime.make(GrpcServer.layer(options, grpc).pipe(Layer.provideMerge(services)))
   }
 
   static async open(limits: Partial<GrpcOptions> = {}): Promise<Door> {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js"
+import { encode } from "../../../src/edge/grpc/distribution/Wire.ts"
 import { Line } from "../../../src/edge/grpc/Line.ts"
-import { encode } from "../../../src/edge/grpc/Wire.ts"
 import type { Update } from "../../../src/sessions/Update.ts"
 
 /** What a line stands on, without a wire: what was sent waits until it is told that it is on its way. */
@@ -38,7 +38,7 @@ const update = (reconnectAfterMillis: number): Update => ({ kind: "drain", recon
 describe("Line", () => {
   it("G12 what is sent keeps its order behind the metadata, and the sender hears when too much waits and when nothing does", () => {
     const { call, sent, leave } = under()
-    const sink = new Line(call, {}).sink({ writable: true })
+    const sink = new Line(call, {}).sink({ writable: true }, encode)
     const updates = Array.from({ length: 17 }, (_, i) => update(i))
     const room = updates.slice(0, 16).map((one) => sink.write(one))
     let drained = 0
@@ -55,7 +55,7 @@ describe("Line", () => {
 
   it("G12 nothing is sent on a call that was ended", async () => {
     const { call, sent } = under()
-    const sink = new Line(call, {}).sink({ writable: false })
+    const sink = new Line(call, {}).sink({ writable: false }, encode)
 
     assert.isFalse(sink.write(update(1)))
     await new Promise<void>((resolve) => sink.drained(resolve))

@@ -16,7 +16,7 @@ const spanOf = <A>(handled: Effect.Effect<A, HeraldError>, stream = false) =>
         return made[0]!
       }
     })
-    const exit = yield* traced("Heartbeat", call, handled, stream).pipe(
+    const exit = yield* traced("herald.distribution.v1.DistributionService/Heartbeat", call, handled, stream).pipe(
       Effect.exit,
       Effect.provide(Layer.succeed(Tracer.Tracer, tracer))
     )

@@ -12,19 +12,20 @@ import {
   type Held as HeldOnWire,
   type SubscribeRequest,
   UpdateKind
-} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import type { Identity } from "../../access/Identity.ts"
-import { failure, type HeraldError } from "../../errors/HeraldError.ts"
-import type { InstanceId } from "../../fleet/InstanceStore.ts"
-import { MOST_LABELS, wrongLabel, wrongName } from "../../keys/ClientName.ts"
-import { DEFAULT_ENVIRONMENT } from "../../keys/Environment.ts"
-import { wrongKey } from "../../keys/Key.ts"
-import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../../keys/Pattern.ts"
-import { environmentProblem } from "../../keys/Target.ts"
-import type { Held, HeldEntry } from "../../sessions/Held.ts"
-import type { Answer, Subscription } from "../../sessions/Subscription.ts"
-import type { Update } from "../../sessions/Update.ts"
-import { excerpt } from "../../text/Excerpt.ts"
+} from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Identity } from "../../../access/Identity.ts"
+import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
+import type { InstanceId } from "../../../fleet/InstanceStore.ts"
+import { MOST_LABELS, wrongLabel, wrongName } from "../../../keys/ClientName.ts"
+import { DEFAULT_ENVIRONMENT } from "../../../keys/Environment.ts"
+import { wrongKey } from "../../../keys/Key.ts"
+import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../../../keys/Pattern.ts"
+import { environmentProblem } from "../../../keys/Target.ts"
+import type { Held, HeldEntry } from "../../../sessions/Held.ts"
+import type { Answer, Subscription } from "../../../sessions/Subscription.ts"
+import type { Update } from "../../../sessions/Update.ts"
+import { excerpt } from "../../../text/Excerpt.ts"
+import { fitted } from "../../../text/Fitted.ts"
 
 const REASON = 1_024
 const MAX_ACKS = 10_000
@@ -34,20 +35,12 @@ const SHA256 = 32
 /** Of a signed 64-bit integer, as the database keeps revisions. */
 const MAX_REVISION = 2n ** 63n - 1n
 
-/** In the place of a character that can't stay. */
-const REPLACED = "\ufffd"
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
 const invalid = (message: string) => failure("InvalidInput", message)
 
 const name = (field: string, value: string): HeraldError | undefined => {
   const wrong = wrongName(value)
   return wrong === undefined ? undefined : invalid(`${field} ${wrong}`)
 }
-
-/** Free text of a client, cut to `max`: what no database or terminal can take is replaced. */
-export const plain = (text: string, max: number): string => text.slice(0, max).toWellFormed().replace(UNSAFE, REPLACED)
 
 /** The instance that a message names; a HeraldError when it is malformed. */
 export const instanceOf = (message: {
@@ -123,7 +116,7 @@ export const answersOf = (acks: ReadonlyArray<Ack>): ReadonlyArray<Answer> | Her
     const applied = outcome === AckOutcome.ACK_OUTCOME_APPLIED
     if (!applied && outcome !== AckOutcome.ACK_OUTCOME_REJECTED)
       return invalid(`the outcome of an ack must be ACK_OUTCOME_APPLIED or ACK_OUTCOME_REJECTED, not ${outcome}`)
-    answers.push({ key, revision, epoch, applied, reason: reason === "" ? "" : plain(reason, REASON) })
+    answers.push({ key, revision, epoch, applied, reason: reason === "" ? "" : fitted(reason, REASON) })
   }
   return answers
 }

@@ -7,15 +7,15 @@ import {
   ConfigUpdate,
   SubscribeRequest,
   UpdateKind
-} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import type { Identity } from "../../../src/access/Identity.ts"
-import { ByteBudget } from "../../../src/bounds/ByteBudget.ts"
-import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
-import { Sessions } from "../../../src/sessions/Sessions.ts"
-import { Slices } from "../../../src/sessions/Slices.ts"
-import { publish } from "../../sessions/Harness.ts"
-import { waitUntil } from "../../support/waitUntil.ts"
-import { services } from "./Door.ts"
+} from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Identity } from "../../../../src/access/Identity.ts"
+import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
+import { makeDistribution } from "../../../../src/edge/grpc/distribution/Routes.ts"
+import { Sessions } from "../../../../src/sessions/Sessions.ts"
+import { Slices } from "../../../../src/sessions/Slices.ts"
+import { publish } from "../../../sessions/Harness.ts"
+import { waitUntil } from "../../../support/waitUntil.ts"
+import { services } from "../Door.ts"
 
 /** What grpc-js gives a handler, without a wire. */
 class Call extends EventEmitter {

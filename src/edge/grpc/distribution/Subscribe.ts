@@ -1,0 +1,243 @@
+/**
+ * One call of `Subscribe`, from its hello to its end.
+ *
+ *   G3  Acks are handled where they arrive: no fiber and no span a message.
+ *   G4  A call that says nothing within 5 s is ended, and so is one that leaves its hello half said, or takes too long for it.
+ *   G10 A hello may come in parts; nothing of it is kept before it is known that the client may subscribe, and of all that is kept there is
+ *       a limit, as there is of hellos that are half said: in all, and for one identity, which leaves room for others.
+ */
+import type { Metadata, ServerDuplexStream } from "@grpc/grpc-js"
+import { Deferred, Effect, Exit } from "effect"
+import type { ConfigUpdate, SubscribeRequest } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { Identity } from "../../../access/Identity.ts"
+import { Places } from "../../../access/Places.ts"
+import { ByteBudget } from "../../../bounds/ByteBudget.ts"
+import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import { Held } from "../../../sessions/Held.ts"
+import type { Session, Sink } from "../../../sessions/Session.ts"
+import { Sessions } from "../../../sessions/Sessions.ts"
+import { isFailure } from "../Decode.ts"
+import type { Admitted } from "../Service.ts"
+import { traced } from "../Spans.ts"
+import { statusOf, statusOfEnding, statusOfExit } from "../Status.ts"
+import { subscribeRequest } from "./Decode.ts"
+import { answersOf, encode, heldOf, instanceOf, subscriptionOf } from "./Wire.ts"
+
+/** Milliseconds. */
+const FIRST_MESSAGE = 5_000
+const WHOLE_HELLO = 60_000
+/** Bytes that one hello may say of what the client holds, and all together that are not yet compared, and those of one identity. G10 */
+const HELLO = 96 * 1024 * 1024
+const HELLOS = 256 * 1024 * 1024
+const HELLOS_OF_ONE = 192 * 1024 * 1024
+/** Hellos that are half said. G10 */
+const HALF_SAID: readonly [inAll: number, ofIdentity: number] = [1_024, 512]
+
+/** What arrives are bytes, see Decode.ts. */
+export type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
+
+type Timer = ReturnType<typeof setTimeout>
+
+/** Where a call is, with what is given back when it leaves there. */
+type Stage =
+  /** Nothing was said yet. */
+  | { readonly name: "silent"; readonly late: Timer }
+  /** Whether it may subscribe is being found out; nothing more is read. */
+  | { readonly name: "asking" }
+  /** It may, and its hello comes. `place`: of one that is half said. */
+  | {
+      readonly name: "greeting"
+      readonly first: SubscribeRequest
+      readonly identity: Identity
+      readonly held: Held
+      readonly place: (() => void) | undefined
+      readonly late: Timer | undefined
+    }
+  /** The hello is whole, and its session begins; nothing more is read. */
+  | { readonly name: "opening"; readonly held: Held }
+  /** What it holds is the session's by now. */
+  | { readonly name: "open"; readonly session: Session }
+  | { readonly name: "over" }
+
+type Greeting = Stage & { readonly name: "greeting" }
+
+const OVER: Stage = { name: "over" }
+const ASKING: Stage = { name: "asking" }
+
+/** Over the stream of a call that has no line. */
+const sinkOf = (call: SubscribeCall): Sink => ({
+  // The service is registered with an identity serializer: what is written is already encoded.
+  write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
+  drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
+})
+
+export interface SubscribeOptions extends Admitted {
+  /** The full name of the method. */
+  readonly method: string
+  readonly authorised: (metadata: Metadata, environment: string) => Effect.Effect<Identity, HeraldError>
+}
+
+/** The handler, as grpc-js wants it. */
+export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOptions) {
+  const { method, authorised, lineOf = () => undefined, arrivals } = options
+  const sessions = yield* Sessions
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const hellos = new ByteBudget(HELLOS, HELLOS_OF_ONE)
+  const halfSaid = new Places(HALF_SAID)
+
+  /** Who says hello, once it is known that it may. */
+  const greeted = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
+    const instance = instanceOf(first)
+    if (instance instanceof HeraldError) return yield* instance
+    return yield* authorised(call.metadata, instance.environment)
+  })
+
+  const open = Effect.fnUntraced(function* (call: SubscribeCall, { first, identity, held }: Greeting) {
+    const subscription = subscriptionOf(first, identity, held)
+    if (subscription instanceof HeraldError) return yield* subscription
+    return yield* sessions.open(subscription, lineOf(call.metadata)?.sink(call, encode) ?? sinkOf(call))
+  })
+
+  /** What one part of a hello adds; an error when it is too much. G10 */
+  const hold = (held: Held, part: SubscribeRequest): HeraldError | undefined => {
+    const entries = heldOf(part.held)
+    if (entries instanceof HeraldError) return entries
+    if (!held.add(entries))
+      return failure("ServerFull", "clients that say what they hold take all the room there is for it; try again")
+    return held.bytes > HELLO
+      ? failure("InvalidInput", `held has ${held.size} entries, which is more than a client may hold`)
+      : undefined
+  }
+
+  return (call: SubscribeCall): void => {
+    const late = (what: string) => setTimeout(() => fail(failure("InvalidInput", what)), FIRST_MESSAGE) // G4
+    let stage: Stage = { name: "silent", late: late("no SubscribeRequest came within 5 s") }
+
+    /** Ends whatever stage it is in; false when it is over already. */
+    const over = (reason: string): boolean => {
+      const left = stage
+      stage = OVER
+      switch (left.name) {
+        case "silent":
+          clearTimeout(left.late)
+          break
+        case "greeting":
+          clearTimeout(left.late)
+          left.place?.()
+          left.held.drop()
+          break
+        case "opening":
+          left.held.drop()
+          break
+        case "open":
+          sessions.end(left.session, { name: "Closed", reason })
+      }
+      return left.name !== "over"
+    }
+    const finish = (status: ReturnType<typeof statusOfEnding>) => {
+      if (!over("the transport failed")) return
+      if (status === undefined) call.end()
+      else call.emit("error", status)
+    }
+    const fail = (error: HeraldError) => finish(statusOf(error))
+
+    const opened = (exit: Exit.Exit<Session, HeraldError>) => {
+      if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+      const session = exit.value
+      if (stage.name !== "opening") return sessions.end(session, { name: "Closed", reason: "the client left" })
+      stage = { name: "open", session }
+      call.resume()
+      run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
+    }
+
+    /** A place for a hello that is half said, and a time by which it must be whole. G4, G10 */
+    const placeFor = (identity: Identity): (() => void) | HeraldError => {
+      const place = halfSaid.take("", identity.name)
+      if (typeof place === "number")
+        return failure("ServerFull", "too many clients are in the middle of saying what they hold; try again")
+      const tooLong = setTimeout(
+        () => fail(failure("InvalidInput", "the hello was not whole within 60 s")),
+        WHOLE_HELLO
+      )
+      return () => {
+        clearTimeout(tooLong)
+        place()
+      }
+    }
+
+    /** A part of the hello; the session begins with the last. Until then no more is read than is asked for. G10 */
+    const greet = (greeting: Greeting, part: SubscribeRequest) => {
+      const wrong = hold(greeting.held, part)
+      if (wrong !== undefined) return fail(wrong)
+      if (part.heldMore) {
+        const place = greeting.place ?? placeFor(greeting.identity)
+        if (place instanceof HeraldError) return fail(place)
+        stage = { ...greeting, place, late: late("the next part of a hello did not come within 5 s") }
+        return void call.resume()
+      }
+      greeting.place?.()
+      stage = { name: "opening", held: greeting.held }
+      run(traced(method, call, open(call, greeting), true)).addObserver(opened)
+    }
+
+    const ask = (first: SubscribeRequest) =>
+      run(greeted(call, first)).addObserver((exit) => {
+        if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+        if (stage.name !== "asking") return
+        const identity = exit.value
+        const held = new Held(hellos, identity.name)
+        const greeting: Greeting = { name: "greeting", first, identity, held, place: undefined, late: undefined }
+        stage = greeting
+        greet(greeting, first)
+      })
+
+    /** The call is paused: nothing else of it comes meanwhile. */
+    const begin = (bytes: Buffer): void => {
+      if (stage.name === "over") return
+      const message = subscribeRequest(bytes)
+      if (isFailure(message)) fail(message)
+      else if (stage.name === "greeting") greet(stage, message)
+      else ask(message)
+    }
+
+    const hear = (session: Session, bytes: Buffer): void => {
+      const message = subscribeRequest(bytes)
+      const answers = isFailure(message) ? message : answersOf(message.acks)
+      if (answers instanceof HeraldError) fail(answers)
+      else sessions.heard(session, answers) // G3
+    }
+
+    /** What comes past the stream, as soon as nothing waits in that. */
+    const direct = (bytes: Buffer): void => {
+      if (stage.name === "open") hear(stage.session, bytes)
+    }
+
+    call.on("data", (bytes: Buffer) => {
+      switch (stage.name) {
+        case "open":
+          hear(stage.session, bytes)
+          if (call.readableLength === 0) lineOf(call.metadata)?.hear(direct)
+          return
+        case "silent":
+          clearTimeout(stage.late)
+          stage = ASKING
+          break
+        case "greeting":
+          clearTimeout(stage.late)
+          break
+        case "over":
+          return
+      }
+      call.pause()
+      arrivals.soon(() => begin(bytes)) // G11
+    })
+    // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
+    call.on("end", () => {
+      if (stage.name !== "open" || !stage.session.subscription.control) return
+      over("the client left")
+      call.end()
+    })
+    call.on("error", () => void over("the transport failed"))
+    call.on("cancelled", () => void over("the client left"))
+  }
+})
