@@ -10,7 +10,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import type { Digest } from "../values/Digest.ts"
 import type { ValueType } from "../values/ValueType.ts"
-import type { Workers } from "../work/Workers.ts"
+import { mistakeOf, reasonOf, type Workers } from "../work/Workers.ts"
 import { VARIABLES_KEY } from "./Configuration.ts"
 import {
   compile,
@@ -40,7 +40,7 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   candidate: Candidate,
   variables: Variables,
   clients: ReadonlyArray<ClientView>,
-  workers: Pick<Workers["Service"], "read">,
+  workers: Pick<Workers["Service"], "examine">,
   digestOf: Digest["Service"]
 ): Effect.fn.Return<void, HeraldError> {
   const { key, environment, value, valueType, schema, stored = false } = candidate
@@ -64,17 +64,13 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
     })
   /** Reads a rendered text as its type, and with its schema. */
   const check = (text: string, who: string, probe: boolean) =>
-    workers.read(valueType, text, { schema, stored }).pipe(
-      Effect.catch((error) => {
-        if (error.name === "InvalidValue") return unreadable(who, error.message)
-        if (error.name !== "SchemaViolation") return error
-        return probe
-          ? Effect.void
-          : failure("SchemaViolation", `${key} in ${environment}, rendered for ${who}: ${error.message}`, {
-              details: { ...error.details, key, environment }
-            })
-      })
-    )
+    Effect.flatMap(workers.examine(valueType, text, { schema, stored }), (found): Effect.Effect<void, HeraldError> => {
+      if (found._tag === "Read") return Effect.void
+      if (found._tag === "Unreadable") return Effect.fail(unreadable(who, found.reason))
+      if (found._tag === "InvalidSchema") return Effect.fail(mistakeOf(found))
+      const said = `${key} in ${environment}, rendered for ${who}: ${reasonOf(found)}`
+      return probe ? Effect.void : Effect.fail(mistakeOf(found, said, { key, environment }))
+    })
 
   // With no client connected the shape is still checked: a stand-in takes the place of what only a client knows.
   const standIn = valueType === "boolean" ? "true" : "0"

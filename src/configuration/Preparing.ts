@@ -11,7 +11,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Digest } from "../values/Digest.ts"
-import { Workers } from "../work/Workers.ts"
+import { mistakeOf, reasonOf, Workers } from "../work/Workers.ts"
 import type { Basis, Change, Kept } from "./Change.ts"
 import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
@@ -94,28 +94,13 @@ export const makePreparing = Effect.gen(function* () {
       return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
     }
     const want = key === VARIABLES_KEY ? "variables" : "nothing"
-    const { variables } = yield* workers.read(valueType, value, { schema, want, stored }).pipe(
-      Effect.mapError((error) => {
-        switch (error.name) {
-          case "InvalidValue":
-            return failure(
-              "InvalidValue",
-              want === "variables"
-                ? `the value of ${VARIABLES_KEY} can't be used: ${error.message}`
-                : `the value of ${key} can't be read as ${valueType}: ${error.message}`,
-              { details: { key, environment, type: valueType } }
-            )
-          case "SchemaViolation":
-          case "InvalidSchema":
-            return failure(error.name, `${key} in ${environment}: ${error.message}`, {
-              details: { ...error.details, key, environment }
-            })
-          default:
-            return error
-        }
-      })
-    )
-    return variables
+    const found = yield* workers.examine(valueType, value, { schema, want, stored })
+    if (found._tag === "Read") return found.variables
+    const reason = reasonOf(found)
+    if (found._tag !== "Unreadable")
+      return yield* mistakeOf(found, `${key} in ${environment}: ${reason}`, { key, environment })
+    const what = want === "variables" ? "can't be used" : `can't be read as ${valueType}`
+    return yield* mistakeOf(found, `the value of ${key} ${what}: ${reason}`, { key, environment, type: valueType })
   })
 
   const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {

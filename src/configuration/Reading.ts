@@ -6,7 +6,7 @@ import { failure } from "../errors/HeraldError.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
-import { Workers } from "../work/Workers.ts"
+import { reasonOf, Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { compile, fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
@@ -136,9 +136,8 @@ export const makeReading = Effect.gen(function* () {
       ? fill(compile(value, valueType), valueType, (name) => lookup(name, variables, client))
       : Result.succeed(value)
     const text = Result.isSuccess(filled) ? filled.success : value
-    const read = yield* Effect.result(workers.read(valueType, text, { want: "secrets", stored: true }))
-    if (Result.isFailure(read) && read.failure.name !== "InvalidValue") return yield* read.failure
-    const unread = template && Result.isFailure(read) ? [notValid(valueType, read.failure.message)] : []
+    const found = yield* workers.examine(valueType, text, { want: "secrets", stored: true })
+    const unread = template && found._tag !== "Read" ? [notValid(valueType, reasonOf(found))] : []
     const missing = names.filter((name) => lookup(name, variables, client) === undefined)
     // A value that has all its variables and still can't be read names its reason here.
     const reasons = Result.isFailure(filled) ? reasonsOf(filled.failure) : unread
@@ -151,7 +150,7 @@ export const makeReading = Effect.gen(function* () {
         return found === undefined ? [] : [{ name, value: found, source }]
       }),
       missing: missing.length === 0 ? reasons : missing,
-      secrets: Result.isSuccess(read) ? read.success.secrets : [],
+      secrets: found._tag === "Read" ? found.secrets : [],
       effective: reasons.length === 0 ? text : undefined,
       stale: propagation.stale()
     } satisfies Explanation

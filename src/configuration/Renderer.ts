@@ -8,7 +8,7 @@ import { Effect, Result, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import type { ValueType } from "../values/ValueType.ts"
-import { Workers } from "../work/Workers.ts"
+import { reasonOf, Workers } from "../work/Workers.ts"
 import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"
 
 const AT_ONCE = 2
@@ -32,11 +32,8 @@ export const makeRenderer = Effect.gen(function* () {
   ): Effect.fn.Return<Result.Result<string, ReadonlyArray<string>>, HeraldError> {
     const filled = fill(template, type, (name) => lookup(name, variables, client))
     if (Result.isFailure(filled)) return Result.fail(reasonsOf(filled.failure))
-    const read = yield* Effect.result(workers.read(type, filled.success, { stored: true })) // T3
-    if (Result.isSuccess(read)) return Result.succeed(filled.success)
-    return read.failure.name === "InvalidValue"
-      ? Result.fail([notValid(type, read.failure.message)])
-      : yield* read.failure
+    const found = yield* workers.examine(type, filled.success, { stored: true }) // T3
+    return found._tag === "Read" ? Result.succeed(filled.success) : Result.fail([notValid(type, reasonOf(found))])
   })
 
   return { inTurn, render }

@@ -8,6 +8,7 @@
  */
 import { Context, Deferred, Duration, Effect, Layer, Metric, Queue } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
+import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
@@ -54,17 +55,20 @@ export interface Want {
 }
 
 export type Reading = Extract<Answer, { readonly _tag: "Read" }>
+/** Why the text can't be read as its type, where it breaks its schema, or why the schema can't be used (remote $ref, too slow …). */
+export type Mistake = Extract<Answer, { readonly _tag: "Unreadable" | "Violation" | "InvalidSchema" }>
+/** A body with what it carries, or why it can't be read. */
+export type Carrying = Extract<Answer, { readonly _tag: "Carried" | "Unreadable" }>
 
 export class Workers extends Context.Service<
   Workers,
   {
-    /**
-     * Reads a text as its type, and by its schema. Fails `InvalidValue` (message: why it can't be read), `SchemaViolation` (details:
-     * path), `InvalidSchema` (can't be compiled, remote $ref, too slow), `Busy` (details: retryAfterMillis), `Timeout`.
-     */
+    /** Reads a text as its type, and by its schema. Fails `Busy` (details: retryAfterMillis), `Timeout`. */
+    readonly examine: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading | Mistake, HeraldError>
+    /** The same for a text that must be right. Fails, too: `InvalidValue`, `SchemaViolation` (details: path), `InvalidSchema`. */
     readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
-    /** Reads the body of a request that carries values, with `Written`'s fields in their places. Fails `InvalidInput`, `Busy`, `Timeout`. */
-    readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<unknown, HeraldError>
+    /** Reads the body of a request that carries values, with `Written`'s fields in their places. Fails `Busy`, `Timeout`. */
+    readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<Carrying, HeraldError>
     /** Fails `Busy`, `Timeout`. */
     readonly compare: (from: string, to: string) => Effect.Effect<Difference, HeraldError>
   }
@@ -109,9 +113,13 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
         const heard = yield* Effect.timeoutOption(Queue.take(its.heard), limit)
         if (heard._tag === "None") {
           if (++turns < STARVED && ((yield* used) ?? limit) < limit) continue // a busy machine is not the text's fault
+          yield* its.end
           return yield* late(job, stage, limits[stage])
         }
-        if (heard.value._tag === "Died") return yield* died(job, stage, heard.value.reason)
+        if (heard.value._tag === "Died") {
+          yield* its.end
+          return died(job, stage, heard.value.reason)
+        }
         if (heard.value._tag === "Answered") {
           idle.push(its)
           return heard.value.answer
@@ -186,13 +194,13 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     known.add(id)
   }
 
-  const read = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
+  const examine = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
     const { schema = null, want = "nothing", stored = false } = options
     const inline = schema === null && text.length <= INLINE[type] // WK1
     const id = text.length <= INLINE[type] ? "" : `${type} ${digestOf(text)}`
     if (!inline && schema === null && want === "nothing" && stored && known.has(id)) return nothing // WK4
     const problem = schema === null ? undefined : schemaProblem(schema)
-    if (problem !== undefined) return yield* failure("InvalidSchema", `the schema can't be used: ${problem}`)
+    if (problem !== undefined) return unusable(`the schema can't be used: ${problem}`)
     const job: ReadJob = {
       kind: "read",
       type,
@@ -203,38 +211,55 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     }
     const answer = yield* answered(job, inline)
     if (id !== "" && answer._tag === "Read") remember(id)
-    switch (answer._tag) {
-      case "Read":
-        return answer
-      case "Violation":
-        return yield* failure("SchemaViolation", `the value breaks its schema: ${answer.message}`, {
-          details: { path: answer.path }
-        })
-      case "InvalidSchema":
-        return yield* failure("InvalidSchema", `the schema can't be used: ${answer.message}`)
-      case "Unreadable":
-        return yield* failure("InvalidValue", answer.reason)
-      default:
-        return yield* mistaken(answer)
-    }
+    return answer._tag === "Carried" || answer._tag === "Compared" ? yield* mistaken(answer) : answer
+  })
+
+  const read = Effect.fnUntraced(function* (type: ValueType, text: string, options?: Want) {
+    const found = yield* examine(type, text, options)
+    return found._tag === "Read" ? found : yield* mistakeOf(found)
   })
 
   const carry = Effect.fnUntraced(function* (bytes: Uint8Array, carries: Carries) {
     const answer = yield* answered({ kind: "carry", bytes, carries }, bytes.byteLength <= INLINE_CARRY)
-    if (answer._tag === "Carried") return answer.json
-    return yield* answer._tag === "Unreadable" ? failure("InvalidInput", answer.reason) : mistaken(answer)
+    return answer._tag === "Carried" || answer._tag === "Unreadable" ? answer : yield* mistaken(answer)
   })
 
   const compare = Effect.fnUntraced(function* (from: string, to: string) {
     const inline = from === to || from.length + to.length <= INLINE_COMPARE
     const answer = yield* answered({ kind: "compare", from, to }, inline)
-    return answer._tag === "Compared" ? answer.difference : yield* mistaken(answer)
+    if (answer._tag === "Compared") return answer.difference
+    return yield* answer._tag === "Unreadable" ? mistakeOf(answer) : mistaken(answer)
   })
 
-  return Workers.of({ read, carry, compare })
+  return Workers.of({ examine, read, carry, compare })
 })
 
 const nothing: Reading = { _tag: "Read", secrets: [], variables: {} }
+
+const names = {
+  Unreadable: "InvalidValue",
+  Violation: "SchemaViolation",
+  InvalidSchema: "InvalidSchema"
+} as const satisfies Record<Mistake["_tag"], ErrorName>
+
+export const reasonOf = (mistake: Mistake): string => {
+  switch (mistake._tag) {
+    case "Unreadable":
+      return mistake.reason
+    case "Violation":
+      return `the value breaks its schema: ${mistake.message}`
+    case "InvalidSchema":
+      return mistake.message
+  }
+}
+
+/** What whoever wrote the text is told: `said`, or the reason alone. */
+export const mistakeOf = (mistake: Mistake, said = reasonOf(mistake), details?: Record<string, unknown>): HeraldError =>
+  failure(names[mistake._tag], said, {
+    ...(mistake._tag === "Violation" || details !== undefined
+      ? { details: { ...(mistake._tag === "Violation" ? { path: mistake.path } : {}), ...details } }
+      : {})
+  })
 
 const mistaken = (answer: Answer) =>
   Effect.die(new Error(`a worker thread answered ${answer._tag} to another question`))
@@ -243,20 +268,23 @@ const never: SchemaCheck = () => {
   throw new Error("a schema never runs on the thread that delivers") // WK1
 }
 
-const late = (job: Job, stage: Stage, limit: Duration.Input): HeraldError => {
+const unusable = (message: string) => ({ _tag: "InvalidSchema", message }) as const
+
+const late = (job: Job, stage: Stage, limit: Duration.Input): Effect.Effect<Answer, HeraldError> => {
   const within = Duration.format(Duration.fromInputUnsafe(limit))
   return stage === "schema"
-    ? failure(
-        "InvalidSchema",
-        `the schema ${nameOf(job)} is too slow: no result for this value within ${within}; simplify its patterns`
+    ? Effect.succeed(
+        unusable(
+          `the schema ${nameOf(job)} is too slow: no result for this value within ${within}; simplify its patterns`
+        )
       )
-    : failure("Timeout", `to ${stage} it takes longer than ${within}; nothing was written`)
+    : Effect.fail(failure("Timeout", `to ${stage} it takes longer than ${within}; nothing was written`))
 }
 
-const died = (job: Job, stage: Stage, reason: string): HeraldError =>
+const died = (job: Job, stage: Stage, reason: string): Answer =>
   stage === "schema"
-    ? failure("InvalidSchema", `evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
-    : failure("InvalidValue", `to ${stage} it ended its worker: ${reason}`)
+    ? unusable(`evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
+    : { _tag: "Unreadable", reason: `to ${stage} it ended its worker: ${reason}` }
 
 /** Names a schema to its author: by $id or title, otherwise by its beginning. */
 const nameOf = (job: Job): string => {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
-import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import type { ClientView } from "../../src/fleet/Client.ts"
+import type { Mistake } from "../../src/work/Workers.ts"
 import { client } from "./Harness.ts"
 
 const crowd = (many: number, zones: number): ReadonlyArray<ClientView> =>
@@ -17,12 +17,9 @@ const candidate = (value: string) => ({
   schema: true
 })
 
-const readerOf = (answer: (text: string) => HeraldError | undefined | void) => ({
-  read: (_: unknown, text: string) =>
-    Effect.suspend(() => {
-      const refused = answer(text)
-      return refused ? Effect.fail(refused) : Effect.succeed({ _tag: "Read" as const, secrets: [], variables: {} })
-    })
+const readerOf = (answer: (text: string) => Mistake | undefined | void) => ({
+  examine: (_: unknown, text: string) =>
+    Effect.sync(() => answer(text) || ({ _tag: "Read", secrets: [], variables: {} } as const))
 })
 
 describe("dryRun", () => {
@@ -37,7 +34,9 @@ describe("dryRun", () => {
 
   it.effect("DR2 names the first client that can't have it", () =>
     Effect.gen(function* () {
-      const reader = readerOf((text) => (text === '["zone-5"]' ? failure("SchemaViolation", "no") : undefined))
+      const reader = readerOf((text) =>
+        text === '["zone-5"]' ? { _tag: "Violation", path: "", message: "no" } : undefined
+      )
       const clients = [...crowd(40, 40), client("bare"), client("also")]
       const first = yield* Effect.flip(dryRun(candidate('["{{client.zone}}"]'), {}, clients, reader, digestOf))
       assert.include(first.message, "web/i-5")

@@ -82,14 +82,14 @@ export const makeSchemaCheck = (): SchemaCheck => {
     try {
       validate = inexact === undefined ? compile(schema) : compileExactly(schema)
     } catch (error) {
-      return { _tag: "InvalidSchema", message: messageOf(error) }
+      return { _tag: "InvalidSchema", message: `the schema can't be used: ${messageOf(error)}` }
     }
     try {
       if (validate(value) === true) return undefined
       const [error] = validate.errors ?? []
       return { _tag: "Violation", path: error?.instancePath ?? "", message: violation(error) }
     } catch (error) {
-      return { _tag: "InvalidSchema", message: `it failed: ${messageOf(error)}` }
+      return { _tag: "InvalidSchema", message: `the schema can't be used: it failed: ${messageOf(error)}` }
     }
   }
 }

@@ -36,8 +36,8 @@ const parse = (
 ): Effect.Effect<unknown, HeraldError> =>
   bytes.byteLength === 0
     ? Effect.fail(fail("body: it is empty; this route takes a JSON object"))
-    : Effect.mapError(workers.carry(new Uint8Array(bytes), carries), (error) =>
-        error.name === "InvalidInput" || error.name === "InvalidValue" ? fail(`body: ${error.message}`) : error
+    : Effect.flatMap(workers.carry(new Uint8Array(bytes), carries), (found) =>
+        found._tag === "Carried" ? Effect.succeed(found.json) : Effect.fail(fail(`body: ${found.reason}`))
       ) // B2, B4
 
 /** Makes a reader for one route's bodies. What a body carries arrives as `Written`. */
