@@ -1,32 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { system } from "../../src/access/Identity.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { makeReading } from "../../src/configuration/Reading.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { configuration } from "../support/Configuration.ts"
 import { workers } from "../support/workers.ts"
 import { as } from "./Harness.ts"
 
-const stored: Configuration = {
-  key: "app",
-  environment: "production",
-  version: 3,
-  revision: 9n,
-  value: "1",
-  valueType: "json",
-  deleted: false,
-  schema: null,
-  strict: false,
-  template: false,
-  digest: digestOf("1"),
-  createdAt: 0,
-  updatedAt: 0,
-  updatedBy: "ann",
-  changeLog: ""
-}
+const stored = configuration("app", 9, { version: 3, value: "1", valueType: "json" })
 
 const unavailable = Effect.fail(failure("DatabaseUnavailable", "PostgreSQL does not answer"))
 

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
-import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
@@ -10,6 +9,7 @@ import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { clientEvent } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
+import { pass } from "../support/Clock.ts"
 import { layerTestSeal, testSeal } from "../support/Seal.ts"
 
 const event = (service: string, n: number) =>
@@ -29,9 +29,6 @@ const write = (topic: Topic, service: string, n: number, headers: Record<string,
 /** The topic beside a database. */
 const world = (topic: Topic, state = new State()) =>
   Layer.mergeAll(topic.layer, layerTestSeal).pipe(Layer.provideMerge(Memory.layerOn(state)))
-
-/** Lets fibers run, and `millis` pass. */
-const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })
 
 const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>, size = 3) =>
   Effect.forkScoped(

@@ -3,7 +3,7 @@ import { Result } from "effect"
 import { written } from "../../src/consumers/DeadLetters.ts"
 import { MAX_BODY, type Received, read } from "../../src/consumers/Received.ts"
 import { clientEvent, eventsOf } from "../../src/outbox/Event.ts"
-import { sample } from "../outbox/sample.ts"
+import { configuration } from "../support/Configuration.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const received = (body: string | Uint8Array | null, headers: Record<string, string> = { ce_id: "1" }): Received => ({
@@ -35,7 +35,7 @@ const [commit] = eventsOf({
   actor: "ada",
   message: "why",
   committedAt: 5,
-  changes: [sample]
+  changes: [configuration("svc.a", 12)]
 })
 
 describe("reading the topic", () => {

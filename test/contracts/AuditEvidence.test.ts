@@ -14,8 +14,8 @@ import { CHECKS } from "../../src/access/AuditLog.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
+import { change, release } from "../support/Release.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { change, release } from "./Stores.ts"
 import { verified } from "./Verified.ts"
 
 let database: Database

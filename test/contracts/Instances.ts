@@ -14,47 +14,13 @@ import {
 } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { delivery, instance } from "../support/Instance.ts"
 
 type Services = InstanceStore | RevisionLog | Leases
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 let names = 0
 const fresh = (name: string) => `${name}-${++names}-${process.pid}`
-
-export const instance = (service: string, changed: Partial<InstanceNote> = {}): InstanceNote => ({
-  environment: "production",
-  service,
-  instance: "i1",
-  state: "connected",
-  labels: { region: "eu" },
-  patterns: ["svc", "svc.*"],
-  connectedAt: 1_000,
-  lastSeen: 1_000,
-  ending: "",
-  node: "n1",
-  session: "r1/1",
-  owner: "",
-  opening: true,
-  empty: false,
-  ...changed
-})
-
-export const delivery = (service: string, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
-  environment: "production",
-  service,
-  instance: "i1",
-  session: "r1/1",
-  key: "svc",
-  epoch: "e",
-  revision: 10n,
-  version: 1,
-  state: "sent",
-  reason: "",
-  lacks: false,
-  sentAt: 5_000,
-  answeredAt: 0,
-  ...changed
-})
 
 const applied = { state: "applied", sentAt: 0, answeredAt: 6_000 } as const
 const rejected = { state: "rejected", sentAt: 0, answeredAt: 6_000, reason: "no" } as const

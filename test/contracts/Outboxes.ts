@@ -6,7 +6,8 @@ import { Leases } from "../../src/leases/Leases.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { RetentionStore } from "../../src/retention/RetentionStore.ts"
-import { change, release, sweep } from "./Stores.ts"
+import { change, release } from "../support/Release.ts"
+import { sweep } from "./Stores.ts"
 
 type Services = ConfigurationStore | RevisionLog | Outbox | Leases | RetentionStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
-import { change, release } from "./Stores.ts"
+import { change, release } from "../support/Release.ts"
 import { verified } from "./Verified.ts"
 
 type Services = ApiKeyStore | AuditLog | ConfigurationStore

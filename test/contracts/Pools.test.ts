@@ -9,9 +9,9 @@ import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrat
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { change, release } from "../support/Release.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { change, release } from "./Stores.ts"
 
 let database: Database
 beforeAll(async () => {

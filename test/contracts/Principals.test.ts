@@ -11,7 +11,7 @@ import { AuditLog } from "../../src/access/AuditLog.ts"
 import { folded, nameProblem } from "../../src/access/Principal.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
-import { change, release } from "./Stores.ts"
+import { change, release } from "../support/Release.ts"
 import { verified } from "./Verified.ts"
 
 let database: Database

@@ -14,9 +14,10 @@ import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
+import { instance } from "../support/Instance.ts"
+import { change, release } from "../support/Release.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { instance } from "./Instances.ts"
-import { change, release, sweep } from "./Stores.ts"
+import { sweep } from "./Stores.ts"
 
 let database: Database
 const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)))))

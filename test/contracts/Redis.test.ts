@@ -11,9 +11,10 @@ import * as Redis from "../../layers/Redis/Redis.ts"
 import { HintLanes } from "../../src/propagation/HintLane.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { Seal } from "../../src/seals/Seal.ts"
+import { revisionOf } from "../support/Configuration.ts"
 import { type Started, startCluster, startRedis, startSentinel } from "../support/Redis.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { configuration, fresh, hintLaneContract, revisionOf, shared, sharedCacheContract } from "./SharedCache.ts"
+import { configuration, fresh, hintLaneContract, shared, sharedCacheContract } from "./SharedCache.ts"
 
 const sealing = (byte: number) => makeSeal(Effect.succeed([{ id: "1", key: new Uint8Array(32).fill(byte) }]))
 /** A node of one database, whose nodes have a key that nobody else has. */

@@ -6,8 +6,9 @@ import { type DeliveryRow, InstanceStore } from "../../src/fleet/InstanceStore.t
 import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { RetentionStore } from "../../src/retention/RetentionStore.ts"
-import { instance, delivery as sent } from "./Instances.ts"
-import { change, release, sweep } from "./Stores.ts"
+import { instance, delivery as sent } from "../support/Instance.ts"
+import { change, release } from "../support/Release.ts"
+import { sweep } from "./Stores.ts"
 
 type Services = ConfigurationStore | RevisionLog | Leases | RetentionStore | InstanceStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

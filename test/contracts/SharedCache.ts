@@ -4,40 +4,22 @@ import { Context, Effect, Layer } from "effect"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { HintLanes } from "../../src/propagation/HintLane.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
+import { SharedCache } from "../../src/propagation/SharedCache.ts"
+import { configuration as configurationOf, revisionOf, shared as sharedOf } from "../support/Configuration.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
-export const configuration = (key: string, revision: number, changed: Partial<Configuration> = {}): Configuration => ({
-  key,
-  environment: "production",
-  version: revision,
-  revision: BigInt(revision),
+/** With everything that has to come back as it was. */
+const rich = (revision: number): Partial<Configuration> => ({
   value: `value ${revision} "ü" {{x}}`,
-  valueType: "string",
-  deleted: false,
   schema: { type: "string", pattern: "^v" },
   strict: true,
   template: true,
-  digest: `digest ${revision}`,
-  createdAt: 1_700_000_000_000,
-  updatedAt: 1_700_000_000_001,
-  updatedBy: "tester",
-  changeLog: "why",
-  ...changed
+  changeLog: "why"
 })
-export const shared = (key: string, revision: number, epoch = "e1", changed: Partial<Configuration> = {}): Shared => ({
-  epoch,
-  configuration: configuration(key, revision, changed)
-})
-export const revisionOf = (revision: number, changes: ReadonlyArray<Configuration>, epoch = "e1"): Revision => ({
-  epoch,
-  revision: BigInt(revision),
-  changes,
-  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-  actor: "tester",
-  message: "why",
-  committedAt: 1_700_000_000_000
-})
+export const configuration = (key: string, revision: number, changed: Partial<Configuration> = {}) =>
+  configurationOf(key, revision, { ...rich(revision), ...changed })
+export const shared = (key: string, revision: number, epoch = "e1", changed: Partial<Configuration> = {}) =>
+  sharedOf(key, revision, { ...rich(revision), ...changed }, epoch)
 
 let names = 0
 export const fresh = (name: string) => `${name}.${++names}.${process.pid}`

@@ -7,34 +7,7 @@ import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { type Keep, RetentionStore } from "../../src/retention/RetentionStore.ts"
-
-export const change = (key: string, value: string | null, changed: Partial<Change> = {}): Change => ({
-  key,
-  environment: "production",
-  value,
-  valueType: "string",
-  schema: null,
-  strict: false,
-  template: false,
-  digest: `digest of ${value}`,
-  expectedVersion: undefined,
-  changeLog: "why",
-  ...changed
-})
-
-export const release = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}): Release => ({
-  action: "publish",
-  changes,
-  actor: "tester",
-  keyId: undefined,
-  message: "why",
-  traceparent: "",
-  idempotency: undefined,
-  ...changed
-})
-
-const commit = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}) =>
-  Effect.flatMap(ConfigurationStore, (store) => store.commit(release(changes, changed)))
+import { change, commit } from "../support/Release.ts"
 
 /** Keys of one test are its own: a suite may run on one database. */
 let names = 0

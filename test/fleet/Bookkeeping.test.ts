@@ -5,8 +5,8 @@ import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { Bookkeeping, type BookkeepingOptions } from "../../src/fleet/Bookkeeping.ts"
 import { type Batch, type DeliveryRow, type InstanceNote, InstanceStore } from "../../src/fleet/InstanceStore.ts"
-
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+import { settle } from "../support/Clock.ts"
+import { delivery as deliveryOf, health as healthOf, instance as instanceOf } from "../support/Instance.ts"
 
 /** A store that keeps the batches it took, and fails or hangs when told to. */
 class Store {
@@ -50,47 +50,11 @@ const options: BookkeepingOptions = {
 const layerOn = (store: Store, changed: Partial<BookkeepingOptions> = {}) =>
   Bookkeeping.layer({ ...options, ...changed }).pipe(Layer.provide(store.layer))
 
-const id = { environment: "production", service: "svc", instance: "i1" }
-const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
-  ...id,
-  session: "r/1",
-  epoch: "e",
-  lacks: false,
-  key: "svc",
-  revision: BigInt(revision),
-  version: revision,
-  state: "sent",
-  reason: "",
-  sentAt: revision,
-  answeredAt: 0,
-  ...changed
-})
-const instance = (lastSeen: number, changed: Partial<InstanceNote> = {}): InstanceNote => ({
-  ...id,
-  state: "connected",
-  labels: {},
-  patterns: [],
-  connectedAt: 0,
-  lastSeen,
-  ending: "",
-  node: "test",
-  session: "r/1",
-  owner: "",
-  opening: true,
-  empty: true,
-  ...changed
-})
-const health = (revision: number) =>
-  ({
-    ...id,
-    epoch: "e",
-    revision: BigInt(revision),
-    health: "healthy",
-    message: "",
-    metrics: {},
-    owner: "",
-    reportedAt: revision
-  }) as const
+const delivery = (revision: number, changed: Partial<DeliveryRow> = {}) =>
+  deliveryOf("svc", { revision: BigInt(revision), version: revision, sentAt: revision, ...changed })
+const instance = (lastSeen: number, changed: Partial<InstanceNote> = {}) =>
+  instanceOf("svc", { lastSeen, empty: true, ...changed })
+const health = (revision: number) => healthOf("svc", { revision: BigInt(revision), reportedAt: revision })
 
 const merged = Effect.map(Metric.snapshot, (metrics) => {
   const found = metrics.find((metric) => metric.id === "herald_deliveries_merged_total")

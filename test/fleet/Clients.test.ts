@@ -6,17 +6,10 @@ import { client } from "../../src/edge/http/fleet/Wire.ts"
 import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
 import { type InstanceReport, InstanceStore, type KeyFacts } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { head as headOf } from "../support/Configuration.ts"
 
-const head = (key: string, version: number, deleted = false): Head => ({
-  key,
-  environment: "production",
-  version,
-  revision: BigInt(version * 10),
-  digest: "d",
-  deleted,
-  strict: false,
-  template: false
-})
+const head = (key: string, version: number, deleted = false) =>
+  headOf(key, { version, revision: BigInt(version * 10), deleted })
 const fact = (version: number, reason = "") => ({
   epoch: "e",
   version,

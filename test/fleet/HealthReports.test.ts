@@ -6,8 +6,9 @@ import { type HealthReport, HealthReports } from "../../src/fleet/HealthReports.
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { instance } from "../contracts/Instances.ts"
-import { FakeSink, layerWith, publish, subscription } from "../sessions/Harness.ts"
+import { FakeSink, layerWith, subscription } from "../sessions/Harness.ts"
+import { instance } from "../support/Instance.ts"
+import { publish } from "../support/Release.ts"
 
 const as = (name: string): Identity => ({ name, keyId: name, role: "subscriber", environments: ["*"] })
 const layer = HealthReports.layer("principal").pipe(Layer.provideMerge(layerWith({})))

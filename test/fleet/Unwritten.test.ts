@@ -1,47 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Batch, DeliveryRow, HealthNote, InstanceNote } from "../../src/fleet/InstanceStore.ts"
+import type { Batch, DeliveryRow, InstanceNote } from "../../src/fleet/InstanceStore.ts"
 import { BATCH, BYTES, Unwritten } from "../../src/fleet/Unwritten.ts"
+import { delivery as deliveryOf, health as healthOf, instance as instanceOf } from "../support/Instance.ts"
 
+const delivery = (revision: number, changed: Partial<DeliveryRow> = {}) =>
+  deliveryOf("svc", { revision: BigInt(revision), version: revision, sentAt: revision, ...changed })
+const instance = (changed: Partial<InstanceNote> = {}) => instanceOf("svc", { lastSeen: 1, ...changed })
+const health = (revision: number, message = "") =>
+  healthOf("svc", { revision: BigInt(revision), message, reportedAt: revision })
 const id = { environment: "production", service: "svc", instance: "i1" }
-const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
-  ...id,
-  session: "r/1",
-  epoch: "e",
-  key: "svc",
-  revision: BigInt(revision),
-  version: revision,
-  state: "sent",
-  reason: "",
-  lacks: false,
-  sentAt: revision,
-  answeredAt: 0,
-  ...changed
-})
-const instance = (changed: Partial<InstanceNote> = {}): InstanceNote => ({
-  ...id,
-  state: "connected",
-  labels: {},
-  patterns: [],
-  connectedAt: 0,
-  lastSeen: 1,
-  ending: "",
-  node: "test",
-  session: "r/1",
-  owner: "",
-  opening: true,
-  empty: false,
-  ...changed
-})
-const health = (revision: number, message = ""): HealthNote => ({
-  ...id,
-  epoch: "e",
-  revision: BigInt(revision),
-  health: "healthy",
-  message,
-  metrics: {},
-  owner: "",
-  reportedAt: revision
-})
 const wide = { rows: 1_000_000, bytes: 1_000_000_000 }
 const all = (unwritten: Unwritten): ReadonlyArray<Batch> => {
   const batches: Array<Batch> = []

@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"
 import { takeTurns } from "../../src/leases/Turns.ts"
+import { pass as passIn } from "../support/Clock.ts"
 
 /** Each second; lets fibers run in between. */
-const pass = (seconds: number) => Effect.repeat(TestClock.adjust("1 second"), { times: seconds - 1 })
+const pass = (seconds: number) => passIn(seconds * 1_000, seconds)
 const turnsOf = (run: string, work: (lease: Lease) => Effect.Effect<void, HeraldError>) =>
   takeTurns({ name: "work", run, pause: "10 seconds" }, work)
 

@@ -5,7 +5,7 @@ import formats from "ajv-formats"
 import { parse } from "yaml"
 import { written } from "../../src/consumers/DeadLetters.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
-import { sample } from "./sample.ts"
+import { configuration } from "../support/Configuration.ts"
 
 const { messages, schemas } = parse(
   readFileSync(new URL("../../schema/asyncapi.yaml", import.meta.url), "utf8")
@@ -32,8 +32,8 @@ describe("schema/asyncapi.yaml", () => {
       message: "why",
       committedAt: 5
     }
-    for (const event of eventsOf({ ...revision, changes: [sample, { ...sample, deleted: true, value: "" }] }))
-      fits(event, messages.configUpdate.payload)
+    const changes = [configuration("svc.a", 12), configuration("svc.b", 12, { deleted: true })]
+    for (const event of eventsOf({ ...revision, changes })) fits(event, messages.configUpdate.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(
         clientEvent("n1/1", "n1", {

@@ -16,7 +16,9 @@ import * as Relay from "../../src/outbox/Relay.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Degraded, type Dependency } from "../../src/telemetry/Degraded.ts"
-import { change, release, sweep } from "../contracts/Stores.ts"
+import { sweep } from "../contracts/Stores.ts"
+import { pass } from "../support/Clock.ts"
+import { change, release } from "../support/Release.ts"
 
 const services = (state: State) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
@@ -31,8 +33,6 @@ const commit = (key: string, value: string | null) =>
 
 const commits = (n: number) => Effect.forEach(Array.from({ length: n }), (_, i) => commit(`key.${i % 2}`, `v${i}`))
 
-/** Lets fibers run, and `millis` pass. */
-const pass = (millis: number) => Effect.repeat(TestClock.adjust(millis / 20), { times: 19 })
 const idsOf = (log: Topic) => log.events.map(({ id }) => id.split("/")[1])
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => String(i + 1))
 

@@ -7,7 +7,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { type Arrived, read } from "../../src/consumers/Received.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { makeGenuine, SEAL_HEADER, sealed } from "../../src/outbox/Sealed.ts"
-import { change, release } from "../contracts/Stores.ts"
+import { change, release } from "../support/Release.ts"
 import { layerTestSeal, testSeal } from "../support/Seal.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -4,7 +4,7 @@ import { BACKLOG_BYTES, makeBacklog } from "../../src/propagation/Backlog.ts"
 import { Early } from "../../src/propagation/Early.ts"
 import { makeEvents } from "../../src/propagation/Events.ts"
 import { makeConflated } from "../../src/propagation/Telling.ts"
-import { configuration, revisionOf, shared } from "../contracts/SharedCache.ts"
+import { configuration, revisionOf, shared } from "../support/Configuration.ts"
 
 const MIB = 1_048_576
 const big = (revision: number, epoch = "e1") =>
@@ -64,14 +64,14 @@ describe("Backlog", () => {
 
   it("L3 the shared cache's backlog is bounded in bytes, too; the newest of a key, by position, waits", () => {
     const conflated = makeConflated(100, 10 * MIB)
-    for (let i = 1; i <= 10; i++) conflated.put(shared(`k${i}`, i, "e1", { value: "x".repeat(MIB) }))
+    for (let i = 1; i <= 10; i++) conflated.put(shared(`k${i}`, i, { value: "x".repeat(MIB) }))
     assert.deepStrictEqual(
       conflated.take().map(({ configuration: { key } }) => key),
       ["k7", "k8", "k9", "k10"]
     )
     conflated.put(shared("a", 2))
     conflated.put(shared("a", 1))
-    conflated.put(shared("b", 9, "lost"))
+    conflated.put(shared("b", 9, {}, "lost"))
     conflated.put(shared("b", 1))
     assert.deepStrictEqual(
       conflated.take().map(({ epoch, configuration: { key, revision } }) => [key, epoch, revision]),

@@ -8,8 +8,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { Propagation, type PropagationEvent } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { Digest } from "../../src/values/Digest.ts"
-import { change } from "../sessions/Harness.ts"
+import { change, commit as commitAll } from "../support/Release.ts"
 
 /** What is wrong with the database. */
 export class Faults {
@@ -119,21 +118,9 @@ export const layerWith = (faults: Faults, options: { readonly hints?: boolean; r
     )
   )
 
-/** Commits without telling this node. */
-export const commit = Effect.fnUntraced(function* (value: string | null, key = "svc") {
-  const store = yield* ConfigurationStore
-  const digestOf = yield* Digest
-  const { revision } = yield* store.commit({
-    action: "publish",
-    changes: [change(digestOf(value ?? ""), { key, value })],
-    actor: "test",
-    keyId: undefined,
-    message: "",
-    traceparent: "",
-    idempotency: undefined
-  })
-  return revision
-})
+/** Commits without telling this node; answers with the revision. */
+export const commit = (value: string | null, key = "svc") =>
+  Effect.map(commitAll([change(key, value)]), ({ revision }) => revision)
 
 /** What is told from now on, one word an event. */
 export const listen = Effect.gen(function* () {

@@ -4,18 +4,7 @@ import type { Head } from "../../src/configuration/Configuration.ts"
 import { matches } from "../../src/keys/Pattern.ts"
 import { Heads, slices } from "../../src/propagation/Heads.ts"
 import { SortedKeys } from "../../src/propagation/SortedKeys.ts"
-
-const head = (key: string, changed: Partial<Head> = {}): Head => ({
-  key,
-  environment: "p",
-  version: 1,
-  revision: 1n,
-  digest: "d",
-  deleted: false,
-  strict: false,
-  template: false,
-  ...changed
-})
+import { head } from "../support/Configuration.ts"
 
 /** The same numbers in every run. */
 const random = (seed: number) => () => {
@@ -97,28 +86,28 @@ describe("Heads", () => {
       const each = count / 200
 
       assert.isAtMost(
-        looks(() => assert.strictEqual(heads.matching("p", "svc7.*").length, each)),
+        looks(() => assert.strictEqual(heads.matching("production", "svc7.*").length, each)),
         each + 1
       )
       assert.strictEqual(
-        looks(() => heads.matching("p", "svc7.k7")),
+        looks(() => heads.matching("production", "svc7.k7")),
         0
       )
       assert.isAtMost(
-        looks(() => heads.matching("p", "none.*")),
+        looks(() => heads.matching("production", "none.*")),
         1
       )
       assert.isAtMost(
-        looks(() => heads.page("p", { after: "svc7", limit: 20 })),
+        looks(() => heads.page("production", { after: "svc7", limit: 20 })),
         20
       )
       const strict = count / 1_000
       assert.isAtMost(
-        looks(() => assert.strictEqual(heads.matching("p", "*", "strict").length, strict)),
+        looks(() => assert.strictEqual(heads.matching("production", "*", "strict").length, strict)),
         strict
       )
       assert.isAtMost(
-        looks(() => heads.matching("p", "svc7.*", "strict")),
+        looks(() => heads.matching("production", "svc7.*", "strict")),
         1
       )
     })
@@ -133,14 +122,20 @@ describe("Heads", () => {
     heads.set(head("a.b.c", { environment: "q" }))
     for (const pattern of ["*", "a", "a.*", "a.b.*", "b.*", "zz.*", "zz"]) {
       const expected = all.filter(({ key }) => matches(pattern, key)).sort((a, b) => (a.key < b.key ? -1 : 1))
-      assert.deepStrictEqual(keysOf(heads.matching("p", pattern)), keysOf(expected))
+      assert.deepStrictEqual(keysOf(heads.matching("production", pattern)), keysOf(expected))
       for (const kind of ["strict", "template"] as const)
-        assert.deepStrictEqual(keysOf(heads.matching("p", pattern, kind)), keysOf(expected.filter((one) => one[kind])))
+        assert.deepStrictEqual(
+          keysOf(heads.matching("production", pattern, kind)),
+          keysOf(expected.filter((one) => one[kind]))
+        )
     }
-    assert.deepStrictEqual(keysOf(heads.page("p", { prefix: "a.b", limit: 2 })), ["a.b", "a.b.c"])
-    assert.deepStrictEqual(keysOf(heads.page("p", { prefix: "a.b", after: "a.b.c", limit: 9 })), ["a.b.d", "a.bc"])
-    assert.deepStrictEqual(keysOf(heads.page("p", { prefix: "a.b", after: "a", limit: 1 })), ["a.b"])
-    assert.deepStrictEqual(heads.page("p", { prefix: "a.b", after: "b", limit: 9 }), [])
+    assert.deepStrictEqual(keysOf(heads.page("production", { prefix: "a.b", limit: 2 })), ["a.b", "a.b.c"])
+    assert.deepStrictEqual(keysOf(heads.page("production", { prefix: "a.b", after: "a.b.c", limit: 9 })), [
+      "a.b.d",
+      "a.bc"
+    ])
+    assert.deepStrictEqual(keysOf(heads.page("production", { prefix: "a.b", after: "a", limit: 1 })), ["a.b"])
+    assert.deepStrictEqual(heads.page("production", { prefix: "a.b", after: "b", limit: 9 }), [])
     assert.deepStrictEqual(heads.page("none", { limit: 9 }), [])
   })
 
@@ -148,28 +143,28 @@ describe("Heads", () => {
     const heads = new Heads()
     heads.set(head("a", { strict: true }))
     heads.set(head("a", { revision: 2n, template: true }))
-    assert.deepStrictEqual(heads.matching("p", "*", "strict"), [])
-    assert.deepStrictEqual(keysOf(heads.matching("p", "*", "template")), ["a"])
-    assert.deepStrictEqual(heads.matching("p", "a", "strict"), [])
+    assert.deepStrictEqual(heads.matching("production", "*", "strict"), [])
+    assert.deepStrictEqual(keysOf(heads.matching("production", "*", "template")), ["a"])
+    assert.deepStrictEqual(heads.matching("production", "a", "strict"), [])
     heads.set(head("a", { revision: 1n, strict: true })) // late
-    assert.deepStrictEqual(heads.matching("p", "*", "strict"), [])
-    assert.strictEqual(heads.get("p", "a")?.revision, 2n)
+    assert.deepStrictEqual(heads.matching("production", "*", "strict"), [])
+    assert.strictEqual(heads.get("production", "a")?.revision, 2n)
     assert.strictEqual(heads.size, 1)
   })
 
   it("HI2 slices hold every key that stays exactly once, whatever comes and changes in between", () => {
     let heads = many(2_000)
-    const before = keysOf(heads.matching("p", "*"))
+    const before = keysOf(heads.matching("production", "*"))
     const seen: Array<string> = []
     let round = 0
-    for (const slice of slices(() => heads, "p", "*")) {
+    for (const slice of slices(() => heads, "production", "*")) {
       seen.push(...keysOf(slice))
       heads.set(head(`a.new${round}`)) // behind
       heads.set(head(`t.new${round}`)) // ahead
       heads.set(head(slice.at(-1)!.key, { revision: 9n }))
       if (++round === 3) {
         const replaced = new Heads() // a Reset
-        for (const one of heads.matching("p", "*")) replaced.set(one)
+        for (const one of heads.matching("production", "*")) replaced.set(one)
         heads = replaced
       }
     }
@@ -177,8 +172,8 @@ describe("Heads", () => {
     assert.isAbove(round, 6)
     assert.strictEqual(new Set(seen).size, seen.length)
     assert.includeMembers(seen, before)
-    assert.deepStrictEqual([...slices(() => heads, "p", "svc1.k1")].map(keysOf), [["svc1.k1"]])
-    assert.deepStrictEqual([...slices(() => heads, "p", "none.*")], [])
+    assert.deepStrictEqual([...slices(() => heads, "production", "svc1.k1")].map(keysOf), [["svc1.k1"]])
+    assert.deepStrictEqual([...slices(() => heads, "production", "none.*")], [])
   })
 
   it("HI3 tombstones up to a revision are forgotten, in every order; what lives and what is newer stays", () => {
@@ -193,12 +188,12 @@ describe("Heads", () => {
 
     assert.strictEqual(heads.forget(7n), 1)
     assert.strictEqual(heads.size, size + 3)
-    assert.isUndefined(heads.get("p", "old"))
+    assert.isUndefined(heads.get("production", "old"))
     for (const only of [undefined, "strict", "template"] as const)
-      assert.notInclude(keysOf(heads.matching("p", "*", only)), "old")
-    assert.includeMembers(keysOf(heads.matching("p", "*")), ["again", "recent", "twice"])
+      assert.notInclude(keysOf(heads.matching("production", "*", only)), "old")
+    assert.includeMembers(keysOf(heads.matching("production", "*")), ["again", "recent", "twice"])
     heads.set(head("old", { revision: 10n }))
-    assert.strictEqual(heads.get("p", "old")?.revision, 10n)
+    assert.strictEqual(heads.get("production", "old")?.revision, 10n)
     assert.strictEqual(heads.forget(20n), 2)
     assert.strictEqual(heads.forget(20n), 0)
   })

@@ -4,16 +4,15 @@ import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import { Hub } from "../../layers/Memory/Hub.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { Loop } from "../../src/telemetry/Loop.ts"
-import { change } from "../sessions/Harness.ts"
+import { settle } from "../support/Clock.ts"
+import { change, commit as commitAll } from "../support/Release.ts"
 import { commit, Faults, layerWith, listen } from "./Harness.ts"
 
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 const poll = TestClock.adjust("500 millis")
 
 const permutations = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
@@ -322,21 +321,7 @@ describe("Propagation", () => {
 
   describe("P6", () => {
     /** More than a page holds. */
-    const many = Effect.gen(function* () {
-      const store = yield* ConfigurationStore
-      const changes = Array.from({ length: 6_000 }, (_, i) =>
-        change("d", { key: `k${String(i).padStart(5, "0")}`, value: "1" })
-      )
-      yield* store.commit({
-        action: "release",
-        changes,
-        actor: "test",
-        keyId: undefined,
-        message: "",
-        traceparent: "",
-        idempotency: undefined
-      })
-    })
+    const many = commitAll(Array.from({ length: 6_000 }, (_, i) => change(`k${String(i).padStart(5, "0")}`, "1")))
     const [first, last] = ["k00000", "k05999"]
 
     it.effect(

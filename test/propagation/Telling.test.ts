@@ -7,9 +7,8 @@ import type { Configuration, Head } from "../../src/configuration/Configuration.
 import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
+import { settle } from "../support/Clock.ts"
 import { commit, Faults, layerWith } from "./Harness.ts"
-
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 
 /** A node of its own on the same database. */
 const node = (faults: Faults, shares: Layer.Layer<never>) =>

@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { Digest } from "../../src/values/Digest.ts"
-import { change } from "../sessions/Harness.ts"
+import { change, commit } from "../support/Release.ts"
 import { Faults, layerWith } from "./Harness.ts"
 
 const settle = Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow, { discard: true })
@@ -12,18 +10,8 @@ const names = (n: number) => Array.from({ length: n }, (_, i) => `svc.k${i}`)
 
 /** One release of all, that this node hears of. */
 const publish = Effect.fnUntraced(function* (keys: ReadonlyArray<string>, value: (i: number) => string) {
-  const digestOf = yield* Digest
-  const store = yield* ConfigurationStore
   const propagation = yield* Propagation
-  const { revision } = yield* store.commit({
-    action: "release",
-    changes: keys.map((key, i) => change(digestOf(value(i)), { key, value: value(i) })),
-    actor: "test",
-    keyId: undefined,
-    message: "",
-    traceparent: "",
-    idempotency: undefined
-  })
+  const { revision } = yield* commit(keys.map((key, i) => change(key, value(i))))
   yield* propagation.hint(revision)
 })
 

@@ -7,6 +7,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import * as Retention from "../../src/retention/Retention.ts"
 import { RetentionStore, type Swept } from "../../src/retention/RetentionStore.ts"
+import { pass as passIn } from "../support/Clock.ts"
 
 const nothing: Swept = { revisions: 0, idempotencyKeys: 0, tombstones: 0, instances: 0, instanceKeys: 0, more: false }
 const keep = { keepMillis: 7 * 86_400_000, keepAtLeast: 10 }
@@ -30,7 +31,7 @@ const world = (step: (n: number) => Effect.Effect<Swept | undefined, ReturnType<
   )
   return { asked, layer }
 }
-const pass = (seconds: number) => Effect.repeat(TestClock.adjust("1 second"), { times: seconds - 1 })
+const pass = (seconds: number) => passIn(seconds * 1_000, seconds)
 
 describe("Retention", () => {
   it.effect("RT1 a sweep goes on step by step until nothing is left, and rests in between", () => {

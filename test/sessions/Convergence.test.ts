@@ -5,7 +5,8 @@ import { TestClock } from "effect/testing"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Session } from "../../src/sessions/Session.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+import { publish } from "../support/Release.ts"
+import { FakeSink, layerWith, subscription } from "./Harness.ts"
 
 const Step = Schema.Union([
   Schema.Struct({

@@ -5,8 +5,6 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { Access } from "../../src/access/Access.ts"
 import { system } from "../../src/access/Identity.ts"
-import type { Change } from "../../src/configuration/Change.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { defaultPatterns } from "../../src/keys/Pattern.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
@@ -16,7 +14,6 @@ import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import type { Subscription } from "../../src/sessions/Subscription.ts"
 import type { Update, ValueUpdate } from "../../src/sessions/Update.ts"
 import { Updates } from "../../src/sessions/Updates.ts"
-import { Digest } from "../../src/values/Digest.ts"
 import { workers } from "../support/workers.ts"
 
 export const options: SessionsOptions = {
@@ -43,40 +40,6 @@ export const layerWith = (
       Layer.mergeAll(stores, Cache.layer({ maxBytes: 1_000_000 }), Digests.layer, workers(threads), AccessForAll)
     )
   )
-
-export const change = (digest: string, changed: Partial<Change> & { readonly value: string | null }): Change => ({
-  key: "svc",
-  environment: "production",
-  valueType: "string",
-  schema: null,
-  strict: false,
-  template: changed.value?.includes("{{") ?? false,
-  digest,
-  expectedVersion: undefined,
-  changeLog: "",
-  ...changed
-})
-
-/** Commits; `hinted` false leaves it to the poll to find out. */
-export const publish = Effect.fnUntraced(function* (
-  changed: Partial<Change> & { readonly value: string | null },
-  hinted = true
-) {
-  const store = yield* ConfigurationStore
-  const propagation = yield* Propagation
-  const digestOf = yield* Digest
-  const { revision } = yield* store.commit({
-    action: changed.value === null ? "delete" : "publish",
-    changes: [change(digestOf(changed.value ?? ""), changed)],
-    actor: "test",
-    keyId: undefined,
-    message: "",
-    traceparent: "",
-    idempotency: undefined
-  })
-  if (hinted) yield* propagation.hint(revision)
-  return revision
-})
 
 /** A transport that keeps what it gets and can be made to block. */
 export class FakeSink implements Sink {

@@ -3,7 +3,8 @@ import { Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { Lag } from "../../src/sessions/Lag.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+import { publish } from "../support/Release.ts"
+import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
 
 const client = () => ({ pending: new Set<string>(), answers: true, behind: 0, caughtUp: 0 })
 const seconds = (n: number) => BigInt(n) * 1_000_000_000n

@@ -9,9 +9,9 @@ import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import type { Update } from "../../src/sessions/Update.ts"
 import { Faults } from "../propagation/Harness.ts"
-import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
-
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
+import { settle } from "../support/Clock.ts"
+import { publish } from "../support/Release.ts"
+import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
 
 const word = (update: Update): string => {
   switch (update.kind) {

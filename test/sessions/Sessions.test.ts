@@ -7,12 +7,13 @@ import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { instance } from "../contracts/Instances.ts"
 import { Faults } from "../propagation/Harness.ts"
-import { applied, FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+import { settle } from "../support/Clock.ts"
+import { instance } from "../support/Instance.ts"
+import { publish } from "../support/Release.ts"
+import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
 
 /** Lets every fiber run until nothing is left to do now. */
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 
 const seen = (sink: FakeSink) =>
   sink.values.map(({ key, content, stale }) => `${key} ${content}${stale ? " stale" : ""}`)

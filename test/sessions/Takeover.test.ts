@@ -8,9 +8,10 @@ import { State } from "../../layers/Memory/State.ts"
 import { type Identity, system } from "../../src/access/Identity.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { FakeSink, layerWith, publish, subscription } from "./Harness.ts"
+import { settle } from "../support/Clock.ts"
+import { publish } from "../support/Release.ts"
+import { FakeSink, layerWith, subscription } from "./Harness.ts"
 
-const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 const stored = Effect.flatMap(InstanceStore, (store) =>
   Effect.map(store.list({ limit: 10, keys: 10 }), ([row]) => [row?.state, row?.ending])
 )

@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import { Updates } from "../../src/sessions/Updates.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Faults } from "../propagation/Harness.ts"
-import { layerWith, publish, subscription } from "./Harness.ts"
+import { publish } from "../support/Release.ts"
+import { layerWith, subscription } from "./Harness.ts"
 
 const { client } = subscription()
 const build = (key: string) => Effect.flatMap(Updates, (updates) => updates.build(client, key, ""))

@@ -14,7 +14,7 @@ import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
-import { sample } from "../outbox/sample.ts"
+import { configuration } from "../support/Configuration.ts"
 import { testKey, testSeal } from "../support/Seal.ts"
 
 const [A, B] = ["https://a.example/hook", "https://b.example/s3cret"]
@@ -35,14 +35,12 @@ const world = () => {
     }).pipe(Layer.provide(on))
   let revision = 0
   const commit = (key: string, headers: Record<string, string> = {}) => {
-    const configuration = { ...sample, key, revision: BigInt(++revision) }
+    const made = configuration(key, ++revision)
     return Effect.clockWith((clock) =>
       Effect.sync(() => {
         const committedAt = clock.currentTimeMillisUnsafe()
         const change = { epoch: "e", traceparent: "", actor: "ada", message: "", committedAt }
-        for (const event of eventsOf({ ...change, revision: configuration.revision, changes: [configuration] }).map(
-          sealed(testSeal)
-        ))
+        for (const event of eventsOf({ ...change, revision: made.revision, changes: [made] }).map(sealed(testSeal)))
           topic.write(event.key, event.body, { ...event.headers, ...headers }, committedAt)
       })
     )

@@ -13,7 +13,7 @@ import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
 import { makeDistribution } from "../../../../src/edge/grpc/distribution/Routes.ts"
 import { Sessions } from "../../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../../src/sessions/Slices.ts"
-import { publish } from "../../../sessions/Harness.ts"
+import { publish } from "../../../support/Release.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 import { services } from "../Door.ts"
 

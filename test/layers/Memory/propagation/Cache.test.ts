@@ -1,40 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as MemoryCache from "../../../../layers/Memory/propagation/Cache.ts"
-import type { Configuration } from "../../../../src/configuration/Configuration.ts"
 import { Cache } from "../../../../src/propagation/Cache.ts"
-import type { Shared } from "../../../../src/propagation/SharedCache.ts"
-
-const configuration = (
-  key: string,
-  revision: number,
-  value = "",
-  changed: Partial<Configuration> = {},
-  epoch = "e1"
-): Shared => ({
-  epoch,
-  configuration: {
-    key,
-    environment: "production",
-    version: revision,
-    revision: BigInt(revision),
-    value,
-    valueType: "string",
-    deleted: false,
-    schema: null,
-    strict: false,
-    template: false,
-    digest: "",
-    createdAt: 0,
-    updatedAt: 0,
-    updatedBy: "",
-    changeLog: "",
-    ...changed
-  }
-})
+import { shared } from "../../../support/Configuration.ts"
 
 /** Costs 500 + 2 × (1 + 249) = 1,000 bytes. */
-const kilo = (key: string, revision = 1) => configuration(key, revision, "x".repeat(249))
+const kilo = (key: string, revision = 1) => shared(key, revision, { value: "x".repeat(249) })
 const held = (keys: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const cache = yield* Cache
@@ -59,7 +30,7 @@ describe("Cache", () => {
     Effect.gen(function* () {
       const cache = yield* Cache
       yield* cache.setIfNewer(kilo("a"))
-      yield* cache.setIfNewer(configuration("b", 1, "x".repeat(2_000)))
+      yield* cache.setIfNewer(shared("b", 1, { value: "x".repeat(2_000) }))
 
       assert.strictEqual(yield* held(["a", "b"]), "a")
     }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
@@ -69,7 +40,7 @@ describe("Cache", () => {
     Effect.gen(function* () {
       const cache = yield* Cache
       yield* cache.setIfNewer(kilo("a"))
-      yield* cache.setIfNewer(configuration("a", 2, "x".repeat(2_000)))
+      yield* cache.setIfNewer(shared("a", 2, { value: "x".repeat(2_000) }))
 
       assert.strictEqual(yield* held(["a"]), "")
     }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
@@ -86,7 +57,7 @@ describe("Cache", () => {
       const none = yield* held(["a", "b", "c"])
       for (const key of ["a", "b", "c"]) yield* cache.setIfNewer(kilo(key))
       const again = yield* held(["a", "b", "c"])
-      yield* cache.setIfNewer(configuration("s", 1, "", { schema: { description: "x".repeat(800) } }))
+      yield* cache.setIfNewer(shared("s", 1, { schema: { description: "x".repeat(800) } }))
 
       assert.deepStrictEqual([three, none, again], ["abc", "", "abc"])
       assert.strictEqual(yield* held(["a", "b", "c", "s"]), "s")
@@ -96,10 +67,10 @@ describe("Cache", () => {
   it.effect("M2 an older revision never replaces a newer one; environments do not mix", () =>
     Effect.gen(function* () {
       const cache = yield* Cache
-      yield* cache.setIfNewer(configuration("a", 2, "new"))
-      yield* cache.setIfNewer(configuration("a", 1, "old"))
-      yield* cache.setIfNewer(configuration("a", 2, "same revision"))
-      yield* cache.setIfNewer(configuration("a", 1, "other", { environment: "staging" }))
+      yield* cache.setIfNewer(shared("a", 2, { value: "new" }))
+      yield* cache.setIfNewer(shared("a", 1, { value: "old" }))
+      yield* cache.setIfNewer(shared("a", 2, { value: "same revision" }))
+      yield* cache.setIfNewer(shared("a", 1, { value: "other", environment: "staging" }))
 
       assert.strictEqual((yield* cache.get("production", "a"))?.configuration.value, "new")
       assert.strictEqual((yield* cache.get("staging", "a"))?.configuration.value, "other")
@@ -109,10 +80,10 @@ describe("Cache", () => {
   it.effect("M2 of another epoch whatever comes replaces what is there, and is told with its epoch", () =>
     Effect.gen(function* () {
       const cache = yield* Cache
-      yield* cache.setIfNewer(configuration("a", 9, "lost"))
-      yield* cache.setIfNewer(configuration("a", 2, "new", {}, "e2"))
+      yield* cache.setIfNewer(shared("a", 9, { value: "lost" }))
+      yield* cache.setIfNewer(shared("a", 2, { value: "new" }, "e2"))
 
-      assert.deepStrictEqual(yield* cache.get("production", "a"), configuration("a", 2, "new", {}, "e2"))
+      assert.deepStrictEqual(yield* cache.get("production", "a"), shared("a", 2, { value: "new" }, "e2"))
     }).pipe(Effect.provide(MemoryCache.layer({ maxBytes: 3_000 })))
   )
 })

@@ -9,7 +9,7 @@ import { makeWriter } from "../../../../layers/Postgres/configuration/Writer.ts"
 import { sinceOf } from "../../../../layers/Postgres/configuration/WriterMessages.ts"
 import { makeDatabaseClock } from "../../../../layers/Postgres/connection/DatabaseClock.ts"
 import type { HeraldError } from "../../../../src/errors/HeraldError.ts"
-import { change, release } from "../../../contracts/Stores.ts"
+import { change, release } from "../../../support/Release.ts"
 
 type Mood = "fine" | "chokes" | "answer lost" | "away" | "hangs"
 interface Sent {
