@@ -6,6 +6,7 @@ import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import type { ClientOptions } from "./connection/Client.ts"
+import { Gone } from "./connection/Failure.ts"
 import { migrate, readMigrations } from "./connection/Migrations.ts"
 import { Pools } from "./connection/Pools.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
@@ -24,12 +25,12 @@ const Migrated = Layer.effectDiscard(
   Pools.pipe(
     Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
     Effect.tapError((error) =>
-      error.name === "DatabaseUnavailable"
+      error instanceof Gone
         ? Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
         : Effect.void
     ),
     Effect.retry({
-      while: (error) => error.name === "DatabaseUnavailable",
+      while: (error) => error instanceof Gone,
       schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: WAIT }))
     })
   )

@@ -223,7 +223,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const made = yield* make.pipe(
       Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the database", { code, message })),
       Effect.retry({
-        while: ({ name }) => name === "DatabaseUnavailable" || name === "Timeout",
+        while: ({ unanswered }) => unanswered,
         schedule: Schedule.spaced("1 second")
       })
     ) // A5

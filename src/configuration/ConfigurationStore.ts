@@ -9,7 +9,7 @@
  *   W5  A commit happens only while what it was checked against holds (`kept`, `basis`): compared where its turn is decided.
  */
 import { Context, type Effect } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { HeraldError } from "../errors/HeraldError.ts"
 import type { Position } from "../propagation/Position.ts"
 import type { Revision } from "../propagation/Revision.ts"
 import type { Idempotency, Release } from "./Change.ts"
@@ -33,12 +33,15 @@ export interface HeadPage {
   readonly next: HeadCursor | undefined
 }
 
+/** A `VersionConflict`: what the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
+export class Overtaken extends HeraldError {}
+
 export class ConfigurationStore extends Context.Service<
   ConfigurationStore,
   {
     /**
-     * Fails `VersionConflict` (details: key, expected, current; or, where something else than the expected version stands in the way,
-     * `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
+     * Fails `VersionConflict` (details: key, expected, current), `Overtaken` where something else than the expected version stands in the
+     * way (details: `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
      * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
      * Concurrent commits share transactions; one failing item fails alone.
      */

@@ -12,7 +12,7 @@ import { Digest } from "../values/Digest.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
 import { Workers } from "../work/Workers.ts"
 import type { Action, Idempotency } from "./Change.ts"
-import { type Committed, ConfigurationStore } from "./ConfigurationStore.ts"
+import { type Committed, ConfigurationStore, Overtaken } from "./ConfigurationStore.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
 import { canonical, draftsProblem, optionsProblem } from "./Request.ts"
@@ -72,7 +72,7 @@ export const makePublishing = Effect.gen(function* () {
           ),
           // RU1
           Effect.catchIf(
-            (error) => left > 1 && error.name === "VersionConflict" && error.details?.["changed"] !== undefined,
+            (error) => left > 1 && error instanceof Overtaken,
             () => attempt(left - 1)
           )
         )

@@ -16,6 +16,10 @@ export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError"
   get code(): string {
     return this.row.code
   }
+  /** Nobody refused it: who should have answered was away, or late. The same may be asked again. */
+  get unanswered(): boolean {
+    return this.row === catalogue.DatabaseUnavailable || this.row === catalogue.Timeout
+  }
 }
 
 /** `yield* failure("NotFound", "no key a.b in production")` */

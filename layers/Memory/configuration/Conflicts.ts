@@ -1,6 +1,7 @@
 /** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
 import type { Change, Release } from "../../../src/configuration/Change.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import { Overtaken } from "../../../src/configuration/ConfigurationStore.ts"
 import { canonical } from "../../../src/configuration/Request.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { covers } from "../../../src/propagation/Position.ts"
@@ -15,7 +16,9 @@ export const problemOf = (state: State, release: Release): HeraldError | undefin
 }
 
 const outdated = (changed: "rules" | "variables" | "templates", environment: string, key: string) =>
-  failure("VersionConflict", `${key} in ${environment} was changed while this was checked (${changed})`, {
+  new Overtaken({
+    name: "VersionConflict",
+    message: `${key} in ${environment} was changed while this was checked (${changed})`,
     details: { key, environment, changed }
   })
 

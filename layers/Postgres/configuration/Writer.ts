@@ -19,7 +19,7 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
-import { guarded, isLockTimeout } from "../connection/Failure.ts"
+import { Gone, guarded, isLockTimeout } from "../connection/Failure.ts"
 import type { Seen } from "../connection/Witness.ts"
 import { type Answer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
 
@@ -151,7 +151,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
             // Of another server's clock: now its own is known.
             answers === null ? write(ready, error) : Effect.sync(() => settle(ready, answers)),
           onFailure: (failed) => {
-            if (failed.name === "DatabaseUnavailable") {
+            if (failed instanceof Gone) {
               if (reached) for (const one of ready) one.lost = true // X1
               return Effect.andThen(Effect.sleep(RETRY), write(ready, failed))
             }

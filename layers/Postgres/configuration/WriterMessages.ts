@@ -1,9 +1,9 @@
 /** What the writer sends to `herald_commit`, and what comes back. Pure. */
 import { Effect } from "effect"
 import type { Release } from "../../../src/configuration/Change.ts"
-import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
+import { type Committed, Overtaken } from "../../../src/configuration/ConfigurationStore.ts"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { type Position, sameEpoch } from "../../../src/propagation/Position.ts"
 import { asRevision, type RevisionRow } from "./Rows.ts"
 
@@ -79,7 +79,11 @@ export const encode = (release: Release, made: string): string => {
 }
 
 export const resultOf = (release: Release, answer: Answer): Effect.Effect<Committed, HeraldError> => {
-  if (!answer.ok) return Effect.fail(failure(answer.name, answer.message, { details: answer.details }))
+  if (!answer.ok) {
+    const { name, message, details } = answer
+    const overtaken = name === "VersionConflict" && details["changed"] !== undefined
+    return Effect.fail(new (overtaken ? Overtaken : HeraldError)({ name, message, details }))
+  }
   if (answer.replayed) {
     const revision = asRevision(answer.row)
     return Effect.succeed({ revision, replayed: release.idempotency !== undefined })

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
-import { guarded } from "./Failure.ts"
+import { Gone, guarded } from "./Failure.ts"
 
 /** Fails as `guarded` does, and `OutcomeUnknown`. The wait for a connection is not part of the statement's time. */
 export const confirmed =
@@ -20,7 +20,7 @@ export const confirmed =
           Effect.provideService(sql.transactionService, [connection, 0]),
           guarded(what),
           Effect.mapError((error) =>
-            error.name === "DatabaseUnavailable"
+            error instanceof Gone
               ? failure("OutcomeUnknown", `${error.message}: it may have been done`, { cause: error })
               : error
           )

@@ -6,7 +6,7 @@
 import { Duration, Effect, Fiber, Metric, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 
 /** A statement that the database does not answer within this time counts as one to a database that is gone. */
@@ -55,11 +55,17 @@ const ownWords = (error: unknown): string | undefined => {
   return undefined
 }
 
+/** The server was not there, or gave no answer in time: what it was asked may have been done. */
+export class Gone extends HeraldError {}
+
+const failureOf = (name: ErrorName, message: string, cause: SqlError): HeraldError =>
+  new (name === "DatabaseUnavailable" ? Gone : HeraldError)({ name, message, cause })
+
 /** For whoever starts the server: with what the database said. */
 export const toOperator =
   (what: string) =>
   (error: SqlError): HeraldError =>
-    failure(nameOf(error, sqlStateOf(error)), `could not ${what}: ${causeText(error.reason)}`, { cause: error })
+    failureOf(nameOf(error, sqlStateOf(error)), `could not ${what}: ${causeText(error.reason)}`, error)
 
 /** FL1 */
 const saidOf = (name: ErrorName): string => {
@@ -94,7 +100,7 @@ export const fromSql =
   (what: string) =>
   (error: SqlError): HeraldError => {
     const name = nameOf(error, sqlStateOf(error))
-    return failure(name, `could not ${what}: ${ownWords(error.reason) ?? saidOf(name)}`, { cause: error })
+    return failureOf(name, `could not ${what}: ${ownWords(error.reason) ?? saidOf(name)}`, error)
   }
 
 /**
@@ -147,10 +153,10 @@ export const guarded =
       Effect.mapError(fromSql(what)),
       within(PATIENCE, () =>
         Effect.fail(
-          failure(
-            "DatabaseUnavailable",
-            `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
-          )
+          new Gone({
+            name: "DatabaseUnavailable",
+            message: `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
+          })
         )
       )
     )
