@@ -1,10 +1,10 @@
 /** The verbs that administer: what they ask of the server, and what they print. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { until } from "../client/FakeServer.ts"
+import { FakeHerald } from "../support/FakeHerald.ts"
+import { NOW, terminal } from "../support/Terminal.ts"
+import { until } from "../support/turn.ts"
 import { ask } from "./Ask.ts"
-import { FakeHerald } from "./FakeHerald.ts"
-import { NOW, terminal } from "./Terminal.ts"
 
 describe("administering", () => {
   const key = {

@@ -1,6 +1,6 @@
 /** One run of a verb against a server that has one answer, and what a server answers with. */
-import { FakeHerald, type Reply } from "./FakeHerald.ts"
-import { type TerminalOptions, terminal } from "./Terminal.ts"
+import { FakeHerald, type Reply } from "../support/FakeHerald.ts"
+import { type TerminalOptions, terminal } from "../support/Terminal.ts"
 
 export const stored = {
   key: "shop",

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Completions } from "effect/cli"
 import { herald } from "../../src/cli/Herald.ts"
 import { catalogue } from "../../src/errors/Catalogue.ts"
-import { terminal } from "./Terminal.ts"
+import { terminal } from "../support/Terminal.ts"
 
 const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
 

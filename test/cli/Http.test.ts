@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FakeHerald, problem, type Reply } from "./FakeHerald.ts"
-import { terminal } from "./Terminal.ts"
+import { FakeHerald, problem, type Reply } from "../support/FakeHerald.ts"
+import { terminal } from "../support/Terminal.ts"
 
 const PUT = "PUT /v1/config/a"
 const published: Reply = {

@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { parse } from "yaml"
-import { until } from "../client/FakeServer.ts"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
+import { NOW, terminal } from "../support/Terminal.ts"
+import { until } from "../support/turn.ts"
 import { ask, CONFIG, head, stored } from "./Ask.ts"
-import { FakeHerald, problem } from "./FakeHerald.ts"
-import { NOW, terminal } from "./Terminal.ts"
 
 describe("get", () => {
   it("shows version, type, author and the value laid out", async () => {

@@ -9,10 +9,11 @@ import packageJson from "../../package.json" with { type: "json" }
 import { fromAnswer, render } from "../../src/cli/CliFailure.ts"
 import { plain } from "../../src/cli/Paint.ts"
 import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
-import { synced, until, value } from "../client/FakeServer.ts"
-import { WireServer } from "../client/WireServer.ts"
-import { FakeHerald, problem } from "./FakeHerald.ts"
-import { terminal } from "./Terminal.ts"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
+import { synced, value } from "../support/Said.ts"
+import { terminal } from "../support/Terminal.ts"
+import { until } from "../support/turn.ts"
+import { WireServer } from "../support/WireServer.ts"
 
 const bin = fileURLToPath(new URL("../../bin/herald.js", import.meta.url))
 

@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { LARGEST_VALUE } from "../../src/cli/Input.ts"
 import { VALUE_BYTES } from "../../src/values/Value.ts"
+import { FakeHerald } from "../support/FakeHerald.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
+import { terminal } from "../support/Terminal.ts"
 import { ask, CONFIG, patch, published } from "./Ask.ts"
-import { FakeHerald } from "./FakeHerald.ts"
-import { terminal } from "./Terminal.ts"
 
 describe("publish", () => {
   it("sends what was given and nothing else, so that the server keeps the rest", async () => {

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CliFailure } from "../../src/cli/CliFailure.ts"
 import { releaseOf } from "../../src/cli/ReleaseFile.ts"
+import { FakeHerald } from "../support/FakeHerald.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
-import { FakeHerald } from "./FakeHerald.ts"
-import { terminal } from "./Terminal.ts"
+import { terminal } from "../support/Terminal.ts"
 
 const file = `
 message: why

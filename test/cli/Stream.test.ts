@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { AckOutcome, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { OpenTransport } from "../../src/cli/Stream.ts"
 import { catalogue } from "../../src/errors/Catalogue.ts"
-import { deleted, FakeTransport, sha256, synced, turn, until, value } from "../client/FakeServer.ts"
-import { type TerminalOptions, terminal } from "./Terminal.ts"
+import { FakeTransport } from "../support/FakeTransport.ts"
+import { deleted, synced, value } from "../support/Said.ts"
+import { type TerminalOptions, terminal } from "../support/Terminal.ts"
+import { turn, until } from "../support/turn.ts"
 
 /** `herald subscribe` over a transport and a clock that the test holds. */
 const subscribed = (...args: ReadonlyArray<string>) => subscribedBy({}, ...args)
@@ -16,7 +19,7 @@ const subscribedBy = Effect.fnUntraced(function* (options: TerminalOptions, ...a
   const fiber = yield* cli.effect("subscribe", "shop", "--output", "json", "--instance", "i1", ...args).pipe(
     Effect.provideService(OpenTransport, async () => ({
       transport,
-      digest: (content: Uint8Array) => sha256(Buffer.from(content).toString())
+      digest: (content: Uint8Array) => digestOf(Buffer.from(content).toString())
     })),
     Effect.forkChild
   )
@@ -61,7 +64,7 @@ describe("subscribe", () => {
         epoch: "e1",
         format: "json",
         content: '{"a":1}',
-        digest: sha256('{"a":1}'),
+        digest: digestOf('{"a":1}'),
         previousVersion: null,
         stale: false,
         strict: false,
@@ -85,7 +88,7 @@ describe("subscribe", () => {
       yield* lose
 
       assert.deepStrictEqual(transport.last.hello.held, [
-        { key: "shop", digest: sha256('"c"'), revision: 4n, sha256: Buffer.alloc(0) }
+        { key: "shop", digest: digestOf('"c"'), revision: 4n, sha256: Buffer.alloc(0) }
       ])
       transport.say(synced(4))
       yield* seen(() => cli.said.includes("connected again: 1 key, up to date"))
@@ -112,7 +115,7 @@ describe("subscribe", () => {
     Effect.gen(function* () {
       const { transport, seen, lose, cli } = yield* subscribed()
       transport.say(value("shop", 1, "good"))
-      transport.say(value("shop", 2, "bad", { digest: sha256("other") }))
+      transport.say(value("shop", 2, "bad", { digest: digestOf("other") }))
       transport.say(value("shop.x", 3, "good"))
       yield* seen(() => transport.acks.length === 3)
 
@@ -129,7 +132,7 @@ describe("subscribe", () => {
       yield* lose
       assert.deepStrictEqual(transport.last.hello.held[0], {
         key: "shop",
-        digest: sha256('"good"'),
+        digest: digestOf('"good"'),
         revision: 1n,
         sha256: Buffer.alloc(0)
       })

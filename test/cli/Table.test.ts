@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { colours, plain, wantsColour } from "../../src/cli/Paint.ts"
 import { ago, facts, table, time } from "../../src/cli/Table.ts"
 import { printable } from "../../src/text/Printable.ts"
-import { FakeHerald, problem } from "./FakeHerald.ts"
-import { terminal } from "./Terminal.ts"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
+import { terminal } from "../support/Terminal.ts"
 
 const EVIL = "a\u001b[2J\u009b31m\r\u0007\u202eb"
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach a terminal

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Shell } from "../../src/cli/Shell.ts"
 import { isLoopback, resolve, type Wishes } from "../../src/cli/Target.ts"
-import { FakeHerald } from "./FakeHerald.ts"
-import { type TerminalOptions, terminal } from "./Terminal.ts"
+import { FakeHerald } from "../support/FakeHerald.ts"
+import { type TerminalOptions, terminal } from "../support/Terminal.ts"
 
 const none: Wishes = { server: undefined, grpc: undefined, token: undefined, data: undefined }
 const target = (wishes: Partial<Wishes>, options: TerminalOptions = {}) =>

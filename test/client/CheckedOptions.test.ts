@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { check } from "../../src/client/CheckedOptions.ts"
 import { HeraldClient, OptionError } from "../../src/client/HeraldClient.ts"
-import { FakeTransport } from "./FakeServer.ts"
+import { FakeTransport } from "../support/FakeTransport.ts"
 
 const base = { address: "herald:50051", service: "shop", instance: "i1" }
 const refusal = async (options: unknown): Promise<OptionError> => {

@@ -1,7 +1,9 @@
 /** After `close` there is nothing: no hook, no timer, no answer, no file, no event. */
 import { assert, describe, it } from "@effect/vitest"
 import { type ClientEvent, ClosedError } from "../../src/client/HeraldClient.ts"
-import { connected, turn, until, value } from "./FakeServer.ts"
+import { connected } from "../support/FakeTransport.ts"
+import { value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
 
 describe("close", () => {
   it("HK3 U4 SDK5: a hook that runs is aborted and not waited for; what it does later changes nothing and is not answered", async () => {

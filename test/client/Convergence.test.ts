@@ -3,10 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
-import { FakeNode } from "./FakeNode.ts"
-import { connected, deleted, delta, FakeClock, FakeTransport, sha256, synced, turn, value } from "./FakeServer.ts"
+import { FakeClock } from "../support/FakeClock.ts"
+import { FakeNode } from "../support/FakeNode.ts"
+import { connected, FakeTransport } from "../support/FakeTransport.ts"
+import { deleted, delta, synced, value } from "../support/Said.ts"
+import { turn } from "../support/turn.ts"
 
 /** https://en.wikipedia.org/wiki/Xorshift: a failure repeats with its seed. */
 const chance = (seed: number) => {
@@ -46,7 +50,7 @@ class Truth {
   differing(hello: SubscribeRequest): Array<string> {
     const held = new Map(hello.held.map(({ key, digest }) => [key, digest]))
     return [...this.newest].flatMap(([key, { content }]) =>
-      held.get(key) === (content === undefined ? undefined : sha256(JSON.stringify(content))) ? [] : [key]
+      held.get(key) === (content === undefined ? undefined : digestOf(JSON.stringify(content))) ? [] : [key]
     )
   }
 }

@@ -1,7 +1,9 @@
 /** What a client says about its values when its node is not sure of them. */
 import { assert, describe, it } from "@effect/vitest"
 import { type ClientEvent, StaleError } from "../../src/client/HeraldClient.ts"
-import { connected, deleted, synced, turn, value } from "./FakeServer.ts"
+import { connected } from "../support/FakeTransport.ts"
+import { deleted, synced, value } from "../support/Said.ts"
+import { turn } from "../support/turn.ts"
 
 const published = [value("shop", 1, "plain"), value("shop.s", 2, "strict", { strict: true })]
 

@@ -9,8 +9,9 @@ import { onTestFinished } from "vitest"
 import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
 import { type Certificates, makeCertificates } from "../support/Certificates.ts"
 import { newFolder } from "../support/folder.ts"
-import { synced, until, value } from "./FakeServer.ts"
-import { WireServer } from "./WireServer.ts"
+import { synced, value } from "../support/Said.ts"
+import { until } from "../support/turn.ts"
+import { WireServer } from "../support/WireServer.ts"
 
 const token = "hrld_0123456789abcdef"
 const quick = { baseMillis: 5, capMillis: 20 }

@@ -3,8 +3,9 @@ import { Metadata } from "@grpc/grpc-js"
 import { AckOutcome, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
-import { synced, turn, until, value } from "./FakeServer.ts"
-import { WireServer } from "./WireServer.ts"
+import { synced, value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
+import { WireServer } from "../support/WireServer.ts"
 
 const quick = { baseMillis: 5, capMillis: 20 }
 

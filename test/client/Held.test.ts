@@ -1,10 +1,14 @@
 /** What is said in bytes: hellos and answers of clients that hold very much. */
 import { assert, describe, it } from "@effect/vitest"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { SubscribeRequest, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Acks, cut } from "../../src/client/Acks.ts"
 import { hello, mostBytes } from "../../src/client/Held.ts"
 import { hexBytes } from "../../src/client/Platform.ts"
-import { connected, FakeClock, FakeTransport, sha256, synced, turn, until, value } from "./FakeServer.ts"
+import { FakeClock } from "../support/FakeClock.ts"
+import { connected, FakeTransport } from "../support/FakeTransport.ts"
+import { synced, value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
 
 const limit = 256 * 1_024
 const sizeOf = (request: SubscribeRequest) => SubscribeRequest.encode(request).finish().length
@@ -25,7 +29,7 @@ describe("a hello", () => {
     ] as const) {
       const held = Array.from({ length: count }, (_, n) => ({
         key: key(n),
-        digest: sha256(`${n}`),
+        digest: digestOf(`${n}`),
         revision: 2n ** 50n + BigInt(n)
       }))
       const messages = [...hello(first, 1_000, held, empty, hexBytes)]
@@ -53,7 +57,7 @@ describe("a hello", () => {
   })
 
   it("HE1: labels and patterns that fill the first message leave the rest to the next", () => {
-    const held = Array.from({ length: 4_000 }, (_, n) => ({ key: `k${n}`, digest: sha256(`${n}`), revision: 1n }))
+    const held = Array.from({ length: 4_000 }, (_, n) => ({ key: `k${n}`, digest: digestOf(`${n}`), revision: 1n }))
     const messages = [...hello(first, mostBytes, held, empty, hexBytes)]
     assert.deepStrictEqual([messages[0]?.held, messages[0]?.heldMore], [[], true])
     assert.strictEqual(messages.flatMap((message) => message.held).length, 4_000)

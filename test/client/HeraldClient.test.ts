@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { AckOutcome, ConfigUpdate } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import {
   type ClientEvent,
@@ -14,18 +15,10 @@ import {
   ValueError
 } from "../../src/client/HeraldClient.ts"
 import { byCode } from "../../src/errors/Catalogue.ts"
-import {
-  connected,
-  deleted,
-  delta,
-  FakeClock,
-  FakeTransport,
-  sha256,
-  synced,
-  turn,
-  until,
-  value
-} from "./FakeServer.ts"
+import { FakeClock } from "../support/FakeClock.ts"
+import { connected, FakeTransport } from "../support/FakeTransport.ts"
+import { deleted, delta, synced, value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
 
 const base = { address: "herald:50051", service: "shop", instance: "i1" }
 const outcomes = (transport: FakeTransport) =>
@@ -83,7 +76,7 @@ describe("values", () => {
 
   it("I1 an entry has the text that was published, also where JavaScript has no such number", async () => {
     const text = '{"id":9007199254740993,"price":1.10}'
-    const update = { ...value("shop", 1, 0), content: Buffer.from(text), digest: sha256(text) }
+    const update = { ...value("shop", 1, 0), content: Buffer.from(text), digest: digestOf(text) }
     const { client } = await connected([update], { defaults: { other: 1 } })
 
     assert.strictEqual(client.getEntry("shop")?.text, text)

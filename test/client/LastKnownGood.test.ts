@@ -5,11 +5,15 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { onTestFinished } from "vitest"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import type { Version } from "../../src/client/Entry.ts"
 import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
 import { decode, encode, type Shape, type Snapshot, shapeOf } from "../../src/client/KeptFile.ts"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
-import { connected, FakeClock, FakeTransport, sha256, synced, turn, until, value } from "./FakeServer.ts"
+import { FakeClock } from "../support/FakeClock.ts"
+import { connected, FakeTransport } from "../support/FakeTransport.ts"
+import { synced, value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
 
 const execFileAsync = promisify(execFile)
 
@@ -20,7 +24,7 @@ const version = (key: string, revision: number, content: string): Version => ({
   epoch: "e1",
   format: "string",
   content,
-  digest: sha256(content),
+  digest: digestOf(content),
   deleted: false,
   strict: false,
   unconfirmed: false,

@@ -2,7 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type ClientEvent, HeraldClient, ValueError } from "../../src/client/HeraldClient.ts"
 import { Listeners } from "../../src/client/Listeners.ts"
-import { connected, FakeClock, synced, turn, until, value } from "./FakeServer.ts"
+import { FakeClock } from "../support/FakeClock.ts"
+import { connected } from "../support/FakeTransport.ts"
+import { synced, value } from "../support/Said.ts"
+import { turn, until } from "../support/turn.ts"
 
 /** Everything that can be thrown and is hard to look at. */
 const explosives: ReadonlyArray<readonly [string, () => unknown]> = [

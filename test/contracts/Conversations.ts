@@ -1,5 +1,6 @@
 /** What a node and a client say to each other. Whatever stands for a node in a test of the client says the same. */
 import { afterEach, assert, describe, it } from "@effect/vitest"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import {
   type Ack,
   AckOutcome,
@@ -12,7 +13,6 @@ import { HeraldClient, StaleError } from "../../src/client/HeraldClient.ts"
 import { applyPatch } from "../../src/client/JsonPatch.ts"
 import { hexBytes } from "../../src/client/Platform.ts"
 import type { Ended, Stream, Transport } from "../../src/client/Transport.ts"
-import { sha256 } from "../client/FakeServer.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export interface Recorded {
@@ -119,14 +119,14 @@ export const conversations = (name: string, start: () => Promise<Node>): void =>
   const held = (key: string, content: string, revision = 1n) => ({
     key,
     revision,
-    digest: sha256(content),
+    digest: digestOf(content),
     sha256: Buffer.alloc(0)
   })
   const compact = (key: string, content: string, revision = 1n) => ({
     key,
     revision,
     digest: "",
-    sha256: hexBytes(sha256(content))
+    sha256: hexBytes(digestOf(content))
   })
 
   describe(`a conversation with ${name}`, () => {
@@ -150,7 +150,7 @@ export const conversations = (name: string, start: () => Promise<Node>): void =>
       const { digest, revision, version, format, stale, strict } = client.last("svc.b")!
       assert.deepStrictEqual(
         [digest, revision, version, format, stale, strict],
-        [sha256("2"), newest, 1n, "json", false, false]
+        [digestOf("2"), newest, 1n, "json", false, false]
       )
     })
 
@@ -220,7 +220,7 @@ export const conversations = (name: string, start: () => Promise<Node>): void =>
       await node.publish("svc.k29999", "1")
       const many = Array.from({ length: 30_000 }, (_, n) => ({
         key: `svc.k${n}`,
-        digest: sha256(n === 29_999 ? "1" : "x"),
+        digest: digestOf(n === 29_999 ? "1" : "x"),
         revision: 1n
       }))
       const first = SubscribeRequest.fromPartial({ serviceName: "svc", instanceId: "i1", control: true })
@@ -296,10 +296,10 @@ export const conversations = (name: string, start: () => Promise<Node>): void =>
       await whole.has("svc", content(2))
       const update = await waitUntil("the delta", () => deltas.got.find(({ version }) => version === 2n))
       const text = Buffer.from(update.content).toString()
-      assert.strictEqual(update.digest, sha256(content(2)))
+      assert.strictEqual(update.digest, digestOf(content(2)))
       if (update.deltaBase === "") assert.strictEqual(text, content(2))
       else {
-        assert.strictEqual(update.deltaBase, sha256(content(1)))
+        assert.strictEqual(update.deltaBase, digestOf(content(1)))
         assert.strictEqual(JSON.stringify(applyPatch(JSON.parse(content(1)), JSON.parse(text))), content(2))
       }
       await node.publish("svc", undefined)

@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { onTestFinished } from "vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
-import { FakeHerald } from "../cli/FakeHerald.ts"
+import { FakeHerald } from "../support/FakeHerald.ts"
 import { startServer } from "../support/Server.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 

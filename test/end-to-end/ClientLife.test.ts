@@ -4,10 +4,10 @@ import { once } from "node:events"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { synced, value } from "../client/FakeServer.ts"
-import { WireServer } from "../client/WireServer.ts"
+import { synced, value } from "../support/Said.ts"
+import { WireServer } from "../support/WireServer.ts"
 
-const script = fileURLToPath(new URL("../client/Life.ts", import.meta.url))
+const script = fileURLToPath(new URL("../support/ClientLife.ts", import.meta.url))
 let server: WireServer
 beforeAll(async () => {
   server = await WireServer.start()

@@ -6,9 +6,9 @@ import {
   ReportHealthRequest,
   SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
-import { Client, type Door, frame, raw } from "../edge/grpc/Door.ts"
-import { SERVICE } from "../edge/grpc/Stranger.ts"
+import { Client, type Door, frame, raw } from "../support/Door.ts"
 import { type Server, startServer } from "../support/Server.ts"
+import { SERVICE } from "../support/Stranger.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 interface Schema {

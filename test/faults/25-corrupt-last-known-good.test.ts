@@ -13,9 +13,10 @@ import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts
 import { decode, headOf } from "../../src/client/KeptFile.ts"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
 import { systemClock } from "../../src/client/Platform.ts"
-import { synced, until, value } from "../client/FakeServer.ts"
-import { WireServer } from "../client/WireServer.ts"
 import { measured } from "../support/measured.ts"
+import { synced, value } from "../support/Said.ts"
+import { until } from "../support/turn.ts"
+import { WireServer } from "../support/WireServer.ts"
 
 let directory = ""
 beforeEach(async () => {
@@ -103,7 +104,7 @@ describe("fault 25: a corrupt last-known-good file", () => {
   })
 
   it("a process killed at any moment of writing leaves an intact generation", async () => {
-    const script = fileURLToPath(new URL("../client/KeepWriting.ts", import.meta.url))
+    const script = fileURLToPath(new URL("../support/KeepWriting.ts", import.meta.url))
     const silent = () => {}
     const reader = new LastKnownGood(
       { directory, ...shape },

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
-import { synced, until, value } from "../client/FakeServer.ts"
-import { WireServer } from "../client/WireServer.ts"
+import { synced, value } from "../support/Said.ts"
+import { until } from "../support/turn.ts"
+import { WireServer } from "../support/WireServer.ts"
 
 const hour = 3_600_000
 const year = 365 * 24 * hour

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { parse } from "yaml"
 import { load } from "../../layers/Files/Settings.ts"
 import { settings } from "../../src/settings/Catalogue.ts"
-import { terminal } from "../cli/Terminal.ts"
+import { terminal } from "../support/Terminal.ts"
 
 const content = "http:\n  port: 81\npepper: hunter2\nretention: { time: 90m }\n"
 const env = { DATABASE_URL: "postgres://u:hunter2@h/d", HTTP_PORT: "82", HERALD_CONFIG: "herald.yaml" }

@@ -14,8 +14,8 @@ import {
   SubscribeRequest
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { InstanceStore } from "../../../src/fleet/InstanceStore.ts"
+import { Client, Door, frame, metadataOf, raw } from "../../support/Door.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
-import { Client, Door, frame, metadataOf, raw } from "./Door.ts"
 
 let door: Door
 let beside: Client

@@ -10,9 +10,9 @@ import {
 } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../src/access/Identity.ts"
+import { Client, Door, frame, raw } from "../../support/Door.ts"
+import { SERVICE } from "../../support/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
-import { Client, Door, frame, raw } from "./Door.ts"
-import { SERVICE } from "./Stranger.ts"
 
 let door: Door
 const tokens = new Map<string, string | undefined>([

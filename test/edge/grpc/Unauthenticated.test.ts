@@ -1,9 +1,9 @@
 /** What someone without a token can make the gRPC door do: next to nothing, however often. */
 import { type ClientHttp2Session, connect } from "node:http2"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import { Client, Door, frame, raw } from "../../support/Door.ts"
+import { acks, type Call, call, counted, dial, looks, SERVICE } from "../../support/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
-import { Client, Door, frame, raw } from "./Door.ts"
-import { acks, type Call, call, counted, dial, looks, SERVICE } from "./Stranger.ts"
 
 let door: Door | undefined
 const open = async (limits: Parameters<typeof Door.open>[0] = {}) => (door = await Door.open(limits))

@@ -2,8 +2,8 @@ import { EventEmitter } from "node:events"
 import { gzipSync } from "node:zlib"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { guard } from "../../../layers/Grpc/Gate.ts"
-import { Door, frame } from "../../edge/grpc/Door.ts"
-import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
+import { Door, frame } from "../../support/Door.ts"
+import { acks, call, counted, dial, looks, SERVICE } from "../../support/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
 const refuseNothing = () => {}

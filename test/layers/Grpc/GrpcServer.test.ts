@@ -5,7 +5,7 @@ import { credentials, type GrpcObject, loadPackageDefinition, type ServiceClient
 import * as protoLoader from "@grpc/proto-loader"
 import { protoPath as healthProto } from "grpc-health-check"
 import { UpdateKind } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { Client, Door } from "../../edge/grpc/Door.ts"
+import { Client, Door } from "../../support/Door.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
 const SERVICE = "herald.distribution.v1.DistributionService"

@@ -6,7 +6,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as L from "effect/Layer"
 import * as Http from "../../../layers/Http/HttpServer.ts"
 import { Unread } from "../../../layers/Http/Unread.ts"
-import { counted } from "../../edge/grpc/Stranger.ts"
+import { counted } from "../../support/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
 const MEGABYTE = 1_048_576

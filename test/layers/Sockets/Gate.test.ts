@@ -1,8 +1,8 @@
 import { connect as connectTcp, type Socket } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { addressOf, exempting } from "../../../layers/Sockets/Gate.ts"
-import { Door, frame, raw } from "../../edge/grpc/Door.ts"
-import { counted, SERVICE } from "../../edge/grpc/Stranger.ts"
+import { Door, frame, raw } from "../../support/Door.ts"
+import { counted, SERVICE } from "../../support/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
 let door: Door | undefined

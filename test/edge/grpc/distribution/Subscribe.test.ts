@@ -13,9 +13,9 @@ import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
 import { makeDistribution } from "../../../../src/edge/grpc/distribution/Routes.ts"
 import { Sessions } from "../../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../../src/sessions/Slices.ts"
+import { services } from "../../../support/Door.ts"
 import { publish } from "../../../support/Release.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
-import { services } from "../Door.ts"
 
 /** What grpc-js gives a handler, without a wire. */
 class Call extends EventEmitter {

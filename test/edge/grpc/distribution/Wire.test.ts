@@ -9,7 +9,7 @@ import { encode, heldOf, subscriptionOf } from "../../../../src/edge/grpc/distri
 import { HeraldError } from "../../../../src/errors/HeraldError.ts"
 import { Held } from "../../../../src/sessions/Held.ts"
 import type { ValueUpdate } from "../../../../src/sessions/Update.ts"
-import { Client, Door } from "../Door.ts"
+import { Client, Door } from "../../../support/Door.ts"
 
 const value = (changed: Partial<ValueUpdate> = {}): ValueUpdate => ({
   kind: "value",

@@ -1,13 +1,10 @@
-/** The other side of a client in tests: a clock that a test turns and a transport that a test speaks through. */
-import { createHash } from "node:crypto"
+/** A transport that a test speaks through, and a client on it. */
 import {
   type Ack,
   ConfigUpdate,
   type ReportHealthRequest,
-  type SubscribeRequest,
-  UpdateKind
+  type SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
-import type { Clock } from "../../src/client/Clock.ts"
 import {
   type ConnectOptions,
   type Ended,
@@ -15,52 +12,9 @@ import {
   type StreamEvents,
   type Transport
 } from "../../src/client/HeraldClient.ts"
-
-export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
-
-export class FakeClock implements Clock {
-  #now = 1_000
-  #timers: Array<{ readonly at: number; readonly task: () => void }> = []
-  /** What `random` answers. */
-  chance = 0.5
-
-  now = () => this.#now
-  random = () => this.chance
-  soon = (task: () => void) => queueMicrotask(task)
-  after = (millis: number, task: () => void) => {
-    const timer = { at: this.#now + millis, task }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((t) => t !== timer)
-    }
-  }
-
-  get waiting(): ReadonlyArray<number> {
-    return this.#timers.map(({ at }) => at - this.#now).sort((a, b) => a - b)
-  }
-
-  async advance(millis: number): Promise<void> {
-    const end = this.#now + millis
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
-      if (next === undefined) break
-      this.#timers = this.#timers.filter((t) => t !== next)
-      this.#now = Math.max(this.#now, next.at)
-      next.task()
-      await turn()
-    }
-    this.#now = end
-    await turn()
-  }
-}
-
-/** Lets everything that is ready run. */
-export const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-/** Waits for a condition, however long the machine takes. */
-export const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await turn()
-}
+import { FakeClock } from "./FakeClock.ts"
+import { synced } from "./Said.ts"
+import { turn } from "./turn.ts"
 
 export interface FakeStream {
   readonly hello: SubscribeRequest
@@ -128,40 +82,6 @@ export class FakeTransport implements Transport {
     })
   }
 }
-
-export const value = (key: string, revision: number, content: unknown, more: Partial<ConfigUpdate> = {}) => {
-  const text = JSON.stringify(content)
-  return {
-    key,
-    version: BigInt(revision),
-    revision: BigInt(revision),
-    epoch: "e1",
-    format: "json",
-    content: Buffer.from(text),
-    digest: sha256(text),
-    ...more
-  } satisfies Partial<ConfigUpdate>
-}
-
-export const deleted = (key: string, revision: number, epoch = "e1") => ({
-  key,
-  revision: BigInt(revision),
-  epoch,
-  kind: UpdateKind.UPDATE_KIND_DELETED
-})
-
-export const synced = (revision: number, more: Partial<ConfigUpdate> = {}) => ({
-  kind: UpdateKind.UPDATE_KIND_SYNCED,
-  epoch: "e1",
-  revision: BigInt(revision),
-  ...more
-})
-
-export const delta = (key: string, revision: number, base: unknown, patch: ReadonlyArray<object>, after: unknown) =>
-  value(key, revision, after, {
-    content: Buffer.from(JSON.stringify(patch)),
-    deltaBase: sha256(JSON.stringify(base))
-  })
 
 /** A client whose server greets it with these messages and a sync. */
 export const connected = async (

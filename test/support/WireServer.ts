@@ -6,7 +6,7 @@ import {
   DistributionServiceService,
   type SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
-import { until } from "./FakeServer.ts"
+import { until } from "./turn.ts"
 
 type Call = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
 

@@ -7,7 +7,7 @@ import {
   HeartbeatRequest,
   ReportHealthRequest,
   SubscribeRequest
-} from "../../../proto/generated/herald/distribution/v1/distribution.ts"
+} from "../../proto/generated/herald/distribution/v1/distribution.ts"
 
 export const SERVICE = "herald.distribution.v1.DistributionService"
 /** An empty ack is two bytes. */

@@ -1,8 +1,8 @@
 /** A process that replaces a last-known-good file until it is killed, and says each time that it has. Arguments: directory. */
 import process from "node:process"
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
 import { systemClock } from "../../src/client/Platform.ts"
-import { sha256 } from "./FakeServer.ts"
 
 let revision = 0
 const file = new LastKnownGood(
@@ -17,7 +17,7 @@ const file = new LastKnownGood(
       epoch: "e1",
       format: "string",
       content,
-      digest: sha256(content),
+      digest: digestOf(content),
       deleted: false,
       strict: false,
       unconfirmed: false,

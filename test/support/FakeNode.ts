@@ -2,6 +2,8 @@
  * A Herald node in memory, as a client sees it: what it says to a hello, when it is unsure, to a publish, an answer, a second client of one
  * name. test/contracts/Conversations.ts holds it to what the real one does over gRPC.
  */
+
+import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import {
   type Ack,
   AckOutcome,
@@ -10,7 +12,6 @@ import {
   UpdateKind
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Ended, Stream, StreamEvents, Transport } from "../../src/client/Transport.ts"
-import { sha256 } from "./FakeServer.ts"
 
 export interface Published {
   readonly key: string
@@ -162,7 +163,7 @@ export class FakeNode {
       const content = this.heads.get(key)?.content
       session.told.set(key, {
         digest: hex,
-        content: content !== undefined && sha256(content) === hex ? content : "",
+        content: content !== undefined && digestOf(content) === hex ? content : "",
         revision,
         stale: false
       })
@@ -222,7 +223,7 @@ export class FakeNode {
       return
     }
     const content = head.content.replaceAll(/\{\{client\.(\w+)\}\}/g, (_, label) => hello.metadata[label] ?? "")
-    const digest = sha256(content)
+    const digest = digestOf(content)
     const same = before !== undefined && before.digest === digest
     if (same && (first || (before.revision === head.revision && !(before.stale && !this.unsure)))) return
     told.set(key, { digest, content, revision: head.revision, stale: this.unsure })
