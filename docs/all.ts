@@ -4,6 +4,7 @@ import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
+import { groupClashes, settingsGroups } from "./pages/settingsGroups.ts"
 import { settingsSchema } from "./pages/settingsSchema.ts"
 import { testing } from "./pages/testing.ts"
 
@@ -12,12 +13,13 @@ const pages = new Map([
   ["faults.md", faults()],
   ["errors.md", errors],
   ["../src/errors/Rows.ts", rows],
+  ["../src/settings/Groups.ts", settingsGroups],
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariantsPage],
   ["testing-with-layers.md", testing]
 ])
-const problems = [...missing.map((invariant) => `no test begins with ${invariant}`), ...clashes]
+const problems = [...missing.map((invariant) => `no test begins with ${invariant}`), ...clashes, ...groupClashes]
 for (const [name, text] of pages) {
   const path = new URL(name, import.meta.url)
   if (!process.argv.includes("--check")) writeFileSync(path, text)

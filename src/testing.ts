@@ -1,8 +1,8 @@
 /**
- * `herald/testing`: Herald in the process of a test, on memory twins. The second composition root next to main.ts; every service is the
- * real one, and any Layer below it can be replaced. See docs/testing-with-layers.md.
+ * `herald/testing`: Herald in the process of a test, on memory twins. The same list of what runs as the server's (node/Node.ts); every
+ * service is the real one, and any Layer below it can be replaced. See docs/testing-with-layers.md.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer, type Redacted } from "effect"
 import * as KeyHash from "../layers/Crypto/access/KeyHash.ts"
 import * as Digests from "../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
@@ -12,8 +12,8 @@ import * as Threads from "../layers/Workers/work/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
 import type { HeraldError } from "./errors/HeraldError.ts"
-import { grpc } from "./node/Node.ts"
-import { type ServicesOptions, services } from "./Services.ts"
+import type { Ownership } from "./fleet/Ownership.ts"
+import { grpc, services } from "./node/Node.ts"
 import * as PerNode from "./telemetry/PerNode.ts"
 
 export { Hub } from "../layers/Memory/Hub.ts"
@@ -37,7 +37,28 @@ export type { Update } from "./sessions/Update.ts"
 /** The stores of a database, in memory. */
 export const stores = Memory.layer
 
-const defaults: ServicesOptions = {
+/** Times are durations; the rest counts. */
+export interface TestNodeOptions {
+  /** This life of the node, as the others know it; one of its own when left out. */
+  readonly run?: string
+  readonly node: string
+  readonly pepper: Redacted.Redacted | string
+  readonly heartbeatInterval: Duration.Input
+  readonly heartbeatTimeout: Duration.Input
+  readonly maxStreams: number
+  readonly maxStreamsPerIdentity?: number | undefined
+  readonly maxStreamsPerEnvironment?: number | undefined
+  /** `principal` when left out. */
+  readonly ownership?: Ownership
+  readonly drainSpread: Duration.Input
+  readonly pollInterval: Duration.Input
+  readonly staleAfter: Duration.Input
+  /** Requests. */
+  readonly ratePerSecond: number
+  readonly rateBurst: number
+}
+
+const defaults: TestNodeOptions = {
   node: "test",
   pepper: "only for tests",
   heartbeatInterval: "30 seconds",
@@ -53,13 +74,30 @@ const defaults: ServicesOptions = {
 }
 
 /** Every service of a server. Provide `stores`, or what stands for them, in front. */
-export const node = (options: Partial<ServicesOptions> = {}) =>
-  services({ ...defaults, ...options }).pipe(
+export const node = (options: Partial<TestNodeOptions> = {}) => {
+  const all = { ...defaults, ...options }
+  return services({
+    ...(all.run === undefined ? {} : { run: all.run }),
+    node: all.node,
+    pepper: all.pepper,
+    access: { ratePerSecond: all.ratePerSecond, burst: all.rateBurst },
+    sessions: {
+      heartbeatInterval: all.heartbeatInterval,
+      heartbeatTimeout: all.heartbeatTimeout,
+      drainSpread: all.drainSpread,
+      maxSessions: all.maxStreams,
+      maxSessionsPerIdentity: all.maxStreamsPerIdentity,
+      maxSessionsPerEnvironment: all.maxStreamsPerEnvironment,
+      ...(all.ownership === undefined ? {} : { ownership: all.ownership })
+    },
+    propagation: { pollInterval: all.pollInterval, staleAfter: all.staleAfter }
+  }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(MemoryCache.layer({ maxBytes: 64 * 1_048_576 }), Digests.layer, Threads.layer(), KeyHash.layer)
     ),
     Layer.provideMerge(PerNode.layer)
   )
+}
 
 /** A gRPC door on a free port of loopback, and a token that may do everything. */
 export class Herald extends Context.Service<Herald, { readonly grpc: string; readonly token: string }>()(

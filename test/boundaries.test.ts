@@ -21,7 +21,7 @@ const edges = files.flatMap((file) => importsOf(file).map((to) => ({ file, to })
 const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
-const PLATFORM = /^src\/(main\.ts$|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
+const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
 /** Folders of src that are no capabilities: what translates, what is shipped, where all is put together. */
 const ROOMS = ["edge", "client", "cli", "node"]
 const CAPABILITIES = readdirSync(join(root, "src"), { withFileTypes: true })
@@ -29,8 +29,9 @@ const CAPABILITIES = readdirSync(join(root, "src"), { withFileTypes: true })
   .map((entry) => entry.name)
 /** What Node itself gives: every other technology may stand on it. */
 const OF_NODE = ["Crypto", "Files", "Sockets"]
-/** The list of what every capability tells users. */
+/** The lists of what every room tells users, and of its settings. */
 const ROWS = "src/errors/Rows.ts"
+const GROUPS = "src/settings/Groups.ts"
 const folderOf = (path: string) => path.split("/")[1] ?? ""
 
 describe("boundaries", () => {
@@ -40,9 +41,9 @@ describe("boundaries", () => {
   })
 
   it("only the composition roots import layers", () => {
-    const roots = ["src/main.ts", "src/testing.ts"]
+    const roots = /^src\/(main\.ts|testing\.ts|node\/)/
     assert.deepStrictEqual(
-      broken(({ file, to }) => file.startsWith("src/") && !roots.includes(file) && to.startsWith("layers/")),
+      broken(({ file, to }) => file.startsWith("src/") && !roots.test(file) && to.startsWith("layers/")),
       []
     )
   })
@@ -56,11 +57,14 @@ describe("boundaries", () => {
   })
 
   it("capabilities never import an edge, the SDK or the CLI", () => {
-    const outside = /^src\/(edge|client|cli|node|main|testing|Services)\b/
+    const outside = /^src\/(edge|client|cli|node|main|testing)\b/
     assert.deepStrictEqual(
       broken(
         ({ file, to }) =>
-          CAPABILITIES.includes(folderOf(file)) && file.startsWith("src/") && outside.test(to) && file !== ROWS
+          CAPABILITIES.includes(folderOf(file)) &&
+          file.startsWith("src/") &&
+          outside.test(to) &&
+          ![ROWS, GROUPS].includes(file)
       ),
       []
     )
@@ -70,6 +74,20 @@ describe("boundaries", () => {
     const told = /^src\/[a-z]+\/Errors\.ts$/
     assert.deepStrictEqual(
       broken(({ file, to }) => (told.test(file) ? to !== "src/errors/Row.ts" : file === ROWS && !told.test(to))),
+      []
+    )
+  })
+
+  it("what a room says of its settings leans on what a setting is, the list of it on nothing else, and no list of what runs on layers", () => {
+    const said = /^src\/[a-z]+\/Settings\.ts$/
+    assert.deepStrictEqual(
+      broken(({ file, to }) =>
+        said.test(file) ? !/^src\/settings\/(Setting|Kind)\.ts$/.test(to) : file === GROUPS && !said.test(to)
+      ),
+      []
+    )
+    assert.deepStrictEqual(
+      broken(({ file, to }) => file === "src/node/Node.ts" && to.startsWith("layers/")),
       []
     )
   })

@@ -28,7 +28,7 @@ const services = Object.entries(compose.services)
 const nodes = services.filter(([name]) => /^herald-\d$/.test(name))
 const deployed = [...under("deploy"), "docker-compose.yml", "otel-collector.yaml", "Dockerfile"]
 
-const known = new Set(settings.map(([, { env }]) => env))
+const known = new Set(settings.map(({ env }) => env))
 
 const metricsOf = (text: string) => [...text.matchAll(/\bherald_[a-z_]+/g)].map(([name]) => name)
 const made = new Map(
@@ -76,7 +76,7 @@ describe("deployment", () => {
   it("what Herald is given are settings, and what comes from a file is a secret that with-secrets.sh reads", () => {
     assert.strictEqual(nodes.length, 3)
     const readFromFiles = /for name in ([A-Z_ ]+);/.exec(read("deploy/herald/with-secrets.sh"))![1]!.split(" ")
-    for (const [, { env, kind }] of settings) assert.strictEqual(readFromFiles.includes(env), kind.secret, env)
+    for (const { env, kind } of settings) assert.strictEqual(readFromFiles.includes(env), kind.secret, env)
     for (const [node, { environment = {} }] of nodes) {
       assert.strictEqual(environment["HERALD_NODE"], node)
       for (const name of Object.keys(environment)) {
@@ -186,9 +186,9 @@ describe("deployment", () => {
       assert.strictEqual(started.status, 0, started.stderr)
       const given = JSON.parse(started.stdout) as Record<string, string>
       assert.strictEqual(given["HERALD_PEPPER"], pepper)
-      const secrets = settings.filter(([, { env: name, kind }]) => kind.secret && `${name}_FILE` in files)
+      const secrets = settings.filter(({ env: name, kind }) => kind.secret && `${name}_FILE` in files)
       assert.isAtLeast(secrets.length, 3)
-      for (const [, { env: name, kind }] of secrets) assert.isDefined(kind.read(given[name]!), name)
+      for (const { env: name, kind } of secrets) assert.isDefined(kind.read(given[name]!), name)
       assert.isEmpty(Object.keys(given).filter((name) => name.endsWith("_FILE")))
     } finally {
       rmSync(folder, { recursive: true, force: true })

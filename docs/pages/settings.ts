@@ -1,8 +1,8 @@
 /** docs/settings.md, from the list of settings. */
 import { settings as catalogue } from "../../src/settings/Catalogue.ts"
 
-const rows = catalogue.map(([name, { path, env, kind, fallback }]) => {
-  const shown = name === "node" ? "the host's name" : fallback === undefined ? "" : `\`${kind.show(fallback)}\``
+const rows = catalogue.map(({ path, env, kind, fallback }) => {
+  const shown = path === "node" ? "the host's name" : fallback === undefined ? "" : `\`${kind.show(fallback)}\``
   return `| \`${env}\` | \`${path}\` | ${kind.expected} | ${shown} |`
 })
 

@@ -5,7 +5,7 @@ type Node = { type: "object"; additionalProperties: false; properties: Record<st
 const object = (): Node => ({ type: "object", additionalProperties: false, properties: {} })
 
 const root = object()
-for (const [name, { path, env, kind, fallback }] of settings) {
+for (const { path, env, kind, fallback } of settings) {
   const parts = path.split(".")
   let at = root
   for (const part of parts.slice(0, -1)) at = (at.properties[part] ??= object()) as Node
@@ -13,7 +13,7 @@ for (const [name, { path, env, kind, fallback }] of settings) {
   at.properties[parts.at(-1)!] = {
     description: `${kind.expected}; ${env} in the environment wins`,
     ...kind.schema,
-    ...(fallback === undefined || name === "node" ? {} : { default: isText ? kind.show(fallback) : fallback }),
+    ...(fallback === undefined || path === "node" ? {} : { default: isText ? kind.show(fallback) : fallback }),
     ...(kind.secret ? { writeOnly: true } : {})
   }
 }

@@ -5,7 +5,7 @@ import { Effect, Result } from "effect"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { resolveSettings } from "../../src/settings/Resolve.ts"
 
-export { catalogue, type SettingsShape } from "../../src/settings/Catalogue.ts"
+export type { Settings } from "../../src/settings/Catalogue.ts"
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>

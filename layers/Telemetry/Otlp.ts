@@ -25,7 +25,7 @@ export interface OtlpOptions {
   readonly node: string
   readonly version: string
   /** Where this deployment runs, such as "production"; it has nothing to do with the environments of configurations. */
-  readonly deployment: string | undefined
+  readonly deployment?: string | undefined
 }
 
 /** Milliseconds; of each signal, and they leave one after the other. */

@@ -1,18 +1,16 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
 import { Context, Effect, Layer, Logger, References, Tracer } from "effect"
-
 import { printable } from "../../src/text/Printable.ts"
 import { withoutTokens } from "../../src/text/Secrets.ts"
+import type { OtlpOptions } from "./Otlp.ts"
 
 export interface TelemetryOptions {
   readonly format: "auto" | "json" | "pretty"
   readonly level: "debug" | "info" | "warn" | "error"
-  readonly otlpEndpoint: string | undefined
-  /** The part of all traces that is exported, 0 to 1; what failed always is. */
-  readonly sampleRatio: number
   readonly node: string
   readonly version: string
-  readonly deployment?: string | undefined
+  /** Undefined: nothing is exported. */
+  readonly otlp?: Omit<OtlpOptions, "node" | "version"> | undefined
 }
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
@@ -36,13 +34,13 @@ export const layer = (options: TelemetryOptions) => {
     Logger.layer([toStderr(pretty ? Logger.formatLogFmt : json)]),
     Layer.succeed(References.MinimumLogLevel, levels[options.level])
   )
-  if (options.otlpEndpoint === undefined) return logs
-  const { otlpEndpoint: endpoint, sampleRatio, node, version, deployment } = options
+  const { otlp: exporting, node, version } = options
+  if (exporting === undefined) return logs
   // The SDK takes a fifth of a second to load: only for those who use it.
   const otlp = Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("./Otlp.ts")),
-      (Otlp) => Otlp.layer({ endpoint, sampleRatio, node, version, deployment })
+      (Otlp) => Otlp.layer({ ...exporting, node, version })
     )
   )
   return Layer.provideMerge(otlp, logs)

@@ -89,6 +89,19 @@ export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<
   secret: false
 })
 
+/** A switch with a name for each way. */
+export const either = (no: string, yes: string): Kind<boolean> => ({
+  ...oneOf(no, yes),
+  read: (raw) => (String(raw) === yes ? true : String(raw) === no ? false : undefined),
+  show: (value) => (value === undefined ? "" : value === true ? yes : no)
+})
+
+export const onOff: Kind<boolean> = {
+  ...either("off", "on"),
+  expected: "one of on, off",
+  schema: { enum: ["on", "off"] }
+}
+
 const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
 
 export const secret: Kind<Redacted.Redacted> = {

@@ -8,16 +8,17 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { type SettingName, type SettingsShape, settings } from "./Catalogue.ts"
+import { type EverySetting, type Settings, settings } from "./Catalogue.ts"
+import { groups } from "./Groups.ts"
 import type { Raw } from "./Kind.ts"
 import { distance, nearest } from "./Nearest.ts"
 import { parseAddresses } from "./RedisUrl.ts"
+import { everyOf, shapeOf } from "./Setting.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 
 export type Origin = "flag" | "environment" | "file" | "default"
 
 export interface Found {
-  readonly name: SettingName
   readonly setting: string
   readonly environment: string
   /** As a person reads it; secrets are redacted. */
@@ -36,14 +37,14 @@ export interface Sources {
 }
 
 export interface Resolved {
-  readonly values: SettingsShape
+  readonly values: Settings
   readonly found: ReadonlyArray<Found>
   readonly warnings: ReadonlyArray<string>
 }
 
 /** Read elsewhere: by the loader, and by the command line. */
 const ELSEWHERE = ["HERALD_CONFIG", "HERALD_SERVER", "HERALD_GRPC", "HERALD_TOKEN", "HERALD_ENV"]
-const known = [...settings.map(([, { env }]) => env), ...ELSEWHERE]
+const known = [...settings.map(({ env }) => env), ...ELSEWHERE]
 
 /** QS3: ours by prefix, or at most two letters away from a known name that begins alike. */
 const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
@@ -54,29 +55,30 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
-const wrongWebhooks = (settings: SettingsShape): string | undefined => {
-  const { webhookUrls, webhookSecret, webhookPrivate, webhookTimeout, kafkaBrokers } = settings
-  if (webhookUrls === undefined) return undefined
-  if (kafkaBrokers === undefined)
+const wrongWebhooks = ({ webhooks, kafka }: EverySetting): string | undefined => {
+  const { urls, secret, allowPrivate, timeout } = webhooks
+  if (urls === undefined) return undefined
+  if (kafka.brokers === undefined)
     return "webhook.urls needs Kafka: webhooks are made from its topic. Set KAFKA_BROKERS, or unset WEBHOOK_URLS"
-  if (webhookSecret === undefined)
+  if (secret === undefined)
     return "webhook.urls needs webhook.secret, which signs what is sent: WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)"
-  if (webhookPrivate === "refused" && Redacted.value(webhookUrls).some((url) => /^http:/i.test(url)))
+  if (!allowPrivate && Redacted.value(urls).some((url) => /^http:/i.test(url)))
     return "webhook.urls has a URL with http; use https, or webhook.private=allowed for receivers in your own network"
-  return webhookTimeout < 100 || webhookTimeout > 60_000 ? "webhook.timeout must be from 100ms to 60s" : undefined
+  return timeout < 100 || timeout > 60_000 ? "webhook.timeout must be from 100ms to 60s" : undefined
 }
 
 /** Settings that are right alone and wrong with each other. */
-const wrongTogether = (settings: SettingsShape): string | undefined => {
-  const { heartbeatTimeout, heartbeatInterval, redisUrl, redisMode } = settings
+const wrongTogether = (settings: EverySetting): string | undefined => {
+  const { heartbeatTimeout, heartbeatInterval } = settings.sessions
+  const { url, mode } = settings.redis
   if (heartbeatTimeout <= heartbeatInterval) return "heartbeat.timeout must be longer than heartbeat.interval"
   const webhooks = wrongWebhooks(settings)
   if (webhooks !== undefined) return webhooks
-  const addresses = redisUrl === undefined ? undefined : parseAddresses(Redacted.value(redisUrl))
+  const addresses = url === undefined ? undefined : parseAddresses(Redacted.value(url))
   if (addresses === undefined) return undefined
-  if (redisMode === "single" && addresses.nodes.length > 1)
+  if (mode === "single" && addresses.nodes.length > 1)
     return "redis.url has several addresses; redis.mode must then be sentinel or cluster"
-  if (redisMode === "cluster" && addresses.db !== 0)
+  if (mode === "cluster" && addresses.db !== 0)
     return "redis.url names a database by its number; a Redis Cluster has only 0"
   return undefined
 }
@@ -86,31 +88,30 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
   const read =
     file === undefined ? Result.succeed(new Map<string, Placed>()) : readSettingsFile(file.path, file.content)
   if (Result.isFailure(read)) return Result.fail(read.failure)
-  const values: Record<string, unknown> = {}
+  const values = new Map<string, unknown>()
   const found: Array<Found> = []
-  for (const [name, setting] of settings) {
+  for (const setting of settings) {
     const { path, kind } = setting
     const placed = read.success.get(path)
     const fromEnv = env[setting.env] || undefined // empty is as good as unset
     const [raw, from, at]: readonly [Raw | undefined, Origin, string] =
-      name === "dataDir" && dataDir !== undefined
+      path === "dataDir" && dataDir !== undefined
         ? [dataDir, "flag", "--data"]
         : fromEnv !== undefined
           ? [fromEnv, "environment", setting.env]
           : placed !== undefined
             ? [placed.raw, "file", `${file!.path}:${placed.line}`]
             : [undefined, "default", ""]
-    const fallback = name === "node" ? hostname : setting.fallback
+    const fallback = path === "node" ? hostname : setting.fallback
     const value = raw === undefined ? fallback : kind.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = from === "file" ? `${path} in ${file!.path}, line ${placed!.line},` : at
       return Result.fail(`${where} is ${kind.secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`)
     }
-    values[name] = value
-    found.push({ name, setting: path, environment: setting.env, shown: kind.show(value), from, at })
+    values.set(path, value)
+    found.push({ setting: path, environment: setting.env, shown: kind.show(value), from, at })
   }
-  const resolved = values as SettingsShape
-  const wrong = wrongTogether(resolved)
+  const wrong = wrongTogether(everyOf(groups, values))
   if (wrong !== undefined) return Result.fail(wrong)
-  return Result.succeed({ values: resolved, found, warnings: warningsOf(env) })
+  return Result.succeed({ values: shapeOf(groups, values), found, warnings: warningsOf(env) })
 }

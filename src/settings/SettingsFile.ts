@@ -10,7 +10,7 @@ export interface Placed {
   readonly line: number
 }
 
-const places = settings.map(([, { path }]) => path)
+const places = settings.map(({ path }) => path)
 
 /** By place. Fails with what is wrong, where, and what would be right. QS2 */
 export const readSettingsFile = (path: string, content: string): Result.Result<Map<string, Placed>, string> => {

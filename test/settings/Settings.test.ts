@@ -4,8 +4,11 @@ import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { Effect, Redacted } from "effect"
-import { catalogue, load, resolve } from "../../layers/Files/Settings.ts"
+import { load, resolve } from "../../layers/Files/Settings.ts"
+import { settings as all, type Settings } from "../../src/settings/Catalogue.ts"
 import { nameOf, serversOf } from "../../src/settings/DatabaseUrl.ts"
+import { groups } from "../../src/settings/Groups.ts"
+import { Optional, Setting } from "../../src/settings/Setting.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "herald-settings-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,67 +26,93 @@ const refused = (env: Record<string, string>, text?: string) =>
   })
 
 /** A right value, other than the default, for each setting. */
-const samples: Record<keyof typeof catalogue, string> = {
-  httpHost: "::1",
-  httpPort: "8081",
-  httpMaxConnections: "9",
-  grpcHost: "::1",
-  grpcPort: "50052",
-  maxStreams: "7",
-  ownership: "shared",
+const samples: Readonly<Record<string, string>> = {
+  "http.host": "::1",
+  "http.port": "8081",
+  "http.maxConnections": "9",
+  "grpc.host": "::1",
+  "grpc.port": "50052",
+  "grpc.maxStreams": "7",
+  "clients.ownership": "shared",
   dataDir: "elsewhere",
   node: "n7",
-  databaseUrl: "postgres://u:p@h/d",
-  databaseReads: "9",
-  databaseWrites: "5",
-  databaseOther: "6",
-  databaseAcquireTimeout: "1s",
-  databaseStatementTimeout: "7s",
-  databaseReplicaUrl: "postgres://u:p@r/d",
-  databaseReplicaWait: "20ms",
+  "database.url": "postgres://u:p@h/d",
+  "database.pool.reads": "9",
+  "database.pool.writes": "5",
+  "database.pool.other": "6",
+  "database.acquireTimeout": "1s",
+  "database.statementTimeout": "7s",
+  "database.replicaUrl": "postgres://u:p@r/d",
+  "database.replicaWait": "20ms",
   pepper: "hot",
-  heartbeatInterval: "10s",
-  heartbeatTimeout: "45s",
-  drainSpread: "250ms",
-  pollInterval: "100ms",
-  staleAfter: "1.5s",
-  cacheBytes: "2097152",
-  notify: "off",
-  redisUrl: "rediss://u:p@a:7000,rediss://b",
-  redisMode: "cluster",
-  redisSentinelName: "main",
-  redisTimeout: "20ms",
-  kafkaBrokers: "a:9092,b:9092",
-  kafkaTopic: "events",
-  kafkaTls: "on",
-  kafkaUsername: "ada",
-  kafkaPassword: "p",
-  kafkaHints: "off",
-  kafkaAudit: "off",
-  webhookUrls: "https://a.example/x,https://b.example/y",
-  webhookSecret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-  webhookPreviousSecret: "twenty-four-letters-or-more",
-  webhookKeys: "payment.*,svc",
-  webhookPrivate: "allowed",
-  webhookTimeout: "3s",
-  retention: "2h",
-  retentionAtLeast: "5",
-  ratePerSecond: "6",
-  rateBurst: "8",
-  maxStreamsPerIdentity: "3",
-  maxStreamsPerEnvironment: "4",
-  connectionsPerAddress: "5",
-  exemptAddresses: "10.0.0.7,10.1.0.0/16,fd00::/8",
-  logFormat: "json",
-  logLevel: "debug",
-  statsdHost: "statsd",
-  statsdPort: "9125",
-  statsdTags: "dogstatsd",
-  otlpEndpoint: "http://collector:4318",
-  sampleRatio: "0.25",
-  deployment: "staging"
+  "heartbeat.interval": "10s",
+  "heartbeat.timeout": "45s",
+  "drain.spread": "250ms",
+  "propagation.pollInterval": "100ms",
+  "propagation.staleAfter": "1.5s",
+  "cache.maxBytes": "2097152",
+  "propagation.notify": "off",
+  "redis.url": "rediss://u:p@a:7000,rediss://b",
+  "redis.mode": "cluster",
+  "redis.sentinelName": "main",
+  "redis.timeout": "20ms",
+  "kafka.brokers": "a:9092,b:9092",
+  "kafka.topic": "events",
+  "kafka.tls": "on",
+  "kafka.username": "ada",
+  "kafka.password": "p",
+  "kafka.hints": "off",
+  "kafka.audit": "off",
+  "webhook.urls": "https://a.example/x,https://b.example/y",
+  "webhook.secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+  "webhook.previousSecret": "twenty-four-letters-or-more",
+  "webhook.keys": "payment.*,svc",
+  "webhook.private": "allowed",
+  "webhook.timeout": "3s",
+  "retention.time": "2h",
+  "retention.atLeast": "5",
+  "limits.requestsPerSecond": "6",
+  "limits.burst": "8",
+  "limits.streamsPerIdentity": "3",
+  "limits.streamsPerEnvironment": "4",
+  "limits.connectionsPerAddress": "5",
+  "limits.exemptAddresses": "10.0.0.7,10.1.0.0/16,fd00::/8",
+  "log.format": "json",
+  "log.level": "debug",
+  "statsd.host": "statsd",
+  "statsd.port": "9125",
+  "statsd.tags": "dogstatsd",
+  "otlp.endpoint": "http://collector:4318",
+  "otlp.sampleRatio": "0.25",
+  "otlp.deployment": "staging"
 }
 const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
+/** What else is set where this setting is heard. */
+const needed = (path: string): Record<string, string> => {
+  const [group = ""] = path.split(".")
+  const kafka = { KAFKA_BROKERS: samples["kafka.brokers"]! }
+  const others: Readonly<Record<string, Record<string, string>>> = {
+    redis: { REDIS_URL: samples["redis.url"]!, REDIS_MODE: samples["redis.mode"]! },
+    kafka,
+    webhook: { ...kafka, WEBHOOK_URLS: samples["webhook.urls"]!, WEBHOOK_SECRET: samples["webhook.secret"]! },
+    statsd: { STATSD_HOST: samples["statsd.host"]! },
+    otlp: { OTEL_EXPORTER_OTLP_ENDPOINT: samples["otlp.endpoint"]! },
+    database: { DATABASE_REPLICA_URL: samples["database.replicaUrl"]! }
+  }
+  return others[group] ?? {}
+}
+
+/** The value that was made of the setting with this place. */
+const at = (settings: Settings, path: string): unknown => {
+  const find = (members: object, values: unknown): ReadonlyArray<unknown> =>
+    Object.entries(members).flatMap(([name, member]: [string, unknown]) => {
+      const value = (values as Record<string, unknown> | undefined)?.[name]
+      if (member instanceof Setting) return member.path === path ? [value] : []
+      return find(member instanceof Optional ? (member.members as object) : (member as object), value)
+    })
+  return plain(find(groups, settings)[0])
+}
+
 const asFile = (path: string, value: string) =>
   path
     .split(".")
@@ -92,31 +121,29 @@ const asFile = (path: string, value: string) =>
 describe("Settings", () => {
   it.effect("Q1 every setting can be given in the environment and in the file, and the environment wins", () =>
     Effect.gen(function* () {
-      const rows = Object.entries(catalogue) as ReadonlyArray<
-        [keyof typeof catalogue, { path: string; env: string; fallback: unknown }]
-      >
-      for (const [name, { path, env, fallback }] of rows) {
-        const text = asFile(path, samples[name])
-        const others: Record<string, string> =
-          name === "redisUrl"
-            ? { REDIS_MODE: samples.redisMode }
-            : name === "webhookUrls"
-              ? { KAFKA_BROKERS: samples.kafkaBrokers, WEBHOOK_SECRET: samples.webhookSecret }
-              : {}
-        const fromEnv = plain((yield* loaded({ ...others, [env]: samples[name] }))[name])
-        const fromFile = plain((yield* loaded(others, text))[name])
-        const both = plain((yield* loaded({ ...others, [env]: samples[name] }, "{}"))[name])
-        assert.deepStrictEqual(fromFile, fromEnv, name)
-        assert.deepStrictEqual(both, fromEnv, name)
-        assert.notDeepEqual(fromEnv, plain(fallback), name)
+      for (const { path, env, fallback } of all) {
+        const sample = samples[path]!
+        const text = asFile(path, sample)
+        const { [env]: _, ...others } = needed(path)
+        const fromEnv = at(yield* loaded({ ...others, [env]: sample }), path)
+        const fromFile = at(yield* loaded(others, text), path)
+        const both = at(yield* loaded({ ...others, [env]: sample }, "{}"), path)
+        assert.deepStrictEqual(fromFile, fromEnv, path)
+        assert.deepStrictEqual(both, fromEnv, path)
+        assert.isDefined(fromEnv, path)
+        assert.notDeepEqual(fromEnv, plain(fallback), path)
       }
+      assert.sameMembers(
+        Object.keys(samples),
+        all.map(({ path }) => path)
+      )
       const winner = yield* loaded({ HTTP_PORT: "1" }, "http: {port: 2}")
       const empty = yield* loaded({ HTTP_PORT: "" }, "http: {port: 2}")
       const flag = yield* load({ env: { HERALD_DATA: "a" }, dataDir: "b" })
 
-      assert.deepStrictEqual([winner.httpPort, empty.httpPort, flag.dataDir], [1, 2, "b"])
-      assert.strictEqual(new Set(rows.map(([, { env }]) => env)).size, rows.length)
-      assert.strictEqual(new Set(rows.map(([, { path }]) => path)).size, rows.length)
+      assert.deepStrictEqual([winner.http.port, empty.http.port, flag.dataDir], [1, 2, "b"])
+      assert.strictEqual(new Set(all.map(({ env }) => env)).size, all.length)
+      assert.strictEqual(new Set(all.map(({ path }) => path)).size, all.length)
     })
   )
 
@@ -127,10 +154,16 @@ describe("Settings", () => {
         const named = yield* load({ env: { HERALD_CONFIG: file("heartbeat:\n  interval: 2m\n  timeout: 1h") } })
         const settings = yield* load({ env: {} })
 
-        assert.deepStrictEqual([named.heartbeatInterval, named.heartbeatTimeout], [120_000, 3_600_000])
-        assert.deepStrictEqual([settings.httpHost, settings.grpcHost], ["127.0.0.1", "127.0.0.1"])
-        assert.deepStrictEqual([settings.httpPort, settings.grpcPort, settings.maxStreams], [8080, 50_051, 1_000])
-        assert.isUndefined(settings.databaseUrl)
+        assert.deepStrictEqual(
+          [named.sessions.heartbeatInterval, named.sessions.heartbeatTimeout],
+          [120_000, 3_600_000]
+        )
+        assert.deepStrictEqual([settings.http.host, settings.grpc.host], ["127.0.0.1", "127.0.0.1"])
+        assert.deepStrictEqual(
+          [settings.http.port, settings.grpc.port, settings.grpc.maxStreams],
+          [8080, 50_051, 1_000]
+        )
+        assert.isUndefined(settings.database.url)
       })
   )
 
@@ -139,9 +172,9 @@ describe("Settings", () => {
     () =>
       Effect.gen(function* () {
         const hosts = yield* loaded({ HTTP_HOST: "[::1]", GRPC_HOST: " :: ", STATSD_HOST: "fe80::1%eth0" })
-        assert.deepStrictEqual([hosts.httpHost, hosts.grpcHost, hosts.statsdHost], ["::1", "::", "fe80::1%eth0"])
-        const { kafkaBrokers } = yield* loaded({ KAFKA_BROKERS: "[::1]:9092, b:9093" })
-        assert.deepStrictEqual(kafkaBrokers, ["[::1]:9092", "b:9093"])
+        assert.deepStrictEqual([hosts.http.host, hosts.grpc.host, hosts.statsd?.host], ["::1", "::", "fe80::1%eth0"])
+        const { kafka } = yield* loaded({ KAFKA_BROKERS: "[::1]:9092, b:9093" })
+        assert.deepStrictEqual(kafka?.brokers, ["[::1]:9092", "b:9093"])
         for (const env of [
           { HTTP_HOST: "127.0.0.1:80" },
           { HTTP_HOST: "http://a" },
@@ -165,7 +198,7 @@ describe("Settings", () => {
         const right = {
           KAFKA_BROKERS: "a:9092",
           WEBHOOK_URLS: "https://hooks.example/hunter2",
-          WEBHOOK_SECRET: samples.webhookSecret
+          WEBHOOK_SECRET: samples["webhook.secret"]!
         }
         yield* loaded(right)
         yield* loaded({ ...right, WEBHOOK_URLS: "http://10.0.0.1/x", WEBHOOK_PRIVATE: "allowed" })
@@ -282,6 +315,22 @@ describe("Settings", () => {
     })
   )
 
+  it.effect("Q1 a group is there where what it needs is, with its defaults", () =>
+    Effect.gen(function* () {
+      const none = yield* loaded({ REDIS_TIMEOUT: "1s", KAFKA_TLS: "on", OTEL_TRACES_SAMPLER_ARG: "0" })
+      const some = yield* loaded({ REDIS_URL: "redis://a", KAFKA_BROKERS: "a:1", KAFKA_TLS: "on", HINTS_NOTIFY: "off" })
+
+      const { redis, kafka, webhooks, statsd, otlp, database } = none
+      assert.deepStrictEqual([redis, kafka, webhooks, statsd, otlp, database.replica], Array(6).fill(undefined))
+      assert.isTrue(database.notify)
+      assert.deepStrictEqual(
+        { ...some.redis, url: "" },
+        { url: "", mode: "single", sentinelName: "mymaster", timeout: 50 }
+      )
+      assert.deepStrictEqual([some.kafka?.tls, some.kafka?.audit, some.database.notify], [true, true, false])
+    })
+  )
+
   it.effect("QS3 a name in the environment that is nearly one of ours is told, with the right one", () =>
     Effect.gen(function* () {
       const env = {
@@ -307,9 +356,9 @@ describe("Settings", () => {
 
   it.effect("a database URL may list several servers", () =>
     Effect.gen(function* () {
-      const { databaseUrl } = yield* loaded({ DATABASE_URL: "postgres://u:p%40x@a:5432,b:5433/d?sslmode=disable" })
+      const { database } = yield* loaded({ DATABASE_URL: "postgres://u:p%40x@a:5432,b:5433/d?sslmode=disable" })
 
-      assert.deepStrictEqual(serversOf(plain(databaseUrl) as string), [
+      assert.deepStrictEqual(serversOf(plain(database.url) as string), [
         "postgres://u:p%40x@a:5432/d?sslmode=disable",
         "postgres://u:p%40x@b:5433/d?sslmode=disable"
       ])

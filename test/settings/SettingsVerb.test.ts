@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
-import { load } from "../../layers/Files/Settings.ts"
+import { resolve } from "../../layers/Files/Settings.ts"
 import { settings } from "../../src/settings/Catalogue.ts"
 import { terminal } from "../support/Terminal.ts"
 
@@ -41,9 +41,14 @@ describe("herald settings", () => {
     try {
       const path = join(folder, "herald.yaml")
       writeFileSync(path, content)
-      const values = await Effect.runPromise(load({ env, configFile: path, dataDir: "elsewhere" }))
-      for (const [name, { path: place, kind }] of settings)
-        if (name !== "node") assert.strictEqual(row(place)[0], kind.show(values[name]), place)
+      const { found, values } = await Effect.runPromise(resolve({ env, configFile: path, dataDir: "elsewhere" }))
+      assert.strictEqual(found.length, settings.length)
+      for (const { setting, shown } of found)
+        if (setting !== "node") assert.strictEqual(row(setting)[0], shown, setting)
+      assert.deepStrictEqual(
+        [values.http.port, values.retention.keepMillis, values.dataDir],
+        [82, 5_400_000, "elsewhere"]
+      )
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -7,8 +7,6 @@ import { OtlpReceiver } from "../../support/Otlp.ts"
 const options = {
   format: "json",
   level: "info",
-  otlpEndpoint: undefined,
-  sampleRatio: 1,
   node: "n1",
   version: "0"
 } as const
@@ -80,7 +78,9 @@ describe("Telemetry", () => {
       const receiver = yield* receiving
       yield* talk.pipe(
         Effect.withSpan("Test.talk"),
-        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: `${receiver.url}/` })))
+        Effect.provide(
+          Layer.fresh(Telemetry.layer({ ...options, otlp: { endpoint: `${receiver.url}/`, sampleRatio: 1 } }))
+        )
       )
 
       const span = receiver.spans.find(({ name }) => name === "Test.talk")
@@ -102,7 +102,9 @@ describe("Telemetry", () => {
         yield* Effect.fail("no").pipe(Effect.withSpan("bad"), Effect.exit)
         yield* Effect.void.pipe(Effect.withSpan("the caller samples", { parent: caller(true) }))
         yield* Effect.void.pipe(Effect.withSpan("the caller does not", { parent: caller(false) }))
-      }).pipe(Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url, sampleRatio: 0 }))))
+      }).pipe(
+        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlp: { endpoint: receiver.url, sampleRatio: 0 } })))
+      )
 
       assert.deepStrictEqual(
         receiver.spans.map(({ name, failed }) => [name, failed]),
@@ -129,7 +131,9 @@ describe("Telemetry", () => {
           yield* Effect.fail("no").pipe(Effect.withSpan("poll that failed", client), Effect.exit)
           yield* Effect.void.pipe(Effect.withSpan("asked for", client), Effect.withSpan("request"))
           yield* Effect.void.pipe(Effect.withSpan("of several", client), Effect.linkSpans(publisher))
-        }).pipe(Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url }))))
+        }).pipe(
+          Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlp: { endpoint: receiver.url, sampleRatio: 1 } })))
+        )
 
         assert.sameMembers(
           receiver.spans.map(({ name }) => name),
@@ -157,7 +161,9 @@ describe("Telemetry", () => {
       const spans = yield* Effect.forEach(Array.from({ length: 400 }), () =>
         Effect.currentSpan.pipe(Effect.withSpan("one"))
       ).pipe(
-        Effect.provide(Layer.fresh(Telemetry.layer({ ...options, otlpEndpoint: receiver.url, sampleRatio: 0.25 })))
+        Effect.provide(
+          Layer.fresh(Telemetry.layer({ ...options, otlp: { endpoint: receiver.url, sampleRatio: 0.25 } }))
+        )
       )
 
       const sampled = spans.filter((span) => span.sampled).map((span) => span.traceId)

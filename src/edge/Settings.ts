@@ -1,0 +1,25 @@
+/** The doors. */
+import { host, integer, networks } from "../settings/Kind.ts"
+import { setting, unset } from "../settings/Setting.ts"
+
+export const settings = {
+  http: {
+    host: setting("http.host", "HTTP_HOST", host, "127.0.0.1"),
+    port: setting("http.port", "HTTP_PORT", integer(0, 65_535), 8080),
+    /** Connections that the HTTP door takes. */
+    maxConnections: setting("http.maxConnections", "HTTP_MAX_CONNECTIONS", integer(1, 1_000_000), 2_000)
+  },
+  grpc: {
+    host: setting("grpc.host", "GRPC_HOST", host, "127.0.0.1"),
+    port: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
+    /** Streams that this server takes, over all connections. */
+    maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000)
+  },
+  /** Of both. */
+  gate: {
+    /** Absent: half of what each door takes. */
+    perAddress: unset("limits.connectionsPerAddress", "LIMIT_CONNECTIONS_PER_ADDRESS", integer(1, 1_000_000)),
+    /** Many share them, as behind a proxy: they are limited in all, not by address. */
+    exempt: setting("limits.exemptAddresses", "LIMIT_EXEMPT_ADDRESSES", networks, ["127.0.0.0/8", "::1"])
+  }
+}

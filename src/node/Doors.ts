@@ -1,0 +1,33 @@
+/** The doors of a node: HTTP and gRPC. */
+import { Context, Effect, Layer } from "effect"
+import { connectionsFor, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
+import * as HttpServer from "../../layers/Http/HttpServer.ts"
+import { serve } from "../edge/http/Http.ts"
+import { dialable, formatAddress } from "../net/Address.ts"
+import type { Settings } from "../settings/Catalogue.ts"
+import * as Node from "./Node.ts"
+
+type Doors = Pick<Settings, "http" | "grpc" | "gate">
+
+export const doors = ({ http, grpc, gate }: Doors) => {
+  const half = (all: number) => gate.perAddress ?? Math.ceil(all / 2)
+  const { exempt } = gate
+  return Layer.mergeAll(
+    serve(Node.http).pipe(
+      Layer.provideMerge(HttpServer.layer({ ...http, exempt, perAddress: half(http.maxConnections) }))
+    ),
+    GrpcServer.layer({ ...grpc, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)
+  )
+}
+
+/** Where they are, for who is on this machine. */
+export const addressesOf = Effect.fnUntraced(function* (
+  { http, grpc }: Doors,
+  opened: Context.Context<Layer.Success<ReturnType<typeof doors>>>
+) {
+  const at = (host: string, port: number) => formatAddress({ host: dialable(host), port })
+  return {
+    http: `http://${at(http.host, yield* Effect.provideContext(HttpServer.boundPort, opened))}`,
+    grpc: at(grpc.host, Context.get(opened, GrpcServer).port)
+  }
+})

@@ -1,0 +1,57 @@
+/** A server, from its first layer to its last. */
+import { randomUUID } from "node:crypto"
+import { Effect, Layer, type Redacted } from "effect"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import { DataFolder } from "../../layers/Files/DataFolder.ts"
+import * as Loop from "../../layers/Telemetry/Loop.ts"
+import { Access } from "../access/Access.ts"
+import { failure } from "../errors/HeraldError.ts"
+import type { Settings } from "../settings/Catalogue.ts"
+import { addressesOf, doors } from "./Doors.ts"
+import { clientEvents, events, lanes } from "./Lanes.ts"
+import * as Node from "./Node.ts"
+import { database, stores } from "./Stores.ts"
+import { recovered, say, welcome } from "./Welcome.ts"
+
+const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
+  /** This life of this process, as the other nodes know it. */
+  const run = randomUUID()
+  const { node, access, propagation } = settings
+  const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
+  return Layer.mergeAll(events(settings, run), Node.retention({ ...settings.retention, run })).pipe(
+    Layer.provideMerge(Node.services({ run, node, pepper, access, sessions, propagation })),
+    Layer.provide(Layer.mergeAll(lanes(settings), clientEvents(settings), Loop.layer)),
+    Layer.provideMerge(stores(settings))
+  )
+}
+
+/** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
+export const run = Effect.fnUntraced(function* (settings: Settings, version: string) {
+  const folder = yield* DataFolder
+  const context = yield* Layer.build(nodeOf(settings, settings.pepper ?? (yield* folder.pepper)))
+  // Before a door is open: who is told that the server is ready finds the token. A5
+  const token = yield* Effect.provideContext(
+    Effect.flatMap(Access, ({ bootstrap }) => bootstrap),
+    context
+  )
+  if (token !== undefined) yield* folder.keepAdminToken(token)
+  const opened = yield* Layer.build(doors(settings).pipe(Layer.provide(Layer.succeedContext(context))))
+  const addresses = yield* addressesOf(settings, opened)
+  yield* Effect.acquireRelease(folder.announce(addresses), () => folder.retract)
+  const embedded = settings.database.url === undefined
+  yield* say(welcome({ version, ...addresses, folder: folder.path, embedded, token }))
+  return yield* Effect.never
+}, Effect.scoped)
+
+/** A6. With the pepper and the database of the nodes: one that was just made would make a key that nobody takes. */
+export const recover = Effect.fnUntraced(function* (settings: Settings) {
+  const folder = yield* DataFolder
+  const pepper = settings.pepper ?? (yield* folder.keptPepper)
+  if (pepper === undefined)
+    return yield* failure("SettingsInvalid", `there is no pepper in ${folder.path}: give the nodes' folder with --data`)
+  const access = Access.layer({ pepper, ...settings.access })
+  const token = yield* Effect.flatMap(Access, (it) => it.recover).pipe(
+    Effect.provide(access.pipe(Layer.provide([database(settings), KeyHash.layer])))
+  )
+  yield* say(recovered(yield* folder.keepAdminToken(token), token))
+}, Effect.scoped)

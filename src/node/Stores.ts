@@ -1,0 +1,33 @@
+/** What a node stands on: a PostgreSQL of the user's or the embedded one, what is kept in memory and in the data folder, worker threads. */
+import { Effect, Layer } from "effect"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import * as Digest from "../../layers/Crypto/values/Digest.ts"
+import * as CheckpointStore from "../../layers/Files/access/CheckpointStore.ts"
+import { DataFolder } from "../../layers/Files/DataFolder.ts"
+import * as Cache from "../../layers/Memory/propagation/Cache.ts"
+import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
+import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import * as Threads from "../../layers/Workers/work/Threads.ts"
+import type { Settings } from "../settings/Catalogue.ts"
+
+export const database = ({ database: { url, ...options } }: Pick<Settings, "database">) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      if (url !== undefined) return Postgres.layer({ ...options, url })
+      const { path } = yield* DataFolder
+      return Postgres.layer({ ...options, url: (yield* startEmbedded(path)).url })
+    })
+  )
+
+/** Of the audit log, in the folder of this server: never with the log. */
+const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
+
+export const stores = (settings: Pick<Settings, "database" | "cache">) =>
+  Layer.mergeAll(
+    database(settings),
+    checkpoints,
+    Cache.layer(settings.cache),
+    Digest.layer,
+    Threads.layer(),
+    KeyHash.layer
+  )

@@ -1,0 +1,22 @@
+/** The settings of every room. Made by `npm run docs` from the files `Settings.ts` of src; imports those and nothing else. */
+import { settings as access } from "../access/Settings.ts"
+import { settings as edge } from "../edge/Settings.ts"
+import { settings as node } from "../node/Settings.ts"
+import { settings as propagation } from "../propagation/Settings.ts"
+import { settings as retention } from "../retention/Settings.ts"
+import { settings as sessions } from "../sessions/Settings.ts"
+import { settings as telemetry } from "../telemetry/Settings.ts"
+import { settings as webhooks } from "../webhooks/Settings.ts"
+import { settings } from "./Settings.ts"
+
+export const groups = {
+  ...access,
+  ...edge,
+  ...node,
+  ...propagation,
+  ...retention,
+  ...sessions,
+  ...settings,
+  ...telemetry,
+  ...webhooks
+}

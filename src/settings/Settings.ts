@@ -1,0 +1,44 @@
+/** What a node stands on: PostgreSQL, Redis, Kafka. Other groups stand beside their capability, in its `Settings.ts`. */
+import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
+import { optional, setting, unset } from "./Setting.ts"
+
+export const settings = {
+  database: {
+    /** Absent: the embedded PostgreSQL in the data folder. */
+    url: unset("database.url", "DATABASE_URL", postgresUrl),
+    /** Of each pool; one more listens for other nodes' commits. */
+    connections: {
+      reads: setting("database.pool.reads", "DATABASE_POOL_READS", integer(1, 500), 10),
+      writes: setting("database.pool.writes", "DATABASE_POOL_WRITES", integer(1, 500), 4),
+      other: setting("database.pool.other", "DATABASE_POOL_OTHER", integer(1, 500), 10)
+    },
+    acquireTimeout: setting("database.acquireTimeout", "DATABASE_ACQUIRE_TIMEOUT", duration, 2_000),
+    statementTimeout: setting("database.statementTimeout", "DATABASE_STATEMENT_TIMEOUT", duration, 10_000),
+    /** Absent: every read is the primary's. */
+    replica: optional(["url"], {
+      url: unset("database.replicaUrl", "DATABASE_REPLICA_URL", postgresUrl),
+      wait: setting("database.replicaWait", "DATABASE_REPLICA_WAIT", duration, 50)
+    }),
+    /** Off: only the other lanes and the poll tell nodes of each other's commits. */
+    notify: setting("propagation.notify", "HINTS_NOTIFY", onOff, true)
+  },
+  /** Absent: no shared cache, and no lane over Redis. */
+  redis: optional(["url"], {
+    url: unset("redis.url", "REDIS_URL", redisUrl),
+    mode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
+    sentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
+    timeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50)
+  }),
+  /** Absent: no events are published. */
+  kafka: optional(["brokers"], {
+    brokers: unset("kafka.brokers", "KAFKA_BROKERS", hosts),
+    topic: setting("kafka.topic", "KAFKA_TOPIC", text, "config.updates"),
+    tls: setting("kafka.tls", "KAFKA_TLS", onOff, false),
+    username: unset("kafka.username", "KAFKA_USERNAME", text),
+    password: unset("kafka.password", "KAFKA_PASSWORD", secret),
+    /** Off: the topic is not used to hear of other nodes' commits. */
+    hints: setting("kafka.hints", "KAFKA_HINTS", onOff, true),
+    /** Off: clients that come and go are in the topic, and not in the audit log. */
+    audit: setting("kafka.audit", "KAFKA_AUDIT", onOff, true)
+  })
+}
