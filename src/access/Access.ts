@@ -11,6 +11,7 @@
 import { Clock, Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isEnvironment, wrongEnvironment } from "../keys/Environment.ts"
+import { environmentProblem } from "../keys/Target.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import {
@@ -77,7 +78,10 @@ export class Access extends Context.Service<
   static readonly layer = (options: AccessOptions) => Layer.effect(Access, make(options))
 }
 
-/** Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may. Called by services; by edges only before a body is read. */
+/**
+ * Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may; `InvalidInput` for what is no environment, checked here for every use
+ * case (EN1). Called by services; by edges only before a body is read.
+ */
 export const requirePermission = (
   permission: Permission,
   environment: string | undefined
@@ -85,13 +89,17 @@ export const requirePermission = (
   Effect.withFiber((fiber) => {
     const identity = fiber.getRef(CurrentIdentity)
     if (identity === undefined) return Effect.fail(failure("Unauthenticated", "nobody is signed in for this request"))
-    if (may(identity, permission, environment)) return Effect.succeed(identity)
-    const where = environment === undefined ? "every environment" : `the environment ${environment}`
+    if (may(identity, permission, environment)) {
+      const problem = environment === undefined ? undefined : environmentProblem(environment)
+      return problem === undefined ? Effect.succeed(identity) : Effect.fail(problem)
+    }
+    const named = environment === undefined || isEnvironment(environment) ? environment : excerpt(environment)
+    const where = named === undefined ? "every environment" : `the environment ${named}`
     return Effect.fail(
       failure(
         "Forbidden",
         `${identity.name} is a ${identity.role} in ${identity.environments.join(", ") || "no environment"}; this needs ${permission} in ${where}`,
-        { details: { permission, environment: environment ?? "*", role: identity.role } }
+        { details: { permission, environment: named ?? "*", role: identity.role } }
       )
     )
   })

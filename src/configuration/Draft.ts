@@ -10,6 +10,8 @@ export interface Draft {
   /** Undefined: as the current version; for a new key `typeIfNew`, else json. */
   readonly type?: ValueType | undefined
   readonly typeIfNew?: ValueType | undefined
+  /** What was found where the value was read on its way here, as that type: it is not checked again. CV4 */
+  readonly found?: { readonly type: ValueType; readonly problem: string | undefined } | undefined
   /** Undefined keeps the current schema, null removes it. */
   readonly schema?: unknown
   readonly strict?: boolean | undefined

@@ -26,6 +26,8 @@ export interface Resolved {
   /** Without its value: a release of 500 changes may replace 500 megabytes. */
   readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
   readonly stored: boolean
+  /** What the value's reader found; undefined where it was not read, or as another type. CV4 */
+  readonly found: Draft["found"]
 }
 
 export interface Prepared {
@@ -76,12 +78,16 @@ export const makePreparing = Effect.gen(function* () {
       kept: keptBy(draft, live !== undefined), // RU1
       changeLog: message
     }
-    const stored = draft.stored === true
-    return { change, current: current && withoutValue(current), stored } satisfies Resolved
+    return {
+      change,
+      current: current && withoutValue(current),
+      stored: draft.stored === true,
+      found: draft.found?.type === valueType ? draft.found : undefined
+    } satisfies Resolved
   })
 
   /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. Gives the variables of `herald.variables`. */
-  const checkValue = Effect.fnUntraced(function* ({ change, stored }: Resolved) {
+  const checkValue = Effect.fnUntraced(function* ({ change, stored, found }: Resolved) {
     const { key, environment, value, valueType, schema, template } = change
     if (value === null || template) return {}
     const malformed = malformedIn(value, valueType)
@@ -94,13 +100,17 @@ export const makePreparing = Effect.gen(function* () {
       return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
     }
     const want = key === VARIABLES_KEY ? "variables" : "nothing"
-    const found = yield* workers.examine(valueType, value, { schema, want, stored })
-    if (found._tag === "Read") return found.variables
-    const reason = reasonOf(found)
-    if (found._tag !== "Unreadable")
-      return yield* mistakeOf(found, `${key} in ${environment}: ${reason}`, { key, environment })
+    if (found !== undefined && found.problem === undefined && schema === null && want === "nothing") return {} // CV4
+    const read =
+      found?.problem === undefined
+        ? yield* workers.examine(valueType, value, { schema, want, stored, checked: found !== undefined })
+        : ({ _tag: "Unreadable", reason: found.problem } as const)
+    if (read._tag === "Read") return read.variables
+    const reason = reasonOf(read)
+    if (read._tag !== "Unreadable")
+      return yield* mistakeOf(read, `${key} in ${environment}: ${reason}`, { key, environment })
     const what = want === "variables" ? "can't be used" : `can't be read as ${valueType}`
-    return yield* mistakeOf(found, `the value of ${key} ${what}: ${reason}`, { key, environment, type: valueType })
+    return yield* mistakeOf(read, `the value of ${key} ${what}: ${reason}`, { key, environment, type: valueType })
   })
 
   const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {

@@ -109,7 +109,7 @@ export const makePublishing = Effect.gen(function* () {
     const problem = optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const action = drafts.length > 1 ? "release" : drafts[0]?.value === null ? "delete" : "publish"
-    return yield* commit(action, actor, options, drafts, Effect.succeed(drafts))
+    return yield* commit(action, actor, options, drafts.map(asked), Effect.succeed(drafts))
   })
 
   const rollback = Effect.fn("Configurations.rollback")(function* (
@@ -173,6 +173,9 @@ export const makePublishing = Effect.gen(function* () {
 
   return { publish, rollback, validate }
 })
+
+/** What of a draft makes it another request: not what its reader found. F4 */
+const asked = ({ found: _, ...draft }: Draft): Draft => draft
 
 /** In the place of a difference, where those before it fill the answer. */
 const tooMuch: Difference = {

@@ -1,12 +1,14 @@
 /** Checks on what a publisher sends, before anything is read. Pure but for the error type. */
+import { Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
-import { schemaProblem } from "../values/JsonSchema.ts"
-import { bytesOf, exceeds, textProblem, VALUE_BYTES } from "../values/Value.ts"
+import { schemaText } from "../values/JsonSchema.ts"
+import { bytesOf, textProblem, VALUE_BYTES } from "../values/Value.ts"
 import { limits } from "./Configuration.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 
-const IDEMPOTENCY_KEY = 200
+/** Characters. */
+export const IDEMPOTENCY_KEY = 200
 
 export const optionsProblem = ({ message, idempotencyKey }: PublishOptions): HeraldError | undefined => {
   if (message.length > limits.message) {
@@ -43,17 +45,21 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
       expectedVersion !== undefined &&
       !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0 && expectedVersion <= limits.version)
     ) {
-      return failure("InvalidInput", `the expected version of ${key} must be a whole number from 0`)
+      return failure(
+        "InvalidInput",
+        `the expected version of ${key} must be a whole number from 0 to ${limits.version}`
+      )
     }
     if (schema !== undefined && schema !== null) {
-      const reason = schemaProblem(schema)
-      if (reason !== undefined) return failure("InvalidSchema", `the schema of ${key} can't be used: ${reason}`)
+      const text = schemaText(schema)
+      if (Result.isFailure(text)) return failure("InvalidSchema", `the schema of ${key} can't be used: ${text.failure}`)
     }
     if (value === null) continue
-    if (exceeds(value, VALUE_BYTES)) {
+    const size = value.length > VALUE_BYTES ? value.length : bytesOf(value)
+    if (size > VALUE_BYTES) {
       return failure("TooLarge", `the value of ${key} is larger than ${VALUE_BYTES} bytes`, { details: { key } })
     }
-    if (drafts.length > 1) bytes += bytesOf(value)
+    bytes += size
   }
   return bytes > limits.release
     ? failure("TooLarge", `the release has ${bytes} bytes of values; at most ${limits.release} are allowed`)

@@ -1,4 +1,5 @@
 /** What a JSON Schema must be before anyone compiles it: small, self-contained, harmless. Pure. */
+import { Result } from "effect"
 import { problemIn } from "./Structure.ts"
 import { exceeds, textProblem } from "./Value.ts"
 
@@ -7,19 +8,28 @@ export const SCHEMA_BYTES = 65_536
 const DIALECT = "https://json-schema.org/draft/2020-12/schema"
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"]
 
-/** The first rule that the schema breaks. */
-export const schemaProblem = (schema: unknown): string | undefined => {
-  if (typeof schema === "boolean") return undefined
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) return "it must be an object or a boolean"
+const seen = new WeakMap<object, Result.Result<string, string>>()
+
+/** The text of a schema, or the first rule that it breaks. An object is looked at once: nobody changes a schema. */
+export const schemaText = (schema: unknown): Result.Result<string, string> => {
+  if (typeof schema === "boolean") return Result.succeed(String(schema))
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema))
+    return Result.fail("it must be an object or a boolean")
+  let found = seen.get(schema)
+  if (found === undefined) seen.set(schema, (found = textOf(schema)))
+  return found
+}
+
+const textOf = (schema: object): Result.Result<string, string> => {
   const problem = problemIn(schema, { secrets: false })
-  if (problem !== undefined) return problem
+  if (problem !== undefined) return Result.fail(problem)
   const text = JSON.stringify(schema)
-  if (exceeds(text, SCHEMA_BYTES)) return `it is larger than ${SCHEMA_BYTES} bytes`
+  if (exceeds(text, SCHEMA_BYTES)) return Result.fail(`it is larger than ${SCHEMA_BYTES} bytes`)
   const dialect = (schema as { $schema?: unknown }).$schema
-  if (dialect !== undefined && dialect !== DIALECT && dialect !== `${DIALECT}#`) {
-    return `its $schema is ${JSON.stringify(dialect)}; Herald reads draft 2020-12 only`
-  }
-  return nodeProblem(schema)
+  if (dialect !== undefined && dialect !== DIALECT && dialect !== `${DIALECT}#`)
+    return Result.fail(`its $schema is ${JSON.stringify(dialect)}; Herald reads draft 2020-12 only`)
+  const wrong = nodeProblem(schema)
+  return wrong === undefined ? Result.succeed(text) : Result.fail(wrong)
 }
 
 const nodeProblem = (node: unknown): string | undefined => {

@@ -1,7 +1,7 @@
 /**
- * What parsed JSON may be made of. Pure.
+ * What parsed JSON may be made of. Pure: the one walk over it, for values, for schemas and for what stands around values.
  *
- *   V1, V2 in Value.ts
+ *   V1, V2 in Value.ts · CV3 in Written.ts
  */
 import { secretName } from "./Secrets.ts"
 
@@ -13,25 +13,49 @@ export const NOT_FINITE = "a number in it is not finite"
 /** More than any JSON of the largest size has; YAML aliases can expand to more. */
 const NODES = 600_000
 
-/** V1, V2: the first rule that a parsed document breaks. `secrets: false` leaves `$secret` alone, for schemas. */
-export const problemIn = (root: unknown, options?: { readonly secrets?: boolean }): string | undefined =>
-  look(root, { secrets: options?.secrets ?? true, escapes: true }).problem
+export interface Rules {
+  /** How deep it may nest; DEPTH is what is told. */
+  readonly depth: number
+  /** A value or a schema, and not what stands around one: numbers, texts and how many there are count too. */
+  readonly content: boolean
+  /** `$secret` is a reference. */
+  readonly secrets: boolean
+  /** Strings may hold what the text around them does not show. */
+  readonly escapes: boolean
+}
 
-/** `escapes`: strings may hold what the text around them does not show. */
-export const look = (
-  root: unknown,
-  { secrets, escapes }: { readonly secrets: boolean; readonly escapes: boolean }
-): { readonly problem: string | undefined; readonly members: number } => {
+export interface Structure {
+  /** The first rule that it breaks. */
+  readonly problem: string | undefined
+  /** It must not come near anything: too deep, or a name that touches prototypes. */
+  readonly harmful: boolean
+  /** Of all its objects together; of those before the problem where there is one. */
+  readonly members: number
+}
+
+/** Of a value. */
+const VALUE: Rules = { depth: DEPTH, content: true, secrets: true, escapes: true }
+
+/** The first rule that a parsed document breaks. */
+export const problemIn = (root: unknown, rules?: Partial<Rules>): string | undefined => look(root, rules).problem
+
+export const look = (root: unknown, rules: Partial<Rules> = {}): Structure => {
+  const { depth: deepest, content, secrets, escapes } = { ...VALUE, ...rules }
   let nodes = 1
   let members = 0
+  let harmful = false
+  const harm = (problem: string): string => {
+    harmful = true
+    return problem
+  }
   const visit = (value: unknown, depth: number): string | undefined => {
     switch (typeof value) {
       case "string":
-        return !escapes || value.isWellFormed()
+        return !content || !escapes || value.isWellFormed()
           ? undefined
           : "a string in it is not valid Unicode (an unpaired surrogate)"
       case "number":
-        return Number.isFinite(value) ? undefined : NOT_FINITE
+        return !content || Number.isFinite(value) ? undefined : NOT_FINITE
       case "boolean":
         return undefined
       case "object":
@@ -40,9 +64,9 @@ export const look = (
         return `it holds a ${typeof value}, which JSON can't express`
     }
     if (value === null) return undefined
-    if (depth === DEPTH) return `it is nested more than ${DEPTH} levels deep`
+    if (depth === deepest) return harm(`it is nested more than ${DEPTH} levels deep`)
     if (Array.isArray(value)) {
-      if ((nodes += value.length) > NODES) return `it expands to more than ${NODES} values`
+      if ((nodes += value.length) > NODES && content) return `it expands to more than ${NODES} values`
       for (const item of value) {
         const problem = visit(item, depth + 1)
         if (problem !== undefined) return problem
@@ -53,19 +77,20 @@ export const look = (
     let secret = false
     for (const key in value) {
       own++
-      if (key === "__proto__" || key === "constructor" || key === "prototype") return `the key ${key} is not allowed`
-      if (escapes && !key.isWellFormed()) return "a key in it is not valid Unicode (an unpaired surrogate)"
+      if (key === "__proto__" || key === "constructor" || key === "prototype")
+        return harm(`the name ${key} is not allowed in it`)
+      if (content && escapes && !key.isWellFormed()) return "a name in it is not valid Unicode (an unpaired surrogate)"
       if (key === "$secret") secret = true
       const problem = visit((value as Record<string, unknown>)[key], depth + 1)
       if (problem !== undefined) return problem
     }
     members += own
-    if ((nodes += own) > NODES) return `it expands to more than ${NODES} values`
-    if (secrets && secret && secretName(value as Record<string, unknown>) === undefined) {
+    if ((nodes += own) > NODES && content) return `it expands to more than ${NODES} values`
+    if (content && secrets && secret && secretName(value as Record<string, unknown>) === undefined) {
       return '$secret is reserved: {"$secret": "name"} with a valid key as name and nothing beside it'
     }
     return undefined
   }
   const problem = visit(root, 0)
-  return { problem, members }
+  return { problem, harmful, members }
 }

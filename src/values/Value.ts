@@ -9,7 +9,7 @@
 import { Result, type Schema } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
-import { look, NOT_FINITE } from "./Structure.ts"
+import { look, NOT_FINITE, type Structure } from "./Structure.ts"
 import type { ValueType } from "./ValueType.ts"
 import { jsonOfYaml } from "./Yaml.ts"
 
@@ -36,6 +36,9 @@ export const textProblem = (text: string): string | undefined =>
 export const isNumber = (text: string): boolean =>
   text.length <= 1_024 && NUMBER.test(text) && Number.isFinite(Number(text))
 
+export const notNumber = (text: string): string =>
+  `${excerpt(text)} is not a finite number as JSON writes it, without spaces`
+
 /** A value that was read. */
 export interface Read {
   readonly json: Schema.Json
@@ -43,12 +46,18 @@ export interface Read {
   readonly inexact: ReadonlyMap<string, string> | undefined
 }
 
-/** Reads a text as its type. V1, V2, V5. `stored`: it was accepted before; what an older Herald took stays readable. */
-export const read = (
-  type: ValueType,
-  text: string,
-  options?: { readonly stored?: boolean }
-): Result.Result<Read, string> => {
+export interface HowToRead {
+  /** It was accepted before; what an older Herald took stays readable. */
+  readonly stored?: boolean | undefined
+  /** JSON that was checked on its way here, by `inspect`: it is only read. */
+  readonly checked?: boolean | undefined
+}
+
+/** Reads a text as its type. V1, V2, V5 */
+export const read = (type: ValueType, text: string, how: HowToRead = {}): Result.Result<Read, string> => {
+  if (type === "json" && how.checked === true) {
+    return Result.map(parseJson(text), (json) => ({ json: json as Schema.Json, inexact: inexactOf(text) }))
+  }
   const problem = sizeProblem(text) ?? textProblem(text)
   if (problem !== undefined) return Result.fail(problem)
   switch (type) {
@@ -61,19 +70,12 @@ export const read = (
     case "number":
       return isNumber(text)
         ? Result.succeed({ json: Number(text), inexact: isExact(text) ? undefined : new Map([["", text]]) })
-        : Result.fail(`${excerpt(text)} is not a finite number as JSON writes it, without spaces`)
+        : Result.fail(notNumber(text))
     case "json":
-      return readJson(text, options?.stored !== true)
+      return readJson(text, how.stored !== true)
     case "yaml":
       return Result.flatMap(jsonOfYaml(text), (json) => readJson(json, false))
   }
-}
-
-/** What is stored, or rendered from it, without a look at its numbers: on the way to every client. */
-export const parse = (type: ValueType, text: string): Result.Result<Schema.Json, string> => {
-  if (type !== "json") return Result.map(read(type, text, { stored: true }), ({ json }) => json)
-  const problem = sizeProblem(text) ?? textProblem(text)
-  return problem === undefined ? Result.map(readable(text), ({ json }) => json) : Result.fail(problem)
 }
 
 const sizeProblem = (text: string): string | undefined =>
@@ -97,20 +99,23 @@ const notFinite = (text: string): string => {
   return ""
 }
 
-/** V1, V2. `members`: of all its objects together. */
-const readable = (text: string): Result.Result<{ readonly json: Schema.Json; readonly members: number }, string> =>
-  Result.flatMap(parseJson(text), (json) => {
-    const { problem, members } = look(json, { secrets: true, escapes: text.includes("\\u") })
-    if (problem === undefined) return Result.succeed({ json: json as Schema.Json, members })
-    return Result.fail(problem === NOT_FINITE ? `${problem}: ${notFinite(text)}` : problem) // V3
-  })
+/** V1, V2, V3 of JSON that was parsed from `text`. */
+export const inspect = (json: unknown, text: string): Structure => {
+  const found = look(json, { escapes: text.includes("\\u") })
+  return found.problem === NOT_FINITE ? { ...found, problem: `${NOT_FINITE}: ${notFinite(text)}` } : found
+}
 
 /** Faster than a look at the text, and enough for most that programs write: what JSON.stringify gives back lost nothing. */
 const isAsWritten = (text: string, json: Schema.Json): boolean =>
   !/[[{,:]\s/.test(text.slice(0, 256)) && JSON.stringify(json) === text
 
+const inexactOf = (text: string): Read["inexact"] => (survey(text).inexact === -1 ? undefined : inexactIn(text))
+
 const readJson = (text: string, once: boolean): Result.Result<Read, string> =>
-  Result.flatMap(readable(text), ({ json, members }) => {
+  Result.flatMap(parseJson(text), (parsed) => {
+    const { problem, members } = inspect(parsed, text)
+    if (problem !== undefined) return Result.fail(problem)
+    const json = parsed as Schema.Json
     if (isAsWritten(text, json)) return Result.succeed({ json, inexact: undefined })
     const written = survey(text)
     return once && written.members !== members

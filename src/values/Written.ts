@@ -4,38 +4,25 @@
  *   CV1  A value that is a JSON string is the string's text; any other value is its own text, byte for byte.
  *   CV2  Nothing is lost silently: a name given twice is refused anywhere, around the values a number that JavaScript does not hold.
  *   CV3  A name that touches prototypes, or nesting that is too deep, is refused anywhere.
+ *   CV4  A value is checked where it is parsed, once: what else is wrong with it goes with it, to be told by who knows whose value it is.
  */
 import { Result } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
-import { type Member, membersAt, numberAt, survey, twiceIn } from "./Json.ts"
-import { DEPTH } from "./Structure.ts"
+import { type Member, membersAt, membersOf, numberAt, survey, twiceIn } from "./Json.ts"
+import { DEPTH, look } from "./Structure.ts"
+import { inspect, isNumber, notNumber, textProblem } from "./Value.ts"
 import type { ValueType } from "./ValueType.ts"
 
 /** A value as it was written. `type` follows from the kind of JSON that it is. */
 export class Written {
   readonly text: string
   readonly type: ValueType
-  constructor(text: string, type: ValueType) {
+  /** Why it can't be a value of `type` (V1, V2); undefined: it can. CV4 */
+  readonly problem: string | undefined
+  constructor(text: string, type: ValueType, problem: string | undefined) {
     this.text = text
     this.type = type
-  }
-}
-
-/** CV1. null stays null: no value. */
-const writtenOf = (source: string, value: unknown): Written | null => {
-  switch (source[0]) {
-    case '"':
-      return new Written(value as string, "string")
-    case "{":
-    case "[":
-      return new Written(source, "json")
-    case "n":
-      return null
-    case "t":
-    case "f":
-      return new Written(source, "boolean")
-    default:
-      return new Written(source, "number")
+    this.problem = problem
   }
 }
 
@@ -51,11 +38,14 @@ export const readCarrier = (text: string, carries: Carries): Result.Result<unkno
     return Result.fail(`it is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`)
   }
   const cut = carries === "nothing" ? [] : cutOut(text, json, carries)
-  let members = 0
-  for (const root of [json, ...cut.map(({ value }) => value)]) {
-    const found = look(root)
-    if (found.problem !== undefined) return Result.fail(found.problem)
+  const { problem, members: before } = look(json, { depth: DEPTH + AROUND, content: false })
+  if (problem !== undefined) return Result.fail(problem) // CV3
+  let members = before
+  for (const { place, holder, value } of cut) {
+    const found = writtenOf(text.slice(place.from, place.to), value)
+    if (found.refusal !== undefined) return Result.fail(found.refusal)
     members += found.members
+    holder["value"] = found.written
   }
   let written = 0
   let from = 0
@@ -76,20 +66,22 @@ export const readCarrier = (text: string, carries: Carries): Result.Result<unkno
 
 interface Cut {
   readonly place: Member
+  /** Whose member `value` it is. */
+  readonly holder: Record<string, unknown>
   /** As it was parsed. */
   readonly value: unknown
 }
 
-/** Puts `Written` into `json`, and tells what it replaced, in the order of the text. */
+/** Takes the values out of `json`, null in their places, in the order of the text. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {
   const cut: Array<Cut> = []
-  const take = (at: number, object: unknown): void => {
-    for (const member of membersAt(text, at)) {
-      if (member.name !== "value" || !isObject(object)) continue
-      const value = object["value"]
-      cut.push({ place: member, value })
-      // Given twice, the first is no longer there to be read: refused below, by the count.
-      object["value"] = value instanceof Written ? value : writtenOf(text.slice(member.from, member.to), value)
+  const take = (at: number, holder: unknown): void => {
+    if (!isObject(holder)) return
+    for (const place of membersAt(text, at)) {
+      if (place.name !== "value") continue
+      // Given twice, the first is no longer there to be read: refused by the count of members.
+      cut.push({ place, holder, value: holder["value"] })
+      holder["value"] = null
     }
   }
   if (!isObject(json)) return cut
@@ -107,32 +99,39 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cu
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** A value, or a schema, may nest `DEPTH` deep inside of a request. */
-const WHOLE_DEPTH = DEPTH + 4
+/** How deep a value, or a schema, may stand inside of a request. */
+const AROUND = 4
 
-/** CV3. `members`: of all its objects together, those in values aside. */
-const look = (root: unknown): { readonly problem: string | undefined; readonly members: number } => {
-  let members = 0
-  const visit = (value: unknown, depth: number): string | undefined => {
-    if (typeof value !== "object" || value === null || value instanceof Written) return undefined
-    if (depth >= WHOLE_DEPTH) return `it nests deeper than ${DEPTH} levels`
-    if (Array.isArray(value)) {
-      for (const item of value) {
-        const problem = visit(item, depth + 1)
-        if (problem !== undefined) return problem
-      }
-      return undefined
-    }
-    for (const name in value) {
-      members++
-      if (name === "__proto__" || name === "constructor" || name === "prototype") {
-        return `the name ${name} is not allowed in it`
-      }
-      const problem = visit((value as Record<string, unknown>)[name], depth + 1)
-      if (problem !== undefined) return problem
-    }
-    return undefined
-  }
-  const problem = visit(root, 0)
-  return { problem, members }
+interface Found {
+  /** null stays null: no value. */
+  readonly written: Written | null
+  readonly members: number
+  /** CV3 */
+  readonly refusal: string | undefined
 }
+
+/** CV1, CV4 */
+const writtenOf = (source: string, value: unknown): Found => {
+  switch (source[0]) {
+    case "{":
+    case "[": {
+      const { problem, harmful, members } = inspect(value, source)
+      return {
+        written: new Written(source, "json", problem),
+        members: problem === undefined ? members : membersOf(value),
+        refusal: harmful ? problem : undefined
+      }
+    }
+    case "n":
+      return scalar(null)
+    case '"':
+      return scalar(new Written(value as string, "string", textProblem(value as string)))
+    case "t":
+    case "f":
+      return scalar(new Written(source, "boolean", undefined))
+    default:
+      return scalar(new Written(source, "number", isNumber(source) ? undefined : notNumber(source)))
+  }
+}
+
+const scalar = (written: Written | null): Found => ({ written, members: 0, refusal: undefined })

@@ -22,6 +22,8 @@ export interface ReadJob {
   readonly schema: string | undefined
   readonly want: "nothing" | "secrets" | "variables"
   readonly stored: boolean
+  /** JSON that its reader has checked. CV4 */
+  readonly checked?: boolean
 }
 
 export interface CompareJob {
@@ -102,7 +104,7 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   }
   enter("read")
   if (job.kind === "carry") return carry(job)
-  const value = read(job.type, job.text, { stored: job.stored })
+  const value = read(job.type, job.text, job)
   if (Result.isFailure(value)) return { _tag: "Unreadable", reason: value.failure }
   const variables = job.want === "variables" ? variablesOf(job.text) : Result.succeed({})
   if (Result.isFailure(variables)) return { _tag: "Unreadable", reason: variables.failure }

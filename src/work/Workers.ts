@@ -6,13 +6,13 @@
  *   WK3  Jobs wait fairly by identity (FairQueue), within bounds, and no longer than `patience`; a job whose asker left is not begun.
  *   WK4  A large text that was read lately, such as a rendering that the dry run checked, is not read again to be delivered.
  */
-import { Context, Deferred, Duration, Effect, Layer, Metric, Queue } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Metric, Queue, Result } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
 import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
-import { schemaProblem } from "../values/JsonSchema.ts"
+import { schemaText } from "../values/JsonSchema.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import type { Carries } from "../values/Written.ts"
 import { FairQueue, type QueueBounds } from "./FairQueue.ts"
@@ -52,6 +52,8 @@ export interface Want {
   readonly want?: ReadJob["want"]
   /** It was accepted before. */
   readonly stored?: boolean
+  /** JSON that its reader has checked. CV4 */
+  readonly checked?: boolean
 }
 
 export type Reading = Extract<Answer, { readonly _tag: "Read" }>
@@ -195,19 +197,20 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
   }
 
   const examine = Effect.fnUntraced(function* (type: ValueType, text: string, options: Want = {}) {
-    const { schema = null, want = "nothing", stored = false } = options
+    const { schema = null, want = "nothing", stored = false, checked = false } = options
     const inline = schema === null && text.length <= INLINE[type] // WK1
     const id = text.length <= INLINE[type] ? "" : `${type} ${digestOf(text)}`
     if (!inline && schema === null && want === "nothing" && stored && known.has(id)) return nothing // WK4
-    const problem = schema === null ? undefined : schemaProblem(schema)
-    if (problem !== undefined) return unusable(`the schema can't be used: ${problem}`)
+    const its = schema === null ? undefined : schemaText(schema)
+    if (its !== undefined && Result.isFailure(its)) return unusable(`the schema can't be used: ${its.failure}`)
     const job: ReadJob = {
       kind: "read",
       type,
       text,
-      schema: schema === null ? undefined : JSON.stringify(schema),
+      schema: its?.success,
       want,
-      stored
+      stored,
+      checked
     }
     const answer = yield* answered(job, inline)
     if (id !== "" && answer._tag === "Read") remember(id)

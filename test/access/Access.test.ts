@@ -50,6 +50,25 @@ describe("Access", () => {
     }).pipe(Effect.provide(start().layer))
   )
 
+  it.effect("EN1 who may is told what is no environment; who may not, only that", () =>
+    Effect.gen(function* () {
+      const asked = (role: Role, environment: string) =>
+        Effect.provideService(Effect.flip(requirePermission("config.write", environment)), CurrentIdentity, {
+          keyId: "k",
+          name: "ada",
+          role,
+          environments: ["*"]
+        })
+      const publisher = yield* asked("publisher", "no\u0000where")
+      const viewer = yield* asked("viewer", `no\u001b${"x".repeat(10_000)}`)
+
+      assert.strictEqual(publisher.name, "InvalidInput")
+      assert.strictEqual(viewer.name, "Forbidden")
+      assert.notInclude(viewer.message, "\u001b")
+      assert.isBelow(viewer.message.length, 300)
+    })
+  )
+
   it.effect("A2 the secret is not what is stored, and another pepper makes it worthless", () => {
     const { store, layer } = start()
     return Effect.gen(function* () {

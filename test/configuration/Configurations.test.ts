@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import type { Identity } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
+import type { Draft } from "../../src/configuration/Draft.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
 import { as, client, draft, on, publish } from "./Harness.ts"
@@ -158,6 +159,24 @@ describe("Configurations", () => {
 
       assert.strictEqual(long.name, "InvalidInput")
       assert.strictEqual((yield* publish(draft("1"))).revision.revision, 1n)
+    }).pipe(on())
+  )
+
+  it.effect("CV4 what a value's reader found counts for its type, and is not looked for again", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const good = { type: "json", problem: undefined } as const
+      const odd = yield* Effect.flip(publish(draft("{}", { found: { type: "json", problem: "it is odd" } })))
+      const other = yield* Effect.flip(publish(draft("{", { found: { type: "string", problem: undefined } })))
+      const broken = yield* Effect.flip(publish(draft("{}", { found: good, schema: { required: ["a"] } })))
+      yield* publish(draft("read by nobody", { found: good }))
+      const once = (draft: Draft) => configurations.publish([draft], { message: "why", idempotencyKey: "again" })
+      yield* once(draft("{}", { found: good }))
+      const again = yield* once(draft("{}"))
+
+      assert.deepStrictEqual([odd.name, other.name, broken.name], ["InvalidValue", "InvalidValue", "SchemaViolation"])
+      assert.strictEqual(odd.message, "the value of app can't be read as json: it is odd")
+      assert.isTrue(again.replayed)
     }).pipe(on())
   )
 

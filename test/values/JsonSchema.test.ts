@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { schemaProblem } from "../../src/values/JsonSchema.ts"
+import { Result } from "effect"
+import { schemaText } from "../../src/values/JsonSchema.ts"
 
+const schemaProblem = (schema: unknown): string | undefined => {
+  const text = schemaText(schema)
+  return Result.isFailure(text) ? text.failure : undefined
+}
 const nested = (depth: number): unknown => (depth === 0 ? {} : { not: nested(depth - 1) })
 
 describe("JsonSchema", () => {

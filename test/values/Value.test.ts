@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { secretsIn } from "../../src/values/Secrets.ts"
 import { DEPTH } from "../../src/values/Structure.ts"
-import { isNumber, parse, read, VALUE_BYTES } from "../../src/values/Value.ts"
+import { isNumber, read, VALUE_BYTES } from "../../src/values/Value.ts"
 import { ValueType } from "../../src/values/ValueType.ts"
 import { jsonOfYaml, jsonOfYamlFile } from "../../src/values/Yaml.ts"
 
+/** What is stored is read again. */
+const parse = (type: ValueType, text: string) => Result.map(read(type, text, { stored: true }), ({ json }) => json)
 const reason = (type: ValueType, text: string): string => {
   const result = read(type, text)
   return Result.isFailure(result) ? result.failure : assert.fail(`accepted ${text.slice(0, 80)}`)

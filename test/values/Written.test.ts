@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
+import * as Value from "../../src/values/Value.ts"
 import { type Carries, readCarrier, type Written } from "../../src/values/Written.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
 
@@ -43,7 +44,22 @@ describe("Written", () => {
 
   it("CV3 refuses prototypes and depth, in values too", () => {
     assert.include(refused('{"value":{"__proto__":1}}', "value"), "__proto__")
-    assert.include(refused(`{"value":${"[".repeat(90)}${"]".repeat(90)}}`, "value"), "deeper")
+    assert.include(refused(`{"value":${"[".repeat(90)}${"]".repeat(90)}}`, "value"), "levels deep")
+  })
+
+  it("CV4 says of a value what its reader would, as its type", () => {
+    const problem = (value: string) => (made(`{"value":${value}}`, "value")["value"] as Written).problem
+    for (const value of ['{"a":[1,{"$secret":"s"}]}', "[]", "7", "true", '"x"', '"\\ud83d\\ude42"']) {
+      assert.isUndefined(problem(value), value)
+    }
+    for (const value of ['{"$secret":7}', '[{"a":1e400}]', '["\\ud800"]', '{"\\udfff":1,"$secret":[]}', "1e999"]) {
+      const { text, type } = made(`{"value":${value}}`, "value")["value"] as Written
+      const read = Value.read(type, text)
+      assert.strictEqual(problem(value), Result.isFailure(read) ? read.failure : "accepted", value)
+      assert.include(refused(`{"value":${value},"value":${value}}`, "value"), '"value" appears twice')
+    }
+    assert.include(problem('"a\\u0000"'), "NUL")
+    assert.include(refused('{"value":{"$secret":7,"a":1,"a":2}}', "value"), '"a" appears twice')
   })
 
   it("takes documents of any shape", () => {

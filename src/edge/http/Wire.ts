@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import { IDEMPOTENCY_KEY } from "../../configuration/Request.ts"
 
 /** Of an entry in a log; exact up to 2^53. */
 export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
@@ -38,4 +39,6 @@ const problem = (httpApiStatus: number) =>
 export const problems = [400, 401, 403, 404, 408, 409, 412, 413, 422, 429, 500, 503, 504].map(problem)
 
 /** `Idempotency-Key`: the same key and body have the same result, once. */
-export const IdempotencyKey = Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(255)))
+export const IdempotencyKey = Schema.optionalKey(
+  Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(IDEMPOTENCY_KEY))
+)

@@ -13,10 +13,12 @@ import type { Configuration, Head } from "../../../src/configuration/Configurati
 import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
+import { draftsProblem } from "../../../src/configuration/Request.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { InstanceStore } from "../../../src/fleet/InstanceStore.ts"
+import { targetProblem } from "../../../src/keys/Target.ts"
 import { http } from "../../../src/node/Node.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { pageOf } from "../../../src/values/Page.ts"
@@ -91,8 +93,10 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
       drafts,
       traceId: Option.match(span, { onNone: () => "", onSome: (one) => one.traceId })
     })
+    const problem = draftsProblem(drafts)
+    for (const { environment } of drafts) yield* requirePermission("config.write", environment)
+    if (problem !== undefined) return yield* problem
     for (const draft of drafts) {
-      yield* requirePermission("config.write", draft.environment)
       const current = of(draft.environment, draft.key).at(-1)?.version ?? 0
       if (draft.expectedVersion !== undefined && draft.expectedVersion !== current) {
         const details = { key: draft.key, expected: draft.expectedVersion, current }
@@ -136,7 +140,11 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
     }
     return committed
   })
-  const read = (environment: string) => requirePermission("config.read", environment)
+  const read = Effect.fnUntraced(function* (environment: string, key = "any") {
+    yield* requirePermission("config.read", environment)
+    const problem = targetProblem(environment, key)
+    if (problem !== undefined) return yield* problem
+  })
   const heads = (environment: string): ReadonlyArray<Head> =>
     [...versions.values()].map((list) => list.at(-1)!).filter((one) => one.environment === environment)
   const configurations = Configurations.of({
@@ -148,6 +156,8 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
     }),
     validate: Effect.fnUntraced(function* (drafts) {
       for (const draft of drafts) yield* requirePermission("config.write", draft.environment)
+      const problem = draftsProblem(drafts)
+      if (problem !== undefined) return yield* problem
       return drafts.map(({ key, environment }) => ({
         key,
         environment,
@@ -156,19 +166,19 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
       }))
     }),
     get: Effect.fnUntraced(function* (environment, key) {
-      yield* read(environment)
+      yield* read(environment, key)
       if (key === "defect") return yield* Effect.die(new Error("an inner secret"))
       const configuration = of(environment, key).at(-1)
       if (configuration === undefined || configuration.deleted) return yield* Effect.fail(missing(key))
       return { configuration, stale: state.stale }
     }),
     version: Effect.fnUntraced(function* (environment, key, version) {
-      yield* read(environment)
+      yield* read(environment, key)
       return of(environment, key)[version - 1] ?? (yield* Effect.fail(missing(key)))
     }),
     history: (environment, key, { limit, before }) =>
       Effect.as(
-        read(environment),
+        read(environment, key),
         pageOf(
           of(environment, key)
             .toReversed()
@@ -185,9 +195,9 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
           .sort((a, b) => (a.key < b.key ? -1 : 1))
           .slice(0, limit)
       ),
-    diff: (environment) => Effect.as(read(environment), { kind: "none" as const }),
+    diff: (environment, key) => Effect.as(read(environment, key), { kind: "none" as const }),
     explain: Effect.fnUntraced(function* (environment, key, labels) {
-      yield* read(environment)
+      yield* read(environment, key)
       const stored = of(environment, key).at(-1)
       if (stored === undefined) return yield* Effect.fail(missing(key))
       const used = Object.entries(labels).map(([name, value]) => ({ name, value, source: "client" as const }))

@@ -338,8 +338,8 @@ describe("bad input is refused with a problem that names the place", () => {
   ]
   const harmful: ReadonlyArray<Row> = [
     ["invalid UTF-8", new Uint8Array([123, 34, 255, 254, 34, 125]), 400, "UTF-8"],
-    ["deep JSON", nested(100), 400, "deeper"],
-    ["very deep JSON", nested(200_000), 400, "deeper"],
+    ["deep JSON", nested(100), 400, "levels deep"],
+    ["very deep JSON", nested(200_000), 400, "levels deep"],
     ["__proto__", '{"value":{"a":{"__proto__":{"admin":true}}}}', 400, "__proto__"],
     ["constructor", '{"value":{"constructor":{"prototype":1}}}', 400, "constructor"]
   ]

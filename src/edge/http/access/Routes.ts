@@ -10,7 +10,6 @@ import { json } from "../Answer.ts"
 import { bodyLimits, makeBodyReader } from "../Body.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
-import { checkEnvironment } from "../Target.ts"
 import { AuditGroup, KeysGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -69,7 +68,7 @@ const auditRoutes = HttpApiBuilder.group(
         const { environment, before, after, limit = PAGE } = query
         const entries = yield* readAudit({
           limit,
-          ...(environment === undefined ? {} : { environment: yield* checkEnvironment(environment) }),
+          ...(environment === undefined ? {} : { environment }),
           ...(before === undefined ? {} : { before: BigInt(before) }),
           ...(after === undefined ? {} : { after: BigInt(after) })
         })

@@ -12,6 +12,7 @@ export const draftOf = (change: Omit<Wire.ReleaseChange, "value"> & { readonly v
     value: value === null ? null : value.text,
     type: change.type,
     typeIfNew: value?.type,
+    found: value === null ? undefined : { type: value.type, problem: value.problem },
     ...("schema" in change ? { schema: change.schema } : {}),
     strict: change.strict,
     expectedVersion: change.expectedVersion

@@ -4,10 +4,10 @@ import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
+import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
-import { checkEnvironment, checkTarget } from "../Target.ts"
 import { ConfigGroup, ReleasesGroup } from "./Api.ts"
 import { etagOf, noneMatch } from "./Preconditions.ts"
 import * as Wire from "./Wire.ts"
@@ -23,11 +23,10 @@ const configRoutes = HttpApiBuilder.group(
     const writes = yield* makeWrites
 
     const get = Effect.fnUntraced(function* (
-      named: { readonly key: string; readonly environment: string },
+      { key, environment }: Target,
       consistency: "strong" | "cached",
       ifNoneMatch: string | undefined
     ) {
-      const { key, environment } = yield* checkTarget(named.key, named.environment)
       const { configuration, stale } = yield* configurations.get(environment, key, consistency)
       const etag = etagOf(configuration)
       const headers = {
@@ -48,19 +47,16 @@ const configRoutes = HttpApiBuilder.group(
       readonly limit?: number
       readonly after?: string
     }) {
-      const environment = yield* checkEnvironment(query.environment)
-      const limit = query.limit ?? PAGE
-      const { prefix = "", after = "" } = query
+      const { environment, prefix = "", after = "", limit = PAGE } = query
       const heads = yield* configurations.list({ environment, prefix, limit, after })
       const next = heads.length < limit ? null : (heads.at(-1)?.key ?? null)
       return json({ keys: heads.map(Wire.head), next } satisfies Wire.Heads)
     })
 
     const history = Effect.fnUntraced(function* (
-      named: { readonly key: string; readonly environment: string },
+      { key, environment }: Target,
       query: { readonly limit?: number; readonly before?: number }
     ) {
-      const { key, environment } = yield* checkTarget(named.key, named.environment)
       const limit = query.limit ?? PAGE
       const versions = yield* configurations.history(environment, key, { limit, before: query.before })
       const oldest = versions.at(-1)?.version ?? 1
@@ -69,10 +65,9 @@ const configRoutes = HttpApiBuilder.group(
     })
 
     const explain = Effect.fnUntraced(function* (
-      named: { readonly key: string; readonly environment: string },
+      { key, environment }: Target,
       query: Readonly<Record<string, unknown>>
     ) {
-      const { key, environment } = yield* checkTarget(named.key, named.environment)
       const labels: Record<string, string> = {}
       for (const [name, value] of Object.entries(query)) {
         if (name.startsWith("label.") && typeof value === "string") labels[name.slice("label.".length)] = value
@@ -106,19 +101,15 @@ const configRoutes = HttpApiBuilder.group(
       .handle("history", ({ params, query }) => answer(history({ ...params, ...query }, query)))
       .handle("version", ({ params, query }) =>
         answer(
-          checkTarget(params.key, query.environment).pipe(
-            Effect.flatMap(({ environment, key }) => configurations.version(environment, key, params.version)),
-            Effect.map((found) => json(Wire.configuration(found)))
+          Effect.map(configurations.version(query.environment, params.key, params.version), (found) =>
+            json(Wire.configuration(found))
           )
         )
       )
       .handle("diff", ({ params, query: { environment, from, to } }) =>
         answer(
-          checkTarget(params.key, environment).pipe(
-            Effect.flatMap(({ key }) => configurations.diff(environment, key, from, to)),
-            Effect.map((difference) =>
-              json({ key: params.key, environment, from, to, difference } satisfies Wire.DiffResult)
-            )
+          Effect.map(configurations.diff(environment, params.key, from, to), (difference) =>
+            json({ key: params.key, environment, from, to, difference } satisfies Wire.DiffResult)
           )
         )
       )

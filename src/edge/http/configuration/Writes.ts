@@ -2,22 +2,17 @@
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { requireAnywhere, requirePermission } from "../../../access/Access.ts"
-import { limits } from "../../../configuration/Configuration.ts"
 import type { Committed } from "../../../configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
+import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { bodyLimits, makeBodyReader } from "../Body.ts"
-import { checkTarget } from "../Target.ts"
 import { draftOf } from "./Drafts.ts"
 import { etagOf, expectedVersion } from "./Preconditions.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
-interface Target {
-  readonly key: string
-  readonly environment: string
-}
 interface Conditions {
   readonly "idempotency-key"?: string
   readonly "if-match"?: string
@@ -70,21 +65,18 @@ export const makeWrites = Effect.gen(function* () {
   })
 
   return {
-    publish: Effect.fnUntraced(function* (request: Request, named: Target, headers: Conditions) {
-      const target = yield* checkTarget(named.key, named.environment)
+    publish: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
       const { draft, message } = yield* readDraft(request, target, headers)
       return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
     }),
 
-    delete: Effect.fnUntraced(function* (named: Target, message: string | undefined, headers: Conditions) {
-      const target = yield* checkTarget(named.key, named.environment)
+    delete: Effect.fnUntraced(function* (target: Target, message: string | undefined, headers: Conditions) {
       const expected = yield* expectedVersion({ ifMatch: headers["if-match"], ifNoneMatch: undefined, body: undefined })
       const draft = { ...target, value: null, expectedVersion: expected }
       return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
     }),
 
-    rollback: Effect.fnUntraced(function* (request: Request, named: Target, headers: Conditions) {
-      const target = yield* checkTarget(named.key, named.environment)
+    rollback: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
       yield* requirePermission("config.write", target.environment) // B5
       const body = yield* readRollback(request)
       const committed = yield* configurations.rollback(
@@ -96,8 +88,7 @@ export const makeWrites = Effect.gen(function* () {
       return yield* written(committed, target)
     }),
 
-    validate: Effect.fnUntraced(function* (request: Request, named: Target) {
-      const target = yield* checkTarget(named.key, named.environment)
+    validate: Effect.fnUntraced(function* (request: Request, target: Target) {
       const { draft } = yield* readDraft(request, target, {})
       return json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
     }),
@@ -105,12 +96,6 @@ export const makeWrites = Effect.gen(function* () {
     release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions) {
       yield* requireAnywhere("config.write") // B5
       const body = yield* readRelease(request)
-      if (body.changes.length > limits.changes) {
-        return yield* Effect.fail(
-          failure("TooLarge", `the release has ${body.changes.length} changes, at most ${limits.changes} are allowed`)
-        )
-      }
-      for (const { key, environment } of body.changes) yield* checkTarget(key, environment)
       const drafts = body.changes.map(draftOf)
       if (dryRun) return json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
       return json(Wire.released(yield* configurations.publish(drafts, options(body.message, headers))))

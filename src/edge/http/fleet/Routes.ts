@@ -6,7 +6,6 @@ import { Clients } from "../../../fleet/Clients.ts"
 import { json } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
-import { checkEnvironment } from "../Target.ts"
 import { ClientsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -27,7 +26,6 @@ const routes = HttpApiBuilder.group(
       readonly keys?: number
       readonly afterKey?: string
     }) {
-      if (query.environment !== undefined) yield* checkEnvironment(query.environment)
       const after = query.after === undefined ? undefined : Wire.cursorOf(query.after)
       if (after === undefined && query.after !== undefined)
         return yield* failure("InvalidInput", "after is not the `next` of a page of clients")
