@@ -1,15 +1,13 @@
 /** Configurations on memory twins, with the clients that a test wants to be connected. */
 import { Effect, Layer } from "effect"
-import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
 import type { ClientView } from "../../src/fleet/Client.ts"
 import { Fleet } from "../../src/fleet/ConnectedClients.ts"
-import { Propagation } from "../../src/propagation/Propagation.ts"
-import { workers } from "../support/workers.ts"
+import type { Propagation } from "../../src/propagation/Propagation.ts"
+import { below, propagation } from "../support/Twins.ts"
 
 export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({
   environment: "production",
@@ -21,13 +19,10 @@ export const client = (instance: string, labels: Record<string, string> = {}): C
 /** Every client covers every key of its environment. */
 export const layerWith = (clients: ReadonlyArray<ClientView>) =>
   Configurations.layer.pipe(
-    Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+    Layer.provideMerge(propagation()),
     Layer.provideMerge(
-      Layer.mergeAll(
-        Memory.layer,
-        Cache.layer({ maxBytes: 10_000_000 }),
-        Digests.layer,
-        workers(),
+      Layer.merge(
+        below(Memory.layer, { cacheBytes: 10_000_000 }),
         Layer.succeed(Fleet, {
           covering: (environment) => Effect.succeed(clients.filter((one) => one.environment === environment))
         })

@@ -1,28 +1,22 @@
 /** The SDK's fake node and the real one, over gRPC on memory twins, say the same. */
 import { Effect, Layer, ManagedRuntime } from "effect"
-import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
-import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
-import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { HealthReports } from "../../src/fleet/HealthReports.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { Updates } from "../../src/sessions/Updates.ts"
-import { options } from "../sessions/Harness.ts"
 import { FakeNode } from "../support/FakeNode.ts"
 import { publish } from "../support/Release.ts"
+import * as Twins from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { workers } from "../support/workers.ts"
 import { conversations, type Node } from "./Conversations.ts"
 
 conversations("the fake node", async (): Promise<Node> => {
@@ -62,11 +56,10 @@ const start = async (): Promise<Node> => {
     })
   )
   const stores = guarded.pipe(Layer.provideMerge(Memory.layer))
-  const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(Layer.provide(KeyHash.layer))
-  const services = Sessions.layer({ ...options, drainSpread: "1 second" }).pipe(
-    Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer(), access)),
-    Layer.provideMerge(Propagation.layer({ pollInterval: "50 millis", staleAfter: "1 second" })),
-    Layer.provideMerge(Layer.mergeAll(stores, Cache.layer({ maxBytes: 10_000_000 }), Digests.layer, workers()))
+  const services = Twins.sessions({ drainSpread: "1 second" }).pipe(
+    Layer.provideMerge(Twins.access),
+    Layer.provideMerge(Twins.propagation({ pollInterval: "50 millis", staleAfter: "1 second" })),
+    Layer.provideMerge(Twins.below(stores, { cacheBytes: 10_000_000 }))
   )
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(

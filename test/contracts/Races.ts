@@ -4,8 +4,6 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
-import * as Digests from "../../layers/Crypto/values/Digest.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import type { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { VARIABLES_KEY } from "../../src/configuration/Configuration.ts"
@@ -16,7 +14,7 @@ import { Fleet } from "../../src/fleet/ConnectedClients.ts"
 import { covers } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { workers } from "../support/workers.ts"
+import * as Twins from "../support/Twins.ts"
 
 type Stores = ConfigurationStore | RevisionLog | AuditLog
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
@@ -48,14 +46,11 @@ const node = Effect.fnUntraced(function* () {
   })
   const context = yield* Layer.build(
     Configurations.layer.pipe(
-      Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
+      Layer.provideMerge(Twins.propagation()),
       Layer.provide(
-        Layer.mergeAll(
-          Layer.fresh(Cache.layer({ maxBytes: 10_000_000 })),
-          Digests.layer,
-          workers(),
-          Layer.succeed(Fleet, { covering: () => Effect.succeed([]) }),
-          Layer.succeed(ConfigurationStore, interrupted)
+        Layer.merge(
+          Layer.fresh(Twins.below(Layer.succeed(ConfigurationStore, interrupted), { cacheBytes: 10_000_000 })),
+          Layer.succeed(Fleet, { covering: () => Effect.succeed([]) })
         )
       ),
       Layer.fresh

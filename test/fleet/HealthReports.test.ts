@@ -6,12 +6,14 @@ import { type HealthReport, HealthReports } from "../../src/fleet/HealthReports.
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { FakeSink, layerWith, subscription } from "../sessions/Harness.ts"
+import { FakeSink } from "../support/FakeSink.ts"
 import { instance } from "../support/Instance.ts"
 import { publish } from "../support/Release.ts"
+import { subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const as = (name: string): Identity => ({ name, keyId: name, role: "subscriber", environments: ["*"] })
-const layer = HealthReports.layer("principal").pipe(Layer.provideMerge(layerWith({})))
+const layer = HealthReports.layer("principal").pipe(Layer.provideMerge(sessionsWith({})))
 const report = (name: string, changed: Partial<HealthReport> = {}) =>
   Effect.flatMap(HealthReports, ({ report }) =>
     report(

@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { OutboxTables } from "../../layers/Memory/outbox/Outbox.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
@@ -13,17 +11,14 @@ import { eventsOf } from "../../src/outbox/Event.ts"
 import { EventLog } from "../../src/outbox/EventLog.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import * as Relay from "../../src/outbox/Relay.ts"
-import { Propagation } from "../../src/propagation/Propagation.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Degraded, type Dependency } from "../../src/telemetry/Degraded.ts"
 import { sweep } from "../contracts/Stores.ts"
 import { pass } from "../support/Clock.ts"
 import { change, release } from "../support/Release.ts"
+import { below, propagation } from "../support/Twins.ts"
 
-const services = (state: State) =>
-  Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
-    Layer.provideMerge(Layer.mergeAll(Memory.layerOn(state), Cache.layer({ maxBytes: 1_000_000 }), Digests.layer))
-  )
+const services = (state: State) => propagation().pipe(Layer.provideMerge(below(Memory.layerOn(state))))
 
 const relay = (log: { readonly layer: Layer.Layer<EventLog> }, run = "a") =>
   Relay.layer({ run, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide(log.layer))

@@ -10,8 +10,9 @@ import type { Revision } from "../../src/propagation/Revision.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { Loop } from "../../src/telemetry/Loop.ts"
 import { settle } from "../support/Clock.ts"
+import { Faults } from "../support/Faults.ts"
 import { change, commit as commitAll } from "../support/Release.ts"
-import { commit, Faults, layerWith, listen } from "./Harness.ts"
+import { commit, layerWith, listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
 

@@ -8,7 +8,8 @@ import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { settle } from "../support/Clock.ts"
-import { commit, Faults, layerWith } from "./Harness.ts"
+import { Faults } from "../support/Faults.ts"
+import { commit, layerWith } from "./Harness.ts"
 
 /** A node of its own on the same database. */
 const node = (faults: Faults, shares: Layer.Layer<never>) =>

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { Faults } from "../support/Faults.ts"
 import { change, commit } from "../support/Release.ts"
-import { Faults, layerWith } from "./Harness.ts"
+import { layerWith } from "./Harness.ts"
 
 const settle = Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow, { discard: true })
 const names = (n: number) => Array.from({ length: n }, (_, i) => `svc.k${i}`)

@@ -5,8 +5,10 @@ import { TestClock } from "effect/testing"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Session } from "../../src/sessions/Session.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { FakeSink } from "../support/FakeSink.ts"
 import { publish } from "../support/Release.ts"
-import { FakeSink, layerWith, subscription } from "./Harness.ts"
+import { subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const Step = Schema.Union([
   Schema.Struct({
@@ -107,6 +109,6 @@ it.effect.prop(
         assert.deepStrictEqual(client.backwards, [])
         for (const [key, value] of newest) assert.strictEqual(client.held.get(key)?.content ?? "", value)
       }
-    }).pipe(Effect.provide(layerWith({}))),
+    }).pipe(Effect.provide(sessionsWith({}))),
   { arbitrary: { runs: 150 } }
 )

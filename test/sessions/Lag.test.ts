@@ -3,8 +3,10 @@ import { Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { Lag } from "../../src/sessions/Lag.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { FakeSink } from "../support/FakeSink.ts"
 import { publish } from "../support/Release.ts"
-import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
+import { applied, subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const client = () => ({ pending: new Set<string>(), answers: true, behind: 0, caughtUp: 0 })
 const seconds = (n: number) => BigInt(n) * 1_000_000_000n
@@ -67,6 +69,6 @@ describe("Lag", () => {
       yield* TestClock.adjust("1 millis")
       answer(true)
       assert.strictEqual(yield* lagging, 0)
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })

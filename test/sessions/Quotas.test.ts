@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Quotas } from "../../src/sessions/Quotas.ts"
-import { subscription } from "./Harness.ts"
+import { subscription } from "../support/Subscription.ts"
 
 const client = (keyId: string, environment: string, instance: string) =>
   subscription({

@@ -8,10 +8,12 @@ import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import type { Update } from "../../src/sessions/Update.ts"
-import { Faults } from "../propagation/Harness.ts"
 import { settle } from "../support/Clock.ts"
+import { FakeSink } from "../support/FakeSink.ts"
+import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"
-import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
+import { applied, subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const word = (update: Update): string => {
   switch (update.kind) {
@@ -67,7 +69,7 @@ describe("resuming", () => {
 
       assert.deepStrictEqual(words(sink), ["svc.a 1", "svc.b 1", "synced"])
       assert.deepStrictEqual(yield* known(), ["svc.a sent 1", "svc.b sent 1"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("DV1 S6 a strict key that was withheld comes after a reconnect, once the view is confirmed", () => {
@@ -89,7 +91,7 @@ describe("resuming", () => {
       assert.deepStrictEqual(withheld, ["svc.plain sent 1"])
       assert.deepStrictEqual(words(again.sink), ["svc.strict 1", "synced"])
       assert.deepStrictEqual(yield* known(), ["svc.plain sent 1 applied 1", "svc.strict sent 1"])
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("DV1 a key that a missing label kept back comes when the client returns with it and its file", () =>
@@ -109,7 +111,7 @@ describe("resuming", () => {
       assert.deepStrictEqual(before, ["svc.plain sent 1", "svc.tpl problem"])
       assert.deepStrictEqual(words(again.sink), ["svc.tpl zone a", "synced"])
       assert.deepStrictEqual(yield* known(), ["svc.plain sent 1 applied 1", "svc.tpl sent 1"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect(
@@ -126,7 +128,7 @@ describe("resuming", () => {
 
         assert.deepStrictEqual(words(same.sink), ["synced"])
         assert.deepStrictEqual(words(other.sink), ["svc.tpl zone b", "synced"])
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect(
@@ -148,7 +150,7 @@ describe("resuming", () => {
         assert.deepStrictEqual(words(lost.sink), ["svc.a deleted", "svc.b deleted", "synced"])
         assert.deepStrictEqual(words(holder.sink), ["svc.a deleted", "synced"])
         assert.deepStrictEqual(words(aware.sink), ["synced"])
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("DV1 what nobody knows any more is deleted, unless this node is behind the client", () =>
@@ -180,7 +182,7 @@ describe("resuming", () => {
       assert.deepStrictEqual(words(gone.sink), ["svc.gone deleted", "svc.a 1", "synced"])
       assert.deepStrictEqual(before, ["synced"])
       assert.deepStrictEqual(words(lost.sink).slice(0, 2), ["svc.new deleted", "svc.a 1"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect(
@@ -199,7 +201,7 @@ describe("resuming", () => {
         yield* TestClock.adjust("2 seconds")
 
         assert.include(words(sink), "svc.strict deleted")
-      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+      }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
     }
   )
 
@@ -222,7 +224,7 @@ describe("resuming", () => {
       yield* settle
 
       assert.deepStrictEqual(words(sink), ["svc.a 1", "svc.b deleted", "synced"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("DV2 a reconnect with all that it had notes nothing as sent, and what it holds as applied", () =>
@@ -241,7 +243,7 @@ describe("resuming", () => {
       const empty = yield* connect()
       assert.deepStrictEqual(words(empty.sink), ["svc.a 1", "synced"])
       assert.deepStrictEqual(yield* known(), ["svc.a sent 1"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })
 
@@ -264,7 +266,7 @@ describe("what is told once", () => {
         assert.deepStrictEqual(before, ["svc.a sent 1 applied 1"])
         assert.deepStrictEqual(words(again.sink), ["synced"])
         assert.deepStrictEqual(yield* known(), ["svc.a sent 1"])
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("a problem is told once a position, and again of the same revision in another history", () => {
@@ -280,7 +282,7 @@ describe("what is told once", () => {
         sink.got.filter(({ kind }) => kind === "problem").map((update) => "epoch" in update && update.epoch),
         [sink.got[0]?.kind === "problem" ? sink.got[0].epoch : "", "restored"]
       )
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 })
 
@@ -314,7 +316,7 @@ describe("an unsure view", () => {
         assert.strictEqual(words(simple.sink).at(-1), "svc.strict 2")
         // The flag of the moment, once there is room; never "confirmed" before what was kept back.
         assert.deepStrictEqual(words(slow.sink).slice(4), ["svc.strict 2", "heartbeat"])
-      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+      }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
     }
   )
 
@@ -330,7 +332,7 @@ describe("an unsure view", () => {
       yield* TestClock.adjust("1 second")
 
       assert.deepStrictEqual(words(sink), ["svc.plain 1 stale", "synced stale", "svc.plain 1", "heartbeat"])
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect(
@@ -352,7 +354,7 @@ describe("an unsure view", () => {
         yield* settle
 
         assert.deepStrictEqual(words(sink), ["svc.plain 1 stale", "svc.plain 1", "synced"])
-      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+      }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
     }
   )
 
@@ -379,7 +381,7 @@ describe("an unsure view", () => {
       assert.strictEqual(new Set(stale).size, 1)
       assert.strictEqual(new Set(fresh).size, 1)
       assert.deepStrictEqual([word(stale[0]!), word(fresh[0]!)], ["heartbeat stale", "heartbeat"])
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 })
 
@@ -402,7 +404,7 @@ describe("a long comparison", () => {
       assert.isTrue(isStale)
       assert.deepStrictEqual(before, ["svc.a 1", "synced"])
       assert.deepStrictEqual(words(sink).slice(2), ["heartbeat stale"])
-    }).pipe(Effect.provide(layerWith({}, faults.layer(false))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(false))))
   })
 
   it.effect("DV4 a client whose keys are compared for long hears a sign of life, of no later position", () =>
@@ -419,7 +421,7 @@ describe("a long comparison", () => {
 
       assert.deepStrictEqual(words(sink), ["svc.a 1", "synced", "heartbeat"])
       assert.deepStrictEqual((sink.got[2] as { readonly position: unknown }).position, position)
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })
 
@@ -453,7 +455,7 @@ describe("answers", () => {
         sessions.heard(session, answer(two!, true))
         assert.deepStrictEqual(yield* known(), ["svc sent 2 applied 2"])
         assert.strictEqual(session.behind, 0)
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S7 an answer of a lost history is not one to the present update of the same revision", () => {
@@ -478,7 +480,7 @@ describe("answers", () => {
       sessions.heard(session, answer(after, true, after.epoch))
       assert.strictEqual(session.behind, 0)
       assert.strictEqual(session.base("svc"), after.digest)
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("S8 clients that were sent the same remember one mark of it, and no content", () =>
@@ -494,7 +496,7 @@ describe("answers", () => {
         JSON.stringify(marks, (_, v) => (typeof v === "bigint" ? String(v) : v)),
         "some words"
       )
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })
 
@@ -514,7 +516,7 @@ describe("going through keys", () => {
       assert.strictEqual(new Set(sink.values.map(({ key }) => key)).size, 100)
       assert.isAtMost(faults.loads - before, 100)
       assert.strictEqual(words(sink).at(-1), "synced")
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("SW1 a Reset in the middle of a first sync goes through everything again, and nothing is left out", () => {
@@ -537,7 +539,7 @@ describe("going through keys", () => {
       for (let i = 0; i < 15; i++) assert.strictEqual(last.get(`svc.k${i}`), "value restored")
       for (const [key, found] of last) if (Number(key.slice(5)) >= 15) assert.strictEqual(found, "deleted restored")
       assert.isTrue(session.synced)
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("RO2 events are told in their order, each to all before the next", () =>
@@ -553,7 +555,7 @@ describe("going through keys", () => {
         assert.strictEqual(sink.contents.at(-1), "4")
         assert.deepStrictEqual([...sink.contents].sort(), sink.contents)
       }
-    }).pipe(Effect.provide(layerWith({ maxSessions: 1_000, maxSessionsPerIdentity: 1_000 })))
+    }).pipe(Effect.provide(sessionsWith({ maxSessions: 1_000, maxSessionsPerIdentity: 1_000 })))
   )
 
   it.effect("values that can't be read are asked for a few at a time, and all come in the end", () => {
@@ -571,6 +573,6 @@ describe("going through keys", () => {
 
       assert.isAtMost(asked, 32)
       assert.strictEqual(new Set(sink.values.map(({ key }) => key)).size, 500)
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 })

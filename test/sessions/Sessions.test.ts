@@ -7,11 +7,13 @@ import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { Faults } from "../propagation/Harness.ts"
 import { settle } from "../support/Clock.ts"
+import { FakeSink } from "../support/FakeSink.ts"
+import { Faults } from "../support/Faults.ts"
 import { instance } from "../support/Instance.ts"
 import { publish } from "../support/Release.ts"
-import { applied, FakeSink, layerWith, subscription } from "./Harness.ts"
+import { applied, subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 /** Lets every fiber run until nothing is left to do now. */
 
@@ -35,7 +37,7 @@ describe("Sessions", () => {
       yield* settle
 
       assert.deepStrictEqual(sink.contents, ["1", "4", "b"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("P8 a key that was deleted, and forgotten before the node saw that, is told as gone", () => {
@@ -62,7 +64,7 @@ describe("Sessions", () => {
         assert.strictEqual(last.get("svc")?.kind, "deleted")
         assert.strictEqual(last.get("svc.stays")?.content, "3")
       }
-    }).pipe(Effect.provide(layerWith({}, faults.layer(false))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(false))))
   })
 
   it.effect("S1 an idle client that a change fills up skips to the latest version as well", () =>
@@ -85,7 +87,7 @@ describe("Sessions", () => {
 
       assert.deepStrictEqual(slow.contents, ["1", "3"])
       assert.deepStrictEqual(quick.contents, ["1", "2", "3"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S2 revisions of a key only grow, and each is sent once", () =>
@@ -105,7 +107,7 @@ describe("Sessions", () => {
         [...new Set(revisions)].sort((a, b) => Number(a - b))
       )
       assert.strictEqual(sink.contents.at(-1), "3")
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S3 what is sent to a silent client does not keep it alive", () =>
@@ -121,7 +123,7 @@ describe("Sessions", () => {
 
       assert.strictEqual((yield* Deferred.await(session.ended)).name, "SessionTimedOut")
       assert.strictEqual(sessions.size(), 0)
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S3 a client that never speaks after its first message is left to the transport's keepalive", () =>
@@ -131,7 +133,7 @@ describe("Sessions", () => {
       yield* TestClock.adjust("10 minutes")
 
       assert.isFalse(yield* Deferred.isDone(session.ended))
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   const as = (name: string, keyId = name): Identity => ({ name, keyId, role: "subscriber", environments: ["*"] })
@@ -155,7 +157,7 @@ describe("Sessions", () => {
         yield* settle
         const third = yield* sessions.open(subscription({ identity: as("b") }), new FakeSink())
         assert.isFalse(yield* Deferred.isDone(third.ended))
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("OW2 a session whose instance another node's client of another principal has ends with InstanceOwned", () =>
@@ -171,7 +173,7 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(session.ended)).name, "InstanceOwned")
       assert.strictEqual(sessions.size(), 0)
       assert.deepInclude((yield* store.list({ limit: 10, keys: 10 }))[0], { session: "other/1", state: "connected" })
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("OW1 where instances are shared, whoever comes takes them, and that is kept", () =>
@@ -183,7 +185,7 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(first.ended)).name, "SessionReplaced")
       yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* store.list({ limit: 10, keys: 10 }))[0]?.owner, "")
-    }).pipe(Effect.provide(layerWith({ ownership: "shared" })))
+    }).pipe(Effect.provide(sessionsWith({ ownership: "shared" })))
   )
 
   it.effect("S4 the same instance connecting again ends the older session", () =>
@@ -201,7 +203,7 @@ describe("Sessions", () => {
       yield* TestClock.adjust("1 second")
       const [row] = yield* store.list({ limit: 10, keys: 10 })
       assert.strictEqual(row?.state, "connected")
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S5 a defect ends its own session alone", () =>
@@ -220,7 +222,7 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(bad.ended)).name, "SessionCrashed")
       assert.isFalse(yield* Deferred.isDone(good.ended))
       assert.deepStrictEqual(healthy.contents, ["1"])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S5 a transport that breaks in the middle of a change ends its own session alone", () =>
@@ -238,7 +240,7 @@ describe("Sessions", () => {
       assert.strictEqual((yield* Deferred.await(opened[1]!.ended)).name, "SessionCrashed")
       assert.deepStrictEqual([sinks[0]!.contents, sinks[2]!.contents], [["1"], ["1"]])
       assert.isFalse(yield* Deferred.isDone(opened[2]!.ended))
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("N1 every session ends with one row: drain tells clients when to come back, and takes no new ones", () =>
@@ -255,7 +257,7 @@ describe("Sessions", () => {
       const refused = yield* Effect.flip(sessions.open(subscription({ instance: "i2" }), new FakeSink()))
       assert.instanceOf(refused, HeraldError)
       assert.strictEqual(refused.name, "Draining")
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("RO1 clients that waited for the same value are sent it a few milliseconds' worth at a time", () => {
@@ -291,7 +293,7 @@ describe("Sessions", () => {
       assert.deepStrictEqual(before, [])
       assert.isAtLeast(turns, 5)
       assert.deepStrictEqual([...new Set(sinks.flatMap(({ contents }) => contents))], ["1"])
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("RO1 thousands are told to leave a few milliseconds' worth at a time", () =>
@@ -317,7 +319,7 @@ describe("Sessions", () => {
 
       assert.isAtLeast(turns, 4)
       assert.isTrue(sinks.every(({ got }) => got.at(-1)?.kind === "drain"))
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect(
@@ -335,7 +337,7 @@ describe("Sessions", () => {
         assert.isFalse(yield* Deferred.isDone(again.ended))
         const still = yield* Effect.flip(sessions.open(subscription({ instance: "3" }), new FakeSink()))
         assert.strictEqual(still.name, "TooManySubscriptions")
-      }).pipe(Effect.provide(layerWith({ maxSessionsPerIdentity: 2 })))
+      }).pipe(Effect.provide(sessionsWith({ maxSessionsPerIdentity: 2 })))
   )
 
   it.effect("DY1 a client that reads nothing ends, although it goes on speaking; one that reads late does not", () =>
@@ -359,7 +361,7 @@ describe("Sessions", () => {
 
       assert.strictEqual((yield* Deferred.await(deafs.ended)).name, "ClientUnresponsive")
       assert.isFalse(yield* Deferred.isDone(lates.ended))
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("sends at connect only what differs from what the client holds", () =>
@@ -386,7 +388,7 @@ describe("Sessions", () => {
           ["synced", ""]
         ]
       )
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("sends a delta only on top of what the client confirmed", () =>
@@ -407,7 +409,7 @@ describe("Sessions", () => {
 
       assert.strictEqual(sink.values[2]!.delta?.base, sink.values[1]!.digest)
       assert.deepStrictEqual(JSON.parse(sink.values[2]!.delta!.patch), [{ op: "replace", path: "/n", value: 3 }])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("S6 a strict key is withheld while the view is stale, and sent when it is confirmed", () => {
@@ -439,7 +441,7 @@ describe("Sessions", () => {
       assert.deepStrictEqual(lateUnsure, ["svc.plain 2 stale"])
       assert.sameMembers(seen(sink).slice(3), afterwards)
       assert.sameMembers(seen(late).slice(1), afterwards)
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect("S2 after a lost history a client gets what is true again, and what was lost is deleted", () => {
@@ -467,7 +469,7 @@ describe("Sessions", () => {
       )
       assert.strictEqual(sink.contents.at(-1), "after")
       assert.strictEqual(sink.values.at(-1)?.revision, 3n)
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   it.effect(
@@ -499,7 +501,7 @@ describe("Sessions", () => {
           [template.revision, revision.revision]
         )
         assert.strictEqual(b.contents.at(-1), "us-b")
-      }).pipe(Effect.provide(layerWith({})))
+      }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("a template that a client can't render is a problem of that client, not an empty value", () =>
@@ -513,6 +515,6 @@ describe("Sessions", () => {
       assert.deepStrictEqual(sink.values, [])
       const problem = sink.got.find((update) => update.kind === "problem")
       assert.include(problem?.kind === "problem" ? problem.message : "", "client.zone")
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })

@@ -9,8 +9,10 @@ import { type Identity, system } from "../../src/access/Identity.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
+import { FakeSink } from "../support/FakeSink.ts"
 import { publish } from "../support/Release.ts"
-import { FakeSink, layerWith, subscription } from "./Harness.ts"
+import { subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const stored = Effect.flatMap(InstanceStore, (store) =>
   Effect.map(store.list({ limit: 10, keys: 10 }), ([row]) => [row?.state, row?.ending])
@@ -39,7 +41,7 @@ describe("taking an instance", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(later.contents.at(-1), "2")
       assert.deepStrictEqual(yield* stored, ["connected", ""])
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   for (const [by, ending] of [
@@ -81,7 +83,7 @@ describe("taking an instance", () => {
           })
           yield* TestClock.adjust("1 second")
           assert.strictEqual(yield* Deferred.isDone(back.ended), false)
-        }).pipe(Effect.provide(layerWith({}, Memory.layerOn(state))))
+        }).pipe(Effect.provide(sessionsWith({}, Memory.layerOn(state))))
       }
     )
 
@@ -99,6 +101,6 @@ describe("taking an instance", () => {
 
       assert.deepStrictEqual(yield* stored, ["connected", ""])
       assert.isFalse(yield* Deferred.isDone(session.ended))
-    }).pipe(Effect.provide(layerWith({}, Memory.layerOn(state))))
+    }).pipe(Effect.provide(sessionsWith({}, Memory.layerOn(state))))
   })
 })

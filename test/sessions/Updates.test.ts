@@ -3,9 +3,10 @@ import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Updates } from "../../src/sessions/Updates.ts"
 import type { Job } from "../../src/work/Job.ts"
-import { Faults } from "../propagation/Harness.ts"
+import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"
-import { layerWith, subscription } from "./Harness.ts"
+import { subscription } from "../support/Subscription.ts"
+import { sessionsWith } from "../support/Twins.ts"
 
 const { client } = subscription()
 const build = (key: string) => Effect.flatMap(Updates, (updates) => updates.build(client, key, ""))
@@ -28,7 +29,7 @@ describe("Updates", () => {
       assert.notStrictEqual(oldest, first[0])
       assert.deepStrictEqual(oldest, first[0])
       assert.strictEqual(again, oldest)
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("U3 older revisions of a key take no room from others", () =>
@@ -41,7 +42,7 @@ describe("Updates", () => {
       }
 
       assert.strictEqual(yield* build("svc.kept"), kept)
-    }).pipe(Effect.provide(layerWith({})))
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 
   it.effect("U1 what is shared is never of another epoch, though key and revision are the same", () => {
@@ -58,7 +59,7 @@ describe("Updates", () => {
       assert.strictEqual(lost?.revision, after?.revision)
       assert.deepInclude(lost, { content: "lost" })
       assert.deepInclude(after, { content: "after", epoch: "restored" })
-    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
   const pad = "x".repeat(70_000)
@@ -77,7 +78,7 @@ describe("Updates", () => {
       assert.strictEqual(new Set(built).size, 2)
       assert.strictEqual(begun.length, 2)
       assert.deepInclude(built[1], { kind: "value", content: `["zone-1","${pad}"]` })
-    }).pipe(Effect.provide(layerWith({}, undefined, { began: (job) => void begun.push(job) })))
+    }).pipe(Effect.provide(sessionsWith({}, undefined, { began: (job) => void begun.push(job) })))
   })
 
   it.effect(
@@ -90,7 +91,7 @@ describe("Updates", () => {
         const slow = yield* Effect.forkChild(Effect.flip(buildFor("hang", "svc.slow")))
         yield* TestClock.adjust("1 minute")
         assert.strictEqual((yield* Fiber.join(slow)).name, "Timeout")
-      }).pipe(Effect.provide(layerWith({}, undefined, { hangs: hanging })))
+      }).pipe(Effect.provide(sessionsWith({}, undefined, { hangs: hanging })))
   )
 
   it.effect("U4 what waited for its turn is built of what is current then", () =>
@@ -106,7 +107,7 @@ describe("Updates", () => {
       yield* TestClock.adjust("1 minute")
       for (const turn of turns) yield* Fiber.join(turn)
       assert.deepInclude(yield* Fiber.join(waiting), { version: 2, content: `["z","new","${pad}"]` })
-    }).pipe(Effect.provide(layerWith({}, undefined, { hangs: hanging })))
+    }).pipe(Effect.provide(sessionsWith({}, undefined, { hangs: hanging })))
   )
 })
 

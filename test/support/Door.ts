@@ -2,11 +2,8 @@
 import { connect } from "node:http2"
 import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { Effect, Layer, ManagedRuntime } from "effect"
-import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
-import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import { type GrpcOptions, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import {
   type ConfigUpdate,
   DistributionServiceClient,
@@ -14,28 +11,17 @@ import {
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../src/access/Identity.ts"
-import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { HealthReports } from "../../src/fleet/HealthReports.ts"
 import { grpc } from "../../src/node/Node.ts"
-import { Propagation } from "../../src/propagation/Propagation.ts"
-import { Sessions } from "../../src/sessions/Sessions.ts"
-import { Updates } from "../../src/sessions/Updates.ts"
-import { options } from "../sessions/Harness.ts"
 import { publish } from "./Release.ts"
+import { access, below, propagation, sessions } from "./Twins.ts"
 import { waitUntil } from "./waitUntil.ts"
-import { workers } from "./workers.ts"
 
 export const services = HealthReports.layer("principal").pipe(
-  Layer.provideMerge(Sessions.layer({ ...options, drainSpread: "1 second" })),
-  Layer.provideMerge(
-    Layer.mergeAll(
-      Updates.layer,
-      Bookkeeping.layer(),
-      Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(Layer.provide(KeyHash.layer))
-    )
-  ),
-  Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
-  Layer.provideMerge(Layer.mergeAll(Memory.layer, Cache.layer({ maxBytes: 10_000_000 }), Digests.layer, workers()))
+  Layer.provideMerge(sessions({ drainSpread: "1 second" })),
+  Layer.provideMerge(access),
+  Layer.provideMerge(propagation()),
+  Layer.provideMerge(below(Memory.layer, { cacheBytes: 10_000_000 }))
 )
 
 export class Door implements AsyncDisposable {
