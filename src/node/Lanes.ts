@@ -10,26 +10,27 @@ import * as ClientEvents from "../outbox/ClientEvents.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
 
-/** How nodes hear of each other's commits, besides NOTIFY and the poll. */
-export const lanes = ({ redis, kafka, node }: Pick<Settings, "redis" | "kafka" | "node">) => {
+type Shared = Pick<Settings, "redis" | "kafka" | "webhooks" | "node">
+
+/**
+ * `beneath` the services: how they hear of other nodes' commits, besides NOTIFY and the poll, and where they tell what clients do. `beside`
+ * them: what runs on the event log.
+ */
+export const lanes = ({ redis, kafka, webhooks, node }: Shared, run: string) => {
   const overRedis = redis === undefined ? Layer.empty : Redis.layer(redis)
-  return kafka?.hints === true ? KafkaLane.layer({ ...kafka, node }).pipe(Layer.provideMerge(overRedis)) : overRedis
-}
-
-/** What clients do, for the event log; beneath all that notes it. */
-export const clientEvents = ({ kafka, node }: Pick<Settings, "kafka" | "node">) =>
-  kafka === undefined
-    ? Layer.empty
-    : ClientEvents.layer({ node }).pipe(Layer.provide(EventLog.layer({ ...kafka, node })))
-
-/** What runs on the event log. */
-export const events = ({ kafka, webhooks, node }: Pick<Settings, "kafka" | "webhooks" | "node">, run: string) => {
-  if (kafka === undefined) return Layer.empty
+  if (kafka === undefined) return { beneath: overRedis, beside: Layer.empty }
   const options = { ...kafka, node }
-  const log = Layer.mergeAll(EventLog.layer(options), EventGroups.layer(options), DeadLetters.layer(options))
+  /** One for both: each would have a producer of its own. */
+  const log = EventLog.layer(options)
+  const hints = kafka.hints ? KafkaLane.layer(options).pipe(Layer.provideMerge(overRedis)) : overRedis
   const posting =
     webhooks === undefined
       ? Layer.empty
       : Node.webhooks({ ...webhooks, run }).pipe(Layer.provide(WebhookPost.layer(webhooks)))
-  return Layer.merge(Node.events({ run, audit: kafka.audit }), posting).pipe(Layer.provide(log))
+  return {
+    beneath: Layer.merge(hints, ClientEvents.layer({ node }).pipe(Layer.provide(log))),
+    beside: Layer.merge(Node.events({ run, audit: kafka.audit }), posting).pipe(
+      Layer.provide([log, EventGroups.layer(options), DeadLetters.layer(options)])
+    )
+  }
 }

@@ -8,7 +8,7 @@ import { Access } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
-import { clientEvents, events, lanes } from "./Lanes.ts"
+import { lanes } from "./Lanes.ts"
 import * as Node from "./Node.ts"
 import { database, stores } from "./Stores.ts"
 import { recovered, say, welcome } from "./Welcome.ts"
@@ -18,9 +18,10 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   const run = randomUUID()
   const { node, access, propagation } = settings
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
-  return Layer.mergeAll(events(settings, run), Node.retention({ ...settings.retention, run })).pipe(
+  const { beneath, beside } = lanes(settings, run)
+  return Layer.mergeAll(beside, Node.retention({ ...settings.retention, run })).pipe(
     Layer.provideMerge(Node.services({ run, node, pepper, access, sessions, propagation })),
-    Layer.provide(Layer.mergeAll(lanes(settings), clientEvents(settings), Loop.layer)),
+    Layer.provide(Layer.merge(beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))
   )
 }
