@@ -4,7 +4,7 @@
  *   node --expose-gc bench/heads.ts        --short: 10,000 keys instead of 250,000
  */
 import type { Head } from "../src/configuration/Configuration.ts"
-import { Heads } from "../src/propagation/Heads.ts"
+import { Heads } from "../src/configuration/Heads.ts"
 import { main, type Options, type Report, repeat } from "./support/Report.ts"
 
 /** As rows come from a driver: each with texts of its own. */

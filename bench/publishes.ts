@@ -1,10 +1,13 @@
 /** Durable publishes: over HTTP on 8 keep-alive connections, and the store alone with 8 and 32 fibers. Closed loop, each worker its own keys. */
-import { Effect } from "effect"
+
+import { Effect, Layer } from "effect"
 import * as Digests from "../layers/Crypto/values/Digest.ts"
 import * as Postgres from "../layers/Postgres/Postgres.ts"
-import { ConfigurationStore } from "../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../src/commits/Commits.ts"
+import type { ConfigurationWish } from "../src/configuration/Wish.ts"
 import { Digest } from "../src/values/Digest.ts"
 import { clientOptions, startDatabase } from "../test/support/Database.ts"
+import { kinds } from "../test/support/Twins.ts"
 import { short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
@@ -51,29 +54,29 @@ const overHttp = async ({ short: brief, runs }: Options) => {
 const storeAlone = async ({ short: brief, runs }: Options) => {
   const seconds = brief ? 1 : 10
   await using database = await startDatabase()
-  const layer = Postgres.layer(clientOptions(database.url))
+  const layer = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
   return await Effect.gen(function* () {
-    const store = yield* ConfigurationStore
+    const commits = yield* Commits
     const digestOf = yield* Digest
     const context = yield* Effect.context<never>()
     const commit = Effect.fnUntraced(function* (worker: number, n: number) {
       const value = payload(0)
-      yield* store.commit({
+      const wish: ConfigurationWish = {
+        kind: "configuration",
+        key: `bench.${worker}.${n % KEYS}`,
+        environment: "production",
+        value,
+        valueType: "json",
+        schema: null,
+        strict: false,
+        template: false,
+        digest: digestOf(value),
+        expectedVersion: undefined,
+        changeLog: "benchmark"
+      }
+      yield* commits.commit({
         action: "publish",
-        changes: [
-          {
-            key: `bench.${worker}.${n % KEYS}`,
-            environment: "production",
-            value,
-            valueType: "json",
-            schema: null,
-            strict: false,
-            template: false,
-            digest: digestOf(value),
-            expectedVersion: undefined,
-            changeLog: "benchmark"
-          }
-        ],
+        changes: [wish],
         actor: "benchmark",
         keyId: undefined,
         message: "benchmark",

@@ -23,7 +23,7 @@ Every part of Herald is an Effect Layer, and \`herald/testing\` gives them to yo
 | \`Hub\` | what several nodes share: a lane of hints and a cache, in memory |
 | \`asSystem\` | runs an effect as the server itself, which may do everything |
 
-The rest are the ports and services by their names: \`Configurations\`, \`ConfigurationStore\`, \`RevisionLog\`, \`Propagation\`, \`Sessions\`, … A
+The rest are the ports and services by their names: \`Configurations\`, \`Commits\`, \`ConfigurationStore\`, \`RevisionLog\`, \`Propagation\`, \`Sessions\`, … A
 test provides the stores, replaces what it wants to see fail, and leaves the rest as it is in production.
 
 ## The whole path in one process

@@ -1,8 +1,9 @@
 /** What nodes in one process share besides the database. */
+
+import type { Shared } from "../../src/configuration/SharedCache.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import type { Shared } from "../../src/propagation/SharedCache.ts"
+import * as SharedCache from "./configuration/SharedCache.ts"
 import * as HintLane from "./propagation/HintLane.ts"
-import * as SharedCache from "./propagation/SharedCache.ts"
 
 export class Hub {
   readonly values = new Map<string, Shared>()

@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as CheckpointStore from "./access/CheckpointStore.ts"
+import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
@@ -15,6 +16,7 @@ import * as Seal from "./seals/Seal.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 const stores = Layer.mergeAll(
+  Commits.layer,
   ConfigurationStore.layer,
   RevisionLog.layer,
   InstanceStore.layer,

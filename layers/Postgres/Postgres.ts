@@ -4,6 +4,7 @@ import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
+import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import type { ClientOptions } from "./connection/Client.ts"
 import { Gone } from "./connection/Failure.ts"
@@ -39,7 +40,8 @@ const Migrated = Layer.effectDiscard(
 export const layer = (options: ClientOptions) => {
   const origin = { origin: randomUUID() }
   const stores = Layer.mergeAll(
-    ConfigurationStore.layer({ ...origin, client: options }),
+    Commits.layer({ ...origin, notify: options.notify }),
+    ConfigurationStore.layer(options),
     RevisionLog.layer({ ...origin, notify: options.notify }),
     InstanceStore.layer,
     ApiKeyStore.layer,

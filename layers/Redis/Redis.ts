@@ -1,8 +1,8 @@
 /** Redis as shared cache and as a lane of hints: a single one, a master under Sentinel, or a Redis Cluster. */
 import { Layer } from "effect"
+import * as SharedCache from "./configuration/SharedCache.ts"
 import { Client, type RedisOptions } from "./connection/Client.ts"
 import * as HintLane from "./propagation/HintLane.ts"
-import * as SharedCache from "./propagation/SharedCache.ts"
 
 export const layer = (options: RedisOptions) =>
   Layer.mergeAll(SharedCache.layer, HintLane.layer(options)).pipe(Layer.provide(Client.layer(options)))

@@ -26,6 +26,8 @@ export const VARIABLES_KEY = "herald.variables"
 
 /** `{"$secret": "name"}` is reserved: stored and delivered as a reference. */
 export const Configuration = Schema.Struct({
+  /** Of the change that it is in the log. */
+  kind: Schema.Literal("configuration"),
   key: Fitting(wrongKey),
   environment: Fitting(wrongEnvironment),
   version: Schema.Int,

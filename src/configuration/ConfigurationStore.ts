@@ -1,25 +1,13 @@
 /**
- * Port: the durable registry.
+ * Port: configurations as they are stored. Commits.ts writes them.
  *
- *   W1  A commit is one transaction: versions, history, audit, idempotency record and revision row, or nothing.
- *   W2  Commits are totally ordered: revision n is visible to readers only when all before n are.
- *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
  *   W4  Heads are read in pages, each of one moment and none older than the first. Every head that was current at the first page's
  *       position comes, at that revision or a later one. So pages and log together give what is current at any later position.
- *   W5  A commit happens only while what it was checked against holds (`kept`, `basis`): compared where its turn is decided.
  */
 import { Context, type Effect } from "effect"
-import { HeraldError } from "../errors/HeraldError.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Position } from "../propagation/Position.ts"
-import type { Revision } from "../propagation/Revision.ts"
-import type { Idempotency, Release } from "./Change.ts"
 import type { Configuration, Head } from "./Configuration.ts"
-
-export interface Committed {
-  readonly revision: Revision
-  /** True when an earlier commit with the same idempotency key made this result. */
-  readonly replayed: boolean
-}
 
 /** The key that a page of heads ended with. */
 export type HeadCursor = Pick<Head, "environment" | "key">
@@ -33,23 +21,9 @@ export interface HeadPage {
   readonly next: HeadCursor | undefined
 }
 
-/** A `VersionConflict`: what the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
-export class Overtaken extends HeraldError {}
-
 export class ConfigurationStore extends Context.Service<
   ConfigurationStore,
   {
-    /**
-     * Fails `VersionConflict` (details: key, expected, current), `Overtaken` where something else than the expected version stands in the
-     * way (details: `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
-     * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
-     * Concurrent commits share transactions; one failing item fails alone.
-     */
-    readonly commit: (release: Release) => Effect.Effect<Committed, HeraldError>
-    /** What was committed with that idempotency key, if anything was. Fails `IdempotencyConflict` when the digest is another. W3 */
-    readonly earlier: (
-      idempotency: Idempotency & { readonly owner: string }
-    ) => Effect.Effect<Committed | undefined, HeraldError>
     /** The environment's live templates, and the position at which there were just these. */
     readonly templates: (
       environment: string

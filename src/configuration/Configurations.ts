@@ -7,10 +7,10 @@
  *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
  */
 import { Context, Effect, Layer } from "effect"
+import type { Committed } from "../commits/Release.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
-import type { Committed } from "./ConfigurationStore.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"
@@ -19,13 +19,16 @@ export class Configurations extends Context.Service<
   Configurations,
   {
     /** One draft or many, as one revision. `action` names it in history and audit. */
-    readonly publish: (drafts: ReadonlyArray<Draft>, options: PublishOptions) => Effect.Effect<Committed, HeraldError>
+    readonly publish: (
+      drafts: ReadonlyArray<Draft>,
+      options: PublishOptions
+    ) => Effect.Effect<Committed<Configuration>, HeraldError>
     readonly rollback: (
       environment: string,
       key: string,
       toVersion: number,
       options: PublishOptions
-    ) => Effect.Effect<Committed, HeraldError>
+    ) => Effect.Effect<Committed<Configuration>, HeraldError>
     /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
     readonly validate: (drafts: ReadonlyArray<Draft>) => Effect.Effect<
       ReadonlyArray<{

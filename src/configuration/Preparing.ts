@@ -9,20 +9,20 @@
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
-import { Propagation } from "../propagation/Propagation.ts"
 import { Digest } from "../values/Digest.ts"
 import { mistakeOf, reasonOf, Workers } from "../work/Workers.ts"
-import type { Basis, Change, Kept } from "./Change.ts"
 import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
+import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
 import { isTemplate, malformedIn, type Variables } from "./Template.ts"
 import { definedBy } from "./Variables.ts"
+import type { Basis, ConfigurationWish, Kept } from "./Wish.ts"
 
 /** A change and what it replaces. */
 export interface Resolved {
-  readonly change: Change
+  readonly change: ConfigurationWish
   /** Without its value: a release of 500 changes may replace 500 megabytes. */
   readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
   readonly stored: boolean
@@ -52,12 +52,12 @@ const withoutValue = ({ version, revision, digest, deleted }: Configuration) => 
 export const makePreparing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
   const workers = yield* Workers
-  const propagation = yield* Propagation
+  const view = yield* ConfigurationView
   const fleet = yield* Fleet
   const digestOf = yield* Digest
 
   const currentOf = (environment: string, key: string, fresh: boolean) =>
-    fresh ? store.current(environment, key) : propagation.value(environment, key)
+    fresh ? store.current(environment, key) : view.value(environment, key)
 
   const resolve = Effect.fnUntraced(function* (draft: Draft, message: string, fresh: boolean) {
     const { environment, key, value } = draft
@@ -65,7 +65,8 @@ export const makePreparing = Effect.gen(function* () {
     const live = current === undefined || current.deleted ? undefined : current
     const valueType =
       draft.type ?? (value === null ? (current?.valueType ?? "json") : (live?.valueType ?? draft.typeIfNew ?? "json"))
-    const change: Change = {
+    const change: ConfigurationWish = {
+      kind: "configuration",
       key,
       environment,
       value,
@@ -136,7 +137,7 @@ export const makePreparing = Effect.gen(function* () {
     const templates = yield* Effect.forEach(
       heads.filter(({ key }) => !touched.has(key)),
       Effect.fnUntraced(function* ({ key, revision }) {
-        const held = yield* propagation.value(environment, key)
+        const held = yield* view.value(environment, key)
         return held?.revision === revision ? held : yield* store.current(environment, key)
       }),
       { concurrency: 8 }
@@ -147,7 +148,7 @@ export const makePreparing = Effect.gen(function* () {
   /** F1 for templates that the release leaves as they are, but whose variables it changes. */
   const checkUntouched = Effect.fnUntraced(function* (
     environment: string,
-    changes: ReadonlyArray<Change>,
+    changes: ReadonlyArray<ConfigurationWish>,
     variables: Variables
   ) {
     const touched = new Set(changes.filter((one) => one.environment === environment).map(({ key }) => key))

@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import { HttpTraceContext } from "effect/http"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
+import { Commits, Overtaken } from "../commits/Commits.ts"
+import type { Action, Committed, Idempotency } from "../commits/Release.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
@@ -11,8 +13,9 @@ import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
 import { Workers } from "../work/Workers.ts"
-import type { Action, Idempotency } from "./Change.ts"
-import { type Committed, ConfigurationStore, Overtaken } from "./ConfigurationStore.ts"
+import type { Configuration } from "./Configuration.ts"
+import { ConfigurationStore } from "./ConfigurationStore.ts"
+import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
 import { canonical, draftsProblem, optionsProblem } from "./Request.ts"
@@ -22,8 +25,10 @@ const TRIES = 8
 
 export const makePublishing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
+  const commits = yield* Commits
   const workers = yield* Workers
   const propagation = yield* Propagation
+  const view = yield* ConfigurationView
   const fleet = yield* Fleet
   const digestOf = yield* Digest
   const prepare = yield* makePreparing
@@ -54,10 +59,10 @@ export const makePublishing = Effect.gen(function* () {
     const traceparent = yield* currentTraceparent
     const made = Effect.gen(function* () {
       const wishes = yield* drafts
-      const attempt = (left: number): Effect.Effect<Committed, HeraldError> =>
+      const attempt = (left: number): Effect.Effect<Committed<Configuration>, HeraldError> =>
         prepare(wishes, message, left < TRIES).pipe(
           Effect.flatMap(({ resolved, basis }) =>
-            store
+            commits
               .commit({
                 action,
                 changes: resolved.map((one) => one.change),
@@ -87,15 +92,15 @@ export const makePublishing = Effect.gen(function* () {
   /** F4. Refused, it may have been committed since the look: by the first try, which is still under way. */
   const once = Effect.fnUntraced(function* (
     idempotency: Idempotency & { readonly owner: string },
-    make: Effect.Effect<Committed, HeraldError>
+    make: Effect.Effect<Committed<Configuration>, HeraldError>
   ) {
-    const before = yield* store.earlier(idempotency)
+    const before = yield* commits.earlier<Configuration>(idempotency)
     if (before !== undefined) return before
     return yield* Effect.catchIf(
       make,
       (error) => error.row.http < 500,
       (refused) =>
-        Effect.flatMap(store.earlier(idempotency), (meanwhile) =>
+        Effect.flatMap(commits.earlier<Configuration>(idempotency), (meanwhile) =>
           meanwhile === undefined ? Effect.fail(refused) : Effect.succeed(meanwhile)
         )
     )
@@ -144,7 +149,7 @@ export const makePublishing = Effect.gen(function* () {
     let shown = 0
     const differenceTo = Effect.fnUntraced(function* (environment: string, key: string, value: string) {
       if (shown > PAGE_BYTES) return tooMuch // PB1
-      const current = yield* propagation.value(environment, key)
+      const current = yield* view.value(environment, key)
       const found = yield* workers.compare(current?.value ?? "", value)
       shown += (current?.value.length ?? 0) + value.length
       return found

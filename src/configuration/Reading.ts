@@ -9,6 +9,7 @@ import { Propagation } from "../propagation/Propagation.ts"
 import { reasonOf, Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
+import { ConfigurationView } from "./ConfigurationView.ts"
 import { compile, fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 
 /** A value with the honesty of its source. */
@@ -40,6 +41,7 @@ const PAGE = 1_000
 export const makeReading = Effect.gen(function* () {
   const store = yield* ConfigurationStore
   const propagation = yield* Propagation
+  const view = yield* ConfigurationView
   const workers = yield* Workers
 
   const permit = Effect.fnUntraced(function* (
@@ -59,7 +61,7 @@ export const makeReading = Effect.gen(function* () {
   ) {
     yield* permit(environment, key)
     const strong = consistency === "strong"
-    const configuration = yield* strong ? store.current(environment, key) : propagation.value(environment, key)
+    const configuration = yield* strong ? store.current(environment, key) : view.value(environment, key)
     const stale = !strong && propagation.stale()
     if (stale && (configuration?.strict ?? false)) {
       return yield* failure(
@@ -102,7 +104,7 @@ export const makeReading = Effect.gen(function* () {
     const found: Array<Head> = []
     let last = after
     while (true) {
-      const page = propagation.page(environment, { prefix, after: last, limit: PAGE })
+      const page = view.page(environment, { prefix, after: last, limit: PAGE })
       for (const head of page) {
         if (!head.deleted) found.push(head)
         if (found.length === wanted) return found
@@ -125,9 +127,9 @@ export const makeReading = Effect.gen(function* () {
     labels: Readonly<Record<string, string>>
   ) {
     yield* permit(environment, key)
-    const stored = yield* propagation.value(environment, key)
+    const stored = yield* view.value(environment, key)
     if (stored === undefined || stored.deleted) return yield* absent(environment, key, stored)
-    const variables = yield* propagation.variables(environment)
+    const variables = yield* view.variables(environment)
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
     const { value, valueType, template } = stored

@@ -10,6 +10,7 @@
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Head } from "../configuration/Configuration.ts"
+import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, outermost, prefixOf } from "../keys/Pattern.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -85,6 +86,7 @@ export class Clients extends Context.Service<
     Effect.gen(function* () {
       const store = yield* InstanceStore
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       return Clients.of({
         list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", ...asked }) {
           yield* requirePermission("clients.read", asked.environment)
@@ -99,7 +101,7 @@ export class Clients extends Context.Service<
                 more = true
                 break
               }
-              const client = clientOf(propagation, report, keys, afterKey)
+              const client = clientOf(view, propagation.position().epoch, report, keys, afterKey)
               yield* Effect.yieldNow // CL3
               clients.push(client)
               bytes += sizeOf(client)
@@ -115,19 +117,19 @@ export class Clients extends Context.Service<
 }
 
 const clientOf = (
-  propagation: Propagation["Service"],
+  view: ConfigurationView["Service"],
+  epoch: string,
   { keys: known, ...row }: InstanceReport,
   most: number,
   afterKey: string
 ): Client => {
   const { environment, patterns } = row
-  const { epoch } = propagation.position()
   const facts = new Map(known.map((one) => [one.key, one]))
   const first = known.slice(0, most)
   const ends = first.length === most ? [first.at(-1)!.key] : []
   const heads = new Map<string, Head>()
   let looked = 0
-  for (const head of headsOf(propagation, environment, outermost(patterns), afterKey)) {
+  for (const head of headsOf(view, environment, outermost(patterns), afterKey)) {
     if (!head.deleted || facts.has(head.key)) heads.set(head.key, head)
     if (heads.size < most && ++looked < LOOKED) continue
     ends.push(head.key) // CL3
@@ -151,7 +153,7 @@ const clientOf = (
       coveredBy(patterns, key)
   )
   const keyOf = (key: string, of: KeyFacts | undefined): ClientKey => {
-    const head = heads.get(key) ?? propagation.head(environment, key)
+    const head = heads.get(key) ?? view.head(environment, key)
     const desired =
       head === undefined || head.deleted ? undefined : { version: head.version, revision: head.revision, epoch }
     const { sent, applied, rejected, problem } = of ?? {}
@@ -177,28 +179,28 @@ const LOOKED = 10_000
 const HEADS = 200
 
 function* headsOf(
-  propagation: Propagation["Service"],
+  view: ConfigurationView["Service"],
   environment: string,
   patterns: ReadonlyArray<string>,
   afterKey: string
 ): Generator<Head, void> {
-  for (const pattern of patterns) yield* headsAfter(propagation, environment, pattern, afterKey)
+  for (const pattern of patterns) yield* headsAfter(view, environment, pattern, afterKey)
 }
 
 function* headsAfter(
-  propagation: Propagation["Service"],
+  view: ConfigurationView["Service"],
   environment: string,
   pattern: string,
   afterKey: string
 ): Generator<Head, void> {
   const prefix = prefixOf(pattern)
   if (prefix === undefined) {
-    const head = pattern > afterKey ? propagation.head(environment, pattern) : undefined
+    const head = pattern > afterKey ? view.head(environment, pattern) : undefined
     if (head !== undefined) yield head
     return
   }
   for (let after = afterKey; ; ) {
-    const page = propagation.page(environment, { prefix, after, limit: HEADS })
+    const page = view.page(environment, { prefix, after, limit: HEADS })
     yield* page
     if (page.length < HEADS) return
     after = page.at(-1)!.key

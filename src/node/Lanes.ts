@@ -17,7 +17,7 @@ type Shared = Pick<Settings, "redis" | "kafka" | "webhooks" | "node">
  * them: what runs on the event log.
  */
 export const lanes = ({ redis, kafka, webhooks, node }: Shared, run: string) => {
-  const overRedis = redis === undefined ? Layer.empty : Redis.layer(redis)
+  const overRedis = redis === undefined ? Layer.empty : Redis.layer(redis).pipe(Layer.provide(Node.kinds))
   if (kafka === undefined) return { beneath: overRedis, beside: Layer.empty }
   const options = { ...kafka, node }
   /** One for both: each would have a producer of its own. */

@@ -5,7 +5,10 @@
 import { Layer, type Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
+import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
+import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
+import { ConfigurationChanges, ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
 import { access } from "../edge/http/access/Routes.ts"
@@ -16,10 +19,12 @@ import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import { HealthReports } from "../fleet/HealthReports.ts"
 import * as Relay from "../outbox/Relay.ts"
+import { Kinds } from "../propagation/Kind.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
+import { Views } from "../propagation/View.ts"
 import * as Retention from "../retention/Retention.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
-import { Updates } from "../sessions/Updates.ts"
+import { UpdateSource } from "../sessions/UpdateSource.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
@@ -28,6 +33,13 @@ export const http = [configuration, fleet, access, errors] as const
 
 /** The services of the gRPC door. */
 export const grpc = [distribution] as const
+
+/** What the log may hold. The first is that of changes that name none: it stays the first. */
+export const kinds = Kinds.layer(configurationKind)
+
+/** What a node knows of each kind, and what clients get of it. */
+const views = Views.layer(ConfigurationChanges).pipe(Layer.provideMerge(ConfigurationView.layer))
+const sources = UpdateSource.layer(configurationUpdates)
 
 export interface NodeOptions {
   /** This life of this process, as the other nodes know it; one of its own when left out. */
@@ -45,13 +57,18 @@ export const services = ({ pepper, access, sessions, propagation, ...self }: Nod
     Layer.provideMerge(Sessions.layer({ ...self, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(
-        Updates.layer,
+        sources,
         Bookkeeping.layer(),
         Access.layer({ pepper, ...access }),
         AuditCheckpoints.layer({ pepper })
       )
     ),
-    Layer.provideMerge(Layer.mergeAll(Propagation.layer(propagation), Workers.layer()))
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Propagation.layer(propagation).pipe(Layer.provideMerge(views), Layer.provide(kinds)),
+        Workers.layer()
+      )
+    )
   )
 
 /** What runs beside them. */

@@ -4,11 +4,12 @@ import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digest from "../../layers/Crypto/values/Digest.ts"
 import * as CheckpointStore from "../../layers/Files/access/CheckpointStore.ts"
 import { DataFolder } from "../../layers/Files/DataFolder.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
+import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import * as Threads from "../../layers/Workers/work/Threads.ts"
 import type { Settings } from "../settings/Catalogue.ts"
+import * as Node from "./Node.ts"
 
 export const database = ({ database: { url, ...options } }: Pick<Settings, "database">) =>
   Layer.unwrap(
@@ -17,7 +18,7 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
       const { path } = yield* DataFolder
       return Postgres.layer({ ...options, url: (yield* startEmbedded(path)).url })
     })
-  )
+  ).pipe(Layer.provide(Node.kinds))
 
 /** Of the audit log, in the folder of this server: never with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))

@@ -4,6 +4,7 @@
  *   EV1  The id of a configuration event is made of its epoch, revision, environment and key: published again, it is the same.
  */
 import type { Configuration } from "../configuration/Configuration.ts"
+import { configurationsIn } from "../configuration/ConfigurationKind.ts"
 import type { Revision } from "../propagation/Revision.ts"
 
 export const eventTypes = ["config_update", "client_connect", "client_disconnect", "client_timeout"] as const
@@ -83,7 +84,7 @@ const configurationEvent = (
 
 /** EV1: one event for every configuration that the commit changed. */
 export const eventsOf = (revision: Revision): ReadonlyArray<LogEvent> =>
-  revision.changes.map((change) => configurationEvent(revision, change))
+  configurationsIn(revision).map((change) => configurationEvent(revision, change))
 
 /** `id` must be unique; the node is where the client was connected. */
 export const clientEvent = (id: string, node: string, event: ClientEvent): LogEvent => {

@@ -7,14 +7,18 @@
 import { BACKLOG_BYTES } from "./Backlog.ts"
 import { isNewer, type Position, positionKey } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
-import { revisionBytes } from "./Size.ts"
 
 /** Commits. */
 const AHEAD = 1_024n
 
 export class Early {
+  readonly #bytesOf: (revision: Revision) => number
   readonly #held = new Map<string, Revision>()
   #bytes = 0
+
+  constructor(bytesOf: (revision: Revision) => number) {
+    this.#bytesOf = bytesOf
+  }
 
   get size(): number {
     return this.#held.size
@@ -23,7 +27,7 @@ export class Early {
   /** `view`: where the view is. */
   hold(revision: Revision, view: Position): void {
     const id = positionKey(revision)
-    const size = revisionBytes(revision)
+    const size = this.#bytesOf(revision)
     if (!isNewer(revision, view) || revision.revision - view.revision > AHEAD) return
     if (this.#held.has(id) || this.#bytes + size > BACKLOG_BYTES) return
     this.#held.set(id, revision)
@@ -44,6 +48,6 @@ export class Early {
 
   #remove(revision: Revision): void {
     this.#held.delete(positionKey(revision))
-    this.#bytes -= revisionBytes(revision)
+    this.#bytes -= this.#bytesOf(revision)
   }
 }

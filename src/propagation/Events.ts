@@ -7,7 +7,6 @@
 import { Effect, type Scope } from "effect"
 import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
 import type { Revision } from "./Revision.ts"
-import { revisionBytes } from "./Size.ts"
 
 export type PropagationEvent =
   | { readonly _tag: "Committed"; readonly revision: Revision }
@@ -19,7 +18,7 @@ export type PropagationEvent =
 const ENTRIES = 4_096
 const RESET: PropagationEvent = { _tag: "Reset" }
 
-export const makeEvents = () => {
+export const makeEvents = (bytesOf: (revision: Revision) => number) => {
   const listeners = new Set<Backlog<PropagationEvent>>()
   const publish = (event: PropagationEvent): void => {
     for (const listener of listeners) listener.offer(event)
@@ -29,7 +28,7 @@ export const makeEvents = () => {
     const backlog = yield* makeBacklog<PropagationEvent>({
       entries: ENTRIES,
       bytes: BACKLOG_BYTES,
-      sizeOf: (event) => (event._tag === "Committed" ? revisionBytes(event.revision) : 0),
+      sizeOf: (event) => (event._tag === "Committed" ? bytesOf(event.revision) : 0),
       overflow: RESET // PE1
     })
     yield* Effect.acquireRelease(

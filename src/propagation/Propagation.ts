@@ -1,35 +1,30 @@
 /**
- * Tails the revision log and keeps this node's view of what is current.
+ * Tails the revision log, and keeps this node's views of what is current.
  *
- *   P1  Revisions are applied to the view, and told, in order and without a gap; a lost history is told as `Reset`. While heads are read
- *       again, the view of before is served.
- *   P2  A hint may be lost: head and log are compared with the view at least every `pollInterval`. A hint of the database costs one
- *       question when the log goes on from the view.
- *   P3, P7 in Freshness.ts; who was told that the view is stale is told when it is confirmed.
- *   P4, P5 in Values.ts
+ *   P1  Revisions are applied to the views, and told, in order and without a gap; a lost history is told as `Reset`. While views are read
+ *       again, those of before are served.
+ *   P2  A hint may be lost: head and log are compared with the views at least every `pollInterval`. A hint of the database costs one
+ *       question when the log goes on from the views.
+ *   P3, P7 in Freshness.ts; who was told that the views are stale is told when they are confirmed.
+ *   P4, P5 in configuration/Values.ts
  *   P6 in Loading.ts
- *   P8  Tombstones behind the retention's horizon are forgotten: a client that holds such a key is told that it is gone, as of any key
- *       that the view does not know.
+ *   P8  What was deleted behind the retention's horizon is forgotten: a client that holds it is told that it is gone, as of anything that
+ *       the views do not know.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
-import type { Configuration, Head } from "../configuration/Configuration.ts"
 import { catalogue } from "../errors/Catalogue.ts"
-import type { HeraldError } from "../errors/HeraldError.ts"
 import { Loop } from "../telemetry/Loop.ts"
 import { makeMark } from "../telemetry/Traces.ts"
-import { Cache } from "./Cache.ts"
 import { Early } from "./Early.ts"
 import { makeEvents, type PropagationEvent } from "./Events.ts"
 import { Freshness } from "./Freshness.ts"
-import { Heads, type Kind, type PageOptions, slices } from "./Heads.ts"
+import { Kinds } from "./Kind.ts"
 import { makeLoading, PAGE } from "./Loading.ts"
 import { covers, isNewer, isNext, type Position, sameEpoch, samePosition } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
-import { SharedCache } from "./SharedCache.ts"
 import { makeTelling } from "./Telling.ts"
-import { makeValues } from "./Values.ts"
-import { walk } from "./Walk.ts"
+import { Views } from "./View.ts"
 
 export type { PropagationEvent } from "./Events.ts"
 
@@ -49,21 +44,6 @@ export class Propagation extends Context.Service<
     readonly hint: (revision: Revision) => Effect.Effect<void>
     /** This node committed a revision: as `hint`, and the other nodes are told. */
     readonly committed: (revision: Revision) => Effect.Effect<void>
-    /** Undefined when the key never existed; tombstones are returned. */
-    readonly head: (environment: string, key: string) => Head | undefined
-    /** Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys. Costs what it returns. */
-    readonly matching: (environment: string, pattern: string, only?: Kind) => ReadonlyArray<Head>
-    /** Heads in the order of their keys, tombstones included. Costs what it returns. */
-    readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
-    /**
-     * As `matching`, a slice at a time, for work that yields in between. Each slice is of the moment that it is taken: keys that stay are
-     * in exactly one, keys that come or change meanwhile are told as events.
-     */
-    readonly slices: (environment: string, pattern: string, only?: Kind) => Generator<ReadonlyArray<Head>, void>
-    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
-    readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
-    /** The environment's template variables; empty when none are defined. */
-    readonly variables: (environment: string) => Effect.Effect<Readonly<Record<string, string>>, HeraldError>
     /** Events from now on, in order: run the inner effect for each. PE1 */
     readonly events: Effect.Effect<Effect.Effect<PropagationEvent>, never, Scope.Scope>
   }
@@ -73,23 +53,19 @@ export class Propagation extends Context.Service<
 
 /** Between two looks at what is behind the horizon. */
 const FORGET = "1 minute"
-/** Changes before the head that are told to the shared cache at the start, should the node that made them have died. */
-const RECENT = 10_000n
-
 const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
-  const cache = yield* Cache
-  const shared = yield* SharedCache
+  const { bytesOf } = yield* Kinds
+  const views = new Map((yield* Views).map((view) => [view.kind, view]))
   const clock = yield* Clock.Clock
   const load = yield* makeLoading
   const mark = yield* makeMark
-  const events = makeEvents()
+  const events = makeEvents(bytesOf)
   const wake = yield* Queue.sliding<void>(1)
-  const early = new Early()
+  const early = new Early(bytesOf)
   const now = () => clock.monotonicTimeNanosUnsafe()
   const pollInterval = Duration.toNanosUnsafe(options.pollInterval)
   const freshness = new Freshness(now, yield* Loop, Duration.toNanosUnsafe(options.staleAfter))
-  let heads = new Heads()
   let position: Position = { epoch: "", revision: 0n }
   let polledAt = now() - pollInterval
   /** Something may be wrong with the view: the next look is a poll. */
@@ -113,29 +89,18 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   const begin = Effect.gen(function* () {
     const loaded = yield* load
-    yield* cache.clear
-    heads = loaded.heads
-    position = loaded.position
+    loaded.begin()
+    position = loaded.position // VW1
     early.prune(position)
     onGap() // what was committed meanwhile; and that confirms the view
-    const from = position.revision - RECENT
-    for (const environment of loaded.heads.environments())
-      for (const slice of slices(() => loaded.heads, environment, "*")) {
-        const recent = slice.filter(({ revision }) => revision > from)
-        if (recent.length > 0) shared.outdate(loaded.position.epoch, recent)
-        yield* Effect.yieldNow
-      }
   })
 
-  /** P1: the only place where the view moves forward; synchronous up to the event. */
-  const apply = Effect.fnUntraced(function* (revision: Revision, heardBy: string) {
+  /** P1: the only place where the views move forward. Synchronous. */
+  const apply = (revision: Revision, heardBy: string): void => {
     if (!isNext(revision, position)) return
-    const { epoch, changes } = revision
-    for (const change of changes) heads.set(change)
-    position = { epoch, revision: revision.revision }
-    shared.outdate(epoch, changes)
-    events.publish({ _tag: "Committed", revision })
-    for (const configuration of changes) yield* cache.setIfNewer({ epoch, configuration })
+    for (const change of revision.changes) views.get(change.kind)?.apply(change, revision)
+    position = { epoch: revision.epoch, revision: revision.revision }
+    events.publish({ _tag: "Committed", revision }) // VW1
     mark({
       name: "Propagation.applied",
       kind: "internal",
@@ -144,24 +109,25 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       to: clock.currentTimeMillisUnsafe(),
       attributes: { "herald.revision": String(revision.revision), "herald.heard_by": heardBy }
     })
-  })
+  }
 
-  const advance = Effect.fnUntraced(function* (heardBy: string) {
-    for (let next = early.next(position); next !== undefined; next = early.next(position)) yield* apply(next, heardBy)
-  })
+  const advance = (heardBy: string): void => {
+    for (let next = early.next(position); next !== undefined; next = early.next(position)) apply(next, heardBy)
+  }
 
-  const hint = Effect.fnUntraced(function* (revision: Revision, heardBy = "commit") {
-    if (covers(position, revision)) return
-    if (isNext(revision, position)) {
-      yield* apply(revision, heardBy)
-      return yield* advance(heardBy)
-    }
-    early.hold(revision, position)
-    onGap()
-  }, Effect.uninterruptible)
+  const hint = (revision: Revision, heardBy = "commit") =>
+    Effect.sync(() => {
+      if (covers(position, revision)) return
+      if (isNext(revision, position)) {
+        apply(revision, heardBy)
+        return advance(heardBy)
+      }
+      early.hold(revision, position)
+      onGap()
+    })
 
   const reset = Effect.gen(function* () {
-    yield* Effect.logWarning("history was lost or is behind the horizon: reading every head again", {
+    yield* Effect.logWarning("history was lost or is behind the horizon: reading what is current again", {
       epoch: position.epoch,
       revision: String(position.revision)
     })
@@ -172,10 +138,10 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   /** What the log has after the view; undefined when part of it is gone. */
   const after = Effect.suspend(() => log.after(position.revision, PAGE))
 
-  const applyAll = Effect.fnUntraced(function* (page: ReadonlyArray<Revision>) {
-    for (const revision of page) yield* apply(revision, "log")
-    yield* advance("log")
-  })
+  const applyAll = (page: ReadonlyArray<Revision>): void => {
+    for (const revision of page) apply(revision, "log")
+    advance("log")
+  }
 
   const poll = Effect.gen(function* () {
     const asked = freshness.asking()
@@ -188,7 +154,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       const before = position
       const page = yield* after
       if (page === undefined) return yield* reset
-      yield* applyAll(page)
+      applyAll(page)
       if (samePosition(position, before)) return
     }
     if (sameEpoch(head, position)) freshness.confirm(asked)
@@ -202,13 +168,13 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     if (gap || asked.at - polledAt >= pollInterval) return false
     const known = position
     const page = (yield* after) ?? []
-    yield* applyAll(page)
+    applyAll(page)
     const followed = page.length > 0 && page.length < PAGE && page.every((revision) => sameEpoch(revision, known))
     if (followed) freshness.confirm(asked)
     return followed
   })
 
-  const telling = yield* makeTelling({ revision: hint, gap: onGap })
+  const telling = yield* makeTelling({ revision: hint, gap: onGap, bytesOf })
 
   let logged = false
   const tellFreshness = Effect.suspend(() => {
@@ -252,7 +218,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const forget = Effect.gen(function* () {
     const asked = position
     const horizon = yield* log.horizon
-    if (sameEpoch(asked, position)) heads.forget(horizon)
+    if (sameEpoch(asked, position)) for (const view of views.values()) view.forget(horizon)
   })
   yield* Effect.sleep(FORGET).pipe(
     Effect.andThen(forget),
@@ -262,12 +228,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     Effect.forkScoped
   )
 
-  const head = (environment: string, key: string) => heads.get(environment, key)
-  const { value, variables, putBack } = yield* makeValues({ position: () => position, head, share: telling.share })
-  yield* walk({ heads: () => heads, position: () => position, putBack })
-
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)
+    for (const change of revision.changes) views.get(change.kind)?.committed(change, revision)
     telling.tell(revision)
   })
 
@@ -276,12 +239,6 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     stale,
     hint,
     committed,
-    head,
-    matching: (...asked) => heads.matching(...asked),
-    page: (...asked) => heads.page(...asked),
-    slices: (...asked) => slices(() => heads, ...asked),
-    value,
-    variables,
     events: events.listen
   })
 })

@@ -1,10 +1,17 @@
 /** Revisions: the log that is the truth. Pure. */
-import type { Configuration } from "../configuration/Configuration.ts"
 import type { Position } from "./Position.ts"
 
-/** One commit: every configuration that it changed, as it is afterwards (tombstones included). */
-export interface Revision extends Position {
-  readonly changes: ReadonlyArray<Configuration>
+/** One change of a commit, as what it changed is afterwards. What follows is its kind's own. */
+export interface Change {
+  readonly kind: string
+  readonly environment: string
+  readonly key: string
+}
+
+/** One commit. */
+export interface Revision<C extends Change = Change> extends Position {
+  /** Of any kinds, in the order in which they were asked for; what was deleted is among them. */
+  readonly changes: ReadonlyArray<C>
   /** W3C trace context of the publisher, or "". */
   readonly traceparent: string
   readonly actor: string

@@ -44,10 +44,11 @@ const make = Effect.fnUntraced(function* ({ run, ...keep }: RetentionOptions) {
       const step = yield* store.step(lease, leaseMillis, keep)
       if (step === undefined) return yield* failure("DatabaseUnavailable", "another node sweeps by now")
       swept = step
-      for (const kind of counted)
-        if (step[kind] > 0) {
-          total[kind] = (total[kind] ?? 0) + step[kind]
-          yield* Metric.update(Metric.withAttributes(sweptTotal, { kind }), step[kind])
+      const went = [...counted.map((kind) => [kind, step[kind]] as const), ...Object.entries(step.kinds)]
+      for (const [kind, n] of went)
+        if (n > 0) {
+          total[kind] = (total[kind] ?? 0) + n
+          yield* Metric.update(Metric.withAttributes(sweptTotal, { kind }), n)
         }
       if (swept.more) yield* Effect.sleep(BREATH)
     } while (swept.more)

@@ -15,7 +15,10 @@ export interface Swept {
   /** Revisions that went behind the horizon: nobody reads them any more. */
   readonly revisions: number
   readonly idempotencyKeys: number
+  /** Of configurations. */
   readonly tombstones: number
+  /** What each other kind of change had behind the horizon. */
+  readonly kinds: Readonly<Record<string, number>>
   readonly instances: number
   readonly instanceKeys: number
   /** There are more to go. */

@@ -19,7 +19,7 @@ import type { Look, Session } from "./Session.ts"
 import type { Slices } from "./Slices.ts"
 import { sweep } from "./Sweep.ts"
 import type { ControlUpdate, Mark, ValueUpdate } from "./Update.ts"
-import type { Updates } from "./Updates.ts"
+import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 /** How long keys whose values can't be read now wait before the next try. */
 const RETRY = "250 millis"
@@ -27,7 +27,7 @@ const RETRY = "250 millis"
 const TRIES = 32
 
 interface Parts {
-  readonly updates: Updates["Service"]
+  readonly updates: UpdateSourceShape
   readonly propagation: Propagation["Service"]
   readonly slices: Slices
   /** How long a transport may stay full. */
@@ -111,7 +111,7 @@ export const makeDelivery = (parts: Parts) => {
 
   /** Everything is compared with the view (again). */
   const sweepAll = (session: Session): void => {
-    session.work = sweep({ propagation, updates, holds }, session)
+    session.work = sweep({ updates, holds }, session)
     session.wake()
   }
 

@@ -1,14 +1,14 @@
 /** What a client is due of a key, by what it holds: DV1 of Delivery.ts. */
-import type { Head } from "../configuration/Configuration.ts"
 import { covers, sameEpoch } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { HeldEntry } from "./Held.ts"
 import type { Look, Session } from "./Session.ts"
-import type { Updates } from "./Updates.ts"
+import type { Mark } from "./Update.ts"
+import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
-  readonly updates: Pick<Updates["Service"], "target" | "markOf">
-  readonly propagation: Pick<Propagation["Service"], "head" | "position">
+  readonly updates: Pick<UpdateSourceShape, "target" | "standing">
+  readonly propagation: Pick<Propagation["Service"], "position">
 }
 
 export interface Due {
@@ -21,12 +21,12 @@ export interface Due {
 /** What would bring the client up to date on a key; undefined when it is. */
 export const makeDue = ({ updates, propagation }: Parts) => {
   /** The client never had the key, or was told that it is gone. DV1 */
-  const knowsGone = ({ subscription }: Session, head: Head, held: HeldEntry | undefined): boolean => {
+  const knowsGone = ({ subscription }: Session, newest: Mark, held: HeldEntry | undefined): boolean => {
     const { position } = subscription
     if (held !== undefined) return held.digest === ""
     // It is new; while what it holds is not compared, it may be one that never got to the end.
     if (position === undefined || position.revision === 0n) return subscription.held.size === 0
-    return covers(position, { epoch: propagation.position().epoch, revision: head.revision })
+    return covers(position, { epoch: propagation.position().epoch, revision: newest.revision })
   }
 
   /** What the client holds is of a commit that this node does not know yet. */
@@ -38,27 +38,27 @@ export const makeDue = ({ updates, propagation }: Parts) => {
   return (session: Session, { key, held }: Look): Due | undefined => {
     const { environment } = session.subscription.client
     const before = session.told.get(key)
-    const head = propagation.head(environment, key)
     const now = propagation.position()
     if (before === undefined) {
-      if (head === undefined) {
+      const newest = updates.standing(environment, key)
+      if (newest === undefined) {
         const gone = held !== undefined && held.digest !== "" && !isAhead(session, held, now.revision)
         return gone ? { gone: true, base: "" } : undefined
       }
-      if (head.deleted && !session.synced && knowsGone(session, head, held)) {
-        session.holds(updates.markOf(head))
+      if (newest.kind === "deleted" && !session.synced && knowsGone(session, newest, held)) {
+        session.holds(newest)
         return undefined
       }
-      if (held !== undefined && isAhead(session, held, updates.target(environment, key) ?? head.revision)) {
+      if (held !== undefined && isAhead(session, held, newest.revision)) {
         // This node will come to that revision, too; until then it has nothing newer.
-        session.holds({ ...updates.markOf(head), revision: held.revision - 1n, digest: "" })
+        session.holds({ ...newest, revision: held.revision - 1n, digest: "" })
         return undefined
       }
       return { gone: false, base: "" }
     }
     const lost = !sameEpoch(before, now) // S2
-    if (head === undefined) return before.kind === "value" ? { gone: true, base: "" } : undefined // P8
-    const target = updates.target(environment, key) ?? head.revision
+    const target = updates.target(environment, key)
+    if (target === undefined) return before.kind === "value" ? { gone: true, base: "" } : undefined // P8
     if (!lost && before.revision >= target && !before.stale) return undefined
     return { gone: false, base: lost ? "" : session.base(key) }
   }

@@ -8,20 +8,19 @@
  */
 import { Duration, Effect, Random } from "effect"
 import type { Identity } from "../access/Identity.ts"
-import { VARIABLES_KEY } from "../configuration/Configuration.ts"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
 import type { makeDelivery } from "./Delivery.ts"
 import type { Ending } from "./Ending.ts"
 import type { Interest } from "./Interest.ts"
 import type { Session } from "./Session.ts"
 import type { Slices } from "./Slices.ts"
-import type { Updates } from "./Updates.ts"
+import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
   readonly sessions: ReadonlyMap<string, Session>
   readonly interest: Interest<Session>
   readonly propagation: Propagation["Service"]
-  readonly updates: Updates["Service"]
+  readonly updates: UpdateSourceShape
   readonly delivery: ReturnType<typeof makeDelivery>
   readonly slices: Slices
   readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
@@ -40,13 +39,9 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
 
   /** Who has to look at which key again. */
   const news = function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
-    for (const { environment, key } of event.revision.changes) {
-      for (const session of interest.wanting(environment, key)) yield [session, key] as const
-      if (key !== VARIABLES_KEY) continue
-      for (const slice of propagation.slices(environment, "*", "template"))
-        for (const head of slice)
-          for (const session of interest.wanting(environment, head.key)) yield [session, head.key] as const
-    }
+    for (const change of event.revision.changes)
+      for (const { environment, key } of updates.touched(change))
+        for (const session of interest.wanting(environment, key)) yield [session, key] as const
   }
 
   const committed = Effect.fnUntraced(function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {

@@ -30,7 +30,7 @@ import { makeRounds } from "./Rounds.ts"
 import { Session, type Sink } from "./Session.ts"
 import { Slices } from "./Slices.ts"
 import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
-import { Updates } from "./Updates.ts"
+import { UpdateSource } from "./UpdateSource.ts"
 
 export interface SessionsOptions extends QuotaOptions {
   /** This life of this process, as the other nodes know it; one of its own when left out. */
@@ -64,7 +64,7 @@ export class Sessions extends Context.Service<
 
 const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const propagation = yield* Propagation
-  const updates = yield* Updates
+  const updates = yield* UpdateSource
   const bookkeeping = yield* Bookkeeping
   const clientEvents = yield* ClientEvents
   const access = yield* Access

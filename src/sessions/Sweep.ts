@@ -6,20 +6,18 @@
  *   SW2  What the client holds already costs one comparison of digests and is not built.
  */
 import { coveredBy } from "../keys/Pattern.ts"
-import type { Propagation } from "../propagation/Propagation.ts"
 import type { Look, Session } from "./Session.ts"
 import type { Mark } from "./Update.ts"
-import type { Updates } from "./Updates.ts"
+import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
-  readonly propagation: Pick<Propagation["Service"], "head" | "slices">
-  readonly updates: Pick<Updates["Service"], "markOf">
+  readonly updates: Pick<UpdateSourceShape, "standing" | "slices">
   /** The client has this without having been sent it. */
   readonly holds: (session: Session, mark: Mark) => void
 }
 
 /** `undefined` is a step that needs no look. SW1 */
-export function* sweep({ propagation, updates, holds }: Parts, session: Session): Generator<Look | undefined, void> {
+export function* sweep({ updates, holds }: Parts, session: Session): Generator<Look | undefined, void> {
   const { client, patterns, held } = session.subscription
   const { environment } = client
   // What was told first, as a lost history may have taken the key away; new keys of the map come at its end, and cost a look too many.
@@ -28,14 +26,14 @@ export function* sweep({ propagation, updates, holds }: Parts, session: Session)
     const { key, digest } = entry
     if (session.told.has(key) || !coveredBy(patterns, key)) yield undefined
     else {
-      const head = propagation.head(environment, key)
-      if (head !== undefined && !head.template && !head.deleted && head.digest === digest) {
-        holds(session, updates.markOf(head)) // SW2
+      const newest = digest === "" ? undefined : updates.standing(environment, key)
+      if (newest?.kind === "value" && newest.digest === digest) {
+        holds(session, newest) // SW2
         yield undefined
       } else yield { key, held: entry }
     }
   }
   for (const pattern of patterns)
-    for (const slice of propagation.slices(environment, pattern))
+    for (const slice of updates.slices(environment, pattern))
       for (const { key } of slice) yield session.told.has(key) ? undefined : { key, held: undefined }
 }

@@ -1,4 +1,5 @@
 /** Configurations on memory twins, with the clients that a test wants to be connected. */
+
 import { Effect, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"

@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { system } from "../../src/access/Identity.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { makeReading } from "../../src/configuration/Reading.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
@@ -25,12 +26,14 @@ const cutOff = (view: Configuration | undefined) =>
     }),
     Layer.mock(Propagation, {
       position: () => ({ epoch: "e", revision: 9n }),
+      stale: () => true
+    }),
+    Layer.mock(ConfigurationView, {
       head: () => view,
       matching: () => (view === undefined ? [] : [view]),
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
-      value: () => Effect.succeed(view),
-      stale: () => true
+      value: () => Effect.succeed(view)
     })
   )
 

@@ -1,4 +1,5 @@
 /** The owner of the database changes what he likes, with every trigger off; the check of the audit log says what, and where. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
@@ -12,15 +13,18 @@ import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
 import { CHECKS } from "../../src/access/AuditLog.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { verified } from "./Verified.ts"
 
 let database: Database
 let session: Session
-const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)))))
+const runtime = ManagedRuntime.make(
+  Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
+)
 
 const key = (id: string, changed: Partial<ApiKey> = {}): ApiKey => ({
   id,
@@ -42,16 +46,16 @@ beforeAll(async () => {
   session = await connect(database.url)
   await runtime.runPromise(
     Effect.gen(function* () {
-      const [store, keys] = [yield* ConfigurationStore, yield* ApiKeyStore]
+      const [commits, keys] = [yield* Commits, yield* ApiKeyStore]
       const commit = (name: string, value: string | null, changed = {}) =>
-        store.commit(release([change(name, value, changed)], value === null ? { action: "delete" } : {}))
+        commits.commit(release([change(name, value, changed)], value === null ? { action: "delete" } : {}))
       yield* keys.createFirstAdmin(key("first", { role: "admin", environments: ["*"] }))
       for (const id of ["kept", "ended"]) yield* keys.create(key(id))
       yield* commit("a/b", "1", { schema: { type: "string", title: "a|b" }, strict: true, changeLog: "x|y" })
-      yield* store.commit(release([change("a/b", "2")], { keyId: "first" }))
+      yield* commits.commit(release([change("a/b", "2")], { keyId: "first" }))
       yield* commit("gone", "1")
       yield* commit("gone", null)
-      yield* store.commit(release([change("r1", "1"), change("r2", "2")], { action: "release" }))
+      yield* commits.commit(release([change("r1", "1"), change("r2", "2")], { action: "release" }))
       yield* keys.revoke("ended", "admin")
     })
   )
@@ -390,9 +394,7 @@ describe("the check of the audit log", () => {
     for (let n = 0; place !== null; n++) {
       if (n % 5 === 0)
         await runtime.runPromise(
-          Effect.flatMap(ConfigurationStore, (store) =>
-            store.commit(release([change(`meanwhile.${n % 3}`, String(n))]))
-          )
+          Effect.flatMap(Commits, (commits) => commits.commit(release([change(`meanwhile.${n % 3}`, String(n))])))
         )
       const [next] = await session.query(`select herald_audit_check('${JSON.stringify(place)}'::jsonb, -1) as page`)
       const page = next!["page"] as { place: unknown; problem: unknown }
@@ -483,12 +485,10 @@ describe("an audit log of before it held digests", () => {
     await owner.query(
       `select herald_audit('', 'key.create', 'admin', '{"id":"k","name":"name","role":"viewer","environments":["a"],"expiresAt":null}')`
     )
-    const upgraded = ManagedRuntime.make(Postgres.layer(clientOptions(url)))
+    const upgraded = ManagedRuntime.make(Postgres.layer(clientOptions(url)).pipe(Layer.provide(kinds)))
     const check = () => upgraded.runPromise(verified)
     try {
-      await upgraded.runPromise(
-        Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change("a", "2")])))
-      )
+      await upgraded.runPromise(Effect.flatMap(Commits, (commits) => commits.commit(release([change("a", "2")]))))
       assert.deepInclude(await check(), { problem: undefined, entries: 3 })
       await owner.query("update api_keys set role = 'admin'")
       assert.deepInclude(await check(), { kind: "key", broken: 2n })

@@ -1,10 +1,12 @@
 /** What `herald_commit` and `herald_follow` decide under the lock, asked as a writer, and as two nodes at once, would ask. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 let database: Database
@@ -13,7 +15,9 @@ let other: Session
 
 beforeAll(async () => {
   database = await startDatabase()
-  const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)))))
+  const runtime = ManagedRuntime.make(
+    Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
+  )
   await runtime.runPromise(Effect.flatMap(RevisionLog, ({ head }) => head)) // migrated
   await runtime.dispose()
   session = await connect(database.url)

@@ -1,4 +1,5 @@
 /** The SDK's fake node and the real one, over gRPC on memory twins, say the same. */
+
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"

@@ -1,7 +1,9 @@
 /** What every outbox must do. Run by Memory.test.ts and Postgres.test.ts; tests of one suite share one outbox. */
+
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -9,7 +11,7 @@ import type { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { change, release } from "../support/Release.ts"
 import { sweep } from "./Stores.ts"
 
-type Services = ConfigurationStore | RevisionLog | Outbox | Leases | RetentionStore
+type Services = Commits | ConfigurationStore | RevisionLog | Outbox | Leases | RetentionStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 export const outboxContract = (test: Test) => {
@@ -30,8 +32,8 @@ export const outboxContract = (test: Test) => {
 
   test("EV2 the backlog is what was committed behind the position", () =>
     Effect.gen(function* () {
-      const [leases, outbox, store] = [yield* Leases, yield* Outbox, yield* ConfigurationStore]
-      const { revision } = yield* store.commit(release([change(`outbox.${process.pid}`, "1")]))
+      const [leases, outbox, commits] = [yield* Leases, yield* Outbox, yield* Commits]
+      const { revision } = yield* commits.commit(release([change(`outbox.${process.pid}`, "1")]))
       const lease = (yield* leases.claim("relay", "reader", 60_000))!
       assert.isTrue(yield* outbox.advance(lease, { epoch: revision.epoch, revision: revision.revision - 1n }, 60_000))
       const before = yield* outbox.backlog
@@ -48,9 +50,9 @@ export const outboxContract = (test: Test) => {
 
   test("EV2 the retention leaves what a relay has not published", () =>
     Effect.gen(function* () {
-      const [leases, outbox, store, log] = [yield* Leases, yield* Outbox, yield* ConfigurationStore, yield* RevisionLog]
+      const [leases, outbox, commits, log] = [yield* Leases, yield* Outbox, yield* Commits, yield* RevisionLog]
       const lease = (yield* leases.claim("relay", "sweeper", 60_000))!
-      for (let i = 0; i < 5; i++) yield* store.commit(release([change(`unpublished.${process.pid}`, String(i))]))
+      for (let i = 0; i < 5; i++) yield* commits.commit(release([change(`unpublished.${process.pid}`, String(i))]))
       const { head } = yield* outbox.backlog
       const revision = head.revision - 4n
       yield* outbox.advance(lease, { epoch: head.epoch, revision }, 60_000)

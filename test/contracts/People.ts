@@ -1,13 +1,15 @@
 /** What every implementation of keys and audit must do. Run by Memory.test.ts and Postgres.test.ts. */
+
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { change, release } from "../support/Release.ts"
 import { verified } from "./Verified.ts"
 
-type Services = ApiKeyStore | AuditLog | ConfigurationStore
+type Services = ApiKeyStore | AuditLog | Commits | ConfigurationStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 let names = 0
@@ -79,7 +81,7 @@ export const peopleContract = (test: Test) => {
 
   test("PN5 an entry names the principal and the key that committed, each of its own, and the log is as it says", () =>
     Effect.gen(function* () {
-      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      const [commits, audit] = [yield* Commits, yield* AuditLog]
       const [one, other, same] = [fresh("acts"), fresh("acts"), fresh("acts")]
       const idempotency = { key: fresh("acts"), digest: "d" }
       const wishes = [
@@ -90,7 +92,7 @@ export const peopleContract = (test: Test) => {
         release([change(same, "1")], { keyId: "key-b", idempotency }),
         release([change(other, "2")], { keyId: undefined })
       ]
-      for (const wish of wishes) yield* store.commit(wish)
+      for (const wish of wishes) yield* commits.commit(wish)
       const entries = (yield* audit.read({ limit: 6 })).toSorted((a, b) => Number(a.id - b.id))
 
       assert.deepStrictEqual(
@@ -146,12 +148,12 @@ export const peopleContract = (test: Test) => {
 
   test("PB1 pages of the audit log are bounded in bytes, and go on", () =>
     Effect.gen(function* () {
-      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      const [commits, audit] = [yield* Commits, yield* AuditLog]
       const [newest] = yield* audit.read({ limit: 1 })
       const changeLog = "\u{1f600}".repeat(1_000)
       const changes = Array.from({ length: 500 }, (_, n) => change(`${fresh("told")}.${n}`, "v", { changeLog }))
-      yield* store.commit(release(changes))
-      yield* store.commit(release(changes.map((one) => ({ ...one, value: "w" }))))
+      yield* commits.commit(release(changes))
+      yield* commits.commit(release(changes.map((one) => ({ ...one, value: "w" }))))
 
       const ids: Array<bigint> = []
       const pages: Array<number> = []
@@ -171,13 +173,13 @@ export const peopleContract = (test: Test) => {
 
   test("every change of a configuration and of a key is in the audit log, chained by hashes", () =>
     Effect.gen(function* () {
-      const [store, keys, audit] = [yield* ConfigurationStore, yield* ApiKeyStore, yield* AuditLog]
+      const [commits, keys, audit] = [yield* Commits, yield* ApiKeyStore, yield* AuditLog]
       const [before] = yield* audit.read({ limit: 1 })
       const from = before?.id ?? 0n
       const key = apiKey()
       const name = fresh("audited")
       yield* keys.create(key)
-      yield* store.commit(release([change(name, "1"), change(`${name}.b`, "1")], { action: "release" }))
+      yield* commits.commit(release([change(name, "1"), change(`${name}.b`, "1")], { action: "release" }))
       yield* keys.revoke(key.id, "admin")
       const entries = yield* audit.read({ limit: 100, after: from })
 
@@ -216,10 +218,10 @@ export const peopleContract = (test: Test) => {
 
   test("AL2 a check goes on from the place that a page gave, and from no other; the end and single entries can be asked for", () =>
     Effect.gen(function* () {
-      const [store, audit] = [yield* ConfigurationStore, yield* AuditLog]
+      const [commits, audit] = [yield* Commits, yield* AuditLog]
       for (let i = 0; i < 3; i++) {
         const changes = Array.from({ length: 400 }, (_, n) => change(`${fresh("many")}.${n}`, "1"))
-        yield* store.commit(release(changes, { action: "release" }))
+        yield* commits.commit(release(changes, { action: "release" }))
       }
       const last = yield* audit.last
       const verdict = yield* verified

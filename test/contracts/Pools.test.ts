@@ -1,16 +1,20 @@
 /** The pools on a real PostgreSQL: what hangs in one does not reach another. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
+import * as PostgresCommits from "../../layers/Postgres/commits/Commits.ts"
 import * as Store from "../../layers/Postgres/configuration/ConfigurationStore.ts"
 import { guarded } from "../../layers/Postgres/connection/Failure.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 let database: Database
@@ -27,10 +31,12 @@ afterAll(() => database[Symbol.asyncDispose]())
 
 const options = () =>
   clientOptions(database.url, { connections: { reads: 2, writes: 2, other: 2 }, acquireTimeout: 200 })
-const on = <A, E>(body: Effect.Effect<A, E, Pools | ConfigurationStore>, client = options()) =>
-  Effect.runPromise(
-    body.pipe(Effect.provide(Layer.provideMerge(Store.layer({ origin: "test", client }), Pools.layer(client))))
+const stores = (client: ReturnType<typeof options>) =>
+  Layer.mergeAll(PostgresCommits.layer({ origin: "test", notify: client.notify }), Store.layer(client)).pipe(
+    Layer.provide(kinds)
   )
+const on = <A, E>(body: Effect.Effect<A, E, Pools | Commits | ConfigurationStore>, client = options()) =>
+  Effect.runPromise(body.pipe(Effect.provide(Layer.provideMerge(stores(client), Pools.layer(client)))))
 const answers = (sql: SqlClient.SqlClient) => Effect.exit(guarded("ask")(sql`select 1`))
 const locked = (sql: SqlClient.SqlClient) =>
   Effect.forever(Effect.ignore(guarded("hang")(sql`select pg_advisory_xact_lock_shared(42)`)))
@@ -43,6 +49,7 @@ describe("pools", () => {
       Effect.gen(function* () {
         const { reads, other } = yield* Pools
         const store = yield* ConfigurationStore
+        const commits = yield* Commits
         const hung = yield* Effect.forEach([reads, reads, other, other], (sql) => Effect.forkChild(locked(sql)))
         yield* Effect.promise(() =>
           waitUntil("four statements to hang", async () => {
@@ -52,7 +59,7 @@ describe("pools", () => {
             return row!["n"] === 4
           })
         )
-        for (const value of ["1", "2", "3"]) yield* store.commit(release([change("pools", value)]))
+        for (const value of ["1", "2", "3"]) yield* commits.commit(release([change("pools", value)]))
         const refused = yield* Effect.flip(guarded("ask")(reads`select 1`))
 
         assert.strictEqual(refused.name, "DatabaseUnavailable")
@@ -74,9 +81,9 @@ describe("pools", () => {
     await on(
       Effect.gen(function* () {
         const { reads, other } = yield* Pools
-        const store = yield* ConfigurationStore
-        const commits = yield* Effect.forEach(["a", "b", "c"], (key) =>
-          Effect.forkChild(store.commit(release([change(key, "1")])))
+        const commits = yield* Commits
+        const waiting = yield* Effect.forEach(["a", "b", "c"], (key) =>
+          Effect.forkChild(commits.commit(release([change(key, "1")])))
         )
         yield* Effect.promise(() =>
           waitUntil("commits to hang", async () => {
@@ -85,9 +92,9 @@ describe("pools", () => {
           })
         )
         for (const sql of [reads, other]) assert.strictEqual((yield* answers(sql))._tag, "Success")
-        assert.isTrue(commits.every((fiber) => fiber.pollUnsafe() === undefined))
+        assert.isTrue(waiting.every((fiber) => fiber.pollUnsafe() === undefined))
         yield* Effect.promise(() => holder.query("rollback"))
-        const done = yield* Effect.forEach(commits, Fiber.await)
+        const done = yield* Effect.forEach(waiting, Fiber.await)
         assert.isTrue(done.every(({ _tag }) => _tag === "Success"))
       })
     )

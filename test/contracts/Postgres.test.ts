@@ -1,4 +1,5 @@
 /** A real PostgreSQL keeps the contracts of the stores, and what only a database can be asked. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
@@ -6,13 +7,14 @@ import { afterAll, beforeAll } from "vitest"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { ClientAudit } from "../../src/consumers/ClientAudit.ts"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { type Batch, type HealthNote, type InstanceNote, InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
+import { kinds } from "../support/Twins.ts"
 import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
@@ -22,7 +24,7 @@ import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
 let database: Database
-const stores = Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url))))
+const stores = Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
 const runtime = ManagedRuntime.make(stores)
 
 beforeAll(async () => {
@@ -114,7 +116,7 @@ describe("PostgreSQL", () => {
   })
 
   it("SE2 a seal of another node, whose key this one has not read yet, is believed when it is asked for", async () => {
-    const made = Layer.build(Layer.fresh(Postgres.layer(clientOptions(database.url))))
+    const made = Layer.build(Layer.fresh(Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
     await Effect.runPromise(
       Effect.gen(function* () {
         const [a, b] = [Context.get(yield* made, Seal), Context.get(yield* made, Seal)]
@@ -133,9 +135,7 @@ describe("PostgreSQL", () => {
   })
 
   it("history and audit can't be changed", async () => {
-    await runtime.runPromise(
-      Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change("kept", "1")])))
-    )
+    await runtime.runPromise(Effect.flatMap(Commits, (commits) => commits.commit(release([change("kept", "1")]))))
     await using session = await connect(database.url)
     for (const statement of [
       "update configuration_history set value = 'x'",

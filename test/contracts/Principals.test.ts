@@ -1,4 +1,5 @@
 /** Keys of before there were principals, in a real PostgreSQL: what the migration makes of their names. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
@@ -9,13 +10,17 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { folded, nameProblem } from "../../src/access/Principal.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
+import { kinds } from "../support/Twins.ts"
 import { verified } from "./Verified.ts"
 
 let database: Database
-const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)))))
+const runtime = ManagedRuntime.make(
+  Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
+)
 const run = runtime.runPromise
 const query = async (statement: string) => {
   await using session = await connect(database.url)
@@ -131,9 +136,7 @@ describe("keys of before there were principals", () => {
     await query(`select herald_commit('[{"action":"publish","actor":"deployer","message":"","traceparent":"","commitId":"~old","digest":"",
       "changes":[{"key":"old","environment":"production","value":"1","valueType":"string","schema":null,"strict":false,"template":false,
         "digest":"${"6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"}","changeLog":""}]}]', 0)`)
-    await run(
-      Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change("new", "1")], { keyId: "k01" })))
-    )
+    await run(Effect.flatMap(Commits, (commits) => commits.commit(release([change("new", "1")], { keyId: "k01" }))))
     const entries = await run(Effect.flatMap(AuditLog, (log) => log.read({ limit: 2 })))
     assert.deepStrictEqual(Object.fromEntries(entries.map(({ configId, details }) => [configId, details["keyId"]])), {
       "production/old": undefined,

@@ -2,10 +2,13 @@
  * What nobody may lose to a publish that comes at the same moment: two nodes on one store, and something that one of them does while the
  * other has checked its release and not yet committed it. Run by Races.test.ts.
  */
+
 import { assert } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import type { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { Idempotency } from "../../src/commits/Release.ts"
 import { VARIABLES_KEY } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
@@ -13,10 +16,11 @@ import type { Draft, PublishOptions } from "../../src/configuration/Draft.ts"
 import { Fleet } from "../../src/fleet/ConnectedClients.ts"
 import { covers } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import type { Change } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import * as Twins from "../support/Twins.ts"
 
-type Stores = ConfigurationStore | RevisionLog | AuditLog
+type Stores = Commits | ConfigurationStore | RevisionLog | AuditLog
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 
 let names = 0
@@ -24,14 +28,13 @@ const fresh = (name: string) => `${name}.${++names}.${process.pid}`
 
 /** A node over the stores. `meanwhile` runs once, right before its next commit reaches the store; `looked` after its next look for an earlier one. */
 const node = Effect.fnUntraced(function* () {
-  const store = yield* ConfigurationStore
+  const to = yield* Commits
   let meanwhile: Effect.Effect<unknown, unknown> | undefined
   let looked: Effect.Effect<unknown, unknown> | undefined
   let commits = 0
-  const interrupted = ConfigurationStore.of({
-    ...store,
-    earlier: (idempotency) =>
-      Effect.tap(store.earlier(idempotency), () => {
+  const interrupted = Commits.of({
+    earlier: <C extends Change>(idempotency: Idempotency & { readonly owner: string }) =>
+      Effect.tap(to.earlier<C>(idempotency), () => {
         const next = looked ?? Effect.void
         looked = undefined
         return Effect.orDie(next)
@@ -41,7 +44,7 @@ const node = Effect.fnUntraced(function* () {
         commits++
         const first = meanwhile ?? Effect.void
         meanwhile = undefined
-        return Effect.andThen(Effect.orDie(first), store.commit(release))
+        return Effect.andThen(Effect.orDie(first), to.commit(release))
       })
   })
   const context = yield* Layer.build(
@@ -49,7 +52,7 @@ const node = Effect.fnUntraced(function* () {
       Layer.provideMerge(Twins.propagation()),
       Layer.provide(
         Layer.merge(
-          Layer.fresh(Twins.below(Layer.succeed(ConfigurationStore, interrupted), { cacheBytes: 10_000_000 })),
+          Layer.fresh(Twins.below(Layer.succeed(Commits, interrupted), { cacheBytes: 10_000_000 })),
           Layer.succeed(Fleet, { covering: () => Effect.succeed([]) })
         )
       ),

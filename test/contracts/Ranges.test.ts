@@ -1,4 +1,5 @@
 /** Ranges of revisions in a real PostgreSQL: how they are made, filled, converted and dropped while others work. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
@@ -8,6 +9,7 @@ import { analyze, fillDeliveries, fillInstances, fillKeys, fillRevisions } from 
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
@@ -16,11 +18,14 @@ import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { instance } from "../support/Instance.ts"
 import { change, release } from "../support/Release.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { sweep } from "./Stores.ts"
 
 let database: Database
-const runtime = ManagedRuntime.make(Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)))))
+const runtime = ManagedRuntime.make(
+  Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
+)
 const run = runtime.runPromise
 
 const LEGACY = 8
@@ -54,7 +59,7 @@ afterAll(async () => {
 })
 
 const commit = (value: string) =>
-  Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change("ranges.key", value)])))
+  Effect.flatMap(Commits, (commits) => commits.commit(release([change("ranges.key", value)])))
 const query = async (statement: string) => {
   await using session = await connect(database.url)
   return await session.query(statement)
@@ -161,8 +166,8 @@ describe("ranges", () => {
 
   it("RT3 a range stays while an idempotency key answers with a revision in it", async () => {
     const { revision } = await run(
-      Effect.flatMap(ConfigurationStore, (store) =>
-        store.commit(release([change("ranges.key", "kept")], { idempotency: { key: "ranges", digest: "d" } }))
+      Effect.flatMap(Commits, (commits) =>
+        commits.commit(release([change("ranges.key", "kept")], { idempotency: { key: "ranges", digest: "d" } }))
       )
     )
     await query(`select herald_make_room(${revision.revision + 1n})`)
@@ -310,7 +315,7 @@ describe("ranges", () => {
           )
         )[0]!["n"]
       )
-    const layer = Layer.fresh(Postgres.layer(clientOptions(database.url, { notify: false })))
+    const layer = Layer.fresh(Postgres.layer(clientOptions(database.url, { notify: false })).pipe(Layer.provide(kinds)))
     const before = await calls()
     const heads = Effect.flatMap(ConfigurationStore, (store) => store.heads(undefined, 1_000))
     const page = await Effect.runPromise(heads.pipe(Effect.provide(layer)))

@@ -1,25 +1,27 @@
 /** A real Redis, one under Sentinel and a Redis Cluster keep the contracts, and go on when a master is killed. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { makeSeal } from "../../layers/Crypto/seals/Seals.ts"
+import { valueKey, versionKey } from "../../layers/Redis/configuration/SharedCache.ts"
 import type { RedisOptions } from "../../layers/Redis/connection/Client.ts"
+import { sealedJson } from "../../layers/Redis/connection/Sealed.ts"
 import { updatesChannel } from "../../layers/Redis/propagation/HintLane.ts"
-import { sealedJson } from "../../layers/Redis/propagation/Sealed.ts"
-import { valueKey, versionKey } from "../../layers/Redis/propagation/SharedCache.ts"
 import * as Redis from "../../layers/Redis/Redis.ts"
+import { SharedCache } from "../../src/configuration/SharedCache.ts"
 import { HintLanes } from "../../src/propagation/HintLane.ts"
-import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { Seal } from "../../src/seals/Seal.ts"
 import { revisionOf } from "../support/Configuration.ts"
 import { type Started, startCluster, startRedis, startSentinel } from "../support/Redis.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { configuration, fresh, hintLaneContract, shared, sharedCacheContract } from "./SharedCache.ts"
 
 const sealing = (byte: number) => makeSeal(Effect.succeed([{ id: "1", key: new Uint8Array(32).fill(byte) }]))
 /** A node of one database, whose nodes have a key that nobody else has. */
 const nodeOf = (options: RedisOptions): Layer.Layer<never> =>
-  Redis.layer(options).pipe(Layer.provide(Layer.effect(Seal, sealing(1))))
+  Redis.layer(options).pipe(Layer.provide(kinds), Layer.provide(Layer.effect(Seal, sealing(1))))
 
 /** Patient: other tests share the machine. */
 const TIMEOUT = 2_000

@@ -1,6 +1,8 @@
 /** What every retention must do. Run by Memory.test.ts and Postgres.test.ts. */
+
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { type DeliveryRow, InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
@@ -10,7 +12,7 @@ import { instance, delivery as sent } from "../support/Instance.ts"
 import { change, release } from "../support/Release.ts"
 import { sweep } from "./Stores.ts"
 
-type Services = ConfigurationStore | RevisionLog | Leases | RetentionStore | InstanceStore
+type Services = Commits | ConfigurationStore | RevisionLog | Leases | RetentionStore | InstanceStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 let names = 0
@@ -18,7 +20,7 @@ const fresh = (name: string) => `retention.${name}.${++names}.${process.pid}`
 const all = { keepMillis: 0, keepAtLeast: 1 }
 
 const commit = (key: string, value: string | null, more = {}) =>
-  Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change(key, value)], more)))
+  Effect.flatMap(Commits, (commits) => commits.commit(release([change(key, value)], more)))
 const commits = (n: number, key = fresh("key")) =>
   Effect.forEach(Array.from({ length: n }), (_, i) => commit(key, String(i)), { discard: true })
 /** Times are kept in milliseconds: what is committed now is old then. */

@@ -2,9 +2,9 @@
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
+import { SharedCache } from "../../src/configuration/SharedCache.ts"
 import { HintLanes } from "../../src/propagation/HintLane.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { configuration as configurationOf, revisionOf, shared as sharedOf } from "../support/Configuration.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 

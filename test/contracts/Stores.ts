@@ -1,8 +1,12 @@
 /** What every implementation of the stores must do. Run by Memory.test.ts and Postgres.test.ts. */
+
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Change, Release } from "../../src/configuration/Change.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { Release } from "../../src/commits/Release.ts"
+import { configurationsIn } from "../../src/configuration/ConfigurationKind.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -44,7 +48,7 @@ export const sweep = Effect.fnUntraced(function* (keep: Keep) {
   return revisions
 })
 
-type Services = ConfigurationStore | RevisionLog | Leases | RetentionStore
+type Services = Commits | ConfigurationStore | RevisionLog | Leases | RetentionStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 export const storesContract = (test: Test) => {
@@ -205,8 +209,10 @@ export const storesContract = (test: Test) => {
         read.map(({ revision }) => revision),
         revisions
       )
-      const versions = read.flatMap(({ changes }) =>
-        changes.filter((one) => one.key === key).map(({ version }) => version)
+      const versions = read.flatMap((revision) =>
+        configurationsIn(revision)
+          .filter((one) => one.key === key)
+          .map(({ version }) => version)
       )
       assert.deepStrictEqual(
         versions,
@@ -247,11 +253,11 @@ export const storesContract = (test: Test) => {
       yield* commit(keys.map((key) => change(key, "1")))
       let n = 0
       const between = Effect.suspend(() => commit([change(keys[n % 20]!, `x${n}`), change(`${name}.new.${n++}`, "1")]))
-      const store = yield* ConfigurationStore
-      const { position, heads } = yield* allHeads(7, Effect.provideService(between, ConfigurationStore, store))
+      const commits = yield* Commits
+      const { position, heads } = yield* allHeads(7, Effect.provideService(between, Commits, commits))
       const view = new Map(heads.map((head): [string, bigint] => [`${head.environment}/${head.key}`, head.revision]))
-      for (const { changes } of (yield* log.after(position.revision, 10_000))!)
-        for (const { environment, key, revision } of changes) view.set(`${environment}/${key}`, revision)
+      for (const one of (yield* log.after(position.revision, 10_000))!)
+        for (const { environment, key, revision } of configurationsIn(one)) view.set(`${environment}/${key}`, revision)
       const now = yield* allHeads(100_000)
 
       assert.isAbove(n, 2)
@@ -281,7 +287,7 @@ export const storesContract = (test: Test) => {
       const key = fresh("kept")
       const schema = { type: "string", maxLength: 10, examples: ["a", "b"] }
       const rules = { schema, strict: true, valueType: "string" as const }
-      const keep = (changed: Partial<Change>, live = true, fields = ["schema", "strict", "type"] as const) =>
+      const keep = (changed: Partial<ConfigurationWish>, live = true, fields = ["schema", "strict", "type"] as const) =>
         Effect.map(
           Effect.result(commit([change(key, "v", { ...rules, ...changed, kept: { live, fields: [...fields] } })])),
           (result) =>
@@ -317,7 +323,7 @@ export const storesContract = (test: Test) => {
     Effect.gen(function* () {
       const store = yield* ConfigurationStore
       const environment = fresh("env")
-      const one = (key: string, value: string | null, changed: Partial<Change> = {}) =>
+      const one = (key: string, value: string | null, changed: Partial<ConfigurationWish> = {}) =>
         change(key, value, { environment, ...changed })
       const on = (basis: NonNullable<Release["basis"]>, changes = [one("x", "1")]) =>
         Effect.map(Effect.result(commit(changes, { basis })), (result) =>
@@ -360,15 +366,15 @@ export const storesContract = (test: Test) => {
 
   test("W3 an earlier commit is found by its owner, key and digest", () =>
     Effect.gen(function* () {
-      const store = yield* ConfigurationStore
+      const commits = yield* Commits
       const idempotency = { owner: fresh("owner"), key: fresh("request"), digest: "d1" }
-      assert.isUndefined(yield* store.earlier(idempotency))
+      assert.isUndefined(yield* commits.earlier(idempotency))
       const first = yield* commit([change(fresh("earlier"), "1")], { idempotency })
 
-      assert.deepStrictEqual(yield* store.earlier(idempotency), { revision: first.revision, replayed: true })
-      assert.isUndefined(yield* store.earlier({ ...idempotency, owner: "tester" }))
+      assert.deepStrictEqual(yield* commits.earlier(idempotency), { revision: first.revision, replayed: true })
+      assert.isUndefined(yield* commits.earlier({ ...idempotency, owner: "tester" }))
       assert.strictEqual(
-        (yield* Effect.flip(store.earlier({ ...idempotency, digest: "d2" }))).name,
+        (yield* Effect.flip(commits.earlier({ ...idempotency, digest: "d2" }))).name,
         "IdempotencyConflict"
       )
       const again = yield* commit([change(fresh("earlier"), "2")], { idempotency, actor: "someone else" })

@@ -5,14 +5,14 @@ import { TestClock } from "effect/testing"
 import { HeraldClient } from "herald/client"
 import {
   asSystem,
-  ConfigurationStore,
+  Commits,
   Configurations,
+  ConfigurationView,
   failure,
   Held,
   Herald,
   Hub,
   node,
-  Propagation,
   Sessions,
   type Sink,
   type Subscription,
@@ -61,9 +61,9 @@ describe("a service that follows Herald", () => {
 // #region fake
 /** The database refuses to write; everything else is as it was. */
 const readOnly = Layer.effect(
-  ConfigurationStore,
-  Effect.map(ConfigurationStore, (store) =>
-    ConfigurationStore.of({ ...store, commit: () => Effect.fail(failure("DatabaseUnavailable", "it is read-only")) })
+  Commits,
+  Effect.map(Commits, (commits) =>
+    Commits.of({ ...commits, commit: () => Effect.fail(failure("DatabaseUnavailable", "it is read-only")) })
   )
 ).pipe(Layer.provideMerge(stores))
 
@@ -122,7 +122,7 @@ describe("two nodes on one database", () => {
       yield* Effect.provideContext(publish("limiter.rate", "250"), a)
       yield* TestClock.adjust("10 millis")
 
-      assert.strictEqual(Context.get(b, Propagation).head("production", "limiter.rate")?.version, 1)
+      assert.strictEqual(Context.get(b, ConfigurationView).head("production", "limiter.rate")?.version, 1)
     }).pipe(Effect.scoped)
   )
 })

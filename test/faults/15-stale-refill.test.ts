@@ -1,15 +1,17 @@
 /** Fault 15: a slow reader puts an old value into Redis after the newer one. The old one never wins, and no client ever gets it. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Redacted, Schema, Scope } from "effect"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
-import { WrittenEntry } from "../../layers/Redis/propagation/Entry.ts"
+import { WrittenEntry } from "../../layers/Redis/configuration/Entry.ts"
 import * as Redis from "../../layers/Redis/Redis.ts"
-import { type Shared, SharedCache } from "../../src/propagation/SharedCache.ts"
+import { type Shared, SharedCache } from "../../src/configuration/SharedCache.ts"
 import { clientOptions, startDatabase } from "../support/Database.ts"
 import { measured } from "../support/measured.ts"
 import { startRedis } from "../support/Redis.ts"
 import { startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
+import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 describe("fault 15: stale cache refill", () => {
@@ -21,11 +23,13 @@ describe("fault 15: stale cache refill", () => {
     await using writing = await startServer({ ...env, HERALD_NODE: "writing" })
     const scope = Effect.runSync(Scope.make())
     try {
-      const sealing = Postgres.layer(clientOptions(database.url))
+      const sealing = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
       const options = { url: Redacted.make(redis.url), mode: "single", sentinelName: "", timeout: 2_000 } as const
       const slow = Context.get(
         await Effect.runPromise(
-          Layer.build(Redis.layer(options).pipe(Layer.provide(sealing))).pipe(Scope.provide(scope))
+          Layer.build(Redis.layer(options).pipe(Layer.provide(kinds), Layer.provide(sealing))).pipe(
+            Scope.provide(scope)
+          )
         ),
         SharedCache
       )

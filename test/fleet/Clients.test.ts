@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { Head } from "../../src/configuration/Configuration.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { client } from "../../src/edge/http/fleet/Wire.ts"
 import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
 import { type InstanceReport, InstanceStore, type KeyFacts } from "../../src/fleet/InstanceStore.ts"
@@ -67,7 +68,9 @@ const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head
       Layer.mock(InstanceStore, { list }),
       Layer.mock(Propagation, {
         position: () => ({ epoch: "e", revision: 1n }),
-        stale: () => false,
+        stale: () => false
+      }),
+      Layer.mock(ConfigurationView, {
         head: (_, key) => all.find((one) => one.key === key),
         matching: () => [],
         page: (_, { prefix = "", after = "", limit }) => {

@@ -5,7 +5,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { OutboxTables } from "../../layers/Memory/outbox/Outbox.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { eventsOf } from "../../src/outbox/Event.ts"
 import { EventLog } from "../../src/outbox/EventLog.ts"
@@ -24,7 +24,7 @@ const relay = (log: { readonly layer: Layer.Layer<EventLog> }, run = "a") =>
   Relay.layer({ run, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide(log.layer))
 
 const commit = (key: string, value: string | null) =>
-  Effect.flatMap(ConfigurationStore, (store) => store.commit(release([change(key, value)])))
+  Effect.flatMap(Commits, (commits) => commits.commit(release([change(key, value)])))
 
 const commits = (n: number) => Effect.forEach(Array.from({ length: n }), (_, i) => commit(`key.${i % 2}`, `v${i}`))
 
@@ -226,8 +226,8 @@ describe("Relay", () => {
   it.effect("EV1 ids differ between changes of one revision, and are the same when it is read again", () => {
     const state = new State()
     return Effect.gen(function* () {
-      const store = yield* ConfigurationStore
-      yield* store.commit(release([change("a", "1"), change("a", "1", { environment: "staging" }), change("b", "1")]))
+      const commits = yield* Commits
+      yield* commits.commit(release([change("a", "1"), change("a", "1", { environment: "staging" }), change("b", "1")]))
       const read = Effect.flatMap(RevisionLog, (log) => Effect.map(log.after(0n, 10), (page) => page!))
       const [first, again] = [(yield* read).flatMap(eventsOf), (yield* read).flatMap(eventsOf)]
       assert.strictEqual(new Set(first.map(({ id }) => id)).size, 3)

@@ -3,7 +3,7 @@ import { Effect, Layer, Result } from "effect"
 import { sealBy } from "../../layers/Crypto/seals/Seals.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { type Arrived, read } from "../../src/consumers/Received.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { makeGenuine, SEAL_HEADER, sealed } from "../../src/outbox/Sealed.ts"
@@ -52,9 +52,9 @@ describe("whose an event is", () => {
 
   it.effect("EV8 what another version published without a seal counts if the log says the same, letter by letter", () =>
     Effect.gen(function* () {
-      const store = yield* ConfigurationStore
-      yield* store.commit(release([change("before", "1")]))
-      const { revision } = yield* store.commit(release([change("svc", "1"), change("other", "2")]))
+      const commits = yield* Commits
+      yield* commits.commit(release([change("before", "1")]))
+      const { revision } = yield* commits.commit(release([change("svc", "1"), change("other", "2")]))
       for (const event of eventsOf(revision)) assert.isTrue(yield* genuine(event))
       const [event] = eventsOf(revision) as [LogEvent, LogEvent]
       const said = JSON.parse(event.body)

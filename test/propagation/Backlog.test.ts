@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { BACKLOG_BYTES, makeBacklog } from "../../src/propagation/Backlog.ts"
 import { Early } from "../../src/propagation/Early.ts"
 import { makeEvents } from "../../src/propagation/Events.ts"
-import { makeConflated } from "../../src/propagation/Telling.ts"
-import { configuration, revisionOf, shared } from "../support/Configuration.ts"
+import { makeKinds } from "../../src/propagation/Kind.ts"
+import { configuration, revisionOf } from "../support/Configuration.ts"
 
 const MIB = 1_048_576
 const big = (revision: number, epoch = "e1") =>
   revisionOf(revision, [configuration("svc", revision, { value: "x".repeat(2 * MIB) })], epoch)
+
+const { bytesOf } = makeKinds(configurationKind)
 
 describe("Backlog", () => {
   const textBacklog = (overflow?: string) =>
@@ -46,7 +49,7 @@ describe("Backlog", () => {
     "PE1 a listener that does not take is told once to look at everything, and holds a bounded number of bytes",
     () =>
       Effect.gen(function* () {
-        const events = makeEvents()
+        const events = makeEvents(bytesOf)
         const [slow, quick] = [yield* events.listen, yield* events.listen]
         for (let revision = 1; revision <= 22; revision++) {
           events.publish({ _tag: "Committed", revision: big(revision) })
@@ -61,35 +64,13 @@ describe("Backlog", () => {
         assert.deepStrictEqual(told, ["Reset", "21", "22"]) // 4 MiB each: the 4th, the 8th … the 20th gave up what waited
       }).pipe(Effect.scoped)
   )
-
-  it("L3 the shared cache's backlog is bounded in bytes, too; the newest of a key, by position, waits", () => {
-    const conflated = makeConflated(100, 10 * MIB)
-    for (let i = 1; i <= 10; i++) conflated.put(shared(`k${i}`, i, { value: "x".repeat(MIB) }))
-    assert.deepStrictEqual(
-      conflated.take().map(({ configuration: { key } }) => key),
-      ["k7", "k8", "k9", "k10"]
-    )
-    conflated.put(shared("a", 2))
-    conflated.put(shared("a", 1))
-    conflated.put(shared("b", 9, {}, "lost"))
-    conflated.put(shared("b", 1))
-    assert.deepStrictEqual(
-      conflated.take().map(({ epoch, configuration: { key, revision } }) => [key, epoch, revision]),
-      [
-        ["a", "e1", 2n],
-        ["b", "e1", 1n]
-      ]
-    )
-    for (let i = 1; i <= 101; i++) conflated.put(shared(`k${i}`, i))
-    assert.strictEqual(conflated.take().length, 100)
-  })
 })
 
 describe("Early", () => {
   const view = { epoch: "e1", revision: 10n }
 
   it("ER1 holds by position: another history's commit of the same number is not the one whose turn it is", () => {
-    const early = new Early()
+    const early = new Early(bytesOf)
     early.hold(revisionOf(12, [], "lost"), view)
     assert.strictEqual(early.size, 0)
     early.hold(revisionOf(12, []), view)
@@ -100,7 +81,7 @@ describe("Early", () => {
   })
 
   it("ER1 what is behind the view, of another history, or far ahead is not held", () => {
-    const early = new Early()
+    const early = new Early(bytesOf)
     for (const revision of [9, 10, 10 + 1_025]) early.hold(revisionOf(revision, []), view)
     assert.strictEqual(early.size, 0)
     for (const revision of [12, 10 + 1_024]) early.hold(revisionOf(revision, []), view)
@@ -112,7 +93,7 @@ describe("Early", () => {
   })
 
   it("ER1 bytes are bounded, and given back", () => {
-    const early = new Early()
+    const early = new Early(bytesOf)
     for (let round = 0; round < 3; round++) {
       for (let revision = 12; revision < 40; revision++) early.hold(big(revision), view)
       assert.strictEqual(early.size, Math.floor(BACKLOG_BYTES / (4 * MIB + 2_000)))

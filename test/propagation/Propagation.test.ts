@@ -4,10 +4,11 @@ import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import { Hub } from "../../layers/Memory/Hub.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import { Cache } from "../../src/propagation/Cache.ts"
+import { Cache } from "../../src/configuration/Cache.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { SharedCache } from "../../src/configuration/SharedCache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import { SharedCache } from "../../src/propagation/SharedCache.ts"
 import { Loop } from "../../src/telemetry/Loop.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
@@ -28,6 +29,7 @@ describe("Propagation", () => {
       () =>
         Effect.gen(function* () {
           const propagation = yield* Propagation
+          const view = yield* ConfigurationView
           const heard = yield* listen
           const revisions: Array<Revision> = []
           for (const value of ["a", "b", "c", "d"]) revisions.push(yield* commit(value))
@@ -41,7 +43,7 @@ describe("Propagation", () => {
 
           assert.deepStrictEqual(heard, ["1", "2", "3", "4"])
           assert.strictEqual(propagation.position().revision, 4n)
-          assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "d")
+          assert.strictEqual((yield* view.value("production", "svc"))?.value, "d")
         }).pipe(Effect.provide(layerWith(new Faults())))
     )
   }
@@ -66,22 +68,23 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
       yield* propagation.hint(yield* commit("lost", "other"))
       faults.restore(1)
       yield* poll
       yield* settle
-      const restored = yield* propagation.value("production", "svc")
+      const restored = yield* view.value("production", "svc")
       const again = yield* commit("again")
       yield* propagation.hint(again)
       yield* settle
 
       assert.deepStrictEqual(heard, ["1", "2", "3", "reset", "2"])
       assert.strictEqual(restored?.value, "kept")
-      assert.isUndefined(propagation.head("production", "other"))
+      assert.isUndefined(view.head("production", "other"))
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
-      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "again")
+      assert.strictEqual((yield* view.value("production", "svc"))?.value, "again")
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
@@ -89,6 +92,7 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       yield* propagation.hint(yield* commit("kept"))
       yield* propagation.hint(yield* commit("kept", "other"))
@@ -102,9 +106,9 @@ describe("Propagation", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["1", "2", "reset", "3", "4"])
-      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "kept")
-      assert.strictEqual((yield* propagation.value("production", "other"))?.value, "mine")
-      assert.strictEqual(propagation.head("production", "svc")?.revision, 1n)
+      assert.strictEqual((yield* view.value("production", "svc"))?.value, "kept")
+      assert.strictEqual((yield* view.value("production", "other"))?.value, "mine")
+      assert.strictEqual(view.head("production", "svc")?.revision, 1n)
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 4n })
     }).pipe(Effect.provide(layerWith(faults)))
   })
@@ -113,6 +117,7 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       yield* propagation.hint(yield* commit("kept"))
       yield* commit("lost")
@@ -127,8 +132,8 @@ describe("Propagation", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["1", "reset", "2"])
-      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "mine")
-      assert.isUndefined(propagation.head("production", "other"))
+      assert.strictEqual((yield* view.value("production", "svc"))?.value, "mine")
+      assert.isUndefined(view.head("production", "other"))
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
@@ -138,6 +143,7 @@ describe("Propagation", () => {
       const faults = new Faults()
       return Effect.gen(function* () {
         const propagation = yield* Propagation
+        const view = yield* ConfigurationView
         const { epoch } = propagation.position()
         for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
         faults.restore(1)
@@ -145,7 +151,7 @@ describe("Propagation", () => {
         yield* poll
         yield* settle
 
-        assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "kept")
+        assert.strictEqual((yield* view.value("production", "svc"))?.value, "kept")
       }).pipe(Effect.provide(layerWith(faults)))
     }
   )
@@ -154,6 +160,7 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
       yield* settle
@@ -163,7 +170,7 @@ describe("Propagation", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["1", "2", "reset"])
-      assert.strictEqual((yield* propagation.value("production", "svc"))?.value, "mine")
+      assert.strictEqual((yield* view.value("production", "svc"))?.value, "mine")
     }).pipe(Effect.provide(layerWith(faults, { hints: true })))
   })
 
@@ -201,12 +208,13 @@ describe("Propagation", () => {
     const hub = new Hub()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const cache = yield* Cache
       yield* propagation.hint(yield* commit("kept"))
       yield* propagation.hint(yield* commit("lost"))
-      yield* cache.clear
+      cache.clear()
       faults.values.closeUnsafe()
-      const reading = yield* Effect.forkChild(propagation.value("production", "svc"))
+      const reading = yield* Effect.forkChild(view.value("production", "svc"))
       yield* settle
       faults.restore(1)
       yield* poll
@@ -216,11 +224,11 @@ describe("Propagation", () => {
       yield* settle
 
       assert.deepStrictEqual([...hub.values], [])
-      assert.isUndefined(yield* cache.get("production", "svc"))
-      const old = propagation.head("production", "svc")!
+      assert.isUndefined(cache.get("production", "svc"))
+      const old = view.head("production", "svc")!
       const lost = { ...(yield* commit("lost")).changes[0]!, revision: old.revision + 9n }
-      yield* cache.setIfNewer({ epoch: "lost", configuration: lost })
-      assert.strictEqual((yield* propagation.value("production", "svc"))?.revision, 2n)
+      cache.setIfNewer({ epoch: "lost", configuration: lost })
+      assert.strictEqual((yield* view.value("production", "svc"))?.revision, 2n)
     }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(hub.layerSharedCache))))
   })
 
@@ -239,16 +247,17 @@ describe("Propagation", () => {
       ).pipe(Layer.provide(hub.layerSharedCache))
       return Effect.gen(function* () {
         const propagation = yield* Propagation
+        const view = yield* ConfigurationView
         const cache = yield* Cache
         for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
-        yield* cache.clear
-        yield* propagation.value("production", "svc")
+        cache.clear()
+        yield* view.value("production", "svc")
         yield* settle
         assert.strictEqual(hub.values.get("production/svc")?.configuration.value, "lost")
-        yield* cache.clear
+        cache.clear()
         const before = faults.loads
         answers.closeUnsafe()
-        const reading = yield* Effect.forkChild(propagation.value("production", "svc"))
+        const reading = yield* Effect.forkChild(view.value("production", "svc"))
         yield* settle
         faults.restore(1)
         yield* poll
@@ -258,7 +267,7 @@ describe("Propagation", () => {
 
         assert.notStrictEqual(read?.value, "lost")
         assert.strictEqual(faults.loads, before + 1) // the database was asked
-        assert.isUndefined(yield* cache.get("production", "svc"))
+        assert.isUndefined(cache.get("production", "svc"))
       }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(slow))))
     }
   )
@@ -288,17 +297,18 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       for (const value of ["kept", "lost"]) yield* propagation.hint(yield* commit(value))
       faults.restore(1)
       faults.pages.closeUnsafe()
       yield* poll
       yield* settle
-      const during = [propagation.head("production", "svc")?.version, propagation.position().revision]
+      const during = [view.head("production", "svc")?.version, propagation.position().revision]
       faults.pages.openUnsafe()
       yield* settle
 
       assert.deepStrictEqual(during, [2, 2n])
-      assert.strictEqual(propagation.head("production", "svc")?.version, 1)
+      assert.strictEqual(view.head("production", "svc")?.version, 1)
       assert.isFalse(propagation.stale())
     }).pipe(Effect.provide(layerWith(faults)))
   })
@@ -306,7 +316,7 @@ describe("Propagation", () => {
   it.effect("P1 revisions that were swept before they were read are told as Reset", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
-      const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       for (const value of ["a", "b", "c"]) yield* commit(value)
       faults.sweep(2)
@@ -316,7 +326,7 @@ describe("Propagation", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["reset", "4"])
-      assert.strictEqual(propagation.head("production", "svc")?.version, 4)
+      assert.strictEqual(view.head("production", "svc")?.version, 4)
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
@@ -342,11 +352,12 @@ describe("Propagation", () => {
             )
           yield* Effect.gen(function* () {
             const propagation = yield* Propagation
+            const view = yield* ConfigurationView
 
             assert.strictEqual(pages, 3)
             assert.strictEqual(propagation.position().revision, 5n)
-            for (const key of [first, last]) assert.strictEqual(propagation.head("production", key)?.version, 3)
-            assert.strictEqual(propagation.matching("production", "*").length, 6_000)
+            for (const key of [first, last]) assert.strictEqual(view.head("production", key)?.version, 3)
+            assert.strictEqual(view.matching("production", "*").length, 6_000)
           }).pipe(Effect.provide(layerWith(faults)))
         })
       }
@@ -368,10 +379,11 @@ describe("Propagation", () => {
           }).pipe(Effect.provide(twin))
         yield* Effect.gen(function* () {
           const propagation = yield* Propagation
+          const view = yield* ConfigurationView
 
           assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
-          assert.strictEqual(propagation.head("production", last)?.version, 1)
-          assert.strictEqual(propagation.head("production", first)?.version, 2)
+          assert.strictEqual(view.head("production", last)?.version, 1)
+          assert.strictEqual(view.head("production", first)?.version, 2)
         }).pipe(Effect.provide(layerWith(faults)))
       })
     })
@@ -396,6 +408,7 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       for (const value of ["a", null]) yield* propagation.hint(yield* commit(value, "old"))
       for (const value of ["a", null]) yield* propagation.hint(yield* commit(value, "recent"))
@@ -403,11 +416,11 @@ describe("Propagation", () => {
       yield* TestClock.adjust("1 minute")
       yield* settle
 
-      assert.isUndefined(propagation.head("production", "old"))
-      assert.isTrue(propagation.head("production", "recent")?.deleted)
-      assert.isUndefined(yield* propagation.value("production", "old"))
+      assert.isUndefined(view.head("production", "old"))
+      assert.isTrue(view.head("production", "recent")?.deleted)
+      assert.isUndefined(yield* view.value("production", "old"))
       yield* propagation.hint(yield* commit("b", "old"))
-      assert.strictEqual((yield* propagation.value("production", "old"))?.value, "b")
+      assert.strictEqual((yield* view.value("production", "old"))?.value, "b")
       yield* settle
       assert.deepStrictEqual(heard, ["1", "2", "3", "4", "5"])
     }).pipe(Effect.provide(layerWith(faults)))
@@ -417,6 +430,7 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       for (const value of ["a", "b", "c"]) yield* propagation.hint(yield* commit(value))
       faults.sweep(2)
       faults.horizons.closeUnsafe()
@@ -430,13 +444,13 @@ describe("Propagation", () => {
       faults.horizons.openUnsafe()
       yield* settle
 
-      assert.isTrue(propagation.head("production", "mine")?.deleted)
+      assert.isTrue(view.head("production", "mine")?.deleted)
     }).pipe(Effect.provide(layerWith(faults)))
   })
 
   it.effect("P2 a commit that nobody hinted at is seen by the next poll", () =>
     Effect.gen(function* () {
-      const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const heard = yield* listen
       yield* settle
       yield* commit("a")
@@ -446,7 +460,7 @@ describe("Propagation", () => {
 
       assert.deepStrictEqual(before, [])
       assert.deepStrictEqual(heard, ["1"])
-      assert.strictEqual(propagation.head("production", "svc")?.version, 1)
+      assert.strictEqual(view.head("production", "svc")?.version, 1)
     }).pipe(Effect.provide(layerWith(new Faults())))
   )
 
@@ -620,10 +634,11 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       yield* propagation.hint(yield* commit("a"))
       faults.gate.closeUnsafe()
       const reads = yield* Effect.forkChild(
-        Effect.forEach(Array.from({ length: 100 }), () => propagation.value("production", "svc"), {
+        Effect.forEach(Array.from({ length: 100 }), () => view.value("production", "svc"), {
           concurrency: "unbounded"
         })
       )
@@ -641,11 +656,12 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       yield* propagation.hint(yield* commit("a"))
       faults.gate.closeUnsafe()
-      const first = yield* Effect.forkChild(propagation.value("production", "svc"))
+      const first = yield* Effect.forkChild(view.value("production", "svc"))
       yield* settle
-      const second = yield* Effect.forkChild(propagation.value("production", "svc"))
+      const second = yield* Effect.forkChild(view.value("production", "svc"))
       yield* settle
       yield* Fiber.interrupt(first)
       faults.gate.openUnsafe()
@@ -660,11 +676,12 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       yield* propagation.hint(yield* commit("a"))
       faults.fails = true
-      const error = yield* Effect.flip(propagation.value("production", "svc"))
+      const error = yield* Effect.flip(view.value("production", "svc"))
       faults.fails = false
-      const found = yield* propagation.value("production", "svc")
+      const found = yield* view.value("production", "svc")
 
       assert.strictEqual(error.name, "DatabaseUnavailable")
       assert.strictEqual(found?.value, "a")
@@ -675,12 +692,13 @@ describe("Propagation", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       yield* propagation.hint(yield* commit("a"))
       faults.gate.closeUnsafe()
-      const before = yield* Effect.forkChild(propagation.value("production", "svc"))
+      const before = yield* Effect.forkChild(view.value("production", "svc"))
       yield* settle
       yield* propagation.hint(yield* commit("b"))
-      const after = yield* Effect.forkChild(propagation.value("production", "svc"))
+      const after = yield* Effect.forkChild(view.value("production", "svc"))
       yield* settle
       faults.gate.openUnsafe()
 

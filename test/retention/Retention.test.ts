@@ -9,7 +9,15 @@ import * as Retention from "../../src/retention/Retention.ts"
 import { RetentionStore, type Swept } from "../../src/retention/RetentionStore.ts"
 import { pass as passIn } from "../support/Clock.ts"
 
-const nothing: Swept = { revisions: 0, idempotencyKeys: 0, tombstones: 0, instances: 0, instanceKeys: 0, more: false }
+const nothing: Swept = {
+  revisions: 0,
+  idempotencyKeys: 0,
+  tombstones: 0,
+  instances: 0,
+  instanceKeys: 0,
+  kinds: {},
+  more: false
+}
 const keep = { keepMillis: 7 * 86_400_000, keepAtLeast: 10 }
 
 /** A store that says what was asked of it; `step` may fail, or have more to do. */

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { Cache } from "../../src/configuration/Cache.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
-import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import type { Update } from "../../src/sessions/Update.ts"
@@ -345,7 +345,8 @@ describe("an unsure view", () => {
         faults.gate.closeUnsafe()
         faults.values.closeUnsafe()
         yield* TestClock.adjust("4 seconds")
-        yield* (yield* Cache).clear
+        const cache = yield* Cache
+        cache.clear()
         const { sink } = yield* connect() // its value is asked for
         faults.gate.openUnsafe()
         yield* TestClock.adjust("900 millis")

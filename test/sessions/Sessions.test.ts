@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/access/Identity.ts"
+import { Cache } from "../../src/configuration/Cache.ts"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
-import { Cache } from "../../src/propagation/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
@@ -265,7 +265,8 @@ describe("Sessions", () => {
     return Effect.gen(function* () {
       const sessions = yield* Sessions
       yield* publish({ value: "1" })
-      yield* (yield* Cache).clear
+      const cache = yield* Cache
+      cache.clear()
       faults.values.closeUnsafe()
       const sinks = Array.from({ length: 40 }, () => new FakeSink())
       for (const [i, sink] of sinks.entries()) {

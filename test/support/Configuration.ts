@@ -1,8 +1,8 @@
 /** What a commit leaves: a version, its head, the revision that holds it. */
 import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import type { Configuration, Head } from "../../src/configuration/Configuration.ts"
+import type { Shared } from "../../src/configuration/SharedCache.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"
-import type { Shared } from "../../src/propagation/SharedCache.ts"
 
 /** Its version is its revision unless it says otherwise. */
 export const configuration = (
@@ -10,6 +10,7 @@ export const configuration = (
   revision: number,
   { value = "", ...changed }: Partial<Configuration> = {}
 ): Configuration => ({
+  kind: "configuration",
   key,
   environment: "production",
   version: revision,

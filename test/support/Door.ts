@@ -1,4 +1,5 @@
 /** The gRPC door on a real socket over memory twins, and a client that may write any bytes. */
+
 import { connect } from "node:http2"
 import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { Effect, Layer, ManagedRuntime } from "effect"

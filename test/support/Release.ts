@@ -1,12 +1,19 @@
 /** What is asked of a commit, and one that was made. */
 import { Effect } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Digest.ts"
-import type { Change, Release } from "../../src/configuration/Change.ts"
-import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { Release } from "../../src/commits/Release.ts"
+import type { Configuration } from "../../src/configuration/Configuration.ts"
+import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 
 /** `value` null: a deletion. */
-export const change = (key: string, value: string | null, changed: Partial<Change> = {}): Change => ({
+export const change = (
+  key: string,
+  value: string | null,
+  changed: Partial<ConfigurationWish> = {}
+): ConfigurationWish => ({
+  kind: "configuration",
   key,
   environment: "production",
   value,
@@ -20,7 +27,10 @@ export const change = (key: string, value: string | null, changed: Partial<Chang
   ...changed
 })
 
-export const release = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}): Release => ({
+export const release = (
+  changes: ReadonlyArray<ConfigurationWish>,
+  changed: Partial<Release<Configuration>> = {}
+): Release<Configuration> => ({
   action: "publish",
   changes,
   actor: "tester",
@@ -32,12 +42,12 @@ export const release = (changes: ReadonlyArray<Change>, changed: Partial<Release
 })
 
 /** In the store, without a word to any node. */
-export const commit = (changes: ReadonlyArray<Change>, changed: Partial<Release> = {}) =>
-  Effect.flatMap(ConfigurationStore, (store) => store.commit(release(changes, changed)))
+export const commit = (changes: ReadonlyArray<ConfigurationWish>, changed: Partial<Release<Configuration>> = {}) =>
+  Effect.flatMap(Commits, (commits) => commits.commit(release(changes, changed)))
 
 /** One change, of `svc` unless it says otherwise; `hinted` false leaves it to the poll to find out. */
 export const publish = Effect.fnUntraced(function* (
-  { key = "svc", value, ...changed }: Partial<Change> & { readonly value: string | null },
+  { key = "svc", value, ...changed }: Partial<ConfigurationWish> & { readonly value: string | null },
   hinted = true
 ) {
   const action = value === null ? "delete" : "publish"

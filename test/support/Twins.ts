@@ -2,13 +2,18 @@
 import { Effect, Layer } from "effect"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
+import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
-import * as Cache from "../../layers/Memory/propagation/Cache.ts"
 import { Access } from "../../src/access/Access.ts"
+import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
+import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
+import { ConfigurationChanges, ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
+import { Kinds } from "../../src/propagation/Kind.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
+import { Views } from "../../src/propagation/View.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
-import { Updates } from "../../src/sessions/Updates.ts"
+import { UpdateSource } from "../../src/sessions/UpdateSource.ts"
 import { workers } from "./workers.ts"
 
 export type Stores = Layer.Success<typeof Memory.layer>
@@ -20,10 +25,25 @@ export const below = <A, E, R>(
   { cacheBytes = 1_000_000, threads = {} }: { readonly cacheBytes?: number; readonly threads?: Threads } = {}
 ) => Layer.mergeAll(stores, Cache.layer({ maxBytes: cacheBytes }), Digests.layer, workers(threads))
 
-export const propagation = (changed: Partial<PropagationOptions> = {}) =>
-  Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds", ...changed })
+/** What the log may hold. */
+export const kinds = Kinds.layer(configurationKind)
 
-export const sessions = (changed: Partial<SessionsOptions> = {}) =>
+const views = Views.layer(ConfigurationChanges).pipe(Layer.provideMerge(ConfigurationView.layer))
+
+/** With the view of configurations, as a node has it. */
+export const propagation = (changed: Partial<PropagationOptions> = {}) =>
+  Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds", ...changed }).pipe(
+    Layer.provideMerge(views),
+    Layer.provide(kinds)
+  )
+
+const configurations = UpdateSource.layer(configurationUpdates)
+
+/** `source`: what clients get; configurations unless it says otherwise. */
+export const sessions = <R = Layer.Services<typeof configurations>>(
+  changed: Partial<SessionsOptions> = {},
+  source: Layer.Layer<UpdateSource, never, R> = configurations as Layer.Layer<UpdateSource, never, R>
+) =>
   Sessions.layer({
     node: "test",
     heartbeatInterval: "30 seconds",
@@ -32,7 +52,7 @@ export const sessions = (changed: Partial<SessionsOptions> = {}) =>
     maxSessionsPerIdentity: 100,
     drainSpread: "5 seconds",
     ...changed
-  }).pipe(Layer.provideMerge(Layer.mergeAll(Updates.layer, Bookkeeping.layer())))
+  }).pipe(Layer.provideMerge(Layer.mergeAll(source, Bookkeeping.layer())))
 
 /** API keys are asked for. */
 export const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(

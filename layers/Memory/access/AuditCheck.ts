@@ -2,14 +2,12 @@
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
 import type { AuditEntry, AuditPage, AuditProblem } from "../../../src/access/AuditLog.ts"
-import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import { KindTables } from "../commits/KindTables.ts"
+import { digestOf as digestOfChange } from "../commits/Table.ts"
 import type { State } from "../State.ts"
 import { AccessTables, chainHash } from "./AccessTables.ts"
 
 const digestOf = (parts: ReadonlyArray<unknown>) => createHash("sha256").update(JSON.stringify(parts)).digest("hex")
-
-export const changeDigest = ({ revision, ...configuration }: Configuration): string =>
-  digestOf([String(revision), configuration])
 
 export const keyDigest = ({ revokedAt: _, ...key }: ApiKey): string => digestOf([key])
 
@@ -25,12 +23,24 @@ interface Place {
 const isVersion = (action: string) => ["publish", "delete", "rollback", "release"].includes(action)
 
 const valueProblem = (state: State, { configId, details }: AuditEntry): string | undefined => {
+  if (details["kind"] !== undefined) return changeProblem(state, configId, details)
   const version = Number(details["version"])
   const held = state.versions.get(configId)?.[version - 1]
   if (held === undefined) return `version ${version} of ${configId} is not in the history`
-  return changeDigest(held) === details["digest"]
+  return digestOfChange(held) === details["digest"]
     ? undefined
     : `version ${version} of ${configId} is not what was published`
+}
+
+/** Of a change of any other kind. */
+const changeProblem = (state: State, configId: string, { kind, revision, digest }: AuditEntry["details"]) => {
+  const [, environment = "", ...key] = configId.split("/")
+  const held = state
+    .tables(KindTables)
+    .kinds.get(String(kind))
+    ?.at({ environment, key: key.join("/") }, BigInt(String(revision)))
+  if (held === undefined) return `${configId} of revision ${revision} is not in the history`
+  return digestOfChange(held) === digest ? undefined : `${configId} of revision ${revision} is not what was published`
 }
 
 const keyProblem = (state: State, { id, action, details }: AuditEntry): string | undefined => {
@@ -105,7 +115,7 @@ export const checkPage = (state: State, from: string | undefined): AuditPage | u
     const entry = state.tables(AccessTables).audit[id]!
     const problem = entryProblem(state, entry, BigInt(id + 1), hash)
     if (problem !== undefined) return page(problem)
-    if (isVersion(entry.action)) versions++
+    if (isVersion(entry.action) && entry.details["kind"] === undefined) versions++
     hash = entry.hash
     id++
   }

@@ -1,79 +1,23 @@
-/** ConfigurationStore over a `State`. */
-import { Clock, Effect, Layer } from "effect"
-import { actingKey } from "../../../src/access/Principal.ts"
-import type { Change, Idempotency, Release } from "../../../src/configuration/Change.ts"
+/** ConfigurationStore over a `State`, and the table that commits write. */
+import { Effect, Layer } from "effect"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
-import { type Committed, ConfigurationStore, type HeadCursor } from "../../../src/configuration/ConfigurationStore.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
-import type { Revision } from "../../../src/propagation/Revision.ts"
+import { ConfigurationStore, type HeadCursor } from "../../../src/configuration/ConfigurationStore.ts"
+import type { ConfigurationWish } from "../../../src/configuration/Wish.ts"
 import { pageOf } from "../../../src/values/Page.ts"
-import { AccessTables } from "../access/AccessTables.ts"
-import { changeDigest } from "../access/AuditCheck.ts"
+import { KindTables } from "../commits/KindTables.ts"
+import { type At, entryOf, type Table } from "../commits/Table.ts"
 import { State } from "../State.ts"
 import { bytesIn } from "./Bytes.ts"
-import { problemOf } from "./Conflicts.ts"
-
-const idOf = ({ environment, key }: { readonly environment: string; readonly key: string }) => `${environment}/${key}`
+import { basisProblem, conflict } from "./Conflicts.ts"
 
 export const layer = Layer.effect(
   ConfigurationStore,
   Effect.gen(function* () {
-    const clock = yield* Clock.Clock
     const state = yield* State.service
     const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
-
-    const commit = (release: Release): Committed | HeraldError => {
-      const earlier = replayed(state, ownerOf(release), release.idempotency)
-      if (earlier !== undefined) return earlier
-      const problem = problemOf(state, release)
-      if (problem !== undefined) return problem
-      const now = clock.currentTimeMillisUnsafe()
-      const revision = state.head + 1n
-      const changes = release.changes.map((change) => {
-        const configuration = asConfiguration(
-          change,
-          versionsOf(change.environment, change.key),
-          release,
-          revision,
-          now
-        )
-        state.versions.set(idOf(change), [...versionsOf(change.environment, change.key), configuration])
-        state.tables(AccessTables).append({
-          configId: idOf(change),
-          action: release.action,
-          performedBy: release.actor,
-          details: {
-            version: configuration.version,
-            revision: String(revision),
-            message: change.changeLog,
-            digest: changeDigest(configuration),
-            ...actingKey(release.keyId)
-          },
-          createdAt: now
-        })
-        return configuration
-      })
-      const { actor, message, traceparent, idempotency } = release
-      const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
-      state.revisions.push(row)
-      if (idempotency !== undefined) {
-        state.idempotency.set(`${ownerOf(release)}\u0000${idempotency.key}`, { digest: idempotency.digest, revision })
-      }
-      for (const tell of state.listeners) tell()
-      return { revision: row, replayed: false }
-    }
+    state.tables(KindTables).kinds.set("configuration", tableOf(state))
 
     return ConfigurationStore.of({
-      commit: (release) =>
-        Effect.suspend(() => {
-          const result = commit(release)
-          return "revision" in result ? Effect.succeed(result) : Effect.fail(result)
-        }),
-      earlier: (idempotency) =>
-        Effect.suspend(() => {
-          const found = replayed(state, idempotency.owner, idempotency)
-          return found === undefined || "revision" in found ? Effect.succeed(found) : Effect.fail(found)
-        }),
       templates: (environment) =>
         Effect.sync(() => ({
           position: { epoch: state.epoch, revision: state.head },
@@ -114,30 +58,28 @@ export const layer = Layer.effect(
   })
 )
 
-const ownerOf = ({ idempotency, actor }: Release) => idempotency?.owner ?? actor
-
-const replayed = (
-  state: State,
-  owner: string,
-  idempotency: Idempotency | undefined
-): Committed | HeraldError | undefined => {
-  const earlier = idempotency && state.idempotency.get(`${owner}\u0000${idempotency.key}`)
-  if (earlier === undefined) return undefined
-  if (earlier.digest !== idempotency?.digest) {
-    return failure("IdempotencyConflict", `the idempotency key ${idempotency?.key} was used for another request`)
-  }
-  return { revision: state.revisions[Number(earlier.revision) - state.swept - 1]!, replayed: true }
-}
+const tableOf = (state: State): Table => ({
+  problem: (wish) => conflict(wish as ConfigurationWish, state.versions.get(entryOf(wish))?.at(-1)),
+  unmet: (release) => basisProblem(state, release),
+  write: (wish, at) => {
+    const earlier = state.versions.get(entryOf(wish)) ?? []
+    const made = asConfiguration(wish as ConfigurationWish, earlier, at)
+    state.versions.set(entryOf(wish), [...earlier, made])
+    return made
+  },
+  at: ({ environment, key }, revision) =>
+    state.versions.get(`${environment}/${key}`)?.find((one) => one.revision === revision),
+  sweep: () => 0 // a tombstone behind the horizon is left out of the heads: its history stays
+})
 
 const asConfiguration = (
-  change: Change,
+  change: ConfigurationWish,
   earlier: ReadonlyArray<Configuration>,
-  release: Release,
-  revision: bigint,
-  now: number
+  { actor, revision, now }: At
 ): Configuration => {
   const { key, environment, value, valueType, schema, strict, template, digest, changeLog } = change
   return {
+    kind: "configuration",
     key,
     environment,
     version: earlier.length + 1,
@@ -151,7 +93,7 @@ const asConfiguration = (
     digest,
     createdAt: earlier[0]?.createdAt ?? now,
     updatedAt: now,
-    updatedBy: release.actor,
+    updatedBy: actor,
     changeLog
   }
 }

@@ -1,19 +1,13 @@
 /** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
-import type { Change, Release } from "../../../src/configuration/Change.ts"
+
+import { Overtaken } from "../../../src/commits/Commits.ts"
+import type { Release } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
-import { Overtaken } from "../../../src/configuration/ConfigurationStore.ts"
 import { canonical } from "../../../src/configuration/Request.ts"
+import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { covers } from "../../../src/propagation/Position.ts"
 import type { State } from "../State.ts"
-
-export const problemOf = (state: State, release: Release): HeraldError | undefined => {
-  for (const change of release.changes) {
-    const problem = conflict(change, state.versions.get(`${change.environment}/${change.key}`)?.at(-1))
-    if (problem !== undefined) return problem
-  }
-  return basisProblem(state, release)
-}
 
 const outdated = (changed: "rules" | "variables" | "templates", environment: string, key: string) =>
   new Overtaken({
@@ -22,7 +16,7 @@ const outdated = (changed: "rules" | "variables" | "templates", environment: str
     details: { key, environment, changed }
   })
 
-const conflict = (change: Change, current: Configuration | undefined): HeraldError | undefined => {
+export const conflict = (change: ConfigurationWish, current: Configuration | undefined): HeraldError | undefined => {
   const { key, environment, value, expectedVersion } = change
   const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
   if (expectedVersion !== undefined && expectedVersion !== version) {
@@ -37,7 +31,7 @@ const conflict = (change: Change, current: Configuration | undefined): HeraldErr
   return keeps(change, live) ? undefined : outdated("rules", environment, key)
 }
 
-const keeps = ({ kept, schema, strict, valueType }: Change, live: Configuration | undefined): boolean => {
+const keeps = ({ kept, schema, strict, valueType }: ConfigurationWish, live: Configuration | undefined): boolean => {
   if (kept === undefined) return true
   if (kept.live !== (live !== undefined)) return false
   return (
@@ -49,13 +43,17 @@ const keeps = ({ kept, schema, strict, valueType }: Change, live: Configuration 
   )
 }
 
-const basisProblem = (state: State, { basis, changes }: Release): HeraldError | undefined => {
+export const basisProblem = (state: State, release: Release): HeraldError | undefined => {
+  const { changes } = release
+  const basis = release.basis as Basis | undefined
   for (const { environment, key, digest } of basis?.values ?? []) {
     const held = state.versions.get(`${environment}/${key}`)?.at(-1)
     if ((held === undefined || held.deleted ? "" : held.digest) !== digest)
       return outdated("variables", environment, key)
   }
-  const touched = new Set(changes.map(({ environment, key }) => `${environment}/${key}`))
+  const touched = new Set(
+    changes.flatMap(({ kind, environment, key }) => (kind === "configuration" ? `${environment}/${key}` : []))
+  )
   for (const { environment, position } of basis?.templates ?? []) {
     for (const [id, versions] of state.versions) {
       const { environment: its, key, template, deleted, revision } = versions.at(-1)!

@@ -3,10 +3,12 @@ import { Effect, Layer } from "effect"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { pageOf } from "../../../src/values/Page.ts"
-import { bytesIn } from "../configuration/Bytes.ts"
+import { bytesOf } from "../../../src/values/Value.ts"
 import { State } from "../State.ts"
 
-const bytesOfRevision = ({ changes }: Revision) => changes.reduce((sum, one) => sum + bytesIn(one), 0)
+/** Bytes that a page counts: of all that its changes say. */
+const sizeOf = ({ changes }: Revision) =>
+  bytesOf(JSON.stringify(changes, (_, value) => (typeof value === "bigint" ? String(value) : value)))
 
 export const layer = Layer.effect(
   RevisionLog,
@@ -16,7 +18,7 @@ export const layer = Layer.effect(
       after: (revision, limit) =>
         Effect.sync(() => {
           const from = Number(revision) - state.swept
-          return from < 0 ? undefined : pageOf(state.revisions.slice(from, from + limit), limit, bytesOfRevision)
+          return from < 0 ? undefined : pageOf(state.revisions.slice(from, from + limit), limit, sizeOf)
         }),
       hints: (onHint) =>
         Effect.acquireRelease(

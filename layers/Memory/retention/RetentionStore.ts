@@ -1,6 +1,7 @@
 /** RetentionStore over a `State`: the rules of migrations 0012 and 0015. Room needs no giving back. */
 import { Clock, Effect, Layer } from "effect"
 import { type Keep, RetentionStore } from "../../../src/retention/RetentionStore.ts"
+import { KindTables } from "../commits/KindTables.ts"
 import { FleetTables } from "../fleet/FleetTables.ts"
 import { fenced, LeaseTables } from "../leases/Leases.ts"
 import { OutboxTables } from "../outbox/Outbox.ts"
@@ -65,8 +66,12 @@ export const layer = Layer.effect(
             if (ofEnded(id) || row.revision <= state.swept) fleet.deliveries.delete(id)
           for (const id of fleet.facts.keys()) if (ofEnded(id)) fleet.facts.delete(id)
           for (const id of fleet.health.keys()) if (ofEnded(id)) fleet.health.delete(id)
+          const kinds: Record<string, number> = {}
+          for (const [kind, table] of state.tables(KindTables).kinds)
+            if (kind !== "configuration") kinds[kind] = table.sweep(BigInt(state.swept))
           return {
             revisions,
+            kinds,
             idempotencyKeys,
             tombstones: stones() - before,
             instances,

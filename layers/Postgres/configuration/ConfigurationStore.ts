@@ -1,40 +1,23 @@
-/** The registry in PostgreSQL. */
-import { Effect, Layer, Queue } from "effect"
+/** Configurations in PostgreSQL, as they are read. */
+import { Effect, Layer } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import { SqlClient } from "effect/sql"
+import type { SqlClient } from "effect/sql"
 import type { Statement } from "effect/sql/Statement"
+import { asConfiguration, type ConfigurationRow } from "../../../src/configuration/ConfigurationKind.ts"
 import { ConfigurationStore } from "../../../src/configuration/ConfigurationStore.ts"
-import { failure } from "../../../src/errors/HeraldError.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import type { ClientOptions } from "../connection/Client.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { makeReplica } from "../connection/Replica.ts"
-import { CHANNEL } from "../propagation/RevisionLog.ts"
-import {
-  asConfiguration,
-  asHead,
-  asRevision,
-  CONFIGURATION_COLUMNS,
-  type ConfigurationRow,
-  type HeadRow
-} from "./Rows.ts"
-import { makeWriter } from "./Writer.ts"
-import type { Replayed } from "./WriterMessages.ts"
+import { asHead, CONFIGURATION_COLUMNS, type HeadRow } from "./Rows.ts"
 
-/** Between two NOTIFYs: each is a transaction of its own, with a lock of the whole cluster and a flush. */
-const NOTICE_PAUSE = "10 millis"
-
-/** How long a publisher waits for a database that is away. */
-const DEADLINE = "3 seconds"
-
-/** `origin` marks this process's hints, so that it need not listen to itself. */
-export const layer = ({ origin, client }: { readonly origin: string; readonly client: ClientOptions }) =>
+export const layer = (client: ClientOptions) =>
   Layer.effect(
     ConfigurationStore,
     Effect.gen(function* () {
-      const { reads: sql, writes, witness } = yield* Pools
+      const { reads: sql, witness } = yield* Pools
       const replica = yield* makeReplica(client)
       const columns = sql.literal(CONFIGURATION_COLUMNS)
       /** From the replica if it is as new as `atLeast`, else from the primary. */
@@ -45,23 +28,7 @@ export const layer = ({ origin, client }: { readonly origin: string; readonly cl
       ) {
         return (yield* replica.ask<Row>(atLeast, query)) ?? (yield* guarded(what)(query(sql)))
       })
-      const notice = yield* Queue.sliding<void>(1)
-      const commit = yield* makeWriter({
-        deadline: DEADLINE,
-        committed: (revision) => {
-          if (revision !== undefined) witness.saw(revision)
-          Queue.offerUnsafe(notice, undefined)
-        }
-      }).pipe(Effect.provideService(SqlClient.SqlClient, writes))
-      // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
-      const tell = Queue.take(notice).pipe(
-        Effect.andThen(Effect.ignore(guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`))),
-        Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
-        Effect.forever
-      )
-      if (client.notify) yield* Effect.forkScoped(tell)
       return ConfigurationStore.of({
-        commit,
         current: (environment, key) =>
           Effect.map(
             guarded(`read ${key}`)(sql<ConfigurationRow>`
@@ -118,15 +85,6 @@ export const layer = ({ origin, client }: { readonly origin: string; readonly cl
             ),
             (versions) => versions.map(asConfiguration).toSorted((a, b) => b.version - a.version)
           ),
-        earlier: Effect.fnUntraced(function* ({ owner, key, digest }) {
-          const [found] = yield* guarded("look for an earlier commit")(sql<{ digest: string; answer: Replayed | null }>`
-            select digest, herald_replayed(revision) as answer from idempotency_keys where actor = ${owner} and key = ${`=${key}`}`)
-          if (found === undefined) return undefined
-          if (found.digest !== digest) {
-            return yield* failure("IdempotencyConflict", `the idempotency key ${key} was used for another request`)
-          }
-          return found.answer === null ? undefined : { revision: asRevision(found.answer.row), replayed: true }
-        }),
         // One statement, so that templates and position are of one moment.
         templates: (environment) =>
           guarded(`read the templates of ${environment}`)(sql<HeadRow & { at_epoch: string; at_revision: string }>`

@@ -1,10 +1,11 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
+import { Kinds } from "../../../src/propagation/Kind.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
-import { asRevision, type RevisionRow } from "../configuration/Rows.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { asRevision, type RevisionRow } from "./Rows.ts"
 
 export const CHANNEL = "herald_revisions"
 
@@ -15,6 +16,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
     RevisionLog,
     Effect.gen(function* () {
       const { reads: sql, witness, listen: listenOn } = yield* Pools
+      const kinds = yield* Kinds
 
       const listen = (onHint: () => void, listening: Deferred.Deferred<void>) =>
         Effect.scoped(
@@ -59,7 +61,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
           ) {
             return undefined
           }
-          const found = page.map(({ horizon: _, ...row }) => asRevision(row))
+          const found = page.map(({ horizon: _, ...row }) => asRevision(kinds, row))
           const last = found.at(-1)
           if (last !== undefined) witness.saw(last)
           return found

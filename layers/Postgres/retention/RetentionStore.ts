@@ -71,7 +71,7 @@ export const layer = Layer.effect(
             ${String(keepAtLeast)}::text::bigint, ${STEP}::int) as swept`).pipe(
           Effect.map(([row]) => {
             const swept = row!.swept ?? undefined
-            return swept && { ...swept, revisions: Number(swept.revisions) }
+            return swept && { ...swept, kinds: swept.kinds ?? {}, revisions: Number(swept.revisions) }
           })
         ),
       drop

@@ -9,14 +9,15 @@
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
 import { Redis } from "ioredis"
+import { configurationsIn, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
 import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
+import { Kinds, type KindsShape } from "../../../src/propagation/Kind.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
 import { backoff, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
-import { fromWritten, RevisionText, toWritten, WrittenChange } from "./Entry.ts"
-import { openedJson, sealedJson } from "./Sealed.ts"
+import { openedJson, sealedJson } from "../connection/Sealed.ts"
 
 export const CHANNEL = "herald:revisions"
 export const updatesChannel = (key: string) => `config:updates:${key}`
@@ -31,17 +32,20 @@ const PATIENCE = 2_000
 
 const Whole = Schema.Struct({
   epoch: Schema.String,
-  revision: RevisionText,
+  revision: Schema.BigIntFromString,
   traceparent: Schema.String,
   actor: Schema.String,
   message: Schema.String,
   committedAt: Schema.Finite,
-  changes: Schema.Array(WrittenChange)
+  changes: Schema.Array(Schema.Unknown)
 })
-const PositionOnly = Schema.Struct({ epoch: Schema.String, revision: RevisionText })
+const PositionOnly = Schema.Struct({ epoch: Schema.String, revision: Schema.BigIntFromString })
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Union([Whole, PositionOnly])))
 
-const encode = ({ epoch, revision, traceparent, actor, message, committedAt, changes }: Revision): string => {
+const encode = (
+  { toLane }: KindsShape,
+  { epoch, revision, traceparent, actor, message, committedAt, changes }: Revision
+): string => {
   const position = { epoch, revision: String(revision) }
   const whole = JSON.stringify({
     ...position,
@@ -49,27 +53,28 @@ const encode = ({ epoch, revision, traceparent, actor, message, committedAt, cha
     actor,
     message,
     committedAt,
-    changes: changes.map(toWritten)
+    changes: changes.map(toLane)
   })
   return whole.length <= WHOLE ? whole : JSON.stringify(position)
 }
 
 /** For other programs. `timestamp`: milliseconds since 1970, the database's clock. `value`: null when the key was deleted. */
-const encodeUpdates = ({ epoch, revision, changes, committedAt, traceparent }: Revision) =>
-  changes.map((change) => {
+const encodeUpdates = (committed: Revision) =>
+  configurationsIn(committed).map((change) => {
+    const { epoch, revision, committedAt, traceparent } = committed
     const { key, environment, version, value, valueType, deleted } = toWritten(change)
     const said = { key, environment, version, value, valueType, deleted, revision: String(revision), epoch }
     return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
   })
 
 /** What a message on `CHANNEL` says: a whole revision, only that there is one ("gap"), or nothing that Herald said. RL4 */
-const read = (seal: SealShape, text: string): Revision | "gap" | undefined => {
+const read = (seal: SealShape, { fromLane }: KindsShape, text: string): Revision | "gap" | undefined => {
   const json = text.length > WHOLE + SEAL ? undefined : openedJson(seal, "lane", text)
   if (json === undefined) return undefined
   const found = Option.getOrUndefined(decode(json))
   if (found === undefined) return undefined
   if (!("changes" in found)) return "gap"
-  const changes = found.changes.map(fromWritten)
+  const changes = found.changes.map(fromLane)
   return changes.includes(undefined) ? undefined : ({ ...found, changes } as Revision)
 }
 
@@ -88,6 +93,7 @@ const came: Message = { ...sent, operation: "process" }
 const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const { call } = yield* Client
   const seal = yield* Seal
+  const kinds = yield* Kinds
   const clock = yield* Clock.Clock
   const mark = yield* makeMark
   const context = yield* Effect.context<never>()
@@ -95,7 +101,7 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   const tell: HintLane["tell"] = (revision) =>
     Effect.ignore(
       call(async (redis) => {
-        const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(revision))) // RL1
+        const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(kinds, revision))) // RL1
         for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
       }).pipe(Effect.withSpan(nameOf(sent), optionsOf(sent)), within(contextsOf([revision.traceparent])))
@@ -112,7 +118,7 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
           one.on("end", () => Deferred.doneUnsafe(ended, Effect.void))
           one.on("message", (channel: string, text: string) => {
             if (channel !== CHANNEL) return
-            const said = read(seal, text)
+            const said = read(seal, kinds, text)
             if (said === undefined) brokenTotal.updateUnsafe(1, context) // RL4
             if (said === undefined || said === "gap") on.gap()
             else {

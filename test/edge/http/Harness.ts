@@ -1,4 +1,5 @@
 /** The routes over in-memory services, called as a browser would: `Request` in, `Response` out. */
+
 import { createHash } from "node:crypto"
 import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
@@ -9,9 +10,10 @@ import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import { folded } from "../../../src/access/Principal.ts"
+import type { Committed } from "../../../src/commits/Release.ts"
 import type { Configuration, Head } from "../../../src/configuration/Configuration.ts"
-import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
+import { ConfigurationView } from "../../../src/configuration/ConfigurationView.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
 import { draftsProblem } from "../../../src/configuration/Request.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
@@ -107,6 +109,7 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
     const changes = drafts.map((draft): Configuration => {
       const list = of(draft.environment, draft.key)
       const made: Configuration = {
+        kind: "configuration",
         key: draft.key,
         environment: draft.environment,
         version: list.length + 1,
@@ -126,7 +129,7 @@ const memoryConfigurations = (state: { stale: boolean; seen: Array<Seen> }) => {
       versions.set(`${draft.environment}/${draft.key}`, [...list, made])
       return made
     })
-    const committed: Committed = {
+    const committed: Committed<Configuration> = {
       replayed: false,
       revision: {
         epoch: "e1",
@@ -221,7 +224,9 @@ export const startServices = () => {
   )
   const propagation = Layer.mock(Propagation, {
     position: () => ({ epoch: "e1", revision: configurations.revision() }),
-    stale: () => state.stale,
+    stale: () => state.stale
+  })
+  const view = Layer.mock(ConfigurationView, {
     head: configurations.head,
     matching: () => [],
     page: () => [],
@@ -242,7 +247,7 @@ export const startServices = () => {
     audit,
     checkpoints,
     propagation,
-    Clients.layer.pipe(Layer.provide([instances, propagation]))
+    Clients.layer.pipe(Layer.provide([instances, propagation, view]))
   ).pipe(Layer.provideMerge(access))
   const tokens = new Map<string, string>()
   const mint = Layer.effectDiscard(

@@ -1,8 +1,8 @@
 /** Configurations, releases and what became of them, as JSON. */
 import { Schema } from "effect"
+import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
-import type { Committed } from "../../../configuration/ConfigurationStore.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Labels } from "../Wire.ts"
 
@@ -208,21 +208,25 @@ const changed = ({ key, environment, version, valueType, digest, deleted }: Mode
   deleted
 })
 
-const commit = ({ revision, replayed }: Committed) => ({
+const commit = ({ revision, replayed }: Committed<Model.Configuration>) => ({
   revision: Number(revision.revision),
   epoch: revision.epoch,
   committedAt: revision.committedAt,
   replayed
 })
 
-export const released = (committed: Committed): Released => ({
+export const released = (committed: Committed<Model.Configuration>): Released => ({
   ...commit(committed),
   message: committed.revision.message,
   changes: committed.revision.changes.map(changed)
 })
 
 /** The commit of one key; undefined when the commit did not touch it. */
-export const published = (committed: Committed, environment: string, key: string): Published | undefined => {
+export const published = (
+  committed: Committed<Model.Configuration>,
+  environment: string,
+  key: string
+): Published | undefined => {
   const found = committed.revision.changes.find((change) => change.key === key && change.environment === environment)
   return found === undefined ? undefined : { ...changed(found), ...commit(committed) }
 }

@@ -2,7 +2,8 @@
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { requireAnywhere, requirePermission } from "../../../access/Access.ts"
-import type { Committed } from "../../../configuration/ConfigurationStore.ts"
+import type { Committed } from "../../../commits/Release.ts"
+import type { Configuration } from "../../../configuration/Configuration.ts"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
@@ -26,7 +27,7 @@ export const makeWrites = Effect.gen(function* () {
   const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
   const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
 
-  const written = (committed: Committed, { key, environment }: Target) => {
+  const written = (committed: Committed<Configuration>, { key, environment }: Target) => {
     const body = Wire.published(committed, environment, key)
     return body === undefined
       ? Effect.fail(

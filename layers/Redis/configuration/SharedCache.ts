@@ -13,13 +13,14 @@
  */
 import { Effect, Layer, Metric, Option, Random, Schema } from "effect"
 import type { Head } from "../../../src/configuration/Configuration.ts"
+import { fromWritten, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
+import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../../../src/configuration/SharedCache.ts"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
-import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../../../src/propagation/SharedCache.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { Client } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
-import { fromWritten, toWritten, WrittenEntry } from "./Entry.ts"
-import { openedJson, sealedJson } from "./Sealed.ts"
+import { openedJson, sealedJson } from "../connection/Sealed.ts"
+import { WrittenEntry } from "./Entry.ts"
 
 /** Milliseconds. */
 const TTL = 3_600_000

@@ -1,6 +1,8 @@
-/** What a publisher asks for, and what it was checked against. Pure. */
+/** A change of a configuration that a publisher asks for, and what it was checked against. Pure. */
+import type { Wish } from "../commits/Release.ts"
 import type { Position } from "../propagation/Position.ts"
 import type { ValueType } from "../values/ValueType.ts"
+import type { Configuration } from "./Configuration.ts"
 
 /** What a change keeps of the version that it replaces; the values themselves are the change's. */
 export interface Kept {
@@ -18,9 +20,7 @@ export interface Basis {
 }
 
 /** One change of a release, checked: value, type, schema and template are known to fit. */
-export interface Change {
-  readonly key: string
-  readonly environment: string
+export interface ConfigurationWish extends Wish<Configuration> {
   /** null deletes the key. */
   readonly value: string | null
   readonly valueType: ValueType
@@ -33,29 +33,4 @@ export interface Change {
   /** Committed only while this is so. Undefined: everything was given. */
   readonly kept?: Kept | undefined
   readonly changeLog: string
-}
-
-export type Action = "publish" | "delete" | "rollback" | "release"
-
-/** The same owner, key and digest give the same result again; another digest fails. */
-export interface Idempotency {
-  /** Whose key it is; the actor's without. */
-  readonly owner?: string | undefined
-  readonly key: string
-  readonly digest: string
-}
-
-/** Changes that are committed together, as one revision. */
-export interface Release {
-  readonly action: Action
-  readonly changes: ReadonlyArray<Change>
-  /** The principal. */
-  readonly actor: string
-  /** The public id of its API key, for the audit log; undefined: it has none. PN5 */
-  readonly keyId: string | undefined
-  readonly message: string
-  readonly traceparent: string
-  readonly idempotency: Idempotency | undefined
-  /** Committed only while this is so. */
-  readonly basis?: Basis | undefined
 }

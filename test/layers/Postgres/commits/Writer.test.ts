@@ -1,15 +1,17 @@
 /** The writer over a database that loses answers, hangs and chokes when a test wants it. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
 import { ConnectionError, LockTimeoutError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
-import { makeWriter } from "../../../../layers/Postgres/configuration/Writer.ts"
-import { sinceOf } from "../../../../layers/Postgres/configuration/WriterMessages.ts"
+import { makeWriter } from "../../../../layers/Postgres/commits/Writer.ts"
+import { sinceOf } from "../../../../layers/Postgres/commits/WriterMessages.ts"
 import { makeDatabaseClock } from "../../../../layers/Postgres/connection/DatabaseClock.ts"
 import type { HeraldError } from "../../../../src/errors/HeraldError.ts"
 import { change, release } from "../../../support/Release.ts"
+import { kinds } from "../../../support/Twins.ts"
 
 type Mood = "fine" | "chokes" | "answer lost" | "away" | "hangs"
 interface Sent {
@@ -127,7 +129,10 @@ const pass = (millis: number) =>
   Effect.forEach(Array.from({ length: millis / 50 }), () => TestClock.adjust("50 millis"), { discard: true })
 
 const start = (database: Database, deadline: Duration.Input = "5 seconds") =>
-  makeWriter({ deadline, committed: () => undefined }).pipe(Effect.provideService(SqlClient.SqlClient, database.sql))
+  makeWriter({ deadline, committed: () => undefined }).pipe(
+    Effect.provideService(SqlClient.SqlClient, database.sql),
+    Effect.provide(kinds)
+  )
 const one = (key: string, idempotency?: string) =>
   release([change(key, "v")], idempotency === undefined ? {} : { idempotency: { key: idempotency, digest: "d" } })
 

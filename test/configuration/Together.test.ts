@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { layerWith } from "../propagation/Harness.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, commit } from "../support/Release.ts"
-import { layerWith } from "./Harness.ts"
 
 const settle = Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow, { discard: true })
 const names = (n: number) => Array.from({ length: n }, (_, i) => `svc.k${i}`)
@@ -17,8 +18,8 @@ const publish = Effect.fnUntraced(function* (keys: ReadonlyArray<string>, value:
 })
 
 const readAll = (keys: ReadonlyArray<string>) =>
-  Effect.flatMap(Propagation, (propagation) =>
-    Effect.forEach(keys, (key) => propagation.value("production", key), { concurrency: "unbounded" })
+  Effect.flatMap(ConfigurationView, (view) =>
+    Effect.forEach(keys, (key) => view.value("production", key), { concurrency: "unbounded" })
   )
 
 const sum = (all: ReadonlyArray<number>) => all.reduce((one, other) => one + other, 0)
@@ -44,13 +45,13 @@ describe("Together", () => {
   it.effect("TG1 what is asked for while questions are on their way goes together, and no more than four are", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
-      const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const keys = names(100)
       yield* publish(keys, String)
       faults.gate.closeUnsafe()
       const reads: Array<Fiber.Fiber<unknown, unknown>> = []
       for (const key of keys) {
-        reads.push(yield* Effect.forkChild(propagation.value("production", key)))
+        reads.push(yield* Effect.forkChild(view.value("production", key)))
         yield* settle
       }
       const during = [...faults.questions]
@@ -80,11 +81,11 @@ describe("Together", () => {
   it.effect("TG1 P4 a question that fails fails those who asked, and the next begin anew", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
-      const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const keys = names(10)
       yield* publish(keys, String)
       faults.fails = true
-      const failed = yield* Effect.forEach(keys, (key) => Effect.flip(propagation.value("production", key)), {
+      const failed = yield* Effect.forEach(keys, (key) => Effect.flip(view.value("production", key)), {
         concurrency: "unbounded"
       })
       faults.fails = false
@@ -98,13 +99,14 @@ describe("Together", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const propagation = yield* Propagation
+      const view = yield* ConfigurationView
       const keys = names(8)
       yield* publish(keys, String)
       faults.values.closeUnsafe()
       const reads: Array<Fiber.Fiber<unknown, unknown>> = []
       const read = Effect.fnUntraced(function* (some: ReadonlyArray<string>) {
         for (const key of some) {
-          reads.push(yield* Effect.forkChild(propagation.value("production", key)))
+          reads.push(yield* Effect.forkChild(view.value("production", key)))
           yield* settle
         }
       })

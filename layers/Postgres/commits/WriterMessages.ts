@@ -1,16 +1,25 @@
 /** What the writer sends to `herald_commit`, and what comes back. Pure. */
 import { Effect } from "effect"
-import type { Release } from "../../../src/configuration/Change.ts"
-import { type Committed, Overtaken } from "../../../src/configuration/ConfigurationStore.ts"
+import { Overtaken } from "../../../src/commits/Commits.ts"
+import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
+import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { KindsShape } from "../../../src/propagation/Kind.ts"
 import { type Position, sameEpoch } from "../../../src/propagation/Position.ts"
-import { asRevision, type RevisionRow } from "./Rows.ts"
+import type { Change } from "../../../src/propagation/Revision.ts"
+import { asRevision, type RevisionRow } from "../propagation/Rows.ts"
 
 export interface Replayed {
   readonly ok: true
   readonly replayed: true
   readonly row: RevisionRow
+}
+
+interface Numbered {
+  readonly version: number
+  readonly createdAt: number
 }
 
 export type Answer =
@@ -20,7 +29,8 @@ export type Answer =
       readonly revision: string
       readonly epoch: string
       readonly committedAt: number
-      readonly versions: ReadonlyArray<{ readonly version: number; readonly createdAt: number }>
+      /** What became of each change: of a configuration what only the database knows, of any other the change as it is now. */
+      readonly versions: ReadonlyArray<Numbered | { readonly change: object }>
     }
   | Replayed
   | {
@@ -63,46 +73,66 @@ export const encode = (release: Release, made: string): string => {
     traceparent,
     commitId: idempotency === undefined ? `~${made}` : `=${idempotency.key}`,
     digest: idempotency?.digest ?? "",
-    basis:
-      basis === undefined
-        ? undefined
-        : {
-            values: basis.values,
-            templates: basis.templates.map(({ environment, position: { epoch, revision } }) => ({
-              environment,
-              epoch,
-              revision: String(revision)
-            }))
-          },
+    basis: basis && stated(basis as Basis),
     changes
   }).slice(1)
 }
 
-export const resultOf = (release: Release, answer: Answer): Effect.Effect<Committed, HeraldError> => {
+/** What configurations were checked against, with positions as SQL reads them; what other kinds have beside is theirs. */
+const stated = ({ templates, ...rest }: Basis) => ({
+  ...rest,
+  templates: templates?.map(({ environment, position: { epoch, revision } }) => ({
+    environment,
+    epoch,
+    revision: String(revision)
+  }))
+})
+
+const isConfiguration = (wish: Wish): wish is ConfigurationWish => wish.kind === "configuration"
+
+export const resultOf = (
+  kinds: KindsShape,
+  release: Release,
+  answer: Answer
+): Effect.Effect<Committed, HeraldError> => {
   if (!answer.ok) {
     const { name, message, details } = answer
     const overtaken = name === "VersionConflict" && details["changed"] !== undefined
     return Effect.fail(new (overtaken ? Overtaken : HeraldError)({ name, message, details }))
   }
   if (answer.replayed) {
-    const revision = asRevision(answer.row)
+    const revision = asRevision(kinds, answer.row)
     return Effect.succeed({ revision, replayed: release.idempotency !== undefined })
   }
   const { epoch, committedAt, versions } = answer
   const { actor, message, traceparent } = release
   const revision = BigInt(answer.revision)
-  const changes = release.changes.map(({ expectedVersion: _, kept: __, value, ...change }, index) => ({
-    ...change,
-    version: versions[index]!.version,
-    revision,
-    value: value ?? "",
-    deleted: value === null,
-    createdAt: versions[index]!.createdAt,
-    updatedAt: committedAt,
-    updatedBy: actor
-  }))
+  const changes = release.changes.map((wish, index): Change => {
+    const now = versions[index]!
+    return isConfiguration(wish)
+      ? asWritten(wish, now as Numbered, revision, committedAt, actor)
+      : kinds.fromLog((now as { readonly change: object }).change)
+  })
   return Effect.succeed({
     revision: { epoch, revision, changes, traceparent, actor, message, committedAt },
     replayed: false
   })
 }
+
+const asWritten = (
+  { expectedVersion: _, kept: __, makes: ___, value, ...wish }: ConfigurationWish,
+  { version, createdAt }: Numbered,
+  revision: bigint,
+  updatedAt: number,
+  updatedBy: string
+): Configuration => ({
+  ...wish,
+  kind: "configuration",
+  version,
+  revision,
+  value: value ?? "",
+  deleted: value === null,
+  createdAt,
+  updatedAt,
+  updatedBy
+})

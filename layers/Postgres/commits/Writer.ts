@@ -13,9 +13,9 @@
 import { randomUUID } from "node:crypto"
 import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Release } from "../../../src/configuration/Change.ts"
-import type { Committed } from "../../../src/configuration/ConfigurationStore.ts"
+import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { Kinds } from "../../../src/propagation/Kind.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
@@ -63,6 +63,7 @@ const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
 
 export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const sql = yield* SqlClient.SqlClient
+  const kinds = yield* Kinds
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
@@ -107,7 +108,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
         seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
         newest = seen
       }
-      Deferred.doneUnsafe(done, resultOf(release, answer))
+      Deferred.doneUnsafe(done, resultOf(kinds, release, answer))
     }
     options.committed(seen)
   }

@@ -1,51 +1,24 @@
 /**
- * Builds what a client is told of a key, and shares it between all clients that get the same.
+ * What clients should have of configurations: built when the first of them takes it, and shared between all that get the same.
  *
- *   U1  Clients that get the same bytes get the same object.
+ *   U1 in sessions/UpdateSource.ts
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
  *   U3  Updates of each key's newest revision are kept, and the text before it as a base for deltas, within `BUDGET` bytes; anything
  *       forgotten is built again, or sent whole.
  *   U4  A template is rendered once for all clients that answer alike for what it uses.
  */
-import { Context, Effect, Layer, Result } from "effect"
-import { type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
-import { makeRenderer } from "../configuration/Renderer.ts"
-import { compile, renderingKey } from "../configuration/Template.ts"
-import type { HeraldError } from "../errors/HeraldError.ts"
-import type { ClientView } from "../fleet/Client.ts"
+import { Effect, Result } from "effect"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
+import type { Mark, ProblemUpdate, ValueUpdate } from "../sessions/Update.ts"
+import type { KindSource, Named } from "../sessions/UpdateSource.ts"
 import { delta } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
-import type { Mark, ProblemUpdate, ValueUpdate } from "./Update.ts"
-
-export class Updates extends Context.Service<
-  Updates,
-  {
-    /** The revision that the client should have of a key (U2); undefined for a key that never existed. */
-    readonly target: (environment: string, key: string) => bigint | undefined
-    /** What to send for the key now, if it was built before; templates never are. */
-    readonly known: (environment: string, key: string, base: string) => ValueUpdate | undefined
-    /** What to send for the key now. `base`: digest of the text that the client can patch, or "". */
-    readonly build: (
-      client: ClientView,
-      key: string,
-      base: string
-    ) => Effect.Effect<ValueUpdate | ProblemUpdate | undefined, HeraldError>
-    /** What to remember of an update that was sent: one object for all that were sent the same of a key. */
-    readonly mark: (update: ValueUpdate) => Mark
-    /** What to remember of a client that has a head's value already. */
-    readonly markOf: (head: Head) => Mark
-    /** Remembers who published a revision, so that its updates carry trace and commit time. */
-    readonly remember: (revision: Revision) => void
-  }
->()("herald/sessions/Updates") {
-  static readonly layer = Layer.effect(
-    Updates,
-    Effect.suspend(() => make())
-  )
-}
+import { type Head, VARIABLES_KEY } from "./Configuration.ts"
+import { ConfigurationView } from "./ConfigurationView.ts"
+import { makeRenderer } from "./Renderer.ts"
+import { compile, renderingKey } from "./Template.ts"
 
 /** Bytes, as updates take them: the text, and the same once more as it was encoded. */
 const BUDGET = 64 * 1024 * 1024
@@ -60,8 +33,9 @@ interface OfKey {
   readonly base: { readonly digest: string; readonly content: string } | undefined
 }
 
-const make = Effect.fnUntraced(function* () {
+export const configurationUpdates = Effect.gen(function* () {
   const propagation = yield* Propagation
+  const view = yield* ConfigurationView
   const digestOf = yield* Digest
   const { inTurn, render: renderWith } = yield* makeRenderer
   const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string; readonly template: boolean }>()
@@ -128,9 +102,9 @@ const make = Effect.fnUntraced(function* () {
   }
 
   const target = (environment: string, key: string) => {
-    const head = propagation.head(environment, key)
+    const head = view.head(environment, key)
     if (head === undefined || !head.template) return head?.revision
-    const variables = propagation.head(environment, VARIABLES_KEY)?.revision ?? 0n
+    const variables = view.head(environment, VARIABLES_KEY)?.revision ?? 0n
     return variables > head.revision ? variables : head.revision // U2
   }
 
@@ -143,7 +117,7 @@ const make = Effect.fnUntraced(function* () {
 
   /** U1; the last one found answers for the next client of the same round without a look-up. */
   const known = (environment: string, key: string, from: string) => {
-    const head = propagation.head(environment, key)
+    const head = view.head(environment, key)
     if (head === undefined || head.template) return undefined
     if (
       last === undefined ||
@@ -159,18 +133,18 @@ const make = Effect.fnUntraced(function* () {
     return last.update
   }
 
-  const build: Updates["Service"]["build"] = Effect.fnUntraced(function* (client, key, from) {
+  const build: KindSource["build"] = Effect.fnUntraced(function* (client, key, from) {
     const { environment } = client
     const ready = known(environment, key, from)
     if (ready !== undefined) return ready
-    const head = propagation.head(environment, key)
+    const head = view.head(environment, key)
     const revision = target(environment, key)
     if (head === undefined || revision === undefined) return undefined
     const { epoch } = propagation.position()
     const stale = propagation.stale()
     const base = baseOf(head, from)
     const id = idOf(environment, key, revision, base)
-    const found = yield* propagation.value(environment, key)
+    const found = yield* view.value(environment, key)
     if (found === undefined) return undefined
     const remembered = revisions.get(revision)
     const origin = remembered?.epoch === epoch ? remembered : undefined
@@ -198,7 +172,7 @@ const make = Effect.fnUntraced(function* () {
     }
     const template = compile(found.value, found.valueType)
     const group = `${id}\u0000${digestOf(renderingKey(template, client))}`
-    const variables = yield* propagation.variables(environment)
+    const variables = yield* view.variables(environment)
     const made = yield* inTurn(
       template,
       Effect.gen(function* () {
@@ -221,7 +195,7 @@ const make = Effect.fnUntraced(function* () {
   /** One object a head, as all that are told of it now are told the same. */
   const mark = (update: ValueUpdate): Mark => {
     const { environment, kind, key, version, revision, epoch, traceparent, committedAt, stale } = update
-    const head = propagation.head(environment, key)
+    const head = view.head(environment, key)
     const known = head === undefined ? undefined : marks.sent.get(head)
     if (known?.stale === stale && known.kind === kind && samePosition(known, update)) return known
     const digest = head?.template === true ? "" : update.digest
@@ -230,10 +204,12 @@ const make = Effect.fnUntraced(function* () {
     return made
   }
 
-  const markOf = (head: Head): Mark => {
-    const { key, version, deleted, template, environment } = head
+  const standing = (environment: string, key: string): Mark | undefined => {
+    const head = view.head(environment, key)
+    if (head === undefined) return undefined
+    const { version, deleted, template } = head
     const { epoch } = propagation.position()
-    const revision = target(environment, key) ?? head.revision
+    const revision = target(environment, key)!
     const known = marks.held.get(head)
     if (known !== undefined && samePosition(known, { epoch, revision })) return known
     const made: Mark = {
@@ -260,5 +236,20 @@ const make = Effect.fnUntraced(function* () {
     if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
   }
 
-  return Updates.of({ target, known, build, mark, markOf, remember })
+  const touched = function* ({ environment, key }: Named): Generator<Named, void> {
+    yield { environment, key }
+    if (key === VARIABLES_KEY) for (const slice of view.slices(environment, "*", "template")) yield* slice
+  }
+
+  return {
+    kind: "configuration",
+    target,
+    standing,
+    known,
+    build,
+    mark,
+    slices: view.slices,
+    touched,
+    remember
+  } satisfies KindSource
 })

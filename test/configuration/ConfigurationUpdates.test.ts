@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { Updates } from "../../src/sessions/Updates.ts"
+import { UpdateSource } from "../../src/sessions/UpdateSource.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"
@@ -9,9 +9,9 @@ import { subscription } from "../support/Subscription.ts"
 import { sessionsWith } from "../support/Twins.ts"
 
 const { client } = subscription()
-const build = (key: string) => Effect.flatMap(Updates, (updates) => updates.build(client, key, ""))
+const build = (key: string) => Effect.flatMap(UpdateSource, (updates) => updates.build(client, key, ""))
 
-describe("Updates", () => {
+describe("ConfigurationUpdates", () => {
   it.effect("U3 recent updates are kept within the budget; what was forgotten is built again, equal", () =>
     Effect.gen(function* () {
       // 32 Mi characters are kept: 40 values of 1 Mi push out the first, not the last.
@@ -64,7 +64,7 @@ describe("Updates", () => {
 
   const pad = "x".repeat(70_000)
   const buildFor = (zone: string, key: string) =>
-    Effect.flatMap(Updates, (updates) => updates.build({ ...client, labels: { zone } }, key, ""))
+    Effect.flatMap(UpdateSource, (updates) => updates.build({ ...client, labels: { zone } }, key, ""))
 
   it.effect("U4 RN1 a large template is rendered once for all that answer alike, and read in a thread", () => {
     const begun: Array<Job> = []
@@ -108,6 +108,22 @@ describe("Updates", () => {
       for (const turn of turns) yield* Fiber.join(turn)
       assert.deepInclude(yield* Fiber.join(waiting), { version: 2, content: `["z","new","${pad}"]` })
     }).pipe(Effect.provide(sessionsWith({}, undefined, { hangs: hanging })))
+  )
+
+  it.effect("U2 an update of a template carries the position of the variables that it was last made with", () =>
+    Effect.gen(function* () {
+      const source = yield* UpdateSource
+      yield* publish({ key: "herald.variables", value: `{"region":"eu"}`, valueType: "json" })
+      const template = yield* publish({ key: "svc.url", value: "{{region}}" })
+      assert.strictEqual((yield* build("svc.url"))?.revision, template.revision)
+      const variables = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
+
+      assert.deepInclude(yield* build("svc.url"), { content: "us", revision: variables.revision })
+      assert.strictEqual(source.target("production", "svc.url"), variables.revision)
+      assert.strictEqual(source.standing("production", "svc.url")?.revision, variables.revision)
+      const touched = [...source.touched(variables.changes[0]!)].map(({ key }) => key)
+      assert.deepStrictEqual(touched, ["herald.variables", "svc.url"])
+    }).pipe(Effect.provide(sessionsWith({})))
   )
 })
 

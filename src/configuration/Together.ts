@@ -7,10 +7,10 @@
  *   TG3  A question is of one epoch, and as new as the newest that it is asked for.
  */
 import { Deferred, Effect, Exit, type Scope } from "effect"
-import type { Configuration, Head } from "../configuration/Configuration.ts"
-import type { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import { isNewer, type Position, sameEpoch } from "./Position.ts"
+import { isNewer, type Position, sameEpoch } from "../propagation/Position.ts"
+import type { Configuration, Head } from "./Configuration.ts"
+import type { ConfigurationStore } from "./ConfigurationStore.ts"
 
 /** Keys of one question. */
 const MOST = 200

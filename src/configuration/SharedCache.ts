@@ -3,8 +3,8 @@
  * it is never asked what the newest revision is.
  */
 import { Context, Effect } from "effect"
-import type { Configuration, Head } from "../configuration/Configuration.ts"
-import type { Position } from "./Position.ts"
+import type { Position } from "../propagation/Position.ts"
+import type { Configuration, Head } from "./Configuration.ts"
 
 /** A value and the epoch that its revision counts in. */
 export interface Shared {

@@ -7,8 +7,8 @@
  *        or be left out.
  *   HI3  Tombstones are kept apart, too, so that forgetting old ones costs no look at what lives.
  */
-import type { Head } from "../configuration/Configuration.ts"
 import { prefixOf } from "../keys/Pattern.ts"
+import type { Head } from "./Configuration.ts"
 import { SortedKeys } from "./SortedKeys.ts"
 
 /** Only heads of this kind. */

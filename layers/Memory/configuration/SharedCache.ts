@@ -1,7 +1,7 @@
 /** The shared cache of nodes in one process. */
 import { Effect, Layer } from "effect"
+import { positionOf, SharedCache } from "../../../src/configuration/SharedCache.ts"
 import { covers, replaces } from "../../../src/propagation/Position.ts"
-import { positionOf, SharedCache } from "../../../src/propagation/SharedCache.ts"
 import type { Hub } from "../Hub.ts"
 
 export const layer = ({ values }: Pick<Hub, "values">) =>

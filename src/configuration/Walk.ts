@@ -4,9 +4,8 @@
  *   CW1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
  */
 import { Effect, type Scope } from "effect"
-import type { Head } from "../configuration/Configuration.ts"
+import type { Head } from "./Configuration.ts"
 import { type Heads, SLICE, slices } from "./Heads.ts"
-import type { Position } from "./Position.ts"
 import { SharedCache } from "./SharedCache.ts"
 
 const KEYS = 250
@@ -14,13 +13,13 @@ const BYTES = 2 * 1_048_576
 
 interface Parts {
   readonly heads: () => Heads
-  readonly position: () => Position
+  readonly epoch: () => string
   readonly putBack: (head: Head) => Effect.Effect<void>
 }
 
 export const walk = Effect.fnUntraced(function* ({
   heads,
-  position,
+  epoch,
   putBack
 }: Parts): Effect.fn.Return<void, never, Scope.Scope> {
   const { inspect } = yield* SharedCache
@@ -28,7 +27,7 @@ export const walk = Effect.fnUntraced(function* ({
   const round = Effect.gen(function* () {
     for (const environment of [...heads().environments()])
       for (const slice of slices(heads, environment, "*")) {
-        const { gone, bytes } = yield* inspect(position().epoch, slice)
+        const { gone, bytes } = yield* inspect(epoch(), slice)
         yield* Effect.forEach(gone, putBack, { discard: true })
         yield* Effect.sleep(1_000 * Math.max(slice.length / KEYS, bytes / BYTES)) // CW1
       }

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { vi } from "vitest"
 import type { Head } from "../../src/configuration/Configuration.ts"
+import { Heads, slices } from "../../src/configuration/Heads.ts"
+import { SortedKeys } from "../../src/configuration/SortedKeys.ts"
 import { matches } from "../../src/keys/Pattern.ts"
-import { Heads, slices } from "../../src/propagation/Heads.ts"
-import { SortedKeys } from "../../src/propagation/SortedKeys.ts"
 import { head } from "../support/Configuration.ts"
 
 /** The same numbers in every run. */

@@ -6,24 +6,25 @@
  *       if its position is the head's, and so is the digest of its text, computed here. What the head says, too, is taken from the head.
  */
 import { Deferred, Effect, Metric } from "effect"
-import { type Configuration, type Head, VARIABLES_KEY } from "../configuration/Configuration.ts"
-import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
-import { definedBy } from "../configuration/Variables.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { covers, type Position, samePosition } from "../propagation/Position.ts"
 import { Digest } from "../values/Digest.ts"
 import { Cache } from "./Cache.ts"
-import { covers, type Position, sameEpoch, samePosition } from "./Position.ts"
+import { type Configuration, type Head, VARIABLES_KEY } from "./Configuration.ts"
+import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
 import { makeTogether } from "./Together.ts"
+import { definedBy } from "./Variables.ts"
 
 interface Parts {
-  readonly position: () => Position
+  /** Of the view. */
+  readonly epoch: () => string
   readonly head: (environment: string, key: string) => Head | undefined
   /** Puts a value that was read from the database into the shared cache. */
   readonly share: (value: Shared) => void
 }
 
-export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf, share }: Parts) {
+export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: headOf, share }: Parts) {
   const current = yield* makeTogether(yield* ConfigurationStore)
   const cache = yield* Cache
   const shared = yield* SharedCache
@@ -45,15 +46,15 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
   const load = Effect.fnUntraced(function* (head: Head, wanted: Position) {
     const { epoch } = wanted
     const found = yield* fromShared(head, wanted)
-    if (found !== undefined && sameEpoch(wanted, position())) {
+    if (found !== undefined && epoch === epochNow()) {
       sharedHits++
-      yield* cache.setIfNewer({ epoch, configuration: found })
+      cache.setIfNewer({ epoch, configuration: found })
       return found
     }
     misses++
     const configuration = yield* current(head, wanted)
-    if (configuration !== undefined && sameEpoch(wanted, position())) {
-      yield* cache.setIfNewer({ epoch, configuration })
+    if (configuration !== undefined && epoch === epochNow()) {
+      cache.setIfNewer({ epoch, configuration })
       share({ epoch, configuration })
     }
     return configuration
@@ -62,8 +63,8 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
   const value = Effect.fnUntraced(function* (environment: string, key: string) {
     const head = headOf(environment, key)
     if (head === undefined) return undefined
-    const wanted = { epoch: position().epoch, revision: head.revision }
-    const cached = yield* cache.get(environment, key)
+    const wanted = { epoch: epochNow(), revision: head.revision }
+    const cached = cache.get(environment, key)
     if (cached !== undefined && covers(positionOf(cached), wanted)) {
       hits++
       return cached.configuration
@@ -106,9 +107,9 @@ export const makeValues = Effect.fnUntraced(function* ({ position, head: headOf,
   /** Puts the current value of a head into the shared cache, for those who read it there. */
   const putBack = ({ environment, key }: Head) =>
     Effect.gen(function* () {
-      const { epoch } = position()
+      const epoch = epochNow()
       const configuration = yield* value(environment, key)
-      if (configuration !== undefined && sameEpoch({ epoch }, position())) share({ epoch, configuration })
+      if (configuration !== undefined && epoch === epochNow()) share({ epoch, configuration })
     }).pipe(Effect.ignore)
 
   return { value, variables, putBack }

@@ -1,0 +1,36 @@
+/** Where the changes of one kind are kept in memory: what a kind's functions are in the database (decision 0018). */
+import { createHash } from "node:crypto"
+import type { Release, Wish } from "../../../src/commits/Release.ts"
+import type { HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { Change } from "../../../src/propagation/Revision.ts"
+
+/** The commit that a change is written by. */
+export interface At {
+  readonly revision: bigint
+  /** Milliseconds since 1970. */
+  readonly now: number
+  readonly actor: string
+}
+
+export interface Table {
+  /** What stands in the way of a change, or nothing. */
+  problem(wish: Wish, release: Release): HeraldError | undefined
+  /** What else stands in the way of a release with changes of this kind. */
+  unmet?(release: Release): HeraldError | undefined
+  /** Writes it; returns the change as it is now. */
+  write(wish: Wish, at: At): Change
+  /** What was written at a revision, whoever reads it now; undefined: nothing. */
+  at(change: Pick<Change, "environment" | "key">, revision: bigint): Change | undefined
+  /** Ends what is behind the horizon; returns how many went. */
+  sweep(horizon: bigint): number
+}
+
+/** As the audit log calls it. */
+export const entryOf = ({ kind, environment, key }: Pick<Change, "kind" | "environment" | "key">): string =>
+  kind === "configuration" ? `${environment}/${key}` : `@${kind}/${environment}/${key}`
+
+/** Over everything that a change says. */
+export const digestOf = (change: Change): string =>
+  createHash("sha256")
+    .update(JSON.stringify(change, (_, value) => (typeof value === "bigint" ? String(value) : value)))
+    .digest("hex")

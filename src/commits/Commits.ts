@@ -1,0 +1,32 @@
+/**
+ * Port: the one way to change what is current.
+ *
+ *   W1  A commit is one transaction: every change of every kind, its history, audit, idempotency record and revision row, or nothing.
+ *   W2  Commits are totally ordered: revision n is visible to readers only when all before n are.
+ *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
+ *   W5  A commit happens only while what it was checked against holds, each change by the rules of its kind: compared where its turn is decided.
+ */
+import { Context, type Effect } from "effect"
+import { HeraldError } from "../errors/HeraldError.ts"
+import type { Change } from "../propagation/Revision.ts"
+import type { Committed, Idempotency, Release } from "./Release.ts"
+
+/** A `VersionConflict`: what the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
+export class Overtaken extends HeraldError {}
+
+export class Commits extends Context.Service<
+  Commits,
+  {
+    /**
+     * Fails `VersionConflict` (details: key, expected, current), `Overtaken` where something else than the expected version stands in the
+     * way (details: `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
+     * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
+     * Concurrent commits share transactions; one failing item fails alone.
+     */
+    readonly commit: <C extends Change>(release: Release<C>) => Effect.Effect<Committed<C>, HeraldError>
+    /** What was committed with that idempotency key, if anything was. Fails `IdempotencyConflict` when the digest is another. W3 */
+    readonly earlier: <C extends Change>(
+      idempotency: Idempotency & { readonly owner: string }
+    ) => Effect.Effect<Committed<C> | undefined, HeraldError>
+  }
+>()("herald/commits/Commits") {}

@@ -1,0 +1,67 @@
+/** Configurations as changes of the log (decision 0018), and on the lanes between nodes: the first kind there was. Pure. */
+import { Option, Schema } from "effect"
+import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
+import { Configuration } from "./Configuration.ts"
+
+/** As JSON and rows carry it: JSON has no 64-bit integers, so the revision is text; the kind goes without saying. */
+export type ConfigurationRow = Omit<Configuration, "kind" | "revision"> & { readonly revision: string }
+
+export const asConfiguration = (row: ConfigurationRow): Configuration => ({
+  ...row,
+  kind: "configuration",
+  revision: BigInt(row.revision)
+})
+
+const { kind: _, ...fields } = Configuration.fields
+
+/** As other programs read it: `null` is the value of a deleted key, so that nobody takes it for an empty text. */
+export const Written = Schema.Struct({
+  ...fields,
+  revision: Schema.BigIntFromString,
+  value: Schema.NullOr(Schema.String)
+})
+
+/** Undefined when value and `deleted` contradict each other. */
+export const fromWritten = ({ value, deleted, ...rest }: typeof Written.Type): Configuration | undefined =>
+  (value === null) === deleted ? { ...rest, kind: "configuration", deleted, value: value ?? "" } : undefined
+
+/** Named one by one: the model may carry more than the wire does. */
+export const toWritten = (found: Configuration) => ({
+  revision: String(found.revision),
+  key: found.key,
+  environment: found.environment,
+  version: found.version,
+  value: found.deleted ? null : found.value,
+  valueType: found.valueType,
+  deleted: found.deleted,
+  schema: found.schema,
+  strict: found.strict,
+  template: found.template,
+  digest: found.digest,
+  createdAt: found.createdAt,
+  updatedAt: found.updatedAt,
+  updatedBy: found.updatedBy,
+  changeLog: found.changeLog
+})
+
+const decode = Schema.decodeUnknownOption(Written)
+
+/** Bytes of memory: two a character, and what is around it. */
+export const configurationBytes = ({ key, value, schema, changeLog }: Configuration): number =>
+  OVERHEAD + 2 * (key.length + value.length + changeLog.length + (schema === null ? 0 : JSON.stringify(schema).length))
+
+export const configurationKind: Kind<Configuration> = {
+  name: "configuration",
+  bytes: configurationBytes,
+  fromLog: (stored) => asConfiguration(stored as ConfigurationRow),
+  toLane: toWritten,
+  fromLane: (said) => {
+    const found = Option.getOrUndefined(decode(said))
+    return found && fromWritten(found)
+  }
+}
+
+export const isConfiguration = (change: Change): change is Configuration => change.kind === configurationKind.name
+
+export const configurationsIn = ({ changes }: Revision): ReadonlyArray<Configuration> => changes.filter(isConfiguration)

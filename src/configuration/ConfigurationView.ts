@@ -1,0 +1,136 @@
+/**
+ * The view of configurations: the heads of every key, and their values where they are at hand.
+ *
+ *   P4, P5 in Values.ts
+ *   VC1  Values of a history that was lost are never read again: they go with its heads.
+ *   VC2  What changed shortly before a view begins is told to the shared cache: the node that made it may have died before it did.
+ */
+import { Context, Effect, Layer, Queue } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { isNewer, sameEpoch } from "../propagation/Position.ts"
+import type { Reading, View } from "../propagation/View.ts"
+import { Cache } from "./Cache.ts"
+import type { Configuration, Head } from "./Configuration.ts"
+import { ConfigurationStore } from "./ConfigurationStore.ts"
+import { Heads, type Kind, type PageOptions, slices } from "./Heads.ts"
+import { SharedCache } from "./SharedCache.ts"
+import { makeSharing } from "./Sharing.ts"
+import type { Variables } from "./Template.ts"
+import { makeValues } from "./Values.ts"
+import { walk } from "./Walk.ts"
+
+export class ConfigurationView extends Context.Service<
+  ConfigurationView,
+  {
+    /** Undefined when the key never existed; tombstones are returned. */
+    readonly head: (environment: string, key: string) => Head | undefined
+    /** Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys. Costs what it returns. */
+    readonly matching: (environment: string, pattern: string, only?: Kind) => ReadonlyArray<Head>
+    /** Heads in the order of their keys, tombstones included. Costs what it returns. */
+    readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
+    /**
+     * As `matching`, a slice at a time, for work that yields in between. Each slice is of the moment that it is taken: keys that stay are
+     * in exactly one, keys that come or change meanwhile are told as events.
+     */
+    readonly slices: (environment: string, pattern: string, only?: Kind) => Generator<ReadonlyArray<Head>, void>
+    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
+    readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
+    /** The environment's template variables; empty when none are defined. */
+    readonly variables: (environment: string) => Effect.Effect<Variables, HeraldError>
+  }
+>()("herald/configuration/ConfigurationView") {
+  static readonly layer = Layer.effectContext(Effect.suspend(() => make()))
+}
+
+/** What propagation tells of configurations. */
+export class ConfigurationChanges extends Context.Service<ConfigurationChanges, View<Configuration>>()(
+  "herald/configuration/ConfigurationChanges"
+) {}
+
+/** Heads that are read at once. */
+const HEADS = 2_500
+/** Revisions before the view's. VC2 */
+const RECENT = 10_000n
+
+const make = Effect.fnUntraced(function* () {
+  const store = yield* ConfigurationStore
+  const cache = yield* Cache
+  const shared = yield* SharedCache
+  const share = yield* makeSharing
+  const begun = yield* Queue.sliding<void>(1)
+  let heads = new Heads()
+  let [epoch, began] = ["", 0n]
+
+  const read: Effect.Effect<Reading<Configuration>, HeraldError> = Effect.gen(function* () {
+    const found = new Heads()
+    let page = yield* store.heads(undefined, HEADS)
+    const from = page.position
+    let newest = from
+    while (true) {
+      for (const head of page.heads) {
+        found.set(head)
+        const at = { epoch: from.epoch, revision: head.revision }
+        if (isNewer(at, newest)) newest = at
+      }
+      if (page.next === undefined) break
+      yield* Effect.yieldNow
+      page = yield* store.heads(page.next, HEADS)
+      if (!sameEpoch(page.position, from)) return yield* read
+    }
+    return {
+      from,
+      newest,
+      catchUp: (change) => found.set(change),
+      begin: (at) => {
+        heads = found
+        epoch = at.epoch
+        began = at.revision
+        cache.clear() // VC1
+        Queue.offerUnsafe(begun, undefined)
+      }
+    }
+  })
+
+  const view: View<Configuration> = {
+    kind: "configuration",
+    read,
+    apply: (configuration, at) => {
+      heads.set(configuration)
+      shared.outdate(at.epoch, [configuration])
+      cache.setIfNewer({ epoch: at.epoch, configuration })
+    },
+    committed: (configuration, at) => share({ epoch: at.epoch, configuration }),
+    forget: (horizon) => heads.forget(horizon)
+  }
+
+  /** VC2 */
+  const outdateRecent = Effect.gen(function* () {
+    const [its, of, from] = [heads, epoch, began - RECENT]
+    for (const environment of its.environments())
+      for (const slice of slices(() => its, environment, "*")) {
+        const recent = slice.filter(({ revision }) => revision > from)
+        if (recent.length > 0) shared.outdate(of, recent)
+        yield* Effect.yieldNow
+      }
+  })
+  yield* Queue.take(begun).pipe(
+    Effect.andThen(outdateRecent),
+    Effect.catchDefect((defect) => Effect.logError("the shared cache was not told what changed last", defect)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const head = (environment: string, key: string) => heads.get(environment, key)
+  const { value, variables, putBack } = yield* makeValues({ epoch: () => epoch, head, share })
+  yield* walk({ heads: () => heads, epoch: () => epoch, putBack })
+
+  const service = ConfigurationView.of({
+    head,
+    matching: (...asked) => heads.matching(...asked),
+    page: (...asked) => heads.page(...asked),
+    slices: (...asked) => slices(() => heads, ...asked),
+    value,
+    variables
+  })
+  return Context.make(ConfigurationView, service).pipe(Context.add(ConfigurationChanges, view))
+})

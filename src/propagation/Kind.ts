@@ -1,0 +1,72 @@
+/**
+ * Kinds of changes (decision 0018): what a log and a lane have to know of each, and no more. Pure.
+ *
+ *   KI1  A change that names no kind is of the first one: log and lanes were begun with that alone. Only the others are written with theirs.
+ *   KI2  A change of a kind that this node does not know is passed on by what it is of, so that the log is followed nonetheless.
+ *   KI3  What comes over a lane and is no change, or none of its kind, is refused.
+ */
+import { Context, Layer } from "effect"
+import type { Change, Revision } from "./Revision.ts"
+
+export interface Kind<C extends Change = Change> {
+  readonly name: C["kind"]
+  /** About how many bytes of memory a change holds, for bounds. */
+  bytes(change: C): number
+  /** A change as the log has it, parsed: a node wrote it, and it is believed. */
+  fromLog(stored: object): C
+  /** As it is told over a lane. Becomes JSON. */
+  toLane(change: C): object
+  /** Undefined when it is none: anybody may have sent it. */
+  fromLane(said: object): C | undefined
+}
+
+/** Bytes of a revision, or of a change, beside its texts. */
+export const OVERHEAD = 500
+
+export interface KindsShape {
+  /** Bytes of memory. */
+  readonly bytesOf: (revision: Revision) => number
+  readonly fromLog: (stored: object) => Change
+  readonly toLane: (change: Change) => object
+  readonly fromLane: (said: unknown) => Change | undefined
+}
+
+export const makeKinds = (first: Kind, ...others: ReadonlyArray<Kind>): KindsShape => {
+  const kinds = new Map([first, ...others].map((kind) => [kind.name, kind]))
+
+  const bytesOf = ({ changes, message }: Revision): number => {
+    let bytes = OVERHEAD + 2 * message.length
+    for (const change of changes) bytes += kinds.get(change.kind)?.bytes(change) ?? OVERHEAD
+    return bytes
+  }
+
+  /** KI1 */
+  const named = (stored: object): string => ("kind" in stored ? String(stored.kind) : first.name)
+
+  return {
+    bytesOf,
+    fromLog: (stored) => kinds.get(named(stored))?.fromLog(stored) ?? strange(stored as Change),
+    toLane: (change) => {
+      const said = kinds.get(change.kind)?.toLane(change) ?? strange(change)
+      return change.kind === first.name ? said : { ...said, kind: change.kind }
+    },
+    fromLane: (said) => {
+      if (typeof said !== "object" || said === null) return undefined // KI3
+      const kind = kinds.get(named(said))
+      if (kind !== undefined) return kind.fromLane(said)
+      return isChange(said) ? strange(said) : undefined
+    }
+  }
+}
+
+/** KI2 */
+const strange = ({ kind, environment, key }: Change): Change => ({ kind, environment, key })
+
+const isChange = (said: object): said is Change =>
+  (["kind", "environment", "key"] as const).every((name) => name in said && typeof (said as Change)[name] === "string")
+
+/** The kinds that this node knows. */
+export class Kinds extends Context.Service<Kinds, KindsShape>()("herald/propagation/Kinds") {
+  static readonly layer = (first: Kind, ...others: ReadonlyArray<Kind>) =>
+    Layer.succeed(Kinds, makeKinds(first, ...others))
+}

@@ -1,0 +1,42 @@
+/**
+ * Port: what a node knows of the changes of one kind (decision 0018). Propagation tells each view of its own, and knows nothing of what they
+ * hold.
+ *
+ *   VW1  All views are of one position: they begin together, and whoever hears of a revision finds it applied in each.
+ *   VW2  While a view reads again, what it had is served until it begins.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Position } from "./Position.ts"
+import type { Change } from "./Revision.ts"
+
+/** What was read, and is not yet served. */
+export interface Reading<C extends Change = Change> {
+  /** What had been committed when the first page was read: all of it is in. */
+  readonly from: Position
+  /** The newest change that is in. */
+  readonly newest: Position
+  /** Takes in what the log has after `from`; what is in already is left as it is. */
+  catchUp(change: C, at: Position): void
+  /** From now on this is what is served: of `at`, and in place of what was. Synchronous. VW1 */
+  begin(at: Position): void
+}
+
+export interface View<C extends Change = Change> {
+  readonly kind: C["kind"]
+  /** Reads what is current, in pages, while others commit. */
+  readonly read: Effect.Effect<Reading<C>, HeraldError>
+  /** The next change of this kind, of the commit at `at`. Synchronous: nobody sees half of a commit. P1 */
+  apply(change: C, at: Position): void
+  /** This node committed it, so it may tell others what they can't tell themselves. Never waits. */
+  committed(change: C, at: Position): void
+  /** Nobody can read revisions up to `horizon` any more: what is left of what was deleted by then goes. P8 */
+  forget(horizon: bigint): void
+}
+
+/** The views of this node, one a kind. */
+export class Views extends Context.Service<Views, ReadonlyArray<View>>()("herald/propagation/Views") {
+  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+  static readonly layer = <V extends ReadonlyArray<Effect.Effect<View, never, any>>>(...views: V) =>
+    Layer.effect(Views, Effect.all(views as ReadonlyArray<Effect.Effect<View, never, Effect.Services<V[number]>>>))
+}

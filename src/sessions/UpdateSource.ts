@@ -1,0 +1,97 @@
+/**
+ * Port: what a client should have next. Sessions know keys, marks and updates; what they are of, its sources know (decision 0018).
+ *
+ *   US1  A session knows a key of the first kind by itself, and one of any other as `@<kind>/<key>`, which is no key: a session's sets,
+ *        marks, interest and books go by one text, and no two kinds meet in it.
+ *   US2  A source that is alone is asked directly: that there may be several costs a delivery nothing.
+ *   U1  Clients that get the same bytes get the same object.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { ClientView } from "../fleet/Client.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
+import type { Mark, ProblemUpdate, ValueUpdate } from "./Update.ts"
+
+export interface Named {
+  readonly environment: string
+  /** As sessions know it. US1 */
+  readonly key: string
+}
+
+export interface UpdateSourceShape {
+  /** The revision that a client should have of a key; undefined for one that was never there, or is forgotten. */
+  readonly target: (environment: string, key: string) => bigint | undefined
+  /** What to remember of a client that has the newest of a key: one object for all. Its digest is "" where each client has its own text. */
+  readonly standing: (environment: string, key: string) => Mark | undefined
+  /** What to send for the key now, if it was built before and is the same for all. `base`: digest of the text that the client can patch, or "". */
+  readonly known: (environment: string, key: string, base: string) => ValueUpdate | undefined
+  /** What to send for the key now. */
+  readonly build: (
+    client: ClientView,
+    key: string,
+    base: string
+  ) => Effect.Effect<ValueUpdate | ProblemUpdate | undefined, HeraldError>
+  /** What to remember of an update that was sent: one object for all that were sent the same of a key. */
+  readonly mark: (update: ValueUpdate) => Mark
+  /**
+   * Keys that a pattern covers, deleted ones included, a slice at a time, for work that yields in between. Each slice is of the moment that
+   * it is taken: keys that stay are in exactly one, keys that come or change meanwhile are told as changes.
+   */
+  readonly slices: (environment: string, pattern: string) => Iterable<ReadonlyArray<{ readonly key: string }>>
+  /** Keys that have to be looked at after a change: its own, and those that are made with it. */
+  readonly touched: (change: Change) => Iterable<Named>
+  /** A revision was applied: its updates carry its trace and its time. */
+  readonly remember: (revision: Revision) => void
+}
+
+/** What is sent of a change of one kind. */
+export interface KindSource extends UpdateSourceShape {
+  readonly kind: string
+}
+
+export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/sessions/UpdateSource") {
+  /** The first is asked for keys that name no kind. */
+  static readonly layer = <R extends Sources>(...sources: R) =>
+    Layer.effect(
+      UpdateSource,
+      Effect.map(
+        Effect.all(sources as ReadonlyArray<Effect.Effect<KindSource, never, Effect.Services<R[number]>>>),
+        together
+      )
+    )
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+type Sources = readonly [Effect.Effect<KindSource, never, any>, ...ReadonlyArray<Effect.Effect<KindSource, never, any>>]
+
+/** US1 */
+export const nameOf = (kind: string, key: string): string => `@${kind}/${key}`
+
+/** The kind that a name or a pattern tells; "" for none. US1 */
+export const kindIn = (name: string): string =>
+  name.charCodeAt(0) === AT ? name.slice(1, name.indexOf("/") < 0 ? undefined : name.indexOf("/")) : ""
+
+const AT = 64
+
+const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
+  const [first, ...others] = sources as readonly [KindSource, ...ReadonlyArray<KindSource>]
+  if (others.length === 0)
+    return { ...first, touched: (change) => (change.kind === first.kind ? first.touched(change) : []) } // US2
+  const byKind = new Map(sources.map((source) => [source.kind, source]))
+  const of = (name: string): KindSource | undefined => {
+    const kind = kindIn(name)
+    return kind === "" ? first : byKind.get(kind)
+  }
+  return {
+    target: (environment, key) => of(key)?.target(environment, key),
+    standing: (environment, key) => of(key)?.standing(environment, key),
+    known: (environment, key, base) => of(key)?.known(environment, key, base),
+    build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
+    mark: (update) => (of(update.key) ?? first).mark(update),
+    slices: (environment, pattern) => of(pattern)?.slices(environment, pattern) ?? [],
+    touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
+    remember: (revision) => {
+      for (const source of sources) source.remember(revision)
+    }
+  }
+}
