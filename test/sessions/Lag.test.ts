@@ -3,6 +3,7 @@ import { Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { Lag } from "../../src/sessions/Lag.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { publish } from "../support/Release.ts"
 import { applied, subscription } from "../support/Subscription.ts"
@@ -62,11 +63,11 @@ describe("Lag", () => {
       answer(true)
       assert.strictEqual(yield* lagging, 0)
       yield* publish({ value: "2" })
-      yield* TestClock.adjust("1 millis")
+      yield* settle
       answer(false)
       assert.strictEqual(yield* lagging, 1)
       yield* publish({ value: "3" })
-      yield* TestClock.adjust("1 millis")
+      yield* settle
       answer(true)
       assert.strictEqual(yield* lagging, 0)
     }).pipe(Effect.provide(sessionsWith({})))
