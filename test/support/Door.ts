@@ -12,6 +12,7 @@ import {
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../src/access/Identity.ts"
+import type { Service } from "../../src/edge/grpc/Service.ts"
 import { HealthReports } from "../../src/fleet/HealthReports.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { publish } from "./Release.ts"
@@ -30,13 +31,16 @@ export class Door implements AsyncDisposable {
   address = ""
   token = ""
 
-  private constructor(limits: Partial<GrpcOptions>) {
+  private constructor(limits: Partial<GrpcOptions>, also: ReadonlyArray<Service<never>>) {
     const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...limits }
-    this.#runtime = ManagedRuntime.make(GrpcServer.layer(options, grpc).pipe(Layer.provideMerge(services)))
+    this.#runtime = ManagedRuntime.make(
+      GrpcServer.layer(options, [...grpc, ...also]).pipe(Layer.provideMerge(services))
+    )
   }
 
-  static async open(limits: Partial<GrpcOptions> = {}): Promise<Door> {
-    const door = new Door(limits)
+  /** `also`: services besides those of a node. */
+  static async open(limits: Partial<GrpcOptions> = {}, also: ReadonlyArray<Service<never>> = []): Promise<Door> {
+    const door = new Door(limits, also)
     door.address = `127.0.0.1:${(await door.#runtime.runPromise(GrpcServer)).port}`
     door.token = await door.key("admin")
     return door

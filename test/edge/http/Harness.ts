@@ -16,6 +16,7 @@ import { Configurations } from "../../../src/configuration/Configurations.ts"
 import { ConfigurationView } from "../../../src/configuration/ConfigurationView.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
 import { draftsProblem } from "../../../src/configuration/Request.ts"
+import type { Part } from "../../../src/edge/http/Contract.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
@@ -278,10 +279,14 @@ export const startServices = () => {
   return { state, keys, tokens, services, mint }
 }
 
-export const startRoutes = async () => {
+/** `also`: parts besides those of a node. */
+export const startRoutes = async (also: ReadonlyArray<Part> = []) => {
   const { state, keys, tokens, services, mint } = startServices()
   const { handler, dispose } = HttpRouter.toWebHandler(
-    Layer.mergeAll(routesOf(http), mint).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
+    Layer.mergeAll(routesOf([...http, ...(also as ReadonlyArray<never>)]), mint).pipe(
+      Layer.provide(services),
+      Layer.provideMerge(HttpServer.layerServices)
+    ),
     { disableLogger: true, routerConfig }
   )
   const call = async (

@@ -1,11 +1,22 @@
 import { connect } from "node:http2"
 import { createRequire } from "node:module"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { credentials, type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js"
+import {
+  credentials,
+  type GrpcObject,
+  loadPackageDefinition,
+  makeGenericClientConstructor,
+  type ServerUnaryCall,
+  type ServiceClientConstructor,
+  type ServiceError,
+  type sendUnaryData
+} from "@grpc/grpc-js"
 import * as protoLoader from "@grpc/proto-loader"
+import { Effect } from "effect"
 import { protoPath as healthProto } from "grpc-health-check"
 import { UpdateKind } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { Client, Door } from "../../support/Door.ts"
+import type { Service } from "../../../src/edge/grpc/Service.ts"
+import { Client, Door, metadataOf } from "../../support/Door.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
 const SERVICE = "herald.distribution.v1.DistributionService"
@@ -113,6 +124,64 @@ describe("GrpcServer", () => {
     stub.close()
 
     assert.deepStrictEqual(answers, ["SERVING", "SERVING", "5"])
+  })
+
+  it("G5 D1 a service that is added to the list wants a token and its permission, is healthy, and is drained", async () => {
+    let drained = 0
+    const asItIs = (bytes: Buffer) => bytes
+    const say = {
+      path: "/herald.echo.v1.Echo/Say",
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asItIs,
+      requestDeserialize: () => assert.fail("read by somebody else"),
+      responseSerialize: asItIs,
+      responseDeserialize: asItIs
+    } as const
+    const echo: Service<never> = {
+      definition: { say },
+      descriptors: "herald",
+      permission: "config.write",
+      without: "says nothing",
+      serve: ({ identityOf }) =>
+        Effect.succeed({
+          handlers: {
+            say: ({ request, metadata }: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) =>
+              reply(null, Buffer.from(`${identityOf(metadata)?.name}: ${request}`))
+          },
+          drain: Effect.sync(() => drained++)
+        })
+    }
+    await using other = await Door.open({}, [echo])
+    const Echo = makeGenericClientConstructor({ say }, "Echo")
+    const stub = new Echo(other.address, credentials.createInsecure())
+    const called = (token: string | undefined) =>
+      new Promise<string>((resolve) =>
+        stub["say"]!(
+          Buffer.from("hello"),
+          metadataOf(token === undefined ? undefined : `Bearer ${token}`),
+          (error: ServiceError | null, answer: Buffer) => resolve(error === null ? String(answer) : error.details)
+        )
+      )
+    const answers = [
+      await called(undefined),
+      await called(await other.key("viewer")),
+      await called(await other.key("publisher"))
+    ]
+    const healthy = health(other.address)
+    const state = await new Promise((resolve) =>
+      healthy["check"]!({ service: "herald.echo.v1.Echo" }, (_: unknown, answer: { status: string }) =>
+        resolve(answer.status)
+      )
+    )
+    healthy.close()
+    stub.close()
+    await other.close()
+
+    assert.match(answers[0]!, /^HRLD-3001/)
+    assert.include(answers[1], "viewer is a viewer and says nothing")
+    assert.strictEqual(answers[2], "publisher: hello")
+    assert.deepStrictEqual([state, drained], ["SERVING", 1])
   })
 
   it("reflection lists the services and gives the file of a symbol", async () => {
