@@ -6,7 +6,7 @@
  *   RU2  A release is refused only by what is current: what this node's view refuses is read again from the store, and checked again if
  *        that differs.
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { Digest } from "../values/Digest.ts"
@@ -17,7 +17,7 @@ import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
 import { isTemplate, malformedIn, type Variables } from "./Template.ts"
-import { definedBy } from "./Variables.ts"
+import { definedBy, variablesOf } from "./Variables.ts"
 import type { Basis, ConfigurationWish, Kept } from "./Wish.ts"
 
 /** A change and what it replaces. */
@@ -100,18 +100,22 @@ export const makePreparing = Effect.gen(function* () {
     if (key === VARIABLES_KEY && valueType !== "json") {
       return yield* failure("InvalidValue", `${VARIABLES_KEY} must have the type json, not ${valueType}`)
     }
-    const want = key === VARIABLES_KEY ? "variables" : "nothing"
+    const want = key === VARIABLES_KEY ? "members" : "nothing"
     if (found !== undefined && found.problem === undefined && schema === null && want === "nothing") return {} // CV4
-    const read =
-      found?.problem === undefined
-        ? yield* workers.examine(valueType, value, { schema, want, stored, checked: found !== undefined })
-        : ({ _tag: "Unreadable", reason: found.problem } as const)
-    if (read._tag === "Read") return read.variables
-    const reason = reasonOf(read)
-    if (read._tag !== "Unreadable")
-      return yield* mistakeOf(read, `${key} in ${environment}: ${reason}`, { key, environment })
-    const what = want === "variables" ? "can't be used" : `can't be read as ${valueType}`
-    return yield* mistakeOf(read, `the value of ${key} ${what}: ${reason}`, { key, environment, type: valueType })
+    const unreadable = (reason: string) => {
+      const what = want === "members" ? "can't be used" : `can't be read as ${valueType}`
+      const details = { key, environment, type: valueType }
+      return mistakeOf({ _tag: "Unreadable", reason }, `the value of ${key} ${what}: ${reason}`, details)
+    }
+    if (found?.problem !== undefined) return yield* unreadable(found.problem)
+    const checked = found !== undefined
+    const read = yield* workers.examine(valueType, value, { schema, want, stored, checked })
+    if (read._tag === "Unreadable") return yield* unreadable(read.reason)
+    if (read._tag !== "Read")
+      return yield* mistakeOf(read, `${key} in ${environment}: ${reasonOf(read)}`, { key, environment })
+    if (want === "nothing") return {}
+    const variables = variablesOf(read.members)
+    return Result.isSuccess(variables) ? variables.success : yield* unreadable(variables.failure)
   })
 
   const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {

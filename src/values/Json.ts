@@ -214,6 +214,15 @@ export const membersAt = (text: string, at = 0): ReadonlyArray<Member> => {
   return found
 }
 
+/** A member by its name, with the text of its value. JS3 */
+export type Named = readonly [name: string, text: string]
+
+/** Those of a text that is an object; undefined where it is none. */
+export const namedIn = (text: string): ReadonlyArray<Named> | undefined =>
+  text[afterSpace(text, 0)] === "{"
+    ? membersAt(text).map(({ name, from, to }): Named => [name, text.slice(from, to)])
+    : undefined
+
 /** What JavaScript does not hold exactly, by JSON Pointer. JS2. Calls itself once a level. */
 export const inexactIn = (text: string): ReadonlyMap<string, string> => {
   const found = new Map<string, string>()

@@ -4,8 +4,8 @@
  *   SV1  A schema sees numbers as they were written, in decimal: 19.99 is a multiple of 0.01, 9007199254740993 is above 9007199254740992.
  */
 import { Result } from "effect"
-import { variablesOf } from "../configuration/Variables.ts"
 import { type Difference, difference } from "../values/Diff.ts"
+import { type Named, namedIn } from "../values/Json.ts"
 import { secretsIn } from "../values/Secrets.ts"
 import { type Read, read } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
@@ -20,7 +20,7 @@ export interface ReadJob {
   readonly type: ValueType
   readonly text: string
   readonly schema: string | undefined
-  readonly want: "nothing" | "secrets" | "variables"
+  readonly want: "nothing" | "secrets" | "members"
   readonly stored: boolean
   /** JSON that its reader has checked. CV4 */
   readonly checked?: boolean
@@ -48,7 +48,8 @@ export type Answer =
   | {
       readonly _tag: "Read"
       readonly secrets: ReadonlyArray<string>
-      readonly variables: Readonly<Record<string, string>>
+      /** Undefined where the value is no object. */
+      readonly members: ReadonlyArray<Named> | undefined
     }
   | { readonly _tag: "Unreadable"; readonly reason: string }
   | { readonly _tag: "Violation"; readonly path: string; readonly message: string }
@@ -106,8 +107,6 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   if (job.kind === "carry") return carry(job)
   const value = read(job.type, job.text, job)
   if (Result.isFailure(value)) return { _tag: "Unreadable", reason: value.failure }
-  const variables = job.want === "variables" ? variablesOf(job.text) : Result.succeed({})
-  if (Result.isFailure(variables)) return { _tag: "Unreadable", reason: variables.failure }
   if (job.schema !== undefined) {
     enter("schema")
     const problem = check(job.schema, value.success)
@@ -116,6 +115,6 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   return {
     _tag: "Read",
     secrets: job.want === "secrets" ? secretsIn(value.success.json) : [],
-    variables: variables.success
+    members: job.want === "members" ? namedIn(job.text) : undefined
   }
 }

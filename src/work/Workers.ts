@@ -237,7 +237,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
   return Workers.of({ examine, read, carry, compare })
 })
 
-const nothing: Reading = { _tag: "Read", secrets: [], variables: {} }
+const nothing: Reading = { _tag: "Read", secrets: [], members: undefined }
 
 const names = {
   Unreadable: "InvalidValue",

@@ -19,7 +19,7 @@ const candidate = (value: string) => ({
 
 const readerOf = (answer: (text: string) => Mistake | undefined | void) => ({
   examine: (_: unknown, text: string) =>
-    Effect.sync(() => answer(text) || ({ _tag: "Read", secrets: [], variables: {} } as const))
+    Effect.sync(() => answer(text) || ({ _tag: "Read", secrets: [], members: undefined } as const))
 })
 
 describe("dryRun", () => {

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { variablesOf } from "../../src/configuration/Variables.ts"
+import type { Configuration } from "../../src/configuration/Configuration.ts"
+import { definedBy, variablesOf } from "../../src/configuration/Variables.ts"
+import { namedIn } from "../../src/values/Json.ts"
 
 const made = (text: string) => {
-  const result = variablesOf(text)
+  const result = variablesOf(namedIn(text))
   return Result.isSuccess(result) ? result.success : assert.fail(result.failure)
 }
 
@@ -18,9 +20,6 @@ describe("Variables", () => {
 
   it("refuses what is no flat object of names", () => {
     for (const text of [
-      "{",
-      "",
-      '{"a":',
       "[1]",
       "1",
       '"x"',
@@ -31,7 +30,10 @@ describe("Variables", () => {
       '{"1a":1}',
       '{"client.x":1}'
     ]) {
-      assert.isTrue(Result.isFailure(variablesOf(text)), text)
+      assert.isTrue(Result.isFailure(variablesOf(namedIn(text))), text)
+    }
+    for (const value of ["{", "", '{"a":', "[1]", "null", '{"a":{}}']) {
+      assert.deepStrictEqual(definedBy({ value, deleted: false } as Configuration), {}, value)
     }
   })
 })

@@ -206,10 +206,14 @@ for (const [name, layer] of [
         for (const pad of ["", " ".repeat(70_000)]) {
           const read = yield* workers.read("json", `${pad}{"a":{"$secret":"s"}}`, { want: "secrets" })
           assert.deepStrictEqual(read.secrets, ["s"])
-          const flat = yield* workers.read("json", `{"a":1,"b":"x"}${pad}`, { want: "variables" })
-          assert.deepStrictEqual(flat.variables, { a: "1", b: "x" })
-          const nested = yield* Effect.flip(workers.read("json", `{"a":{}}${pad}`, { want: "variables" }))
-          assert.strictEqual(nested.name, "InvalidValue")
+          const object = yield* workers.read("json", `{"a":1.0,"b":"x","c":{}}${pad}`, { want: "members" })
+          assert.deepStrictEqual(object.members, [
+            ["a", "1.0"],
+            ["b", '"x"'],
+            ["c", "{}"]
+          ])
+          const list = yield* workers.read("json", `[1]${pad}`, { want: "members" })
+          assert.isUndefined(list.members)
           const broken = yield* Effect.flip(workers.read("json", `{"a"${pad}`))
           assert.include(broken.message, "not JSON")
           const yaml = yield* Effect.flip(workers.read("yaml", `a: }\n${pad}`))
@@ -359,7 +363,7 @@ describe("Workers on a machine that is starved", () => {
       Queue.offerUnsafe(said, { _tag: "Entered", stage: "schema" })
       yield* TestClock.adjust("8500 millis") // of 1 s each
       assert.isUndefined(reading.pollUnsafe())
-      Queue.offerUnsafe(said, { _tag: "Answered", answer: { _tag: "Read", secrets: [], variables: {} } })
+      Queue.offerUnsafe(said, { _tag: "Answered", answer: { _tag: "Read", secrets: [], members: undefined } })
       assert.strictEqual((yield* Fiber.join(reading))._tag, "Read")
 
       const endless = yield* Effect.forkChild(Effect.flip(workers.read("json", text, { schema: {} })))
