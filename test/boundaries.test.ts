@@ -82,7 +82,7 @@ describe("boundaries", () => {
     const said = /^src\/[a-z]+\/Settings\.ts$/
     assert.deepStrictEqual(
       broken(({ file, to }) =>
-        said.test(file) ? !/^src\/settings\/(Setting|Kind)\.ts$/.test(to) : file === GROUPS && !said.test(to)
+        said.test(file) ? !/^(src\/settings\/|effect\/)/.test(to) : file === GROUPS && !said.test(to)
       ),
       []
     )

@@ -10,11 +10,17 @@ const rooms = readdirSync(src, { recursive: true, encoding: "utf8" })
   .map((file) => file.slice(0, -"/Settings.ts".length))
   .sort()
 
+interface Said {
+  readonly settings: Members
+  /** What is wrong with settings that are right alone. */
+  readonly rule?: unknown
+}
+
 const named = (
   await Promise.all(
     rooms.map(async (room) => {
-      const { settings } = (await import(`${src}/${room}/Settings.ts`)) as { readonly settings: Members }
-      return Object.keys(settings).map((name) => ({ name, room }))
+      const { settings, rule } = (await import(`${src}/${room}/Settings.ts`)) as Said
+      return Object.keys(settings).map((name) => ({ name, room, ruled: rule !== undefined }))
     })
   )
 ).flat()
@@ -25,13 +31,34 @@ export const groupClashes: ReadonlyArray<string> = named.flatMap(({ name, room }
   return first.room === room ? [] : [`${name} is in src/${first.room}/Settings.ts and in src/${room}/Settings.ts`]
 })
 
+const ruled = rooms.filter((room) => named.some((group) => group.room === room && group.ruled))
+/** As the formatter has it. */
+const list = (names: ReadonlyArray<string>): string => {
+  const line = `[${names.join(", ")}]`
+  return line.length < 100 ? line : `[\n  ${names.join(",\n  ")}\n]`
+}
+const ruleOf = (room: string) => `${room}Rule`
+
+/** `settings` of its own room goes by its own name. */
+const imported = rooms
+  .map((room) => {
+    const names = [
+      room === "settings" ? "settings" : `settings as ${room}`,
+      ...(ruled.includes(room) ? [`rule as ${ruleOf(room)}`] : [])
+    ].sort()
+    const from = room === "settings" ? "./Settings.ts" : `../${room}/Settings.ts`
+    return { from, line: `import { ${names.join(", ")} } from "${from}"` }
+  })
+  .sort((a, b) => (a.from < b.from ? -1 : 1))
+  .sort((a, b) => Number(a.from.startsWith("./")) - Number(b.from.startsWith("./")))
+
 export const settingsGroups = `/** The settings of every room. Made by \`npm run docs\` from the files \`Settings.ts\` of src; imports those and nothing else. */
-${rooms
-  .filter((room) => room !== "settings")
-  .map((room) => `import { settings as ${room} } from "../${room}/Settings.ts"\n`)
-  .join("")}import { settings } from "./Settings.ts"
+${imported.map(({ line }) => line).join("\n")}
 
 export const groups = {
 ${rooms.map((room) => `  ...${room}`).join(",\n")}
 }
+
+/** What is wrong with settings that are right alone. */
+export const rules = ${list(ruled.map(ruleOf))}
 `

@@ -1,6 +1,6 @@
 /** Connected clients. */
 import { duration, integer, oneOf } from "../settings/Kind.ts"
-import { setting, unset } from "../settings/Setting.ts"
+import { type Every, setting, unset } from "../settings/Setting.ts"
 
 export const settings = {
   sessions: {
@@ -19,3 +19,8 @@ export const settings = {
     ownership: setting("clients.ownership", "CLIENT_OWNERSHIP", oneOf("principal", "shared"), "principal")
   }
 }
+
+export const rule = ({ sessions }: Every<typeof settings>): string | undefined =>
+  sessions.heartbeatTimeout <= sessions.heartbeatInterval
+    ? "heartbeat.timeout must be longer than heartbeat.interval"
+    : undefined

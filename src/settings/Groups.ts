@@ -4,10 +4,10 @@ import { settings as edge } from "../edge/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
-import { settings as sessions } from "../sessions/Settings.ts"
+import { rule as sessionsRule, settings as sessions } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
-import { settings as webhooks } from "../webhooks/Settings.ts"
-import { settings } from "./Settings.ts"
+import { rule as webhooksRule, settings as webhooks } from "../webhooks/Settings.ts"
+import { rule as settingsRule, settings } from "./Settings.ts"
 
 export const groups = {
   ...access,
@@ -20,3 +20,6 @@ export const groups = {
   ...telemetry,
   ...webhooks
 }
+
+/** What is wrong with settings that are right alone. */
+export const rules = [sessionsRule, settingsRule, webhooksRule]

@@ -6,13 +6,11 @@
  *   QS2  What is wrong in the file is told with its line.
  *   QS3  A name in the environment that looks like one of ours and is not gets a warning with the nearest right name.
  */
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type EverySetting, type Settings, settings } from "./Catalogue.ts"
-import { groups } from "./Groups.ts"
+import { groups, rules } from "./Groups.ts"
 import type { Raw } from "./Kind.ts"
 import { distance, nearest } from "./Nearest.ts"
-import { parseAddresses } from "./RedisUrl.ts"
 import { everyOf, shapeOf } from "./Setting.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 
@@ -55,31 +53,12 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
-const wrongWebhooks = ({ webhooks, kafka }: EverySetting): string | undefined => {
-  const { urls, secret, allowPrivate, timeout } = webhooks
-  if (urls === undefined) return undefined
-  if (kafka.brokers === undefined)
-    return "webhook.urls needs Kafka: webhooks are made from its topic. Set KAFKA_BROKERS, or unset WEBHOOK_URLS"
-  if (secret === undefined)
-    return "webhook.urls needs webhook.secret, which signs what is sent: WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)"
-  if (!allowPrivate && Redacted.value(urls).some((url) => /^http:/i.test(url)))
-    return "webhook.urls has a URL with http; use https, or webhook.private=allowed for receivers in your own network"
-  return timeout < 100 || timeout > 60_000 ? "webhook.timeout must be from 100ms to 60s" : undefined
-}
-
-/** Settings that are right alone and wrong with each other. */
-const wrongTogether = (settings: EverySetting): string | undefined => {
-  const { heartbeatTimeout, heartbeatInterval } = settings.sessions
-  const { url, mode } = settings.redis
-  if (heartbeatTimeout <= heartbeatInterval) return "heartbeat.timeout must be longer than heartbeat.interval"
-  const webhooks = wrongWebhooks(settings)
-  if (webhooks !== undefined) return webhooks
-  const addresses = url === undefined ? undefined : parseAddresses(Redacted.value(url))
-  if (addresses === undefined) return undefined
-  if (mode === "single" && addresses.nodes.length > 1)
-    return "redis.url has several addresses; redis.mode must then be sentinel or cluster"
-  if (mode === "cluster" && addresses.db !== 0)
-    return "redis.url names a database by its number; a Redis Cluster has only 0"
+/** Settings that are right alone and wrong with each other: what the first rule says that is broken. */
+const wrongTogether = (all: EverySetting): string | undefined => {
+  for (const rule of rules) {
+    const wrong = rule(all)
+    if (wrong !== undefined) return wrong
+  }
   return undefined
 }
 

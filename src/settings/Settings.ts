@@ -1,6 +1,14 @@
-/** What a node stands on: PostgreSQL, Redis, Kafka. Other groups stand beside their capability, in its `Settings.ts`. */
+/**
+ * What a node stands on: PostgreSQL, Redis, Kafka. Other groups stand beside their capability, in its `Settings.ts`.
+ *
+ *   SC1  Connections with TLS (rediss://, KAFKA_TLS, sslmode=require and above) trust the authorities that Node knows and those of
+ *        NODE_EXTRA_CA_CERTS, nothing else, and check the server's name.
+ *   SC2  A Redis, Kafka or PostgreSQL that refuses this server, or is refused, is named in the log with the reason and without a password.
+ */
+import * as Redacted from "effect/Redacted"
 import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
-import { optional, setting, unset } from "./Setting.ts"
+import { parseAddresses } from "./RedisUrl.ts"
+import { type Every, optional, setting, unset } from "./Setting.ts"
 
 export const settings = {
   database: {
@@ -41,4 +49,14 @@ export const settings = {
     /** Off: clients that come and go are in the topic, and not in the audit log. */
     audit: setting("kafka.audit", "KAFKA_AUDIT", onOff, true)
   })
+}
+
+export const rule = ({ redis: { url, mode } }: Every<typeof settings>): string | undefined => {
+  const addresses = url === undefined ? undefined : parseAddresses(Redacted.value(url))
+  if (addresses === undefined) return undefined
+  if (mode === "single" && addresses.nodes.length > 1)
+    return "redis.url has several addresses; redis.mode must then be sentinel or cluster"
+  return mode === "cluster" && addresses.db !== 0
+    ? "redis.url names a database by its number; a Redis Cluster has only 0"
+    : undefined
 }
