@@ -4,10 +4,10 @@ import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import { Access, requirePermission } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Identity, type Role, system } from "../../src/access/Identity.ts"
-import { memoryKeys } from "../edge/http/Harness.ts"
+import { FaultyKeys } from "../support/FaultyKeys.ts"
 
 const start = (options: { readonly ratePerSecond?: number; readonly burst?: number } = {}) => {
-  const store = memoryKeys()
+  const store = new FaultyKeys()
   const layer = Access.layer({ pepper: "p", ratePerSecond: 1_000, burst: 1_000, ...options }).pipe(
     Layer.provide([store.layer, KeyHash.layer])
   )
@@ -129,7 +129,7 @@ describe("Access", () => {
       const access = yield* Access
       const { token } = yield* create("viewer")
       const identity = yield* authenticate(token)
-      store.state.down = true
+      store.down = true
       yield* TestClock.adjust("1 minute")
       const again = yield* authenticate(token)
       const unknown = yield* nameOf(`hrld_${"c".repeat(16)}_${"d".repeat(64)}`)
@@ -145,12 +145,12 @@ describe("Access", () => {
     return Effect.gen(function* () {
       const token = (n: number) => `hrld_${n.toString(16).padStart(16, "0")}_${"d".repeat(64)}`
       for (let i = 0; i < 5; i++) yield* nameOf(token(1))
-      const once = store.state.lookups
+      const once = store.lookups
       const names = new Set<string>()
       for (let i = 2; i < 300; i++) names.add(yield* nameOf(token(i)))
 
       assert.strictEqual(once, 1)
-      assert.isAtMost(store.state.lookups, 100)
+      assert.isAtMost(store.lookups, 100)
       assert.deepStrictEqual([...names].sort(), ["RateLimited", "Unauthenticated"])
     }).pipe(Effect.provide(layer))
   })
@@ -276,12 +276,12 @@ describe("Access", () => {
     const { store, layer } = start()
     return Effect.gen(function* () {
       const { bootstrap } = yield* Access
-      store.state.down = true
+      store.down = true
       const starting = yield* Effect.forkChild(bootstrap)
       yield* TestClock.adjust("3 seconds")
       assert.isUndefined(starting.pollUnsafe())
-      store.state.down = false
-      store.state.losing = 1 // it is made, and the database dies before it says so
+      store.down = false
+      store.losing = 1 // it is made, and the database dies before it says so
       yield* TestClock.adjust("1 second")
       assert.isUndefined(starting.pollUnsafe())
       assert.strictEqual(store.keys.size, 1)

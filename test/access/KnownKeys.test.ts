@@ -3,7 +3,7 @@ import { Effect, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { makeKnownKeys } from "../../src/access/KnownKeys.ts"
-import { memoryKeys } from "../edge/http/Harness.ts"
+import { FaultyKeys } from "../support/FaultyKeys.ts"
 
 const key = (id: string, revokedAt: number | null = null): ApiKey => ({
   id,
@@ -22,7 +22,7 @@ const settle = TestClock.adjust("1 millis")
 
 describe("KnownKeys", () => {
   it.effect("N1 it is read again every second, and costs no query in between", () => {
-    const store = memoryKeys()
+    const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {
       const keys = yield* start
@@ -33,22 +33,22 @@ describe("KnownKeys", () => {
       const after = yield* keys.find("a")
 
       assert.deepStrictEqual([before?.revokedAt, after?.revokedAt], [null, 5])
-      assert.strictEqual(store.state.lookups, 0)
+      assert.strictEqual(store.lookups, 0)
     }).pipe(Effect.provide(store.layer))
   })
 
   it.effect("N1 while the database is away what is known goes on counting; then it is read again", () => {
-    const store = memoryKeys()
+    const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {
       const keys = yield* start
       yield* settle
-      store.state.down = true
+      store.down = true
       yield* TestClock.adjust("1 minute")
       const known = yield* keys.find("a")
       const unknown = yield* Effect.flip(keys.find("b"))
       store.keys.set("b", key("b"))
-      store.state.down = false
+      store.down = false
       yield* TestClock.adjust("1 second")
       const later = yield* keys.find("b")
 
@@ -59,7 +59,7 @@ describe("KnownKeys", () => {
   })
 
   it.effect("N1 a list that was on its way undoes neither a key made here nor a revocation", () => {
-    const store = memoryKeys()
+    const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     const gate = Latch.makeUnsafe(true)
     const slow = Layer.effect(
@@ -83,15 +83,15 @@ describe("KnownKeys", () => {
   })
 
   it.effect("N2 an unknown id is looked up once a second, one that appears is found", () => {
-    const store = memoryKeys()
+    const store = new FaultyKeys()
     return Effect.gen(function* () {
       const keys = yield* start
       yield* settle
       for (let i = 0; i < 20; i++) yield* keys.find("x")
-      const once = store.state.lookups
+      const once = store.lookups
       yield* TestClock.adjust("1 second")
       yield* keys.find("x")
-      const twice = store.state.lookups
+      const twice = store.lookups
       store.keys.set("y", key("y"))
       const found = yield* keys.find("y")
 
@@ -101,7 +101,7 @@ describe("KnownKeys", () => {
   })
 
   it.effect("N2 look-ups of ids that nobody knows are limited in number, and known keys do not feel it", () => {
-    const store = memoryKeys()
+    const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {
       const keys = yield* start
@@ -112,7 +112,7 @@ describe("KnownKeys", () => {
         names.add(result._tag === "Failure" ? result.failure.name : "undefined")
       }
 
-      assert.isAtMost(store.state.lookups, 100)
+      assert.isAtMost(store.lookups, 100)
       assert.deepStrictEqual([...names].sort(), ["RateLimited", "undefined"])
       assert.strictEqual((yield* keys.find("a"))?.id, "a")
     }).pipe(Effect.provide(store.layer))

@@ -33,7 +33,9 @@ describe("the contract", () => {
       const version = yield* client.config.version({ params: { ...params, version: 1 }, query })
       const diff = yield* client.config.diff({ params, query: { ...query, from: 1, to: 1 } })
       const dry = yield* client.config.validate({ params, query, payload: { value: 2 } })
-      const why = yield* client.config.explain({ params, query: { ...query, "label.region": "eu" } })
+      const page = { key: "page" }
+      yield* client.config.publish({ params: page, query, headers: {}, payload: { value: "{{client.region}}" } })
+      const why = yield* client.config.explain({ params: page, query: { ...query, "label.region": "eu" } })
       const back = yield* client.config.rollback({ params, query, headers: {}, payload: { version: 1 } })
       const gone = yield* client.config.delete({ params, query, headers: {} })
       const release = yield* client.releases.release({
@@ -63,7 +65,7 @@ describe("the contract", () => {
       assert.strictEqual(back.version, 2)
       assert.isTrue(gone.deleted)
       assert.strictEqual(release.changes.length, 1)
-      assert.deepStrictEqual([clients.clients.length, audit.entries.length, verdict.ok], [0, 0, true])
+      assert.deepStrictEqual([clients.clients.length, audit.entries.length, verdict.ok], [0, 5, true])
       assert.isAbove(keys.keys.length, 1)
       assert.strictEqual(row.name, "InvalidInput")
       assert.strictEqual((problem as { readonly code?: string }).code, "HRLD-2001")

@@ -15,6 +15,9 @@ const at = "environment=production"
 const stored = async (key: string) => (await door.call("GET", `/v1/config/${key}?${at}`)).body
 /** What the door makes of a value: the text of a string, anything else as it stands. */
 const expected = (text: string): string => (text.startsWith('"') ? JSON.parse(text) : text)
+/** A key keeps its type, so that each value has its own. */
+let keys = 0
+const fresh = () => `v.${++keys}`
 
 describe("values", () => {
   it.effect.prop(
@@ -25,16 +28,17 @@ describe("values", () => {
         const [first, second] = [jsonText(one), jsonText(two)]
         if (first === "null" || second === "null") return
         const spaced = `{ "message": "why",\n "value" : ${first}\r\n, "strict":false}`
-        const put = await door.call("PUT", `/v1/config/v.one?${at}`, { body: spaced })
+        const [alone, a, b] = [fresh(), fresh(), fresh()]
+        const put = await door.call("PUT", `/v1/config/${alone}?${at}`, { body: spaced })
         assert.strictEqual(put.status, 200, put.text)
-        assert.strictEqual((await stored("v.one")).value, expected(first))
+        assert.strictEqual((await stored(alone)).value, expected(first))
 
         const change = (key: string, value: string) => `{"value":${value} ,"environment":"production","key":"${key}"}`
-        const body = `{"changes":[${change("v.two", second)} , ${change("v.three", first)}]}`
+        const body = `{"changes":[${change(a, second)} , ${change(b, first)}]}`
         const release = await door.call("POST", "/v1/releases", { body })
         assert.strictEqual(release.status, 200, release.text)
-        assert.strictEqual((await stored("v.two")).value, expected(second))
-        assert.strictEqual((await stored("v.three")).value, expected(first))
+        assert.strictEqual((await stored(a)).value, expected(second))
+        assert.strictEqual((await stored(b)).value, expected(first))
       }),
     { arbitrary: { runs: 150 } }
   )
@@ -44,7 +48,7 @@ describe("values", () => {
       ["9007199254740993", "number"],
       ["1.10", "number"],
       ["-0", "number"],
-      ["1e400", "number"],
+      ["1.7976931348623157e308", "number"],
       ['{"10":1.0,"2":127525757991925097,"a":"\\u0041"}', "json"],
       ["true", "boolean"],
       ["[ 1,\n  2 ]", "json"]
@@ -53,5 +57,7 @@ describe("values", () => {
       const found = await stored(`v.kind.${type}`)
       assert.deepStrictEqual([found.value, found.type], [value, type])
     }
+    const endless = await door.call("PUT", `/v1/config/v.kind.number?${at}`, { body: '{"value":1e400}' })
+    assert.deepStrictEqual([endless.status, endless.body.code], [422, "HRLD-1003"])
   })
 })

@@ -1,0 +1,55 @@
+/** API keys on a memory twin that can be away, and that loses answers when a test wants it. */
+import { Effect, Layer } from "effect"
+import { AccessTables } from "../../layers/Memory/access/AccessTables.ts"
+import * as Twin from "../../layers/Memory/access/ApiKeyStore.ts"
+import { State } from "../../layers/Memory/State.ts"
+import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+
+export class FaultyKeys {
+  readonly #state: State
+  down = false
+  /** Questions for one key. */
+  lookups = 0
+  /** First admins that are made and never told of. */
+  losing = 0
+
+  constructor(state = new State()) {
+    this.#state = state
+  }
+
+  /** As the database has them. */
+  get keys() {
+    return this.#state.tables(AccessTables).keys
+  }
+
+  readonly #guard = <A>(answer: Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> =>
+    Effect.suspend(() => (this.down ? Effect.fail(failure("DatabaseUnavailable", "the database is away")) : answer))
+
+  get layer(): Layer.Layer<ApiKeyStore> {
+    return Layer.effect(
+      ApiKeyStore,
+      Effect.map(ApiKeyStore, (twin) =>
+        ApiKeyStore.of({
+          create: (...a) => this.#guard(twin.create(...a)),
+          rotate: (...a) => this.#guard(twin.rotate(...a)),
+          createFirstAdmin: (key) =>
+            Effect.flatMap(this.#guard(twin.createFirstAdmin(key)), (made) =>
+              this.losing-- > 0
+                ? Effect.fail(failure("DatabaseUnavailable", "the database died before it said so"))
+                : Effect.succeed(made)
+            ),
+          find: (id) =>
+            this.#guard(
+              Effect.suspend(() => {
+                this.lookups++
+                return twin.find(id)
+              })
+            ),
+          list: this.#guard(twin.list),
+          revoke: (...a) => this.#guard(twin.revoke(...a))
+        })
+      )
+    ).pipe(Layer.provide(Layer.fresh(Twin.layer)), Layer.provide(Layer.succeed(State.service, this.#state)))
+  }
+}
