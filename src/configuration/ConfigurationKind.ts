@@ -47,9 +47,19 @@ export const toWritten = (found: Configuration) => ({
 
 const decode = Schema.decodeUnknownOption(Written)
 
+const lengths = new WeakMap<object, number>()
+
+/** Characters of a schema's text. Written out once: nobody changes a schema. */
+const lengthOf = (schema: unknown): number => {
+  if (typeof schema !== "object" || schema === null) return 0
+  let length = lengths.get(schema)
+  if (length === undefined) lengths.set(schema, (length = JSON.stringify(schema).length))
+  return length
+}
+
 /** Bytes of memory: two a character, and what is around it. */
 export const configurationBytes = ({ key, value, schema, changeLog }: Configuration): number =>
-  OVERHEAD + 2 * (key.length + value.length + changeLog.length + (schema === null ? 0 : JSON.stringify(schema).length))
+  OVERHEAD + 2 * (key.length + value.length + changeLog.length + lengthOf(schema))
 
 export const configurationKind: Kind<Configuration> = {
   name: "configuration",

@@ -8,6 +8,7 @@
  *   U4  A template is rendered once for all clients that answer alike for what it uses.
  */
 import { Effect, Result } from "effect"
+import { Weighed } from "../bounds/Weighed.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
@@ -26,6 +27,12 @@ const REMEMBERED = 4_096
 
 const costOf = ({ content, delta: patched }: ValueUpdate) => 512 + 2 * (content.length + (patched?.patch.length ?? 0))
 
+interface Built {
+  readonly update: ValueUpdate
+  readonly key: string
+  readonly template: boolean
+}
+
 interface OfKey {
   readonly revision: string
   readonly ids: Set<string>
@@ -38,23 +45,22 @@ export const configurationUpdates = Effect.gen(function* () {
   const view = yield* ConfigurationView
   const digestOf = yield* Digest
   const { inTurn, render: renderWith } = yield* makeRenderer
-  const shared = new Map<string, { readonly update: ValueUpdate; readonly key: string; readonly template: boolean }>()
+  const shared = new Weighed<Built>(({ update }) => costOf(update))
   /** U3: what is kept of each key. An older revision is never asked for again. */
   const ofKeys = new Map<string, OfKey>()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
   const marks = { sent: new WeakMap<Head, Mark>(), held: new WeakMap<Head, Mark>() }
-  let size = 0
+  /** Of all bases. */
+  let baseBytes = 0
   let last: { readonly head: Head; readonly from: string; readonly update: ValueUpdate } | undefined
 
   const forget = (id: string) => {
-    const { update, key } = shared.get(id)!
+    const { key } = shared.delete(id)!
     const mine = ofKeys.get(key)!
-    shared.delete(id)
-    size -= costOf(update)
     mine.ids.delete(id)
     if (mine.ids.size > 0) return
     ofKeys.delete(key)
-    size -= 2 * (mine.base?.content.length ?? 0)
+    baseBytes -= 2 * (mine.base?.content.length ?? 0)
   }
 
   /** U3: only its text as a base is left of what was kept of the key. */
@@ -66,7 +72,7 @@ export const configurationUpdates = Effect.gen(function* () {
     const { kind, digest, content } = update
     for (const one of [...old.ids]) forget(one)
     if (kind !== "value" || template) return undefined
-    size += 2 * content.length
+    baseBytes += 2 * content.length
     return { digest, content }
   }
 
@@ -81,9 +87,8 @@ export const configurationUpdates = Effect.gen(function* () {
     ofKeys.set(key, mine)
     mine.ids.add(id)
     shared.set(id, { update, key, template })
-    size += costOf(update)
-    for (const oldest of shared.keys()) {
-      if (size <= BUDGET || oldest === id) break // U3
+    for (const oldest of shared.ids()) {
+      if (shared.bytes + baseBytes <= BUDGET || oldest === id) break // U3
       forget(oldest)
     }
     return update

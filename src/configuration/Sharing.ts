@@ -5,6 +5,7 @@
  *   SH2  Nobody waits for the shared cache: what waits for it is bounded in keys and bytes, and the oldest goes first.
  */
 import { Effect, Queue } from "effect"
+import { Weighed } from "../bounds/Weighed.ts"
 import { BACKLOG_BYTES } from "../propagation/Backlog.ts"
 import { isNewer } from "../propagation/Position.ts"
 import { configurationBytes } from "./ConfigurationKind.ts"
@@ -17,31 +18,19 @@ const WRITING = 32
 
 /** SH1, SH2. Pure but for its own map. */
 export const makeConflated = (entries: number, bytes: number) => {
-  const waiting = new Map<string, { readonly value: Shared; readonly size: number }>()
-  let held = 0
-  const remove = (id: string) => {
-    held -= waiting.get(id)?.size ?? 0
-    waiting.delete(id)
-  }
+  const waiting = new Weighed<Shared>(({ configuration }) => configurationBytes(configuration))
   return {
     put: (value: Shared): void => {
       const { environment, key } = value.configuration
       const id = `${environment}/${key}`
-      const before = waiting.get(id)?.value
+      const before = waiting.get(id)
       if (before !== undefined && isNewer(positionOf(before), positionOf(value))) return
-      remove(id)
-      const size = configurationBytes(value.configuration)
-      waiting.set(id, { value, size })
-      held += size
-      for (const oldest of waiting.keys()) {
-        if (waiting.size <= entries && held <= bytes) break
-        remove(oldest)
-      }
+      waiting.set(id, value)
+      waiting.trim(bytes, entries)
     },
     take: (): ReadonlyArray<Shared> => {
-      const all = [...waiting.values()].map(({ value }) => value)
+      const all = [...waiting.values()]
       waiting.clear()
-      held = 0
       return all
     }
   }

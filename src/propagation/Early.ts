@@ -4,6 +4,7 @@
  *   ER1  Held by position, and only of the history that the view follows; at most `AHEAD` commits before their turn and `BACKLOG_BYTES`
  *        in all. What is not held is read from the log.
  */
+import { Weighed } from "../bounds/Weighed.ts"
 import { BACKLOG_BYTES } from "./Backlog.ts"
 import { isNewer, type Position, positionKey } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
@@ -13,11 +14,11 @@ const AHEAD = 1_024n
 
 export class Early {
   readonly #bytesOf: (revision: Revision) => number
-  readonly #held = new Map<string, Revision>()
-  #bytes = 0
+  readonly #held: Weighed<Revision>
 
   constructor(bytesOf: (revision: Revision) => number) {
     this.#bytesOf = bytesOf
+    this.#held = new Weighed(bytesOf)
   }
 
   get size(): number {
@@ -27,27 +28,18 @@ export class Early {
   /** `view`: where the view is. */
   hold(revision: Revision, view: Position): void {
     const id = positionKey(revision)
-    const size = this.#bytesOf(revision)
     if (!isNewer(revision, view) || revision.revision - view.revision > AHEAD) return
-    if (this.#held.has(id) || this.#bytes + size > BACKLOG_BYTES) return
+    if (this.#held.get(id) !== undefined || this.#held.bytes + this.#bytesOf(revision) > BACKLOG_BYTES) return
     this.#held.set(id, revision)
-    this.#bytes += size
   }
 
   /** The one whose turn it is after `view`; it is no longer held. */
   next({ epoch, revision }: Position): Revision | undefined {
-    const found = this.#held.get(positionKey({ epoch, revision: revision + 1n }))
-    if (found !== undefined) this.#remove(found)
-    return found
+    return this.#held.delete(positionKey({ epoch, revision: revision + 1n }))
   }
 
   /** Forgets what `view` has behind it, and other histories. */
   prune(view: Position): void {
-    for (const revision of this.#held.values()) if (!isNewer(revision, view)) this.#remove(revision)
-  }
-
-  #remove(revision: Revision): void {
-    this.#held.delete(positionKey(revision))
-    this.#bytes -= this.#bytesOf(revision)
+    for (const revision of this.#held.values()) if (!isNewer(revision, view)) this.#held.delete(positionKey(revision))
   }
 }
