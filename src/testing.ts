@@ -50,8 +50,7 @@ export interface TestNodeOptions {
   readonly maxStreams: number
   readonly maxStreamsPerIdentity?: number | undefined
   readonly maxStreamsPerEnvironment?: number | undefined
-  /** `principal` when left out. */
-  readonly ownership?: Ownership
+  readonly ownership: Ownership
   readonly drainSpread: Duration.Input
   readonly pollInterval: Duration.Input
   readonly staleAfter: Duration.Input
@@ -68,6 +67,7 @@ const defaults: TestNodeOptions = {
   maxStreams: 1_000,
   maxStreamsPerIdentity: 1_000,
   maxStreamsPerEnvironment: 1_000,
+  ownership: "principal",
   drainSpread: "1 second",
   pollInterval: "500 millis",
   staleAfter: "3 seconds",
@@ -90,7 +90,7 @@ export const node = (options: Partial<TestNodeOptions> = {}) => {
       maxSessions: all.maxStreams,
       maxSessionsPerIdentity: all.maxStreamsPerIdentity,
       maxSessionsPerEnvironment: all.maxStreamsPerEnvironment,
-      ...(all.ownership === undefined ? {} : { ownership: all.ownership })
+      ownership: all.ownership
     },
     propagation: { pollInterval: all.pollInterval, staleAfter: all.staleAfter }
   }).pipe(

@@ -121,6 +121,10 @@ describe("boundaries", () => {
     )
   })
 
+  it("the server's process reads its arguments and settings, and is short", () => {
+    assert.isAtMost(readFileSync(join(root, "src/main.ts"), "utf8").split("\n").length, 80)
+  })
+
   it("files stay short", () => {
     const long = files
       .map((file) => ({ file: relative(".", file), lines: readFileSync(join(root, file), "utf8").split("\n").length }))

@@ -44,8 +44,7 @@ export class HealthReports extends Context.Service<
     readonly report: (said: HealthReport, identity: Identity) => Effect.Effect<void, HeraldError>
   }
 >()("herald/sessions/HealthReports") {
-  /** `principal` when left out. */
-  static readonly layer = (ownership: Ownership = "principal") => Layer.effect(HealthReports, make(ownership))
+  static readonly layer = (ownership: Ownership) => Layer.effect(HealthReports, make(ownership))
 }
 
 const make = Effect.fnUntraced(function* (ownership: Ownership) {

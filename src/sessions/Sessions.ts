@@ -40,8 +40,7 @@ export interface SessionsOptions extends QuotaOptions {
   readonly heartbeatTimeout: Duration.Input
   /** Clients that are told to leave come back within this time. */
   readonly drainSpread: Duration.Input
-  /** `principal` when left out. */
-  readonly ownership?: Ownership
+  readonly ownership: Ownership
 }
 
 export class Sessions extends Context.Service<
@@ -74,7 +73,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const interest = new Interest<Session>()
   const quotas = new Quotas(options)
   const timeoutNanos = Duration.toNanosUnsafe(options.heartbeatTimeout)
-  const ownership = options.ownership ?? "principal"
+  const { ownership } = options
   const run = options.run ?? crypto.randomUUID()
   let opened = 0
   let draining = false

@@ -102,7 +102,8 @@ export const onOff: Kind<boolean> = {
   schema: { enum: ["on", "off"] }
 }
 
-const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
+/** Of a secret. */
+export const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
 
 export const secret: Kind<Redacted.Redacted> = {
   expected: "text",
@@ -131,43 +132,14 @@ export const redisUrl: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-const listOf = (raw: Raw): ReadonlyArray<string> => [
+/** With commas between, each once. */
+export const listOf = (raw: Raw): ReadonlyArray<string> => [
   ...new Set(
     String(raw)
       .split(",")
       .map((one) => one.trim())
   )
 ]
-
-const isReceiver = (text: string): boolean => {
-  const url = URL.parse(text)
-  return (
-    url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && !text.includes("#")
-  )
-}
-
-/** Where webhooks go. A secret: such URLs often hold one in their path. */
-export const receivers: Kind<Redacted.Redacted<ReadonlyArray<string>>> = {
-  expected: "https://… without user, password and #fragment, up to 20 with commas between",
-  read: (raw) => {
-    const urls = listOf(raw)
-    return urls.length <= 20 && urls.every(isReceiver) ? Redacted.make(urls) : undefined
-  },
-  show: hidden,
-  schema: { type: "string", pattern: "^https?://" },
-  secret: true
-}
-
-/** A key is 24 to 64 bytes: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
-const SIGNING = "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[\\x21-\\x7e]{24,64})$"
-
-export const signingSecret: Kind<Redacted.Redacted> = {
-  expected: "whsec_ and 24 to 64 bytes in base64, or 24 to 64 letters, digits and signs as they are",
-  read: (raw) => (new RegExp(SIGNING).test(String(raw)) ? Redacted.make(String(raw)) : undefined),
-  show: hidden,
-  schema: { type: "string", pattern: SIGNING },
-  secret: true
-}
 
 /** Patterns of keys, as clients subscribe to them. */
 export const patterns: Kind<ReadonlyArray<string>> = {

@@ -1,7 +1,37 @@
 /** Who is told over HTTP. */
 import * as Redacted from "effect/Redacted"
-import { duration, either, patterns, receivers, signingSecret } from "../settings/Kind.ts"
+import { duration, either, hidden, type Kind, listOf, patterns } from "../settings/Kind.ts"
 import { type Every, optional, setting, unset } from "../settings/Setting.ts"
+
+const isReceiver = (text: string): boolean => {
+  const url = URL.parse(text)
+  return (
+    url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && !text.includes("#")
+  )
+}
+
+/** Where webhooks go. A secret: such URLs often hold one in their path. */
+const receivers: Kind<Redacted.Redacted<ReadonlyArray<string>>> = {
+  expected: "https://… without user, password and #fragment, up to 20 with commas between",
+  read: (raw) => {
+    const urls = listOf(raw)
+    return urls.length <= 20 && urls.every(isReceiver) ? Redacted.make(urls) : undefined
+  },
+  show: hidden,
+  schema: { type: "string", pattern: "^https?://" },
+  secret: true
+}
+
+/** A key is 24 to 64 bytes: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
+const SIGNING = "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[\\x21-\\x7e]{24,64})$"
+
+const signingSecret: Kind<Redacted.Redacted> = {
+  expected: "whsec_ and 24 to 64 bytes in base64, or 24 to 64 letters, digits and signs as they are",
+  read: (raw) => (new RegExp(SIGNING).test(String(raw)) ? Redacted.make(String(raw)) : undefined),
+  show: hidden,
+  schema: { type: "string", pattern: SIGNING },
+  secret: true
+}
 
 export const settings = {
   /** Need Kafka, which is what they are made from. */

@@ -51,6 +51,7 @@ export const sessions = <R = Layer.Services<typeof configurations>>(
     maxSessions: 100,
     maxSessionsPerIdentity: 100,
     drainSpread: "5 seconds",
+    ownership: "principal",
     ...changed
   }).pipe(Layer.provideMerge(Layer.mergeAll(source, Bookkeeping.layer())))
 
