@@ -1,4 +1,4 @@
-/** RetentionStore over a `State`: the rules of migrations 0012 and 0015. Room needs no giving back. */
+/** RetentionStore over a `State`: the rules of migrations 0012, 0015 and 0020. Room needs no giving back. */
 import { Clock, Effect, Layer } from "effect"
 import { type Keep, RetentionStore } from "../../../src/retention/RetentionStore.ts"
 import { KindTables } from "../commits/KindTables.ts"

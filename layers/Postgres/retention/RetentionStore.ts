@@ -1,5 +1,5 @@
 /**
- * The retention in PostgreSQL: migrations 0012 and 0015.
+ * The retention in PostgreSQL: migrations 0012, 0015 and 0020.
  *
  *   RP1  A range is detached CONCURRENTLY and then dropped, each outside of a transaction: behind a reader's open transaction nobody else waits.
  *   RP2  It waits for a lock at most a second. What was begun, here or by a node that died, is finished the next time.
@@ -71,7 +71,7 @@ export const layer = Layer.effect(
             ${String(keepAtLeast)}::text::bigint, ${STEP}::int) as swept`).pipe(
           Effect.map(([row]) => {
             const swept = row!.swept ?? undefined
-            return swept && { ...swept, kinds: swept.kinds ?? {}, revisions: Number(swept.revisions) }
+            return swept && { ...swept, revisions: Number(swept.revisions) }
           })
         ),
       drop
