@@ -9,6 +9,7 @@
  */
 import { createSocket } from "node:dgram"
 import { Effect, Layer, Metric } from "effect"
+import { afterEvery } from "../../src/telemetry/Every.ts"
 import { type Address, makeTarget } from "./Target.ts"
 
 export interface StatsdOptions {
@@ -85,6 +86,6 @@ export const layer = ({ host, port, tags, node, ask }: StatsdOptions) =>
         // An address, so that no name is looked up here.
         if (text !== "") sockets[to.family === 6 ? 6 : 4].send(text, port, to.address, () => undefined) // SD2
       })
-      yield* Effect.sleep("1 second").pipe(Effect.andThen(send), Effect.forever, Effect.forkScoped)
+      yield* Effect.forkScoped(afterEvery("metrics were not sent", "1 second", send))
     })
   )

@@ -6,6 +6,7 @@
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { every } from "../telemetry/Every.ts"
 import { AuditLog, type AuditProblem } from "./AuditLog.ts"
 import { type Checkpoint, checkpointOf, disagreement, lineOf, thinned } from "./Checkpoint.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
@@ -40,7 +41,7 @@ export class AuditCheckpoints extends Context.Service<
 /** Between two lines in the server's log. Milliseconds. */
 const TELL_EVERY = 60_000
 
-const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: AuditCheckpointsOptions) {
+const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" }: AuditCheckpointsOptions) {
   const log = yield* AuditLog
   const store = yield* CheckpointStore
   const { hash, equal } = yield* KeyHash
@@ -108,15 +109,13 @@ const make = Effect.fnUntraced(function* ({ pepper, every = "10 seconds" }: Audi
     if (compared.problem !== undefined) yield* alarm(compared.problem)
   })
 
-  const patient = <A>(effect: Effect.Effect<A, HeraldError>) =>
-    effect.pipe(
-      Effect.catch((error) => Effect.logDebug("no audit checkpoint", { code: error.code, message: error.message })),
-      Effect.catchDefect((defect) => Effect.logError("no audit checkpoint", defect))
-    )
-  yield* patient(begin).pipe(
-    Effect.andThen(patient(step).pipe(Effect.andThen(Effect.sleep(every)), Effect.forever)),
-    Effect.forkScoped
-  )
+  let begun = false
+  const next = Effect.suspend(() => {
+    if (begun) return step
+    begun = true
+    return Effect.andThen(begin, step)
+  })
+  yield* Effect.forkScoped(every("no audit checkpoint", pause, next))
 
   return AuditCheckpoints.of({ signed, compare })
 })

@@ -6,6 +6,7 @@
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { every } from "../telemetry/Every.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import { RateLimits } from "./RateLimits.ts"
 
@@ -45,13 +46,7 @@ export const makeKnownKeys = (options: {
       known = all
     })
 
-    yield* refresh.pipe(
-      Effect.catch((error) => Effect.logDebug("API keys not refreshed", { code: error.code })),
-      Effect.catchDefect((defect) => Effect.logError("API keys not refreshed", defect)),
-      Effect.andThen(Effect.sleep(options.refreshEvery)),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    yield* Effect.forkScoped(every("API keys were not read again", options.refreshEvery, refresh))
 
     return {
       find: (id) =>

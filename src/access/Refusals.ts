@@ -4,6 +4,7 @@
  *   RF1  Every refusal counts in `herald_refused_total`; a reason has at most one line a second in the log, with how often it came.
  */
 import { Effect, Metric, type Scope } from "effect"
+import { afterEvery } from "../telemetry/Every.ts"
 
 export type DoorName = "http" | "grpc"
 
@@ -31,7 +32,7 @@ export const makeRefusals = (door: DoorName): Effect.Effect<Refuse, never, Scope
         { discard: true }
       )
     })
-    yield* Effect.sleep("1 second").pipe(Effect.andThen(say), Effect.forever, Effect.forkScoped)
+    yield* Effect.forkScoped(afterEvery("refusals were not told", "1 second", say))
 
     return (reason, detail = "") => {
       let counter = counters.get(reason)

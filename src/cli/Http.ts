@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { backoff } from "../net/Backoff.ts"
 import { printable } from "../text/Printable.ts"
 import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
@@ -128,8 +129,8 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
     if (Result.isSuccess(result)) return result.success
     const failure = result.failure
     const elapsed = (yield* Clock.currentTimeMillis) - start
-    const backoff = Math.min(retries.first * 2 ** attempt, 3_000)
-    const wait = Math.max(Math.round(backoff * (0.75 + Math.random() / 2)), failure.retryAfter)
+    const own = backoff({ first: retries.first, longest: 3_000, spread: 0.5 }, attempt, Math.random())
+    const wait = Math.max(Math.round(own), failure.retryAfter)
     const again = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // H2, H3
     if (!again || elapsed + wait > retries.within) {
       if (again && attempt > 0) {

@@ -17,6 +17,7 @@ import { hello } from "../client/Held.ts"
 import type { Ended, Stream, Transport } from "../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { parseAddress } from "../net/Address.ts"
+import { backoff } from "../net/Backoff.ts"
 import { printable } from "../text/Printable.ts"
 import { type CliFailure, known, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
@@ -27,8 +28,7 @@ const HEARTBEAT = 30_000
 const SILENCE = 90_000
 /** Bytes. */
 const WAITING = 1_048_576
-const FIRST_DELAY = 250
-const LONGEST_DELAY = 5_000
+const AGAIN = { first: 250, longest: 5_000, spread: 1 }
 const SETTING = "--grpc or HERALD_GRPC"
 
 export interface Shown {
@@ -262,8 +262,7 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
       if (!connectedOnce && ended.message.includes("ECONNREFUSED")) {
         return yield* unreachable(target.grpc, "ECONNREFUSED", SETTING)
       }
-      const jittered = Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt++, 10))
-      const delay = Math.round(ended.reconnectAfterMillis ?? jittered)
+      const delay = Math.round(ended.reconnectAfterMillis ?? backoff(AGAIN, attempt++, Math.random()))
       yield* shell.progress(
         `disconnected: ${printable(reasonOf(ended))}; reconnecting in ${(delay / 1000).toFixed(1)} s`
       )

@@ -4,6 +4,7 @@
  *   BO1  Every delay is below the cap; a fleet that lost its server together comes back spread.
  *   BO2  It starts over only after a connection that lasted, so a server that ends streams at once is not hammered.
  */
+import { backoff } from "../net/Backoff.ts"
 import type { Clock } from "./Clock.ts"
 
 export interface BackoffOptions {
@@ -22,14 +23,14 @@ export class Backoff {
   }
 
   next(): number {
-    const ceiling = Math.min(this.#options.capMillis, this.#options.baseMillis * 2 ** Math.min(this.#attempt, 30))
-    this.#attempt++
-    return this.#clock.random() * ceiling
+    const { baseMillis: first, capMillis: longest } = this.#options
+    return backoff({ first, longest, spread: 1 }, this.#attempt++, this.#clock.random())
   }
 
   /** For refusals that only an operator can end: between half the cap and the cap. */
   slow(): number {
-    return (this.#options.capMillis / 2) * (1 + this.#clock.random())
+    const { capMillis: longest } = this.#options
+    return backoff({ first: longest, longest, spread: 0.5 }, 0, this.#clock.random())
   }
 
   reset(): void {

@@ -9,6 +9,7 @@ import { Context, Effect, Layer, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { isNewer, sameEpoch } from "../propagation/Position.ts"
 import type { Reading, View } from "../propagation/View.ts"
+import { always } from "../telemetry/Every.ts"
 import { Cache } from "./Cache.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
@@ -113,11 +114,8 @@ const make = Effect.fnUntraced(function* () {
         yield* Effect.yieldNow
       }
   })
-  yield* Queue.take(begun).pipe(
-    Effect.andThen(outdateRecent),
-    Effect.catchDefect((defect) => Effect.logError("the shared cache was not told what changed last", defect)),
-    Effect.forever,
-    Effect.forkScoped
+  yield* Effect.forkScoped(
+    always("the shared cache was not told what changed last", Effect.andThen(Queue.take(begun), outdateRecent))
   )
 
   const head = (environment: string, key: string) => heads.get(environment, key)

@@ -8,6 +8,7 @@ import { Effect, Queue } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { BACKLOG_BYTES } from "../propagation/Backlog.ts"
 import { isNewer } from "../propagation/Position.ts"
+import { always } from "../telemetry/Every.ts"
 import { configurationBytes } from "./ConfigurationKind.ts"
 import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
 
@@ -41,14 +42,10 @@ export const makeSharing = Effect.gen(function* () {
   const shared = yield* SharedCache
   const conflated = makeConflated(KEYS, BACKLOG_BYTES)
   const refresh = yield* Queue.sliding<void>(1)
-  yield* Queue.take(refresh).pipe(
-    Effect.andThen(
-      Effect.suspend(() => Effect.forEach(conflated.take(), shared.setIfNewer, { concurrency: WRITING, discard: true }))
-    ),
-    Effect.catchDefect((defect) => Effect.logError("the shared cache met a defect", defect)),
-    Effect.forever,
-    Effect.forkScoped
+  const write = Effect.suspend(() =>
+    Effect.forEach(conflated.take(), shared.setIfNewer, { concurrency: WRITING, discard: true })
   )
+  yield* Effect.forkScoped(always("the shared cache met a defect", Effect.andThen(Queue.take(refresh), write)))
   return (value: Shared): void => {
     conflated.put(value)
     Queue.offerUnsafe(refresh, undefined)

@@ -8,6 +8,7 @@
 import { Deferred, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { covers, type Position, samePosition } from "../propagation/Position.ts"
+import { afterEvery } from "../telemetry/Every.ts"
 import { Digest } from "../values/Digest.ts"
 import { Cache } from "./Cache.ts"
 import { type Configuration, type Head, VARIABLES_KEY } from "./Configuration.ts"
@@ -88,21 +89,16 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
 
   const variables = (environment: string) => Effect.map(value(environment, VARIABLES_KEY), definedBy)
 
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.suspend(() => {
-        const counts = [
-          [Metric.withAttributes(cacheHits, { cache: "node" }), hits],
-          [Metric.withAttributes(cacheHits, { cache: "shared" }), sharedHits],
-          [cacheMisses, misses]
-        ] as const
-        hits = sharedHits = misses = 0
-        return Effect.forEach(counts, ([metric, n]) => Metric.update(metric, n), { discard: true })
-      })
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const count = Effect.suspend(() => {
+    const counts = [
+      [Metric.withAttributes(cacheHits, { cache: "node" }), hits],
+      [Metric.withAttributes(cacheHits, { cache: "shared" }), sharedHits],
+      [cacheMisses, misses]
+    ] as const
+    hits = sharedHits = misses = 0
+    return Effect.forEach(counts, ([metric, n]) => Metric.update(metric, n), { discard: true })
+  })
+  yield* Effect.forkScoped(afterEvery("reads of values were not counted", "1 second", count))
 
   /** Puts the current value of a head into the shared cache, for those who read it there. */
   const putBack = ({ environment, key }: Head) =>

@@ -4,6 +4,7 @@
  *   CW1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
  */
 import { Effect, type Scope } from "effect"
+import { always } from "../telemetry/Every.ts"
 import type { Head } from "./Configuration.ts"
 import { type Heads, SLICE, slices } from "./Heads.ts"
 import { SharedCache } from "./SharedCache.ts"
@@ -33,11 +34,5 @@ export const walk = Effect.fnUntraced(function* ({
       }
     yield* Effect.sleep((1_000 * SLICE) / KEYS)
   })
-  yield* round.pipe(
-    Effect.catchDefect((defect) =>
-      Effect.andThen(Effect.logError("the shared cache was not looked at", defect), Effect.sleep("1 second"))
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  yield* Effect.forkScoped(always("the shared cache was not looked at", round))
 })

@@ -4,6 +4,7 @@
  *   GR5  Lag and age come from the log's own ends and commits, so that a group that nobody consumes for is seen, too.
  */
 import { Clock, Effect, Metric } from "effect"
+import { every } from "../telemetry/Every.ts"
 import { EventGroups, type Lag } from "./EventGroups.ts"
 
 const EVERY = "10 seconds"
@@ -39,17 +40,16 @@ export const makeLagging = Effect.fnUntraced(function* (group: string) {
     return [Number(behind), (now - oldest) / 1_000] as const
   }
 
-  const measure = groups.lag(group).pipe(
-    Effect.flatMap((lags) => {
+  const measure = every(
+    "the lag of a consumer group was not measured",
+    EVERY,
+    Effect.flatMap(groups.lag(group), (lags) => {
       const [behind, seconds] = look(lags)
       return Effect.andThen(
         Metric.update(Metric.withAttributes(lag, { group }), behind),
         Metric.update(Metric.withAttributes(age, { group }), seconds)
       )
-    }),
-    Effect.catchCause(() => Effect.void),
-    Effect.andThen(Effect.sleep(EVERY)),
-    Effect.forever
+    })
   )
 
   return {

@@ -9,6 +9,7 @@
  */
 import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { always } from "../telemetry/Every.ts"
 import {
   type Batch,
   type DeliveryRow,
@@ -119,12 +120,11 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   const flush = write.pipe(Effect.repeat({ while: (done) => done && unwritten.size > 0 }), Effect.asVoid)
   // Runs after the loop below has ended and put back what it was writing.
   yield* Effect.addFinalizer(() => Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))))
-  yield* Effect.suspend(due).pipe(
+  const round = Effect.suspend(due).pipe(
     Effect.andThen(write),
-    Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(RETRY))),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(RETRY)))
   )
+  yield* Effect.forkScoped(always("what clients answered was not written", round))
 
   const noting =
     <A extends ReadonlyArray<unknown>>(note: (...args: A) => void) =>

@@ -10,6 +10,7 @@
 import { Cache, Duration, Effect, Metric } from "effect"
 import { coveredBy } from "../keys/Pattern.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
+import { every } from "../telemetry/Every.ts"
 import { InstanceStore, type Taken } from "./InstanceStore.ts"
 
 export interface NeighboursOptions {
@@ -51,19 +52,7 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
         )
       )
   ) // NO2
-  const every = <A, E extends { readonly code: string }>(
-    what: string,
-    wait: Duration.Input,
-    effect: Effect.Effect<A, E>
-  ) =>
-    effect.pipe(
-      Effect.catch((error) => Effect.logDebug(what, { code: error.code })),
-      Effect.catchDefect((defect) => Effect.logError(what, defect)),
-      Effect.andThen(Effect.sleep(wait)),
-      Effect.forever,
-      Effect.forkScoped
-    )
-  yield* every("the other nodes were not told that this one lives", ROUND, round)
+  yield* Effect.forkScoped(every("the other nodes were not told that this one lives", ROUND, round))
 
   const clients = yield* Cache.make({
     capacity: ENVIRONMENTS,

@@ -5,6 +5,7 @@
  */
 import { Duration, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { afterEvery } from "../telemetry/Every.ts"
 import { type Lease, Leases } from "./Leases.ts"
 
 export interface TurnsOptions {
@@ -45,13 +46,11 @@ export const takeTurns = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     held === undefined ? Effect.void : leases.release(held).pipe(Effect.timeout("1 second"), Effect.ignore)
   )
-  yield* Effect.sleep(pause).pipe(
-    Effect.andThen(turn),
+  const told = turn.pipe(
     Effect.catch((error) => failed(error.code, error.message)), // LE4
-    Effect.catchDefect((defect) => Effect.andThen(failed("defect", ""), Effect.logError("work met a defect", defect))),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.tapDefect(() => failed("defect", ""))
   )
+  yield* Effect.forkScoped(afterEvery("work met a defect", pause, told))
 })
 
 const failedTotal = Metric.counter("herald_turns_failed_total", {

@@ -5,6 +5,7 @@
  */
 import { Context, Effect, Layer, Metric, Queue } from "effect"
 import { Seal } from "../seals/Seal.ts"
+import { always } from "../telemetry/Every.ts"
 import { type ClientEvent, clientEvent } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { sealed } from "./Sealed.ts"
@@ -74,8 +75,7 @@ const make = Effect.fnUntraced(function* (node: string) {
         return n === 0 ? Effect.void : Metric.update(droppedTotal, n)
       })
     ),
-    Effect.forever,
-    Effect.forkScoped
+    (work) => Effect.forkScoped(always("events of clients were not published", work))
   )
   return { note }
 })

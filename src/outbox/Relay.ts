@@ -10,11 +10,13 @@
 import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Lease, Leases } from "../leases/Leases.ts"
+import { backoff } from "../net/Backoff.ts"
 import { covers, type Position, sameEpoch } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal } from "../seals/Seal.ts"
 import { Degraded } from "../telemetry/Degraded.ts"
+import { always, every } from "../telemetry/Every.ts"
 import { eventsOf } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { type Backlog, Outbox } from "./Outbox.ts"
@@ -33,6 +35,8 @@ export const relayDefaults = { lease: "20 seconds", pollInterval: "1 second", pa
 
 /** Milliseconds: events that wait longer make a node say so. */
 const LATE = 5_000
+/** After a failure. */
+const AGAIN = { first: 100, longest: 5_000, spread: 0.5 }
 
 /** EV4: where to go on, and what is lost on the way. Pure. */
 export const resume = ({ position, head, oldest, kept }: Backlog) => {
@@ -125,7 +129,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   let failures = 0
   const backOff = Effect.fnUntraced(function* (error: HeraldError) {
-    const millis = Math.min(5_000, 100 * 2 ** Math.min(failures++, 6)) * (0.5 + (yield* Random.next) / 2)
+    const millis = backoff(AGAIN, failures++, yield* Random.next)
     const said = { code: error.code, message: error.message, againInMillis: Math.round(millis) }
     yield* failures === 1 ? Effect.logWarning("events wait", said) : Effect.logDebug("events wait", said)
     yield* Effect.sleep(millis)
@@ -149,25 +153,10 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   })
 
   const commits = yield* propagation.events
-  yield* commits.pipe(
-    Effect.tap(() => Effect.sync(() => Queue.offerUnsafe(wake, undefined))),
-    Effect.forever,
-    Effect.forkScoped
-  )
-  yield* turn.pipe(
-    Effect.catch(backOff),
-    Effect.catchDefect((defect) =>
-      Effect.andThen(Effect.logError("the relay met a defect", defect), Effect.sleep(1_000))
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
-  yield* measure.pipe(
-    Effect.catchCause(() => Effect.void),
-    Effect.andThen(Effect.sleep("2 seconds")),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const heard = Effect.tap(commits, () => Effect.sync(() => Queue.offerUnsafe(wake, undefined)))
+  yield* Effect.forkScoped(always("the relay did not hear of a commit", heard))
+  yield* Effect.forkScoped(always("the relay met a defect", Effect.catch(turn, backOff)))
+  yield* Effect.forkScoped(every("what waits for the event log was not measured", "2 seconds", measure))
 })
 
 /** Runs the relay as long as the layer lives. */

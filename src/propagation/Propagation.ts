@@ -13,6 +13,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
 import { catalogue } from "../errors/Catalogue.ts"
+import { afterEvery, every } from "../telemetry/Every.ts"
 import { Loop } from "../telemetry/Loop.ts"
 import { makeMark } from "../telemetry/Traces.ts"
 import { Early } from "./Early.ts"
@@ -202,17 +203,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   yield* Effect.ignore(poll)
   yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
   yield* telling.listen
-  yield* follow.pipe(
-    Effect.flatMap((followed) => (followed ? Effect.void : poll)),
-    Effect.catch((error) => Effect.logDebug("poll failed", { code: error.code, message: error.message })),
-    Effect.catchDefect((defect) => Effect.logError("poll defect", defect)),
-    Effect.andThen(tellFreshness),
-    Effect.andThen(Queue.take(wake).pipe(Effect.timeoutOption(options.pollInterval))), // P2
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const news = Effect.flatMap(follow, (followed) => (followed ? Effect.void : poll))
+  const pause = Queue.take(wake).pipe(Effect.timeoutOption(options.pollInterval)) // P2
+  yield* Effect.forkScoped(every("the log was not read", pause, Effect.ensuring(news, tellFreshness)))
   // A hung database must not keep the view from being called stale.
-  yield* Effect.sleep(options.pollInterval).pipe(Effect.andThen(tellFreshness), Effect.forever, Effect.forkScoped)
+  yield* Effect.forkScoped(afterEvery("it was not told how fresh the view is", options.pollInterval, tellFreshness))
 
   /** P8: of the view's own history. */
   const forget = Effect.gen(function* () {
@@ -220,13 +215,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     const horizon = yield* log.horizon
     if (sameEpoch(asked, position)) for (const view of views.values()) view.forget(horizon)
   })
-  yield* Effect.sleep(FORGET).pipe(
-    Effect.andThen(forget),
-    Effect.catch((error) => Effect.logDebug("nothing was forgotten", { code: error.code, message: error.message })),
-    Effect.catchDefect((defect) => Effect.logError("nothing was forgotten", defect)),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  yield* Effect.forkScoped(afterEvery("nothing was forgotten", FORGET, forget))
 
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)

@@ -6,6 +6,7 @@
  *   L4  Hints that carry nothing cost one question each `GAPS`, however many come; the first of them is followed at once.
  */
 import { Effect, Metric, Queue } from "effect"
+import { always } from "../telemetry/Every.ts"
 import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
 import { HintLanes } from "./HintLane.ts"
 import type { Revision } from "./Revision.ts"
@@ -16,12 +17,7 @@ const WAITING = 1_024
 const GAPS = "50 millis"
 
 const drain = <A>(take: Effect.Effect<A>, use: (message: A) => Effect.Effect<void>) =>
-  take.pipe(
-    Effect.flatMap(use),
-    Effect.catchDefect((defect) => Effect.logError("a hint lane met a defect", defect)),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  Effect.forkScoped(always("a hint lane met a defect", Effect.flatMap(take, use)))
 
 export const makeTelling = Effect.fnUntraced(function* (on: {
   readonly revision: (revision: Revision, lane: string) => Effect.Effect<void>

@@ -5,6 +5,7 @@
  *        is no latency.
  */
 import { Effect, Metric } from "effect"
+import { afterEvery } from "../telemetry/Every.ts"
 import { Exemplars, makeNote } from "../telemetry/Exemplars.ts"
 import type { Mark } from "./Update.ts"
 
@@ -45,28 +46,23 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
     if (waiting[of].push(seconds) >= WAITING) writeLatencies(of)
   }
 
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.suspend(() => {
-        const outcomes = Object.entries({ applied, rejected, ignored })
-        const sent = delivered
-        applied = rejected = ignored = delivered = 0
-        writeLatencies("delivered")
-        writeLatencies("applied")
-        return Effect.forEach(
-          outcomes,
-          ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
-          { discard: true }
-        ).pipe(
-          Effect.andThen(Metric.update(gauge, size())),
-          Effect.andThen(Metric.update(laggingGauge, lagging())),
-          Effect.andThen(Metric.update(deliveriesTotal, sent))
-        )
-      })
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const write = Effect.suspend(() => {
+    const outcomes = Object.entries({ applied, rejected, ignored })
+    const sent = delivered
+    applied = rejected = ignored = delivered = 0
+    writeLatencies("delivered")
+    writeLatencies("applied")
+    return Effect.forEach(
+      outcomes,
+      ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
+      { discard: true }
+    ).pipe(
+      Effect.andThen(Metric.update(gauge, size())),
+      Effect.andThen(Metric.update(laggingGauge, lagging())),
+      Effect.andThen(Metric.update(deliveriesTotal, sent))
+    )
+  })
+  yield* Effect.forkScoped(afterEvery("what sessions did was not counted", "1 second", write))
 
   return {
     /** Handed to the client's transport. `now`: milliseconds since 1970. */

@@ -9,6 +9,7 @@
 import { Duration, Effect, Random } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
+import { afterEvery, always } from "../telemetry/Every.ts"
 import type { makeDelivery } from "./Delivery.ts"
 import type { Ending } from "./Ending.ts"
 import type { Interest } from "./Interest.ts"
@@ -75,25 +76,13 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
     }
   }
 
-  const forever = <A, E, R>(round: Effect.Effect<A, E, R>, what: string) =>
-    round.pipe(
-      Effect.catchDefect((defect) => Effect.logError(what, defect)),
-      Effect.forever,
-      Effect.forkScoped
-    )
-
   const events = yield* propagation.events
-  yield* forever(Effect.flatMap(events, tell), "an event could not be told") // RO2
+  yield* Effect.forkScoped(always("an event could not be told", Effect.flatMap(events, tell))) // RO2
 
   // One jittered round an interval, to clients that understand heartbeats.
-  yield* forever(
-    Effect.gen(function* () {
-      const jitter = yield* Random.next
-      yield* Effect.sleep(Duration.toMillis(heartbeatInterval) * (0.9 + jitter * 0.1))
-      yield* everyone(delivery.beat)
-    }),
-    "the heartbeats could not be sent"
-  )
+  const interval = Duration.toMillis(heartbeatInterval)
+  const untilBeat = Effect.flatMap(Random.next, (jitter) => Effect.sleep(interval * (0.9 + jitter * 0.1)))
+  yield* Effect.forkScoped(afterEvery("the heartbeats could not be sent", untilBeat, everyone(delivery.beat)))
 
   // A3: streams of keys that are no longer good.
   const endRevoked = Effect.gen(function* () {
@@ -106,5 +95,5 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
           end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
     }
   })
-  yield* forever(Effect.andThen(Effect.sleep("1 second"), endRevoked), "sessions could not be looked after")
+  yield* Effect.forkScoped(afterEvery("sessions could not be looked after", "1 second", endRevoked))
 })

@@ -11,6 +11,8 @@ import { Clock, Effect, Fiber, Metric, Option, Queue, Random } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import { DeadLetters } from "../consumers/DeadLetters.ts"
 import { deadLetters } from "../consumers/Group.ts"
+import { backoff } from "../net/Backoff.ts"
+import { always } from "../telemetry/Every.ts"
 import { bodyOf, headersOf, type SigningKey, unpack, verdictOf, webhookId } from "./Webhook.ts"
 import { WebhookPost } from "./WebhookPost.ts"
 import { type Claimed, WebhookQueue } from "./WebhookQueue.ts"
@@ -25,6 +27,8 @@ export interface Receiver {
 
 const AT_ONCE = 8
 const IDLE = "1 second"
+/** After a failure. */
+const AGAIN = { first: 500, longest: 60_000, spread: 0 }
 /** What a claim has beyond the post itself. */
 const SPARE = 20_000
 const FAREWELL = "3 seconds"
@@ -134,19 +138,14 @@ export const makeSender = Effect.fnUntraced(function* (
     if (why === undefined) return
     yield* fell(why)
     // WS1: a receiver that fails is asked with one webhook at a time, and seldom.
-    yield* Effect.sleep(Math.min(60_000, 500 * 2 ** Math.min(failures - 1, 10)))
+    yield* Effect.sleep(backoff(AGAIN, failures - 1, 0))
   })
 
-  const run = round.pipe(
-    Effect.catch((error) => {
-      const said = { receiver: host, code: error.code, message: error.message }
-      return Effect.andThen(Effect.logDebug("webhooks wait", said), Effect.sleep("2 seconds"))
-    }),
-    Effect.catchDefect((defect) =>
-      Effect.andThen(Effect.logError("sending webhooks met a defect", defect), Effect.sleep("2 seconds"))
-    ),
-    Effect.forever
-  )
+  const told = Effect.catch(round, (error) => {
+    const said = { receiver: host, code: error.code, message: error.message }
+    return Effect.andThen(Effect.logDebug("webhooks wait", said), Effect.sleep("2 seconds"))
+  })
+  const run = always("sending webhooks met a defect", told)
 
   return { run, wake: () => void Queue.offerUnsafe(wake, undefined) }
 })

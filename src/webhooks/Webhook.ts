@@ -7,9 +7,9 @@
  *   WH2  Every attempt is signed anew, with its own time, by each secret.
  *   WH3  What may pass is tried again, later each time, for a day at most; what an attempt can't change is given up at once.
  */
-
 import type { Received } from "../consumers/Received.ts"
 import { coveredBy } from "../keys/Pattern.ts"
+import { backoff } from "../net/Backoff.ts"
 
 /** The key: what is behind `whsec_` in base64, otherwise the text as it is. */
 export const keyOf = (secret: string): Uint8Array<ArrayBuffer> =>
@@ -64,7 +64,7 @@ const MAX_DELAY = 3_600_000
 
 /** Milliseconds: 1 s, doubled each time up to an hour, less up to the half of it by `random` (0 to 1). */
 export const delayOf = (attempts: number, random: number): number =>
-  Math.min(MAX_DELAY, 1_000 * 2 ** Math.min(attempts - 1, 20)) * (1 - random / 2)
+  backoff({ first: 1_000, longest: MAX_DELAY, spread: 0.5 }, attempts - 1, 1 - random)
 
 const mayPass = (status: number) => status === 408 || status === 429 || status >= 500
 

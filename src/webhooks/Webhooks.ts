@@ -8,6 +8,7 @@ import { Effect, Layer, Metric, Redacted, Schedule } from "effect"
 import { runGroup } from "../consumers/Group.ts"
 import type { Arrived } from "../consumers/Received.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
+import { every } from "../telemetry/Every.ts"
 import { Digest } from "../values/Digest.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
@@ -83,14 +84,7 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
       Effect.asVoid
     )
   )
-  yield* Effect.forkScoped(
-    Effect.forever(
-      Effect.andThen(
-        Effect.catchCause(measure, () => Effect.void),
-        Effect.sleep(MEASURE)
-      )
-    )
-  )
+  yield* Effect.forkScoped(every("webhooks that wait were not counted", MEASURE, measure))
 })
 
 export const layer = (options: WebhooksOptions) => Layer.effectDiscard(make(options))

@@ -9,6 +9,7 @@ import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { type Purpose, Seal } from "../../../src/seals/Seal.ts"
+import { afterEvery } from "../../../src/telemetry/Every.ts"
 
 export interface SealKey {
   readonly id: string
@@ -55,12 +56,8 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     Effect.retry(Schedule.spaced("1 second")),
     Effect.orDie
   )
-  yield* Queue.take(wake).pipe(
-    Effect.timeoutOption(EVERY),
-    Effect.andThen(Effect.ignore(reading.withPermits(1)(reread))), // SK1
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const pause = Effect.timeoutOption(Queue.take(wake), EVERY)
+  yield* Effect.forkScoped(afterEvery("the keys of seals were not read again", pause, reading.withPermits(1)(reread))) // SK1
 
   const seal = (purpose: Purpose, text: string): string => (newest === undefined ? "" : sealBy(newest, purpose, text))
 

@@ -10,6 +10,8 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs"
 import { type Consumption, EventGroups } from "../../../src/consumers/EventGroups.ts"
 import type { Received } from "../../../src/consumers/Received.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
+import { backoff } from "../../../src/net/Backoff.ts"
+import { every } from "../../../src/telemetry/Every.ts"
 import { connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
 
@@ -37,7 +39,7 @@ const receivedOf = (partition: number, { offset, timestamp, key, value, headers 
   headers: headersOf(headers)
 })
 
-const backOff = (failures: number): number => Math.min(30_000, 250 * 2 ** failures) * (0.5 + Math.random() / 2)
+const LATER = { first: 250, longest: 30_000, spread: 0.5 }
 
 /** Reads with one consumer until that fails. */
 const session = Effect.fnUntraced(function* (
@@ -101,10 +103,13 @@ const session = Effect.fnUntraced(function* (
         const failed = failures.get(partition) ?? 0
         failures.set(partition, Math.min(failed + 1, 10))
         const resume = pause() // KG3
-        const timer = setTimeout(() => {
-          resuming.delete(timer)
-          resume()
-        }, backOff(failed))
+        const timer = setTimeout(
+          () => {
+            resuming.delete(timer)
+            resume()
+          },
+          backoff(LATER, failed, Math.random())
+        )
         resuming.add(timer)
         return
       }
@@ -159,19 +164,16 @@ export const layer = (options: KafkaOptions) =>
           tolerated = true
           told = false
         }
-        return yield* session(kafka, topic, consumption, joined).pipe(
-          Effect.catch((error) => {
-            const said = { group, reason: error.message }
-            const now = tolerated && !told
-            told ||= tolerated
-            tolerated = true
-            return now
-              ? Effect.logWarning("a consumer group is not joined", said)
-              : Effect.logDebug("a consumer group is not joined yet", said)
-          }),
-          Effect.andThen(Effect.sleep(AGAIN)),
-          Effect.forever
-        )
+        const joining = Effect.catch(session(kafka, topic, consumption, joined), (error) => {
+          const said = { group, reason: error.message }
+          const now = tolerated && !told
+          told ||= tolerated
+          tolerated = true
+          return now
+            ? Effect.logWarning("a consumer group is not joined", said)
+            : Effect.logDebug("a consumer group is not joined yet", said)
+        })
+        return yield* every("joining a consumer group met a defect", AGAIN, joining)
       })
 
       const lag = async (group: string) => {

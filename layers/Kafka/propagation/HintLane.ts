@@ -6,6 +6,7 @@
 import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
 import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
+import { every } from "../../../src/telemetry/Every.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../../src/telemetry/Traces.ts"
 import { CLIENT_ID, connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
@@ -70,14 +71,7 @@ const lane = (options: KafkaOptions) =>
     return {
       name: "kafka",
       tell: () => Effect.void, // the relay does
-      listen: ({ gap }) =>
-        consume(gap).pipe(
-          Effect.catch((error) => Effect.logDebug("the lane over Kafka is down", { reason: error.message })),
-          Effect.andThen(Effect.sleep(AGAIN)),
-          Effect.forever,
-          Effect.forkScoped,
-          Effect.asVoid
-        )
+      listen: ({ gap }) => Effect.asVoid(Effect.forkScoped(every("the lane over Kafka is down", AGAIN, consume(gap))))
     } satisfies HintLane
   })
 

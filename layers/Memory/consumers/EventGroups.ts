@@ -2,9 +2,11 @@
 import { Effect, Layer } from "effect"
 import { type Consumption, EventGroups } from "../../../src/consumers/EventGroups.ts"
 import type { Received } from "../../../src/consumers/Received.ts"
+import { backoff } from "../../../src/net/Backoff.ts"
 import type { Place, Topic } from "../Topic.ts"
 
 const POLL = "100 millis"
+const AGAIN = { first: 250, longest: 30_000, spread: 0 }
 
 /** One step on a partition, unless another consumer has it. */
 const step = ({ size, take }: Consumption, messages: ReadonlyArray<Received>, place: Place) =>
@@ -16,8 +18,7 @@ const step = ({ size, take }: Consumption, messages: ReadonlyArray<Received>, pl
         return take(batch).pipe(
           Effect.matchEffect({
             onSuccess: () => Effect.sync(() => Object.assign(place, { next: place.next + batch.length, failures: 0 })),
-            onFailure: () =>
-              Effect.suspend(() => Effect.sleep(Math.min(30_000, 250 * 2 ** Math.min(place.failures++, 10))))
+            onFailure: () => Effect.suspend(() => Effect.sleep(backoff(AGAIN, place.failures++, 0)))
           })
         )
       })

@@ -6,6 +6,7 @@ import { Commits } from "../../../src/commits/Commits.ts"
 import type { Idempotency } from "../../../src/commits/Release.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { Kinds } from "../../../src/propagation/Kind.ts"
+import { every } from "../../../src/telemetry/Every.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { CHANNEL } from "../propagation/RevisionLog.ts"
@@ -35,12 +36,11 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
         }
       }).pipe(Effect.provideService(SqlClient.SqlClient, writes))
       // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
-      const tell = Queue.take(notice).pipe(
-        Effect.andThen(Effect.ignore(guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`))),
-        Effect.andThen(Effect.sleep(NOTICE_PAUSE)),
-        Effect.forever
+      const tell = Effect.andThen(
+        Queue.take(notice),
+        guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`)
       )
-      if (notify) yield* Effect.forkScoped(tell)
+      if (notify) yield* Effect.forkScoped(every("other nodes were not told", NOTICE_PAUSE, tell))
       return Commits.of({
         commit: commit as Commits["Service"]["commit"],
         earlier: Effect.fnUntraced(function* ({ owner, key, digest }: Idempotency & { readonly owner: string }) {

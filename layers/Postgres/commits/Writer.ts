@@ -17,6 +17,7 @@ import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Kinds } from "../../../src/propagation/Kind.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
+import { always } from "../../../src/telemetry/Every.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
 import { Gone, guarded, isLockTimeout } from "../connection/Failure.ts"
@@ -175,10 +176,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     yield* write(batch, tooLate)
   })
 
-  const writing = next.pipe(
-    Effect.catchDefect((defect) => Effect.logError("the writer met a defect", defect)),
-    Effect.forever
-  )
+  const writing = always("the writer met a defect", next)
   for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)
 
   return Effect.fnUntraced(function* (release: Release) {

@@ -10,6 +10,7 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
+import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { type ClientOptions, POOLS, type PoolName } from "./Client.ts"
 import { ownScope } from "./Failure.ts"
 import { type Host, makePrimary, unavailable } from "./Primary.ts"
@@ -106,22 +107,19 @@ const make = Effect.fnUntraced(function* (options: ClientOptions) {
       ]
     })
 
-  yield* Effect.sleep("1 second").pipe(
-    Effect.andThen(
-      Effect.forEach(
-        POOLS,
-        (name) =>
-          Effect.all([
-            Metric.update(Metric.withAttributes(sizeGauge, { pool: name }), options.connections[name]),
-            Metric.update(Metric.withAttributes(usedGauge, { pool: name }), used[name]),
-            Metric.update(Metric.withAttributes(waitingGauge, { pool: name }), waiting[name])
-          ]),
-        { discard: true }
-      )
-    ),
-    Effect.forever,
-    Effect.forkScoped
+  const count = Effect.suspend(() =>
+    Effect.forEach(
+      POOLS,
+      (name) =>
+        Effect.all([
+          Metric.update(Metric.withAttributes(sizeGauge, { pool: name }), options.connections[name]),
+          Metric.update(Metric.withAttributes(usedGauge, { pool: name }), used[name]),
+          Metric.update(Metric.withAttributes(waitingGauge, { pool: name }), waiting[name])
+        ]),
+      { discard: true }
+    )
   )
+  yield* Effect.forkScoped(afterEvery("connections were not counted", "1 second", count))
 
   return Pools.of({
     reads: yield* pool("reads"),

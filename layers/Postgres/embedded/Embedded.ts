@@ -5,16 +5,17 @@
  *   E2  When it dies it is started again, on the same port.
  */
 import { join } from "node:path"
-import { Duration, Effect, Redacted, Schedule } from "effect"
+import { Effect, Redacted, Schedule } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
+import { backoff } from "../../../src/net/Backoff.ts"
+import { always } from "../../../src/telemetry/Every.ts"
 import { findBinaries } from "./Binaries.ts"
 import { prepareCluster, USER } from "./DatabaseFolder.ts"
 import { freePort, type Postmaster, startPostmaster, stopOrphan, stopPostmaster } from "./Postmaster.ts"
 
 /** Tries with another port, should somebody take the free one first. */
 const TRIES = 3
-const PAUSE = Duration.millis(100)
-const LONGEST_PAUSE = Duration.seconds(2)
+const AGAIN = { first: 100, longest: 2_000, spread: 0 }
 
 /** `dataDir`: absolute. Returns where it serves. Fails `SettingsInvalid`. */
 export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: string) {
@@ -45,23 +46,21 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
   yield* Effect.addFinalizer(() => Effect.promise(async () => postmaster && (await stopPostmaster(postmaster)))) // E1
 
   // E2. Interrupted before the finalizer above runs. Its sessions may outlive a killed postmaster for a moment: tried until they are gone.
-  yield* Effect.suspend(() => Effect.promise(() => postmaster!.ended)).pipe(
+  const again = Schedule.forever.pipe(
+    Schedule.addDelay(({ attempt }) => Effect.succeed(backoff(AGAIN, attempt - 1, 0)))
+  )
+  const revive = Effect.suspend(() => Effect.promise(() => postmaster!.ended)).pipe(
     Effect.andThen(Effect.logError("the embedded PostgreSQL died and is started again", { port })),
     Effect.andThen(
       begin(port).pipe(
         Effect.uninterruptible,
         Effect.tapError((error) => Effect.logWarning("not yet", { message: error.message })),
-        Effect.retry(
-          Schedule.exponential(PAUSE).pipe(
-            Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, LONGEST_PAUSE)))
-          )
-        )
+        Effect.retry(again)
       )
     ),
-    Effect.andThen(Effect.logInfo("the embedded PostgreSQL serves again", { port })),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.andThen(Effect.logInfo("the embedded PostgreSQL serves again", { port }))
   )
+  yield* Effect.forkScoped(always("the embedded PostgreSQL was not started again", revive))
   return {
     url: Redacted.make(`postgres://${USER}:${password}@127.0.0.1:${port}/postgres`),
     port,

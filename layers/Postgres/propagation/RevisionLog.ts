@@ -2,6 +2,7 @@
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import { Kinds } from "../../../src/propagation/Kind.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
+import { always, every } from "../../../src/telemetry/Every.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -24,11 +25,8 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
             const { notifications, left } = yield* listenOn(CHANNEL)
             yield* Deferred.succeed(listening, undefined)
             onHint() // what came while nobody listened
-            yield* Queue.take(notifications).pipe(
-              Effect.map(({ payload }) => payload !== origin && onHint()),
-              Effect.forever,
-              Effect.raceFirst(left)
-            )
+            const heard = Effect.map(Queue.take(notifications), ({ payload }) => payload !== origin && onHint())
+            yield* Effect.raceFirst(always("a hint met a defect", heard), left)
           })
         )
 
@@ -69,13 +67,8 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
         hints: Effect.fnUntraced(function* (onHint) {
           if (!notify) return
           const listening = yield* Deferred.make<void>()
-          yield* listen(onHint, listening).pipe(
-            Effect.catch((error) => Effect.logDebug("listener lost", { reason: error.message })),
-            Effect.andThen(Deferred.succeed(listening, undefined)),
-            Effect.andThen(Effect.sleep(RECONNECT)),
-            Effect.forever,
-            Effect.forkScoped
-          )
+          const heard = Effect.ensuring(listen(onHint, listening), Deferred.succeed(listening, undefined))
+          yield* Effect.forkScoped(every("the listener for hints was lost", RECONNECT, heard))
           yield* Deferred.await(listening)
         }),
         horizon: guarded("read the horizon")(sql<{ horizon: string }>`

@@ -17,6 +17,7 @@ import { fromWritten, toWritten } from "../../../src/configuration/Configuration
 import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../../../src/configuration/SharedCache.ts"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
+import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { Client } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
@@ -92,11 +93,8 @@ export const layer = Layer.effect(
       }
     })
 
-    yield* Effect.sleep("1 second").pipe(
-      Effect.andThen(Effect.suspend(() => (owed.size === 0 || away() ? Effect.void : Effect.ignore(repay)))),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    const due = Effect.suspend(() => (owed.size === 0 || away() ? Effect.void : repay))
+    yield* Effect.forkScoped(afterEvery("what changed was not taken out of the shared cache", "1 second", due))
 
     const textOf = (id: string) =>
       call((redis) =>

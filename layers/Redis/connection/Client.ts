@@ -10,8 +10,10 @@
 
 import { Context, Data, Effect, Layer, Metric, Random, Redacted } from "effect"
 import { Cluster, Redis } from "ioredis"
+import { backoff } from "../../../src/net/Backoff.ts"
 import { type Addresses, parseAddresses } from "../../../src/settings/RedisUrl.ts"
 import { Degraded } from "../../../src/telemetry/Degraded.ts"
+import { afterEvery } from "../../../src/telemetry/Every.ts"
 
 export interface RedisOptions {
   /** Checked by the settings: `parseAddresses` reads it. */
@@ -49,9 +51,10 @@ const PING_WHEN_AWAY = 250
 const reasonOf = ({ message, lastNodeError }: Error & { readonly lastNodeError?: Error }): string =>
   lastNodeError === undefined ? message : `${message} ${lastNodeError.message}`
 
-/** Milliseconds before try `times`: doubling from 50 to 2,000, of which a random half to the whole. */
-export const backoff = (times: number): number =>
-  Math.min(2_000, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2)
+const AGAIN = { first: 50, longest: 2_000, spread: 0.5 }
+
+/** Milliseconds before try `times`. */
+export const againAfter = (times: number): number => backoff(AGAIN, times, Math.random())
 
 /** For every connection. A socket that owes answers for 2 s is cut, which frees what waits for it. */
 export const common = ({ username, password, tls }: Addresses) => ({
@@ -75,7 +78,7 @@ export const sentinelOptions = ({ nodes, username, password, tls }: Addresses, n
   sentinelCommandTimeout: CONNECT,
   enableTLSForSentinelMode: tls,
   ...(tls ? { sentinelTLS: {} } : {}),
-  sentinelRetryStrategy: backoff
+  sentinelRetryStrategy: againAfter
 })
 
 const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
@@ -88,13 +91,13 @@ const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
         redisOptions: one,
         lazyConnect: true,
         enableOfflineQueue: false,
-        clusterRetryStrategy: backoff,
+        clusterRetryStrategy: againAfter,
         slotsRefreshTimeout: CONNECT,
         slotsRefreshInterval: 5_000
       }
     )
   }
-  const options = { ...one, db: addresses.db, lazyConnect: true, enableOfflineQueue: false, retryStrategy: backoff }
+  const options = { ...one, db: addresses.db, lazyConnect: true, enableOfflineQueue: false, retryStrategy: againAfter }
   return mode === "sentinel"
     ? new Redis({ ...options, ...sentinelOptions(addresses, sentinelName) })
     : new Redis({ ...options, ...addresses.nodes[0]! })
@@ -170,12 +173,10 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   yield* Effect.promise(() => redis.connect().catch(() => {})).pipe(Effect.timeoutOption(CONNECT))
   failures = FAILURES - 1 // at the start one failure is enough
   yield* Effect.ignore(ping)
-  yield* Effect.suspend(() => Random.nextBetween(0.75, 1.25)).pipe(
-    Effect.flatMap((jitter) => Effect.sleep((away ? PING_WHEN_AWAY : PING) * jitter)),
-    Effect.andThen(Effect.ignore(ping)),
-    Effect.forever,
-    Effect.forkScoped
+  const pause = Effect.flatMap(Random.nextBetween(0.75, 1.25), (jitter) =>
+    Effect.sleep((away ? PING_WHEN_AWAY : PING) * jitter)
   )
+  yield* Effect.forkScoped(afterEvery("Redis did not answer a ping", pause, ping))
 
   return Client.of({
     cluster: options.mode === "cluster",

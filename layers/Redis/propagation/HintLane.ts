@@ -7,7 +7,7 @@
  *   RL4  What is not sealed by a node, or is larger than a node tells, is counted and never decoded: it is a gap, whatever it says.
  */
 
-import { Clock, Deferred, Effect, Metric, Option, Redacted, Result, Schema } from "effect"
+import { Clock, Deferred, Effect, Metric, Option, Redacted, Schema } from "effect"
 import { Redis } from "ioredis"
 import { configurationsIn, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
 import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
@@ -15,8 +15,9 @@ import { Kinds, type KindsShape } from "../../../src/propagation/Kind.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
+import { every } from "../../../src/telemetry/Every.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
-import { backoff, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
+import { againAfter, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
 
 export const CHANNEL = "herald:revisions"
@@ -140,11 +141,8 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
       on.gap() // RL2
       yield* listening
       // RL3: a server that hangs says nothing, so it is asked.
-      yield* Effect.sleep(PING).pipe(
-        Effect.andThen(answer(() => redis.ping())),
-        Effect.forever,
-        Effect.raceFirst(Deferred.await(ended))
-      )
+      const pings = Effect.sleep(PING).pipe(Effect.andThen(answer(() => redis.ping())), Effect.forever)
+      yield* Effect.raceFirst(pings, Deferred.await(ended))
     }).pipe(Effect.scoped)
 
   const listen: HintLane["listen"] = Effect.fnUntraced(function* (on) {
@@ -155,17 +153,11 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
       failures = 0
       return Deferred.succeed(tried, undefined)
     })
-    yield* Effect.suspend(() => hear(times++, on, listening)).pipe(
-      Effect.result,
-      Effect.tap((outcome) =>
-        Effect.logDebug("the subscription in Redis ended", Result.isFailure(outcome) ? outcome.failure.message : "")
-      ),
-      Effect.andThen(Metric.update(subscribed, 0)),
-      Effect.andThen(Deferred.succeed(tried, undefined)),
-      Effect.andThen(Effect.suspend(() => Effect.sleep(backoff(failures++)))),
-      Effect.forever,
-      Effect.forkScoped
+    const subscription = Effect.suspend(() => hear(times++, on, listening)).pipe(
+      Effect.ensuring(Effect.andThen(Metric.update(subscribed, 0), Deferred.succeed(tried, undefined)))
     )
+    const pause = Effect.suspend(() => Effect.sleep(againAfter(failures++)))
+    yield* Effect.forkScoped(every("the subscription in Redis ended", pause, subscription))
     yield* Deferred.await(tried)
   })
 
