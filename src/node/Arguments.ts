@@ -16,17 +16,16 @@ Settings come from the environment, then the file, then their defaults: HTTP_HOS
 HERALD_PEPPER LOG_FORMAT LOG_LEVEL and more: docs/settings.md. Ctrl-C stops the server and everything it started.
 `
 
+export const flags = {
+  data: { type: "string" },
+  config: { type: "string" },
+  "recover-admin": { type: "boolean" },
+  help: { type: "boolean" },
+  version: { type: "boolean" }
+} as const
+
 /** Of this process. Fails `SettingsInvalid`. */
 export const readArguments = Effect.try({
-  try: () =>
-    parseArgs({
-      options: {
-        data: { type: "string" },
-        config: { type: "string" },
-        "recover-admin": { type: "boolean" },
-        help: { type: "boolean" },
-        version: { type: "boolean" }
-      }
-    }).values,
+  try: () => parseArgs({ options: flags }).values,
   catch: (cause) => failure("SettingsInvalid", `${(cause as Error).message.split(". ")[0]}; --help lists the flags`)
 })

@@ -5,6 +5,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { Propagation } from "../../propagation/Propagation.ts"
 import { Degraded } from "../../telemetry/Degraded.ts"
 import { Exemplars } from "../../telemetry/Exemplars.ts"
+import { readinessOf } from "../../telemetry/Readiness.ts"
 import { json } from "./Answer.ts"
 import * as OpenMetrics from "./OpenMetrics.ts"
 
@@ -20,15 +21,10 @@ const Ready = HttpRouter.use(
       "/readyz",
       Effect.sync(() => {
         const { epoch, revision } = propagation.position()
-        const stale = propagation.stale()
+        const { ready, degraded } = readinessOf(propagation.stale(), without)
         return json(
-          {
-            status: stale ? "stale" : "ready",
-            degraded: [...(stale ? ["postgresql"] : []), ...without].sort(),
-            epoch,
-            revision: Number(revision)
-          },
-          { status: stale ? 503 : 200 }
+          { status: ready ? "ready" : "stale", degraded, epoch, revision: Number(revision) },
+          { status: ready ? 200 : 503 }
         )
       })
     )
