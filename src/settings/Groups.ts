@@ -4,10 +4,10 @@ import { settings as edge } from "../edge/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
-import { rule as sessionsRule, settings as sessions } from "../sessions/Settings.ts"
+import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
-import { rule as webhooksRule, settings as webhooks } from "../webhooks/Settings.ts"
-import { rule as settingsRule, settings } from "./Settings.ts"
+import { settings as webhooks, rule as webhooksRule } from "../webhooks/Settings.ts"
+import { settings, rule as settingsRule } from "./Settings.ts"
 
 export const groups = {
   ...access,
