@@ -2,7 +2,7 @@
  * The list of what runs: what each capability adds to a node, on whatever stores, caches, lanes and workers it is given. One list for the
  * server and for tests.
  */
-import { Layer, type Redacted } from "effect"
+import { type Effect, Layer, type Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
@@ -11,7 +11,9 @@ import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
 import { ConfigurationChanges, ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
+import type { Service } from "../edge/grpc/Service.ts"
 import { access } from "../edge/http/access/Routes.ts"
+import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
@@ -19,27 +21,64 @@ import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import { HealthReports } from "../fleet/HealthReports.ts"
 import * as Relay from "../outbox/Relay.ts"
-import { Kinds } from "../propagation/Kind.ts"
+import { type Kind, Kinds } from "../propagation/Kind.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
-import { Views } from "../propagation/View.ts"
+import { type View, Views } from "../propagation/View.ts"
 import * as Retention from "../retention/Retention.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
-import { UpdateSource } from "../sessions/UpdateSource.ts"
+import { type KindSource, UpdateSource } from "../sessions/UpdateSource.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
-/** What the HTTP door shows. */
-export const http = [configuration, fleet, access, errors] as const
+/** What a capability adds to a node: whatever of this it has. */
+interface Capability {
+  /** Its use cases, on all services below. */
+  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+  readonly services?: Layer.Layer<any, never, any>
+  /** A kind of changes that the log may hold; what a node knows of them, and how it hears of them; what clients get of them. */
+  readonly kind?: Kind
+  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+  readonly view?: Layer.Layer<any, never, any>
+  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+  readonly changes?: Effect.Effect<View, never, any>
+  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+  readonly source?: Effect.Effect<KindSource, never, any>
+  /** What the doors show of it. */
+  readonly http?: Part
+  readonly grpc?: Service
+}
 
-/** The services of the gRPC door. */
-export const grpc = [distribution] as const
+/** The kind of the first is that of changes that name none: it stays the first. */
+const capabilities = [
+  {
+    services: Configurations.layer,
+    kind: configurationKind,
+    view: ConfigurationView.layer,
+    changes: ConfigurationChanges,
+    source: configurationUpdates,
+    http: configuration
+  },
+  { services: Clients.layer, http: fleet },
+  { grpc: distribution },
+  { http: access },
+  { http: errors }
+] as const satisfies ReadonlyArray<Capability>
 
-/** What the log may hold. The first is that of changes that name none: it stays the first. */
-export const kinds = Kinds.layer(configurationKind)
+type Added<Name extends keyof Capability> = Extract<
+  (typeof capabilities)[number],
+  { readonly [N in Name]: unknown }
+>[Name]
 
-/** What a node knows of each kind, and what clients get of it. */
-const views = Views.layer(ConfigurationChanges).pipe(Layer.provideMerge(ConfigurationView.layer))
-const sources = UpdateSource.layer(configurationUpdates)
+/** What those add that have it. Never empty: the first has all but a service of gRPC. */
+const added = <Name extends keyof Capability>(name: Name): readonly [Added<Name>, ...ReadonlyArray<Added<Name>>] =>
+  capabilities.flatMap((one: Capability) => (one[name] === undefined ? [] : [one[name]])) as never
+
+export const http = added("http")
+export const grpc = added("grpc")
+export const kinds = Kinds.layer(...added("kind"))
+const views = Views.layer(...added("changes")).pipe(Layer.provideMerge(Layer.mergeAll(...added("view"))))
+const sources = UpdateSource.layer(...added("source"))
+const useCases = Layer.mergeAll(...added("services"))
 
 export interface NodeOptions {
   /** This life of this process, as the other nodes know it; one of its own when left out. */
@@ -53,7 +92,7 @@ export interface NodeOptions {
 
 /** Every service of a node, from the top down: each stands on those below it. */
 export const services = ({ pepper, access, sessions, propagation, ...self }: NodeOptions) =>
-  Layer.mergeAll(Configurations.layer, Clients.layer, HealthReports.layer(sessions.ownership)).pipe(
+  Layer.merge(useCases, HealthReports.layer(sessions.ownership)).pipe(
     Layer.provideMerge(Sessions.layer({ ...self, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(
