@@ -5,40 +5,13 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { onTestFinished } from "vitest"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
-import type { Version } from "../../src/client/Entry.ts"
-import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
-import { decode, encode, type Shape, type Snapshot, shapeOf } from "../../src/client/KeptFile.ts"
+import type { Snapshot } from "../../src/client/KeptFile.ts"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
 import { FakeClock } from "../support/FakeClock.ts"
-import { connected, FakeTransport } from "../support/FakeTransport.ts"
-import { synced, value } from "../support/Said.ts"
-import { turn, until } from "../support/turn.ts"
+import { shape, snapshot } from "../support/Snapshot.ts"
+import { until } from "../support/turn.ts"
 
 const execFileAsync = promisify(execFile)
-
-const version = (key: string, revision: number, content: string): Version => ({
-  key,
-  version: revision,
-  revision: BigInt(revision),
-  epoch: "e1",
-  format: "string",
-  content,
-  digest: digestOf(content),
-  deleted: false,
-  strict: false,
-  unconfirmed: false,
-  source: "disk",
-  traceparent: ""
-})
-const snapshot = (revision: number, content: string): Snapshot => ({
-  epoch: "e1",
-  revision: BigInt(revision),
-  versions: [version("shop", revision, content)]
-})
-
-const shape: Shape = { environment: "production", service: "shop", labels: {}, patterns: ["shop"] }
-const text = async (of: Snapshot, as = shape) => (await Array.fromAsync(encode(of, as))).join("")
 
 let directory = ""
 beforeEach(async () => {
@@ -63,26 +36,6 @@ const generations = async (trouble: Array<string>, ...snapshots: ReadonlyArray<S
   return file
 }
 
-/** A client whose server is gone. */
-const alone = async (options: object = {}) => {
-  const transport = new FakeTransport()
-  const events: Array<ClientEvent> = []
-  transport.greet = () => transport.end()
-  const clock = new FakeClock()
-  const client = await HeraldClient.connect(
-    {
-      address: "x:1",
-      service: "shop",
-      instance: "i1",
-      lastKnownGood: { directory },
-      onEvent: (event) => events.push(event),
-      ...options
-    },
-    { clock, transport }
-  )
-  return { client, clock, transport, events }
-}
-
 describe("the file", () => {
   it("is private, complete, without leftovers, and keeps the generation before", async () => {
     const file = await generations([], snapshot(1, "one"), snapshot(2, "two"))
@@ -94,47 +47,6 @@ describe("the file", () => {
     ])
     assert.strictEqual((await stat(file.path)).mode & 0o777, 0o600)
     assert.deepStrictEqual(await file.load(), snapshot(2, "two"))
-  })
-
-  it("L1 KT1: any changed, missing or added byte is noticed", async () => {
-    const good = await text(snapshot(1, "one \u{1f600} é"))
-    assert.deepStrictEqual(await decode(good, shape), snapshot(1, "one \u{1f600} é"))
-    for (let at = 0; at < good.length; at++) {
-      const other = good[at] === "0" ? "1" : "0"
-      const changed = [
-        good.slice(0, at) + other + good.slice(at + 1),
-        good.slice(0, at),
-        good.slice(0, at) + good.slice(at + 1)
-      ]
-      for (const bad of changed) {
-        const found = await decode(bad, shape).catch(() => undefined)
-        assert.isUndefined(found, `at ${at}`)
-      }
-    }
-    assert.isUndefined(await decode(`${good} `, shape).catch(() => undefined))
-  })
-
-  it("L4: a file of another service, environment, labels or patterns is not used, and shapes never collide", async () => {
-    const zoned = { ...shape, labels: { zone: "b", region: "eu" } }
-    const others: ReadonlyArray<Shape> = [
-      shape,
-      { ...zoned, environment: "staging" },
-      { ...zoned, service: "other" },
-      { ...zoned, labels: { zone: "a", region: "eu" } },
-      { ...zoned, labels: { zone: "b", region: "eu", more: "" } },
-      { ...zoned, labels: { zoneb: "", region: "eu" } },
-      { ...zoned, patterns: ["shop", "shop.*"] },
-      { ...zoned, environment: "a-b", service: "c" },
-      { ...zoned, environment: "a", service: "b-c" }
-    ]
-    const good = await text(snapshot(1, "one"), zoned)
-    for (const other of others) {
-      const error = await decode(good, other).catch((e) => e)
-      assert.match(String(error), /belongs to shop in production with other labels or patterns/)
-    }
-    assert.strictEqual(new Set([zoned, ...others].map(shapeOf)).size, others.length + 1)
-    const same = { ...zoned, labels: { region: "eu", zone: "b" }, patterns: ["shop", "shop"] }
-    assert.strictEqual((await decode(good, same)).versions.length, 1)
   })
 
   it("L4: names stay short and in the directory, whatever they hold", () => {
@@ -330,112 +242,5 @@ describe("the file", () => {
     await generations(trouble, snapshot(1, "one"))
 
     assert.match(trouble[0]!, /HRLD-5104/)
-  })
-})
-
-describe("the client", () => {
-  const published = [value("shop", 1, { a: 1 }), value("shop.s", 2, 2, { strict: true })]
-
-  it("SDK2: starts without a server from what was good, as stale; strict keys throw", async () => {
-    await (await connected(published, { lastKnownGood: { directory } })).client.close()
-    const { client, transport } = await alone()
-
-    const entry = client.getEntry("shop")
-    assert.deepStrictEqual([entry?.value, entry?.source, entry?.stale, entry?.revision], [{ a: 1 }, "disk", true, 1])
-    assert.throws(() => client.get("shop.s"), /HRLD-2004/)
-    assert.deepStrictEqual(transport.last.hello.held.map(({ key }) => key).sort(), ["shop", "shop.s"])
-    assert.deepStrictEqual(transport.last.hello.position, { epoch: "e1", revision: 2n })
-  })
-
-  it("what the server does not send again is live after the sync", async () => {
-    await (await connected(published, { lastKnownGood: { directory } })).client.close()
-    const { client, clock, transport } = await alone()
-    transport.greet = undefined
-    await clock.advance(250)
-    transport.say(synced(2))
-    await client.settled()
-
-    assert.deepStrictEqual([client.getEntry("shop.s")?.source, client.get("shop.s")], ["live", 2])
-  })
-
-  it("V2 HK2: only what passed confirm is kept", async () => {
-    const { client, transport } = await connected(published, {
-      lastKnownGood: { directory },
-      confirm: (_, { version }) => version !== 3
-    })
-    transport.say(value("shop", 3, { a: "bad" }))
-    await client.settled()
-    await client.close()
-
-    assert.deepStrictEqual((await alone()).client.get("shop"), { a: 1 })
-  })
-
-  it("a value on disk that the hooks refuse gives way to the bootstrap, and is asked for again", async () => {
-    await (await connected(published, { lastKnownGood: { directory } })).client.close()
-    const { client, clock, transport, events } = await alone({
-      bootstrap: { values: { shop: "safe" } },
-      validate: (_: unknown, { source }: { source: string }) => source !== "disk"
-    })
-
-    assert.strictEqual(client.get("shop"), "safe")
-    assert.deepStrictEqual(events.flatMap((event) => (event.type === "local-rejected" ? [event.key] : [])).sort(), [
-      "shop",
-      "shop.s"
-    ])
-    await clock.advance(250)
-    assert.deepStrictEqual(transport.last.hello.held, [])
-  })
-
-  it("L4: what was rendered for other labels or patterns is not served", async () => {
-    const kept = { lastKnownGood: { directory }, labels: { zone: "b" } }
-    await (await connected(published, kept)).client.close()
-    const serves = async (options: object) =>
-      (await alone({ ...options, defaults: { shop: "default" } })).client.get("shop")
-
-    assert.strictEqual(await serves({ labels: { zone: "a" } }), "default")
-    assert.strictEqual(await serves({ labels: {} }), "default")
-    assert.strictEqual(await serves({ labels: { zone: "b" }, keys: ["shop", "more.*"] }), "default")
-    assert.deepStrictEqual(await serves({ labels: { zone: "b" }, instance: "i2" }), { a: 1 })
-  })
-
-  it("L4: with the labels named that shape values, others may change at each start", async () => {
-    const of = (labels: Record<string, string>) => ({ lastKnownGood: { directory, labels: ["zone"] }, labels })
-    await (await connected(published, of({ zone: "b", version: "1" }))).client.close()
-    const serves = async (labels: Record<string, string>) =>
-      (await alone({ ...of(labels), defaults: { shop: "default" } })).client.get("shop")
-
-    assert.deepStrictEqual(await serves({ zone: "b", version: "2" }), { a: 1 })
-    assert.strictEqual(await serves({ zone: "a", version: "1" }), "default")
-    assert.strictEqual(await serves({ version: "1" }), "default")
-  })
-
-  it("SDK5 L6: a hook that ends after close writes nothing: what a later client kept stays", async () => {
-    let end = () => {}
-    const first = await connected([value("shop", 1, "v0")], {
-      lastKnownGood: { directory },
-      apply: (v) => (v === "v1" ? new Promise<void>((resolve) => (end = resolve)) : undefined)
-    })
-    first.transport.say(value("shop", 2, "v1"))
-    await turn()
-    await first.client.close()
-    const second = await connected([value("shop", 3, "v2")], { lastKnownGood: { directory } })
-    await second.client.close()
-    end()
-    for (let n = 0; n < 20; n++) await turn()
-    await first.clock.advance(10_000)
-
-    assert.strictEqual((await alone()).client.get("shop"), "v2")
-    assert.deepStrictEqual(first.clock.waiting, [])
-  })
-
-  it("writes once for many updates", async () => {
-    const { client, clock, transport } = await connected([], { lastKnownGood: { directory } })
-    for (let n = 1; n <= 50; n++) transport.say(value("shop", n, n))
-    await client.settled()
-    await turn()
-
-    assert.strictEqual(clock.waiting.filter((millis) => millis <= 100).length, 1)
-    await client.close()
-    assert.strictEqual((await alone()).client.get("shop"), 50)
   })
 })

@@ -1,46 +1,12 @@
 /** What an application's own code may do to the client that it uses: nothing. */
 import { assert, describe, it } from "@effect/vitest"
-import { type ClientEvent, HeraldClient, ValueError } from "../../src/client/HeraldClient.ts"
+import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
 import { Listeners } from "../../src/client/Listeners.ts"
+import { explosives } from "../support/Explosives.ts"
 import { FakeClock } from "../support/FakeClock.ts"
 import { connected } from "../support/FakeTransport.ts"
 import { synced, value } from "../support/Said.ts"
 import { turn, until } from "../support/turn.ts"
-
-/** Everything that can be thrown and is hard to look at. */
-const explosives: ReadonlyArray<readonly [string, () => unknown]> = [
-  ["an error", () => new Error("plain")],
-  ["a text", () => "text"],
-  ["null", () => null],
-  ["undefined", () => undefined],
-  ["an object without a prototype", () => Object.create(null)],
-  [
-    "an error whose message explodes",
-    () =>
-      Object.defineProperty(new Error("x"), "message", {
-        get() {
-          throw new Error("inner")
-        }
-      })
-  ],
-  [
-    "an object that explodes as text",
-    () => ({
-      toString() {
-        throw new Error("inner")
-      }
-    })
-  ],
-  [
-    "a revoked proxy",
-    () => {
-      const { proxy, revoke } = Proxy.revocable({}, {})
-      revoke()
-      return proxy
-    }
-  ],
-  ["an error of 10 MB", () => new Error("x".repeat(10_000_000))]
-]
 
 /** Throws at once, rejects, rejects later, or answers a thenable that throws. */
 const ways: ReadonlyArray<readonly [string, (thrown: unknown) => () => unknown]> = [
@@ -187,90 +153,6 @@ it("events, entries, positions and states survive JSON.stringify, spread and str
   assert.strictEqual(client.getEntry("shop")?.revision, 2 ** 40)
   assert.deepStrictEqual(events.find((event) => event.type === "rejected")?.revision, 2 ** 40 + 1)
   await client.close()
-})
-
-describe("schemas", () => {
-  const schema = (validate: (value: unknown) => unknown) =>
-    ({ "~standard": { version: 1, vendor: "test", validate } }) as never
-  const cases: ReadonlyArray<readonly [string, unknown]> = [
-    ...explosives.map(
-      ([what, make]) =>
-        [
-          `throws ${what}`,
-          schema(() => {
-            throw make()
-          })
-        ] as const
-    ),
-    ["answers nothing", schema(() => undefined)],
-    ["answers null", schema(() => null)],
-    ["answers issues that are no list", schema(() => ({ issues: 7 }))],
-    [
-      "answers issues that explode",
-      schema(() => ({
-        get issues() {
-          throw new Error("inner")
-        }
-      }))
-    ],
-    [
-      "answers a path that explodes",
-      schema(() => ({
-        issues: [
-          {
-            message: "m",
-            path: [
-              {
-                get key() {
-                  throw new Error("inner")
-                }
-              }
-            ]
-          }
-        ]
-      }))
-    ],
-    ["answers a rejected promise", schema(() => Promise.reject(new Error("later")))],
-    ["answers a promise", schema(async () => ({ value: 1 }))],
-    ["is none", {}],
-    [
-      "explodes when looked at",
-      {
-        get "~standard"() {
-          throw new Error("inner")
-        }
-      }
-    ]
-  ]
-  for (const [what, bad] of cases) {
-    it(`LS1: a schema that ${what}: get throws ValueError, watch rejects the version`, async () => {
-      const { client, transport } = await connected([value("shop", 1, 1)])
-      let thrown: unknown
-      try {
-        client.get("shop", bad as never)
-      } catch (error) {
-        thrown = error
-      }
-      assert.instanceOf(thrown, ValueError)
-      if (what !== "answers a promise") {
-        client.watch("shop", { schema: bad as never })
-        await client.settled()
-        await until(() => transport.acks.some(({ reason }) => reason !== ""))
-      }
-      assert.strictEqual(client.get("shop"), 1)
-      await client.close()
-    })
-  }
-
-  it("HK1: a schema that never answers is refused when its time is over", async () => {
-    const { client, clock, transport } = await connected([value("shop", 1, 1)], { hookTimeoutMillis: 50 })
-    client.watch("shop", { schema: schema(() => new Promise(() => {})) })
-    await turn()
-    await clock.advance(50)
-    await client.settled()
-    await until(() => transport.acks.some(({ reason }) => /validate: no answer in 50 ms/.test(reason)))
-    await client.close()
-  })
 })
 
 it("OP2: options that explode when read are an OptionError; what is changed later changes nothing", async () => {

@@ -1,6 +1,7 @@
 /** A transport that a test speaks through, and a client on it. */
 import {
   type Ack,
+  AckOutcome,
   ConfigUpdate,
   type ReportHealthRequest,
   type SubscribeRequest
@@ -39,6 +40,16 @@ export class FakeTransport implements Transport {
 
   get acks(): ReadonlyArray<Ack> {
     return this.streams.flatMap(({ sent }) => sent.flatMap(({ acks }) => acks))
+  }
+
+  /** What was answered, by key and revision. */
+  get outcomes() {
+    return this.acks.map(({ key, revision, outcome, reason }) => ({
+      key,
+      revision,
+      applied: outcome === AckOutcome.ACK_OUTCOME_APPLIED,
+      ...(reason === "" ? {} : { reason })
+    }))
   }
 
   open = (hello: SubscribeRequest, events: StreamEvents) => {
