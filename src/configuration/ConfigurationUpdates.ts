@@ -9,6 +9,7 @@
  */
 import { Effect, Result } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
+import { prefixOf } from "../keys/Pattern.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
@@ -241,6 +242,13 @@ export const configurationUpdates = Effect.gen(function* () {
     if (revisions.size > REMEMBERED) revisions.delete(revisions.keys().next().value as bigint)
   }
 
+  const page: KindSource["page"] = (environment, pattern, after, limit) => {
+    const prefix = prefixOf(pattern)
+    if (prefix !== undefined) return view.page(environment, { prefix, after, limit })
+    const head = pattern > after ? view.head(environment, pattern) : undefined
+    return head === undefined ? [] : [head]
+  }
+
   const touched = function* ({ environment, key }: Named): Generator<Named, void> {
     yield { environment, key }
     if (key === VARIABLES_KEY) for (const slice of view.slices(environment, "*", "template")) yield* slice
@@ -253,7 +261,7 @@ export const configurationUpdates = Effect.gen(function* () {
     known,
     build,
     mark,
-    slices: view.slices,
+    page,
     touched,
     remember
   } satisfies KindSource

@@ -8,12 +8,12 @@
 import { Context, Effect, Layer, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { isNewer, sameEpoch } from "../propagation/Position.ts"
-import type { Reading, View } from "../propagation/View.ts"
+import type { NextView, View } from "../propagation/View.ts"
 import { always } from "../telemetry/Every.ts"
 import { Cache } from "./Cache.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
-import { Heads, type Kind, type PageOptions, slices } from "./Heads.ts"
+import { Heads, type PageOptions, slices, type Trait } from "./Heads.ts"
 import { SharedCache } from "./SharedCache.ts"
 import { makeSharing } from "./Sharing.ts"
 import type { Variables } from "./Template.ts"
@@ -26,14 +26,14 @@ export class ConfigurationView extends Context.Service<
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
     /** Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys. Costs what it returns. */
-    readonly matching: (environment: string, pattern: string, only?: Kind) => ReadonlyArray<Head>
+    readonly matching: (environment: string, pattern: string, only?: Trait) => ReadonlyArray<Head>
     /** Heads in the order of their keys, tombstones included. Costs what it returns. */
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
     /**
      * As `matching`, a slice at a time, for work that yields in between. Each slice is of the moment that it is taken: keys that stay are
      * in exactly one, keys that come or change meanwhile are told as events.
      */
-    readonly slices: (environment: string, pattern: string, only?: Kind) => Generator<ReadonlyArray<Head>, void>
+    readonly slices: (environment: string, pattern: string, only?: Trait) => Generator<ReadonlyArray<Head>, void>
     /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
     /** The environment's template variables; empty when none are defined. */
@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function* () {
   let heads = new Heads()
   let [epoch, began] = ["", 0n]
 
-  const read: Effect.Effect<Reading<Configuration>, HeraldError> = Effect.gen(function* () {
+  const read: Effect.Effect<NextView<Configuration>, HeraldError> = Effect.gen(function* () {
     const found = new Heads()
     let page = yield* store.heads(undefined, HEADS)
     const from = page.position

@@ -11,8 +11,8 @@ import { prefixOf } from "../keys/Pattern.ts"
 import type { Head } from "./Configuration.ts"
 import { SortedKeys } from "./SortedKeys.ts"
 
-/** Only heads of this kind. */
-export type Kind = "strict" | "template"
+/** Only heads that are this. */
+export type Trait = "strict" | "template"
 
 export interface PageOptions {
   /** Keys that begin with this; "" for all. */
@@ -20,7 +20,7 @@ export interface PageOptions {
   /** Keys after this one. */
   readonly after?: string
   readonly limit: number
-  readonly only?: Kind | undefined
+  readonly only?: Trait | undefined
 }
 
 interface Environment {
@@ -109,7 +109,7 @@ export class Heads {
   }
 
   /** `*` covers every key. */
-  matching(environment: string, pattern: string, only?: Kind): ReadonlyArray<Head> {
+  matching(environment: string, pattern: string, only?: Trait): ReadonlyArray<Head> {
     const prefix = prefixOf(pattern)
     if (prefix !== undefined) return this.page(environment, { prefix, limit: Number.POSITIVE_INFINITY, only })
     const head = this.get(environment, pattern)
@@ -125,7 +125,7 @@ export function* slices(
   heads: () => Heads,
   environment: string,
   pattern: string,
-  only?: Kind
+  only?: Trait
 ): Generator<ReadonlyArray<Head>, void> {
   const prefix = prefixOf(pattern)
   if (prefix === undefined) return yield heads().matching(environment, pattern, only)

@@ -9,11 +9,11 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import type { Head } from "../configuration/Configuration.ts"
-import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import { coveredBy, outermost, prefixOf } from "../keys/Pattern.ts"
-import { Propagation } from "../propagation/Propagation.ts"
+import { coveredBy, outermost } from "../keys/Pattern.ts"
+import type { Position } from "../propagation/Position.ts"
+import type { Mark } from "../sessions/Update.ts"
+import { keysOf, UpdateSource, type UpdateSourceShape } from "../sessions/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
 import {
   type HealthRow,
@@ -29,7 +29,7 @@ import { sizeOfInstance } from "./Unwritten.ts"
 export interface ClientKey extends Facts {
   readonly key: string
   /** Undefined when the key was deleted or never existed. */
-  readonly desired: (Pick<Head, "version" | "revision"> & { readonly epoch: string }) | undefined
+  readonly desired: (Position & { readonly version: number }) | undefined
 }
 
 export interface Client extends InstanceRow {
@@ -85,8 +85,7 @@ export class Clients extends Context.Service<
     Clients,
     Effect.gen(function* () {
       const store = yield* InstanceStore
-      const propagation = yield* Propagation
-      const view = yield* ConfigurationView
+      const source = yield* UpdateSource
       return Clients.of({
         list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", ...asked }) {
           yield* requirePermission("clients.read", asked.environment)
@@ -101,7 +100,7 @@ export class Clients extends Context.Service<
                 more = true
                 break
               }
-              const client = clientOf(view, propagation.position().epoch, report, keys, afterKey)
+              const client = clientOf(source, report, keys, afterKey)
               yield* Effect.yieldNow // CL3
               clients.push(client)
               bytes += sizeOf(client)
@@ -117,8 +116,7 @@ export class Clients extends Context.Service<
 }
 
 const clientOf = (
-  view: ConfigurationView["Service"],
-  epoch: string,
+  source: UpdateSourceShape,
   { keys: known, ...row }: InstanceReport,
   most: number,
   afterKey: string
@@ -127,12 +125,12 @@ const clientOf = (
   const facts = new Map(known.map((one) => [one.key, one]))
   const first = known.slice(0, most)
   const ends = first.length === most ? [first.at(-1)!.key] : []
-  const heads = new Map<string, Head>()
+  const newest = new Map<string, Mark>()
   let looked = 0
-  for (const head of headsOf(view, environment, outermost(patterns), afterKey)) {
-    if (!head.deleted || facts.has(head.key)) heads.set(head.key, head)
-    if (heads.size < most && ++looked < LOOKED) continue
-    ends.push(head.key) // CL3
+  for (const mark of marksOf(source, environment, outermost(patterns), afterKey)) {
+    if (mark.kind === "value" || facts.has(mark.key)) newest.set(mark.key, mark)
+    if (newest.size < most && ++looked < LOOKED) continue
+    ends.push(mark.key) // CL3
     break
   }
   // Each list is complete up to where it was cut: what is below the first cut is in order and without a gap.
@@ -140,7 +138,7 @@ const clientOf = (
     (least, key) => (least === undefined || key < least ? key : least),
     undefined
   )
-  const covered = new Set([...heads.keys(), ...first.map(({ key }) => key).filter((key) => coveredBy(patterns, key))])
+  const covered = new Set([...newest.keys(), ...first.map(({ key }) => key).filter((key) => coveredBy(patterns, key))])
   const all = [...covered].filter((key) => end === undefined || key <= end).sort()
   const page = all.slice(0, most)
   const nextKey = all.length > most ? page.at(-1) : end
@@ -153,9 +151,9 @@ const clientOf = (
       coveredBy(patterns, key)
   )
   const keyOf = (key: string, of: KeyFacts | undefined): ClientKey => {
-    const head = heads.get(key) ?? view.head(environment, key)
+    const mark = newest.get(key) ?? source.standing(environment, key)
     const desired =
-      head === undefined || head.deleted ? undefined : { version: head.version, revision: head.revision, epoch }
+      mark?.kind === "value" ? { version: mark.version, revision: mark.revision, epoch: mark.epoch } : undefined
     const { sent, applied, rejected, problem } = of ?? {}
     return { key, desired, sent, applied, rejected, problem }
   }
@@ -173,36 +171,18 @@ const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListC
   connected: state === "connected"
 })
 
-/** Heads that are looked at for one instance: there may be many tombstones. CL3 */
+/** Keys that are looked at for one instance: there may be many tombstones. CL3 */
 const LOOKED = 10_000
-/** Heads read at once. */
-const HEADS = 200
-
-function* headsOf(
-  view: ConfigurationView["Service"],
+/** What it should have of each key of its patterns, in the order of the keys. */
+function* marksOf(
+  source: UpdateSourceShape,
   environment: string,
   patterns: ReadonlyArray<string>,
   afterKey: string
-): Generator<Head, void> {
-  for (const pattern of patterns) yield* headsAfter(view, environment, pattern, afterKey)
-}
-
-function* headsAfter(
-  view: ConfigurationView["Service"],
-  environment: string,
-  pattern: string,
-  afterKey: string
-): Generator<Head, void> {
-  const prefix = prefixOf(pattern)
-  if (prefix === undefined) {
-    const head = pattern > afterKey ? view.head(environment, pattern) : undefined
-    if (head !== undefined) yield head
-    return
-  }
-  for (let after = afterKey; ; ) {
-    const page = view.page(environment, { prefix, after, limit: HEADS })
-    yield* page
-    if (page.length < HEADS) return
-    after = page.at(-1)!.key
-  }
+): Generator<Mark, void> {
+  for (const pattern of patterns)
+    for (const key of keysOf(source, environment, pattern, afterKey)) {
+      const mark = source.standing(environment, key)
+      if (mark !== undefined) yield mark
+    }
 }

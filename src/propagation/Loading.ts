@@ -8,7 +8,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isNewer, type Position, sameEpoch } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
-import { type Reading, Views } from "./View.ts"
+import { type NextView, Views } from "./View.ts"
 
 export interface Loaded {
   readonly position: Position
@@ -24,7 +24,7 @@ export const makeLoading = Effect.gen(function* () {
   const log = yield* RevisionLog
 
   const load: Effect.Effect<Loaded, HeraldError> = Effect.gen(function* () {
-    const readings = new Map<string, Reading>()
+    const readings = new Map<string, NextView>()
     let position: Position | undefined
     let newest: Position | undefined
     for (const view of views) {

@@ -11,7 +11,7 @@ import type { Position } from "./Position.ts"
 import type { Change } from "./Revision.ts"
 
 /** What was read, and is not yet served. */
-export interface Reading<C extends Change = Change> {
+export interface NextView<C extends Change = Change> {
   /** What had been committed when the first page was read: all of it is in. */
   readonly from: Position
   /** The newest change that is in. */
@@ -25,7 +25,7 @@ export interface Reading<C extends Change = Change> {
 export interface View<C extends Change = Change> {
   readonly kind: C["kind"]
   /** Reads what is current, in pages, while others commit. */
-  readonly read: Effect.Effect<Reading<C>, HeraldError>
+  readonly read: Effect.Effect<NextView<C>, HeraldError>
   /** The next change of this kind, of the commit at `at`. Synchronous: nobody sees half of a commit. P1 */
   apply(change: C, at: Position): void
   /** This node committed it, so it may tell others what they can't tell themselves. Never waits. */

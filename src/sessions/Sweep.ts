@@ -8,10 +8,10 @@
 import { coveredBy } from "../keys/Pattern.ts"
 import type { Look, Session } from "./Session.ts"
 import type { Mark } from "./Update.ts"
-import type { UpdateSourceShape } from "./UpdateSource.ts"
+import { keysOf, type UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
-  readonly updates: Pick<UpdateSourceShape, "standing" | "slices">
+  readonly updates: Pick<UpdateSourceShape, "standing" | "page">
   /** The client has this without having been sent it. */
   readonly holds: (session: Session, mark: Mark) => void
 }
@@ -34,6 +34,6 @@ export function* sweep({ updates, holds }: Parts, session: Session): Generator<L
     }
   }
   for (const pattern of patterns)
-    for (const slice of updates.slices(environment, pattern))
-      for (const { key } of slice) yield session.told.has(key) ? undefined : { key, held: undefined }
+    for (const key of keysOf(updates, environment, pattern))
+      yield session.told.has(key) ? undefined : { key, held: undefined }
 }

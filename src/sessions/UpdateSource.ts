@@ -34,14 +34,37 @@ export interface UpdateSourceShape {
   /** What to remember of an update that was sent: one object for all that were sent the same of a key. */
   readonly mark: (update: ValueUpdate) => Mark
   /**
-   * Keys that a pattern covers, deleted ones included, a slice at a time, for work that yields in between. Each slice is of the moment that
-   * it is taken: keys that stay are in exactly one, keys that come or change meanwhile are told as changes.
+   * Keys that a pattern covers, deleted ones included, behind `after` and in their order, at most `limit`: fewer are the last. Keys that
+   * come or change between two pages are told as changes.
    */
-  readonly slices: (environment: string, pattern: string) => Iterable<ReadonlyArray<{ readonly key: string }>>
+  readonly page: (
+    environment: string,
+    pattern: string,
+    after: string,
+    limit: number
+  ) => ReadonlyArray<{ readonly key: string }>
   /** Keys that have to be looked at after a change: its own, and those that are made with it. */
   readonly touched: (change: Change) => Iterable<Named>
   /** A revision was applied: its updates carry its trace and its time. */
   readonly remember: (revision: Revision) => void
+}
+
+/** Keys of a page. */
+const PAGE = 256
+
+/** Keys that a pattern covers, behind `after`: a page at a time, each of the moment that it is taken. */
+export function* keysOf(
+  { page }: Pick<UpdateSourceShape, "page">,
+  environment: string,
+  pattern: string,
+  after = ""
+): Generator<string, void> {
+  for (let last = after; ; ) {
+    const keys = page(environment, pattern, last, PAGE)
+    for (const { key } of keys) yield key
+    if (keys.length < PAGE) return
+    last = keys.at(-1)!.key
+  }
 }
 
 /** What is sent of a change of one kind. */
@@ -88,7 +111,7 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
     known: (environment, key, base) => of(key)?.known(environment, key, base),
     build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
     mark: (update) => (of(update.key) ?? first).mark(update),
-    slices: (environment, pattern) => of(pattern)?.slices(environment, pattern) ?? [],
+    page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
     touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
     remember: (revision) => {
       for (const source of sources) source.remember(revision)

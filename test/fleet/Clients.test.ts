@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { Head } from "../../src/configuration/Configuration.ts"
-import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { client } from "../../src/edge/http/fleet/Wire.ts"
 import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
 import { type InstanceReport, InstanceStore, type KeyFacts } from "../../src/fleet/InstanceStore.ts"
-import { Propagation } from "../../src/propagation/Propagation.ts"
+import { matches } from "../../src/keys/Pattern.ts"
+import type { Mark } from "../../src/sessions/Update.ts"
+import { UpdateSource } from "../../src/sessions/UpdateSource.ts"
 import { head as headOf } from "../support/Configuration.ts"
+import { publish } from "../support/Release.ts"
+import { below, configurations, propagation } from "../support/Twins.ts"
 
 const head = (key: string, version: number, deleted = false) =>
   headOf(key, { version, revision: BigInt(version * 10), deleted })
@@ -60,26 +64,39 @@ const heads = [
   head("shop.t", 1)
 ]
 
-/** Heads that were read. */
+const markOf = ({ key, version, revision, digest, deleted }: Head): Mark => ({
+  kind: deleted ? "deleted" : "value",
+  key,
+  version,
+  revision,
+  epoch: "e",
+  digest,
+  traceparent: "",
+  committedAt: 0,
+  stale: false
+})
+
+/** Keys that were read. */
 let read = 0
 const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head> = heads) =>
   Clients.layer.pipe(
     Layer.provide([
       Layer.mock(InstanceStore, { list }),
-      Layer.mock(Propagation, {
-        position: () => ({ epoch: "e", revision: 1n }),
-        stale: () => false
-      }),
-      Layer.mock(ConfigurationView, {
-        head: (_, key) => all.find((one) => one.key === key),
-        matching: () => [],
-        page: (_, { prefix = "", after = "", limit }) => {
-          const from = all.findIndex(({ key }) => key.startsWith(prefix) && key > after)
-          const page = (from < 0 ? [] : all.slice(from, from + limit)).filter(({ key }) => key.startsWith(prefix))
-          read += page.length
-          return page
+      Layer.mock(UpdateSource, {
+        target: () => undefined,
+        known: () => undefined,
+        mark: () => assert.fail("nothing is sent"),
+        touched: () => [],
+        remember: () => {},
+        standing: (_, key) => {
+          const found = all.find((one) => one.key === key)
+          return found && markOf(found)
         },
-        slices: function* () {}
+        page: (_, pattern, after, limit) => {
+          const covered = all.filter(({ key }) => matches(pattern, key) && key > after).slice(0, limit)
+          read += covered.length
+          return covered
+        }
       })
     ])
   )
@@ -252,5 +269,26 @@ describe("Clients", () => {
 
       assert.strictEqual(error.name, "Forbidden")
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("CL1 what is desired of a template is as new as the variables that it is made with", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "herald.variables", value: `{"region":"eu"}`, valueType: "json" })
+      yield* publish({ key: "shop.t", value: "{{region}}" })
+      const variables = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
+      const [found] = (yield* (yield* Clients).list({ limit: 10 })).clients
+      const shown = found!.keys.find(({ key }) => key === "shop.t")
+
+      assert.deepInclude(shown?.desired, { version: 1, revision: variables.revision })
+    }).pipe(
+      Effect.provideService(CurrentIdentity, system),
+      Effect.provide(
+        Clients.layer.pipe(
+          Layer.provide([Layer.mock(InstanceStore, { list: () => Effect.succeed([report]) }), configurations]),
+          Layer.provideMerge(propagation()),
+          Layer.provideMerge(below(Memory.layer))
+        )
+      )
+    )
   )
 })

@@ -91,7 +91,7 @@ describe("UpdateSource", () => {
     Effect.gen(function* () {
       const source = yield* UpdateSource
       assert.deepStrictEqual([...source.touched({ kind: "flag", environment: "production", key: "svc" })], [])
-      assert.deepStrictEqual([...source.slices("production", "@flag/svc.*")], [])
+      assert.deepStrictEqual(source.page("production", "@flag/svc.*", "", 10), [])
       assert.isUndefined(source.target("production", "@flag/svc"))
       assert.isUndefined(yield* source.build(subscription().client, "@flag/svc", ""))
     }).pipe(Effect.provide(layer))

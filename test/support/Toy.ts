@@ -182,12 +182,13 @@ export const toyUpdates = Effect.gen(function* () {
         return one && updateOf(one)
       }),
     mark: (update) => markOf(find(update.environment, update.key)!),
-    slices: (environment, pattern) => [
+    page: (environment, pattern, after, limit) =>
       [...view.toys().values()]
         .filter((one) => one.environment === environment)
         .map(({ key }) => ({ key: nameOf("toy", key) }))
-        .filter(({ key }) => matches(pattern, key))
-    ],
+        .filter(({ key }) => matches(pattern, key) && key > after)
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .slice(0, limit),
     touched: ({ environment, key }) => [{ environment, key: nameOf("toy", key) }],
     remember: () => {}
   } satisfies KindSource

@@ -37,7 +37,8 @@ export const propagation = (changed: Partial<PropagationOptions> = {}) =>
     Layer.provide(kinds)
   )
 
-const configurations = UpdateSource.layer(configurationUpdates)
+/** What clients get of configurations. */
+export const configurations = UpdateSource.layer(configurationUpdates)
 
 /** `source`: what clients get; configurations unless it says otherwise. */
 export const sessions = <R = Layer.Services<typeof configurations>>(

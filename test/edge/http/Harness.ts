@@ -14,7 +14,7 @@ import { Clients } from "../../../src/fleet/Clients.ts"
 import { Fleet } from "../../../src/fleet/ConnectedClients.ts"
 import { http } from "../../../src/node/Node.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
-import { below, propagation } from "../../support/Twins.ts"
+import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
 interface Seen extends PublishOptions {
   readonly drafts: ReadonlyArray<Draft>
@@ -54,6 +54,7 @@ export const startServices = () => {
     AuditCheckpoints.layer({ pepper: "pepper" }),
     Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 })
   ).pipe(
+    Layer.provide(updates),
     Layer.provideMerge(view),
     Layer.provide(Layer.succeed(Fleet, { covering: () => Effect.succeed([]) })),
     Layer.provideMerge(below(Memory.layer)),
