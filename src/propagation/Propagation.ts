@@ -112,6 +112,12 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     })
   }
 
+  /** VW3 */
+  const notApplied = (defect: unknown) => {
+    onGap()
+    return Effect.logError("a revision could not be applied", defect)
+  }
+
   const advance = (heardBy: string): void => {
     for (let next = early.next(position); next !== undefined; next = early.next(position)) apply(next, heardBy)
   }
@@ -125,7 +131,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       }
       early.hold(revision, position)
       onGap()
-    })
+    }).pipe(Effect.catchDefect(notApplied))
 
   const reset = Effect.gen(function* () {
     yield* Effect.logWarning("history was lost or is behind the horizon: reading what is current again", {
@@ -219,8 +225,10 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)
-    for (const change of revision.changes) views.get(change.kind)?.committed(change, revision)
     telling.tell(revision)
+    yield* Effect.sync(() => {
+      for (const change of revision.changes) views.get(change.kind)?.committed(change, revision)
+    }).pipe(Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect))) // VW3
   })
 
   return Propagation.of({

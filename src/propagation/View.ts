@@ -4,6 +4,8 @@
  *
  *   VW1  All views are of one position: they begin together, and whoever hears of a revision finds it applied in each.
  *   VW2  While a view reads again, what it had is served until it begins.
+ *   VW3  A view that throws fails no publisher, whose commit is done: the revision is applied again from the log until it can be, and
+ *        until then nobody is told of it.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -26,7 +28,7 @@ export interface View<C extends Change = Change> {
   readonly kind: C["kind"]
   /** Reads what is current, in pages, while others commit. */
   readonly read: Effect.Effect<NextView<C>, HeraldError>
-  /** The next change of this kind, of the commit at `at`. Synchronous: nobody sees half of a commit. P1 */
+  /** The next change of this kind, of the commit at `at`. Synchronous: nobody sees half of a commit. It may come again. P1, VW3 */
   apply(change: C, at: Position): void
   /** This node committed it, so it may tell others what they can't tell themselves. Never waits. */
   committed(change: C, at: Position): void

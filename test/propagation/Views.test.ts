@@ -12,6 +12,7 @@ import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, release } from "../support/Release.ts"
 import { memoryToys, propagation, ToyView, toy } from "../support/Toy.ts"
+import { listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
 
@@ -110,6 +111,31 @@ describe("views", () => {
       assert.strictEqual(toys.forgotten(), 1n)
     }).pipe(Effect.provide(layer(faults)))
   })
+
+  it.effect(
+    "VW3 a view that throws fails no publisher; the revision is told when it could be applied, and in its order",
+    () =>
+      Effect.gen(function* () {
+        const [node, toys] = [yield* Propagation, yield* ToyView]
+        const heard = yield* listen
+        toys.throws = 2 // as it is applied, and as others should be told
+        yield* node.committed(yield* commit(1))
+        yield* node.committed(yield* commit(2))
+        const before = [node.position().revision, [...heard]]
+        yield* poll
+        yield* poll
+        yield* settle
+        toys.throws = 0
+        yield* node.hint(yield* commit(3))
+        toys.throws = 1
+        yield* node.committed(yield* commit(3, "told"))
+
+        assert.deepStrictEqual(before, [0n, []])
+        yield* settle
+        assert.deepStrictEqual(heard, ["1", "2", "3", "4"])
+        assert.deepStrictEqual(yield* seen, [3, 3])
+      }).pipe(Effect.scoped, Effect.provide(layer(new Faults())))
+  )
 
   it.effect("KI2 a revision of a kind that this node does not know moves the position, and nothing else", () =>
     Effect.gen(function* () {

@@ -97,6 +97,8 @@ export class ToyView extends Context.Service<
     /** Forgotten up to here. */
     readonly forgotten: () => bigint
     readonly told: ReadonlyArray<bigint>
+    /** How often it throws from now on. */
+    throws: number
   }
 >()("test/ToyView") {
   static readonly layer = Layer.effect(
@@ -107,7 +109,7 @@ export class ToyView extends Context.Service<
       let forgotten = 0n
       const told: Array<bigint> = []
       const keep = (all: Map<string, Toy>, one: Toy) => void all.set(`${one.environment}/${one.key}`, one)
-      return ToyView.of({
+      const service: ToyView["Service"] = {
         kind: "toy",
         read: Effect.map(store.all, ({ at, toys: found }) => {
           const read = new Map<string, Toy>()
@@ -121,15 +123,23 @@ export class ToyView extends Context.Service<
             }
           }
         }),
-        apply: (one) => keep(toys, one),
-        committed: (_, { revision }) => void told.push(revision),
+        apply: (one) => {
+          if (service.throws-- > 0) throw new Error("no room for toys")
+          keep(toys, one)
+        },
+        committed: (_, { revision }) => {
+          if (service.throws-- > 0) throw new Error("nobody listens to toys")
+          told.push(revision)
+        },
         forget: (horizon) => {
           forgotten = horizon
         },
         toys: () => toys,
         forgotten: () => forgotten,
-        told
-      })
+        told,
+        throws: 0
+      }
+      return service
     })
   )
 }
