@@ -25,13 +25,12 @@ export class ConfigurationView extends Context.Service<
   {
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
-    /** Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys. Costs what it returns. */
-    readonly matching: (environment: string, pattern: string, only?: Trait) => ReadonlyArray<Head>
     /** Heads in the order of their keys, tombstones included. Costs what it returns. */
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
     /**
-     * As `matching`, a slice at a time, for work that yields in between. Each slice is of the moment that it is taken: keys that stay are
-     * in exactly one, keys that come or change meanwhile are told as events.
+     * Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys; a slice at a time, for work that yields
+     * in between. Each slice is of the moment that it is taken: keys that stay are in exactly one, keys that come or change meanwhile are
+     * told as events.
      */
     readonly slices: (environment: string, pattern: string, only?: Trait) => Generator<ReadonlyArray<Head>, void>
     /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
@@ -124,7 +123,6 @@ const make = Effect.fnUntraced(function* () {
 
   const service = ConfigurationView.of({
     head,
-    matching: (...asked) => heads.matching(...asked),
     page: (...asked) => heads.page(...asked),
     slices: (...asked) => slices(() => heads, ...asked),
     value,

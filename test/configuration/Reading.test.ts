@@ -30,7 +30,6 @@ const cutOff = (view: Configuration | undefined) =>
     }),
     Layer.mock(ConfigurationView, {
       head: () => view,
-      matching: () => (view === undefined ? [] : [view]),
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
       value: () => Effect.succeed(view)
