@@ -12,6 +12,10 @@ export interface InstanceId {
   readonly instance: string
 }
 
+/** One text for an instance; what a ClientView names is one, too. */
+export const instanceKey = ({ environment, service, instance }: InstanceId): string =>
+  `${environment}\u0000${service}\u0000${instance}`
+
 export type InstanceState = "connected" | "disconnected" | "timed_out"
 export type DeliveryState = "sent" | "applied" | "rejected" | "problem"
 

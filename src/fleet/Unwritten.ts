@@ -10,9 +10,16 @@
  */
 
 import { Weighed } from "../bounds/Weighed.ts"
-import { instanceKey } from "../sessions/Subscription.ts"
 import { DeliveryRows, sizeOfDelivery } from "./DeliveryRows.ts"
-import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./InstanceStore.ts"
+import {
+  type Batch,
+  type DeliveryRow,
+  type HealthNote,
+  type HeldRow,
+  type InstanceNote,
+  instanceKey,
+  type Speaker
+} from "./InstanceStore.ts"
 
 /** Rows that are written at once. */
 export const BATCH = 10_000

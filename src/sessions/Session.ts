@@ -9,10 +9,11 @@
  */
 import type { Deferred } from "effect"
 import { Effect } from "effect"
+import { instanceKey } from "../fleet/InstanceStore.ts"
 import { samePosition } from "../propagation/Position.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
-import { type Answer, instanceKey, type Subscription } from "./Subscription.ts"
+import type { Answer, Subscription } from "./Subscription.ts"
 import type { ControlUpdate, Mark, Update } from "./Update.ts"
 
 /** The transport of one client. */

@@ -25,6 +25,3 @@ export interface Answer {
   readonly applied: boolean
   readonly reason: string
 }
-
-export const instanceKey = (client: Pick<ClientView, "environment" | "service" | "instance">): string =>
-  `${client.environment}\u0000${client.service}\u0000${client.instance}`
