@@ -7,6 +7,7 @@
  *       forgotten is built again, or sent whole.
  *   U4  A template is rendered once for all clients that answer alike for what it uses.
  */
+
 import { Effect, Result } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { prefixOf } from "../keys/Pattern.ts"
@@ -20,7 +21,8 @@ import { Digest } from "../values/Digest.ts"
 import { type Head, VARIABLES_KEY } from "./Configuration.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
 import { makeRenderer } from "./Renderer.ts"
-import { compile, renderingKey } from "./Template.ts"
+import { renderingKey } from "./Template.ts"
+import { Templates } from "./Templates.ts"
 
 /** Bytes, as updates take them: the text, and the same once more as it was encoded. */
 const BUDGET = 64 * 1024 * 1024
@@ -45,6 +47,7 @@ export const configurationUpdates = Effect.gen(function* () {
   const propagation = yield* Propagation
   const view = yield* ConfigurationView
   const digestOf = yield* Digest
+  const read = yield* Templates
   const { inTurn, render: renderWith } = yield* makeRenderer
   const shared = new Weighed<Built>(({ update }) => costOf(update))
   /** U3: what is kept of each key. An older revision is never asked for again. */
@@ -176,7 +179,7 @@ export const configurationUpdates = Effect.gen(function* () {
       const patch = former === undefined ? undefined : delta(former, found.value)
       return share(id, found.template, () => updateOf(found.value, found.digest, patch))
     }
-    const template = compile(found.value, found.valueType)
+    const template = read(found.value, found.valueType)
     const group = `${id}\u0000${digestOf(renderingKey(template, client))}`
     const variables = yield* view.variables(environment)
     const made = yield* inTurn(

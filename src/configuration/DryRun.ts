@@ -19,6 +19,7 @@ import {
   lookup,
   malformedIn,
   type Obstacle,
+  type ReadTemplate,
   renderingKey,
   tooLarge,
   type Variables
@@ -41,13 +42,14 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
   variables: Variables,
   clients: ReadonlyArray<ClientView>,
   workers: Pick<Workers["Service"], "examine">,
-  digestOf: Digest["Service"]
+  digestOf: Digest["Service"],
+  read: ReadTemplate = compile
 ): Effect.fn.Return<void, HeraldError> {
   const { key, environment, value, valueType, schema, stored = false } = candidate
-  const malformed = malformedIn(value, valueType)
+  const malformed = malformedIn(value, valueType, read)
   if (malformed !== undefined) return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`)
 
-  const template = compile(value, valueType)
+  const template = read(value, valueType)
   const { names } = template
   const undefinedNames = names.filter((name) => !isClientName(name) && !Object.hasOwn(variables, name))
   if (undefinedNames.length > 0) {

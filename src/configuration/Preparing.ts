@@ -6,6 +6,7 @@
  *   RU2  A release is refused only by what is current: what this node's view refuses is read again from the store, and checked again if
  *        that differs.
  */
+
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
@@ -17,6 +18,7 @@ import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
 import { isTemplate, malformedIn, type Variables } from "./Template.ts"
+import { Templates } from "./Templates.ts"
 import { definedBy, variablesOf } from "./Variables.ts"
 import type { Basis, ConfigurationWish, Kept } from "./Wish.ts"
 
@@ -55,6 +57,7 @@ export const makePreparing = Effect.gen(function* () {
   const view = yield* ConfigurationView
   const fleet = yield* Fleet
   const digestOf = yield* Digest
+  const readTemplate = yield* Templates
 
   const currentOf = (environment: string, key: string, fresh: boolean) =>
     fresh ? store.current(environment, key) : view.value(environment, key)
@@ -73,7 +76,7 @@ export const makePreparing = Effect.gen(function* () {
       valueType,
       schema: value === null ? null : draft.schema === undefined ? (live?.schema ?? null) : draft.schema,
       strict: draft.strict ?? live?.strict ?? false,
-      template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType),
+      template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType, readTemplate),
       digest: digestOf(value ?? ""),
       expectedVersion: draft.expectedVersion,
       kept: keptBy(draft, live !== undefined), // RU1
@@ -91,7 +94,7 @@ export const makePreparing = Effect.gen(function* () {
   const checkValue = Effect.fnUntraced(function* ({ change, stored, found }: Resolved) {
     const { key, environment, value, valueType, schema, template } = change
     if (value === null || template) return {}
-    const malformed = malformedIn(value, valueType)
+    const malformed = malformedIn(value, valueType, readTemplate)
     if (malformed !== undefined && key !== VARIABLES_KEY) {
       return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`, {
         details: { key, environment }
@@ -160,7 +163,7 @@ export const makePreparing = Effect.gen(function* () {
     for (const template of templates) {
       if (template === undefined || template.deleted || !template.template) continue
       const clients = yield* fleet.covering(environment, template.key)
-      yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf).pipe(
+      yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf, readTemplate).pipe(
         Effect.mapError((error) =>
           error.row.http >= 500
             ? error
@@ -194,7 +197,7 @@ export const makePreparing = Effect.gen(function* () {
       }
       if (change.template && value !== null) {
         const clients = yield* fleet.covering(environment, key)
-        yield* dryRun({ ...change, value, stored }, variables, clients, workers, digestOf)
+        yield* dryRun({ ...change, value, stored }, variables, clients, workers, digestOf, readTemplate)
       }
       if (key === VARIABLES_KEY) {
         templates.push({ environment, position: yield* checkUntouched(environment, changes, variables) })

@@ -1,4 +1,5 @@
 /** The reading half of Configurations. */
+
 import { Effect, Result } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Permission } from "../access/Identity.ts"
@@ -10,7 +11,8 @@ import { reasonOf, Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
-import { compile, fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
+import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
+import { Templates } from "./Templates.ts"
 
 /** A value with the honesty of its source. */
 export interface Read {
@@ -43,6 +45,7 @@ export const makeReading = Effect.gen(function* () {
   const propagation = yield* Propagation
   const view = yield* ConfigurationView
   const workers = yield* Workers
+  const readTemplate = yield* Templates
 
   const permit = Effect.fnUntraced(function* (
     environment: string,
@@ -133,9 +136,9 @@ export const makeReading = Effect.gen(function* () {
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
     const { value, valueType, template } = stored
-    const names = template ? compile(value, valueType).names : []
+    const names = template ? readTemplate(value, valueType).names : []
     const filled = template
-      ? fill(compile(value, valueType), valueType, (name) => lookup(name, variables, client))
+      ? fill(readTemplate(value, valueType), valueType, (name) => lookup(name, variables, client))
       : Result.succeed(value)
     const text = Result.isSuccess(filled) ? filled.success : value
     const found = yield* workers.examine(valueType, text, { want: "secrets", stored: true })

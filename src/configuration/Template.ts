@@ -6,13 +6,12 @@
  *   T2  A value can't leave its place: in JSON it stays one string or one scalar, in YAML it can't change the structure.
  *   T3  What is rendered is read as its type again before anyone gets it.
  *   T4  Time is linear in the text, and nothing larger than a value may be is built: the size is known before.
- *   T5  A text is read once, and what was read is kept, within bounds of bytes.
+ *   T5  in Templates.ts
  *   T6  Clients that answer alike for what a template uses get the same rendering, made once.
  *   T7  Every text can be written: any literal text, before and after any placeholder. In JSON, backslashes are read as JSON reads
  *       them: pairs stay, and only a single one before `{{` is the escape.
  */
 import { Result } from "effect"
-import { Weighed } from "../bounds/Weighed.ts"
 import type { ClientView } from "../fleet/Client.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { bytesOf, isNumber, VALUE_BYTES } from "../values/Value.ts"
@@ -149,35 +148,25 @@ const endsInString = (json: string, before: boolean): boolean => {
   return inside
 }
 
-/** T5. Bytes, about. */
-const KEPT = 16 * 1_048_576
-interface Kept {
-  readonly text: string
-  readonly compiled: Compiled
-}
-const kept = new Weighed<Kept>(({ text, compiled }) => text.length * 2 + compiled.places.length * 32 + 512)
+export type ReadTemplate = (text: string, type: ValueType) => Compiled
 
-/** Reads a template of a type; one that was read lately is not read again (T5). */
-export const compile = (text: string, type: ValueType = "string"): Compiled => {
-  const json = type === "json"
-  const known = kept.use(text)?.compiled
-  if (known?.json === json) return known
-  const compiled = read(text, json)
-  kept.set(text, { text, compiled })
-  kept.trim(KEPT)
-  return compiled
-}
+/** Reads a template of a type. What a node read lately it keeps: Templates.ts. */
+export const compile = (text: string, type: ValueType = "string"): Compiled => read(text, type === "json")
 
 /** Has it anything to render? */
-export const isTemplate = (text: string, type: ValueType = "string"): boolean => {
+export const isTemplate = (text: string, type: ValueType = "string", readIt: ReadTemplate = compile): boolean => {
   if (!text.includes("{{")) return false
-  const { names, escapes } = compile(text, type)
+  const { names, escapes } = readIt(text, type)
   return names.length > 0 || escapes
 }
 
 /** Why a `{{` in the text opens no placeholder. */
-export const malformedIn = (text: string, type: ValueType = "string"): string | undefined => {
-  const at = text.includes("{{") ? compile(text, type).malformed : undefined
+export const malformedIn = (
+  text: string,
+  type: ValueType = "string",
+  readIt: ReadTemplate = compile
+): string | undefined => {
+  const at = text.includes("{{") ? readIt(text, type).malformed : undefined
   return at === undefined
     ? undefined
     : `${excerpt(text.slice(at, at + 24))} at character ${at + 1} is no placeholder: write {{name}}, or \\{{ for two braces`

@@ -9,6 +9,7 @@ import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
 import { ConfigurationChanges, ConfigurationView } from "../configuration/ConfigurationView.ts"
+import * as Templates from "../configuration/Templates.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
@@ -107,7 +108,8 @@ export const services = ({ pepper, access, sessions, propagation, ...self }: Nod
         Propagation.layer(propagation).pipe(Layer.provideMerge(views), Layer.provide(kinds)),
         Workers.layer()
       )
-    )
+    ),
+    Layer.provideMerge(Templates.layer)
   )
 
 /** What runs beside them. */

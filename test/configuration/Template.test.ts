@@ -9,6 +9,7 @@ import {
   renderingKey,
   type Variables
 } from "../../src/configuration/Template.ts"
+import { makeTemplates } from "../../src/configuration/Templates.ts"
 import type { ClientView } from "../../src/fleet/Client.ts"
 import type { ValueType } from "../../src/values/ValueType.ts"
 import { workers } from "../support/workers.ts"
@@ -246,13 +247,15 @@ describe("Template", () => {
   })
 
   it("T5 reads a text once, and forgets the oldest when it is too much", () => {
+    const read = makeTemplates()
     const text = "one {{host}}"
-    const first = compile(text)
-    assert.strictEqual(compile(text), first)
-    for (let n = 0; n < 8; n++) compile(`${n} {{host}}${"x".repeat(999_000)}`)
-    assert.strictEqual(compile(text), first)
-    for (let n = 0; n < 18; n++) compile(`${n} {{port}}${"x".repeat(999_000)}`)
-    assert.notStrictEqual(compile(text), first)
+    const first = read(text, "string")
+    assert.strictEqual(read(text, "string"), first)
+    for (let n = 0; n < 8; n++) read(`${n} {{host}}${"x".repeat(999_000)}`, "string")
+    assert.strictEqual(read(text, "string"), first)
+    for (let n = 0; n < 18; n++) read(`${n} {{port}}${"x".repeat(999_000)}`, "string")
+    assert.notStrictEqual(read(text, "string"), first)
+    assert.notStrictEqual(makeTemplates()(text, "string"), read(text, "string"))
   })
 
   it("T6 tells apart what clients see, and nothing else", () => {

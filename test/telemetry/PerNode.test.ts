@@ -4,6 +4,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
+import { Templates } from "../../src/configuration/Templates.ts"
 import { bodyLimits } from "../../src/edge/http/Body.ts"
 import { OF_ONE } from "../../src/edge/http/Budget.ts"
 import { routerConfig, routesOf } from "../../src/edge/http/Http.ts"
@@ -66,6 +67,9 @@ describe("two Heralds in one process", () => {
       assert.isTrue(Context.get(a.context, Said).isNews("x"))
       assert.isFalse(Context.get(a.context, Said).isNews("x"))
       assert.isTrue(Context.get(b.context, Said).isNews("x"))
+      const [read, readThere] = [Context.get(a.context, Templates), Context.get(b.context, Templates)]
+      assert.strictEqual(read("{{x}}", "string"), read("{{x}}", "string"))
+      assert.notStrictEqual(read("{{x}}", "string"), readThere("{{x}}", "string"))
 
       // Bodies that say how long they are and don't come: `a` has no room left, and `b` has all of its own.
       const left = new AbortController()

@@ -1,0 +1,35 @@
+/**
+ * The templates that a node read lately.
+ *
+ *   T5  A text is read once, and what was read is kept, within bounds of bytes.
+ */
+import { Context, Layer } from "effect"
+import { Weighed } from "../bounds/Weighed.ts"
+import { type Compiled, compile, type ReadTemplate } from "./Template.ts"
+
+/** Bytes, about. */
+const KEPT = 16 * 1_048_576
+interface Kept {
+  readonly text: string
+  readonly compiled: Compiled
+}
+
+/** One that was read lately is not read again. */
+export const makeTemplates = (): ReadTemplate => {
+  const kept = new Weighed<Kept>(({ text, compiled }) => text.length * 2 + compiled.places.length * 32 + 512)
+  return (text, type) => {
+    const known = kept.use(text)?.compiled
+    if (known?.json === (type === "json")) return known
+    const compiled = compile(text, type)
+    kept.set(text, { text, compiled })
+    kept.trim(KEPT)
+    return compiled
+  }
+}
+
+/** Those of a node; by default nothing is kept. */
+export const Templates = Context.Reference<ReadTemplate>("herald/configuration/Templates", {
+  defaultValue: () => compile
+})
+
+export const layer = Layer.fresh(Layer.sync(Templates, makeTemplates))
