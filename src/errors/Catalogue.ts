@@ -4,6 +4,8 @@
  *
  *   E1  A code is never reused and never changes its meaning.
  *   E2  gRPC status, HTTP status and CLI exit code come from these rows and nowhere else.
+ *   E3  A name is for those who are told: behind the doors nothing is decided by it. What callers must tell apart is a value, or a kind
+ *       of error of its own.
  */
 import type { ErrorRow, ErrorRows } from "./Row.ts"
 import { rows } from "./Rows.ts"

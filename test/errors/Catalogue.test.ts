@@ -1,9 +1,10 @@
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
 import { byCode, catalogue, inOrder } from "../../src/errors/Catalogue.ts"
 import type { ErrorRows } from "../../src/errors/Row.ts"
 
-const src = new URL("../../src/", import.meta.url)
+const root = new URL("../../", import.meta.url)
+const src = new URL("src/", root)
 const inTree = await Promise.all(
   readdirSync(src, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && readdirSync(new URL(`${entry.name}/`, src)).includes("Errors.ts"))
@@ -27,6 +28,22 @@ describe("the error catalogue", () => {
       inOrder.map(({ code }) => code),
       rows.map(({ code }) => code).sort()
     )
+  })
+
+  it("E3 nothing behind the doors is decided by the name of an error", () => {
+    const decided = new RegExp(`name [=!]== "(?:${Object.keys(catalogue).join("|")})"|switch \\(\\w+\\.name\\)`)
+    /** There names become errors, and not the other way round. */
+    const makers = ["layers/Postgres/connection/Failure.ts", "layers/Postgres/commits/WriterMessages.ts"]
+    const files = ["src", "layers"].flatMap((folder) =>
+      readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`)
+    )
+    const deciding = files.filter(
+      (file) =>
+        file.endsWith(".ts") &&
+        !/^src\/(edge|cli|client)\//.test(file) &&
+        decided.test(readFileSync(new URL(file, root), "utf8"))
+    )
+    assert.deepStrictEqual(deciding.sort(), makers.toSorted())
   })
 
   it("E2 every row has a cause, a fix and a status at each door", () => {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Queue, References } from "effect"
 import { TestClock } from "effect/testing"
@@ -16,7 +17,24 @@ const logs = () => {
 }
 const all = Effect.provideService(References.MinimumLogLevel, "All")
 
+const root = new URL("../../", import.meta.url)
+
 describe("Every", () => {
+  it("LP1 the server has no loops of its own beside these", () => {
+    /** Pings that end with their subscription, and the twin of a broker. */
+    const others = ["layers/Memory/consumers/EventGroups.ts", "layers/Redis/propagation/HintLane.ts"]
+    const files = ["src", "layers"].flatMap((folder) =>
+      readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`)
+    )
+    const looping = files.filter(
+      (file) =>
+        file.endsWith(".ts") &&
+        !file.startsWith("src/cli/") &&
+        readFileSync(new URL(file, root), "utf8").includes("Effect.forever")
+    )
+    assert.deepStrictEqual(looping.sort(), [...others, "src/telemetry/Every.ts"])
+  })
+
   it.effect("LP1 work that fails or meets a defect is told, and done again after its pause", () => {
     const { lines, told } = logs()
     let turns = 0
