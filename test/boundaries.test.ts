@@ -100,7 +100,7 @@ describe("boundaries", () => {
       broken(
         ({ file, to }) =>
           sdk.has(file) &&
-          (/^(src|layers)\//.test(to) ? !/^src\/(client|net|keys)\//.test(to) : !file.startsWith("src/client/"))
+          (/^(src|layers)\//.test(to) ? !/^src\/(client|net|keys|delta)\//.test(to) : !file.startsWith("src/client/"))
       ),
       []
     )

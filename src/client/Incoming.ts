@@ -4,14 +4,14 @@
  *   I1  What comes out has exactly the digest that the server named.
  */
 import { type ConfigUpdate, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { patched } from "../delta/Delta.ts"
 import { messageOf } from "./ClientError.ts"
 import type { Version } from "./Entry.ts"
-import { applyPatch } from "./JsonPatch.ts"
 import { sha256, utf8 } from "./Platform.ts"
 
 export type Incoming =
   | { readonly kind: "version"; readonly version: Version }
-  /** A delta that can't be used: everything must be asked for again, whole. */
+  /** A delta that can't be used: everything must be asked for again, whole. DT4 */
   | { readonly kind: "mismatch"; readonly reason: string }
   /** Whole and still wrong: asking again would bring the same. */
   | { readonly kind: "broken"; readonly version: Version; readonly reason: string }
@@ -40,7 +40,7 @@ export const incoming = (update: ConfigUpdate, base: (digest: string) => string 
       : { kind: "mismatch", reason }
   try {
     const text = utf8(update.content)
-    const whole = update.deltaBase === "" ? text : patched(base(update.deltaBase), text)
+    const whole = update.deltaBase === "" ? text : fromBase(base(update.deltaBase), text)
     const digest = sha256(whole)
     if (digest !== update.digest && (update.digest !== "" || update.deltaBase !== "")) {
       return broken(`the content has the digest ${digest}, not ${update.digest}`) // I1
@@ -51,7 +51,7 @@ export const incoming = (update: ConfigUpdate, base: (digest: string) => string 
   }
 }
 
-const patched = (text: string | undefined, patch: string): string => {
-  if (text === undefined) throw new Error("the delta builds on a content that is not held")
-  return JSON.stringify(applyPatch(JSON.parse(text), JSON.parse(patch)))
+const fromBase = (base: string | undefined, delta: string): string => {
+  if (base === undefined) throw new Error("the delta builds on a content that is not held")
+  return patched(base, delta)
 }

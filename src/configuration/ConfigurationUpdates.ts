@@ -10,6 +10,7 @@
 
 import { Effect, Result } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
+import { maySend } from "../delta/Delta.ts"
 import { prefixOf } from "../keys/Pattern.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -118,8 +119,8 @@ export const configurationUpdates = Effect.gen(function* () {
   }
 
   /** The delta's base, where a delta is possible. */
-  const baseOf = ({ environment, key, deleted, template }: Head, from: string) =>
-    deleted || template || textOf(environment, key, from) === undefined ? "" : from
+  const baseOf = (head: Head, from: string) =>
+    maySend(head) && textOf(head.environment, head.key, from) !== undefined ? from : ""
 
   const idOf = (environment: string, key: string, revision: bigint, base: string) =>
     `${propagation.position().epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`

@@ -9,6 +9,7 @@
  */
 import type { Deferred } from "effect"
 import { Effect } from "effect"
+import { baseOf } from "../delta/Delta.ts"
 import { instanceKey } from "../fleet/InstanceStore.ts"
 import { samePosition } from "../propagation/Position.ts"
 import type { Ending } from "./Ending.ts"
@@ -149,11 +150,9 @@ export class Session {
     return undefined
   }
 
-  /** Digest of what the client can patch: the last update of the key, if it confirmed that one; "" for none. */
+  /** Digest of what the client can patch, or "". DT2 */
   base(key: string): string {
-    if (!this.subscription.acceptsDelta || this.#open.has(key)) return ""
-    const last = this.told.get(key)
-    return last?.kind === "value" ? last.digest : ""
+    return baseOf(this.subscription.acceptsDelta, !this.#open.has(key), this.told.get(key))
   }
 
   /** The update that an answer is about; undefined when nothing like it was sent. S7 */

@@ -6,6 +6,7 @@
  */
 import { createTwoFilesPatch } from "diff"
 import { JsonPatch, type Schema } from "effect"
+import { isShort, leadsTo } from "../delta/Delta.ts"
 import { laidOut, membersOf, numbersIn, survey } from "./Json.ts"
 
 export type Difference =
@@ -18,8 +19,6 @@ export type Difference =
 
 /** Beyond this many changed lines the texts are shown as replaced: comparing takes quadratic time. */
 const EDITS = 1_000
-/** Characters; a delta of more would take longer to make than to send. */
-const DELTA_LIMIT = 65_536
 /** Characters of JSON that is laid out anew, so that one changed member is one changed line. */
 const LAYOUT_LIMIT = 65_536
 
@@ -50,15 +49,13 @@ const replaced = (from: string, to: string): string => {
   return `${header}${before.map((line) => `-${line}\n`).join("")}${after.map((line) => `+${line}\n`).join("")}`
 }
 
-/** JSON Patch (RFC 6902) as text, or undefined where the whole value should travel. D1. */
+/** JSON Patch (RFC 6902) as text, or undefined where the whole value should travel. D1, DT1 */
 export const delta = (from: string, to: string): string | undefined => {
-  if (from.length > DELTA_LIMIT || to.length > DELTA_LIMIT || from === to) return undefined
+  if (from === to || !isShort(from, to)) return undefined
   const [before, after] = [read(from), read(to)]
   if (before === undefined || after === undefined || JSON.stringify(after.json) !== to) return undefined
-  const patch = JsonPatch.get(before.json, after.json)
-  const text = JSON.stringify(patch)
-  if (text.length >= to.length) return undefined
-  return JSON.stringify(JsonPatch.apply(patch, before.json)) === to ? text : undefined
+  const text = JSON.stringify(JsonPatch.get(before.json, after.json))
+  return leadsTo(from, text, to) ? text : undefined
 }
 
 /** D2. */

@@ -10,9 +10,9 @@ import {
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { hello as chunked } from "../../src/client/Held.ts"
 import { HeraldClient, StaleError } from "../../src/client/HeraldClient.ts"
-import { applyPatch } from "../../src/client/JsonPatch.ts"
 import { hexBytes } from "../../src/client/Platform.ts"
 import type { Ended, Stream, Transport } from "../../src/client/Transport.ts"
+import { applyPatch } from "../../src/delta/JsonPatch.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export interface Recorded {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { JsonPatch, Schema } from "effect"
-import { applyPatch } from "../../src/client/JsonPatch.ts"
+import { applyPatch } from "../../src/delta/JsonPatch.ts"
 import { delta, difference } from "../../src/values/Diff.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { applyPatch } from "../../src/client/JsonPatch.ts"
+import { applyPatch } from "../../src/delta/JsonPatch.ts"
 import { delta } from "../../src/values/Diff.ts"
 
 describe("JSON Patch (RFC 6902)", () => {

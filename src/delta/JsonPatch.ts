@@ -1,7 +1,7 @@
 /**
- * JSON Patch (RFC 6902) on parsed JSON. Pure: the document that comes in is not changed.
+ * JSON Patch (RFC 6902) on parsed JSON. Pure.
  *
- *   JP1  A patch applies whole or throws.
+ *   JP1  A patch applies whole or throws, and the document that comes in is not changed.
  *   JP2  A patch can't reach a prototype.
  */
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [name: string]: Json }
@@ -71,9 +71,13 @@ const same = (a: unknown, b: unknown): boolean => {
   )
 }
 
-/** The document after the patch. */
-export const applyPatch = (document: unknown, patch: ReadonlyArray<Operation>): Json => {
-  let root = structuredClone(document)
+/** The document after the patch. JP1 */
+export const applyPatch = (document: unknown, patch: ReadonlyArray<Operation>): Json =>
+  applyTo(structuredClone(document), patch)
+
+/** The same within a document that nobody else has. Where it throws, part of the patch may be in it. */
+export const applyTo = (document: unknown, patch: ReadonlyArray<Operation>): Json => {
+  let root = document
   const set = (path: ReadonlyArray<string>, value: unknown, insert: boolean) => {
     if (path.length === 0) root = value
     else put(read(root, path.slice(0, -1)), path.at(-1)!, value, insert)
