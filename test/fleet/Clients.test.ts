@@ -78,8 +78,9 @@ const markOf = ({ key, version, revision, digest, deleted }: Head): Mark => ({
 
 /** Keys that were read. */
 let read = 0
-const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head> = heads) =>
-  Clients.layer.pipe(
+const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head> = heads) => {
+  const marks = new Map(all.map((one) => [one.key, markOf(one)]))
+  return Clients.layer.pipe(
     Layer.provide([
       Layer.mock(InstanceStore, { list }),
       Layer.mock(UpdateSource, {
@@ -88,10 +89,7 @@ const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head
         mark: () => assert.fail("nothing is sent"),
         touched: () => [],
         remember: () => {},
-        standing: (_, key) => {
-          const found = all.find((one) => one.key === key)
-          return found && markOf(found)
-        },
+        standing: (_, key) => marks.get(key),
         page: (_, pattern, after, limit) => {
           const covered = all.filter(({ key }) => matches(pattern, key) && key > after).slice(0, limit)
           read += covered.length
@@ -100,6 +98,7 @@ const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head
       })
     ])
   )
+}
 const layer = layerOn(() => Effect.succeed([report]))
 
 describe("Clients", () => {
