@@ -3,126 +3,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Connection } from "effect/sql/SqlConnection"
-import { ConnectionError, LockTimeoutError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { makeWriter } from "../../../../layers/Postgres/commits/Writer.ts"
-import { sinceOf } from "../../../../layers/Postgres/commits/WriterMessages.ts"
-import { makeDatabaseClock } from "../../../../layers/Postgres/connection/DatabaseClock.ts"
 import type { HeraldError } from "../../../../src/errors/HeraldError.ts"
+import { Database } from "../../../support/FakeDatabase.ts"
 import { change, release } from "../../../support/Release.ts"
 import { kinds } from "../../../support/Twins.ts"
-
-type Mood = "fine" | "chokes" | "answer lost" | "away" | "hangs"
-interface Sent {
-  readonly commitId: string
-  readonly notAfter: number
-  readonly changes: ReadonlyArray<{ readonly key: string }>
-}
-interface Terms {
-  readonly clock: string
-  readonly wait: number
-  readonly since: unknown
-}
-
-const gone = new SqlError({ reason: new ConnectionError({ cause: new Error("reset by peer"), message: "reset" }) })
-const choked = new SqlError({ reason: new UnknownError({ cause: new Error("out of range"), message: "choked" }) })
-const held = new SqlError({
-  reason: new LockTimeoutError({ cause: Object.assign(new Error("held"), { code: "55P03" }), message: "held" })
-})
-
-/**
- * What `herald_commit` promises: an idempotency key is committed once, and answered again; nothing is committed after its time; what is on
- * terms of another server's clock is not looked at. A key named `poison` is an error.
- */
-class Database {
-  readonly committed = new Map<string, ReadonlyArray<{ readonly key: string }>>()
-  readonly batches: Array<number> = []
-  readonly terms: Array<Terms> = []
-  /** Times of its clock at which it was sent something. */
-  readonly asked: Array<number> = []
-  /** The moods of the next calls; then it is fine. */
-  moods: Array<Mood> = []
-  always: Mood = "fine"
-  server = "one"
-  epoch = "e"
-  /** Milliseconds that its clock is before this process's. */
-  ahead = 3_600_000
-  /** Milliseconds of this process's clock until which another session has the lock, and that a statement is on its way. */
-  heldUntil = 0
-  transit = 0
-  /** Milliseconds that a commit takes after it has said what its clock says. */
-  afterwards = 0
-
-  /** Whoever no longer waits for a statement does not end it. */
-  readonly #statement = (_: TemplateStringsArray, json: string, termsJson: string) =>
-    Effect.flatMap(Effect.forkDetach(this.#run(json, termsJson)), Fiber.join)
-
-  #run(json: string, termsJson: string) {
-    return Effect.gen({ self: this }, function* () {
-      if (typeof termsJson !== "string") return [] // who holds the lock
-      const terms = JSON.parse(termsJson) as Terms
-      const mood = this.moods.shift() ?? this.always
-      if (mood === "hangs") return yield* Effect.never
-      if (mood === "chokes") return yield* choked
-      yield* Effect.sleep(this.transit)
-      this.terms.push(terms)
-      if (terms.clock !== this.server) return [{ answers: null, clock: yield* this.#clock }]
-      const waits = this.heldUntil - (yield* Clock.currentTimeMillis)
-      if (waits > 0) yield* Effect.sleep(Math.min(waits, terms.wait))
-      if (waits > terms.wait) return yield* held
-      const batch = JSON.parse(json) as ReadonlyArray<Sent>
-      this.batches.push(batch.length)
-      if (batch.some(({ changes }) => changes[0]?.key === "poison")) return yield* choked
-      const { now } = yield* this.#clock
-      this.asked.push(now)
-      const answers = batch.map((sent) => this.#commit(sent, now))
-      if (mood === "answer lost") return yield* gone
-      const clock = yield* this.#clock
-      yield* Effect.sleep(this.afterwards)
-      return [{ answers, clock }]
-    })
-  }
-
-  readonly #reserve = Effect.suspend(() => {
-    if ((this.moods[0] ?? this.always) !== "away") return Effect.succeed({} as Connection)
-    this.moods.shift()
-    return Effect.fail(gone)
-  })
-
-  readonly sql = Object.assign(this.#statement, {
-    reserve: this.#reserve,
-    transactionService: SqlClient.TransactionConnection(0)
-  }) as unknown as SqlClient.SqlClient
-
-  get #clock() {
-    return Effect.map(Clock.currentTimeMillis, (now) => ({ server: this.server, now: Math.floor(now) + this.ahead }))
-  }
-
-  /** Keys of what was committed. */
-  get keys(): ReadonlyArray<string> {
-    return [...this.committed.values()].map(([first]) => first!.key)
-  }
-
-  #commit({ commitId, changes, notAfter }: Sent, now: number) {
-    const replayed = this.committed.has(commitId)
-    if (!replayed && now > notAfter) return { ok: false, name: "Timeout", message: "too late", details: {} }
-    if (!replayed) this.committed.set(commitId, changes)
-    const revision = String([...this.committed.keys()].indexOf(commitId) + 1)
-    if (!replayed) {
-      return {
-        ok: true,
-        replayed,
-        revision,
-        epoch: this.epoch,
-        committedAt: 0,
-        versions: [{ version: 1, createdAt: 0 }]
-      }
-    }
-    const row = { revision, epoch: this.epoch, payload: [], traceparent: "", actor: "", message: "", committedAt: 0 }
-    return { ok: true, replayed, row }
-  }
-}
 
 /** One after the other, so that what is due in between happens. */
 const pass = (millis: number) =>
@@ -448,51 +334,4 @@ describe("Writer", () => {
       })
     }
   )
-})
-
-describe("the database's clock", () => {
-  it("DC1 a deadline is never later by it than it is, however long the answer took", () => {
-    const clock = makeDatabaseClock()
-    // It said 1,000 at some time before 50 ms; so at 150 ms it is 1,100 at least.
-    clock.heard({ server: "s", now: 1_000 }, 0n, 50_000_000n)
-
-    assert.strictEqual(clock.at(150_000_000n), 1_100)
-    assert.strictEqual(clock.at(150_900_000n), 1_100)
-    assert.strictEqual(clock.at(40_100_000n), 990)
-  })
-
-  it("DC3 an answer that took long makes it no worse, one that was quick makes it better, and a clock that was set back is followed", () => {
-    const clock = makeDatabaseClock()
-    const ms = (n: number) => BigInt(n) * 1_000_000n
-    clock.heard({ server: "s", now: 10_000 }, ms(0), ms(10))
-    clock.heard({ server: "s", now: 10_100 }, ms(100), ms(4_100)) // the commit waited for its standby
-    assert.strictEqual(clock.at(ms(4_100)), 14_090)
-    clock.heard({ server: "s", now: 14_205 }, ms(4_200), ms(4_201))
-    assert.strictEqual(clock.at(ms(4_201)), 14_205)
-    clock.heard({ server: "s", now: 13_300 }, ms(4_300), ms(4_310)) // set back by a second
-    assert.strictEqual(clock.at(ms(4_310)), 13_300)
-    clock.heard({ server: "t", now: 1_000 }, ms(0), ms(4_400)) // another server
-    assert.deepStrictEqual([clock.at(ms(4_400)), clock.server(ms(4_400))], [1_000, "t"])
-    assert.strictEqual(clock.server(ms(64_401)), "")
-    clock.heard({ server: "t", now: 61_000 }, ms(0), ms(64_500)) // what was known is too old
-    assert.strictEqual(clock.at(ms(64_500)), 61_000)
-  })
-})
-
-describe("what was committed already", () => {
-  const lost = (epoch: string, revision: bigint) => ({ known: { epoch, revision }, lost: true })
-
-  it("X1 is looked for behind the lowest position that was known when it was sent, and only if an answer was lost", () => {
-    assert.isNull(sinceOf([{ known: { epoch: "e", revision: 1n }, lost: false }]))
-    assert.deepStrictEqual(sinceOf([lost("e", 7n), lost("e", 5n), { ...lost("e", 1n), lost: false }]), {
-      epoch: "e",
-      revision: "5"
-    })
-  })
-
-  it("X1 PO1 is looked for everywhere when the positions are of different histories, or none was known", () => {
-    const anywhere = { epoch: "", revision: "0" }
-    assert.deepStrictEqual(sinceOf([lost("e", 7n), lost("f", 5n)]), anywhere)
-    assert.deepStrictEqual(sinceOf([lost("e", 7n), { known: undefined, lost: true }]), anywhere)
-  })
 })

@@ -1,0 +1,130 @@
+/** Who makes, rotates and revokes keys, and how the first one comes about. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import { Access } from "../../src/access/Access.ts"
+import { CurrentIdentity, type Identity, type Role, system } from "../../src/access/Identity.ts"
+import { FaultyKeys } from "../support/FaultyKeys.ts"
+
+const start = (options: { readonly ratePerSecond?: number; readonly burst?: number } = {}) => {
+  const store = new FaultyKeys()
+  const layer = Access.layer({ pepper: "p", ratePerSecond: 1_000, burst: 1_000, ...options }).pipe(
+    Layer.provide([store.layer, KeyHash.layer])
+  )
+  return { store, layer }
+}
+
+const asAdmin = Effect.provideService(CurrentIdentity, system)
+const create = (role: Role, environments = ["*"], expiresAt: number | null = null, name = "robot") =>
+  Effect.flatMap(Access, (access) => access.createKey({ add: true, name, role, environments, expiresAt })).pipe(asAdmin)
+const authenticate = (token: string | undefined) => Effect.flatMap(Access, (access) => access.authenticate(token))
+const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)
+
+describe("who makes and revokes keys", () => {
+  it.effect("PN2 PN3 names of Herald itself are refused, and a further key unless it is asked for", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const wish = { role: "viewer", environments: ["*"], expiresAt: null } as const
+      const make = (name: string, add?: boolean) =>
+        access.createKey({ ...wish, name, ...(add === undefined ? {} : { add }) }).pipe(
+          asAdmin,
+          Effect.as("made"),
+          Effect.catch((error) => Effect.succeed(error.name))
+        )
+      for (const name of ["herald", "HERALD", "ｓystem", "Node", "client:a/b", "a\u0000b", ""])
+        assert.strictEqual(yield* make(name), "InvalidInput", name)
+      assert.deepStrictEqual(
+        [yield* make("ci"), yield* make("ci"), yield* make("ci", true)],
+        ["made", "PrincipalExists", "made"]
+      )
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("PN4 A3 a rotated key works until its grace ends, as the same principal", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const old = yield* create("viewer", ["staging"])
+      const made = yield* access.rotateKey(old.key.id, 60_000).pipe(asAdmin)
+      const [before, after] = [yield* authenticate(old.token), yield* authenticate(made.token)]
+      assert.deepStrictEqual(after, { ...before, keyId: made.key.id })
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual(yield* nameOf(old.token), "Unauthenticated")
+      assert.isFalse(yield* access.stillValid(before))
+      assert.isTrue(yield* access.stillValid(after))
+      assert.strictEqual((yield* Effect.flip(access.rotateKey(old.key.id, 0).pipe(asAdmin))).name, "NotFound")
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("only an admin of every environment manages keys", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const outcomes = []
+      const people: ReadonlyArray<Identity | undefined> = [
+        undefined,
+        { name: "v", keyId: "v", role: "viewer", environments: ["*"] },
+        { name: "p", keyId: "p", role: "publisher", environments: ["*"] },
+        { name: "a", keyId: "a", role: "admin", environments: ["staging"] },
+        system
+      ]
+      for (const identity of people) {
+        const result = yield* Effect.result(access.listKeys.pipe(Effect.provideService(CurrentIdentity, identity)))
+        outcomes.push(result._tag === "Success" ? "ok" : result.failure.name)
+      }
+
+      assert.deepStrictEqual(outcomes, ["Unauthenticated", "Forbidden", "Forbidden", "Forbidden", "ok"])
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("a wish for a key is checked", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const wish = { name: "ok", role: "viewer" as const, environments: ["*"], expiresAt: null }
+      const wrong = [
+        { ...wish, name: "" },
+        { ...wish, name: "a\u001b[31m" },
+        { ...wish, role: "root" as never },
+        { ...wish, environments: [] },
+        { ...wish, environments: ["a b"] },
+        { ...wish, expiresAt: -1 }
+      ]
+      for (const bad of wrong) {
+        const error = yield* Effect.flip(access.createKey(bad).pipe(asAdmin))
+        assert.strictEqual(error.name, "InvalidInput")
+      }
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("bootstrap makes one admin key on the first start and none later", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const token = yield* access.bootstrap
+      const identity = yield* authenticate(token)
+      const second = yield* access.bootstrap
+
+      assert.strictEqual(identity.role, "admin")
+      assert.deepStrictEqual(identity.environments, ["*"])
+      assert.isUndefined(second)
+    }).pipe(Effect.provide(start().layer))
+  )
+
+  it.effect("A5 the first admin's key is waited for, and is known again when its answer was lost", () => {
+    const { store, layer } = start()
+    return Effect.gen(function* () {
+      const { bootstrap } = yield* Access
+      store.down = true
+      const starting = yield* Effect.forkChild(bootstrap)
+      yield* TestClock.adjust("3 seconds")
+      assert.isUndefined(starting.pollUnsafe())
+      store.down = false
+      store.losing = 1 // it is made, and the database dies before it says so
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(starting.pollUnsafe())
+      assert.strictEqual(store.keys.size, 1)
+      yield* TestClock.adjust("1 second")
+      const token = yield* Fiber.join(starting)
+      const { role } = yield* authenticate(token)
+      assert.deepStrictEqual([role, store.keys.size], ["admin", 1])
+    }).pipe(Effect.provide(layer))
+  })
+})
