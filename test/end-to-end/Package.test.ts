@@ -65,6 +65,10 @@ const plain = program
   .replace(/^interface.*$/m, "")
   .replaceAll(/: AsyncIterable<Changed<Shop>>|<Shop>|: unknown/g, "")
 
+const commonJs = plain
+  .replace("import { HeraldClient } from", "const { HeraldClient } =")
+  .replace('"@herald/client"', 'require("@herald/client")')
+
 /** Runs the program in the service's project against the server that the operator's package started. */
 const applied = async (...argv: ReadonlyArray<string>): Promise<string> =>
   (await service.run(argv, { GRPC: server.grpc, TOKEN: server.token })).trim()
@@ -142,10 +146,12 @@ describe("a service that installed @herald/client", patience, () => {
     await service.types("shop.ts", "bundler")
   })
 
-  it("applies a value under Node 26, Node 24 and Deno", async () => {
+  it("applies a value under Node 26, Node 24 and Deno, imported or required", async () => {
     service.write("shop.js", plain)
+    service.write("shop.cjs", commonJs)
     for (const argv of [[process.execPath], [service.at("node_modules/node/bin/node")], [bin("deno"), "run", "-A"]]) {
       assert.strictEqual(await applied(...argv, "shop.js"), "8080 live", argv.join(" "))
+      assert.strictEqual(await applied(...argv, "shop.cjs"), "8080 live", argv.join(" "))
     }
     assert.match(await service.run([service.at("node_modules/node/bin/node"), "--version"]), /^v24\./)
   })
