@@ -8,7 +8,8 @@ import { Door, frame } from "../../edge/grpc/Door.ts"
 import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
-const refuseNothing = () => {}
+const ignore = () => {}
+const refuseNothing = ignore
 
 let door: Door | undefined
 const open = async (limits: Parameters<typeof Door.open>[0] = {}) => (door = await Door.open(limits))
@@ -120,5 +121,71 @@ describe("Gate", () => {
     assert.strictEqual(before, 0)
     assert.deepStrictEqual(begun, [first, stream])
     assert.strictEqual(first!.listenerCount("error"), 0)
+  })
+
+  it("D6 calls that wait for their turn are limited, of a connection and of an address; what is beyond is refused unread, and a flood of it ends the connection", () => {
+    const server = new EventEmitter()
+    const steps: Array<() => void> = []
+    const reasons: Array<string> = []
+    const options = { maxConnections: 1_000, perAddress: 200, exempt: ["10.0.0.1"] }
+    guard(
+      server,
+      options,
+      (reason) => void reasons.push(reason),
+      (step) => void steps.push(step)
+    )
+    const begun = new Set<unknown>()
+    server.on("stream", (stream) => begun.add(stream))
+    const dialled = (remoteAddress: string) => {
+      const session = Object.assign(new EventEmitter(), {
+        socket: { remoteAddress },
+        destroyed: false,
+        goaway: () => {},
+        destroy: () => {
+          session.destroyed = true
+        }
+      })
+      server.emit("session", session)
+      const refused: Array<number> = []
+      const ask = (n: number) => {
+        for (let i = 0; i < n; i++) {
+          const close = (code: number) => void refused.push(code)
+          server.emit(
+            "stream",
+            Object.assign(new EventEmitter(), { session, destroyed: false, close, end: ignore }),
+            {}
+          )
+        }
+      }
+      return { session, ask, refused }
+    }
+    const [flood, more, beside, proxy] = [
+      dialled("1.1.1.1"),
+      dialled("1.1.1.1"),
+      dialled("2.2.2.2"),
+      dialled("10.0.0.1")
+    ]
+    flood.ask(600)
+    more.ask(300)
+    beside.ask(1)
+    proxy.ask(900)
+    const waiting = steps.length
+    const early = begun.size
+    flood.ask(401)
+    for (const step of steps.splice(0)) step()
+    more.ask(500)
+
+    assert.deepStrictEqual([early, waiting, begun.size], [0, 500 + 200 + 1 + 900, 500 + 200 + 1 + 900])
+    assert.deepStrictEqual(
+      [flood, more, beside, proxy].map(({ refused }) => refused.length),
+      [501, 100, 0, 0]
+    )
+    assert.deepStrictEqual([...new Set(flood.refused)], [7])
+    assert.deepStrictEqual(
+      [flood, more, beside, proxy].map(({ session }) => session.destroyed),
+      [true, false, false, false]
+    )
+    assert.strictEqual(steps.length, 500) // what was given back is free
+    assert.deepStrictEqual([...new Set(reasons)].sort(), ["strangers", "waiting_of_address", "waiting_of_connection"])
   })
 })
