@@ -4,8 +4,8 @@
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
  *   D4  A call that was answered is over, whatever its client goes on sending, and though it reads nothing of the answer.
- *   D5  A peer that goes on calling with no token, or a wrong one, loses its connection: more are refused than it could mean. Those of
- *       exempt addresses, such as a proxy's, carry others' calls and stay.
+ *   D5  A peer that goes on calling with no token, or a wrong one, or what is refused before a token is asked for, loses its connection:
+ *       more are refused than it could mean. Those of exempt addresses, such as a proxy's, carry others' calls and stay.
  *   D6  Calls that wait for their turn to begin are limited in number: of a connection, of an address, in all. What comes beyond is refused
  *       unread, in a way that says "try again", and whose connection goes on with it loses it.
  */
@@ -15,6 +15,7 @@ import type { Socket } from "node:net"
 import { status } from "@grpc/grpc-js"
 import { Places } from "../../src/access/Places.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
+import { SERVICE } from "../../src/edge/grpc/Spans.ts"
 import { addressOf, connections, exempting, type GateOptions, gate } from "../Gate.ts"
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
@@ -66,10 +67,17 @@ interface Peer {
   readonly unread: () => void
 }
 
+type PeerOf = (stream: ServerHttp2Stream) => Peer | undefined
+
+/** Whether an answer was to nobody knows whom: of Herald's own service, which asks for a token, and of the others, which don't. */
+const unknown = (said: number) =>
+  said === status.UNAUTHENTICATED || said === status.UNIMPLEMENTED || Number.isNaN(said /* no gRPC at all */)
+const other = (said: number) => said !== status.OK
+
 const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
   const peers = new WeakMap<ServerHttp2Session, Peer>()
   let made = 0
-  const peerOf = ({ session }: ServerHttp2Stream) => session && peers.get(session as ServerHttp2Session)
+  const peerOf: PeerOf = ({ session }) => session && peers.get(session as ServerHttp2Session)
   return {
     peerOf,
     session: (session: ServerHttp2Session) => {
@@ -79,12 +87,13 @@ const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
       const exempt = { address: undefined, connection: undefined, stranger: ignore, unread: ignore }
       peers.set(session, isExempt(address) ? exempt : { address, connection: String(++made), stranger, unread })
     },
-    stream: (stream: ServerHttp2Stream) => {
+    stream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       const peer = peerOf(stream)
       if (peer?.address === undefined) return
+      const answers = headers[":path"]?.startsWith(`/${SERVICE}/`) === true ? unknown : other
       stream.once("finish", () => {
         const said = stream.sentTrailers?.["grpc-status"] ?? stream.sentHeaders?.["grpc-status"]
-        if (String(said) === String(status.UNAUTHENTICATED)) peer.stranger()
+        if (answers(Number(said))) peer.stranger()
       })
     }
   }
@@ -93,11 +102,7 @@ const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
 type Waiting = (stream: ServerHttp2Stream) => (() => void) | undefined
 
 /** A place to wait for a turn, or it is refused. D6 */
-const makeWaiting = (
-  { maxConnections, perAddress }: GateOptions,
-  peerOf: (stream: ServerHttp2Stream) => Peer | undefined,
-  refuse: Refuse
-): Waiting => {
+const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf, refuse: Refuse): Waiting => {
   const [inAll, ofAddress, ofConnection] = WAITING
   const places = new Places([maxConnections + inAll, perAddress + ofAddress, ofConnection])
   return (stream) => {
@@ -129,7 +134,7 @@ const endAnswered = (stream: ServerHttp2Stream) => {
 }
 
 /** D3 */
-const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+const unpacked = (peerOf: PeerOf, refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
   const encoding = headers["grpc-encoding"]
   if (encoding === undefined || encoding === "identity") return true
   refuse("compression")
@@ -145,6 +150,7 @@ const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: Incomi
     },
     { endStream: true }
   )
+  peerOf(stream)?.stranger()
   return false
 }
 
@@ -180,5 +186,5 @@ export const guard = (server: EventEmitter, options: GateOptions, refuse: Refuse
   server.on("session", peers.session)
   server.on("stream", peers.stream)
   inTurn(server, soon, makeWaiting(options, peers.peerOf, refuse))
-  gate(server, { connection: connections(options, refuse), stream: unpacked(refuse) })
+  gate(server, { connection: connections(options, refuse), stream: unpacked(peers.peerOf, refuse) })
 }

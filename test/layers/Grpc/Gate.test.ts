@@ -99,6 +99,24 @@ describe("Gate", () => {
     known.destroy()
   })
 
+  it("D5 so is one that goes on calling what is refused without a look at any token", async () => {
+    const { address } = await open({ maxStreams: 5_000, openCalls: { ofConnection: 8, ofAddress: 8, inAll: 8 } })
+    const refusedCalls: ReadonlyArray<readonly [method: string, headers: Record<string, string>]> = [
+      [`${SERVICE}/Subscribe`, { "grpc-encoding": "gzip" }],
+      [`${SERVICE}/Nothing`, {}],
+      ["nobody.Service/Nothing", {}],
+      [`${SERVICE}/Subscribe`, { "content-type": "text/plain" }],
+      ["grpc.health.v1.Health/Watch", {}]
+    ]
+    const refused = counted("grpc", "strangers")
+    for (const [method, headers] of refusedCalls) {
+      const stranger = dial(address)
+      for (let i = 0; i < 600; i++) call(stranger, method, frame(new Uint8Array()), headers)
+      await waitUntil(`the end of one who calls ${method}`, () => stranger.destroyed)
+    }
+    assert.strictEqual(await refused(), refusedCalls.length)
+  })
+
   it("G11 connections and calls that come all at once begin each in its turn; who left or broke meanwhile does not", () => {
     const server = new EventEmitter()
     const steps: Array<() => void> = []
