@@ -6,7 +6,7 @@
  *   D4  A call that was answered is over, whatever its client goes on sending, and though it reads nothing of the answer.
  *   D5  A peer that goes on calling with no token, or a wrong one, or what is refused before a token is asked for, loses its connection:
  *       more are refused than it could mean. Those of exempt addresses, such as a proxy's, carry others' calls and stay.
- *   D6  Calls that wait for their turn to begin are limited in number: of a connection, of an address, in all. What comes beyond is refused
+ *   D6  Calls that wait for their turn to begin are limited in number: of an address, and in all. What comes beyond is refused
  *       unread, in a way that says "try again", and whose connection goes on with it loses it.
  */
 import type { EventEmitter } from "node:events"
@@ -23,7 +23,7 @@ const PINGS = 20
 /** D5: calls of one connection that may be refused in a window, because nobody knows who makes them. */
 const STRANGERS = 500
 /** D6: calls that wait for their turn, beside one for each connection that there may be. */
-const WAITING: readonly [inAll: number, ofAddress: number, ofConnection: number] = [1_000, 500, 500]
+const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
 /** D6: calls of one connection that may be refused unread in a window. */
 const REFUSED = 100
 /** Milliseconds. */
@@ -59,9 +59,8 @@ const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
 }
 
 interface Peer {
-  /** Undefined: exempt, as its connection is. */
+  /** Undefined: exempt. */
   readonly address: string | undefined
-  readonly connection: string | undefined
   /** One more call of nobody knows whom was refused (D5), and one more unread (D6). */
   readonly stranger: () => void
   readonly unread: () => void
@@ -76,7 +75,6 @@ const other = (said: number) => said !== status.OK
 
 const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
   const peers = new WeakMap<ServerHttp2Session, Peer>()
-  let made = 0
   const peerOf: PeerOf = ({ session }) => session && peers.get(session as ServerHttp2Session)
   return {
     peerOf,
@@ -84,8 +82,8 @@ const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
       const address = addressOf(session.socket)
       const stranger = atMost(STRANGERS, session, () => refuse("strangers", address))
       const unread = atMost(REFUSED, session, () => refuse("strangers", address))
-      const exempt = { address: undefined, connection: undefined, stranger: ignore, unread: ignore }
-      peers.set(session, isExempt(address) ? exempt : { address, connection: String(++made), stranger, unread })
+      const exempt = { address: undefined, stranger: ignore, unread: ignore }
+      peers.set(session, isExempt(address) ? exempt : { address, stranger, unread })
     },
     stream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       const peer = peerOf(stream)
@@ -103,13 +101,13 @@ type Waiting = (stream: ServerHttp2Stream) => (() => void) | undefined
 
 /** A place to wait for a turn, or it is refused. D6 */
 const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf, refuse: Refuse): Waiting => {
-  const [inAll, ofAddress, ofConnection] = WAITING
-  const places = new Places([maxConnections + inAll, perAddress + ofAddress, ofConnection])
+  const [inAll, ofAddress] = WAITING
+  const places = new Places([maxConnections + inAll, perAddress + ofAddress])
   return (stream) => {
     const peer = peerOf(stream)
-    const place = places.take("", peer?.address, peer?.connection)
+    const place = places.take("", peer?.address)
     if (typeof place !== "number") return place
-    refuse(["waiting", "waiting_of_address", "waiting_of_connection"][place] ?? "waiting", peer?.address)
+    refuse(place === 0 ? "waiting" : "waiting_of_address", peer?.address)
     stream.close(7 /* REFUSED_STREAM, RFC 9113 §7 */)
     peer?.unread()
     peer?.stranger()

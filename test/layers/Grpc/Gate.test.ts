@@ -141,7 +141,7 @@ describe("Gate", () => {
     assert.strictEqual(first!.listenerCount("error"), 0)
   })
 
-  it("D6 calls that wait for their turn are limited, of a connection and of an address; what is beyond is refused unread, and a flood of it ends the connection", () => {
+  it("D6 calls that wait for their turn are limited, of an address and in all; what is beyond is refused unread, and a flood of it ends the connection", () => {
     const server = new EventEmitter()
     const steps: Array<() => void> = []
     const reasons: Array<string> = []
@@ -184,26 +184,27 @@ describe("Gate", () => {
       dialled("10.0.0.1")
     ]
     flood.ask(600)
-    more.ask(300)
+    more.ask(200)
     beside.ask(1)
-    proxy.ask(900)
+    proxy.ask(1_299)
+    proxy.ask(1)
     const waiting = steps.length
     const early = begun.size
-    flood.ask(401)
+    flood.ask(101)
     for (const step of steps.splice(0)) step()
-    more.ask(500)
+    more.ask(700)
 
-    assert.deepStrictEqual([early, waiting, begun.size], [0, 500 + 200 + 1 + 900, 500 + 200 + 1 + 900])
+    assert.deepStrictEqual([early, waiting, begun.size], [0, 700 + 1 + 1_299, 700 + 1 + 1_299])
     assert.deepStrictEqual(
       [flood, more, beside, proxy].map(({ refused }) => refused.length),
-      [501, 100, 0, 0]
+      [101, 100, 0, 1]
     )
     assert.deepStrictEqual([...new Set(flood.refused)], [7])
     assert.deepStrictEqual(
       [flood, more, beside, proxy].map(({ session }) => session.destroyed),
       [true, false, false, false]
     )
-    assert.strictEqual(steps.length, 500) // what was given back is free
-    assert.deepStrictEqual([...new Set(reasons)].sort(), ["strangers", "waiting_of_address", "waiting_of_connection"])
+    assert.strictEqual(steps.length, 700) // what was given back is free
+    assert.deepStrictEqual([...new Set(reasons)].sort(), ["strangers", "waiting", "waiting_of_address"])
   })
 })
