@@ -1,24 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeliveryRows, sizeOfDelivery } from "../../src/sessions/DeliveryRows.ts"
 import type { DeliveryRow } from "../../src/sessions/InstanceStore.ts"
+import { deliveryRow } from "../support/deliveryRow.ts"
 
 const instances = ["i1", "i2", "i3"] as const
-const row = (instance: string, key: string, revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
-  environment: "production",
-  service: "svc",
-  instance,
-  session: "r/1",
-  epoch: "e",
-  key,
-  revision: BigInt(revision),
-  version: revision,
-  state: "sent",
-  reason: "",
-  lacks: false,
-  sentAt: revision,
-  answeredAt: 0,
-  ...changed
-})
+const row = (instance: string, key: string, revision: number, changed: Partial<DeliveryRow> = {}) =>
+  deliveryRow(revision, { instance, key, ...changed })
 const filled = () => {
   const rows = new DeliveryRows()
   for (const key of ["a", "b"])

@@ -17,6 +17,21 @@ const settle = Effect.repeat(TestClock.adjust("1 millis"), { times: 9 })
 const seen = (sink: FakeSink) =>
   sink.values.map(({ key, content, stale }) => `${key} ${content}${stale ? " stale" : ""}`)
 
+/** Connected clients of which each takes the thread for a millisecond with every update. */
+const slowOnes = Effect.fnUntraced(function* (count: number) {
+  const sessions = yield* Sessions
+  const sinks = Array.from({ length: count }, () => new FakeSink())
+  for (const [i, sink] of sinks.entries()) {
+    yield* sessions.open(subscription({ instance: `i${i}` }), sink)
+    const { write } = sink
+    sink.write = (update) => {
+      for (const until = performance.now() + 1; performance.now() < until; );
+      return write(update)
+    }
+  }
+  return sinks
+})
+
 describe("Sessions", () => {
   it.effect("S1 a slow client skips to the latest version of every key", () =>
     Effect.gen(function* () {
@@ -294,19 +309,10 @@ describe("Sessions", () => {
   it.effect("RO1 clients that waited for the same value are sent it a few milliseconds' worth at a time", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
-      const sessions = yield* Sessions
       yield* publish({ value: "1" })
       yield* (yield* Cache).clear
       faults.values.closeUnsafe()
-      const sinks = Array.from({ length: 40 }, () => new FakeSink())
-      for (const [i, sink] of sinks.entries()) {
-        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
-        const { write } = sink
-        sink.write = (update) => {
-          for (const until = performance.now() + 1; performance.now() < until; );
-          return write(update)
-        }
-      }
+      const sinks = yield* slowOnes(40)
       yield* settle
       const before = sinks.flatMap(({ contents }) => contents)
       let turns = 0
@@ -330,15 +336,7 @@ describe("Sessions", () => {
   it.effect("RO1 thousands are told to leave a few milliseconds' worth at a time", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
-      const sinks = Array.from({ length: 40 }, () => new FakeSink())
-      for (const [i, sink] of sinks.entries()) {
-        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
-        const { write } = sink
-        sink.write = (update) => {
-          for (const until = performance.now() + 1; performance.now() < until; );
-          return write(update)
-        }
-      }
+      const sinks = yield* slowOnes(40)
       yield* settle
       let turns = 0
       const count = () => {

@@ -1,22 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Batch, DeliveryRow, HealthNote, InstanceNote } from "../../src/sessions/InstanceStore.ts"
 import { BATCH, BYTES, Unwritten } from "../../src/sessions/Unwritten.ts"
+import { deliveryRow as delivery } from "../support/deliveryRow.ts"
 
 const id = { environment: "production", service: "svc", instance: "i1" }
-const delivery = (revision: number, changed: Partial<DeliveryRow> = {}): DeliveryRow => ({
-  ...id,
-  session: "r/1",
-  epoch: "e",
-  key: "svc",
-  revision: BigInt(revision),
-  version: revision,
-  state: "sent",
-  reason: "",
-  lacks: false,
-  sentAt: revision,
-  answeredAt: 0,
-  ...changed
-})
 const instance = (changed: Partial<InstanceNote> = {}): InstanceNote => ({
   ...id,
   state: "connected",
