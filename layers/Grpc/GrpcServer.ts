@@ -106,7 +106,8 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const served = yield* Effect.forEach(services as ReadonlyArray<Service<Needed<Services>>>, (service) =>
     serving(service, { ...calls, arrivals })
   )
-  const names = ["", ...services.map(nameOf)]
+  const own = services.map(nameOf)
+  const names = ["", ...own]
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => new grpc.Server({ ...serverOptions(options), interceptors: [calls.interceptor] })),
@@ -141,6 +142,6 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
       )
     )
   })
-  for (const http2 of http2ServersOf(server)) guard(http2, gateOptions, refuse, arrivals.soon)
+  for (const http2 of http2ServersOf(server)) guard(http2, { ...gateOptions, services: own }, refuse, arrivals.soon)
   return GrpcServer.of({ port })
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, type Tracer } from "effect"
+import { makeSeal } from "../../layers/Crypto/seals/Seals.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Topic } from "../../layers/Memory/Topic.ts"
@@ -9,8 +10,9 @@ import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { clientEvent } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
+import { Seal } from "../../src/seals/Seal.ts"
 import { pass } from "../support/Clock.ts"
-import { layerTestSeal, testSeal } from "../support/Seal.ts"
+import { layerTestSeal, testKey, testSeal } from "../support/Seal.ts"
 
 const event = (service: string, n: number) =>
   clientEvent(`${service}/${n}`, "n1", {
@@ -27,8 +29,8 @@ const write = (topic: Topic, service: string, n: number, headers: Record<string,
 }
 
 /** The topic beside a database. */
-const world = (topic: Topic, state = new State()) =>
-  Layer.mergeAll(topic.layer, layerTestSeal).pipe(Layer.provideMerge(Memory.layerOn(state)))
+const world = (topic: Topic, state = new State(), seals = layerTestSeal) =>
+  Layer.mergeAll(topic.layer, seals).pipe(Layer.provideMerge(Memory.layerOn(state)))
 
 const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>, size = 3) =>
   Effect.forkScoped(
@@ -245,5 +247,25 @@ describe("Group", () => {
         ]
       )
     }).pipe(Effect.provide(world(topic)), Effect.scoped)
+  })
+
+  it.effect("GR6 foreign seals hold a batch up for one look at the keys, however many keys they name", () => {
+    const topic = new Topic()
+    const done: Array<string> = []
+    let looks = 0
+    const keys = Effect.sync(() => {
+      looks++
+      return [testKey]
+    })
+    const seals = Layer.effect(Seal, makeSeal(keys))
+    return Effect.gen(function* () {
+      for (let n = 0; n < 90; n++) write(topic, "svc", n, { ce_seal: `${n + 2}.${"A".repeat(43)}` })
+      write(topic, "svc", 90)
+      const before = looks
+      yield* group((events) => Effect.sync(() => void done.push(...events.map(({ event }) => event.instance_id))), 100)
+      yield* pass(2_000)
+
+      assert.deepStrictEqual([done, topic.letters.length, looks - before], [["90"], 90, 1])
+    }).pipe(Effect.provide(world(topic, new State(), seals)), Effect.scoped)
   })
 })

@@ -11,6 +11,7 @@ import {
 import type { Identity } from "../../../../src/access/Identity.ts"
 import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
 import { makeDistribution } from "../../../../src/edge/grpc/distribution/Routes.ts"
+import type { Line } from "../../../../src/edge/grpc/Line.ts"
 import { Sessions } from "../../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../../src/sessions/Slices.ts"
 import { services } from "../../../support/Door.ts"
@@ -39,6 +40,9 @@ class Call extends EventEmitter {
   }
   /** As a stream: what comes while it is paused waits. */
   readonly waiting: Array<Buffer> = []
+  get readableLength() {
+    return this.waiting.length
+  }
   paused = false
   pause = () => {
     this.paused = true
@@ -68,9 +72,11 @@ const counting = Layer.succeed(
 )
 const start = () => ManagedRuntime.make(services.pipe(Layer.provideMerge(counting)))
 let runtime: ReturnType<typeof start>
-const open = async (arrivals: Pick<Slices, "soon"> = new Slices()) => {
+const open = async (arrivals: Pick<Slices, "soon"> = new Slices(), line?: Pick<Line, "hear" | "sink">) => {
   const robot: Identity = { name: "robot", keyId: "robot", role: "subscriber", environments: ["*"] }
-  const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: () => robot, arrivals }))
+  const { subscribe } = await runtime.runPromise(
+    makeDistribution({ identityOf: () => robot, arrivals, lineOf: () => line as Line | undefined })
+  )
   return (call: Call) => subscribe(call as unknown as Parameters<typeof subscribe>[0])
 }
 beforeEach(() => {
@@ -133,6 +139,33 @@ describe("Distribution", () => {
     await waitUntil("the messages to be heard", () => heard.mock.calls.length === 500)
 
     assert.deepStrictEqual([before, unread], [0, 500])
+  })
+
+  it("G3 what waits in the stream is heard before anything comes past it", async () => {
+    const left: Array<number> = []
+    let direct: ((bytes: Buffer) => void) | undefined
+    const call = new Call()
+    const subscribe = await open(new Slices(), {
+      hear: (heard) => {
+        left.push(call.readableLength)
+        direct = heard
+      },
+      sink: () => ({ write: () => true, drained: (then) => queueMicrotask(then) })
+    })
+    const { sessions, gate, opened } = await gated()
+    const heard = vi.spyOn(sessions, "heard")
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true })
+    for (let i = 0; i < 3; i++) call.say({ heartbeat: true })
+    await waitUntil("the session to be asked for", () => opened.mock.calls.length === 1)
+    gate.openUnsafe()
+    await waitUntil("the messages to be heard", () => heard.mock.calls.length === 3)
+    direct?.(Buffer.alloc(0))
+    call.emit("cancelled", "cancelled")
+    direct?.(Buffer.alloc(0))
+
+    assert.deepStrictEqual(left, [0])
+    assert.strictEqual(heard.mock.calls.length, 4)
   })
 
   it("G11 hellos that come all at once are read each in its turn, and not blamed for the time until then", async () => {
@@ -203,6 +236,25 @@ describe("Distribution", () => {
     const sum = (calls: ReadonlyArray<readonly [number, ...Array<unknown>]>) =>
       calls.reduce((all, [bytes]) => all + bytes, 0)
     assert.strictEqual(sum(given.mock.calls), sum(taken.mock.calls))
+  })
+
+  it("G10 G11 what waits for its turn of a hello is not kept when its client leaves", async () => {
+    const steps: Array<() => void> = []
+    let busy = false
+    const subscribe = await open({ soon: (step) => (busy ? void steps.push(step) : step()) })
+    const call = new Call()
+    const given = vi.spyOn(ByteBudget.prototype, "give")
+    const taken = vi.spyOn(ByteBudget.prototype, "take")
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true, ...part(0, 3, true) })
+    await waitUntil("the first part to be kept", () => taken.mock.calls.length === 1)
+    busy = true
+    call.say(part(3, 5, true))
+    call.emit("cancelled", "cancelled")
+    for (const step of steps) step()
+
+    assert.strictEqual(steps.length, 1)
+    assert.strictEqual(given.mock.calls.length, taken.mock.calls.length)
   })
 
   it("G4 a hello whose parts never end is ended", async () => {
