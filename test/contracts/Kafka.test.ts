@@ -157,9 +157,9 @@ describe("Kafka", () => {
     await kafka.start()
     await waitUntil("what came afterwards", async () => (await write("after death")) && taken.includes("after death"))
     const between = said.length
-    kafka.signal("SIGSTOP")
+    await kafka.signal("SIGSTOP")
     await waitUntil("the group to notice", () => said.length > between, 100_000)
-    kafka.signal("SIGCONT")
+    await kafka.signal("SIGCONT")
     await waitUntil("what came after the hang", async () => (await write("after hang")) && taken.includes("after hang"))
     await own.runPromise(Fiber.interrupt(consumer))
     await own.dispose()
