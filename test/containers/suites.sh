@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# What only containers can show, where a Docker engine answers: suites of the services against containers, the image, docker-compose.yml.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$PWD/node_modules/.bin:$PATH
+
+HERALD_TEST_SERVICES=containers vitest run --project real \
+  test/contracts/Postgres.test.ts test/contracts/Redis.test.ts test/contracts/Kafka.test.ts \
+  test/end-to-end/Forged.test.ts test/end-to-end/Kafka.test.ts
+vitest run --project containers
