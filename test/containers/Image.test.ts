@@ -136,6 +136,18 @@ describe("the image", () => {
       assert.notInclude(await herald.exec("cat", "/data/postgres.log"), "was interrupted") // no crash recovery
     })
 
+  it("K2 killed, it starts again on what it left, and has what was acknowledged", async () => {
+    await using herald = await Herald.run()
+    const token = await herald.token()
+    for (let i = 1; i <= 20; i++) assert.strictEqual((await publish(herald.http, token, "svc", i)).status, 200)
+    await docker("kill", herald.id)
+    assert.strictEqual((await docker("wait", herald.id)).trim(), "137")
+    await docker("start", herald.id)
+    await herald.healthy()
+    const { body } = await call(`${herald.http}/v1/config/svc?environment=production&consistency=strong`, token)
+    assert.deepStrictEqual([body.value, body.version], [20, 20])
+  })
+
   it("takes secrets from files, and says which one it can't read", async () => {
     const wrong = docker("run", "--rm", "--env", "HERALD_PEPPER_FILE=/run/secrets/none", IMAGE)
     const error = await wrong.then(

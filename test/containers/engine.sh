@@ -51,6 +51,8 @@ dockerd=$!
 end() {
   docker ps --all --quiet 2>/dev/null | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
   docker volume prune --force >/dev/null 2>&1 || true
+  docker image prune --force >/dev/null 2>&1 || true
+  docker builder prune --force --keep-storage 8gb >/dev/null 2>&1 || true
   kill "$dockerd" 2>/dev/null && wait "$dockerd" || true
   rm -rf "$run"
   # Docker leaves its rules behind, which cost every packet of this machine a little.
@@ -82,8 +84,10 @@ done
 say "an engine answers"
 
 # Where APT gets Debian from on this machine, and by which proxy.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
-[ -n "$mirror" ] || fail "APT knows no mirror of Debian's: run apt-get update"
+mirrors() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian'; }
+[ -n "$(mirrors)" ] || apt-get -qq update
+mirror=$(mirrors | sed -n 1p)
+[ -n "$mirror" ] || fail "APT knows no mirror of Debian's"
 eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 [ -z "${http_proxy:-}" ] || export http_proxy
 if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then

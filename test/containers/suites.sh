@@ -6,5 +6,5 @@ PATH=$PWD/node_modules/.bin:$PATH
 
 HERALD_TEST_SERVICES=containers vitest run --project real \
   test/contracts/Postgres.test.ts test/contracts/Redis.test.ts test/contracts/Kafka.test.ts \
-  test/end-to-end/Forged.test.ts test/end-to-end/Kafka.test.ts
+  test/end-to-end/Forged.test.ts test/end-to-end/Kafka.test.ts test/end-to-end/Prometheus.test.ts
 vitest run --project containers

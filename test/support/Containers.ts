@@ -11,6 +11,14 @@ const atOnce = Wait.forSuccessfulCommand("true")
 /** Files that a program writes into a folder of the test stay the test's. */
 const me = `${process.getuid?.() ?? 1000}:${process.getgid?.() ?? 1000}`
 
+/** Its ports are open on loopback only. */
+class Guarded extends GenericContainer {
+  protected override async beforeContainerCreated(): Promise<void> {
+    const bindings = (this.hostConfig.PortBindings ?? {}) as Record<string, Array<{ HostIp?: string }>>
+    for (const binding of Object.values(bindings).flat()) binding.HostIp = "127.0.0.1"
+  }
+}
+
 class Container implements Program {
   readonly #started: StartedTestContainer
 
@@ -43,9 +51,12 @@ class Container implements Program {
   }
 }
 
-/** Its containers share the network of one that does nothing, whose ports are open on this machine under their own numbers. */
+/**
+ * Its containers share the network of one that does nothing, whose ports are open on this machine under their own numbers; or that of this
+ * machine, when their programs have to reach the test.
+ */
 export class ContainerPlace implements Place {
-  readonly bind = "0.0.0.0"
+  readonly bind: string
   readonly #needs: Needs
   readonly #holder: StartedTestContainer
   readonly #all: Array<Container> = []
@@ -53,17 +64,18 @@ export class ContainerPlace implements Place {
   private constructor(needs: Needs, holder: StartedTestContainer) {
     this.#needs = needs
     this.#holder = holder
+    this.bind = needs.reaches === true ? "127.0.0.1" : "0.0.0.0"
   }
 
   static async open(needs: Needs): Promise<ContainerPlace> {
-    const holder = await ContainerPlace.#container(needs, ["sleep", "infinity"])
-      .withExposedPorts(...needs.ports.map((port) => ({ container: port, host: port })))
-      .start()
-    return new ContainerPlace(needs, holder)
+    const holder = ContainerPlace.#container(needs, ["sleep", "infinity"])
+    if (needs.reaches === true) holder.withNetworkMode("host")
+    else holder.withExposedPorts(...needs.ports.map((port) => ({ container: port, host: port })))
+    return new ContainerPlace(needs, await holder.start())
   }
 
   static #container({ service, folders }: Needs, [program, ...args]: Command): GenericContainer {
-    return new GenericContainer(imageOf(service))
+    return new Guarded(imageOf(service))
       .withEntrypoint([program])
       .withCommand([...args])
       .withUser(me)
@@ -97,7 +109,7 @@ const settings = ["max_connections=60", "idle_in_transaction_session_timeout=30s
 
 export const startPostgresContainer = async (): Promise<Database> => {
   const [user, password] = ["herald", "a password of a test"]
-  const started = await new GenericContainer(imageOf("postgres"))
+  const started = await new Guarded(imageOf("postgres"))
     .withEnvironment({ POSTGRES_USER: user, POSTGRES_PASSWORD: password, POSTGRES_DB: "postgres" })
     .withCommand(["postgres", ...settings.flatMap((setting) => ["-c", setting])])
     .withExposedPorts(5432)

@@ -48,12 +48,14 @@ export interface KafkaSettings {
   readonly client?: Partial<KafkaConfig>
 }
 
-/** Kafka's own scripts in a container; their classes where there are only the jars. */
-const toolOf = (name: "kafka-storage" | "kafka-server-start"): Command => {
-  if (inContainers) return [`/opt/kafka/bin/${name}.sh`]
+/** Kafka's own scripts in a container; their classes where there are only the jars. `folder`: theirs to write into. */
+const toolOf = (name: "kafka-storage" | "kafka-server-start", folder: string): Command => {
+  if (inContainers) return ["env", `LOG_DIR=${folder}`, "KAFKA_HEAP_OPTS=-Xmx512m", `/opt/kafka/bin/${name}.sh`]
   const [memory, main] = name === "kafka-storage" ? ["256m", "kafka.tools.StorageTool"] : ["512m", "kafka.Kafka"]
   return ["java", `-Xmx${memory}`, "-cp", classpath(), main]
 }
+
+const configIn = (folder: string) => join(folder, "server.properties")
 
 const classpath = (): string => {
   installed("java", ["default-jre-headless"])
@@ -61,36 +63,33 @@ const classpath = (): string => {
 }
 
 export class KafkaServer implements AsyncDisposable {
-  readonly #folder: ReturnType<typeof newFolder>
-  readonly #port: number
   readonly #settings: KafkaSettings
+  readonly #port: number
+  readonly #folder: string
   readonly #place: Place
+  readonly #all: AsyncDisposableStack
   #broker: Program | undefined
 
-  private constructor(port: number, settings: KafkaSettings, folder: ReturnType<typeof newFolder>, place: Place) {
-    this.#port = port
+  private constructor(settings: KafkaSettings, port: number, folder: string, place: Place, all: AsyncDisposableStack) {
     this.#settings = settings
+    this.#port = port
     this.#folder = folder
     this.#place = place
+    this.#all = all
   }
 
   /** Ready to be started: its address is known. */
   static async prepare(settings: KafkaSettings = {}): Promise<KafkaServer> {
-    const folder = newFolder()
+    await using all = new AsyncDisposableStack()
+    const { path: folder } = all.adopt(newFolder(), ({ remove }) => remove())
     const [port, controller] = [await freePort(), await freePort()]
-    const folders = [folder.path, ...(settings.folders ?? [])]
-    const place = await openPlace({ service: "kafka", ports: [port], folders })
-    const server = new KafkaServer(port, settings, folder, place)
-    const places = { port, controller, logs: join(folder.path, "logs"), bind: place.bind }
-    try {
-      writeFileSync(server.#config, (settings.properties ?? plain)(places))
-      const id = "AAAAAAAAQACAAAAAAAAAAA"
-      await place.do([...toolOf("kafka-storage"), "format", "-t", id, "-c", server.#config, ...(settings.format ?? [])])
-      return server
-    } catch (error) {
-      await server[Symbol.asyncDispose]()
-      throw error
-    }
+    const folders = [folder, ...(settings.folders ?? [])]
+    const place = all.use(await openPlace({ service: "kafka", ports: [port], folders }))
+    const places = { port, controller, logs: join(folder, "logs"), bind: place.bind }
+    writeFileSync(configIn(folder), (settings.properties ?? plain)(places))
+    const format = ["format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", configIn(folder), ...(settings.format ?? [])]
+    await place.do([...toolOf("kafka-storage", folder), ...format])
+    return new KafkaServer(settings, port, folder, place, all.move())
   }
 
   static async start(settings: KafkaSettings = {}): Promise<KafkaServer> {
@@ -99,13 +98,9 @@ export class KafkaServer implements AsyncDisposable {
 
   /** A script that runs one of Kafka's tools here, as those in `bin/` of a Kafka that was unpacked. */
   script(tool: string): string {
-    const path = join(this.#folder.path, `${tool}.sh`)
+    const path = join(this.#folder, `${tool}.sh`)
     writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${classpath()}' ${tool} "$@"\n`, { mode: 0o755 })
     return path
-  }
-
-  get #config(): string {
-    return join(this.#folder.path, "server.properties")
   }
 
   get address(): string {
@@ -123,7 +118,7 @@ export class KafkaServer implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    const broker = await this.#place.run([...toolOf("kafka-server-start"), this.#config])
+    const broker = await this.#place.run([...toolOf("kafka-server-start", this.#folder), configIn(this.#folder)])
     this.#broker = broker
     await waitUntil(
       "Kafka to serve",
@@ -178,8 +173,7 @@ export class KafkaServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#place[Symbol.asyncDispose]()
-    this.#folder.remove()
+    await this.#all.disposeAsync()
   }
 }
 

@@ -30,9 +30,12 @@ export interface Place extends AsyncDisposable {
 
 export interface Needs {
   /** The service of docker-compose.yml whose image has the programs. */
-  readonly service: "redis" | "kafka"
+  readonly service: "redis" | "kafka" | "prometheus"
+  /** What they listen on. */
   readonly ports: ReadonlyArray<number>
   readonly folders: ReadonlyArray<string>
+  /** They have to reach what the test runs on this machine. */
+  readonly reaches?: boolean
 }
 
 const MODES = ["native", "containers"] as const

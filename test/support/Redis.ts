@@ -135,22 +135,16 @@ const starting = async (
   start: (setting: Setting) => Promise<Pick<Started, "url" | "nodes">>
 ): Promise<Started> => {
   if (!inContainers) install()
-  const folder = newFolder()
-  const access = secured ? { password: "s3cret", certificates: makeCertificates(folder.path) } : undefined
-  const ports = new Set<number>()
-  while (ports.size < servers) ports.add(await freePort())
-  const place = await openPlace({ service: "redis", ports: [...ports], folders: [folder.path] })
-  const end = async () => {
-    await place[Symbol.asyncDispose]()
-    folder.remove()
-  }
-  try {
-    const started = await start({ place, ports: [...ports], folder: folder.path, access })
-    return { ...started, access, [Symbol.asyncDispose]: end }
-  } catch (cause) {
-    await end()
-    throw cause
-  }
+  await using all = new AsyncDisposableStack()
+  const { path: folder } = all.adopt(newFolder(), ({ remove }) => remove())
+  const access = secured ? { password: "s3cret", certificates: makeCertificates(folder) } : undefined
+  const free = new Set<number>()
+  while (free.size < servers) free.add(await freePort())
+  const ports = [...free]
+  const place = all.use(await openPlace({ service: "redis", ports, folders: [folder] }))
+  const started = await start({ place, ports, folder, access })
+  const kept = all.move()
+  return { ...started, access, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
 /** The one with the port of this number. */
