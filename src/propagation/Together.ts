@@ -59,7 +59,8 @@ export const makeTogether = Effect.fnUntraced(function* (
       return
     }
     const { value } = asked
-    wishes.forEach(({ found }, i) => i < value.length && Deferred.doneUnsafe(found, Exit.succeed(value[i])))
+    for (const [i, { found }] of wishes.slice(0, value.length).entries())
+      Deferred.doneUnsafe(found, Exit.succeed(value[i]))
     waiting = [...wishes.slice(value.length), ...waiting] // TG2
   })
 
