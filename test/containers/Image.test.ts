@@ -148,6 +148,22 @@ describe("the image", () => {
     assert.deepStrictEqual([body.value, body.version], [20, 20])
   })
 
+  it("K2 a second one on the same volume is refused, and the first goes on", async () => {
+    const volume = (await docker("volume", "create")).trim()
+    try {
+      await using herald = await Herald.run("--volume", `${volume}:/data`)
+      const second = docker("run", "--rm", "--volume", `${volume}:/data`, IMAGE)
+      const said = await second.then(
+        () => "it started",
+        (error: Error) => error.message
+      )
+      assert.include(said, "a Herald server is using it")
+      assert.strictEqual((await publish(herald.http, await herald.token(), "svc", 1)).status, 200)
+    } finally {
+      await docker("volume", "rm", volume)
+    }
+  })
+
   it("takes secrets from files, and says which one it can't read", async () => {
     const wrong = docker("run", "--rm", "--env", "HERALD_PEPPER_FILE=/run/secrets/none", IMAGE)
     const error = await wrong.then(
