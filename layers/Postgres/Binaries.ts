@@ -4,11 +4,22 @@
  * PostgreSQL refuses to run as root. Started by root it runs as `postgres` or else `nobody`, and whatever that user can't reach
  * (a checkout in /root, say) is kept below /var/lib/herald instead.
  *
- *   EB1  A package that was installed without its install script, as by `npm ci --ignore-scripts`, is refused with what to type.
+ *   EB1  A package whose install script has not run, as after `npm ci --ignore-scripts`, gets what the script would have made; where that
+ *        may not be written, what to type is said.
  */
 import { createHash } from "node:crypto"
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync
+} from "node:fs"
+import { dirname, join, relative } from "node:path"
 import { Effect } from "effect"
 import { failure } from "../../src/errors/HeraldError.ts"
 
@@ -31,11 +42,24 @@ const platformName = process.platform === "win32" ? "windows" : process.platform
 
 const unusable = (message: string, cause?: unknown) => failure("EmbeddedUnusable", message, { cause })
 
-/** Libraries are in the package under one name each; its install script makes links of the others. Returns the first that is not there. */
-export const missingLink = (native: string): string | undefined => {
+interface Link {
+  /** Both from the package's folder. */
+  readonly source: string
+  readonly target: string
+}
+
+/** EB1. Libraries are in the package under one name each; the script makes links of the others. Throws when one can't be made. */
+export const makeLinks = (native: string): void => {
   const list = join(native, "pg-symlinks.json")
-  const links = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as ReadonlyArray<{ target: string }>) : []
-  return links.map(({ target }) => join(dirname(native), target)).find((path) => !existsSync(path))
+  if (!existsSync(list)) return
+  for (const { source, target } of JSON.parse(readFileSync(list, "utf8")) as ReadonlyArray<Link>) {
+    const path = join(dirname(native), target)
+    try {
+      if (!existsSync(path)) symlinkSync(relative(dirname(target), source), path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error // another start made it
+    }
+  }
 }
 
 /** From /etc/passwd: `name:x:uid:gid:…`. */
@@ -98,9 +122,11 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         ...rest
       })
       const native = dirname(dirname(found.postgres))
-      const missing = missingLink(native)
-      if (missing !== undefined)
-        throw new Error(`${missing} is not there, for no install script has run: type \`npm rebuild ${name}\``) // EB1
+      try {
+        makeLinks(native)
+      } catch (cause) {
+        throw new Error(`no install script has run: ${(cause as Error).message}; type \`npm rebuild ${name}\``) // EB1
+      }
       const beside = join(dataDir, "postgres")
       if (process.getuid?.() !== 0) return from(native, { owner: undefined, cluster: beside })
       const owner = ownerNamed("postgres") ?? ownerNamed("nobody")
