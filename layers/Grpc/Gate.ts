@@ -3,7 +3,7 @@
  *
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
- *   D4  A call that was answered is over, whatever its client goes on sending.
+ *   D4  A call that was answered is over, whatever its client goes on sending, and though it reads nothing of the answer.
  *   D5  A peer that goes on calling with no token, or a wrong one, loses its connection: more are refused than it could mean. Those of
  *       exempt addresses, such as a proxy's, carry others' calls and stay.
  */
@@ -21,6 +21,7 @@ const STRANGERS = 500
 /** Milliseconds. */
 const WINDOW = 10_000
 const AFTER_ANSWER = 1_000
+const UNREAD = 5_000
 
 /** Counts what happens to a connection; it is closed at what comes beyond `most` in a window. D2, D5 */
 const atMost = (most: number, session: ServerHttp2Session, refuse: () => void) => {
@@ -72,11 +73,18 @@ const watchStrangers = (isExempt: (address: string) => boolean, refuse: Refuse) 
 
 /** D4 */
 const endAnswered = (stream: ServerHttp2Stream) => {
-  stream.once("finish", () => {
-    const timer = setTimeout(() => stream.closed || stream.close(0 /* NO_ERROR */), AFTER_ANSWER)
+  const closeIn = (millis: number, code: number) => {
+    const timer = setTimeout(() => stream.closed || stream.close(code), millis)
     timer.unref()
     stream.once("close", () => clearTimeout(timer))
-  })
+  }
+  stream.once("finish", () => closeIn(AFTER_ANSWER, 0 /* NO_ERROR */))
+  // Nothing tells that a stream was ended while its client reads nothing, and what waits in it is as large as the client likes.
+  const end = stream.end.bind(stream) as (...args: ReadonlyArray<unknown>) => ServerHttp2Stream
+  stream.end = (...args: ReadonlyArray<unknown>) => {
+    closeIn(UNREAD, 11 /* ENHANCE_YOUR_CALM */)
+    return end(...args)
+  }
 }
 
 /** D3 */

@@ -2,14 +2,17 @@
  * A call whose messages need not go through the two object streams that grpc-js lays over it: an update to a client, and its answer, are a
  * function call each. Status, cancellation and the end of what the client sends stay with the stream.
  *
- *   G12 Of what is sent, `WAITING` messages wait at most in the transport before the sender is told to; messages keep their order.
+ *   G12 Of what is sent, `WAITING` messages or `BYTES` wait at most in the transport, and one more, before the sender is told to; messages
+ *       keep their order.
+ *   G13 However many messages came together, they are heard one after the other: none within the one before.
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js"
 import type { Sink } from "../../sessions/Session.ts"
 import { encode } from "./Wire.ts"
 
-/** As many as an object stream keeps. G12 */
+/** As many as an object stream keeps, and what grpc-js copies of them for each client. G12 */
 const WAITING = 16
+const BYTES = 65_536
 
 type Responder = ConstructorParameters<typeof ServerInterceptingCall>[1]
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0]
@@ -18,8 +21,12 @@ export class Line extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface
   #begun = false
   #waiting = 0
+  /** Since nothing waited. */
+  #bytes = 0
   #then: (() => void) | undefined
   #hear: ((message: Buffer) => void) | undefined
+  #asks = false
+  #another = false
 
   constructor(call: ServerInterceptingCallInterface, responder: Responder) {
     super(call, responder)
@@ -40,10 +47,25 @@ export class Line extends ServerInterceptingCall {
         if (this.#hear === undefined) listener.onReceiveMessage(message)
         else {
           this.#hear(message)
-          this.#call.startRead()
+          this.#ask()
         }
       }
     })
+  }
+
+  /** For the next message. One that came already is heard before this returns. G13 */
+  #ask(): void {
+    this.#another = true
+    if (this.#asks) return
+    this.#asks = true
+    try {
+      while (this.#another) {
+        this.#another = false
+        this.#call.startRead()
+      }
+    } finally {
+      this.#asks = false
+    }
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
@@ -54,6 +76,7 @@ export class Line extends ServerInterceptingCall {
 
   readonly #sent = (): void => {
     if (--this.#waiting > 0) return
+    this.#bytes = 0
     const then = this.#then
     this.#then = undefined
     then?.()
@@ -64,9 +87,11 @@ export class Line extends ServerInterceptingCall {
     return {
       write: (update) => {
         if (!call.writable) return false
+        const bytes = encode(update)
         this.#waiting++
-        this.sendMessage(encode(update), this.#sent)
-        return this.#waiting < WAITING
+        this.#bytes += bytes.length
+        this.sendMessage(bytes, this.#sent)
+        return this.#waiting < WAITING && this.#bytes < BYTES
       },
       drained: (then) => {
         if (this.#waiting === 0) queueMicrotask(then)

@@ -11,6 +11,7 @@ import {
 import { ByteBudget } from "../../../src/access/ByteBudget.ts"
 import type { Identity } from "../../../src/access/Identity.ts"
 import { makeDistribution } from "../../../src/edge/grpc/Distribution.ts"
+import type { Line } from "../../../src/edge/grpc/Line.ts"
 import { Sessions } from "../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../src/sessions/Slices.ts"
 import { publish } from "../../sessions/Harness.ts"
@@ -39,6 +40,9 @@ class Call extends EventEmitter {
   }
   /** As a stream: what comes while it is paused waits. */
   readonly waiting: Array<Buffer> = []
+  get readableLength() {
+    return this.waiting.length
+  }
   paused = false
   pause = () => {
     this.paused = true
@@ -68,9 +72,11 @@ const counting = Layer.succeed(
 )
 const start = () => ManagedRuntime.make(services.pipe(Layer.provideMerge(counting)))
 let runtime: ReturnType<typeof start>
-const open = async (arrivals: Pick<Slices, "soon"> = new Slices()) => {
+const open = async (arrivals: Pick<Slices, "soon"> = new Slices(), line?: Pick<Line, "hear" | "sink">) => {
   const robot: Identity = { name: "robot", keyId: "robot", role: "subscriber", environments: ["*"] }
-  const { subscribe } = await runtime.runPromise(makeDistribution({ identityOf: () => robot, arrivals }))
+  const { subscribe } = await runtime.runPromise(
+    makeDistribution({ identityOf: () => robot, arrivals, lineOf: () => line as Line | undefined })
+  )
   return (call: Call) => subscribe(call as unknown as Parameters<typeof subscribe>[0])
 }
 beforeEach(() => {
@@ -133,6 +139,33 @@ describe("Distribution", () => {
     await waitUntil("the messages to be heard", () => heard.mock.calls.length === 500)
 
     assert.deepStrictEqual([before, unread], [0, 500])
+  })
+
+  it("G3 what waits in the stream is heard before anything comes past it", async () => {
+    const left: Array<number> = []
+    let direct: ((bytes: Buffer) => void) | undefined
+    const call = new Call()
+    const subscribe = await open(new Slices(), {
+      hear: (heard) => {
+        left.push(call.readableLength)
+        direct = heard
+      },
+      sink: () => ({ write: () => true, drained: (then) => queueMicrotask(then) })
+    })
+    const { sessions, gate, opened } = await gated()
+    const heard = vi.spyOn(sessions, "heard")
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true })
+    for (let i = 0; i < 3; i++) call.say({ heartbeat: true })
+    await waitUntil("the session to be asked for", () => opened.mock.calls.length === 1)
+    gate.openUnsafe()
+    await waitUntil("the messages to be heard", () => heard.mock.calls.length === 3)
+    direct?.(Buffer.alloc(0))
+    call.emit("cancelled", "cancelled")
+    direct?.(Buffer.alloc(0))
+
+    assert.deepStrictEqual(left, [0])
+    assert.strictEqual(heard.mock.calls.length, 4)
   })
 
   it("G11 hellos that come all at once are read each in its turn, and not blamed for the time until then", async () => {

@@ -53,6 +53,59 @@ describe("Line", () => {
     assert.deepStrictEqual(sent, ["metadata", ...updates.map(encode)])
   })
 
+  it("G12 large messages count by their bytes, until nothing waits", () => {
+    const { call, leave } = under()
+    const sink = new Line(call, {}).sink({ writable: true })
+    const large = (id: number): Update => ({
+      kind: "problem",
+      environment: "production",
+      key: `k${id}`,
+      revision: 1n,
+      epoch: "e",
+      message: "x".repeat(33_000)
+    })
+    const room = [1, 2].map((id) => sink.write(large(id)))
+    let drained = 0
+    sink.drained(() => drained++)
+    leave(1)
+    const early = drained
+    leave(1)
+
+    assert.isTrue(sink.write(large(3)))
+    leave(1)
+
+    assert.deepStrictEqual([room, early, drained], [[true, false], 0, 1])
+  })
+
+  it("G13 ten thousand messages that came together are heard in their order, each when the one before was", () => {
+    const sent = Array.from({ length: 10_000 }, (_, i) => i)
+    const waiting = [...sent]
+    let listener: { readonly onReceiveMessage: (message: unknown) => void } | undefined
+    const line = new Line(
+      {
+        start: (given: typeof listener) => {
+          listener = given
+        },
+        // As grpc-js: what came already is given at once.
+        startRead: () => {
+          if (waiting.length > 0) listener!.onReceiveMessage(waiting.shift())
+        }
+      } as unknown as ServerInterceptingCallInterface,
+      {}
+    )
+    line.start({
+      onReceiveMetadata: () => {},
+      onReceiveMessage: () => {},
+      onReceiveHalfClose: () => {},
+      onCancel: () => {}
+    })
+    const heard: Array<unknown> = []
+    line.hear((message) => heard.push(message))
+    listener!.onReceiveMessage(waiting.shift())
+
+    assert.deepStrictEqual(heard, sent)
+  })
+
   it("G12 nothing is sent on a call that was ended", async () => {
     const { call, sent } = under()
     const sink = new Line(call, {}).sink({ writable: false })

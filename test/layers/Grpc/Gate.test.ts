@@ -1,7 +1,9 @@
-import { EventEmitter } from "node:events"
+import { EventEmitter, once } from "node:events"
+import { connect } from "node:http2"
 import { gzipSync } from "node:zlib"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { guard } from "../../../layers/Grpc/Gate.ts"
+import { SubscribeRequest } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Door, frame } from "../../edge/grpc/Door.ts"
 import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
@@ -47,6 +49,35 @@ describe("Gate", () => {
     assert.strictEqual(await refused(), 20)
   })
 
+  it("D4 a call that ended is over, although its client reads nothing of what was said", async () => {
+    const { address, token } = await open()
+    await door!.publish("svc", "x".repeat(200_000))
+    const hello = SubscribeRequest.fromPartial({ serviceName: "svc", instanceId: "i1", control: true })
+    const session = connect(`http://${address}`, { settings: { initialWindowSize: 1_000 } })
+    session.on("error", () => {})
+    const unread = () => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": `/${SERVICE}/Subscribe`,
+        "content-type": "application/grpc",
+        te: "trailers",
+        authorization: `Bearer ${token}`
+      })
+      stream.on("error", () => {})
+      stream.pause()
+      stream.write(frame(SubscribeRequest.encode(hello).finish()))
+      return stream
+    }
+    const replaced = unread()
+    await once(replaced, "response")
+    const present = unread()
+    await once(present, "response")
+    await waitUntil("the end of the call whose session was replaced", () => replaced.rstCode === 11)
+
+    assert.isFalse(present.closed)
+    session.destroy()
+  })
+
   it("D5 a connection that goes on calling with wrong tokens is closed; those with right ones stay", async () => {
     const { address, token } = await open({ maxStreams: 5_000 })
     const [stranger, known] = [dial(address), dial(address)]
@@ -76,7 +107,7 @@ describe("Gate", () => {
     server.on("connection", (socket) => begun.push(socket))
     server.on("stream", (stream) => begun.push(stream))
     const [first, left, broken, stream] = Array.from({ length: 4 }, () =>
-      Object.assign(new EventEmitter(), { destroyed: false, remoteAddress: "127.0.0.1" })
+      Object.assign(new EventEmitter(), { destroyed: false, remoteAddress: "127.0.0.1", end: () => {} })
     )
     for (const socket of [first, left, broken]) server.emit("connection", socket)
     server.emit("stream", stream, {})
