@@ -96,10 +96,16 @@ interface ClientRow {
 /** What the operator would see: who hasn't applied what is desired. */
 const lagging = async (server: Server, clients: number): Promise<ReadonlyArray<string>> => {
   const http = await server.connect()
-  const { status, body } = await http.request("GET", "/v1/clients?environment=production&service=bench&limit=1000")
+  const rows: Array<ClientRow> = []
+  for (let after: string | null = ""; after !== null; ) {
+    const query = `environment=production&service=bench&limit=1000${after === "" ? "" : `&after=${encodeURIComponent(after)}`}`
+    const { status, body } = await http.request("GET", `/v1/clients?${query}`)
+    if (status !== 200) return [`GET /v1/clients was answered ${status}: ${body}`]
+    const page = JSON.parse(body) as { readonly clients: ReadonlyArray<ClientRow>; readonly next: string | null }
+    rows.push(...page.clients)
+    after = page.next
+  }
   http.close()
-  if (status !== 200) return [`GET /v1/clients was answered ${status}: ${body}`]
-  const rows = (JSON.parse(body) as { readonly clients: ReadonlyArray<ClientRow> }).clients
   const behind = rows.filter(({ keys }) => keys.some(({ desired, applied }) => desired?.version !== applied?.version))
   const wrong = behind.length === 0 ? [] : [`GET /v1/clients shows ${behind.length} clients that are behind`]
   return rows.length === clients ? wrong : [...wrong, `GET /v1/clients shows ${rows.length} clients, not ${clients}`]

@@ -2,8 +2,8 @@
  * Seals: HMAC-SHA-256 with keys that all nodes read from one place. The newest key seals, all of them are believed.
  *
  *   SK1  Keys are read again every minute, and when a seal names one that is not known, at most once a second.
- *   SK2  Where an answer is due, they are read for it, at most twenty times a second: foreign seals hold up what comes behind them for 50 ms,
- *        however many keys they name, and a key that was just made is never taken for a foreign one.
+ *   SK2  Where an answer is due, they are read for it, at most twenty times a second: foreign seals that are asked for together hold up
+ *        what comes behind them for 50 ms, however many keys they name, and a key that was just made is never taken for a foreign one.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"

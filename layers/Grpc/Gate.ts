@@ -4,26 +4,36 @@
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
  *   D4  A call that was answered is over, whatever its client goes on sending, and though it reads nothing of the answer.
- *   D5  A peer that goes on calling with no token, or a wrong one, loses its connection: more are refused than it could mean. Those of
- *       exempt addresses, such as a proxy's, carry others' calls and stay.
+ *   D5  A peer that goes on calling with no token, or a wrong one, or what is refused before a token is asked for, loses its connection:
+ *       more are refused than it could mean. Those of exempt addresses, such as a proxy's, carry others' calls and stay.
+ *   D6  Calls that wait for their turn to begin are limited in number: of an address, and in all. What comes beyond is refused
+ *       unread, in a way that says "try again", and whose connection goes on with it loses it.
  */
 import type { EventEmitter } from "node:events"
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
 import type { Socket } from "node:net"
 import { status } from "@grpc/grpc-js"
+import { Places } from "../../src/access/Places.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
+import { SERVICE } from "../../src/edge/grpc/Spans.ts"
 import { addressOf, connections, exempting, type GateOptions, gate } from "../Gate.ts"
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
 const PINGS = 20
 /** D5: calls of one connection that may be refused in a window, because nobody knows who makes them. */
 const STRANGERS = 500
+/** D6: calls that wait for their turn, beside one for each connection that there may be. */
+const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
+/** D6: calls of one connection that may be refused unread in a window. */
+const REFUSED = 100
 /** Milliseconds. */
 const WINDOW = 10_000
 const AFTER_ANSWER = 1_000
 const UNREAD = 5_000
 
-/** Counts what happens to a connection; it is closed at what comes beyond `most` in a window. D2, D5 */
+const ignore = () => {}
+
+/** Counts what happens to a connection; it is closed at what comes beyond `most` in a window. D2, D5, D6 */
 const atMost = (most: number, session: ServerHttp2Session, refuse: () => void) => {
   let count = 0
   let since = performance.now()
@@ -48,26 +58,60 @@ const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
   )
 }
 
-/** D5 */
-const watchStrangers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
-  const strangers = new WeakMap<ServerHttp2Session, () => void>()
+interface Peer {
+  /** Undefined: exempt. */
+  readonly address: string | undefined
+  /** One more call of nobody knows whom was refused (D5), and one more unread (D6). */
+  readonly stranger: () => void
+  readonly unread: () => void
+}
+
+type PeerOf = (stream: ServerHttp2Stream) => Peer | undefined
+
+/** Whether an answer was to nobody knows whom: of Herald's own service, which asks for a token, and of the others, which don't. */
+const unknown = (said: number) =>
+  said === status.UNAUTHENTICATED || said === status.UNIMPLEMENTED || Number.isNaN(said /* no gRPC at all */)
+const other = (said: number) => said !== status.OK
+
+const watchPeers = (isExempt: (address: string) => boolean, refuse: Refuse) => {
+  const peers = new WeakMap<ServerHttp2Session, Peer>()
+  const peerOf: PeerOf = ({ session }) => session && peers.get(session as ServerHttp2Session)
   return {
+    peerOf,
     session: (session: ServerHttp2Session) => {
       const address = addressOf(session.socket)
-      if (!isExempt(address))
-        strangers.set(
-          session,
-          atMost(STRANGERS, session, () => refuse("strangers", address))
-        )
+      const stranger = atMost(STRANGERS, session, () => refuse("strangers", address))
+      const unread = atMost(REFUSED, session, () => refuse("strangers", address))
+      const exempt = { address: undefined, stranger: ignore, unread: ignore }
+      peers.set(session, isExempt(address) ? exempt : { address, stranger, unread })
     },
-    stream: (stream: ServerHttp2Stream) => {
-      const counted = stream.session === undefined ? undefined : strangers.get(stream.session as ServerHttp2Session)
-      if (counted === undefined) return
+    stream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      const peer = peerOf(stream)
+      if (peer?.address === undefined) return
+      const answers = headers[":path"]?.startsWith(`/${SERVICE}/`) === true ? unknown : other
       stream.once("finish", () => {
         const said = stream.sentTrailers?.["grpc-status"] ?? stream.sentHeaders?.["grpc-status"]
-        if (String(said) === String(status.UNAUTHENTICATED)) counted()
+        if (answers(Number(said))) peer.stranger()
       })
     }
+  }
+}
+
+type Waiting = (stream: ServerHttp2Stream) => (() => void) | undefined
+
+/** A place to wait for a turn, or it is refused. D6 */
+const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf, refuse: Refuse): Waiting => {
+  const [inAll, ofAddress] = WAITING
+  const places = new Places([maxConnections + inAll, perAddress + ofAddress])
+  return (stream) => {
+    const peer = peerOf(stream)
+    const place = places.take("", peer?.address)
+    if (typeof place !== "number") return place
+    refuse(place === 0 ? "waiting" : "waiting_of_address", peer?.address)
+    stream.close(7 /* REFUSED_STREAM, RFC 9113 §7 */)
+    peer?.unread()
+    peer?.stranger()
+    return undefined
   }
 }
 
@@ -88,7 +132,7 @@ const endAnswered = (stream: ServerHttp2Stream) => {
 }
 
 /** D3 */
-const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+const unpacked = (peerOf: PeerOf, refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
   const encoding = headers["grpc-encoding"]
   if (encoding === undefined || encoding === "identity") return true
   refuse("compression")
@@ -104,19 +148,23 @@ const unpacked = (refuse: Refuse) => (stream: ServerHttp2Stream, headers: Incomi
     },
     { endStream: true }
   )
+  peerOf(stream)?.stranger()
   return false
 }
 
-const ignore = () => {}
+type Soon = (begin: () => void) => void
 
 /** G11: who was admitted begins in its turn, if it is still there by then. */
-const inTurn = (server: EventEmitter, soon: (begin: () => void) => void): void => {
+const inTurn = (server: EventEmitter, soon: Soon, waiting: Waiting): void => {
   const emit = server.emit.bind(server)
   server.emit = (event: string | symbol, ...args: Array<unknown>) => {
     if (event !== "connection" && event !== "stream") return emit(event, ...args)
     const [who] = args as [Socket | ServerHttp2Stream]
     who.on("error", ignore) // nobody else listens to it yet
+    const place = event === "stream" ? waiting(who as ServerHttp2Stream) : ignore
+    if (place === undefined) return true
     soon(() => {
+      place()
       if (who.destroyed) return
       who.off("error", ignore)
       emit(event, ...args)
@@ -129,17 +177,12 @@ const inTurn = (server: EventEmitter, soon: (begin: () => void) => void): void =
  * Everything that reaches this server goes through here first. `soon`: takes a step now, or in a later turn of the event loop when many
  * come at once.
  */
-export const guard = (
-  server: EventEmitter,
-  options: GateOptions,
-  refuse: Refuse,
-  soon: (begin: () => void) => void
-): void => {
+export const guard = (server: EventEmitter, options: GateOptions, refuse: Refuse, soon: Soon): void => {
   server.on("session", watchPings(refuse))
   server.on("stream", endAnswered)
-  const strangers = watchStrangers(exempting(options.exempt), refuse)
-  server.on("session", strangers.session)
-  server.on("stream", strangers.stream)
-  inTurn(server, soon)
-  gate(server, { connection: connections(options, refuse), stream: unpacked(refuse) })
+  const peers = watchPeers(exempting(options.exempt), refuse)
+  server.on("session", peers.session)
+  server.on("stream", peers.stream)
+  inTurn(server, soon, makeWaiting(options, peers.peerOf, refuse))
+  gate(server, { connection: connections(options, refuse), stream: unpacked(peers.peerOf, refuse) })
 }

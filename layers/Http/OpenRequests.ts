@@ -20,6 +20,8 @@ export interface OpenRequestOptions {
 
 /** Tokens of the bucket. */
 const WRONG_TOKEN = 5
+/** Where the router sees the end of a path. */
+const QUERY = /[?;#]/
 const METRICS = /^\/metrics$/
 const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
   [/^\/(livez|readyz)$/, 0],
@@ -45,7 +47,7 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const address = addressOf(request.socket)
     if (options.isExempt(address)) return true
-    const path = request.url?.split("?")[0] ?? ""
+    const path = request.url?.split(QUERY)[0] ?? ""
     if (!isOpen(path, request)) {
       response.once("finish", () => {
         if (response.statusCode === 401) rates.take(address, performance.now(), WRONG_TOKEN)

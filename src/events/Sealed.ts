@@ -5,7 +5,7 @@
  *   EV8  An event counts if its seal is genuine. One of a version that did not seal counts if the revision log says the same, letter by
  *        letter; of clients the log says nothing, so theirs don't.
  */
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { type Position, samePosition } from "../propagation/Position.ts"
 import type { Revision } from "../propagation/Revision.ts"
@@ -28,10 +28,14 @@ export const sealed =
     headers: { ...event.headers, [SEAL_HEADER]: seal("event", textOf(event.id, event.body)) }
   })
 
+/** Events that are looked for in the log at once. */
+const LOOKS = 16
+
 /** EV8. Fails when it can't be told now. */
 export const makeGenuine = Effect.gen(function* () {
   const { verify } = yield* Seal
   const log = yield* RevisionLog
+  const looks = Semaphore.makeUnsafe(LOOKS)
   let last: Revision | undefined
 
   const committed = Effect.fnUntraced(function* (wanted: Position) {
@@ -47,7 +51,7 @@ export const makeGenuine = Effect.gen(function* () {
     const seal = received.headers[SEAL_HEADER]
     if (seal !== undefined) return yield* verify("event", textOf(id, body), seal)
     if (event.event_type !== "config_update" || event.revision.length > 18) return false
-    const revision = yield* committed({ epoch: event.epoch, revision: BigInt(event.revision) })
+    const revision = yield* looks.withPermits(1)(committed({ epoch: event.epoch, revision: BigInt(event.revision) }))
     return revision !== undefined && eventsOf(revision).some((mine) => mine.id === id && mine.body === body)
   })
 })

@@ -1,5 +1,5 @@
 /**
- * Who has what: every instance beside the newest version of each key that it covers. As fresh as the write-behind, about 100 ms.
+ * Who has what: every instance beside the newest version of each key that it covers. As fresh as the write-behind, about 250 ms.
  *
  *   CL1  A page is bounded in instances, keys of each and bytes; `next` and `nextKey` go on from there. It costs what it shows, however many
  *        keys there are.

@@ -93,9 +93,9 @@ export const makeDelivery = (parts: Parts) => {
 
   const push = (session: Session, key: string): void => {
     const idle = session.idle()
-    const want = idle ? due(session, { key, held: undefined }) : undefined
-    // A newer change of the key was told before this one.
-    if (idle && want === undefined && !session.claims.has(key)) return
+    const held = session.claims.get(key)
+    const want = idle ? due(session, { key, held }) : undefined
+    if (idle && want === undefined) return // a newer change of the key was told before this one
     const update =
       want === undefined || want.gone
         ? undefined
@@ -103,7 +103,7 @@ export const makeDelivery = (parts: Parts) => {
     if (update === undefined) session.push(key)
     else
       try {
-        if (!send(session, update, undefined)) session.wake(drained(session))
+        if (!send(session, update, held)) session.wake(drained(session))
       } catch (defect) {
         session.wake(Effect.die(defect)) // S5: it is the session's own
       }

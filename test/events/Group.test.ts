@@ -4,12 +4,14 @@ import { TestClock } from "effect/testing"
 import { layerRegistry } from "../../layers/Memory/Registry.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { TopicMemory } from "../../layers/Memory/Topic.ts"
+import { makeSeal } from "../../layers/Seals.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { clientEvent } from "../../src/events/Event.ts"
 import { runGroup } from "../../src/events/Group.ts"
 import type { Arrived } from "../../src/events/Received.ts"
 import { sealed } from "../../src/events/Sealed.ts"
-import { layerTestSeal, testSeal } from "../support/Seal.ts"
+import { Seal } from "../../src/propagation/Seal.ts"
+import { layerTestSeal, testKey, testSeal } from "../support/Seal.ts"
 
 const event = (service: string, n: number) =>
   clientEvent(`${service}/${n}`, "n1", {
@@ -247,5 +249,25 @@ describe("Group", () => {
         ]
       )
     }).pipe(Effect.provide(world(topic)), Effect.scoped)
+  })
+
+  it.effect("GR6 foreign seals hold a batch up for one look at the keys, however many keys they name", () => {
+    const topic = new TopicMemory()
+    const done: Array<string> = []
+    let looks = 0
+    const keys = Effect.sync(() => {
+      looks++
+      return [testKey]
+    })
+    const seals = Layer.effect(Seal, makeSeal(keys))
+    return Effect.gen(function* () {
+      for (let n = 0; n < 90; n++) write(topic, "svc", n, { ce_seal: `${n + 2}.${"A".repeat(43)}` })
+      write(topic, "svc", 90)
+      const before = looks
+      yield* group((events) => Effect.sync(() => void done.push(...events.map(({ event }) => event.instance_id))), 100)
+      yield* pass(2_000)
+
+      assert.deepStrictEqual([done, topic.letters.length, looks - before], [["90"], 90, 1])
+    }).pipe(Effect.provide(Layer.mergeAll(topic.layer, seals, layerRegistry(new State()))), Effect.scoped)
   })
 })

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
+import type { Head } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Digest } from "../../src/configuration/Digest.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { makeTogether } from "../../src/propagation/Together.ts"
 import { change } from "../sessions/Harness.ts"
 import { Faults, layerWith } from "./Harness.ts"
 
@@ -131,4 +133,30 @@ describe("Together", () => {
       assert.deepStrictEqual(faults.questions, [1, 1, 1, 1, 2, 3])
     }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
   })
+
+  it.effect("TG3 a question is as new as the newest that it is asked for", () =>
+    Effect.gen(function* () {
+      const asked: Array<bigint> = []
+      const gate = Latch.makeUnsafe(false)
+      const current = yield* makeTogether({
+        currents: (keys, { revision }) => {
+          asked.push(revision)
+          return Effect.as(
+            gate.await,
+            keys.map(() => undefined)
+          )
+        }
+      })
+      const head = { environment: "production", key: "svc" } as Head
+      const reads: Array<Fiber.Fiber<unknown, unknown>> = []
+      for (const revision of [1n, 2n, 3n, 4n, 5n, 9n, 7n]) {
+        reads.push(yield* Effect.forkChild(current(head, { epoch: "e", revision })))
+        yield* settle
+      }
+      gate.openUnsafe()
+      yield* Effect.forEach(reads, Fiber.join)
+
+      assert.deepStrictEqual(asked, [1n, 2n, 3n, 4n, 9n])
+    }).pipe(Effect.scoped)
+  )
 })

@@ -203,6 +203,37 @@ describe("resuming", () => {
     }
   )
 
+  it.effect(
+    "DV1 DV2 what a client holds of a key that was withheld counts when a change of it is told to all at once",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        const sessions = yield* Sessions
+        const one = yield* publish({ key: "svc.a", value: "1", strict: true })
+        const { session, sink: former } = yield* connect({ instance: "i2" })
+        const answer = applied(session, former.values[0]!)
+        sessions.heard(answer.session, answer.answers)
+        sessions.end(session, { name: "Closed", reason: "test" })
+        yield* settle
+        const two = yield* publish({ key: "svc.a", value: "2", strict: true })
+        yield* connect({ instance: "i1" })
+        faults.fails = true
+        yield* TestClock.adjust("4 seconds")
+        const digest = one.changes[0]!.digest
+        const { sink } = yield* connect({ instance: "i2", position: yield* here, held: [["svc.a", digest]] })
+        const before = words(sink)
+        faults.fails = false
+        yield* publish({ key: "svc.a", value: "3" })
+        yield* settle
+
+        assert.strictEqual(two.revision, one.revision + 1n)
+        assert.deepStrictEqual(before, ["synced stale"])
+        assert.include(words(sink), "svc.a 3")
+        assert.deepStrictEqual(yield* known("i2"), ["svc.a sent 3 applied 1"])
+      }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+    }
+  )
+
   it.effect("DV1 a key that is deleted before it was compared is deleted at a client that never got to the end", () =>
     Effect.gen(function* () {
       yield* publish({ key: "svc.a", value: "1" })

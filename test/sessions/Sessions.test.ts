@@ -257,6 +257,40 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layerWith({})))
   )
 
+  it.effect("S1 who waited for its turn to be sent a value is sent what is the newest by then", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const run = Effect.runForkWith(yield* Effect.context<Effect.Services<ReturnType<typeof publish>>>())
+      yield* publish({ value: "1" })
+      yield* (yield* Cache).clear
+      faults.values.closeUnsafe()
+      const sinks = Array.from({ length: 40 }, () => new FakeSink())
+      for (const [i, sink] of sinks.entries()) {
+        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
+        const { write } = sink
+        sink.write = (update) => {
+          if (sinks.every(({ got }) => got.length === 0)) run(publish({ value: "2" }))
+          for (const until = performance.now() + 1; performance.now() < until; );
+          return write(update)
+        }
+      }
+      yield* settle
+      const sent = new Promise<void>((resolve) => {
+        const look = () => {
+          if (sinks.every(({ contents }) => contents.at(-1) === "2")) resolve()
+          else setImmediate(look)
+        }
+        setImmediate(look)
+      })
+      faults.values.openUnsafe()
+      yield* Effect.promise(() => sent)
+
+      assert.deepStrictEqual(sinks[0]?.contents, ["1", "2"])
+      assert.deepStrictEqual(sinks.at(-1)?.contents, ["2"])
+    }).pipe(Effect.provide(layerWith({}, faults.layer(true))))
+  })
+
   it.effect("RO1 clients that waited for the same value are sent it a few milliseconds' worth at a time", () => {
     const faults = new Faults()
     return Effect.gen(function* () {

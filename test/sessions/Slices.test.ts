@@ -81,6 +81,26 @@ describe("Slices", () => {
     })
   )
 
+  it.live("SL2 a step that comes while others wait goes behind them, though there is time", () =>
+    Effect.gen(function* () {
+      const slices = new Slices()
+      const order: Array<string> = []
+      yield* Effect.callback<void>((resume) => {
+        slices.soon(() => busy(10))
+        slices.soon(() => {
+          order.push("first")
+          slices.soon(() => {
+            order.push("last")
+            resume(Effect.void)
+          })
+        })
+        slices.soon(() => void order.push("second"))
+      })
+
+      assert.deepStrictEqual(order, ["first", "second", "last"])
+    })
+  )
+
   it.live("SL3 a step that throws takes no turn from those behind it", () =>
     Effect.gen(function* () {
       const slices = new Slices()

@@ -29,7 +29,8 @@ const attack = `${"a".repeat(40)}!`
 const explosive = `[${"[],".repeat(320_000)}[]]`
 const isSlow = (job: Job) => job.kind === "read" && job.schema?.includes("slow-one") === true && job.text.includes("!")
 
-const threads = Threads.layer({ memory: 24 })
+/** Megabytes: a thread takes up to 20 to start from sources. */
+const threads = Threads.layer({ memory: 32 })
 const twin = Inline.layer({ hangs: isSlow, explodes: (job) => job.kind === "read" && job.text === explosive })
 const patient = { ...workersDefaults, patience: "60 seconds" } as const
 

@@ -238,6 +238,25 @@ describe("Distribution", () => {
     assert.strictEqual(sum(given.mock.calls), sum(taken.mock.calls))
   })
 
+  it("G10 G11 what waits for its turn of a hello is not kept when its client leaves", async () => {
+    const steps: Array<() => void> = []
+    let busy = false
+    const subscribe = await open({ soon: (step) => (busy ? void steps.push(step) : step()) })
+    const call = new Call()
+    const given = vi.spyOn(ByteBudget.prototype, "give")
+    const taken = vi.spyOn(ByteBudget.prototype, "take")
+    subscribe(call)
+    call.say({ serviceName: "svc", instanceId: "i1", control: true, ...part(0, 3, true) })
+    await waitUntil("the first part to be kept", () => taken.mock.calls.length === 1)
+    busy = true
+    call.say(part(3, 5, true))
+    call.emit("cancelled", "cancelled")
+    for (const step of steps) step()
+
+    assert.strictEqual(steps.length, 1)
+    assert.strictEqual(given.mock.calls.length, taken.mock.calls.length)
+  })
+
   it("G4 a hello whose parts never end is ended", async () => {
     const subscribe = await open()
     const call = new Call()

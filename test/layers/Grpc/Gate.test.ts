@@ -8,7 +8,8 @@ import { Door, frame } from "../../edge/grpc/Door.ts"
 import { acks, call, counted, dial, looks, SERVICE } from "../../edge/grpc/Stranger.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
-const refuseNothing = () => {}
+const ignore = () => {}
+const refuseNothing = ignore
 
 let door: Door | undefined
 const open = async (limits: Parameters<typeof Door.open>[0] = {}) => (door = await Door.open(limits))
@@ -98,6 +99,24 @@ describe("Gate", () => {
     known.destroy()
   })
 
+  it("D5 so is one that goes on calling what is refused without a look at any token", async () => {
+    const { address } = await open({ maxStreams: 5_000, openCalls: { ofConnection: 8, ofAddress: 8, inAll: 8 } })
+    const refusedCalls: ReadonlyArray<readonly [method: string, headers: Record<string, string>]> = [
+      [`${SERVICE}/Subscribe`, { "grpc-encoding": "gzip" }],
+      [`${SERVICE}/Nothing`, {}],
+      ["nobody.Service/Nothing", {}],
+      [`${SERVICE}/Subscribe`, { "content-type": "text/plain" }],
+      ["grpc.health.v1.Health/Watch", {}]
+    ]
+    const refused = counted("grpc", "strangers")
+    for (const [method, headers] of refusedCalls) {
+      const stranger = dial(address)
+      for (let i = 0; i < 600; i++) call(stranger, method, frame(new Uint8Array()), headers)
+      await waitUntil(`the end of one who calls ${method}`, () => stranger.destroyed)
+    }
+    assert.strictEqual(await refused(), refusedCalls.length)
+  })
+
   it("G11 connections and calls that come all at once begin each in its turn; who left or broke meanwhile does not", () => {
     const server = new EventEmitter()
     const steps: Array<() => void> = []
@@ -120,5 +139,72 @@ describe("Gate", () => {
     assert.strictEqual(before, 0)
     assert.deepStrictEqual(begun, [first, stream])
     assert.strictEqual(first!.listenerCount("error"), 0)
+  })
+
+  it("D6 calls that wait for their turn are limited, of an address and in all; what is beyond is refused unread, and a flood of it ends the connection", () => {
+    const server = new EventEmitter()
+    const steps: Array<() => void> = []
+    const reasons: Array<string> = []
+    const options = { maxConnections: 1_000, perAddress: 200, exempt: ["10.0.0.1"] }
+    guard(
+      server,
+      options,
+      (reason) => void reasons.push(reason),
+      (step) => void steps.push(step)
+    )
+    const begun = new Set<unknown>()
+    server.on("stream", (stream) => begun.add(stream))
+    const dialled = (remoteAddress: string) => {
+      const session = Object.assign(new EventEmitter(), {
+        socket: { remoteAddress },
+        destroyed: false,
+        goaway: () => {},
+        destroy: () => {
+          session.destroyed = true
+        }
+      })
+      server.emit("session", session)
+      const refused: Array<number> = []
+      const ask = (n: number) => {
+        for (let i = 0; i < n; i++) {
+          const close = (code: number) => void refused.push(code)
+          server.emit(
+            "stream",
+            Object.assign(new EventEmitter(), { session, destroyed: false, close, end: ignore }),
+            {}
+          )
+        }
+      }
+      return { session, ask, refused }
+    }
+    const [flood, more, beside, proxy] = [
+      dialled("1.1.1.1"),
+      dialled("1.1.1.1"),
+      dialled("2.2.2.2"),
+      dialled("10.0.0.1")
+    ]
+    flood.ask(600)
+    more.ask(200)
+    beside.ask(1)
+    proxy.ask(1_299)
+    proxy.ask(1)
+    const waiting = steps.length
+    const early = begun.size
+    flood.ask(101)
+    for (const step of steps.splice(0)) step()
+    more.ask(700)
+
+    assert.deepStrictEqual([early, waiting, begun.size], [0, 700 + 1 + 1_299, 700 + 1 + 1_299])
+    assert.deepStrictEqual(
+      [flood, more, beside, proxy].map(({ refused }) => refused.length),
+      [101, 100, 0, 1]
+    )
+    assert.deepStrictEqual([...new Set(flood.refused)], [7])
+    assert.deepStrictEqual(
+      [flood, more, beside, proxy].map(({ session }) => session.destroyed),
+      [true, false, false, false]
+    )
+    assert.strictEqual(steps.length, 700) // what was given back is free
+    assert.deepStrictEqual([...new Set(reasons)].sort(), ["strangers", "waiting", "waiting_of_address"])
   })
 })

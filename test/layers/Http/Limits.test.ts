@@ -171,6 +171,30 @@ describe("connections and requests without a token", () => {
     for (const same of ["/metrics/", "//metrics", "/%6Detrics", "/Metrics"]) assert.strictEqual(await status(same), 429)
   })
 
+  it("V6 a page costs the same however its path is written, where the router reads the same", async () => {
+    const written = [
+      "/metrics;x",
+      "/metrics;x=1?y",
+      "/metrics#x",
+      "http://a/metrics",
+      "HTTP://a//METRICS/",
+      "/%6detrics;"
+    ]
+    const answers: Array<unknown> = []
+    for (const path of written) {
+      const port = await start({ open: { perSecond: 0.000_1, burst: 10 } })
+      const seen = await ask(port, get(path) + get("/metrics") + get("/hello"), true)
+      await waitUntil("all answers", () => seen.text.split("HTTP/1.1 ").length === 4 || seen.closed)
+      await stop()
+      answers.push([path, seen.text.match(/(?<=HTTP\/1.1 )\d+/g)?.join()])
+    }
+
+    assert.deepStrictEqual(
+      answers,
+      written.map((path) => [path, "200,429"])
+    )
+  })
+
   it("V6 an address that is exempt is not limited", async () => {
     const port = await start({ open: { perSecond: 0.000_1, burst: 1 }, exempt: ["127.0.0.0/8"] })
     for (let i = 0; i < 5; i++) assert.strictEqual((await fetch(`http://127.0.0.1:${port}/hello`)).status, 200)
