@@ -145,7 +145,7 @@ describe("the image", () => {
     await docker("start", herald.id)
     await herald.healthy()
     const { body } = await call(`${herald.http}/v1/config/svc?environment=production&consistency=strong`, token)
-    assert.deepStrictEqual([body.value, body.version], [20, 20])
+    assert.deepStrictEqual([body.value, body.version], ["20", 20])
   })
 
   it("K2 a second one on the same volume is refused, and the first goes on", async () => {

@@ -49,11 +49,13 @@ export PATH=$home/bin:$PATH DOCKER_CONFIG=$home/config DOCKER_HOST=unix://$run/d
 dockerd --data-root "$home/data" --ip 127.0.0.1 --exec-root "$run/exec" --host "$DOCKER_HOST" --pidfile "$run/pid" >"$run/log" 2>&1 9>&- &
 dockerd=$!
 end() {
-  docker ps --all --quiet 2>/dev/null | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
-  docker volume prune --force >/dev/null 2>&1 || true
-  docker image prune --force >/dev/null 2>&1 || true
-  docker builder prune --force --keep-storage 8gb >/dev/null 2>&1 || true
-  kill "$dockerd" 2>/dev/null && wait "$dockerd" || true
+  set +e # one thing that can't be cleared away keeps nothing else
+  docker ps --all --quiet 2>/dev/null | xargs -r docker rm --force --volumes >/dev/null 2>&1
+  docker volume prune --force >/dev/null 2>&1
+  docker image prune --force >/dev/null 2>&1
+  docker builder prune --force --keep-storage 8gb >/dev/null 2>&1
+  kill "$dockerd" 2>/dev/null && wait "$dockerd"
+  umount "$run"/exec/netns/* 2>/dev/null # a container in this machine's network leaves one
   rm -rf "$run"
   # Docker leaves its rules behind, which cost every packet of this machine a little.
   if [ "$rules" = 0 ]; then
@@ -67,7 +69,7 @@ end() {
     done
     ! command -v ip >/dev/null || ip link delete docker0
     echo "$forward" >/proc/sys/net/ipv4/ip_forward
-  fi 2>/dev/null || true
+  fi 2>/dev/null
 }
 trap end EXIT
 trap 'exit 129' HUP
