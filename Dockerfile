@@ -2,8 +2,7 @@
 FROM node:26.10.0-slim AS dependencies
 WORKDIR /herald
 COPY package.json package-lock.json ./
-# Nothing that Herald needs at run time is made by an install script.
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm ci --omit=dev
 
 FROM node:26.10.0-slim
 WORKDIR /herald
@@ -13,7 +12,7 @@ ENV NODE_ENV=production \
     GRPC_HOST=0.0.0.0 \
     LOG_FORMAT=json
 # The data folder holds the admin token and, without HERALD_PEPPER, the pepper.
-RUN mkdir --mode=0700 /data && chown node:node /data
+RUN mkdir --mode=0700 /data && chown node:node /data && ln -s /herald/bin/herald.js /usr/local/bin/herald
 COPY --from=dependencies /herald/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin

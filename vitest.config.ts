@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. */
+/**
+ * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. containers: the image and
+ * docker-compose.yml, by a Docker engine.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -11,7 +14,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**"],
+          exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**", "test/containers/**"],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
           // What the installed package exports is compiled; here it is what it is compiled from.
@@ -27,6 +30,15 @@ export default defineConfig({
           // Only when to give up: a machine that is starved takes several times as long.
           testTimeout: 300_000,
           hookTimeout: 300_000
+        }
+      },
+      {
+        test: {
+          name: "containers",
+          include: ["test/containers/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000
         }
       }
     ]

@@ -31,13 +31,14 @@ interface Dependency extends AsyncDisposable {
 const redis = async (): Promise<Dependency> => {
   const started = await startRedis()
   const node = started.nodes[0]!
+  let killed = false
   return {
     env: { REDIS_URL: started.url },
-    die: async (how) => (how === "kill" ? node.kill() : node.signal("SIGSTOP")),
-    back: async () => {
-      node.signal("SIGCONT")
-      if (node.process?.signalCode !== null) await node.start()
+    die: async (how) => {
+      killed = how === "kill"
+      await (killed ? node.kill() : node.signal("SIGSTOP"))
     },
+    back: async () => void (await (killed ? node.start() : node.signal("SIGCONT"))),
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]()
   }
 }

@@ -17,7 +17,8 @@ const under = (...folders: ReadonlyArray<string>) =>
       .map((name) => join(folder, name))
       .filter((path) => statSync(join(root, path)).isFile())
   )
-const yaml = (path: string) => parse(read(path), { merge: true })
+/** `!override` is Docker's own. */
+const yaml = (path: string) => parse(read(path).replaceAll("!override ", ""), { merge: true })
 
 interface Rule {
   readonly alert: string
@@ -158,6 +159,29 @@ describe("deployment", () => {
     }
     for (const [, image] of read("Dockerfile").matchAll(/^FROM (\S+)/gm))
       assert.match(image!, /^node:26\.\d+\.\d+-slim$/)
+  })
+
+  it("where no registry is reached, each image that is had stands under its name, and the others have one in their place", () => {
+    const targets = [...read("test/containers/images/Dockerfile").matchAll(/^FROM \S+ AS (\S+)$/gm)].map(
+      ([, name]) => name!
+    )
+    const had = (image: string) => targets.includes(/([^/:]+):[^:]+$/.exec(image)![1]!)
+    const inPlace = yaml("test/containers/stand-ins.yml").services as Record<string, { readonly image: string }>
+    const public_ = services.filter(([, { build }]) => build === undefined)
+    assert.sameMembers(
+      public_.filter(([, { image }]) => !had(image!)).map(([name]) => name),
+      Object.keys(inPlace)
+    )
+    const known = [
+      ...public_.map(([, { image }]) => image!),
+      ...[...read("Dockerfile").matchAll(/^FROM (\S+)/gm)].map(([, image]) => image!)
+    ]
+    for (const { image } of Object.values(inPlace)) assert.isTrue(known.includes(image) && had(image), image)
+    const published = Object.keys(yaml("test/containers/ports.yml").services)
+    assert.sameMembers(
+      published,
+      services.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)
+    )
   })
 
   it("secrets are made once, and reach Herald's settings", () => {

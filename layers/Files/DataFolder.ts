@@ -2,11 +2,12 @@
  * The server's folder: secrets that only its user may read, and where the running server is.
  *
  *   K1, K3 in SecretFile.ts; K3 for the folder too: not someone else's. Otherwise the server does not start.
- *   K2  One running server a folder; what a killed one left does not hinder the next.
+ *   K2  One running server a folder, also of several containers that share it; what a killed one left does not hinder the next.
  */
 import { randomBytes } from "node:crypto"
-import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { Context, Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import * as SecretFile from "./SecretFile.ts"
@@ -58,7 +59,37 @@ const alive = (pid: number): boolean => {
   }
 }
 
-/** K2 */
+const holderOf = (path: string) => {
+  const [pid = "", start = ""] = existsSync(path) ? readFileSync(path, "utf8").trim().split(" ") : []
+  return { pid, start }
+}
+
+const inUse = ({ pid }: { readonly pid: string }) =>
+  new Error(`a Herald server is using it${pid === "" ? "" : `, process ${pid} here or in another container`}`)
+
+/** SQLITE_BUSY */
+const BUSY = 5
+
+/**
+ * K2. A lock that the kernel holds as long as this process lives: SQLite's on an empty file, for Node has none of its own. Undefined: another has
+ * it. The file stays: were it removed, one could lock the removed and another a new one.
+ */
+const hold = (path: string): DatabaseSync | undefined => {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) SecretFile.append(path, "")
+  else if (!found.isFile()) throw new Error(`${path} is a link or a folder`)
+  const held = new DatabaseSync(path)
+  try {
+    held.exec("begin exclusive")
+    return held
+  } catch (error) {
+    held.close()
+    if ((error as { readonly errcode?: number }).errcode === BUSY) return undefined
+    throw error
+  }
+}
+
+/** K2. Says who has it; a process of another container, or one that was given the number since, can't be told by it. */
 const lock = (path: string): void => {
   const holder = `${process.pid} ${startOf(process.pid)}\n`
   for (let tries = 0; ; tries++) {
@@ -69,9 +100,8 @@ const lock = (path: string): void => {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || tries > 2) throw error
     }
     if (!lstatSync(path).isFile()) throw new Error(`${path} is a link or a folder`)
-    const [pid = "", start] = readFileSync(path, "utf8").trim().split(" ")
-    if (Number(pid) > 0 && alive(Number(pid)) && (start ?? "") === startOf(Number(pid)))
-      throw new Error(`a Herald server is using it, process ${pid}`)
+    const { pid, start } = holderOf(path)
+    if (Number(pid) > 0 && alive(Number(pid)) && start === startOf(Number(pid))) throw inUse({ pid })
     rmSync(path, { force: true })
   }
 }
@@ -95,8 +125,22 @@ const make = Effect.fnUntraced(function* (folder: string) {
   yield* attempt(() => checkFolder(path))
   const file = (name: string) => join(path, name)
   yield* Effect.acquireRelease(
-    attempt(() => lock(file("lock"))),
-    () => Effect.sync(() => rmSync(file("lock"), { force: true }))
+    attempt(() => {
+      const held = hold(file("held"))
+      if (held === undefined) throw inUse(holderOf(file("lock")))
+      try {
+        lock(file("lock"))
+        return held
+      } catch (error) {
+        held.close()
+        throw error
+      }
+    }),
+    (held) =>
+      Effect.sync(() => {
+        rmSync(file("lock"), { force: true })
+        held.close()
+      })
   )
   const keptPepper = () => SecretFile.read(file("pepper"))?.trim()
   return DataFolder.of({

@@ -47,6 +47,16 @@ export const errors = {
     http: 503,
     exit: 7
   },
+  EmbeddedUnusable: {
+    code: "HRLD-4011",
+    title: "The embedded PostgreSQL can't run",
+    cause:
+      "Its files are not there or not whole, it can't keep its data in the data folder, or it ends as soon as it starts.",
+    fix: "Do what the message says, or set DATABASE_URL to a PostgreSQL of your own.",
+    grpc: 9,
+    http: 500,
+    exit: 2
+  },
   Timeout: {
     code: "HRLD-4004",
     title: "It took too long",

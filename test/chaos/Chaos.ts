@@ -1,5 +1,6 @@
 /** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, and faults drawn from two tables by a seed. */
 import type { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { startNativeDatabase } from "../support/Database.ts"
 import { KafkaServer } from "../support/Kafka.ts"
 import { Nodes } from "../support/Nodes.ts"
 import { startRedis } from "../support/Redis.ts"
@@ -62,8 +63,9 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
   await using redis = await startRedis()
   await using kafka = withKafka ? await KafkaServer.start() : undefined
   const env = { REDIS_URL: redis.url, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka.address }) }
-  const nodes = await Nodes.start({ count: 3, databaseUrl: behind, env })
-  const scene: Scene = { nodes, proxy: proxy!, redis: redis.nodes[0]!, kafka }
+  const database = await startNativeDatabase()
+  const nodes = await Nodes.start({ count: 3, database: async () => database, databaseUrl: behind, env })
+  const scene: Scene = { nodes, database, proxy: proxy!, redis: redis.nodes[0]!, kafka }
   const checker = new Checker(nodes)
   try {
     for (const key of KEYS) await waitUntil("the first publish", () => checker.publish(key, 0))

@@ -10,7 +10,7 @@ import { randomUUID } from "node:crypto"
 import type { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { type KafkaServer, Reader } from "../support/Kafka.ts"
 import type { Nodes } from "../support/Nodes.ts"
-import type { RedisProcess } from "../support/Redis.ts"
+import type { RedisServer } from "../support/Redis.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export const KEYS = ["svc", "svc.a", "svc.b"]
@@ -85,7 +85,7 @@ export class Checker {
   }
 
   /** CP4, before anything else is published. */
-  async redisAgrees(redis: RedisProcess): Promise<void> {
+  async redisAgrees(redis: RedisServer): Promise<void> {
     const held = new Map<string, string | null>()
     const old = () => [...held].filter(([key, version]) => version !== null && Number(version) < this.acked.get(key)!)
     await waitUntil(

@@ -1,17 +1,19 @@
 /** What may go wrong, for how long, and how it is put right again. Two tables, whose faults may happen at the same time. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import type { NativeDatabase } from "../support/Database.ts"
 import type { KafkaServer } from "../support/Kafka.ts"
 import type { Nodes } from "../support/Nodes.ts"
-import type { RedisProcess } from "../support/Redis.ts"
+import type { RedisServer } from "../support/Redis.ts"
 import type { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export interface Scene {
   readonly nodes: Nodes
+  readonly database: NativeDatabase
   /** Between the nodes and the database. */
   readonly proxy: TcpProxy
-  readonly redis: RedisProcess
+  readonly redis: RedisServer
   /** Its start takes longer than a short run. */
   readonly kafka: KafkaServer | undefined
 }
@@ -32,8 +34,8 @@ const startAgain = async ({ nodes }: Scene, node: number) => {
 }
 
 /** Undefined while it does not serve. Its pid file (PostgreSQL 18, miscadmin.h) says so. */
-const postmasterOf = ({ nodes }: Scene): number | undefined => {
-  const file = join(nodes.database.cluster, "postmaster.pid")
+const postmasterOf = ({ database }: Scene): number | undefined => {
+  const file = join(database.cluster, "postmaster.pid")
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
   return lines[7]?.trim() === "ready" ? Number(lines[0]) : undefined
 }
@@ -98,9 +100,9 @@ export const serviceFaults: Table = {
     await redis.start()
   },
   "hang Redis": async ({ redis }, _, millis) => {
-    redis.signal("SIGSTOP")
+    await redis.signal("SIGSTOP")
     await pause(millis)
-    redis.signal("SIGCONT")
+    await redis.signal("SIGCONT")
   },
   "empty Redis": async ({ redis }) => void (await redis.ask((one) => one.flushall())),
   "kill PostgreSQL": async (scene) => {
@@ -121,8 +123,8 @@ export const serviceFaults: Table = {
     await kafka?.start()
   },
   "hang Kafka": async ({ kafka }, _, millis) => {
-    kafka?.signal("SIGSTOP")
+    await kafka?.signal("SIGSTOP")
     await pause(millis)
-    kafka?.signal("SIGCONT")
+    await kafka?.signal("SIGCONT")
   }
 }

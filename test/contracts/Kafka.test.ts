@@ -162,9 +162,9 @@ describe("Kafka", () => {
     // A broker that has just started may lose its group once more.
     await waitUntil("the group to be joined again", () => said.at(-1) === back)
     const between = said.length
-    kafka.signal("SIGSTOP")
+    await kafka.signal("SIGSTOP")
     await waitUntil("the group to notice", () => said.length > between, 150_000)
-    kafka.signal("SIGCONT")
+    await kafka.signal("SIGCONT")
     await waitUntil("what came after the hang", async () => (await write("after hang")) && taken.includes("after hang"))
     await own.runPromise(Fiber.interrupt(consumer))
     await own.dispose()

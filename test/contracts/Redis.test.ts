@@ -250,7 +250,7 @@ for (const [mode, start] of [
           let gaps = 0
           yield* lane.listen({ revision: () => {}, gap: () => gaps++ })
           yield* cache.setIfNewer(shared(key, 1))
-          redis.nodes[0]!.signal("SIGSTOP")
+          yield* Effect.promise(() => redis.nodes[0]!.signal("SIGSTOP"))
           yield* Effect.gen(function* () {
             const many = Effect.forEach(Array.from({ length: 3_000 }), () => cache.get("production", key), {
               concurrency: "unbounded"
@@ -261,7 +261,7 @@ for (const [mode, start] of [
             for (let i = 0; i < 100; i++) yield* cache.get("production", key)
             assert.isBelow(performance.now() - began, 100 * 100)
             yield* Effect.sleep("4 seconds") // both connections are given up meanwhile
-          }).pipe(Effect.ensuring(Effect.sync(() => redis.nodes[0]!.signal("SIGCONT"))))
+          }).pipe(Effect.ensuring(Effect.promise(() => redis.nodes[0]!.signal("SIGCONT"))))
           yield* Effect.promise(() =>
             waitUntil(
               "the older entry to go",

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
-import { connect, startDatabase } from "../support/Database.ts"
+import { connect, startDatabase, startNativeDatabase } from "../support/Database.ts"
 import { Server, startServer } from "../support/Server.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
@@ -43,7 +43,7 @@ describe("an admin's key without one", () => {
 
 describe("the first admin's key", () => {
   it("A5 no door is open before it is made, and a database that dies meanwhile is waited for", async () => {
-    await using database = await startDatabase()
+    await using database = await startNativeDatabase()
     {
       await using _ = await startServer({ DATABASE_URL: database.url }) // makes the tables
     }

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { clientEvent } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
-import { connect } from "../support/Database.ts"
+import { connect, startNativeDatabase } from "../support/Database.ts"
 import { installed } from "../support/installed.ts"
 import { KafkaServer, Reader } from "../support/Kafka.ts"
 import { Nodes } from "../support/Nodes.ts"
@@ -109,7 +109,9 @@ describe("consumer groups", () => {
   it("KG3 AU1 PostgreSQL killed under the group: 10,000 client events are in the audit log once, publishers go on", async () => {
     const EVENTS = 10_000
     await using kafka = await KafkaServer.start()
-    await using nodes = await Nodes.start({ count: 2, env: { KAFKA_BROKERS: kafka.address } })
+    const database = await startNativeDatabase()
+    const env = { KAFKA_BROKERS: kafka.address }
+    await using nodes = await Nodes.start({ count: 2, env, database: async () => database })
     await nodes.servers[0]!.publish("svc", "0")
     await using reader = new Reader(kafka)
     await waitUntil("the topic", () =>
@@ -118,7 +120,7 @@ describe("consumer groups", () => {
         () => false
       )
     )
-    const pidOf = () => Number(readFileSync(join(nodes.database.cluster, "postmaster.pid"), "utf8").split("\n")[0])
+    const pidOf = () => Number(readFileSync(join(database.cluster, "postmaster.pid"), "utf8").split("\n")[0])
     const written = async () => {
       await using session = await connect(nodes.database.url)
       return Number(

@@ -2,13 +2,15 @@
  * Connections with TLS, by certificates of a private authority, and with users and passwords, to real servers. What Herald trusts beyond the
  * known authorities is in NODE_EXTRA_CA_CERTS.
  */
+import { once } from "node:events"
 import { chmodSync, chownSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { makeCertificates } from "../support/Certificates.ts"
-import { connect, startDatabase } from "../support/Database.ts"
+import { connect, startNativeDatabase } from "../support/Database.ts"
 import { newFolder } from "../support/folder.ts"
 import { KafkaServer } from "../support/Kafka.ts"
 import { startCluster, startRedis, startSentinel } from "../support/Redis.ts"
@@ -87,6 +89,18 @@ describe("Redis with TLS and passwords", () => {
     PATIENCE
   )
 
+  it("SC1 a server that hangs up on who comes without TLS is said to", async () => {
+    const rude = createServer((socket) => socket.once("data", () => socket.end())).listen(0, "127.0.0.1")
+    await once(rude, "listening")
+    try {
+      await using server = await newServer()
+      const { port } = rude.address() as AddressInfo
+      await goesWithout(server, { REDIS_URL: `redis://:secret@127.0.0.1:${port}` }, /closed by the other side/)
+    } finally {
+      rude.close()
+    }
+  })
+
   for (const [mode, start] of [
     ["sentinel", startSentinel],
     ["cluster", startCluster]
@@ -122,10 +136,11 @@ describe("Kafka with TLS and SASL/SCRAM-SHA-512", () => {
         const inner = await freePort()
         const password = "s3cret-with-signs!"
         await using kafka = await KafkaServer.start({
-          properties: ({ port, controller, logs }) => `process.roles=broker,controller
+          folders: [folder.path],
+          properties: ({ port, controller, logs, bind }) => `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=SASL_SSL://127.0.0.1:${port},INNER://127.0.0.1:${inner},CONTROLLER://127.0.0.1:${controller}
+listeners=SASL_SSL://${bind}:${port},INNER://127.0.0.1:${inner},CONTROLLER://127.0.0.1:${controller}
 advertised.listeners=SASL_SSL://127.0.0.1:${port},INNER://127.0.0.1:${inner}
 listener.security.protocol.map=SASL_SSL:SASL_SSL,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
@@ -180,7 +195,7 @@ describe("PostgreSQL with TLS", () => {
   it(
     "SC1 SC2 sslmode=verify-full takes the private authority; anything else is refused with the reason",
     async () => {
-      await using database = await startDatabase()
+      await using database = await startNativeDatabase()
       const folder = newFolder()
       try {
         const { ca, key, certificate } = makeCertificates(folder.path, "IP:127.0.0.1")

@@ -60,11 +60,11 @@ describe("fault 13: Redis dead, hung, flushed", () => {
 
     p95["well"] = await work()
     await used()
-    node.signal("SIGSTOP")
+    await node.signal("SIGSTOP")
     try {
       p95["hung"] = await work()
     } finally {
-      node.signal("SIGCONT")
+      await node.signal("SIGCONT")
     }
     await used()
     await node.kill()
@@ -111,13 +111,13 @@ describe("fault 13: Redis dead, hung, flushed", () => {
       assert.isAtMost(output.split("Redis is away").length - 1, 4, "a line for each change of state")
     subscriber.close()
 
-    node.signal("SIGSTOP")
+    await node.signal("SIGSTOP")
     try {
       const began = performance.now()
       assert.strictEqual(await reading.end("SIGTERM"), 0)
       assert.isBelow(performance.now() - began, 5_000)
     } finally {
-      node.signal("SIGCONT")
+      await node.signal("SIGCONT")
     }
   })
 
@@ -130,7 +130,7 @@ describe("fault 13: Redis dead, hung, flushed", () => {
     assert.strictEqual((await dies.publish("svc.a", "old")).body.version, 1)
     await waitUntil("the first version in Redis", async () => (await inRedis()) === "1")
 
-    node.signal("SIGSTOP")
+    await node.signal("SIGSTOP")
     try {
       // Otherwise the write would wait in Redis's socket and be done after all.
       await waitUntil("the node to know", async () =>
@@ -139,7 +139,7 @@ describe("fault 13: Redis dead, hung, flushed", () => {
       assert.strictEqual((await dies.publish("svc.a", "new")).body.version, 2)
       await dies.end("SIGKILL")
     } finally {
-      node.signal("SIGCONT")
+      await node.signal("SIGCONT")
     }
     const began = performance.now()
     assert.strictEqual(await inRedis(), "1") // what the test is about

@@ -17,6 +17,7 @@ export interface Service {
   readonly command?: ReadonlyArray<string>
   readonly environment?: Readonly<Record<string, string>>
   readonly volumes?: ReadonlyArray<string>
+  readonly ports?: ReadonlyArray<string>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   /** `timeout`: in whole seconds, as `2s`. */
   readonly healthcheck?: { readonly test: ReadonlyArray<string>; readonly timeout: string }

@@ -1,18 +1,27 @@
-/** A real PostgreSQL of a test's own: the embedded one, without a Herald. */
+/** A real PostgreSQL of a test's own, without a Herald: the embedded one, or one in a container (Place.ts). */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { ClientOptions } from "../../layers/Postgres/connection/Client.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import { newFolder } from "./folder.ts"
+import { inContainers } from "./Place.ts"
 
 export interface Database extends AsyncDisposable {
   readonly url: string
   readonly port: number
+}
+
+/** On this machine, whose files and processes a test can reach. */
+export interface NativeDatabase extends Database {
+  /** Its data folder. */
   readonly cluster: string
 }
 
-export const startDatabase = async (): Promise<Database> => {
+export const startDatabase = async (): Promise<Database> =>
+  inContainers ? await (await import("./Containers.ts")).startPostgresContainer() : await startNativeDatabase()
+
+export const startNativeDatabase = async (): Promise<NativeDatabase> => {
   const folder = newFolder()
   const scope = Effect.runSync(Scope.make())
   const { url, port, cluster } = await Effect.runPromise(startEmbedded(folder.path).pipe(Scope.provide(scope)))

@@ -165,10 +165,10 @@ export class Deployed implements AsyncDisposable {
   async kafka(): Promise<KafkaServer> {
     const file = readFileSync(this.#at("deploy/kafka/server.properties"), "utf8")
     this.#kafka = await KafkaServer.prepare({
-      properties: ({ port, controller, logs }) =>
+      properties: ({ port, controller, logs, bind }) =>
         replaced(file, {
           "PLAINTEXT://kafka:9092": `PLAINTEXT://127.0.0.1:${port}`,
-          "://:9092": `://127.0.0.1:${port}`,
+          "://:9092": `://${bind}:${port}`,
           "://:9093": `://127.0.0.1:${controller}`,
           "localhost:9093": `127.0.0.1:${controller}`,
           "/var/lib/kafka/data": logs

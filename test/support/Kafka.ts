@@ -1,31 +1,29 @@
-/** A real Kafka of a test's own: one KRaft broker, run from Maven's artifacts. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { once } from "node:events"
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
+/** A real Kafka of a test's own: one KRaft broker, run from Maven's artifacts, or in a container (Place.ts). */
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs"
 import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
+import { kafkaLibs } from "./kafkaLibs.ts"
+import { type Command, inContainers, openPlace, type Place, type Program } from "./Place.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
 
-const VERSION = "4.1.0"
 /** Milliseconds. After SIGKILL the controller waits for the session of the broker that was, and reads its logs again. */
 const PATIENCE = 180_000
-const HOME = join(homedir(), ".cache", "herald", `kafka-${VERSION}`)
 
 export interface Places {
   readonly port: number
   readonly controller: number
   readonly logs: string
+  /** What the listeners for clients listen on; they are advertised as 127.0.0.1. */
+  readonly bind: string
 }
 
-const plain = ({ port, controller, logs }: Places) => `process.roles=broker,controller
+const plain = ({ port, controller, logs, bind }: Places) => `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}
+listeners=PLAINTEXT://${bind}:${port},CONTROLLER://127.0.0.1:${controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:${port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -44,65 +42,65 @@ export interface KafkaSettings {
   readonly properties?: (places: Places) => string
   /** Further arguments of the storage tool's `format`. */
   readonly format?: ReadonlyArray<string>
+  /** What `properties` names besides its own. */
+  readonly folders?: ReadonlyArray<string>
   /** How a client gets in. */
   readonly client?: Partial<KafkaConfig>
 }
 
-/** The jars, fetched once for this user. */
+/** Kafka's own scripts in a container; their classes where there are only the jars. `folder`: theirs to write into. */
+const toolOf = (name: "kafka-storage" | "kafka-server-start", folder: string): Command => {
+  if (inContainers) return ["env", `LOG_DIR=${folder}`, "KAFKA_HEAP_OPTS=-Xmx512m", `/opt/kafka/bin/${name}.sh`]
+  const [memory, main] = name === "kafka-storage" ? ["256m", "kafka.tools.StorageTool"] : ["512m", "kafka.Kafka"]
+  return ["java", `-Xmx${memory}`, "-cp", classpath(), main]
+}
+
+const configIn = (folder: string) => join(folder, "server.properties")
+
 const classpath = (): string => {
   installed("java", ["default-jre-headless"])
-  const libs = join(HOME, "libs")
-  if (!existsSync(libs)) {
-    installed("mvn", ["maven"])
-    const fresh = join(HOME, `libs.${process.pid}`)
-    mkdirSync(fresh, { recursive: true })
-    const pom = fileURLToPath(new URL("kafka-pom.xml", import.meta.url))
-    execFileSync("mvn", ["-q", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${fresh}`], {
-      stdio: ["ignore", "ignore", "inherit"]
-    })
-    if (existsSync(libs)) rmSync(fresh, { recursive: true })
-    else renameSync(fresh, libs)
-  }
-  return `${libs}/*`
+  return `${kafkaLibs()}/*`
 }
 
 export class KafkaServer implements AsyncDisposable {
-  readonly #folder = newFolder()
-  readonly #port: number
-  readonly #config: string
-  readonly #classpath = classpath()
-  #process: ChildProcess | undefined
-
   readonly #settings: KafkaSettings
+  readonly #port: number
+  readonly #folder: string
+  readonly #place: Place
+  readonly #all: AsyncDisposableStack
+  #broker: Program | undefined
 
-  private constructor(port: number, controller: number, settings: KafkaSettings) {
-    this.#port = port
+  private constructor(settings: KafkaSettings, port: number, folder: string, place: Place, all: AsyncDisposableStack) {
     this.#settings = settings
-    this.#config = join(this.#folder.path, "server.properties")
-    const places = { port, controller, logs: join(this.#folder.path, "logs") }
-    writeFileSync(this.#config, (settings.properties ?? plain)(places))
-    const id = "AAAAAAAAQACAAAAAAAAAAA"
-    this.#java("256m", "kafka.tools.StorageTool", "format", "-t", id, "-c", this.#config, ...(settings.format ?? []))
+    this.#port = port
+    this.#folder = folder
+    this.#place = place
+    this.#all = all
   }
 
   /** Ready to be started: its address is known. */
   static async prepare(settings: KafkaSettings = {}): Promise<KafkaServer> {
-    return new KafkaServer(await freePort(), await freePort(), settings)
+    await using all = new AsyncDisposableStack()
+    const { path: folder } = all.adopt(newFolder(), ({ remove }) => remove())
+    const [port, controller] = [await freePort(), await freePort()]
+    const folders = [folder, ...(settings.folders ?? [])]
+    const place = all.use(await openPlace({ service: "kafka", ports: [port], folders }))
+    const places = { port, controller, logs: join(folder, "logs"), bind: place.bind }
+    writeFileSync(configIn(folder), (settings.properties ?? plain)(places))
+    const format = ["format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", configIn(folder), ...(settings.format ?? [])]
+    await place.do([...toolOf("kafka-storage", folder), ...format])
+    return new KafkaServer(settings, port, folder, place, all.move())
   }
 
   static async start(settings: KafkaSettings = {}): Promise<KafkaServer> {
     return await (await KafkaServer.prepare(settings)).start()
   }
 
-  /** A script that runs one of Kafka's tools, as those in `bin/` of a Kafka that was unpacked. */
+  /** A script that runs one of Kafka's tools here, as those in `bin/` of a Kafka that was unpacked. */
   script(tool: string): string {
-    const path = join(this.#folder.path, `${tool}.sh`)
-    writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${this.#classpath}' ${tool} "$@"\n`, { mode: 0o755 })
+    const path = join(this.#folder, `${tool}.sh`)
+    writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${classpath()}' ${tool} "$@"\n`, { mode: 0o755 })
     return path
-  }
-
-  #java(memory: string, ...command: ReadonlyArray<string>): void {
-    execFileSync("java", [`-Xmx${memory}`, "-cp", this.#classpath, ...command], { stdio: "ignore" })
   }
 
   get address(): string {
@@ -120,13 +118,12 @@ export class KafkaServer implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    this.#process = spawn("java", ["-Xmx512m", "-cp", this.#classpath, "kafka.Kafka", this.#config], {
-      stdio: "ignore"
-    })
+    const broker = await this.#place.run([...toolOf("kafka-server-start", this.#folder), configIn(this.#folder)])
+    this.#broker = broker
     await waitUntil(
       "Kafka to serve",
       async () => {
-        if (this.#process?.exitCode != null) throw new InVain("Kafka ended")
+        if (await broker.ended()) throw new InVain("Kafka ended")
         const admin = this.client.admin()
         try {
           await admin.connect()
@@ -167,21 +164,16 @@ export class KafkaServer implements AsyncDisposable {
     }
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal)
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    await this.#broker?.signal(signal)
   }
 
   async kill(): Promise<void> {
-    const child = this.#process
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, "exit")
-    child.kill("SIGKILL")
-    await ended
+    await this.#broker?.kill()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill()
-    this.#folder.remove()
+    await this.#all.disposeAsync()
   }
 }
 

@@ -16,6 +16,8 @@ export interface NodesOptions {
   readonly count: number
   /** Settings of all nodes, such as those of Redis or Kafka. */
   readonly env?: Readonly<Record<string, string>>
+  /** Started for them, and ended with them. */
+  readonly database?: () => Promise<Database>
   /** What the nodes connect to instead of the database itself, such as a proxy before it. */
   readonly databaseUrl?: (direct: string) => string | Promise<string>
 }
@@ -30,8 +32,9 @@ export class Nodes {
   }
 
   /** All at the same moment. */
-  static async start({ count, env = {}, databaseUrl = (direct) => direct }: NodesOptions): Promise<Nodes> {
-    const database = await startDatabase()
+  static async start(options: NodesOptions): Promise<Nodes> {
+    const { count, env = {}, databaseUrl = (direct) => direct } = options
+    const database = await (options.database ?? startDatabase)()
     const shared = {
       DATABASE_URL: await databaseUrl(database.url),
       HERALD_PEPPER: "a pepper that all nodes share",

@@ -1,47 +1,51 @@
-/** A real Prometheus with the settings and the command line of docker-compose.yml: only addresses, folders and the pace are a test's own. */
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
+/**
+ * A real Prometheus, of this machine or in a container (Place.ts), with the settings and the command line of docker-compose.yml: only
+ * addresses, folders and the pace are a test's own.
+ */
 import { cpSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { compose, healthy, ROOT } from "./Compose.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
+import { inContainers, openPlace } from "./Place.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
 
-export class Prometheus implements AsyncDisposable {
-  readonly #folder = newFolder()
-  readonly #process: ChildProcess
-  readonly url: string
+/** Its arguments, with the settings in a folder of the test. */
+const prepared = (folder: string, targets: Readonly<Record<string, string>>): ReadonlyArray<string> => {
+  cpSync(join(ROOT, "deploy/prometheus"), folder, { recursive: true })
+  const config = join(folder, "prometheus.yml")
+  let text = readFileSync(config, "utf8").replaceAll("interval: 10s", "interval: 1s")
+  for (const [name, address] of Object.entries(targets)) text = text.replace(`"${name}:8080"`, `"${address}"`)
+  writeFileSync(config, text)
+  return compose.services["prometheus"]!.command!.map((argument) =>
+    argument.replace("=/etc/prometheus/", `=${folder}/`).replace("=/prometheus", `=${join(folder, "data")}`)
+  )
+}
 
-  private constructor(port: number, targets: Readonly<Record<string, string>>) {
-    this.url = `http://127.0.0.1:${port}`
-    const folder = this.#folder.path
-    cpSync(join(ROOT, "deploy/prometheus"), folder, { recursive: true })
-    const config = join(folder, "prometheus.yml")
-    let text = readFileSync(config, "utf8").replaceAll("interval: 10s", "interval: 1s")
-    for (const [name, address] of Object.entries(targets)) text = text.replace(`"${name}:8080"`, `"${address}"`)
-    writeFileSync(config, text)
-    const command = compose.services["prometheus"]!.command!.map((argument) =>
-      argument.replace("=/etc/prometheus/", `=${folder}/`).replace("=/prometheus", `=${join(folder, "data")}`)
-    )
-    this.#process = spawn("prometheus", [...command, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" })
+export class Prometheus implements AsyncDisposable {
+  readonly url: string
+  readonly #all: AsyncDisposableStack
+
+  private constructor(url: string, all: AsyncDisposableStack) {
+    this.url = url
+    this.#all = all
   }
 
   /** `targets`: the address of each node that the settings name. */
   static async start(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
-    installed("prometheus", ["prometheus"])
-    const one = new Prometheus(await freePort(), targets)
-    try {
-      await waitUntil("Prometheus to be ready", async () => {
-        if (one.#process.exitCode !== null) throw new InVain("Prometheus ended")
-        return (await fetch(`${one.url}/-/ready`).catch(() => undefined))?.ok
-      })
-    } catch (error) {
-      await one[Symbol.asyncDispose]()
-      throw error
-    }
-    return one
+    if (!inContainers) installed("prometheus", ["prometheus"])
+    await using all = new AsyncDisposableStack()
+    const { path: folder } = all.adopt(newFolder(), ({ remove }) => remove())
+    const port = await freePort()
+    const place = all.use(await openPlace({ service: "prometheus", ports: [port], folders: [folder], reaches: true }))
+    const address = `${place.bind}:${port}`
+    const program = await place.run(["prometheus", ...prepared(folder, targets), `--web.listen-address=${address}`])
+    await waitUntil("Prometheus to be ready", async () => {
+      if (await program.ended()) throw new InVain("Prometheus ended")
+      return (await fetch(`http://${address}/-/ready`).catch(() => undefined))?.ok
+    })
+    return new Prometheus(`http://${address}`, all.move())
   }
 
   /** What its health check says. */
@@ -59,11 +63,6 @@ export class Prometheus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const ended = once(this.#process, "exit")
-      this.#process.kill("SIGKILL")
-      await ended
-    }
-    this.#folder.remove()
+    await this.#all.disposeAsync()
   }
 }

@@ -1,11 +1,15 @@
-/** Real Redis servers on free ports: one, a master with a replica under sentinels, or a Redis Cluster. Installs what is missing. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+/**
+ * Real Redis servers on free ports: one, a master with a replica under sentinels, or a Redis Cluster; of this machine, or in containers
+ * (Place.ts). Installs what is missing.
+ */
+import { spawnSync } from "node:child_process"
 import { existsSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { Redis } from "ioredis"
 import { type Certificates, makeCertificates } from "./Certificates.ts"
 import { newFolder } from "./folder.ts"
+import { type Command, inContainers, openPlace, type Place, type Program } from "./Place.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
 
 const PROGRAMS = ["redis-server", "redis-sentinel", "redis-cli"]
@@ -50,25 +54,26 @@ const guarded = (port: number, { password, certificates: { ca, key, certificate 
   return `${tls} --tls-auth-clients no --tls-replication yes --tls-cluster yes --requirepass ${password} --masterauth ${password}`
 }
 
-export class RedisProcess {
+export class RedisServer {
   readonly port: number
-  readonly #program: string
-  readonly #args: ReadonlyArray<string>
+  readonly #place: Place
+  readonly #command: Command
   readonly #access: Access | undefined
-  process: ChildProcess | undefined
+  #program: Program | undefined
 
-  constructor(port: number, args: ReadonlyArray<string>, program = "redis-server", access?: Access) {
+  constructor(place: Place, port: number, command: Command, access?: Access) {
     this.port = port
+    this.#place = place
+    this.#command = command
     this.#access = access
-    this.#args = args
-    this.#program = program
   }
 
   async start(): Promise<this> {
-    this.process = spawn(this.#program, this.#args, { stdio: "ignore" })
-    await waitUntil(`Redis on ${this.port}`, () => {
-      if (this.process?.exitCode != null) throw new InVain(`Redis on ${this.port} ended`)
-      return this.ask((redis) => redis.ping()).catch(() => undefined)
+    const program = await this.#place.run(this.#command)
+    this.#program = program
+    await waitUntil(`Redis on ${this.port}`, async () => {
+      if (await program.ended()) throw new InVain(`Redis on ${this.port} ended`)
+      return await this.ask((redis) => redis.ping()).catch(() => undefined)
     })
     return this
   }
@@ -92,16 +97,12 @@ export class RedisProcess {
     }
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.process?.kill(signal)
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    await this.#program?.signal(signal)
   }
 
   async kill(): Promise<void> {
-    const child = this.process
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once("exit", resolve))
-    child.kill("SIGKILL")
-    await ended
+    await this.#program?.kill()
   }
 }
 
@@ -111,53 +112,54 @@ export interface Started extends AsyncDisposable {
   /** As REDIS_URL takes it. */
   readonly url: string
   /** Masters first. */
-  readonly nodes: ReadonlyArray<RedisProcess>
+  readonly nodes: ReadonlyArray<RedisServer>
 }
 
-const urlOf = (nodes: ReadonlyArray<RedisProcess>, access: Access | undefined) =>
+const urlOf = (nodes: ReadonlyArray<RedisServer>, access: Access | undefined) =>
   nodes
     .map(({ port }) => `${access === undefined ? "redis://" : `rediss://:${access.password}@`}127.0.0.1:${port}`)
     .join(",")
 
+interface Setting {
+  readonly place: Place
+  /** One for each server. */
+  readonly ports: ReadonlyArray<number>
+  readonly folder: string
+  readonly access: Access | undefined
+}
+
 /** Ends all that was started, also when starting failed half-way. */
 const starting = async (
   secured: boolean,
-  start: (all: Array<RedisProcess>, folder: string, access?: Access) => Promise<Pick<Started, "url" | "nodes">>
-) => {
-  install()
-  const folder = newFolder()
-  const access = secured ? { password: "s3cret", certificates: makeCertificates(folder.path) } : undefined
-  const all: Array<RedisProcess> = []
-  const end = async () => {
-    await Promise.all(all.map((one) => one.kill()))
-    folder.remove()
-  }
-  try {
-    return { ...(await start(all, folder.path, access)), access, [Symbol.asyncDispose]: end } as Started
-  } catch (cause) {
-    await end()
-    throw cause
-  }
+  servers: number,
+  start: (setting: Setting) => Promise<Pick<Started, "url" | "nodes">>
+): Promise<Started> => {
+  if (!inContainers) install()
+  await using all = new AsyncDisposableStack()
+  const { path: folder } = all.adopt(newFolder(), ({ remove }) => remove())
+  const access = secured ? { password: "s3cret", certificates: makeCertificates(folder) } : undefined
+  const free = new Set<number>()
+  while (free.size < servers) free.add(await freePort())
+  const ports = [...free]
+  const place = all.use(await openPlace({ service: "redis", ports, folders: [folder] }))
+  const started = await start({ place, ports, folder, access })
+  const kept = all.move()
+  return { ...started, access, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-const server = async (
-  all: Array<RedisProcess>,
-  folder: string,
-  access: Access | undefined,
-  extra: ReadonlyArray<string> = []
-) => {
-  const port = await freePort()
+/** The one with the port of this number. */
+const server = ({ place, ports, folder, access }: Setting, index: number, extra: ReadonlyArray<string> = []) => {
+  const port = ports[index]!
   const door = access === undefined ? `--port ${port}` : guarded(port, access)
-  const args = `${door} --bind 127.0.0.1 --dir ${folder} --appendonly no --maxmemory 256mb --maxmemory-policy allkeys-lru --repl-diskless-sync-delay 0`
-  const one = new RedisProcess(port, [...args.split(" "), "--save", "", ...extra], "redis-server", access)
-  all.push(one)
+  const args = `${door} --bind ${place.bind} --protected-mode no --dir ${folder} --appendonly no --maxmemory 256mb --maxmemory-policy allkeys-lru --repl-diskless-sync-delay 0`
+  const one = new RedisServer(place, port, ["redis-server", ...args.split(" "), "--save", "", ...extra], access)
   return one.start()
 }
 
 export const startRedis = (secured = false) =>
-  starting(secured, async (all, folder, access) => {
-    const node = await server(all, folder, access)
-    return { url: urlOf([node], access), nodes: [node] }
+  starting(secured, 1, async (setting) => {
+    const node = await server(setting, 0)
+    return { url: urlOf([node], setting.access), nodes: [node] }
   })
 
 const cliOf = (access: Access | undefined) =>
@@ -171,18 +173,16 @@ const confOf = (port: number, access: Access) =>
 
 /** Three masters and three replicas. */
 export const startCluster = (secured = false) =>
-  starting(secured, async (all, folder, access) => {
-    for (let i = 0; i < 6; i++) {
-      const extra = `--cluster-enabled yes --cluster-config-file ${join(folder, `nodes-${i}.conf`)} --cluster-node-timeout 1500`
-      await server(all, folder, access, extra.split(" "))
+  starting(secured, 6, async (setting) => {
+    const { place, ports, folder, access } = setting
+    const all: Array<RedisServer> = []
+    for (let i = 0; i < ports.length; i++) {
+      const extra = `--cluster-enabled yes --cluster-config-file ${join(folder, `nodes-${i}.conf`)} --cluster-node-timeout 1500 --cluster-announce-ip 127.0.0.1`
+      all.push(await server(setting, i, extra.split(" ")))
     }
     const addresses = all.map(({ port }) => `127.0.0.1:${port}`)
-    const made = spawnSync(
-      "redis-cli",
-      [...cliOf(access), "--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
-      { encoding: "utf8", timeout: 60_000 }
-    )
-    if (made.status !== 0) throw new Error(`no cluster: ${made.stdout}${made.stderr}`)
+    const create = ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"]
+    await place.do(["redis-cli", ...cliOf(access), ...create])
     for (const one of all)
       await waitUntil("the cluster to be whole", () =>
         one.ask(async (redis) => {
@@ -199,23 +199,21 @@ export const startCluster = (secured = false) =>
 
 /** A master, a replica and three sentinels that watch "mymaster". `url` is the sentinels'. */
 export const startSentinel = (secured = false) =>
-  starting(secured, async (all, folder, access) => {
-    const master = await server(all, folder, access)
-    const replica = await server(all, folder, access, ["--replicaof", "127.0.0.1", String(master.port)])
+  starting(secured, 5, async (setting) => {
+    const { place, ports, folder, access } = setting
+    const master = await server(setting, 0)
+    const replica = await server(setting, 1, ["--replicaof", "127.0.0.1", String(master.port)])
     await waitUntil("the replica", () =>
       replica.ask(async (redis) => (await redis.info("replication")).includes("master_link_status:up"))
     )
-    const sentinels: Array<RedisProcess> = []
-    for (let i = 0; i < 3; i++) {
-      const port = await freePort()
+    const sentinels: Array<RedisServer> = []
+    for (const [i, port] of ports.slice(2).entries()) {
       const file = join(folder, `sentinel-${i}.conf`)
       writeFileSync(
         file,
-        `${access === undefined ? `port ${port}` : confOf(port, access)}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor mymaster 127.0.0.1 ${master.port} 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n${access === undefined ? "" : `sentinel auth-pass mymaster ${access.password}\n`}`
+        `${access === undefined ? `port ${port}` : confOf(port, access)}\nbind ${place.bind}\nprotected-mode no\ndir ${folder}\nsentinel monitor mymaster 127.0.0.1 ${master.port} 2\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n${access === undefined ? "" : `sentinel auth-pass mymaster ${access.password}\n`}`
       )
-      const one = new RedisProcess(port, [file], "redis-sentinel", access)
-      all.push(one)
-      sentinels.push(await one.start())
+      sentinels.push(await new RedisServer(place, port, ["redis-sentinel", file], access).start())
     }
     for (const one of sentinels)
       await waitUntil("sentinels to know each other and the replica", () =>

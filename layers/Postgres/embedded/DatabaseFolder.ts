@@ -25,7 +25,7 @@ const passwordOf = (path: string): string => {
   return password
 }
 
-/** Makes the cluster where there is none; returns its password. Fails `SettingsInvalid`. */
+/** Makes the cluster where there is none; returns its password. Fails `EmbeddedUnusable`. */
 export const prepareCluster = (dataDir: string, { initdb, owner, cluster }: Binaries) =>
   Effect.tryPromise({
     try: async () => {
@@ -59,7 +59,7 @@ export const prepareCluster = (dataDir: string, { initdb, owner, cluster }: Bina
     },
     catch: (cause) =>
       failure(
-        "SettingsInvalid",
+        "EmbeddedUnusable",
         `the embedded PostgreSQL can't keep its data in ${cluster}: ${(cause as { stderr?: string }).stderr?.trim() || (cause as Error).message}. Give another folder with --data`,
         { cause }
       )

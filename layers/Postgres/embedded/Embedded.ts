@@ -17,7 +17,7 @@ import { freePort, type Postmaster, startPostmaster, stopOrphan, stopPostmaster 
 const TRIES = 3
 const AGAIN = { first: 100, longest: 2_000, spread: 0 }
 
-/** `dataDir`: absolute. Returns where it serves. Fails `SettingsInvalid`. */
+/** `dataDir`: absolute. Returns where it serves. Fails `EmbeddedUnusable`. */
 export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: string) {
   const binaries = yield* findBinaries(dataDir)
   const password = yield* prepareCluster(dataDir, binaries)
@@ -31,9 +31,13 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
     Effect.tryPromise({
       try: () => startPostmaster(binaries, port, log),
       catch: (cause) =>
-        failure("SettingsInvalid", `the embedded PostgreSQL does not start: ${(cause as Error).message} (see ${log})`, {
-          cause
-        })
+        failure(
+          "EmbeddedUnusable",
+          `the embedded PostgreSQL does not start: ${(cause as Error).message} (see ${log})`,
+          {
+            cause
+          }
+        )
     })
 
   let postmaster: Postmaster | undefined

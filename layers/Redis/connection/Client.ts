@@ -46,6 +46,7 @@ const UNANSWERED = 1_024
 const CONNECT = 2_000
 const PING = 1_000
 const PING_WHEN_AWAY = 250
+const CONNECTED = "connected"
 
 /** A Redis Cluster says only that it failed: why is what its last node said. */
 const reasonOf = ({ message, lastNodeError }: Error & { readonly lastNodeError?: Error }): string =>
@@ -114,6 +115,11 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
     Effect.sync(() => {
       const client = open(options)
       client.on("error", (error: Error) => (lastError = reasonOf(error)))
+      client.on("connect", () => (lastError = CONNECTED))
+      // Hung up without an error: a proxy before it does, or a server that wants TLS.
+      client.on("close", () => {
+        if (lastError === CONNECTED) lastError = "closed by the other side"
+      })
       return client
     }),
     (client) => Effect.sync(() => client.disconnect())

@@ -49,7 +49,7 @@ describe("DataFolder", () => {
       assert.strictEqual(where, path("admin-token"))
       assert.strictEqual(readFileSync(where, "utf8"), "new\n")
       assert.strictEqual(mode("admin-token"), "600")
-      assert.deepStrictEqual(readdirSync(path()), ["admin-token"])
+      assert.deepStrictEqual(readdirSync(path()), ["admin-token", "held"])
     })
   )
 
@@ -78,6 +78,19 @@ describe("DataFolder", () => {
       assert.include(refused.message, `process ${process.pid}`)
       assert.include(refused.message, "--data")
       assert.strictEqual(later, path())
+    })
+  )
+
+  it.effect("K2 a server in another container, where its process can't be seen, is not taken for a dead one", () =>
+    Effect.gen(function* () {
+      const refused = yield* using(() =>
+        Effect.suspend(() => {
+          writeFileSync(path("lock"), "4194999 1\n")
+          return Effect.flip(using(() => Effect.void))
+        })
+      )
+      assert.include(refused.message, "process 4194999 here or in another container")
+      yield* using(() => Effect.void)
     })
   )
 

@@ -35,7 +35,7 @@ describe("the cluster of the embedded PostgreSQL", () => {
         writeFileSync(at("elsewhere"), "another's", { mode: 0o600 })
         make()
         const error = yield* Effect.flip(prepare)
-        assert.strictEqual(error.name, "SettingsInvalid")
+        assert.strictEqual(error.name, "EmbeddedUnusable")
         assert.include(error.message, says)
         assert.include(error.message, at("postgres-password"))
       })
