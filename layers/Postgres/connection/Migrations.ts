@@ -7,6 +7,8 @@
  */
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { failure } from "../../../src/errors/HeraldError.ts"
@@ -19,16 +21,16 @@ export interface Migration {
   readonly checksum: string
 }
 
-const FOLDER = new URL("../../../schema/migrations", import.meta.url)
+const FOLDER = fileURLToPath(new URL("../../../schema/migrations", import.meta.url))
 const FILE = /^(\d+)_(.+)\.sql$/
 
-export const readMigrations = (folder: URL = FOLDER): ReadonlyArray<Migration> =>
-  readdirSync(folder)
+export const readMigrations = (): ReadonlyArray<Migration> =>
+  readdirSync(FOLDER)
     .filter((file) => FILE.test(file))
     .sort()
     .map((file) => {
       const [, id, name] = FILE.exec(file)!
-      const sql = readFileSync(new URL(file, folder), "utf8")
+      const sql = readFileSync(join(FOLDER, file), "utf8")
       return { id: Number(id), name: name!, sql, checksum: createHash("sha256").update(sql).digest("hex") }
     })
 
