@@ -2,7 +2,7 @@
  * What it costs to be seen: 10,000 deliveries/s with StatsD, OTLP, Kafka (events and consumer groups) each on alone, and with all of them,
  * against a server with none. All variants in turn, so that what else the machine does falls on all alike.
  *
- *   K1  Each client has the newest version of each key at the end, whatever is on.
+ *   BN1  Each client has the newest version of each key at the end, whatever is on.
  */
 import { createSocket } from "node:dgram"
 import { once } from "node:events"
@@ -39,7 +39,7 @@ const measureOnce = async (env: Readonly<Record<string, string>>, brief: boolean
   await openLoop(PER_SECOND, PER_SECOND * seconds, publish)
   const seen = await load.report()
   const spent = cpuSeconds(server.pid) - cpu
-  wrong.push(...(await load.reached(newest)), ...seen.wrong) // K1
+  wrong.push(...(await load.reached(newest)), ...seen.wrong) // BN1
   http.close()
   return { rate: seen.deliveries / seen.seconds, p99: seen.each.p99, each: (spent / seen.deliveries) * 1e6, wrong }
 }

@@ -1,7 +1,7 @@
 /**
  * How many deliveries a second it sustains with every answer kept: 1,000 clients, 20 keys, 12,000 deliveries/s offered, for a minute.
  *
- *   K1  Nothing is lost: each client has the newest version of each key, and the rows of `deliveries` say so for every version.
+ *   BD1  Nothing is lost: each client has the newest version of each key, and the rows of `deliveries` say so for every version.
  */
 
 import { connect } from "../test/support/Database.ts"
@@ -63,7 +63,7 @@ const measureOnce = async (brief: boolean, run: number) => {
   const { skipped } = await load.report()
   const after = cpuSeconds(server.pid)
 
-  // K1. A client got every version, the first of each key with its snapshot, but those that it skipped.
+  // BD1. A client got every version, the first of each key with its snapshot, but those that it skipped.
   const versions = Object.values(newest).reduce((sum, version) => sum + version, 0)
   const expected = clients * versions - skipped
   try {

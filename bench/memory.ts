@@ -1,7 +1,7 @@
 /**
  * What an idle client with a connection of its own costs the server: resident memory after a collection, with none, half and all of them.
  *
- *   E1  The first clients also pay for code that is compiled and heaps that grow, so the slope between half and all is printed too.
+ *   BM1  The first clients also pay for code that is compiled and heaps that grow, so the slope between half and all is printed too.
  */
 import { Load } from "./load/Load.ts"
 import { short } from "./support/Numbers.ts"

@@ -2,8 +2,8 @@
  * A server under steady load for long: `node bench/soak.ts --minutes 10`. 200 clients, of which one leaves and a new one comes each second,
  * and 5 publishes/s. Prints what the server holds over time, and how fast that grows.
  *
- *   K3  It fails for what Steady.ts calls wrong, and for what clients that went have left behind: a Session object of nobody, a
- *       descriptor more than pools explain, more than `LEAVES` of heap a client. Never for a figure that time decides.
+ *   BY3  It fails for what Steady.ts calls wrong, and for what clients that went have left behind: a Session object of nobody, a
+ *        descriptor more than pools explain, more than `LEAVES` of heap a client. Never for a figure that time decides.
  */
 import { connect } from "../test/support/Database.ts"
 import { countable } from "./support/Left.ts"
@@ -14,7 +14,7 @@ import { type Sample, Steady, slopeOf } from "./support/Steady.ts"
 import { table } from "./support/Table.ts"
 
 const WEIGHT = { clients: 200, publishesPerSecond: 5, readsPerSecond: 5, keys: 10, bytes: 120 }
-/** K3. A session that is kept, with its stream, is more than twice as much; in bytes. */
+/** BY3. A session that is kept, with its stream, is more than twice as much; in bytes. */
 const LEAVES = 8_192
 /** Connections to PostgreSQL that were not needed before, and clients on their way at the moment of a sample. */
 const POOL = 30
@@ -24,7 +24,7 @@ const TABLES = ["revisions", "configuration_history", "audit_log", "instances", 
 const options = readOptions({ minutes: "10" })
 type SoakOptions = Options & { readonly own: { readonly minutes: string } }
 
-/** K3 */
+/** BY3 */
 const leftBehind = (samples: ReadonlyArray<Sample>, churned: number): ReadonlyArray<string> => {
   const [first, last] = [samples[Math.floor(samples.length / 5)]!, samples.at(-1)!]
   const grown = (last.heap - first.heap) * 2 ** 20

@@ -1,8 +1,8 @@
 /**
  * One simulated client: a TCP connection of its own, HTTP/2 by hand, one Subscribe call, an answer to every update.
  *
- *   C1  What a peer may send is bounded by windows, which are opened again when half of them is used.
- *   C2  Nothing is sent beyond the peer's windows: answers wait until it opens them.
+ *   BC1  What a peer may send is bounded by windows, which are opened again when half of them is used.
+ *   BC2  Nothing is sent beyond the peer's windows: answers wait until it opens them.
  */
 import { connect, type Socket } from "node:net"
 import type { Crowd } from "./Crowd.ts"
@@ -74,7 +74,7 @@ export class Client {
     this.#socket.destroy()
   }
 
-  /** Sends a DATA frame, when the peer's windows allow. C2 */
+  /** Sends a DATA frame, when the peer's windows allow. BC2 */
   send(frame: Buffer): void {
     this.spokeAt = performance.now()
     this.#send(frame)
@@ -146,7 +146,7 @@ export class Client {
     this.#out.push(Frames.frame(Frames.SETTINGS, Frames.ACK, 0, Buffer.alloc(0)))
   }
 
-  /** C1 */
+  /** BC1 */
   #count(bytes: number): void {
     this.#received += bytes
     this.#receivedOnStream += bytes

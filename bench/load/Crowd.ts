@@ -1,11 +1,11 @@
 /**
  * Many simulated clients and what they saw together.
  *
- *   D1  A revision of a key that isn't above the last one of that client is counted: a duplicate or a step backwards.
- *       One that was sent as stale may come again when it is confirmed.
- *   D2  A version that a client skipped (the server sent it only the newest) counts as applied when the newer one was.
- *   D4  A client that comes back says what it holds; that it left and came back is counted and not wrong.
- *   D3  Time counts from when the value should have been published to when the client has it.
+ *   BR1  A revision of a key that isn't above the last one of that client is counted: a duplicate or a step backwards.
+ *        One that was sent as stale may come again when it is confirmed.
+ *   BR2  A version that a client skipped (the server sent it only the newest) counts as applied when the newer one was.
+ *   BR4  A client that comes back says what it holds; that it left and came back is counted and not wrong.
+ *   BR3  Time counts from when the value should have been published to when the client has it.
  */
 import { type Spread, spreadOf } from "../support/Numbers.ts"
 import { nanos } from "../support/Pace.ts"
@@ -24,7 +24,7 @@ export interface Connecting {
   readonly services?: number
   /** Most that wait for their snapshot at the same time; all when left out. */
   readonly atOnce?: number
-  /** A client whose stream ends comes back within two seconds, with what it holds. D4 */
+  /** A client whose stream ends comes back within two seconds, with what it holds. BR4 */
   readonly reconnect?: boolean
 }
 
@@ -40,7 +40,7 @@ export interface Seen {
   /** Clients that have no snapshot now; that were told that the server is not sure. */
   readonly away: number
   readonly unsure: number
-  /** Times that a client came back, and why the last one had left. D4 */
+  /** Times that a client came back, and why the last one had left. BR4 */
   readonly back: number
   readonly left: string
   /** Updates, also those that were not timed. */
@@ -120,7 +120,7 @@ export class Crowd {
     else {
       const confirmed = (had.stale && !stale) || had.epoch !== epoch
       if (revision === had.revision && !confirmed)
-        this.#duplicates++ // D1
+        this.#duplicates++ // BR1
       else if (revision < had.revision && had.epoch === epoch) this.#backwards++
       this.#time(key, had.version, version, at)
       had.digest = digest
@@ -148,7 +148,7 @@ export class Crowd {
     this.#isSynced(client)
   }
 
-  /** D4 */
+  /** BR4 */
   #comeBack(client: Client): void {
     const options = this.#options!
     setTimeout(() => {
@@ -221,7 +221,7 @@ export class Crowd {
     if (--this.#toSync === 0) this.#waiting?.()
   }
 
-  /** D2, D3 */
+  /** BR2, BR3 */
   #time(key: string, from: number, to: number, at: number): void {
     let known = this.#versions.get(key)
     if (known === undefined) this.#versions.set(key, (known = { at: [], last: [] }))

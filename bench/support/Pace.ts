@@ -1,14 +1,14 @@
 /**
  * The two ways to load a server.
  *
- *   P1  Open loop: what is sent when does not depend on the answers, and time counts from when it should have been sent.
- *   P2  Closed loop: each worker sends its next request when it has the answer to its last.
+ *   BP1  Open loop: what is sent when does not depend on the answers, and time counts from when it should have been sent.
+ *   BP2  Closed loop: each worker sends its next request when it has the answer to its last.
  */
 
 /** Nanoseconds of the monotonic clock, which all processes of a machine share. */
 export const nanos = (): number => Number(process.hrtime.bigint())
 
-/** P1: `send(n, at)` `count` times, `perSecond` a second; `at` is when it should be. Resolves when all have ended. */
+/** BP1: `send(n, at)` `count` times, `perSecond` a second; `at` is when it should be. Resolves when all have ended. */
 export const openLoop = (
   perSecond: number,
   count: number,
@@ -31,7 +31,7 @@ export const openLoop = (
     tick()
   })
 
-/** P2: `workers` at once for `seconds`. Returns the milliseconds that each request took, and how long it all took in seconds. */
+/** BP2: `workers` at once for `seconds`. Returns the milliseconds that each request took, and how long it all took in seconds. */
 export const closedLoop = async (
   workers: number,
   seconds: number,

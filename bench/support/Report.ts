@@ -1,8 +1,8 @@
 /**
  * What a benchmark says: rows, the machine, what went wrong.
  *
- *   R1  A figure never fails a run; only an error or a loss does.
- *   R2  A figure is the median of its runs, printed with the lowest and the highest of them.
+ *   BF1  A figure never fails a run; only an error or a loss does.
+ *   BF2  A figure is the median of its runs, printed with the lowest and the highest of them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -81,7 +81,7 @@ export const readOptions = <Own extends Readonly<Record<string, string>>>(own: O
   return { short: values.short === true, markdown: values.markdown === true, runs, own: chosen }
 }
 
-/** Runs one benchmark as a command: prints its table, writes `bench/results/<name>.json`, exits 1 when something was wrong. R1 */
+/** Runs one benchmark as a command: prints its table, writes `bench/results/<name>.json`, exits 1 when something was wrong. BF1 */
 export const main = async <O extends Options & { readonly markdown: boolean }>(
   name: string,
   measure: (options: O) => Promise<Report>,

@@ -1,9 +1,9 @@
 /**
  * A server under steady load for long, and what it holds over time. Clients come and go, one a second; publishes go on, and reads.
  *
- *   K1  Wrong is an update that was lost, doubled or went backwards, a stream that ended, and a request that failed `TRIES` times
- *       when it should not: a machine that is busy with other things may be late once.
- *   K2  A slope is the least-squares line through all samples after the first fifth of the time, in which code is compiled and heaps grow.
+ *   BY1  Wrong is an update that was lost, doubled or went backwards, a stream that ended, and a request that failed `TRIES` times
+ *        when it should not: a machine that is busy with other things may be late once.
+ *   BY2  A slope is the least-squares line through all samples after the first fifth of the time, in which code is compiled and heaps grow.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { Load } from "../load/Load.ts"
@@ -41,10 +41,10 @@ const MEBIBYTE = 2 ** 20
 const CONNECTIONS = 8
 /** Of each kind that may be without an answer; more are not sent, so that a server that hangs is not asked without end. */
 const OPEN = 16
-/** K1 */
+/** BY1 */
 const TRIES = 5
 
-/** K2, in MiB a minute. */
+/** BY2, in MiB a minute. */
 export const slopeOf = (samples: ReadonlyArray<Sample>, what: "resident" | "heap"): number => {
   const [from, to] = [samples[0]!.minutes, samples.at(-1)!.minutes]
   const settled = samples.filter(({ minutes }) => minutes >= from + (to - from) / 5)
@@ -124,7 +124,7 @@ export class Steady implements AsyncDisposable {
     return samples
   }
 
-  /** K1, when all is well again. */
+  /** BY1, when all is well again. */
   async wrong(): Promise<ReadonlyArray<string>> {
     return [...new Set(this.#wrong), ...(await this.#load.reached(this.#newest)), ...(await this.#load.report()).wrong]
   }

@@ -1,8 +1,8 @@
 /**
  * One rung of the ladder: what happens to a server in a bad week, one thing after the other, and what each did to it.
  *
- *   WK1  The event loop's longest stall counts from the beginning of a step to its end.
- *   WK2  Wrong is a client that did not get what was published, an update that came twice or went backwards, and a request that failed.
+ *   BW1  The event loop's longest stall counts from the beginning of a step to its end.
+ *   BW2  Wrong is a client that did not get what was published, an update that came twice or went backwards, and a request that failed.
  */
 import { spawn } from "node:child_process"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -70,7 +70,7 @@ export const walk = async (rung: Rung, socket: string): Promise<Walked> => {
   })
   await using sql = await connect(database.url)
 
-  /** Seconds that `work` took, and the longest stall meanwhile, as rows. WK1 */
+  /** Seconds that `work` took, and the longest stall meanwhile, as rows. BW1 */
   const step = async (what: string, reach: string, work: () => Promise<void>) => {
     await ask(socket)
     const start = performance.now()

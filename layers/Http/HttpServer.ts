@@ -1,9 +1,9 @@
 /**
  * The HTTP door on node:http.
  *
- *   V1  A slow or endless request ends: headers within 10 s and 16 KiB, the whole request within 60 s.
- *   V3–V5 in Unread.ts, V6 in OpenRequests.ts, GA1 and GA2 in ../Gate.ts
- *   V2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
+ *   HS1  A slow or endless request ends: headers within 10 s and 16 KiB, the whole request within 60 s.
+ *   HS3–HS5 in Unread.ts, HS6 in OpenRequests.ts, GA1 and GA2 in ../Gate.ts
+ *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  */
 import { createServer, type Server } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -71,7 +71,7 @@ const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => 
   server.maxHeadersCount = 100
   guard(server, options, refuse)
   const close = server.close.bind(server)
-  // V2: `close` alone waits for clients that keep their connection open.
+  // HS2: `close` alone waits for clients that keep their connection open.
   server.close = (done) => {
     server.on("request", (_, response) => response.setHeader("connection", "close"))
     const timer = setTimeout(() => server.closeAllConnections(), GRACE)

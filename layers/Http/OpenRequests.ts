@@ -1,9 +1,9 @@
 /**
  * Requests that need no token.
  *
- *   V6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
- *       up by others of its address, and neither is who only asks whether the server is well.
- *   V7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
+ *   HS6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
+ *        up by others of its address, and neither is who only asks whether the server is well.
+ *   HS7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { RateLimits } from "../../src/access/RateLimits.ts"
@@ -43,7 +43,7 @@ const isOpen = (path: string, request: IncomingMessage): boolean =>
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)
-  const metrics = new RateLimits(options) // V7
+  const metrics = new RateLimits(options) // HS7
   return (request: IncomingMessage, response: ServerResponse): boolean => {
     const address = addressOf(request.socket)
     if (options.isExempt(address)) return true

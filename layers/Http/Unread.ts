@@ -1,9 +1,9 @@
 /**
  * Answers that nobody reads, and requests that come faster than their answers are read.
  *
- *   V3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
- *   V4  A connection has at most 64 requests under way, and begins none while more than 1 MiB of its answers are unread.
- *   V5  No more than `maxUnread` bytes wait to be read in all: the connections that have waited longest are cut first.
+ *   HS3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
+ *   HS4  A connection has at most 64 requests under way, and begins none while more than 1 MiB of its answers are unread.
+ *   HS5  No more than `maxUnread` bytes wait to be read in all: the connections that have waited longest are cut first.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
@@ -51,7 +51,7 @@ export class Unread {
     this.#refuse = refuse
   }
 
-  /** V4: may this request begin? Its connection is cut if not. */
+  /** HS4: may this request begin? Its connection is cut if not. */
   readonly admit = ({ socket }: IncomingMessage, answer: ServerResponse): boolean => {
     if (socket.destroyed) return false
     const now = performance.now()
@@ -69,7 +69,7 @@ export class Unread {
     return true
   }
 
-  /** V3, V5. `now`: monotonic milliseconds. */
+  /** HS3, HS5. `now`: monotonic milliseconds. */
   look(now: number): void {
     this.#lookedAt = now
     const unread: Array<{ readonly socket: Socket; readonly bytes: number; readonly since: number }> = []

@@ -26,7 +26,7 @@ const json = Logger.make<unknown, string>((options) => {
 const toStderr = (logger: Logger.Logger<unknown, string>) =>
   Logger.make<unknown, void>(
     (options) => void process.stderr.write(`${withoutTokens(printable(logger.log(options), true))}\n`)
-  ) // T1, TU1
+  ) // PR1, TU1
 
 export const layer = (options: TelemetryOptions) => {
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY === true)

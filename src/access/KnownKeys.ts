@@ -1,8 +1,8 @@
 /**
  * This node's memory of the API keys, so that a request costs no query.
  *
- *   N1  It is read again every `refreshEvery`; while the database is away, what is known goes on counting.
- *   N2  An id that is not known is looked up once, then not again for `refreshEvery`; such look-ups are limited in number.
+ *   KN1  It is read again every `refreshEvery`; while the database is away, what is known goes on counting.
+ *   KN2  An id that is not known is looked up once, then not again for `refreshEvery`; such look-ups are limited in number.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -55,7 +55,7 @@ export const makeKnownKeys = (options: {
           if (key !== undefined) return Effect.succeed(key)
           const now = clock.currentTimeMillisUnsafe()
           const since = unknown.get(id)
-          if (since !== undefined && now - since < keep) return Effect.succeed(undefined) // N2
+          if (since !== undefined && now - since < keep) return Effect.succeed(undefined) // KN2
           const wait = lookups.take("unknown", now)
           if (wait > 0) {
             return Effect.fail(

@@ -1,9 +1,9 @@
 /**
  * Token buckets by name. Pure state.
  *
- *   L1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
- *   L2  At most `maxBuckets` are kept; a full bucket is forgotten first, which changes nothing for its owner.
- *   L3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible.
+ *   LI1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
+ *   LI2  At most `maxBuckets` are kept; a full bucket is forgotten first, which changes nothing for its owner.
+ *   LI3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible.
  */
 export interface RateLimit {
   readonly perSecond: number
@@ -34,9 +34,9 @@ export class RateLimits {
       bucket = { tokens: burst, at: now }
       this.#buckets.set(name, bucket)
     }
-    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000) // L1
+    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000) // LI1
     bucket.at = now
-    const wanted = Math.min(cost, burst) // L3
+    const wanted = Math.min(cost, burst) // LI3
     if (bucket.tokens >= wanted) {
       bucket.tokens -= wanted
       return 0
@@ -48,7 +48,7 @@ export class RateLimits {
     return this.#buckets.size
   }
 
-  /** L2 */
+  /** LI2 */
   #forget(now: number): void {
     const { perSecond, burst } = this.#limit
     for (const [name, { tokens, at }] of this.#buckets) {

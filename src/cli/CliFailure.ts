@@ -1,7 +1,7 @@
 /**
  * Everything that can go wrong in the CLI, in the words of the user: code, what happened, why, what to do.
  *
- *   L1  The exit code is the catalogue's for a known code; otherwise it follows from the HTTP status.
+ *   CF1  The exit code is the catalogue's for a known code; otherwise it follows from the HTTP status.
  */
 import * as Data from "effect/Data"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"

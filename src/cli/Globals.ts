@@ -126,7 +126,7 @@ export const session = Effect.gen(function* () {
         format === "json"
           ? JSON.stringify(value, null, stream ? 0 : 2)
           : `${stream ? "---\n" : ""}${yield* yaml(value)}`
-      yield* shell.out(shell.terminal ? printable(text, true) : text) // T1
+      yield* shell.out(shell.terminal ? printable(text, true) : text) // PR1
     })
 
   return {

@@ -65,7 +65,7 @@ const report = (shell: Shell["Service"], failure: CliFailure, args: ReadonlyArra
     .progress(wantsJson(args) ? JSON.stringify(toJson(failure)) : render(failure, paint))
     .pipe(Effect.as(failure.exit))
 
-/** T1, for whatever was forgotten on the way here. */
+/** PR1, for whatever was forgotten on the way here. */
 const contained = (shell: Shell["Service"]): Shell["Service"] => ({
   ...shell,
   out: (line) => shell.out(shell.terminal && line !== CLEAR ? painted(line) : line),
@@ -101,7 +101,7 @@ export const run = (args: ReadonlyArray<string>, given: Shell["Service"]) => {
       present: (event) => {
         if (event._tag === "Help") return shell.out(formatter.formatHelpDoc(event.helpDoc))
         if (event._tag === "Version") return shell.out(`${event.name} ${event.version}`)
-        return report(shell, invalid(event), args, paint) // M1
+        return report(shell, invalid(event), args, paint) // CM1
       }
     })
   )

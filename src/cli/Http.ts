@@ -1,10 +1,10 @@
 /**
  * Requests to the server's REST door.
  *
- *   H1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
- *   H2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
- *   H4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
- *   H3  A server that refuses the first connection isn't running: that is said at once.
+ *   CH1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
+ *   CH2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
+ *   CH4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
+ *   CH3  A server that refuses the first connection isn't running: that is said at once.
  */
 import process from "node:process"
 import * as Clock from "effect/Clock"
@@ -61,7 +61,7 @@ const url = (target: Target, call: Call): string => {
   return `${target.server}${call.path}${query.length > 0 ? `?${query.join("&")}` : ""}`
 }
 
-/** H4: Deno, and Node with NODE_USE_ENV_PROXY, look at these names at each request. */
+/** CH4: Deno, and Node with NODE_USE_ENV_PROXY, look at these names at each request. */
 const aroundProxies = (server: string): void => {
   if (!isLoopback(server)) return
   const { hostname } = new URL(server)
@@ -120,7 +120,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
     "user-agent": "herald-cli",
     ...(call.body === undefined ? {} : { "content-type": "application/json" }),
     ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
-    ...(key === undefined ? {} : { "idempotency-key": key }), // H1
+    ...(key === undefined ? {} : { "idempotency-key": key }), // CH1
     ...call.headers
   }
   const start = yield* Clock.currentTimeMillis
@@ -131,7 +131,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
     const elapsed = (yield* Clock.currentTimeMillis) - start
     const own = backoff({ first: retries.first, longest: 3_000, spread: 0.5 }, attempt, Math.random())
     const wait = Math.max(Math.round(own), failure.retryAfter)
-    const again = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // H2, H3
+    const again = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // CH2, CH3
     if (!again || elapsed + wait > retries.within) {
       if (again && attempt > 0) {
         return yield* new CliFailure({

@@ -8,8 +8,8 @@
  *     - { key: b, value: "text", type: string, schema: {…}, strict: true, expectedVersion: 3, environment: staging }
  *     - { key: c, delete: true }
  *
- *   Y1  A misspelt field is an error, never ignored.
- *   Y2  A value arrives as it is written: of a JSON file byte for byte, of YAML as the JSON that says the same, digit by digit.
+ *   RE1  A misspelt field is an error, never ignored.
+ *   RE2  A value arrives as it is written: of a JSON file byte for byte, of YAML as the JSON that says the same, digit by digit.
  */
 import { readCarrier, type Written } from "../values/Written.ts"
 import { jsonOfYamlFile } from "../values/Yaml.ts"

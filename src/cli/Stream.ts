@@ -1,13 +1,13 @@
 /**
  * A subscription for a person to look at: one stream after the other, until refused for good.
  *
- *   S1  What was shown is told to the server on reconnect, key by key and without a position, which would also cover
- *       keys that were on their way: nothing is shown twice and nothing is missed. However much that is, it goes in as many messages as
- *       it takes.
- *   S2  A content whose digest is wrong is rejected, not shown.
- *   S3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
- *   S4  What waits to be shown is at most `WAITING` and one update: the stream is read no further meanwhile, and the server keeps the newest
- *       of each key.
+ *   CS1  What was shown is told to the server on reconnect, key by key and without a position, which would also cover
+ *        keys that were on their way: nothing is shown twice and nothing is missed. However much that is, it goes in as many messages as
+ *        it takes.
+ *   CS2  A content whose digest is wrong is rejected, not shown.
+ *   CS3  A silent stream (no update, no heartbeat) is cut after `SILENCE` and opened again.
+ *   CS4  What waits to be shown is at most `WAITING` and one update: the stream is read no further meanwhile, and the server keeps the newest
+ *        of each key.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -119,7 +119,7 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
   let attempt = 0
   let unsure = false
 
-  /** S1 */
+  /** CS1 */
   const greeting = () => {
     const first: SubscribeRequest = {
       ...empty,
@@ -170,7 +170,7 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
         yield* shell.progress(
           printable(`${update.key} version ${update.version} is damaged: its digest is wrong; rejected`)
         )
-        return answer(stream, update, "the digest of the content is wrong") // S2
+        return answer(stream, update, "the digest of the content is wrong") // CS2
       }
       const text = content.toString("utf8")
       yield* show(update, text, held.get(update.key))
@@ -209,7 +209,7 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
           message: (update) => {
             Queue.offerUnsafe(events, { _tag: "update", update })
             waiting += sizeOf(update)
-            if (!full && waiting > WAITING) opened.hold((full = true)) // S4
+            if (!full && waiting > WAITING) opened.hold((full = true)) // CS4
           },
           writable: () => greet(opened),
           ended: (ended) => Queue.offerUnsafe(events, { _tag: "ended", ended })
@@ -237,7 +237,7 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
     const listen = Effect.gen(function* () {
       while (true) {
         const event = yield* Queue.take(events).pipe(
-          Effect.timeoutOrElse({ duration: SILENCE, orElse: () => Effect.sync(silent) }) // S3
+          Effect.timeoutOrElse({ duration: SILENCE, orElse: () => Effect.sync(silent) }) // CS3
         )
         if (event._tag === "ended") {
           return { ...event.ended, reconnectAfterMillis: event.ended.reconnectAfterMillis ?? wait }

@@ -1,4 +1,4 @@
-/** Tables and facts for a terminal. What they hold is made printable, T1 in ../text/Printable.ts. Pure. */
+/** Tables and facts for a terminal. What they hold is made printable, PR1 in ../text/Printable.ts. Pure. */
 import { printable } from "../text/Printable.ts"
 import { type Paint, plain } from "./Paint.ts"
 

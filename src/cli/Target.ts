@@ -1,9 +1,9 @@
 /**
  * Which server, as whom.
  *
- *   G1  A flag wins over the environment, the environment over what a local server wrote into its data folder.
- *   G2  The data folder's admin token is sent to loopback addresses only.
- *   G3  A token that a header can't carry is refused without being shown.
+ *   TA1  A flag wins over the environment, the environment over what a local server wrote into its data folder.
+ *   TA2  The data folder's admin token is sent to loopback addresses only.
+ *   TA3  A token that a header can't carry is refused without being shown.
  */
 import * as Effect from "effect/Effect"
 import { wrongToken } from "../client/Bearer.ts"
@@ -60,9 +60,9 @@ export const resolve = Effect.fn("Target.resolve")(function* (wishes: Wishes) {
     ""
   )
   const given = filled(wishes.token, shell.env["HERALD_TOKEN"])
-  const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // G2
+  const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // TA2
   const token = kept ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : given
   const wrong = token === undefined ? undefined : wrongToken(token)
-  if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // G3
+  if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
   return { server, grpc, token, data } satisfies Target
 })

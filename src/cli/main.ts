@@ -1,8 +1,8 @@
 /**
  * The `herald` command. Imports of effect are deep here and below: the whole of it would cost more start-up time than the work.
  *
- *   M1  Results go to standard output; progress, help on wrong usage and errors to standard error.
- *   M2  The exit code is the catalogue's; 2 for wrong usage; 130 after Ctrl-C.
+ *   CM1  Results go to standard output; progress, help on wrong usage and errors to standard error.
+ *   CM2  The exit code is the catalogue's; 2 for wrong usage; 130 after Ctrl-C.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"

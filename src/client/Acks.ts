@@ -1,9 +1,9 @@
 /**
  * Answers to updates, sent together.
  *
- *   A1  What was answered in one turn of the event loop goes together, in messages of at most 200 KiB, counted in bytes.
- *   A2  A key has at most one waiting answer, the newest; answers wait for a stream that takes them, within that bound.
- *   A3  A reason is well-formed UTF-8 of at most 1,024 bytes.
+ *   AK1  What was answered in one turn of the event loop goes together, in messages of at most 200 KiB, counted in bytes.
+ *   AK2  A key has at most one waiting answer, the newest; answers wait for a stream that takes them, within that bound.
+ *   AK3  A reason is well-formed UTF-8 of at most 1,024 bytes.
  */
 import { type Ack, AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Clock } from "./Clock.ts"
@@ -17,7 +17,7 @@ const bytes = new Uint8Array(longestReason)
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** A3. Characters are not split, and a half of a pair becomes U+FFFD. */
+/** AK3. Characters are not split, and a half of a pair becomes U+FFFD. */
 export const cut = (reason: string): string => {
   const { written } = encoder.encodeInto(reason.slice(0, longestReason).toWellFormed(), bytes)
   return decoder.decode(bytes.subarray(0, written))
@@ -72,7 +72,7 @@ export class Acks {
     this.#scheduled = true
     this.#clock.soon(() => {
       this.#scheduled = false
-      this.flush() // A1
+      this.flush() // AK1
     })
   }
 }

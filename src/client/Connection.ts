@@ -1,12 +1,12 @@
 /**
  * Keeps one stream to the server and tells what state the client is in.
  *
- *   C1  At most one stream at a time; nothing of an older stream is heard.
- *   C2  `live` begins when the server has sent everything that differed, and ends with the stream.
- *   C3  A server that says nothing for `silenceMillis` is left.
- *   C4  A refusal that trying again can't change is `failed`: retried near the cap, the held values serve on.
- *   C5  A delay that the server asks for (drain) is honoured, up to 10 minutes.
- *   C6  Nothing is sent between the messages of a hello, and nothing while the stream has enough on its way.
+ *   CO1  At most one stream at a time; nothing of an older stream is heard.
+ *   CO2  `live` begins when the server has sent everything that differed, and ends with the stream.
+ *   CO3  A server that says nothing for `silenceMillis` is left.
+ *   CO4  A refusal that trying again can't change is `failed`: retried near the cap, the held values serve on.
+ *   CO5  A delay that the server asks for (drain) is honoured, up to 10 minutes.
+ *   CO6  Nothing is sent between the messages of a hello, and nothing while the stream has enough on its way.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -25,7 +25,7 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly silenceMillis: number
 }
 
-/** C5: milliseconds. A timer of more than 2^31 would fire at once. */
+/** CO5: milliseconds. A timer of more than 2^31 would fire at once. */
 const longestAway = 600_000
 
 export interface ConnectionEvents {
@@ -51,12 +51,12 @@ export class Connection {
   readonly #backoff: Backoff
   #state: State = "connecting"
   #stream: Stream | undefined
-  /** Grows with each stream. C1. */
+  /** Grows with each stream. CO1. */
   #life = 0
   #heardAt = 0
   #liveAt: number | undefined
   #draining = false
-  /** What is left of the hello. C6. */
+  /** What is left of the hello. CO6. */
   #hello: Iterator<SubscribeRequest, void, void> | undefined
   #full = false
   #cancelRetry = () => {}
@@ -79,7 +79,7 @@ export class Connection {
   open(): void {
     if (this.#state === "closed") return
     this.#leave()
-    if (this.#state === "live") this.#become("stale", undefined) // C2
+    if (this.#state === "live") this.#become("stale", undefined) // CO2
     if (this.#isClosed()) return
     const life = ++this.#life
     const mine = () => life === this.#life && this.#state !== "closed"
@@ -108,7 +108,7 @@ export class Connection {
     this.#beat()
   }
 
-  /** Answers false when there is no synced stream to send on, or none that has room, as while a hello is not all said. C6. */
+  /** Answers false when there is no synced stream to send on, or none that has room, as while a hello is not all said. CO6. */
   send(request: Partial<SubscribeRequest>): boolean {
     if (this.#stream === undefined || this.#state !== "live" || this.#full) return false
     this.#full = !this.#stream.send(Request.fromPartial(request))
@@ -151,11 +151,11 @@ export class Connection {
       case UpdateKind.UPDATE_KIND_SYNCED:
         this.#events.synced(update)
         this.#liveAt ??= this.#clock.now()
-        this.#become("live", undefined) // C2
+        this.#become("live", undefined) // CO2
         break
       case UpdateKind.UPDATE_KIND_DRAIN:
         this.#draining = true
-        this.#retry(Math.min(update.reconnectAfterMs, longestAway)) // C5
+        this.#retry(Math.min(update.reconnectAfterMs, longestAway)) // CO5
         this.#events.drain(update.reconnectAfterMs)
         break
       case UpdateKind.UPDATE_KIND_HEARTBEAT:
@@ -184,8 +184,8 @@ export class Connection {
   }
 
   #delay(ended: Ended, refused: boolean): number {
-    const own = refused || ended.hopeless ? this.#backoff.slow() : this.#backoff.next() // C4
-    return Math.max(own, Math.min(ended.reconnectAfterMillis ?? 0, longestAway)) // C5
+    const own = refused || ended.hopeless ? this.#backoff.slow() : this.#backoff.next() // CO4
+    return Math.max(own, Math.min(ended.reconnectAfterMillis ?? 0, longestAway)) // CO5
   }
 
   #retry(millis: number): void {
@@ -217,7 +217,7 @@ export class Connection {
 
   #beat(): void {
     this.#cancelHeartbeat = this.#clock.after(this.#options.heartbeatMillis, () => {
-      if (this.#hello === undefined) this.#stream?.send(Request.fromPartial({ heartbeat: true })) // C6
+      if (this.#hello === undefined) this.#stream?.send(Request.fromPartial({ heartbeat: true })) // CO6
       this.#beat()
     })
   }
@@ -225,7 +225,7 @@ export class Connection {
   #watch(): void {
     const left = this.#heardAt + this.#options.silenceMillis - this.#clock.now()
     if (left <= 0)
-      this.restart(`nothing was heard for ${this.#options.silenceMillis} ms`) // C3
+      this.restart(`nothing was heard for ${this.#options.silenceMillis} ms`) // CO3
     else this.#cancelWatchdog = this.#clock.after(left, () => this.#watch())
   }
 }

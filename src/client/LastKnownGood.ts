@@ -1,14 +1,14 @@
 /**
  * The values that survive a restart while the server is gone.
  *
- *   L1  A file that is not exactly what was written is never used; the next best one is tried.
- *   L2  A good generation is never overwritten in place and never replaced by a corrupt one.
- *   L3  Writing never delays or fails an update: it follows within `delayMillis` of the last writing's end, whatever came meanwhile goes
- *       together, and trouble is an event.
- *   L4  A file is bound to all that shapes its values (environment, service, labels, patterns). Only such clients read it.
- *   L5  A client writes files of its own only, so no two clients overwrite each other; a restart takes the best of its kind, whoever wrote
- *       it. What a newer file covers is removed.
- *   L6  After `close` nothing is written.
+ *   LK1  A file that is not exactly what was written is never used; the next best one is tried.
+ *   LK2  A good generation is never overwritten in place and never replaced by a corrupt one.
+ *   LK3  Writing never delays or fails an update: it follows within `delayMillis` of the last writing's end, whatever came meanwhile goes
+ *        together, and trouble is an event.
+ *   LK4  A file is bound to all that shapes its values (environment, service, labels, patterns). Only such clients read it.
+ *   LK5  A client writes files of its own only, so no two clients overwrite each other; a restart takes the best of its kind, whoever wrote
+ *        it. What a newer file covers is removed.
+ *   LK6  After `close` nothing is written.
  */
 
 import { messageOf } from "./ClientError.ts"
@@ -83,7 +83,7 @@ export class LastKnownGood {
     this.#options = options
     const { environment, service, directory } = options
     this.#kind = `herald-${readable(environment)}-${readable(service)}-${shapeOf(options).slice(0, 16)}-`
-    this.path = joinPath(directory, `${this.#kind}${unique()}.json`) // L5
+    this.path = joinPath(directory, `${this.#kind}${unique()}.json`) // LK5
     this.#clock = clock
     this.#snapshot = snapshot
     this.#trouble = trouble
@@ -97,20 +97,20 @@ export class LastKnownGood {
         const text = await readOwn(path)
         if (text !== undefined) return await decode(text, this.#options)
       } catch (error) {
-        this.#ignored(path, messageOf(error)) // L1
+        this.#ignored(path, messageOf(error)) // LK1
       }
     }
     return undefined
   }
 
-  /** L3. */
+  /** LK3. */
   schedule(): void {
     if (this.#closed) return
     if (this.#writing === undefined) this.#plan(this.#options.delayMillis ?? 100)
     else this.#again = true
   }
 
-  /** Writes what is scheduled and waits for it. L6. */
+  /** Writes what is scheduled and waits for it. LK6. */
   async close(): Promise<void> {
     await this.flush()
     this.#closed = true
@@ -151,7 +151,7 @@ export class LastKnownGood {
       const temporary = await writeBeside(this.path, encode(snapshot, this.#options))
       try {
         if (await this.#isGood()) {
-          await renameFile(this.path, `${this.path}.previous`) // L2
+          await renameFile(this.path, `${this.path}.previous`) // LK2
           this.#beside = this.#written
         }
         await renameFile(temporary, this.path)
@@ -179,7 +179,7 @@ export class LastKnownGood {
     return text !== undefined && decode(text, this.#options).then(yes, no)
   }
 
-  /** L5: keeps ours, the best intact one beside it, and what can't be compared, within bounds. */
+  /** LK5: keeps ours, the best intact one beside it, and what can't be compared, within bounds. */
   async #removeCovered({ epoch, revision }: Snapshot): Promise<void> {
     const others = (await this.#all(() => {})).filter(({ path }) => path !== this.path)
     const strangers = others.filter(({ head }) => head.epoch !== epoch).slice(mostStrangers)

@@ -1,11 +1,11 @@
 /**
  * Takes versions through the hooks, one at a time a key, and answers for each.
  *
- *   U1  A version becomes the value only after every validate and apply passed; after a failed confirm the former value is back.
- *   U2  Keys do not wait for each other; of a key's waiting versions only the newest is tried.
- *   U3  Every version that was tried is answered once: applied, or rejected with the reason. One that waits too long for a hook that
- *       does not end is rejected too, and tried when the hook has ended.
- *   U4  After `close` nothing changes and nothing is answered, whatever hooks that still run do.
+ *   UP1  A version becomes the value only after every validate and apply passed; after a failed confirm the former value is back.
+ *   UP2  Keys do not wait for each other; of a key's waiting versions only the newest is tried.
+ *   UP3  Every version that was tried is answered once: applied, or rejected with the reason. One that waits too long for a hook that
+ *        does not end is rejected too, and tried when the hook has ended.
+ *   UP4  After `close` nothing changes and nothing is answered, whatever hooks that still run do.
  */
 import { messageOf } from "./ClientError.ts"
 import { type Source, type Version, valueOf } from "./Entry.ts"
@@ -37,7 +37,7 @@ export class Updates {
   readonly #events: UpdatesEvents
   readonly #watches = new Set<Watch<unknown>>()
   readonly #lanes: Lanes
-  /** U2: the newest of a key that waits for its turn. */
+  /** UP2: the newest of a key that waits for its turn. */
   readonly #next = new Map<string, Version>()
 
   constructor(values: Values, global: HookSet<unknown>, lanes: Lanes, events: UpdatesEvents) {
@@ -72,7 +72,7 @@ export class Updates {
       return
     }
     const waiting = this.#next.has(key)
-    this.#next.set(key, version) // U2
+    this.#next.set(key, version) // UP2
     const late = this.#lanes.late(key)
     if (late !== undefined) this.#refuse(key, late)
     if (!waiting) this.#lanes.add(key, { run: () => this.#tryNext(key), late: (why) => this.#refuse(key, why) })
@@ -174,7 +174,7 @@ export class Updates {
       const tried = await this.#run(this.#participants(version.key), found?.value, context, () => {
         slot.current = version
       })
-      if (this.#lanes.closed) return false // U4
+      if (this.#lanes.closed) return false // UP4
       slot.good = slot.current = version
       slot.untried = false
       this.#settle(tried, context)
@@ -182,8 +182,8 @@ export class Updates {
       this.#events.applied(version)
       return true
     } catch (error) {
-      if (this.#lanes.closed) return false // U4
-      slot.current = former // U1
+      if (this.#lanes.closed) return false // UP4
+      slot.current = former // UP1
       this.#events.rejected(version, messageOf(error))
       return false
     }
@@ -198,11 +198,11 @@ export class Updates {
     try {
       const all = this.#participants(key).filter((p) => !p.hooks.hasSeen(context))
       const tried = await this.#run(all, found.value, context, () => {})
-      if (this.#lanes.closed) return // U4
+      if (this.#lanes.closed) return // UP4
       this.#settle(tried, context)
       slot.untried = false
     } catch (error) {
-      if (this.#lanes.closed) return // U4
+      if (this.#lanes.closed) return // UP4
       const reason = messageOf(error)
       this.#values.dropLocal(key, found.source)
       slot.untried = false
@@ -222,7 +222,7 @@ export class Updates {
       const tried = await this.#run([{ hooks: watch.hooks, watch }], found.value, context, () => {})
       if (!this.#lanes.closed) this.#settle(tried, context)
     } catch (error) {
-      if (this.#lanes.closed) return // U4
+      if (this.#lanes.closed) return // UP4
       const reason = messageOf(error)
       if (found.version?.source === "live") this.#events.rejected(found.version, reason)
       else this.#events.trouble(key, found.source, reason)

@@ -1,11 +1,11 @@
 /**
  * What the client holds, in layers: live > disk > bootstrap > default. No input or output.
  *
- *   V1  A key never goes back: a version with a lower revision of the same epoch is not admitted.
- *   V2  `good` passed every hook; only it is kept on disk and told to the server as held.
- *   V3  The position told to the server never covers a version that waits for its hooks or was refused by them.
- *   V4  A deletion hides disk and bootstrap; the default remains.
- *   V5  While the server is unsure nothing counts as the newest; when it is sure again, what it had sent unsure is confirmed.
+ *   CU1  A key never goes back: a version with a lower revision of the same epoch is not admitted.
+ *   CU2  `good` passed every hook; only it is kept on disk and told to the server as held.
+ *   CU3  The position told to the server never covers a version that waits for its hooks or was refused by them.
+ *   CU4  A deletion hides disk and bootstrap; the default remains.
+ *   CU5  While the server is unsure nothing counts as the newest; when it is sure again, what it had sent unsure is confirmed.
  */
 
 import { matches } from "../keys/Pattern.ts"
@@ -85,7 +85,7 @@ export class Values {
     return this.#unsure
   }
 
-  /** V5. True when that is news. */
+  /** CU5. True when that is news. */
   said(unsure: boolean): boolean {
     const former = this.#unsure
     this.#unsure = unsure
@@ -141,7 +141,7 @@ export class Values {
     if (version === undefined && this.#bootstrap.has(key)) {
       return { value: this.#bootstrap.get(key), source: "bootstrap", version: undefined }
     }
-    return this.defaultOf(key) // V4
+    return this.defaultOf(key) // CU4
   }
 
   defaultOf(key: string): Effective | undefined {
@@ -162,7 +162,7 @@ export class Values {
   /** Why the key's value may not be the newest; undefined when it is. */
   staleness(key: string): string | undefined {
     if (!this.live) return "the client is not connected"
-    if (this.#unsure) return "the server can't confirm with its database that it is the newest" // V5
+    if (this.#unsure) return "the server can't confirm with its database that it is the newest" // CU5
     const slot = this.#slots.get(key)
     if (slot === undefined) return undefined
     if (slot.problem !== undefined) return `the server can't deliver it (${slot.problem})`
@@ -194,7 +194,7 @@ export class Values {
     }
   }
 
-  /** May this version be tried? V1. */
+  /** May this version be tried? CU1. */
   admit(version: Version): Admission {
     const slot = this.slot(version.key)
     const { newest, good } = slot
@@ -242,7 +242,7 @@ export class Values {
     this.#epoch = epoch
   }
 
-  /** Where the client is. V3. */
+  /** Where the client is. CU3. */
   position(): { readonly epoch: string; readonly revision: bigint } {
     let revision = this.#revision
     for (const { newest, good } of this.#slots.values()) {
@@ -252,7 +252,7 @@ export class Values {
     return { epoch: this.#epoch, revision }
   }
 
-  /** V2. */
+  /** CU2. */
   held(): Array<Version> {
     return [...this.#slots.values()].flatMap(({ good }) => (good === undefined || good.deleted ? [] : [good]))
   }

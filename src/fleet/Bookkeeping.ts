@@ -1,11 +1,11 @@
 /**
  * Write-behind of instances, deliveries and health: gathered and merged in Unwritten.ts, written in batches.
  *
- *   B1  Nothing waits for the database: `note…` only changes memory.
- *   B2  What is not yet written is bounded in rows and bytes: beyond `maxPending` deliveries only the newest of each key, client and state
+ *   BK1  Nothing waits for the database: `note…` only changes memory.
+ *   BK2  What is not yet written is bounded in rows and bytes: beyond `maxPending` deliveries only the newest of each key, client and state
  *      is kept, of those the newest ten times `maxPending`; of health reports and instances the newest `maxPending`; all together
  *      `maxBytes`. What goes is counted. A batch is bounded too, so that trying costs no more the longer the database is away.
- *   B3  A batch that failed is merged back under what came later; the newest state wins, and within B2 none is lost while the process lives.
+ *   BK3  A batch that failed is merged back under what came later; the newest state wins, and within BK2 none is lost while the process lives.
  */
 import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -101,7 +101,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
         yield* Metric.update(written, batch.deliveries.length)
         yield* Metric.update(lag, late)
       } else {
-        unwritten.putBack(batch) // B3
+        unwritten.putBack(batch) // BK3
         yield* Effect.logDebug("bookkeeping waits", exit.cause, { pending: unwritten.deliveries })
       }
       if (unwritten.merged > 0) {

@@ -1,7 +1,7 @@
 /**
  * What a node notes of itself, in memory.
  *
- *   PN1  Two nodes in one process share none of it: neither metrics and exemplars, nor what they go on without, nor what they said once.
+ *   ND1  Two nodes in one process share none of it: neither metrics and exemplars, nor what they go on without, nor what they said once.
  */
 import { Context, Effect, Layer, Metric } from "effect"
 import { Degraded, type Dependency } from "./Degraded.ts"

@@ -1,8 +1,8 @@
 /**
  * Text of others for a terminal or a log. Pure.
  *
- *   T1  A value from the server can't move the cursor, change colours, turn the direction of writing or hide: what would do that is shown
- *       as an escape. Inside of JSON text the escapes are JSON's own, so that it stays the same data.
+ *   PR1  A value from the server can't move the cursor, change colours, turn the direction of writing or hide: what would do that is shown
+ *        as an escape. Inside of JSON text the escapes are JSON's own, so that it stays the same data.
  */
 
 /** C0, DEL, C1; marks and overrides of direction; line separators; what takes no room; tags and selectors, which hide whole texts. */

@@ -1,8 +1,8 @@
 /**
  * The difference between two versions: JSON Patch where both parse as JSON, lines otherwise. Pure.
  *
- *   D1  A delta is only made where a client that applies it to `from` and writes compact JSON gets exactly `to`, byte for byte.
- *   D2  What JavaScript would write in other digits, or drop because its name is given twice, is never compared as JSON but as text.
+ *   DF1  A delta is only made where a client that applies it to `from` and writes compact JSON gets exactly `to`, byte for byte.
+ *   DF2  What JavaScript would write in other digits, or drop because its name is given twice, is never compared as JSON but as text.
  */
 import { createTwoFilesPatch } from "diff"
 import { JsonPatch, type Schema } from "effect"
@@ -49,7 +49,7 @@ const replaced = (from: string, to: string): string => {
   return `${header}${before.map((line) => `-${line}\n`).join("")}${after.map((line) => `+${line}\n`).join("")}`
 }
 
-/** JSON Patch (RFC 6902) as text, or undefined where the whole value should travel. D1, DT1 */
+/** JSON Patch (RFC 6902) as text, or undefined where the whole value should travel. DF1, DT1 */
 export const delta = (from: string, to: string): string | undefined => {
   if (from === to || !isShort(from, to)) return undefined
   const [before, after] = [read(from), read(to)]
@@ -58,7 +58,7 @@ export const delta = (from: string, to: string): string | undefined => {
   return leadsTo(from, text, to) ? text : undefined
 }
 
-/** D2. */
+/** DF2. */
 const read = (text: string): { readonly json: Schema.Json } | undefined => {
   const found = parsed(text)
   if (found === undefined || survey(text).members !== membersOf(found.json)) return undefined

@@ -140,7 +140,7 @@ describe("Access", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("N2 an id that nobody knows costs one look-up, and look-ups are limited", () => {
+  it.effect("KN2 an id that nobody knows costs one look-up, and look-ups are limited", () => {
     const { store, layer } = start()
     return Effect.gen(function* () {
       const token = (n: number) => `hrld_${n.toString(16).padStart(16, "0")}_${"d".repeat(64)}`

@@ -21,7 +21,7 @@ const start = makeKnownKeys({ refreshEvery: "1 second" })
 const settle = TestClock.adjust("1 millis")
 
 describe("KnownKeys", () => {
-  it.effect("N1 it is read again every second, and costs no query in between", () => {
+  it.effect("KN1 it is read again every second, and costs no query in between", () => {
     const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {
@@ -37,7 +37,7 @@ describe("KnownKeys", () => {
     }).pipe(Effect.provide(store.layer))
   })
 
-  it.effect("N1 while the database is away what is known goes on counting; then it is read again", () => {
+  it.effect("KN1 while the database is away what is known goes on counting; then it is read again", () => {
     const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {
@@ -58,7 +58,7 @@ describe("KnownKeys", () => {
     }).pipe(Effect.provide(store.layer))
   })
 
-  it.effect("N1 a list that was on its way undoes neither a key made here nor a revocation", () => {
+  it.effect("KN1 a list that was on its way undoes neither a key made here nor a revocation", () => {
     const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     const gate = Latch.makeUnsafe(true)
@@ -82,7 +82,7 @@ describe("KnownKeys", () => {
     }).pipe(Effect.provide(slow))
   })
 
-  it.effect("N2 an unknown id is looked up once a second, one that appears is found", () => {
+  it.effect("KN2 an unknown id is looked up once a second, one that appears is found", () => {
     const store = new FaultyKeys()
     return Effect.gen(function* () {
       const keys = yield* start
@@ -100,7 +100,7 @@ describe("KnownKeys", () => {
     }).pipe(Effect.provide(store.layer))
   })
 
-  it.effect("N2 look-ups of ids that nobody knows are limited in number, and known keys do not feel it", () => {
+  it.effect("KN2 look-ups of ids that nobody knows are limited in number, and known keys do not feel it", () => {
     const store = new FaultyKeys()
     store.keys.set("a", key("a"))
     return Effect.gen(function* () {

@@ -26,7 +26,7 @@ const nowhere = async (): Promise<string> => {
 }
 
 describe("requests", () => {
-  it("H1 every attempt of a write carries the same idempotency key, and each write its own", async () => {
+  it("CH1 every attempt of a write carries the same idempotency key, and each write its own", async () => {
     await using herald = await FakeHerald.start()
     herald.on(PUT, busy, { drop: true }, { status: 504, raw: "" }, published)
     const cli = terminal()
@@ -40,7 +40,7 @@ describe("requests", () => {
     assert.strictEqual(keysOf(herald).at(-1), "mine")
   })
 
-  it("H1 a read carries none", async () => {
+  it("CH1 a read carries none", async () => {
     await using herald = await FakeHerald.start()
     herald.on("GET /v1/config", { body: { keys: [], next: null } })
     await terminal().run("list", "--server", herald.url)
@@ -48,7 +48,7 @@ describe("requests", () => {
     assert.deepStrictEqual(keysOf(herald), [undefined])
   })
 
-  it("H2 reads, dry runs and key creation are never repeated", async () => {
+  it("CH2 reads, dry runs and key creation are never repeated", async () => {
     await using herald = await FakeHerald.start()
     for (const line of ["GET /v1/config/a", "POST /v1/config/a/validate", "POST /v1/keys"]) herald.on(line, busy)
     for (const args of [
@@ -63,7 +63,7 @@ describe("requests", () => {
     }
   })
 
-  it("H2 an answer that another attempt won't change is not asked for again", async () => {
+  it("CH2 an answer that another attempt won't change is not asked for again", async () => {
     await using herald = await FakeHerald.start()
     const replies: ReadonlyArray<readonly [Reply, number]> = [
       [problem("VersionConflict", "it is at 4"), 5],
@@ -81,7 +81,7 @@ describe("requests", () => {
     }
   })
 
-  it("H2 a write gives up when its time is over, and says how to go on safely", async () => {
+  it("CH2 a write gives up when its time is over, and says how to go on safely", async () => {
     await using herald = await FakeHerald.start()
     herald.on(PUT, busy, { ...busy, headers: { "retry-after": "3600" } }, published)
     const cli = terminal()
@@ -91,7 +91,7 @@ describe("requests", () => {
     assert.include(cli.said, "repeat it safely with --idempotency-key uuid-1")
   })
 
-  it("H3 a server that isn't running is said at once, with what to do", async () => {
+  it("CH3 a server that isn't running is said at once, with what to do", async () => {
     const url = await nowhere()
     for (const args of [["list"], ["publish", "a", "x"]]) {
       const cli = terminal()
@@ -108,7 +108,7 @@ describe("requests", () => {
     }
   })
 
-  it("H3 a write that has reached the server outlives a restart", async () => {
+  it("CH3 a write that has reached the server outlives a restart", async () => {
     await using herald = await FakeHerald.start()
     herald.on(PUT, { ...busy, headers: { connection: "close" } }, published)
     let away: Promise<void> | undefined

@@ -39,7 +39,7 @@ const herald = (...args: ReadonlyArray<string>) => {
 }
 
 describe("a run", () => {
-  it("M1 results go to standard output alone, errors and help on wrong usage to standard error alone", async () => {
+  it("CM1 results go to standard output alone, errors and help on wrong usage to standard error alone", async () => {
     await using server = await FakeHerald.start()
     server.on("GET /v1/config", { body: { keys: [], next: null } })
     const good = terminal()
@@ -61,7 +61,7 @@ describe("a run", () => {
     }
   })
 
-  it("M1 help that was asked for is a result", async () => {
+  it("CM1 help that was asked for is a result", async () => {
     for (const args of [["--help"], ["publish", "--help"], []]) {
       const cli = terminal()
       assert.strictEqual(await cli.run(...args), 0)
@@ -70,7 +70,7 @@ describe("a run", () => {
     }
   })
 
-  it("M2 L1 the exit code is the catalogue's for every code that a server answers with", async () => {
+  it("CM2 CF1 the exit code is the catalogue's for every code that a server answers with", async () => {
     await using server = await FakeHerald.start()
     for (const name of Object.keys(catalogue) as Array<ErrorName>) {
       server.on("GET /v1/config/a", problem(name, "so it is"))
@@ -80,7 +80,7 @@ describe("a run", () => {
     }
   })
 
-  it("M2 wrong usage is 2, a defect is 1", async () => {
+  it("CM2 wrong usage is 2, a defect is 1", async () => {
     for (const args of [["publish", "a"], ["nonsense"], ["list", "--limit", "x"], ["get", "a", "--output", "xml"]]) {
       const cli = terminal()
       assert.strictEqual(await cli.run(...args), 2, args.join(" "))
@@ -93,7 +93,7 @@ describe("a run", () => {
     assert.include(cli.said, catalogue.Internal.code)
   })
 
-  it("M2 Ctrl-C is 130, SIGTERM 143, of a process that shows a stream", async () => {
+  it("CM2 Ctrl-C is 130, SIGTERM 143, of a process that shows a stream", async () => {
     await using wire = await WireServer.start()
     wire.greeting = [value("shop", 1, { x: true }), synced(1)]
     for (const [signal, code] of [
@@ -109,7 +109,7 @@ describe("a run", () => {
     assert.deepStrictEqual(wire.tokens, ["Bearer secret", "Bearer secret"])
   }, 60_000)
 
-  it("M1 M2 a process keeps the streams apart, and a version needs no server", async () => {
+  it("CM1 CM2 a process keeps the streams apart, and a version needs no server", async () => {
     const version = herald("--version")
     assert.strictEqual(await version.ended, 0)
     assert.deepStrictEqual(version.seen, { out: `herald ${packageJson.version}\n`, err: "" })
@@ -154,7 +154,7 @@ describe("errors", () => {
     }
   })
 
-  it("L1 an answer without a code has the exit code of its status", () => {
+  it("CF1 an answer without a code has the exit code of its status", () => {
     const exit = (status: number) => fromAnswer("http://proxy", status, undefined, "<html>", "").exit
     assert.deepStrictEqual(
       [400, 401, 403, 404, 409, 412, 418, 422, 429, 500, 502, 503, 504].map(exit),

@@ -93,13 +93,13 @@ describe("release apply", () => {
     assert.strictEqual(cli.printed, "valid, nothing was written\na in dev, 3 connected clients would get it\n+ /x true")
   })
 
-  it("Y1 a misspelt field is an error that names it", () => {
+  it("RE1 a misspelt field is an error that names it", () => {
     assert.match(complaint({ mesage: "x", changes: [] }), /unknown field "mesage"/)
     assert.match(complaint({ changes: [{ key: "a", vlaue: "x" }] }), /changes\[0\] has an unknown field "vlaue"/)
     assert.match(complaint({ changes: [{ key: "a", value: "x", expected_version: 3 }] }), /"expected_version"/)
   })
 
-  it("Y1 a misspelt field sends nothing", async () => {
+  it("RE1 a misspelt field sends nothing", async () => {
     await using herald = await FakeHerald.start()
     const cli = terminal({ files: { "r.yaml": "changes: [{ key: a, value: x, stirct: true }]" } })
 
@@ -139,7 +139,7 @@ describe("release apply", () => {
   }
 
   it.prop(
-    "Y2 any value of a JSON file is sent as it stands there",
+    "RE2 any value of a JSON file is sent as it stands there",
     [Choices, Choices],
     ([one, two]) => {
       const [first, second] = [jsonText(one), jsonText(two)]
@@ -154,7 +154,7 @@ describe("release apply", () => {
   )
 
   it.prop(
-    "Y2 any JSON that is a value in YAML is sent with its digits, names and order",
+    "RE2 any JSON that is a value in YAML is sent with its digits, names and order",
     [Choices],
     ([choices]) => {
       const text = jsonText(choices)
@@ -172,7 +172,7 @@ describe("release apply", () => {
     { arbitrary: { runs: 500 } }
   )
 
-  it("Y2 a number of YAML is sent digit by digit, and what JSON can't say is refused", () => {
+  it("RE2 a number of YAML is sent digit by digit, and what JSON can't say is refused", () => {
     const file = (value: string) => `changes:\n  - key: a\n    value: ${value}\n`
     for (const [value, text, type] of [
       ["9007199254740993", "9007199254740993", "number"],
@@ -210,7 +210,7 @@ describe("release apply", () => {
     assert.include(refused('{"changes":[{"key":"a","value":1,"schema":{"maximum":1e400}}]}'), "1e400")
   })
 
-  it("Y2 merge keys are merged as YAML 1.1 says", () => {
+  it("RE2 merge keys are merged as YAML 1.1 says", () => {
     const file = `changes:
   - key: m.base
     value: &base { timeout: 5, retries: 3 }

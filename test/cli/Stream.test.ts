@@ -76,7 +76,7 @@ describe("subscribe", () => {
     })
   )
 
-  it.effect("S1 what was shown is told on reconnect, what was deleted is not", () =>
+  it.effect("CS1 what was shown is told on reconnect, what was deleted is not", () =>
     Effect.gen(function* () {
       const { transport, seen, lose, cli } = yield* subscribed()
       transport.say(value("shop", 1, "a"))
@@ -96,7 +96,7 @@ describe("subscribe", () => {
     })
   )
 
-  it.effect("S1 a stream that broke while keys were on their way claims no position that covers them", () =>
+  it.effect("CS1 a stream that broke while keys were on their way claims no position that covers them", () =>
     Effect.gen(function* () {
       const { transport, seen, lose } = yield* subscribed()
       transport.say(value("shop.b", 5, "newer"))
@@ -111,7 +111,7 @@ describe("subscribe", () => {
     })
   )
 
-  it.effect("S2 a content whose digest is wrong is rejected, not shown, and asked for again", () =>
+  it.effect("CS2 a content whose digest is wrong is rejected, not shown, and asked for again", () =>
     Effect.gen(function* () {
       const { transport, seen, lose, cli } = yield* subscribed()
       transport.say(value("shop", 1, "good"))
@@ -139,7 +139,7 @@ describe("subscribe", () => {
     })
   )
 
-  it.effect("S3 a silent stream is cut and opened again; a heartbeat is no silence", () =>
+  it.effect("CS3 a silent stream is cut and opened again; a heartbeat is no silence", () =>
     Effect.gen(function* () {
       const { transport, cli, seen, again } = yield* subscribed()
       transport.say(synced(0))
@@ -161,7 +161,7 @@ describe("subscribe", () => {
     })
   )
 
-  it.effect("S4 a terminal that takes nothing holds the stream, and nothing is lost when it goes on", () =>
+  it.effect("CS4 a terminal that takes nothing holds the stream, and nothing is lost when it goes on", () =>
     Effect.gen(function* () {
       const reader = yield* Latch.make(false)
       const { transport, seen, shown } = yield* subscribedBy({ reader: reader.await })

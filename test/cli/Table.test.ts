@@ -43,7 +43,7 @@ describe("tables", () => {
     assert.strictEqual(time("nonsense"), "")
   })
 
-  it("T1 control characters are shown, not sent", () => {
+  it("PR1 control characters are shown, not sent", () => {
     assert.strictEqual(printable(EVIL), "a\\u001b[2J\\u009b31m\\u000d\\u0007\\u202eb")
     assert.strictEqual(printable("a\nb\tc"), "a↵b\\u0009c")
     assert.strictEqual(printable("a\nb\tc\u001b", true), "a\nb\tc\\u001b")
@@ -51,7 +51,7 @@ describe("tables", () => {
     assert.notMatch(facts([["v", EVIL]], plain), dangerous)
   })
 
-  it("T1 nothing that a server says can steer the terminal, whatever the verb", async () => {
+  it("PR1 nothing that a server says can steer the terminal, whatever the verb", async () => {
     await using herald = await FakeHerald.start()
     const stored = {
       key: EVIL,

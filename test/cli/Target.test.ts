@@ -17,7 +17,7 @@ const files = {
 const env = { HERALD_SERVER: "http://localhost:7001/", HERALD_GRPC: "localhost:7002", HERALD_TOKEN: "from-env" }
 
 describe("which server, as whom", () => {
-  it("G1 a flag wins over the environment, the environment over the data folder, and that over the defaults", () => {
+  it("TA1 a flag wins over the environment, the environment over the data folder, and that over the defaults", () => {
     assert.deepStrictEqual(target({}), {
       server: "http://127.0.0.1:8080",
       grpc: "127.0.0.1:50051",
@@ -42,13 +42,13 @@ describe("which server, as whom", () => {
     )
   })
 
-  it("G1 the data folder may be named by a flag or HERALD_DATA; empty settings count as none", () => {
+  it("TA1 the data folder may be named by a flag or HERALD_DATA; empty settings count as none", () => {
     assert.strictEqual(target({}, { files, env: { HERALD_DATA: "other" } }).token, "other")
     assert.strictEqual(target({ data: ".herald" }, { files, env: { HERALD_DATA: "other" } }).token, "local")
     assert.strictEqual(target({ server: "" }, { env: { HERALD_SERVER: " " } }).server, "http://127.0.0.1:8080")
   })
 
-  it("G1 a damaged server.json counts as none", () => {
+  it("TA1 a damaged server.json counts as none", () => {
     for (const content of ["", "{", "null", "[]", '{"http":5}']) {
       assert.strictEqual(
         target({}, { files: { ".herald/server.json": content } }).server,
@@ -58,7 +58,7 @@ describe("which server, as whom", () => {
     }
   })
 
-  it("G1 a verb asks that server, with that token", async () => {
+  it("TA1 a verb asks that server, with that token", async () => {
     await using herald = await FakeHerald.start()
     herald.on("GET /v1/config", { body: { keys: [], next: null } })
     const cli = terminal({
@@ -71,7 +71,7 @@ describe("which server, as whom", () => {
     assert.strictEqual(herald.last.headers.authorization, "Bearer mine")
   })
 
-  it("G2 the data folder's token is sent to loopback addresses only", () => {
+  it("TA2 the data folder's token is sent to loopback addresses only", () => {
     for (const server of ["https://herald.example.org", "http://10.0.0.1:8080", "http://127.0.0.1.example.org"]) {
       assert.isUndefined(target({ server }, { files }).token, server)
     }
@@ -82,7 +82,7 @@ describe("which server, as whom", () => {
     }
   })
 
-  it("G3 a token that a header can't carry is refused, without being shown, whoever gave it", () => {
+  it("TA3 a token that a header can't carry is refused, without being shown, whoever gave it", () => {
     for (const token of ["secret-token\nmore", "secret token", "Bearer secret-token", "secret-tokené"]) {
       for (const [wishes, options] of [
         [{ token }, {}],
@@ -98,7 +98,7 @@ describe("which server, as whom", () => {
     }
   })
 
-  it("G2 an address that only looks local is not", () => {
+  it("TA2 an address that only looks local is not", () => {
     for (const address of ["http://127.0.0.1@example.org", "localhost.example.org", "0.0.0.0:1", "", "http://"]) {
       assert.isFalse(isLoopback(address), address)
     }

@@ -6,7 +6,7 @@ import { value } from "../support/Said.ts"
 import { turn, until } from "../support/turn.ts"
 
 describe("close", () => {
-  it("HK3 U4 SDK5: a hook that runs is aborted and not waited for; what it does later changes nothing and is not answered", async () => {
+  it("HK3 UP4 SDK5: a hook that runs is aborted and not waited for; what it does later changes nothing and is not answered", async () => {
     for (const name of ["validate", "apply", "confirm"] as const) {
       for (const fails of [false, true]) {
         const after: Array<unknown> = []
@@ -48,7 +48,7 @@ describe("close", () => {
     }
   })
 
-  it("U4: at whatever point of a version's way it comes, nothing changes and nothing is answered afterwards", async () => {
+  it("UP4: at whatever point of a version's way it comes, nothing changes and nothing is answered afterwards", async () => {
     for (let hops = 0; hops < 20; hops++) {
       const { client, transport } = await connected([value("shop", 1, 1)])
       client.watch("shop")

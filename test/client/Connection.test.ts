@@ -28,7 +28,7 @@ describe("connection", () => {
     assert.isTrue(hello.control)
   })
 
-  it("V3: the position never covers a version that was refused", async () => {
+  it("CU3: the position never covers a version that was refused", async () => {
     const { client, clock, transport } = await connected([value("shop", 3, 1)], { validate: (v) => v !== 2 })
     transport.say(value("shop.new", 4, 2))
     transport.say(value("shop", 5, 3))
@@ -39,7 +39,7 @@ describe("connection", () => {
     assert.strictEqual(transport.last.hello.position?.revision, 3n)
   })
 
-  it("V3: after a lost history the position is the new one's, though it is lower", async () => {
+  it("CU3: after a lost history the position is the new one's, though it is lower", async () => {
     const { client, clock, transport } = await connected([value("shop", 100, 1)])
     transport.end()
     await clock.advance(250)
@@ -53,7 +53,7 @@ describe("connection", () => {
     assert.deepStrictEqual(client.position, { epoch: "e2", revision: 4 })
   })
 
-  it("C2: connecting, live, stale, live", async () => {
+  it("CO2: connecting, live, stale, live", async () => {
     const states: Array<string> = []
     const { client, clock, transport } = await connected([], { onStateChange: (state) => states.push(state) })
     transport.end()
@@ -65,7 +65,7 @@ describe("connection", () => {
     assert.isFalse(transport.last.open)
   })
 
-  it("C1: nothing of a former stream is heard", async () => {
+  it("CO1: nothing of a former stream is heard", async () => {
     const { client, clock, transport } = await connected([value("shop", 1, 1)])
     const former = transport.last
     transport.end()
@@ -117,7 +117,7 @@ describe("connection", () => {
     assert.strictEqual(delays.at(-1), 50)
   })
 
-  it("C4: a refusal is failed, retried near the cap, and serves what it has", async () => {
+  it("CO4: a refusal is failed, retried near the cap, and serves what it has", async () => {
     const { client, clock, transport } = await connected([value("shop", 1, 1)])
     transport.end({ status: 16, code: "HRLD-5005", message: "revoked" })
 
@@ -133,7 +133,7 @@ describe("connection", () => {
     assert.strictEqual(client.state, "live")
   })
 
-  it("C4: an instance that was replaced does not come back at once", async () => {
+  it("CO4: an instance that was replaced does not come back at once", async () => {
     const { client, clock, transport } = await connected([])
     transport.end({ status: 10, code: "HRLD-5002", hopeless: true })
 
@@ -141,7 +141,7 @@ describe("connection", () => {
     assert.deepStrictEqual(clock.waiting, [15_000])
   })
 
-  it("C5: drain is honoured, whether the stream ends before or not", async () => {
+  it("CO5: drain is honoured, whether the stream ends before or not", async () => {
     for (const ends of [true, false]) {
       const { client, clock, transport } = await connected([])
       transport.say({ kind: 4, reconnectAfterMs: 3_000 })
@@ -156,7 +156,7 @@ describe("connection", () => {
     }
   })
 
-  it("C3: sends a heartbeat every 30 s and leaves a server that is silent for 90 s", async () => {
+  it("CO3: sends a heartbeat every 30 s and leaves a server that is silent for 90 s", async () => {
     const { client, clock, transport } = await connected([])
     const { sent } = transport.last
     await clock.advance(60_000)
@@ -170,7 +170,7 @@ describe("connection", () => {
     assert.isFalse(transport.streams[0]?.open)
   })
 
-  it("A2: of a key's answers that wait for a stream only the newest reaches the next one", async () => {
+  it("AK2: of a key's answers that wait for a stream only the newest reaches the next one", async () => {
     let release = () => {}
     const { client, clock, transport } = await connected([], {
       apply: (v) => (v === 1 ? new Promise<void>((resolve) => (release = resolve)) : undefined)
@@ -188,7 +188,7 @@ describe("connection", () => {
     assert.strictEqual(client.get("shop"), 2)
   })
 
-  it("A2: answers wait for a stream and reach the next one", async () => {
+  it("AK2: answers wait for a stream and reach the next one", async () => {
     let release = () => {}
     const { client, clock, transport } = await connected([], {
       apply: () => new Promise<void>((resolve) => (release = resolve))

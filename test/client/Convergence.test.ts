@@ -244,7 +244,7 @@ const live = async (seed: number, directory: string) => {
   await client.close()
 }
 
-it("SDK3 FD2 FD3 V5: doubts, labels, sizes, refusals, lost histories and restarts from disk converge", async () => {
+it("SDK3 FD2 FD3 CU5: doubts, labels, sizes, refusals, lost histories and restarts from disk converge", async () => {
   for (let seed = 1; seed <= 100; seed++) {
     const directory = await mkdtemp(join(tmpdir(), "herald-converge-"))
     await live(seed, directory)

@@ -8,7 +8,7 @@ import { turn } from "../support/turn.ts"
 const published = [value("shop", 1, "plain"), value("shop.s", 2, "strict", { strict: true })]
 
 describe("freshness", () => {
-  it("V5 SDK2: while the node is unsure every entry is stale and strict keys throw; each flip is one event", async () => {
+  it("CU5 SDK2: while the node is unsure every entry is stale and strict keys throw; each flip is one event", async () => {
     const events: Array<ClientEvent> = []
     const { client, transport } = await connected(published, { onEvent: (event) => events.push(event) })
     assert.deepStrictEqual(
@@ -36,7 +36,7 @@ describe("freshness", () => {
     )
   })
 
-  it("V5: a client that connects to an unsure node knows it from the start, and again after it came back", async () => {
+  it("CU5: a client that connects to an unsure node knows it from the start, and again after it came back", async () => {
     const { client, clock, transport } = await connected(published)
     transport.end()
     await clock.advance(250)
@@ -50,7 +50,7 @@ describe("freshness", () => {
     assert.deepStrictEqual([client.confirmed, client.get("shop.s")], [true, "strict"])
   })
 
-  it("U2: between two versions of a strict key the newer is said to be under way, not to be refused", async () => {
+  it("UP2: between two versions of a strict key the newer is said to be under way, not to be refused", async () => {
     const { client, transport } = await connected(published)
     const told: Array<unknown> = []
     const gate = Promise.withResolvers<void>()
@@ -79,7 +79,7 @@ describe("freshness", () => {
     ])
   })
 
-  it("V5: what was sent unsure is confirmed when the node is sure again, and not before", async () => {
+  it("CU5: what was sent unsure is confirmed when the node is sure again, and not before", async () => {
     const { client, transport } = await connected(published)
     transport.say({ kind: 3, stale: true })
     transport.say(value("shop.s", 3, "newer", { strict: true, stale: true }))
@@ -90,7 +90,7 @@ describe("freshness", () => {
     assert.strictEqual(client.get("shop.s"), "newer")
   })
 
-  it("FD2 V5: a sync of an unsure node takes nothing away", async () => {
+  it("FD2 CU5: a sync of an unsure node takes nothing away", async () => {
     const { client, clock, transport } = await connected([...published, value("shop.gone", 3, 1)])
     transport.say(value("shop.new", 9, "on its way"))
     await client.settled()

@@ -86,7 +86,7 @@ describe("over gRPC", () => {
     }
   })
 
-  it("C4: reads code and advice from the trailers of a refusal", async () => {
+  it("CO4: reads code and advice from the trailers of a refusal", async () => {
     await using server = await WireServer.start()
     const metadata = new Metadata()
     metadata.set("herald-code", "HRLD-3001")

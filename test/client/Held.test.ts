@@ -63,7 +63,7 @@ describe("a hello", () => {
     assert.strictEqual(messages.flatMap((message) => message.held).length, 4_000)
   })
 
-  it("FD3 C6: 20,000 keys held: the client comes back with all of them, and sends nothing else until it has said them", async () => {
+  it("FD3 CO6: 20,000 keys held: the client comes back with all of them, and sends nothing else until it has said them", async () => {
     const many = Array.from({ length: 20_000 }, (_, n) => value(`shop.k${n}`, n + 1, n))
     const { client, clock, transport } = await connected(many)
     await client.settled()
@@ -89,7 +89,7 @@ describe("a hello", () => {
     await client.close()
   })
 
-  it("C6: a server that syncs before it heard all gets no answer between the messages of a hello", async () => {
+  it("CO6: a server that syncs before it heard all gets no answer between the messages of a hello", async () => {
     const many = Array.from({ length: 5_000 }, (_, n) => value(`shop.k${n}`, n + 1, n))
     const { client, clock, transport } = await connected(many)
     await client.settled()
@@ -151,7 +151,7 @@ describe("a hello", () => {
 })
 
 describe("answers", () => {
-  it("A3: a reason is cut to 1,024 bytes of well-formed UTF-8", () => {
+  it("AK3: a reason is cut to 1,024 bytes of well-formed UTF-8", () => {
     for (const text of ["x", "é", "€", "\u{1f600}", "a\u{1f600}", "\ud800", "x\udc00"]) {
       const reason = cut(text.repeat(3_000))
       assert.isAtMost(Buffer.byteLength(reason), 1_024)
@@ -161,7 +161,7 @@ describe("answers", () => {
     assert.strictEqual(cut("short"), "short")
   })
 
-  it("A1: 1,200 long rejections go in messages that a server takes, each answer once", async () => {
+  it("AK1: 1,200 long rejections go in messages that a server takes, each answer once", async () => {
     const { client, transport } = await connected([], { validate: () => "does not fit: ".repeat(200) })
     for (let n = 1; n <= 1_200; n++) transport.say(value(longKey(n), n, n))
     await client.settled()
@@ -174,7 +174,7 @@ describe("answers", () => {
     await client.close()
   })
 
-  it("A2: a stream that is full gets no more answers until it has room", async () => {
+  it("AK2: a stream that is full gets no more answers until it has room", async () => {
     const { client, transport } = await connected([], {})
     transport.full = true
     for (let n = 1; n <= 3; n++) transport.say(value(`shop.a${n}`, n, n))
@@ -191,7 +191,7 @@ describe("answers", () => {
     await client.close()
   })
 
-  it("A2: flushing costs as much as there is to send", () => {
+  it("AK2: flushing costs as much as there is to send", () => {
     const acks = new Acks(new FakeClock(), (some) => {
       sent += some.length
       return true
@@ -207,7 +207,7 @@ describe("answers", () => {
 })
 
 describe("a server that asks for much", () => {
-  it("C5: a delay that no timer can hold is cut to 10 minutes", async () => {
+  it("CO5: a delay that no timer can hold is cut to 10 minutes", async () => {
     for (const reconnectAfterMillis of [2 ** 32, Number.POSITIVE_INFINITY]) {
       const { client, clock, transport } = await connected([])
       transport.end({ reconnectAfterMillis })

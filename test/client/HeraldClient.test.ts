@@ -47,7 +47,7 @@ describe("values", () => {
     assert.throws(() => client.get("shop", bad), ValueError, /HRLD-1003.*port/)
   })
 
-  it("V4 SDK1: live, then bootstrap, then default; a deletion leaves the default", async () => {
+  it("CU4 SDK1: live, then bootstrap, then default; a deletion leaves the default", async () => {
     const { client, transport } = await connected([value("shop", 1, "live")], {
       bootstrap: { values: { shop: "bootstrap", "shop.b": "bootstrap" } },
       defaults: { shop: "default", "shop.b": "default", "shop.c": "default" }

@@ -6,7 +6,7 @@ import { shape, snapshot } from "../support/Snapshot.ts"
 const text = async (of: Snapshot, as = shape) => (await Array.fromAsync(encode(of, as))).join("")
 
 describe("KeptFile", () => {
-  it("L1 KT1: any changed, missing or added byte is noticed", async () => {
+  it("LK1 KT1: any changed, missing or added byte is noticed", async () => {
     const good = await text(snapshot(1, "one \u{1f600} é"))
     assert.deepStrictEqual(await decode(good, shape), snapshot(1, "one \u{1f600} é"))
     for (let at = 0; at < good.length; at++) {
@@ -24,7 +24,7 @@ describe("KeptFile", () => {
     assert.isUndefined(await decode(`${good} `, shape).catch(() => undefined))
   })
 
-  it("L4: a file of another service, environment, labels or patterns is not used, and shapes never collide", async () => {
+  it("LK4: a file of another service, environment, labels or patterns is not used, and shapes never collide", async () => {
     const zoned = { ...shape, labels: { zone: "b", region: "eu" } }
     const others: ReadonlyArray<Shape> = [
       shape,

@@ -49,7 +49,7 @@ describe("the file", () => {
     assert.deepStrictEqual(await file.load(), snapshot(2, "two"))
   })
 
-  it("L4: names stay short and in the directory, whatever they hold", () => {
+  it("LK4: names stay short and in the directory, whatever they hold", () => {
     const strange = { ...shape, environment: "../../etc", service: "ü/".repeat(64) }
     const { path } = new LastKnownGood(
       { directory, ...strange },
@@ -61,7 +61,7 @@ describe("the file", () => {
     assert.isBelow(Buffer.byteLength(path.slice(directory.length)), 150)
   })
 
-  it("L1 L2: after a corrupt file the generation before serves, and is not replaced by the corrupt one", async () => {
+  it("LK1 LK2: after a corrupt file the generation before serves, and is not replaced by the corrupt one", async () => {
     const trouble: Array<string> = []
     const file = await generations(trouble, snapshot(1, "one"), snapshot(2, "two"))
     await writeFile(file.path, (await readFile(file.path, "utf8")).slice(0, -5))
@@ -73,7 +73,7 @@ describe("the file", () => {
     assert.deepStrictEqual(await next.load(), snapshot(1, "one"))
   })
 
-  it("L2: a file that was damaged since it was written does not become the generation before", async () => {
+  it("LK2: a file that was damaged since it was written does not become the generation before", async () => {
     let now = snapshot(1, "one")
     const file = new LastKnownGood(
       { directory, ...shape },
@@ -95,7 +95,7 @@ describe("the file", () => {
     assert.deepStrictEqual(await file.load(), snapshot(1, "one"))
   })
 
-  it("L5: clients of one kind write files of their own; a restart takes the newest, and what it covers is removed", async () => {
+  it("LK5: clients of one kind write files of their own; a restart takes the newest, and what it covers is removed", async () => {
     const a = await generations([], snapshot(5, "five"))
     const b = await generations([], snapshot(4, "four"))
     const c = await generations([], snapshot(3, "three"))
@@ -109,7 +109,7 @@ describe("the file", () => {
     assert.isAtLeast(Number((await next.load())?.revision), 5)
   })
 
-  it("L5: of other epochs the last written serve, and their number is bounded", async () => {
+  it("LK5: of other epochs the last written serve, and their number is bounded", async () => {
     for (let n = 1; n <= 12; n++) await generations([], { ...snapshot(99 - n, `of e${n}`), epoch: `e${n}` })
 
     const file = await generations([], { ...snapshot(1, "reborn"), epoch: "e13" })
@@ -117,14 +117,14 @@ describe("the file", () => {
     assert.strictEqual((await file.load())?.epoch, "e13")
   })
 
-  it("L5: what can't be compared is not covered, whatever its number", async () => {
+  it("LK5: what can't be compared is not covered, whatever its number", async () => {
     for (const epoch of ["e1", "e2", "e3"]) await generations([], { ...snapshot(5, `of ${epoch}`), epoch })
     await generations([], { ...snapshot(100, "of e4"), epoch: "e4" })
 
     assert.strictEqual((await readdir(directory)).length, 4)
   })
 
-  it("L1: files behind links, of others or writable by others are refused; what hangs is not waited for", async () => {
+  it("LK1: files behind links, of others or writable by others are refused; what hangs is not waited for", async () => {
     const file = await generations([], snapshot(1, "one"))
     const trouble: Array<string> = []
     const refused = async (why: RegExp) => {
@@ -168,7 +168,7 @@ describe("the file", () => {
     assert.strictEqual(await readFile(old, "utf8"), "{}")
   })
 
-  it("L3: what comes while a file is written goes together into the next, and writing rests nine times as long as it takes", async () => {
+  it("LK3: what comes while a file is written goes together into the next, and writing rests nine times as long as it takes", async () => {
     let taken = 0
     const clock = new FakeClock()
     const file = new LastKnownGood(
@@ -197,7 +197,7 @@ describe("the file", () => {
     await file.close()
   })
 
-  it("L6: nothing is written after close", async () => {
+  it("LK6: nothing is written after close", async () => {
     let taken = 0
     const clock = new FakeClock()
     const file = new LastKnownGood(
@@ -216,7 +216,7 @@ describe("the file", () => {
     assert.deepStrictEqual(await file.load(), snapshot(1, "x"))
   })
 
-  it("L6: what is scheduled while close writes is not written", async () => {
+  it("LK6: what is scheduled while close writes is not written", async () => {
     let taken = 0
     const clock = new FakeClock()
     const file: LastKnownGood = new LastKnownGood(
@@ -235,7 +235,7 @@ describe("the file", () => {
     assert.strictEqual(taken, 1)
   })
 
-  it("L3: a directory that can't be written is an event and nothing more", async () => {
+  it("LK3: a directory that can't be written is an event and nothing more", async () => {
     const trouble: Array<string> = []
     await writeFile(join(directory, "file"), "")
     directory = join(directory, "file", "below")

@@ -62,7 +62,7 @@ describe("the client", () => {
     assert.deepStrictEqual([client.getEntry("shop.s")?.source, client.get("shop.s")], ["live", 2])
   })
 
-  it("V2 HK2: only what passed confirm is kept", async () => {
+  it("CU2 HK2: only what passed confirm is kept", async () => {
     const { client, transport } = await connected(published, {
       lastKnownGood: { directory },
       confirm: (_, { version }) => version !== 3
@@ -90,7 +90,7 @@ describe("the client", () => {
     assert.deepStrictEqual(transport.last.hello.held, [])
   })
 
-  it("L4: what was rendered for other labels or patterns is not served", async () => {
+  it("LK4: what was rendered for other labels or patterns is not served", async () => {
     const kept = { lastKnownGood: { directory }, labels: { zone: "b" } }
     await (await connected(published, kept)).client.close()
     const serves = async (options: object) =>
@@ -102,7 +102,7 @@ describe("the client", () => {
     assert.deepStrictEqual(await serves({ labels: { zone: "b" }, instance: "i2" }), { a: 1 })
   })
 
-  it("L4: with the labels named that shape values, others may change at each start", async () => {
+  it("LK4: with the labels named that shape values, others may change at each start", async () => {
     const of = (labels: Record<string, string>) => ({ lastKnownGood: { directory, labels: ["zone"] }, labels })
     await (await connected(published, of({ zone: "b", version: "1" }))).client.close()
     const serves = async (labels: Record<string, string>) =>
@@ -113,7 +113,7 @@ describe("the client", () => {
     assert.strictEqual(await serves({ version: "1" }), "default")
   })
 
-  it("SDK5 L6: a hook that ends after close writes nothing: what a later client kept stays", async () => {
+  it("SDK5 LK6: a hook that ends after close writes nothing: what a later client kept stays", async () => {
     let end = () => {}
     const first = await connected([value("shop", 1, "v0")], {
       lastKnownGood: { directory },

@@ -5,7 +5,7 @@ import { deleted, delta, synced, value } from "../support/Said.ts"
 import { turn, until } from "../support/turn.ts"
 
 describe("updates", () => {
-  it("U1 U3: validate, apply, confirm, then the answer; the trace reaches the hooks", async () => {
+  it("UP1 UP3: validate, apply, confirm, then the answer; the trace reaches the hooks", async () => {
     const calls: Array<string> = []
     const { client, transport } = await connected([], {
       validate: (v, c) => {
@@ -28,7 +28,7 @@ describe("updates", () => {
     assert.deepStrictEqual(transport.outcomes, [{ key: "shop", revision: 1n, applied: true }])
   })
 
-  it("U1 U3: a refused version leaves the former one and its reason is answered", async () => {
+  it("UP1 UP3: a refused version leaves the former one and its reason is answered", async () => {
     const events: Array<ClientEvent> = []
     const { client, transport } = await connected([value("shop", 1, 1)], {
       validate: (v) => (v === 2 ? "too big" : true),
@@ -50,7 +50,7 @@ describe("updates", () => {
     assert.strictEqual(events.at(-1)?.type, "rejected")
   })
 
-  it("U1: a failed confirm puts the former value back, in every hook that had the new one", async () => {
+  it("UP1: a failed confirm puts the former value back, in every hook that had the new one", async () => {
     const seen: Array<string> = []
     const { client, transport } = await connected([value("shop", 1, 1)], {
       apply: (v, c) => {
@@ -169,7 +169,7 @@ describe("updates", () => {
     assert.deepStrictEqual([ran, most], [[1, 2, "1 again", 3], 1])
   })
 
-  it("U2: of the versions that wait for a hook only the newest is tried; other keys do not wait", async () => {
+  it("UP2: of the versions that wait for a hook only the newest is tried; other keys do not wait", async () => {
     let release = () => {}
     const applied: Array<unknown> = []
     const { client, transport } = await connected([], {
@@ -190,7 +190,7 @@ describe("updates", () => {
     assert.deepStrictEqual(applied, [1, "free", 4])
   })
 
-  it("A1: what was applied together is answered together", async () => {
+  it("AK1: what was applied together is answered together", async () => {
     const { client, transport } = await connected([value("shop", 1, 0), value("shop.b", 2, 0), value("shop.c", 3, 0)])
     await client.settled()
 
@@ -200,7 +200,7 @@ describe("updates", () => {
     )
   })
 
-  it("V1 SDK3: an older revision is ignored; a new epoch starts counting again; a repetition is answered again", async () => {
+  it("CU1 SDK3: an older revision is ignored; a new epoch starts counting again; a repetition is answered again", async () => {
     const { client, transport } = await connected([value("shop", 5, "five")])
 
     transport.say(value("shop", 4, "four"))

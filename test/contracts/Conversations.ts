@@ -376,7 +376,7 @@ export const conversations = (name: string, start: () => Promise<Node>): void =>
       assert.deepInclude(await talk({ instanceId: "" }).end(), { status: 3, code: "HRLD-1001" })
     })
 
-    it("SDK2 V5: the SDK's client knows end to end that the node is unsure, and has everything when it is sure", async () => {
+    it("SDK2 CU5: the SDK's client knows end to end that the node is unsure, and has everything when it is sure", async () => {
       const { node } = await open()
       await node.publish("svc", "1")
       await node.publish("svc.s", "1", { strict: true })

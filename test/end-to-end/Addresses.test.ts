@@ -33,7 +33,7 @@ describe("addresses", () => {
   }
 })
 
-it("H4 what the CLI sends to this machine goes through no proxy, also where the runtime is told to use one", async () => {
+it("CH4 what the CLI sends to this machine goes through no proxy, also where the runtime is told to use one", async () => {
   const seen: Array<string> = []
   const proxy = createServer((request, response) => {
     seen.push(`${request.url} ${request.headers.authorization}`)

@@ -75,7 +75,7 @@ describe("the embedded default", () => {
     })
   }
 
-  it("E1 K2 killed by SIGKILL it leaves its database behind, and the next start recovers by itself", async () => {
+  it("EM1 K2 killed by SIGKILL it leaves its database behind, and the next start recovers by itself", async () => {
     await using server = await startServer()
     await server.publish("svc", "kept")
     const orphan = postmasterOf(server)
@@ -89,7 +89,7 @@ describe("the embedded default", () => {
     assert.strictEqual(left(server), "")
   })
 
-  it("E2 a database that dies is started again on the same port", async () => {
+  it("EM2 a database that dies is started again on the same port", async () => {
     await using server = await startServer()
     const port = () => readFileSync(join(server.data, "postgres", "postmaster.pid"), "utf8").split("\n")[3]
     const [pid, before] = [postmasterOf(server), port()]

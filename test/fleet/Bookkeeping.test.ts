@@ -62,7 +62,7 @@ const merged = Effect.map(Metric.snapshot, (metrics) => {
 })
 
 describe("Bookkeeping", () => {
-  it.effect("B1 notes wait for no database: a store that hangs holds nobody up, and has everything in the end", () => {
+  it.effect("BK1 notes wait for no database: a store that hangs holds nobody up, and has everything in the end", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const bookkeeping = yield* Bookkeeping
@@ -85,7 +85,7 @@ describe("Bookkeeping", () => {
     }).pipe(Effect.provide(layerOn(store)))
   })
 
-  it.effect("B1 many notes are written at once, without waiting for the time", () => {
+  it.effect("BK1 many notes are written at once, without waiting for the time", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const bookkeeping = yield* Bookkeeping
@@ -101,7 +101,7 @@ describe("Bookkeeping", () => {
   })
 
   it.effect(
-    "B2 under a dead database only the newest of each key and client stays, and what was merged is counted",
+    "BK2 under a dead database only the newest of each key and client stays, and what was merged is counted",
     () => {
       const store = new Store()
       return Effect.gen(function* () {
@@ -132,7 +132,7 @@ describe("Bookkeeping", () => {
   )
 
   it.effect(
-    "B2 clients that come and go while the database is dead cost a bounded number of rows: the newest stay",
+    "BK2 clients that come and go while the database is dead cost a bounded number of rows: the newest stay",
     () => {
       const store = new Store()
       return Effect.gen(function* () {
@@ -154,7 +154,7 @@ describe("Bookkeeping", () => {
     }
   )
 
-  it.effect("B2 B3 many rows are written in batches, each once, all in the end", () => {
+  it.effect("BK2 BK3 many rows are written in batches, each once, all in the end", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const bookkeeping = yield* Bookkeeping
@@ -174,7 +174,7 @@ describe("Bookkeeping", () => {
     }).pipe(Effect.provide(layerOn(store)))
   })
 
-  it.effect("B2 health reports and instances of a dead database's time are bounded too: the newest stay", () => {
+  it.effect("BK2 health reports and instances of a dead database's time are bounded too: the newest stay", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const bookkeeping = yield* Bookkeeping
@@ -200,7 +200,7 @@ describe("Bookkeeping", () => {
 
   for (const fault of ["fails", "crashes"] as const) {
     it.effect(
-      `B3 a batch that ${fault} is merged back under what came later; nothing is lost and the newest wins`,
+      `BK3 a batch that ${fault} is merged back under what came later; nothing is lost and the newest wins`,
       () => {
         const store = new Store()
         return Effect.gen(function* () {
@@ -251,7 +251,7 @@ describe("Bookkeeping", () => {
     }).pipe(Effect.provide(layerOn(store)))
   })
 
-  it.effect("B3 what is pending when the process leaves is written, also what was on its way", () => {
+  it.effect("BK3 what is pending when the process leaves is written, also what was on its way", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -273,7 +273,7 @@ describe("Bookkeeping", () => {
     })
   })
 
-  it.effect("B1 a store that hangs for ever holds up the shutdown for 2 s, not longer", () => {
+  it.effect("BK1 a store that hangs for ever holds up the shutdown for 2 s, not longer", () => {
     const store = new Store()
     return Effect.gen(function* () {
       const scope = yield* Scope.make()

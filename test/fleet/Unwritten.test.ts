@@ -109,7 +109,7 @@ describe("Unwritten", () => {
     }
   })
 
-  it("BL4 B3 what could not be written comes first again, and what came later wins over it", () => {
+  it("BL4 BK3 what could not be written comes first again, and what came later wins over it", () => {
     const unwritten = new Unwritten(wide)
     const rejected = { state: "rejected", sentAt: 0, answeredAt: 5, reason: "no" } as const
     unwritten.instance(instance())

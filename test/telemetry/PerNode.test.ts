@@ -50,7 +50,7 @@ const publish = Effect.flatMap(Configurations, ({ publish }) =>
 )
 
 describe("two Heralds in one process", () => {
-  it.live("PN1 count, note and say for themselves, and each reads as many bodies as if it were alone", () =>
+  it.live("ND1 count, note and say for themselves, and each reads as many bodies as if it were alone", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* start, yield* start]
       yield* Effect.provideContext(publish, a.context)
@@ -92,7 +92,7 @@ describe("two Heralds in one process", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("PN1 nothing is kept of a process that nobody asked to keep it", () =>
+  it.effect("ND1 nothing is kept of a process that nobody asked to keep it", () =>
     Effect.gen(function* () {
       const [degraded, exemplars, { isNews }] = [yield* Degraded, yield* Exemplars, yield* Said]
       degraded.add("redis")
@@ -104,7 +104,7 @@ describe("two Heralds in one process", () => {
     })
   )
 
-  it.effect("PN1 a node that is built inside of another is another", () =>
+  it.effect("ND1 a node that is built inside of another is another", () =>
     Effect.gen(function* () {
       const outer = yield* Metric.MetricRegistry
       const inner = yield* Effect.provide(Metric.MetricRegistry, PerNode.layer)

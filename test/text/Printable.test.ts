@@ -13,7 +13,7 @@ const steers = (text: string) =>
   )
 
 describe("Printable", () => {
-  it("T1 everything that steers or hides is shown as an escape, one of each kind", () => {
+  it("PR1 everything that steers or hides is shown as an escape, one of each kind", () => {
     for (const [kind, text] of Object.entries(KINDS)) {
       const shown = printable(`a${text}b`)
 
@@ -22,12 +22,12 @@ describe("Printable", () => {
     }
   })
 
-  it("T1 what people write stays: accents, scripts, emoji with their joiners and selectors", () => {
+  it("PR1 what people write stays: accents, scripts, emoji with their joiners and selectors", () => {
     for (const text of ["Zürich", "日本語", "שלום", "👩‍👩‍👧", "❤️", "e\u0301", "नमस्ते"])
       assert.strictEqual(printable(text), text)
   })
 
-  it("T1 JSON text stays the same data", () => {
+  it("PR1 JSON text stays the same data", () => {
     const data = { [Object.values(KINDS).join("")]: Object.values(KINDS) }
     const shown = printable(JSON.stringify(data, null, 2), true)
 
@@ -35,7 +35,7 @@ describe("Printable", () => {
     assert.isFalse(steers(shown.replaceAll("\n", "")))
   })
 
-  it("T1 painted text keeps its colours and nothing else", () => {
+  it("PR1 painted text keeps its colours and nothing else", () => {
     const text = `\u001b[31mred\u001b[39m\u001b[2J\u009b1m\n\u001b]0;title\u0007`
 
     assert.strictEqual(painted(text), "\u001b[31mred\u001b[39m\\u001b[2J\\u009b1m\n\\u001b]0;title\\u0007")

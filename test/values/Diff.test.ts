@@ -26,7 +26,7 @@ describe("Diff", () => {
     assert.strictEqual(difference('{"a":9007199254740993}', '{"a":9007199254740992}').kind, "lines")
   })
 
-  it("D2 shows what JavaScript would change as lines, one member a line", () => {
+  it("DF2 shows what JavaScript would change as lines, one member a line", () => {
     for (const [from, to, minus, plus] of [
       ['{"a":1,"b":1.1}', '{"a":1,"b":1.10}', '-  "b": 1.1', '+  "b": 1.10'],
       [
@@ -65,7 +65,7 @@ describe("Diff", () => {
     assert.isUndefined(delta(from, from))
   })
 
-  it("D1 makes none where the bytes would differ: layout, order of keys, size", () => {
+  it("DF1 makes none where the bytes would differ: layout, order of keys, size", () => {
     const from = JSON.stringify({ a: 1, b: 2, ...padding })
     assert.isUndefined(delta(from, JSON.stringify({ a: 2, b: 2, ...padding }, null, 1)))
     assert.isUndefined(delta(from, JSON.stringify({ b: 2, a: 1, ...padding })))
@@ -74,7 +74,7 @@ describe("Diff", () => {
     assert.isUndefined(delta(large(1), large(2)))
   })
 
-  it("D2 makes none where numbers would be rounded", () => {
+  it("DF2 makes none where numbers would be rounded", () => {
     const text = (a: string) => `{"a":${a},"padding":"${padding.padding}"}`
     assert.isUndefined(delta(text("9007199254740993"), text("1")))
     assert.isUndefined(delta(text("1"), text("9007199254740993")))
@@ -83,7 +83,7 @@ describe("Diff", () => {
   })
 
   it.prop(
-    "D1 D2 for any JSON texts: a delta gives exactly the new text, as the SDK applies it",
+    "DF1 DF2 for any JSON texts: a delta gives exactly the new text, as the SDK applies it",
     [Choices, Choices],
     ([one, two]) => {
       const [from, to] = [one, two].map((choices) => `{"a":${jsonText(choices)},"padding":"${padding.padding}"}`)
@@ -96,7 +96,7 @@ describe("Diff", () => {
 
   let made = 0
   it.prop(
-    "D1 for any two JSON values: a delta gives exactly the new text",
+    "DF1 for any two JSON values: a delta gives exactly the new text",
     [Schema.Json, Schema.Json],
     ([one, two]) => {
       const [from, to] = [JSON.stringify([one, padding]), JSON.stringify([two, padding])]
@@ -109,7 +109,7 @@ describe("Diff", () => {
     },
     { arbitrary: { runs: 500 } }
   )
-  it("D1 was tried on deltas", () => assert.isAbove(made, 20))
+  it("DF1 was tried on deltas", () => assert.isAbove(made, 20))
 
   it.prop(
     "for any two JSON values: the patch leads from one to the other",

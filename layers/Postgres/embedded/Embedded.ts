@@ -1,8 +1,8 @@
 /**
  * A real PostgreSQL in the data folder, for `npm start` and the tests.
  *
- *   E1  It ends with its scope, within 5 s; one that a killed Herald left behind is ended by the next start.
- *   E2  When it dies it is started again, on the same port.
+ *   EM1  It ends with its scope, within 5 s; one that a killed Herald left behind is ended by the next start.
+ *   EM2  When it dies it is started again, on the same port.
  */
 import { join } from "node:path"
 import { Effect, Redacted, Schedule } from "effect"
@@ -47,9 +47,9 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
     Effect.retry({ times: TRIES - 1 }),
     Effect.uninterruptible
   )
-  yield* Effect.addFinalizer(() => Effect.promise(async () => postmaster && (await stopPostmaster(postmaster)))) // E1
+  yield* Effect.addFinalizer(() => Effect.promise(async () => postmaster && (await stopPostmaster(postmaster)))) // EM1
 
-  // E2. Interrupted before the finalizer above runs. Its sessions may outlive a killed postmaster for a moment: tried until they are gone.
+  // EM2. Interrupted before the finalizer above runs. Its sessions may outlive a killed postmaster for a moment: tried until they are gone.
   const again = Schedule.forever.pipe(
     Schedule.addDelay(({ attempt }) => Effect.succeed(backoff(AGAIN, attempt - 1, 0)))
   )

@@ -69,7 +69,7 @@ export const get = Command.make(
           : { method: "GET", path: `/v1/config/${segment(key)}/versions/${version}`, query: { environment } }
       )
       .pipe(Effect.map(({ body }) => body as Configuration & Partial<Reading>))
-    const outRaw = ({ value }: Configuration) => shell.out(shell.terminal ? printable(value, true) : value) // T1
+    const outRaw = ({ value }: Configuration) => shell.out(shell.terminal ? printable(value, true) : value) // PR1
     if (!stay) {
       const found = yield* read
       if (raw) return yield* outRaw(found)

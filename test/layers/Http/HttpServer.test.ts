@@ -31,7 +31,7 @@ const raw = (port: number, text: string, onData: () => void = () => undefined) =
 const hello = HttpRouter.add("GET", "/hello", HttpServerResponse.text("hello"))
 
 describe("HttpServer", () => {
-  it.live("V1 headers beyond the limit are refused", () =>
+  it.live("HS1 headers beyond the limit are refused", () =>
     Effect.gen(function* () {
       const { scope, port } = yield* start(hello)
       const answer = yield* raw(port, `GET /hello HTTP/1.1\r\nHost: a\r\nX-Big: ${"x".repeat(20_000)}\r\n\r\n`)
@@ -41,7 +41,7 @@ describe("HttpServer", () => {
     })
   )
 
-  it.live("V2 an idle keep-alive connection does not hold the server open", () =>
+  it.live("HS2 an idle keep-alive connection does not hold the server open", () =>
     Effect.gen(function* () {
       const { scope, port } = yield* start(hello)
       const answered = yield* Deferred.make<void>()
@@ -56,7 +56,7 @@ describe("HttpServer", () => {
     })
   )
 
-  it.live("V2 a running request may end; a stuck one is cut", () =>
+  it.live("HS2 a running request may end; a stuck one is cut", () =>
     Effect.gen(function* () {
       const running = yield* Deferred.make<void>()
       const waiting = yield* Deferred.make<void>()

@@ -68,7 +68,7 @@ const cut = (seen: { closed: boolean }, i = 0) => {
 }
 
 describe("answers that are not read", () => {
-  it("V3 are cut after their time, which is longer for a longer answer; who reads is served meanwhile and afterwards", async () => {
+  it("HS3 are cut after their time, which is longer for a longer answer; who reads is served meanwhile and afterwards", async () => {
     const times = counted("http", "unread_time")
     const port = await start({ patience: 500, bytesPerSecond: 8 * MEGABYTE, lookEvery: 10 })
     await Promise.all(Array.from({ length: 20 }, () => ask(port, get("/page"))))
@@ -79,7 +79,7 @@ describe("answers that are not read", () => {
     assert.strictEqual((await whole.arrayBuffer()).byteLength, page.length)
   })
 
-  it("V4 no request begins on a connection with much unread, and at most 64 are under way", async () => {
+  it("HS4 no request begins on a connection with much unread, and at most 64 are under way", async () => {
     const [unread, many] = [counted("http", "unread_of_connection"), counted("http", "pipelined")]
     const port = await start()
     const one = await ask(port, get("/page"))
@@ -92,7 +92,7 @@ describe("answers that are not read", () => {
     await waitUntil("both to be closed", () => cut(one, 0) && cut(two, 1))
   })
 
-  it("V5 more than may wait in all cuts those that have waited longest; who reads is served", async () => {
+  it("HS5 more than may wait in all cuts those that have waited longest; who reads is served", async () => {
     const times = counted("http", "unread_in_all")
     const port = await start({ maxUnread: 20 * MEGABYTE, lookEvery: 10 })
     for (let i = 0; i < 40; i++) await ask(port, get("/page"))
@@ -102,7 +102,7 @@ describe("answers that are not read", () => {
     assert.isBelow(await times(), 40)
   })
 
-  it("V3 reading starts the time again", () => {
+  it("HS3 reading starts the time again", () => {
     const refused: Array<string> = []
     const unread = new Unread({ patience: 10, maxUnread: 1e9, bytesPerSecond: 65_536, lookEvery: 1e9 }, (reason) =>
       refused.push(reason)
@@ -140,7 +140,7 @@ describe("connections and requests without a token", () => {
     assert.strictEqual(await times(), 3)
   })
 
-  it("V6 an address's requests without a token are limited, wrong tokens among them; a right token and probes are not", async () => {
+  it("HS6 an address's requests without a token are limited, wrong tokens among them; a right token and probes are not", async () => {
     const port = await start({ open: { perSecond: 0.000_1, burst: 20 } })
     const status = async (path: string, token?: string) => {
       const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -160,7 +160,7 @@ describe("connections and requests without a token", () => {
     assert.strictEqual(await status("/v1/right"), "HRLD-3003")
   })
 
-  it("V7 metrics are had by an address of which wrong tokens come, and only they use up what it may ask of them", async () => {
+  it("HS7 metrics are had by an address of which wrong tokens come, and only they use up what it may ask of them", async () => {
     const port = await start({ open: { perSecond: 0.000_1, burst: 20 } })
     const status = async (path: string, headers: Record<string, string> = {}) =>
       (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status
@@ -171,7 +171,7 @@ describe("connections and requests without a token", () => {
     for (const same of ["/metrics/", "//metrics", "/%6Detrics", "/Metrics"]) assert.strictEqual(await status(same), 429)
   })
 
-  it("V6 a page costs the same however its path is written, where the router reads the same", async () => {
+  it("HS6 a page costs the same however its path is written, where the router reads the same", async () => {
     const written = [
       "/metrics;x",
       "/metrics;x=1?y",
@@ -195,7 +195,7 @@ describe("connections and requests without a token", () => {
     )
   })
 
-  it("V6 an address that is exempt is not limited", async () => {
+  it("HS6 an address that is exempt is not limited", async () => {
     const port = await start({ open: { perSecond: 0.000_1, burst: 1 }, exempt: ["127.0.0.0/8"] })
     for (let i = 0; i < 5; i++) assert.strictEqual((await fetch(`http://127.0.0.1:${port}/hello`)).status, 200)
   })

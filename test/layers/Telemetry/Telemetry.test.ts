@@ -31,7 +31,7 @@ const talk = Effect.gen(function* () {
 })
 
 describe("Telemetry", () => {
-  it.live("T1 what a line says of others can't steer whoever reads the log", () => {
+  it.live("PR1 what a line says of others can't steer whoever reads the log", () => {
     const lines = capture()
     const evil = "a\u001b[2J\u009b31m\u202e\u{e0041}b"
     const say = Effect.logInfo(evil, { client: evil })
