@@ -59,7 +59,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
           ) {
             return undefined
           }
-          const found = page.map(({ horizon: _, ...row }) => asRevision(kinds, row))
+          const found = page.map((row) => asRevision(kinds, row))
           const last = found.at(-1)
           if (last !== undefined) witness.saw(last)
           return found

@@ -12,8 +12,13 @@ export interface RevisionRow {
   readonly committedAt: number
 }
 
-export const asRevision = ({ fromLog }: KindsShape, { revision, payload, ...row }: RevisionRow): Revision => ({
-  ...row,
-  revision: BigInt(revision),
-  changes: payload.map(fromLog)
+/** What a query selects beside these columns stays behind. */
+export const asRevision = ({ fromLog }: KindsShape, row: RevisionRow): Revision => ({
+  epoch: row.epoch,
+  revision: BigInt(row.revision),
+  committedAt: row.committedAt,
+  actor: row.actor,
+  message: row.message,
+  traceparent: row.traceparent,
+  changes: row.payload.map(fromLog)
 })
