@@ -1,5 +1,6 @@
 /** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old or an invariant has no test. */
 import { readFileSync, writeFileSync } from "node:fs"
+import { adapters } from "./pages/adapters.ts"
 import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsPage, missing } from "./pages/invariants.ts"
@@ -17,7 +18,8 @@ const pages = new Map([
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariantsPage],
-  ["testing-with-layers.md", testing]
+  ["testing-with-layers.md", testing],
+  ...adapters
 ])
 const problems = [...missing.map((invariant) => `no test begins with ${invariant}`), ...clashes, ...groupClashes]
 for (const [name, text] of pages) {

@@ -2,22 +2,14 @@
 import { randomUUID } from "node:crypto"
 import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import * as ApiKeyStore from "./access/ApiKeyStore.ts"
-import * as AuditLog from "./access/AuditLog.ts"
+import { adapters } from "./Adapters.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import type { ClientOptions } from "./connection/Client.ts"
 import { Gone } from "./connection/Failure.ts"
 import { migrate, readMigrations } from "./connection/Migrations.ts"
 import { Pools } from "./connection/Pools.ts"
-import * as ClientAudit from "./consumers/ClientAudit.ts"
-import * as InstanceStore from "./fleet/InstanceStore.ts"
-import * as Leases from "./leases/Leases.ts"
-import * as Outbox from "./outbox/Outbox.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
-import * as RetentionStore from "./retention/RetentionStore.ts"
-import * as Seal from "./seals/Seal.ts"
-import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 /** Seconds that a server which starts waits for its database. */
 const WAIT = 60
@@ -43,15 +35,7 @@ export const layer = (options: ClientOptions) => {
     Commits.layer({ ...origin, notify: options.notify }),
     ConfigurationStore.layer(options),
     RevisionLog.layer({ ...origin, notify: options.notify }),
-    InstanceStore.layer,
-    ApiKeyStore.layer,
-    AuditLog.layer,
-    Outbox.layer,
-    Leases.layer,
-    RetentionStore.layer,
-    ClientAudit.layer,
-    WebhookQueue.layer,
-    Seal.layer
+    adapters
   )
   return stores.pipe(Layer.provide(Migrated), Layer.provide(Pools.layer(options)))
 }

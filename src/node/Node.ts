@@ -28,14 +28,17 @@ import { type View, Views } from "../propagation/View.ts"
 import * as Retention from "../retention/Retention.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { type KindSource, UpdateSource } from "../sessions/UpdateSource.ts"
+import { defaults, type Settings } from "../settings/Catalogue.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
+// biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+type UseCases = Layer.Layer<any, never, any>
+
 /** What a capability adds to a node: whatever of this it has. */
 interface Capability {
-  /** Its use cases, on all services below. */
-  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-  readonly services?: Layer.Layer<any, never, any>
+  /** Its use cases, on all services below: a Layer, or what makes one of the node's settings. */
+  readonly services?: UseCases | ((settings: NodeSettings) => UseCases)
   /** A kind of changes that the log may hold; what a node knows of them, and how it hears of them; what clients get of them. */
   readonly kind?: Kind
   // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
@@ -59,7 +62,10 @@ const capabilities = [
     source: configurationUpdates,
     http: configuration
   },
-  { services: Clients.layer, http: fleet },
+  {
+    services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),
+    http: fleet
+  },
   { grpc: distribution },
   { http: access },
   { http: errors }
@@ -79,9 +85,9 @@ export const grpc = added("grpc")
 export const kinds = Kinds.layer(...added("kind"))
 const views = Views.layer(...added("changes")).pipe(Layer.provideMerge(Layer.mergeAll(...added("view"))))
 const sources = UpdateSource.layer(...added("source"))
-const useCases = Layer.mergeAll(...added("services"))
 
-export interface NodeOptions {
+/** What every node is given. */
+interface Given {
   /** This life of this process, as the other nodes know it; one of its own when left out. */
   readonly run?: string
   readonly node: string
@@ -91,10 +97,27 @@ export interface NodeOptions {
   readonly propagation: PropagationOptions
 }
 
+/** What capabilities see of the settings: all, and what every node is given. */
+type NodeSettings = Omit<Settings, keyof Given> & Given
+/** A setting that is left out has its default. */
+export type NodeOptions = Partial<Omit<Settings, keyof Given>> & Given
+
+type Made<S> = S extends (settings: NodeSettings) => infer L ? L : S
+type OfUseCases = Made<Added<"services">>
+const useCases = (settings: NodeSettings) =>
+  Layer.mergeAll(
+    ...(added("services").map((one) => (typeof one === "function" ? one(settings) : one)) as unknown as readonly [
+      OfUseCases,
+      ...ReadonlyArray<OfUseCases>
+    ])
+  )
+
 /** Every service of a node, from the top down: each stands on those below it. */
-export const services = ({ pepper, access, sessions, propagation, ...self }: NodeOptions) =>
-  Layer.merge(useCases, HealthReports.layer(sessions.ownership)).pipe(
-    Layer.provideMerge(Sessions.layer({ ...self, ...sessions })),
+export const services = (options: NodeOptions) => {
+  const settings: NodeSettings = { ...defaults, ...options }
+  const { run, node, pepper, access, sessions, propagation } = settings
+  return useCases(settings).pipe(
+    Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(
         sources,
@@ -111,6 +134,7 @@ export const services = ({ pepper, access, sessions, propagation, ...self }: Nod
     ),
     Layer.provideMerge(Templates.layer)
   )
+}
 
 /** What runs beside them. */
 export const retention = Retention.layer

@@ -16,11 +16,10 @@ import { recovered, say, welcome } from "./Welcome.ts"
 const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
-  const { node, access, propagation } = settings
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
   const { beneath, beside } = lanes(settings, run)
   return Layer.mergeAll(beside, Node.retention({ ...settings.retention, run })).pipe(
-    Layer.provideMerge(Node.services({ run, node, pepper, access, sessions, propagation })),
+    Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions })),
     Layer.provide(Layer.merge(beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))
   )

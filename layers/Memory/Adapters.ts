@@ -1,0 +1,31 @@
+/** The adapters that need no options. Made by `npm run docs` from the folders beside it. */
+import { Layer } from "effect"
+import * as ApiKeyStore from "./access/ApiKeyStore.ts"
+import * as AuditLog from "./access/AuditLog.ts"
+import * as CheckpointStore from "./access/CheckpointStore.ts"
+import * as Commits from "./commits/Commits.ts"
+import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
+import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as InstanceStore from "./fleet/InstanceStore.ts"
+import * as Leases from "./leases/Leases.ts"
+import * as Outbox from "./outbox/Outbox.ts"
+import * as RevisionLog from "./propagation/RevisionLog.ts"
+import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as Seal from "./seals/Seal.ts"
+import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
+
+export const adapters = Layer.mergeAll(
+  ApiKeyStore.layer,
+  AuditLog.layer,
+  CheckpointStore.layer,
+  Commits.layer,
+  ConfigurationStore.layer,
+  ClientAudit.layer,
+  InstanceStore.layer,
+  Leases.layer,
+  Outbox.layer,
+  RevisionLog.layer,
+  RetentionStore.layer,
+  Seal.layer,
+  WebhookQueue.layer
+)
