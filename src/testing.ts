@@ -34,7 +34,7 @@ export { Held } from "./sessions/Held.ts"
 export type { Sink } from "./sessions/Session.ts"
 export { Sessions } from "./sessions/Sessions.ts"
 export type { Subscription } from "./sessions/Subscription.ts"
-export type { Update } from "./sessions/Update.ts"
+export type { Update } from "./updates/Update.ts"
 
 /** The stores of a database, in memory. */
 export const stores = Memory.layer

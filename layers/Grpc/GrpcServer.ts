@@ -19,7 +19,7 @@ import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
-import { Slices } from "../../src/sessions/Slices.ts"
+import { Slices } from "../../src/work/Slices.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import { guard } from "./Gate.ts"
 

@@ -1,7 +1,7 @@
 /**
  * What clients should have of configurations: built when the first of them takes it, and shared between all that get the same.
  *
- *   U1 in sessions/UpdateSource.ts
+ *   U1  Clients that get the same bytes get the same object.
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
  *   U3  Updates of each key's newest revision are kept, and the text before it as a base for deltas, within `BUDGET` bytes; anything
  *       forgotten is built again, or sent whole.
@@ -15,8 +15,8 @@ import { prefixOf } from "../keys/Pattern.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Revision } from "../propagation/Revision.ts"
-import type { Mark, ProblemUpdate, ValueUpdate } from "../sessions/Update.ts"
-import type { KindSource, Named } from "../sessions/UpdateSource.ts"
+import type { Mark, ProblemUpdate, ValueUpdate } from "../updates/Update.ts"
+import type { KindSource, Named } from "../updates/UpdateSource.ts"
 import { delta } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { type Head, VARIABLES_KEY } from "./Configuration.ts"

@@ -7,7 +7,7 @@
  */
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import type { ClientView } from "../fleet/Client.ts"
+import type { ClientView } from "../updates/Client.ts"
 import type { Digest } from "../values/Digest.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import { mistakeOf, reasonOf, type Workers } from "../work/Workers.ts"

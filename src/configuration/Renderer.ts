@@ -6,7 +6,7 @@
  */
 import { Effect, Result, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { ClientView } from "../fleet/Client.ts"
+import type { ClientView } from "../updates/Client.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import { reasonOf, Workers } from "../work/Workers.ts"
 import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"

@@ -12,8 +12,8 @@
  *       them: pairs stay, and only a single one before `{{` is the escape.
  */
 import { Result } from "effect"
-import type { ClientView } from "../fleet/Client.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import type { ClientView } from "../updates/Client.ts"
 import { bytesOf, isNumber, VALUE_BYTES } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
 

@@ -12,8 +12,8 @@ import { requirePermission } from "../access/Access.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, outermost } from "../keys/Pattern.ts"
 import type { Position } from "../propagation/Position.ts"
-import type { Mark } from "../sessions/Update.ts"
-import { keysOf, UpdateSource, type UpdateSourceShape } from "../sessions/UpdateSource.ts"
+import type { Mark } from "../updates/Update.ts"
+import { keysOf, UpdateSource, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
 import {
   type HealthRow,

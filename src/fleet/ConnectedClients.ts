@@ -1,7 +1,7 @@
 /** Port: the clients that are connected, to this node and to others, for dry runs and reports. Sessions implements it. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { ClientView } from "./Client.ts"
+import type { ClientView } from "../updates/Client.ts"
 
 export class Fleet extends Context.Service<
   Fleet,

@@ -3,7 +3,7 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
-import type { ClientView } from "./Client.ts"
+import type { ClientView } from "../updates/Client.ts"
 import type { Facts } from "./Facts.ts"
 
 export interface InstanceId {

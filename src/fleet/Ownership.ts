@@ -5,7 +5,6 @@
  *        answers or reports for it; once it left or timed out, the instance is free at once.
  *   OW2  In the cluster the store decides who has it: a session that lost ends with `InstanceOwned`.
  *   OW3  The same principal takes its instance over at once, by whichever of its keys: a half-open connection locks nobody out.
- *   OW4  Health is reported for a connected instance and a revision that exists.
  */
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"

@@ -6,16 +6,25 @@
  *        letter; of clients the log says nothing, so theirs don't.
  */
 import { Effect, Semaphore } from "effect"
-import type { Arrived } from "../consumers/Received.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { type Position, samePosition } from "../propagation/Position.ts"
 import type { Revision } from "../propagation/Revision.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal, type SealShape } from "../seals/Seal.ts"
-import { eventsOf, type LogEvent } from "./Event.ts"
+import { type ClientEvent, eventsOf, type LogEvent } from "./Event.ts"
 
 /** A CloudEvents extension attribute. */
 export const SEAL_HEADER = "ce_seal"
+
+/** What came from the topic, as far as it is judged here. */
+export interface Claimed {
+  readonly id: string
+  readonly body: string
+  readonly received: { readonly headers: Readonly<Record<string, string>> }
+  readonly event:
+    | { readonly event_type: "config_update"; readonly epoch: string; readonly revision: string }
+    | { readonly event_type: ClientEvent["type"] }
+}
 
 /** Ids have no line ends. */
 const textOf = (id: string, body: string) => `${id}\n${body}`
@@ -45,7 +54,7 @@ export const makeGenuine = Effect.gen(function* () {
     return last
   })
 
-  return Effect.fnUntraced(function* ({ id, body, event, received }: Arrived): Effect.fn.Return<boolean, HeraldError> {
+  return Effect.fnUntraced(function* ({ id, body, event, received }: Claimed): Effect.fn.Return<boolean, HeraldError> {
     const seal = received.headers[SEAL_HEADER]
     if (seal !== undefined) return yield* verify("event", textOf(id, body), seal)
     if (event.event_type !== "config_update" || event.revision.length > 18) return false

@@ -6,8 +6,8 @@
  */
 import { Effect } from "effect"
 import { makeMark } from "../telemetry/Traces.ts"
+import type { Mark } from "../updates/Update.ts"
 import type { Session } from "./Session.ts"
-import type { Mark } from "./Update.ts"
 
 export const makeAppliedSpan = Effect.fnUntraced(function* (node: string) {
   const mark = yield* makeMark

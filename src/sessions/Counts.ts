@@ -7,7 +7,7 @@
 import { Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Exemplars, makeNote } from "../telemetry/Exemplars.ts"
-import type { Mark } from "./Update.ts"
+import type { Mark } from "../updates/Update.ts"
 
 type Timed = Pick<Mark, "committedAt" | "traceparent">
 

@@ -12,14 +12,14 @@
 import { Deferred, Duration, Effect, Metric } from "effect"
 import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import type { ControlUpdate, Mark, ValueUpdate } from "../updates/Update.ts"
+import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
+import type { Slices } from "../work/Slices.ts"
 import { type Due, makeDue } from "./Due.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
 import type { Look, Session } from "./Session.ts"
-import type { Slices } from "./Slices.ts"
 import { sweep } from "./Sweep.ts"
-import type { ControlUpdate, Mark, ValueUpdate } from "./Update.ts"
-import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 /** How long keys whose values can't be read now wait before the next try. */
 const RETRY = "250 millis"

@@ -1,10 +1,10 @@
 /** What a client is due of a key, by what it holds: DV1 of Delivery.ts. */
 import { covers, sameEpoch } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import type { Mark } from "../updates/Update.ts"
+import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { HeldEntry } from "./Held.ts"
 import type { Look, Session } from "./Session.ts"
-import type { Mark } from "./Update.ts"
-import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
   readonly updates: Pick<UpdateSourceShape, "target" | "standing">

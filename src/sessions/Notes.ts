@@ -5,11 +5,11 @@ import type { DeliveryState } from "../fleet/InstanceStore.ts"
 import { type Ownership, ownerOf } from "../fleet/Ownership.ts"
 import type { ClientEvent } from "../outbox/Event.ts"
 import type { Position } from "../propagation/Position.ts"
+import type { Mark } from "../updates/Update.ts"
 import type { makeCounts } from "./Counts.ts"
 import { type Ending, endings } from "./Ending.ts"
 import type { Session } from "./Session.ts"
 import type { Answer } from "./Subscription.ts"
-import type { Mark } from "./Update.ts"
 
 interface Parts {
   readonly bookkeeping: Bookkeeping["Service"]

@@ -10,12 +10,12 @@ import { Duration, Effect, Random } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
+import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
+import type { Slices } from "../work/Slices.ts"
 import type { makeDelivery } from "./Delivery.ts"
 import type { Ending } from "./Ending.ts"
 import type { Interest } from "./Interest.ts"
 import type { Session } from "./Session.ts"
-import type { Slices } from "./Slices.ts"
-import type { UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
   readonly sessions: ReadonlyMap<string, Session>

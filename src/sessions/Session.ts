@@ -12,10 +12,10 @@ import { Effect } from "effect"
 import { baseOf } from "../delta/Delta.ts"
 import { instanceKey } from "../fleet/InstanceStore.ts"
 import { samePosition } from "../propagation/Position.ts"
+import type { ControlUpdate, Mark, Update } from "../updates/Update.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
 import type { Answer, Subscription } from "./Subscription.ts"
-import type { ControlUpdate, Mark, Update } from "./Update.ts"
 
 /** The transport of one client. */
 export interface Sink {

@@ -18,6 +18,8 @@ import { makeNeighbours } from "../fleet/Neighbours.ts"
 import { mayHold, type Ownership, owned, ownerOf } from "../fleet/Ownership.ts"
 import { ClientEvents } from "../outbox/ClientEvents.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { UpdateSource } from "../updates/UpdateSource.ts"
+import { Slices } from "../work/Slices.ts"
 import { makeAppliedSpan } from "./AppliedSpan.ts"
 import { makeCounts } from "./Counts.ts"
 import { makeDelivery } from "./Delivery.ts"
@@ -28,9 +30,7 @@ import { makeNotes } from "./Notes.ts"
 import { type QuotaOptions, Quotas } from "./Quotas.ts"
 import { makeRounds } from "./Rounds.ts"
 import { Session, type Sink } from "./Session.ts"
-import { Slices } from "./Slices.ts"
 import type { Answer, Subscription } from "./Subscription.ts"
-import { UpdateSource } from "./UpdateSource.ts"
 
 export interface SessionsOptions extends QuotaOptions {
   /** This life of this process, as the other nodes know it; one of its own when left out. */

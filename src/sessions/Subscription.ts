@@ -1,7 +1,7 @@
 /** What a client asks for when it connects, checked by the edge. Pure. */
 import type { Identity } from "../access/Identity.ts"
-import type { ClientView } from "../fleet/Client.ts"
 import type { Position } from "../propagation/Position.ts"
+import type { ClientView } from "../updates/Client.ts"
 import type { Held } from "./Held.ts"
 
 export interface Subscription {

@@ -6,9 +6,9 @@
  *   SW2  What the client holds already costs one comparison of digests and is not built.
  */
 import { coveredBy } from "../keys/Pattern.ts"
+import type { Mark } from "../updates/Update.ts"
+import { keysOf, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Look, Session } from "./Session.ts"
-import type { Mark } from "./Update.ts"
-import { keysOf, type UpdateSourceShape } from "./UpdateSource.ts"
 
 interface Parts {
   readonly updates: Pick<UpdateSourceShape, "standing" | "page">

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { UpdateSource } from "../../src/sessions/UpdateSource.ts"
+import { UpdateSource } from "../../src/updates/UpdateSource.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"

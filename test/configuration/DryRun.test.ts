@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
-import type { ClientView } from "../../src/fleet/Client.ts"
+import type { ClientView } from "../../src/updates/Client.ts"
 import type { Mistake } from "../../src/work/Workers.ts"
 import { client } from "./Harness.ts"
 

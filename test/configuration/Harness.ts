@@ -5,9 +5,9 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
-import type { ClientView } from "../../src/fleet/Client.ts"
 import { Fleet } from "../../src/fleet/ConnectedClients.ts"
 import type { Propagation } from "../../src/propagation/Propagation.ts"
+import type { ClientView } from "../../src/updates/Client.ts"
 import { below, propagation } from "../support/Twins.ts"
 
 export const client = (instance: string, labels: Record<string, string> = {}): ClientView => ({

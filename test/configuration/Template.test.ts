@@ -10,7 +10,7 @@ import {
   type Variables
 } from "../../src/configuration/Template.ts"
 import { makeTemplates } from "../../src/configuration/Templates.ts"
-import type { ClientView } from "../../src/fleet/Client.ts"
+import type { ClientView } from "../../src/updates/Client.ts"
 import type { ValueType } from "../../src/values/ValueType.ts"
 import { workers } from "../support/workers.ts"
 

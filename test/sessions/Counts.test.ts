@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { makeCounts } from "../../src/sessions/Counts.ts"
-import type { ValueUpdate } from "../../src/sessions/Update.ts"
+import type { ValueUpdate } from "../../src/updates/Update.ts"
 
 const update = (committedAt: number): ValueUpdate => ({
   kind: "value",

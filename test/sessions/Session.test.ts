@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred } from "effect"
 import type { Ending } from "../../src/sessions/Ending.ts"
 import { Session } from "../../src/sessions/Session.ts"
-import type { Mark } from "../../src/sessions/Update.ts"
+import type { Mark } from "../../src/updates/Update.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { subscription } from "../support/Subscription.ts"
 

@@ -1,6 +1,6 @@
 /** A transport that keeps what it gets and can be made to block. */
 import type { Sink } from "../../src/sessions/Session.ts"
-import type { Update, ValueUpdate } from "../../src/sessions/Update.ts"
+import type { Update, ValueUpdate } from "../../src/updates/Update.ts"
 
 export class FakeSink implements Sink {
   readonly got: Array<Update> = []

@@ -4,7 +4,7 @@ import { defaultPatterns } from "../../src/keys/Pattern.ts"
 import { Held } from "../../src/sessions/Held.ts"
 import type { Session } from "../../src/sessions/Session.ts"
 import type { Subscription } from "../../src/sessions/Subscription.ts"
-import type { ValueUpdate } from "../../src/sessions/Update.ts"
+import type { ValueUpdate } from "../../src/updates/Update.ts"
 
 /** Digest of what is held, by key; the client holds nothing that is newer than the node. */
 export const holding = (held: Iterable<readonly [key: string, digest: string, revision?: bigint]>): Held => {

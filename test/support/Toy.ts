@@ -12,8 +12,8 @@ import type { Position } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import { type View, Views } from "../../src/propagation/View.ts"
-import type { Mark, ValueUpdate } from "../../src/sessions/Update.ts"
-import { type KindSource, nameOf } from "../../src/sessions/UpdateSource.ts"
+import type { Mark, ValueUpdate } from "../../src/updates/Update.ts"
+import { type KindSource, nameOf } from "../../src/updates/UpdateSource.ts"
 import { Digest } from "../../src/values/Digest.ts"
 
 export interface Toy extends Change {

@@ -13,7 +13,7 @@ import { Kinds } from "../../src/propagation/Kind.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/View.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
-import { UpdateSource } from "../../src/sessions/UpdateSource.ts"
+import { UpdateSource } from "../../src/updates/UpdateSource.ts"
 import { workers } from "./workers.ts"
 
 export type Stores = Layer.Success<typeof Memory.layer>

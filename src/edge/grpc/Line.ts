@@ -8,7 +8,7 @@
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js"
 import type { Sink } from "../../sessions/Session.ts"
-import type { Update } from "../../sessions/Update.ts"
+import type { Update } from "../../updates/Update.ts"
 
 /** As many as an object stream keeps, and what grpc-js copies of them for each client. G12 */
 const WAITING = 16

@@ -2,7 +2,7 @@
 import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js"
 import type { Effect } from "effect"
 import type { Identity, Permission } from "../../access/Identity.ts"
-import type { Slices } from "../../sessions/Slices.ts"
+import type { Slices } from "../../work/Slices.ts"
 import type { Line } from "./Line.ts"
 
 /** What the door knows of the calls that it let in. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js"
 import { encode } from "../../../src/edge/grpc/distribution/Wire.ts"
 import { Line } from "../../../src/edge/grpc/Line.ts"
-import type { Update } from "../../../src/sessions/Update.ts"
+import type { Update } from "../../../src/updates/Update.ts"
 
 /** What a line stands on, without a wire: what was sent waits until it is told that it is on its way. */
 const under = () => {

@@ -119,7 +119,7 @@ describe("every call by every identity", () => {
     await waitUntil("the first session to be replaced", () => holder.status?.details.startsWith("HRLD-5002"))
   })
 
-  it("OW4 health is reported for revisions that exist, and for instances that are connected", async () => {
+  it("HR3 health is reported for revisions that exist, and for instances that are connected", async () => {
     using client = new Client(door, { serviceName: "well" })
     await waitUntil("the instance to be connected", () => client.got.length > 0)
     const report = (changed: Partial<ReportHealthRequest>) =>

@@ -12,7 +12,7 @@ import {
 import { requirePermission } from "../../../access/Access.ts"
 import { CurrentIdentity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
-import { HealthReports } from "../../../fleet/HealthReports.ts"
+import { HealthReports } from "../../../sessions/HealthReports.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
 import { isFailure } from "../Decode.ts"
 import { type Admitted, nameOf, type Service } from "../Service.ts"

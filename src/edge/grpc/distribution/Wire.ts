@@ -23,9 +23,9 @@ import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../../../keys/Patt
 import { environmentProblem } from "../../../keys/Target.ts"
 import type { Held, HeldEntry } from "../../../sessions/Held.ts"
 import type { Answer, Subscription } from "../../../sessions/Subscription.ts"
-import type { Update } from "../../../sessions/Update.ts"
 import { excerpt } from "../../../text/Excerpt.ts"
 import { fitted } from "../../../text/Fitted.ts"
+import type { Update } from "../../../updates/Update.ts"
 
 const REASON = 1_024
 const MAX_ACKS = 10_000

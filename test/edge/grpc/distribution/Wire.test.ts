@@ -8,7 +8,7 @@ import { system } from "../../../../src/access/Identity.ts"
 import { encode, heldOf, subscriptionOf } from "../../../../src/edge/grpc/distribution/Wire.ts"
 import { HeraldError } from "../../../../src/errors/HeraldError.ts"
 import { Held } from "../../../../src/sessions/Held.ts"
-import type { ValueUpdate } from "../../../../src/sessions/Update.ts"
+import type { ValueUpdate } from "../../../../src/updates/Update.ts"
 import { Client, Door } from "../../../support/Door.ts"
 
 const value = (changed: Partial<ValueUpdate> = {}): ValueUpdate => ({

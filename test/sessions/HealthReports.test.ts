@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/access/Identity.ts"
-import { type HealthReport, HealthReports } from "../../src/fleet/HealthReports.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { type HealthReport, HealthReports } from "../../src/sessions/HealthReports.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { instance } from "../support/Instance.ts"
@@ -35,7 +35,7 @@ const stored = Effect.flatMap(InstanceStore, (store) => store.list({ limit: 10, 
 )
 
 describe("HealthReports", () => {
-  it.effect("OW4 only of revisions that exist in the present history", () =>
+  it.effect("HR3 only of revisions that exist in the present history", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const propagation = yield* Propagation
@@ -70,7 +70,7 @@ describe("HealthReports", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("OW1 OW4 only for an instance that is connected, by its principal, at this node or another", () =>
+  it.effect("HR3 OW1 only for an instance that is connected, by its principal, at this node or another", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const store = yield* InstanceStore

@@ -8,7 +8,7 @@ import { configurationUpdates } from "../../src/configuration/ConfigurationUpdat
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { type KindSource, kindIn, nameOf, UpdateSource } from "../../src/sessions/UpdateSource.ts"
+import { type KindSource, kindIn, nameOf, UpdateSource } from "../../src/updates/UpdateSource.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { change, release } from "../support/Release.ts"

@@ -4,12 +4,11 @@
  *   US1  A session knows a key of the first kind by itself, and one of any other as `@<kind>/<key>`, which is no key: a session's sets,
  *        marks, interest and books go by one text, and no two kinds meet in it.
  *   US2  A source that is alone is asked directly: that there may be several costs a delivery nothing.
- *   U1  Clients that get the same bytes get the same object.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { ClientView } from "../fleet/Client.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
+import type { ClientView } from "./Client.ts"
 import type { Mark, ProblemUpdate, ValueUpdate } from "./Update.ts"
 
 export interface Named {
@@ -72,7 +71,7 @@ export interface KindSource extends UpdateSourceShape {
   readonly kind: string
 }
 
-export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/sessions/UpdateSource") {
+export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/updates/UpdateSource") {
   /** The first is asked for keys that name no kind. */
   static readonly layer = <R extends Sources>(...sources: R) =>
     Layer.effect(

@@ -3,19 +3,20 @@
  *
  *   HR1  What an instance says is kept of its newest 100 revisions, and the newest that it said besides: however many revisions it names.
  *   HR2  What it says is kept as far as it fits: its message and the names of its metrics cut and cleaned, numbers that are none left out.
- *   OW1, OW4 in Ownership.ts
+ *   HR3  Health is reported for a connected instance and a revision that exists.
+ *   OW1 in fleet/Ownership.ts
  *
  * Where the session is here, memory knows; for a session of another node the store is asked, once a report.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Bookkeeping } from "../fleet/Bookkeeping.ts"
+import { type HealthRow, type InstanceId, InstanceStore } from "../fleet/InstanceStore.ts"
+import { mayHold, type Ownership, owned, ownerOf } from "../fleet/Ownership.ts"
 import { Propagation } from "../propagation/Propagation.ts"
-import { Sessions } from "../sessions/Sessions.ts"
 import { fitted } from "../text/Fitted.ts"
-import { Bookkeeping } from "./Bookkeeping.ts"
-import { type HealthRow, type InstanceId, InstanceStore } from "./InstanceStore.ts"
-import { mayHold, type Ownership, owned, ownerOf } from "./Ownership.ts"
+import { Sessions } from "./Sessions.ts"
 
 /** As the instance says it. */
 export type HealthReport = Omit<HealthRow, "reportedAt">
@@ -69,10 +70,10 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
     const owner = ownerOf(ownership, identity)
     const { epoch, revision } = propagation.position()
     if (row.revision < 0n || row.revision > revision)
-      return yield* failure("InvalidInput", `revision is ${row.revision}, and the newest here is ${revision}`) // OW4
+      return yield* failure("InvalidInput", `revision is ${row.revision}, and the newest here is ${revision}`) // HR3
     if (row.epoch !== "" && row.epoch !== epoch && row.revision > 0n)
-      return yield* failure("InvalidInput", "epoch: the revision is of another history than the present one") // OW4
-    if (!(yield* sessions.beat(row, identity))) yield* elsewhere(row, owner) // OW1, OW4
+      return yield* failure("InvalidInput", "epoch: the revision is of another history than the present one") // HR3
+    if (!(yield* sessions.beat(row, identity))) yield* elsewhere(row, owner) // OW1, HR3
     bookkeeping.noteHealth({ ...row, owner, reportedAt: clock.currentTimeMillisUnsafe() })
   })
 

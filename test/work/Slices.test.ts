@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Slices } from "../../src/sessions/Slices.ts"
+import { Slices } from "../../src/work/Slices.ts"
 
 /** Work that takes about so many milliseconds of the loop. */
 const busy = (millis: number) => {
