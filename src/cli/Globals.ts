@@ -95,7 +95,7 @@ const EXACT = {
   compat: "yaml-1.1"
 } as const
 
-export interface Session {
+export interface Invocation {
   readonly target: Target
   readonly format: Format
   /** For standard output and standard error. */
@@ -109,10 +109,10 @@ export interface Session {
   readonly emitNext: (data: unknown, asTable: (paint: Paint) => string) => Effect.Effect<void>
 }
 
-export const session = Effect.gen(function* () {
+export const invocation = Effect.gen(function* () {
   const shell = yield* Shell
-  const wishes = { server: yield* server, grpc: yield* grpc, token: yield* token, data: yield* data }
-  const target = yield* resolve(wishes)
+  const flags = { server: yield* server, grpc: yield* grpc, token: yield* token, data: yield* data }
+  const target = yield* resolve(flags)
   const format: Format = (yield* output) ?? (shell.terminal ? "table" : "json")
   const paint = wantsColour(shell.env, shell.terminal) ? colours : plain
   const errorPaint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
@@ -138,5 +138,5 @@ export const session = Effect.gen(function* () {
     call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell)),
     emit: (value, asTable) => emitAs(value, asTable, false),
     emitNext: (value, asTable) => emitAs(value, asTable, true)
-  } satisfies Session
+  } satisfies Invocation
 })

@@ -5,11 +5,10 @@
  *   IN2  No more is read than may be given.
  */
 import * as Effect from "effect/Effect"
+import { VALUE_BYTES } from "../values/Limits.ts"
 import { usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 
-/** Bytes of a value, as `VALUE_BYTES` of values/Value.ts, which would take its time to load. */
-export const LARGEST_VALUE = 1_048_576
 /** Bytes of any other file. */
 const LARGEST_FILE = 8 * 1_048_576
 
@@ -39,7 +38,7 @@ export const readFile = Effect.fn("Input.readFile")(function* (source: string) {
 /** A final newline of a file or pipe is an editor's, not the value's: exactly one is dropped. */
 const withoutFinalNewline = (text: string): string => text.replace(/\r?\n$/, "")
 
-const readContent = (source: string) => read(source, LARGEST_VALUE, 2, "value").pipe(Effect.map(withoutFinalNewline))
+const readContent = (source: string) => read(source, VALUE_BYTES, 2, "value").pipe(Effect.map(withoutFinalNewline))
 
 export const readValue = Effect.fn("Input.readValue")(function* (argument: string) {
   if (argument === "-") return yield* readContent("-")

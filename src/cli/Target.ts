@@ -11,7 +11,7 @@ import { isLoopback as isLoopbackHost } from "../net/Address.ts"
 import { usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 
-export interface Wishes {
+export interface TargetFlags {
   readonly server: string | undefined
   readonly grpc: string | undefined
   readonly token: string | undefined
@@ -50,16 +50,16 @@ export const parseServerFile = (content: string | undefined): { http?: string; g
   }
 }
 
-export const resolve = Effect.fn("Target.resolve")(function* (wishes: Wishes) {
+export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags) {
   const shell = yield* Shell
-  const data = filled(wishes.data, shell.env["HERALD_DATA"]) ?? ".herald"
+  const data = filled(flags.data, shell.env["HERALD_DATA"]) ?? ".herald"
   const running = parseServerFile(yield* shell.readFileIfAny(`${data}/server.json`))
-  const server = withScheme(filled(wishes.server, shell.env["HERALD_SERVER"], running.http) ?? "http://127.0.0.1:8080")
-  const grpc = (filled(wishes.grpc, shell.env["HERALD_GRPC"], running.grpc) ?? "127.0.0.1:50051").replace(
+  const server = withScheme(filled(flags.server, shell.env["HERALD_SERVER"], running.http) ?? "http://127.0.0.1:8080")
+  const grpc = (filled(flags.grpc, shell.env["HERALD_GRPC"], running.grpc) ?? "127.0.0.1:50051").replace(
     /^[a-z]+:\/\//,
     ""
   )
-  const given = filled(wishes.token, shell.env["HERALD_TOKEN"])
+  const given = filled(flags.token, shell.env["HERALD_TOKEN"])
   const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // TA2
   const token = kept ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : given
   const wrong = token === undefined ? undefined : wrongToken(token)

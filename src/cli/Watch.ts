@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { CliFailure } from "./CliFailure.ts"
 import { render } from "./CliFailure.ts"
-import type { Session } from "./Globals.ts"
+import type { Invocation } from "./Globals.ts"
 import type { Paint } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
 
@@ -18,7 +18,7 @@ export const CLEAR = "\u001b[H\u001b[2J"
 
 /** `replace`: a terminal shows only the newest. */
 export const watch = Effect.fn("Watch.watch")(function* <R>(
-  session: Session,
+  here: Invocation,
   look: Effect.Effect<Look, CliFailure, R>,
   options: { readonly replace: boolean }
 ) {
@@ -31,14 +31,14 @@ export const watch = Effect.fn("Watch.watch")(function* <R>(
       if (down) yield* shell.progress("connected again")
       down = false
       if (found.success.fingerprint !== before) {
-        if (options.replace && session.format === "table" && shell.terminal) yield* shell.out(CLEAR)
-        yield* session.emitNext(found.success.data, found.success.asTable)
+        if (options.replace && here.format === "table" && shell.terminal) yield* shell.out(CLEAR)
+        yield* here.emitNext(found.success.data, found.success.asTable)
         before = found.success.fingerprint
       }
     } else {
       const gone = found.failure.exit === 4 && before !== undefined
       if (!found.failure.retryable && !gone) return yield* found.failure
-      if (!down) yield* shell.progress(`${render(found.failure, session.errorPaint)}\nwaiting for it …`)
+      if (!down) yield* shell.progress(`${render(found.failure, here.errorPaint)}\nwaiting for it …`)
       down = true
     }
     yield* Effect.sleep("1 second")

@@ -14,7 +14,8 @@
 import { Result } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import type { ClientView } from "../updates/Client.ts"
-import { bytesOf, isNumber, VALUE_BYTES } from "../values/Value.ts"
+import { VALUE_BYTES } from "../values/Limits.ts"
+import { bytesOf, isNumber } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
 
 /** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */

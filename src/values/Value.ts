@@ -9,12 +9,10 @@
 import { Result, type Schema } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
+import { VALUE_BYTES } from "./Limits.ts"
 import { look, NOT_FINITE, type Structure } from "./Structure.ts"
 import type { ValueType } from "./ValueType.ts"
 import { jsonOfYaml } from "./Yaml.ts"
-
-/** Of one value, as UTF-8. */
-export const VALUE_BYTES = 1_048_576
 
 const encoder = new TextEncoder()
 

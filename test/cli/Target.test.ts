@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Shell } from "../../src/cli/Shell.ts"
-import { isLoopback, resolve, type Wishes } from "../../src/cli/Target.ts"
+import { isLoopback, resolve, type TargetFlags } from "../../src/cli/Target.ts"
 import { FakeHerald } from "../support/FakeHerald.ts"
 import { type TerminalOptions, terminal } from "../support/Terminal.ts"
 
-const none: Wishes = { server: undefined, grpc: undefined, token: undefined, data: undefined }
-const target = (wishes: Partial<Wishes>, options: TerminalOptions = {}) =>
-  Effect.runSync(resolve({ ...none, ...wishes }).pipe(Effect.provideService(Shell, terminal(options).shell)))
+const none: TargetFlags = { server: undefined, grpc: undefined, token: undefined, data: undefined }
+const target = (flags: Partial<TargetFlags>, options: TerminalOptions = {}) =>
+  Effect.runSync(resolve({ ...none, ...flags }).pipe(Effect.provideService(Shell, terminal(options).shell)))
 
 const files = {
   ".herald/server.json": JSON.stringify({ pid: 1, http: "http://127.0.0.1:9001", grpc: "127.0.0.1:9002" }),
@@ -84,13 +84,13 @@ describe("which server, as whom", () => {
 
   it("TA3 a token that a header can't carry is refused, without being shown, whoever gave it", () => {
     for (const token of ["secret-token\nmore", "secret token", "Bearer secret-token", "secret-tokené"]) {
-      for (const [wishes, options] of [
+      for (const [flags, options] of [
         [{ token }, {}],
         [{}, { env: { HERALD_TOKEN: token } }],
         [{}, { files: { ".herald/admin-token": token } }]
       ] as const) {
         const failure = Effect.runSync(
-          resolve({ ...none, ...wishes }).pipe(Effect.provideService(Shell, terminal(options).shell), Effect.flip)
+          resolve({ ...none, ...flags }).pipe(Effect.provideService(Shell, terminal(options).shell), Effect.flip)
         )
         assert.match(failure.what, /^the token /)
         assert.notInclude(JSON.stringify(failure), "secret")

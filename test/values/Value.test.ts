@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
+import { VALUE_BYTES } from "../../src/values/Limits.ts"
 import { secretsIn } from "../../src/values/Secrets.ts"
 import { DEPTH } from "../../src/values/Structure.ts"
-import { isNumber, read, VALUE_BYTES } from "../../src/values/Value.ts"
+import { isNumber, read } from "../../src/values/Value.ts"
 import { ValueType } from "../../src/values/ValueType.ts"
 import { jsonOfYaml, jsonOfYamlFile } from "../../src/values/Yaml.ts"
 

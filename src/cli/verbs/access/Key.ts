@@ -1,0 +1,210 @@
+/** `herald key create|rotate|list|revoke|recover`: API keys. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type { ApiKey } from "../../../edge/http/access/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
+import { usage } from "../../CliFailure.ts"
+import { data, invocation, optionalText, yes } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import type { Paint } from "../../Paint.ts"
+import { Shell } from "../../Shell.ts"
+import { ago, facts, table, time } from "../../Table.ts"
+import { inItsPlace } from "../node/InItsPlace.ts"
+
+const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** "30d", "12h", "15m", or a date; milliseconds since 1970. */
+export const expiry = (text: string, now: number): number | undefined => {
+  const span = /^(\d+)([mhd])$/.exec(text)
+  if (span !== null) return now + Number(span[1]) * units[span[2] as keyof typeof units]
+  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(date) ? undefined : date
+}
+
+interface Made {
+  readonly token: string
+  readonly key: ApiKey
+}
+
+const shownOnce = ({ token, key }: Made, paint: Paint): string =>
+  `${facts(
+    [
+      ["id", key.id],
+      ["role", `${key.role} in ${key.environments.join(", ")}`],
+      ["expires", key.expiresAt === null ? "never" : time(key.expiresAt)]
+    ],
+    paint
+  )}\n${paint.bold(printable(token))}\n${paint.yellow("this token is shown once: keep it now, for example as HERALD_TOKEN")}`
+
+const create = Command.make(
+  "create",
+  {
+    name: Argument.String("name").pipe(Argument.withDescription("Who will use it; shown in history and audit")),
+    role: Flag.Literals("role", ["admin", "publisher", "viewer", "subscriber"]).pipe(
+      Flag.withDescription("What it may do")
+    ),
+    env: Flag.String("env").pipe(
+      Flag.withAlias("e"),
+      Flag.withDescription("Where it works, may be repeated; '*' is everywhere"),
+      Flag.withMetavar("name"),
+      Flag.atLeast(1)
+    ),
+    expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when"),
+    add: yes("add", "A further key of a principal that has one")
+  },
+  Effect.fn("Key.create")(function* ({ name, role, env, expires, add }) {
+    const shell = yield* Shell
+    const here = yield* invocation
+    const now = yield* shell.now
+    const expiresAt = expires === undefined ? null : expiry(expires, now)
+    if (expiresAt === undefined) {
+      return yield* usage(`--expires ${expires} is no span and no date`, "Write 30d, 12h, 15m or 2027-01-31.")
+    }
+    const { body } = yield* here.call({
+      method: "POST",
+      path: "/v1/keys",
+      body: { name, role, environments: env, expiresAt, ...(add ? { add } : {}) },
+      once: true
+    })
+    const made = body as Made
+    yield* here.emit(made, (paint) => shownOnce(made, paint))
+  })
+).pipe(
+  Command.withDescription("Make an API key; its token is shown once"),
+  Command.withExamples([
+    { command: "herald key create ci --role publisher --env staging --expires 90d", description: "For a pipeline" }
+  ])
+)
+
+const rotate = Command.make(
+  "rotate",
+  {
+    key: Argument.String("key").pipe(
+      Argument.withDescription("The principal's name, or the key's id (herald key list)")
+    ),
+    grace: optionalText("grace", "How long the old key works on: 24h unless given, 0m for not at all", "span")
+  },
+  Effect.fn("Key.rotate")(function* ({ key: named, grace = "24h" }) {
+    const shell = yield* Shell
+    const here = yield* invocation
+    const now = yield* shell.now
+    const span = /^\d+[mhd]$/.test(grace) ? expiry(grace, 0) : undefined
+    if (span === undefined) return yield* usage(`--grace ${grace} is no span`, "Write 24h, 30d or 0m.")
+    const { body: all } = yield* here.call({ method: "GET", path: "/v1/keys" })
+    const good = (all as { readonly keys: ReadonlyArray<ApiKey> }).keys.filter(
+      ({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now)
+    )
+    const meant = good.filter(({ name }) => name === named)
+    if (meant.length > 1 && !good.some(({ id }) => id === named))
+      return yield* usage(
+        `${named} has ${meant.length} good keys: ${meant.map(({ id }) => id).join(", ")}`,
+        "Give the id of the one to rotate."
+      )
+    const id = good.find((key) => key.id === named)?.id ?? meant[0]?.id ?? named
+    const { body } = yield* here.call({
+      method: "POST",
+      path: `/v1/keys/${segment(id)}/rotate`,
+      body: { graceMillis: span },
+      once: true
+    })
+    const made = body as Made
+    if (here.target.token?.startsWith(`hrld_${id}_`))
+      yield* shell.progress(
+        `this command used the old key: put the new token where it was read, ${here.target.data}/admin-token or HERALD_TOKEN, before the old one ends`
+      )
+    yield* here.emit(
+      made,
+      (paint) => `${shownOnce(made, paint)}\n${paint.dim(`${printable(id)} works until ${time(now + span)} at most`)}`
+    )
+  })
+).pipe(
+  Command.withDescription("Make a new key for the principal of one, which works on for a while"),
+  Command.withExamples([
+    {
+      command: "herald key rotate deployer --grace 12h",
+      description: "By the principal's name, where it has one good key"
+    }
+  ])
+)
+
+const list = Command.make(
+  "list",
+  {},
+  Effect.fn("Key.list")(function* () {
+    const shell = yield* Shell
+    const here = yield* invocation
+    const { body } = yield* here.call({ method: "GET", path: "/v1/keys" })
+    const { keys } = body as { readonly keys: ReadonlyArray<ApiKey> }
+    const now = yield* shell.now
+    const state = (key: ApiKey): string => {
+      if (key.revokedAt !== null) return `revoked ${ago(key.revokedAt, now)}`
+      if (key.expiresAt === null) return "good"
+      return key.expiresAt <= now ? `expired ${ago(key.expiresAt, now)}` : `good until ${time(key.expiresAt)}`
+    }
+    yield* here.emit(keys, (paint) =>
+      table(
+        keys,
+        [
+          { title: "ID", value: (key) => key.id, paint: () => paint.bold },
+          { title: "PRINCIPAL", value: (key) => key.name },
+          { title: "ROLE", value: (key) => key.role },
+          { title: "ENVIRONMENTS", value: (key) => key.environments.join(",") },
+          { title: "CREATED", value: (key) => time(key.createdAt) },
+          { title: "BY", value: (key) => key.createdBy },
+          {
+            title: "STATE",
+            value: state,
+            paint: (key) => (state(key).startsWith("good") ? paint.green : paint.red)
+          }
+        ],
+        paint
+      )
+    )
+  })
+).pipe(
+  Command.withDescription("List API keys"),
+  Command.withExamples([{ command: "herald key list", description: "Also those that are expired or revoked" }])
+)
+
+const revoke = Command.make(
+  "revoke",
+  { id: Argument.String("id").pipe(Argument.withDescription("The key's id (herald key list)")) },
+  Effect.fn("Key.revoke")(function* ({ id }) {
+    const here = yield* invocation
+    yield* here.call({ method: "DELETE", path: `/v1/keys/${segment(id)}` })
+    yield* here.emit(
+      { id, revoked: true },
+      (paint) => `${paint.green("revoked")} ${printable(id)}; its streams end within 5 s`
+    )
+  })
+).pipe(
+  Command.withDescription("Revoke an API key; its open streams end within 5 s"),
+  Command.withExamples([{ command: "herald key revoke 3f9c2a", description: "By the id of herald key list" }])
+)
+
+const recover = Command.make(
+  "recover",
+  {},
+  Effect.fn("Key.recover")(function* () {
+    const folder = yield* data
+    yield* inItsPlace([...(folder === undefined ? [] : ["--data", folder]), "--recover-admin"])
+  })
+).pipe(
+  Command.withDescription(
+    "Make an admin key without having one, on a server's host while it is stopped: with its settings, its pepper and its database"
+  ),
+  Command.withShortDescription("Make an admin key when none is left"),
+  Command.withExamples([
+    {
+      command: "herald key recover --data /var/lib/herald",
+      description: "DATABASE_URL and HERALD_PEPPER as the server has them"
+    }
+  ])
+)
+
+export const key = Command.make("key").pipe(
+  Command.withDescription("Make, rotate, list, revoke and recover API keys"),
+  Command.withSubcommands([create, rotate, list, revoke, recover])
+)

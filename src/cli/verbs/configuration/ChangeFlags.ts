@@ -1,0 +1,63 @@
+/** The flags and the body of a change that is asked for: what publish, validate and edit send. */
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Validated } from "../../../edge/http/configuration/Wire.ts"
+import { type Invocation, optionalInt, optionalText } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import { readSchema, readValue } from "../../Input.ts"
+import { validated } from "./Outcome.ts"
+
+export const changeFlags = {
+  type: Flag.Literals("type", ["string", "json", "number", "boolean", "yaml"]).pipe(
+    Flag.withDescription("Type of the value; otherwise the current version's, string for a new key"),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  ),
+  schema: optionalText("schema", "JSON Schema for the key: @file, JSON text, or none to remove it", "schema"),
+  strict: Flag.Boolean("strict").pipe(
+    Flag.withDescription("Refuse stale reads of this key (--no-strict allows them again)"),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  ),
+  expectedVersion: optionalInt("expected-version", "Fail unless this is the current version; 0: the key is new", "n")
+}
+
+export interface ChangeInput {
+  readonly key: string
+  readonly value: string
+  readonly type: string | undefined
+  readonly schema: string | undefined
+  readonly strict: boolean | undefined
+  readonly expectedVersion: number | undefined
+  readonly message?: string | undefined
+}
+
+/** The body of a publish: only what was given, so the server keeps the rest. */
+export const bodyOf = Effect.fn("ChangeFlags.bodyOf")(function* (input: ChangeInput) {
+  const value = yield* readValue(input.value)
+  const schema = yield* readSchema(input.schema)
+  return {
+    value,
+    ...(input.type === undefined ? {} : { type: input.type }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(input.strict === undefined ? {} : { strict: input.strict }),
+    ...(input.expectedVersion === undefined ? {} : { expectedVersion: input.expectedVersion }),
+    ...(input.message === undefined ? {} : { message: input.message })
+  }
+})
+
+export const tryOut = Effect.fn("ChangeFlags.tryOut")(function* (
+  here: Invocation,
+  environment: string,
+  input: ChangeInput
+) {
+  const { body } = yield* here.call({
+    method: "POST",
+    path: `/v1/config/${segment(input.key)}/validate`,
+    query: { environment },
+    body: yield* bodyOf(input),
+    readOnly: true
+  })
+  yield* here.emit(body, (paint) => validated(body as Validated, paint))
+})

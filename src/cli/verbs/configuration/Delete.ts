@@ -1,0 +1,34 @@
+/** `herald delete <key>`: a version too, so a rollback brings it back. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Published } from "../../../edge/http/configuration/Wire.ts"
+import { env, idempotencyKey, invocation, optionalInt, optionalText } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import { committed } from "./Outcome.ts"
+
+export const remove = Command.make(
+  "delete",
+  {
+    key: Argument.String("key"),
+    env,
+    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),
+    idempotencyKey
+  },
+  Effect.fn("Delete.run")(function* ({ key, env, message, expectedVersion, idempotencyKey }) {
+    const here = yield* invocation
+    const { body } = yield* here.call({
+      method: "DELETE",
+      path: `/v1/config/${segment(key)}`,
+      query: { environment: here.environment(env), message },
+      headers: expectedVersion === undefined ? {} : { "if-match": String(expectedVersion) },
+      idempotencyKey
+    })
+    yield* here.emit(body, (paint) => committed("deleted", body as Published, paint))
+  })
+).pipe(
+  Command.withDescription("Delete a key. Clients are told; `herald rollback` brings it back"),
+  Command.withShortDescription("Delete a key"),
+  Command.withExamples([{ command: `herald delete user-service --message "retired"`, description: "In production" }])
+)

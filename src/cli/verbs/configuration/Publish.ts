@@ -1,0 +1,53 @@
+/** `herald publish <key> <value|@file|->`: a new version, delivered to every client that wants it. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Published } from "../../../edge/http/configuration/Wire.ts"
+import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import { bodyOf, changeFlags, tryOut } from "./ChangeFlags.ts"
+import { committed } from "./Outcome.ts"
+
+export const publish = Command.make(
+  "publish",
+  {
+    key: Argument.String("key"),
+    value: Argument.String("value").pipe(Argument.withDescription("The text itself, @file, or - for standard input")),
+    env,
+    ...changeFlags,
+    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    idempotencyKey,
+    dryRun: yes("dry-run", "Check everything and say what would change, without writing")
+  },
+  Effect.fn("Publish.run")(function* (input) {
+    const here = yield* invocation
+    const environment = here.environment(input.env)
+    if (input.dryRun) return yield* tryOut(here, environment, input)
+    const { body } = yield* here.call({
+      method: "PUT",
+      path: `/v1/config/${segment(input.key)}`,
+      query: { environment },
+      body: yield* bodyOf(input),
+      idempotencyKey: input.idempotencyKey
+    })
+    yield* here.emit(body, (paint) => committed("published", body as Published, paint))
+  })
+).pipe(
+  Command.withDescription(
+    "Publish a new version of a key. A broken connection is repeated for up to 10 s and never writes twice"
+  ),
+  Command.withShortDescription("Publish a new version of a key"),
+  Command.withExamples([
+    {
+      command: `herald publish user-service '{"feature":{"x":true}}' --env production --type json --message "turn x on"`,
+      description: "A JSON value"
+    },
+    {
+      command: "herald publish user-service @config.json --type json --schema @schema.json",
+      description: "From files"
+    },
+    { command: "echo 5 | herald publish user-service.retries - --type number", description: "From a pipe" },
+    { command: "herald publish user-service @config.json --dry-run", description: "What would change, and for whom" },
+    { command: "herald publish offset --type number -- -5", description: "A value that begins with a dash" }
+  ])
+)

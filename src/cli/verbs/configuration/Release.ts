@@ -1,0 +1,64 @@
+/** `herald release apply <file.yaml>`: many changes as one revision. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Released, Validated } from "../../../edge/http/configuration/Wire.ts"
+import { CliFailure } from "../../CliFailure.ts"
+import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
+import { readFile } from "../../Input.ts"
+import { released, validated } from "./Outcome.ts"
+
+const apply = Command.make(
+  "apply",
+  {
+    file: Argument.String("file").pipe(Argument.withDescription("YAML or JSON, or - for standard input")),
+    env,
+    message: optionalText("message", "Why; instead of the file's message", "text"),
+    idempotencyKey,
+    dryRun: yes("dry-run", "Check everything and say what would change, without writing")
+  },
+  Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, dryRun }) {
+    const here = yield* invocation
+    const text = yield* readFile(file)
+    const { releaseOf } = yield* Effect.promise(() => import("./ReleaseFile.ts"))
+    const release = releaseOf(file === "-" ? "standard input" : file, text, here.environment(env))
+    if (release instanceof CliFailure) return yield* release
+    const { body } = yield* here.call({
+      method: "POST",
+      path: "/v1/releases",
+      query: { dryRun: dryRun || undefined },
+      body: { ...release, ...(message === undefined ? {} : { message }) },
+      idempotencyKey,
+      readOnly: dryRun
+    })
+    yield* here.emit(body, (paint) =>
+      dryRun ? validated(body as Validated, paint) : released(body as Released, paint)
+    )
+  })
+).pipe(
+  Command.withDescription(
+    `Apply a file of changes as one revision: all of them, or none.
+
+message: why
+environment: production
+changes:
+  - key: user-service
+    value: { feature: { x: true } }
+  - key: user-service.retries
+    value: 5
+  - key: user-service.old
+    delete: true
+
+Further fields of a change: environment, type, schema, strict, expectedVersion.`
+  ),
+  Command.withShortDescription("Apply a file of changes as one revision"),
+  Command.withExamples([
+    { command: "herald release apply release.yaml", description: "All changes, or none" },
+    { command: "herald release apply release.yaml --dry-run", description: "What would change, and for whom" }
+  ])
+)
+
+export const release = Command.make("release").pipe(
+  Command.withDescription("Change many keys at once"),
+  Command.withSubcommands([apply])
+)

@@ -1,0 +1,40 @@
+/** `herald rollback <key> --to N`: a new version that equals an old one. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type { Published } from "../../../edge/http/configuration/Wire.ts"
+import { env, idempotencyKey, invocation, optionalText } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import { committed } from "./Outcome.ts"
+
+export const rollback = Command.make(
+  "rollback",
+  {
+    key: Argument.String("key"),
+    to: Flag.Int("to").pipe(
+      Flag.withDescription("The version to return to (herald history <key>)"),
+      Flag.withMetavar("version")
+    ),
+    env,
+    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    idempotencyKey
+  },
+  Effect.fn("Rollback.run")(function* ({ key, to, env, message, idempotencyKey }) {
+    const here = yield* invocation
+    const { body } = yield* here.call({
+      method: "POST",
+      path: `/v1/config/${segment(key)}/rollback`,
+      query: { environment: here.environment(env) },
+      body: { version: to, ...(message === undefined ? {} : { message }) },
+      idempotencyKey
+    })
+    yield* here.emit(body, (paint) => committed(`rolled back to version ${to}:`, body as Published, paint))
+  })
+).pipe(
+  Command.withDescription("Take a change back: makes a new version that equals an old one; history is never rewritten"),
+  Command.withShortDescription("Take a change back"),
+  Command.withExamples([
+    { command: `herald rollback user-service --to 3 --message "x broke login"`, description: "Back to version 3" }
+  ])
+)

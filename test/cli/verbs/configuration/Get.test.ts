@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { FakeHerald, problem } from "../../../support/FakeHerald.ts"
+import { terminal } from "../../../support/Terminal.ts"
+import { until } from "../../../support/turn.ts"
+import { ask, CONFIG, stored } from "../../Ask.ts"
+
+describe("get", () => {
+  it("shows version, type, author and the value laid out", async () => {
+    const { request, printed } = await ask(["get", "shop", "--consistency", "strong"], `GET ${CONFIG}`, {
+      body: { ...stored, stale: true }
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", consistency: "strong" })
+    assert.strictEqual(
+      printed,
+      [
+        "shop in production  stale: the server can't confirm that this is the newest",
+        "version  3 (revision 7)",
+        "type     json, strict",
+        "changed  1970-01-01T00:00:00Z by ann",
+        "message  turn x on",
+        '{\n  "x": true\n}'
+      ].join("\n")
+    )
+  })
+
+  it("prints the value alone with --raw, and an old version with --version", async () => {
+    const raw = await ask(["get", "shop", "--raw"], `GET ${CONFIG}`, { body: stored })
+    assert.strictEqual(raw.printed, '{"x":true}')
+    const old = await ask(["get", "shop", "--version", "2"], `GET ${CONFIG}/versions/2`, { body: stored })
+    assert.strictEqual(old.exit, 0)
+  })
+
+  it("refuses flags that exclude each other", async () => {
+    for (const flag of ["--watch", "--consistency=strong"]) {
+      const { exit, cli } = await ask(["get", "shop", "--version", "2", flag], `GET ${CONFIG}`, { body: stored })
+      assert.strictEqual(exit, 2)
+      assert.include(cli.said, "exclude each other")
+    }
+  })
+
+  it("--watch prints each new version once, and outlives the server's absence", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(`GET ${CONFIG}`, { body: stored })
+    const cli = terminal()
+    const watching = cli.start("get", "shop", "--watch", "--server", herald.url)
+    await until(() => cli.out.length === 1)
+    herald.on(`GET ${CONFIG}`, problem("DatabaseUnavailable", "gone"))
+    await until(() => cli.said.includes("waiting for it"))
+    herald.on(`GET ${CONFIG}`, { body: { ...stored, version: 4, revision: 8 } })
+    await until(() => cli.out.length === 2)
+    await Effect.runPromise(Fiber.interrupt(watching))
+
+    assert.deepStrictEqual(
+      cli.out.map((line) => JSON.parse(line).version),
+      [3, 4]
+    )
+    assert.include(cli.said, "connected again")
+  })
+})
