@@ -1,15 +1,20 @@
-/** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old or an invariant has no test. */
+/** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old, an invariant has no test, or two have one name. */
 import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { readTree } from "../test/support/Tree.ts"
 import { adapters } from "./pages/adapters.ts"
 import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
-import { invariantsPage, missing } from "./pages/invariants.ts"
+import { invariantsOf } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
 import { groupClashes, settingsGroups } from "./pages/settingsGroups.ts"
 import { settingsSchema } from "./pages/settingsSchema.ts"
 import { testing } from "./pages/testing.ts"
 
 if (process.argv.includes("--faults")) takeNotes()
+const invariants = invariantsOf(
+  readTree(fileURLToPath(new URL("..", import.meta.url)), [".ts", ".md", ".sql", ".proto"])
+)
 const pages = new Map([
   ["faults.md", faults()],
   ["errors.md", errors],
@@ -17,11 +22,11 @@ const pages = new Map([
   ["../src/settings/Groups.ts", settingsGroups],
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
-  ["invariants/README.md", invariantsPage],
+  ["invariants/README.md", invariants.page],
   ["testing-with-layers.md", testing],
   ...adapters
 ])
-const problems = [...missing.map((invariant) => `no test begins with ${invariant}`), ...clashes, ...groupClashes]
+const problems = [...invariants.problems, ...clashes, ...groupClashes]
 for (const [name, text] of pages) {
   const path = new URL(name, import.meta.url)
   if (!process.argv.includes("--check")) writeFileSync(path, text)

@@ -52,7 +52,7 @@ describe("fault 26: the clock jumps", () => {
     assert.strictEqual(client.get("shop"), "second")
   })
 
-  it("the SDK never asks for the wall clock", () => {
+  it("SDK4 the SDK never asks for the wall clock", () => {
     const folder = fileURLToPath(new URL("../../src/client", import.meta.url))
     const asking = readdirSync(folder).filter((file) => /Date\b/.test(readFileSync(`${folder}/${file}`, "utf8")))
 

@@ -73,7 +73,7 @@ describe("frames and messages that are malformed", () => {
     })
   }
 
-  it("compressed requests are refused (D3), whatever they hold, with the encoding that is taken", async () => {
+  it("D3 compressed requests are refused, whatever they hold, with the encoding that is taken", async () => {
     const headers = { "grpc-encoding": "gzip" }
     const bomb = gzipSync(Buffer.alloc(64 * 1_048_576))
     const garbage = await raw(door, `${SERVICE}/Heartbeat`, frame(encoded, { flag: 1 }), headers)

@@ -1,0 +1,24 @@
+/** The files of a tree as text, by path from its root. Read once; what is found in them is pure (`Syntax.ts`). */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+export type Tree = ReadonlyMap<string, string>
+
+/** Folders that hold what was installed, generated or measured. */
+const NOT_WRITTEN = new Set(["node_modules", "dist", "generated", "results"])
+
+/** Files under `root` whose names end with one of `extensions`, in the order of their paths. */
+export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree => {
+  const found: Array<readonly [string, string]> = []
+  const under = (folder: string): void => {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      if (entry.name.startsWith(".") || NOT_WRITTEN.has(entry.name)) continue
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`
+      if (entry.isDirectory()) under(path)
+      else if (extensions.some((extension) => path.endsWith(extension)))
+        found.push([path, readFileSync(join(root, path), "utf8")])
+    }
+  }
+  under("")
+  return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
