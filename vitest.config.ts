@@ -17,6 +17,8 @@ export default defineConfig({
           exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**", "test/containers/**"],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
+          // One a processor; Vitest leaves one of them to itself, and most of its time it has nothing to do.
+          maxWorkers: "100%",
           // What the installed package exports is compiled; here it is what it is compiled from.
           alias: { "herald/client": here("src/client/HeraldClient.ts"), "herald/testing": here("src/testing.ts") },
           testTimeout: 30_000

@@ -27,8 +27,8 @@ const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
 const REFUSED = 100
 /** Milliseconds. */
 const WINDOW = 10_000
-const AFTER_ANSWER = 1_000
-const UNREAD = 5_000
+/** D4 */
+const ending: Ending = { answered: 1_000, unread: 5_000 }
 
 const ignore = () => {}
 
@@ -72,7 +72,14 @@ const unknown = (said: number) =>
   said === status.UNAUTHENTICATED || said === status.UNIMPLEMENTED || Number.isNaN(said /* no gRPC at all */)
 const other = (said: number) => said !== status.OK
 
+/** Milliseconds that the client of an answered call has for its own end of it, and to read what was said. D4 */
+export interface Ending {
+  readonly answered: number
+  readonly unread: number
+}
+
 export interface GuardOptions extends GateOptions {
+  readonly ending?: Ending | undefined
   /** The services that ask for a token, by name. */
   readonly services: ReadonlyArray<string>
 }
@@ -121,42 +128,47 @@ const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf
   }
 }
 
+type EndAnswered = (stream: ServerHttp2Stream) => void
+
 /** D4 */
-const endAnswered = (stream: ServerHttp2Stream) => {
-  const closeIn = (millis: number, code: number) => {
-    const timer = setTimeout(() => stream.closed || stream.close(code), millis)
-    timer.unref()
-    stream.once("close", () => clearTimeout(timer))
+const endAnswered =
+  ({ answered, unread }: Ending): EndAnswered =>
+  (stream) => {
+    const closeIn = (millis: number, code: number) => {
+      const timer = setTimeout(() => stream.closed || stream.close(code), millis)
+      timer.unref()
+      stream.once("close", () => clearTimeout(timer))
+    }
+    stream.once("finish", () => closeIn(answered, 0 /* NO_ERROR */))
+    // Nothing tells that a stream was ended while its client reads nothing, and what waits in it is as large as the client likes.
+    const end = stream.end.bind(stream) as (...args: ReadonlyArray<unknown>) => ServerHttp2Stream
+    stream.end = (...args: ReadonlyArray<unknown>) => {
+      closeIn(unread, 11 /* ENHANCE_YOUR_CALM */)
+      return end(...args)
+    }
   }
-  stream.once("finish", () => closeIn(AFTER_ANSWER, 0 /* NO_ERROR */))
-  // Nothing tells that a stream was ended while its client reads nothing, and what waits in it is as large as the client likes.
-  const end = stream.end.bind(stream) as (...args: ReadonlyArray<unknown>) => ServerHttp2Stream
-  stream.end = (...args: ReadonlyArray<unknown>) => {
-    closeIn(UNREAD, 11 /* ENHANCE_YOUR_CALM */)
-    return end(...args)
-  }
-}
 
 /** D3 */
-const unpacked = (peerOf: PeerOf, refuse: Refuse) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-  const encoding = headers["grpc-encoding"]
-  if (encoding === undefined || encoding === "identity") return true
-  refuse("compression")
-  stream.on("error", () => {})
-  endAnswered(stream)
-  stream.respond(
-    {
-      ":status": 200,
-      "content-type": "application/grpc+proto",
-      "grpc-status": String(status.UNIMPLEMENTED),
-      "grpc-message": "compressed requests are not taken; send them as they are (grpc-encoding: identity)",
-      "grpc-accept-encoding": "identity"
-    },
-    { endStream: true }
-  )
-  peerOf(stream)?.stranger()
-  return false
-}
+const unpacked =
+  (peerOf: PeerOf, refuse: Refuse, end: EndAnswered) => (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const encoding = headers["grpc-encoding"]
+    if (encoding === undefined || encoding === "identity") return true
+    refuse("compression")
+    stream.on("error", () => {})
+    end(stream)
+    stream.respond(
+      {
+        ":status": 200,
+        "content-type": "application/grpc+proto",
+        "grpc-status": String(status.UNIMPLEMENTED),
+        "grpc-message": "compressed requests are not taken; send them as they are (grpc-encoding: identity)",
+        "grpc-accept-encoding": "identity"
+      },
+      { endStream: true }
+    )
+    peerOf(stream)?.stranger()
+    return false
+  }
 
 type Soon = (begin: () => void) => void
 
@@ -185,10 +197,11 @@ const inTurn = (server: EventEmitter, soon: Soon, waiting: Waiting): void => {
  */
 export const guard = (server: EventEmitter, options: GuardOptions, refuse: Refuse, soon: Soon): void => {
   server.on("session", watchPings(refuse))
-  server.on("stream", endAnswered)
+  const end = endAnswered(options.ending ?? ending)
+  server.on("stream", end)
   const peers = watchPeers(options, refuse)
   server.on("session", peers.session)
   server.on("stream", peers.stream)
   inTurn(server, soon, makeWaiting(options, peers.peerOf, refuse))
-  gate(server, { connection: connections(options, refuse), stream: unpacked(peers.peerOf, refuse) })
+  gate(server, { connection: connections(options, refuse), stream: unpacked(peers.peerOf, refuse, end) })
 }

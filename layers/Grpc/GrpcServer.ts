@@ -21,7 +21,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { Slices } from "../../src/work/Slices.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
-import { guard } from "./Gate.ts"
+import { type Ending, guard } from "./Gate.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {
   readonly host: string
@@ -30,7 +30,12 @@ export interface GrpcOptions extends Partial<GateOptions> {
   readonly maxStreams: number
   /** Calls without a token. */
   readonly openCalls?: Partial<OpenCallLimits>
+  readonly ending?: Ending
+  /** Milliseconds that calls have to end when it leaves. D1 */
+  readonly grace?: number
 }
+
+const GRACE = 3_000
 
 /** Each client may have a connection of its own, and some are on their way out. */
 export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
@@ -116,7 +121,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
         for (const name of names) health.setStatus(name, "NOT_SERVING") // D1
         yield* Effect.forEach(served, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
         yield* Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
-          Effect.timeoutOption("3 seconds")
+          Effect.timeoutOption(options.grace ?? GRACE)
         )
       }).pipe(Effect.ensuring(Effect.sync(() => server.forceShutdown())))
   )
@@ -142,6 +147,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
       )
     )
   })
-  for (const http2 of http2ServersOf(server)) guard(http2, { ...gateOptions, services: own }, refuse, arrivals.soon)
+  for (const http2 of http2ServersOf(server))
+    guard(http2, { ...gateOptions, services: own, ending: options.ending }, refuse, arrivals.soon)
   return GrpcServer.of({ port })
 })

@@ -23,6 +23,8 @@ export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions
   readonly port: number
   /** Requests without a token: an address's rate and burst. */
   readonly open?: { readonly perSecond: number; readonly burst: number }
+  /** Milliseconds that running requests have to end when it leaves. V2 */
+  readonly grace?: number
 }
 
 const defaults = {
@@ -74,7 +76,7 @@ const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => 
   // HS2: `close` alone waits for clients that keep their connection open.
   server.close = (done) => {
     server.on("request", (_, response) => response.setHeader("connection", "close"))
-    const timer = setTimeout(() => server.closeAllConnections(), GRACE)
+    const timer = setTimeout(() => server.closeAllConnections(), options.grace ?? GRACE)
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     close((error) => {
       clearTimeout(timer)

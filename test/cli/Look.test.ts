@@ -1,10 +1,10 @@
 /** The verbs that look: what they ask of the server, and what they print. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { parse } from "yaml"
-import { FakeHerald } from "../support/FakeHerald.ts"
+import { passUntil } from "../support/Clock.ts"
+import { FakeHerald, fakeHerald } from "../support/FakeHerald.ts"
 import { NOW, terminal } from "../support/Terminal.ts"
-import { until } from "../support/turn.ts"
 import { ask, CONFIG, head, stored } from "./Ask.ts"
 
 describe("looking", () => {
@@ -236,18 +236,19 @@ describe("--output", () => {
     assert.match(table.printed, /^shop in production\n/)
   })
 
-  it("streams are a JSON object a line, or a YAML document each", async () => {
-    await using herald = await FakeHerald.start()
-    herald.on(`GET ${CONFIG}`, { body: stored }, { body: { ...stored, revision: 8 } })
-    const cli = terminal()
-    const watching = cli.start("get", "shop", "--watch", "-o", "yaml", "--server", herald.url)
-    await until(() => cli.out.length === 2)
-    await Effect.runPromise(Fiber.interrupt(watching))
+  it.effect("streams are a JSON object a line, or a YAML document each", () =>
+    Effect.gen(function* () {
+      const herald = yield* fakeHerald
+      herald.on(`GET ${CONFIG}`, { body: stored }, { body: { ...stored, revision: 8 } })
+      const cli = terminal()
+      yield* Effect.forkScoped(cli.effect("get", "shop", "--watch", "-o", "yaml", "--server", herald.url))
+      yield* passUntil(() => cli.out.length === 2)
 
-    assert.isTrue(cli.out.every((text) => text.startsWith("---\n")))
-    assert.deepStrictEqual(
-      cli.out.map((text) => parse(text).revision),
-      [7, 8]
-    )
-  })
+      assert.isTrue(cli.out.every((text) => text.startsWith("---\n")))
+      assert.deepStrictEqual(
+        cli.out.map((text) => parse(text).revision),
+        [7, 8]
+      )
+    })
+  )
 })

@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
+import { FakeHerald } from "../support/FakeHerald.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
+import { terminal } from "../support/Terminal.ts"
 import { ask, CONFIG, stored } from "./Ask.ts"
 
 const ODD: ReadonlyArray<string> = [
@@ -54,10 +56,15 @@ describe("output", () => {
     [Choices, Choices],
     ([pieces, choices]) =>
       Effect.promise(async () => {
+        await using herald = await FakeHerald.start()
         for (const value of [pieces.map((piece) => ODD[piece % ODD.length]).join(""), jsonText(choices)]) {
           const body = { ...stored, value, message: value }
-          const get = async (...args: ReadonlyArray<string>) =>
-            (await ask(["get", "shop", ...args], `GET ${CONFIG}`, { body }, { terminal: false })).printed
+          herald.on(`GET ${CONFIG}`, { body })
+          const get = async (...args: ReadonlyArray<string>) => {
+            const cli = terminal()
+            await cli.run("get", "shop", ...args, "--server", herald.url)
+            return cli.printed
+          }
           assert.deepStrictEqual(JSON.parse(await get("--output", "json")), body)
           for (const version of ["1.2", "1.1"] as const) {
             assert.deepStrictEqual(parse(await get("--output", "yaml"), { version }), body)

@@ -6,7 +6,9 @@ import process from "node:process"
 import { assert, describe, it } from "@effect/vitest"
 import { ServerCredentials } from "@grpc/grpc-js"
 import { onTestFinished } from "vitest"
+import type { Clock } from "../../src/client/Clock.ts"
 import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts"
+import { systemClock } from "../../src/client/Platform.ts"
 import { type Certificates, makeCertificates } from "../support/Certificates.ts"
 import { newFolder } from "../support/folder.ts"
 import { synced, value } from "../support/Said.ts"
@@ -15,6 +17,8 @@ import { WireServer } from "../support/WireServer.ts"
 
 const token = "hrld_0123456789abcdef"
 const quick = { baseMillis: 5, capMillis: 20 }
+/** Milliseconds that nothing but `connect` itself waits. */
+const TIME = 54_321
 
 /** An HTTP proxy that leads every CONNECT to `port`. */
 const proxy = async (port: number) => {
@@ -102,11 +106,23 @@ describe("TLS", () => {
     return path
   }
   const tls = ({ trusted }: Certificates) => ({ rootCertificates: trusted.ca })
-  const fails = async (options: object) =>
-    HeraldClient.connect({ service: "shop", reconnect: quick, connectTimeoutMillis: 1_000, ...options } as never).then(
+  /** Why it fails: the time that `connect` has is over when it has been refused, however long that takes. */
+  const fails = async (options: object) => {
+    let late = () => {}
+    const after: Clock["after"] = (millis, task) => {
+      if (millis !== TIME) return systemClock.after(millis, task)
+      late = task
+      return () => {}
+    }
+    const onEvent = ({ type }: ClientEvent) => void (type === "disconnected" && late())
+    return HeraldClient.connect(
+      { service: "shop", reconnect: quick, connectTimeoutMillis: TIME, onEvent, ...options } as never,
+      { clock: { ...systemClock, after } }
+    ).then(
       (client) => client.close().then(() => "connected"),
       (error) => String(error)
     )
+  }
 
   it("DA2: to an IP address works when the certificate is for it, and only then", async () => {
     const made = makeCertificates(folder(), "IP:127.0.0.1")

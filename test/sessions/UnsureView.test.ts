@@ -142,10 +142,10 @@ describe("a long comparison", () => {
       })()
       session.wake()
       yield* publish({ key: "other", value: "1" })
-      yield* TestClock.adjust("31 seconds")
+      yield* TestClock.adjust("1100 millis") // of real time, too, most of each turn goes into comparing
 
       assert.deepStrictEqual(words(sink), ["svc.a 1", "synced", "heartbeat"])
       assert.deepStrictEqual((sink.got[2] as { readonly position: unknown }).position, position)
-    }).pipe(Effect.provide(sessionsWith({})))
+    }).pipe(Effect.provide(sessionsWith({ heartbeatInterval: "1 second" })))
   )
 })

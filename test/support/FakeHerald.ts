@@ -1,6 +1,7 @@
 /** A REST door that answers what a test tells it to, and remembers what it was asked. */
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { Effect } from "effect"
 import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
 
 export interface Reply {
@@ -25,6 +26,12 @@ export const problem = (name: ErrorName, detail: string, more: Reply = {}): Repl
   const { code, title, cause, fix, http } = catalogue[name]
   return { status: http, body: { type: "", title, status: http, detail, code, cause, fix, traceId: "t1" }, ...more }
 }
+
+/** Stopped with the test. */
+export const fakeHerald = Effect.acquireRelease(
+  Effect.promise(() => FakeHerald.start()),
+  (herald) => Effect.promise(() => herald.stop())
+)
 
 export class FakeHerald implements AsyncDisposable {
   readonly requests: Array<Request> = []

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, onTestFinished } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { VALUE_BYTES } from "../../src/values/Limits.ts"
 import { secretsIn } from "../../src/values/Secrets.ts"
@@ -205,6 +205,9 @@ describe("Value", () => {
   )
 
   it("Y1 refuses what is nothing but errors, and says where the first is", () => {
+    const { stackTraceLimit } = Error
+    onTestFinished(() => void (Error.stackTraceLimit = stackTraceLimit))
+    Error.stackTraceLimit = 0 // as in a worker thread
     for (const text of ["}".repeat(262_144), `a: 1\n${"}\n".repeat(131_000)}`, "[1]]".repeat(65_536)]) {
       const result = parse("yaml", text)
       assert.isTrue(Result.isFailure(result))

@@ -1,5 +1,5 @@
 /** The same contract in real threads and in the twin, then the order of jobs, which the twin shows without time. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Inline from "../../layers/Workers/work/Inline.ts"
@@ -28,16 +28,17 @@ const isSlow = (job: Job) => job.kind === "read" && job.schema?.includes("slow-o
 /** Megabytes: a thread takes up to 20 to start from sources. */
 const threads = Threads.layer({ memory: 32 })
 const twin = Inline.layer({ hangs: isSlow, explodes: (job) => job.kind === "read" && job.text === explosive })
-const patient = { ...workersDefaults, patience: "60 seconds" } as const
+const limits = { ...workersDefaults.limits, schema: "500 millis" } as const
+const workers = Workers.layer({ ...workersDefaults, limits, patience: "60 seconds" })
 
-for (const [name, layer] of [
+for (const [name, its] of [
   ["in threads", threads],
   ["in the twin", twin]
 ] as const) {
-  describe(`Workers ${name}`, () => {
-    const given = Effect.provide(Layer.fresh(Workers.layer(patient).pipe(Layer.provide([layer, Digests.layer]))))
-
-    it.live("accepts a value that fits and names the path of one that does not", () =>
+  // Shared by the tests of a block, as by the users of a node: each leaves threads that serve the next.
+  const given = Layer.provide(workers, [its, Digests.layer])
+  layer(given, { excludeTestServices: true })(`Workers ${name}`, (it) => {
+    it.effect("accepts a value that fits and names the path of one that does not", () =>
       Effect.gen(function* () {
         yield* json(user, { name: "a@b.example", age: 3 })
         const wrong = yield* Effect.flip(json(user, { name: "a@b.example", age: -1 }))
@@ -51,10 +52,10 @@ for (const [name, layer] of [
         assert.include(extra.message, '"other"')
         assert.include(format.message, "email")
         assert.strictEqual(never.name, "SchemaViolation")
-      }).pipe(given)
+      })
     )
 
-    it.live("SV1 compares numbers as they were written", () =>
+    it.effect("SV1 compares numbers as they were written", () =>
       Effect.gen(function* () {
         const check = (schema: unknown, text: string, type: ValueType = "json") =>
           on((workers) => Effect.result(workers.read(type, text, { schema }))).pipe(
@@ -83,10 +84,10 @@ for (const [name, layer] of [
           "integer"
         )
         assert.include(yield* check({ properties: { a: { maximum: 1 } } }, `a: ${big}`, "yaml"), "must be <= 1")
-      }).pipe(given)
+      })
     )
 
-    it.live("refuses schemas that can't be compiled, and keeps working", () =>
+    it.effect("refuses schemas that can't be compiled, and keeps working", () =>
       Effect.gen(function* () {
         for (const schema of [
           { type: "nonsense" },
@@ -100,10 +101,10 @@ for (const [name, layer] of [
         }
         yield* json({ $id: "one", type: "number" }, 1)
         yield* json({ $id: "one", type: "string" }, "two schemas may share an $id")
-      }).pipe(given)
+      })
     )
 
-    it.live("a value has only the names that are written in it, not those of JavaScript's objects", () =>
+    it.effect("a value has only the names that are written in it, not those of JavaScript's objects", () =>
       Effect.gen(function* () {
         for (const name of ["toString", "valueOf", "hasOwnProperty", "isPrototypeOf"]) {
           const missing = yield* Effect.flip(json({ required: [name] }, {}))
@@ -112,10 +113,10 @@ for (const [name, layer] of [
           yield* json({ maxProperties: 0, unevaluatedProperties: false }, {})
           yield* json({ required: [name], properties: { [name]: { const: 1 } } }, { [name]: 1 })
         }
-      }).pipe(given)
+      })
     )
 
-    it.live("contains schemas that refer to themselves", () =>
+    it.effect("contains schemas that refer to themselves", () =>
       Effect.gen(function* () {
         for (const schema of [{ $ref: "#" }, { anyOf: [{ $ref: "#" }, { $ref: "#" }] }]) {
           const error = yield* Effect.flip(json(schema, {}))
@@ -124,10 +125,10 @@ for (const [name, layer] of [
         const tree = { type: "object", properties: { child: { $ref: "#" } }, additionalProperties: false }
         yield* json(tree, { child: { child: {} } })
         assert.strictEqual((yield* Effect.flip(json(tree, { child: { child: 1 } }))).name, "SchemaViolation")
-      }).pipe(given)
+      })
     )
 
-    it.live("WK2 TH1 ends a thread that is too slow, names the schema and goes on with a new one", () =>
+    it.effect("WK2 TH1 ends a thread that is too slow, names the schema and goes on with a new one", () =>
       Effect.gen(function* () {
         const [slow, innocent] = yield* Effect.all(
           [Effect.flip(json(catastrophic, attack)), Effect.exit(json({ type: "number" }, 1))],
@@ -139,10 +140,10 @@ for (const [name, layer] of [
         assert.include(slow.message, "slow-one")
         assert.include(slow.message, "too slow")
         assert.strictEqual(innocent._tag, "Success")
-      }).pipe(given)
+      })
     )
 
-    it.live("WK2 TH1 ends a thread whose memory explodes, and nothing else", () =>
+    it.effect("WK2 TH1 ends a thread whose memory explodes, and nothing else", () =>
       Effect.gen(function* () {
         const read = (text: string) => on((workers) => workers.read("json", text, { schema: {} }))
         const [exploded, innocent] = yield* Effect.all([Effect.flip(read(explosive)), Effect.exit(read("[1]"))], {
@@ -153,10 +154,10 @@ for (const [name, layer] of [
         assert.strictEqual(exploded.name, "InvalidValue")
         assert.include(exploded.message, "memory")
         assert.strictEqual(innocent._tag, "Success")
-      }).pipe(given)
+      })
     )
 
-    it.live("WK3 does not make one asker's interruption another's error", () =>
+    it.effect("WK3 does not make one asker's interruption another's error", () =>
       Effect.gen(function* () {
         const interrupted = yield* Effect.raceFirst(
           json(catastrophic, attack).pipe(Effect.as("done")),
@@ -165,19 +166,19 @@ for (const [name, layer] of [
         yield* json({ type: "number" }, 1)
 
         assert.strictEqual(interrupted, "first")
-      }).pipe(given)
+      })
     )
 
-    it.live("keeps up with more schemas than it keeps compiled", () =>
+    it.effect("keeps up with more schemas than it keeps compiled", () =>
       Effect.gen(function* () {
         for (let index = 0; index < 300; index++) yield* json({ const: index }, index)
         const error = yield* Effect.flip(json({ const: 0 }, 1))
 
         assert.strictEqual(error.name, "SchemaViolation")
-      }).pipe(given)
+      })
     )
 
-    it.live("B4 carries a body small or large, and bounds what stands around its values", () =>
+    it.effect("B4 carries a body small or large, and bounds what stands around its values", () =>
       Effect.gen(function* () {
         const workers = yield* Workers
         const reasonOf = (found: Carrying) => (found._tag === "Unreadable" ? found.reason : "it was carried")
@@ -194,10 +195,10 @@ for (const [name, layer] of [
         const many = `[${"1,".repeat(60_000)}1]`
         assert.strictEqual((yield* carry(`{"value":${many}}`))._tag, "Carried")
         assert.include(reasonOf(yield* carry(`{"value":1,"message":${many}}`)), "parts around the values")
-      }).pipe(given)
+      })
     )
 
-    it.live("answers the same for small and large values", () =>
+    it.effect("answers the same for small and large values", () =>
       Effect.gen(function* () {
         const workers = yield* Workers
         for (const pad of ["", " ".repeat(70_000)]) {
@@ -218,7 +219,7 @@ for (const [name, layer] of [
           const found = yield* workers.compare(`{"a":1}${pad}`, '{"a":2}')
           assert.deepStrictEqual(found, { kind: "json", patch: [{ op: "replace", path: "/a", value: 2 }] })
         }
-      }).pipe(given)
+      })
     )
   })
 }

@@ -98,7 +98,7 @@ describe("calls that need no token", () => {
   })
 
   it("G6 end after their time", async () => {
-    const { address } = await open({ openCalls: { watch: 10, other: 10 } })
+    const { address } = await open({ openCalls: { watch: 10, other: 10 }, ending: { answered: 50, unread: 60_000 } })
     const session = dial(address)
     const calls = [
       watch(session),

@@ -39,7 +39,7 @@ describe("Gate", () => {
   })
 
   it("D4 a call that was answered is over, although its client never ends it", async () => {
-    const { address } = await open()
+    const { address } = await open({ ending: { answered: 50, unread: 60_000 } })
     const session = dial(address)
     const refused = counted("grpc", "no_token")
     const calls = Array.from({ length: 20 }, () => call(session, `${SERVICE}/Subscribe`, frame(acks(100_000))))
@@ -51,7 +51,7 @@ describe("Gate", () => {
   })
 
   it("D4 a call that ended is over, although its client reads nothing of what was said", async () => {
-    const { address, token } = await open()
+    const { address, token } = await open({ ending: { answered: 60_000, unread: 50 } })
     await door!.publish("svc", "x".repeat(200_000))
     const hello = SubscribeRequest.fromPartial({ serviceName: "svc", instanceId: "i1", control: true })
     const session = connect(`http://${address}`, { settings: { initialWindowSize: 1_000 } })

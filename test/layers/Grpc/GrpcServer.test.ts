@@ -32,7 +32,7 @@ const health = (address: string) => client(healthProto, ["grpc", "health", "v1",
 
 let door: Door
 beforeEach(async () => {
-  door = await Door.open()
+  door = await Door.open({ grace: 300 })
 })
 afterEach(() => door.close())
 

@@ -4,11 +4,11 @@ import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import * as Http from "../../../layers/Http/HttpServer.ts"
 
-const start = (routes: Layer.Layer<never, never, HttpRouter.HttpRouter>) =>
+const start = (routes: Layer.Layer<never, never, HttpRouter.HttpRouter>, limits: Partial<Http.HttpOptions> = {}) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const context = yield* HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-      Layer.provideMerge(Http.layer({ host: "127.0.0.1", port: 0 })),
+      Layer.provideMerge(Http.layer({ host: "127.0.0.1", port: 0, ...limits })),
       Layer.buildWithScope(scope)
     )
     const port = yield* Http.boundPort.pipe(Effect.provideContext(context))
@@ -70,7 +70,7 @@ describe("HttpServer", () => {
         )
       )
       const stuck = HttpRouter.add("GET", "/stuck", Effect.andThen(Deferred.succeed(waiting, undefined), Effect.never))
-      const { scope, port } = yield* start(Layer.merge(slow, stuck))
+      const { scope, port } = yield* start(Layer.merge(slow, stuck), { grace: 200 })
       const one = yield* Effect.forkChild(raw(port, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"))
       const two = yield* Effect.forkChild(raw(port, "GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"))
       yield* Deferred.await(running)

@@ -1,10 +1,19 @@
-import { createSocket } from "node:dgram"
+import { createSocket, type Socket } from "node:dgram"
 import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { layer, makeLines } from "#layers/Statsd/Statsd.ts"
-import { waitUntil } from "../../support/waitUntil.ts"
+import { passUntil } from "../../support/Clock.ts"
 
+/** Closed with the test. */
+const listening = (socket: Socket) =>
+  Effect.acquireRelease(
+    Effect.as(
+      Effect.promise(() => once(socket, "listening")),
+      socket
+    ),
+    () => Effect.sync(() => socket.close())
+  )
 const hits = Metric.counter("herald_cache_hits_total", { incremental: true })
 
 describe("StatsD", () => {
@@ -22,10 +31,9 @@ describe("StatsD", () => {
     })
   )
 
-  it.live("SD2 an unknown host costs nothing but the data; a real socket gets tagged lines", () =>
-    Effect.promise(async () => {
-      const socket = createSocket("udp4").bind(0, "127.0.0.1")
-      await once(socket, "listening")
+  it.effect("SD2 an unknown host costs nothing but the data; a real socket gets tagged lines", () =>
+    Effect.gen(function* () {
+      const socket = yield* listening(createSocket("udp4").bind(0, "127.0.0.1"))
       let got = ""
       socket.on("message", (data) => (got += `${data}\n`))
       const options = { port: socket.address().port, tags: "dogstatsd", node: "a|b" } as const
@@ -33,46 +41,25 @@ describe("StatsD", () => {
         layer({ ...options, host: "127.0.0.1" }),
         layer({ ...options, host: "nowhere.invalid" })
       )
-      try {
-        await Effect.runPromise(
-          Effect.gen(function* () {
-            yield* Metric.update(Metric.gauge("herald_sessions"), 7)
-            yield* Effect.promise(() =>
-              waitUntil("two rounds", () => got.split("clients.connected:7|g|#node:a_b").length > 2)
-            )
-          }).pipe(Effect.provide(both))
-        )
-      } finally {
-        socket.close()
-      }
-      assert.include(got, "distribution.clients.connected:7|g|#node:a_b")
+      yield* Layer.build(both)
+      yield* Metric.update(Metric.gauge("herald_sessions"), 7)
+      yield* passUntil(() => got.split("distribution.clients.connected:7|g|#node:a_b").length > 2)
     })
   )
 
-  it.live("SD3 IPv6 and IPv4, by address or by name, wherever a name points now", () =>
-    Effect.promise(async () => {
-      const sockets = [createSocket("udp6").bind(0, "::1"), createSocket("udp4")]
-      await once(sockets[0]!, "listening")
-      const { port } = sockets[0]!.address()
-      sockets[1]!.bind(port, "127.0.0.1")
-      await once(sockets[1]!, "listening")
+  it.effect("SD3 IPv6 and IPv4, by address or by name, wherever a name points now", () =>
+    Effect.gen(function* () {
+      const six = yield* listening(createSocket("udp6").bind(0, "::1"))
+      const { port } = six.address()
+      const four = yield* listening(createSocket("udp4").bind(port, "127.0.0.1"))
       const got = ["", ""]
-      for (const [i, socket] of sockets.entries()) socket.on("message", (data) => (got[i] += `${data}\n`))
+      for (const [i, socket] of [six, four].entries()) socket.on("message", (data) => (got[i] += `${data}\n`))
       const options = { port, tags: "none", node: "n" } as const
       const name = async () => ({ address: "127.0.0.1", family: 4 })
       const all = Layer.mergeAll(layer({ ...options, host: "[::1]" }), layer({ ...options, host: "moved", ask: name }))
-      try {
-        await Effect.runPromise(
-          Effect.gen(function* () {
-            yield* Metric.update(Metric.gauge("herald_sessions"), 9)
-            yield* Effect.promise(() =>
-              waitUntil("lines at both", () => got.every((text) => text.includes("clients.connected:9|g")))
-            )
-          }).pipe(Effect.provide(all))
-        )
-      } finally {
-        for (const socket of sockets) socket.close()
-      }
+      yield* Layer.build(all)
+      yield* Metric.update(Metric.gauge("herald_sessions"), 9)
+      yield* passUntil(() => got.every((text) => text.includes("clients.connected:9|g")))
     })
   )
 })

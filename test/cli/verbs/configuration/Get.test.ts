@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
-import { FakeHerald, problem } from "../../../support/FakeHerald.ts"
+import { passUntil } from "../../../support/Clock.ts"
+import { fakeHerald, problem } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
-import { until } from "../../../support/turn.ts"
 import { ask, CONFIG, stored } from "../../Ask.ts"
 
 describe("get", () => {
@@ -39,22 +38,23 @@ describe("get", () => {
     }
   })
 
-  it("--watch prints each new version once, and outlives the server's absence", async () => {
-    await using herald = await FakeHerald.start()
-    herald.on(`GET ${CONFIG}`, { body: stored })
-    const cli = terminal()
-    const watching = cli.start("get", "shop", "--watch", "--server", herald.url)
-    await until(() => cli.out.length === 1)
-    herald.on(`GET ${CONFIG}`, problem("DatabaseUnavailable", "gone"))
-    await until(() => cli.said.includes("waiting for it"))
-    herald.on(`GET ${CONFIG}`, { body: { ...stored, version: 4, revision: 8 } })
-    await until(() => cli.out.length === 2)
-    await Effect.runPromise(Fiber.interrupt(watching))
+  it.effect("--watch prints each new version once, and outlives the server's absence", () =>
+    Effect.gen(function* () {
+      const herald = yield* fakeHerald
+      herald.on(`GET ${CONFIG}`, { body: stored })
+      const cli = terminal()
+      yield* Effect.forkScoped(cli.effect("get", "shop", "--watch", "--server", herald.url))
+      yield* passUntil(() => cli.out.length === 1)
+      herald.on(`GET ${CONFIG}`, problem("DatabaseUnavailable", "gone"))
+      yield* passUntil(() => cli.said.includes("waiting for it"))
+      herald.on(`GET ${CONFIG}`, { body: { ...stored, version: 4, revision: 8 } })
+      yield* passUntil(() => cli.out.length === 2)
 
-    assert.deepStrictEqual(
-      cli.out.map((line) => JSON.parse(line).version),
-      [3, 4]
-    )
-    assert.include(cli.said, "connected again")
-  })
+      assert.deepStrictEqual(
+        cli.out.map((line) => JSON.parse(line).version),
+        [3, 4]
+      )
+      assert.include(cli.said, "connected again")
+    })
+  )
 })
