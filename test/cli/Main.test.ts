@@ -1,42 +1,10 @@
-/** How a run ends: where things are printed and with which exit code, in process and as a real process. */
-import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+/** How a run ends: where things are printed and with which exit code. test/end-to-end/CliProcess.test.ts: of a real process. */
 import { assert, describe, it } from "@effect/vitest"
-import packageJson from "../../package.json" with { type: "json" }
 import { fromAnswer, render } from "../../src/cli/CliFailure.ts"
 import { plain } from "../../src/cli/Paint.ts"
 import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
 import { FakeHerald, problem } from "../support/FakeHerald.ts"
-import { synced, value } from "../support/Said.ts"
 import { terminal } from "../support/Terminal.ts"
-import { until } from "../support/turn.ts"
-import { WireServer } from "../support/WireServer.ts"
-
-const bin = fileURLToPath(new URL("../../bin/herald.js", import.meta.url))
-
-/** `herald` as a user starts it, in a folder without a server. */
-const herald = (...args: ReadonlyArray<string>) => {
-  const folder = mkdtempSync(join(tmpdir(), "herald-cli-"))
-  const child = spawn(process.execPath, [bin, ...args], {
-    cwd: folder,
-    env: { PATH: process.env["PATH"] },
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-  const seen = { out: "", err: "" }
-  child.stdout.on("data", (chunk) => {
-    seen.out += chunk
-  })
-  child.stderr.on("data", (chunk) => {
-    seen.err += chunk
-  })
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve)).finally(() =>
-    rmSync(folder, { recursive: true })
-  )
-  return { child, seen, ended }
-}
 
 describe("a run", () => {
   it("CM1 results go to standard output alone, errors and help on wrong usage to standard error alone", async () => {
@@ -92,33 +60,6 @@ describe("a run", () => {
     assert.strictEqual(await cli.run("list", "--server", server.url), 1)
     assert.include(cli.said, catalogue.Internal.code)
   })
-
-  it("CM2 Ctrl-C is 130, SIGTERM 143, of a process that shows a stream", async () => {
-    await using wire = await WireServer.start()
-    wire.greeting = [value("shop", 1, { x: true }), synced(1)]
-    for (const [signal, code] of [
-      ["SIGINT", 130],
-      ["SIGTERM", 143]
-    ] as const) {
-      const { child, seen, ended } = herald("subscribe", "shop", "--grpc", wire.address, "--token", "secret")
-      await until(() => seen.err.includes("1 key, up to date") || child.exitCode !== null)
-      child.kill(signal)
-      assert.strictEqual(await ended, code, seen.err)
-      assert.deepInclude(JSON.parse(seen.out), { key: "shop", content: '{"x":true}' })
-    }
-    assert.deepStrictEqual(wire.tokens, ["Bearer secret", "Bearer secret"])
-  }, 60_000)
-
-  it("CM1 CM2 a process keeps the streams apart, and a version needs no server", async () => {
-    const version = herald("--version")
-    assert.strictEqual(await version.ended, 0)
-    assert.deepStrictEqual(version.seen, { out: `herald ${packageJson.version}\n`, err: "" })
-
-    const wrong = herald("publish")
-    assert.strictEqual(await wrong.ended, 2)
-    assert.strictEqual(wrong.seen.out, "")
-    assert.include(wrong.seen.err, "Wrong usage")
-  }, 60_000)
 })
 
 describe("errors", () => {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { passUntil } from "../../../support/Clock.ts"
 import { fakeHerald, problem } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
