@@ -6,18 +6,19 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const files = ["src", "layers"].flatMap((folder) =>
+const filesOf = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .map((file) => join(folder, file))
-)
+const files = ["src", "layers"].flatMap(filesOf)
 
 const importsOf = (file: string): ReadonlyArray<string> =>
   [...readFileSync(join(root, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(([, to]) =>
     to!.startsWith(".") ? normalize(join(dirname(file), to!)) : to!
   )
 
-const edges = files.flatMap((file) => importsOf(file).map((to) => ({ file, to })))
+const edgesOf = (file: string) => importsOf(file).map((to) => ({ file, to }))
+const edges = files.flatMap(edgesOf)
 const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
 
@@ -123,6 +124,21 @@ describe("boundaries", () => {
 
   it("the server's process reads its arguments and settings, and is short", () => {
     assert.isAtMost(readFileSync(join(root, "src/main.ts"), "utf8").split("\n").length, 80)
+  })
+
+  it("a test reaches into its own room, what all share, and the contracts; what all share into no room", () => {
+    const programs = ["test/chaos/Chaos.ts"] // run end to end
+    const reaching = filesOf("test")
+      .flatMap(edgesOf)
+      .map(({ file, to }) => ({ file, to: to.replace(/^#test/, "test") }))
+      .filter(
+        ({ file, to }) =>
+          to.startsWith("test/") &&
+          folderOf(to) !== folderOf(file) &&
+          (folderOf(file) === "support" || !["support", "contracts"].includes(folderOf(to))) &&
+          !programs.includes(to)
+      )
+    assert.deepStrictEqual(reaching, [])
   })
 
   it("files stay short", () => {

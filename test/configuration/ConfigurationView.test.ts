@@ -4,8 +4,9 @@ import { TestClock } from "effect/testing"
 import { Cache } from "../../src/configuration/Cache.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { commit, layerWith } from "../propagation/Harness.ts"
 import { Faults } from "../support/Faults.ts"
+import { publish } from "../support/Release.ts"
+import { propagationOn } from "../support/Twins.ts"
 
 describe("ConfigurationView", () => {
   it.effect(
@@ -15,7 +16,7 @@ describe("ConfigurationView", () => {
       return Effect.gen(function* () {
         const [node, view, cache] = [yield* Propagation, yield* ConfigurationView, yield* Cache]
         const { epoch } = node.position()
-        for (const value of ["kept", "lost"]) yield* node.hint(yield* commit(value))
+        for (const value of ["kept", "lost"]) yield* node.hint(yield* publish({ value }, false))
         assert.strictEqual(cache.get("production", "svc")?.configuration.value, "lost")
         faults.restore(1)
         Object.assign(faults.state, { epoch })
@@ -23,7 +24,7 @@ describe("ConfigurationView", () => {
 
         assert.isUndefined(cache.get("production", "svc"))
         assert.strictEqual((yield* view.value("production", "svc"))?.value, "kept")
-      }).pipe(Effect.provide(layerWith(faults)))
+      }).pipe(Effect.provide(propagationOn(faults)))
     }
   )
 })

@@ -8,19 +8,23 @@ import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { SharedCache } from "../../src/configuration/SharedCache.ts"
 import { makeConflated } from "../../src/configuration/Sharing.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { commit, layerWith } from "../propagation/Harness.ts"
 import { settle } from "../support/Clock.ts"
 import { shared } from "../support/Configuration.ts"
 import { Faults } from "../support/Faults.ts"
+import { publish } from "../support/Release.ts"
+import { propagationOn } from "../support/Twins.ts"
 
 const MIB = 1_048_576
 
 /** A node of its own on the same database. */
 const node = (faults: Faults, shares: Layer.Layer<never>) =>
-  Effect.map(Layer.build(Layer.fresh(layerWith(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))), (context) => ({
-    ...Context.get(context, Propagation),
-    ...Context.get(context, ConfigurationView)
-  }))
+  Effect.map(
+    Layer.build(Layer.fresh(propagationOn(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))),
+    (context) => ({
+      ...Context.get(context, Propagation),
+      ...Context.get(context, ConfigurationView)
+    })
+  )
 
 describe("what nodes share of configurations", () => {
   it("SH1 SH2 the shared cache's backlog is bounded in bytes, too; the newest of a key, by position, waits", () => {
@@ -65,7 +69,7 @@ describe("what nodes share of configurations", () => {
     return Effect.gen(function* () {
       const a = yield* node(faults, slow)
       for (let i = 0; i < 2_000; i++) {
-        yield* a.committed(yield* commit(String(i)))
+        yield* a.committed(yield* publish({ value: String(i) }, false))
         if (i === 0) yield* settle
       }
       hangs = false
@@ -73,7 +77,7 @@ describe("what nodes share of configurations", () => {
       yield* settle
 
       assert.deepStrictEqual(written, [1n, 2_000n])
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 
   it.effect(
@@ -84,14 +88,14 @@ describe("what nodes share of configurations", () => {
       return Effect.gen(function* () {
         const a = yield* node(faults, hub.layerSharedCache)
         const b = yield* node(faults, hub.layerSharedCache)
-        const first = yield* commit("1")
+        const first = yield* publish({ value: "1" }, false)
         yield* a.committed(first)
         yield* b.hint(first)
         yield* settle
         assert.strictEqual((yield* b.value("production", "svc"))?.value, "1")
         assert.strictEqual(faults.loads, 0)
 
-        const second = yield* commit("2")
+        const second = yield* publish({ value: "2" }, false)
         yield* b.hint(second) // the shared cache still has the first
         assert.strictEqual((yield* b.value("production", "svc"))?.value, "2")
         assert.strictEqual(faults.loads, 1)
@@ -101,7 +105,7 @@ describe("what nodes share of configurations", () => {
         for (const [id, shared] of hub.values) hub.values.set(id, { ...shared, epoch: "lost" })
         assert.strictEqual((yield* b.value("production", "svc"))?.value, "2")
         assert.strictEqual(faults.loads, 2)
-      }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+      }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
     }
   )
 
@@ -110,7 +114,7 @@ describe("what nodes share of configurations", () => {
     const hub = new Hub()
     return Effect.gen(function* () {
       const a = yield* node(faults, hub.layerSharedCache)
-      const revision = yield* commit("genuine")
+      const revision = yield* publish({ value: "genuine" }, false)
       yield* a.committed(revision)
       yield* settle
       const good = hub.values.get("production/svc")!
@@ -133,7 +137,7 @@ describe("what nodes share of configurations", () => {
       const found = yield* read({ strict: true, deleted: true, template: true, version: 7, digest: "x" })
       assert.strictEqual(faults.loads, forgeries.length)
       assert.deepStrictEqual(found, good.configuration)
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 
   it.effect(
@@ -154,13 +158,13 @@ describe("what nodes share of configurations", () => {
         }))
       ).pipe(Layer.provide(hub.layerSharedCache))
       return Effect.gen(function* () {
-        for (let i = 0; i < 600; i++) yield* commit("1", `k${i}`)
+        for (let i = 0; i < 600; i++) yield* publish({ key: `k${i}`, value: "1" }, false)
         yield* node(faults, counted)
         yield* TestClock.adjust("5 seconds")
         assert.isAtMost(looked, 2_000)
         assert.isAtLeast(looked, 600)
         const key = "production/k400"
-        const old = { epoch: "lost", configuration: (yield* commit("2", "k400")).changes[0]! }
+        const old = { epoch: "lost", configuration: (yield* publish({ key: "k400", value: "2" }, false)).changes[0]! }
         yield* TestClock.adjust("1 second")
         hub.values.set(key, old)
         yield* TestClock.adjust("5 seconds")
@@ -168,7 +172,7 @@ describe("what nodes share of configurations", () => {
 
         assert.strictEqual(hub.values.get(key)?.configuration.value, "2")
         assert.notStrictEqual(hub.values.get(key)?.epoch, "lost")
-      }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+      }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
     }
   )
 
@@ -176,13 +180,13 @@ describe("what nodes share of configurations", () => {
     const faults = new Faults()
     const hub = new Hub()
     return Effect.gen(function* () {
-      const first = yield* commit("1")
+      const first = yield* publish({ value: "1" }, false)
       hub.values.set("production/svc", { epoch: first.epoch, configuration: first.changes[0]! })
-      yield* commit("2") // by a node that died before it told the shared cache
+      yield* publish({ value: "2" }, false) // by a node that died before it told the shared cache
       yield* node(faults, hub.layerSharedCache)
       yield* settle
 
       assert.isUndefined(hub.values.get("production/svc"))
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 })

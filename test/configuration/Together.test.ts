@@ -5,9 +5,9 @@ import type { Head } from "../../src/configuration/Configuration.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { makeTogether } from "../../src/configuration/Together.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
-import { layerWith } from "../propagation/Harness.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, commit } from "../support/Release.ts"
+import { propagationOn } from "../support/Twins.ts"
 
 const settle = Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow, { discard: true })
 const names = (n: number) => Array.from({ length: n }, (_, i) => `svc.k${i}`)
@@ -41,7 +41,7 @@ describe("Together", () => {
       assert.strictEqual(sum(faults.questions), 1_000)
       assert.isAtMost(faults.questions.length, 10)
       assert.isAtMost(Math.max(...faults.questions), 200)
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("TG1 what is asked for while questions are on their way goes together, and no more than four are", () => {
@@ -62,7 +62,7 @@ describe("Together", () => {
 
       assert.deepStrictEqual(during, [1, 1, 1, 1])
       assert.deepStrictEqual(faults.questions, [1, 1, 1, 1, 96])
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("TG2 what does not fit into a page is asked for next", () => {
@@ -77,7 +77,7 @@ describe("Together", () => {
         keys.map((_, i) => i)
       )
       assert.deepStrictEqual(faults.questions, [20, 15, 10, 5])
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("TG1 P4 a question that fails fails those who asked, and the next begin anew", () => {
@@ -94,7 +94,7 @@ describe("Together", () => {
 
       assert.deepStrictEqual([...new Set(failed.map(({ name }) => name))], ["DatabaseUnavailable"])
       assert.lengthOf(yield* readAll(keys), 10)
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("TG3 values of two histories are not asked for in one question", () => {
@@ -122,7 +122,7 @@ describe("Together", () => {
 
       assert.strictEqual(epoch, "restored")
       assert.deepStrictEqual(faults.questions, [1, 1, 1, 1, 2, 3])
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("TG3 a question is as new as the newest that it is asked for", () =>

@@ -9,7 +9,7 @@ import { Outbox } from "../../src/outbox/Outbox.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { change, release } from "../support/Release.ts"
-import { sweep } from "./Stores.ts"
+import { sweep } from "../support/sweep.ts"
 
 type Services = Commits | ConfigurationStore | RevisionLog | Outbox | Leases | RetentionStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

@@ -18,9 +18,9 @@ import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { instance } from "../support/Instance.ts"
 import { change, release } from "../support/Release.ts"
+import { sweep } from "../support/sweep.ts"
 import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { sweep } from "./Stores.ts"
 
 let database: Database
 const runtime = ManagedRuntime.make(

@@ -10,7 +10,7 @@ import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { instance, delivery as sent } from "../support/Instance.ts"
 import { change, release } from "../support/Release.ts"
-import { sweep } from "./Stores.ts"
+import { sweep } from "../support/sweep.ts"
 
 type Services = Commits | ConfigurationStore | RevisionLog | Leases | RetentionStore | InstanceStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

@@ -8,10 +8,11 @@ import { configurationsIn } from "../../src/configuration/ConfigurationKind.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
-import { Leases } from "../../src/leases/Leases.ts"
+import type { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { type Keep, RetentionStore } from "../../src/retention/RetentionStore.ts"
+import type { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { change, commit } from "../support/Release.ts"
+import { sweep } from "../support/sweep.ts"
 
 /** Keys of one test are its own: a suite may run on one database. */
 let names = 0
@@ -32,20 +33,6 @@ const allHeads = Effect.fnUntraced(function* (
     next = page.next
   }
   return { position: first.position, heads }
-})
-
-/** Sweeps to the end, whoever did before; returns how many revisions went. */
-export const sweep = Effect.fnUntraced(function* (keep: Keep) {
-  const [leases, store] = [yield* Leases, yield* RetentionStore]
-  const lease = (yield* leases.claim("retention", "test", 60_000))!
-  let revisions = 0
-  while (true) {
-    const swept = (yield* store.step(lease, 60_000, keep))!
-    revisions += swept.revisions
-    if (!swept.more) break
-  }
-  yield* store.drop
-  return revisions
 })
 
 type Services = Commits | ConfigurationStore | RevisionLog | Leases | RetentionStore

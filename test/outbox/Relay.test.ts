@@ -13,9 +13,9 @@ import { Outbox } from "../../src/outbox/Outbox.ts"
 import * as Relay from "../../src/outbox/Relay.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Degraded, type Dependency } from "../../src/telemetry/Degraded.ts"
-import { sweep } from "../contracts/Stores.ts"
 import { pass } from "../support/Clock.ts"
 import { change, release } from "../support/Release.ts"
+import { sweep } from "../support/sweep.ts"
 import { below, propagation } from "../support/Twins.ts"
 
 const services = (state: State) => propagation().pipe(Layer.provideMerge(below(Memory.layerOn(state))))

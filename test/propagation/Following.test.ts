@@ -7,7 +7,8 @@ import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Loop } from "../../src/telemetry/Loop.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
-import { commit, layerWith, listen } from "./Harness.ts"
+import { propagationOn } from "../support/Twins.ts"
+import { commit, listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
 
@@ -25,7 +26,7 @@ describe("following the log", () => {
       assert.deepStrictEqual(before, [])
       assert.deepStrictEqual(heard, ["1"])
       assert.strictEqual(view.head("production", "svc")?.version, 1)
-    }).pipe(Effect.provide(layerWith(new Faults())))
+    }).pipe(Effect.provide(propagationOn(new Faults())))
   )
 
   it.effect("P2 another writer's hint is followed at once", () =>
@@ -36,7 +37,7 @@ describe("following the log", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["1"])
-    }).pipe(Effect.provide(layerWith(new Faults(), { hints: true })))
+    }).pipe(Effect.provide(propagationOn(new Faults(), { hints: true })))
   )
 
   it.effect(
@@ -60,7 +61,7 @@ describe("following the log", () => {
         assert.isAtLeast(faults.polls, before + 1)
         assert.isAtMost(faults.polls, before + 3)
         assert.strictEqual(heard.length, 11)
-      }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+      }).pipe(Effect.provide(propagationOn(faults, { hints: true })))
     }
   )
 
@@ -77,7 +78,7 @@ describe("following the log", () => {
       yield* settle
 
       assert.strictEqual(propagation.position().revision, 1_101n)
-    }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+    }).pipe(Effect.provide(propagationOn(faults, { hints: true })))
   })
 
   it.effect("P2 after an outage everything that was missed is read, however much", () => {
@@ -100,7 +101,7 @@ describe("following the log", () => {
         Array.from({ length: 1_200 }, (_, i) => String(i + 1))
       )
       assert.strictEqual(propagation.position().revision, 1_200n)
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   for (const fault of ["fails", "hangs"] as const) {
@@ -128,7 +129,7 @@ describe("following the log", () => {
           assert.deepStrictEqual(told, ["stale"])
           assert.isFalse(propagation.stale())
           assert.deepStrictEqual(heard, ["stale", "fresh"])
-        }).pipe(Effect.provide(layerWith(faults)))
+        }).pipe(Effect.provide(propagationOn(faults)))
       }
     )
   }
@@ -149,7 +150,7 @@ describe("following the log", () => {
 
       assert.isTrue(unsure)
       assert.deepStrictEqual(heard, ["stale", "fresh"])
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P3 an answer of the log that does not reach the head confirms nothing", () => {
@@ -166,7 +167,7 @@ describe("following the log", () => {
 
       assert.isTrue(unsure)
       assert.isFalse(propagation.stale())
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P7 a database that answers while this process is busy leaves the view fresh", () => {
@@ -189,7 +190,7 @@ describe("following the log", () => {
       assert.deepStrictEqual(heard, [])
     }).pipe(
       Effect.provide(
-        layerWith(faults).pipe(Layer.provide(Layer.succeed(Loop, { busy: () => busy, recent: () => busy })))
+        propagationOn(faults).pipe(Layer.provide(Layer.succeed(Loop, { busy: () => busy, recent: () => busy })))
       )
     )
   })

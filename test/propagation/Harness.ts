@@ -1,14 +1,7 @@
-/** Propagation on a database with faults, and what it tells. */
-import { Effect, Layer } from "effect"
+/** Commits that a node finds out by itself, and what it tells then. */
+import { Effect } from "effect"
 import { Propagation, type PropagationEvent } from "../../src/propagation/Propagation.ts"
-import type { Faults } from "../support/Faults.ts"
 import { change, commit as commitAll } from "../support/Release.ts"
-import { below, propagation } from "../support/Twins.ts"
-
-export const layerWith = (
-  faults: Faults,
-  { hints = false, cacheBytes = 1_000_000 }: { readonly hints?: boolean; readonly cacheBytes?: number } = {}
-) => propagation().pipe(Layer.provideMerge(below(faults.layer(hints), { cacheBytes })))
 
 /** Commits without telling this node; answers with the revision. */
 export const commit = (value: string | null, key = "svc") =>

@@ -11,7 +11,8 @@ import { SharedCache } from "../../src/configuration/SharedCache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
-import { commit, layerWith, listen } from "./Harness.ts"
+import { propagationOn } from "../support/Twins.ts"
+import { commit, listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
 
@@ -37,7 +38,7 @@ describe("a lost history", () => {
       assert.isUndefined(view.head("production", "other"))
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
       assert.strictEqual((yield* view.value("production", "svc"))?.value, "again")
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 a hint of a lost history is neither applied nor remembered, whatever its number", () => {
@@ -62,7 +63,7 @@ describe("a lost history", () => {
       assert.strictEqual((yield* view.value("production", "other"))?.value, "mine")
       assert.strictEqual(view.head("production", "svc")?.revision, 1n)
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 4n })
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 a hint that came early is not applied after a reset to another history", () => {
@@ -86,7 +87,7 @@ describe("a lost history", () => {
       assert.deepStrictEqual(heard, ["1", "reset", "2"])
       assert.strictEqual((yield* view.value("production", "svc"))?.value, "mine")
       assert.isUndefined(view.head("production", "other"))
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect(
@@ -104,7 +105,7 @@ describe("a lost history", () => {
         yield* settle
 
         assert.strictEqual((yield* view.value("production", "svc"))?.value, "kept")
-      }).pipe(Effect.provide(layerWith(faults)))
+      }).pipe(Effect.provide(propagationOn(faults)))
     }
   )
 
@@ -123,7 +124,7 @@ describe("a lost history", () => {
 
       assert.deepStrictEqual(heard, ["1", "2", "reset"])
       assert.strictEqual((yield* view.value("production", "svc"))?.value, "mine")
-    }).pipe(Effect.provide(layerWith(faults, { hints: true })))
+    }).pipe(Effect.provide(propagationOn(faults, { hints: true })))
   })
 
   it.effect("P1 a hint of another history is followed at once, though its number is behind", () => {
@@ -137,7 +138,7 @@ describe("a lost history", () => {
       yield* settle
 
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 hints that overtook each other are put in order without a question", () => {
@@ -152,7 +153,7 @@ describe("a lost history", () => {
       yield* settle
 
       assert.deepStrictEqual(heard, ["1", "2", "3"])
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 P5 a value that was read of a lost history fills neither cache, however late it comes", () => {
@@ -181,7 +182,7 @@ describe("a lost history", () => {
       const lost = { ...(yield* commit("lost")).changes[0]!, revision: old.revision + 9n }
       cache.setIfNewer({ epoch: "lost", configuration: lost })
       assert.strictEqual((yield* view.value("production", "svc"))?.revision, 2n)
-    }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(hub.layerSharedCache))))
+    }).pipe(Effect.provide(propagationOn(faults).pipe(Layer.provide(hub.layerSharedCache))))
   })
 
   it.effect(
@@ -220,7 +221,7 @@ describe("a lost history", () => {
         assert.notStrictEqual(read?.value, "lost")
         assert.strictEqual(faults.loads, before + 1) // the database was asked
         assert.isUndefined(cache.get("production", "svc"))
-      }).pipe(Effect.provide(layerWith(faults).pipe(Layer.provide(slow))))
+      }).pipe(Effect.provide(propagationOn(faults).pipe(Layer.provide(slow))))
     }
   )
 
@@ -242,7 +243,7 @@ describe("a lost history", () => {
       yield* settle
 
       assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 P6 while heads are read again, the view of before is served", () => {
@@ -262,6 +263,6 @@ describe("a lost history", () => {
       assert.deepStrictEqual(during, [2, 2n])
       assert.strictEqual(view.head("production", "svc")?.version, 1)
       assert.isFalse(propagation.stale())
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 })

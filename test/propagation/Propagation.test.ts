@@ -9,7 +9,8 @@ import type { Revision } from "../../src/propagation/Revision.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, commit as commitAll } from "../support/Release.ts"
-import { commit, layerWith, listen } from "./Harness.ts"
+import { propagationOn } from "../support/Twins.ts"
+import { commit, listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
 
@@ -40,7 +41,7 @@ describe("Propagation", () => {
           assert.deepStrictEqual(heard, ["1", "2", "3", "4"])
           assert.strictEqual(propagation.position().revision, 4n)
           assert.strictEqual((yield* view.value("production", "svc"))?.value, "d")
-        }).pipe(Effect.provide(layerWith(new Faults())))
+        }).pipe(Effect.provide(propagationOn(new Faults())))
     )
   }
 
@@ -57,7 +58,7 @@ describe("Propagation", () => {
       yield* poll
 
       assert.deepStrictEqual(heard, ["1"])
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P1 revisions that were swept before they were read are told as Reset", () => {
@@ -74,7 +75,7 @@ describe("Propagation", () => {
 
       assert.deepStrictEqual(heard, ["reset", "4"])
       assert.strictEqual(view.head("production", "svc")?.version, 4)
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   describe("P6", () => {
@@ -105,7 +106,7 @@ describe("Propagation", () => {
             assert.strictEqual(propagation.position().revision, 5n)
             for (const key of [first, last]) assert.strictEqual(view.head("production", key)?.version, 3)
             assert.strictEqual([...view.slices("production", "*")].flat().length, 6_000)
-          }).pipe(Effect.provide(layerWith(faults)))
+          }).pipe(Effect.provide(propagationOn(faults)))
         })
       }
     )
@@ -131,7 +132,7 @@ describe("Propagation", () => {
           assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 2n })
           assert.strictEqual(view.head("production", last)?.version, 1)
           assert.strictEqual(view.head("production", first)?.version, 2)
-        }).pipe(Effect.provide(layerWith(faults)))
+        }).pipe(Effect.provide(propagationOn(faults)))
       })
     })
 
@@ -146,7 +147,7 @@ describe("Propagation", () => {
 
           assert.strictEqual(pages, 2 + 3)
           assert.deepStrictEqual(propagation.position(), { epoch: "restored", revision: 1n })
-        }).pipe(Effect.provide(layerWith(faults)))
+        }).pipe(Effect.provide(propagationOn(faults)))
       })
     })
   })
@@ -170,7 +171,7 @@ describe("Propagation", () => {
       assert.strictEqual((yield* view.value("production", "old"))?.value, "b")
       yield* settle
       assert.deepStrictEqual(heard, ["1", "2", "3", "4", "5"])
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P8 by the horizon of a lost history no tombstone of the present one is forgotten", () => {
@@ -192,7 +193,7 @@ describe("Propagation", () => {
       yield* settle
 
       assert.isTrue(view.head("production", "mine")?.deleted)
-    }).pipe(Effect.provide(layerWith(faults)))
+    }).pipe(Effect.provide(propagationOn(faults)))
   })
 
   it.effect("P4 100 concurrent reads of a value share one load", () => {
@@ -214,7 +215,7 @@ describe("Propagation", () => {
       assert.strictEqual(faults.loads, 1)
       assert.strictEqual(new Set(found).size, 1)
       assert.strictEqual(found[0]?.value, "a")
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("P4 the reader that began the load may leave: the others get their value", () => {
@@ -234,7 +235,7 @@ describe("Propagation", () => {
 
       assert.strictEqual(found?.value, "a")
       assert.strictEqual(faults.loads, 1)
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("P4 a load that failed fails those who waited, and the next read loads again", () => {
@@ -250,7 +251,7 @@ describe("Propagation", () => {
 
       assert.strictEqual(error.name, "DatabaseUnavailable")
       assert.strictEqual(found?.value, "a")
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 
   it.effect("P4 a read after a commit does not join a load that began before it", () => {
@@ -269,6 +270,6 @@ describe("Propagation", () => {
 
       assert.strictEqual((yield* Fiber.join(before))?.value, "a")
       assert.strictEqual((yield* Fiber.join(after))?.value, "b")
-    }).pipe(Effect.provide(layerWith(faults, { cacheBytes: 0 })))
+    }).pipe(Effect.provide(propagationOn(faults, { cacheBytes: 0 })))
   })
 })

@@ -7,14 +7,18 @@ import { type HintLane, layerLane } from "../../src/propagation/HintLane.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
-import { commit, layerWith } from "./Harness.ts"
+import { propagationOn } from "../support/Twins.ts"
+import { commit } from "./Harness.ts"
 
 /** A node of its own on the same database. */
 const node = (faults: Faults, shares: Layer.Layer<never>) =>
-  Effect.map(Layer.build(Layer.fresh(layerWith(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))), (context) => ({
-    ...Context.get(context, Propagation),
-    ...Context.get(context, ConfigurationView)
-  }))
+  Effect.map(
+    Layer.build(Layer.fresh(propagationOn(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))),
+    (context) => ({
+      ...Context.get(context, Propagation),
+      ...Context.get(context, ConfigurationView)
+    })
+  )
 
 describe("what nodes tell each other", () => {
   it.effect("L1 a commit of one node is applied by another before any poll", () => {
@@ -30,7 +34,7 @@ describe("what nodes tell each other", () => {
 
       assert.strictEqual(b.position().revision, 1n)
       assert.strictEqual(b.head("production", "svc")?.version, 1)
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 
   it.effect("L1 a lane that hangs holds neither the publisher nor another lane up, and keeps a bounded backlog", () => {
@@ -59,7 +63,7 @@ describe("what nodes tell each other", () => {
       yield* TestClock.adjust("500 millis")
       yield* settle
       assert.strictEqual(b.position().revision, 2_000n)
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 
   it.effect("L2 a message that a lane lost is read from the log", () => {
@@ -81,7 +85,7 @@ describe("what nodes tell each other", () => {
       yield* TestClock.adjust("500 millis")
       yield* settle
       assert.strictEqual(b.position().revision, 3n)
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 
   it.effect("L4 hints that carry nothing are followed at once, and cost a bounded number of questions", () => {
@@ -107,6 +111,6 @@ describe("what nodes tell each other", () => {
       yield* TestClock.adjust("50 millis")
       yield* settle
       assert.strictEqual(b.position().revision, 2n)
-    }).pipe(Effect.scoped, Effect.provide(layerWith(faults)))
+    }).pipe(Effect.scoped, Effect.provide(propagationOn(faults)))
   })
 })

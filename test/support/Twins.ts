@@ -14,6 +14,7 @@ import { Propagation, type PropagationOptions } from "../../src/propagation/Prop
 import { Views } from "../../src/propagation/View.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import { UpdateSource } from "../../src/updates/UpdateSource.ts"
+import type { Faults } from "./Faults.ts"
 import { workers } from "./workers.ts"
 
 export type Stores = Layer.Success<typeof Memory.layer>
@@ -36,6 +37,12 @@ export const propagation = (changed: Partial<PropagationOptions> = {}) =>
     Layer.provideMerge(views),
     Layer.provide(kinds)
   )
+
+/** On a database with faults; hints of other writers are lost unless `hints`. */
+export const propagationOn = (
+  faults: Faults,
+  { hints = false, ...cached }: { readonly hints?: boolean; readonly cacheBytes?: number } = {}
+) => propagation().pipe(Layer.provideMerge(below(faults.layer(hints), cached)))
 
 /** What clients get of configurations. */
 export const configurations = UpdateSource.layer(configurationUpdates)
