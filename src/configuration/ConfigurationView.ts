@@ -25,6 +25,8 @@ export class ConfigurationView extends Context.Service<
   {
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
+    /** Environments that have or had a key, with the keys that are there now. */
+    readonly environments: () => ReadonlyArray<{ readonly environment: string; readonly keys: number }>
     /** Heads in the order of their keys, tombstones included. Costs what it returns. */
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
     /**
@@ -123,6 +125,8 @@ const make = Effect.fnUntraced(function* () {
 
   const service = ConfigurationView.of({
     head,
+    environments: () =>
+      Array.from(heads.environments(), (environment) => ({ environment, keys: heads.count(environment) })),
     page: (...asked) => heads.page(...asked),
     slices: (...asked) => slices(() => heads, ...asked),
     value,

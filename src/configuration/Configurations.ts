@@ -58,6 +58,11 @@ export class Configurations extends Context.Service<
       readonly limit: number
       readonly after: string
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
+    /** Those that the caller may read and that have a key, by name. */
+    readonly environments: () => Effect.Effect<
+      ReadonlyArray<{ readonly environment: string; readonly keys: number }>,
+      HeraldError
+    >
     readonly diff: (
       environment: string,
       key: string,

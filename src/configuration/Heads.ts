@@ -28,6 +28,7 @@ interface Environment {
   readonly keys: SortedKeys
   readonly strict: SortedKeys
   readonly template: SortedKeys
+  deleted: number
 }
 
 export class Heads {
@@ -44,12 +45,24 @@ export class Heads {
     return this.#environments.keys()
   }
 
+  /** Keys of an environment that are not deleted. */
+  count(environment: string): number {
+    const found = this.#environments.get(environment)
+    return found === undefined ? 0 : found.heads.size - found.deleted
+  }
+
   /** Keeps the newer, by revision: all of them are of one history. */
   set(head: Head): void {
     const { key, version, revision, digest, deleted, strict, template } = head
     let found = this.#environments.get(head.environment)
     if (found === undefined) {
-      found = { heads: new Map(), keys: new SortedKeys(), strict: new SortedKeys(), template: new SortedKeys() }
+      found = {
+        heads: new Map(),
+        keys: new SortedKeys(),
+        strict: new SortedKeys(),
+        template: new SortedKeys(),
+        deleted: 0
+      }
       this.#environments.set(head.environment, found)
     }
     const before = found.heads.get(key)
@@ -69,6 +82,7 @@ export class Heads {
       strict,
       template
     })
+    found.deleted += Number(deleted) - Number(before?.deleted ?? false)
     if (deleted) this.#tombstones.set(`${environment}\u0000${key}`, found.heads.get(key)!)
     else if (before?.deleted === true) this.#tombstones.delete(`${environment}\u0000${key}`)
     if (strict !== (before?.strict ?? false)) strict ? found.strict.add(key) : found.strict.delete(key)
@@ -82,6 +96,7 @@ export class Heads {
       if (revision > horizon) continue
       const found = this.#environments.get(environment)!
       found.heads.delete(key)
+      found.deleted--
       for (const keys of [found.keys, found.strict, found.template]) keys.delete(key)
       this.#tombstones.delete(id)
       this.#size--

@@ -1,8 +1,8 @@
 /** The reading half of Configurations. */
 
 import { Effect, Result } from "effect"
-import { requirePermission } from "../access/Access.ts"
-import type { Permission } from "../access/Identity.ts"
+import { requireAnywhere, requirePermission } from "../access/Access.ts"
+import { may, type Permission } from "../access/Identity.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -118,6 +118,14 @@ export const makeReading = Effect.gen(function* () {
     }
   })
 
+  const environments = Effect.fn("Configurations.environments")(function* () {
+    const identity = yield* requireAnywhere("config.read")
+    return view
+      .environments()
+      .filter(({ environment, keys }) => keys > 0 && may(identity, "config.read", environment))
+      .sort((a, b) => (a.environment < b.environment ? -1 : 1))
+  })
+
   const diff = Effect.fn("Configurations.diff")(function* (environment: string, key: string, from: number, to: number) {
     const before = yield* version(environment, key, from)
     const after = yield* version(environment, key, to)
@@ -161,7 +169,7 @@ export const makeReading = Effect.gen(function* () {
     } satisfies Explanation
   })
 
-  return { get, version, history, list, diff, explain }
+  return { get, version, history, list, environments, diff, explain }
 })
 
 const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>

@@ -6,23 +6,27 @@
  *   CL2  A key that was rejected or can't be sent is shown on the first page of its instance, wherever it is in the order.
  *   CL3  Each key is looked at once, however many patterns cover it, and deleted ones in a bounded number; others have their turn between
  *        two instances.
+ *   CL4  What is asked for (connected, in trouble, lagging, of a key) is looked for here, in a bounded number of instances: a page may be
+ *        short, or empty, and still have a next one.
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, outermost } from "../keys/Pattern.ts"
-import type { Position } from "../propagation/Position.ts"
+import { covers, type Position } from "../propagation/Position.ts"
 import type { Mark } from "../updates/Update.ts"
 import { keysOf, UpdateSource, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
 import {
   type HealthRow,
+  type InstanceId,
   type InstanceReport,
   type InstanceRow,
   InstanceStore,
   type KeyFacts,
   type ListCursor
 } from "./InstanceStore.ts"
+import { type Summary, type SummaryOf, summaryOf } from "./Summary.ts"
 import { sizeOfInstance } from "./Unwritten.ts"
 
 /** One key of an instance: what it should have, and what is known of what it has. Undefined: unknown. */
@@ -51,6 +55,21 @@ export interface ClientsOptions {
   /** Of each instance; 100 when left out. */
   readonly keys?: number | undefined
   readonly afterKey?: string | undefined
+  /** Only those that are connected, or only those that are not. */
+  readonly connected?: boolean | undefined
+  /** Only those of which a key was rejected or can't be sent. */
+  readonly troubled?: boolean | undefined
+  /** Only connected ones that have not applied the newest of a key, among the keys that are looked at of each. */
+  readonly lagging?: boolean | undefined
+  /** Only those that subscribe to this key, with nothing but it. */
+  readonly key?: string | undefined
+}
+
+export interface SummaryOptions extends SummaryOf {
+  /** Undefined: every environment; needs the permission in all of them. */
+  readonly environment?: string | undefined
+  readonly service?: string | undefined
+  readonly after?: InstanceId | undefined
 }
 
 export interface ClientsPage {
@@ -63,6 +82,11 @@ export interface ClientsPage {
 const PAGE = 4 * 1024 * 1024
 /** Instances that are read at once. */
 const TOGETHER = 20
+/** Instances that one page looks at. CL4 */
+const SEEN = 2_000
+/** Instances that one page of a summary counts: with all that is known of their keys, or of one key. */
+const COUNTED = 1_000
+const COUNTED_OF_KEY = 10_000
 const KEYS = 100
 
 const sizeOf = ({ keys, health, ...client }: Client): number =>
@@ -79,6 +103,8 @@ export class Clients extends Context.Service<
   {
     /** Requires clients.read. */
     readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
+    /** How many have what, a page of instances after the other. Requires clients.read. */
+    readonly summary: (options: SummaryOptions) => Effect.Effect<Summary, HeraldError>
   }
 >()("herald/sessions/Clients") {
   static readonly layer = Layer.effect(
@@ -87,28 +113,43 @@ export class Clients extends Context.Service<
       const store = yield* InstanceStore
       const source = yield* UpdateSource
       return Clients.of({
-        list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", ...asked }) {
-          yield* requirePermission("clients.read", asked.environment)
+        list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", lagging = false, ...wished }) {
+          yield* requirePermission("clients.read", wished.environment)
+          const asked = lagging ? { ...wished, connected: true } : wished
           const clients: Array<Client> = []
-          let [bytes, after, more] = [0, asked.after, true]
-          while (more && bytes < PAGE && clients.length < limit) {
-            const some = Math.min(TOGETHER, limit - clients.length)
+          let [bytes, after, more, seen] = [0, asked.after, true, 0]
+          while (more && bytes < PAGE && clients.length < limit && seen < SEEN) {
+            const some = lagging ? TOGETHER : Math.min(TOGETHER, limit - clients.length)
             const reports = yield* store.list({ ...asked, after, limit: some + 1, keys, afterKey })
             more = reports.length > some
             for (const report of reports.slice(0, some)) {
-              if (bytes >= PAGE) {
+              if (bytes >= PAGE || clients.length >= limit) {
                 more = true
                 break
               }
-              const client = clientOf(source, report, keys, afterKey)
+              const client = clientOf(source, report, keys, afterKey, asked.key)
               yield* Effect.yieldNow // CL3
+              seen++
+              after = cursorOf(report)
+              if (lagging && !client.keys.some(isBehind)) continue // CL4
               clients.push(client)
               bytes += sizeOf(client)
-              after = cursorOf(report)
             }
           }
-          const last = clients.at(-1)
-          return { clients, next: more && last !== undefined ? cursorOf(last) : undefined }
+          return { clients, next: more ? after : undefined }
+        }),
+        summary: Effect.fn("Clients.summary")(function* ({ environment, service, key, wanted, after }) {
+          yield* requirePermission("clients.read", environment)
+          const limit = key === undefined ? COUNTED : COUNTED_OF_KEY
+          const counted = yield* store.count({ environment, service, key, after, limit })
+          const covered = (of: string, patterns: ReadonlyArray<string>, most: number) => {
+            const found: Array<string> = []
+            for (const mark of marksOf(source, of, outermost(patterns), "")) {
+              if (mark.kind === "value" && found.push(mark.key) > most) break
+            }
+            return found
+          }
+          return summaryOf(counted, source.standing, covered, { key, wanted })
         })
       })
     })
@@ -119,9 +160,11 @@ const clientOf = (
   source: UpdateSourceShape,
   { keys: known, ...row }: InstanceReport,
   most: number,
-  afterKey: string
+  afterKey: string,
+  only: string | undefined
 ): Client => {
-  const { environment, patterns } = row
+  const { environment } = row
+  const patterns = only === undefined ? row.patterns : [only]
   const facts = new Map(known.map((one) => [one.key, one]))
   const first = known.slice(0, most)
   const ends = first.length === most ? [first.at(-1)!.key] : []
@@ -163,6 +206,10 @@ const clientOf = (
     keys: [...page.map((key) => keyOf(key, facts.get(key))), ...troubled.map((one) => keyOf(one.key, one))] // CL2
   }
 }
+
+/** It has not applied the newest, or what it applied is of a history that was lost. */
+const isBehind = ({ desired, applied }: ClientKey): boolean =>
+  desired !== undefined && (applied === undefined || !covers(applied, desired))
 
 const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListCursor => ({
   environment,

@@ -3,6 +3,7 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
+import type { Position } from "../propagation/Position.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Facts } from "./Facts.ts"
 
@@ -132,6 +133,51 @@ export interface ListOptions {
   /** At most so many keys of each. */
   readonly keys: number
   readonly afterKey?: string | undefined
+  /** Only those that are connected, or only those that are not. */
+  readonly connected?: boolean | undefined
+  /** Only those of which a key was rejected or can't be sent. */
+  readonly troubled?: boolean | undefined
+  /** Only those that subscribe to this key, with nothing but it. */
+  readonly key?: string | undefined
+}
+
+export interface CountOptions {
+  readonly environment?: string | undefined
+  readonly service?: string | undefined
+  /** Only those that subscribe to this key, with nothing but it. */
+  readonly key?: string | undefined
+  /** The instance after which the page begins. */
+  readonly after?: InstanceId | undefined
+  /** At most so many instances are counted. */
+  readonly limit: number
+}
+
+/** Of a service in an environment. */
+interface OfService {
+  readonly environment: string
+  readonly service: string
+}
+
+/** A page of instances, counted. What is told of patterns and keys is of connected ones alone. */
+export interface Counted {
+  readonly services: ReadonlyArray<OfService & { readonly connected: number; readonly away: number }>
+  readonly patterns: ReadonlyArray<OfService & { readonly patterns: ReadonlyArray<string>; readonly clients: number }>
+  /** Clients of which the same is known of a key, by the rules of Facts.ts. */
+  readonly keys: ReadonlyArray<
+    OfService & {
+      readonly key: string
+      readonly applied: Has | undefined
+      readonly rejected: Has | undefined
+      readonly problem: Position | undefined
+      readonly clients: number
+    }
+  >
+  /** The instance after which the next page begins; undefined at the end. */
+  readonly next: InstanceId | undefined
+}
+
+export interface Has extends Position {
+  readonly version: number
 }
 
 export interface Taken {
@@ -151,6 +197,8 @@ export class InstanceStore extends Context.Service<
     readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError | Unkeepable>
     /** Connected ones first, each in the order of environment, service and name. */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
+    /** In the order of environment, service and name. */
+    readonly count: (options: CountOptions) => Effect.Effect<Counted, HeraldError>
     /**
      * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
      * that were taken for lost.

@@ -53,3 +53,9 @@ export function* prefixesOf(key: string): Generator<string, void> {
   yield ""
   for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) yield key.slice(0, dot + 1)
 }
+
+/** Every pattern that covers a key. */
+export const patternsOf = (key: string): ReadonlyArray<string> => [
+  key,
+  ...Array.from(prefixesOf(key), (prefix) => `${prefix}*`)
+]

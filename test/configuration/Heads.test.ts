@@ -198,3 +198,24 @@ describe("Heads", () => {
     assert.strictEqual(heads.forget(20n), 0)
   })
 })
+
+describe("count", () => {
+  it("keys of an environment are counted without those that are deleted, forgotten or of another", () => {
+    const heads = new Heads()
+    const set = (key: string, revision: bigint, deleted: boolean, environment = "production") =>
+      heads.set(head(key, { environment, revision, deleted }))
+    set("a", 1n, false)
+    set("b", 2n, true)
+    set("c", 3n, false)
+    set("a", 4n, true)
+    set("a", 4n, false)
+    set("b", 5n, false)
+    set("x", 6n, false, "staging")
+    assert.strictEqual(heads.count("production"), 2)
+    heads.forget(9n)
+    assert.deepStrictEqual(
+      ["production", "staging", "dev"].map((one) => heads.count(one)),
+      [2, 1, 0]
+    )
+  })
+})

@@ -30,6 +30,7 @@ const cutOff = (view: Configuration | undefined) =>
     }),
     Layer.mock(ConfigurationView, {
       head: () => view,
+      environments: () => [],
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
       value: () => Effect.succeed(view)

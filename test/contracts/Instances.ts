@@ -5,6 +5,8 @@ import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { type Heard, hear, shown, unheard } from "../../src/fleet/Facts.ts"
 import {
   type Batch,
+  type Counted,
+  type CountOptions,
   type DeliveryRow,
   type HeldRow,
   type InstanceNote,
@@ -134,6 +136,102 @@ export const instancesContract = (test: Test) => {
       assert.deepStrictEqual(yield* page({ after: { ...ids[1]!, connected: true } }), [["c", "", 0]])
       assert.deepStrictEqual(yield* page({ instance: "a", keys: 3, afterKey: "svc.2" }), [["a", "3457", 1]])
       assert.deepStrictEqual(yield* page({ instance: "a", keys: 3, afterKey: "svc.7" }), [["a", "8", 1]])
+    }))
+
+  test("CL4 only those that are asked for: connected ones, those in trouble, those that subscribe to a key, with nothing but it", () =>
+    Effect.gen(function* () {
+      const service = fresh("asked")
+      const of = (name: string) => ({ environment: "production", service, instance: name })
+      yield* write({
+        instances: [
+          instance(service, { ...of("a"), patterns: ["svc.*"] }),
+          instance(service, { ...of("b"), patterns: ["other"] }),
+          instance(service, {
+            ...of("c"),
+            patterns: ["svc.x"],
+            state: "disconnected",
+            ending: "Closed",
+            session: "r1/2"
+          })
+        ],
+        deliveries: [
+          delivery(service, { ...of("a"), ...applied, key: "svc.x" }),
+          delivery(service, { ...of("a"), ...rejected, key: "svc.y" }),
+          delivery(service, { ...of("b"), ...applied, key: "other" })
+        ]
+      })
+      const asked = (options: Partial<ListOptions>) =>
+        Effect.map(list({ service, ...options }), (rows) =>
+          rows.map((row) => `${row.instance} ${row.keys.map(({ key }) => key).join(",")} ${row.troubled}`)
+        )
+
+      assert.deepStrictEqual(yield* asked({ connected: true }), ["a svc.x,svc.y 1", "b other 0"])
+      assert.deepStrictEqual(yield* asked({ connected: false }), ["c  0"])
+      assert.deepStrictEqual(yield* asked({ troubled: true }), ["a svc.x,svc.y 1"])
+      assert.deepStrictEqual(yield* asked({ key: "svc.x" }), ["a svc.x 0", "c  0"])
+      assert.deepStrictEqual(yield* asked({ key: "svc.y", connected: true }), ["a svc.y 1"])
+      assert.deepStrictEqual(yield* asked({ key: "svc.y", troubled: true }), ["a svc.y 1"])
+      assert.deepStrictEqual(yield* asked({ key: "svc.x", troubled: true }), [])
+      assert.deepStrictEqual(yield* asked({ key: "svc" }), [])
+      assert.deepStrictEqual(yield* asked({ connected: false, after: { ...of("b"), connected: true } }), ["c  0"])
+    }))
+
+  test("SU1 clients are counted by what the report shows of them, a page after the other", () =>
+    Effect.gen(function* () {
+      const service = fresh("counted")
+      const names = ["a", "b", "c", "d", "e"]
+      const of = (name: string) => ({ environment: "production", service, instance: name, session: `r1/${name}` })
+      const note = (name: string, changed: Partial<InstanceNote> = {}) => instance(service, { ...of(name), ...changed })
+      const say = (name: string, changed: Partial<DeliveryRow>) => delivery(service, { ...of(name), ...changed })
+      yield* write({
+        instances: names.map((name) => note(name, name === "e" ? { state: "disconnected", ending: "Closed" } : {})),
+        deliveries: [
+          say("a", applied),
+          say("b", applied),
+          say("b", { ...rejected, ...at(2) }),
+          say("c", { ...problem, key: "svc.x" }),
+          say("d", { ...applied, ...at(2) }),
+          say("d", { ...rejected, ...at(2), answeredAt: 7_000 }),
+          say("d", { ...applied, key: "svc.x" })
+        ]
+      })
+      const counted = (options: Partial<CountOptions>) =>
+        Effect.flatMap(InstanceStore, (store) => store.count({ service, limit: 100, ...options }))
+      const one = yield* counted({})
+
+      const where = { environment: "production", service }
+      assert.deepStrictEqual(one.services, [{ ...where, connected: 4, away: 1 }])
+      assert.deepStrictEqual(one.patterns, [{ ...where, patterns: ["svc", "svc.*"], clients: 4 }])
+      assert.strictEqual(one.next, undefined)
+      const told = (found: Counted) =>
+        found.keys
+          .map(({ key, applied, rejected, problem, clients }) =>
+            [
+              `${clients} ${key}`,
+              applied === undefined ? "" : ` has ${applied.version}`,
+              rejected === undefined ? "" : ` refused ${rejected.version}`,
+              problem === undefined ? "" : " stuck"
+            ].join("")
+          )
+          .sort()
+      assert.deepStrictEqual(told(one), [
+        "1 svc has 1",
+        "1 svc has 1 refused 2",
+        "1 svc refused 2",
+        "1 svc.x has 1",
+        "1 svc.x stuck"
+      ])
+      assert.deepStrictEqual(told(yield* counted({ key: "svc.x" })), ["1 svc.x has 1", "1 svc.x stuck"])
+      assert.deepStrictEqual((yield* counted({ key: "other" })).services, [])
+
+      const pages: Array<Counted> = []
+      for (let after: Counted["next"] | "first" = "first"; after !== undefined; after = pages.at(-1)!.next)
+        pages.push(yield* counted({ limit: 2, ...(after === "first" ? {} : { after }) }))
+      assert.strictEqual(
+        pages.flatMap((page) => page.services).reduce((sum, { connected }) => sum + connected, 0),
+        4
+      )
+      assert.deepStrictEqual(pages.flatMap(told).sort(), told(one))
     }))
 
   test("FC3 a later state is never overwritten by an older one, so a batch may be written twice", () =>

@@ -5,7 +5,14 @@ import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { Head } from "../../src/configuration/Configuration.ts"
 import { client } from "../../src/edge/http/fleet/Wire.ts"
 import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
-import { type InstanceReport, InstanceStore, type KeyFacts } from "../../src/fleet/InstanceStore.ts"
+import {
+  type Counted,
+  type InstanceReport,
+  InstanceStore,
+  type KeyFacts,
+  type ListOptions
+} from "../../src/fleet/InstanceStore.ts"
+import type { Summary } from "../../src/fleet/Summary.ts"
 import { matches } from "../../src/keys/Pattern.ts"
 import type { Mark } from "../../src/updates/Update.ts"
 import { UpdateSource } from "../../src/updates/UpdateSource.ts"
@@ -78,11 +85,15 @@ const markOf = ({ key, version, revision, digest, deleted }: Head): Mark => ({
 
 /** Keys that were read. */
 let read = 0
-const layerOn = (list: InstanceStore["Service"]["list"], all: ReadonlyArray<Head> = heads) => {
+const layerOn = (
+  list: InstanceStore["Service"]["list"],
+  all: ReadonlyArray<Head> = heads,
+  count: InstanceStore["Service"]["count"] = () => assert.fail("nothing is counted")
+) => {
   const marks = new Map(all.map((one) => [one.key, markOf(one)]))
   return Clients.layer.pipe(
     Layer.provide([
-      Layer.mock(InstanceStore, { list }),
+      Layer.mock(InstanceStore, { list, count }),
       Layer.mock(UpdateSource, {
         target: () => undefined,
         known: () => undefined,
@@ -228,6 +239,94 @@ describe("Clients", () => {
       assert.isAtMost(most, 10_500)
     }).pipe(Effect.provideService(CurrentIdentity, system), Effect.provide(layerOn(list, all)))
   })
+
+  it.effect("CL4 lagging ones are looked for a bounded number at a time, and an empty page says where to go on", () => {
+    const asked: Array<ListOptions> = []
+    const many: InstanceStore["Service"]["list"] = (options) =>
+      Effect.sync(() => {
+        asked.push(options)
+        const from = Number(options.after?.instance ?? -1) + 1
+        return Array.from({ length: options.limit }, (_, at) => ({
+          ...report,
+          instance: String(from + at),
+          patterns: ["shop"],
+          keys: [facts("shop", { applied: fact(from + at === 2_500 ? 1 : 2) })]
+        }))
+      })
+    return Effect.gen(function* () {
+      const clients = yield* Clients
+      const first = yield* clients.list({ limit: 1, lagging: true })
+      assert.deepStrictEqual(first.clients, [])
+      assert.strictEqual(first.next?.instance, "1999")
+      assert.isTrue(asked.every(({ connected }) => connected === true))
+      const second = yield* clients.list({ limit: 1, lagging: true, after: first.next })
+      assert.deepStrictEqual(
+        second.clients.map(({ instance }) => instance),
+        ["2500"]
+      )
+      assert.isDefined(second.next)
+    }).pipe(Effect.provide(layerOn(many)), Effect.provideService(CurrentIdentity, system))
+  })
+
+  it.effect(
+    "SU1 SU2 a summary tells of each key how many have it, refused it, can't have it, or are yet to answer",
+    () => {
+      const where = { environment: "production", service: "shop" }
+      const has = (version: number) => ({ epoch: "e", version, revision: BigInt(version * 10) })
+      const none = { applied: undefined, rejected: undefined, problem: undefined }
+      const counted: Counted = {
+        services: [{ ...where, connected: 10, away: 2 }],
+        patterns: [
+          { ...where, patterns: ["shop", "shop.*"], clients: 6 },
+          { ...where, patterns: ["shop"], clients: 4 }
+        ],
+        keys: [
+          { ...where, ...none, key: "shop", applied: has(2), clients: 5 },
+          { ...where, ...none, key: "shop", applied: has(1), rejected: has(2), clients: 2 },
+          { ...where, ...none, key: "shop", applied: { ...has(9), epoch: "lost" }, clients: 1 },
+          { ...where, ...none, key: "shop.t", problem: has(1), clients: 3 },
+          { ...where, ...none, key: "left", applied: has(1), clients: 3 }
+        ],
+        next: undefined
+      }
+      const layer = layerOn(
+        () => Effect.succeed([]),
+        heads,
+        () => Effect.succeed(counted)
+      )
+      return Effect.gen(function* () {
+        const clients = yield* Clients
+        const told = (found: Summary) =>
+          found.services[0]!.keys.map((one) =>
+            [one.key, one.clients, one.applied, one.rejected, one.problem, one.pending].join(" ")
+          )
+        const all = yield* clients.summary({})
+        assert.deepStrictEqual(told(all), [
+          "shop 10 5 2 0 3",
+          "shop.t 6 0 0 3 3",
+          "shop.a 6 0 0 0 6",
+          "shop.b 6 0 0 0 6",
+          "shop.new 6 0 0 0 6"
+        ])
+        assert.deepStrictEqual(all.services[0]!.keys[0]!.versions, [
+          { ...has(2), clients: 5 },
+          { ...has(1), clients: 2 },
+          { ...has(9), epoch: "lost", clients: 1 }
+        ])
+        const earlier = yield* clients.summary({ key: "shop", wanted: { epoch: "e", revision: 10n } })
+        assert.deepStrictEqual(told(earlier), ["shop 10 7 0 0 3"])
+      }).pipe(Effect.provide(layer), Effect.provideService(CurrentIdentity, system))
+    }
+  )
+
+  it.effect("the summary is not for everybody", () =>
+    Effect.gen(function* () {
+      const clients = yield* Clients
+      const subscriber = { name: "s", keyId: "k", role: "subscriber", environments: ["*"] } as const
+      const refused = yield* Effect.flip(Effect.provideService(clients.summary({}), CurrentIdentity, subscriber))
+      assert.strictEqual(refused.name, "Forbidden")
+    }).pipe(Effect.provide(layer))
+  )
 
   it.effect("CL1 a page ends when it is large, and the next goes on after its last instance", () => {
     const reason = "x".repeat(1_000)

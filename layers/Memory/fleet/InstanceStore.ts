@@ -14,8 +14,10 @@ import {
   type Speaker
 } from "../../../src/fleet/InstanceStore.ts"
 import { mayHold } from "../../../src/fleet/Ownership.ts"
+import { coveredBy } from "../../../src/keys/Pattern.ts"
 import { fenced } from "../leases/Leases.ts"
 import { State } from "../State.ts"
+import { count } from "./Counts.ts"
 import { FleetTables, type HeldInstance } from "./FleetTables.ts"
 
 const idOf = ({ environment, service, instance }: InstanceId) => `${environment}\u0000${service}\u0000${instance}`
@@ -93,11 +95,11 @@ const write = (state: State, { instances, deliveries, held, health }: Batch, now
 }
 
 const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport> => {
-  const { environment, service, instance, after, limit, keys, afterKey = "" } = options
+  const { environment, service, instance, after, limit, keys, afterKey = "", key: only } = options
   const fleet = state.tables(FleetTables)
   const facts = (row: HeldInstance): ReadonlyArray<KeyFacts> =>
     [...fleet.facts.values()]
-      .filter(({ of }) => of === idOf(row))
+      .filter(({ of, key }) => of === idOf(row) && (only === undefined || key === only))
       .map(({ key, registers }) => ({ key, ...shown(registers, row.emptied, state.epoch) }))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
   const health = (row: HeldInstance) =>
@@ -112,6 +114,9 @@ const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport>
     .filter((row) => environment === undefined || row.environment === environment)
     .filter((row) => service === undefined || row.service === service)
     .filter((row) => instance === undefined || row.instance === instance)
+    .filter((row) => options.connected === undefined || (row.state === "connected") === options.connected)
+    .filter((row) => only === undefined || coveredBy(row.patterns, only))
+    .filter((row) => options.troubled !== true || facts(row).some(troubled))
     .filter(
       (row) =>
         after === undefined ||
@@ -140,6 +145,7 @@ export const layer = Layer.effect(
           ? Effect.fail(new Unkeepable({ message: "could not write what clients answered: it can't be kept" }))
           : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
       list: (options) => Effect.sync(() => list(state, options)),
+      count: (options) => Effect.sync(() => count(fleet, state.epoch, options)),
       seen: ({ run, timeoutMillis }) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           const before = fleet.nodes.get(run)

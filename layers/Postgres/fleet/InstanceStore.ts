@@ -15,6 +15,7 @@ import {
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Leases.ts"
+import { count, subscribesTo } from "./Counts.ts"
 
 /** [epoch, revision, version, at, reason] */
 type Told = readonly [string, string, number, number, string] | null
@@ -122,19 +123,30 @@ export const layer = Layer.effect(
           Effect.mapError(refusing)
         ),
       list: Effect.fnUntraced(function* (options: ListOptions) {
-        const { environment, service, instance, after, limit, keys, afterKey = "" } = options
+        const { environment, service, instance, after, limit, keys, afterKey = "", key, troubled } = options
+        const ofKey = key === undefined ? sql`true` : sql`k.key = ${key}`
         // Only what is asked for, so that the index can be used whatever the plan is made for.
         const asked = [
           ...(environment === undefined ? [] : [sql`environment = ${environment}`]),
           ...(service === undefined ? [] : [sql`service = ${service}`]),
-          ...(instance === undefined ? [] : [sql`instance = ${instance}`])
+          ...(instance === undefined ? [] : [sql`instance = ${instance}`]),
+          ...(key === undefined ? [] : [subscribesTo(sql, key)]),
+          ...(troubled === true
+            ? [sql`exists (select from instance_keys k where k.instance_id = instances.id and k.troubled and ${ofKey})`]
+            : [])
         ]
         const beyond =
           after === undefined
             ? []
             : [sql`(environment, service, instance) > (${after.environment}, ${after.service}, ${after.instance})`]
-        const connected = sql.and([...asked, ...(after?.connected === false ? [sql`false`] : beyond)])
-        const away = sql.and([...asked, ...(after?.connected === true ? [] : beyond)])
+        const connected = sql.and([
+          ...asked,
+          ...(after?.connected === false || options.connected === false ? [sql`false`] : beyond)
+        ])
+        const away = sql.and([
+          ...asked,
+          ...(options.connected === true ? [sql`false`] : after?.connected === true ? [] : beyond)
+        ])
         const rows = yield* guarded("read the clients")(sql<Row>`
           select i.environment, i.service, i.instance, i.state, i.labels, i.patterns, herald_millis(i.connected_at) as "connectedAt",
             herald_millis(i.last_seen) as "lastSeen", i.ending, i.node, i.session, i.owner, i.emptied::float8 as emptied, e.epoch as present,
@@ -150,12 +162,12 @@ export const layer = Layer.effect(
                   coalesce(herald_millis(k.problem_at), 0), k.problem_reason) end,
                 k.applied_life, k.lacked_life) order by k.key)
               from (
-                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} order by k.key limit ${keys})
+                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} and ${ofKey} order by k.key limit ${keys})
                 union
-                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} and k.troubled order by k.key limit ${keys})
+                (select * from instance_keys k where k.instance_id = i.id and k.key > ${afterKey} and k.troubled and ${ofKey} order by k.key limit ${keys})
               ) k
             ), '[]') as keys,
-            (select count(*)::int from (select from instance_keys k where k.instance_id = i.id and k.troubled limit 1000) t) as troubled,
+            (select count(*)::int from (select from instance_keys k where k.instance_id = i.id and k.troubled and ${ofKey} limit 1000) t) as troubled,
             (
               select jsonb_build_object('epoch', h.epoch, 'revision', h.revision::text, 'health', h.health, 'message', h.message,
                 'metrics', h.metrics, 'reportedAt', herald_millis(h.reported_at))
@@ -178,6 +190,7 @@ export const layer = Layer.effect(
           }
         })
       }),
+      count: count(sql),
       seen: ({ run, node, timeoutMillis }: Run) =>
         guarded("say that this node lives")(sql<{
           said: { taken: Array<string>; owners: Array<string>; doubted: Array<string> }

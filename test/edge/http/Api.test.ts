@@ -44,6 +44,8 @@ describe("the contract", () => {
         payload: { message: "m", changes: [{ key: "x", environment: "production", value: 1 }] }
       })
       const clients = yield* client.clients.list({ query: {} })
+      const summary = yield* client.clients.summary({ query: { key: "x", revision: 1, epoch: "e" } })
+      const { environments } = yield* client.config.environments()
       const audit = yield* client.audit.list({ query: { limit: 5 } })
       const verdict = yield* client.audit.verify({ query: {} })
       const made = yield* client.keys.create({ payload: { name: "k", role: "viewer", environments: ["*"] } })
@@ -66,6 +68,8 @@ describe("the contract", () => {
       assert.isTrue(gone.deleted)
       assert.strictEqual(release.changes.length, 1)
       assert.deepStrictEqual([clients.clients.length, audit.entries.length, verdict.ok], [0, 5, true])
+      assert.deepStrictEqual(summary, { services: [], next: null })
+      assert.deepStrictEqual(environments, [{ environment: "production", keys: 2 }])
       assert.isAbove(keys.keys.length, 1)
       assert.strictEqual(row.name, "InvalidInput")
       assert.strictEqual((problem as { readonly code?: string }).code, "HRLD-2001")

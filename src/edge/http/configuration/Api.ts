@@ -64,6 +64,9 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     })
       .annotate(Needs, need("config.read", "named", 4))
       .annotateMerge(about("List keys")),
+    get("environments", "/v1/environments", { success: Wire.Environments, error })
+      .annotate(Needs, need("config.read", "somewhere", 4))
+      .annotateMerge(about("List environments", "Those that you may read and that have a key.")),
     get("history", "/v1/config/:key/history", {
       params: Wire.Target,
       query: { ...Wire.InEnvironment, limit: Schema.optionalKey(Limit), before: Schema.optionalKey(Wire.Version) },

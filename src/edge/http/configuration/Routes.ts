@@ -98,6 +98,13 @@ const configRoutes = HttpApiBuilder.group(
         answer(writes.delete({ ...params, ...query }, query.message, headers))
       )
       .handle("list", ({ query }) => answer(list(query)))
+      .handle("environments", () =>
+        answer(
+          Effect.map(configurations.environments(), (environments) =>
+            json({ environments } satisfies Wire.Environments)
+          )
+        )
+      )
       .handle("history", ({ params, query }) => answer(history({ ...params, ...query }, query)))
       .handle("version", ({ params, query }) =>
         answer(

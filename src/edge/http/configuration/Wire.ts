@@ -53,6 +53,11 @@ export type Head = typeof Head.Type
 export const Heads = Schema.Struct({ keys: Schema.Array(Head), next: Schema.NullOr(Schema.String) })
 export type Heads = typeof Heads.Type
 
+export const Environments = Schema.Struct({
+  environments: Schema.Array(Schema.Struct({ environment: Schema.String, keys: Schema.Int }))
+})
+export type Environments = typeof Environments.Type
+
 /** `next`: give it as `before` for the next page, which may be due before `limit` is reached; null at the end. */
 export const History = Schema.Struct({
   versions: Schema.Array(Configuration),

@@ -11,6 +11,14 @@ import * as Wire from "./Wire.ts"
 
 const PAGE = 1_000
 
+/** Where a page goes on. */
+const placeOf = (word: string | undefined) => {
+  const after = word === undefined ? undefined : Wire.cursorOf(word)
+  return after === undefined && word !== undefined
+    ? Effect.fail(failure("InvalidInput", "after is not the `next` of a page of clients"))
+    : Effect.succeed(after)
+}
+
 const routes = HttpApiBuilder.group(
   contract.add(ClientsGroup),
   "clients",
@@ -25,20 +33,43 @@ const routes = HttpApiBuilder.group(
       readonly limit?: number
       readonly keys?: number
       readonly afterKey?: string
+      readonly connected?: boolean
+      readonly rejected?: boolean
+      readonly lagging?: boolean
+      readonly key?: string
     }) {
-      const after = query.after === undefined ? undefined : Wire.cursorOf(query.after)
-      if (after === undefined && query.after !== undefined)
-        return yield* failure("InvalidInput", "after is not the `next` of a page of clients")
+      const { rejected: troubled, ...asked } = query
+      const after = yield* placeOf(query.after)
       if (query.afterKey !== undefined && query.instance === undefined)
         return yield* failure("InvalidInput", "afterKey goes through the keys of one instance: say which")
-      const found = yield* clients.list({ ...query, after, limit: query.limit ?? PAGE })
+      const found = yield* clients.list({ ...asked, troubled, after, limit: query.limit ?? PAGE })
       return json({
         clients: found.clients.map(Wire.client),
         next: found.next === undefined ? null : Wire.cursor(found.next)
       })
     })
 
-    return handlers.handle("list", ({ query }) => answer(list(query)))
+    const summary = Effect.fnUntraced(function* (query: {
+      readonly environment?: string
+      readonly service?: string
+      readonly key?: string
+      readonly revision?: number
+      readonly epoch?: string
+      readonly after?: string
+    }) {
+      const { environment, service, key, revision, epoch } = query
+      if ((revision === undefined) !== (epoch === undefined))
+        return yield* failure("InvalidInput", "revision and epoch are one position: give both, or neither")
+      if (revision !== undefined && key === undefined)
+        return yield* failure("InvalidInput", "revision and epoch are of a key: say which")
+      const wanted = revision === undefined || epoch === undefined ? undefined : { epoch, revision: BigInt(revision) }
+      const after = yield* placeOf(query.after)
+      return json(Wire.summary(yield* clients.summary({ environment, service, key, wanted, after })))
+    })
+
+    return handlers
+      .handle("list", ({ query }) => answer(list(query)))
+      .handle("summary", ({ query }) => answer(summary(query)))
   })
 )
 

@@ -2,7 +2,8 @@
 import { Schema } from "effect"
 import type * as Fleet from "../../../fleet/Clients.ts"
 import type { Fact } from "../../../fleet/Facts.ts"
-import type { ListCursor } from "../../../fleet/InstanceStore.ts"
+import type { Has, ListCursor } from "../../../fleet/InstanceStore.ts"
+import type * as Counts from "../../../fleet/Summary.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Labels } from "../Wire.ts"
 
@@ -57,6 +58,61 @@ export const Client = Schema.Struct({
 export type Client = typeof Client.Type
 /** `next`: give it as `after` for the next page; null at the end. */
 export const Clients = Schema.Struct({ clients: Schema.Array(Client), next: Schema.NullOr(Schema.String) })
+
+export const KeySummary = Schema.Struct({
+  key: Schema.String,
+  desired: Schema.NullOr(Schema.Struct(Of)),
+  /** Connected clients that subscribe to it: those that follow, together. */
+  clients: Schema.Int,
+  applied: Schema.Int,
+  rejected: Schema.Int,
+  /** It can't be sent to them. */
+  problem: Schema.Int,
+  pending: Schema.Int,
+  /** What they run, the most frequent first, at most 20. */
+  versions: Schema.Array(Schema.Struct({ ...Of, clients: Schema.Int }))
+}).annotate({ identifier: "KeySummary" })
+export type KeySummary = typeof KeySummary.Type
+
+export const ServiceSummary = Schema.Struct({
+  environment: Schema.String,
+  service: Schema.String,
+  connected: Schema.Int,
+  away: Schema.Int,
+  /** At most 200; those with trouble first. */
+  keys: Schema.Array(KeySummary),
+  more: Schema.Boolean
+}).annotate({ identifier: "ServiceSummary" })
+export type ServiceSummary = typeof ServiceSummary.Type
+/** `next`: give it as `after` for the next page, whose numbers are to be added; null at the end. */
+export const Summary = Schema.Struct({
+  services: Schema.Array(ServiceSummary),
+  next: Schema.NullOr(Schema.String)
+})
+export type Summary = typeof Summary.Type
+
+const has = ({ version, revision, epoch }: Has) => ({ version, revision: Number(revision), epoch })
+
+export const summary = ({ services, next }: Counts.Summary): Summary => ({
+  services: services.map(({ environment, service, connected, away, more, keys }) => ({
+    environment,
+    service,
+    connected,
+    away,
+    more,
+    keys: keys.map(({ key, desired, clients, applied, rejected, problem, pending, versions }) => ({
+      key,
+      desired: desired === undefined ? null : has(desired),
+      clients,
+      applied,
+      rejected,
+      problem,
+      pending,
+      versions: versions.map((one) => ({ ...has(one), clients: one.clients }))
+    }))
+  })),
+  next: next === undefined ? null : cursor({ ...next, connected: true })
+})
 
 const at = (fact: Fact | undefined) =>
   fact === undefined ? null : { version: fact.version, revision: Number(fact.revision), epoch: fact.epoch, at: fact.at }

@@ -1,0 +1,115 @@
+/**
+ * How many clients of each service have which version of each key: a page of instances, counted by the store, beside what there is. Pure.
+ *
+ *   SU1  Of the clients of a key each is counted once: it has the wanted revision or a later one, refused it, can't be sent it, or is yet to
+ *        answer. Only connected ones count.
+ *   SU2  What is shown is bounded in services by the page, and in keys of each; those with trouble come first, then in their order.
+ */
+import { coveredBy } from "../keys/Pattern.ts"
+import { covers, type Position, positionKey } from "../propagation/Position.ts"
+import type { Mark } from "../updates/Update.ts"
+import type { Counted, Has, InstanceId } from "./InstanceStore.ts"
+
+export interface Versions extends Has {
+  readonly clients: number
+}
+
+export interface KeySummary {
+  readonly key: string
+  /** Undefined when the key was deleted or never existed. */
+  readonly desired: Has | undefined
+  /** Connected clients that subscribe to it. SU1 */
+  readonly clients: number
+  readonly applied: number
+  readonly rejected: number
+  /** It can't be sent to them. */
+  readonly problem: number
+  readonly pending: number
+  /** What they run, the most frequent first, at most 20. */
+  readonly versions: ReadonlyArray<Versions>
+}
+
+export interface ServiceSummary {
+  readonly environment: string
+  readonly service: string
+  readonly connected: number
+  readonly away: number
+  readonly keys: ReadonlyArray<KeySummary>
+  /** Some keys are left out. SU2 */
+  readonly more: boolean
+}
+
+export interface Summary {
+  readonly services: ReadonlyArray<ServiceSummary>
+  /** The instance after which the next page begins. */
+  readonly next: InstanceId | undefined
+}
+
+/** Keys of a service. SU2 */
+export const KEYS = 200
+/** Versions of a key. */
+const VERSIONS = 20
+
+interface Named {
+  readonly environment: string
+  readonly service: string
+}
+const idOf = ({ environment, service }: Named): string => `${environment}\u0000${service}`
+const grouped = <Row extends Named>(rows: ReadonlyArray<Row>) => Map.groupBy(rows, idOf)
+
+/** What stands at a key, deleted or not. */
+export type Standing = (environment: string, key: string) => Mark | undefined
+/** Keys that patterns cover, some more than `most` at most. */
+export type Covered = (environment: string, patterns: ReadonlyArray<string>, most: number) => ReadonlyArray<string>
+
+export interface SummaryOf {
+  readonly key?: string | undefined
+  /** Of `key`, instead of the newest. */
+  readonly wanted?: Position | undefined
+}
+
+export const summaryOf = (
+  counted: Counted,
+  standing: Standing,
+  covered: Covered,
+  { key, wanted }: SummaryOf
+): Summary => {
+  const [patterns, facts] = [grouped(counted.patterns), grouped(counted.keys)]
+  const services = counted.services.map((one): ServiceSummary => {
+    const { environment } = one
+    const groups = patterns.get(idOf(one)) ?? []
+    const known = Map.groupBy(facts.get(idOf(one)) ?? [], (fact) => fact.key)
+    const all = [...new Set(groups.flatMap((group) => group.patterns))]
+    const names = key === undefined ? new Set([...known.keys(), ...covered(environment, all, KEYS)]) : [key]
+    const keys: Array<KeySummary> = []
+    for (const name of names) {
+      const clients = groups.reduce((sum, group) => sum + (coveredBy(group.patterns, name) ? group.clients : 0), 0)
+      const mark = standing(environment, name)
+      const target = wanted ?? (mark === undefined ? undefined : { epoch: mark.epoch, revision: mark.revision })
+      if (clients === 0) continue
+      const count = { applied: 0, rejected: 0, problem: 0 }
+      const versions = new Map<string, Versions>()
+      for (const fact of known.get(name) ?? []) {
+        const reaches = (at: Position | undefined) => at !== undefined && (target === undefined || covers(at, target))
+        const what = (["applied", "rejected", "problem"] as const).find((one) => reaches(fact[one]))
+        if (what !== undefined) count[what] += fact.clients // SU1
+        if (fact.applied === undefined) continue
+        const id = positionKey(fact.applied)
+        versions.set(id, { ...fact.applied, clients: (versions.get(id)?.clients ?? 0) + fact.clients })
+      }
+      keys.push({
+        key: name,
+        desired:
+          mark?.kind === "value" ? { version: mark.version, revision: mark.revision, epoch: mark.epoch } : undefined,
+        clients,
+        ...count,
+        pending: Math.max(0, clients - count.applied - count.rejected - count.problem),
+        versions: [...versions.values()].sort((a, b) => b.clients - a.clients).slice(0, VERSIONS)
+      })
+    }
+    const trouble = (one: KeySummary) => Math.sign(one.rejected + one.problem)
+    keys.sort((a, b) => trouble(b) - trouble(a) || (a.key < b.key ? -1 : 1))
+    return { ...one, keys: keys.slice(0, KEYS), more: keys.length > KEYS }
+  })
+  return { services, next: counted.next }
+}
