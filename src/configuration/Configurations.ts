@@ -11,7 +11,7 @@ import type { Committed } from "../commits/Release.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
-import type { Draft, PublishOptions } from "./Draft.ts"
+import type { Draft, Expecting, PublishOptions } from "./Draft.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"
 
@@ -27,7 +27,7 @@ export class Configurations extends Context.Service<
       environment: string,
       key: string,
       toVersion: number,
-      options: PublishOptions
+      options: PublishOptions & Expecting
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
     /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
     readonly validate: (drafts: ReadonlyArray<Draft>) => Effect.Effect<

@@ -1,5 +1,6 @@
 /** What publishers ask for. Pure. */
 import type { ValueType } from "../values/ValueType.ts"
+import type { Condition } from "./Condition.ts"
 
 /** A wish for one key, as it comes from outside. */
 export interface Draft {
@@ -16,6 +17,7 @@ export interface Draft {
   readonly schema?: unknown
   readonly strict?: boolean | undefined
   readonly expectedVersion?: number | undefined
+  readonly condition?: Condition | undefined
   /** The value was accepted before: a rollback is not held to rules of reading that came later. */
   readonly stored?: boolean
 }
@@ -24,3 +26,6 @@ export interface PublishOptions {
   readonly message: string
   readonly idempotencyKey?: string | undefined
 }
+
+/** What a write is meant for. */
+export type Expecting = Pick<Draft, "expectedVersion" | "condition">

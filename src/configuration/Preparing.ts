@@ -12,6 +12,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { Digest } from "../values/Digest.ts"
 import { mistakeOf, reasonOf, Workers } from "../work/Workers.ts"
+import { holds } from "./Condition.ts"
 import { type Configuration, VARIABLES_KEY } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
@@ -28,6 +29,7 @@ export interface Resolved {
   /** Without its value: a release of 500 changes may replace 500 megabytes. */
   readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
   readonly stored: boolean
+  readonly condition: Draft["condition"]
   /** What the value's reader found; undefined where it was not read, or as another type. CV4 */
   readonly found: Draft["found"]
 }
@@ -78,7 +80,8 @@ export const makePreparing = Effect.gen(function* () {
       strict: draft.strict ?? live?.strict ?? false,
       template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType, readTemplate),
       digest: digestOf(value ?? ""),
-      expectedVersion: draft.expectedVersion,
+      // CD1: with the digest that goes into the basis.
+      expectedVersion: draft.expectedVersion ?? (draft.condition && (live?.version ?? 0)),
       kept: keptBy(draft, live !== undefined), // RU1
       changeLog: message
     }
@@ -86,6 +89,7 @@ export const makePreparing = Effect.gen(function* () {
       change,
       current: current && withoutValue(current),
       stored: draft.stored === true,
+      condition: draft.condition,
       found: draft.found?.type === valueType ? draft.found : undefined
     } satisfies Resolved
   })
@@ -179,12 +183,18 @@ export const makePreparing = Effect.gen(function* () {
   const check = Effect.fnUntraced(function* ({ resolved, known }: Gathered) {
     const changes = resolved.map(({ change }) => change)
     const own = new Map<string, Variables>()
+    const values = new Map<string, Basis["values"][number]>()
     for (const one of resolved) {
-      const { change } = one
+      const { change, condition, current } = one
+      if (condition !== undefined) {
+        const { environment, key } = change
+        if (!holds(condition, current)) return yield* otherwise(change, current) // CD1
+        const digest = current === undefined || current.deleted ? "" : current.digest
+        values.set(`${environment}/${key}`, { environment, key, digest })
+      }
       const variables = yield* checkValue(one)
       if (change.key === VARIABLES_KEY) own.set(change.environment, variables)
     }
-    const values = new Map<string, Basis["values"][number]>()
     const templates: Array<Basis["templates"][number]> = []
     // F1
     for (const { change, stored } of resolved) {
@@ -193,7 +203,11 @@ export const makePreparing = Effect.gen(function* () {
       const set = own.get(environment)
       const variables = set ?? known.get(environment)!.variables
       if (set === undefined) {
-        values.set(environment, { environment, key: VARIABLES_KEY, digest: known.get(environment)!.digest })
+        values.set(`${environment}/${VARIABLES_KEY}`, {
+          environment,
+          key: VARIABLES_KEY,
+          digest: known.get(environment)!.digest
+        })
       }
       if (change.template && value !== null) {
         const clients = yield* fleet.covering(environment, key)
@@ -225,6 +239,14 @@ export const makePreparing = Effect.gen(function* () {
     )
   })
 })
+
+const otherwise = ({ environment, key }: ConfigurationWish, current: Resolved["current"]): HeraldError => {
+  const version = current === undefined || current.deleted ? 0 : current.version
+  const is = version === 0 ? "is not there" : `is at version ${version}, content ${current?.digest.slice(0, 16)}`
+  return failure("VersionConflict", `${key} in ${environment} ${is}: that is not what the request is meant for`, {
+    details: { key, environment, current: version }
+  })
+}
 
 const keptBy = ({ value, schema, strict, type }: Draft, live: boolean): Kept | undefined => {
   const fields: Array<Kept["fields"][number]> = []

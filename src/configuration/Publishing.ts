@@ -5,6 +5,7 @@ import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Commits, Overtaken } from "../commits/Commits.ts"
 import type { Action, Committed, Idempotency } from "../commits/Release.ts"
+import { catalogue } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
@@ -16,7 +17,7 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
-import type { Draft, PublishOptions } from "./Draft.ts"
+import type { Draft, Expecting, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
 import { canonical, draftsProblem, optionsProblem } from "./Request.ts"
 
@@ -73,7 +74,10 @@ export const makePublishing = Effect.gen(function* () {
                 idempotency,
                 basis
               })
-              .pipe(Effect.withSpan("ConfigurationStore.commit"))
+              .pipe(
+                Effect.mapError((error) => (conditional(wishes) ? again(error) : error)), // CD1
+                Effect.withSpan("ConfigurationStore.commit")
+              )
           ),
           // RU1
           Effect.catchIf(
@@ -121,7 +125,7 @@ export const makePublishing = Effect.gen(function* () {
     environment: string,
     key: string,
     toVersion: number,
-    options: PublishOptions
+    { expectedVersion, condition, ...options }: PublishOptions & Expecting
   ) {
     const actor = yield* requirePermission("config.write", environment)
     const problem = targetProblem(environment, key) ?? optionsProblem(options)
@@ -138,9 +142,10 @@ export const makePublishing = Effect.gen(function* () {
         )
       }
       const { value, valueType: type, schema, strict } = old
-      return [{ key, environment, value, type, schema, strict, stored: true }]
+      return [{ key, environment, value, type, schema, strict, expectedVersion, condition, stored: true }]
     })
-    return yield* commit("rollback", actor, options, { environment, key, toVersion }, draft)
+    const request = { environment, key, toVersion, expectedVersion, condition }
+    return yield* commit("rollback", actor, options, request, draft)
   })
 
   const validate = Effect.fn("Configurations.validate")(function* (drafts: ReadonlyArray<Draft>) {
@@ -181,6 +186,15 @@ export const makePublishing = Effect.gen(function* () {
 
 /** What of a draft makes it another request: not what its reader found. F4 */
 const asked = ({ found: _, ...draft }: Draft): Draft => draft
+
+const conditional = (drafts: ReadonlyArray<Draft>): boolean =>
+  drafts.some(({ condition, expectedVersion }) => condition !== undefined && expectedVersion === undefined)
+
+/** Another version than the condition was judged by may fit it as well. */
+const again = (error: HeraldError): HeraldError =>
+  error.row === catalogue.VersionConflict && !(error instanceof Overtaken)
+    ? new Overtaken({ name: error.name, message: error.message, details: error.details ?? {} })
+    : error
 
 /** In the place of a difference, where those before it fill the answer. */
 const tooMuch: Difference = {

@@ -11,6 +11,7 @@ import { reasonOf, Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
+import { type Near, nearIn } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
@@ -56,6 +57,11 @@ export const makeReading = Effect.gen(function* () {
     const problem = targetProblem(environment, key)
     if (problem !== undefined) return yield* problem
   })
+
+  const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
+    tombstone === undefined
+      ? Effect.flatMap(nearIn(view, environment, key), (near) => Effect.fail(unknown(environment, key, near)))
+      : Effect.fail(buried(tombstone))
 
   const get = Effect.fn("Configurations.get")(function* (
     environment: string,
@@ -172,10 +178,16 @@ export const makeReading = Effect.gen(function* () {
   return { get, version, history, list, environments, diff, explain }
 })
 
-const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
+const buried = ({ environment, key, updatedBy, version }: Configuration) =>
   failure(
     "NotFound",
-    tombstone === undefined
-      ? `there is no key ${key} in ${environment}`
-      : `${key} in ${environment} was deleted by ${tombstone.updatedBy} in version ${tombstone.version}; its history is kept, and a rollback brings it back`
+    `${key} in ${environment} was deleted by ${updatedBy} in version ${version}; its history is kept, and a rollback brings it back`
   )
+
+const unknown = (environment: string, key: string, { keys, environments }: Near) => {
+  const meant = [...keys, ...environments]
+  const instead = meant.length === 0 ? "" : `; did you mean ${meant.join(" or ")}?`
+  return failure("NotFound", `there is no key ${key} in ${environment}${instead}`, {
+    details: { key, environment, near: { keys, environments } }
+  })
+}

@@ -2,6 +2,7 @@
 import { errors as access } from "../access/Errors.ts"
 import { errors as client } from "../client/Errors.ts"
 import { errors as configuration } from "../configuration/Errors.ts"
+import { errors as edge } from "../edge/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
@@ -15,6 +16,7 @@ export const rows = {
   ...access,
   ...client,
   ...configuration,
+  ...edge,
   ...errors,
   ...fleet,
   ...keys,

@@ -7,10 +7,10 @@
  *   QS3  A name in the environment that looks like one of ours and is not gets a warning with the nearest right name.
  */
 import * as Result from "effect/Result"
+import { distance, nearest } from "../text/Nearest.ts"
 import { type EverySetting, type Settings, settings } from "./Catalogue.ts"
 import { groups, rules } from "./Groups.ts"
 import type { Raw } from "./Kind.ts"
-import { distance, nearest } from "./Nearest.ts"
 import { everyOf, shapeOf } from "./Setting.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 

@@ -1,9 +1,9 @@
 /** The settings file: YAML, flattened to `http.port` and the like, with the line of each. Pure. */
 import * as Result from "effect/Result"
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from "yaml"
+import { nearest } from "../text/Nearest.ts"
 import { settings } from "./Catalogue.ts"
 import type { Raw } from "./Kind.ts"
-import { nearest } from "./Nearest.ts"
 
 export interface Placed {
   readonly raw: Raw

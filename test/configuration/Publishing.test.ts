@@ -1,6 +1,7 @@
 /** What is checked before a release is committed. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { Condition } from "../../src/configuration/Condition.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
 import { draft, on, publish } from "./Harness.ts"
@@ -102,6 +103,35 @@ describe("publishing", () => {
         ["VersionConflict", "VersionConflict", "VersionConflict"]
       )
       assert.strictEqual((yield* get()).configuration.value, "2")
+    }).pipe(on())
+  )
+
+  it.effect("CD1 CD2 a condition is about the whole version that is current; what is not there fits none", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const refused = (condition: Condition, value: string | null = "9") =>
+        Effect.map(Effect.flip(publish(draft(value, { condition }))), ({ name }) => name)
+      const before = yield* refused({ oneOf: "anything" })
+      yield* publish(draft("1", { condition: { noneOf: [{ version: 1, digest: "00" }] } }))
+      const { digest } = (yield* get()).configuration
+      const its = { version: 1, digest: digest.slice(0, 16) }
+      const wrong = yield* refused({ oneOf: [{ version: 1, digest: "0".repeat(16) }] })
+      const other = yield* refused({ oneOf: [{ ...its, version: 2 }] })
+      const none = yield* refused({ oneOf: [] })
+      const held = yield* refused({ noneOf: [its] })
+      const dry = yield* Effect.flip(configurations.validate([draft("3", { condition: { oneOf: [] } })]))
+      yield* publish(draft("2", { condition: { oneOf: [{ ...its, version: 7 }, its] } }))
+      yield* publish(draft(null, { condition: { oneOf: "anything" } }))
+      const deleted = yield* refused({ oneOf: "anything" }, null)
+      const back = yield* Effect.flip(
+        configurations.rollback("production", "app", 1, { message: "", condition: { oneOf: [its] } })
+      )
+
+      assert.deepStrictEqual(
+        [before, wrong, other, none, held, dry.name, deleted, back.name],
+        Array.from({ length: 8 }, () => "VersionConflict")
+      )
+      assert.include(dry.message, "is at version 1, content")
     }).pipe(on())
   )
 

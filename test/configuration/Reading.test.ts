@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { system } from "../../src/access/Identity.ts"
+import { type Identity, system } from "../../src/access/Identity.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { makeReading } from "../../src/configuration/Reading.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { configuration } from "../support/Configuration.ts"
 import { workers } from "../support/workers.ts"
-import { as } from "./Harness.ts"
+import { as, draft, on, publish } from "./Harness.ts"
 
 const stored = configuration("app", 9, { version: 3, value: "1", valueType: "json" })
 
@@ -33,6 +34,7 @@ const cutOff = (view: Configuration | undefined) =>
       environments: () => [],
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
+      environments: () => [],
       value: () => Effect.succeed(view)
     })
   )
@@ -58,5 +60,35 @@ describe("Reading without a database", () => {
 
       assert.deepStrictEqual([strict.name, strong.name, unknown.name], ["StaleRead", "DatabaseUnavailable", "NotFound"])
     })
+  )
+})
+
+describe("Reading what is not there", () => {
+  it.effect("NK1 NK2 names what is near and may be read, of many keys too", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const keys = Array.from({ length: 400 }, (_, n) => draft("1", { key: `a.filler.${n}` }))
+      yield* publish(...keys)
+      yield* publish(draft("1", { key: "user-service" }), draft("1", { key: "zoo.elephant.count" }))
+      yield* publish(draft("1", { key: "gone-service" }))
+      yield* publish(draft(null, { key: "gone-service" }))
+      const asked = (environment: string, key: string, identity: Identity = system) =>
+        configurations.get(environment, key, "cached").pipe(as(identity), Effect.flip)
+      const typo = yield* asked("production", "user-servise")
+      const far = yield* asked("production", "zoo.elephnat.count")
+      const gone = yield* asked("production", "gone-servicee")
+      const nothing = yield* asked("production", "payments")
+      const place = yield* asked("prodction", "user-service")
+      const stranger = { name: "s", keyId: "s", role: "viewer", environments: ["prodction"] } as const
+      const hidden = yield* asked("prodction", "user-service", stranger)
+
+      assert.include(typo.message, "did you mean user-service?")
+      assert.deepStrictEqual(typo.details?.["near"], { keys: ["user-service"], environments: [] })
+      assert.include(far.message, "did you mean zoo.elephant.count?")
+      assert.notInclude(gone.message, "gone-service?")
+      assert.notInclude(nothing.message, "did you mean")
+      assert.include(place.message, "did you mean production?")
+      assert.notInclude(hidden.message, "production?")
+    }).pipe(on())
   )
 })

@@ -125,6 +125,29 @@ export const racesContract = (test: Test) => {
       assert.strictEqual((yield* current(key))?.valueType, "json")
     }))
 
+  test("CD1 a condition is judged again by what came at the same moment, and nothing is written that it does not fit", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two
+      const key = fresh("condition")
+      const tag = Effect.map(current(key), (now) => ({ version: now!.version, digest: now!.digest.slice(0, 16) }))
+      yield* a.publish([draft(key, "1")])
+      const first = yield* tag
+      a.meanwhile(b.publish([draft(key, "2")]))
+      const late = yield* Effect.flip(a.publish([draft(key, "9", { condition: { oneOf: [first] } })]))
+      assert.strictEqual(late.name, "VersionConflict")
+
+      a.meanwhile(b.publish([draft(key, "3")]))
+      yield* a.publish([draft(key, "4", { condition: { oneOf: "anything", noneOf: [first] } })])
+      a.meanwhile(b.publish([draft(key, null)]))
+      const gone = yield* Effect.flip(a.publish([draft(key, "9", { condition: { oneOf: "anything" } })]))
+      assert.strictEqual(gone.name, "VersionConflict")
+      a.meanwhile(b.publish([draft(key, "6")]))
+      yield* a.publish([draft(key, "7", { condition: { noneOf: [first] } })])
+
+      const now = yield* current(key)
+      assert.deepStrictEqual([now?.value, now?.version], ["7", 7])
+    }))
+
   test("RU1 strictness that comes while a key is deleted, or while it is made, is kept", () =>
     Effect.gen(function* () {
       const [a, b] = yield* two

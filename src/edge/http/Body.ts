@@ -6,6 +6,7 @@
  *   B3  A field that is not in the contract is refused, so that a misspelt one is not silently ignored.
  *   B4  A value arrives as it stands in the body; a name given twice, or a number that JavaScript would change, is refused.
  *   B5  Whoever may not do what a route does is told so before the body is read.
+ *   B7  A body is what its headers call it: anything but JSON in UTF-8, not compressed, is refused unread.
  */
 import { ByteSize, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
@@ -27,7 +28,23 @@ export const bodyLimits = {
 
 const fail = (message: string) => failure("InvalidInput", message)
 
-const JSON_TYPES = /^(application\/json|application\/[\w.+-]+\+json|text\/plain|application\/x-www-form-urlencoded)\b/i
+/** https://www.rfc-editor.org/rfc/rfc8259#section-11: other parameters than charset are of no matter. */
+const JSON_TYPE = /^application\/(?:json|[\w.+-]+\+json)[\t ]*(?:;|$)/i
+const CHARSET = /;[\t ]*charset[\t ]*=[\t ]*"?([^";\t ]*)/i
+const UNPACKED = /^(?:[\t ]*identity[\t ]*)?$/i
+
+/** What of the headers says that the body is nothing that is read here. B7 */
+const unreadable = (headers: Readonly<Record<string, string | undefined>>): string | undefined => {
+  const type = headers["content-type"]
+  const encoding = headers["content-encoding"]
+  if (encoding !== undefined && !UNPACKED.test(encoding))
+    return `content-encoding: this route takes bodies that are not compressed, not ${encoding.slice(0, 100)}`
+  if (type === undefined) return undefined
+  const charset = CHARSET.exec(type)?.[1]
+  return JSON_TYPE.test(type) && (charset === undefined || /^utf-?8$/i.test(charset))
+    ? undefined
+    : `content-type: this route takes application/json in UTF-8, not ${type.slice(0, 100)}`
+}
 
 const parse = (
   bytes: ArrayBuffer,
@@ -65,10 +82,8 @@ const readerOf = <A>(
   const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
   return (request: HttpServerRequest.HttpServerRequest): Effect.Effect<A, HeraldError> => {
-    const type = request.headers["content-type"]
-    if (type !== undefined && !JSON_TYPES.test(type)) {
-      return Effect.fail(fail(`content-type: this route takes application/json, not ${type.slice(0, 100)}`))
-    }
+    const wrong = unreadable(request.headers)
+    if (wrong !== undefined) return Effect.fail(failure("UnsupportedMediaType", wrong)) // B7
     const said = request.headers["content-length"]
     if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
     const read = request.arrayBuffer.pipe(

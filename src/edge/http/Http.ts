@@ -14,7 +14,9 @@ import { apiOf, type Part } from "./Contract.ts"
 import { docsOf } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
 import { measured } from "./Measure.ts"
+import { type Paths, pathsOf, routesIn } from "./Paths.ts"
 import { answerFailures } from "./Problem.ts"
+import { answerUnrouted } from "./Unrouted.ts"
 
 /** H1 */
 const secured = HttpServerResponse.setHeaders({
@@ -33,9 +35,18 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
     return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
   })
 
-const Shared = HttpRouter.middleware((app) => Effect.map(measured(traced(answerFailures(app))), secured), {
-  global: true
-})
+/** Keys are longer than a router's usual parameters, more so when they are encoded. */
+export const routerConfig = { maxParamLength: 1_024 } as const
+
+/** What is no part of the contract. */
+const others = ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"].map((path) => ["GET", path] as const)
+
+const sharedOf = (paths: Paths) => {
+  const unrouted = answerUnrouted(paths)
+  return HttpRouter.middleware((app) => Effect.map(measured(traced(answerFailures(unrouted(app)))), secured), {
+    global: true
+  })
+}
 
 /** Every route of a door with these parts; serve with `routerConfig`. */
 export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) => {
@@ -45,11 +56,9 @@ export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) 
     Layer.provide(routes),
     Layer.provide([AuthenticationLive, Budget.layer])
   )
-  return Layer.mergeAll(versioned, HealthRoutes, docsOf(api), Shared)
+  const paths = pathsOf([...routesIn(api), ...others], routerConfig)
+  return Layer.mergeAll(versioned, HealthRoutes, docsOf(api), sharedOf(paths))
 }
-
-/** Keys are longer than a router's usual parameters, more so when they are encoded. */
-export const routerConfig = { maxParamLength: 1_024 } as const
 
 /** `routesOf(parts)` on the `HttpServer` of the context. */
 export const serve = <const Parts extends ReadonlyArray<Part>>(parts: Parts) =>

@@ -18,6 +18,8 @@ const headersOf = (error: HeraldError): Record<string, string> => {
   return {
     "cache-control": "no-store",
     ...(error.row.http === 401 ? { "www-authenticate": 'Bearer realm="herald"' } : {}),
+    ...(error.name === "MethodNotAllowed" ? { allow: String(error.details?.["allow"]) } : {}),
+    ...(error.name === "UnsupportedMediaType" ? { "accept-encoding": "identity" } : {}), // RFC 9110 §12.5.3
     ...(typeof wait === "number" ? { "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))) } : {})
   }
 }
@@ -92,10 +94,6 @@ const fromFramework = (error: unknown): HeraldError | undefined => {
   }
   if (HttpServerError.isHttpServerError(error)) {
     const { reason } = error
-    if (reason._tag === "RouteNotFound") {
-      const path = reason.request.url.split("?")[0]?.slice(0, 200) ?? ""
-      return failure("NotFound", `there is no ${reason.request.method} ${path}; the routes are listed at /docs`)
-    }
     if (reason._tag === "RequestParseError") {
       return reason.reason === "BodyTooLarge"
         ? failure("TooLarge", "the body is larger than this route takes")

@@ -36,7 +36,7 @@ const problem = (httpApiStatus: number) =>
     .pipe(HttpApiSchema.asJson({ contentType: "application/problem+json" }))
 
 /** Any request can end in one of these. */
-export const problems = [400, 401, 403, 404, 408, 409, 412, 413, 422, 429, 500, 503, 504].map(problem)
+export const problems = [400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504].map(problem)
 
 /** `Idempotency-Key`: the same key and body have the same result, once. */
 export const IdempotencyKey = Schema.optionalKey(

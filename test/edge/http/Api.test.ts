@@ -32,7 +32,7 @@ describe("the contract", () => {
       const history = yield* client.config.history({ params, query })
       const version = yield* client.config.version({ params: { ...params, version: 1 }, query })
       const diff = yield* client.config.diff({ params, query: { ...query, from: 1, to: 1 } })
-      const dry = yield* client.config.validate({ params, query, payload: { value: 2 } })
+      const dry = yield* client.config.validate({ params, query, headers: {}, payload: { value: 2 } })
       const page = { key: "page" }
       yield* client.config.publish({ params: page, query, headers: {}, payload: { value: "{{client.region}}" } })
       const why = yield* client.config.explain({ params: page, query: { ...query, "label.region": "eu" } })

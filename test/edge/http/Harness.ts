@@ -110,7 +110,11 @@ export const startRoutes = async (also: ReadonlyArray<Part> = []) => {
     const response = await handler(
       new Request(`http://localhost${path}`, {
         method,
-        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers
+        },
         ...(body === undefined ? {} : { body: (raw ? body : JSON.stringify(body)) as string })
       })
     )
@@ -121,7 +125,7 @@ export const startRoutes = async (also: ReadonlyArray<Part> = []) => {
       headers: response.headers,
       text,
       // biome-ignore lint/suspicious/noExplicitAny: bodies of every route
-      body: (isJson ? JSON.parse(text) : undefined) as any
+      body: (isJson && text !== "" ? JSON.parse(text) : undefined) as any
     }
   }
   await handler(new Request("http://localhost/livez"))

@@ -1,4 +1,5 @@
 /** What the REST door refuses, and how it says so. */
+import { gzipSync } from "node:zlib"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { startRoutes } from "./Harness.ts"
 
@@ -64,8 +65,31 @@ describe("bad input is refused with a problem that names the place", () => {
     assert.strictEqual(said.body.code, "HRLD-1007")
   })
 
-  it("a body of another content type", async () => {
-    assert.strictEqual((await put({ value: 1 }, { "content-type": "image/png" })).status, 400)
+  it("B7 a body of another type or charset, or compressed, is refused unread, and told what is taken", async () => {
+    const zipped = gzipSync(JSON.stringify({ value: "x".repeat(1_000) }))
+    const answers = [
+      await put({ value: 1 }, { "content-type": "image/png" }),
+      await put({ value: 1 }, { "content-type": "text/plain" }),
+      await put({ value: 1 }, { "content-type": "application/x-www-form-urlencoded" }),
+      await put({ value: 1 }, { "content-type": "application/jsonx" }),
+      await put({ value: 1 }, { "content-type": "application/json; charset=latin1" }),
+      await put({ value: 1 }, { "content-type": 'application/json; charset="utf-16"' }),
+      await put({ value: 1 }, { "content-encoding": "gzip" }),
+      await put(zipped, { "content-encoding": "gzip" }),
+      await put(zipped, { "content-encoding": "identity, br" })
+    ]
+    for (const answer of answers) {
+      assert.deepStrictEqual([answer.status, answer.body.code], [415, "HRLD-1012"])
+      assert.strictEqual(answer.headers.get("accept-encoding"), "identity")
+    }
+    for (const headers of [
+      { "content-type": "application/json" },
+      { "content-type": "Application/JSON; Charset=UTF-8" },
+      { "content-type": 'application/json; charset="utf-8"; x=y' },
+      { "content-type": "application/vnd.some+json" },
+      { "content-encoding": "identity" }
+    ])
+      assert.strictEqual((await put({ value: 1 }, headers as Record<string, string>)).status, 200)
   })
 
   it("control characters and other odd things in keys", async () => {

@@ -11,8 +11,9 @@ import * as Wire from "./Wire.ts"
 const { get, put, post } = HttpApiEndpoint
 const error = problems
 
-/** `If-Match`: a version number or an ETag. */
-const writeHeaders = { "idempotency-key": IdempotencyKey, "if-match": Schema.optionalKey(Schema.String) }
+/** `if-match`: a version number, `*`, or ETags of reads. `if-none-match`: `*`, the key must not exist, or ETags. */
+const conditions = { "if-match": Schema.optionalKey(Schema.String), "if-none-match": Schema.optionalKey(Schema.String) }
+const writeHeaders = { "idempotency-key": IdempotencyKey, ...conditions }
 const etag = { etag: Schema.String, "herald-version": Schema.Int, "herald-revision": Schema.Int }
 
 export class ConfigGroup extends HttpApiGroup.make("config")
@@ -20,7 +21,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     put("publish", "/v1/config/:key", {
       params: Wire.Target,
       query: Wire.InEnvironment,
-      headers: { ...writeHeaders, "if-none-match": Schema.optionalKey(Schema.String) },
+      headers: writeHeaders,
       payload: Wire.PublishBody,
       success: HttpApiSchema.WithHeaders(Wire.Published, etag),
       error
@@ -94,7 +95,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     post("rollback", "/v1/config/:key/rollback", {
       params: Wire.Target,
       query: Wire.InEnvironment,
-      headers: { "idempotency-key": IdempotencyKey },
+      headers: writeHeaders,
       payload: Wire.RollbackBody,
       success: Wire.Published,
       error
@@ -104,6 +105,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     post("validate", "/v1/config/:key/validate", {
       params: Wire.Target,
       query: Wire.InEnvironment,
+      headers: conditions,
       payload: Wire.PublishBody,
       success: Wire.Validated,
       error

@@ -1,39 +1,101 @@
-/** Conditional requests (RFC 9110 §13): entity tags name a version, `"<version>-<first 16 of the digest>"`. Pure. */
+/**
+ * Conditional requests (RFC 9110 §13). Pure.
+ *
+ *   ET1  An entity tag names a version by its number and its content, `"<version>-<first 16 of the digest>"`, with how it was compressed
+ *        behind it: only the whole of it fits.
+ *   ET2  `If-Match` compares strongly: weak tags, and tags that are none of Herald's, fit nothing. `If-None-Match` compares weakly.
+ *   ET3  What is no entity tag, `*`, list of tags or version number is refused, never left out.
+ */
 import { Effect } from "effect"
+import type { Condition, Tag } from "../../../configuration/Condition.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 
+/** Of a digest, in a tag. */
+const DIGITS = 16
+
 export const etagOf = ({ version, digest }: { readonly version: number; readonly digest: string }): string =>
-  `"${version}-${digest.slice(0, 16)}"`
+  `"${version}-${digest.slice(0, DIGITS)}"`
 
-/** Weak comparison, for `If-None-Match` of a GET. */
-export const noneMatch = (header: string | undefined, etag: string): boolean =>
-  header === undefined ||
-  !header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag)
+interface EntityTag {
+  readonly weak: boolean
+  /** What is between the quotes. */
+  readonly opaque: string
+}
 
-const TAG = /^(?:W\/)?"?(\d{1,15})(?:-[0-9a-f]{1,64})?"?$/
+/** One of a list, with what ends it: https://www.rfc-editor.org/rfc/rfc9110#name-etag */
+const ENTITY_TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[\t ]*(?:,|$)/y
+/** Tags of one header. */
+const MOST = 100
 
-/** The version that must be current, from `If-Match`, `If-None-Match: *` and the body's `expectedVersion`. */
-export const expectedVersion = (given: {
+/** "*" or tags; undefined when it is neither. ET3 */
+const tagsIn = (header: string): "*" | ReadonlyArray<EntityTag> | undefined => {
+  if (header.trim() === "*") return "*"
+  const tags: Array<EntityTag> = []
+  ENTITY_TAG.lastIndex = 0
+  while (ENTITY_TAG.lastIndex < header.length) {
+    const found = ENTITY_TAG.exec(header)
+    if (found === null) return undefined
+    if (found[2] !== undefined) tags.push({ weak: found[1] !== undefined, opaque: found[2] })
+  }
+  return tags.length === 0 || tags.length > MOST ? undefined : tags
+}
+
+/** ET1 */
+const OURS = /^(\d{1,10})-([0-9a-f]{16})(?:-gzip|-br)?$/
+
+const versionOf = ({ opaque }: EntityTag): ReadonlyArray<Tag> => {
+  const [, version, digest] = OURS.exec(opaque) ?? []
+  return version === undefined || digest === undefined ? [] : [{ version: Number(version), digest }]
+}
+
+/** Whether a GET is answered in full: the tag that its caller has already is returned otherwise. ET2 */
+export const heldTag = (header: string | undefined, etag: string): string | undefined => {
+  if (header === undefined) return undefined
+  const tags = tagsIn(header)
+  if (tags === "*") return etag
+  const plain = etag.slice(1, -1)
+  const held = tags?.find(({ opaque }) => opaque.replace(/-(?:gzip|br)$/, "") === plain)
+  return held && `"${held.opaque}"`
+}
+
+/** A version number, plain or in quotes. */
+const NUMBER = /^(?:(\d{1,10})|"(\d{1,10})")$/
+
+/** What a write is meant for, from `If-Match`, `If-None-Match` and the body's `expectedVersion`. */
+export interface Expected {
+  readonly expectedVersion?: number
+  readonly condition?: Condition
+}
+
+export const expectedOf = (given: {
   readonly ifMatch: string | undefined
   readonly ifNoneMatch: string | undefined
   readonly body: number | undefined
-}): Effect.Effect<number | undefined, HeraldError> => {
-  const wishes: Array<number> = given.body === undefined ? [] : [given.body]
+}): Effect.Effect<Expected, HeraldError> => {
+  const versions = new Set(given.body === undefined ? [] : [given.body])
+  let [oneOf, noneOf]: [Condition["oneOf"], Condition["noneOf"]] = [undefined, undefined]
   if (given.ifMatch !== undefined) {
-    const version = TAG.exec(given.ifMatch.trim())?.[1]
-    if (version === undefined) {
-      return refuse('If-Match: give one version number or the ETag of a read, such as "7" or "7-9f86d081884c7d65"')
-    }
-    wishes.push(Number(version))
+    const [, plain, quoted] = NUMBER.exec(given.ifMatch.trim()) ?? []
+    const version = plain ?? quoted
+    const tags = tagsIn(given.ifMatch)
+    if (version !== undefined) versions.add(Number(version))
+    else if (tags === undefined)
+      return refuse('If-Match: give a version number, *, or ETags of reads, such as 7 or "7-9f86d081884c7d65"')
+    else oneOf = tags === "*" ? "anything" : tags.filter(({ weak }) => !weak).flatMap(versionOf) // ET2
   }
   if (given.ifNoneMatch !== undefined) {
-    if (given.ifNoneMatch.trim() !== "*") return refuse("If-None-Match: a write takes only *, the key must not exist")
-    wishes.push(0)
+    const tags = tagsIn(given.ifNoneMatch)
+    if (tags === undefined)
+      return refuse('If-None-Match: give *, the key must not exist, or ETags of reads, such as "7-9f86d081884c7d65"')
+    if (tags === "*") versions.add(0)
+    else noneOf = tags.flatMap(versionOf)
   }
-  if (new Set(wishes).size > 1) {
-    return refuse(`the request expects different versions at once: ${[...new Set(wishes)].join(", ")}`)
-  }
-  return Effect.succeed(wishes[0])
+  if (versions.size > 1) return refuse(`the request expects different versions at once: ${[...versions].join(", ")}`)
+  const [version] = versions
+  return Effect.succeed({
+    ...(version === undefined ? {} : { expectedVersion: version }),
+    ...(oneOf === undefined && noneOf === undefined ? {} : { condition: { oneOf, noneOf } })
+  })
 }
 
 const refuse = (message: string) => Effect.fail(failure("InvalidInput", message))

@@ -9,7 +9,7 @@ import { json } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { ConfigGroup, ReleasesGroup } from "./Api.ts"
-import { etagOf, noneMatch } from "./Preconditions.ts"
+import { etagOf, heldTag } from "./Preconditions.ts"
 import * as Wire from "./Wire.ts"
 import { makeWrites } from "./Writes.ts"
 
@@ -36,9 +36,10 @@ const configRoutes = HttpApiBuilder.group(
         "herald-revision": String(configuration.revision),
         "herald-stale": String(stale)
       }
-      return noneMatch(ifNoneMatch, etag)
+      const held = heldTag(ifNoneMatch, etag)
+      return held === undefined
         ? json({ ...Wire.configuration(configuration), stale } satisfies Wire.Reading, { headers })
-        : HttpServerResponse.empty({ status: 304, headers })
+        : HttpServerResponse.empty({ status: 304, headers: { ...headers, etag: held } })
     })
 
     const list = Effect.fnUntraced(function* (query: {
@@ -123,7 +124,9 @@ const configRoutes = HttpApiBuilder.group(
       .handleRaw("rollback", ({ request, params, query, headers }) =>
         answer(writes.rollback(request, { ...params, ...query }, headers))
       )
-      .handleRaw("validate", ({ request, params, query }) => answer(writes.validate(request, { ...params, ...query })))
+      .handleRaw("validate", ({ request, params, query, headers }) =>
+        answer(writes.validate(request, { ...params, ...query }, headers))
+      )
       .handle("explain", ({ params, query }) =>
         answer(explain({ key: params.key, environment: query.environment }, query))
       )

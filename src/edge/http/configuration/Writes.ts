@@ -10,7 +10,7 @@ import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { bodyLimits, makeBodyReader } from "../Body.ts"
 import { draftOf } from "./Drafts.ts"
-import { etagOf, expectedVersion } from "./Preconditions.ts"
+import { etagOf, expectedOf } from "./Preconditions.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -50,15 +50,13 @@ export const makeWrites = Effect.gen(function* () {
     if (body.value === null) {
       return yield* Effect.fail(failure("InvalidInput", "value: null is not a value; to delete the key use DELETE"))
     }
-    const expected = yield* expectedVersion({
-      ifMatch: headers["if-match"],
-      ifNoneMatch: headers["if-none-match"],
-      body: body.expectedVersion
-    })
-    const { message = "", expectedVersion: _, ...rest } = body
-    const draft = draftOf({ ...rest, ...target, ...(expected === undefined ? {} : { expectedVersion: expected }) })
-    return { draft, message }
+    const { message = "", expectedVersion, ...rest } = body
+    const expected = yield* expecting(headers, expectedVersion)
+    return { draft: { ...draftOf({ ...rest, ...target }), ...expected }, message }
   })
+
+  const expecting = (headers: Conditions, body?: number) =>
+    expectedOf({ ifMatch: headers["if-match"], ifNoneMatch: headers["if-none-match"], body })
 
   const options = (message: string | undefined, headers: Conditions) => ({
     message: message ?? "",
@@ -72,25 +70,22 @@ export const makeWrites = Effect.gen(function* () {
     }),
 
     delete: Effect.fnUntraced(function* (target: Target, message: string | undefined, headers: Conditions) {
-      const expected = yield* expectedVersion({ ifMatch: headers["if-match"], ifNoneMatch: undefined, body: undefined })
-      const draft = { ...target, value: null, expectedVersion: expected }
+      const draft = { ...target, value: null, ...(yield* expecting(headers)) }
       return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
     }),
 
     rollback: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
       yield* requirePermission("config.write", target.environment) // B5
       const body = yield* readRollback(request)
-      const committed = yield* configurations.rollback(
-        target.environment,
-        target.key,
-        body.version,
-        options(body.message, headers)
-      )
+      const committed = yield* configurations.rollback(target.environment, target.key, body.version, {
+        ...options(body.message, headers),
+        ...(yield* expecting(headers))
+      })
       return yield* written(committed, target)
     }),
 
-    validate: Effect.fnUntraced(function* (request: Request, target: Target) {
-      const { draft } = yield* readDraft(request, target, {})
+    validate: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
+      const { draft } = yield* readDraft(request, target, headers)
       return json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
     }),
 

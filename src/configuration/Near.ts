@@ -1,0 +1,39 @@
+/**
+ * What somebody may have meant who asked for what is not there.
+ *
+ *   NK1  Nothing is named that the caller may not read: keys of an environment that was allowed to it, and environments where it may.
+ *   NK2  However many keys there are, three pages of them are looked at: those of the same group, those that begin alike, the first of all.
+ */
+import { Effect } from "effect"
+import { CurrentIdentity, may } from "../access/Identity.ts"
+import { nearby } from "../text/Nearest.ts"
+import type { ConfigurationView } from "./ConfigurationView.ts"
+
+/** Keys of a page. NK2 */
+const PAGE = 250
+
+export interface Near {
+  readonly keys: ReadonlyArray<string>
+  /** Only where the environment has no key at all. */
+  readonly environments: ReadonlyArray<string>
+}
+
+const groupOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1)
+
+const isEmpty = (view: ConfigurationView["Service"], environment: string): boolean =>
+  view.page(environment, { limit: 1 }).length === 0
+
+export const nearIn = (view: ConfigurationView["Service"], environment: string, key: string): Effect.Effect<Near> =>
+  Effect.map(CurrentIdentity, (identity) => {
+    if (isEmpty(view, environment)) {
+      const allowed = [...view.environments()].filter(
+        (one) => identity !== undefined && may(identity, "config.read", one)
+      )
+      return { keys: [], environments: nearby(environment, allowed) }
+    }
+    const prefixes = new Set([groupOf(key), key.slice(0, 2), ""])
+    const keys = new Set<string>()
+    for (const prefix of prefixes)
+      for (const head of view.page(environment, { prefix, limit: PAGE })) if (!head.deleted) keys.add(head.key)
+    return { keys: nearby(key, keys), environments: [] }
+  })

@@ -1,0 +1,23 @@
+/** What a door answers before anything else hears of a request. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  MethodNotAllowed: {
+    code: "HRLD-1011",
+    title: "This path has no such method",
+    cause: "The path is known, but not with this method.",
+    fix: "Use one of the methods that the answer's Allow header names.",
+    grpc: 12,
+    http: 405,
+    exit: 2
+  },
+  UnsupportedMediaType: {
+    code: "HRLD-1012",
+    title: "The body is not sent as JSON",
+    cause: "Bodies are JSON in UTF-8, not compressed.",
+    fix: "Send `content-type: application/json` and no content-encoding.",
+    grpc: 3,
+    http: 415,
+    exit: 2
+  }
+} satisfies ErrorRows

@@ -1,0 +1,86 @@
+/**
+ * Which paths there are, with which methods: for requests that no route takes. Pure.
+ *
+ *   HM1  A path that is known answers every method: with 405 and what it allows where it has no route for it, OPTIONS with what it allows.
+ *   HM2  A path that is not known is told which is near.
+ *   HM3  A path or query that can't be decoded is refused as that, never taken as other text.
+ */
+import { FindMyWay } from "effect/http"
+import type { HttpApi, HttpApiGroup } from "effect/http-api"
+import { distance } from "../../text/Nearest.ts"
+
+/** Such as `/v1/config/:key`. */
+type Route = readonly [method: string, path: string]
+
+export interface Paths {
+  /** What a request's path allows, in the order of the alphabet; undefined for one that is not known. HM1 */
+  readonly allowed: (url: string) => ReadonlyArray<string> | undefined
+  /** `/v1/config/{key}`, or undefined when none is near. HM2 */
+  readonly near: (url: string) => string | undefined
+}
+
+export const routesIn = (api: HttpApi.HttpApi<string, HttpApiGroup.Constraint>): ReadonlyArray<Route> =>
+  Object.values(api.groups).flatMap((group) =>
+    Object.values(group.endpoints).map((endpoint): Route => {
+      const { method, path } = endpoint as unknown as { readonly method: string; readonly path: string }
+      return [method, path]
+    })
+  )
+
+const pathOf = (url: string) => url.split(/[?;#]/, 1)[0] ?? ""
+const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
+/** As the OpenAPI document writes it. */
+const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
+
+/** How many characters are wrong, where what stands for a parameter is right whatever it is. */
+const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
+  let wrong = Math.abs(asked.length - known.length) * 3
+  for (const [at, part] of known.entries())
+    if (!part.startsWith(":") && at < asked.length) wrong += distance(asked[at]!.toLowerCase(), part)
+  return wrong
+}
+
+/** Of an asked path: more is not compared. */
+const LONGEST = 512
+const MOST_PARTS = 8
+/** Wrong characters. */
+const NEAR = 6
+
+export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.RouterConfig>): Paths => {
+  const methods = new Map<string, Set<string>>()
+  for (const [method, path] of routes) methods.set(path, (methods.get(path) ?? new Set(["OPTIONS"])).add(method))
+  const router = FindMyWay.make<ReadonlyArray<string>>(config)
+  for (const [path, its] of methods) {
+    if (its.has("GET")) its.add("HEAD")
+    router.on("GET", path as FindMyWay.PathInput, [...its].sort())
+  }
+  const known = [...methods.keys()].map((path) => ({ path, parts: partsOf(path) }))
+  return {
+    allowed: (url) => router.find("GET", url)?.handler,
+    near: (url) => {
+      const path = pathOf(url)
+      const asked = partsOf(path)
+      if (path.length > LONGEST || asked.length > MOST_PARTS) return undefined
+      let best: { readonly path: string; readonly wrong: number } | undefined
+      for (const { path: one, parts } of known)
+        for (const parted of [asked, ["v1", ...asked]]) {
+          const wrong = wrongIn(parted, parts)
+          if (wrong <= NEAR && wrong < (best?.wrong ?? Number.POSITIVE_INFINITY)) best = { path: one, wrong }
+        }
+      return best && shown(best.path)
+    }
+  }
+}
+
+/** The first part of a URL whose percent-encoding can't be read. HM3 */
+export const undecodable = (url: string): string | undefined => {
+  if (!url.includes("%")) return undefined
+  for (const part of url.split(/[/?&=;#]/)) {
+    try {
+      decodeURIComponent(part)
+    } catch {
+      return part.slice(0, 100)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,50 @@
+/** Requests that no route takes. HM1–HM3 in Paths.ts */
+import { Effect } from "effect"
+import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import { type Paths, undecodable } from "./Paths.ts"
+
+/** Of what is shown of a path. */
+const SHOWN = 200
+
+const refused = (
+  { method, url }: HttpServerRequest.HttpServerRequest,
+  paths: Paths,
+  allowed?: ReadonlyArray<string>
+) => {
+  const path = url.split("?")[0]?.slice(0, SHOWN) ?? ""
+  if (allowed !== undefined) {
+    const named = allowed.join(", ")
+    return failure("MethodNotAllowed", `${path} takes ${named}, not ${method}`, { details: { allow: named } })
+  }
+  const near = paths.near(url)
+  const instead = near === undefined ? "" : `; did you mean ${near}?`
+  return failure("NotFound", `there is no ${method} ${path}${instead}; the routes are listed at /docs`)
+}
+
+/** A part that is too long for a router has a description, which is not for callers. */
+const unrouted = (error: unknown): HttpServerError.RouteNotFound | undefined =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound" ? error.reason : undefined
+
+export const answerUnrouted =
+  (paths: Paths) =>
+  <E, R>(
+    app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse, E | HeraldError, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+      const broken = undecodable(request.url)
+      if (broken !== undefined)
+        return Effect.fail(failure("InvalidInput", `${broken} in the URL is no text: percent-encoding is of UTF-8`)) // HM3
+      return Effect.catchIf(
+        app,
+        (error) => unrouted(error) !== undefined,
+        (error): Effect.Effect<HttpServerResponse.HttpServerResponse, HeraldError> => {
+          if (unrouted(error)?.description !== undefined)
+            return Effect.fail(failure("InvalidInput", "a part of the path is longer than any name here"))
+          const allowed = paths.allowed(request.url)
+          return request.method === "OPTIONS" && allowed !== undefined
+            ? Effect.succeed(HttpServerResponse.empty({ status: 204, headers: { allow: allowed.join(", ") } })) // HM1
+            : Effect.fail(refused(request, paths, allowed))
+        }
+      )
+    })
