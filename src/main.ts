@@ -5,13 +5,17 @@ import { Cause, Effect, Exit, Layer } from "effect"
 import { DataFolder } from "../layers/Files/DataFolder.ts"
 import { resolve } from "../layers/Files/Settings.ts"
 import * as Statsd from "../layers/Statsd/Statsd.ts"
+import * as Streams from "../layers/Telemetry/Streams.ts"
 import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import { help, readArguments } from "./node/Arguments.ts"
 import { recover, run } from "./node/Run.ts"
-import { say, sorry } from "./node/Welcome.ts"
+import { cannotStart, say, stopped } from "./node/Welcome.ts"
 import * as PerNode from "./telemetry/PerNode.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
+
+/** Until the settings are known. */
+let logs: Telemetry.TelemetryOptions = { ...Telemetry.early(process.env), version }
 
 const program = Effect.gen(function* () {
   const given = yield* readArguments
@@ -23,25 +27,34 @@ const program = Effect.gen(function* () {
     dataDir: given.data
   })
   const { node, dataDir, log, otlp, statsd } = settings
-  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
-  return yield* warn.pipe(
+  logs = { ...log, node, version }
+  const warn = Effect.forEach(
+    warnings,
+    (warning) => Effect.logWarning("a setting should be looked at", { reason: warning }),
+    { discard: true }
+  )
+  return yield* Streams.own.pipe(
+    Effect.andThen(warn),
     Effect.andThen(given["recover-admin"] === true ? recover(settings) : run(settings, version)),
     Effect.provide([DataFolder.layer(dataDir), statsd === undefined ? Layer.empty : Statsd.layer({ ...statsd, node })]),
-    Effect.provide(Telemetry.layer({ ...log, otlp, node, version })),
+    Effect.onInterrupt(() => stopped),
+    Effect.provide(Telemetry.layer({ ...logs, otlp })),
     Effect.provide(PerNode.layer)
   )
 }).pipe(
   Effect.as(0),
-  Effect.catch((error) =>
-    Effect.sync(() => {
-      process.stderr.write(sorry(error))
-      return error.row.exit
-    })
+  Effect.catchCause((cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause)
+      : cannotStart(cause, Telemetry.forPeople(logs.format)).pipe(Effect.provide(Telemetry.layer(logs)))
   )
 )
 
+Streams.keepGoing()
+
 /** Told to stop and stopped: that is success. */
 NodeRuntime.runMain(program, {
+  disableErrorReporting: true,
   teardown: (exit, end) =>
     end(Exit.isSuccess(exit) ? (exit.value as number) : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
 })

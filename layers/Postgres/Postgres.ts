@@ -19,7 +19,7 @@ const Migrated = Layer.effectDiscard(
     Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
     Effect.tapError((error) =>
       error instanceof Gone
-        ? Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
+        ? Effect.logWarning("waiting for the database", { code: error.code, reason: error.message })
         : Effect.void
     ),
     Effect.retry({

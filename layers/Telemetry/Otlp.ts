@@ -6,6 +6,8 @@
  *   TE4  An outage is logged once when it begins and once when it is over.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
+import * as OtelLogger from "@effect/opentelemetry/OtelLogger"
+import { context, TraceFlags, trace } from "@opentelemetry/api"
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto"
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
@@ -13,7 +15,9 @@ import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { ATTR_DEPLOYMENT_ENVIRONMENT_NAME, ATTR_SERVICE_INSTANCE_ID } from "@opentelemetry/semantic-conventions"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer, Logger, Tracer } from "effect"
+import { withoutTokens } from "../../src/text/Secrets.ts"
+import { lineOf } from "./Lines.ts"
 import { keepErrors, recordingSampler } from "./Sampling.ts"
 import { named } from "./SpanNames.ts"
 
@@ -66,6 +70,38 @@ const calm = <P extends Leaving>(part: P): P => {
   return part
 }
 
+/** The same lines as on stderr (LL1), with fields as attributes; an error's by its names in the conventions. */
+const logger = (node: string, version: string) =>
+  Effect.map(OtelLogger.OtelLoggerProvider, (provider) => {
+    const log = provider.getLogger("herald", version)
+    return Logger.make<unknown, void>((options) => {
+      const { time: _, level, message, node: __, trace_id, span_id, error, stack, ...fields } = lineOf(options, node)
+      const span = Context.getOrUndefined(options.fiber.context, Tracer.ParentSpan)
+      const attributes = Object.entries({ ...fields, "exception.message": error, "exception.stacktrace": stack })
+      log.emit({
+        body: withoutTokens(String(message)), // TU1
+        severityText: String(level),
+        severityNumber: OtelLogger.logLevelToSeverityNumber(options.logLevel),
+        timestamp: options.date,
+        attributes: Object.fromEntries(
+          attributes.flatMap(([name, value]) => {
+            if (value === undefined) return []
+            const plain = typeof value === "number" || typeof value === "boolean"
+            return [[name, plain ? value : withoutTokens(typeof value === "string" ? value : JSON.stringify(value))]]
+          })
+        ),
+        context:
+          span === undefined
+            ? context.active()
+            : trace.setSpanContext(context.active(), {
+                traceId: String(trace_id),
+                spanId: String(span_id),
+                traceFlags: span.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE
+              })
+      })
+    })
+  })
+
 export const layer = ({ endpoint, sampleRatio, node, version, deployment }: OtlpOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -92,7 +128,13 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
       }
       const base = endpoint.replace(/\/+$/, "")
       const to = (signal: Signal) => ({ url: `${base}/v1/${signal}`, ...sending })
-      return NodeSdk.layer(() => ({
+      const logs = calm(
+        new BatchLogRecordProcessor({ exporter: watched(new OTLPLogExporter(to("logs")), ended("logs")), ...queue })
+      )
+      const logging = Logger.layer([logger(node, version)], { mergeWithExisting: true }).pipe(
+        Layer.provide(OtelLogger.layerLoggerProvider(logs, { shutdownTimeout: LEAVING }))
+      )
+      const sdk = NodeSdk.layer(() => ({
         resource: {
           serviceName: "herald",
           serviceVersion: version,
@@ -107,12 +149,6 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
             named(new BatchSpanProcessor(watched(new OTLPTraceExporter(to("traces")), ended("traces")), queue))
           )
         ),
-        logRecordProcessor: calm(
-          new BatchLogRecordProcessor({
-            exporter: watched(new OTLPLogExporter(to("logs")), ended("logs")),
-            ...queue
-          })
-        ),
         metricReader: calm(
           new PeriodicExportingMetricReader({
             exporter: watched(new OTLPMetricExporter(to("metrics")), ended("metrics")),
@@ -120,8 +156,8 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
             exportTimeoutMillis: 5_000
           })
         ),
-        loggerMergeWithExisting: true,
         shutdownTimeout: LEAVING
       }))
+      return Layer.provideMerge(logging, sdk)
     })
   )

@@ -1,7 +1,9 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
-import { Context, Effect, Layer, Logger, References, Tracer } from "effect"
+import { hostname } from "node:os"
+import { Effect, Layer, Logger, References } from "effect"
 import { printable } from "../../src/text/Printable.ts"
 import { withoutTokens } from "../../src/text/Secrets.ts"
+import { jsonOf, lineOf, plainOf } from "./Lines.ts"
 import type { OtlpOptions } from "./Otlp.ts"
 
 export interface TelemetryOptions {
@@ -15,23 +17,26 @@ export interface TelemetryOptions {
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
 
-/** A JSON line says which trace it belongs to. */
-const json = Logger.make<unknown, string>((options) => {
-  const line = Logger.formatJson.log(options)
-  const span = Context.getOrUndefined(options.fiber.context, Tracer.ParentSpan)
-  return span === undefined ? line : `${line.slice(0, -1)},"traceId":"${span.traceId}","spanId":"${span.spanId}"}`
+/** How to log before the settings were read. */
+export const early = (env: Readonly<Record<string, string | undefined>>) => ({
+  format: ({ json: "json", pretty: "pretty" } as const)[env["LOG_FORMAT"] ?? ""] ?? ("auto" as const),
+  level: "info" as const,
+  node: env["HERALD_NODE"] || hostname()
 })
 
+/** Whether lines are for people: JSON is for what reads a stream. */
+export const forPeople = (format: TelemetryOptions["format"]): boolean =>
+  format === "pretty" || (format === "auto" && process.stderr.isTTY === true)
+
 /** stdout stays free for what the server says to a person. */
-const toStderr = (logger: Logger.Logger<unknown, string>) =>
+const toStderr = (line: (fields: ReturnType<typeof lineOf>) => string, node: string) =>
   Logger.make<unknown, void>(
-    (options) => void process.stderr.write(`${withoutTokens(printable(logger.log(options), true))}\n`)
+    (options) => void process.stderr.write(`${withoutTokens(printable(line(lineOf(options, node)), true))}\n`)
   ) // PR1, TU1
 
 export const layer = (options: TelemetryOptions) => {
-  const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY === true)
   const logs = Layer.mergeAll(
-    Logger.layer([toStderr(pretty ? Logger.formatLogFmt : json)]),
+    Logger.layer([toStderr(forPeople(options.format) ? plainOf : jsonOf, options.node)]),
     Layer.succeed(References.MinimumLogLevel, levels[options.level])
   )
   const { otlp: exporting, node, version } = options

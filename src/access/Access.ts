@@ -229,7 +229,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
       return (yield* store.createFirstAdmin(key)) || (yield* store.find(key.id)) !== undefined
     })
     const made = yield* make.pipe(
-      Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the database", { code, message })),
+      Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the database", { code, reason: message })),
       Effect.retry({
         while: ({ unanswered }) => unanswered,
         schedule: Schedule.spaced("1 second")

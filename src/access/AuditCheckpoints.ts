@@ -2,7 +2,8 @@
  * Signs the end of the audit log from time to time, and keeps what was signed outside of the database.
  *
  *   AC3  A log that does not have what was signed last is not signed: it is told in the log of the server, at each try, until someone looks.
- *   AC4  A checkpoint is in the file of this node, and the newest in its log once in a while, from where a collector takes it elsewhere.
+ *   AC4  A checkpoint is in the file of this node, and the newest in its log: once an hour, and each minute at debug. A collector takes it
+ *        elsewhere from there.
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -38,8 +39,9 @@ export class AuditCheckpoints extends Context.Service<
   static readonly layer = (options: AuditCheckpointsOptions) => Layer.effect(AuditCheckpoints, make(options))
 }
 
-/** Between two lines in the server's log. Milliseconds. */
+/** Between two lines in the server's log; of these, between two that are not at debug. Milliseconds. */
 const TELL_EVERY = 60_000
+const TELL_ALOUD_EVERY = 3_600_000
 
 const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" }: AuditCheckpointsOptions) {
   const log = yield* AuditLog
@@ -67,6 +69,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
 
   let newest: Checkpoint | undefined
   let toldAt = Number.NEGATIVE_INFINITY
+  let toldAloudAt = Number.NEGATIVE_INFINITY
   let lines = 0
 
   const alarm = (problem: AuditProblem) =>
@@ -97,7 +100,9 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
     // AC4
     if (at - toldAt < TELL_EVERY) return
     toldAt = at
-    yield* Effect.logInfo("audit checkpoint", { checkpoint: line })
+    const quietly = at - toldAloudAt < TELL_ALOUD_EVERY
+    if (!quietly) toldAloudAt = at
+    yield* Effect.logWithLevel(quietly ? "Debug" : "Info")("audit checkpoint", { checkpoint: line })
   })
 
   const begin = Effect.gen(function* () {

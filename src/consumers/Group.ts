@@ -112,7 +112,7 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
     Effect.suspend(() => {
       const first = waiting.size === 0
       waiting.add(partition)
-      const said = { group, partition, code, message }
+      const said = { group, partition, code, reason: message }
       return first ? Effect.logWarning("a consumer group waits", said) : Effect.logDebug("a consumer group waits", said) // GR3
     })
 

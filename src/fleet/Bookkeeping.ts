@@ -82,7 +82,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       return Effect.as(
         Effect.andThen(
           Metric.update(leftOutTotal, 1),
-          Effect.logWarning("what a client said can't be kept", { message })
+          Effect.logWarning("what a client said can't be kept", { reason: message })
         ),
         []
       )

@@ -37,9 +37,11 @@ export const takeTurns = Effect.fnUntraced(function* (
   })
   const failed = (code: string, message: string) =>
     Effect.suspend(() => {
-      const said = { work: name, code, message }
+      const said = { work: name, code, reason: message }
       const log =
-        failures++ === 0 ? Effect.logWarning("not done, tried again", said) : Effect.logDebug("not done", said)
+        failures++ === 0
+          ? Effect.logWarning("work of one node for all was not done, and is tried again", said)
+          : Effect.logDebug("work of one node for all was not done", said)
       return Effect.andThen(Metric.update(Metric.withAttributes(failedTotal, { work: name }), 1), log)
     })
 

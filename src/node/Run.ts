@@ -11,7 +11,7 @@ import { addressesOf, doors } from "./Doors.ts"
 import { lanes } from "./Lanes.ts"
 import * as Node from "./Node.ts"
 import { database, stores } from "./Stores.ts"
-import { recovered, say, welcome } from "./Welcome.ts"
+import { recovered, say, serving, welcome } from "./Welcome.ts"
 
 const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
@@ -25,6 +25,9 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   )
 }
 
+/** WM1. With LOG_FORMAT=json a terminal, too, is a stream for machines: `docker run -t` keeps what it shows. */
+const bannerFor = ({ log }: Settings) => process.stdout.isTTY === true && log.format !== "json"
+
 /** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
 export const run = Effect.fnUntraced(function* (settings: Settings, version: string) {
   const folder = yield* DataFolder
@@ -34,12 +37,15 @@ export const run = Effect.fnUntraced(function* (settings: Settings, version: str
     Effect.flatMap(Access, ({ bootstrap }) => bootstrap),
     context
   )
-  if (token !== undefined) yield* folder.keepAdminToken(token)
+  const tokenFile = token === undefined ? undefined : yield* folder.keepAdminToken(token)
   const opened = yield* Layer.build(doors(settings).pipe(Layer.provide(Layer.succeedContext(context))))
   const addresses = yield* addressesOf(settings, opened)
   yield* Effect.acquireRelease(folder.announce(addresses), () => folder.retract)
   const embedded = settings.database.url === undefined
-  yield* say(welcome({ version, ...addresses, folder: folder.path, embedded, token }))
+  const ready = { version, ...addresses, folder: folder.path, embedded, token }
+  yield* serving(ready, tokenFile)
+  if (bannerFor(settings)) yield* say(welcome(ready))
+  yield* Effect.addFinalizer(() => Effect.logInfo("Herald is stopping"))
   return yield* Effect.never
 }, Effect.scoped)
 
@@ -53,5 +59,5 @@ export const recover = Effect.fnUntraced(function* (settings: Settings) {
   const token = yield* Effect.flatMap(Access, (it) => it.recover).pipe(
     Effect.provide(access.pipe(Layer.provide([database(settings), KeyHash.layer])))
   )
-  yield* say(recovered(yield* folder.keepAdminToken(token), token))
+  yield* say(recovered(yield* folder.keepAdminToken(token), token, process.stdout.isTTY === true))
 }, Effect.scoped)

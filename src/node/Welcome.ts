@@ -1,5 +1,9 @@
-/** What a person who starts a server reads on the terminal. */
-import { Effect } from "effect"
+/**
+ * What a person who starts a server reads on the terminal, and a collector in the log.
+ *
+ *   WM1  The banner is for a terminal, and so is a token: on a stream that is kept there is neither, only where the token's file is.
+ */
+import { Cause, Effect, Option } from "effect"
 import { nameOf } from "../edge/grpc/Service.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { grpc } from "./Node.ts"
@@ -18,6 +22,18 @@ export interface Ready {
 
 export const say = (text: string) => Effect.sync(() => void process.stdout.write(text))
 
+/** The log's line of the same. Of PostgreSQL it says no more than whose it is: its URL has a password. */
+export const serving = ({ version, http, grpc, folder, embedded, token }: Ready, tokenFile: string | undefined) =>
+  Effect.logInfo("Herald is serving", {
+    version,
+    http,
+    grpc,
+    data: folder,
+    postgresql: embedded ? "embedded, for development" : "DATABASE_URL",
+    ...(token === undefined ? {} : { admin_token_in: tokenFile }),
+    pid: process.pid
+  })
+
 export const welcome = ({ version, http, grpc: at, folder, embedded, token }: Ready) => `
   Herald ${version} is serving
 
@@ -35,11 +51,11 @@ ${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/
   Ctrl-C stops everything.
 `
 
-/** `path`: where the token is kept. */
-export const recovered = (path: string, token: string) => `
-  A new admin key of recovered-admin, shown once and kept in ${path}:
+export const stopped = Effect.logInfo("Herald has stopped")
 
-    ${token}
+/** `path`: where the token is kept. `terminal`: somebody reads this, and nothing keeps it. WM1 */
+export const recovered = (path: string, token: string, terminal: boolean) => `
+  A new admin key of recovered-admin, ${terminal ? `shown once and kept in ${path}:\n\n    ${token}` : `kept in ${path}.`}
 
   The audit log tells of it. Revoke the keys that were lost: herald key list, herald key revoke <id>
 `
@@ -52,3 +68,23 @@ Herald can't start: ${row.title} (${code})
   fix   ${row.fix}
 
 `
+
+/** Says why, to a person or in the log; returns the exit code. */
+export const cannotStart = Effect.fnUntraced(function* (cause: Cause.Cause<HeraldError>, person: boolean) {
+  const error = Cause.findErrorOption(cause)
+  if (Option.isNone(error)) {
+    yield* Effect.logError("a defect ends Herald", cause)
+    return 1
+  }
+  const { code, row, message } = error.value
+  if (person) yield* Effect.sync(() => void process.stderr.write(sorry(error.value)))
+  else
+    yield* Effect.logError("Herald can't start", {
+      code,
+      title: row.title,
+      reason: message,
+      why: row.cause,
+      fix: row.fix
+    })
+  return row.exit
+})

@@ -63,7 +63,7 @@ const make = Effect.fnUntraced(function* (node: string) {
     Effect.andThen(Effect.sleep(GATHER)),
     Effect.andThen(Effect.whileLoop({ while: () => waiting.length > 0, body: () => publish, step: () => undefined })),
     Effect.catch((error) =>
-      Effect.logDebug("events of clients wait", { code: error.code, message: error.message }).pipe(
+      Effect.logDebug("events of clients wait", { code: error.code, reason: error.message }).pipe(
         Effect.andThen(Effect.sleep(AGAIN)),
         Effect.andThen(Effect.sync(() => Queue.offerUnsafe(wake, undefined)))
       )

@@ -130,7 +130,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   let failures = 0
   const backOff = Effect.fnUntraced(function* (error: HeraldError) {
     const millis = backoff(AGAIN, failures++, yield* Random.next)
-    const said = { code: error.code, message: error.message, againInMillis: Math.round(millis) }
+    const said = { code: error.code, reason: error.message, againInMillis: Math.round(millis) }
     yield* failures === 1 ? Effect.logWarning("events wait", said) : Effect.logDebug("events wait", said)
     yield* Effect.sleep(millis)
   })

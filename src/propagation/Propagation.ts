@@ -201,7 +201,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
 
   yield* begin.pipe(
     Effect.tapError((error) =>
-      Effect.logWarning("waiting for the database", { code: error.code, message: error.message })
+      Effect.logWarning("waiting for the database", { code: error.code, reason: error.message })
     ),
     Effect.retry(Schedule.spaced(options.pollInterval)),
     Effect.orDie

@@ -16,7 +16,7 @@ const waitOf = (pause: Pause): Effect.Effect<unknown> => (Effect.isEffect(pause)
 /** What of an error is for the log. */
 const saidOf = (error: unknown) => {
   const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown }
-  return { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) }
+  return { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { reason: message }) }
 }
 
 /** True: it met a defect. LP1 */

@@ -142,7 +142,7 @@ export const makeSender = Effect.fnUntraced(function* (
   })
 
   const told = Effect.catch(round, (error) => {
-    const said = { receiver: host, code: error.code, message: error.message }
+    const said = { receiver: host, code: error.code, reason: error.message }
     return Effect.andThen(Effect.logDebug("webhooks wait", said), Effect.sleep("2 seconds"))
   })
   const run = always("sending webhooks met a defect", told)

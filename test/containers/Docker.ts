@@ -40,7 +40,7 @@ export interface Container {
 /** `docker inspect` of a container or an image. */
 export const inspect = async (name: string): Promise<Container> => JSON.parse(await docker("inspect", name))[0]
 
-/** As the README says to find it: in what the container printed. */
+/** A token that was printed where it may not be. */
 export const tokenIn = (printed: string): string | undefined => /\bhrld_[0-9a-f]+_[0-9a-f]+\b/.exec(printed)?.[0]
 
 /** A call of Herald's HTTP API with a body of JSON. */

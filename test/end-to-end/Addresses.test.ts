@@ -23,7 +23,7 @@ describe("addresses", () => {
       await using server = await startServer({ HTTP_HOST: http, GRPC_HOST: grpc })
       assert.match(server.http, said[0])
       assert.match(server.grpc, said[1])
-      await waitUntil("it to say so", () => server.output.includes(`HTTP   ${server.http} `))
+      await waitUntil("it to say so", () => server.output.includes(`"http":"${server.http}"`))
       assert.strictEqual((await server.publish("shop", 1, { type: "number" })).status, 200)
       await using client = await HeraldClient.connect({ address: server.grpc, service: "shop", token: server.token })
       assert.strictEqual(client.get("shop"), 1)

@@ -5,6 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { newFolder } from "../support/folder.ts"
+import { onTerminal } from "../support/Pty.ts"
 import { Server, startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -27,12 +28,15 @@ const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
   })
 
 /** It says so after it has told the CLI where it is. */
-const welcomed = (server: Server) => waitUntil("its welcome", () => server.output.includes("Ctrl-C stops everything"))
+const welcomed = (server: Server) => waitUntil("its welcome", () => server.output.includes("Herald is serving"))
 
 describe("the embedded default", () => {
-  it("says what it started and what to type next, and keeps its secrets to itself", async () => {
-    await using server = await startServer()
-    await welcomed(server)
+  it("WM1 says on a terminal what it started and what to type next, and keeps its secrets to itself", async () => {
+    await using server = new Server({ LOG_FORMAT: "auto" }, { command: onTerminal(process.execPath, main) })
+    server.launch({ HTTP_PORT: "0", GRPC_PORT: "0" })
+    await waitUntil("its welcome", () => server.output.includes("Ctrl-C stops everything"))
+    const { http, grpc } = JSON.parse(readFileSync(join(server.data, "server.json"), "utf8"))
+    Object.assign(server, { http, grpc })
     for (const text of [
       server.http,
       server.grpc,

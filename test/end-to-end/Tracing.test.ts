@@ -63,7 +63,7 @@ describe("Tracing", () => {
       const publish = named("Configurations.publish")
       assert.strictEqual(told.parentSpanId, publish?.spanId)
       assert.strictEqual(applied.get("a/second"), `00-${traceId}-${publish?.spanId}-01`)
-      await waitUntil("the log to name it", () => n1!.output.includes(`"traceId":"${traceId}"`))
+      await waitUntil("the log to name it", () => n1!.output.includes(`"trace_id":"${traceId}"`))
 
       await waitUntil("the latency", () => receiver.metrics.has("herald_commit_to_applied_seconds"))
       assert.strictEqual(mine().filter((span) => span.name === "Sessions.applied").length, 1)

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { flags, help } from "../../src/node/Arguments.ts"
-import { sorry, welcome } from "../../src/node/Welcome.ts"
+import { recovered, sorry, welcome } from "../../src/node/Welcome.ts"
 
 const ready = {
   version: "1.2.3",
@@ -24,6 +24,12 @@ describe("what a person who starts a server reads", () => {
     assert.include(first, "hrld_secret")
     assert.include(first, "NOT for production")
     assert.notMatch(later, /token|embedded/)
+  })
+
+  it("WM1 a token that was recovered is for a terminal; elsewhere only its file is named", () => {
+    assert.include(recovered("/data/admin-token", "hrld_secret", true), "hrld_secret")
+    assert.notInclude(recovered("/data/admin-token", "hrld_secret", false), "hrld_secret")
+    assert.include(recovered("/data/admin-token", "hrld_secret", false), "/data/admin-token")
   })
 
   it("every flag that is taken is in the help", () => {

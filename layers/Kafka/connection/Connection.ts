@@ -68,7 +68,7 @@ export const connectionOf = Effect.fnUntraced(function* ({ brokers, tls, usernam
     logCreator:
       () =>
       ({ namespace, log: { message, error } }) =>
-        void run(Effect.logDebug(`kafka: ${message}`, { namespace, error }))
+        void run(Effect.logDebug("kafkajs says", { namespace, said: message, reason: error }))
   })
 })
 

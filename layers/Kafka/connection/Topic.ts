@@ -64,6 +64,12 @@ export const topicReady = (kafka: Kafka, options: TopicOptions) =>
     Effect.zip(Said),
     Effect.flatMap(([wrong, { isNews }]) => {
       const news = wrong.filter(isNews)
-      return news.length === 0 ? Effect.void : Effect.logWarning(news.join("; "))
+      return news.length === 0
+        ? Effect.void
+        : Effect.forEach(
+            news,
+            (wrong) => Effect.logWarning("a topic is not as it should be", { topic: options.topic, wrong }),
+            { discard: true }
+          )
     })
   )

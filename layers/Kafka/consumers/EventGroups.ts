@@ -85,7 +85,7 @@ const session = Effect.fnUntraced(function* (
       const bounded = Effect.timeoutOrElse(take(messages), { duration: PATIENCE, orElse: () => late })
       const exit = await run(bounded, { signal: ending.signal })
       if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-        await run(Effect.logError(`the group ${group} met a defect`, exit.cause))
+        await run(Effect.logError("a consumer group met a defect", exit.cause, { group }))
       return Exit.isSuccess(exit)
     } finally {
       clearInterval(beating)

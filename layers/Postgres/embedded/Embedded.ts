@@ -58,7 +58,9 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
     Effect.andThen(
       begin(port).pipe(
         Effect.uninterruptible,
-        Effect.tapError((error) => Effect.logWarning("not yet", { message: error.message })),
+        Effect.tapError((error) =>
+          Effect.logWarning("the embedded PostgreSQL does not start yet", { reason: error.message })
+        ),
         Effect.retry(again)
       )
     ),

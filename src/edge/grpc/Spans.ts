@@ -50,7 +50,7 @@ export const traced = <A>(
     }).pipe(
       Effect.andThen(
         fault
-          ? Effect.logError(`a call to ${method.slice(method.lastIndexOf("/") + 1)} failed`, exit.cause)
+          ? Effect.logError("a call failed", exit.cause, { method: method.slice(method.lastIndexOf("/") + 1) })
           : Effect.void
       ), // TE9
       Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit))

@@ -53,7 +53,7 @@ describe("Telemetry", () => {
 
       assert.deepStrictEqual(
         lines.map((line) => JSON.parse(line).level),
-        ["INFO", "ERROR"]
+        ["info", "error"]
       )
       assert.isTrue(lines.every((line) => line.endsWith("\n") && line.trimEnd().split("\n").length === 1))
       assert.include(lines[0], "hello")

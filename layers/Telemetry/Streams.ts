@@ -1,0 +1,34 @@
+/**
+ * The process's own streams: what Node would write on them by itself becomes lines of the log, and nobody who goes away ends the server.
+ *
+ *   LL3  Warnings of Node and an exception that nobody caught are lines like any other. After such an exception the process ends with code 1.
+ *   LL4  A reader of stdout or stderr that goes away, as in `npm start | head`, costs what it would have read.
+ *   LL5  A terminal that is closed (SIGHUP) stops the server as SIGTERM does.
+ */
+import { Cause, Effect } from "effect"
+
+/** What Node's own printer of warnings goes by. */
+const DISABLE = "--disable-warning="
+
+/** Until the process ends. LL3 */
+export const own: Effect.Effect<void> = Effect.gen(function* () {
+  const log = Effect.runForkWith(yield* Effect.context<never>())
+  process.removeAllListeners("warning") // Node's own, which prints
+  const disabled = new Set(
+    process.execArgv.flatMap((flag) => (flag.startsWith(DISABLE) ? [flag.slice(DISABLE.length)] : []))
+  )
+  process.on("warning", ({ name, message, ...rest }) => {
+    if (disabled.has(name) || disabled.has(String((rest as { readonly code?: unknown }).code))) return
+    log(Effect.logWarning("Node warns", { warning: name, reason: message }))
+  })
+  process.on("uncaughtException", (error) => {
+    log(Effect.logError("an exception that nobody caught ends the process", Cause.die(error)))
+    process.exit(1)
+  })
+})
+
+/** First of all, before anything is written. LL4, LL5 */
+export const keepGoing = (): void => {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+  process.once("SIGHUP", () => void process.emit("SIGTERM"))
+}
