@@ -4,7 +4,7 @@
  *   AC1  A line that was not signed with this key says nothing; one that somebody asks to compare with is refused, so that it is not taken for proof.
  *   AC2  Checkpoints are kept in a bounded number: of the older ones every second goes. What a newer one says, the older ones said of less.
  */
-import type { AuditMark, AuditProblem } from "./AuditLog.ts"
+import type { AuditMark, AuditProblem } from "./AuditEntry.ts"
 
 export interface Checkpoint extends AuditMark {
   /** Milliseconds since 1970, by the node's clock. */

@@ -7,7 +7,6 @@
  *   PN4  A rotated key goes on to work until its grace ends, and what belongs to its principal stays with it.
  *   PN5  An entry of the audit log that tells what a principal did names its key too, as `keyId`.
  */
-import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 
 /** Printable, so that it can't disturb logs and terminals. */
@@ -27,8 +26,7 @@ export const nameProblem = (name: string): string | undefined => {
 }
 
 /** PN1, PN3 */
-export const principalExists = (name: string): Effect.Effect<never, HeraldError> =>
-  Effect.fail(failure("PrincipalExists", `there is a principal ${name}`))
+export const principalExists = (name: string): HeraldError => failure("PrincipalExists", `there is a principal ${name}`)
 
 /** What an audit entry says of the key by which a principal acted. */
 export const actingKey = (id: string | undefined): { readonly keyId?: string } =>

@@ -10,15 +10,8 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { always } from "../telemetry/Every.ts"
-import {
-  type Batch,
-  type DeliveryRow,
-  type HealthNote,
-  type HeldRow,
-  type InstanceNote,
-  InstanceStore,
-  type Speaker
-} from "./InstanceStore.ts"
+import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./Instance.ts"
+import { InstanceStore } from "./InstanceStore.ts"
 import { halved, Unwritten } from "./Unwritten.ts"
 
 export interface BookkeepingOptions {

@@ -17,15 +17,8 @@ import { covers, type Position } from "../propagation/Position.ts"
 import type { Mark } from "../updates/Update.ts"
 import { keysOf, UpdateSource, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
-import {
-  type HealthRow,
-  type InstanceId,
-  type InstanceReport,
-  type InstanceRow,
-  InstanceStore,
-  type KeyFacts,
-  type ListCursor
-} from "./InstanceStore.ts"
+import type { HealthRow, InstanceId, InstanceReport, InstanceRow, KeyFacts } from "./Instance.ts"
+import { InstanceStore, type ListCursor } from "./InstanceStore.ts"
 import { type Summary, type SummaryOf, summaryOf } from "./Summary.ts"
 import { sizeOfInstance } from "./Unwritten.ts"
 

@@ -5,7 +5,7 @@
  *   BL1  Of one delivery there is one row: an answer is never overwritten by "sent".
  */
 import type { Room } from "../bounds/Weighed.ts"
-import type { DeliveryRow } from "./InstanceStore.ts"
+import type { DeliveryRow } from "./Instance.ts"
 
 /** BL1 */
 const later = (a: DeliveryRow, b: DeliveryRow): DeliveryRow => {

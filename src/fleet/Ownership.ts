@@ -8,7 +8,7 @@
  */
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import type { InstanceId } from "./InstanceStore.ts"
+import type { InstanceId } from "./Instance.ts"
 
 /** principal: OW1 · shared: every key of the environment may take every instance. */
 export type Ownership = "principal" | "shared"

@@ -19,7 +19,7 @@ import {
   type InstanceNote,
   instanceKey,
   type Speaker
-} from "./InstanceStore.ts"
+} from "./Instance.ts"
 
 /** Rows that are written at once. */
 export const BATCH = 10_000

@@ -21,14 +21,17 @@ import { fleet } from "../edge/http/fleet/Routes.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import * as Relay from "../outbox/Relay.ts"
-import { type Kind, Kinds } from "../propagation/Kind.ts"
+import type { Kind } from "../propagation/Kind.ts"
+import { Kinds } from "../propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
-import { type View, Views } from "../propagation/View.ts"
+import type { View } from "../propagation/View.ts"
+import { Views } from "../propagation/Views.ts"
 import * as Retention from "../retention/Retention.ts"
 import { HealthReports } from "../sessions/HealthReports.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { defaults, type Settings } from "../settings/Catalogue.ts"
-import { type KindSource, UpdateSource } from "../updates/UpdateSource.ts"
+import * as Sources from "../updates/Sources.ts"
+import type { KindSource } from "../updates/UpdateSource.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
@@ -84,7 +87,7 @@ export const http = added("http")
 export const grpc = added("grpc")
 export const kinds = Kinds.layer(...added("kind"))
 const views = Views.layer(...added("changes")).pipe(Layer.provideMerge(Layer.mergeAll(...added("view"))))
-const sources = UpdateSource.layer(...added("source"))
+const sources = Sources.layer(...added("source"))
 
 /** What every node is given. */
 interface Given {

@@ -1,11 +1,10 @@
 /**
  * Hints that came ahead of their turn. Pure state.
  *
- *   ER1  Held by position, and only of the history that the view follows; at most `AHEAD` commits before their turn and `BACKLOG_BYTES`
- *        in all. What is not held is read from the log.
+ *   ER1  Held by position, and only of the history that the view follows; at most `AHEAD` commits before their turn and
+ *        `maxBytes` in all. What is not held is read from the log.
  */
 import { Weighed } from "../bounds/Weighed.ts"
-import { BACKLOG_BYTES } from "./Backlog.ts"
 import { isNewer, type Position, positionKey } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 
@@ -14,10 +13,12 @@ const AHEAD = 1_024n
 
 export class Early {
   readonly #bytesOf: (revision: Revision) => number
+  readonly #maxBytes: number
   readonly #held: Weighed<Revision>
 
-  constructor(bytesOf: (revision: Revision) => number) {
+  constructor(bytesOf: (revision: Revision) => number, maxBytes: number) {
     this.#bytesOf = bytesOf
+    this.#maxBytes = maxBytes
     this.#held = new Weighed(bytesOf)
   }
 
@@ -29,7 +30,7 @@ export class Early {
   hold(revision: Revision, view: Position): void {
     const id = positionKey(revision)
     if (!isNewer(revision, view) || revision.revision - view.revision > AHEAD) return
-    if (this.#held.get(id) !== undefined || this.#held.bytes + this.#bytesOf(revision) > BACKLOG_BYTES) return
+    if (this.#held.get(id) !== undefined || this.#held.bytes + this.#bytesOf(revision) > this.#maxBytes) return
     this.#held.set(id, revision)
   }
 

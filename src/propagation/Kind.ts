@@ -5,7 +5,6 @@
  *   KI2  A change of a kind that this node does not know is passed on by what it is of, so that the log is followed nonetheless.
  *   KI3  What comes over a lane and is no change, or none of its kind, is refused.
  */
-import { Context, Layer } from "effect"
 import type { Change, Revision } from "./Revision.ts"
 
 export interface Kind<C extends Change = Change> {
@@ -64,9 +63,3 @@ const strange = ({ kind, environment, key }: Change): Change => ({ kind, environ
 
 const isChange = (said: object): said is Change =>
   (["kind", "environment", "key"] as const).every((name) => name in said && typeof (said as Change)[name] === "string")
-
-/** The kinds that this node knows. */
-export class Kinds extends Context.Service<Kinds, KindsShape>()("herald/propagation/Kinds") {
-  static readonly layer = (first: Kind, ...others: ReadonlyArray<Kind>) =>
-    Layer.succeed(Kinds, makeKinds(first, ...others))
-}

@@ -8,7 +8,8 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isNewer, type Position, sameEpoch } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
-import { type NextView, Views } from "./View.ts"
+import type { NextView } from "./View.ts"
+import { Views } from "./Views.ts"
 
 export interface Loaded {
   readonly position: Position

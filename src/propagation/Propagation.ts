@@ -16,16 +16,17 @@ import { catalogue } from "../errors/Catalogue.ts"
 import { afterEvery, every } from "../telemetry/Every.ts"
 import { Loop } from "../telemetry/Loop.ts"
 import { makeMark } from "../telemetry/Traces.ts"
+import { BACKLOG_BYTES } from "./Backlog.ts"
 import { Early } from "./Early.ts"
 import { makeEvents, type PropagationEvent } from "./Events.ts"
 import { Freshness } from "./Freshness.ts"
-import { Kinds } from "./Kind.ts"
+import { Kinds } from "./Kinds.ts"
 import { makeLoading, PAGE } from "./Loading.ts"
 import { covers, isNewer, isNext, type Position, sameEpoch, samePosition } from "./Position.ts"
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
 import { makeTelling } from "./Telling.ts"
-import { Views } from "./View.ts"
+import { Views } from "./Views.ts"
 
 export type { PropagationEvent } from "./Events.ts"
 
@@ -63,7 +64,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const mark = yield* makeMark
   const events = makeEvents(bytesOf)
   const wake = yield* Queue.sliding<void>(1)
-  const early = new Early(bytesOf)
+  const early = new Early(bytesOf, BACKLOG_BYTES)
   const now = () => clock.monotonicTimeNanosUnsafe()
   const pollInterval = Duration.toNanosUnsafe(options.pollInterval)
   const freshness = new Freshness(now, yield* Loop, Duration.toNanosUnsafe(options.staleAfter))

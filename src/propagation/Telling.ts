@@ -8,7 +8,7 @@
 import { Effect, Metric, Queue } from "effect"
 import { always } from "../telemetry/Every.ts"
 import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
-import { HintLanes } from "./HintLane.ts"
+import { HintLanes } from "./HintLanes.ts"
 import type { Revision } from "./Revision.ts"
 
 /** Messages that wait for one lane. */

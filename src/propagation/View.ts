@@ -7,7 +7,7 @@
  *   VW3  A view that throws fails no publisher, whose commit is done: the revision is applied again from the log until it can be, and
  *        until then nobody is told of it.
  */
-import { Context, Effect, Layer } from "effect"
+import type { Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Position } from "./Position.ts"
 import type { Change } from "./Revision.ts"
@@ -34,11 +34,4 @@ export interface View<C extends Change = Change> {
   committed(change: C, at: Position): void
   /** Nobody can read revisions up to `horizon` any more: what is left of what was deleted by then goes. P8 */
   forget(horizon: bigint): void
-}
-
-/** The views of this node, one a kind. */
-export class Views extends Context.Service<Views, ReadonlyArray<View>>()("herald/propagation/Views") {
-  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-  static readonly layer = <V extends ReadonlyArray<Effect.Effect<View, never, any>>>(...views: V) =>
-    Layer.effect(Views, Effect.all(views as ReadonlyArray<Effect.Effect<View, never, Effect.Services<V[number]>>>))
 }

@@ -1,7 +1,7 @@
 /** What a session does, written down: in the books, in the counts, and as an event. Decides nothing. */
 import type { Clock, Effect } from "effect"
 import type { Bookkeeping } from "../fleet/Bookkeeping.ts"
-import type { DeliveryState } from "../fleet/InstanceStore.ts"
+import type { DeliveryState } from "../fleet/Instance.ts"
 import { type Ownership, ownerOf } from "../fleet/Ownership.ts"
 import type { ClientEvent } from "../outbox/Event.ts"
 import type { Position } from "../propagation/Position.ts"

@@ -10,7 +10,7 @@
 import type { Deferred } from "effect"
 import { Effect } from "effect"
 import { baseOf } from "../delta/Delta.ts"
-import { instanceKey } from "../fleet/InstanceStore.ts"
+import { instanceKey } from "../fleet/Instance.ts"
 import { samePosition } from "../propagation/Position.ts"
 import type { ControlUpdate, Mark, Update } from "../updates/Update.ts"
 import type { Ending } from "./Ending.ts"

@@ -3,9 +3,8 @@
  *
  *   US1  A session knows a key of the first kind by itself, and one of any other as `@<kind>/<key>`, which is no key: a session's sets,
  *        marks, interest and books go by one text, and no two kinds meet in it.
- *   US2  A source that is alone is asked directly: that there may be several costs a delivery nothing.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
 import type { ClientView } from "./Client.ts"
@@ -71,20 +70,7 @@ export interface KindSource extends UpdateSourceShape {
   readonly kind: string
 }
 
-export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/updates/UpdateSource") {
-  /** The first is asked for keys that name no kind. */
-  static readonly layer = <R extends Sources>(...sources: R) =>
-    Layer.effect(
-      UpdateSource,
-      Effect.map(
-        Effect.all(sources as ReadonlyArray<Effect.Effect<KindSource, never, Effect.Services<R[number]>>>),
-        together
-      )
-    )
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-type Sources = readonly [Effect.Effect<KindSource, never, any>, ...ReadonlyArray<Effect.Effect<KindSource, never, any>>]
+export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/updates/UpdateSource") {}
 
 /** US1 */
 export const nameOf = (kind: string, key: string): string => `@${kind}/${key}`
@@ -94,26 +80,3 @@ export const kindIn = (name: string): string =>
   name.charCodeAt(0) === AT ? name.slice(1, name.indexOf("/") < 0 ? undefined : name.indexOf("/")) : ""
 
 const AT = 64
-
-const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
-  const [first, ...others] = sources as readonly [KindSource, ...ReadonlyArray<KindSource>]
-  if (others.length === 0)
-    return { ...first, touched: (change) => (change.kind === first.kind ? first.touched(change) : []) } // US2
-  const byKind = new Map(sources.map((source) => [source.kind, source]))
-  const of = (name: string): KindSource | undefined => {
-    const kind = kindIn(name)
-    return kind === "" ? first : byKind.get(kind)
-  }
-  return {
-    target: (environment, key) => of(key)?.target(environment, key),
-    standing: (environment, key) => of(key)?.standing(environment, key),
-    known: (environment, key, base) => of(key)?.known(environment, key, base),
-    build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
-    mark: (update) => (of(update.key) ?? first).mark(update),
-    page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
-    touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
-    remember: (revision) => {
-      for (const source of sources) source.remember(revision)
-    }
-  }
-}

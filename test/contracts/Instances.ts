@@ -3,17 +3,8 @@ import { assert } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { type Heard, hear, shown, unheard } from "../../src/fleet/Facts.ts"
-import {
-  type Batch,
-  type Counted,
-  type CountOptions,
-  type DeliveryRow,
-  type HeldRow,
-  type InstanceNote,
-  InstanceStore,
-  type KeyFacts,
-  type ListOptions
-} from "../../src/fleet/InstanceStore.ts"
+import type { Batch, DeliveryRow, HeldRow, InstanceNote, KeyFacts } from "../../src/fleet/Instance.ts"
+import { type Counted, type CountOptions, InstanceStore, type ListOptions } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { delivery, instance } from "../support/Instance.ts"

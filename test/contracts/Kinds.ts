@@ -15,7 +15,8 @@ import type { Change } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
-import { nameOf, UpdateSource } from "../../src/updates/UpdateSource.ts"
+import * as Sources from "../../src/updates/Sources.ts"
+import { nameOf } from "../../src/updates/UpdateSource.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { change, release } from "../support/Release.ts"
 import { applied, subscription } from "../support/Subscription.ts"
@@ -53,7 +54,7 @@ const node = Effect.gen(function* () {
   const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
   return yield* Layer.build(
     Layer.fresh(
-      sessions({}, UpdateSource.layer(configurationUpdates, toyUpdates)).pipe(
+      sessions({}, Sources.layer(configurationUpdates, toyUpdates)).pipe(
         Layer.provideMerge(propagation),
         Layer.provideMerge(Layer.merge(below(stores), access))
       )

@@ -5,13 +5,8 @@ import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { Head } from "../../src/configuration/Configuration.ts"
 import { client } from "../../src/edge/http/fleet/Wire.ts"
 import { type Client, Clients, type ClientsPage } from "../../src/fleet/Clients.ts"
-import {
-  type Counted,
-  type InstanceReport,
-  InstanceStore,
-  type KeyFacts,
-  type ListOptions
-} from "../../src/fleet/InstanceStore.ts"
+import type { InstanceReport, KeyFacts } from "../../src/fleet/Instance.ts"
+import { type Counted, InstanceStore, type ListOptions } from "../../src/fleet/InstanceStore.ts"
 import type { Summary } from "../../src/fleet/Summary.ts"
 import { matches } from "../../src/keys/Pattern.ts"
 import type { Mark } from "../../src/updates/Update.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeliveryRows, sizeOfDelivery } from "../../src/fleet/DeliveryRows.ts"
-import type { DeliveryRow } from "../../src/fleet/InstanceStore.ts"
+import type { DeliveryRow } from "../../src/fleet/Instance.ts"
 import { delivery } from "../support/Instance.ts"
 
 const instances = ["i1", "i2", "i3"] as const

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Batch, DeliveryRow, InstanceNote } from "../../src/fleet/InstanceStore.ts"
+import type { Batch, DeliveryRow, InstanceNote } from "../../src/fleet/Instance.ts"
 import { BATCH, BYTES, Unwritten } from "../../src/fleet/Unwritten.ts"
 import { delivery as deliveryOf, health as healthOf, instance as instanceOf } from "../support/Instance.ts"
 

@@ -70,7 +70,7 @@ describe("Early", () => {
   const view = { epoch: "e1", revision: 10n }
 
   it("ER1 holds by position: another history's commit of the same number is not the one whose turn it is", () => {
-    const early = new Early(bytesOf)
+    const early = new Early(bytesOf, BACKLOG_BYTES)
     early.hold(revisionOf(12, [], "lost"), view)
     assert.strictEqual(early.size, 0)
     early.hold(revisionOf(12, []), view)
@@ -81,7 +81,7 @@ describe("Early", () => {
   })
 
   it("ER1 what is behind the view, of another history, or far ahead is not held", () => {
-    const early = new Early(bytesOf)
+    const early = new Early(bytesOf, BACKLOG_BYTES)
     for (const revision of [9, 10, 10 + 1_025]) early.hold(revisionOf(revision, []), view)
     assert.strictEqual(early.size, 0)
     for (const revision of [12, 10 + 1_024]) early.hold(revisionOf(revision, []), view)
@@ -93,7 +93,7 @@ describe("Early", () => {
   })
 
   it("ER1 bytes are bounded, and given back", () => {
-    const early = new Early(bytesOf)
+    const early = new Early(bytesOf, BACKLOG_BYTES)
     for (let round = 0; round < 3; round++) {
       for (let revision = 12; revision < 40; revision++) early.hold(big(revision), view)
       assert.strictEqual(early.size, Math.floor(BACKLOG_BYTES / (4 * MIB + 2_000)))

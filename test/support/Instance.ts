@@ -1,5 +1,5 @@
 /** What a node notes of its clients. */
-import type { DeliveryRow, HealthNote, InstanceNote } from "../../src/fleet/InstanceStore.ts"
+import type { DeliveryRow, HealthNote, InstanceNote } from "../../src/fleet/Instance.ts"
 
 const id = (service: string) => ({ environment: "production", service, instance: "i1" })
 

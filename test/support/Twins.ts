@@ -9,11 +9,12 @@ import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationChanges, ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
-import { Kinds } from "../../src/propagation/Kind.ts"
+import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
-import { Views } from "../../src/propagation/View.ts"
+import { Views } from "../../src/propagation/Views.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
-import { UpdateSource } from "../../src/updates/UpdateSource.ts"
+import * as Sources from "../../src/updates/Sources.ts"
+import type { UpdateSource } from "../../src/updates/UpdateSource.ts"
 import type { Faults } from "./Faults.ts"
 import { workers } from "./workers.ts"
 
@@ -45,7 +46,7 @@ export const propagationOn = (
 ) => propagation().pipe(Layer.provideMerge(below(faults.layer(hints), cached)))
 
 /** What clients get of configurations. */
-export const configurations = UpdateSource.layer(configurationUpdates)
+export const configurations = Sources.layer(configurationUpdates)
 
 /** `source`: what clients get; configurations unless it says otherwise. */
 export const sessions = <R = Layer.Services<typeof configurations>>(

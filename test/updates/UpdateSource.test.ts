@@ -8,6 +8,7 @@ import { configurationUpdates } from "../../src/configuration/ConfigurationUpdat
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import * as Sources from "../../src/updates/Sources.ts"
 import { type KindSource, kindIn, nameOf, UpdateSource } from "../../src/updates/UpdateSource.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
@@ -24,7 +25,7 @@ const layer = Layer.unwrap(
       memoryToys.pipe(Layer.provide(Layer.succeed(State.service, state)))
     )
     const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
-    return sessions({}, UpdateSource.layer(configurationUpdates, toyUpdates)).pipe(
+    return sessions({}, Sources.layer(configurationUpdates, toyUpdates)).pipe(
       Layer.provideMerge(propagation),
       Layer.provideMerge(Layer.merge(below(stores), access))
     )
@@ -103,6 +104,6 @@ describe("UpdateSource", () => {
       const source = yield* UpdateSource
       assert.strictEqual(source.target, alone.target)
       assert.strictEqual(source.known, alone.known)
-    }).pipe(Effect.provide(UpdateSource.layer(Effect.succeed(alone))))
+    }).pipe(Effect.provide(Sources.layer(Effect.succeed(alone))))
   })
 })

@@ -5,7 +5,8 @@
  */
 import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
-import { type HintLane, layerLane } from "../../../src/propagation/HintLane.ts"
+import type { HintLane } from "../../../src/propagation/HintLane.ts"
+import { layerLane } from "../../../src/propagation/HintLanes.ts"
 import { every } from "../../../src/telemetry/Every.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../../src/telemetry/Traces.ts"
 import { CLIENT_ID, connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"

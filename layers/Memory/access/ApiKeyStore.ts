@@ -35,7 +35,7 @@ export const layer = Layer.effect(
         Effect.suspend(() => {
           const known = access.principals.get(folded(key.name))
           const taken = alone && [...access.keys.values()].some((one) => one.name === known && isGood(one))
-          if (known !== undefined && (known !== key.name || taken)) return principalExists(known)
+          if (known !== undefined && (known !== key.name || taken)) return Effect.fail(principalExists(known))
           return Effect.sync(() => add(key, by))
         }),
       rotate: (id, successor, { until, by }) =>

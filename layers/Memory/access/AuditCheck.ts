@@ -1,7 +1,8 @@
 /** A check of the audit log over a `State`, in pages, as herald_audit_check does it. */
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
-import type { AuditEntry, AuditPage, AuditProblem } from "../../../src/access/AuditLog.ts"
+import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
+import type { AuditPage } from "../../../src/access/AuditLog.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import { digestOf as digestOfChange } from "../commits/Table.ts"
 import type { State } from "../State.ts"

@@ -1,6 +1,6 @@
 /** Nodes, instances, and what is known of each. */
 import type { Registers } from "../../../src/fleet/Facts.ts"
-import type { DeliveryRow, HealthRow, InstanceRow } from "../../../src/fleet/InstanceStore.ts"
+import type { DeliveryRow, HealthRow, InstanceRow } from "../../../src/fleet/Instance.ts"
 
 /** `former`: the session that lost the instance to this one, which took it at `takenAt`. Lives are counted as in Facts.ts. */
 export interface HeldInstance extends InstanceRow {

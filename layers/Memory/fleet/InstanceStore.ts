@@ -2,17 +2,16 @@
 import { Clock, Effect, Layer } from "effect"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { type Heard, hear, shown, unheard } from "../../../src/fleet/Facts.ts"
-import {
-  type Batch,
-  type DeliveryRow,
-  type InstanceId,
-  type InstanceNote,
-  type InstanceReport,
-  InstanceStore,
-  type KeyFacts,
-  type ListOptions,
-  type Speaker
-} from "../../../src/fleet/InstanceStore.ts"
+import type {
+  Batch,
+  DeliveryRow,
+  InstanceId,
+  InstanceNote,
+  InstanceReport,
+  KeyFacts,
+  Speaker
+} from "../../../src/fleet/Instance.ts"
+import { InstanceStore, type ListOptions } from "../../../src/fleet/InstanceStore.ts"
 import { mayHold } from "../../../src/fleet/Ownership.ts"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import { fenced } from "../leases/Leases.ts"

@@ -1,6 +1,6 @@
 /** A lane of hints between nodes in one process. */
 import { Effect } from "effect"
-import { layerLane } from "../../../src/propagation/HintLane.ts"
+import { layerLane } from "../../../src/propagation/HintLanes.ts"
 import type { Hub } from "../Hub.ts"
 
 export const layer = ({ listeners }: Pick<Hub, "listeners">) =>

@@ -1,6 +1,7 @@
 /** The audit log in PostgreSQL: read in pages, checked by herald_audit_check. */
 import { Effect, Layer, Schema, Semaphore } from "effect"
-import { type AuditEntry, AuditLog, type AuditProblem, CHECKS } from "../../../src/access/AuditLog.ts"
+import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
+import { AuditLog, CHECKS } from "../../../src/access/AuditLog.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"

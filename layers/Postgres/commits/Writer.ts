@@ -15,7 +15,7 @@ import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "e
 import { SqlClient } from "effect/sql"
 import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
-import { Kinds } from "../../../src/propagation/Kind.ts"
+import { Kinds } from "../../../src/propagation/Kinds.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
 import { always } from "../../../src/telemetry/Every.ts"
 import { within } from "../../../src/telemetry/Traces.ts"

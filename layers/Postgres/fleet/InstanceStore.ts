@@ -1,17 +1,8 @@
 /** Instances and what is known of their keys in PostgreSQL: one call a batch, one query a page. */
 import { Effect, Layer } from "effect"
 import { type Fact, shown } from "../../../src/fleet/Facts.ts"
-import {
-  type Batch,
-  type Elsewhere,
-  type HealthRow,
-  type InstanceRow,
-  InstanceStore,
-  type KeyFacts,
-  type ListOptions,
-  type Run,
-  type Speaker
-} from "../../../src/fleet/InstanceStore.ts"
+import type { Batch, HealthRow, InstanceRow, KeyFacts, Speaker } from "../../../src/fleet/Instance.ts"
+import { type Elsewhere, InstanceStore, type ListOptions, type Run } from "../../../src/fleet/InstanceStore.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Leases.ts"

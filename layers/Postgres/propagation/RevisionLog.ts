@@ -1,6 +1,6 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
-import { Kinds } from "../../../src/propagation/Kind.ts"
+import { Kinds } from "../../../src/propagation/Kinds.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
 import { always, every } from "../../../src/telemetry/Every.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"

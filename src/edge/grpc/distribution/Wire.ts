@@ -15,7 +15,7 @@ import {
 } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../access/Identity.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
-import type { InstanceId } from "../../../fleet/InstanceStore.ts"
+import type { InstanceId } from "../../../fleet/Instance.ts"
 import { MOST_LABELS, wrongLabel, wrongName } from "../../../keys/ClientName.ts"
 import { DEFAULT_ENVIRONMENT } from "../../../keys/Environment.ts"
 import { wrongKey } from "../../../keys/Key.ts"

@@ -2,8 +2,9 @@
 import { Schema } from "effect"
 import type * as Keys from "../../../access/ApiKeyStore.ts"
 import type { Compared } from "../../../access/AuditCheckpoints.ts"
-import type * as Log from "../../../access/AuditLog.ts"
-import { type AuditPage, auditProblems } from "../../../access/AuditLog.ts"
+import type * as Log from "../../../access/AuditEntry.ts"
+import { auditProblems } from "../../../access/AuditEntry.ts"
+import type { AuditPage } from "../../../access/AuditLog.ts"
 import { roles } from "../../../access/Identity.ts"
 import { Details, Time } from "../Wire.ts"
 

@@ -1,0 +1,8 @@
+/** The kinds that this node knows. */
+import { Context, Layer } from "effect"
+import { type Kind, type KindsShape, makeKinds } from "./Kind.ts"
+
+export class Kinds extends Context.Service<Kinds, KindsShape>()("herald/propagation/Kinds") {
+  static readonly layer = (first: Kind, ...others: ReadonlyArray<Kind>) =>
+    Layer.succeed(Kinds, makeKinds(first, ...others))
+}

@@ -1,0 +1,43 @@
+/**
+ * The sources of this node, one a kind, put together to the one that sessions ask.
+ *
+ *   US2  A source that is alone is asked directly: that there may be several costs a delivery nothing.
+ */
+import { Effect, Layer } from "effect"
+import { type KindSource, kindIn, UpdateSource, type UpdateSourceShape } from "./UpdateSource.ts"
+
+// biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
+type Sources = readonly [Effect.Effect<KindSource, never, any>, ...ReadonlyArray<Effect.Effect<KindSource, never, any>>]
+
+/** The first is asked for keys that name no kind. */
+export const layer = <R extends Sources>(...sources: R) =>
+  Layer.effect(
+    UpdateSource,
+    Effect.map(
+      Effect.all(sources as ReadonlyArray<Effect.Effect<KindSource, never, Effect.Services<R[number]>>>),
+      together
+    )
+  )
+
+const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
+  const [first, ...others] = sources as readonly [KindSource, ...ReadonlyArray<KindSource>]
+  if (others.length === 0)
+    return { ...first, touched: (change) => (change.kind === first.kind ? first.touched(change) : []) } // US2
+  const byKind = new Map(sources.map((source) => [source.kind, source]))
+  const of = (name: string): KindSource | undefined => {
+    const kind = kindIn(name)
+    return kind === "" ? first : byKind.get(kind)
+  }
+  return {
+    target: (environment, key) => of(key)?.target(environment, key),
+    standing: (environment, key) => of(key)?.standing(environment, key),
+    known: (environment, key, base) => of(key)?.known(environment, key, base),
+    build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
+    mark: (update) => (of(update.key) ?? first).mark(update),
+    page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
+    touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
+    remember: (revision) => {
+      for (const source of sources) source.remember(revision)
+    }
+  }
+}
