@@ -35,8 +35,6 @@ export class ConfigurationView extends Context.Service<
      * told as events.
      */
     readonly slices: (environment: string, pattern: string, only?: Trait) => Generator<ReadonlyArray<Head>, void>
-    /** Those that have, or had, a key. */
-    readonly environments: () => Iterable<string>
     /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
     /** The environment's template variables; empty when none are defined. */
@@ -131,7 +129,6 @@ const make = Effect.fnUntraced(function* () {
       Array.from(heads.environments(), (environment) => ({ environment, keys: heads.count(environment) })),
     page: (...asked) => heads.page(...asked),
     slices: (...asked) => slices(() => heads, ...asked),
-    environments: () => heads.environments(),
     value,
     variables
   })

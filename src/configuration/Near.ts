@@ -26,9 +26,10 @@ const isEmpty = (view: ConfigurationView["Service"], environment: string): boole
 export const nearIn = (view: ConfigurationView["Service"], environment: string, key: string): Effect.Effect<Near> =>
   Effect.map(CurrentIdentity, (identity) => {
     if (isEmpty(view, environment)) {
-      const allowed = [...view.environments()].filter(
-        (one) => identity !== undefined && may(identity, "config.read", one)
-      )
+      const allowed = view
+        .environments()
+        .map((one) => one.environment)
+        .filter((one) => identity !== undefined && may(identity, "config.read", one))
       return { keys: [], environments: nearby(environment, allowed) }
     }
     const prefixes = new Set([groupOf(key), key.slice(0, 2), ""])

@@ -34,7 +34,6 @@ const cutOff = (view: Configuration | undefined) =>
       environments: () => [],
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
-      environments: () => [],
       value: () => Effect.succeed(view)
     })
   )
