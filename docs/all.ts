@@ -9,6 +9,7 @@ import { invariantsOf } from "./pages/invariants.ts"
 import { settings } from "./pages/settings.ts"
 import { groupClashes, settingsGroups } from "./pages/settingsGroups.ts"
 import { settingsSchema } from "./pages/settingsSchema.ts"
+import { sql } from "./pages/sql.ts"
 import { testing } from "./pages/testing.ts"
 
 if (process.argv.includes("--faults")) takeNotes()
@@ -23,6 +24,7 @@ const pages = new Map([
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariants.page],
+  ["sql.md", sql],
   ["testing-with-layers.md", testing],
   ...adapters
 ])
