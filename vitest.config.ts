@@ -1,7 +1,20 @@
+import { existsSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** The example of CONTRIBUTING.md lies over this tree: what a file of it imports, and it has not, is the tree's. */
+const EXAMPLE = here("test/example")
+const example = {
+  name: "example",
+  resolveId: (id: string, importer: string | undefined) => {
+    if (!id.startsWith(".") || importer?.startsWith(`${EXAMPLE}/`) !== true) return undefined
+    const path = join(dirname(importer), id)
+    return existsSync(path) ? path : here(relative(EXAMPLE, path))
+  }
+}
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. containers: the image and
@@ -11,10 +24,17 @@ export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [example],
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/faults/**", "test/contracts/**", "test/end-to-end/**", "test/containers/**"],
+          exclude: [
+            "test/faults/**",
+            "test/contracts/**",
+            "test/end-to-end/**",
+            "test/containers/**",
+            "test/example/**"
+          ],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
           // One a processor; Vitest leaves one of them to itself, and most of its time it has nothing to do.
@@ -25,6 +45,7 @@ export default defineConfig({
         }
       },
       {
+        plugins: [example],
         test: {
           name: "real",
           include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts"],

@@ -3,32 +3,25 @@ import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { Pools } from "../../layers/Postgres/connection/Pools.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import * as ToyStore from "../example/layers/Postgres/toys/ToyStore.ts"
 import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
-import { kinds, ToyStore, toy, toyKind } from "../support/Toy.ts"
+import { kinds, toy } from "../support/Toy.ts"
 import { kindsContract } from "./Kinds.ts"
 import { verified } from "./Verified.ts"
 
 let database: Database
 let session: Session
 
-/** The counts in PostgreSQL. */
-const toys = Layer.succeed(ToyStore, {
-  all: Effect.promise(async () => {
-    const [at] = await session.query("select epoch, herald_head()::text as revision from herald_epoch")
-    const rows =
-      await session.query(`select distinct on (environment, key) environment, key, revision::text as revision, count
-      from toys order by environment, key, toys.revision desc`)
-    return {
-      at: { epoch: String(at!["epoch"]), revision: BigInt(String(at!["revision"])) },
-      toys: rows.map((row) => toyKind.fromLog(row))
-    }
-  })
-})
+/** The counts in PostgreSQL, on connections of their own. */
+const toys = Layer.unwrap(
+  Effect.sync(() => ToyStore.layer.pipe(Layer.provide(Pools.layer(clientOptions(database.url)))))
+)
 const stores = Layer.unwrap(
   Effect.sync(() => Layer.merge(Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds)), toys))
 )
@@ -38,7 +31,7 @@ beforeAll(async () => {
   database = await startDatabase()
   session = await connect(database.url)
   await runtime.runPromise(Effect.flatMap(RevisionLog, ({ head }) => head)) // migrated
-  const migration = readFileSync(new URL("../support/toy.sql", import.meta.url), "utf8")
+  const migration = readFileSync(new URL("../example/schema/migrations/toys.sql", import.meta.url), "utf8")
   await session.query(`do $migration$ begin\n${migration}\nend $migration$`)
 })
 afterAll(async () => {

@@ -11,7 +11,7 @@ import type { Change } from "../../src/propagation/Revision.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, release } from "../support/Release.ts"
-import { memoryToys, propagation, ToyView, toy } from "../support/Toy.ts"
+import { memoryToys, propagation, ToyTold, ToyView, toy } from "../support/Toy.ts"
 import { listen } from "./Harness.ts"
 
 const poll = TestClock.adjust("500 millis")
@@ -32,7 +32,7 @@ const commit = (n: number, key = "svc") =>
 const seen = Effect.gen(function* () {
   const [configurations, toys] = [yield* ConfigurationView, yield* ToyView]
   const head = configurations.head("production", "svc")
-  return [head?.version, toys.toys().get("production/svc")?.count]
+  return [head?.version, toys.find("production", "svc")?.count]
 })
 
 describe("views", () => {
@@ -100,15 +100,15 @@ describe("views", () => {
     const faults = new Faults()
     return Effect.gen(function* () {
       const node = yield* Propagation
-      const toys = yield* ToyView
+      const told = yield* ToyTold
       yield* node.committed(yield* commit(1))
       yield* node.hint(yield* commit(2))
       faults.sweep(1)
       yield* TestClock.adjust("1 minute")
       yield* settle
 
-      assert.deepStrictEqual(toys.told, [1n])
-      assert.strictEqual(toys.forgotten(), 1n)
+      assert.deepStrictEqual(told.committed, [1n])
+      assert.strictEqual(told.forgotten, 1n)
     }).pipe(Effect.provide(layer(faults)))
   })
 
@@ -116,18 +116,18 @@ describe("views", () => {
     "VW3 a view that throws fails no publisher; the revision is told when it could be applied, and in its order",
     () =>
       Effect.gen(function* () {
-        const [node, toys] = [yield* Propagation, yield* ToyView]
+        const [node, told] = [yield* Propagation, yield* ToyTold]
         const heard = yield* listen
-        toys.throws = 2 // as it is applied, and as others should be told
+        told.throws = 2 // as it is applied, and as others should be told
         yield* node.committed(yield* commit(1))
         yield* node.committed(yield* commit(2))
         const before = [node.position().revision, [...heard]]
         yield* poll
         yield* poll
         yield* settle
-        toys.throws = 0
+        told.throws = 0
         yield* node.hint(yield* commit(3))
-        toys.throws = 1
+        told.throws = 1
         yield* node.committed(yield* commit(3, "told"))
 
         assert.deepStrictEqual(before, [0n, []])

@@ -4,8 +4,8 @@ import { join } from "node:path"
 
 export type Tree = ReadonlyMap<string, string>
 
-/** Folders that hold what was installed, generated or measured. */
-const NOT_WRITTEN = new Set(["node_modules", "dist", "generated", "results"])
+/** Folders that hold what was installed, generated or measured, and the example of CONTRIBUTING.md, which is of the tree only where it is put in. */
+const NOT_WRITTEN = new Set(["node_modules", "dist", "generated", "results", "example"])
 
 /** Files under `root` whose names end with one of `extensions`, in the order of their paths. */
 export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree => {
