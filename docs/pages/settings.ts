@@ -1,5 +1,5 @@
 /** docs/settings.md, from the list of settings. */
-import { settings as catalogue } from "../../src/settings/Catalogue.ts"
+import { catalogue } from "./settingsGroups.ts"
 
 const rows = catalogue.map(({ path, env, kind, fallback }) => {
   const shown = path === "node" ? "the host's name" : fallback === undefined ? "" : `\`${kind.show(fallback)}\``

@@ -1,7 +1,7 @@
 /** src/settings/Groups.ts, from the file `Settings.ts` of each folder in src. */
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import type { Members } from "../../src/settings/Setting.ts"
+import { type AnySetting, listOf, type Members } from "../../src/settings/Setting.ts"
 
 const src = fileURLToPath(new URL("../../src", import.meta.url))
 
@@ -16,14 +16,17 @@ interface Said {
   readonly rule?: unknown
 }
 
-const named = (
-  await Promise.all(
-    rooms.map(async (room) => {
-      const { settings, rule } = (await import(`${src}/${room}/Settings.ts`)) as Said
-      return Object.keys(settings).map((name) => ({ name, room, ruled: rule !== undefined }))
-    })
-  )
-).flat()
+const saidBy = await Promise.all(
+  rooms.map(async (room) => ({ room, ...((await import(`${src}/${room}/Settings.ts`)) as Said) }))
+)
+const named = saidBy.flatMap(({ room, settings, rule }) =>
+  Object.keys(settings).map((name) => ({ name, room, ruled: rule !== undefined }))
+)
+
+/** As `src/settings/Catalogue.ts` has them once `Groups.ts` is written: it may be old while this runs. */
+export const catalogue: ReadonlyArray<AnySetting> = saidBy
+  .flatMap(({ settings }) => listOf(settings))
+  .sort((a, b) => (a.path < b.path ? -1 : 1))
 
 /** Groups that two rooms claim, which would hide one of them. */
 export const groupClashes: ReadonlyArray<string> = named.flatMap(({ name, room }) => {

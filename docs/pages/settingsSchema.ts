@@ -1,11 +1,11 @@
 /** schema/settings.schema.json, from the list of settings. */
-import { settings } from "../../src/settings/Catalogue.ts"
+import { catalogue } from "./settingsGroups.ts"
 
 type Node = { type: "object"; additionalProperties: false; properties: Record<string, unknown> }
 const object = (): Node => ({ type: "object", additionalProperties: false, properties: {} })
 
 const root = object()
-for (const { path, env, kind, fallback } of settings) {
+for (const { path, env, kind, fallback } of catalogue) {
   const parts = path.split(".")
   let at = root
   for (const part of parts.slice(0, -1)) at = (at.properties[part] ??= object()) as Node

@@ -5,21 +5,20 @@ import { HttpApiClient, OpenApi } from "effect/http-api"
 import * as Http from "../../../layers/Http/HttpServer.ts"
 import { apiOf } from "../../../src/edge/http/Contract.ts"
 import { serve } from "../../../src/edge/http/Http.ts"
-import { http } from "../../../src/node/Node.ts"
-import { startServices } from "./Harness.ts"
+import { parts, startServices } from "./Harness.ts"
 
 describe("the contract", () => {
   it.live("R1 the typed client decodes what every route answers", () =>
     Effect.gen(function* () {
       const { services, mint, tokens } = startServices()
       const context = yield* Layer.build(
-        Layer.merge(serve(http), mint).pipe(
+        Layer.merge(serve(parts), mint).pipe(
           Layer.provide(services),
           Layer.provideMerge(Http.layer({ host: "127.0.0.1", port: 0 }))
         )
       )
       const port = yield* Effect.provideContext(Http.boundPort, context)
-      const client = yield* HttpApiClient.make(apiOf(http), {
+      const client = yield* HttpApiClient.make(apiOf(parts), {
         baseUrl: `http://127.0.0.1:${port}`,
         transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(tokens.get("admin")!))
       })
@@ -77,7 +76,7 @@ describe("the contract", () => {
   )
 
   it("R1 R2 OpenAPI names the token, the problems and a summary for every operation", () => {
-    const spec = OpenApi.fromApi(apiOf(http))
+    const spec = OpenApi.fromApi(apiOf(parts))
     for (const [path, item] of Object.entries(spec.paths)) {
       for (const [method, operation] of Object.entries(item)) {
         const { summary, responses, security } = operation as {

@@ -8,13 +8,19 @@ import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
+import { access } from "../../../src/edge/http/access/Routes.ts"
 import type { Part } from "../../../src/edge/http/Contract.ts"
+import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
+import { errors } from "../../../src/edge/http/errors/Routes.ts"
+import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { Fleet } from "../../../src/fleet/ConnectedClients.ts"
-import { http } from "../../../src/node/Node.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
+
+/** What `startServices` has the services of. */
+export const parts = [configuration, fleet, access, errors] as const satisfies ReadonlyArray<Part>
 
 interface Seen extends PublishOptions {
   readonly drafts: ReadonlyArray<Draft>
@@ -89,11 +95,11 @@ export const startServices = () => {
   return { state, tokens, services, mint }
 }
 
-/** `also`: parts besides those of a node. */
+/** `also`: further parts. */
 export const startRoutes = async (also: ReadonlyArray<Part> = []) => {
   const { state, tokens, services, mint } = startServices()
   const { handler, dispose } = HttpRouter.toWebHandler(
-    Layer.mergeAll(routesOf([...http, ...(also as ReadonlyArray<never>)]), mint).pipe(
+    Layer.mergeAll(routesOf([...parts, ...(also as ReadonlyArray<never>)]), mint).pipe(
       Layer.provide(services),
       Layer.provideMerge(HttpServer.layerServices)
     ),
