@@ -3,6 +3,8 @@
  *
  *   LP1  Work that fails is told at debug, work that meets a defect as an error, both by what they are called; either way it is done again.
  *   LP2  Work that waits by itself, and meets a defect a second time in a row, rests for a second: it is no busy loop.
+ *   LP3  Work that waits by itself has no failure in its type: what it waits for would be over, and fail at once again. Whoever has one
+ *        begins what it waits for anew, with `every`.
  */
 import { Cause, type Duration, Effect } from "effect"
 
@@ -44,8 +46,8 @@ export const afterEvery = <A, E, R>(
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<never, never, R> => waitOf(pause).pipe(Effect.andThen(told(what, work)), Effect.forever)
 
-/** Does work that waits by itself for what there is to do. */
-export const always = <A, E, R>(what: string, work: Effect.Effect<A, E, R>): Effect.Effect<never, never, R> =>
+/** Does work that waits by itself for what there is to do. LP3 */
+export const always = <A, R>(what: string, work: Effect.Effect<A, never, R>): Effect.Effect<never, never, R> =>
   Effect.suspend(() => {
     let before = false
     return told(what, work).pipe(

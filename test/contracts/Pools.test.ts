@@ -9,8 +9,10 @@ import * as Store from "../../layers/Postgres/configuration/ConfigurationStore.t
 import { guarded } from "../../layers/Postgres/connection/Failure.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
+import * as Revisions from "../../layers/Postgres/propagation/RevisionLog.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
@@ -134,6 +136,31 @@ describe("pools", () => {
         )
       }),
       clientOptions(url)
+    )
+  })
+
+  it("LP3 a listener for hints whose connection is lost listens again, each time", async () => {
+    await using session = await connect(database.url)
+    const listener = "pid from pg_stat_activity where query ilike 'listen%'"
+    const log = Revisions.layer({ origin: "test", notify: true }).pipe(
+      Layer.provide(kinds),
+      Layer.provide(Pools.layer(options()))
+    )
+    await Effect.runPromise(
+      Effect.gen(function* () {
+        let hints = 0
+        yield* (yield* RevisionLog).hints(() => hints++)
+        yield* Effect.promise(() => waitUntil("the first hint, of what came before it listened", () => hints === 1))
+        for (const times of [1, 2]) {
+          const before = hints
+          const ended = yield* Effect.promise(() => session.query(`select pg_terminate_backend(pid), ${listener}`))
+          yield* Effect.promise(() => waitUntil("a hint of what was missed", () => hints > before))
+          const now = yield* Effect.promise(() => session.query(`select ${listener}`))
+
+          assert.lengthOf(now, 1, `lost ${times} times`)
+          assert.notDeepEqual(now[0]!["pid"], ended[0]!["pid"])
+        }
+      }).pipe(Effect.scoped, Effect.provide(log))
     )
   })
 })

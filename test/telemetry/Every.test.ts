@@ -104,4 +104,10 @@ describe("Every", () => {
       })
     )
   })
+
+  it("LP3 work that waits by itself and may fail is no work for `always`", () => {
+    const lost = Effect.flatMap(Queue.unbounded<void, "the connection is lost">(), Queue.take)
+    // @ts-expect-error: it would fail again and again
+    assert.isDefined(always("a hint met a defect", lost))
+  })
 })

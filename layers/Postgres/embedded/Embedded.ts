@@ -61,7 +61,8 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
         Effect.tapError((error) =>
           Effect.logWarning("the embedded PostgreSQL does not start yet", { reason: error.message })
         ),
-        Effect.retry(again)
+        Effect.retry(again), // until it does
+        Effect.orDie
       )
     ),
     Effect.andThen(Effect.logInfo("the embedded PostgreSQL serves again", { port }))

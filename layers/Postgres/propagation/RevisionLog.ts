@@ -1,8 +1,8 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
-import { Deferred, Duration, Effect, Layer, Queue } from "effect"
+import { Deferred, Duration, Effect, Layer, Stream } from "effect"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
-import { always, every } from "../../../src/telemetry/Every.ts"
+import { every } from "../../../src/telemetry/Every.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -25,8 +25,10 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
             const { notifications, left } = yield* listenOn(CHANNEL)
             yield* Deferred.succeed(listening, undefined)
             onHint() // what came while nobody listened
-            const heard = Effect.map(Queue.take(notifications), ({ payload }) => payload !== origin && onHint())
-            yield* Effect.raceFirst(always("a hint met a defect", heard), left)
+            const heard = Stream.runForEach(Stream.fromQueue(notifications), ({ payload }) =>
+              Effect.sync(() => payload !== origin && onHint())
+            )
+            yield* Effect.raceFirst(heard, left) // it ends with its connection, and `hints` makes another
           })
         )
 
