@@ -1,7 +1,11 @@
 /** The page of invariants, and what it finds wrong, on trees of a few files. */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { definedIn, heldIn, idsIn, invariantsOf } from "../../docs/pages/invariants.ts"
+import { newFolder } from "../support/folder.ts"
 import { testsOf } from "../support/Syntax.ts"
+import { readTree } from "../support/Tree.ts"
 
 const header = (...lines: ReadonlyArray<string>) =>
   ["/**", " * A part.", " *", ...lines.map((line) => ` *${line}`), " */", "export {}", ""].join("\n")
@@ -168,5 +172,19 @@ describe("it is wrong", () => {
     })
     assert.deepStrictEqual(problemsOf(files("../a/A.ts")), [])
     assert.deepStrictEqual(problemsOf(files("B.ts")), ["src/b/A.ts says that Z1 is in B.ts: it is in src/a/A.ts"])
+  })
+})
+
+describe("the tree", () => {
+  it("is what was written, without what was installed, compiled or copied", () => {
+    const { path, remove } = newFolder()
+    for (const file of ["src/a/A.ts", "dist/src/a/A.ts", "packages/build.ts", "packages/client/src/a/A.ts"]) {
+      mkdirSync(join(path, dirname(file)), { recursive: true })
+      writeFileSync(join(path, file), "")
+    }
+    const files = [...readTree(path, [".ts"]).keys()]
+    remove()
+
+    assert.deepStrictEqual(files, ["packages/build.ts", "src/a/A.ts"])
   })
 })

@@ -6,6 +6,8 @@ export type Tree = ReadonlyMap<string, string>
 
 /** Folders that hold what was installed, generated or measured, and the example of CONTRIBUTING.md, which is of the tree only where it is put in. */
 const NOT_WRITTEN = new Set(["node_modules", "dist", "generated", "results", "example"])
+/** What `packages/build.ts` copies of the sources, to be shipped. */
+const COPIES = new Set(["packages/client/src", "packages/client/proto"])
 
 /** Files under `root` whose names end with one of `extensions`, in the order of their paths. */
 export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree => {
@@ -14,6 +16,7 @@ export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree 
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       if (entry.name.startsWith(".") || NOT_WRITTEN.has(entry.name)) continue
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`
+      if (COPIES.has(path)) continue
       if (entry.isDirectory()) under(path)
       else if (extensions.some((extension) => path.endsWith(extension)))
         found.push([path, readFileSync(join(root, path), "utf8")])

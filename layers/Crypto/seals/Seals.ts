@@ -52,7 +52,9 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
   })
 
   yield* reread.pipe(
-    Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the keys of seals", { code, reason: message })),
+    Effect.tapError(({ code, message }) =>
+      Effect.logWarning("waiting for the keys of seals", { code, reason: message })
+    ),
     Effect.retry(Schedule.spaced("1 second")),
     Effect.orDie
   )
