@@ -1,14 +1,12 @@
 /**
- * The other nodes on the same database: who took an instance from here, who died, who is connected there.
+ * The other nodes on the same database: who took an instance from here, and who died. NO4 in Elsewhere.ts.
  *
  *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with
  *        `SessionReplaced`, or `InstanceOwned` where another principal took it.
  *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; one living node at a time looks, another when that one dies.
  *   NO3  A node that was cut off from the store judges no other, and claims back the instances that were taken for lost.
- *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
  */
-import { Cache, Duration, Effect, Metric } from "effect"
-import { coveredBy } from "../keys/Pattern.ts"
+import { Duration, Effect, Metric } from "effect"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { every } from "../telemetry/Every.ts"
 import { InstanceStore, type Taken } from "./InstanceStore.ts"
@@ -24,9 +22,6 @@ export interface NeighboursOptions {
 }
 
 const ROUND = "2 seconds"
-const FRESH = "1 second"
-const LIMIT = 20_000
-const ENVIRONMENTS = 64
 
 export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout, taken, doubted }: NeighboursOptions) {
   const store = yield* InstanceStore
@@ -53,19 +48,6 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
       )
   ) // NO2
   yield* Effect.forkScoped(every("the other nodes were not told that this one lives", ROUND, round))
-
-  const clients = yield* Cache.make({
-    capacity: ENVIRONMENTS,
-    timeToLive: FRESH,
-    lookup: (environment: string) => store.elsewhere({ environment, run, limit: LIMIT })
-  })
-
-  /** NO4 */
-  const covering = (environment: string, key: string) =>
-    Cache.get(clients, environment).pipe(
-      Effect.map((all) => all.filter(({ patterns }) => coveredBy(patterns, key)).map(({ client }) => client))
-    )
-  return { covering }
 })
 
 const lost = Metric.counter("herald_instances_lost_total", {

@@ -77,7 +77,7 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
     rejected: (): void => void rejected++,
     /** An answer to nothing that was sent. */
     ignored: (): void => void ignored++,
-    ended: (reason: string) => Metric.update(Metric.withAttributes(ended, { reason }), 1)
+    ended: (reason: string): void => Metric.withAttributes(ended, { reason }).updateUnsafe(1, context)
   }
 })
 

@@ -1,24 +1,21 @@
 /**
- * How updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
+ * When updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
  * clients. Everything else (a value to read, a full transport, a first snapshot) is pending, and `live`, the loop of the session's actor,
  * takes it from there, in slices.
  *
  *   DV1  What a client is due is decided by what it holds: what it said and what it was sent. A position speaks for deletions only.
- *   DV2  Nothing is noted as sent that was not written, nor as held that the client did not say it holds.
- *   DY1  A client that reads nothing for as long as it may be silent ends, whatever it says meanwhile.
- *   DV3  A client hears that the view is confirmed only after all that was kept back or sent as stale.
- *   DV4  A client whose keys are compared for long hears signs of life meanwhile, which claim no more than what it was told before.
+ *   DV2, DY1 and S6 in Sending.ts, DV3 and DV4 in Control.ts
  */
-import { Deferred, Duration, Effect, Metric } from "effect"
-import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
+import { Effect } from "effect"
+import { type Position, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
-import type { ControlUpdate, Mark, ValueUpdate } from "../updates/Update.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Slices } from "../work/Slices.ts"
+import type { makeControl } from "./Control.ts"
 import { type Due, makeDue } from "./Due.ts"
-import type { Ending } from "./Ending.ts"
-import type { HeldEntry } from "./Held.ts"
-import type { Look, Session } from "./Session.ts"
+import { goneWith, type makeSending } from "./Sending.ts"
+import type { Session } from "./Session.ts"
+import type { Look, Place } from "./Stage.ts"
 import { sweep } from "./Sweep.ts"
 
 /** How long keys whose values can't be read now wait before the next try. */
@@ -30,66 +27,14 @@ interface Parts {
   readonly updates: UpdateSourceShape
   readonly propagation: Propagation["Service"]
   readonly slices: Slices
-  /** How long a transport may stay full. */
-  readonly patience: Duration.Input
-  /** `lacks`: the client holds nothing of the key. */
-  readonly noteSent: (session: Session, mark: Mark, lacks: boolean) => void
-  readonly noteHeld: (session: Session, mark: Mark) => void
-  readonly noteProblem: (session: Session, key: string, at: Position, reason: string, lacks: boolean) => void
+  readonly sending: ReturnType<typeof makeSending>
+  readonly control: ReturnType<typeof makeControl>
 }
 
 export const makeDelivery = (parts: Parts) => {
-  const { updates, propagation, slices, patience, noteSent, noteHeld, noteProblem } = parts
+  const { updates, propagation, slices, control } = parts
+  const { send, explain, holds, drained } = parts.sending
   const due = makeDue(parts)
-
-  /** DY1 */
-  const drained = (session: Session) =>
-    Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void))).pipe(
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () => {
-          const reason = `its transport took nothing for ${Duration.toSeconds(patience)} s`
-          Deferred.doneUnsafe(session.ended, Effect.succeed({ name: "ClientUnresponsive", reason } satisfies Ending))
-          return Effect.never // until the session has ended
-        }
-      }),
-      Effect.tap(Metric.update(blocked, 1))
-    )
-
-  const holds = (session: Session, mark: Mark): void => {
-    session.holds(mark)
-    if (mark.kind === "value") noteHeld(session, mark)
-  }
-
-  /** One object for all clients, as long as it says the same. */
-  let control: ControlUpdate | undefined
-  const controlOf = (kind: ControlUpdate["kind"], stale: boolean, position = propagation.position()) => {
-    if (control?.kind !== kind || control.stale !== stale || !samePosition(control.position, position))
-      control = { kind, position, stale }
-    return control
-  }
-  const isUnsure = (session: Session) => propagation.stale() || session.unsure.size > 0 // DV3
-
-  /** Writes what is news to the client; false when the transport is full. */
-  const send = (session: Session, update: ValueUpdate, held: HeldEntry | undefined): boolean => {
-    const { told, sink, unsure } = session
-    const before = told.get(update.key)
-    if (update.strict && propagation.stale()) {
-      unsure.add(update.key) // S6
-      return true
-    }
-    if (before !== undefined && !isNews(before, update)) return true // S2
-    const mark = updates.mark(update)
-    if (before === undefined && held !== undefined && update.kind === "value" && held.digest === update.digest) {
-      holds(session, mark)
-      return true
-    }
-    if (update.stale) unsure.add(update.key)
-    session.sent(mark)
-    const room = sink.write(update)
-    noteSent(session, mark, before === undefined && lacks(session, held))
-    return room
-  }
 
   const push = (session: Session, key: string): void => {
     const idle = session.idle()
@@ -103,77 +48,46 @@ export const makeDelivery = (parts: Parts) => {
     if (update === undefined) session.push(key)
     else
       try {
-        if (!send(session, update, held)) session.wake(drained(session))
+        if (!send(session, update, held)) session.mailbox.wake(drained(session))
       } catch (defect) {
-        session.wake(Effect.die(defect)) // S5: it is the session's own
+        session.mailbox.wake(Effect.die(defect)) // S5: it is the session's own
       }
   }
 
-  /** Everything is compared with the view (again). */
-  const sweepAll = (session: Session): void => {
-    session.work = sweep({ updates, holds }, session)
-    session.wake()
-  }
+  /** It has its place: everything is compared with the view. */
+  const begin = (session: Session, place: Place): void => session.begin(place, sweep({ updates, holds }, session))
 
   /** The view was replaced, or news were lost: of it, and of whether it is confirmed. */
   const reset = (session: Session): void => {
-    session.owes = session.synced
-    sweepAll(session)
+    if (session.stage.name === "live") session.stage.owes = true
+    session.compare(sweep({ updates, holds }, session))
   }
 
-  /** False when the transport is full. */
-  const say = (session: Session, update: ControlUpdate): boolean => {
-    session.said = update
-    return session.sink.write(update)
-  }
-
-  /** Outside of the actor: what breaks is its own. S5 */
-  const sayAtOnce = (session: Session, update: ControlUpdate): void => {
-    try {
-      say(session, update)
-    } catch (defect) {
-      session.wake(Effect.die(defect))
-    }
+  /** What was kept back or sent as stale is due again, once the view is confirmed; then the client hears that it is. DV3 */
+  const recover = (session: Session): void => {
+    const { stage, unsure, pending } = session
+    if (unsure.size === 0 || propagation.stale()) return
+    for (const key of unsure) pending.add(key)
+    unsure.clear()
+    if (stage.name === "live") stage.owes = true
+    session.mailbox.wake()
   }
 
   /** The view became stale, or was confirmed again. */
   const freshness = (session: Session, stale: boolean): void => {
     if (!stale && session.unsure.size > 0) recover(session)
-    else if (!session.synced || !session.subscription.control)
-      return // what it is told at the end says it
-    else if (session.idle()) sayAtOnce(session, controlOf("heartbeat", stale))
-    else {
-      session.owes = true
-      session.wake()
-    }
-  }
-
-  /** What was kept back or sent as stale is due again, once the view is confirmed; then the client hears that it is. DV3 */
-  const recover = (session: Session): void => {
-    if (session.unsure.size === 0 || propagation.stale()) return
-    for (const key of session.unsure) session.pending.add(key)
-    session.unsure.clear()
-    session.owes = true
-    session.wake()
-  }
-
-  /** Proof of life; what waits for the client is one, too. */
-  const beat = (session: Session): void => {
-    const { subscription, said } = session
-    if (!subscription.control || said === undefined) return
-    if (!session.waits()) sayAtOnce(session, controlOf("heartbeat", isUnsure(session)))
-    else if (session.pending.size === 0)
-      sayAtOnce(session, controlOf("heartbeat", said.stale || isUnsure(session), said.position)) // DV4
+    else control.freshness(session, stale)
   }
 
   /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would hold on to its content. S8 */
   const deliver = Effect.fnUntraced(function* (
     session: Session,
-    { key, held }: Look,
+    look: Look,
     want: Due,
     problems: Map<string, Position>
   ) {
-    const { client, control: understands } = session.subscription
+    const { key, held } = look
+    const { client } = session.subscription
     const building = want.gone
       ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
       : updates.build(client, key, want.base)
@@ -192,18 +106,28 @@ export const makeDelivery = (parts: Parts) => {
     const known = problems.get(key)
     if (known !== undefined && samePosition(known, update)) return true
     problems.set(key, { epoch: update.epoch, revision: update.revision })
-    noteProblem(session, key, update, update.message, !session.told.has(key) && lacks(session, held))
-    if (understands && !session.sink.write(update)) yield* drained(session)
+    if (!explain(session, update, look)) yield* drained(session)
     return true
   })
 
+  /** Nothing waits for the client: it hears so, once. */
+  const settle = (session: Session): boolean => {
+    const { stage } = session
+    if (stage.name === "comparing") {
+      session.settle()
+      return control.say(session, "synced")
+    }
+    if (stage.name !== "live" || !stage.owes) return true
+    stage.owes = false
+    return control.say(session, "heartbeat")
+  }
+
   const live = Effect.fnUntraced(function* (session: Session): Effect.fn.Return<never> {
-    const { subscription } = session
     const problems = new Map<string, Position>()
     const postponed = new Set<string>()
     let failed = 0
     while (true) {
-      yield* session.woken
+      yield* session.mailbox.news
       for (let look = session.next(); look !== undefined; look = session.next()) {
         if (slices.over()) yield* slices.turn
         if (look === "step") continue
@@ -217,52 +141,13 @@ export const makeDelivery = (parts: Parts) => {
         yield* Effect.sleep(RETRY)
         for (const key of postponed) session.pending.add(key)
         postponed.clear()
-        session.wake()
+        session.mailbox.wake()
         continue
       }
       recover(session) // the view was confirmed before anyone looked
-      if (session.waits()) continue
-      if (!session.synced) {
-        session.synced = true
-        subscription.held.drop()
-        if (subscription.control && !say(session, controlOf("synced", isUnsure(session)))) yield* drained(session)
-      } else if (session.owes) {
-        session.owes = false
-        if (subscription.control && !say(session, controlOf("heartbeat", isUnsure(session)))) yield* drained(session)
-      }
+      if (!session.waits() && !settle(session)) yield* drained(session)
     }
   })
 
-  return { push, live, sweepAll, reset, freshness, beat }
+  return { push, begin, live, reset, freshness }
 }
-
-/** What the client said of the key was compared, and it is nothing. */
-const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
-  session.subscription.held.size === 0 && (held === undefined || held.digest === "")
-
-/** S2: a later revision, or the same one confirmed after it was sent as stale. */
-const isNews = (before: Mark, now: ValueUpdate): boolean =>
-  !sameEpoch(before, now) || isNewer(now, before) || (samePosition(now, before) && before.stale && !now.stale)
-
-/** S2: a key that only the lost history knew. */
-const goneWith = ({ epoch, revision }: Position, environment: string, key: string): ValueUpdate => ({
-  kind: "deleted",
-  environment,
-  key,
-  version: 0,
-  revision,
-  epoch,
-  format: "string",
-  content: "",
-  digest: "",
-  delta: undefined,
-  traceparent: "",
-  committedAt: 0,
-  stale: false,
-  strict: false
-})
-
-const blocked = Metric.counter("herald_sessions_blocked_total", {
-  incremental: true,
-  description: "times a client's transport was full"
-})

@@ -4,7 +4,8 @@ import type { Propagation } from "../propagation/Propagation.ts"
 import type { Mark } from "../updates/Update.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { HeldEntry } from "./Held.ts"
-import type { Look, Session } from "./Session.ts"
+import type { Session } from "./Session.ts"
+import type { Look } from "./Stage.ts"
 
 interface Parts {
   readonly updates: Pick<UpdateSourceShape, "target" | "standing">
@@ -21,11 +22,11 @@ export interface Due {
 /** What would bring the client up to date on a key; undefined when it is. */
 export const makeDue = ({ updates, propagation }: Parts) => {
   /** The client never had the key, or was told that it is gone. DV1 */
-  const knowsGone = ({ subscription }: Session, newest: Mark, held: HeldEntry | undefined): boolean => {
-    const { position } = subscription
+  const knowsGone = (session: Session, newest: Mark, held: HeldEntry | undefined): boolean => {
+    const { position } = session.subscription
     if (held !== undefined) return held.digest === ""
     // It is new; while what it holds is not compared, it may be one that never got to the end.
-    if (position === undefined || position.revision === 0n) return subscription.held.size === 0
+    if (position === undefined || position.revision === 0n) return session.compared()
     return covers(position, { epoch: propagation.position().epoch, revision: newest.revision })
   }
 
@@ -45,7 +46,7 @@ export const makeDue = ({ updates, propagation }: Parts) => {
         const gone = held !== undefined && held.digest !== "" && !isAhead(session, held, now.revision)
         return gone ? { gone: true, base: "" } : undefined
       }
-      if (newest.kind === "deleted" && !session.synced && knowsGone(session, newest, held)) {
+      if (newest.kind === "deleted" && session.stage.name !== "live" && knowsGone(session, newest, held)) {
         session.holds(newest)
         return undefined
       }

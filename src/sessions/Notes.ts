@@ -87,13 +87,11 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     } else counts.rejected()
   }
 
-  const instance = (session: Session, ending: Ending | undefined): void => {
+  const instance = (session: Session, ending: Ending | undefined, opening: boolean): void => {
     const { client, identity, patterns } = session.subscription
-    const opening = !session.noted
     const at = clock.currentTimeMillisUnsafe()
     const state = ending === undefined ? "connected" : endings[ending.name].state
     session.notedAt = at
-    session.noted = true
     bookkeeping.noteInstance({
       ...client,
       state,
@@ -110,8 +108,11 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     if (opening || ending !== undefined)
       clientEvents.note({ ...client, type: eventTypes[state], reason: ending?.name ?? "", at })
   }
+  const came = (session: Session): void => instance(session, undefined, true)
+  const lives = (session: Session): void => instance(session, undefined, false)
+  const left = (session: Session, ending: Ending): void => instance(session, ending, false)
 
-  return { sent, held, problem, answer, instance }
+  return { sent, held, problem, answer, came, lives, left }
 }
 
 const eventTypes = {

@@ -1,31 +1,28 @@
 /**
- * What goes through the sessions: news of the log, heartbeats, keys that are no longer good.
+ * What goes through the sessions: news of the log, and heartbeats.
  *
  *   RO1  A round costs a step a session that it concerns, never one a key of it, and is done in slices: everything else goes on in between.
  *   RO2  Events are told in their order: the next waits until the one before was told to all.
- *   RO3  When the view becomes stale or is confirmed again, every synced client that understands it hears so at once, not with the next
+ *   RO3  When the view becomes stale or is confirmed again, every client that is live and understands it hears so at once, not with the next
  *        heartbeat.
  */
 import { Duration, Effect, Random } from "effect"
-import type { Identity } from "../access/Identity.ts"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Slices } from "../work/Slices.ts"
+import type { Here } from "./Connected.ts"
+import type { makeControl } from "./Control.ts"
 import type { makeDelivery } from "./Delivery.ts"
-import type { Ending } from "./Ending.ts"
-import type { Interest } from "./Interest.ts"
 import type { Session } from "./Session.ts"
 
 interface Parts {
-  readonly sessions: ReadonlyMap<string, Session>
-  readonly interest: Interest<Session>
+  readonly here: Here
   readonly propagation: Propagation["Service"]
   readonly updates: UpdateSourceShape
   readonly delivery: ReturnType<typeof makeDelivery>
+  readonly control: ReturnType<typeof makeControl>
   readonly slices: Slices
-  readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
-  readonly end: (session: Session, ending: Ending) => void
   readonly heartbeatInterval: Duration.Input
 }
 
@@ -36,13 +33,13 @@ interface Parts {
 const IN_ONE_GO = 100
 
 export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
-  const { sessions, interest, propagation, updates, delivery, slices, stillValid, end, heartbeatInterval } = parts
+  const { here, propagation, updates, delivery, control, slices, heartbeatInterval } = parts
 
   /** Who has to look at which key again. */
   const news = function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
     for (const change of event.revision.changes)
       for (const { environment, key } of updates.touched(change))
-        for (const session of interest.wanting(environment, key)) yield [session, key] as const
+        for (const session of here.wanting(environment, key)) yield [session, key] as const
   }
 
   const committed = Effect.fnUntraced(function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
@@ -59,7 +56,7 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
 
   /** RO1 */
   const everyone = Effect.fnUntraced(function* (tell: (session: Session) => void) {
-    for (const session of sessions.values()) {
+    for (const session of here.all()) {
       tell(session)
       if (slices.over()) yield* slices.turn
     }
@@ -82,18 +79,5 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   // One jittered round an interval, to clients that understand heartbeats.
   const interval = Duration.toMillis(heartbeatInterval)
   const untilBeat = Effect.flatMap(Random.next, (jitter) => Effect.sleep(interval * (0.9 + jitter * 0.1)))
-  yield* Effect.forkScoped(afterEvery("the heartbeats could not be sent", untilBeat, everyone(delivery.beat)))
-
-  // A3: streams of keys that are no longer good.
-  const endRevoked = Effect.gen(function* () {
-    const identities = new Map<string, Identity>()
-    for (const { subscription } of sessions.values()) identities.set(subscription.identity.keyId, subscription.identity)
-    for (const identity of identities.values()) {
-      if (yield* stillValid(identity)) continue
-      for (const session of sessions.values())
-        if (session.subscription.identity.keyId === identity.keyId)
-          end(session, { name: "KeyRevoked", reason: `the API key ${identity.name} is no longer valid` })
-    }
-  })
-  yield* Effect.forkScoped(afterEvery("sessions could not be looked after", "1 second", endRevoked))
+  yield* Effect.forkScoped(afterEvery("the heartbeats could not be sent", untilBeat, everyone(control.beat)))
 })

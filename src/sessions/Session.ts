@@ -1,21 +1,21 @@
 /**
- * One connected client: what it wants, what it was told, what it answered. The actor that owns it is in Sessions.ts.
+ * One connected client: in which stage of its life it is, and what it has to be told. Its actor is in Actor.ts.
  *
  *   S1  At most one pending update a key: a slow client skips versions, never the latest.
  *   S2  Updates of a key reach the sink with increasing revisions; after a lost history (a new epoch) counting starts again.
  *   S3  Only the client's own traffic keeps it alive; what is sent to it does not.
- *   S7  An answer counts for exactly the update that it names, by epoch and revision.
- *   S8  What is remembered of a key is a mark that all clients share, never its content.
+ *   SG1 in Stage.ts, S7 and S8 in Told.ts
  */
-import type { Deferred } from "effect"
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { baseOf } from "../delta/Delta.ts"
 import { instanceKey } from "../fleet/Instance.ts"
-import { samePosition } from "../propagation/Position.ts"
-import type { ControlUpdate, Mark, Update } from "../updates/Update.ts"
+import type { Mark, Update } from "../updates/Update.ts"
 import type { Ending } from "./Ending.ts"
 import type { HeldEntry } from "./Held.ts"
+import { Mailbox } from "./Mailbox.ts"
+import type { Keys, Look, Place, Stage } from "./Stage.ts"
 import type { Answer, Subscription } from "./Subscription.ts"
+import { Told } from "./Told.ts"
 
 /** The transport of one client. */
 export interface Sink {
@@ -25,119 +25,151 @@ export interface Sink {
   readonly drained: (then: () => void) => void
 }
 
-/** A key to be compared with the view. `held`: what the client said of it, when that was not compared yet. */
-export interface Look {
-  readonly key: string
-  readonly held: HeldEntry | undefined
-}
-
-/** Unanswered updates of one key that are remembered; an answer to an older one is ignored. */
-const UNANSWERED = 4
-
 export class Session {
   readonly id: string
   /** Unique in the cluster: `<run>/<number>`. */
   readonly ref: string
   readonly subscription: Subscription
   readonly sink: Sink
-  readonly ended: Deferred.Deferred<Ending>
+  /** How it ends, as soon as that is decided. */
+  readonly ended = Deferred.makeUnsafe<Ending>()
+  /** Milliseconds since 1970. */
   readonly connectedAt: number
   /** It came without holding anything. */
   readonly empty: boolean
   /** Keys whose newest update is not yet sent, in order. S1 */
   readonly pending = new Set<string>()
-  /** Keys that come after those that are pending, found bit by bit; undefined is a step without one. */
-  work: Iterator<Look | undefined, void> | undefined
   /** Keys to look at again when the view is confirmed: they were sent as stale, or not at all. */
   readonly unsure = new Set<string>()
   /** What the client said of keys of which it was told nothing yet, as they were withheld or can't be read. */
   readonly claims = new Map<string, HeldEntry>()
-  /** The client has to hear whether the view is confirmed, as soon as nothing waits for it any more. */
-  owes = false
-  /** The last update of each key that it was sent or said that it holds. S2, S8 */
-  readonly told = new Map<string, Mark>()
-  /** What it was sent of a key and did not apply, ascending; the last is the newest. */
-  readonly #open = new Map<string, Array<Mark>>()
-  /** How often it had, in the end, applied all that it was sent. */
-  caughtUp = 0
-  /** Monotonic nanoseconds. S3 */
+  readonly told = new Told()
+  readonly mailbox = new Mailbox()
+  /** When the client was last heard, in monotonic nanoseconds. S3 */
   heardAt: bigint
   /** The client speaks after its first message, so its silence means something. */
   answers: boolean
-  synced = false
-  /** What it was last told of the whole. DV4 */
-  said: ControlUpdate | undefined
-  /** Wall-clock milliseconds of the last stored sign of life. */
+  /** When its last sign of life was noted, in milliseconds since 1970. */
   notedAt = 0
-  /** Its first note has been taken down. */
-  noted = false
+  #stage: Stage
 
   constructor(options: {
     readonly ref: string
     readonly subscription: Subscription
     readonly sink: Sink
-    readonly ended: Deferred.Deferred<Ending>
     readonly connectedAt: number
     readonly now: bigint
   }) {
+    const { client, held, control } = options.subscription
     this.ref = options.ref
-    this.id = instanceKey(options.subscription.client)
+    this.id = instanceKey(client)
     this.subscription = options.subscription
     this.sink = options.sink
-    this.ended = options.ended
     this.connectedAt = options.connectedAt
-    this.empty = options.subscription.held.size === 0
+    this.empty = held.size === 0
     this.heardAt = options.now
-    this.answers = options.subscription.control
+    this.answers = control
+    this.#stage = { name: "opening", hello: held }
   }
 
-  #news: Effect.Effect<void> | undefined
-  #resume: ((news: Effect.Effect<void>) => void) | undefined
+  get stage(): Stage {
+    return this.#stage
+  }
 
-  /** The actor waits here for news: a mailbox of one place, as what is new is in `pending`. */
-  readonly woken = Effect.callback<void>((resume) => {
-    const news = this.#news
-    this.#news = undefined
-    if (news === undefined) this.#resume = resume
-    else resume(news)
-  })
+  /** opening → comparing: it has its place. */
+  begin(place: Place, keys: Keys): void {
+    if (this.#stage.name === "opening") this.#stage = { name: "comparing", place, hello: this.#stage.hello, keys }
+    this.mailbox.wake()
+  }
 
-  /** The actor runs on at once, within this call and up to its next wait; `first` comes before it looks at what is pending. */
-  wake(first: Effect.Effect<void> = Effect.void): void {
-    const resume = this.#resume
-    this.#resume = undefined
-    if (resume === undefined) this.#news ??= first
-    else resume(first)
+  /** All keys are compared, the first time or once more, from the beginning. Nothing when it is leaving. */
+  compare(keys: Keys): void {
+    if (this.#stage.name === "comparing" || this.#stage.name === "live") this.#stage.keys = keys
+    this.mailbox.wake()
+  }
+
+  /** comparing → live: nothing waits for it any more, and it is about to hear so. */
+  settle(): void {
+    if (this.#stage.name !== "comparing") return
+    const { place, hello } = this.#stage
+    hello.drop()
+    this.#stage = { name: "live", place, keys: undefined, owes: false, said: undefined }
+  }
+
+  /** → leaving: how it ends is decided, once, and its actor stops. SG1 */
+  end(ending: Ending): void {
+    if (this.#leave(ending)) Deferred.doneUnsafe(this.ended, Effect.succeed(ending))
+  }
+
+  /** → over: its actor has stopped, by what was decided before, or else by `ending`. SG1 */
+  close(ending: Ending): { readonly ending: Ending; readonly hadInstance: boolean } {
+    this.#leave(ending)
+    if (this.#stage.name !== "leaving") return { ending, hadInstance: false }
+    const { place, ending: decided } = this.#stage
+    this.#stage = { name: "over", ending: decided }
+    const hadInstance = place?.give() ?? false
+    Deferred.doneUnsafe(this.ended, Effect.succeed(decided))
+    return { ending: decided, hadInstance }
+  }
+
+  /** False when it is leaving already. */
+  #leave(ending: Ending): boolean {
+    const left = this.#stage
+    switch (left.name) {
+      case "opening":
+        left.hello.drop()
+        this.#stage = { name: "leaving", place: undefined, ending }
+        return true
+      case "comparing":
+        left.hello.drop()
+        this.#stage = { name: "leaving", place: left.place, ending }
+        return true
+      case "live":
+        this.#stage = { name: "leaving", place: left.place, ending }
+        return true
+      default:
+        return false
+    }
   }
 
   /** The client has all that it was due, and its actor waits. */
   idle(): boolean {
-    return this.#resume !== undefined && this.synced
+    return this.mailbox.waits && this.#stage.name === "live"
   }
 
   /** Something is not yet sent, or not yet compared. */
   waits(): boolean {
-    return this.pending.size > 0 || this.work !== undefined
+    const stage = this.#stage
+    return this.pending.size > 0 || ((stage.name === "comparing" || stage.name === "live") && stage.keys !== undefined)
   }
 
-  /** Keys of which it did not apply what it was sent last. */
-  get behind(): number {
-    return this.#open.size
+  /** All that the client said when it came was compared. */
+  compared(): boolean {
+    const stage = this.#stage
+    return stage.name === "comparing" || stage.name === "opening" ? stage.hello.size === 0 : stage.name === "live"
+  }
+
+  /** The client gave a sign of life. `now`: monotonic nanoseconds. S3 */
+  heard(now: bigint): void {
+    this.heardAt = now
+    this.answers = true
   }
 
   /** The key has news. Never blocks. */
   push(key: string): void {
     this.pending.add(key)
-    this.wake()
+    this.mailbox.wake()
   }
 
   /** What to look at next: what changed comes before what is only compared. "step": nothing yet, but there may be more. */
   next(): Look | "step" | undefined {
+    const stage = this.#stage
+    if (stage.name !== "comparing" && stage.name !== "live") return undefined
     for (const key of this.pending) {
       this.pending.delete(key) // before the build: what commits meanwhile is pending again
       return { key, held: this.claims.get(key) }
     }
-    const found = this.work?.next()
+    const found = stage.keys?.next()
     if (found === undefined) return undefined
     if (!found.done) {
       const look = found.value
@@ -146,69 +178,39 @@ export class Session {
       this.claims.set(look.key, look.held)
       return look
     }
-    this.work = undefined
+    stage.keys = undefined
     return undefined
   }
 
   /** Digest of what the client can patch, or "". DT2 */
   base(key: string): string {
-    return baseOf(this.subscription.acceptsDelta, !this.#open.has(key), this.told.get(key))
-  }
-
-  /** The update that an answer is about; undefined when nothing like it was sent. S7 */
-  answered({ key, revision, epoch, applied }: Answer): Mark | undefined {
-    const newest = this.told.get(key)
-    if (newest === undefined) return undefined
-    const mark =
-      newest.revision === revision && (epoch === "" || newest.epoch === epoch)
-        ? newest
-        : epoch === ""
-          ? undefined
-          : this.#open.get(key)?.find((one) => samePosition(one, { epoch, revision }))
-    if (mark === undefined) return undefined
-    if (applied) {
-      this.#close(key, mark)
-      return mark
-    }
-    const open = this.#open.get(key)
-    if (mark === newest) {
-      if (open === undefined) this.#open.set(key, [mark])
-    } else open?.splice(open.indexOf(mark), 1)
-    return mark
+    return baseOf(this.subscription.acceptsDelta, this.told.isDone(key), this.told.get(key))
   }
 
   /** It was sent this. */
   sent(mark: Mark): void {
-    const open = this.#open.get(mark.key)
-    this.#tell(mark)
-    if (open === undefined) this.#open.set(mark.key, [mark])
-    else {
-      open.push(mark)
-      if (open.length > UNANSWERED) open.shift()
-    }
+    this.told.sent(mark)
+    this.claims.delete(mark.key)
   }
 
   /** It has this already. */
   holds(mark: Mark): void {
-    this.#tell(mark)
-    if (this.#open.delete(mark.key) && this.#open.size === 0) this.caughtUp++
-  }
-
-  #tell(mark: Mark): void {
-    this.told.set(mark.key, mark)
+    this.told.holds(mark)
     this.claims.delete(mark.key)
   }
 
-  /** It applied `mark`: it does not wait for that or anything before it any more. */
-  #close(key: string, mark: Mark): void {
-    const open = this.#open.get(key)
-    if (open === undefined) return
-    const place = open.indexOf(mark)
-    if (place < open.length - 1) {
-      open.splice(0, place + 1)
-      return
-    }
-    this.#open.delete(key)
-    if (this.#open.size === 0) this.caughtUp++
+  /** The update that an answer is about; undefined when nothing like it was sent. S7 */
+  answered(answer: Answer): Mark | undefined {
+    return this.told.answered(answer)
+  }
+
+  /** Keys of which it did not apply what it was sent last. */
+  get behind(): number {
+    return this.told.behind
+  }
+
+  /** How often it had, in the end, applied all that it was sent. */
+  get caughtUp(): number {
+    return this.told.caughtUp
   }
 }

@@ -8,7 +8,8 @@
 import { coveredBy } from "../keys/Pattern.ts"
 import type { Mark } from "../updates/Update.ts"
 import { keysOf, type UpdateSourceShape } from "../updates/UpdateSource.ts"
-import type { Look, Session } from "./Session.ts"
+import type { Session } from "./Session.ts"
+import type { Look } from "./Stage.ts"
 
 interface Parts {
   readonly updates: Pick<UpdateSourceShape, "standing" | "page">

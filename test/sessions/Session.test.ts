@@ -1,6 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred } from "effect"
-import type { Ending } from "../../src/sessions/Ending.ts"
 import { Session } from "../../src/sessions/Session.ts"
 import type { Mark } from "../../src/updates/Update.ts"
 import { FakeSink } from "../support/FakeSink.ts"
@@ -11,7 +9,6 @@ const make = () =>
     ref: "r/1",
     subscription: subscription(),
     sink: new FakeSink(),
-    ended: Deferred.makeUnsafe<Ending>(),
     connectedAt: 0,
     now: 0n
   })

@@ -137,10 +137,11 @@ describe("a long comparison", () => {
       yield* publish({ key: "svc.a", value: "1" })
       const { sink, session } = yield* connect()
       const position = yield* here
-      session.work = (function* (): Generator<undefined> {
-        while (true) yield undefined
-      })()
-      session.wake()
+      session.compare(
+        (function* (): Generator<undefined> {
+          while (true) yield undefined
+        })()
+      )
       yield* publish({ key: "other", value: "1" })
       yield* TestClock.adjust("1100 millis") // of real time, too, most of each turn goes into comparing
 

@@ -1,0 +1,21 @@
+/** Implements fleet/ConnectedClients.ts: the clients of this node from memory, those of others from the store. */
+import { Effect, Layer } from "effect"
+import { Fleet } from "../fleet/ConnectedClients.ts"
+import { makeElsewhere } from "../fleet/Elsewhere.ts"
+import { Connected } from "./Connected.ts"
+import type { Session } from "./Session.ts"
+
+export const layer = Layer.effect(
+  Fleet,
+  Effect.gen(function* () {
+    const here = yield* Connected
+    const elsewhere = yield* makeElsewhere(here.run)
+    return Fleet.of({
+      covering: (environment, key) => {
+        const found = new Set<Session>(here.wanting(environment, key))
+        const mine = [...found].map((session) => session.subscription.client)
+        return Effect.map(elsewhere(environment, key), (others) => [...mine, ...others])
+      }
+    })
+  })
+)

@@ -1,0 +1,100 @@
+/**
+ * What a client was told of each key, and what it answered. Pure state.
+ *
+ *   S7  An answer counts for exactly the update that it names, by epoch and revision.
+ *   S8  What is remembered of a key is a mark that all clients share, never its content.
+ */
+import { samePosition } from "../propagation/Position.ts"
+import type { Mark } from "../updates/Update.ts"
+import type { Answer } from "./Subscription.ts"
+
+/** Unanswered updates of one key that are remembered; an answer to an older one is ignored. */
+const UNANSWERED = 4
+
+export class Told {
+  /** The last update of each key that the client was sent or said that it holds. S8 */
+  readonly #last = new Map<string, Mark>()
+  /** What it was sent of a key and did not apply, ascending; the last is the newest. */
+  readonly #open = new Map<string, Array<Mark>>()
+  /** How often it had, in the end, applied all that it was sent. */
+  caughtUp = 0
+
+  /** Keys of which it did not apply what it was sent last. */
+  get behind(): number {
+    return this.#open.size
+  }
+
+  get(key: string): Mark | undefined {
+    return this.#last.get(key)
+  }
+
+  has(key: string): boolean {
+    return this.#last.has(key)
+  }
+
+  /** Keys that come while they are gone through come at the end. */
+  keys(): Iterable<string> {
+    return this.#last.keys()
+  }
+
+  values(): Iterable<Mark> {
+    return this.#last.values()
+  }
+
+  /** It applied all that it was sent of the key, as far as it is known. */
+  isDone(key: string): boolean {
+    return !this.#open.has(key)
+  }
+
+  /** It was sent this. */
+  sent(mark: Mark): void {
+    const open = this.#open.get(mark.key)
+    this.#last.set(mark.key, mark)
+    if (open === undefined) this.#open.set(mark.key, [mark])
+    else {
+      open.push(mark)
+      if (open.length > UNANSWERED) open.shift()
+    }
+  }
+
+  /** It has this already. */
+  holds(mark: Mark): void {
+    this.#last.set(mark.key, mark)
+    if (this.#open.delete(mark.key) && this.#open.size === 0) this.caughtUp++
+  }
+
+  /** The update that an answer is about; undefined when nothing like it was sent. S7 */
+  answered({ key, revision, epoch, applied }: Answer): Mark | undefined {
+    const newest = this.#last.get(key)
+    if (newest === undefined) return undefined
+    const mark =
+      newest.revision === revision && (epoch === "" || newest.epoch === epoch)
+        ? newest
+        : epoch === ""
+          ? undefined
+          : this.#open.get(key)?.find((one) => samePosition(one, { epoch, revision }))
+    if (mark === undefined) return undefined
+    if (applied) {
+      this.#close(key, mark)
+      return mark
+    }
+    const open = this.#open.get(key)
+    if (mark === newest) {
+      if (open === undefined) this.#open.set(key, [mark])
+    } else open?.splice(open.indexOf(mark), 1)
+    return mark
+  }
+
+  /** It applied `mark`: it does not wait for that or anything before it any more. */
+  #close(key: string, mark: Mark): void {
+    const open = this.#open.get(key)
+    if (open === undefined) return
+    const place = open.indexOf(mark)
+    if (place < open.length - 1) {
+      open.splice(0, place + 1)
+      return
+    }
+    this.#open.delete(key)
+    if (this.#open.size === 0) this.caughtUp++
+  }
+}
