@@ -10,7 +10,8 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Digest } from "../values/Digest.ts"
 import type { ValueType } from "../values/ValueType.ts"
-import { mistakeOf, reasonOf, type Workers } from "../work/Workers.ts"
+import { mistakeOf, reasonOf } from "../work/Mistake.ts"
+import type { Workers } from "../work/Workers.ts"
 import { VARIABLES_KEY } from "./Configuration.ts"
 import {
   compile,

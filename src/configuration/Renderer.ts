@@ -8,7 +8,8 @@ import { Effect, Result, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { ValueType } from "../values/ValueType.ts"
-import { reasonOf, Workers } from "../work/Workers.ts"
+import { reasonOf } from "../work/Mistake.ts"
+import { Workers } from "../work/Workers.ts"
 import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"
 
 const AT_ONCE = 2

@@ -8,7 +8,6 @@
  */
 import { Context, Deferred, Duration, Effect, Layer, Metric, Queue, Result } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
-import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
@@ -17,6 +16,7 @@ import type { ValueType } from "../values/ValueType.ts"
 import type { Carries } from "../values/Written.ts"
 import { FairQueue, type QueueBounds } from "./FairQueue.ts"
 import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"
+import { died, late, type Mistake, mistakeOf, type Reading, unusable } from "./Mistake.ts"
 import { type Thread, Threads } from "./Threads.ts"
 
 export interface WorkersOptions {
@@ -56,9 +56,6 @@ export interface Want {
   readonly checked?: boolean
 }
 
-export type Reading = Extract<Answer, { readonly _tag: "Read" }>
-/** Why the text can't be read as its type, where it breaks its schema, or why the schema can't be used (remote $ref, too slow …). */
-export type Mistake = Extract<Answer, { readonly _tag: "Unreadable" | "Violation" | "InvalidSchema" }>
 /** A body with what it carries, or why it can't be read. */
 export type Carrying = Extract<Answer, { readonly _tag: "Carried" | "Unreadable" }>
 
@@ -239,62 +236,11 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
 
 const nothing: Reading = { _tag: "Read", secrets: [], members: undefined }
 
-const names = {
-  Unreadable: "InvalidValue",
-  Violation: "SchemaViolation",
-  InvalidSchema: "InvalidSchema"
-} as const satisfies Record<Mistake["_tag"], ErrorName>
-
-export const reasonOf = (mistake: Mistake): string => {
-  switch (mistake._tag) {
-    case "Unreadable":
-      return mistake.reason
-    case "Violation":
-      return `the value breaks its schema: ${mistake.message}`
-    case "InvalidSchema":
-      return mistake.message
-  }
-}
-
-/** What whoever wrote the text is told: `said`, or the reason alone. */
-export const mistakeOf = (mistake: Mistake, said = reasonOf(mistake), details?: Record<string, unknown>): HeraldError =>
-  failure(names[mistake._tag], said, {
-    ...(mistake._tag === "Violation" || details !== undefined
-      ? { details: { ...(mistake._tag === "Violation" ? { path: mistake.path } : {}), ...details } }
-      : {})
-  })
-
 const mistaken = (answer: Answer) =>
   Effect.die(new Error(`a worker thread answered ${answer._tag} to another question`))
 const ignore = (): void => {}
 const never: SchemaCheck = () => {
   throw new Error("a schema never runs on the thread that delivers") // WK1
-}
-
-const unusable = (message: string) => ({ _tag: "InvalidSchema", message }) as const
-
-const late = (job: Job, stage: Stage, limit: Duration.Input): Effect.Effect<Answer, HeraldError> => {
-  const within = Duration.format(Duration.fromInputUnsafe(limit))
-  return stage === "schema"
-    ? Effect.succeed(
-        unusable(
-          `the schema ${nameOf(job)} is too slow: no result for this value within ${within}; simplify its patterns`
-        )
-      )
-    : Effect.fail(failure("Timeout", `to ${stage} it takes longer than ${within}; nothing was written`))
-}
-
-const died = (job: Job, stage: Stage, reason: string): Answer =>
-  stage === "schema"
-    ? unusable(`evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
-    : { _tag: "Unreadable", reason: `to ${stage} it ended its worker: ${reason}` }
-
-/** Names a schema to its author: by $id or title, otherwise by its beginning. */
-const nameOf = (job: Job): string => {
-  const text = job.kind === "read" ? (job.schema ?? "") : ""
-  const { $id, title } = Object(JSON.parse(text)) as { $id?: unknown; title?: unknown }
-  const name = typeof $id === "string" ? $id : typeof title === "string" ? title : text
-  return name.length > 120 ? `${name.slice(0, 120).toWellFormed()}…` : name
 }
 
 const refused = Metric.counter("herald_work_refused_total", {

@@ -3,7 +3,7 @@ import { Effect, Fiber } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Digest.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
 import type { ClientView } from "../../src/updates/Client.ts"
-import type { Mistake } from "../../src/work/Workers.ts"
+import type { Mistake } from "../../src/work/Mistake.ts"
 import { client } from "./Harness.ts"
 
 const crowd = (many: number, zones: number): ReadonlyArray<ClientView> =>

@@ -1,91 +1,10 @@
-/** What `herald_commit` and `herald_follow` decide under the lock, asked as a writer, and as two nodes at once, would ask. */
-
+/** What `herald_commit` decides under the lock, asked as a writer would ask. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime } from "effect"
-import { afterAll, beforeAll } from "vitest"
-import * as Postgres from "../../layers/Postgres/Postgres.ts"
-import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
-import { kinds } from "../support/Twins.ts"
+import { fresh } from "../support/fresh.ts"
 import { waitUntil } from "../support/waitUntil.ts"
+import { type Answer, committing, release, text } from "./Committing.ts"
 
-let database: Database
-let session: Session
-let other: Session
-
-beforeAll(async () => {
-  database = await startDatabase()
-  const runtime = ManagedRuntime.make(
-    Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
-  )
-  await runtime.runPromise(Effect.flatMap(RevisionLog, ({ head }) => head)) // migrated
-  await runtime.dispose()
-  session = await connect(database.url)
-  other = await connect(database.url)
-})
-afterAll(async () => {
-  await session[Symbol.asyncDispose]()
-  await other[Symbol.asyncDispose]()
-  await database[Symbol.asyncDispose]()
-})
-
-let names = 0
-const fresh = (name: string) => `${name}.${++names}`
-const text = (value: unknown) => `$json$${JSON.stringify(value)}$json$`
-
-const release = (key: string, changed: Record<string, unknown> = {}, change: Record<string, unknown> = {}) => ({
-  action: "publish",
-  actor: "tester",
-  message: "why",
-  traceparent: "",
-  commitId: `~${fresh("made")}`,
-  digest: "",
-  changes: [
-    {
-      key,
-      environment: "production",
-      value: "v",
-      valueType: "string",
-      schema: null,
-      strict: false,
-      template: false,
-      digest: "",
-      changeLog: "",
-      ...change
-    }
-  ],
-  ...changed
-})
-
-type Answer = Record<string, unknown>
-interface Clock {
-  readonly server: string
-  readonly now: number
-}
-const clock = async () => (await session.query("select herald_clock() as clock"))[0]!["clock"] as Clock
-const epoch = async () => String((await session.query("select epoch from herald_epoch"))[0]!["epoch"])
-const head = async () =>
-  Number((await session.query("select coalesce(max(revision), 0)::int as head from revisions"))[0]!["head"])
-
-const call = (releases: ReadonlyArray<unknown>, terms: unknown) =>
-  `select herald_commit(${text(releases)}::jsonb, null, ${terms === null ? "null" : `${text(terms)}::jsonb`}) as answers`
-const commit = async (releases: ReadonlyArray<unknown>, terms: Record<string, unknown> = {}, on = session) => {
-  const { server } = await clock()
-  const [row] = await on.query(call(releases, { clock: server, wait: 5_000, since: null, ...terms }))
-  return row!["answers"] as ReadonlyArray<Answer>
-}
-const versionsOf = async (key: string) =>
-  (await session.query(`select version from configuration_history where key = '${key}' order by version`)).map(
-    (row) => row["version"]
-  )
-
-const waiting = () =>
-  waitUntil("a session to wait for the lock", async () => {
-    const [row] = await session.query(
-      "select count(*)::int as n from pg_locks where locktype = 'advisory' and objid = 7234733 and not granted"
-    )
-    return Number(row!["n"]) > 0
-  })
+const { session, other, clock, epoch, head, call, commit, versionsOf, waiting, connected } = committing()
 
 describe("herald_commit", () => {
   it("X2 compares the deadline when it has the lock, by its own clock: what came in time and waited too long is refused", async () => {
@@ -93,7 +12,7 @@ describe("herald_commit", () => {
     await other.query("begin")
     await other.query("select herald_lock()")
     const { now, server } = await clock()
-    await using third = await connect(database.url)
+    await using third = await connected()
     const asked = third.query(
       call([release(late, { notAfter: now + 500 }), release(early, { notAfter: now + 60_000 }), release(kept)], {
         clock: server,
@@ -200,7 +119,7 @@ describe("herald_commit", () => {
 
   it("W1 W2 commits that come at once are one after the other: revisions, versions and the chain have no gap and no fork", async () => {
     const key = fresh("order")
-    const sessions = await Promise.all(Array.from({ length: 6 }, () => connect(database.url)))
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => connected()))
     const from = await head()
     await Promise.all(
       sessions.map(async (one) => {
@@ -250,95 +169,5 @@ describe("herald_commit", () => {
         [true, undefined]
       ]
     )
-  })
-})
-
-describe("herald_follow", () => {
-  const follow = async (known: string | null, revision: number | null, millis: number | null, on = other) =>
-    (
-      await on.query(
-        `select herald_follow(${known === null ? "null" : `'${known}'`}, ${revision ?? "null"}, ${millis ?? "null"}) as lost`
-      )
-    )[0]!["lost"] as string | null
-  const newest = async () => {
-    const [row] = await session.query(
-      "select revision::int as revision, herald_millis(committed_at) as millis from revisions order by revision desc limit 1"
-    )
-    return { revision: Number(row!["revision"]), millis: Number(row!["millis"]) }
-  }
-  /** What it says, and whether the epoch ended, in a transaction that is undone. */
-  const would = async (change: string, ...known: Parameters<typeof follow>) => {
-    const before = await epoch()
-    await other.query("begin")
-    if (change !== "") await other.query(change)
-    const lost = await follow(...known)
-    const [row] = await other.query("select epoch from herald_epoch")
-    await other.query("rollback")
-    return [lost, row!["epoch"] !== before] as const
-  }
-
-  it("PG4 a revision that a node saw and that is missing, or is another one, ends the epoch; one of another epoch says nothing", async () => {
-    await commit([release(fresh("seen"))])
-    const { revision, millis } = await newest()
-    const now = await epoch()
-
-    assert.deepStrictEqual(await would("", now, revision, millis), [null, false])
-    assert.deepStrictEqual(await would("", null, null, null), [null, false])
-    assert.deepStrictEqual(await would("", "another", revision + 1, millis), [null, false])
-    const missing = [`revision ${revision + 1} is missing or another one`, true] as const
-    assert.deepStrictEqual(await would("", now, revision + 1, millis), missing)
-    assert.deepStrictEqual(await would("", now, revision, millis + 1), [
-      `revision ${revision} is missing or another one`,
-      true
-    ])
-    // What the retention took was there.
-    assert.deepStrictEqual(
-      await would(`delete from revisions where revision = ${revision - 1}`, now, revision - 1, 1),
-      [null, false]
-    )
-  })
-
-  it("PG4 another database, and a promotion that commits did not wait for, end the epoch; one that they waited for does not", async () => {
-    await commit([release(fresh("seen"))])
-    const { revision, millis } = await newest()
-    const known = [await epoch(), revision, millis] as const
-
-    const moved = await would("update herald_lineage set system = 'another'", ...known)
-    assert.deepStrictEqual(moved, ["the database was restored or moved", true])
-    const promoted = "update herald_lineage set timeline = '000000AA', synchronous ="
-    assert.deepStrictEqual(await would(`${promoted} false`, ...known), [
-      "a standby was promoted that commits did not wait for",
-      true
-    ])
-    assert.deepStrictEqual(await would(`${promoted} true`, ...known), [null, false])
-    // Noted: it is asked for once.
-    await other.query("begin")
-    await other.query(`${promoted} true`)
-    await follow(...known)
-    const [row] = await other.query("select timeline = herald_timeline() as noted from herald_lineage")
-    await other.query("rollback")
-    assert.isTrue(row!["noted"])
-  })
-
-  it("PG4 of two nodes that find history lost at once, one ends the epoch", async () => {
-    await using third = await connect(database.url)
-    const before = await epoch()
-    await other.query("begin")
-    await other.query("select herald_lock()")
-    const known = [before, 2 ** 30, 0] as const
-    const [a, b] = [follow(...known, session), follow(...known, third)]
-    await waitUntil("both to wait", async () => {
-      const [row] = await other.query(
-        "select count(*)::int as n from pg_locks where locktype = 'advisory' and objid = 7234733 and not granted"
-      )
-      return Number(row!["n"]) === 2
-    })
-    await other.query("commit")
-    const reasons = await Promise.all([a, b])
-
-    assert.strictEqual(reasons.filter((reason) => reason !== null).length, 1)
-    assert.notStrictEqual(await epoch(), before)
-    const [made] = await commit([release(fresh("after"))])
-    assert.strictEqual(made!["epoch"], await epoch())
   })
 })

@@ -18,7 +18,8 @@ import { FakeNode } from "../support/FakeNode.ts"
 import { publish } from "../support/Release.ts"
 import * as Twins from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { conversations, type Node } from "./Conversations.ts"
+import { conversations } from "./Conversations.ts"
+import type { Node } from "./Talk.ts"
 
 conversations("the fake node", async (): Promise<Node> => {
   const node = new FakeNode()

@@ -2,20 +2,26 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
+import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
+import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
 describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  instanceFactsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  ownersContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   webhooksContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -16,10 +16,13 @@ import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
+import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
+import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
+import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
@@ -38,10 +41,13 @@ afterAll(async () => {
 
 describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   instancesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  instanceFactsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  ownersContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {
     const entry = {

@@ -3,7 +3,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { SqlClient } from "effect/sql"
-import { TestClock } from "effect/testing"
 import { afterAll, beforeAll } from "vitest"
 import { analyze, fillDeliveries, fillInstances, fillKeys, fillRevisions } from "../../bench/support/Fill.ts"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
@@ -236,48 +235,6 @@ describe("ranges", () => {
     )
     assert.strictEqual(await count(), 1)
     assert.deepStrictEqual(await query("select count(*)::int as n from instances_ended"), [{ n: 0 }])
-  })
-
-  it("LE1 nobody takes a lease while an effect that asked the fence is under way", async () => {
-    const lease = (await run(Effect.flatMap(Leases, (leases) => leases.claim("fenced", "a", 1))))!
-    await using effect = await connect(database.url)
-    const fence = JSON.stringify({ ...lease, token: String(lease.token) })
-    await effect.query("begin")
-    assert.deepStrictEqual(await effect.query(`select herald_fence('${fence}', '1 millisecond') as kept`), [
-      { kept: true }
-    ])
-    let taken = false
-    const next = run(Effect.flatMap(Leases, (leases) => leases.claim("fenced", "b", 60_000))).then((found) => {
-      taken = true
-      return found
-    })
-    await query("select pg_sleep(0.2)")
-    assert.isFalse(taken)
-    await effect.query("commit")
-    assert.strictEqual((await next)?.run, "b")
-    assert.deepStrictEqual(await effect.query(`select herald_fence('${fence}', '1 second') as kept`), [{ kept: false }])
-  })
-
-  it("LE2 a promotion that lost the newest lease does not give it again", async () => {
-    const lost = (await run(Effect.flatMap(Leases, (leases) => leases.claim("promoted", "a", 60_000))))!
-    await query("delete from leases where name = 'promoted'; ".trim().replace(/;$/, ""))
-    await query("update herald_epoch set epoch = 'after the promotion'")
-    const next = (await run(Effect.flatMap(Leases, (leases) => leases.claim("promoted", "a", 60_000))))!
-
-    assert.strictEqual(next.epoch, "after the promotion")
-    assert.isTrue(next.token > lost.token)
-    assert.isFalse(await run(Effect.flatMap(Leases, (leases) => leases.keep(lost, 1_000))))
-    assert.isTrue(await run(Effect.flatMap(Leases, (leases) => leases.keep(next, 1_000))))
-  })
-
-  it("LE3 a node whose clock stands still loses its lease in time", async () => {
-    const claim = (who: string, millis: number) =>
-      run(
-        Effect.flatMap(Leases, (leases) => leases.claim("clock", who, millis)).pipe(Effect.provide(TestClock.layer()))
-      )
-    assert.isDefined(await claim("a", 50))
-    await query("select pg_sleep(0.1)")
-    assert.isDefined(await claim("b", 60_000))
   })
 
   it("RT1 NO2 what nothing is to be done about is not looked at: steps, signs of life and looks for dead nodes", async () => {

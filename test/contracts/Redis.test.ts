@@ -214,13 +214,8 @@ for (const [mode, start] of [
               ),
               ({ gone }) => gone.map(({ key }) => key)
             )
-          const [good, older, lost, newer, none] = ["good", "older", "lost", "newer", "none"].map(fresh) as [
-            string,
-            string,
-            string,
-            string,
-            string
-          ]
+          const [good, older, lost] = [fresh("good"), fresh("older"), fresh("lost")]
+          const [newer, none] = [fresh("newer"), fresh("none")]
           yield* cache.setIfNewer(shared(good, 5))
           yield* cache.setIfNewer(shared(older, 4))
           yield* cache.setIfNewer(shared(lost, 5, "e0"))
