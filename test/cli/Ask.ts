@@ -20,9 +20,14 @@ export const stored = {
   message: "turn x on",
   stale: false
 }
-export const published = { ...stored, epoch: "e", committedAt: 0, replayed: false }
+const { value: _, stale, ...meta } = stored
+const { key, environment, version, revision, type, digest, deleted, strict } = meta
+/** As the history has it. */
+export const kept = { ...meta, value: stored.value }
+export const changed = { key, environment, version, type, digest, deleted }
+export const published = { ...changed, revision, epoch: "e", committedAt: 0, replayed: false }
 export const patch = { kind: "json", patch: [{ op: "replace", path: "/x", value: false }] }
-export const head = { ...stored, template: true }
+export const head = { key, environment, version, revision, digest, strict, template: true }
 
 /** One run against a server that has this one answer. */
 export const ask = async (args: ReadonlyArray<string>, line: string, reply: Reply, options: TerminalOptions = {}) => {

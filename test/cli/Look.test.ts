@@ -5,7 +5,7 @@ import { parse } from "yaml"
 import { passUntil } from "../support/Clock.ts"
 import { FakeHerald, fakeHerald } from "../support/FakeHerald.ts"
 import { NOW, terminal } from "../support/Terminal.ts"
-import { ask, CONFIG, head, stored } from "./Ask.ts"
+import { ask, CONFIG, head, kept, stored } from "./Ask.ts"
 
 describe("looking", () => {
   it("list shows a page after the other", async () => {
@@ -40,9 +40,9 @@ describe("looking", () => {
   })
 
   it("history lists versions up to the limit", async () => {
-    const gone = { ...stored, version: 4, deleted: true, value: "" }
+    const gone = { ...kept, version: 4, deleted: true, value: "" }
     const { request, printed } = await ask(["history", "shop", "--limit", "2"], `GET ${CONFIG}/history`, {
-      body: { versions: [gone, stored], next: 3 }
+      body: { versions: [gone, kept], next: 3 }
     })
     assert.deepStrictEqual(request.query, { environment: "production", limit: "2" })
     assert.strictEqual(
@@ -57,7 +57,7 @@ describe("looking", () => {
 
   it("PB1 history and audit go on where a page was short, and say so", async () => {
     await using herald = await FakeHerald.start()
-    const versions = [5, 4, 3, 2, 1].map((version) => ({ ...stored, version }))
+    const versions = [5, 4, 3, 2, 1].map((version) => ({ ...kept, version }))
     herald.on(
       `GET ${CONFIG}/history`,
       { body: { versions: versions.slice(0, 2), next: 4 } },
@@ -107,7 +107,8 @@ describe("looking", () => {
   })
 
   it("clients shows desired, sent, applied, rejected and why", async () => {
-    const at = (version: number) => ({ version, revision: version, epoch: "e", at: NOW })
+    const of = (version: number) => ({ version, revision: version, epoch: "e" })
+    const at = (version: number) => ({ ...of(version), at: NOW })
     const client = {
       environment: "production",
       service: "shop",
@@ -120,17 +121,17 @@ describe("looking", () => {
       ending: "",
       node: "n",
       owner: "team-a",
-      health: { revision: 2, health: "degraded", message: "slow", metrics: {}, reportedAt: NOW },
+      health: { revision: 2, epoch: "e", health: "degraded", message: "slow", metrics: {}, reportedAt: NOW },
       keys: [
         {
           key: "shop",
-          desired: at(3),
+          desired: of(3),
           sent: at(3),
           applied: at(2),
           rejected: { ...at(3), reason: "port is taken" },
           problem: ""
         },
-        { key: "shop.b", desired: at(1), sent: null, applied: null, rejected: null, problem: "{{zone}} is missing" }
+        { key: "shop.b", desired: of(1), sent: null, applied: null, rejected: null, problem: "{{zone}} is missing" }
       ],
       nextKey: null,
       troubled: 2
@@ -168,13 +169,8 @@ describe("looking", () => {
 
   it("clients says so when there are more than it can show", async () => {
     const client = {
-      state: "connected",
-      service: "s",
-      instance: "i",
-      environment: "e",
-      health: null,
-      keys: [],
-      nextKey: null
+      ...{ environment: "e", service: "s", instance: "i", state: "connected", labels: {}, patterns: [], owner: "" },
+      ...{ connectedAt: 0, lastSeen: 0, ending: "", node: "n", health: null, keys: [], nextKey: null, troubled: 0 }
     }
     const { cli } = await ask(["clients"], "GET /v1/clients", {
       body: { clients: Array.from({ length: 1_000 }, () => client), next: "more" }
@@ -190,7 +186,7 @@ describe("looking", () => {
     assert.strictEqual(await terminal().run("explain", "HRLD-0000"), 4)
 
     const explanation = {
-      stored: { ...stored, template: true },
+      stored: { ...kept, template: true },
       variables: { region: "eu" },
       used: [{ name: "region", value: "eu", source: "client" }],
       missing: [],

@@ -71,16 +71,20 @@ describe("tables", () => {
       message: EVIL,
       stale: false
     }
-    const published = { ...stored, epoch: "e", committedAt: 1, replayed: false }
+    const { stale: _, ...kept } = stored
+    const { key, environment, version, revision, digest, strict, template, type, deleted } = kept
+    const head = { key, environment, version, revision, digest, strict, template }
+    const changed = { key, environment, version, type, digest, deleted }
+    const published = { ...changed, revision, epoch: "e", committedAt: 1, replayed: false }
     const difference = { kind: "lines", unified: `--- ${EVIL}\n+++ b\n@@ ${EVIL} @@\n-${EVIL}\n+${EVIL}\n ${EVIL}\n` }
     herald
-      .on("GET /v1/config", { body: { keys: [stored], next: null } })
+      .on("GET /v1/config", { body: { keys: [head], next: null } })
       .on("GET /v1/config/a", { body: stored })
-      .on("GET /v1/config/a/history", { body: { versions: [stored], next: null } })
+      .on("GET /v1/config/a/history", { body: { versions: [kept], next: null } })
       .on("GET /v1/config/a/diff", { body: { key: EVIL, environment: EVIL, from: 1, to: 2, difference } })
       .on("GET /v1/config/a/explain", {
         body: {
-          stored,
+          stored: kept,
           variables: {},
           used: [{ name: EVIL, value: EVIL, source: "client" }],
           missing: [EVIL],
@@ -94,7 +98,7 @@ describe("tables", () => {
         body: { changes: [{ key: EVIL, environment: EVIL, clients: 1, difference }] }
       })
       .on("POST /v1/releases", {
-        body: { revision: 1, epoch: "e", committedAt: 1, replayed: true, message: EVIL, changes: [published] }
+        body: { revision: 1, epoch: "e", committedAt: 1, replayed: true, message: EVIL, changes: [changed] }
       })
       .on("GET /v1/clients", {
         body: {
@@ -110,35 +114,72 @@ describe("tables", () => {
               lastSeen: 1,
               ending: EVIL,
               node: EVIL,
-              health: { revision: 1, health: "degraded", message: EVIL, metrics: {}, reportedAt: 1 },
+              owner: EVIL,
+              health: { revision: 1, epoch: EVIL, health: "degraded", message: EVIL, metrics: {}, reportedAt: 1 },
               keys: [
                 {
                   key: EVIL,
                   desired: null,
                   sent: null,
                   applied: null,
-                  rejected: { version: 1, revision: 1, reason: EVIL },
+                  rejected: { version: 1, revision: 1, epoch: EVIL, at: 1, reason: EVIL },
                   problem: EVIL
                 }
-              ]
+              ],
+              nextKey: null,
+              troubled: 1
             }
-          ]
+          ],
+          next: null
         }
       })
       .on("GET /v1/audit", {
         body: {
-          entries: [{ id: 1, configId: EVIL, action: EVIL, performedBy: EVIL, details: { [EVIL]: EVIL }, createdAt: 1 }]
+          entries: [
+            {
+              id: 1,
+              configId: EVIL,
+              action: EVIL,
+              performedBy: EVIL,
+              details: { [EVIL]: EVIL },
+              createdAt: 1,
+              prevHash: EVIL,
+              hash: EVIL
+            }
+          ],
+          next: null
         }
       })
       .on("GET /v1/keys", {
         body: {
           keys: [
-            { id: EVIL, name: EVIL, role: "viewer", environments: [EVIL], createdAt: 1, createdBy: EVIL, expiresAt: 1 }
+            {
+              id: EVIL,
+              name: EVIL,
+              role: "viewer",
+              environments: [EVIL],
+              createdAt: 1,
+              createdBy: EVIL,
+              expiresAt: 1,
+              revokedAt: null
+            }
           ]
         }
       })
       .on("POST /v1/keys", {
-        body: { token: EVIL, key: { id: EVIL, name: EVIL, role: "viewer", environments: [EVIL], expiresAt: null } }
+        body: {
+          token: EVIL,
+          key: {
+            id: EVIL,
+            name: EVIL,
+            role: "viewer",
+            environments: [EVIL],
+            createdAt: 1,
+            createdBy: EVIL,
+            expiresAt: null,
+            revokedAt: null
+          }
+        }
       })
       .on("GET /v1/config/bad", problem("NotFound", EVIL))
     const cli = terminal({ terminal: true, files: { "r.yaml": "changes: [{ key: a, value: x }]" } })

@@ -2,7 +2,10 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect } from "effect"
-import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
+import { problemOf } from "../../src/edge/http/Problem.ts"
+import type { ErrorName } from "../../src/errors/Catalogue.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { goodStatus, unlike } from "./Contract.ts"
 
 export interface Reply {
   readonly status?: number
@@ -12,6 +15,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
   /** The connection breaks. */
   readonly drop?: boolean
+  /** No Herald of this version says so: one that is newer, broken, or no Herald at all. */
+  readonly strange?: boolean
 }
 
 export interface Request {
@@ -23,8 +28,8 @@ export interface Request {
 
 /** Problem details as the server writes them. */
 export const problem = (name: ErrorName, detail: string, more: Reply = {}): Reply => {
-  const { code, title, cause, fix, http } = catalogue[name]
-  return { status: http, body: { type: "", title, status: http, detail, code, cause, fix, traceId: "t1" }, ...more }
+  const body = problemOf(failure(name, detail), "t1")
+  return { status: body.status, body, ...more }
 }
 
 /** Stopped with the test. */
@@ -57,8 +62,13 @@ export class FakeHerald implements AsyncDisposable {
     return this.requests.at(-1)!
   }
 
-  /** `line`: "GET /v1/config". The last reply is given again and again. */
+  /** `line`: "GET /v1/config". The last reply is given again and again. Each is one that the contract lets a server give, or `strange`. */
   on(line: string, ...replies: ReadonlyArray<Reply>): this {
+    for (const { status = goodStatus(line), body, raw, drop, strange } of replies) {
+      if (raw !== undefined || drop === true || strange === true) continue
+      const why = unlike(line, status, body)
+      if (why !== undefined) throw new Error(why)
+    }
     this.#answers.set(line, [...replies])
     return this
   }
@@ -82,7 +92,7 @@ export class FakeHerald implements AsyncDisposable {
         const replies = this.#answers.get(line) ?? [problem("NotFound", `no route ${line}`)]
         const reply = replies.length > 1 ? replies.shift()! : replies[0]!
         if (reply.drop === true) return void request.socket.destroy()
-        response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers })
+        response.writeHead(reply.status ?? goodStatus(line), { "content-type": "application/json", ...reply.headers })
         response.end(reply.raw ?? (reply.body === undefined ? "" : JSON.stringify(reply.body)))
       })
     })

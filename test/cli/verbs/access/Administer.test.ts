@@ -1,7 +1,7 @@
 /** The verbs that administer: what they ask of the server, and what they print. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { FakeHerald } from "../../../support/FakeHerald.ts"
+import { FakeHerald, problem } from "../../../support/FakeHerald.ts"
 import { NOW, terminal } from "../../../support/Terminal.ts"
 import { until } from "../../../support/turn.ts"
 import { ask } from "../../Ask.ts"
@@ -118,7 +118,7 @@ describe("administering", () => {
 
   it("audit tail prints the last entries, oldest first", async () => {
     const { request, printed } = await ask(["audit", "tail", "--limit", "2"], "GET /v1/audit", {
-      body: { entries: [entry(9), entry(8)] }
+      body: { entries: [entry(9), entry(8)], next: null }
     })
     assert.deepStrictEqual(request.query, { limit: "2" })
     assert.strictEqual(
@@ -135,9 +135,9 @@ describe("administering", () => {
     await using herald = await FakeHerald.start()
     herald.on(
       "GET /v1/audit",
-      { body: { entries: [entry(8)] } },
-      { body: { entries: [entry(9)] } },
-      { body: { entries: [] } }
+      { body: { entries: [entry(8)], next: null } },
+      { body: { entries: [entry(9)], next: null } },
+      { body: { entries: [], next: null } }
     )
     const cli = terminal()
     const following = cli.start("audit", "tail", "--follow", "--server", herald.url)
@@ -212,13 +212,13 @@ describe("administering", () => {
     assert.include(cli.printed, "2 checkpoints agree")
 
     await using refusing = await FakeHerald.start()
-    refusing.on("GET /v1/audit/verify", { status: 400, body: {} })
+    refusing.on("GET /v1/audit/verify", problem("InvalidInput", "no"))
     const refused = terminal({ terminal: true })
     assert.notStrictEqual(await refused.run("audit", "verify", "--from", "x", "--server", refusing.url), 0)
     assert.notInclude(refused.said, "go on with")
 
     await using failing = await FakeHerald.start()
-    failing.on("GET /v1/audit/verify", { body: more(400_000, "p1") }, { status: 403, body: {} })
+    failing.on("GET /v1/audit/verify", { body: more(400_000, "p1") }, problem("Forbidden", "no"))
     const ended = terminal({ terminal: true })
     assert.notStrictEqual(await ended.run("audit", "verify", "--from", "p0", "--server", failing.url), 0)
     assert.strictEqual(failing.requests[0]?.query["from"], "p0")

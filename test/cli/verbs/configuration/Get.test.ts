@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { passUntil } from "../../../support/Clock.ts"
 import { fakeHerald, problem } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
-import { ask, CONFIG, stored } from "../../Ask.ts"
+import { ask, CONFIG, kept, stored } from "../../Ask.ts"
 
 describe("get", () => {
   it("shows version, type, author and the value laid out", async () => {
@@ -27,7 +27,7 @@ describe("get", () => {
   it("prints the value alone with --raw, and an old version with --version", async () => {
     const raw = await ask(["get", "shop", "--raw"], `GET ${CONFIG}`, { body: stored })
     assert.strictEqual(raw.printed, '{"x":true}')
-    const old = await ask(["get", "shop", "--version", "2"], `GET ${CONFIG}/versions/2`, { body: stored })
+    const old = await ask(["get", "shop", "--version", "2"], `GET ${CONFIG}/versions/2`, { body: kept })
     assert.strictEqual(old.exit, 0)
   })
 
