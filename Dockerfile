@@ -21,6 +21,9 @@ COPY schema ./schema
 COPY layers ./layers
 COPY src ./src
 COPY --chmod=0755 deploy/herald/with-secrets.sh /usr/local/bin/with-secrets
+# What `herald_build_info` says: docker build --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=unknown
+RUN echo "$COMMIT" > commit
 USER node
 VOLUME /data
 EXPOSE 8080 50051

@@ -12,6 +12,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from "node:module"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { commitOf } from "../layers/Files/Commit.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const require = createRequire(import.meta.url)
@@ -51,7 +52,8 @@ const herald = (): void => {
     }) // PK1
   }
   const { name, version } = manifest
-  writeFileSync(join(dist, "package.json"), `${JSON.stringify({ name, version, type: "module" }, null, 2)}\n`)
+  const commit = commitOf(root, {})
+  writeFileSync(join(dist, "package.json"), `${JSON.stringify({ name, version, commit, type: "module" }, null, 2)}\n`)
 }
 
 /**

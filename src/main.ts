@@ -1,10 +1,13 @@
 /** The server's process: reads its arguments and settings, and runs until it is told to stop. */
 import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer } from "effect"
+import { commitOf } from "../layers/Files/Commit.ts"
 import { DataFolder } from "../layers/Files/DataFolder.ts"
 import { resolve } from "../layers/Files/Settings.ts"
 import * as Statsd from "../layers/Statsd/Statsd.ts"
+import * as Runtime from "../layers/Telemetry/Runtime.ts"
 import * as Streams from "../layers/Telemetry/Streams.ts"
 import * as Telemetry from "../layers/Telemetry/Telemetry.ts"
 import { help, readArguments } from "./node/Arguments.ts"
@@ -12,7 +15,12 @@ import { recover, run } from "./node/Run.ts"
 import { cannotStart, say, stopped } from "./node/Welcome.ts"
 import * as PerNode from "./telemetry/PerNode.ts"
 
-const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
+const manifest = createRequire(import.meta.url)("../package.json") as {
+  readonly version: string
+  readonly commit?: string
+}
+const { version } = manifest
+const commit = commitOf(fileURLToPath(new URL("..", import.meta.url)), manifest)
 
 /** Until the settings are known. */
 let logs: Telemetry.TelemetryOptions = { ...Telemetry.early(process.env), version }
@@ -39,7 +47,7 @@ const program = Effect.gen(function* () {
     Effect.provide([DataFolder.layer(dataDir), statsd === undefined ? Layer.empty : Statsd.layer({ ...statsd, node })]),
     Effect.onInterrupt(() => stopped),
     Effect.provide(Telemetry.layer({ ...logs, otlp })),
-    Effect.provide(PerNode.layer)
+    Effect.provide(Layer.provideMerge(Runtime.layer({ version, commit }), PerNode.layer))
   )
 }).pipe(
   Effect.as(0),

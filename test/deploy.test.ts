@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { parse } from "yaml"
+import { reasonsOf } from "../src/access/Refusals.ts"
 import { settings } from "../src/settings/Catalogue.ts"
 import { compose } from "./support/Compose.ts"
 
@@ -36,7 +37,7 @@ const made = new Map(
   under("src", "layers")
     .filter((path) => path.endsWith(".ts"))
     .flatMap((path) =>
-      [...read(path).matchAll(/Metric\.(counter|gauge|histogram)\(\s*"(herald_[a-z_]+)"/g)].map(
+      [...read(path).matchAll(/\b(counter|gauge|histogram)\(\s*"(herald_[a-z_]+)"/g)].map(
         ([, kind, name]) => [name!, kind!] as const
       )
     )
@@ -106,6 +107,15 @@ describe("deployment", () => {
       []
     )
     for (const name of made.keys()) assert.include(read("docs/observability.md"), `\`${name}\``)
+  })
+
+  it("MT1 every metric is declared with its meaning, in one way", () => {
+    for (const path of under("src", "layers").filter(
+      (file) => file.endsWith(".ts") && !file.endsWith("telemetry/Metrics.ts")
+    ))
+      assert.notMatch(read(path), /\bMetric\.(counter|gauge|histogram|timer|frequency|summary)\(/, path)
+    const page = read("docs/security.md")
+    for (const reasons of Object.values(reasonsOf)) for (const reason of reasons) assert.include(page, `\`${reason}\``)
   })
 
   it("every alert has a severity and leads to a heading that exists", () => {

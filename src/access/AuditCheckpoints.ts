@@ -8,6 +8,7 @@
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { every } from "../telemetry/Every.ts"
+import { gauge } from "../telemetry/Metrics.ts"
 import type { AuditProblem } from "./AuditEntry.ts"
 import { AuditLog } from "./AuditLog.ts"
 import { type Checkpoint, checkpointOf, disagreement, lineOf, thinned } from "./Checkpoint.ts"
@@ -127,6 +128,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
 })
 
 const THIN_EVERY = 256
-const broken = Metric.gauge("herald_audit_broken", {
-  description: "1: the audit log is not the one that this node signed; `herald audit verify` says more"
-})
+const broken = gauge(
+  "herald_audit_broken",
+  "1: the audit log is not the one that this node signed; `herald audit verify` says more"
+)

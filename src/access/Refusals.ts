@@ -5,16 +5,53 @@
  */
 import { Effect, Metric, type Scope } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
+import { counter, present } from "../telemetry/Metrics.ts"
 
 export type DoorName = "http" | "grpc"
 
 /** `reason`: one of a fixed, small set, never a caller's text. `detail`: what the last one of a second looked like. */
 export type Refuse = (reason: string, detail?: string) => void
 
-const total = Metric.counter("herald_refused_total", {
-  description: "what the doors refused for a limit or for want of a token, by door and reason",
-  incremental: true
-})
+const total = counter(
+  "herald_refused_total",
+  "what the doors refused for a limit or for want of a token, by door and reason",
+  []
+)
+
+/** What each door is known to refuse for: docs/security.md. */
+export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
+  http: [
+    "connections",
+    "connections_of_address",
+    "no_permission",
+    "no_token",
+    "open_requests_of_address",
+    "pipelined",
+    "rate",
+    "unread_in_all",
+    "unread_of_connection",
+    "unread_time"
+  ],
+  grpc: [
+    "compression",
+    "connections",
+    "connections_of_address",
+    "full",
+    "malformed",
+    "no_permission",
+    "no_token",
+    "open_calls",
+    "open_calls_of_address",
+    "open_calls_of_connection",
+    "open_calls_time",
+    "pings",
+    "quota",
+    "rate",
+    "strangers",
+    "waiting",
+    "waiting_of_address"
+  ]
+}
 
 export const makeRefusals = (door: DoorName): Effect.Effect<Refuse, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -22,6 +59,10 @@ export const makeRefusals = (door: DoorName): Effect.Effect<Refuse, never, Scope
     const counters = new Map<string, ReturnType<typeof counterOf>>()
     const waiting = new Map<string, { times: number; detail: string }>()
     const counterOf = (reason: string) => Metric.withAttributes(total, { door, reason })
+    present(
+      context,
+      reasonsOf[door].map((reason) => counterOf(reason))
+    ) // MT1
 
     const say = Effect.suspend(() => {
       const lines = [...waiting]

@@ -9,6 +9,7 @@ import { Deferred, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { covers, type Position, samePosition } from "../propagation/Position.ts"
 import { afterEvery } from "../telemetry/Every.ts"
+import { counter, each } from "../telemetry/Metrics.ts"
 import { Digest } from "../values/Digest.ts"
 import { Cache } from "./Cache.ts"
 import { type Configuration, type Head, VARIABLES_KEY } from "./Configuration.ts"
@@ -111,5 +112,9 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
   return { value, variables, putBack }
 })
 
-const cacheHits = Metric.counter("herald_cache_hits_total", { incremental: true })
-const cacheMisses = Metric.counter("herald_cache_misses_total", { incremental: true })
+const cacheHits = counter(
+  "herald_cache_hits_total",
+  "values that the node's own or the shared cache had",
+  each("cache", ["node", "shared"])
+)
+const cacheMisses = counter("herald_cache_misses_total", "values that were read from PostgreSQL")

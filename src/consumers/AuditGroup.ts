@@ -5,6 +5,7 @@
  *   AU1  Every client event is in the audit log exactly once, whoever consumes it and however often.
  */
 import { Effect, Layer, Metric } from "effect"
+import { counter } from "../telemetry/Metrics.ts"
 import { ClientAudit, type ClientEntry } from "./ClientAudit.ts"
 import { runGroup } from "./Group.ts"
 import type { Arrived } from "./Received.ts"
@@ -37,7 +38,4 @@ const make = Effect.gen(function* () {
 
 export const layer = Layer.effectDiscard(make)
 
-const written = Metric.counter("herald_audit_events_total", {
-  incremental: true,
-  description: "client events that were written into the audit log"
-})
+const written = counter("herald_audit_events_total", "client events that were written into the audit log")

@@ -12,6 +12,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import { type EventType, eventTypes } from "../outbox/Event.ts"
 import { makeGenuine } from "../outbox/Sealed.ts"
+import { counter, histogram } from "../telemetry/Metrics.ts"
 import { contextsOf, type Message, nameOf, optionsOf, within } from "../telemetry/Traces.ts"
 import { type DeadLetter, DeadLetters } from "./DeadLetters.ts"
 import { EventGroups } from "./EventGroups.ts"
@@ -32,6 +33,9 @@ export interface GroupOptions {
   readonly effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>
 }
 
+/** Why it may give an event up: those of `Received.ts`, and its own two. */
+const REASONS = ["too_large", "unreadable", "unknown_type", "wrong_shape", "forged", "refused"]
+
 /** Runs until it is interrupted. */
 export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   const { group, size, wanted, effect } = options
@@ -41,6 +45,8 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   const genuine = yield* makeGenuine
   const lagging = yield* makeLagging(group)
   const waiting = new Set<number>()
+  yield* Metric.update(Metric.withAttributes(consumed, { group }), 0) // MT1
+  for (const reason of REASONS) yield* Metric.update(Metric.withAttributes(deadLetters, { group, reason }), 0)
   const others = new Set<string>(eventTypes.filter((type) => !options.types.includes(type)))
 
   const bury = (letters: ReadonlyArray<Omit<DeadLetter, "group" | "target">>) =>
@@ -137,15 +143,11 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   return yield* Effect.raceFirst(groups.consume({ group, size, take }), lagging.measure)
 })
 
-const consumed = Metric.counter("herald_consumer_events_total", {
-  incremental: true,
-  description: "messages of the topic that a group has behind it"
-})
-const seconds = Metric.histogram("herald_consumer_seconds", {
-  description: "from publishing a message to the end of its effect",
-  boundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600]
-})
-export const deadLetters = Metric.counter("herald_dead_letters_total", {
-  incremental: true,
-  description: "events that can never be handled"
-})
+const consumed = counter("herald_consumer_events_total", "messages of the topic that a group has behind it", [])
+const seconds = histogram(
+  "herald_consumer_seconds",
+  "from publishing a message to the end of its effect",
+  [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
+  []
+)
+export const deadLetters = counter("herald_dead_letters_total", "events that can never be handled", [])

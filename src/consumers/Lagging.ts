@@ -5,6 +5,7 @@
  */
 import { Clock, Effect, Metric } from "effect"
 import { every } from "../telemetry/Every.ts"
+import { gauge } from "../telemetry/Metrics.ts"
 import { EventGroups, type Lag } from "./EventGroups.ts"
 
 const EVERY = "10 seconds"
@@ -59,5 +60,8 @@ export const makeLagging = Effect.fnUntraced(function* (group: string) {
   }
 })
 
-const lag = Metric.gauge("herald_consumer_lag", { description: "messages of the topic that a group has before it" })
-const age = Metric.gauge("herald_consumer_age_seconds", { description: "how long the oldest of them waits" })
+const lag = gauge("herald_consumer_lag", "messages of the topic that a group has before it")
+const age = gauge(
+  "herald_consumer_age_seconds",
+  "how long the oldest message before a group waits, or the group stands still"
+)

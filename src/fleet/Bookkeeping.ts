@@ -10,6 +10,7 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { always } from "../telemetry/Every.ts"
+import { counter, gauge } from "../telemetry/Metrics.ts"
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./Instance.ts"
 import { InstanceStore } from "./InstanceStore.ts"
 import { halved, Unwritten } from "./Unwritten.ts"
@@ -138,14 +139,14 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
   })
 })
 
-const written = Metric.counter("herald_deliveries_written_total", { incremental: true })
-const mergedTotal = Metric.counter("herald_deliveries_merged_total", {
-  incremental: true,
-  description: "rows that newer ones replaced or displaced while the database was away"
-})
-const leftOutTotal = Metric.counter("herald_bookkeeping_left_out_total", {
-  incremental: true,
-  description: "rows that the database can't keep, whatever the try, and that were left out"
-})
-const pendingGauge = Metric.gauge("herald_bookkeeping_pending")
-const lag = Metric.gauge("herald_bookkeeping_lag_seconds")
+const written = counter("herald_deliveries_written_total", "answers of clients that were written")
+const mergedTotal = counter(
+  "herald_deliveries_merged_total",
+  "rows that newer ones replaced or displaced while the database was away"
+)
+const leftOutTotal = counter(
+  "herald_bookkeeping_left_out_total",
+  "rows that the database can't keep, whatever the try, and that were left out"
+)
+const pendingGauge = gauge("herald_bookkeeping_pending", "answers of clients that wait to be written")
+const lag = gauge("herald_bookkeeping_lag_seconds", "how long the oldest answer that was not written waits")

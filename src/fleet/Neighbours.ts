@@ -9,6 +9,7 @@
 import { Duration, Effect, Metric } from "effect"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { every } from "../telemetry/Every.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import { InstanceStore, type Taken } from "./InstanceStore.ts"
 
 export interface NeighboursOptions {
@@ -50,7 +51,4 @@ export const makeNeighbours = Effect.fnUntraced(function* ({ run, node, timeout,
   yield* Effect.forkScoped(every("the other nodes were not told that this one lives", ROUND, round))
 })
 
-const lost = Metric.counter("herald_instances_lost_total", {
-  incremental: true,
-  description: "instances of other nodes that died, as seen by this one"
-})
+const lost = counter("herald_instances_lost_total", "instances of other nodes that died, as seen by this one")

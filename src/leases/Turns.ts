@@ -6,6 +6,7 @@
 import { Duration, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import { type Lease, Leases } from "./Leases.ts"
 
 export interface TurnsOptions {
@@ -45,6 +46,7 @@ export const takeTurns = Effect.fnUntraced(function* (
       return Effect.andThen(Metric.update(Metric.withAttributes(failedTotal, { work: name }), 1), log)
     })
 
+  yield* Metric.update(Metric.withAttributes(failedTotal, { work: name }), 0) // MT1
   yield* Effect.addFinalizer(() =>
     held === undefined ? Effect.void : leases.release(held).pipe(Effect.timeout("1 second"), Effect.ignore)
   )
@@ -55,7 +57,8 @@ export const takeTurns = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(afterEvery("work met a defect", pause, told))
 })
 
-const failedTotal = Metric.counter("herald_turns_failed_total", {
-  incremental: true,
-  description: "times that work of the whole cluster failed on this node; it is tried again"
-})
+const failedTotal = counter(
+  "herald_turns_failed_total",
+  "times that work of the whole cluster failed on this node; it is tried again",
+  []
+)

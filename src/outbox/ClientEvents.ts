@@ -6,6 +6,7 @@
 import { Context, Effect, Layer, Metric, Queue } from "effect"
 import { Seal } from "../seals/Seal.ts"
 import { always } from "../telemetry/Every.ts"
+import { counter, each } from "../telemetry/Metrics.ts"
 import { type ClientEvent, clientEvent } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { sealed } from "./Sealed.ts"
@@ -56,7 +57,7 @@ const make = Effect.fnUntraced(function* (node: string) {
         })
       )
     )
-    yield* Metric.update(published, page.length)
+    yield* Metric.update(Metric.withAttributes(published, { kind: "client" }), page.length)
   })
 
   yield* Queue.take(wake).pipe(
@@ -82,7 +83,12 @@ const make = Effect.fnUntraced(function* (node: string) {
 
 export const layer = ({ node }: { readonly node: string }) => Layer.effect(ClientEvents, make(node))
 
-const published = Metric.withAttributes(Metric.counter("herald_events_published_total", { incremental: true }), {
-  kind: "client"
-})
-const droppedTotal = Metric.counter("herald_client_events_dropped_total", { incremental: true })
+export const published = counter(
+  "herald_events_published_total",
+  "events in the event log",
+  each("kind", ["configuration", "client"])
+)
+const droppedTotal = counter(
+  "herald_client_events_dropped_total",
+  "events of clients that the event log did not take in time"
+)

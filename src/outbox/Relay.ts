@@ -17,6 +17,8 @@ import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal } from "../seals/Seal.ts"
 import { Degraded } from "../telemetry/Degraded.ts"
 import { always, every } from "../telemetry/Every.ts"
+import { counter, each, gauge } from "../telemetry/Metrics.ts"
+import { published } from "./ClientEvents.ts"
 import { eventsOf } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { type Backlog, Outbox } from "./Outbox.ts"
@@ -162,10 +164,10 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 /** Runs the relay as long as the layer lives. */
 export const layer = (options: RelayOptions) => Layer.effectDiscard(make(options))
 
-const published = Metric.counter("herald_events_published_total", { incremental: true })
-const gaps = Metric.counter("herald_event_gaps_total", {
-  incremental: true,
-  description: "times that revisions were skipped, because they can't be published any more"
-})
-const depth = Metric.gauge("herald_outbox_depth", { description: "committed revisions that are not in the event log" })
-const age = Metric.gauge("herald_outbox_age_seconds", { description: "how long the oldest of them waits" })
+const gaps = counter(
+  "herald_event_gaps_total",
+  "times that revisions were skipped, because they can't be published any more",
+  each("reason", ["epoch", "swept"])
+)
+const depth = gauge("herald_outbox_depth", "committed revisions that are not in the event log")
+const age = gauge("herald_outbox_age_seconds", "how long the oldest revision that is not in the event log waits")

@@ -15,6 +15,7 @@ import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type 
 import { catalogue } from "../errors/Catalogue.ts"
 import { afterEvery, every } from "../telemetry/Every.ts"
 import { Loop } from "../telemetry/Loop.ts"
+import { gauge } from "../telemetry/Metrics.ts"
 import { makeMark } from "../telemetry/Traces.ts"
 import { BACKLOG_BYTES } from "./Backlog.ts"
 import { Early } from "./Early.ts"
@@ -241,4 +242,4 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   })
 })
 
-const revisionGauge = Metric.gauge("herald_revision", { description: "newest revision applied to this node's view" })
+const revisionGauge = gauge("herald_revision", "newest revision applied to this node's view")

@@ -7,6 +7,7 @@
  */
 import { Effect, Metric, Queue } from "effect"
 import { always } from "../telemetry/Every.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
 import { HintLanes } from "./HintLanes.ts"
 import type { Revision } from "./Revision.ts"
@@ -44,6 +45,7 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
     Effect.fnUntraced(function* (lane) {
       const backlog = yield* makeBacklog<Revision>({ entries: WAITING, bytes: BACKLOG_BYTES, sizeOf: on.bytesOf })
       outgoing.push(backlog)
+      yield* Metric.update(Metric.withAttributes(heard, { lane: lane.name }), 0) // MT1
       yield* drain(backlog.take, lane.tell)
       yield* lane.listen({
         revision: (revision) => incoming.offer([lane.name, revision]),
@@ -60,7 +62,4 @@ export const makeTelling = Effect.fnUntraced(function* (on: {
   return { listen, tell }
 })
 
-const heard = Metric.counter("herald_hints_total", {
-  incremental: true,
-  description: "revisions that another node, or this one, told over a lane"
-})
+const heard = counter("herald_hints_total", "revisions that another node, or this one, told over a lane", [])

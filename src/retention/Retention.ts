@@ -9,6 +9,7 @@ import { Duration, Effect, Layer, Metric } from "effect"
 import { failure } from "../errors/HeraldError.ts"
 import type { Lease } from "../leases/Leases.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
+import { counter, each, gauge } from "../telemetry/Metrics.ts"
 import { type Keep, RetentionStore, type Swept } from "./RetentionStore.ts"
 
 export interface RetentionOptions extends Keep {
@@ -71,11 +72,10 @@ const make = Effect.fnUntraced(function* ({ run, ...keep }: RetentionOptions) {
 /** Sweeps as long as the layer lives. */
 export const layer = (options: RetentionOptions) => Layer.effectDiscard(make(options))
 
-const sweptTotal = Metric.counter("herald_swept_total", {
-  incremental: true,
-  description: "rows that the retention ended"
-})
-const aheadGauge = Metric.gauge("herald_ranges_ahead", { description: "ranges that lie ahead of the newest revision" })
-const leftGauge = Metric.gauge("herald_ranges_left", {
-  description: "ranges behind the horizon that could not be dropped yet"
-})
+const sweptTotal = counter(
+  "herald_swept_total",
+  "rows that the retention ended",
+  each("kind", ["revisions", "idempotencyKeys", "tombstones", "instances", "instanceKeys"])
+)
+const aheadGauge = gauge("herald_ranges_ahead", "ranges that lie ahead of the newest revision")
+const leftGauge = gauge("herald_ranges_left", "ranges behind the horizon that could not be dropped yet")

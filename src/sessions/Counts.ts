@@ -7,7 +7,9 @@
 import { Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Exemplars, makeNote } from "../telemetry/Exemplars.ts"
+import { counter, each, gauge, histogram } from "../telemetry/Metrics.ts"
 import type { Mark } from "../updates/Update.ts"
+import { endings } from "./Ending.ts"
 
 type Timed = Pick<Mark, "committedAt" | "traceparent">
 
@@ -57,7 +59,7 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
       ([outcome, n]) => Metric.update(Metric.withAttributes(answersTotal, { outcome }), n),
       { discard: true }
     ).pipe(
-      Effect.andThen(Metric.update(gauge, size())),
+      Effect.andThen(Metric.update(sessions, size())),
       Effect.andThen(Metric.update(laggingGauge, lagging())),
       Effect.andThen(Metric.update(deliveriesTotal, sent))
     )
@@ -84,23 +86,29 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
 const boundaries = [
   0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30
 ] as const
-const commitToDelivered = Metric.histogram("herald_commit_to_delivered_seconds", {
-  description:
-    "from the commit, by the database's clock, to the hand-over to the client's transport, by this node's clock",
+const commitToDelivered = histogram(
+  "herald_commit_to_delivered_seconds",
+  "from the commit, by the database's clock, to the hand-over to the client's transport, by this node's clock",
   boundaries
-})
-const commitToApplied = Metric.histogram("herald_commit_to_applied_seconds", {
-  description:
-    "from the commit, by the database's clock, to the client's answer that it applied the value, by this node's clock",
+)
+const commitToApplied = histogram(
+  "herald_commit_to_applied_seconds",
+  "from the commit, by the database's clock, to the client's answer that it applied the value, by this node's clock",
   boundaries
-})
-const ended = Metric.counter("herald_session_endings_total", { incremental: true })
-const answersTotal = Metric.counter("herald_answers_total", { incremental: true })
-const deliveriesTotal = Metric.counter("herald_deliveries_total", {
-  incremental: true,
-  description: "updates handed to the clients' transports"
-})
-const gauge = Metric.gauge("herald_sessions", { description: "connected clients" })
-const laggingGauge = Metric.gauge("herald_sessions_lagging", {
-  description: "connected clients that for 5 s have not applied all that they should have"
-})
+)
+const ended = counter(
+  "herald_session_endings_total",
+  "sessions that ended, by reason",
+  each("reason", Object.keys(endings))
+)
+const answersTotal = counter(
+  "herald_answers_total",
+  "what clients did with updates",
+  each("outcome", ["applied", "rejected", "ignored"])
+)
+const deliveriesTotal = counter("herald_deliveries_total", "updates handed to the clients' transports")
+const sessions = gauge("herald_sessions", "connected clients")
+const laggingGauge = gauge(
+  "herald_sessions_lagging",
+  "connected clients that for 5 s have not applied all that they should have"
+)

@@ -8,6 +8,7 @@
 import { Duration, Effect, Metric } from "effect"
 import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import type { Mark, ProblemUpdate, ValueUpdate } from "../updates/Update.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { HeldEntry } from "./Held.ts"
@@ -101,7 +102,4 @@ export const goneWith = ({ epoch, revision }: Position, environment: string, key
   strict: false
 })
 
-const blocked = Metric.counter("herald_sessions_blocked_total", {
-  incremental: true,
-  description: "times a client's transport was full"
-})
+const blocked = counter("herald_sessions_blocked_total", "times a client's transport was full")

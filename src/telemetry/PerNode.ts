@@ -6,17 +6,20 @@
 import { Context, Effect, Layer, Metric } from "effect"
 import { Degraded, type Dependency } from "./Degraded.ts"
 import { ExemplarStore, Exemplars } from "./Exemplars.ts"
+import { present } from "./Metrics.ts"
 import { makeSaid, Said } from "./Said.ts"
 
 /** Below everything else of a node; each time it is built it is another. */
 export const layer = Layer.fresh(
   Layer.effectContext(
-    Effect.sync(() =>
-      Context.make(Metric.MetricRegistry, new Map()).pipe(
+    Effect.sync(() => {
+      const registry = Context.make(Metric.MetricRegistry, new Map())
+      present(registry) // MT1
+      return registry.pipe(
         Context.add(Degraded, new Set<Dependency>()),
         Context.add(Exemplars, new ExemplarStore()),
         Context.add(Said, makeSaid())
       )
-    )
+    })
   )
 )

@@ -13,6 +13,7 @@ import { DeadLetters } from "../consumers/DeadLetters.ts"
 import { deadLetters } from "../consumers/Group.ts"
 import { backoff } from "../net/Backoff.ts"
 import { always } from "../telemetry/Every.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import { bodyOf, headersOf, type SigningKey, unpack, verdictOf, webhookId } from "./Webhook.ts"
 import { WebhookPost } from "./WebhookPost.ts"
 import { type Claimed, WebhookQueue } from "./WebhookQueue.ts"
@@ -52,6 +53,9 @@ const finishing = <A, E, R>(work: Effect.Effect<A, E, R>) =>
     })
   )
 
+const GIVEN_UP = ["receiver_refused", "address_refused", "retries_used_up"]
+const OUTCOMES = ["delivered", "again", ...GIVEN_UP]
+
 export const makeSender = Effect.fnUntraced(function* (
   { target, url, host }: Receiver,
   keys: ReadonlyArray<SigningKey>
@@ -65,6 +69,9 @@ export const makeSender = Effect.fnUntraced(function* (
   let failures = 0
 
   const counted = (outcome: string) => Metric.update(Metric.withAttributes(webhooks, { outcome, receiver: host }), 1)
+
+  for (const outcome of OUTCOMES) yield* Metric.update(Metric.withAttributes(webhooks, { outcome, receiver: host }), 0) // MT1
+  for (const reason of GIVEN_UP) yield* Metric.update(Metric.withAttributes(deadLetters, { group: GROUP, reason }), 0)
 
   /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span; the path is left out. */
   const post = Effect.fnUntraced(function* (id: string, body: string, traceparent: string) {
@@ -150,7 +157,4 @@ export const makeSender = Effect.fnUntraced(function* (
   return { run, wake: () => void Queue.offerUnsafe(wake, undefined) }
 })
 
-const webhooks = Metric.counter("herald_webhooks_total", {
-  incremental: true,
-  description: "attempts to send a webhook"
-})
+const webhooks = counter("herald_webhooks_total", "attempts to send a webhook", [])

@@ -9,6 +9,7 @@ import { runGroup } from "../consumers/Group.ts"
 import type { Arrived } from "../consumers/Received.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { every } from "../telemetry/Every.ts"
+import { gauge } from "../telemetry/Metrics.ts"
 import { Digest } from "../values/Digest.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
@@ -89,5 +90,5 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
 
 export const layer = (options: WebhooksOptions) => Layer.effectDiscard(make(options))
 
-const waits = Metric.gauge("herald_webhooks_waiting", { description: "webhooks that were not taken yet" })
-const oldest = Metric.gauge("herald_webhooks_age_seconds", { description: "how long the oldest of them waits" })
+const waits = gauge("herald_webhooks_waiting", "webhooks that were not taken yet")
+const oldest = gauge("herald_webhooks_age_seconds", "how long the oldest webhook that was not taken waits")

@@ -9,6 +9,7 @@
 import { Context, Deferred, Duration, Effect, Layer, Metric, Queue, Result } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { counter, each } from "../telemetry/Metrics.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { schemaText } from "../values/JsonSchema.ts"
@@ -243,7 +244,8 @@ const never: SchemaCheck = () => {
   throw new Error("a schema never runs on the thread that delivers") // WK1
 }
 
-const refused = Metric.counter("herald_work_refused_total", {
-  incremental: true,
-  description: "jobs that found the queue of the worker threads full"
-})
+const refused = counter(
+  "herald_work_refused_total",
+  "jobs that found the queue of the worker threads full",
+  each("share", ["owner", "all"])
+)

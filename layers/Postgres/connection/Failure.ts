@@ -8,6 +8,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
+import { histogram } from "../../../src/telemetry/Metrics.ts"
 
 /** A statement that the database does not answer within this time counts as one to a database that is gone. */
 const PATIENCE = Duration.seconds(5)
@@ -132,10 +133,11 @@ export const ownScope = Effect.gen(function* () {
   return own
 })
 
-const querySeconds = Metric.histogram("herald_db_query_seconds", {
-  description: "time of a database call, with the wait for a connection",
-  boundaries: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
-})
+const querySeconds = histogram(
+  "herald_db_query_seconds",
+  "time of a database call, with the wait for a connection",
+  [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+)
 
 const timed = <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.clockWith((clock) => {

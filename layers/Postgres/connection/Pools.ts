@@ -11,6 +11,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
+import { gauge } from "../../../src/telemetry/Metrics.ts"
 import { type ClientOptions, POOLS, type PoolName } from "./Client.ts"
 import { ownScope } from "./Failure.ts"
 import { type Host, makePrimary, unavailable } from "./Primary.ts"
@@ -139,6 +140,6 @@ const make = Effect.fnUntraced(function* (options: ClientOptions) {
   })
 })
 
-const sizeGauge = Metric.gauge("herald_db_pool_size", { description: "Connections that a pool may open" })
-const usedGauge = Metric.gauge("herald_db_pool_used", { description: "Connections of a pool in use" })
-const waitingGauge = Metric.gauge("herald_db_pool_waiting", { description: "Statements that wait for a connection" })
+const sizeGauge = gauge("herald_db_pool_size", "Connections that a pool may open")
+const usedGauge = gauge("herald_db_pool_used", "Connections of a pool in use")
+const waitingGauge = gauge("herald_db_pool_waiting", "Statements that wait for a connection")

@@ -10,6 +10,7 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
+import { counter, each } from "../../../src/telemetry/Metrics.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
 import { ownScope, toOperator, within } from "./Failure.ts"
 
@@ -87,7 +88,8 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
   } satisfies Replica
 })
 
-const reads = Metric.counter("herald_db_replica_reads_total", {
-  description: "Reads that a replica may answer, by who answered",
-  incremental: true
-})
+const reads = counter(
+  "herald_db_replica_reads_total",
+  "Reads that a replica may answer, by who answered",
+  each("from", ["primary", "replica"])
+)

@@ -18,6 +18,7 @@ import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../
 import { covers, type Position } from "../../../src/propagation/Position.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
+import { counter } from "../../../src/telemetry/Metrics.ts"
 import { Client } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
@@ -198,7 +199,7 @@ export const layer = Layer.effect(
   })
 )
 
-const brokenTotal = Metric.counter("herald_redis_broken_entries_total", {
-  incremental: true,
-  description: "entries of the shared cache that no node of this database sealed, or that were damaged"
-})
+const brokenTotal = counter(
+  "herald_redis_broken_entries_total",
+  "entries of the shared cache that no node of this database sealed, or that were damaged"
+)

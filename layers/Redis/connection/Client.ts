@@ -14,6 +14,7 @@ import { backoff } from "../../../src/net/Backoff.ts"
 import { type Addresses, parseAddresses } from "../../../src/settings/RedisUrl.ts"
 import { Degraded } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
+import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 
 export interface RedisOptions {
   /** Checked by the settings: `parseAddresses` reads it. */
@@ -191,15 +192,8 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   })
 })
 
-const breaker = Metric.withAttributes(
-  Metric.gauge("herald_breaker_open", { description: "1: calls to the dependency are not tried" }),
-  { dependency: "redis" }
-)
-const failuresTotal = Metric.counter("herald_redis_failures_total", {
-  incremental: true,
-  description: "calls to Redis that failed or got no answer in time"
+const breaker = Metric.withAttributes(gauge("herald_breaker_open", "1: calls to the dependency are not tried"), {
+  dependency: "redis"
 })
-const refusedTotal = Metric.counter("herald_redis_refused_total", {
-  incremental: true,
-  description: "calls that were not tried, because Redis was away"
-})
+const failuresTotal = counter("herald_redis_failures_total", "calls to Redis that failed or got no answer in time")
+const refusedTotal = counter("herald_redis_refused_total", "calls that were not tried, because Redis was away")

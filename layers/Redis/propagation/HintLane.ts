@@ -18,6 +18,7 @@ import type { Revision } from "../../../src/propagation/Revision.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
 import { every } from "../../../src/telemetry/Every.ts"
+import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
 import { againAfter, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
@@ -169,10 +170,8 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
 /** One more lane, next to those that were provided before. */
 export const layer = (options: RedisOptions) => layerLane(lane(options))
 
-const subscribed = Metric.gauge("herald_redis_subscribed", {
-  description: "1: this node hears what others tell over Redis"
-})
-const brokenTotal = Metric.counter("herald_redis_broken_messages_total", {
-  incremental: true,
-  description: "messages on herald:revisions that no node of this database sealed"
-})
+const subscribed = gauge("herald_redis_subscribed", "1: this node hears what others tell over Redis")
+const brokenTotal = counter(
+  "herald_redis_broken_messages_total",
+  "messages on herald:revisions that no node of this database sealed"
+)

@@ -6,9 +6,10 @@
  * That of a stream ends once the stream is open: it may stay so for days.
  */
 import { type Metadata, status } from "@grpc/grpc-js"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Metric } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../../errors/HeraldError.ts"
+import { histogram } from "../../telemetry/Metrics.ts"
 import { statusOfExit } from "./Status.ts"
 
 const ours = new Set<number | undefined>([
@@ -29,6 +30,32 @@ interface Call {
   readonly metadata: Metadata
   readonly getPeer: () => string
 }
+
+const seconds = histogram(
+  "herald_grpc_request_seconds",
+  "from a call's first message to its answer; of a stream, until it is open",
+  [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  []
+)
+
+/** As many as there are methods and codes. */
+const timers = new Map<string, typeof seconds>()
+const timerOf = (method: string, code: string) => {
+  const id = `${method} ${code}`
+  let timer = timers.get(id)
+  if (timer === undefined) timers.set(id, (timer = Metric.withAttributes(seconds, { method, code }) as typeof seconds))
+  return timer
+}
+
+const timed = <A>(method: string, handled: Effect.Effect<Exit.Exit<A, HeraldError>>) =>
+  Effect.clockWith((clock) => {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    return Effect.tap(handled, (exit) => {
+      const took = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9
+      const code = Exit.isSuccess(exit) ? "OK" : status[statusOfExit(exit).code ?? status.UNKNOWN]
+      return Metric.update(timerOf(method, code), took)
+    })
+  })
 
 /** `method`: its full name. `stream`: a success is only the beginning, its status is not known yet. TE9 */
 export const traced = <A>(
@@ -56,8 +83,7 @@ export const traced = <A>(
       Effect.andThen(fault ? Effect.failCause(exit.cause) : Effect.succeed(exit))
     )
   }
-  return handled.pipe(
-    Effect.exit,
+  return timed(method, Effect.exit(handled)).pipe(
     Effect.flatMap(ended),
     Effect.withSpan(method, {
       kind: "server",

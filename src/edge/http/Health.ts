@@ -6,6 +6,7 @@ import { Propagation } from "../../propagation/Propagation.ts"
 import { Degraded } from "../../telemetry/Degraded.ts"
 import { Exemplars } from "../../telemetry/Exemplars.ts"
 import { readinessOf } from "../../telemetry/Readiness.ts"
+import { Runtime } from "../../telemetry/Runtime.ts"
 import { json } from "./Answer.ts"
 import * as OpenMetrics from "./OpenMetrics.ts"
 
@@ -37,11 +38,12 @@ const Metrics = HttpRouter.add(
   "/metrics",
   Effect.gen(function* () {
     const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const runtime = yield* (yield* Runtime).families
     return OpenMetrics.accepted(headers["accept"])
-      ? HttpServerResponse.text(OpenMetrics.format(yield* Metric.snapshot, yield* Exemplars), {
+      ? HttpServerResponse.text(OpenMetrics.format(yield* Metric.snapshot, yield* Exemplars, runtime), {
           contentType: OpenMetrics.CONTENT_TYPE
         })
-      : HttpServerResponse.text(yield* PrometheusMetrics.format(), {
+      : HttpServerResponse.text(`${yield* PrometheusMetrics.format()}${OpenMetrics.text(runtime)}`, {
           contentType: "text/plain; version=0.0.4; charset=utf-8"
         })
   })

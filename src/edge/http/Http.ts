@@ -43,9 +43,16 @@ const others = ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"].map((
 
 const sharedOf = (paths: Paths) => {
   const unrouted = answerUnrouted(paths)
-  return HttpRouter.middleware((app) => Effect.map(measured(traced(answerFailures(unrouted(app)))), secured), {
-    global: true
-  })
+  return HttpRouter.middleware(
+    (app) =>
+      Effect.map(
+        measured(app, (found) => traced(answerFailures(unrouted(found)))),
+        secured
+      ),
+    {
+      global: true
+    }
+  )
 }
 
 /** Every route of a door with these parts; serve with `routerConfig`. */

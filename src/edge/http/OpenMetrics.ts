@@ -6,6 +6,7 @@
  */
 import type { Metric } from "effect"
 import type { Exemplar, ExemplarsShape } from "../../telemetry/Exemplars.ts"
+import type { Family } from "../../telemetry/Runtime.ts"
 
 export const CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -81,8 +82,32 @@ const samplesOf = (snapshot: Snapshot, exemplars: ExemplarsShape): ReadonlyArray
   }
 }
 
+/** Of the process: in the older text format a counter's family has the name of its samples. */
+const runtimeLines = (families: ReadonlyArray<Family>, open: boolean): ReadonlyArray<string> =>
+  families.flatMap(({ name, help, kind, samples }) => {
+    const family = open && kind === "counter" ? name.replace(/_total$/, "") : name
+    const lines = samples.map((sample) => {
+      const labels = Object.entries(sample.labels).map(
+        ([label, value]) =>
+          [label, open && label === "le" && typeof value === "number" ? bound(value) : String(value)] as const
+      )
+      return `${sample.name}${labelled(labels)} ${plain(sample.value)}`
+    })
+    return [`# HELP ${family} ${escaped(help)}`, `# TYPE ${family} ${kind}`, ...lines]
+  })
+
+/** In the text format 0.0.4. */
+export const text = (families: ReadonlyArray<Family>): string =>
+  runtimeLines(families, false)
+    .map((line) => `${line}\n`)
+    .join("")
+
 /** OM1 */
-export const format = (snapshots: ReadonlyArray<Snapshot>, exemplars: ExemplarsShape): string => {
+export const format = (
+  snapshots: ReadonlyArray<Snapshot>,
+  exemplars: ExemplarsShape,
+  runtime: ReadonlyArray<Family> = []
+): string => {
   const families = new Map<string, Array<Snapshot>>()
   for (const snapshot of snapshots) {
     const name = familyOf(snapshot)[0]
@@ -93,5 +118,5 @@ export const format = (snapshots: ReadonlyArray<Snapshot>, exemplars: ExemplarsS
     const help = description === undefined ? [] : [`# HELP ${name} ${escaped(description)}`]
     return [`# TYPE ${name} ${familyOf(all[0]!)[1]}`, ...help, ...all.flatMap((one) => samplesOf(one, exemplars))]
   })
-  return `${[...lines, "# EOF"].join("\n")}\n`
+  return `${[...lines, ...runtimeLines(runtime, true), "# EOF"].join("\n")}\n`
 }
