@@ -31,7 +31,8 @@ describe("the error catalogue", () => {
   })
 
   it("E3 nothing behind the doors is decided by the name of an error", () => {
-    const decided = new RegExp(`name [=!]== "(?:${Object.keys(catalogue).join("|")})"|switch \\(\\w+\\.name\\)`)
+    const names = `"(?:${Object.keys(catalogue).join("|")})"`
+    const decided = new RegExp(`name [=!]== ${names}|switch \\(\\w+\\.name\\) \\{(?:(?!switch)[^])*?case ${names}:`)
     /** There names become errors, and not the other way round. */
     const makers = ["layers/Postgres/connection/Failure.ts", "layers/Postgres/commits/WriterMessages.ts"]
     const files = ["src", "layers"].flatMap((folder) =>
