@@ -8,6 +8,7 @@ import { Schema } from "effect"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { wrongKey } from "../keys/Key.ts"
 import { Fitting } from "../text/Plain.ts"
+import { RELEASE_CHANGES } from "../values/Limits.ts"
 import { ValueType } from "../values/ValueType.ts"
 
 export const limits = {
@@ -18,7 +19,7 @@ export const limits = {
   /** Versions of a key. */
   version: 2_147_483_647,
   /** Changes in one release. */
-  changes: 500
+  changes: RELEASE_CHANGES
 } as const
 
 /** The key that holds an environment's template variables: a flat JSON object. */

@@ -3,15 +3,14 @@
  *
  *   V1, V2 in Value.ts · CV3 in Written.ts
  */
+
+import { NODES } from "./Limits.ts"
 import { secretName } from "./Secrets.ts"
 
 /** How deep JSON may nest. */
 export const DEPTH = 64
 
 export const NOT_FINITE = "a number in it is not finite"
-
-/** More than any JSON of the largest size has; YAML aliases can expand to more. */
-const NODES = 600_000
 
 export interface Rules {
   /** How deep it may nest; DEPTH is what is told. */

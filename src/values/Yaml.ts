@@ -9,6 +9,7 @@
 import { Result } from "effect"
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type Scalar, visit } from "yaml"
 import { NUMBER } from "./Json.ts"
+import { NODES, RELEASE_CHANGES, VALUE_BYTES } from "./Limits.ts"
 import { DEPTH } from "./Structure.ts"
 
 /** Characters. Y1: reading 128 KiB takes about 50 ms. */
@@ -16,9 +17,6 @@ const YAML_LIMIT = 262_144
 /** Y1: the reader takes more than quadratic time for chains of explicit keys (yaml 2.9.1). */
 const EXPLICIT_KEY = /^[ \t]*(?:[-:][ \t]+)*\?(?:\s|$)/m
 const INDICATORS = /(?:[?\-:][ \t]+){16}/
-
-/** Uses of one anchor in a file: one for each change that a release may have. */
-const IN_FILE = 500
 
 interface Rules {
   /** Uses of one anchor, those inside of what other aliases repeat counted too. */
@@ -37,7 +35,7 @@ export const jsonOfYaml = (text: string): Result.Result<string, string> => {
 
 /** Of a file whose values become JSON, on the machine of the one who wrote it. */
 export const jsonOfYamlFile = (text: string): Result.Result<string, string> =>
-  jsonOf(text, { aliases: IN_FILE, asJson: true })
+  jsonOf(text, { aliases: RELEASE_CHANGES, asJson: true })
 
 const jsonOf = (text: string, rules: Rules): Result.Result<string, string> => {
   try {
@@ -71,9 +69,8 @@ const placeOf = (text: string, at: number): string => {
 class Refused extends Error {}
 type Place = { readonly range?: readonly [number, number, number] | null | undefined }
 
-/** More nodes and characters than any value of the largest size has. */
-const NODES = 600_000
-const LENGTH = 8_388_608
+/** Characters: twice what a release of the largest size has. */
+const LENGTH = 8 * VALUE_BYTES
 /** A value may nest `DEPTH` deep inside of a release. */
 const WHOLE_DEPTH = DEPTH + 8
 
