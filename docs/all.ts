@@ -1,8 +1,10 @@
 /** Makes the pages that come from sources. `npm run docs` writes them, with `--faults` after it took what the fault tests measured; `--check` fails when one is old, an invariant has no test, or two have one name. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { readTree } from "../test/support/Tree.ts"
 import { adapters } from "./pages/adapters.ts"
+import { architectureOf } from "./pages/architecture.ts"
+import { decisionsOf } from "./pages/decisions.ts"
 import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsOf } from "./pages/invariants.ts"
@@ -13,10 +15,14 @@ import { sql } from "./pages/sql.ts"
 import { testing } from "./pages/testing.ts"
 
 if (process.argv.includes("--faults")) takeNotes()
-const invariants = invariantsOf(
-  readTree(fileURLToPath(new URL("..", import.meta.url)), [".ts", ".md", ".sql", ".proto"])
-)
+const tree = readTree(fileURLToPath(new URL("..", import.meta.url)), [".ts", ".md", ".sql", ".proto"])
+const invariants = invariantsOf(tree)
+const isThere = (path: string) => existsSync(new URL(`../${path}`, import.meta.url))
+const decisions = decisionsOf(tree, isThere)
+const architecture = architectureOf(tree.get("docs/architecture.md")!, tree, isThere)
 const pages = new Map([
+  ["architecture.md", architecture.page],
+  ["decisions/README.md", decisions.page],
   ["faults.md", faults()],
   ["errors.md", errors],
   ["../src/errors/Rows.ts", rows],
@@ -28,7 +34,7 @@ const pages = new Map([
   ["testing-with-layers.md", testing],
   ...adapters
 ])
-const problems = [...invariants.problems, ...clashes, ...groupClashes]
+const problems = [...invariants.problems, ...architecture.problems, ...decisions.problems, ...clashes, ...groupClashes]
 for (const [name, text] of pages) {
   const path = new URL(name, import.meta.url)
   if (!process.argv.includes("--check")) writeFileSync(path, text)

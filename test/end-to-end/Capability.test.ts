@@ -117,6 +117,7 @@ describe("a new capability", () => {
       ["docs/invariants/README.md", "src/toys/Toys.ts", "TY2 a count is never larger than the settings allow"],
       ["layers/Memory/Adapters.ts", "ToyStore.layer"],
       ["layers/Postgres/Adapters.ts", "ToyStore.layer"],
+      ["docs/architecture.md", "| `src/toys` | Use cases on counts"],
       ["docs/sql.md", `${NUMBER}_toys.sql`, "herald_toy_write"]
     ] as const)
       for (const word of words) assert.include(textOf(file), word, file)
