@@ -16,7 +16,7 @@ export const errors = {
     code: "HRLD-3001",
     title: "Who are you?",
     cause: "No token came with the request, or it is unknown, expired or revoked.",
-    fix: "Send `Authorization: Bearer <token>`; on the server's machine the CLI reads `.herald/admin-token` by itself.",
+    fix: "Send `Authorization: Bearer <token>`; on the server's machine the CLI reads `.herald/admin-token` by itself. With no admin's token left: `herald key recover` on the server's host.",
     grpc: 16,
     http: 401,
     exit: 6

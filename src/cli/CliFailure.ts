@@ -37,6 +37,39 @@ export const known = (name: ErrorName, what: string, fix: string = catalogue[nam
 
 const local = (address: string): boolean => /^(https?:\/\/)?(127\.|localhost|\[::1\])/.test(address)
 
+/** What the system says of an address at which something else answers, and what that is. */
+const strangers: ReadonlyArray<readonly [said: RegExp, what: string, fix: string]> = [
+  [
+    /does not match the HTTP|HPE_|Parse Error/i,
+    "what answers there does not speak HTTP",
+    "It may be Herald's gRPC port (50051 by default): give its REST address (8080 by default) with --server or HERALD_SERVER."
+  ],
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/,
+    "what answers there does not speak TLS",
+    "Write http:// where the server has no TLS, or give another port."
+  ],
+  [
+    /Protocol error|ERR_HTTP2|Received HTTP status/i,
+    "what answers there does not speak gRPC",
+    "It may be Herald's REST port (8080 by default): give its gRPC address (50051 by default) with --grpc or HERALD_GRPC."
+  ]
+]
+
+/** Something answers, and it is not what is meant. */
+export const stranger = (server: string, said: string): CliFailure | undefined => {
+  const found = strangers.find(([pattern]) => pattern.test(said))
+  if (found === undefined) return undefined
+  const [, what, fix] = found
+  return new CliFailure({
+    ...blank,
+    title: `That is not Herald's port: ${server}`,
+    what,
+    fix,
+    exit: catalogue.DatabaseUnavailable.exit
+  })
+}
+
 /** No answer at all. `reason` is the system's error code, such as ECONNREFUSED. */
 export const unreachable = (server: string, reason: string, setting = "--server or HERALD_SERVER"): CliFailure =>
   new CliFailure({

@@ -17,12 +17,25 @@ export interface WireDifference {
   readonly unified?: string
 }
 
-const operation = ({ op, path, value, from }: Operation, paint: Paint): string => {
+/** Characters of a value in a line of a difference. */
+const SHOWN = 200
+
+const shortly = (value: unknown): string => {
+  const text = JSON.stringify(value)
+  return printable(text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} characters)` : text)
+}
+
+const operation = (
+  { op, path, value, from }: Operation,
+  was: { readonly value: unknown } | undefined,
+  paint: Paint
+) => {
   const at = path === "" ? "(the whole value)" : printable(path)
-  const shown = value === undefined ? "" : ` ${printable(JSON.stringify(value))}`
+  const shown = value === undefined ? "" : ` ${shortly(value)}`
+  const old = was === undefined ? "" : ` ${shortly(was.value)}`
   if (op === "add") return paint.green(`+ ${at}${shown}`)
-  if (op === "remove") return paint.red(`- ${at}`)
-  if (op === "replace") return paint.yellow(`~ ${at}${shown}`)
+  if (op === "remove") return paint.red(`- ${at}${old}`)
+  if (op === "replace") return paint.yellow(`~ ${at}${old}${old === "" ? "" : " →"}${shown}`)
   return paint.cyan(`${op} ${from === undefined ? "" : `${printable(from)} → `}${at}${shown}`)
 }
 
@@ -41,9 +54,51 @@ const colourUnified = (unified: string, paint: Paint): string =>
     })
     .join("\n")
 
-export const showDifference = (difference: WireDifference, paint: Paint): string => {
-  if (difference.kind === "json" && (difference.patch ?? []).length > 0) {
-    return (difference.patch ?? []).map((one) => operation(one, paint)).join("\n")
+/** What stood at each place of a patch just before it was changed: undefined where that isn't known. */
+const formerly = (
+  before: string | undefined,
+  patch: ReadonlyArray<Operation>
+): ReadonlyArray<{ readonly value: unknown } | undefined> => {
+  if (before === undefined) return patch.map(() => undefined)
+  try {
+    const root: { whole: unknown } = { whole: JSON.parse(before) }
+    return patch.map(({ op, path, value }) => {
+      const steps = path
+        .split("/")
+        .slice(1)
+        .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
+      // biome-ignore lint/suspicious/noExplicitAny: any JSON
+      let at: any = root
+      let name = "whole"
+      for (const step of steps) [at, name] = [at[name], step]
+      const was = at[name]
+      if (Array.isArray(at))
+        at.splice(name === "-" ? at.length : Number(name), op === "add" ? 0 : 1, ...(op === "remove" ? [] : [value]))
+      else if (op === "remove") delete at[name]
+      else Object.defineProperty(at, name, { value, writable: true, enumerable: true, configurable: true })
+      return op === "add" || was === undefined ? undefined : { value: was }
+    })
+  } catch {
+    return patch.map(() => undefined)
+  }
+}
+
+/** Lines of a difference that is shown beside something else. */
+export const SOME = 40
+
+/** The first lines, and how many there are besides. */
+export const shortened = (text: string, most: number, paint: Paint): string => {
+  const lines = text.split("\n")
+  const left = lines.length - most
+  return left <= 1 ? text : [...lines.slice(0, most), paint.dim(`… ${left} more lines`)].join("\n")
+}
+
+/** `before`: the value that it begins with, so that what was there is shown beside what is. */
+export const showDifference = (difference: WireDifference, paint: Paint, before?: string): string => {
+  const { patch = [] } = difference
+  if (difference.kind === "json" && patch.length > 0) {
+    const was = formerly(before, patch)
+    return patch.map((one, at) => operation(one, was[at], paint)).join("\n")
   }
   if (difference.kind === "lines") return colourUnified(difference.unified ?? "", paint)
   return paint.dim("no difference")

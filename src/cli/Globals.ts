@@ -84,7 +84,15 @@ const output = GlobalFlag.Setting("output")({
   )
 })
 
-export const globalFlags = [server, grpc, token, data, output] as const
+const contextFlag = GlobalFlag.Setting("context")({
+  flag: optionalText(
+    "context",
+    "A server by its name (herald context list); HERALD_CONTEXT, otherwise the one in use",
+    "name"
+  )
+})
+
+export const globalFlags = [server, grpc, token, data, contextFlag, output] as const
 export type Format = "table" | "json" | "yaml"
 
 /** OU1. Folded and block scalars change spaces at the ends of lines; texts that YAML 1.1 reads otherwise are quoted. */
@@ -95,24 +103,39 @@ const EXACT = {
   compat: "yaml-1.1"
 } as const
 
-export interface Invocation {
-  readonly target: Target
+/** How one prints, whatever server is meant. */
+export interface Printing {
   readonly format: Format
   /** For standard output and standard error. */
   readonly paint: Paint
   readonly errorPaint: Paint
-  readonly environment: (flag: string | undefined) => string
-  readonly call: (call: Call) => ReturnType<typeof send>
+  /** Characters that a table may be wide. */
+  readonly room: number
   /** One result: as a table, or the data itself. */
   readonly emit: (data: unknown, asTable: (paint: Paint) => string) => Effect.Effect<void>
   /** One of many results over time: JSON a line, YAML a document. */
   readonly emitNext: (data: unknown, asTable: (paint: Paint) => string) => Effect.Effect<void>
 }
 
-export const invocation = Effect.gen(function* () {
+export interface Invocation extends Printing {
+  readonly target: Target
+  readonly environment: (flag: string | undefined) => string
+  readonly call: (call: Call) => ReturnType<typeof send>
+}
+
+/** The flags as they were given. */
+export const given = Effect.gen(function* () {
+  return {
+    server: yield* server,
+    grpc: yield* grpc,
+    token: yield* token,
+    data: yield* data,
+    context: yield* contextFlag
+  }
+})
+
+export const printing = Effect.gen(function* () {
   const shell = yield* Shell
-  const flags = { server: yield* server, grpc: yield* grpc, token: yield* token, data: yield* data }
-  const target = yield* resolve(flags)
   const format: Format = (yield* output) ?? (shell.terminal ? "table" : "json")
   const paint = wantsColour(shell.env, shell.terminal) ? colours : plain
   const errorPaint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
@@ -130,13 +153,22 @@ export const invocation = Effect.gen(function* () {
     })
 
   return {
-    target,
     format,
     paint,
     errorPaint,
-    environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || DEFAULT_ENVIRONMENT),
-    call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell)),
+    room: shell.terminal ? shell.columns() || Number.POSITIVE_INFINITY : Number.POSITIVE_INFINITY,
     emit: (value, asTable) => emitAs(value, asTable, false),
     emitNext: (value, asTable) => emitAs(value, asTable, true)
+  } satisfies Printing
+})
+
+export const invocation = Effect.gen(function* () {
+  const shell = yield* Shell
+  const target = yield* resolve(yield* given)
+  return {
+    ...(yield* printing),
+    target,
+    environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT),
+    call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell))
   } satisfies Invocation
 })

@@ -10,12 +10,15 @@ import packageJson from "../../package.json" with { type: "json" }
 import { painted } from "../text/Printable.ts"
 import { CliFailure, known, render, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
+import { fitting } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
 import { audit } from "./verbs/access/Audit.ts"
 import { key } from "./verbs/access/Key.ts"
 import { remove } from "./verbs/configuration/Delete.ts"
 import { diff } from "./verbs/configuration/Diff.ts"
+import { edit } from "./verbs/configuration/Edit.ts"
+import { environments } from "./verbs/configuration/Environments.ts"
 import { explain } from "./verbs/configuration/Explain.ts"
 import { get } from "./verbs/configuration/Get.ts"
 import { history } from "./verbs/configuration/History.ts"
@@ -25,11 +28,13 @@ import { release } from "./verbs/configuration/Release.ts"
 import { rollback } from "./verbs/configuration/Rollback.ts"
 import { validate } from "./verbs/configuration/Validate.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
+import { status } from "./verbs/fleet/Status.ts"
+import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
 import { subscribe } from "./verbs/sessions/Subscribe.ts"
 import { settings } from "./verbs/settings/Settings.ts"
 import { completion } from "./verbs/shell/Completion.ts"
-import { CLEAR } from "./Watch.ts"
+import { context } from "./verbs/shell/Context.ts"
 
 export const herald = Command.make("herald").pipe(
   Command.withDescription("Push versioned configuration to every connected client in milliseconds, and take it back"),
@@ -43,19 +48,25 @@ export const herald = Command.make("herald").pipe(
     { command: "herald clients", description: "Who applied it, who rejected it and why" }
   ]),
   Command.withSubcommands([
-    { group: "Server", commands: [start, settings] },
+    { group: "Server", commands: [start, settings, doctor] },
     {
       group: "Change",
-      commands: [publish, validate, rollback, remove, release]
+      commands: [publish, edit, validate, rollback, remove, release]
     },
-    { group: "Look", commands: [subscribe, get, list, history, diff, explain, clients] },
-    { group: "Administer", commands: [key, audit, completion(() => herald)] }
+    { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
+    { group: "Administer", commands: [key, audit, context, completion(() => herald)] }
   ]),
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
 
 const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly errors: ReadonlyArray<Error> }) =>
   usage(event.errors.map((error) => error.message).join("\n"), `${event.commandPath.join(" ")} --help`)
+
+const takesValue = new Set(globalFlags.map(({ id }) => `--${id}`).concat("-o"))
+
+/** The first word that is no flag and no flag's value. */
+const verbOf = (args: ReadonlyArray<string>): string =>
+  args.find((arg, at) => !arg.startsWith("-") && !takesValue.has(args[at - 1] ?? "")) ?? ""
 
 const wantsJson = (args: ReadonlyArray<string>): boolean =>
   args.some((arg, at) => arg === "--output=json" || ((arg === "--output" || arg === "-o") && args[at + 1] === "json"))
@@ -68,8 +79,9 @@ const report = (shell: Shell["Service"], failure: CliFailure, args: ReadonlyArra
 /** PR1, for whatever was forgotten on the way here. */
 const contained = (shell: Shell["Service"]): Shell["Service"] => ({
   ...shell,
-  out: (line) => shell.out(shell.terminal && line !== CLEAR ? painted(line) : line),
-  progress: (line) => shell.progress(shell.errorTerminal ? painted(line) : line)
+  out: (line) => shell.out(shell.terminal ? painted(line) : line),
+  progress: (line) => shell.progress(shell.errorTerminal ? painted(line) : line),
+  live: (line) => shell.live(painted(line))
 })
 
 /** Runs one command line; succeeds with the exit code. */
@@ -82,7 +94,7 @@ export const run = (args: ReadonlyArray<string>, given: Shell["Service"]) => {
   return Command.runWith(herald, { version: packageJson.version })(args).pipe(
     Effect.as(0),
     Effect.catch((error: CliFailure | CliError.CliError) => {
-      if (error instanceof CliFailure) return report(shell, error, args, paint)
+      if (error instanceof CliFailure) return report(shell, fitting(verbOf(args), error), args, paint)
       if (error._tag === "ShowHelp") return Effect.succeed(error.errors.length > 0 ? 2 : 0)
       return report(shell, usage(error.message, "herald --help"), args, paint)
     }),

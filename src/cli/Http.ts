@@ -3,6 +3,7 @@
  *
  *   CH1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
  *   CH2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
+ *   CH5  A read that came too often (429) is repeated after the time that the server asks for, as long as that is within `Retries.within`.
  *   CH4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
  *   CH3  A server that refuses the first connection isn't running: that is said at once.
  */
@@ -11,9 +12,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { catalogue } from "../errors/Catalogue.ts"
 import { backoff } from "../net/Backoff.ts"
 import { printable } from "../text/Printable.ts"
-import { CliFailure, fromAnswer, unreachable, usage } from "./CliFailure.ts"
+import { CliFailure, fromAnswer, stranger, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 import { isLoopback, type Target } from "./Target.ts"
 
@@ -27,6 +29,10 @@ export interface Call {
   readonly idempotencyKey?: string | undefined
   /** A POST that changes nothing, such as validate. */
   readonly readOnly?: boolean
+  /** Statuses that are an answer, too. */
+  readonly accepts?: ReadonlyArray<number>
+  /** Is a read repeated that came too often? True unless it says no. */
+  readonly patient?: boolean
   /** A write that the server can't recognise when it comes again: never repeated. */
   readonly once?: boolean
 }
@@ -35,6 +41,8 @@ export interface Answer {
   readonly status: number
   readonly etag: string
   readonly body: unknown
+  /** What the server's clock said; "" when it said nothing. */
+  readonly date: string
 }
 
 export const Retries = Context.Reference<{ readonly within: number; readonly first: number; readonly timeout: number }>(
@@ -52,6 +60,13 @@ const systemCode = (error: unknown): string => {
     if (at instanceof AggregateError && at.errors[0] instanceof Error) return systemCode(at.errors[0])
   }
   return error instanceof Error ? error.message : MALFORMED
+}
+
+/** What was said where it went wrong. */
+const deepest = (error: unknown): string => {
+  let at = error
+  for (let depth = 0; at instanceof Error && at.cause instanceof Error && depth < 5; depth++) at = at.cause
+  return at instanceof Error ? at.message : ""
 }
 
 const url = (target: Target, call: Call): string => {
@@ -85,7 +100,9 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
         })
         return { response, raw: await response.text() }
       },
-      catch: (error) => unreachable(target.server, systemCode(error))
+      catch: (error) =>
+        stranger(target.server, `${systemCode(error)} ${deepest(error)}`) ??
+        unreachable(target.server, systemCode(error))
     })
     const { response, raw } = answer
     let body: unknown
@@ -97,11 +114,17 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
     if (response.ok && raw !== "" && body === undefined) {
       return yield* fromAnswer(target.server, response.status, undefined, "the answer is not JSON", "")
     }
-    if (!response.ok && response.status !== 304) {
+    const accepted = call.accepts?.includes(response.status) === true && body !== undefined
+    if (!response.ok && response.status !== 304 && !accepted) {
       const after = response.headers.get("retry-after") ?? ""
       return yield* fromAnswer(target.server, response.status, body, raw, after)
     }
-    return { status: response.status, etag: response.headers.get("etag") ?? "", body } satisfies Answer
+    return {
+      status: response.status,
+      etag: response.headers.get("etag") ?? "",
+      date: response.headers.get("date") ?? "",
+      body
+    } satisfies Answer
   })
 
 const refused = (failure: CliFailure): boolean => failure.what.includes("ECONNREFUSED")
@@ -131,9 +154,12 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
     const elapsed = (yield* Clock.currentTimeMillis) - start
     const own = backoff({ first: retries.first, longest: 3_000, spread: 0.5 }, attempt, Math.random())
     const wait = Math.max(Math.round(own), failure.retryAfter)
-    const again = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // CH2, CH3
+    const tooOften =
+      !writes && call.patient !== false && failure.code === catalogue.RateLimited.code && failure.retryAfter > 0
+    const broken = writes && call.once !== true && failure.retryable && !(attempt === 0 && refused(failure)) // CH3
+    const again = tooOften || broken // CH2, CH5
     if (!again || elapsed + wait > retries.within) {
-      if (again && attempt > 0) {
+      if (broken && attempt > 0) {
         return yield* new CliFailure({
           ...failure,
           fix: `${failure.fix}\nrepeat it safely with --idempotency-key ${key}`
@@ -142,7 +168,8 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
       return yield* failure
     }
     const said = printable(failure.code === "" ? failure.what : `${failure.code} ${failure.title}`)
-    yield* shell.progress(`${said}; trying again in ${(wait / 1000).toFixed(1)} s with the same idempotency key`)
+    const safely = key === undefined ? "" : " with the same idempotency key"
+    yield* shell.progress(`${said}; trying again in ${(wait / 1000).toFixed(1)} s${safely}`)
     yield* Effect.sleep(wait)
   }
 })

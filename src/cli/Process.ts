@@ -1,9 +1,11 @@
 /** Shell on Node and Deno: the only file of the CLI that touches the platform. */
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { createReadStream, constants as modes } from "node:fs"
-import { open } from "node:fs/promises"
-import { constants, hostname } from "node:os"
+import { createReadStream, constants as modes, writeSync } from "node:fs"
+import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { constants, hostname, tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { createInterface } from "node:readline/promises"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
@@ -30,9 +32,60 @@ const bytesOf = async (stream: AsyncIterable<Buffer>, most: number): Promise<Uin
   return Buffer.concat(chunks).subarray(0, most + 1)
 }
 
-const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> =>
+const writeRaw = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    stream.write(`${line}\n`, () => resume(Effect.void))
+    stream.write(text, () => resume(Effect.void))
+  })
+const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> => writeRaw(stream, `${line}\n`)
+
+/** A program of the user's with the terminal to itself; Ctrl-C is the program's meanwhile. */
+const handOver = (command: string, args: ReadonlyArray<string>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: "inherit", shell: true })
+    child.on("error", reject)
+    child.on("exit", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+  })
+
+/** By its user's name of it, which may hold flags: "code --wait". */
+const edit = (program: string, name: string, text: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      const path = join(await mkdtemp(join(tmpdir(), "herald-")), name)
+      await writeFile(path, text, { mode: 0o600 })
+      const code = await handOver(program, [`'${path.replaceAll("'", `'\\''`)}'`])
+      if (code !== 0) {
+        await rm(dirname(path), { recursive: true, force: true })
+        throw new Error(`it ended with exit code ${code}`)
+      }
+      return { path, text: await readFile(path, "utf8") }
+    },
+    catch: (error) => usage(`${program}: ${describe(error)}`, "Set EDITOR to an editor that waits until you are done.")
+  })
+
+const saveFile = (path: string, text: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      const beside = `${path}.${process.pid}`
+      await writeFile(beside, text, { mode: 0o600 })
+      await chmod(beside, 0o600)
+      await rename(beside, path)
+    },
+    catch: (error) => usage(`${path}: ${describe(error)}`, "Give its folder to this user.")
+  })
+
+/** Its output may be a token: nothing of it is told when it fails. */
+const outputOf = (command: string) =>
+  Effect.callback<string, CliFailure>((resume) => {
+    const child = spawn(command, { shell: true, stdio: ["inherit", "pipe", "inherit"] })
+    let out = ""
+    child.stdout.on("data", (chunk: Buffer) => {
+      if (out.length < 65_536) out += chunk.toString()
+    })
+    const failed = (reason: string) =>
+      resume(Effect.fail(usage(`the command that gives the token failed: ${reason}`, `Try it by itself: ${command}`)))
+    child.on("error", (error) => failed(error.message))
+    child.on("close", (code) => (code === 0 ? resume(Effect.succeed(out)) : failed(`exit code ${code}`)))
   })
 
 const runServer = (args: ReadonlyArray<string>, extra: Record<string, string>): Effect.Effect<number, CliFailure> =>
@@ -72,10 +125,45 @@ const readOwn = async (path: string): Promise<string | undefined> => {
   }
 }
 
+const ENTER_SCREEN = "\u001b[?1049h"
+const LEAVE_SCREEN = "\u001b[?1049l"
+let otherScreen = false
+/** However the process ends: nobody is left on the other screen, or without a cursor. */
+process.on("exit", () => {
+  if (!otherScreen) return
+  try {
+    writeSync(1, `\u001b[?25h${LEAVE_SCREEN}`)
+  } catch {
+    // the terminal is gone
+  }
+})
+
 export const shell: Shell["Service"] = {
   env: process.env,
   terminal: process.stdout.isTTY === true,
   errorTerminal: process.stderr.isTTY === true,
+  inputTerminal: process.stdin.isTTY === true,
+  columns: () => process.stdout.columns || process.stderr.columns || 0,
+  live: (line) => writeRaw(process.stderr, `\r\u001b[2K${line}`),
+  rows: () => process.stdout.rows || 0,
+  steer: (sequence) => {
+    otherScreen = sequence.includes(ENTER_SCREEN) || (otherScreen && !sequence.includes(LEAVE_SCREEN))
+    return writeRaw(process.stdout, sequence)
+  },
+  ask: (question) =>
+    Effect.promise(async () => {
+      const lines = createInterface({ input: process.stdin, output: process.stderr })
+      try {
+        return await lines.question(question)
+      } finally {
+        lines.close()
+      }
+    }),
+  edit,
+  removeFile: (path) =>
+    Effect.promise(() => rm(dirname(path), { recursive: true, force: true }).catch(() => undefined)),
+  saveFile,
+  outputOf,
   now: Effect.sync(() => Date.now()),
   hostname: hostname(),
   pid: process.pid,
@@ -92,6 +180,7 @@ export const shell: Shell["Service"] = {
       catch: (error) => usage(`${path}: ${describe(error)}`, "Give the path of a readable file.")
     }),
   readFileIfAny: (path) => Effect.promise(() => readOwn(path).catch(() => undefined)),
+  absolute: (path) => resolve(path),
   uuid: Effect.sync(() => randomUUID()),
   runServer
 }

@@ -10,6 +10,11 @@ export class Shell extends Context.Service<
     /** Is standard output / standard error a terminal? */
     readonly terminal: boolean
     readonly errorTerminal: boolean
+    /** Can a person answer on standard input? */
+    readonly inputTerminal: boolean
+    /** Characters of a line of the terminal, as of now; 0 where none is known. */
+    readonly columns: () => number
+    readonly rows: () => number
     readonly now: Effect.Effect<number>
     readonly hostname: string
     readonly pid: number
@@ -17,12 +22,31 @@ export class Shell extends Context.Service<
     readonly out: (line: string) => Effect.Effect<void>
     /** Progress and errors: a line to standard error. */
     readonly progress: (line: string) => Effect.Effect<void>
+    /** A line of standard error that the next one takes the place of; a terminal's only. "" takes it away. */
+    readonly live: (line: string) => Effect.Effect<void>
+    /** What steers the terminal itself, such as its other screen; never what others wrote. */
+    readonly steer: (sequence: string) => Effect.Effect<void>
+    /** The line that a person types as the answer. */
+    readonly ask: (question: string) => Effect.Effect<string>
+    /** Lets a person change a text with a program, and gives it back; `name` ends the file's name. The file stays until `removeFile`. */
+    readonly edit: (
+      program: string,
+      name: string,
+      text: string
+    ) => Effect.Effect<{ readonly path: string; readonly text: string }, CliFailure>
+    readonly removeFile: (path: string) => Effect.Effect<void>
+    /** For this user alone (0600), whole or not at all. */
+    readonly saveFile: (path: string, text: string) => Effect.Effect<void, CliFailure>
+    /** What a command line of the user's own shell prints. */
+    readonly outputOf: (command: string) => Effect.Effect<string, CliFailure>
     /** What comes in, up to one byte more than `most`. */
     readonly stdin: (most: number) => Effect.Effect<Uint8Array, CliFailure>
     /** What a file has, up to one byte more than `most`. */
     readonly readFile: (path: string, most: number) => Effect.Effect<Uint8Array, CliFailure>
     /** Undefined when it does not exist, may not be read, is a link, or belongs to neither this user nor root. */
     readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
+    /** A path as it is from anywhere. */
+    readonly absolute: (path: string) => string
     readonly uuid: Effect.Effect<string>
     /** Replaces this process by the server, or runs it until it ends. Gives its exit code. */
     readonly runServer: (args: ReadonlyArray<string>, env: Record<string, string>) => Effect.Effect<number, CliFailure>

@@ -14,15 +14,56 @@ const wide =
 const combining = /\p{Mark}/gu
 const width = (text: string): number => Array.from(text.replace(combining, "")).length + (text.match(wide)?.length ?? 0)
 
+/** Between two columns. */
+const GAP = 2
+/** The least that is left of a column. */
+const LEAST = 6
+
+/** The widest columns give way until all fit. */
+const fitted = (widths: ReadonlyArray<number>, room: number): ReadonlyArray<number> => {
+  const free = room - GAP * (widths.length - 1)
+  let [low, high] = [LEAST, Math.max(LEAST, ...widths)]
+  const total = (most: number) => widths.reduce((sum, one) => sum + Math.min(one, most), 0)
+  if (total(high) <= free) return widths
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (total(middle) <= free) low = middle
+    else high = middle - 1
+  }
+  return widths.map((one) => Math.min(one, low))
+}
+
+/** To so many characters of the terminal. */
+const cut = (text: string, most: number): string => {
+  if (width(text) <= most) return text
+  let kept = ""
+  let used = 0
+  for (const letter of text) {
+    used += width(letter)
+    if (used > most - 1) break
+    kept += letter
+  }
+  return `${kept}…`
+}
+
+/** A line that fits. */
+export const cutLine = (text: string, room: number): string => (room > 0 ? cut(text, room) : text)
+
+/** `room`: characters of a line, which the table is cut to. */
 export const table = <Row>(
   rows: ReadonlyArray<Row>,
   columns: ReadonlyArray<Column<Row>>,
-  paint: Paint = plain
+  paint: Paint = plain,
+  room = Number.POSITIVE_INFINITY
 ): string => {
-  const cells = rows.map((row) => columns.map((column) => printable(column.value(row))))
-  const widths = columns.map((column, index) =>
-    Math.max(width(column.title), ...cells.map((line) => width(line[index] ?? "")))
+  const whole = rows.map((row) => columns.map((column) => printable(column.value(row))))
+  const widths = fitted(
+    columns.map((column, index) =>
+      whole.reduce((most, line) => Math.max(most, width(line[index] ?? "")), width(column.title))
+    ),
+    room
   )
+  const cells = whole.map((line) => line.map((cell, index) => cut(cell, widths[index] ?? 0)))
   const pad = (text: string, index: number, right: boolean): string => {
     const space = " ".repeat(Math.max(0, (widths[index] ?? 0) - width(text)))
     return right ? space + text : text + space

@@ -1,7 +1,8 @@
 /**
  * Which server, as whom.
  *
- *   TA1  A flag wins over the environment, the environment over what a local server wrote into its data folder.
+ *   TA1  A flag wins over the environment, the environment over the context that is used, the context over what a local server wrote into
+ *        its data folder. Where a data folder is named, its server is meant and no context.
  *   TA2  The data folder's admin token is sent to loopback addresses only.
  *   TA3  A token that a header can't carry is refused without being shown.
  */
@@ -9,6 +10,7 @@ import * as Effect from "effect/Effect"
 import { wrongToken } from "../client/Bearer.ts"
 import { isLoopback as isLoopbackHost } from "../net/Address.ts"
 import { usage } from "./CliFailure.ts"
+import { chosen, tokenOf } from "./Contexts.ts"
 import { Shell } from "./Shell.ts"
 
 export interface TargetFlags {
@@ -16,6 +18,7 @@ export interface TargetFlags {
   readonly grpc: string | undefined
   readonly token: string | undefined
   readonly data: string | undefined
+  readonly context?: string | undefined
 }
 
 export interface Target {
@@ -25,6 +28,9 @@ export interface Target {
   readonly grpc: string
   readonly token: string | undefined
   readonly data: string
+  /** Of verbs that name none, where the context says so. */
+  readonly environment?: string | undefined
+  readonly context?: string | undefined
 }
 
 const filled = (...values: ReadonlyArray<string | undefined>): string | undefined =>
@@ -52,17 +58,27 @@ export const parseServerFile = (content: string | undefined): { http?: string; g
 
 export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags) {
   const shell = yield* Shell
-  const data = filled(flags.data, shell.env["HERALD_DATA"]) ?? ".herald"
+  const folder = filled(flags.data, shell.env["HERALD_DATA"])
+  const data = folder ?? ".herald"
   const running = parseServerFile(yield* shell.readFileIfAny(`${data}/server.json`))
-  const server = withScheme(filled(flags.server, shell.env["HERALD_SERVER"], running.http) ?? "http://127.0.0.1:8080")
-  const grpc = (filled(flags.grpc, shell.env["HERALD_GRPC"], running.grpc) ?? "127.0.0.1:50051").replace(
-    /^[a-z]+:\/\//,
-    ""
-  )
-  const given = filled(flags.token, shell.env["HERALD_TOKEN"])
-  const kept = given === undefined && isLoopback(server) && isLoopback(grpc) // TA2
-  const token = kept ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : given
+  const [http, stream] = [
+    filled(flags.server, shell.env["HERALD_SERVER"]),
+    filled(flags.grpc, shell.env["HERALD_GRPC"])
+  ]
+  const said = filled(flags.token, shell.env["HERALD_TOKEN"])
+  const named = filled(flags.context, shell.env["HERALD_CONTEXT"])
+  const context = folder === undefined || named !== undefined ? yield* chosen(named) : undefined
+  const server = withScheme(http ?? context?.server ?? running.http ?? "http://127.0.0.1:8080")
+  const beside =
+    context === undefined
+      ? (running.grpc ?? "127.0.0.1:50051")
+      : `${new URL(withScheme(context.server)).hostname}:50051`
+  const grpc = (stream ?? context?.grpc ?? beside).replace(/^[a-z]+:\/\//, "")
+  const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
+  const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
+  const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
-  return { server, grpc, token, data } satisfies Target
+  const its = context === undefined ? {} : { environment: context.env, context: context.name }
+  return { server, grpc, token, data, ...its } as Target
 })

@@ -13,16 +13,30 @@ export interface Look {
   readonly fingerprint: string
 }
 
-/** Empties a terminal. */
-export const CLEAR = "\u001b[H\u001b[2J"
+/** The terminal's other screen, which leaves what was there before as it was; and the way back. */
+const ENTER = "\u001b[?1049h\u001b[?25l"
+const LEAVE = "\u001b[?25h\u001b[?1049l"
+const CLEAR = "\u001b[H\u001b[2J"
 
-/** `replace`: a terminal shows only the newest. */
+/** So many lines as the screen has, and how many are below. */
+const fits = (text: string, rows: number): string => {
+  const lines = text.split("\n")
+  if (rows === 0 || lines.length < rows) return text
+  return [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`].join("\n")
+}
+
+/** `replace`: a terminal shows only the newest, on its other screen, and has its own back however this ends. */
 export const watch = Effect.fn("Watch.watch")(function* <R>(
   here: Invocation,
   look: Effect.Effect<Look, CliFailure, R>,
   options: { readonly replace: boolean }
 ) {
   const shell = yield* Shell
+  const screen = options.replace && here.format === "table" && shell.terminal
+  if (screen) {
+    yield* Effect.addFinalizer(() => shell.steer(LEAVE))
+    yield* shell.steer(ENTER)
+  }
   let before: string | undefined
   let down = false
   while (true) {
@@ -31,8 +45,9 @@ export const watch = Effect.fn("Watch.watch")(function* <R>(
       if (down) yield* shell.progress("connected again")
       down = false
       if (found.success.fingerprint !== before) {
-        if (options.replace && here.format === "table" && shell.terminal) yield* shell.out(CLEAR)
-        yield* here.emitNext(found.success.data, found.success.asTable)
+        if (screen) yield* shell.steer(CLEAR)
+        const { data, asTable } = found.success
+        yield* here.emitNext(data, screen ? (paint) => fits(asTable(paint), shell.rows()) : asTable)
         before = found.success.fingerprint
       }
     } else {
@@ -43,4 +58,4 @@ export const watch = Effect.fn("Watch.watch")(function* <R>(
     }
     yield* Effect.sleep("1 second")
   }
-})
+}, Effect.scoped)

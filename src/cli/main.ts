@@ -19,7 +19,8 @@ const fiber = Effect.runFork(run(process.argv.slice(2), shell).pipe(Effect.provi
 let signalled = 0
 for (const [signal, code] of [
   ["SIGINT", 130],
-  ["SIGTERM", 143]
+  ["SIGTERM", 143],
+  ["SIGHUP", 129]
 ] as const) {
   process.once(signal, () => {
     signalled = code

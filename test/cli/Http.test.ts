@@ -81,6 +81,17 @@ describe("requests", () => {
     }
   })
 
+  it("CH5 a read that came too often waits as long as the server asks for, and comes again", async () => {
+    await using herald = await FakeHerald.start()
+    const often = problem("RateLimited", "slow down", { headers: { "retry-after": "0.01" } })
+    herald.on("GET /v1/config", often, often, { body: { keys: [], next: null } })
+    const cli = terminal()
+    assert.strictEqual(await cli.run("list", "--server", herald.url), 0, cli.said)
+    assert.strictEqual(herald.requests.length, 3)
+    herald.on("GET /v1/config", problem("RateLimited", "slow down", { headers: { "retry-after": "3600" } }))
+    assert.strictEqual(await terminal().run("list", "--server", herald.url), 7)
+  })
+
   it("CH2 a write gives up when its time is over, and says how to go on safely", async () => {
     await using herald = await FakeHerald.start()
     herald.on(PUT, busy, { ...busy, headers: { "retry-after": "3600" } }, published)

@@ -144,11 +144,11 @@ describe("looking", () => {
     assert.strictEqual(
       printed,
       [
+        "1 of 2 connected, 2 with trouble, 1 lagging",
         "STATE      SERVICE  INSTANCE  OWNER   ENV         SEEN     KEY     DESIRED  SENT  APPLIED  TROUBLE",
         "connected  shop     i1        team-a  production  3 s ago  shop          3     3        2  version 3 rejected: port is taken; degraded: slow",
         "                                                           shop.b        1     -        -  can't be sent: {{zone}} is missing",
-        "timed_out  shop     i2        team-a  production  3 s ago  -             -     -        -  no heartbeat",
-        "1 of 2 connected"
+        "timed_out  shop     i2        team-a  production  3 s ago  -             -     -        -  no heartbeat"
       ].join("\n")
     )
   })

@@ -16,6 +16,15 @@ export interface TerminalOptions {
   /** Sees each line of standard error as it is printed. */
   readonly progress?: (line: string) => void
   readonly serverExit?: number
+  /** Characters of a line. */
+  readonly columns?: number
+  readonly rows?: number
+  /** What a person answers when asked. */
+  readonly answer?: string
+  /** What a person makes of a text in an editor, one time after the other. */
+  readonly edits?: ReadonlyArray<(text: string) => string>
+  /** What commands of the user's shell print. */
+  readonly commands?: Readonly<Record<string, string>>
   /** Whoever reads standard output takes the next line only then. */
   readonly reader?: Effect.Effect<void>
 }
@@ -26,6 +35,13 @@ export const terminal = (options: TerminalOptions = {}) => {
   const out: Array<string> = []
   const err: Array<string> = []
   const servers: Array<{ readonly args: ReadonlyArray<string>; readonly env: Record<string, string> }> = []
+  const lives: Array<string> = []
+  const steered: Array<string> = []
+  const asked: Array<string> = []
+  const opened: Array<string> = []
+  const saved: Record<string, string> = {}
+  const removed: Array<string> = []
+  const edits = [...(options.edits ?? [])]
   let uuids = 0
   const bytesOf = (content: string | Uint8Array, most: number) =>
     (typeof content === "string" ? new TextEncoder().encode(content) : content).subarray(0, most + 1)
@@ -39,6 +55,24 @@ export const terminal = (options: TerminalOptions = {}) => {
     env: { NO_COLOR: "1", ...options.env },
     terminal: options.terminal === true,
     errorTerminal: options.terminal === true,
+    inputTerminal: options.terminal === true,
+    columns: () => options.columns ?? 0,
+    rows: () => options.rows ?? 0,
+    live: (line) => Effect.sync(() => void lives.push(line)),
+    steer: (sequence) => Effect.sync(() => void steered.push(sequence)),
+    ask: (question) =>
+      Effect.sync(() => {
+        asked.push(question)
+        return options.answer ?? ""
+      }),
+    edit: (_, name, text) =>
+      Effect.sync(() => {
+        opened.push(text)
+        return { path: `/tmp/edited/${name}`, text: (edits.shift() ?? ((same: string) => same))(text) }
+      }),
+    removeFile: (path) => Effect.sync(() => void removed.push(path)),
+    saveFile: (path, text) => Effect.sync(() => void (saved[path] = text)),
+    outputOf: (command) => Effect.succeed(options.commands?.[command] ?? ""),
     now: Effect.succeed(NOW),
     hostname: "host",
     pid: 7,
@@ -55,9 +89,10 @@ export const terminal = (options: TerminalOptions = {}) => {
     stdin: (most) => Effect.succeed(bytesOf(options.stdin ?? "", most)),
     readFile: file,
     readFileIfAny: (path) => {
-      const content = options.files?.[path]
+      const content = saved[path] ?? options.files?.[path]
       return Effect.succeed(content === undefined ? undefined : new TextDecoder().decode(bytesOf(content, 1_048_576)))
     },
+    absolute: (path) => (path.startsWith("/") ? path : `/here/${path}`),
     uuid: Effect.sync(() => `uuid-${++uuids}`),
     runServer: (args, env) =>
       Effect.sync(() => {
@@ -74,6 +109,12 @@ export const terminal = (options: TerminalOptions = {}) => {
     out,
     err,
     servers,
+    lives,
+    steered,
+    asked,
+    opened,
+    saved,
+    removed,
     shell,
     effect,
     run: (...args: ReadonlyArray<string>): Promise<number> => Effect.runPromise(effect(...args)),

@@ -2,6 +2,7 @@
 import { Effect, Layer, Metric } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import packageJson from "../../../package.json" with { type: "json" }
 import { Propagation } from "../../propagation/Propagation.ts"
 import { Degraded } from "../../telemetry/Degraded.ts"
 import { Exemplars } from "../../telemetry/Exemplars.ts"
@@ -9,6 +10,8 @@ import { readinessOf } from "../../telemetry/Readiness.ts"
 import { Runtime } from "../../telemetry/Runtime.ts"
 import { json } from "./Answer.ts"
 import * as OpenMetrics from "./OpenMetrics.ts"
+
+const { version } = packageJson
 
 /** The process runs. */
 const Live = HttpRouter.add("GET", "/livez", Effect.succeed(json({ status: "alive" })))
@@ -24,7 +27,7 @@ const Ready = HttpRouter.use(
         const { epoch, revision } = propagation.position()
         const { ready, degraded } = readinessOf(propagation.stale(), without)
         return json(
-          { status: ready ? "ready" : "stale", degraded, epoch, revision: Number(revision) },
+          { status: ready ? "ready" : "stale", degraded, epoch, revision: Number(revision), version },
           { status: ready ? 200 : 503 }
         )
       })

@@ -18,7 +18,7 @@ const detail = (entry: AuditEntry): string =>
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
     .join(" ")
 
-const asTable = (entries: ReadonlyArray<AuditEntry>, paint: Paint): string =>
+const asTable = (entries: ReadonlyArray<AuditEntry>, paint: Paint, room: number): string =>
   table(
     entries,
     [
@@ -29,7 +29,8 @@ const asTable = (entries: ReadonlyArray<AuditEntry>, paint: Paint): string =>
       { title: "WHERE", value: (entry) => entry.configId || "-" },
       { title: "DETAILS", value: detail, paint: () => paint.dim }
     ],
-    paint
+    paint,
+    room
   )
 
 const asLine = (entry: AuditEntry, paint: Paint): string =>
@@ -70,7 +71,7 @@ const tail = Command.make(
       yield* shell.progress(`${found.length} entries so far`)
     }
     found.sort((a, b) => a.id - b.id)
-    if (!follow) return yield* here.emit(found, (paint) => asTable(found, paint))
+    if (!follow) return yield* here.emit(found, (paint) => asTable(found, paint, here.room))
 
     for (const entry of found) yield* here.emitNext(entry, (paint) => asLine(entry, paint))
     let last = found.at(-1)?.id ?? 0

@@ -159,7 +159,8 @@ const list = Command.make(
             paint: (key) => (state(key).startsWith("good") ? paint.green : paint.red)
           }
         ],
-        paint
+        paint,
+        here.room
       )
     )
   })
@@ -170,9 +171,29 @@ const list = Command.make(
 
 const revoke = Command.make(
   "revoke",
-  { id: Argument.String("id").pipe(Argument.withDescription("The key's id (herald key list)")) },
-  Effect.fn("Key.revoke")(function* ({ id }) {
+  {
+    id: Argument.String("id").pipe(Argument.withDescription("The key's id (herald key list)")),
+    yes: yes("yes", "Don't ask, even of the last admin key")
+  },
+  Effect.fn("Key.revoke")(function* ({ id, yes }) {
+    const shell = yield* Shell
     const here = yield* invocation
+    if (!yes) {
+      const now = yield* shell.now
+      const all = yield* Effect.result(here.call({ method: "GET", path: "/v1/keys" }))
+      const keys = all._tag === "Success" ? (all.success.body as { readonly keys: ReadonlyArray<ApiKey> }).keys : []
+      if (isLastAdmin(keys, id, now)) {
+        const question = `${id} is the last admin key: without it nobody can make another (herald key recover can, on the server's host, while it is stopped).`
+        if (!shell.inputTerminal)
+          return yield* usage(
+            question,
+            "Make another admin key first: herald key create <name> --role admin --env '*'; or say --yes."
+          )
+        const answer = yield* shell.ask(`${printable(question)}\nRevoke it? Type yes: `)
+        if (answer.trim().toLowerCase() !== "yes")
+          return yield* usage("nothing was revoked", "Type yes, or give --yes.")
+      }
+    }
     yield* here.call({ method: "DELETE", path: `/v1/keys/${segment(id)}` })
     yield* here.emit(
       { id, revoked: true },
@@ -183,6 +204,15 @@ const revoke = Command.make(
   Command.withDescription("Revoke an API key; its open streams end within 5 s"),
   Command.withExamples([{ command: "herald key revoke 3f9c2a", description: "By the id of herald key list" }])
 )
+
+/** No other key that is good for everything everywhere would be left. */
+export const isLastAdmin = (keys: ReadonlyArray<ApiKey>, id: string, now: number): boolean => {
+  const admins = keys.filter(
+    ({ role, environments, revokedAt, expiresAt }) =>
+      role === "admin" && environments.includes("*") && revokedAt === null && (expiresAt === null || expiresAt > now)
+  )
+  return admins.length === 1 && admins[0]?.id === id
+}
 
 const recover = Command.make(
   "recover",

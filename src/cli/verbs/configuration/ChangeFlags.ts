@@ -6,7 +6,9 @@ import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { type Invocation, optionalInt, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { readSchema, readValue } from "../../Input.ts"
-import { validated } from "./Outcome.ts"
+import { nearKeys } from "../../Near.ts"
+import { currentOf } from "./Before.ts"
+import { type Before, validated } from "./Outcome.ts"
 
 export const changeFlags = {
   type: Flag.Literals("type", ["string", "json", "number", "boolean", "yaml"]).pipe(
@@ -47,6 +49,23 @@ export const bodyOf = Effect.fn("ChangeFlags.bodyOf")(function* (input: ChangeIn
   }
 })
 
+/** Keys of a dry run whose present value is read. */
+const READ = 20
+
+/** The answer of a dry run, with old and new, and with what a new key may have been meant as. */
+export const toldDryRun = Effect.fn("ChangeFlags.toldDryRun")(function* (here: Invocation, answer: Validated) {
+  if (here.format !== "table") return yield* here.emit(answer, () => "")
+  const before = new Map<number, Before>()
+  for (const [at, { environment, key, difference }] of answer.changes.slice(0, READ).entries()) {
+    const found = yield* currentOf(here, environment, key)
+    // A patch is of something that is there, whatever was answered since.
+    const isNew = found === "new" && difference.kind !== "json"
+    const meant = isNew ? yield* nearKeys(here, environment, key) : []
+    before.set(at, { isNew, meant, value: found === "new" ? undefined : found?.value })
+  }
+  yield* here.emit(answer, (paint) => validated(answer, paint, before))
+})
+
 export const tryOut = Effect.fn("ChangeFlags.tryOut")(function* (
   here: Invocation,
   environment: string,
@@ -59,5 +78,5 @@ export const tryOut = Effect.fn("ChangeFlags.tryOut")(function* (
     body: yield* bodyOf(input),
     readOnly: true
   })
-  yield* here.emit(body, (paint) => validated(body as Validated, paint))
+  yield* toldDryRun(here, body as Validated)
 })

@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { env, idempotencyKey, invocation, optionalInt, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
-import { committed } from "./Outcome.ts"
+import { meaning } from "../../Near.ts"
+import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { toldOne } from "./Told.ts"
 
 export const remove = Command.make(
   "delete",
@@ -14,18 +16,22 @@ export const remove = Command.make(
     env,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
     expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),
-    idempotencyKey
+    idempotencyKey,
+    ...waitFlags
   },
-  Effect.fn("Delete.run")(function* ({ key, env, message, expectedVersion, idempotencyKey }) {
+  Effect.fn("Delete.run")(function* ({ key, env, message, expectedVersion, idempotencyKey, wait, timeout }) {
+    const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
-    const { body } = yield* here.call({
-      method: "DELETE",
-      path: `/v1/config/${segment(key)}`,
-      query: { environment: here.environment(env), message },
-      headers: expectedVersion === undefined ? {} : { "if-match": String(expectedVersion) },
-      idempotencyKey
-    })
-    yield* here.emit(body, (paint) => committed("deleted", body as Published, paint))
+    const { body } = yield* here
+      .call({
+        method: "DELETE",
+        path: `/v1/config/${segment(key)}`,
+        query: { environment: here.environment(env), message },
+        headers: expectedVersion === undefined ? {} : { "if-match": String(expectedVersion) },
+        idempotencyKey
+      })
+      .pipe(meaning(here, here.environment(env), key))
+    yield* toldOne(here, "deleted", body as Published, waiting)
   })
 ).pipe(
   Command.withDescription("Delete a key. Clients are told; `herald rollback` brings it back"),

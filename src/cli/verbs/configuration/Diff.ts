@@ -7,6 +7,8 @@ import { printable } from "../../../text/Printable.ts"
 import { showDifference } from "../../DiffView.ts"
 import { env, invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { meaning } from "../../Near.ts"
+import { versionOf } from "./Before.ts"
 
 export const diff = Command.make(
   "diff",
@@ -18,17 +20,23 @@ export const diff = Command.make(
   },
   Effect.fn("Diff.run")(function* ({ key, from, to, env }) {
     const here = yield* invocation
-    const { body } = yield* here.call({
-      method: "GET",
-      path: `/v1/config/${segment(key)}/diff`,
-      query: { environment: here.environment(env), from, to }
-    })
+    const { body } = yield* here
+      .call({
+        method: "GET",
+        path: `/v1/config/${segment(key)}/diff`,
+        query: { environment: here.environment(env), from, to }
+      })
+      .pipe(meaning(here, here.environment(env), key))
     const found = body as DiffResult
+    const before =
+      here.format === "table" && found.difference.kind === "json"
+        ? yield* versionOf(here, here.environment(env), key, from)
+        : undefined
     yield* here.emit(
       found,
       (paint) =>
         `${paint.bold(printable(found.key))} in ${printable(found.environment)}, ` +
-        `version ${found.from} → ${found.to}\n${showDifference(found.difference, paint)}`
+        `version ${found.from} → ${found.to}\n${showDifference(found.difference, paint, before?.value)}`
     )
   })
 ).pipe(

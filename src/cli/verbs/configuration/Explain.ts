@@ -8,6 +8,7 @@ import { printable } from "../../../text/Printable.ts"
 import { known } from "../../CliFailure.ts"
 import { env, invocation, labels } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { meaning } from "../../Near.ts"
 import { facts, table } from "../../Table.ts"
 
 /** https://grpc.io/docs/guides/status-codes/ */
@@ -42,9 +43,9 @@ const wire = (row: NamedRow) => ({
   exit: row.exit
 })
 
-/** "HRLD-4001", "hrld-4001" or the error's name; undefined when the argument is a key. */
+/** "HRLD-4001", "hrld-4001", "4001" or the error's name; undefined when the argument is a key. */
 export const findCode = (argument: string): NamedRow | undefined =>
-  byCode(argument) ??
+  byCode(/^\d{4}$/.test(argument) ? `HRLD-${argument}` : argument) ??
   (argument in catalogue ? { ...catalogue[argument as ErrorName], name: argument as ErrorName } : undefined)
 
 const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
@@ -92,7 +93,8 @@ const explainKey = Effect.fn("Explain.key")(function* (
   environment: string,
   given: Readonly<Record<string, string>>
 ) {
-  const { call, emit } = yield* invocation
+  const here = yield* invocation
+  const { call, emit } = here
   const { body } = yield* call({
     method: "GET",
     path: `/v1/config/${segment(key)}/explain`,
@@ -100,7 +102,7 @@ const explainKey = Effect.fn("Explain.key")(function* (
       environment,
       ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`label.${name}`, value]))
     }
-  })
+  }).pipe(meaning(here, environment, key))
   const found = body as Explanation
   const { stored } = found
   yield* emit(body, (paint) => {
@@ -129,7 +131,7 @@ export const explain = Command.make(
   "explain",
   {
     subject: Argument.String("key-or-code").pipe(
-      Argument.withDescription("A key, an error code such as HRLD-2002, or HRLD for the list of codes")
+      Argument.withDescription("A key, an error code such as HRLD-2002 or 2002, or HRLD for the list of codes")
     ),
     env,
     labels

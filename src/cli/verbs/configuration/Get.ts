@@ -10,6 +10,7 @@ import { usage } from "../../CliFailure.ts"
 import { wholeContent } from "../../DiffView.ts"
 import { env, invocation, optionalInt, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { meaning } from "../../Near.ts"
 import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
 import { facts, time } from "../../Table.ts"
@@ -69,9 +70,10 @@ export const get = Command.make(
           : { method: "GET", path: `/v1/config/${segment(key)}/versions/${version}`, query: { environment } }
       )
       .pipe(Effect.map(({ body }) => body as Configuration & Partial<Reading>))
+    const once = meaning(here, environment, key)(read)
     const outRaw = ({ value }: Configuration) => shell.out(shell.terminal ? printable(value, true) : value) // PR1
     if (!stay) {
-      const found = yield* read
+      const found = yield* once
       if (raw) return yield* outRaw(found)
       return yield* here.emit(found, (paint) => asTable(found, paint))
     }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Configuration, History } from "../../../edge/http/configuration/Wire.ts"
 import { env, invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { meaning } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
 import { clip, table, time } from "../../Table.ts"
 
@@ -29,11 +30,13 @@ export const history = Command.make(
     const versions: Array<Configuration> = []
     let before: number | undefined
     while (true) {
-      const { body } = yield* here.call({
-        method: "GET",
-        path: `/v1/config/${segment(key)}/history`,
-        query: { environment, limit: Math.min(PAGE, limit - versions.length), before }
-      })
+      const { body } = yield* here
+        .call({
+          method: "GET",
+          path: `/v1/config/${segment(key)}/history`,
+          query: { environment, limit: Math.min(PAGE, limit - versions.length), before }
+        })
+        .pipe(meaning(here, environment, key))
       const page = body as History
       versions.push(...page.versions)
       before = page.next ?? undefined
@@ -56,7 +59,8 @@ export const history = Command.make(
             paint: (row) => (row.deleted ? paint.red : undefined)
           }
         ],
-        paint
+        paint,
+        here.room
       )
     )
   })

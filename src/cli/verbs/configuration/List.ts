@@ -5,13 +5,15 @@ import * as Effect from "effect/Effect"
 import type { Head, Heads } from "../../../edge/http/configuration/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { env, invocation, optionalInt, yes } from "../../Globals.ts"
+import { nearEnvironments, offer } from "../../Near.ts"
 import type { Paint } from "../../Paint.ts"
+import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 
 const PAGE = 1_000
 
-const asTable = (rows: ReadonlyArray<Head>, environment: string, paint: Paint): string =>
+const asTable = (rows: ReadonlyArray<Head>, environment: string, paint: Paint, room?: number): string =>
   rows.length === 0
     ? `no keys in ${printable(environment)}; publish one: herald publish <key> <value> --env ${printable(environment)}`
     : table(
@@ -26,7 +28,8 @@ const asTable = (rows: ReadonlyArray<Head>, environment: string, paint: Paint): 
           },
           { title: "DIGEST", value: (row) => row.digest.slice(0, 12), paint: () => paint.dim }
         ],
-        paint
+        paint,
+        room
       )
 
 export const list = Command.make(
@@ -41,6 +44,7 @@ export const list = Command.make(
     watch: yes("watch", "Stay, and print the list again when it changes")
   },
   Effect.fn("List.run")(function* ({ prefix, env, limit, watch: stay }) {
+    const shell = yield* Shell
     const here = yield* invocation
     const environment = here.environment(env)
     const read = Effect.gen(function* () {
@@ -61,12 +65,17 @@ export const list = Command.make(
     })
     if (!stay) {
       const keys = yield* read
-      return yield* here.emit(keys, (paint) => asTable(keys, environment, paint))
+      if (keys.length === 0 && prefix === "" && here.format === "table") {
+        const meant = yield* nearEnvironments(here, environment)
+        if (meant !== undefined && meant.near.length > 0)
+          yield* shell.progress(printable(offer(meant.near.map((one) => `--env ${one}`))))
+      }
+      return yield* here.emit(keys, (paint) => asTable(keys, environment, paint, here.room))
     }
     const look = read.pipe(
       Effect.map((keys) => ({
         data: keys,
-        asTable: (paint: Paint) => asTable(keys, environment, paint),
+        asTable: (paint: Paint) => asTable(keys, environment, paint, here.room),
         fingerprint: keys.map((row) => `${row.key} ${row.revision}`).join("\n")
       }))
     )

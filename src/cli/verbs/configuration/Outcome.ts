@@ -1,18 +1,33 @@
 /** How the answer to a change is told. Pure. */
 import type { Published, Released, Validated } from "../../../edge/http/configuration/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
-import { showDifference } from "../../DiffView.ts"
+import { SOME, shortened, showDifference } from "../../DiffView.ts"
+import { offer } from "../../Near.ts"
 import type { Paint } from "../../Paint.ts"
 
-export const validated = (answer: Validated, paint: Paint): string =>
+/** What stood at a key before. */
+export interface Before {
+  readonly isNew: boolean
+  /** Keys with nearly the same name. */
+  readonly meant: ReadonlyArray<string>
+  readonly value: string | undefined
+}
+
+export const clientsOf = (clients: number): string => `${clients} connected ${clients === 1 ? "client" : "clients"}`
+
+/** `before`: by the change's place. */
+export const validated = (answer: Validated, paint: Paint, before: ReadonlyMap<number, Before> = new Map()): string =>
   [
     `${paint.green("valid")}, nothing was written`,
-    ...answer.changes.map(
-      (change) =>
-        `${paint.bold(printable(change.key))} in ${printable(change.environment)}, ` +
-        `${change.clients} connected ${change.clients === 1 ? "client" : "clients"} would get it\n` +
-        showDifference(change.difference, paint)
-    )
+    ...answer.changes.map(({ key, environment, clients, difference }, at) => {
+      const { isNew = false, meant = [], value } = before.get(at) ?? {}
+      const head = `${paint.bold(printable(key))} in ${printable(environment)}, `
+      const who = isNew
+        ? paint.yellow(`new key, ${clients} ${clients === 1 ? "client" : "clients"} would get it`)
+        : `${clientsOf(clients)} would get it`
+      const near = meant.length === 0 ? "" : `\n${paint.yellow(printable(offer(meant)))}`
+      return `${head}${who}${near}\n${shortened(showDifference(difference, paint, value), SOME, paint)}`
+    })
   ].join("\n")
 
 const replayedNote = (replayed: boolean, paint: Paint): string =>

@@ -5,8 +5,9 @@ import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { bodyOf, changeFlags, tryOut } from "./ChangeFlags.ts"
-import { committed } from "./Outcome.ts"
+import { toldOne } from "./Told.ts"
 
 export const publish = Command.make(
   "publish",
@@ -17,11 +18,13 @@ export const publish = Command.make(
     ...changeFlags,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
     idempotencyKey,
+    ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
   Effect.fn("Publish.run")(function* (input) {
     const here = yield* invocation
     const environment = here.environment(input.env)
+    const waiting = yield* waitingOf(input)
     if (input.dryRun) return yield* tryOut(here, environment, input)
     const { body } = yield* here.call({
       method: "PUT",
@@ -30,7 +33,7 @@ export const publish = Command.make(
       body: yield* bodyOf(input),
       idempotencyKey: input.idempotencyKey
     })
-    yield* here.emit(body, (paint) => committed("published", body as Published, paint))
+    yield* toldOne(here, "published", body as Published, waiting)
   })
 ).pipe(
   Command.withDescription(
@@ -48,6 +51,10 @@ export const publish = Command.make(
     },
     { command: "echo 5 | herald publish user-service.retries - --type number", description: "From a pipe" },
     { command: "herald publish user-service @config.json --dry-run", description: "What would change, and for whom" },
+    {
+      command: "herald publish user-service @config.json --wait",
+      description: "Until every client has it, or one refused it"
+    },
     { command: "herald publish offset --type number -- -5", description: "A value that begins with a dash" }
   ])
 )

@@ -6,7 +6,9 @@ import type { Released, Validated } from "../../../edge/http/configuration/Wire.
 import { CliFailure } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
-import { released, validated } from "./Outcome.ts"
+import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { toldDryRun } from "./ChangeFlags.ts"
+import { toldRelease } from "./Told.ts"
 
 const apply = Command.make(
   "apply",
@@ -15,9 +17,11 @@ const apply = Command.make(
     env,
     message: optionalText("message", "Why; instead of the file's message", "text"),
     idempotencyKey,
+    ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
-  Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, dryRun }) {
+  Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, wait, timeout, dryRun }) {
+    const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
     const text = yield* readFile(file)
     const { releaseOf } = yield* Effect.promise(() => import("./ReleaseFile.ts"))
@@ -31,9 +35,8 @@ const apply = Command.make(
       idempotencyKey,
       readOnly: dryRun
     })
-    yield* here.emit(body, (paint) =>
-      dryRun ? validated(body as Validated, paint) : released(body as Released, paint)
-    )
+    if (dryRun) return yield* toldDryRun(here, body as Validated)
+    yield* toldRelease(here, body as Released, waiting)
   })
 ).pipe(
   Command.withDescription(

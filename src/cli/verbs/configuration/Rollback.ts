@@ -6,7 +6,9 @@ import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { env, idempotencyKey, invocation, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
-import { committed } from "./Outcome.ts"
+import { meaning } from "../../Near.ts"
+import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { toldOne } from "./Told.ts"
 
 export const rollback = Command.make(
   "rollback",
@@ -18,18 +20,22 @@ export const rollback = Command.make(
     ),
     env,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
-    idempotencyKey
+    idempotencyKey,
+    ...waitFlags
   },
-  Effect.fn("Rollback.run")(function* ({ key, to, env, message, idempotencyKey }) {
+  Effect.fn("Rollback.run")(function* ({ key, to, env, message, idempotencyKey, wait, timeout }) {
+    const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
-    const { body } = yield* here.call({
-      method: "POST",
-      path: `/v1/config/${segment(key)}/rollback`,
-      query: { environment: here.environment(env) },
-      body: { version: to, ...(message === undefined ? {} : { message }) },
-      idempotencyKey
-    })
-    yield* here.emit(body, (paint) => committed(`rolled back to version ${to}:`, body as Published, paint))
+    const { body } = yield* here
+      .call({
+        method: "POST",
+        path: `/v1/config/${segment(key)}/rollback`,
+        query: { environment: here.environment(env) },
+        body: { version: to, ...(message === undefined ? {} : { message }) },
+        idempotencyKey
+      })
+      .pipe(meaning(here, here.environment(env), key))
+    yield* toldOne(here, `rolled back to version ${to}:`, body as Published, waiting)
   })
 ).pipe(
   Command.withDescription("Take a change back: makes a new version that equals an old one; history is never rewritten"),

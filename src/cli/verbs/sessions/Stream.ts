@@ -19,7 +19,7 @@ import { byCode, catalogue, type ErrorName } from "../../../errors/Catalogue.ts"
 import { parseAddress } from "../../../net/Address.ts"
 import { backoff } from "../../../net/Backoff.ts"
 import { printable } from "../../../text/Printable.ts"
-import { type CliFailure, known, unreachable, usage } from "../../CliFailure.ts"
+import { type CliFailure, known, stranger, unreachable, usage } from "../../CliFailure.ts"
 import { Shell } from "../../Shell.ts"
 import type { Target } from "../../Target.ts"
 
@@ -259,6 +259,8 @@ export const follow = Effect.fn("Stream.follow")(function* (target: Target, want
       const ended: Ended = yield* once
       const refused = refusal(target, ended)
       if (refused !== undefined) return yield* refused
+      const other = connectedOnce ? undefined : stranger(target.grpc, ended.message)
+      if (other !== undefined) return yield* other
       if (!connectedOnce && ended.message.includes("ECONNREFUSED")) {
         return yield* unreachable(target.grpc, "ECONNREFUSED", SETTING)
       }

@@ -10,7 +10,7 @@ import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
 
-const asTable = (rows: ReadonlyArray<Found>, paint: Paint): string =>
+const asTable = (rows: ReadonlyArray<Found>, paint: Paint, room: number): string =>
   table(
     rows,
     [
@@ -19,7 +19,8 @@ const asTable = (rows: ReadonlyArray<Found>, paint: Paint): string =>
       { title: "VALUE", value: (row) => row.shown },
       { title: "FROM", value: (row) => (row.at === "" ? row.from : `${row.from} ${row.at}`) }
     ],
-    paint
+    paint,
+    room
   )
 
 export const settings = Command.make(
@@ -43,7 +44,7 @@ export const settings = Command.make(
       from,
       at
     }))
-    yield* here.emit(rows, (paint) => asTable(found, paint))
+    yield* here.emit(rows, (paint) => asTable(found, paint, here.room))
   })
 ).pipe(
   Command.withDescription(

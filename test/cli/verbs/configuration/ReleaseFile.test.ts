@@ -89,7 +89,8 @@ describe("release apply", () => {
     const cli = terminal({ files: { "r.yaml": file }, terminal: true })
 
     assert.strictEqual(await cli.run("release", "apply", "r.yaml", "--dry-run", "--server", herald.url), 0, cli.said)
-    assert.deepStrictEqual(herald.last.query, { dryRun: "true" })
+    const asked = herald.requests.find(({ line }) => line === "POST /v1/releases")!
+    assert.deepStrictEqual(asked.query, { dryRun: "true" })
     assert.strictEqual(cli.printed, "valid, nothing was written\na in dev, 3 connected clients would get it\n+ /x true")
   })
 

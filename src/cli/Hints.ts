@@ -1,0 +1,36 @@
+/** What to do about a refusal, in the words of the verb that was refused: the catalogue's row knows no verb. Pure. */
+import { catalogue, type ErrorName } from "../errors/Catalogue.ts"
+import { CliFailure } from "./CliFailure.ts"
+
+type Hints = Partial<Record<ErrorName, string>>
+
+const byVerb: Readonly<Record<string, Hints>> = {
+  delete: {
+    VersionConflict:
+      "See what changed with herald history; if it should go all the same, delete with --expected-version of the current version."
+  },
+  edit: { VersionConflict: "Somebody published meanwhile: run herald edit again, it opens the current version." },
+  release: {
+    VersionConflict: "Correct expectedVersion of the change in the file, or leave it out.",
+    SchemaViolation: "Correct the value in the file at the path that the message names."
+  },
+  key: { NotFound: "See which keys there are: herald key list." },
+  clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },
+  status: { RateLimited: "Wait; or ask for less: --service, --env." }
+}
+const reads = new Set(["get", "list", "history", "diff", "explain", "audit", "env"])
+
+/** `verb`: as it is typed. */
+export const fitting = (verb: string, failure: CliFailure): CliFailure => {
+  const row = Object.entries(catalogue).find(([, { code }]) => code === failure.code)
+  if (row === undefined) return failure
+  const [name, { fix: usual }] = row as [ErrorName, (typeof catalogue)[ErrorName]]
+  // Only the catalogue's own words give way: whatever knew more said more.
+  const all = failure.fix.split("\n")
+  const at = all.indexOf(usual)
+  const hint =
+    byVerb[verb]?.[name] ??
+    (name === "RateLimited" && reads.has(verb) ? "Wait for the time that the server asks for." : undefined)
+  if (hint === undefined || at < 0) return failure
+  return new CliFailure({ ...failure, fix: all.with(at, hint).join("\n") })
+}

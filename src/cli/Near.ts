@@ -1,0 +1,80 @@
+/**
+ * What was meant by a name that isn't there: keys and environments with nearly the same name.
+ *
+ *   NE1  Looking for it never changes how a verb ends: whatever goes wrong, nothing is offered.
+ */
+import * as Effect from "effect/Effect"
+import type { Environments, Heads } from "../edge/http/configuration/Wire.ts"
+import { catalogue } from "../errors/Catalogue.ts"
+import { nearby } from "../text/Nearest.ts"
+import { CliFailure } from "./CliFailure.ts"
+import type { Invocation } from "./Globals.ts"
+import type { Shell } from "./Shell.ts"
+
+const PAGE = 1_000
+
+/** Of an environment, in at most two pages: those that begin alike, then those that come first. The key alone where it is there. */
+export const nearKeys = Effect.fnUntraced(
+  function* (here: Invocation, environment: string, key: string) {
+    for (const prefix of [key.slice(0, 2), ""]) {
+      const { body } = yield* here.call({
+        method: "GET",
+        path: "/v1/config",
+        query: { environment, prefix, limit: PAGE },
+        patient: false
+      })
+      const names = (body as Heads).keys.map((head) => head.key)
+      if (names.includes(key)) return [key]
+      const found = nearby(key, names)
+      if (found.length > 0) return found
+    }
+    return []
+  },
+  Effect.catchCause(() => Effect.succeed<ReadonlyArray<string>>([])) // NE1
+)
+
+export const environmentsOf = Effect.fnUntraced(function* (here: Invocation, patient = true) {
+  const { body } = yield* here.call({ method: "GET", path: "/v1/environments", patient })
+  return (body as Environments).environments
+})
+
+/** Undefined when the environment is there, or that can't be found out. */
+export const nearEnvironments = Effect.fnUntraced(
+  function* (here: Invocation, environment: string) {
+    const all = (yield* environmentsOf(here, false)).map((one) => one.environment)
+    return all.includes(environment) ? undefined : { near: nearby(environment, all), all }
+  },
+  Effect.catchCause(() => Effect.succeed(undefined)) // NE1
+)
+
+export const offer = (names: ReadonlyArray<string>): string => `Did you mean ${names.join(", or ")}?`
+
+/** The failure of a verb that names a key, with what may have been meant. */
+const explained = Effect.fnUntraced(function* (
+  here: Invocation,
+  environment: string,
+  key: string,
+  failure: CliFailure
+) {
+  // Where the server said what is near, nothing is added.
+  if (failure.code !== catalogue.NotFound.code || failure.what.includes("did you mean")) return failure
+  const elsewhere = yield* nearEnvironments(here, environment)
+  if (elsewhere !== undefined) {
+    const { near, all } = elsewhere
+    const known = all.length === 0 ? "No environment has a key yet." : `There are: ${all.slice(0, 20).join(", ")}.`
+    const fix = near.length > 0 ? offer(near.map((one) => `--env ${one}`)) : known
+    return new CliFailure({ ...failure, fix: `The environment ${environment} has no key. ${fix}` })
+  }
+  const names = yield* nearKeys(here, environment, key)
+  if (names.includes(key))
+    return new CliFailure({ ...failure, fix: `See its versions: herald history ${key} --env ${environment}` })
+  return names.length === 0 ? failure : new CliFailure({ ...failure, fix: `${offer(names)}\n${failure.fix}` })
+})
+
+/** What asks for a key: where it isn't there, the failure says what may have been meant. */
+export const meaning =
+  (here: Invocation, environment: string, key: string) =>
+  <A, R>(asked: Effect.Effect<A, CliFailure, R>): Effect.Effect<A, CliFailure, R | Shell> =>
+    Effect.catch(asked, (failure) =>
+      Effect.flatMap(explained(here, environment, key, failure), (told) => Effect.fail(told))
+    )

@@ -1,0 +1,43 @@
+/** What stood at a key: read beside a change, so that it is told with old and new. Nothing fails for want of it. */
+import * as Effect from "effect/Effect"
+import type { Configuration, DiffResult } from "../../../edge/http/configuration/Wire.ts"
+import type { Invocation } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+
+const nothing = Effect.succeed(undefined)
+
+export const versionOf = Effect.fnUntraced(
+  function* (here: Invocation, environment: string, key: string, version: number) {
+    const { body } = yield* here.call({
+      method: "GET",
+      path: `/v1/config/${segment(key)}/versions/${version}`,
+      query: { environment },
+      patient: false
+    })
+    return body as Configuration
+  },
+  Effect.catchTag("CliFailure", () => nothing)
+)
+
+/** "new" where the key isn't there; undefined where that can't be found out. */
+export const currentOf = Effect.fnUntraced(function* (here: Invocation, environment: string, key: string) {
+  const found = yield* Effect.result(
+    here.call({ method: "GET", path: `/v1/config/${segment(key)}`, query: { environment }, patient: false })
+  )
+  if (found._tag === "Success") return found.success.body as Configuration
+  return found.failure.exit === 4 ? ("new" as const) : undefined
+})
+
+/** What a version changed of the one before it. */
+export const changeOf = Effect.fnUntraced(
+  function* (here: Invocation, environment: string, key: string, version: number) {
+    const { body } = yield* here.call({
+      method: "GET",
+      path: `/v1/config/${segment(key)}/diff`,
+      query: { environment, from: version - 1, to: version },
+      patient: false
+    })
+    return (body as DiffResult).difference
+  },
+  Effect.catchTag("CliFailure", () => nothing)
+)

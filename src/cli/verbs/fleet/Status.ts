@@ -1,0 +1,176 @@
+/** `herald status`: what runs, in one screen: the server, the versions of each service, who refused and why. */
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Client, KeySummary, ServiceSummary } from "../../../edge/http/fleet/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
+import { type Invocation, invocation, onlyEnv, optionalText, yes } from "../../Globals.ts"
+import type { Paint } from "../../Paint.ts"
+import { cutLine, table } from "../../Table.ts"
+import { watch } from "../../Watch.ts"
+import { type Health, healthOf } from "../node/Health.ts"
+import { summed } from "./Summed.ts"
+
+interface Row {
+  readonly of: ServiceSummary
+  readonly key: KeySummary | undefined
+  readonly first: boolean
+}
+
+/** Keys of a service that are shown. */
+const SHOWN = 10
+const NAMED = 10
+
+const rowsOf = (services: ReadonlyArray<ServiceSummary>): ReadonlyArray<Row> =>
+  services.flatMap(
+    (of): ReadonlyArray<Row> =>
+      of.keys.length === 0
+        ? [{ of, key: undefined, first: true }]
+        : of.keys.slice(0, SHOWN).map((key, at) => ({ of, key, first: at === 0 }))
+  )
+
+/** "5 on 2, 1 on 1" */
+const others = ({ key }: Row): string => {
+  if (key === undefined) return ""
+  const { desired } = key
+  const old = key.versions.filter(({ epoch, revision }) => epoch !== desired?.epoch || revision < desired.revision)
+  return [
+    ...old.map(({ clients, version }) => `${clients} on ${version}`),
+    ...(key.rejected > 0 ? [`${key.rejected} rejected`] : []),
+    ...(key.problem > 0 ? [`${key.problem} can't be sent it`] : []),
+    ...(key.pending > 0 ? [`${key.pending} to go`] : [])
+  ].join(", ")
+}
+
+interface Refusal {
+  readonly environment: string
+  readonly service: string
+  readonly instance: string
+  readonly key: string
+  readonly reason: string
+}
+
+const refusalsOf = ({ environment, service, instance, keys }: Client): ReadonlyArray<Refusal> =>
+  keys
+    .filter((key) => key.rejected !== null || key.problem !== "")
+    .map(({ key, rejected, problem }) => {
+      const reason =
+        rejected === null
+          ? `can't be sent: ${problem}`
+          : `version ${rejected.version} rejected: ${rejected.reason || "no reason given"}`
+      return { environment, service, instance, key, reason }
+    })
+
+interface Status {
+  readonly server: string
+  readonly health: Health
+  readonly services: ReadonlyArray<ServiceSummary>
+  readonly refusals: ReadonlyArray<Refusal>
+}
+
+const asTable = ({ server, health, services, refusals }: Status, room: number, paint: Paint): string => {
+  const connected = services.reduce((sum, one) => sum + one.connected, 0)
+  const away = services.reduce((sum, one) => sum + one.away, 0)
+  const left = services.some(({ keys, more }) => more || keys.length > SHOWN)
+  const ready = health.status === "ready" ? paint.green("ready") : paint.red(printable(health.status))
+  const without = health.degraded.length === 0 ? "" : paint.yellow(`, without ${health.degraded.join(", ")}`)
+  const at = health.revision === undefined ? "" : `, revision ${health.revision}`
+  return [
+    `${paint.bold(printable(server))} ${ready}${at}${without}`,
+    `${connected} ${connected === 1 ? "client" : "clients"} connected${away > 0 ? `, ${away} away` : ""}`,
+    ...(services.length === 0
+      ? ["no client is known; try: herald subscribe <service>"]
+      : [
+          table(
+            rowsOf(services),
+            [
+              { title: "SERVICE", value: ({ of, first }) => (first ? of.service : ""), paint: () => paint.bold },
+              { title: "ENV", value: ({ of, first }) => (first ? of.environment : "") },
+              { title: "CLIENTS", value: ({ of, first }) => (first ? String(of.connected) : ""), right: true },
+              { title: "KEY", value: ({ key }) => key?.key ?? "-" },
+              { title: "NEWEST", value: ({ key }) => String(key?.desired?.version ?? "-"), right: true },
+              {
+                title: "HAVE IT",
+                value: ({ key }) => (key === undefined ? "-" : `${key.applied}/${key.clients}`),
+                right: true,
+                paint: ({ key }) => (key?.applied === key?.clients ? paint.green : paint.yellow)
+              },
+              {
+                title: "OTHERS",
+                value: others,
+                paint: ({ key }) => (key !== undefined && key.rejected + key.problem > 0 ? paint.red : paint.yellow)
+              }
+            ],
+            paint,
+            room
+          )
+        ]),
+    ...(left
+      ? [paint.dim("some keys are left out: herald status --output json, herald clients --service <service>")]
+      : []),
+    ...(refusals.length === 0
+      ? []
+      : [
+          paint.red("refused"),
+          ...refusals.map(({ service, instance, key, reason }) =>
+            cutLine(printable(`  ${service}/${instance}  ${key} ${reason}`), Number.isFinite(room) ? room : 0)
+          )
+        ])
+  ].join("\n")
+}
+
+const read = Effect.fnUntraced(function* (
+  here: Invocation,
+  asked: { readonly environment: string | undefined; readonly service: string | undefined }
+) {
+  const health = yield* healthOf(here)
+  const services = yield* summed(here, asked)
+  const troubled = services.some(({ keys }) => keys.some(({ rejected, problem }) => rejected + problem > 0))
+  const refused = troubled
+    ? yield* here.call({
+        method: "GET",
+        path: "/v1/clients",
+        query: { ...asked, rejected: true, connected: true, limit: NAMED, keys: 1 }
+      })
+    : undefined
+  const found = (refused?.body as { readonly clients: ReadonlyArray<Client> } | undefined)?.clients ?? []
+  return {
+    server: here.target.server,
+    health,
+    services,
+    refusals: found.flatMap(refusalsOf).slice(0, NAMED)
+  } satisfies Status
+})
+
+export const status = Command.make(
+  "status",
+  {
+    service: optionalText("service", "Only this service", "name"),
+    env: onlyEnv,
+    watch: yes("watch", "Stay, and show it again when it changes")
+  },
+  Effect.fn("Status.run")(function* ({ service, env, watch: stay }) {
+    const here = yield* invocation
+    const asked = { environment: env, service }
+    if (!stay) {
+      const found = yield* read(here, asked)
+      return yield* here.emit(found, (paint) => asTable(found, here.room, paint))
+    }
+    const look = read(here, asked).pipe(
+      Effect.map((found) => ({
+        data: found,
+        asTable: (paint: Paint) => asTable(found, here.room, paint),
+        fingerprint: JSON.stringify({ ...found, health: { ...found.health, date: "" } })
+      }))
+    )
+    yield* watch(here, look, { replace: true })
+  })
+).pipe(
+  Command.withDescription(
+    "Show what runs: the server and what it goes on without, which versions each service has, who refused what and why"
+  ),
+  Command.withShortDescription("Show what runs"),
+  Command.withExamples([
+    { command: "herald status", description: "Every environment" },
+    { command: "herald status --service user-service --watch", description: "One service, live" }
+  ])
+)

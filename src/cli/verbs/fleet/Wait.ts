@@ -1,0 +1,215 @@
+/**
+ * `--wait`: until those who should have a change have it.
+ *
+ *   AW1  It ends well when every connected client that subscribes to a changed key applied the change or something later; with exit code 8
+ *        as soon as one rejected it or can't be sent it; with 9 when the time is over. The change stays in each case.
+ *   AW2  What is asked again and again is counted by the server: it costs the same however many clients there are to show.
+ *   AW3  Whoever leaves is told where to look; that the server is away meanwhile ends nothing.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Client } from "../../../edge/http/fleet/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
+import { CliFailure, render, usage } from "../../CliFailure.ts"
+import { type Invocation, optionalText, yes } from "../../Globals.ts"
+import { Shell } from "../../Shell.ts"
+import { cutLine } from "../../Table.ts"
+import { summed } from "./Summed.ts"
+
+export const waitFlags = {
+  wait: yes(
+    "wait",
+    "Stay until every connected client that should have it applied it, or one rejected it (exit code 8)"
+  ),
+  timeout: optionalText("timeout", "How long --wait waits: 90s, 2m, 1h; 2m unless given (exit code 9)", "span")
+}
+
+const units = { s: 1_000, m: 60_000, h: 3_600_000 } as const
+
+/** Milliseconds of "90s"; undefined when it is no span. */
+const spanOf = (text: string): number | undefined => {
+  const found = /^(\d+)([smh])$/.exec(text)
+  return found === null ? undefined : Number(found[1]) * units[found[2] as keyof typeof units]
+}
+
+/** Undefined: nobody waits. Asked before anything is written. */
+export const waitingOf = Effect.fnUntraced(function* ({
+  wait,
+  timeout
+}: {
+  readonly wait: boolean
+  readonly timeout: string | undefined
+}) {
+  if (!wait)
+    return timeout === undefined
+      ? undefined
+      : yield* usage("--timeout is of no use without --wait", "Give both, or none.")
+  const span = spanOf(timeout ?? "2m")
+  if (span === undefined) return yield* usage(`--timeout ${timeout} is no span`, "Write 90s, 2m or 1h.")
+  return span
+})
+
+/** What was committed at one key. */
+export interface Committed {
+  readonly key: string
+  readonly environment: string
+  readonly version: number
+  readonly revision: number
+  readonly epoch: string
+}
+
+export interface Reached {
+  readonly clients: number
+  readonly applied: number
+  readonly rejected: number
+  readonly problem: number
+  readonly pending: number
+}
+
+const nobody: Reached = { clients: 0, applied: 0, rejected: 0, problem: 0, pending: 0 }
+const plus = (a: Reached, b: Reached): Reached => ({
+  clients: a.clients + b.clients,
+  applied: a.applied + b.applied,
+  rejected: a.rejected + b.rejected,
+  problem: a.problem + b.problem,
+  pending: a.pending + b.pending
+})
+
+export const reachedOf = Effect.fnUntraced(function* (
+  here: Invocation,
+  { key, environment, revision, epoch }: Committed
+) {
+  const services = yield* summed(here, { environment, key, revision, epoch })
+  return services.flatMap(({ keys }) => keys).reduce<Reached>(plus, nobody)
+})
+
+/** Keys that are asked for in one round. */
+const TOGETHER = 20
+/** Clients that are named. */
+const NAMED = 5
+
+/** "187/200 applied, 2 rejected, 11 to go" */
+export const progressOf = ({ clients, applied, rejected, problem, pending }: Reached): string =>
+  [
+    `${applied}/${clients} applied`,
+    ...(rejected > 0 ? [`${rejected} rejected`] : []),
+    ...(problem > 0 ? [`${problem} can't be sent it`] : []),
+    ...(pending > 0 ? [`${pending} to go`] : [])
+  ].join(", ")
+
+const reasonsOf = Effect.fnUntraced(
+  function* (here: Invocation, { key, environment }: Committed) {
+    const query = { environment, key, rejected: true, connected: true, limit: NAMED }
+    const { body } = yield* here.call({ method: "GET", path: "/v1/clients", query })
+    return (body as { readonly clients: ReadonlyArray<Client> }).clients.flatMap(({ service, instance, keys }) =>
+      keys
+        .filter((one) => one.rejected !== null || one.problem !== "")
+        .map((one) => `${service}/${instance}: ${one.rejected?.reason || one.problem || "no reason given"}`)
+    )
+  },
+  Effect.catchTag("CliFailure", () => Effect.succeed<ReadonlyArray<string>>([]))
+)
+
+/** What to type to see more. */
+const lookAt = ({ key, environment }: Committed): string => `herald clients --key ${key} --env ${environment}`
+
+const failed = (title: string, what: string, why: string, fix: string, exit: number) =>
+  new CliFailure({ code: "", title, what, why, fix, exit, trace: "", retryable: false, retryAfter: 0 })
+
+const pause = (elapsed: number): number => (elapsed < 10_000 ? 300 : 1_000)
+
+/** AW1. `tell` is given what was reached, before it fails too. */
+export const waitFor = Effect.fn("Wait.waitFor")(function* (
+  here: Invocation,
+  changes: ReadonlyArray<Committed>,
+  timeout: number,
+  tell: (reached: Reached) => Effect.Effect<void>
+) {
+  const shell = yield* Shell
+  const first = changes[0]
+  if (first === undefined) return
+  const start = yield* Clock.currentTimeMillis
+  const done = new Map<Committed, Reached>()
+  let open = [...changes]
+  let [said, down] = ["", false]
+  const show = (line: string) => {
+    if (shell.errorTerminal) return shell.live(cutLine(printable(line), shell.columns() - 1))
+    if (line === said) return Effect.void
+    said = line
+    return shell.progress(printable(line))
+  }
+  const clear = shell.errorTerminal ? shell.live("") : Effect.void
+
+  const loop = Effect.gen(function* () {
+    while (true) {
+      const elapsed = (yield* Clock.currentTimeMillis) - start
+      yield* Effect.sleep(pause(elapsed))
+      let total = [...done.values()].reduce(plus, nobody)
+      let lost: Committed | undefined
+      const round = yield* Effect.result(
+        Effect.gen(function* () {
+          for (const one of open.slice(0, TOGETHER)) {
+            const reached = yield* reachedOf(here, one)
+            total = plus(total, reached)
+            if (reached.rejected + reached.problem > 0) lost ??= one
+            if (reached.pending === 0) done.set(one, reached)
+          }
+        })
+      )
+      open = open.filter((one) => !done.has(one))
+      if (round._tag === "Failure") {
+        if (!round.failure.retryable) return yield* round.failure
+        if (!down)
+          yield* Effect.andThen(clear, shell.progress(`${render(round.failure, here.errorPaint)}\nwaiting for it …`)) // AW3
+        down = true
+      } else {
+        down = false
+        const reasons = lost === undefined ? [] : yield* reasonsOf(here, lost)
+        const also = open.length > TOGETHER ? `, ${open.length - TOGETHER} keys not yet looked at` : ""
+        const line = `${progressOf(total)}${also}${reasons.length === 0 ? "" : `: ${reasons[0]}`}`
+        yield* show(line)
+        if (lost !== undefined) {
+          yield* clear
+          yield* tell(total)
+          const back =
+            lost.version > 1 ? `herald rollback ${lost.key} --to ${lost.version - 1} --env ${lost.environment}` : ""
+          return yield* failed(
+            "A client did not take it",
+            [`${lost.key} version ${lost.version}: ${progressOf(total)}`, ...reasons].join("\n"),
+            "It was committed, and stays: those who applied it run it.",
+            [...(back === "" ? [] : [`take it back: ${back}`]), `see who: ${lookAt(lost)} --rejected`].join("\n"),
+            8
+          )
+        }
+        if (open.length === 0) {
+          yield* clear
+          yield* tell(total)
+          return yield* shell.progress(
+            total.clients === 0
+              ? `no connected client subscribes to ${printable(first.key)}${changes.length > 1 ? " and the others" : ""}`
+              : `applied by ${total.clients === 1 ? "the one client" : `all ${total.clients} clients`} in ${(((yield* Clock.currentTimeMillis) - start) / 1_000).toFixed(1)} s`
+          )
+        }
+      }
+      if ((yield* Clock.currentTimeMillis) - start >= timeout) {
+        yield* clear
+        yield* tell(total)
+        return yield* failed(
+          "The time of --wait is over",
+          `after ${timeout / 1_000} s: ${progressOf(total)}`,
+          "It was committed, and stays: those who are yet to answer get it as soon as they can.",
+          `see who: ${lookAt(open[0] ?? first)} --lagging`,
+          9
+        )
+      }
+    }
+  })
+  yield* loop.pipe(
+    Effect.onInterrupt(() =>
+      Effect.andThen(
+        clear,
+        shell.progress(`it was committed, and goes on without you; look with: ${lookAt(open[0] ?? first)}`)
+      )
+    )
+  )
+})

@@ -1,0 +1,95 @@
+/** Servers by name: which one is meant, and where a token goes. */
+import { assert, describe, it } from "@effect/vitest"
+import { FakeHerald } from "../support/FakeHerald.ts"
+import { terminal } from "../support/Terminal.ts"
+
+const PATH = "/home/ann/.config/herald/contexts.json"
+const env = { HOME: "/home/ann" }
+const tokenSeen = (herald: FakeHerald) => herald.last.headers.authorization
+const fileOf = (url: string, more: object = {}) =>
+  JSON.stringify({ current: "prod", contexts: { prod: { server: url, env: "staging", token: "kept", ...more } } })
+
+describe("contexts", () => {
+  it("CX1 add keeps a token from standard input, a file or a command, and refuses one on the command line", async () => {
+    const cli = terminal({ env, stdin: "hrld_secret\n" })
+    const add = ["context", "add", "prod", "--server", "https://h.example"]
+    assert.strictEqual(await cli.run(...add, "--token-stdin", "--use"), 0, cli.said)
+    assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), {
+      current: "prod",
+      contexts: { prod: { server: "https://h.example", token: "hrld_secret" } }
+    })
+    assert.notInclude(cli.said + cli.printed, "secret")
+    await cli.run(...add, "--token-file", "t", "--grpc", "h.example:1")
+    assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? "").contexts.prod, {
+      server: "https://h.example",
+      grpc: "h.example:1",
+      tokenFile: "/here/t"
+    })
+    for (const args of [
+      ["--token", "secret"],
+      ["--token-stdin", "--token-command", "x"]
+    ])
+      assert.strictEqual(await terminal({ env }).run(...add, ...args), 2)
+    assert.strictEqual(await terminal({ env }).run("context", "add", "no server"), 2)
+  })
+
+  it("TA1 the one in use says server, token and environment; a flag, the environment and --data win over it", async () => {
+    await using herald = await FakeHerald.start()
+    await using other = await FakeHerald.start()
+    const body = { keys: [], next: null }
+    herald.on("GET /v1/config", { body })
+    other.on("GET /v1/config", { body })
+    const files = { [PATH]: fileOf(herald.url) }
+    await terminal({ env, files }).run("list")
+    assert.strictEqual(tokenSeen(herald), "Bearer kept")
+    assert.strictEqual(herald.last.query["environment"], "staging")
+    await terminal({ env, files }).run("list", "--env", "dev", "--token", "mine")
+    assert.deepStrictEqual([tokenSeen(herald), herald.last.query["environment"]], ["Bearer mine", "dev"])
+    const local = { ...files, "d/server.json": JSON.stringify({ http: other.url }), "d/admin-token": "local" }
+    await terminal({ env, files: local }).run("list", "--data", "d")
+    assert.strictEqual(tokenSeen(other), "Bearer local")
+    await terminal({ env: { ...env, HERALD_CONTEXT: "none", HERALD_SERVER: other.url }, files }).run("list")
+    assert.strictEqual(tokenSeen(other), undefined)
+    const unknown = terminal({ env, files })
+    assert.strictEqual(await unknown.run("list", "--context", "prd"), 2)
+    assert.include(unknown.said, "There are: prod.")
+  })
+
+  it("CX2 a context's token is never sent to another address", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/config", { body: { keys: [], next: null } })
+    const files = { [PATH]: fileOf("https://h.example") }
+    for (const given of [
+      ["--server", herald.url],
+      ["--server", herald.url, "--context", "prod"]
+    ]) {
+      assert.strictEqual(await terminal({ env, files }).run("list", ...given), 0)
+      assert.strictEqual(tokenSeen(herald), undefined)
+    }
+  })
+
+  it("CX1 a token's file and command are asked each time", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/config", { body: { keys: [], next: null } })
+    const of = (more: object) => JSON.stringify({ current: "p", contexts: { p: { server: herald.url, ...more } } })
+    await terminal({ env, files: { [PATH]: of({ tokenFile: "/t" }), "/t": "from-file\n" } }).run("list")
+    assert.strictEqual(tokenSeen(herald), "Bearer from-file")
+    const commands = { "pass show x": "from-command\n" }
+    await terminal({ env, commands, files: { [PATH]: of({ tokenCommand: "pass show x" }) } }).run("list")
+    assert.strictEqual(tokenSeen(herald), "Bearer from-command")
+    assert.strictEqual(await terminal({ env, files: { [PATH]: of({ tokenFile: "/no" }) } }).run("list"), 2)
+  })
+
+  it("use, list and remove; a token is not shown", async () => {
+    const cli = terminal({ env, terminal: true, files: { [PATH]: fileOf("https://h.example") } })
+    assert.strictEqual(await cli.run("context", "list"), 0)
+    assert.match(cli.printed, /^\s+NAME .*\n\*\s+prod\s+https:\/\/h\.example\s+-\s+staging\s+kept$/)
+    assert.notInclude(cli.printed, '"kept"')
+    assert.strictEqual(await cli.run("context", "use", "none"), 0)
+    assert.isUndefined(JSON.parse(cli.saved[PATH] ?? "").current)
+    assert.strictEqual(await cli.run("context", "use", "prod"), 0)
+    assert.strictEqual(await cli.run("context", "use", "other"), 2)
+    assert.strictEqual(await cli.run("context", "remove", "prod"), 0)
+    assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { contexts: {} })
+  })
+})

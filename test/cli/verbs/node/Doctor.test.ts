@@ -1,0 +1,77 @@
+/** `herald doctor`, before servers that are well, ill, or something else. */
+import { createServer } from "node:http2"
+import type { AddressInfo } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import packageJson from "../../../../package.json" with { type: "json" }
+import { AskGrpc } from "../../../../src/cli/verbs/node/Doctor.ts"
+import { FakeHerald, problem, type Reply } from "../../../support/FakeHerald.ts"
+import { NOW, terminal } from "../../../support/Terminal.ts"
+
+const ready = (more: object = {}): Reply => ({
+  body: { status: "ready", degraded: [], epoch: "e", revision: 1, version: packageJson.version, ...more },
+  headers: { date: new Date(NOW).toUTCString() }
+})
+
+const examine = async (health: Reply, token: Reply, said?: string) => {
+  await using herald = await FakeHerald.start()
+  // Not of the contract: what the real one says is held by test/end-to-end/Operator.test.ts.
+  herald.on("GET /readyz", { ...health, strange: true }).on("GET /v1/environments", token)
+  const cli = terminal()
+  const ask = () => Promise.resolve(said)
+  const run = cli.effect("doctor", "--server", herald.url, "--token", "t")
+  const exit = await Effect.runPromise(Effect.provideService(run, AskGrpc, ask))
+  const checks: Record<string, string> = {}
+  for (const { check, verdict } of cli.json.checks) checks[check] = verdict
+  return { exit, checks, cli }
+}
+const known: Reply = { body: { environments: [] } }
+
+describe("doctor", () => {
+  it("DO2 all is well: exit code 0", async () => {
+    const { exit, checks } = await examine(ready(), known)
+    assert.strictEqual(exit, 0)
+    assert.deepStrictEqual(new Set(Object.values(checks)), new Set(["ok"]))
+    const all = ["reach", "readiness", "dependencies", "version", "clock", "token", "tls", "grpc"]
+    assert.sameMembers(Object.keys(checks), all)
+  })
+
+  it("DO1 DO2 each thing that is wrong is found beside the others, with what to do", async () => {
+    const health = ready({ status: "stale", degraded: ["postgresql", "redis"], version: "9.9.9" })
+    const ill = { ...health, status: 503, headers: { date: new Date(NOW - 60_000).toUTCString() } }
+    const { exit, checks, cli } = await examine(ill, problem("Unauthenticated", "unknown"), "Protocol error")
+    assert.strictEqual(exit, 7)
+    assert.deepStrictEqual(checks, {
+      reach: "ok",
+      readiness: "wrong",
+      dependencies: "look",
+      version: "look",
+      clock: "look",
+      token: "wrong",
+      tls: "ok",
+      grpc: "wrong"
+    })
+    for (const { verdict, fix } of cli.json.checks) assert.strictEqual(fix !== "", verdict !== "ok")
+    assert.include(cli.printed, "herald key recover")
+    assert.include(cli.printed, "what answers there does not speak gRPC")
+  })
+
+  it("DO1 something that is not Herald, or Herald's other port, is called that", async () => {
+    const web = await examine({ body: { hello: "world" } }, known)
+    assert.strictEqual(web.checks["reach"], "wrong")
+    assert.include(web.cli.printed, "is not Herald")
+
+    const grpc = createServer()
+    await new Promise<void>((resolve) => grpc.listen(0, "127.0.0.1", resolve))
+    const { port } = grpc.address() as AddressInfo
+    for (const args of [["doctor"], ["list"]]) {
+      const cli = terminal()
+      const run = cli.effect(...args, "--server", `http://127.0.0.1:${port}`)
+      const exit = await Effect.runPromise(Effect.provideService(run, AskGrpc, () => Promise.resolve(undefined)))
+      assert.strictEqual(exit, 7)
+      assert.include(cli.printed + cli.said, "does not speak HTTP")
+      assert.include(cli.printed + cli.said, "It may be Herald's gRPC port")
+    }
+    grpc.close()
+  })
+})
