@@ -4,6 +4,7 @@
  *   LL3  Warnings of Node and an exception that nobody caught are lines like any other. After such an exception the process ends with code 1.
  *   LL4  A reader of stdout or stderr that goes away, as in `npm start | head`, costs what it would have read.
  *   LL5  A terminal that is closed (SIGHUP) stops the server as SIGTERM does.
+ *   LL6  Of `npm start` and `npx` only a shell is told to stop, and it doesn't tell the server: when that shell is gone the server stops.
  */
 import { Cause, Effect } from "effect"
 
@@ -27,8 +28,18 @@ export const own: Effect.Effect<void> = Effect.gen(function* () {
   })
 })
 
-/** First of all, before anything is written. LL4, LL5 */
+/** Milliseconds. */
+const LOOK = 500
+
+/** First of all, before anything is written. LL4, LL5, LL6 */
 export const keepGoing = (): void => {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   process.once("SIGHUP", () => void process.emit("SIGTERM"))
+  if (process.env["npm_lifecycle_event"] === undefined) return
+  const shell = process.ppid
+  const look = setInterval(() => {
+    if (process.ppid === shell) return
+    clearInterval(look)
+    process.emit("SIGTERM")
+  }, LOOK).unref()
 }

@@ -13,6 +13,21 @@ import { waitUntil } from "../support/waitUntil.ts"
 const postmasterOf = (server: Server) =>
   Number(readFileSync(join(server.data, "postgres", "postmaster.pid"), "utf8").split("\n")[0])
 
+const alive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Of the shell that ends this postmaster when its server is gone. */
+const watcherOf = (postmaster: number): number | undefined => {
+  const all = execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" }).split("\n")
+  const line = all.find((one) => one.trimEnd().endsWith(`herald-database-watcher ${postmaster}`))
+  return line === undefined ? undefined : Number.parseInt(line, 10)
+}
+
 /** Processes of this server's database. */
 const left = (server: Server): string =>
   execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
@@ -79,12 +94,41 @@ describe("the embedded default", () => {
     })
   }
 
-  it("EM1 K2 killed by SIGKILL it leaves its database behind, and the next start recovers by itself", async () => {
+  it("EM3 killed by SIGKILL, its database ends by itself", async () => {
+    await using server = await startServer()
+    await server.publish("svc", "kept")
+    const [postmaster, watcher] = [postmasterOf(server), watcherOf(postmasterOf(server))]
+    await server.end("SIGKILL")
+    await waitUntil("its processes to be gone", () => left(server) === "" && !alive(postmaster) && !alive(watcher!))
+    await server.start()
+    assert.strictEqual((await server.read("svc")).body.value, "kept")
+  })
+
+  it("EM3 a watcher ends only the database it was begun for: neither the next start's nor another server's", async () => {
+    await using other = await startServer()
+    await using server = await startServer()
+    const watchers: Array<number> = []
+    for (const round of [1, 2, 3]) {
+      watchers.push(watcherOf(postmasterOf(server))!)
+      await server.end("SIGKILL")
+      await server.start() // at once: while the watcher is at work
+      assert.strictEqual((await server.publish("svc", round)).status, 200)
+    }
+    await waitUntil("the old watchers to be gone", () => !watchers.some(alive))
+    for (const one of [server, other]) {
+      assert.isTrue(alive(postmasterOf(one)))
+      assert.strictEqual((await one.publish("svc", 4)).status, 200)
+      assert.notInclude(one.output, "the embedded PostgreSQL died")
+    }
+  })
+
+  it("EM1 K2 a database that was left all the same is ended by the next start", async () => {
     await using server = await startServer()
     await server.publish("svc", "kept")
     const orphan = postmasterOf(server)
+    process.kill(watcherOf(orphan)!, "SIGKILL")
     await server.end("SIGKILL")
-    assert.notStrictEqual(left(server), "")
+    assert.isTrue(alive(orphan))
     await server.start()
 
     assert.notStrictEqual(postmasterOf(server), orphan)

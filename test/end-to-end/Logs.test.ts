@@ -1,9 +1,11 @@
 /** The log of a real server, as a collector reads it. */
-import { spawnSync } from "node:child_process"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { startDatabase } from "../support/Database.ts"
+import { newFolder } from "../support/folder.ts"
 import { onTerminal } from "../support/Pty.ts"
 import { Server } from "../support/Server.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -117,6 +119,35 @@ describe("the log of a real server", () => {
     for (const value of [1, 2, 3]) assert.strictEqual((await server.publish("svc", value)).status, 200)
 
     assert.strictEqual(await server.end("SIGTERM"), 0)
+  })
+
+  it("LL6 of `npm start | head` all ends when npm is told to stop", async () => {
+    const folder = newFolder()
+    const data = join(folder.path, "data")
+    const bin = join(main, "../../node_modules/.bin")
+    const npm = spawn("npm", ["start", "--", "--data", data], {
+      cwd: join(main, "../.."),
+      env: {
+        ...process.env,
+        PATH: `${bin}:${process.env["PATH"]}`,
+        HTTP_PORT: "0",
+        GRPC_PORT: "0",
+        LOG_FORMAT: "json"
+      },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    npm.stdout.once("data", () => npm.stdout.destroy())
+    npm.stderr.resume()
+    await waitUntil("it to serve", () => existsSync(join(data, "server.json")))
+    const processes = () =>
+      execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })
+        .split("\n")
+        .filter((line) => line.includes(data))
+    assert.isAtLeast(processes().length, 3) // npm, its shell, the server, its database
+    npm.kill("SIGTERM")
+    await waitUntil("all of it to be gone", () => processes().length === 0)
+    assert.isFalse(existsSync(join(data, "server.json")))
+    folder.remove()
   })
 
   it("LL5 a terminal that is closed stops it in order", async () => {

@@ -1,7 +1,8 @@
 /**
  * A real PostgreSQL in the data folder, for `npm start` and the tests.
  *
- *   EM1  It ends with its scope, within 5 s; one that a killed Herald left behind is ended by the next start.
+ *   EM1  It ends with its scope, within 5 s; when Herald is killed it ends by itself (EM3). One that is left all the same is ended
+ *        by the next start.
  *   EM2  When it dies it is started again, on the same port.
  */
 import { join } from "node:path"

@@ -5,10 +5,11 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Binaries } from "./Binaries.ts"
+import { watch } from "./Watcher.ts"
 
 export interface Postmaster {
   readonly process: ChildProcess
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended, and what watched it. */
   readonly ended: Promise<void>
 }
 
@@ -87,11 +88,12 @@ export const startPostmaster = async (binaries: Binaries, port: number, log: str
     env: { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
   })
   closeSync(out)
+  const watcher = child.pid === undefined ? undefined : watch(child.pid, binaries.owner, "herald-database-watcher")
   let over = false
   const ended = new Promise<void>((resolve) => {
     const finish = () => {
       over = true
-      resolve()
+      resolve(watcher?.end())
     }
     child.once("exit", finish)
     child.once("error", finish)
