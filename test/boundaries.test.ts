@@ -1,9 +1,10 @@
 /** The dependency direction of docs/architecture.md: pure model ← port ← service ← edge; layers → ports; main → everything. */
 
 import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join, normalize, relative } from "node:path"
+import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { importsOf } from "./support/Syntax.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const filesOf = (folder: string) =>
@@ -12,12 +13,8 @@ const filesOf = (folder: string) =>
     .map((file) => join(folder, file))
 const files = ["src", "layers"].flatMap(filesOf)
 
-const importsOf = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(([, to]) =>
-    to!.startsWith(".") ? normalize(join(dirname(file), to!)) : to!
-  )
-
-const edgesOf = (file: string) => importsOf(file).map((to) => ({ file, to }))
+const edgesOf = (file: string) =>
+  importsOf(file, readFileSync(join(root, file), "utf8")).map(({ to }) => ({ file, to }))
 const edges = files.flatMap(edgesOf)
 const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
   edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
@@ -130,7 +127,6 @@ describe("boundaries", () => {
     const programs = ["test/chaos/Chaos.ts"] // run end to end
     const reaching = filesOf("test")
       .flatMap(edgesOf)
-      .map(({ file, to }) => ({ file, to: to.replace(/^#test/, "test") }))
       .filter(
         ({ file, to }) =>
           to.startsWith("test/") &&
