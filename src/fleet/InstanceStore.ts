@@ -3,9 +3,8 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
-import type { Position } from "../propagation/Position.ts"
 import type { ClientView } from "../updates/Client.ts"
-import type { Batch, InstanceId, InstanceReport } from "./Instance.ts"
+import type { Batch, Counted, InstanceId, InstanceReport } from "./Instance.ts"
 
 /** A node and this life of it. */
 export interface Run {
@@ -54,34 +53,6 @@ export interface CountOptions {
   readonly after?: InstanceId | undefined
   /** At most so many instances are counted. */
   readonly limit: number
-}
-
-/** Of a service in an environment. */
-interface OfService {
-  readonly environment: string
-  readonly service: string
-}
-
-/** A page of instances, counted. What is told of patterns and keys is of connected ones alone. */
-export interface Counted {
-  readonly services: ReadonlyArray<OfService & { readonly connected: number; readonly away: number }>
-  readonly patterns: ReadonlyArray<OfService & { readonly patterns: ReadonlyArray<string>; readonly clients: number }>
-  /** Clients of which the same is known of a key, by the rules of Facts.ts. */
-  readonly keys: ReadonlyArray<
-    OfService & {
-      readonly key: string
-      readonly applied: Has | undefined
-      readonly rejected: Has | undefined
-      readonly problem: Position | undefined
-      readonly clients: number
-    }
-  >
-  /** The instance after which the next page begins; undefined at the end. */
-  readonly next: InstanceId | undefined
-}
-
-export interface Has extends Position {
-  readonly version: number
 }
 
 export interface Taken {

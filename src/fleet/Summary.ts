@@ -8,8 +8,7 @@
 import { coveredBy } from "../keys/Pattern.ts"
 import { covers, type Position, positionKey } from "../propagation/Position.ts"
 import type { Mark } from "../updates/Update.ts"
-import type { InstanceId } from "./Instance.ts"
-import type { Counted, Has } from "./InstanceStore.ts"
+import type { Counted, Has, InstanceId } from "./Instance.ts"
 
 export interface Versions extends Has {
   readonly clients: number

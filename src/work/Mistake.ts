@@ -1,4 +1,4 @@
-/** What whoever wrote a text is told of it, when it is wrong, too slow or too large. Pure. */
+/** What whoever wrote a text is told of it, when it is wrong, too slow or too large. */
 import { Duration, Effect } from "effect"
 import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"

@@ -1,6 +1,6 @@
 /** What is said in bytes: hellos and answers of clients that hold very much. */
 import { assert, describe, it } from "@effect/vitest"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { SubscribeRequest, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Acks, cut } from "../../src/client/Acks.ts"
 import { hello, mostBytes } from "../../src/client/Held.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { dryRun } from "../../src/configuration/DryRun.ts"
 import type { ClientView } from "../../src/updates/Client.ts"
 import type { Mistake } from "../../src/work/Mistake.ts"

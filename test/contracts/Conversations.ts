@@ -1,6 +1,6 @@
 /** What a node and a client say to each other. Whatever stands for a node in a test of the client says the same. */
 import { assert, describe, it } from "@effect/vitest"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { AckOutcome, SubscribeRequest, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { hello as chunked } from "../../src/client/Held.ts"
 import { HeraldClient, StaleError } from "../../src/client/HeraldClient.ts"

@@ -2,8 +2,8 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
-import type { DeliveryRow, InstanceNote } from "../../src/fleet/Instance.ts"
-import { type Counted, type CountOptions, InstanceStore, type ListOptions } from "../../src/fleet/InstanceStore.ts"
+import type { Counted, DeliveryRow, InstanceNote } from "../../src/fleet/Instance.ts"
+import { type CountOptions, InstanceStore, type ListOptions } from "../../src/fleet/InstanceStore.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { delivery, instance } from "../support/Instance.ts"
 import {

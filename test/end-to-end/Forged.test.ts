@@ -1,7 +1,7 @@
 /** Somebody else writes into the Redis that nodes share. Real servers, a real Redis. */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { CHANNEL } from "../../layers/Redis/propagation/HintLane.ts"
+import { CHANNEL } from "../../layers/Redis/propagation/Channels.ts"
 import { startDatabase } from "../support/Database.ts"
 import { startRedis } from "../support/Redis.ts"
 import { startServer } from "../support/Server.ts"

@@ -1,5 +1,5 @@
 /** What a commit leaves: a version, its head, the revision that holds it. */
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import type { Configuration, Head } from "../../src/configuration/Configuration.ts"
 import type { Shared } from "../../src/configuration/SharedCache.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"

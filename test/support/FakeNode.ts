@@ -3,7 +3,7 @@
  * name. test/contracts/Conversations.ts holds it to what the real one does over gRPC.
  */
 
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import {
   type Ack,
   AckOutcome,

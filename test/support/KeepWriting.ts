@@ -1,6 +1,6 @@
 /** A process that replaces a last-known-good file until it is killed, and says each time that it has. Arguments: directory. */
 import process from "node:process"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { LastKnownGood } from "../../src/client/LastKnownGood.ts"
 import { systemClock } from "../../src/client/Platform.ts"
 

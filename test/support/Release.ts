@@ -1,6 +1,6 @@
 /** What is asked of a commit, and one that was made. */
 import { Effect } from "effect"
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Release } from "../../src/commits/Release.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"

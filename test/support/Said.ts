@@ -1,6 +1,6 @@
 /** What a server says to a client. */
 
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { type ConfigUpdate, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 
 export const value = (key: string, revision: number, content: unknown, more: Partial<ConfigUpdate> = {}) => {

@@ -1,5 +1,5 @@
 /** What a client keeps of what it had. */
-import { digestOf } from "../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import type { Version } from "../../src/client/Entry.ts"
 import type { Shape, Snapshot } from "../../src/client/KeptFile.ts"
 

@@ -56,6 +56,13 @@ export const importsOf = (file: string, text: string): ReadonlyArray<Import> => 
   return imports
 }
 
+/** The names of what a file gives that is there when the program runs; `*` for all of another module. */
+export const exportsOf = (file: string, text: string): ReadonlyArray<string> =>
+  parsed(file, text)
+    .module.staticExports.flatMap(({ entries }) => entries)
+    .filter(({ isType }) => !isType)
+    .map(({ exportName }) => exportName.name ?? (exportName.kind === "Default" ? "default" : "*"))
+
 export interface Test {
   /** As it stands in the source: `${…}` where a template puts something in. */
   readonly title: string

@@ -9,6 +9,9 @@ const NOT_WRITTEN = new Set(["node_modules", "dist", "generated", "results", "ex
 /** What `packages/build.ts` copies of the sources, to be shipped. */
 const COPIES = new Set(["packages/client/src", "packages/client/proto"])
 
+/** A capability as an example, with ids of its own: it is looked at where a test lays it over a tree. */
+export const EXAMPLE = "test/example"
+
 /** Files under `root` whose names end with one of `extensions`, in the order of their paths. */
 export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree => {
   const found: Array<readonly [string, string]> = []
@@ -16,6 +19,7 @@ export const readTree = (root: string, extensions: ReadonlyArray<string>): Tree 
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       if (entry.name.startsWith(".") || NOT_WRITTEN.has(entry.name)) continue
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`
+      if (path === EXAMPLE) continue
       if (COPIES.has(path)) continue
       if (entry.isDirectory()) under(path)
       else if (extensions.some((extension) => path.endsWith(extension)))

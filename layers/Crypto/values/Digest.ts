@@ -1,8 +1,7 @@
-/** SHA-256 with node:crypto. */
-import { createHash } from "node:crypto"
+/** SHA-256. */
+
 import { Layer } from "effect"
 import { Digest } from "../../../src/values/Digest.ts"
-
-export const digestOf = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
+import { digestOf } from "./Sha256.ts"
 
 export const layer = Layer.succeed(Digest, digestOf)

@@ -24,8 +24,7 @@ const AGAIN = "2 seconds"
 const FAREWELL = 3_000
 
 /** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
-export const groupIdOf = (topic: string, group: string): string =>
-  topic === "config.updates" ? group : `${topic}.${group}`
+const groupIdOf = (topic: string, group: string): string => (topic === "config.updates" ? group : `${topic}.${group}`)
 
 const headersOf = (headers: KafkaMessage["headers"]): Record<string, string> =>
   Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value ?? "")]))

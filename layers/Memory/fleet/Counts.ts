@@ -1,7 +1,8 @@
 /** Counts over the instances of a `State`, as PostgreSQL makes them. */
 import { shown } from "../../../src/fleet/Facts.ts"
+import type { Counted } from "../../../src/fleet/Instance.ts"
 import { type InstanceId, instanceKey } from "../../../src/fleet/Instance.ts"
-import type { Counted, CountOptions } from "../../../src/fleet/InstanceStore.ts"
+import type { CountOptions } from "../../../src/fleet/InstanceStore.ts"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import type { FleetTables } from "./FleetTables.ts"
 

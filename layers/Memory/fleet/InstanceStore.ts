@@ -14,7 +14,7 @@ import type {
 import { InstanceStore, type ListOptions } from "../../../src/fleet/InstanceStore.ts"
 import { mayHold } from "../../../src/fleet/Ownership.ts"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
-import { fenced } from "../leases/Leases.ts"
+import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
 import { count } from "./Counts.ts"
 import { FleetTables, type HeldInstance } from "./FleetTables.ts"

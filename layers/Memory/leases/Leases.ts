@@ -1,21 +1,9 @@
 /** Leases over a `State`: the rules of migration 0011. */
+
 import { Clock, Effect, Layer } from "effect"
-import { type Lease, Leases } from "../../../src/leases/Leases.ts"
+import { Leases } from "../../../src/leases/Leases.ts"
 import { State } from "../State.ts"
-
-export class LeaseTables {
-  /** `until` in milliseconds since 1970. */
-  readonly leases = new Map<string, Lease & { until: number }>()
-}
-
-/** The fence: prolongs the lease unless another claim took it. */
-export const fenced = (state: State, lease: Lease, leaseMillis: number, now: number): boolean => {
-  const held = state.tables(LeaseTables).leases.get(lease.name)
-  if (held === undefined || held.run !== lease.run || held.epoch !== lease.epoch || held.token !== lease.token)
-    return false
-  held.until = Math.max(held.until, now + leaseMillis)
-  return true
-}
+import { fenced, LeaseTables } from "./LeaseTables.ts"
 
 export const layer = Layer.effect(
   Leases,

@@ -1,13 +1,10 @@
 /** Outbox over a `State`. */
+
 import { Clock, Effect, Layer } from "effect"
 import { Outbox } from "../../../src/outbox/Outbox.ts"
-import type { Position } from "../../../src/propagation/Position.ts"
-import { fenced } from "../leases/Leases.ts"
+import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
-
-export class OutboxTables {
-  position: Position = { epoch: "", revision: 0n }
-}
+import { OutboxTables } from "./OutboxTables.ts"
 
 export const layer = Layer.effect(
   Outbox,

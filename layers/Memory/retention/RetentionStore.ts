@@ -3,8 +3,8 @@ import { Clock, Effect, Layer } from "effect"
 import { type Keep, RetentionStore } from "../../../src/retention/RetentionStore.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import { FleetTables } from "../fleet/FleetTables.ts"
-import { fenced, LeaseTables } from "../leases/Leases.ts"
-import { OutboxTables } from "../outbox/Outbox.ts"
+import { fenced, LeaseTables } from "../leases/LeaseTables.ts"
+import { OutboxTables } from "../outbox/OutboxTables.ts"
 import { State } from "../State.ts"
 
 const HOUR = 3_600_000

@@ -1,14 +1,11 @@
 /** The keys of seals over a `State`. */
+
 import { randomBytes } from "node:crypto"
 import { Effect, Layer } from "effect"
 import { Seal } from "../../../src/seals/Seal.ts"
-import { makeSeal, type SealKey } from "../../Crypto/seals/Seals.ts"
+import { makeSeal } from "../../Crypto/seals/Seals.ts"
 import { State } from "../State.ts"
-
-export class SealTables {
-  /** The newest last. */
-  readonly keys: Array<SealKey> = []
-}
+import { SealTables } from "./SealTables.ts"
 
 export const layer = Layer.effect(
   Seal,

@@ -1,7 +1,7 @@
 /** WebhookQueue over a `State`. */
 import { Clock, Effect, Layer } from "effect"
 import { WebhookQueue } from "../../../src/webhooks/WebhookQueue.ts"
-import { fenced } from "../leases/Leases.ts"
+import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
 import { WebhookTables } from "./WebhookTables.ts"
 

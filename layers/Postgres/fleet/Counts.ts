@@ -2,7 +2,8 @@
 
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { Counted, CountOptions, Has } from "../../../src/fleet/InstanceStore.ts"
+import type { Counted, Has } from "../../../src/fleet/Instance.ts"
+import type { CountOptions } from "../../../src/fleet/InstanceStore.ts"
 import { patternsOf } from "../../../src/keys/Pattern.ts"
 import { guarded } from "../connection/Failure.ts"
 

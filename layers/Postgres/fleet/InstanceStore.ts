@@ -5,7 +5,7 @@ import type { Batch, HealthRow, InstanceRow, KeyFacts, Speaker } from "../../../
 import { type Elsewhere, InstanceStore, type ListOptions, type Run } from "../../../src/fleet/InstanceStore.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
-import { asFence, millis } from "../leases/Leases.ts"
+import { asFence, millis } from "../leases/Fence.ts"
 import { count, subscribesTo } from "./Counts.ts"
 
 /** [epoch, revision, version, at, reason] */

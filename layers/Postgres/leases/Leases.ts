@@ -1,11 +1,10 @@
 /** Leases in PostgreSQL: the functions of migration 0011. */
+
 import { Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../../src/leases/Leases.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
-
-/** As the fence reads it; JSON has no bigint. */
-export const asFence = ({ token, ...lease }: Lease): string => JSON.stringify({ ...lease, token: String(token) })
+import { asFence, millis } from "./Fence.ts"
 
 export const layer = Layer.effect(
   Leases,
@@ -29,6 +28,3 @@ export const layer = Layer.effect(
     })
   )
 )
-
-/** An interval. */
-export const millis = (n: number): string => `${n} milliseconds`

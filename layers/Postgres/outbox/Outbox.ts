@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { Outbox } from "../../../src/outbox/Outbox.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
-import { asFence, millis } from "../leases/Leases.ts"
+import { asFence, millis } from "../leases/Fence.ts"
 
 interface BacklogRow {
   readonly epoch: string

@@ -1,4 +1,5 @@
 /** The revision log in PostgreSQL; hints by LISTEN. */
+
 import { Deferred, Duration, Effect, Layer, Stream } from "effect"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
 import { RevisionLog } from "../../../src/propagation/RevisionLog.ts"
@@ -6,9 +7,8 @@ import { every } from "../../../src/telemetry/Every.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { CHANNEL } from "./Channel.ts"
 import { asRevision, type RevisionRow } from "./Rows.ts"
-
-export const CHANNEL = "herald_revisions"
 
 const RECONNECT = Duration.millis(500)
 

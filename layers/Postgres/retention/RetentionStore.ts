@@ -10,7 +10,7 @@ import { failure } from "../../../src/errors/HeraldError.ts"
 import { type Keep, RetentionStore, type Swept } from "../../../src/retention/RetentionStore.ts"
 import { fromSql, guarded, within } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
-import { asFence, millis } from "../leases/Leases.ts"
+import { asFence, millis } from "../leases/Fence.ts"
 
 interface Expired {
   readonly parent: string

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { type Claimed, type Settled, type Standing, WebhookQueue } from "../../../src/webhooks/WebhookQueue.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
-import { asFence, millis } from "../leases/Leases.ts"
+import { asFence, millis } from "../leases/Fence.ts"
 
 const SWEEP_STEP = 5_000
 

@@ -11,6 +11,7 @@
  *        version beside it.
  *   RC7  Every entry ends by itself: after an hour, or 5 minutes for a service's own key, ±10 %.
  */
+
 import { Effect, Layer, Metric, Option, Random, Schema } from "effect"
 import type { Head } from "../../../src/configuration/Configuration.ts"
 import { fromWritten, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
@@ -22,7 +23,7 @@ import { counter } from "../../../src/telemetry/Metrics.ts"
 import { Client } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
-import { WrittenEntry } from "./Entry.ts"
+import { valueKey, versionKey, WrittenEntry } from "./Entry.ts"
 
 /** Milliseconds. */
 const TTL = 3_600_000
@@ -33,9 +34,6 @@ const OWED = 10_000
 const TOGETHER = 100
 /** Bytes of entries that one look brings; larger ones are read one by one. */
 const LOOK_BYTES = 1_048_576
-
-export const valueKey = (environment: string, key: string) => `config:${key}:${environment}`
-export const versionKey = (environment: string, key: string) => `config:version:${key}:${environment}`
 
 /** The entry of a key `version:x` would have the name of the version of `x`. */
 const hasEntry = (key: string) => !key.startsWith("version:")

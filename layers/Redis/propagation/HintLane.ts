@@ -22,9 +22,7 @@ import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
 import { againAfter, Client, common, type RedisOptions, sentinelOptions } from "../connection/Client.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
-
-export const CHANNEL = "herald:revisions"
-export const updatesChannel = (key: string) => `config:updates:${key}`
+import { CHANNEL, updatesChannel } from "./Channels.ts"
 
 /** Characters of JSON. Redis cuts a subscriber that is 32 MiB behind (client-output-buffer-limit). */
 const WHOLE = 1_048_576

@@ -6,6 +6,7 @@
  *   WP2  No redirect is followed, and of the answer's body nothing is kept and at most 64 KiB is read.
  *   WP3  It ends within the time limit, whatever the receiver and the resolver do.
  */
+
 import { lookup } from "node:dns/promises"
 import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
@@ -14,6 +15,7 @@ import { Duration, Effect, Layer } from "effect"
 import type { Answer } from "../../../src/webhooks/Webhook.ts"
 import { type Post, WebhookPost } from "../../../src/webhooks/WebhookPost.ts"
 import { isPublic } from "./Addresses.ts"
+import { retryAfterOf } from "./RetryAfter.ts"
 
 export interface PostOptions {
   readonly timeout: number
@@ -27,14 +29,6 @@ const READ = 65_536
 
 const resolveAll = async (name: string): Promise<ReadonlyArray<string>> =>
   (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
-
-/** Seconds or a date: RFC 9110, section 10.2.3. */
-export const retryAfterOf = (header: string | undefined, now: number): number | undefined => {
-  if (header === undefined) return undefined
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
 
 /** Lets the answer's body go by, as far as it is short. */
 const discard = (response: IncomingMessage) => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
-import { digestOf } from "../../../../layers/Crypto/values/Digest.ts"
+import { digestOf } from "../../../../layers/Crypto/values/Sha256.ts"
 import { AckOutcome, UpdateKind } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { OpenTransport } from "../../../../src/cli/verbs/sessions/Stream.ts"
 import { catalogue } from "../../../../src/errors/Catalogue.ts"

@@ -4,7 +4,8 @@ import { type AddressInfo, createServer as createTcp } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { isPublic } from "../../../../layers/Webhook/webhooks/Addresses.ts"
-import { layer, type PostOptions, retryAfterOf } from "../../../../layers/Webhook/webhooks/WebhookPost.ts"
+import { retryAfterOf } from "../../../../layers/Webhook/webhooks/RetryAfter.ts"
+import { layer, type PostOptions } from "../../../../layers/Webhook/webhooks/WebhookPost.ts"
 import { WebhookPost } from "../../../../src/webhooks/WebhookPost.ts"
 
 const post = (url: string, options: Partial<PostOptions> = {}) =>

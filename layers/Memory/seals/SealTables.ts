@@ -1,0 +1,7 @@
+/** What a `State` has of seals. */
+import type { SealKey } from "../../Crypto/seals/Seals.ts"
+
+export class SealTables {
+  /** The newest last. */
+  readonly keys: Array<SealKey> = []
+}

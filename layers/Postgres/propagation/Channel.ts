@@ -1,0 +1,2 @@
+/** Where NOTIFY tells of revisions. */
+export const CHANNEL = "herald_revisions"
