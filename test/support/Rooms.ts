@@ -17,7 +17,7 @@ export const roomOf = (path: string): string | undefined => /^src\/([^/]+)\//.ex
 
 /** The package of an import; undefined for a path of the tree. */
 export const packageOf = (to: string): string | undefined =>
-  /^(src|layers|proto|test|bench|docs|packages)\//.test(to)
+  /^(?:src|layers|proto|test|bench|docs|packages)\/|^package\.json$/.test(to)
     ? undefined
     : to.startsWith("node:")
       ? "node:"
