@@ -25,7 +25,7 @@ const QUERY = /[?;#]/
 const METRICS = /^\/metrics$/
 const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
   [/^\/(livez|readyz)$/, 0],
-  [/^\/(docs|openapi\.json|metrics)$/, 10]
+  [/^\/(docs(\/.*)?|openapi\.json|metrics)$/, 10]
 ]
 
 /** As the router reads it. */

@@ -10,7 +10,7 @@
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 
 /** Printable, so that it can't disturb logs and terminals. */
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
+export const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
 
 /** The server itself, and jobs of no identity. Clients in the audit log are `client:…`, which is no name. PN2 */
 const reserved: ReadonlySet<string> = new Set(["herald", "system", "node"])

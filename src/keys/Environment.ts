@@ -10,7 +10,8 @@ export const ENVIRONMENT_LENGTH = 50
 /** Of a client that names none. */
 export const DEFAULT_ENVIRONMENT = "production"
 
-const ENVIRONMENT = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?$/
+/** What characters it has, and where. */
+export const ENVIRONMENT = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?$/
 
 export const isEnvironment = (environment: string): boolean =>
   environment.length <= ENVIRONMENT_LENGTH && ENVIRONMENT.test(environment)

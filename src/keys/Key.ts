@@ -8,7 +8,8 @@
 /** Characters. */
 export const KEY_LENGTH = 256
 
-const KEY = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-./:]*[A-Za-z0-9_])?$/
+/** What characters it has, and where. */
+export const KEY = /^[A-Za-z0-9_](?:[A-Za-z0-9_\-./:]*[A-Za-z0-9_])?$/
 
 export const isKey = (key: string): boolean => key.length <= KEY_LENGTH && KEY.test(key)
 

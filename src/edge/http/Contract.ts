@@ -7,17 +7,12 @@
  */
 import type { Layer } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
+import { documented } from "./Document.ts"
 
 /** R2. Provides `CurrentIdentity`. */
 export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/Authentication", {
   security: { token: HttpApiSecurity.bearer }
 }) {}
-
-/** Groups of several capabilities may stand under one heading. */
-const headingsOnce = ({ tags = [], ...spec }: { readonly tags?: ReadonlyArray<{ readonly name: string }> }) => ({
-  ...spec,
-  tags: [...new Map(tags.map((tag) => [tag.name, tag])).values()]
-})
 
 /** Without any group. A capability's routes are made for this and its own groups. */
 export const contract = HttpApi.make("herald")
@@ -27,8 +22,7 @@ export const contract = HttpApi.make("herald")
     OpenApi.annotations({
       title: "Herald",
       version: "1",
-      description: "Pushes versioned configuration to every connected client in milliseconds, and takes it back.",
-      transform: headingsOnce
+      description: "Pushes versioned configuration to every connected client in milliseconds, and takes it back."
     })
   )
 
@@ -42,10 +36,15 @@ export interface Part {
 /** The whole contract of a door with these parts. */
 export const apiOf = <Parts extends ReadonlyArray<Part>>(parts: Parts) => {
   type Groups = Parts[number]["groups"][number]
-  return parts.reduce(
+  const api = parts.reduce(
     (api: HttpApi.HttpApi<"herald", HttpApiGroup.Constraint>, { groups }) => api.add(...groups),
     contract as never
-  ) as unknown as HttpApi.HttpApi<"herald", Groups>
+  )
+  const groups = parts.flatMap((part) => part.groups)
+  return api.annotateMerge(OpenApi.annotations({ transform: documented(groups) })) as unknown as HttpApi.HttpApi<
+    "herald",
+    Groups
+  >
 }
 
 /** Of one operation, for people. */

@@ -11,7 +11,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { AuthenticationLive } from "./Authentication.ts"
 import { Budget } from "./Budget.ts"
 import { apiOf, type Part } from "./Contract.ts"
-import { docsOf } from "./Docs.ts"
+import { Docs, docsPaths } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
 import { measured } from "./Measure.ts"
 import { type Paths, pathsOf, routesIn } from "./Paths.ts"
@@ -39,7 +39,7 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
 export const routerConfig = { maxParamLength: 1_024 } as const
 
 /** What is no part of the contract. */
-const others = ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"].map((path) => ["GET", path] as const)
+const others = ["/livez", "/readyz", "/metrics", "/openapi.json", ...docsPaths].map((path) => ["GET", path] as const)
 
 const sharedOf = (paths: Paths) => {
   const unrouted = answerUnrouted(paths)
@@ -64,7 +64,7 @@ export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) 
     Layer.provide([AuthenticationLive, Budget.layer])
   )
   const paths = pathsOf([...routesIn(api), ...others], routerConfig)
-  return Layer.mergeAll(versioned, HealthRoutes, docsOf(api), sharedOf(paths))
+  return Layer.mergeAll(versioned, HealthRoutes, Docs, sharedOf(paths))
 }
 
 /** `routesOf(parts)` on the `HttpServer` of the context. */

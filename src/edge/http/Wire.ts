@@ -4,8 +4,49 @@
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import { NAME } from "../../access/Principal.ts"
+import { limits } from "../../configuration/Configuration.ts"
 import { IDEMPOTENCY_KEY } from "../../configuration/Request.ts"
+import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
+import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
 
+/** Shows a rule in the document; who decides it, and words what is told of it, is the use case. */
+const shown = (json: Readonly<Record<string, unknown>>) =>
+  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
+
+/** KY1 */
+export const Key = Schema.String.check(shown({ minLength: 1, maxLength: KEY_LENGTH, pattern: KEY.source })).annotate({
+  examples: ["user-service"]
+})
+/** EN1 */
+export const Environment = Schema.String.check(
+  shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: ENVIRONMENT.source })
+).annotate({ examples: ["production"] })
+/** Why something was done. */
+export const Message = Schema.String.check(shown({ maxLength: limits.message, pattern: "^[^\\u0000]*$" })).annotate({
+  examples: ["why it was changed"]
+})
+/** A principal's. PN2 */
+export const PrincipalName = Schema.String.check(
+  shown({ minLength: 1, maxLength: 128, pattern: NAME.source })
+).annotate({ examples: ["ci-deployer"] })
+/** Environments of an API key. */
+export const Scope = Schema.String.check(
+  shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: `^\\*$|${ENVIRONMENT.source}` })
+).annotate({ examples: ["production"] })
+
+const TAG = '(W/)?"[!#-~]*"'
+const TAGS = `${TAG}( *, *${TAG})*`
+/** ET2, ET3 */
+export const IfMatch = Schema.String.check(shown({ pattern: `^([0-9]{1,10}|\\*|${TAGS})$` })).annotate({
+  description: "A version number, `*`, or ETags of reads: the write happens only while one of them is current."
+})
+export const IfNoneMatch = Schema.String.check(shown({ pattern: `^(\\*|${TAGS})$` })).annotate({
+  description: "ETags of reads, or `*`: whatever there is."
+})
+
+/** Counts and numbers of versions and revisions. */
+export const Whole = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 /** Of an entry in a log; exact up to 2^53. */
 export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 /** Milliseconds since 1970, as far as dates go. */
@@ -40,5 +81,9 @@ export const problems = [400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 
 
 /** `Idempotency-Key`: the same key and body have the same result, once. */
 export const IdempotencyKey = Schema.optionalKey(
-  Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(IDEMPOTENCY_KEY))
+  Schema.String.check(
+    Schema.isMinLength(1),
+    Schema.isMaxLength(IDEMPOTENCY_KEY),
+    shown({ pattern: "^[!-~]([ -~]*[!-~])?$" })
+  )
 )

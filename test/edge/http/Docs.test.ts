@@ -1,20 +1,103 @@
+/** The browsable page, and the document that it shows. */
+import { brotliCompressSync } from "node:zlib"
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
-import { apiOf } from "../../../src/edge/http/Contract.ts"
-import { docsOf } from "../../../src/edge/http/Docs.ts"
-import { http } from "../../../src/node/Node.ts"
+import { Docs } from "../../../src/edge/http/Docs.ts"
+import { startRoutes } from "./Harness.ts"
 
 describe("Docs", () => {
-  it.effect("H5 every reader of the page gets the same bytes, not a copy of them", () =>
+  it.effect("DO1 every reader of the page gets the same bytes, not a copy of them, and few", () =>
     Effect.gen(function* () {
-      const app = yield* HttpRouter.toHttpEffect(docsOf(apiOf(http)))
-      const request = HttpServerRequest.fromWeb(new Request("http://localhost/docs"))
-      const ask = app.pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request))
-      const bodies = [yield* ask, yield* ask].map(({ body }) => (body._tag === "Uint8Array" ? body.body : undefined))
+      const app = yield* HttpRouter.toHttpEffect(Docs)
+      const ask = (path: string, accept: string) => {
+        const asked = new Request(`http://localhost${path}`, { headers: { "accept-encoding": accept } })
+        const request = HttpServerRequest.fromWeb(asked)
+        return app.pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request))
+      }
+      const bytesOf = ({ body }: Effect.Success<ReturnType<typeof ask>>) =>
+        body._tag === "Uint8Array" ? body.body : new Uint8Array()
+      const html = new TextDecoder().decode(bytesOf(yield* ask("/docs", "gzip")))
+      const script = /src="([^"]+)"/.exec(html)?.[1] ?? ""
+      const [one, two] = [yield* ask(script, "gzip, br"), yield* ask(script, "gzip;q=1")]
+      const plain = yield* ask(script, "gzip;q=0, identity")
 
-      assert.isAbove(bodies[0]?.byteLength ?? 0, 1_000_000)
-      assert.strictEqual(bodies[0], bodies[1])
-    }).pipe(Effect.scoped)
+      assert.strictEqual(bytesOf(one), bytesOf(two))
+      assert.strictEqual(one.headers["content-encoding"], "gzip")
+      assert.isBelow(html.length + bytesOf(one).byteLength, 500_000)
+      assert.isUndefined(plain.headers["content-encoding"])
+      assert.include(new TextDecoder().decode(bytesOf(plain)), "rapi-doc")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 })
+
+describe("the page and its document", () => {
+  it("DO2 the page names nothing of others, and its policy lets it ask nobody else", async () => {
+    const door = await startRoutes()
+    const page = await door.call("GET", "/docs", { as: "nobody" })
+    const icon = await door.call("GET", "/favicon.ico", { as: "nobody" })
+    await door.dispose()
+
+    assert.notMatch(page.text, /(?:src|href)="(?!\/[^/])/)
+    assert.notInclude(page.headers.get("content-security-policy"), "unsafe-eval")
+    assert.include(page.headers.get("content-security-policy"), "connect-src 'self'")
+    assert.deepStrictEqual([icon.status, icon.headers.get("content-type")], [200, "image/svg+xml"])
+  })
+
+  it("OA1 OA2 OA4 numbers are numbers, and every bound, rule and answer stands in the document", async () => {
+    const door = await startRoutes()
+    const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    await door.dispose()
+    const parameter = (path: string, method: string, name: string) =>
+      body.paths[path][method].parameters.find((one: { readonly name: string }) => one.name === name).schema
+    const plain = []
+    for (const [path, operations] of Object.entries<Record<string, { parameters?: ReadonlyArray<Any> }>>(body.paths))
+      for (const [method, { parameters = [] }] of Object.entries(operations))
+        for (const { name, schema } of parameters)
+          if (schema.type === "string" && !("maxLength" in schema || "enum" in schema || "pattern" in schema))
+            plain.push(`${method} ${path} ${name}`)
+
+    assert.deepStrictEqual(parameter("/v1/config", "get", "limit"), { type: "integer", minimum: 1, maximum: 1000 })
+    assert.strictEqual(parameter("/v1/releases", "post", "dryRun").type, "boolean")
+    const { maxLength, pattern } = parameter("/v1/config/{key}", "put", "key")
+    assert.strictEqual(maxLength, 256)
+    assert.isTrue(new RegExp(pattern).test("a/b:c.d"))
+    assert.deepStrictEqual(plain, [])
+    assert.notInclude(body.components.schemas.PublishBody.properties.value.type, "null")
+    assert.strictEqual(body.components.schemas.ReleaseBody.properties.changes.maxItems, 500)
+    assert.deepStrictEqual(Object.keys(body.paths["/v1/config/{key}"].get.responses).includes("304"), true)
+    assert.isBelow(brotliCompressSync(JSON.stringify(body)).byteLength, 20_000)
+  })
+})
+
+describe("examples", () => {
+  it("OA3 what the document gives as an example works as it stands, in its order", async () => {
+    const door = await startRoutes()
+    const { body: document } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    const outcomes = []
+    for (const [path, operations] of Object.entries<Record<string, Any>>(document.paths))
+      for (const method of ["put", "post"]) {
+        const operation = operations[method]
+        const example = operation?.requestBody?.content["application/json"]?.example
+        if (operation === undefined || path.includes("{id}")) continue
+        assert.isDefined(example, `${method} ${path}`)
+        const answer = await door.call(
+          method.toUpperCase(),
+          `${path.replace("{key}", "user-service")}?${/\{key\}/.test(path) ? "environment=production" : ""}`,
+          { body: example }
+        )
+        outcomes.push([`${method} ${path}`, answer.status < 300])
+      }
+    await door.dispose()
+
+    assert.isAbove(outcomes.length, 4)
+    assert.deepStrictEqual(
+      outcomes.filter(([, works]) => works !== true),
+      []
+    )
+  })
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: parts of a document
+type Any = any

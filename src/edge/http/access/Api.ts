@@ -4,7 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { Id, Limit, problems } from "../Wire.ts"
+import { Environment, Id, Limit, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, post } = HttpApiEndpoint
@@ -50,7 +50,7 @@ export class AuditGroup extends HttpApiGroup.make("audit")
   .add(
     get("list", "/v1/audit", {
       query: {
-        environment: Schema.optionalKey(Schema.String),
+        environment: Schema.optionalKey(Environment),
         limit: Schema.optionalKey(Limit),
         before: Schema.optionalKey(Id),
         after: Schema.optionalKey(Id)
@@ -63,8 +63,8 @@ export class AuditGroup extends HttpApiGroup.make("audit")
       .annotateMerge(about("The audit log", "Newest first; with `after`, oldest first from there.")),
     get("verify", "/v1/audit/verify", {
       query: {
-        from: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(2_000))),
-        checkpoint: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(300)))
+        from: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(2_000), Schema.isPattern(/^[!-~]*$/u))),
+        checkpoint: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(300), Schema.isPattern(/^[ -~]*$/u)))
       },
       success: Wire.AuditVerdict,
       error

@@ -6,12 +6,12 @@ import type * as Log from "../../../access/AuditEntry.ts"
 import { auditProblems } from "../../../access/AuditEntry.ts"
 import type { AuditPage } from "../../../access/AuditLog.ts"
 import { roles } from "../../../access/Identity.ts"
-import { Details, Time } from "../Wire.ts"
+import { Details, PrincipalName, Scope, Time, Whole } from "../Wire.ts"
 
 const Role = Schema.Literals(roles)
 
 export const AuditEntry = Schema.Struct({
-  id: Schema.Int,
+  id: Whole,
   configId: Schema.String,
   action: Schema.String,
   performedBy: Schema.String,
@@ -22,7 +22,7 @@ export const AuditEntry = Schema.Struct({
 }).annotate({ identifier: "AuditEntry" })
 export type AuditEntry = typeof AuditEntry.Type
 /** `next`: give it as `before` (or `after`) for the next page, which may be due before `limit` is reached; null where no entry was found. */
-export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry), next: Schema.NullOr(Schema.Int) })
+export const AuditEntries = Schema.Struct({ entries: Schema.Array(AuditEntry), next: Schema.NullOr(Whole) })
 export type AuditEntries = typeof AuditEntries.Type
 /**
  * One page of a check. `next`: go on with this as `from`; null at the end. `ok`: everything was looked at, and nothing is wrong. `broken`: the
@@ -30,16 +30,16 @@ export type AuditEntries = typeof AuditEntries.Type
  */
 export const AuditVerdict = Schema.Struct({
   ok: Schema.Boolean,
-  entries: Schema.Int,
-  total: Schema.Int,
-  broken: Schema.NullOr(Schema.Int),
+  entries: Whole,
+  total: Whole,
+  broken: Schema.NullOr(Whole),
   problem: Schema.NullOr(Schema.Struct({ kind: Schema.Literals(auditProblems), message: Schema.String })),
   next: Schema.NullOr(Schema.String),
   checkpoints: Schema.NullOr(
     Schema.Struct({
-      checked: Schema.Int,
-      unsigned: Schema.Int,
-      newest: Schema.NullOr(Schema.Struct({ entry: Schema.Int, at: Schema.Finite }))
+      checked: Whole,
+      unsigned: Whole,
+      newest: Schema.NullOr(Schema.Struct({ entry: Whole, at: Schema.Finite }))
     })
   )
 }).annotate({ identifier: "AuditVerdict" })
@@ -62,16 +62,19 @@ export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
  * of a principal that has one.
  */
 export const ApiKeyBody = Schema.Struct({
-  name: Schema.String,
+  name: PrincipalName,
   role: Role,
-  environments: Schema.Array(Schema.String),
+  environments: Schema.Array(Scope).check(Schema.isMinLength(1), Schema.isMaxLength(100)),
   expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
   add: Schema.optionalKey(Schema.Boolean)
-}).annotate({ identifier: "ApiKeyBody" })
+}).annotate({
+  identifier: "ApiKeyBody",
+  examples: [{ name: "ci-deployer", role: "publisher", environments: ["production"] }]
+})
 /** `graceMillis`: how long the old key works on; a day when left out, at most 30 days. */
 export const RotateBody = Schema.Struct({
   graceMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 * 86_400_000 })))
-}).annotate({ identifier: "RotateBody" })
+}).annotate({ identifier: "RotateBody", examples: [{ graceMillis: 3_600_000 }] })
 /** The token is shown this once. */
 export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
 

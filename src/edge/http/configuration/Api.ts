@@ -5,15 +5,21 @@ import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { IdempotencyKey, Limit, problems } from "../Wire.ts"
+import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
 const error = problems
 
 /** `if-match`: a version number, `*`, or ETags of reads. `if-none-match`: `*`, the key must not exist, or ETags. */
-const conditions = { "if-match": Schema.optionalKey(Schema.String), "if-none-match": Schema.optionalKey(Schema.String) }
+const conditions = { "if-match": Schema.optionalKey(IfMatch), "if-none-match": Schema.optionalKey(IfNoneMatch) }
 const writeHeaders = { "idempotency-key": IdempotencyKey, ...conditions }
+const unmodified = OpenApi.annotations({
+  transform: (operation) => ({
+    ...operation,
+    responses: { ...operation["responses"], "304": { description: "What the caller has is current: no body" } }
+  })
+})
 const etag = { etag: Schema.String, "herald-version": Schema.Int, "herald-revision": Schema.Int }
 
 export class ConfigGroup extends HttpApiGroup.make("config")
@@ -33,10 +39,11 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("get", "/v1/config/:key", {
       params: Wire.Target,
       query: { ...Wire.InEnvironment, consistency: Schema.optionalKey(Schema.Literals(["strong", "cached"])) },
-      headers: { "if-none-match": Schema.optionalKey(Schema.String) },
+      headers: { "if-none-match": Schema.optionalKey(IfNoneMatch) },
       success: HttpApiSchema.WithHeaders(Wire.Reading, { ...etag, "herald-stale": Schema.Boolean }),
       error
     })
+      .annotateMerge(unmodified)
       .annotate(Needs, need("config.read", "named"))
       .annotateMerge(
         about(
@@ -46,7 +53,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       ),
     HttpApiEndpoint.delete("delete", "/v1/config/:key", {
       params: Wire.Target,
-      query: { ...Wire.InEnvironment, message: Schema.optionalKey(Schema.String) },
+      query: { ...Wire.InEnvironment, message: Schema.optionalKey(Message) },
       headers: writeHeaders,
       success: Wire.Published,
       error
@@ -115,7 +122,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("explain", "/v1/config/:key/explain", {
       params: Wire.Target,
       query: Schema.StructWithRest(
-        Schema.Struct({ ...Wire.InEnvironment, label: Schema.optionalKey(Schema.Array(Schema.String)) }),
+        Schema.Struct({ ...Wire.InEnvironment, label: Schema.optionalKey(Schema.Array(Wire.LabelOf)) }),
         [Schema.Record(Schema.TemplateLiteral(["label.", Schema.String]), Schema.String)]
       ),
       success: Wire.Explanation,

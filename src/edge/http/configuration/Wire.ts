@@ -4,20 +4,25 @@ import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { ValueType } from "../../../values/ValueType.ts"
-import { Labels } from "../Wire.ts"
+import { Environment, Key, Labels, Message, Whole } from "../Wire.ts"
 
 /** Of a key; the database counts them in 32 bits. */
 export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
 
-export const Target = { key: Schema.String }
-export const InEnvironment = { environment: Schema.String }
+export const Target = { key: Key }
+export const InEnvironment = { environment: Environment }
+
+/** `name=value` */
+export const LabelOf = Schema.String.check(
+  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => ({ pattern: "^[^=]+=", maxLength: 1_153 }) })
+).annotate({ examples: ["region=eu"] })
 
 /** `value` is the text exactly as published, whatever its type. */
 export const Configuration = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
-  version: Schema.Int,
-  revision: Schema.Int,
+  version: Whole,
+  revision: Whole,
   value: Schema.String,
   type: ValueType,
   deleted: Schema.Boolean,
@@ -41,8 +46,8 @@ export type Reading = typeof Reading.Type
 export const Head = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
-  version: Schema.Int,
-  revision: Schema.Int,
+  version: Whole,
+  revision: Whole,
   digest: Schema.String,
   strict: Schema.Boolean,
   template: Schema.Boolean
@@ -54,14 +59,14 @@ export const Heads = Schema.Struct({ keys: Schema.Array(Head), next: Schema.Null
 export type Heads = typeof Heads.Type
 
 export const Environments = Schema.Struct({
-  environments: Schema.Array(Schema.Struct({ environment: Schema.String, keys: Schema.Int }))
+  environments: Schema.Array(Schema.Struct({ environment: Schema.String, keys: Whole }))
 })
 export type Environments = typeof Environments.Type
 
 /** `next`: give it as `before` for the next page, which may be due before `limit` is reached; null at the end. */
 export const History = Schema.Struct({
   versions: Schema.Array(Configuration),
-  next: Schema.NullOr(Schema.Int)
+  next: Schema.NullOr(Whole)
 })
 export type History = typeof History.Type
 
@@ -75,20 +80,23 @@ export const PublishBody = Schema.Struct({
   type: Schema.optionalKey(ValueType),
   schema: Schema.optionalKey(Schema.Unknown),
   strict: Schema.optionalKey(Schema.Boolean),
-  message: Schema.optionalKey(Schema.String),
+  message: Schema.optionalKey(Message),
   expectedVersion: Schema.optionalKey(Version)
-}).annotate({ identifier: "PublishBody" })
+}).annotate({
+  identifier: "PublishBody",
+  examples: [{ value: { feature: { x: true } }, type: "json", message: "why it was changed" }]
+})
 export type PublishBody = typeof PublishBody.Type
 
 export const RollbackBody = Schema.Struct({
   version: Version,
-  message: Schema.optionalKey(Schema.String)
-}).annotate({ identifier: "RollbackBody" })
+  message: Schema.optionalKey(Message)
+}).annotate({ identifier: "RollbackBody", examples: [{ version: 1, message: "it was too slow" }] })
 
 /** One change: `value` null deletes the key. */
 export const ReleaseChange = Schema.Struct({
-  key: Schema.String,
-  environment: Schema.String,
+  key: Key,
+  environment: Environment,
   value: Schema.Unknown,
   type: Schema.optionalKey(ValueType),
   schema: Schema.optionalKey(Schema.Unknown),
@@ -98,22 +106,37 @@ export const ReleaseChange = Schema.Struct({
 export type ReleaseChange = typeof ReleaseChange.Type
 
 export const ReleaseBody = Schema.Struct({
-  message: Schema.optionalKey(Schema.String),
-  changes: Schema.Array(ReleaseChange)
-}).annotate({ identifier: "ReleaseBody" })
+  message: Schema.optionalKey(Message),
+  changes: Schema.Array(ReleaseChange).check(
+    Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
+      toJsonSchema: () => ({ minItems: 1, maxItems: limits.changes })
+    })
+  )
+}).annotate({
+  identifier: "ReleaseBody",
+  examples: [
+    {
+      message: "why they were changed",
+      changes: [
+        { key: "user-service", environment: "production", value: { feature: { x: true } } },
+        { key: "user-service.limits", environment: "production", value: 10 }
+      ]
+    }
+  ]
+})
 
 /** What a commit did to one key. */
 export const Changed = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
-  version: Schema.Int,
+  version: Whole,
   type: ValueType,
   digest: Schema.String,
   deleted: Schema.Boolean
 }).annotate({ identifier: "Changed" })
 
 const commitFields = {
-  revision: Schema.Int,
+  revision: Whole,
   epoch: Schema.String,
   committedAt: Schema.Finite,
   /** The same Idempotency-Key had this result before; nothing was written now. */
@@ -144,8 +167,8 @@ export const Difference = Schema.Union([
 export const DiffResult = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
-  from: Schema.Int,
-  to: Schema.Int,
+  from: Whole,
+  to: Whole,
   difference: Difference
 })
 export type DiffResult = typeof DiffResult.Type
@@ -153,7 +176,7 @@ export type DiffResult = typeof DiffResult.Type
 /** What would change, and for how many connected clients. Nothing was written. */
 export const Validated = Schema.Struct({
   changes: Schema.Array(
-    Schema.Struct({ key: Schema.String, environment: Schema.String, difference: Difference, clients: Schema.Int })
+    Schema.Struct({ key: Schema.String, environment: Schema.String, difference: Difference, clients: Whole })
   )
 }).annotate({ identifier: "Validated" })
 export type Validated = typeof Validated.Type

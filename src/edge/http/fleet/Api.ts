@@ -6,14 +6,14 @@ import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { Limit, problems } from "../Wire.ts"
+import { Environment, Limit, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 export class ClientsGroup extends HttpApiGroup.make("clients")
   .add(
     HttpApiEndpoint.get("list", "/v1/clients", {
       query: {
-        environment: Schema.optionalKey(Schema.String),
+        environment: Schema.optionalKey(Environment),
         service: Schema.optionalKey(Plain(CLIENT_NAME_LENGTH)),
         instance: Schema.optionalKey(Plain(CLIENT_NAME_LENGTH)),
         after: Schema.optionalKey(Plain(2_048)),
@@ -41,7 +41,7 @@ export class ClientsGroup extends HttpApiGroup.make("clients")
       ),
     HttpApiEndpoint.get("summary", "/v1/clients/summary", {
       query: {
-        environment: Schema.optionalKey(Schema.String),
+        environment: Schema.optionalKey(Environment),
         service: Schema.optionalKey(Plain(CLIENT_NAME_LENGTH)),
         key: Schema.optionalKey(Plain(KEY_LENGTH)),
         revision: Schema.optionalKey(

@@ -6,10 +6,10 @@ import type { Has } from "../../../fleet/Instance.ts"
 import type { ListCursor } from "../../../fleet/InstanceStore.ts"
 import type * as Counts from "../../../fleet/Summary.ts"
 import { Plain } from "../../../text/Plain.ts"
-import { Labels } from "../Wire.ts"
+import { Labels, Whole } from "../Wire.ts"
 
 /** A revision means nothing without its epoch: one of another epoch than `desired` has is of a history that was lost. */
-const Of = { version: Schema.Int, revision: Schema.Int, epoch: Schema.String }
+const Of = { version: Whole, revision: Whole, epoch: Schema.String }
 const At = Schema.Struct({ ...Of, at: Schema.Finite })
 /** A key of a client: the newest version there is, beside what is known of what the client has. null: unknown. */
 export const ClientKey = Schema.Struct({
@@ -41,7 +41,7 @@ export const Client = Schema.Struct({
   owner: Schema.String,
   health: Schema.NullOr(
     Schema.Struct({
-      revision: Schema.Int,
+      revision: Whole,
       epoch: Schema.String,
       health: Schema.Literals(["healthy", "degraded", "unhealthy"]),
       message: Schema.String,
@@ -54,7 +54,7 @@ export const Client = Schema.Struct({
   /** Give it as `afterKey`, with `instance`, for more keys; null when there are no more. */
   nextKey: Schema.NullOr(Schema.String),
   /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
-  troubled: Schema.Int
+  troubled: Whole
 }).annotate({ identifier: "Client" })
 export type Client = typeof Client.Type
 /** `next`: give it as `after` for the next page; null at the end. */
@@ -64,22 +64,22 @@ export const KeySummary = Schema.Struct({
   key: Schema.String,
   desired: Schema.NullOr(Schema.Struct(Of)),
   /** Connected clients that subscribe to it: those that follow, together. */
-  clients: Schema.Int,
-  applied: Schema.Int,
-  rejected: Schema.Int,
+  clients: Whole,
+  applied: Whole,
+  rejected: Whole,
   /** It can't be sent to them. */
-  problem: Schema.Int,
-  pending: Schema.Int,
+  problem: Whole,
+  pending: Whole,
   /** What they run, the most frequent first, at most 20. */
-  versions: Schema.Array(Schema.Struct({ ...Of, clients: Schema.Int }))
+  versions: Schema.Array(Schema.Struct({ ...Of, clients: Whole }))
 }).annotate({ identifier: "KeySummary" })
 export type KeySummary = typeof KeySummary.Type
 
 export const ServiceSummary = Schema.Struct({
   environment: Schema.String,
   service: Schema.String,
-  connected: Schema.Int,
-  away: Schema.Int,
+  connected: Whole,
+  away: Whole,
   /** At most 200; those with trouble first. */
   keys: Schema.Array(KeySummary),
   more: Schema.Boolean

@@ -1,0 +1,128 @@
+/**
+ * What the OpenAPI document says besides what its generator makes of the contract. Pure.
+ *
+ *   OA1  A parameter that is a number, or one of true and false, is written as that, with its bounds: not as the text that travels.
+ *   OA2  What is any JSON to the contract is what its use case takes.
+ *   OA3  A body's example is one that works as it stands.
+ *   OA4  Groups of several capabilities may stand under one heading.
+ */
+import { Schema } from "effect"
+import type { HttpApiGroup } from "effect/http-api"
+
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly schema?: Readonly<Record<string, unknown>>
+}
+interface Body {
+  readonly content: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>>
+}
+interface Operation {
+  readonly parameters?: ReadonlyArray<Parameter>
+  readonly requestBody?: Body
+}
+interface Spec {
+  readonly tags?: ReadonlyArray<{ readonly name: string }>
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: Components
+}
+interface Shape {
+  readonly properties?: Readonly<Record<string, object>>
+  readonly examples?: ReadonlyArray<unknown>
+}
+interface Components {
+  readonly schemas: Readonly<Record<string, Shape>>
+}
+interface Endpoint {
+  readonly method: string
+  readonly path: string
+  readonly params?: Schema.Top
+  readonly query?: Schema.Top
+}
+
+const endpointsOf = (groups: ReadonlyArray<HttpApiGroup.Constraint>): ReadonlyArray<Endpoint> =>
+  groups.flatMap((group) => Object.values(group.endpoints) as unknown as ReadonlyArray<Endpoint>)
+
+/** As the document writes paths. */
+const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
+
+type Properties = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+const propertiesOf = (schema: Schema.Top | undefined): Properties =>
+  schema === undefined
+    ? {}
+    : ((Schema.toJsonSchemaDocument(Schema.toType(schema)).schema["properties"] as Properties | undefined) ?? {})
+
+const PLAIN = new Set(["integer", "number", "boolean"])
+
+/** OA1 */
+const asMeant = (operation: Operation, { params, query }: Endpoint): Operation => {
+  if (operation.parameters === undefined) return operation
+  const meant: Readonly<Record<string, Properties>> = { path: propertiesOf(params), query: propertiesOf(query) }
+  return {
+    ...operation,
+    parameters: operation.parameters.map((parameter) => {
+      const schema = meant[parameter.in]?.[parameter.name]
+      return schema !== undefined && PLAIN.has(String(schema["type"])) ? { ...parameter, schema } : parameter
+    })
+  }
+}
+
+/** OA3: most readers look for it here, and not in the schema. */
+const exemplified = (operation: Operation, { schemas }: Components): Operation => {
+  if (operation.requestBody === undefined) return operation
+  const content = Object.entries(operation.requestBody.content).map(([type, media]) => {
+    const example = schemas[media.schema?.$ref?.split("/").at(-1) ?? ""]?.examples?.[0]
+    return [type, example === undefined ? media : { ...media, example }] as const
+  })
+  return { ...operation, requestBody: { ...operation.requestBody, content: Object.fromEntries(content) } }
+}
+
+const JSON_SCHEMA = {
+  type: ["object", "boolean", "null"],
+  description: "A JSON Schema (2020-12) for the value; null removes it; left out, it stays.",
+  examples: [{ type: "object" }]
+}
+const ABOUT_VALUES =
+  "A string is the text of the value, whatever its type; any other JSON is taken as it stands, byte for byte."
+const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
+  PublishBody: {
+    value: { type: ["string", "number", "boolean", "object", "array"], description: ABOUT_VALUES },
+    schema: JSON_SCHEMA
+  },
+  ReleaseChange: {
+    value: {
+      type: ["string", "number", "boolean", "object", "array", "null"],
+      description: `${ABOUT_VALUES} null deletes the key.`
+    },
+    schema: JSON_SCHEMA
+  }
+}
+
+/** OA2 */
+const taken = (components: Components): Components => {
+  const schemas = { ...components.schemas }
+  for (const [name, meant] of Object.entries(MEANT)) {
+    const schema = schemas[name]
+    if (schema !== undefined) schemas[name] = { ...schema, properties: { ...schema.properties, ...meant } }
+  }
+  return { ...components, schemas }
+}
+
+export const documented =
+  (groups: ReadonlyArray<HttpApiGroup.Constraint>) =>
+  <S>(made: S): S => {
+    const spec = made as unknown as Spec
+    const paths: Record<string, Record<string, Operation>> = Object.fromEntries(
+      Object.entries(spec.paths).map(([path, operations]) => [path, { ...operations }])
+    )
+    for (const endpoint of endpointsOf(groups)) {
+      const operations = paths[shown(endpoint.path)]
+      const method = endpoint.method.toLowerCase()
+      const operation = operations?.[method]
+      if (operations !== undefined && operation !== undefined)
+        operations[method] = exemplified(asMeant(operation, endpoint), spec.components)
+    }
+    const tags = [...new Map((spec.tags ?? []).map((tag) => [tag.name, tag])).values()] // OA4
+    return { ...spec, tags, paths, components: taken(spec.components) } as unknown as S
+  }
