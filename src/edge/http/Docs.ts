@@ -1,13 +1,13 @@
 /**
  * `/docs`: the browsable page. Everything that it needs comes from this server, so it works without internet.
  *
- *   DO1  There is one copy of what it sends, however many read it, and however slowly; less than 500 KB travel.
- *   DO2  The page runs scripts of this server alone, and asks nobody but it. It signs in with a bearer token, which stays in its tab.
+ *   PD1  There is one copy of what it sends, however many read it, and however slowly; less than 500 KB travel.
+ *   PD2  The page runs scripts of this server alone, and asks nobody but it. It signs in with a bearer token, which stays in its tab.
  */
 import { Effect, FileSystem } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 
-/** DO2: RapiDoc writes styles, and nothing else, into the page. */
+/** PD2: RapiDoc writes styles, and nothing else, into the page. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -74,7 +74,7 @@ export const Docs = HttpRouter.use(
     )
     const packed = yield* Effect.cached(Effect.map(zipped, (bytes) => scriptOf(bytes, { "content-encoding": "gzip" })))
     const plain = yield* Effect.cached(Effect.map(Effect.flatMap(zipped, inflated), (bytes) => scriptOf(bytes, {})))
-    yield* router.add("GET", "/docs", Effect.succeed(html)) // DO1
+    yield* router.add("GET", "/docs", Effect.succeed(html)) // PD1
     yield* router.add("GET", "/favicon.svg", Effect.succeed(favicon))
     yield* router.add("GET", "/favicon.ico", Effect.succeed(favicon))
     yield* router.add("GET", SCRIPT, (request) => (takesGzip(request.headers["accept-encoding"]) ? packed : plain))

@@ -8,7 +8,7 @@ import { Docs } from "../../../src/edge/http/Docs.ts"
 import { startRoutes } from "./Harness.ts"
 
 describe("Docs", () => {
-  it.effect("DO1 every reader of the page gets the same bytes, not a copy of them, and few", () =>
+  it.effect("PD1 every reader of the page gets the same bytes, not a copy of them, and few", () =>
     Effect.gen(function* () {
       const app = yield* HttpRouter.toHttpEffect(Docs)
       const ask = (path: string, accept: string) => {
@@ -33,7 +33,7 @@ describe("Docs", () => {
 })
 
 describe("the page and its document", () => {
-  it("DO2 the page names nothing of others, and its policy lets it ask nobody else", async () => {
+  it("PD2 the page names nothing of others, and its policy lets it ask nobody else", async () => {
     const door = await startRoutes()
     const page = await door.call("GET", "/docs", { as: "nobody" })
     const icon = await door.call("GET", "/favicon.ico", { as: "nobody" })
