@@ -1,7 +1,8 @@
 /** Every store on PostgreSQL. Waits for a database that is not there yet, and migrates it. */
 import { randomUUID } from "node:crypto"
-import { Effect, Layer, Schedule } from "effect"
+import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import { waitFor } from "../../src/telemetry/WaitFor.ts"
 import { adapters } from "./Adapters.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
@@ -11,20 +12,14 @@ import { migrate, readMigrations } from "./connection/Migrations.ts"
 import { Pools } from "./connection/Pools.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 
-/** Seconds that a server which starts waits for its database. */
+/** Tries, a second apart, of a server that starts before its database. */
 const WAIT = 60
 
 const Migrated = Layer.effectDiscard(
-  Pools.pipe(
-    Effect.flatMap(({ other }) => migrate(readMigrations()).pipe(Effect.provideService(SqlClient.SqlClient, other))),
-    Effect.tapError((error) =>
-      error instanceof Gone
-        ? Effect.logWarning("waiting for the database", { code: error.code, reason: error.message })
-        : Effect.void
-    ),
-    Effect.retry({
+  Effect.flatMap(Pools, ({ other }) =>
+    waitFor("waiting for the database", Effect.provideService(migrate(readMigrations()), SqlClient.SqlClient, other), {
       while: (error) => error instanceof Gone,
-      schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: WAIT }))
+      times: WAIT
     })
   )
 )

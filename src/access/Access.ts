@@ -8,10 +8,11 @@
  *   A5  The first admin's key is one, whatever becomes of the database meanwhile: it is waited for, and a key whose answer was lost is known again.
  *   A6  Whoever has pepper and database can make an admin's key without one; the audit log tells of it.
  */
-import { Clock, Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isEnvironment, wrongEnvironment } from "../keys/Environment.ts"
 import { environmentProblem } from "../keys/Target.ts"
+import { waitFor } from "../telemetry/WaitFor.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import {
@@ -228,13 +229,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const make = Effect.gen(function* () {
       return (yield* store.createFirstAdmin(key)) || (yield* store.find(key.id)) !== undefined
     })
-    const made = yield* make.pipe(
-      Effect.tapError(({ code, message }) => Effect.logWarning("waiting for the database", { code, reason: message })),
-      Effect.retry({
-        while: ({ unanswered }) => unanswered,
-        schedule: Schedule.spaced("1 second")
-      })
-    ) // A5
+    const made = yield* waitFor("waiting for the database", make, { while: ({ unanswered }) => unanswered }) // A5
     if (!made) return undefined
     keys.remember(key)
     return token

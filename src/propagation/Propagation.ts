@@ -11,7 +11,7 @@
  *   P8  What was deleted behind the retention's horizon is forgotten: a client that holds it is told that it is gone, as of anything that
  *       the views do not know.
  */
-import { Clock, Context, Duration, Effect, Layer, Metric, Queue, Schedule, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Metric, Queue, type Scope } from "effect"
 import { catalogue } from "../errors/Catalogue.ts"
 import { afterEvery, every } from "../telemetry/Every.ts"
 import { Loop } from "../telemetry/Loop.ts"
@@ -30,6 +30,8 @@ import { makeTelling } from "./Telling.ts"
 import { Views } from "./Views.ts"
 
 export type { PropagationEvent } from "./Events.ts"
+
+import { waitFor } from "../telemetry/WaitFor.ts"
 
 export interface PropagationOptions {
   readonly pollInterval: Duration.Input
@@ -201,13 +203,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
       : Effect.logInfo("the database confirms again")
   })
 
-  yield* begin.pipe(
-    Effect.tapError((error) =>
-      Effect.logWarning("waiting for the database", { code: error.code, reason: error.message })
-    ),
-    Effect.retry(Schedule.spaced(options.pollInterval)),
-    Effect.orDie
-  )
+  yield* waitFor("waiting for the database", begin, { pause: options.pollInterval })
   yield* Effect.ignore(poll)
   yield* log.hints(() => Queue.offerUnsafe(wake, undefined))
   yield* telling.listen

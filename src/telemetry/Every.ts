@@ -16,7 +16,7 @@ const REST = "1 second"
 const waitOf = (pause: Pause): Effect.Effect<unknown> => (Effect.isEffect(pause) ? pause : Effect.sleep(pause))
 
 /** What of an error is for the log. */
-const saidOf = (error: unknown) => {
+export const saidOf = (error: unknown) => {
   const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown }
   return { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { reason: message }) }
 }

@@ -4,12 +4,13 @@
  *
  *   WN1  Every change of a critical key is queued for every receiver once, and nothing else is.
  */
-import { Effect, Layer, Metric, Redacted, Schedule } from "effect"
+import { Effect, Layer, Metric, Redacted } from "effect"
 import { runGroup } from "../consumers/Group.ts"
 import type { Arrived } from "../consumers/Received.ts"
 import { leaseMillisOf, takeTurns } from "../leases/Turns.ts"
 import { every } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
+import { waitFor } from "../telemetry/WaitFor.ts"
 import { Digest } from "../values/Digest.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
@@ -48,7 +49,7 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
   })
 
   for (const { run } of senders) yield* Effect.forkScoped(run)
-  const introduced = Effect.retry(queue.introduce(targets), Schedule.spaced("1 second"))
+  const introduced = waitFor("waiting for the database", queue.introduce(targets))
   const consuming = runGroup({
     group: "notification",
     size: SIZE,

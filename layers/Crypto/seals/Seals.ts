@@ -6,10 +6,11 @@
  *        what comes behind them for 50 ms, however many keys they name, and a key that was just made is never taken for a foreign one.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
-import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
+import { Clock, Duration, Effect, Queue, Semaphore } from "effect"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { type Purpose, Seal } from "../../../src/seals/Seal.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
+import { waitFor } from "../../../src/telemetry/WaitFor.ts"
 
 export interface SealKey {
   readonly id: string
@@ -51,13 +52,7 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     })
   })
 
-  yield* reread.pipe(
-    Effect.tapError(({ code, message }) =>
-      Effect.logWarning("waiting for the keys of seals", { code, reason: message })
-    ),
-    Effect.retry(Schedule.spaced("1 second")),
-    Effect.orDie
-  )
+  yield* waitFor("waiting for the keys of seals", reread)
   const pause = Effect.timeoutOption(Queue.take(wake), EVERY)
   yield* Effect.forkScoped(afterEvery("the keys of seals were not read again", pause, reading.withPermits(1)(reread))) // SK1
 
