@@ -2,6 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { connectionsFor, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../../layers/Http/HttpServer.ts"
+import * as Packer from "../../layers/Http/Packer.ts"
 import { serve } from "../edge/http/Http.ts"
 import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
@@ -14,6 +15,7 @@ export const doors = ({ http, grpc, gate }: Doors) => {
   const { exempt } = gate
   return Layer.mergeAll(
     serve(Node.http).pipe(
+      Layer.provide(Packer.layer),
       Layer.provideMerge(HttpServer.layer({ ...http, exempt, perAddress: half(http.maxConnections) }))
     ),
     GrpcServer.layer({ ...grpc, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)

@@ -85,11 +85,17 @@ const JSON_SCHEMA = {
 }
 const ABOUT_VALUES =
   "A string is the text of the value, whatever its type; any other JSON is taken as it stands, byte for byte."
+const WRITTEN = {
+  type: ["string", "number", "boolean", "object", "array", "null"],
+  description: "The text as it was published; with `as=json`, JSON where it is that."
+}
 const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   PublishBody: {
     value: { type: ["string", "number", "boolean", "object", "array"], description: ABOUT_VALUES },
     schema: JSON_SCHEMA
   },
+  Configuration: { value: WRITTEN },
+  Reading: { value: WRITTEN },
   ReleaseChange: {
     value: {
       type: ["string", "number", "boolean", "object", "array", "null"],

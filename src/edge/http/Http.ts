@@ -14,6 +14,7 @@ import { apiOf, type Part } from "./Contract.ts"
 import { Docs, docsPaths } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
 import { measured } from "./Measure.ts"
+import { Packer, packed } from "./Packing.ts"
 import { type Paths, pathsOf, routesIn } from "./Paths.ts"
 import { answerFailures } from "./Problem.ts"
 import { answerUnrouted } from "./Unrouted.ts"
@@ -41,14 +42,12 @@ export const routerConfig = { maxParamLength: 1_024 } as const
 /** What is no part of the contract. */
 const others = ["/livez", "/readyz", "/metrics", "/openapi.json", ...docsPaths].map((path) => ["GET", path] as const)
 
-const sharedOf = (paths: Paths) => {
+const sharedOf = (paths: Paths) => Layer.unwrap(Effect.map(Packer, (pack) => through(paths, packed(pack))))
+
+const through = (paths: Paths, pack: ReturnType<typeof packed>) => {
   const unrouted = answerUnrouted(paths)
   return HttpRouter.middleware(
-    (app) =>
-      Effect.map(
-        measured(app, (found) => traced(answerFailures(unrouted(found)))),
-        secured
-      ),
+    (app) => Effect.map(pack(measured(app, (found) => traced(answerFailures(unrouted(found))))), secured),
     {
       global: true
     }

@@ -1,5 +1,5 @@
 /**
- * What every part of the REST door speaks: plain JSON. Revisions are numbers (exact up to 2^53), times are milliseconds since 1970.
+ * What every part of the REST door speaks: plain JSON. Revisions are numbers (exact up to 2^53), times are milliseconds since 1970, with `…Time` beside `…At`.
  * Every schema's decoded and encoded forms are the same, so answers are written without a second pass.
  */
 import { Schema } from "effect"
@@ -51,6 +51,10 @@ export const Whole = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Nu
 export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 /** Milliseconds since 1970, as far as dates go. */
 export const Time = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
+/** As people and other programs read it: RFC 3339, UTC. Beside each time in milliseconds stands one of these. */
+export const Stamp = Schema.String.check(shown({ format: "date-time" }))
+export const stamp = (millis: number): string => new Date(millis).toISOString()
+export const stampOr = (millis: number | null): string | null => (millis === null ? null : stamp(millis))
 /** Entries of a page. */
 export const Limit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))
 export const Labels = Schema.Record(Schema.String, Schema.String)

@@ -69,6 +69,31 @@ describe("publish and read", () => {
     assert.deepStrictEqual(late.body.details, { key: "guarded", environment: "production", expected: 1, current: 3 })
   })
 
+  it("VJ1 a value comes as JSON where that is asked for, in its own digits, and as its text otherwise", async () => {
+    const put = async (key: string, body: string) => {
+      await door.call("PUT", `/v1/config/${key}?${production}`, { body })
+      return (await door.call("GET", `/v1/config/${key}?${production}&as=json`)).text
+    }
+    const exact = await put("as.json", '{"value": {"n": 12345678901234567890.10, "a": [1,  2]}}')
+    const number = await put("as.number", '{"value": 9007199254740993}')
+    const text = await put("as.text", '{"value": "{\\"a\\":1}", "type": "string"}')
+    const template = await put("as.template", '{"value": "{\\"r\\": \\"{{client.region}}\\"}", "type": "json"}')
+    await door.call("PUT", `/v1/config/as.json?${production}`, { body: { value: { b: 2 } } })
+    const history = await door.call("GET", `/v1/config/as.json/history?${production}&as=json`)
+    const version = await door.call("GET", `/v1/config/as.json/versions/2?${production}&as=json`)
+    const plain = await door.call("GET", `/v1/config/as.json?${production}`)
+
+    assert.include(exact, '"value":{"n": 12345678901234567890.10, "a": [1,  2]}')
+    assert.include(number, '"value":9007199254740993,')
+    assert.include(text, '"value":"{\\"a\\":1}"')
+    assert.include(template, '"value":"{\\"r\\"')
+    assert.include(history.text, '"value":{"n": 12345678901234567890.10, "a": [1,  2]}')
+    assert.deepStrictEqual([history.body.versions[0].value, version.body.value], [{ b: 2 }, { b: 2 }])
+    assert.strictEqual(plain.body.value, '{"b":2}')
+    assert.strictEqual(Date.parse(plain.body.createdTime), plain.body.createdAt)
+    assert.match(plain.body.updatedTime, /^\d{4}-\d\d-\d\dT.*Z$/)
+  })
+
   it("the type of a new key follows from the value; an existing key keeps its own", async () => {
     const types = []
     for (const [key, value] of [

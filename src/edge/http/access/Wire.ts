@@ -6,7 +6,7 @@ import type * as Log from "../../../access/AuditEntry.ts"
 import { auditProblems } from "../../../access/AuditEntry.ts"
 import type { AuditPage } from "../../../access/AuditLog.ts"
 import { roles } from "../../../access/Identity.ts"
-import { Details, PrincipalName, Scope, Time, Whole } from "../Wire.ts"
+import { Details, PrincipalName, Scope, Stamp, stamp, stampOr, Time, Whole } from "../Wire.ts"
 
 const Role = Schema.Literals(roles)
 
@@ -17,6 +17,7 @@ export const AuditEntry = Schema.Struct({
   performedBy: Schema.String,
   details: Details,
   createdAt: Schema.Finite,
+  createdTime: Stamp,
   prevHash: Schema.String,
   hash: Schema.String
 }).annotate({ identifier: "AuditEntry" })
@@ -39,7 +40,7 @@ export const AuditVerdict = Schema.Struct({
     Schema.Struct({
       checked: Whole,
       unsigned: Whole,
-      newest: Schema.NullOr(Schema.Struct({ entry: Whole, at: Schema.Finite }))
+      newest: Schema.NullOr(Schema.Struct({ entry: Whole, at: Schema.Finite, time: Stamp }))
     })
   )
 }).annotate({ identifier: "AuditVerdict" })
@@ -51,9 +52,12 @@ export const ApiKey = Schema.Struct({
   role: Role,
   environments: Schema.Array(Schema.String),
   createdAt: Schema.Finite,
+  createdTime: Stamp,
   createdBy: Schema.String,
   expiresAt: Schema.NullOr(Schema.Finite),
-  revokedAt: Schema.NullOr(Schema.Finite)
+  expiresTime: Schema.NullOr(Stamp),
+  revokedAt: Schema.NullOr(Schema.Finite),
+  revokedTime: Schema.NullOr(Stamp)
 }).annotate({ identifier: "ApiKey" })
 export type ApiKey = typeof ApiKey.Type
 export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
@@ -78,7 +82,11 @@ export const RotateBody = Schema.Struct({
 /** The token is shown this once. */
 export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
 
-export const auditEntry = (entry: Log.AuditEntry): AuditEntry => ({ ...entry, id: Number(entry.id) })
+export const auditEntry = (entry: Log.AuditEntry): AuditEntry => ({
+  ...entry,
+  id: Number(entry.id),
+  createdTime: stamp(entry.createdAt)
+})
 
 export const verdict = ({
   entries,
@@ -99,9 +107,17 @@ export const verdict = ({
       : {
           checked: compared.checked,
           unsigned: compared.unsigned,
-          newest: compared.newest === undefined ? null : { entry: Number(compared.newest.id), at: compared.newest.at }
+          newest:
+            compared.newest === undefined
+              ? null
+              : { entry: Number(compared.newest.id), at: compared.newest.at, time: stamp(compared.newest.at) }
         }
 })
 
 /** Never the hash. */
-export const apiKey = ({ hash: _, ...key }: Keys.ApiKey): ApiKey => key
+export const apiKey = ({ hash: _, ...key }: Keys.ApiKey): ApiKey => ({
+  ...key,
+  createdTime: stamp(key.createdAt),
+  expiresTime: stampOr(key.expiresAt),
+  revokedTime: stampOr(key.revokedAt)
+})

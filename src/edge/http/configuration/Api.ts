@@ -38,7 +38,11 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       ),
     get("get", "/v1/config/:key", {
       params: Wire.Target,
-      query: { ...Wire.InEnvironment, consistency: Schema.optionalKey(Schema.Literals(["strong", "cached"])) },
+      query: {
+        ...Wire.InEnvironment,
+        ...Wire.As,
+        consistency: Schema.optionalKey(Schema.Literals(["strong", "cached"]))
+      },
       headers: { "if-none-match": Schema.optionalKey(IfNoneMatch) },
       success: HttpApiSchema.WithHeaders(Wire.Reading, { ...etag, "herald-stale": Schema.Boolean }),
       error
@@ -77,7 +81,12 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       .annotateMerge(about("List environments", "Those that you may read and that have a key.")),
     get("history", "/v1/config/:key/history", {
       params: Wire.Target,
-      query: { ...Wire.InEnvironment, limit: Schema.optionalKey(Limit), before: Schema.optionalKey(Wire.Version) },
+      query: {
+        ...Wire.InEnvironment,
+        ...Wire.As,
+        limit: Schema.optionalKey(Limit),
+        before: Schema.optionalKey(Wire.Version)
+      },
       success: Wire.History,
       error
     })
@@ -85,7 +94,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       .annotateMerge(about("Versions of a key, newest first")),
     get("version", "/v1/config/:key/versions/:version", {
       params: { ...Wire.Target, version: Wire.Version },
-      query: Wire.InEnvironment,
+      query: { ...Wire.InEnvironment, ...Wire.As },
       success: Wire.Configuration,
       error
     })

@@ -5,7 +5,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
-import { json } from "../Answer.ts"
+import { json, jsonAround } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { ConfigGroup, ReleasesGroup } from "./Api.ts"
@@ -14,6 +14,20 @@ import * as Wire from "./Wire.ts"
 import { makeWrites } from "./Writes.ts"
 
 const PAGE = 100
+
+type As = "text" | "json" | undefined
+
+/** One configuration or many, their values as they were asked for. */
+const shownAs = (
+  as: As,
+  all: ReadonlyArray<Wire.Configuration>,
+  bodyOf: (all: ReadonlyArray<Wire.Configuration>) => unknown,
+  headers: Readonly<Record<string, string>> = {}
+) => {
+  const texts = as === "json" ? all.filter(Wire.isJson).map(({ value }) => String(value)) : []
+  const holed = (hole: string) => all.map((one) => (as === "json" && Wire.isJson(one) ? { ...one, value: hole } : one))
+  return jsonAround((hole) => bodyOf(holed(hole)), texts, { headers })
+}
 
 const configRoutes = HttpApiBuilder.group(
   contract.add(ConfigGroup),
@@ -25,6 +39,7 @@ const configRoutes = HttpApiBuilder.group(
     const get = Effect.fnUntraced(function* (
       { key, environment }: Target,
       consistency: "strong" | "cached",
+      as: As,
       ifNoneMatch: string | undefined
     ) {
       const { configuration, stale } = yield* configurations.get(environment, key, consistency)
@@ -38,7 +53,7 @@ const configRoutes = HttpApiBuilder.group(
       }
       const held = heldTag(ifNoneMatch, etag)
       return held === undefined
-        ? json({ ...Wire.configuration(configuration), stale } satisfies Wire.Reading, { headers })
+        ? shownAs(as, [Wire.configuration(configuration)], ([one]) => ({ ...one, stale }), headers)
         : HttpServerResponse.empty({ status: 304, headers: { ...headers, etag: held } })
     })
 
@@ -56,13 +71,13 @@ const configRoutes = HttpApiBuilder.group(
 
     const history = Effect.fnUntraced(function* (
       { key, environment }: Target,
-      query: { readonly limit?: number; readonly before?: number }
+      query: { readonly limit?: number; readonly before?: number; readonly as?: As }
     ) {
       const limit = query.limit ?? PAGE
       const versions = yield* configurations.history(environment, key, { limit, before: query.before })
       const oldest = versions.at(-1)?.version ?? 1
       const next = versions.length === 0 || oldest <= 1 ? null : oldest // C1; a page may be shorter than its limit (PB1)
-      return json({ versions: versions.map(Wire.configuration), next } satisfies Wire.History)
+      return shownAs(query.as, versions.map(Wire.configuration), (all) => ({ versions: all, next }))
     })
 
     const explain = Effect.fnUntraced(function* (
@@ -93,7 +108,7 @@ const configRoutes = HttpApiBuilder.group(
         answer(writes.publish(request, { ...params, ...query }, headers))
       )
       .handle("get", ({ params, query, headers }) =>
-        answer(get({ ...params, ...query }, query.consistency ?? "cached", headers["if-none-match"]))
+        answer(get({ ...params, ...query }, query.consistency ?? "cached", query.as, headers["if-none-match"]))
       )
       .handle("delete", ({ params, query, headers }) =>
         answer(writes.delete({ ...params, ...query }, query.message, headers))
@@ -110,7 +125,7 @@ const configRoutes = HttpApiBuilder.group(
       .handle("version", ({ params, query }) =>
         answer(
           Effect.map(configurations.version(query.environment, params.key, params.version), (found) =>
-            json(Wire.configuration(found))
+            shownAs(query.as, [Wire.configuration(found)], ([one]) => one)
           )
         )
       )

@@ -4,7 +4,7 @@ import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { ValueType } from "../../../values/ValueType.ts"
-import { Environment, Key, Labels, Message, Whole } from "../Wire.ts"
+import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
 /** Of a key; the database counts them in 32 bits. */
 export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
@@ -17,7 +17,14 @@ export const LabelOf = Schema.String.check(
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => ({ pattern: "^[^=]+=", maxLength: 1_153 }) })
 ).annotate({ examples: ["region=eu"] })
 
-/** `value` is the text exactly as published, whatever its type. */
+/** `json`: values that are JSON, numbers, true and false come as that, in their own digits; texts, YAML and templates as text. */
+export const As = { as: Schema.optionalKey(Schema.Literals(["text", "json"])) }
+
+/** The texts of values that come as JSON. */
+export const isJson = ({ type, template, deleted }: Pick<Configuration, "type" | "template" | "deleted">): boolean =>
+  !template && !deleted && (type === "json" || type === "number" || type === "boolean")
+
+/** `value` is the text exactly as published, whatever its type; with `as=json`, JSON where it is that. */
 export const Configuration = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
@@ -31,7 +38,9 @@ export const Configuration = Schema.Struct({
   template: Schema.Boolean,
   digest: Schema.String,
   createdAt: Schema.Finite,
+  createdTime: Stamp,
   updatedAt: Schema.Finite,
+  updatedTime: Stamp,
   updatedBy: Schema.String,
   message: Schema.String
 }).annotate({ identifier: "Configuration" })
@@ -139,6 +148,7 @@ const commitFields = {
   revision: Whole,
   epoch: Schema.String,
   committedAt: Schema.Finite,
+  committedTime: Stamp,
   /** The same Idempotency-Key had this result before; nothing was written now. */
   replayed: Schema.Boolean
 }
@@ -212,7 +222,9 @@ export const configuration = (found: Model.Configuration): Configuration => ({
   template: found.template,
   digest: found.digest,
   createdAt: found.createdAt,
+  createdTime: stamp(found.createdAt),
   updatedAt: found.updatedAt,
+  updatedTime: stamp(found.updatedAt),
   updatedBy: found.updatedBy,
   message: found.changeLog
 })
@@ -240,6 +252,7 @@ const commit = ({ revision, replayed }: Committed<Model.Configuration>) => ({
   revision: Number(revision.revision),
   epoch: revision.epoch,
   committedAt: revision.committedAt,
+  committedTime: stamp(revision.committedAt),
   replayed
 })
 

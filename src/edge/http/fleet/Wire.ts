@@ -6,11 +6,11 @@ import type { Has } from "../../../fleet/Instance.ts"
 import type { ListCursor } from "../../../fleet/InstanceStore.ts"
 import type * as Counts from "../../../fleet/Summary.ts"
 import { Plain } from "../../../text/Plain.ts"
-import { Labels, Whole } from "../Wire.ts"
+import { Labels, Stamp, stamp, Whole } from "../Wire.ts"
 
 /** A revision means nothing without its epoch: one of another epoch than `desired` has is of a history that was lost. */
 const Of = { version: Whole, revision: Whole, epoch: Schema.String }
-const At = Schema.Struct({ ...Of, at: Schema.Finite })
+const At = Schema.Struct({ ...Of, at: Schema.Finite, time: Stamp })
 /** A key of a client: the newest version there is, beside what is known of what the client has. null: unknown. */
 export const ClientKey = Schema.Struct({
   key: Schema.String,
@@ -20,7 +20,7 @@ export const ClientKey = Schema.Struct({
   /** The newest that it confirmed and has not left: what it runs, whatever was sent or rejected since. */
   applied: Schema.NullOr(At),
   /** What it refused after that, and why. */
-  rejected: Schema.NullOr(Schema.Struct({ ...Of, at: Schema.Finite, reason: Schema.String })),
+  rejected: Schema.NullOr(Schema.Struct({ ...Of, at: Schema.Finite, time: Stamp, reason: Schema.String })),
   /** Why the newest version can't be sent to this client, or "". */
   problem: Schema.String
 }).annotate({ identifier: "ClientKey" })
@@ -33,7 +33,9 @@ export const Client = Schema.Struct({
   labels: Labels,
   patterns: Schema.Array(Schema.String),
   connectedAt: Schema.Finite,
+  connectedTime: Stamp,
   lastSeen: Schema.Finite,
+  lastSeenTime: Stamp,
   /** Why the last session ended; "" while connected. */
   ending: Schema.String,
   node: Schema.String,
@@ -46,7 +48,8 @@ export const Client = Schema.Struct({
       health: Schema.Literals(["healthy", "degraded", "unhealthy"]),
       message: Schema.String,
       metrics: Schema.Record(Schema.String, Schema.Number),
-      reportedAt: Schema.Finite
+      reportedAt: Schema.Finite,
+      reportedTime: Stamp
     })
   ),
   /** In their order; on the first page also those further on that were rejected or can't be sent. */
@@ -116,7 +119,9 @@ export const summary = ({ services, next }: Counts.Summary): Summary => ({
 })
 
 const at = (fact: Fact | undefined) =>
-  fact === undefined ? null : { version: fact.version, revision: Number(fact.revision), epoch: fact.epoch, at: fact.at }
+  fact === undefined
+    ? null
+    : { version: fact.version, revision: Number(fact.revision), epoch: fact.epoch, at: fact.at, time: stamp(fact.at) }
 
 export const client = ({ health, keys, ...row }: Fleet.Client): Client => ({
   environment: row.environment,
@@ -126,7 +131,9 @@ export const client = ({ health, keys, ...row }: Fleet.Client): Client => ({
   labels: row.labels,
   patterns: row.patterns,
   connectedAt: row.connectedAt,
+  connectedTime: stamp(row.connectedAt),
   lastSeen: row.lastSeen,
+  lastSeenTime: stamp(row.lastSeen),
   ending: row.ending,
   node: row.node,
   owner: row.owner,
@@ -139,7 +146,8 @@ export const client = ({ health, keys, ...row }: Fleet.Client): Client => ({
           health: health.health,
           message: health.message,
           metrics: health.metrics,
-          reportedAt: health.reportedAt
+          reportedAt: health.reportedAt,
+          reportedTime: stamp(health.reportedAt)
         },
   keys: keys.map(({ key, desired, sent, applied, rejected, problem }) => ({
     key,
