@@ -16,6 +16,7 @@ import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { ATTR_DEPLOYMENT_ENVIRONMENT_NAME, ATTR_SERVICE_INSTANCE_ID } from "@opentelemetry/semantic-conventions"
 import { Context, Effect, Layer, Logger, Tracer } from "effect"
+import { notice } from "../../src/telemetry/Degraded.ts"
 import { withoutTokens } from "../../src/text/Secrets.ts"
 import { lineOf } from "./Lines.ts"
 import { keepErrors, recordingSampler } from "./Sampling.ts"
@@ -106,6 +107,11 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
   Layer.unwrap(
     Effect.gen(function* () {
       const log = Effect.runForkWith(yield* Effect.context<never>())
+      const exported = yield* notice("telemetry", {
+        source: "otlp",
+        began: "telemetry can't be exported",
+        ended: "telemetry is exported again"
+      })
       const failing = new Set<Signal>()
       let over: NodeJS.Timeout | undefined
       let outage = false
@@ -116,13 +122,13 @@ export const layer = ({ endpoint, sampleRatio, node, version, deployment }: Otlp
         if (failing.size > 0) {
           clearTimeout(over)
           over = undefined
-          if (!outage) log(Effect.logWarning("telemetry can't be exported", { signal, reason: error?.message }))
+          if (!outage) log(exported.fails(`${signal}: ${error?.message}`))
           outage = true
         } else if (outage && over === undefined) {
           over = setTimeout(() => {
             outage = false
             over = undefined
-            log(Effect.logInfo("telemetry is exported again"))
+            log(exported.works)
           }, SETTLED).unref()
         }
       }

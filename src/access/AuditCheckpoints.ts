@@ -7,6 +7,7 @@
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { notice } from "../telemetry/Degraded.ts"
 import { every } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import type { AuditProblem } from "./AuditEntry.ts"
@@ -74,11 +75,22 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
   let toldAloudAt = Number.NEGATIVE_INFINITY
   let lines = 0
 
+  const kept = yield* notice("audit", {
+    source: "checkpoints",
+    began: "no audit checkpoint can be kept: the end of the log is not signed",
+    ended: "audit checkpoints are kept again"
+  })
+  const whole = yield* notice("audit", {
+    source: "log",
+    began: "the audit log contradicts what was signed: nothing is signed any more",
+    ended: "the audit log agrees with what was signed again"
+  })
+
   const alarm = (problem: AuditProblem) =>
-    Effect.andThen(
-      Effect.logError("the audit log is not the one that was signed", { kind: problem.kind, reason: problem.message }),
-      Metric.update(broken, 1)
-    )
+    Effect.logError("the audit log is not the one that was signed", {
+      kind: problem.kind,
+      reason: problem.message
+    }).pipe(Effect.andThen(Metric.update(broken, 1)), Effect.andThen(whole.fails(problem.message)))
 
   /** AC3 */
   const step = Effect.gen(function* () {
@@ -90,10 +102,12 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
       if (last === undefined || last.id <= newest.id) return
     }
     yield* Metric.update(broken, 0)
+    yield* whole.works
     const at = clock.currentTimeMillisUnsafe()
     const checkpoint: Checkpoint = { ...last!, at }
     const line = lineOf(checkpoint, sign)
-    yield* store.append(line)
+    yield* store.append(line).pipe(Effect.tapError(({ message }) => kept.fails(message)))
+    yield* kept.works
     newest = checkpoint
     if (++lines >= THIN_EVERY) {
       lines = 0

@@ -12,6 +12,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import { type EventType, eventTypes } from "../outbox/Event.ts"
 import { makeGenuine } from "../outbox/Sealed.ts"
+import { notice } from "../telemetry/Degraded.ts"
 import { counter, histogram } from "../telemetry/Metrics.ts"
 import { contextsOf, type Message, nameOf, optionsOf, within } from "../telemetry/Traces.ts"
 import { type DeadLetter, DeadLetters } from "./DeadLetters.ts"
@@ -45,6 +46,12 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   const genuine = yield* makeGenuine
   const lagging = yield* makeLagging(group)
   const waiting = new Set<number>()
+  const goes = yield* notice("events", {
+    source: `group ${group}`,
+    began: "a consumer group waits",
+    ended: "a consumer group goes on",
+    fields: { group }
+  })
   yield* Metric.update(Metric.withAttributes(consumed, { group }), 0) // MT1
   for (const reason of REASONS) yield* Metric.update(Metric.withAttributes(deadLetters, { group, reason }), 0)
   const others = new Set<string>(eventTypes.filter((type) => !options.types.includes(type)))
@@ -116,18 +123,13 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
 
   const failed = (partition: number, { code, message }: HeraldError) =>
     Effect.suspend(() => {
-      const first = waiting.size === 0
       waiting.add(partition)
       const said = { group, partition, code, reason: message }
-      return first ? Effect.logWarning("a consumer group waits", said) : Effect.logDebug("a consumer group waits", said) // GR3
+      return Effect.andThen(goes.fails(message), Effect.logDebug("a consumer group still waits", said)) // GR3
     })
 
   const succeeded = (partition: number) =>
-    Effect.suspend(() =>
-      waiting.delete(partition) && waiting.size === 0
-        ? Effect.logInfo("a consumer group goes on", { group })
-        : Effect.void
-    )
+    Effect.suspend(() => (waiting.delete(partition) && waiting.size === 0 ? goes.works : Effect.void))
 
   const take = Effect.fnUntraced(function* (batch: ReadonlyArray<Received>) {
     const { partition, at } = batch[0]!

@@ -7,8 +7,9 @@
  *      `maxBytes`. What goes is counted. A batch is bounded too, so that trying costs no more the longer the database is away.
  *   BK3  A batch that failed is merged back under what came later; the newest state wins, and within BK2 none is lost while the process lives.
  */
-import { Clock, Context, type Duration, Effect, Exit, Layer, Metric, Queue } from "effect"
+import { Cause, Clock, Context, type Duration, Effect, Exit, Layer, Metric, Option, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { notice } from "../telemetry/Degraded.ts"
 import { always } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./Instance.ts"
@@ -67,6 +68,12 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     if (unwritten.size === options.flushAt) Queue.offerUnsafe(wake, undefined)
   }
 
+  const writes = yield* notice("postgresql-writes", {
+    source: "bookkeeping",
+    began: "what clients answer can't be written: it waits",
+    ended: "what clients answer is written again"
+  })
+
   /** BL5. Returns sessions as the store does. */
   const writeAll = (batch: Batch): Effect.Effect<ReadonlyArray<string>, HeraldError> =>
     Effect.catchTag(store.write(batch), "Unkeepable", ({ message }) => {
@@ -91,11 +98,14 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       oldest = undefined
       const exit = yield* Effect.exit(restore(writeAll(batch)))
       if (Exit.isSuccess(exit)) {
+        yield* writes.works
         if (exit.value.length > 0) tellRefused(exit.value)
         yield* Metric.update(written, batch.deliveries.length)
         yield* Metric.update(lag, late)
       } else {
         unwritten.putBack(batch) // BK3
+        const error = Cause.findErrorOption(exit.cause)
+        if (Option.isSome(error)) yield* writes.fails(error.value.message)
         yield* Effect.logDebug("bookkeeping waits", exit.cause, { pending: unwritten.deliveries })
       }
       if (unwritten.merged > 0) {

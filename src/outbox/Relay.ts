@@ -15,7 +15,7 @@ import { covers, type Position, sameEpoch } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal } from "../seals/Seal.ts"
-import { Degraded } from "../telemetry/Degraded.ts"
+import { notice } from "../telemetry/Degraded.ts"
 import { always, every } from "../telemetry/Every.ts"
 import { counter, each, gauge } from "../telemetry/Metrics.ts"
 import { published } from "./ClientEvents.ts"
@@ -65,7 +65,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Propagation
   ]
   const [leases, seal] = [yield* Leases, yield* Seal]
-  const [clock, degraded] = [yield* Clock.Clock, yield* Degraded]
+  const clock = yield* Clock.Clock
+  const late = yield* notice("events", {
+    source: "outbox",
+    began: "committed revisions wait for the event log",
+    ended: "no revision waits for the event log any more"
+  })
   const wake = yield* Queue.sliding<void>(1)
   const leaseMillis = Duration.toMillis(options.lease)
   const leaseNanos = Duration.toNanosUnsafe(options.lease)
@@ -124,16 +129,23 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     Effect.gen(function* () {
       yield* settle(held)
       while (true) {
-        if (yield* step(held)) failures = 0
-        else yield* idle
+        if (yield* step(held)) {
+          failures = 0
+          lastError = undefined
+        } else yield* idle
       }
     }).pipe(Effect.ensuring(leases.release(held.lease).pipe(Effect.timeout("1 second"), Effect.ignore)))
 
   let failures = 0
+  let lastError: string | undefined
   const backOff = Effect.fnUntraced(function* (error: HeraldError) {
     const millis = backoff(AGAIN, failures++, yield* Random.next)
-    const said = { code: error.code, reason: error.message, againInMillis: Math.round(millis) }
-    yield* failures === 1 ? Effect.logWarning("events wait", said) : Effect.logDebug("events wait", said)
+    lastError = error.message
+    yield* Effect.logDebug("events wait", {
+      code: error.code,
+      reason: error.message,
+      againInMillis: Math.round(millis)
+    })
     yield* Effect.sleep(millis)
   })
 
@@ -150,8 +162,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Metric.update(depth, Number(behind > 0n ? behind : 0n))
     const waits = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
     yield* Metric.update(age, Math.max(0, waits) / 1_000)
-    if (waits > LATE) degraded.add("events")
-    else degraded.delete("events")
+    yield* waits > LATE ? late.fails(lastError ?? `the oldest waits for ${Math.round(waits / 1_000)} s`) : late.works
   })
 
   const commits = yield* propagation.events

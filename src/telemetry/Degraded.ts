@@ -1,19 +1,85 @@
 /**
- * What this node goes on without at the moment: named in `/readyz` for people.
+ * What this node goes on without at the moment: named in `/readyz` for people, a metric, and lines of the log.
  *
  *   DG1  A dependency that is named makes no node unready; only a view that the database does not confirm does.
+ *   DG2  What fails is named, not only what can't be reached: a dependency that answers and refuses is one that is gone without.
+ *   DG3  Each way of failing is told once when it begins, with why, and once when it is over.
  */
-import { Context } from "effect"
+import { Context, Effect, Metric } from "effect"
+import { gauge } from "./Metrics.ts"
 
-/** `redis`: its breaker is open. `events`: committed revisions wait to be published. */
-export type Dependency = "redis" | "events"
+/**
+ * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
+ * answers and takes no writes. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
+ */
+export type Dependency =
+  | "audit"
+  | "events"
+  | "postgresql-replica"
+  | "postgresql-writes"
+  | "redis"
+  | "telemetry"
+  | "webhooks"
 
 export interface DegradedShape extends Iterable<Dependency> {
-  readonly add: (dependency: Dependency) => void
-  readonly delete: (dependency: Dependency) => void
+  /** `source`: which way of failing; a dependency works when none is left. */
+  readonly add: (dependency: Dependency, source?: string) => void
+  readonly delete: (dependency: Dependency, source?: string) => void
+}
+
+export const makeDegraded = (): DegradedShape => {
+  const sources = new Map<Dependency, Set<string>>()
+  return {
+    add: (dependency, source = "") => {
+      sources.set(dependency, (sources.get(dependency) ?? new Set()).add(source))
+    },
+    delete: (dependency, source = "") => {
+      const left = sources.get(dependency)
+      left?.delete(source)
+      if (left?.size === 0) sources.delete(dependency)
+    },
+    [Symbol.iterator]: () => sources.keys()
+  }
 }
 
 /** Those of a node; by default nobody notes them. */
 export const Degraded = Context.Reference<DegradedShape>("herald/telemetry/Degraded", {
   defaultValue: () => ({ add: () => {}, delete: () => {}, [Symbol.iterator]: () => [][Symbol.iterator]() })
 })
+
+export interface Notice {
+  /** How a dependency fails: a name that is unique in this dependency. */
+  readonly source: string
+  /** Said when it begins, and when it is over. */
+  readonly began: string
+  readonly ended: string
+  readonly fields?: Readonly<Record<string, unknown>>
+}
+
+/** For who uses a dependency: tell each time whether it worked. DG2, DG3 */
+export const notice = Effect.fnUntraced(function* (dependency: Dependency, { source, began, ended, fields }: Notice) {
+  const degraded = yield* Degraded
+  const series = Metric.withAttributes(goesWithout, { dependency })
+  let failing = false
+  const shown = Effect.suspend(() => Metric.update(series, [...degraded].includes(dependency) ? 1 : 0))
+  yield* shown
+  return {
+    failing: () => failing,
+    /** `reason`: without secrets. */
+    fails: (reason: string) =>
+      Effect.suspend(() => {
+        if (failing) return Effect.void
+        failing = true
+        degraded.add(dependency, source)
+        return Effect.andThen(shown, Effect.logWarning(began, { dependency, ...fields, reason }))
+      }),
+    works: Effect.suspend(() => {
+      if (!failing) return Effect.void
+      failing = false
+      degraded.delete(dependency, source)
+      return Effect.andThen(shown, Effect.logInfo(ended, { dependency, ...fields }))
+    })
+  }
+})
+
+const goesWithout = gauge("herald_degraded", "1: the node goes on without this dependency, or without a part of it")

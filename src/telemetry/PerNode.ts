@@ -4,7 +4,7 @@
  *   ND1  Two nodes in one process share none of it: neither metrics and exemplars, nor what they go on without, nor what they said once.
  */
 import { Context, Effect, Layer, Metric } from "effect"
-import { Degraded, type Dependency } from "./Degraded.ts"
+import { Degraded, makeDegraded } from "./Degraded.ts"
 import { ExemplarStore, Exemplars } from "./Exemplars.ts"
 import { present } from "./Metrics.ts"
 import { makeSaid, Said } from "./Said.ts"
@@ -16,7 +16,7 @@ export const layer = Layer.fresh(
       const registry = Context.make(Metric.MetricRegistry, new Map())
       present(registry) // MT1
       return registry.pipe(
-        Context.add(Degraded, new Set<Dependency>()),
+        Context.add(Degraded, makeDegraded()),
         Context.add(Exemplars, new ExemplarStore()),
         Context.add(Said, makeSaid())
       )

@@ -12,6 +12,7 @@ import { Headers, HttpTraceContext } from "effect/http"
 import { DeadLetters } from "../consumers/DeadLetters.ts"
 import { deadLetters } from "../consumers/Group.ts"
 import { backoff } from "../net/Backoff.ts"
+import { notice } from "../telemetry/Degraded.ts"
 import { always } from "../telemetry/Every.ts"
 import { counter } from "../telemetry/Metrics.ts"
 import { bodyOf, headersOf, type SigningKey, unpack, verdictOf, webhookId } from "./Webhook.ts"
@@ -66,6 +67,12 @@ export const makeSender = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const wake = yield* Queue.sliding<void>(1)
   const lease = poster.timeout + SPARE
+  const taken = yield* notice("webhooks", {
+    source: target,
+    began: "a receiver does not take webhooks",
+    ended: "a receiver takes webhooks again",
+    fields: { receiver: host }
+  })
   let failures = 0
 
   const counted = (outcome: string) => Metric.update(Metric.withAttributes(webhooks, { outcome, receiver: host }), 1)
@@ -122,15 +129,15 @@ export const makeSender = Effect.fnUntraced(function* (
 
   const fell = (why: string) =>
     Effect.suspend(() => {
-      const said = { receiver: host, why }
-      return ++failures === 1
-        ? Effect.logWarning("a receiver does not take webhooks", said)
-        : Effect.logDebug("a receiver still does not take webhooks", said)
+      failures++
+      return Effect.andThen(
+        taken.fails(why),
+        Effect.logDebug("a receiver still does not take webhooks", { receiver: host, why })
+      )
     })
   const rose = Effect.suspend(() => {
-    const before = failures
     failures = 0
-    return before === 0 ? Effect.void : Effect.logInfo("a receiver takes webhooks again", { receiver: host })
+    return taken.works
   })
 
   const round = Effect.gen(function* () {

@@ -10,6 +10,9 @@ import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
 import { lineOf, thinned } from "../../src/access/Checkpoint.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { Degraded } from "../../src/telemetry/Degraded.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 
 /** Its checkpoints outlast the service. */
 class File {
@@ -30,7 +33,7 @@ class File {
 const note = (state: State, who = "ann") =>
   state.tables(AccessTables).append({ configId: "", action: "test", performedBy: who, details: {}, createdAt: 0 })
 
-const on = (state: State, file: File, pepper = "pepper") =>
+const on = (state: State, file: Pick<File, "layer">, pepper = "pepper") =>
   Layer.fresh(AuditCheckpoints.layer({ pepper })).pipe(
     Layer.provide(Layer.merge(file.layer, KeyHash.layer)),
     Layer.provide(Memory.layerOn(state))
@@ -40,6 +43,29 @@ const ids = (file: File) => file.lines.map((line) => line.split(" ")[1])
 const broken = Effect.map(Metric.snapshot, (metrics) => metrics.find(({ id }) => id === "herald_audit_broken")?.state)
 
 describe("AuditCheckpoints", () => {
+  it.effect("DG2 a checkpoint that can't be kept is gone without, until one can", () => {
+    const [state, file] = [new State(), new File()]
+    let full = true
+    const disk = Layer.effect(
+      CheckpointStore,
+      Effect.map(CheckpointStore, (kept) => ({
+        ...kept,
+        append: (line: string) =>
+          Effect.suspend(() => (full ? Effect.fail(failure("Internal", "no space left on device")) : kept.append(line)))
+      }))
+    ).pipe(Layer.provide(file.layer))
+    return Effect.gen(function* () {
+      const degraded = yield* Degraded
+      note(state)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([...degraded], ["audit"])
+      full = false
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([...degraded], [])
+      assert.deepStrictEqual(ids(file), ["1"])
+    }).pipe(Effect.provide(on(state, { layer: disk })), Effect.provide(PerNode.layer), Effect.scoped)
+  })
+
   it.effect("AC4 the end of the log is signed when it has moved, and only then", () => {
     const [state, file] = [new State(), new File()]
     return Effect.gen(function* () {

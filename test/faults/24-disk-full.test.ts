@@ -42,6 +42,8 @@ describe("fault 24: disk full", () => {
       })
       assert.strictEqual(refused.status, 503)
       assert.include(["HRLD-4002", "HRLD-4001"], refused.code)
+      const without = async () => String((await server.call("GET", "/readyz")).body.degraded).split(",")
+      await waitUntil("it to be named", async () => (await without()).includes("postgresql-writes")) // DG2
       const read = await server.read("svc")
       assert.deepStrictEqual([read.status, read.body.value], [200, "one"])
       assert.isFalse(subscriber.ended)
@@ -50,6 +52,7 @@ describe("fault 24: disk full", () => {
       rmSync(filler)
       const from = performance.now()
       await waitUntil("writes", async () => (await server.publish("svc", "two")).status === 200)
+      await waitUntil("it to be over", async () => !(await without()).includes("postgresql-writes"))
       measured(24, "a tmpfs of 160 MB filled", { "writes after room was made": seconds(performance.now() - from) })
       await waitUntil("the value to arrive", () => subscriber.content("svc") === "two")
       for (const version of acked) {

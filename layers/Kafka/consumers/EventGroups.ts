@@ -11,6 +11,7 @@ import { type Consumption, EventGroups } from "../../../src/consumers/EventGroup
 import type { Received } from "../../../src/consumers/Received.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { backoff } from "../../../src/net/Backoff.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { every } from "../../../src/telemetry/Every.ts"
 import { connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
@@ -157,20 +158,24 @@ export const layer = (options: KafkaOptions) =>
         const tell = Effect.runForkWith(yield* Effect.context<never>())
         // A broker that has just started refuses at first: that is not told.
         let tolerated = false
-        let told = false
+        const member = yield* notice("events", {
+          source: `joining ${group}`,
+          began: "a consumer group is not joined",
+          ended: "a consumer group is joined again",
+          fields: { group }
+        })
         const joined = () => {
-          if (told) tell(Effect.logInfo("a consumer group is joined again", { group }))
+          tell(member.works)
           tolerated = true
-          told = false
         }
         const joining = Effect.catch(session(kafka, topic, consumption, joined), (error) => {
           const said = { group, reason: error.message }
-          const now = tolerated && !told
-          told ||= tolerated
+          const first = !tolerated
           tolerated = true
-          return now
-            ? Effect.logWarning("a consumer group is not joined", said)
-            : Effect.logDebug("a consumer group is not joined yet", said)
+          return Effect.andThen(
+            first ? Effect.void : member.fails(error.message),
+            Effect.logDebug("a consumer group is not joined yet", said)
+          )
         })
         return yield* every("joining a consumer group met a defect", AGAIN, joining)
       })

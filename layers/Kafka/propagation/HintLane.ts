@@ -7,12 +7,15 @@ import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
 import type { HintLane } from "../../../src/propagation/HintLane.ts"
 import { layerLane } from "../../../src/propagation/HintLanes.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { every } from "../../../src/telemetry/Every.ts"
 import { type Message, makeMark, nameOf, optionsOf } from "../../../src/telemetry/Traces.ts"
 import { CLIENT_ID, connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
 
 const AGAIN = Duration.seconds(2)
+/** Tries in vain until it is told: a broker that has just started refuses at first. */
+const TRIES = 3
 
 const lane = (options: KafkaOptions) =>
   Effect.gen(function* () {
@@ -21,6 +24,17 @@ const lane = (options: KafkaOptions) =>
     const mark = yield* makeMark
     const { topic, node } = options
     const group = `propagation.${node}`
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    const hearing = yield* notice("events", {
+      source: "lane",
+      began: "the topic can't be read as a lane: hints come over the other lanes",
+      ended: "the topic is read as a lane again"
+    })
+    let tries = 0
+    const joined = Effect.suspend(() => {
+      tries = 0
+      return hearing.works
+    })
 
     const noted = ({ messages, partition }: EachBatchPayload["batch"], from: number) => {
       const message: Message = {
@@ -49,11 +63,12 @@ const lane = (options: KafkaOptions) =>
           )
           yield* Effect.callback<never, Error>((resume) => {
             const failed = (cause: unknown) => resume(Effect.fail(cause as Error))
+            consumer.on("consumer.group_join", () => void run(joined))
             consumer.on("consumer.crash", ({ payload: { error, restart } }) => {
               if (!restart) failed(error)
             })
             consumer.on("consumer.group_join", gap)
-            const run = async () => {
+            const read = async () => {
               await consumer.connect()
               await consumer.subscribe({ topic, fromBeginning: false })
               await consumer.run({
@@ -64,7 +79,7 @@ const lane = (options: KafkaOptions) =>
                 }
               })
             }
-            run().catch(failed)
+            read().catch(failed)
           })
         })
       )
@@ -72,7 +87,16 @@ const lane = (options: KafkaOptions) =>
     return {
       name: "kafka",
       tell: () => Effect.void, // the relay does
-      listen: ({ gap }) => Effect.asVoid(Effect.forkScoped(every("the lane over Kafka is down", AGAIN, consume(gap))))
+      listen: ({ gap }) =>
+        Effect.asVoid(
+          Effect.forkScoped(
+            every(
+              "the lane over Kafka is down",
+              AGAIN,
+              Effect.tapError(consume(gap), ({ message }) => (++tries >= TRIES ? hearing.fails(message) : Effect.void))
+            )
+          )
+        )
     } satisfies HintLane
   })
 

@@ -17,10 +17,11 @@ import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
-import { always } from "../../../src/telemetry/Every.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
+import { afterEvery, always } from "../../../src/telemetry/Every.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
-import { Gone, guarded, isLockTimeout } from "../connection/Failure.ts"
+import { Gone, guarded, isLockTimeout, isReadOnly } from "../connection/Failure.ts"
 import type { Seen } from "../connection/Witness.ts"
 import { type Answer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
 
@@ -62,6 +63,9 @@ const GRACE = 1_000_000_000n
  */
 const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
 
+/** While it is read-only, between two looks. */
+const LOOK = "2 seconds"
+
 export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const sql = yield* SqlClient.SqlClient
   const kinds = yield* Kinds
@@ -70,6 +74,14 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
   const deadline = Duration.toNanosUnsafe(options.deadline)
   const databaseClock = makeDatabaseClock()
+
+  const writes = yield* notice("postgresql-writes", {
+    source: "commits",
+    began: "the database answers and takes no writes: publishes are refused",
+    ended: "the database takes writes again"
+  })
+
+  let readOnly = false
 
   let newest: Seen | undefined
 
@@ -151,7 +163,12 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
         Effect.matchEffect({
           onSuccess: (answers) =>
             // Of another server's clock: now its own is known.
-            answers === null ? write(ready, error) : Effect.sync(() => settle(ready, answers)),
+            answers === null
+              ? write(ready, error)
+              : Effect.andThen(
+                  Effect.sync(() => settle(ready, answers)),
+                  writes.works
+                ),
           onFailure: (failed) => {
             if (failed instanceof Gone) {
               if (reached) for (const one of ready) one.lost = true // X1
@@ -159,7 +176,12 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
             }
             if (isLockTimeout(failed)) return Effect.andThen(Effect.forkIn(tellHolder, scope), write(ready, failed))
             if (ready.length > 1) return Effect.forEach(ready, (one) => write([one], failed), { discard: true }) // X3
-            return Effect.sync(() => giveUp(ready[0]!, failed))
+            readOnly = isReadOnly(failed)
+            const told = failed.name === "DatabaseReadOnly" ? writes.fails(failed.message) : Effect.void
+            return Effect.andThen(
+              told,
+              Effect.sync(() => giveUp(ready[0]!, failed))
+            )
           }
         })
       )
@@ -175,6 +197,13 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     }
     yield* write(batch, tooLate)
   })
+
+  /** Nobody has to publish so that it is told that one could. A full disk can't be asked: the next publish tells. */
+  const asked = guarded("ask whether the database takes writes")(
+    sql`update herald_epoch set epoch = epoch where false`
+  ).pipe(Effect.andThen(writes.works))
+  const look = Effect.suspend(() => (readOnly && writes.failing() ? asked : Effect.void))
+  yield* Effect.forkScoped(afterEvery("the database takes no writes yet", LOOK, look))
 
   const writing = always("the writer met a defect", next)
   for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)

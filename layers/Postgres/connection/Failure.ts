@@ -40,6 +40,9 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   return "Internal"
 }
 
+/** The same of what was made of such an error. */
+export const isReadOnly = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "25006"
+
 /** Another session held a lock for too long. */
 export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
 

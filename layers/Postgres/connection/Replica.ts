@@ -10,6 +10,7 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { counter, each } from "../../../src/telemetry/Metrics.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
 import { ownScope, toOperator, within } from "./Failure.ts"
@@ -36,6 +37,8 @@ interface Answered {
   readonly at_found: boolean | null
 }
 
+const said = { lags: "it has not applied what is asked for", late: "no answer in time" }
+
 export const noReplica: Replica = { ask: () => Effect.succeed(undefined) }
 
 export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, statementTimeout }: ClientOptions) {
@@ -49,10 +52,23 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
   let failures = 0
   let until = clock.monotonicTimeNanosUnsafe()
 
-  const failed = Effect.suspend(() => {
-    if (++failures >= FAILURES) until = clock.monotonicTimeNanosUnsafe() + PAUSE
-    return Effect.as(Metric.update(Metric.withAttributes(reads, { from: "primary" }), 1), undefined)
+  const used = yield* notice("postgresql-replica", {
+    source: "reads",
+    began: "the replica does not answer reads in time: the primary does",
+    ended: "the replica answers reads again"
   })
+
+  const failed = (why: SqlError | "lags" | "late") =>
+    Effect.suspend(() => {
+      const many = ++failures >= FAILURES
+      if (many) until = clock.monotonicTimeNanosUnsafe() + PAUSE
+      const reason =
+        typeof why === "string" ? said[why] : toOperator("use the replica of DATABASE_REPLICA_URL")(why).message
+      return (many ? used.fails(reason) : Effect.void).pipe(
+        Effect.andThen(Metric.update(Metric.withAttributes(reads, { from: "primary" }), 1)),
+        Effect.as(undefined)
+      )
+    })
 
   const once = <A extends object>(atLeast: Position, query: Fragment) =>
     sql<A & Answered>`
@@ -77,10 +93,11 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
           Effect.retry({ while: (problem) => problem === "lags", schedule: Schedule.spaced(AGAIN) }),
           within(replica.wait, () => Effect.fail("late" as const)), // RR2
           Effect.matchEffect({
-            onFailure: () => failed,
+            onFailure: failed,
             onSuccess: (found) => {
               failures = 0
-              return Effect.as(Metric.update(Metric.withAttributes(reads, { from: "replica" }), 1), found)
+              const counted = Metric.update(Metric.withAttributes(reads, { from: "replica" }), 1)
+              return Effect.as(Effect.andThen(used.works, counted), found)
             }
           })
         )

@@ -18,9 +18,10 @@ import { fromWritten, toWritten } from "../../../src/configuration/Configuration
 import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../../../src/configuration/SharedCache.ts"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { counter } from "../../../src/telemetry/Metrics.ts"
-import { Client } from "../connection/Client.ts"
+import { Client, type RedisAway } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
 import { valueKey, versionKey, WrittenEntry } from "./Entry.ts"
@@ -119,17 +120,30 @@ export const layer = Layer.effect(
       return undefined
     })
 
+    const sharing = yield* notice("redis", {
+      source: "values",
+      began: "Redis answers and takes no values: they come from the database",
+      ended: "Redis takes values again"
+    })
+    const noted = <A>(write: Effect.Effect<A, RedisAway>) =>
+      write.pipe(
+        Effect.tapError(({ refused, message }) => (refused === true ? sharing.fails(message) : Effect.void)),
+        Effect.tap(() => sharing.works)
+      )
+
     const set = (shared: Shared, ttl: number) => {
       const { environment, key, version } = shared.configuration
       const { epoch, revision } = positionOf(shared)
-      return call((redis) =>
-        evaluate(redis, SET, keysOf(environment, key), [
-          encodeEntry(seal, shared),
-          epoch,
-          String(revision),
-          version,
-          ttl
-        ])
+      return noted(
+        call((redis) =>
+          evaluate(redis, SET, keysOf(environment, key), [
+            encodeEntry(seal, shared),
+            epoch,
+            String(revision),
+            version,
+            ttl
+          ])
+        )
       )
     }
 

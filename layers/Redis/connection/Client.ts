@@ -4,6 +4,7 @@
  *   RC1  Every call ends within `timeout`, and none waits for a connection.
  *   RC2  After 5 failures in a row Redis counts as away: calls end at once, and only pings ask whether it is back.
  *   RC3  At most 1,024 calls are without an answer; more are refused. So a Redis that hangs costs bounded memory.
+ *   RC9  Whether Redis takes writes is asked with each ping, so that one that answers and refuses is told without a user's write.
  *
  * The breaker is not `effect/persistence`'s: that one sends a user's call to find out whether the dependency is back, here pings do.
  */
@@ -12,7 +13,7 @@ import { Context, Data, Effect, Layer, Metric, Random, Redacted } from "effect"
 import { Cluster, Redis } from "ioredis"
 import { backoff } from "../../../src/net/Backoff.ts"
 import { type Addresses, parseAddresses } from "../../../src/settings/RedisUrl.ts"
-import { Degraded } from "../../../src/telemetry/Degraded.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 
@@ -27,7 +28,11 @@ export interface RedisOptions {
 }
 
 /** Redis failed or did not answer in time. Never leaves this folder. */
-export class RedisAway extends Data.TaggedError("RedisAway")<{ readonly message: string }> {}
+export class RedisAway extends Data.TaggedError("RedisAway")<{
+  readonly message: string
+  /** It answered, and refused: such as READONLY, OOM, NOREPLICAS, NOPERM. */
+  readonly refused?: boolean
+}> {}
 
 export class Client extends Context.Service<
   Client,
@@ -47,6 +52,8 @@ const UNANSWERED = 1_024
 const CONNECT = 2_000
 const PING = 1_000
 const PING_WHEN_AWAY = 250
+/** Below what Herald's user may write: docs/redis.md. */
+const PROBE = "config:"
 const CONNECTED = "connected"
 
 /** A Redis Cluster says only that it failed: why is what its last node said. */
@@ -106,7 +113,16 @@ const open = ({ url, mode, sentinelName }: RedisOptions): Redis | Cluster => {
 }
 
 const make = Effect.fnUntraced(function* (options: RedisOptions) {
-  const degraded = yield* Degraded
+  const gone = yield* notice("redis", {
+    source: "away",
+    began: "Redis is away: values come from the database, hints over the other lanes",
+    ended: "Redis answers again"
+  })
+  const writable = yield* notice("redis", {
+    source: "writes",
+    began: "Redis answers and takes no writes: values are not shared, hints go over the other lanes",
+    ended: "Redis takes writes again"
+  })
   let lastError = "not connected"
   let unanswered = 0
   let failures = 0
@@ -126,27 +142,24 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
     (client) => Effect.sync(() => client.disconnect())
   )
 
-  const failed = Effect.fnUntraced(function* ({ message }: RedisAway) {
+  /** RC2, but for a user's call that was answered and refused: Redis is there, and pings say how it is. */
+  const failed = Effect.fnUntraced(function* ({ message, refused }: RedisAway, ping: boolean) {
     yield* Metric.update(failuresTotal, 1)
+    if (refused === true && !ping) return
     if (++failures < FAILURES || away) return
     away = true
-    degraded.add("redis")
     yield* Metric.update(breaker, 1)
-    yield* Effect.logWarning("Redis is away: values come from the database, hints over the other lanes", {
-      reason: message,
-      connection: lastError
-    })
+    yield* gone.fails(message === lastError ? message : `${message} (connection: ${lastError})`)
   })
 
   const answered = Effect.suspend(() => {
     failures = 0
     if (!away) return Effect.void
     away = false
-    degraded.delete("redis")
-    return Effect.andThen(Metric.update(breaker, 0), Effect.logInfo("Redis answers again"))
+    return Effect.andThen(Metric.update(breaker, 0), gone.works)
   })
 
-  const attempt = <A>(run: (redis: Redis | Cluster) => Promise<A>) =>
+  const attempt = <A>(run: (redis: Redis | Cluster) => Promise<A>, ping = false) =>
     Effect.suspend(() => {
       if (unanswered >= UNANSWERED) return Effect.fail(new RedisAway({ message: `${UNANSWERED} calls wait` })) // RC3
       unanswered++
@@ -158,14 +171,17 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
             unanswered--
           }
         },
-        catch: (cause) => new RedisAway({ message: (cause as Error).message })
+        catch: (cause) => {
+          const { name, message } = cause as Error
+          return new RedisAway({ message, refused: name === "ReplyError" })
+        }
       })
     }).pipe(
       Effect.timeoutOrElse({
         duration: options.timeout, // RC1
         orElse: () => Effect.fail(new RedisAway({ message: `no answer within ${options.timeout} ms` }))
       }),
-      Effect.tapError(failed),
+      Effect.tapError((error) => failed(error, ping)),
       Effect.tap(answered)
     )
 
@@ -174,7 +190,14 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
     Effect.fail(new RedisAway({ message: "Redis is away" }))
   )
 
-  const ping = attempt((redis) => redis.ping())
+  /** RC9. A write that changes nothing: the key is never there. OOM, READONLY, NOREPLICAS, MISCONF and NOPERM refuse it all the same. */
+  const probe = attempt((redis) => redis.set(PROBE, "", "XX")).pipe(
+    Effect.matchEffect({
+      onFailure: ({ message, refused }) => (refused === true ? writable.fails(message) : Effect.void),
+      onSuccess: () => writable.works
+    })
+  )
+  const ping = attempt((redis) => redis.ping(), true).pipe(Effect.andThen(probe))
 
   yield* Metric.update(breaker, 0)
   yield* Effect.promise(() => redis.connect().catch(() => {})).pipe(Effect.timeoutOption(CONNECT))

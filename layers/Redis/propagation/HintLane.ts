@@ -17,6 +17,7 @@ import { Kinds } from "../../../src/propagation/Kinds.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
 import { parseAddresses } from "../../../src/settings/RedisUrl.ts"
+import { notice } from "../../../src/telemetry/Degraded.ts"
 import { every } from "../../../src/telemetry/Every.ts"
 import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 import { contextsOf, type Message, makeMark, nameOf, optionsOf, within } from "../../../src/telemetry/Traces.ts"
@@ -80,6 +81,9 @@ const read = (seal: SealShape, { fromLane }: KindsShape, text: string): Revision
   return changes.includes(undefined) ? undefined : ({ ...found, changes } as Revision)
 }
 
+/** Subscriptions in vain until it is told. */
+const TRIES = 3
+
 /** One connection, which does not reconnect: the lane makes another. Every node of a Redis Cluster hears every message. */
 const connect = (options: RedisOptions, times: number): Redis => {
   const addresses = parseAddresses(Redacted.value(options.url))!
@@ -93,7 +97,17 @@ const sent: Message = { system: "redis", destination: CHANNEL, operation: "publi
 const came: Message = { ...sent, operation: "process" }
 
 const lane = Effect.fnUntraced(function* (options: RedisOptions) {
-  const { call } = yield* Client
+  const { call, away } = yield* Client
+  const telling = yield* notice("redis", {
+    source: "publish",
+    began: "Redis answers and takes no hints: they go over the other lanes",
+    ended: "Redis takes hints again"
+  })
+  const hearing = yield* notice("redis", {
+    source: "subscribe",
+    began: "this node can't subscribe in Redis: hints come over the other lanes",
+    ended: "this node is subscribed in Redis again"
+  })
   const seal = yield* Seal
   const kinds = yield* Kinds
   const clock = yield* Clock.Clock
@@ -106,7 +120,12 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
         const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(kinds, revision))) // RL1
         for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
-      }).pipe(Effect.withSpan(nameOf(sent), optionsOf(sent)), within(contextsOf([revision.traceparent])))
+      }).pipe(
+        Effect.tapError(({ refused, message }) => (refused === true ? telling.fails(message) : Effect.void)),
+        Effect.tap(() => telling.works),
+        Effect.withSpan(nameOf(sent), optionsOf(sent)),
+        within(contextsOf([revision.traceparent]))
+      )
     )
 
   /** Ends when the connection does. */
@@ -152,9 +171,11 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
     let failures = 0
     const listening = Effect.suspend(() => {
       failures = 0
-      return Deferred.succeed(tried, undefined)
+      return Effect.andThen(hearing.works, Deferred.succeed(tried, undefined))
     })
     const subscription = Effect.suspend(() => hear(times++, on, listening)).pipe(
+      // A Redis that is away is told already.
+      Effect.tapError(({ message }) => (failures >= TRIES && !away() ? hearing.fails(message) : Effect.void)),
       Effect.ensuring(Effect.andThen(Metric.update(subscribed, 0), Deferred.succeed(tried, undefined)))
     )
     const pause = Effect.suspend(() => Effect.sleep(againAfter(failures++)))
