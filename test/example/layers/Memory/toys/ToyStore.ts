@@ -7,7 +7,7 @@ import { ToyStore } from "../../../src/toys/ToyStore.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import { State } from "../State.ts"
 
-export class ToyTables {
+class ToyTables {
   /** Every count that was ever written, in the order of revisions. */
   readonly toys: Array<Toy> = []
 }
