@@ -7,19 +7,7 @@
  */
 import { Context, Effect, Metric } from "effect"
 import { gauge } from "./Metrics.ts"
-
-/**
- * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
- * answers and takes no writes. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
- */
-export type Dependency =
-  | "audit"
-  | "events"
-  | "postgresql-replica"
-  | "postgresql-writes"
-  | "redis"
-  | "telemetry"
-  | "webhooks"
+import type { Dependency } from "./Readiness.ts"
 
 export interface DegradedShape extends Iterable<Dependency> {
   /** `source`: which way of failing; a dependency works when none is left. */

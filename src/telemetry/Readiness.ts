@@ -1,5 +1,17 @@
 /** Whether new clients should come to this node, and what it goes on without. Pure. */
-import type { Dependency } from "./Degraded.ts"
+
+/**
+ * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
+ * answers and takes no writes. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
+ */
+export type Dependency =
+  | "audit"
+  | "events"
+  | "postgresql-replica"
+  | "postgresql-writes"
+  | "redis"
+  | "telemetry"
+  | "webhooks"
 
 export interface Readiness {
   readonly ready: boolean
