@@ -30,7 +30,7 @@ export class DataFolder extends Context.Service<
     readonly announce: (addresses: Addresses) => Effect.Effect<void, HeraldError>
     readonly retract: Effect.Effect<void>
   }
->()("herald/layers/DataFolder") {
+>()("herald/layers/Files/DataFolder") {
   static readonly layer = (path: string) => Layer.effect(DataFolder, make(path))
 }
 

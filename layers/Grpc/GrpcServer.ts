@@ -40,7 +40,9 @@ const GRACE = 3_000
 /** Each client may have a connection of its own, and some are on their way out. */
 export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
 
-export class GrpcServer extends Context.Service<GrpcServer, { readonly port: number }>()("herald/layers/GrpcServer") {
+export class GrpcServer extends Context.Service<GrpcServer, { readonly port: number }>()(
+  "herald/layers/Grpc/GrpcServer"
+) {
   static readonly layer = <const Services extends ReadonlyArray<Service>>(options: GrpcOptions, services: Services) =>
     Layer.effect(GrpcServer, make(options, services))
 }

@@ -1,12 +1,12 @@
 /** Receivers of webhooks in one process: a test looks into what each URL was sent, and says what it answers. */
 import { Effect } from "effect"
-import type { Answer } from "../../src/webhooks/Webhook.ts"
+import type { Reply } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
 import * as WebhookPost from "./webhooks/WebhookPost.ts"
 
 export class Receivers {
   readonly posts: Array<Post> = []
-  answer: (post: Post) => Effect.Effect<Answer> = () =>
+  answer: (post: Post) => Effect.Effect<Reply> = () =>
     Effect.succeed({ kind: "answered", status: 204, retryAfterMillis: undefined })
 
   readonly layer = WebhookPost.layer(this)

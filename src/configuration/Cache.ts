@@ -14,4 +14,4 @@ export class Cache extends Context.Service<
     /** Forgets everything. */
     readonly clear: () => void
   }
->()("herald/propagation/Cache") {}
+>()("herald/configuration/Cache") {}

@@ -16,18 +16,18 @@ export const asConfiguration = (row: ConfigurationRow): Configuration => ({
 const { kind: _, ...fields } = Configuration.fields
 
 /** As other programs read it: `null` is the value of a deleted key, so that nobody takes it for an empty text. */
-export const Written = Schema.Struct({
+export const ConfigurationJson = Schema.Struct({
   ...fields,
   revision: Schema.BigIntFromString,
   value: Schema.NullOr(Schema.String)
 })
 
 /** Undefined when value and `deleted` contradict each other. */
-export const fromWritten = ({ value, deleted, ...rest }: typeof Written.Type): Configuration | undefined =>
+export const fromJson = ({ value, deleted, ...rest }: typeof ConfigurationJson.Type): Configuration | undefined =>
   (value === null) === deleted ? { ...rest, kind: "configuration", deleted, value: value ?? "" } : undefined
 
 /** Named one by one: the model may carry more than the wire does. */
-export const toWritten = (found: Configuration) => ({
+export const toJson = (found: Configuration) => ({
   revision: String(found.revision),
   key: found.key,
   environment: found.environment,
@@ -45,7 +45,7 @@ export const toWritten = (found: Configuration) => ({
   changeLog: found.changeLog
 })
 
-const decode = Schema.decodeUnknownOption(Written)
+const decode = Schema.decodeUnknownOption(ConfigurationJson)
 
 const lengths = new WeakMap<object, number>()
 
@@ -65,10 +65,10 @@ export const configurationKind: Kind<Configuration> = {
   name: "configuration",
   bytes: configurationBytes,
   fromLog: (stored) => asConfiguration(stored as ConfigurationRow),
-  toLane: toWritten,
+  toLane: toJson,
   fromLane: (said) => {
     const found = Option.getOrUndefined(decode(said))
-    return found && fromWritten(found)
+    return found && fromJson(found)
   }
 }
 

@@ -35,7 +35,7 @@ export interface SharedCacheShape {
 }
 
 /** None by default: values that this node's own cache lacks are read from the database. */
-export const SharedCache = Context.Reference<SharedCacheShape>("herald/propagation/SharedCache", {
+export const SharedCache = Context.Reference<SharedCacheShape>("herald/configuration/SharedCache", {
   defaultValue: () => ({
     get: () => Effect.undefined,
     setIfNewer: () => Effect.void,

@@ -22,4 +22,4 @@ export class ClientAudit extends Context.Service<
     /** All or nothing; an event that is in the log already is not written again. Returns how many were new. `Unkeepable` when the log can never take one of them. */
     readonly append: (entries: ReadonlyArray<ClientEntry>) => Effect.Effect<number, HeraldError | Unkeepable>
   }
->()("herald/events/ClientAudit") {}
+>()("herald/consumers/ClientAudit") {}

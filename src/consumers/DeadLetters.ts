@@ -24,7 +24,7 @@ export class DeadLetters extends Context.Service<
     /** Returns once they are durable; a letter may be there twice. Fails `EventLogUnavailable` within a bounded time. */
     readonly put: (letters: ReadonlyArray<DeadLetter>) => Effect.Effect<void, HeraldError>
   }
->()("herald/events/DeadLetters") {}
+>()("herald/consumers/DeadLetters") {}
 
 /** Bytes of a body and characters of a header that are kept: the whole is in the topic, where partition and offset say. */
 const KEPT_BODY = 65_536

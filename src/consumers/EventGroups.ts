@@ -36,4 +36,4 @@ export class EventGroups extends Context.Service<
     /** Of every partition, whoever has it. Fails `EventLogUnavailable`. */
     readonly lag: (group: string) => Effect.Effect<ReadonlyArray<Lag>, HeraldError>
   }
->()("herald/events/EventGroups") {}
+>()("herald/consumers/EventGroups") {}

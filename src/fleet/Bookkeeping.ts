@@ -47,7 +47,7 @@ export class Bookkeeping extends Context.Service<
     /** Deliveries that wait to be written, and keys that clients hold. */
     readonly pending: () => number
   }
->()("herald/sessions/Bookkeeping") {
+>()("herald/fleet/Bookkeeping") {
   static readonly layer = (options: BookkeepingOptions = bookkeepingDefaults) =>
     Layer.effect(Bookkeeping, make(options))
 }

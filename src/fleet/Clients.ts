@@ -99,7 +99,7 @@ export class Clients extends Context.Service<
     /** How many have what, a page of instances after the other. Requires clients.read. */
     readonly summary: (options: SummaryOptions) => Effect.Effect<Summary, HeraldError>
   }
->()("herald/sessions/Clients") {
+>()("herald/fleet/Clients") {
   static readonly layer = Layer.effect(
     Clients,
     Effect.gen(function* () {

@@ -9,4 +9,4 @@ export class Fleet extends Context.Service<
     /** Connected clients whose subscription covers the key. Those of other nodes as of at most two seconds ago. */
     readonly covering: (environment: string, key: string) => Effect.Effect<ReadonlyArray<ClientView>, HeraldError>
   }
->()("herald/sessions/Fleet") {}
+>()("herald/fleet/Fleet") {}

@@ -97,4 +97,4 @@ export class InstanceStore extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<Elsewhere>, HeraldError>
   }
->()("herald/sessions/InstanceStore") {}
+>()("herald/fleet/InstanceStore") {}

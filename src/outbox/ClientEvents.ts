@@ -13,7 +13,7 @@ import { sealed } from "./Sealed.ts"
 
 /** Where sessions tell of themselves; nowhere, unless there is an event log. */
 export const ClientEvents = Context.Reference<{ readonly note: (event: ClientEvent) => void }>(
-  "herald/events/ClientEvents",
+  "herald/outbox/ClientEvents",
   { defaultValue: () => ({ note: () => undefined }) }
 )
 

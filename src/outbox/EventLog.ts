@@ -12,4 +12,4 @@ export class EventLog extends Context.Service<
      */
     readonly publish: (events: ReadonlyArray<LogEvent>) => Effect.Effect<void, HeraldError>
   }
->()("herald/events/EventLog") {}
+>()("herald/outbox/EventLog") {}

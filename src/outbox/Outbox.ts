@@ -23,4 +23,4 @@ export class Outbox extends Context.Service<
     /** Moves the position on and prolongs the lease, or does neither and returns false when the lease was taken since. LE1 */
     readonly advance: (lease: Lease, position: Position, leaseMillis: number) => Effect.Effect<boolean, HeraldError>
   }
->()("herald/events/Outbox") {}
+>()("herald/outbox/Outbox") {}

@@ -38,4 +38,4 @@ export class RetentionStore extends Context.Service<
      */
     readonly drop: Effect.Effect<{ readonly dropped: number; readonly left: number }, HeraldError>
   }
->()("herald/propagation/RetentionStore") {}
+>()("herald/retention/RetentionStore") {}

@@ -20,4 +20,4 @@ export interface SealShape {
   readonly verify: (purpose: Purpose, text: string, seal: string) => Effect.Effect<boolean, HeraldError>
 }
 
-export class Seal extends Context.Service<Seal, SealShape>()("herald/propagation/Seal") {}
+export class Seal extends Context.Service<Seal, SealShape>()("herald/seals/Seal") {}

@@ -9,6 +9,6 @@ export interface LoopShape {
 }
 
 /** Never busy by default: then every delay counts. */
-export const Loop = Context.Reference<LoopShape>("herald/propagation/Loop", {
+export const Loop = Context.Reference<LoopShape>("herald/telemetry/Loop", {
   defaultValue: () => ({ busy: () => 0n, recent: () => 0n })
 })

@@ -44,7 +44,7 @@ export const headersOf = async (keys: ReadonlyArray<SigningKey>, id: string, at:
 }
 
 /** What came back. `forbidden`: the address is not one that webhooks may go to. */
-export type Answer =
+export type Reply =
   | { readonly kind: "answered"; readonly status: number; readonly retryAfterMillis: number | undefined }
   | { readonly kind: "unreachable"; readonly why: string }
   | { readonly kind: "forbidden"; readonly why: string }
@@ -69,7 +69,7 @@ export const delayOf = (attempts: number, random: number): number =>
 const mayPass = (status: number) => status === 408 || status === 429 || status >= 500
 
 /** WH3. `attempts`: with this one. `age`: of the webhook, in milliseconds. */
-export const verdictOf = (answer: Answer, attempts: number, age: number, random: number): Verdict => {
+export const verdictOf = (answer: Reply, attempts: number, age: number, random: number): Verdict => {
   if (answer.kind === "forbidden") return { state: "failed", reason: "address_refused", why: answer.why }
   if (answer.kind === "answered" && answer.status >= 200 && answer.status < 300) return { state: "delivered" }
   const why = answer.kind === "answered" ? `it answered ${answer.status}` : answer.why

@@ -1,6 +1,6 @@
 /** Port: one attempt to reach a receiver. */
 import { Context, type Effect } from "effect"
-import type { Answer } from "./Webhook.ts"
+import type { Reply } from "./Webhook.ts"
 
 export interface Post {
   readonly url: string
@@ -12,7 +12,7 @@ export class WebhookPost extends Context.Service<
   WebhookPost,
   {
     /** Answers within a bounded time, whatever the receiver does. Follows no redirect and keeps nothing of what the receiver says. */
-    readonly post: (post: Post) => Effect.Effect<Answer>
+    readonly post: (post: Post) => Effect.Effect<Reply>
     /** Milliseconds: its bound. */
     readonly timeout: number
   }

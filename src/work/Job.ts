@@ -44,7 +44,7 @@ export type Job = ReadJob | CompareJob | CarryJob
 /** What a thread is busy with: each stage has its own time limit, and says whose fault it is. */
 export type Stage = "read" | "schema" | "compare"
 
-export type Answer =
+export type JobResult =
   | {
       readonly _tag: "Read"
       readonly secrets: ReadonlyArray<string>
@@ -58,7 +58,7 @@ export type Answer =
   | { readonly _tag: "Carried"; readonly json: unknown }
 
 /** Checks a value by a schema, which is JSON text; undefined: it fits. */
-export type SchemaCheck = (schema: string, value: Read) => Answer | undefined
+export type SchemaCheck = (schema: string, value: Read) => JobResult | undefined
 
 export const bytesOfJob = (job: Job): number => {
   switch (job.kind) {
@@ -83,7 +83,7 @@ const nodesIn = (value: unknown): number => {
   return nodes
 }
 
-const carry = ({ bytes, carries }: CarryJob): Answer => {
+const carry = ({ bytes, carries }: CarryJob): JobResult => {
   let text: string
   try {
     text = decoder.decode(bytes)
@@ -98,7 +98,7 @@ const carry = ({ bytes, carries }: CarryJob): Answer => {
 }
 
 /** `enter` is told before a stage begins. */
-export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): Answer => {
+export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): JobResult => {
   if (job.kind === "compare") {
     enter("compare")
     return { _tag: "Compared", difference: difference(job.from, job.to) }

@@ -2,11 +2,11 @@
 import { Duration, Effect } from "effect"
 import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import type { Answer, Job, Stage } from "./Job.ts"
+import type { Job, JobResult, Stage } from "./Job.ts"
 
-export type Reading = Extract<Answer, { readonly _tag: "Read" }>
+export type Reading = Extract<JobResult, { readonly _tag: "Read" }>
 /** Why the text can't be read as its type, where it breaks its schema, or why the schema can't be used (remote $ref, too slow …). */
-export type Mistake = Extract<Answer, { readonly _tag: "Unreadable" | "Violation" | "InvalidSchema" }>
+export type Mistake = Extract<JobResult, { readonly _tag: "Unreadable" | "Violation" | "InvalidSchema" }>
 
 const names = {
   Unreadable: "InvalidValue",
@@ -35,7 +35,7 @@ export const mistakeOf = (mistake: Mistake, said = reasonOf(mistake), details?: 
 
 export const unusable = (message: string) => ({ _tag: "InvalidSchema", message }) as const
 
-export const late = (job: Job, stage: Stage, limit: Duration.Input): Effect.Effect<Answer, HeraldError> => {
+export const late = (job: Job, stage: Stage, limit: Duration.Input): Effect.Effect<JobResult, HeraldError> => {
   const within = Duration.format(Duration.fromInputUnsafe(limit))
   return stage === "schema"
     ? Effect.succeed(
@@ -46,7 +46,7 @@ export const late = (job: Job, stage: Stage, limit: Duration.Input): Effect.Effe
     : Effect.fail(failure("Timeout", `to ${stage} it takes longer than ${within}; nothing was written`))
 }
 
-export const died = (job: Job, stage: Stage, reason: string): Answer =>
+export const died = (job: Job, stage: Stage, reason: string): JobResult =>
   stage === "schema"
     ? unusable(`evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
     : { _tag: "Unreadable", reason: `to ${stage} it ended its worker: ${reason}` }

@@ -5,11 +5,11 @@
  */
 import { Context, type Effect, type Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Answer, Job, Stage } from "./Job.ts"
+import type { Job, JobResult, Stage } from "./Job.ts"
 
 export type Heard =
   | { readonly _tag: "Entered"; readonly stage: Stage }
-  | { readonly _tag: "Answered"; readonly answer: Answer }
+  | { readonly _tag: "Answered"; readonly answer: JobResult }
   | { readonly _tag: "Died"; readonly reason: string }
 
 export interface Thread {

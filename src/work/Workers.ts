@@ -16,7 +16,7 @@ import { schemaText } from "../values/JsonSchema.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import type { Carries } from "../values/Written.ts"
 import { FairQueue, type QueueBounds } from "./FairQueue.ts"
-import { type Answer, bytesOfJob, type Job, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"
+import { bytesOfJob, type Job, type JobResult, perform, type ReadJob, type SchemaCheck, type Stage } from "./Job.ts"
 import { died, late, type Mistake, mistakeOf, type Reading, unusable } from "./Mistake.ts"
 import { type Thread, Threads } from "./Threads.ts"
 
@@ -58,7 +58,7 @@ export interface Want {
 }
 
 /** A body with what it carries, or why it can't be read. */
-export type Carrying = Extract<Answer, { readonly _tag: "Carried" | "Unreadable" }>
+export type Carrying = Extract<JobResult, { readonly _tag: "Carried" | "Unreadable" }>
 
 export class Workers extends Context.Service<
   Workers,
@@ -78,7 +78,7 @@ export class Workers extends Context.Service<
 
 interface Waiting {
   readonly job: Job
-  readonly answer: Deferred.Deferred<Answer, HeraldError>
+  readonly answer: Deferred.Deferred<JobResult, HeraldError>
 }
 
 /** How often a limit may pass by the clock while a thread that gets little CPU has not used it up. */
@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
   const submit = Effect.fnUntraced(function* (job: Job) {
     const identity = yield* CurrentIdentity
     const owner = identity?.name ?? "node"
-    const waiting: Waiting = { job, answer: Deferred.makeUnsafe<Answer, HeraldError>() }
+    const waiting: Waiting = { job, answer: Deferred.makeUnsafe<JobResult, HeraldError>() }
     const full = queue.offer(owner, bytesOfJob(job), waiting)
     if (full !== undefined) {
       yield* Metric.update(Metric.withAttributes(refused, { share: full }), 1)
@@ -185,7 +185,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     )
   })
 
-  const answered = (job: Job, inline: boolean): Effect.Effect<Answer, HeraldError> =>
+  const answered = (job: Job, inline: boolean): Effect.Effect<JobResult, HeraldError> =>
     inline ? Effect.sync(() => perform(job, never, ignore)) : submit(job)
 
   const known = new Set<string>()
@@ -237,7 +237,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
 
 const nothing: Reading = { _tag: "Read", secrets: [], members: undefined }
 
-const mistaken = (answer: Answer) =>
+const mistaken = (answer: JobResult) =>
   Effect.die(new Error(`a worker thread answered ${answer._tag} to another question`))
 const ignore = (): void => {}
 const never: SchemaCheck = () => {

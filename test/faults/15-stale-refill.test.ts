@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Redacted, Schema, Scope } from "effect"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
-import { WrittenEntry } from "../../layers/Redis/configuration/Entry.ts"
+import { EntryJson } from "../../layers/Redis/configuration/Entry.ts"
 import * as Redis from "../../layers/Redis/Redis.ts"
 import { type Shared, SharedCache } from "../../src/configuration/SharedCache.ts"
 import { clientOptions, startDatabase } from "../support/Database.ts"
@@ -41,7 +41,7 @@ describe("fault 15: stale cache refill", () => {
       const held = () => one.ask((ask) => ask.get("config:svc:production"))
       await writing.publish("svc", "old")
       const text = await waitUntil("the first value in Redis", held)
-      const { epoch, ...entry } = Schema.decodeSync(WrittenEntry)(text)
+      const { epoch, ...entry } = Schema.decodeSync(EntryJson)(text)
       const old = { epoch, configuration: { ...entry, value: "old" } } as Shared
       for (let round = 0; round < 50; round++) {
         const refills = Array.from({ length: 5 }, refill)

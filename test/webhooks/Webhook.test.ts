@@ -2,7 +2,6 @@ import { createHmac } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import {
-  type Answer,
   bodyOf,
   delayOf,
   headersOf,
@@ -11,12 +10,13 @@ import {
   MAX_AGE,
   MAX_ATTEMPTS,
   pack,
+  type Reply,
   unpack,
   verdictOf,
   webhookId
 } from "../../src/webhooks/Webhook.ts"
 
-const answered = (status: number, retryAfterMillis?: number): Answer => ({ kind: "answered", status, retryAfterMillis })
+const answered = (status: number, retryAfterMillis?: number): Reply => ({ kind: "answered", status, retryAfterMillis })
 
 describe("Webhook", () => {
   it("WH1 the id has no full stop, and tells events apart as theirs do", () => {
@@ -65,7 +65,7 @@ describe("Webhook", () => {
   })
 
   it("WH3 what an answer means", () => {
-    const states = (answer: Answer) => verdictOf(answer, 1, 0, 0).state
+    const states = (answer: Reply) => verdictOf(answer, 1, 0, 0).state
     for (const status of [200, 201, 204, 299]) assert.strictEqual(states(answered(status)), "delivered")
     for (const status of [408, 429, 500, 502, 503, 599]) assert.strictEqual(states(answered(status)), "waiting")
     for (const status of [0, 100, 301, 302, 307, 400, 401, 403, 404, 410, 422])

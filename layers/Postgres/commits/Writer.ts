@@ -23,7 +23,7 @@ import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
 import { Gone, guarded, isLockTimeout, isReadOnly } from "../connection/Failure.ts"
 import type { Seen } from "../connection/Witness.ts"
-import { type Answer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
+import { type CommitAnswer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
 
 export interface WriterOptions {
   readonly deadline: Duration.Input
@@ -94,7 +94,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       wait: Math.min(LONGEST_WAIT, Math.max(LEAST_WAIT, Math.ceil(left / 1_000_000))),
       since: sinceOf(batch)
     })
-    const statement = sql<{ answers: ReadonlyArray<Answer> | null; clock: Told }>`
+    const statement = sql<{ answers: ReadonlyArray<CommitAnswer> | null; clock: Told }>`
       select herald_commit(${releases}::text::jsonb, null, ${terms}::text::jsonb) as answers, herald_clock() as clock`
     let asked = now
     return Effect.scoped(
@@ -113,7 +113,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     )
   }
 
-  const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<Answer>) => {
+  const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<CommitAnswer>) => {
     let seen: Seen | undefined
     for (const [index, { release, done }] of batch.entries()) {
       const answer = answers[index]!

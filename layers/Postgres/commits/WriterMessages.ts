@@ -22,7 +22,7 @@ interface Numbered {
   readonly createdAt: number
 }
 
-export type Answer =
+export type CommitAnswer =
   | {
       readonly ok: true
       readonly replayed: false
@@ -93,7 +93,7 @@ const isConfiguration = (wish: Wish): wish is ConfigurationWish => wish.kind ===
 export const resultOf = (
   kinds: KindsShape,
   release: Release,
-  answer: Answer
+  answer: CommitAnswer
 ): Effect.Effect<Committed, HeraldError> => {
   if (!answer.ok) {
     const { name, message, details } = answer

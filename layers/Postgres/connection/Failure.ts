@@ -111,7 +111,7 @@ export const fromSql =
  * Ends in time even when the statement does not: the driver takes up to 10 s to give up a statement of a server that hangs. What is left
  * of it keeps its connection and ends in the background.
  */
-export const within =
+export const inTime =
   <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
   <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A | B, E | E2, R> =>
     Effect.uninterruptibleMask((restore) =>
@@ -156,7 +156,7 @@ export const guarded =
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
     timed(statement).pipe(
       Effect.mapError(fromSql(what)),
-      within(PATIENCE, () =>
+      inTime(PATIENCE, () =>
         Effect.fail(
           new Gone({
             name: "DatabaseUnavailable",

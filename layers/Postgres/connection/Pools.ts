@@ -38,7 +38,7 @@ export class Pools extends Context.Service<
       Scope.Scope
     >
   }
->()("herald/layers/Postgres/Pools") {
+>()("herald/layers/Postgres/connection/Pools") {
   static readonly layer = (options: ClientOptions) =>
     Layer.effect(Pools, make(options)).pipe(Layer.provide(Reactivity.layer))
 }

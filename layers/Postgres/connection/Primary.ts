@@ -11,7 +11,7 @@ import { Reactivity } from "effect/reactivity/Reactivity"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { nameOf, serversOf } from "../../../src/settings/DatabaseUrl.ts"
 import { type ClientOptions, configOf, POOLS, type PoolName } from "./Client.ts"
-import { isAway, isReadOnlyServer, OwnWords, ownScope, textOf, within } from "./Failure.ts"
+import { inTime, isAway, isReadOnlyServer, OwnWords, ownScope, textOf } from "./Failure.ts"
 import type { Witness } from "./Witness.ts"
 
 /** A server in use, and the pools of connections to it. */
@@ -93,7 +93,7 @@ export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, 
       })
     ).pipe(
       Effect.provideService(Reactivity, reactivity),
-      within(PROBE, () => Effect.fail(unavailable("no answer")))
+      inTime(PROBE, () => Effect.fail(unavailable("no answer")))
     )
 
   /** Asks the servers in turn, the one in use first. `fresh`: its connections are not to be used any more. */

@@ -13,7 +13,7 @@ import { covers, type Position } from "../../../src/propagation/Position.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
 import { counter, each } from "../../../src/telemetry/Metrics.ts"
 import { type ClientOptions, configOf } from "./Client.ts"
-import { ownScope, toOperator, within } from "./Failure.ts"
+import { inTime, ownScope, toOperator } from "./Failure.ts"
 
 export interface Replica {
   /**
@@ -91,7 +91,7 @@ export const makeReplica = Effect.fnUntraced(function* ({ replica, connections, 
         if (atLeast === undefined || clock.monotonicTimeNanosUnsafe() < until) return Effect.succeed(undefined)
         return once<A>(atLeast, query(sql)).pipe(
           Effect.retry({ while: (problem) => problem === "lags", schedule: Schedule.spaced(AGAIN) }),
-          within(replica.wait, () => Effect.fail("late" as const)), // RR2
+          inTime(replica.wait, () => Effect.fail("late" as const)), // RR2
           Effect.matchEffect({
             onFailure: failed,
             onSuccess: (found) => {

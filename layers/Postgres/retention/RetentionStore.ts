@@ -8,7 +8,7 @@ import { Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { type Keep, RetentionStore, type Swept } from "../../../src/retention/RetentionStore.ts"
-import { fromSql, guarded, within } from "../connection/Failure.ts"
+import { fromSql, guarded, inTime } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Fence.ts"
 
@@ -56,7 +56,7 @@ export const layer = Layer.effect(
       })
     ).pipe(
       Effect.mapError(fromSql("drop old ranges")),
-      within(PATIENCE, () => Effect.fail(failure("Timeout", `old ranges were not dropped within ${PATIENCE}`)))
+      inTime(PATIENCE, () => Effect.fail(failure("Timeout", `old ranges were not dropped within ${PATIENCE}`)))
     )
 
     return RetentionStore.of({

@@ -1,8 +1,8 @@
 /** Entries of the shared cache: their names, and a configuration as JSON. See docs/redis.md. */
 import { Schema } from "effect"
-import { Written } from "../../../src/configuration/ConfigurationKind.ts"
+import { ConfigurationJson } from "../../../src/configuration/ConfigurationKind.ts"
 
-export const WrittenEntry = Schema.fromJsonString(Schema.Struct({ ...Written.fields, epoch: Schema.String }))
+export const EntryJson = Schema.fromJsonString(Schema.Struct({ ...ConfigurationJson.fields, epoch: Schema.String }))
 
 export const valueKey = (environment: string, key: string) => `config:${key}:${environment}`
 export const versionKey = (environment: string, key: string) => `config:version:${key}:${environment}`

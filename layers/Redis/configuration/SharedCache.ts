@@ -14,7 +14,7 @@
 
 import { Effect, Layer, Metric, Option, Random, Schema } from "effect"
 import type { Head } from "../../../src/configuration/Configuration.ts"
-import { fromWritten, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
+import { fromJson, toJson } from "../../../src/configuration/ConfigurationKind.ts"
 import { positionOf, type Shared, SharedCache, type SharedCacheShape } from "../../../src/configuration/SharedCache.ts"
 import { covers, type Position } from "../../../src/propagation/Position.ts"
 import { Seal, type SealShape } from "../../../src/seals/Seal.ts"
@@ -24,7 +24,7 @@ import { counter } from "../../../src/telemetry/Metrics.ts"
 import { Client, type RedisAway } from "../connection/Client.ts"
 import { evaluate, LOOK, REMOVE_OLDER, SET, SET_VERSION } from "../connection/Scripts.ts"
 import { openedJson, sealedJson } from "../connection/Sealed.ts"
-import { valueKey, versionKey, WrittenEntry } from "./Entry.ts"
+import { EntryJson, valueKey, versionKey } from "./Entry.ts"
 
 /** Milliseconds. */
 const TTL = 3_600_000
@@ -44,10 +44,10 @@ const ttlOf = (key: string) => (key.includes(".") ? TTL : TTL_LATEST)
 
 /** Epoch and revision come first, so that the script need not parse a value of up to 1 MiB. */
 const encodeEntry = (seal: SealShape, { epoch, configuration }: Shared) =>
-  sealedJson(seal, "entry", JSON.stringify({ epoch, ...toWritten(configuration) }))
+  sealedJson(seal, "entry", JSON.stringify({ epoch, ...toJson(configuration) }))
 
 const WRONG_TYPE = Symbol("another type")
-const decode = Schema.decodeUnknownOption(WrittenEntry)
+const decode = Schema.decodeUnknownOption(EntryJson)
 
 export const layer = Layer.effect(
   SharedCache,
@@ -75,7 +75,7 @@ export const layer = Layer.effect(
       const entry = json === undefined ? undefined : Option.getOrUndefined(decode(json))
       if (entry === undefined || entry.environment !== environment || entry.key !== key) return undefined
       const { epoch, ...written } = entry
-      const configuration = fromWritten(written)
+      const configuration = fromJson(written)
       return configuration === undefined ? undefined : { epoch, configuration }
     }
 

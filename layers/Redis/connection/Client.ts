@@ -42,7 +42,7 @@ export class Client extends Context.Service<
     readonly away: () => boolean
     readonly call: <A>(run: (redis: Redis | Cluster) => Promise<A>) => Effect.Effect<A, RedisAway>
   }
->()("herald/layers/Redis/Client") {
+>()("herald/layers/Redis/connection/Client") {
   static readonly layer = (options: RedisOptions) => Layer.effect(Client, make(options))
 }
 

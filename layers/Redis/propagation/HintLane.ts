@@ -9,7 +9,7 @@
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Schema } from "effect"
 import { Redis } from "ioredis"
-import { configurationsIn, toWritten } from "../../../src/configuration/ConfigurationKind.ts"
+import { configurationsIn, toJson } from "../../../src/configuration/ConfigurationKind.ts"
 import type { HintLane } from "../../../src/propagation/HintLane.ts"
 import { layerLane } from "../../../src/propagation/HintLanes.ts"
 import type { KindsShape } from "../../../src/propagation/Kind.ts"
@@ -65,7 +65,7 @@ const encode = (
 const encodeUpdates = (committed: Revision) =>
   configurationsIn(committed).map((change) => {
     const { epoch, revision, committedAt, traceparent } = committed
-    const { key, environment, version, value, valueType, deleted } = toWritten(change)
+    const { key, environment, version, value, valueType, deleted } = toJson(change)
     const said = { key, environment, version, value, valueType, deleted, revision: String(revision), epoch }
     return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
   })

@@ -12,7 +12,7 @@ import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
 import { isIP, type LookupFunction } from "node:net"
 import { Duration, Effect, Layer } from "effect"
-import type { Answer } from "../../../src/webhooks/Webhook.ts"
+import type { Reply } from "../../../src/webhooks/Webhook.ts"
 import { type Post, WebhookPost } from "../../../src/webhooks/WebhookPost.ts"
 import { isPublic } from "./Addresses.ts"
 import { retryAfterOf } from "./RetryAfter.ts"
@@ -41,7 +41,7 @@ const discard = (response: IncomingMessage) => {
 }
 
 const send = (url: URL, address: string, { headers, body }: Post) =>
-  Effect.callback<Answer, Error>((resume) => {
+  Effect.callback<Reply, Error>((resume) => {
     const pinned: LookupFunction = (_, options, done) => {
       const family = isIP(address)
       if (options.all === true) done(null, [{ address, family }])
@@ -85,11 +85,11 @@ export const layer = ({ timeout, allowPrivate, resolve = resolveAll }: PostOptio
       Effect.timeoutOrElse({
         duration: timeout,
         orElse: () =>
-          Effect.succeed<Answer>({
+          Effect.succeed<Reply>({
             kind: "unreachable",
             why: `no answer within ${Duration.format(Duration.millis(timeout))}`
           })
       }),
-      Effect.catch((error: Error) => Effect.succeed<Answer>({ kind: "unreachable", why: error.message || error.name }))
+      Effect.catch((error: Error) => Effect.succeed<Reply>({ kind: "unreachable", why: error.message || error.name }))
     )
   })

@@ -1,7 +1,7 @@
 /** Checks values by JSON Schemas with ajv. Runs in worker threads (and in tests in their own), never on the thread that delivers. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js"
 import addFormatsModule from "ajv-formats"
-import type { Answer, SchemaCheck } from "../../../src/work/Job.ts"
+import type { JobResult, SchemaCheck } from "../../../src/work/Job.ts"
 import { addExactKeywords, addMultipleOf, type Inexact, withFractions } from "./ExactNumbers.ts"
 
 /** CommonJS: Node and Deno disagree on where the function is. */
@@ -75,7 +75,7 @@ export const makeSchemaCheck = (): SchemaCheck => {
   /** For the few values with numbers that JavaScript does not hold: slower. */
   const compileExactly = compiler((ajv) => addExactKeywords(ajv, () => inexact ?? new Map()))
 
-  return (schema, read): Answer | undefined => {
+  return (schema, read): JobResult | undefined => {
     let validate: ValidateFunction
     inexact = read.inexact
     const value = inexact === undefined ? read.json : withFractions(read.json, inexact)

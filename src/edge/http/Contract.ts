@@ -10,7 +10,7 @@ import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi
 import { documented } from "./Document.ts"
 
 /** R2. Provides `CurrentIdentity`. */
-export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/Authentication", {
+export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/http/Authentication", {
   security: { token: HttpApiSecurity.bearer }
 }) {}
 

@@ -16,7 +16,7 @@ export interface Need {
 }
 
 /** What an endpoint is annotated with. R3 */
-export class Needs extends Context.Service<Needs, Need>()("herald/edge/Needs") {}
+export class Needs extends Context.Service<Needs, Need>()("herald/edge/http/Needs") {}
 
 export const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
 
