@@ -2,7 +2,7 @@
  * A capability that is added as CONTRIBUTING.md says, and by nothing else, is seen by all that looks after the tree: in a copy of it, with the
  * files of test/example and the entry that the page shows.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -37,32 +37,32 @@ const blockOf = (beginning: string): string => {
 const folder = newFolder()
 const copy = join(folder.path, "herald")
 const textOf = (file: string) => readFileSync(join(copy, file), "utf8")
-const run = (...command: ReadonlyArray<string>) => {
+/** Not synchronously: a worker that is held up for a minute is taken for dead. */
+const run = async (...command: ReadonlyArray<string>) => {
   const [program, ...args] = command
   const path = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`
-  const { status, stdout, stderr } = spawnSync(program!, args, {
-    cwd: copy,
-    encoding: "utf8",
-    env: { ...process.env, PATH: path, NO_COLOR: "1" }
-  })
-  return { status, said: `${stdout}${stderr}` }
+  const child = spawn(program!, args, { cwd: copy, env: { ...process.env, PATH: path, NO_COLOR: "1" } })
+  let said = ""
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += String(chunk)))
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve))
+  return { status, said }
 }
 const node = (...args: ReadonlyArray<string>) => run(process.execPath, ...args)
 const tests = (...files: ReadonlyArray<string>) => run("vitest", "run", "--project", "unit", ...files)
 
 /** While `use` runs, `file` of the copy says something else. */
-const changed = <A>(file: string, change: (text: string) => string, use: () => A): A => {
+const changed = async <A>(file: string, change: (text: string) => string, use: () => Promise<A>): Promise<A> => {
   const before = textOf(file)
   assert.notStrictEqual(change(before), before)
   writeFileSync(join(copy, file), change(before))
   try {
-    return use()
+    return await use()
   } finally {
     writeFileSync(join(copy, file), before)
   }
 }
 
-beforeAll(() => {
+beforeAll(async () => {
   const left = new Set(["node_modules", ".git", "dist", ".herald"].map((name) => join(root, name)))
   cpSync(root, copy, { recursive: true, filter: (from) => !left.has(from) })
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
@@ -75,7 +75,7 @@ beforeAll(() => {
     .replace("\n/** What a capability adds", `\n${blockOf("import { toys }")}\n$&`)
     .replace("  { http: errors }\n", `  { http: errors },\n${entry}\n`)
   writeFileSync(join(copy, list), entered)
-  const docs = node("docs/all.ts")
+  const docs = await node("docs/all.ts")
   assert.strictEqual(docs.status, 0, docs.said)
 })
 afterAll(() => rmSync(folder.path, { recursive: true, force: true }))
@@ -102,8 +102,8 @@ describe("a new capability", () => {
     assert.deepStrictEqual(rest, [])
   })
 
-  it("compiles with everything else", () => {
-    const { status, said } = run("tsc", "--noEmit")
+  it("compiles with everything else", async () => {
+    const { status, said } = await run("tsc", "--noEmit")
     assert.strictEqual(status, 0, said)
   })
 
@@ -123,13 +123,13 @@ describe("a new capability", () => {
       for (const word of words) assert.include(textOf(file), word, file)
   })
 
-  it("keeps its own tests, those of the documents and the boundaries", () => {
-    const { status, said } = tests("test/toys", "test/boundaries.test.ts", "test/docs.test.ts")
+  it("keeps its own tests, those of the documents and the boundaries", async () => {
+    const { status, said } = await tests("test/toys", "test/boundaries.test.ts", "test/docs.test.ts")
     assert.strictEqual(status, 0, said)
     assert.include(said, "test/toys/Toys.test.ts (3 tests)")
   })
 
-  it("is guarded: what it may not import and what no test holds is told", () => {
+  it("is guarded: what it may not import and what no test holds is told", async () => {
     for (const [file, to] of [
       ["src/toys/Toy.ts", "../edge/http/Http.ts"],
       ["src/toys/Toys.ts", "../../layers/Memory/toys/ToyStore.ts"],
@@ -137,7 +137,7 @@ describe("a new capability", () => {
       ["src/toys/Errors.ts", "../keys/Key.ts"],
       ["layers/Memory/toys/ToyStore.ts", "../../Postgres/toys/ToyStore.ts"]
     ] as const) {
-      const found = changed(
+      const found = await changed(
         file,
         (text) => `import "${to}"\n${text}`,
         () => tests("test/boundaries.test.ts")
@@ -145,7 +145,7 @@ describe("a new capability", () => {
       assert.notStrictEqual(found.status, 0, `${file} → ${to}`)
       assert.include(found.said, `${file} → `)
     }
-    const unheld = changed(
+    const unheld = await changed(
       "test/toys/Toys.test.ts",
       (text) => text.replace('"TY2 ', '"'),
       () => node("docs/all.ts", "--check")
