@@ -2,7 +2,7 @@
 // Finds a Node that is new enough (24) and starts the command with it: src/cli/main.ts in a clone, which runs unbuilt; what was compiled from
 // it in an installed package. Plain JavaScript, so that any Node can read it.
 import { spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import module from "node:module"
 import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -12,7 +12,11 @@ const clone = existsSync(source)
 const main = clone ? source : new URL("../dist/src/cli/main.js", import.meta.url)
 const major = Number(process.versions.node.split(".")[0])
 
-if (major >= 24) {
+if (["--version", "-v"].includes(process.argv[2])) {
+  // At once, without the command: scripts and shells ask for it again and again.
+  const about = new URL(clone ? "../package.json" : "../dist/package.json", import.meta.url)
+  console.log(`herald ${JSON.parse(readFileSync(about, "utf8")).version}`)
+} else if (major >= 24) {
   process.argv[1] = fileURLToPath(main)
   module.enableCompileCache?.()
   await import(main.href)

@@ -20,7 +20,8 @@ let signalled = 0
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
-  ["SIGHUP", 129]
+  ["SIGHUP", 129],
+  ["SIGQUIT", 131]
 ] as const) {
   process.once(signal, () => {
     signalled = code

@@ -1,6 +1,6 @@
 /** How a run of `herald` ends as a process that a user starts: its streams, its exit code, what a signal makes of it. */
-import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -59,5 +59,17 @@ describe("a process", () => {
     assert.strictEqual(await wrong.ended, 2)
     assert.strictEqual(wrong.seen.out, "")
     assert.include(wrong.seen.err, "Wrong usage")
+  })
+
+  it("a version is said without a module of the command being read: at once", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "herald-bin-"))
+    mkdirSync(join(folder, "bin"))
+    mkdirSync(join(folder, "src/cli"), { recursive: true })
+    copyFileSync(bin, join(folder, "bin/herald.js"))
+    writeFileSync(join(folder, "src/cli/main.ts"), "throw new Error('it was read')")
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ version: "1.2.3", type: "module" }))
+    const said = spawnSync(process.execPath, [join(folder, "bin/herald.js"), "--version"], { encoding: "utf8" })
+    rmSync(folder, { recursive: true })
+    assert.deepStrictEqual([said.stdout, said.stderr, said.status], ["herald 1.2.3\n", "", 0])
   })
 })
