@@ -8,6 +8,7 @@ import { decisionsOf } from "./pages/decisions.ts"
 import { clashes, errors, rows } from "./pages/errors.ts"
 import { faults, takeNotes } from "./pages/faults.ts"
 import { invariantsOf } from "./pages/invariants.ts"
+import { messagesOf } from "./pages/messages.ts"
 import { settings } from "./pages/settings.ts"
 import { groupClashes, settingsGroups } from "./pages/settingsGroups.ts"
 import { settingsSchema } from "./pages/settingsSchema.ts"
@@ -18,6 +19,7 @@ if (process.argv.includes("--faults")) takeNotes()
 const tree = readTree(fileURLToPath(new URL("..", import.meta.url)), [".ts", ".md", ".sql", ".proto"])
 const invariants = invariantsOf(tree)
 const isThere = (path: string) => existsSync(new URL(`../${path}`, import.meta.url))
+const messages = messagesOf(tree)
 const decisions = decisionsOf(tree, isThere)
 const architecture = architectureOf(tree.get("docs/architecture.md")!, tree, isThere)
 const pages = new Map([
@@ -30,11 +32,19 @@ const pages = new Map([
   ["settings.md", settings],
   ["../schema/settings.schema.json", settingsSchema],
   ["invariants/README.md", invariants.page],
+  ["messages.md", messages.page],
   ["sql.md", sql],
   ["testing-with-layers.md", testing],
   ...adapters
 ])
-const problems = [...invariants.problems, ...architecture.problems, ...decisions.problems, ...clashes, ...groupClashes]
+const problems = [
+  ...invariants.problems,
+  ...messages.problems,
+  ...architecture.problems,
+  ...decisions.problems,
+  ...clashes,
+  ...groupClashes
+]
 for (const [name, text] of pages) {
   const path = new URL(name, import.meta.url)
   if (!process.argv.includes("--check")) writeFileSync(path, text)

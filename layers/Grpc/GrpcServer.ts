@@ -19,6 +19,7 @@ import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
+import { whyNotOpened } from "../../src/net/Reason.ts"
 import { Slices } from "../../src/work/Slices.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import { type Ending, guard } from "./Gate.ts"
@@ -140,7 +141,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
           : Effect.fail(
               failure(
                 "SettingsInvalid",
-                `the gRPC port ${address} can't be opened: ${cause.message}. Set GRPC_PORT to a free one`,
+                `the gRPC port ${address} can't be opened: ${whyNotOpened(cause.message)}. Set GRPC_PORT to a free one`,
                 {
                   cause
                 }

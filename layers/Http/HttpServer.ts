@@ -12,6 +12,7 @@ import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
+import { whyNotOpened } from "../../src/net/Reason.ts"
 import { withoutSecrets } from "../../src/text/Secrets.ts"
 import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
@@ -100,7 +101,7 @@ const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse) =>
         Effect.fail(
           failure(
             "SettingsInvalid",
-            `the HTTP port ${formatAddress({ host, port })} can't be opened: ${error.cause instanceof Error ? error.cause.message : String(error.cause)}. Set HTTP_PORT to a free one`,
+            `the HTTP port ${formatAddress({ host, port })} can't be opened: ${whyNotOpened(error.cause instanceof Error ? error.cause.message : String(error.cause))}. Set HTTP_PORT to a free one`,
             { cause: error }
           )
         )

@@ -69,7 +69,7 @@ export const makeRefusals = (door: DoorName): Effect.Effect<Refuse, never, Scope
       waiting.clear()
       return Effect.forEach(
         lines,
-        ([reason, { times, detail }]) => Effect.logWarning("refused", { door, reason, times, detail }),
+        ([reason, { times, detail }]) => Effect.logWarning("refused at the door", { door, reason, times, detail }),
         { discard: true }
       )
     })

@@ -77,7 +77,7 @@ export const unreachable = (server: string, reason: string, setting = "--server 
     title: `Can't reach Herald at ${server}`,
     what: reason === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : reason,
     why: local(server) ? "The server isn't running, or it uses another port." : "",
-    fix: `${local(server) ? "start it with: npm start, or give" : "give"} its address with ${setting}`,
+    fix: `${local(server) ? "Start it with `npx herald start`, or give" : "Give"} its address with ${setting}.`,
     exit: catalogue.DatabaseUnavailable.exit,
     retryable: true
   })

@@ -60,7 +60,7 @@ export const herald = Command.make("herald").pipe(
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
 
 const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly errors: ReadonlyArray<Error> }) =>
-  usage(event.errors.map((error) => error.message).join("\n"), `${event.commandPath.join(" ")} --help`)
+  usage(event.errors.map((error) => error.message).join("\n"), `See: ${event.commandPath.join(" ")} --help`)
 
 const takesValue = new Set(globalFlags.map(({ id }) => `--${id}`).concat("-o"))
 
@@ -96,7 +96,7 @@ export const run = (args: ReadonlyArray<string>, given: Shell["Service"]) => {
     Effect.catch((error: CliFailure | CliError.CliError) => {
       if (error instanceof CliFailure) return report(shell, fitting(verbOf(args), error), args, paint)
       if (error._tag === "ShowHelp") return Effect.succeed(error.errors.length > 0 ? 2 : 0)
-      return report(shell, usage(error.message, "herald --help"), args, paint)
+      return report(shell, usage(error.message, "See: herald --help"), args, paint)
     }),
     Effect.catchDefect((defect) =>
       report(

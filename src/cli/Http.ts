@@ -162,7 +162,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
       if (broken && attempt > 0) {
         return yield* new CliFailure({
           ...failure,
-          fix: `${failure.fix}\nrepeat it safely with --idempotency-key ${key}`
+          fix: `${failure.fix}\nRepeat it safely with: --idempotency-key ${key}`
         })
       }
       return yield* failure

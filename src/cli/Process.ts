@@ -99,7 +99,14 @@ const runServer = (args: ReadonlyArray<string>, extra: Record<string, string>): 
     const child = spawn(process.execPath, command, { stdio: "inherit", env })
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal))
     child.on("error", (error) =>
-      resume(Effect.fail(usage(`the server did not start: ${error.message}`, "Run npm ci.")))
+      resume(
+        Effect.fail(
+          usage(
+            `the server did not start: ${error.message}`,
+            "Install again: npm install herald, or npm ci in a clone."
+          )
+        )
+      )
     )
     child.on("exit", (code, signal) => resume(Effect.succeed(code ?? 128 + (signal ? constants.signals[signal] : 0))))
   })

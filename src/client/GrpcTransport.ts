@@ -15,6 +15,7 @@ import type {
   ReportHealthRequest,
   SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { plainly } from "../net/Reason.ts"
 import { Bearer } from "./Bearer.ts"
 import { ClosedError, messageOf, ReportError } from "./ClientError.ts"
 import { errors } from "./Errors.ts"
@@ -190,11 +191,10 @@ export class GrpcTransport implements Transport {
   #endedOf(code: number, details: string, trailers?: Metadata): Ended {
     const trailer = (name: string) => trailers?.get(name)[0]?.toString()
     const wait = Number(trailer("retry-after-ms"))
-    const message = this.#bearer.without(details)
     return {
       status: code,
-      message,
-      code: trailer("herald-code") ?? /HRLD-\d{4}/.exec(message)?.[0],
+      message: plainly(this.#bearer.without(details)),
+      code: trailer("herald-code") ?? /HRLD-\d{4}/.exec(details)?.[0],
       hopeless: trailer("herald-reconnect") === "no",
       reconnectAfterMillis: wait > 0 ? wait : undefined
     }

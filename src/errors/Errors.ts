@@ -24,7 +24,7 @@ export const errors = {
     code: "HRLD-4001",
     title: "The database does not answer",
     cause: "PostgreSQL is down, restarting or out of connections.",
-    fix: "Try again with the same Idempotency-Key: nothing is written twice.",
+    fix: "Try again; a write with the same Idempotency-Key is not done twice.",
     grpc: 14,
     http: 503,
     exit: 7

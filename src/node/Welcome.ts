@@ -5,6 +5,7 @@
  */
 import { Cause, Effect, Option } from "effect"
 import { nameOf } from "../edge/grpc/Service.ts"
+import { catalogue } from "../errors/Catalogue.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { grpc } from "./Node.ts"
 
@@ -60,12 +61,21 @@ export const recovered = (path: string, token: string, terminal: boolean) => `
   The audit log tells of it. Revoke the keys that were lost: herald key list, herald key revoke <id>
 `
 
+/** Rows speak to callers; who starts a server does something else about these. */
+const atStart: Readonly<Record<string, string>> = {
+  [catalogue.DatabaseUnavailable.code]: "Correct DATABASE_URL, or start that PostgreSQL.",
+  [catalogue.Timeout.code]: "Look at the load and the locks of the database, and start again.",
+  [catalogue.DatabaseReadOnly.code]: "Give the primary in DATABASE_URL, or make room on its disk."
+}
+
+const fixOf = ({ code, row }: HeraldError): string => atStart[code] ?? row.fix
+
 /** Why the server can't start. */
-export const sorry = ({ code, row, message }: HeraldError) => `
-Herald can't start: ${row.title} (${code})
-  what  ${message}
-  why   ${row.cause}
-  fix   ${row.fix}
+export const sorry = (error: HeraldError) => `
+Herald can't start: ${error.row.title} (${error.code})
+  what  ${error.message}
+  why   ${error.row.cause}
+  fix   ${fixOf(error)}
 
 `
 
@@ -84,7 +94,7 @@ export const cannotStart = Effect.fnUntraced(function* (cause: Cause.Cause<Heral
       title: row.title,
       reason: message,
       why: row.cause,
-      fix: row.fix
+      fix: fixOf(error.value)
     })
   return row.exit
 })

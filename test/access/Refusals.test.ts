@@ -17,8 +17,8 @@ describe("Refusals", () => {
       const count = (yield* Metric.snapshot).find(({ attributes }) => attributes?.["reason"] === "test_flood")
 
       assert.deepStrictEqual(first, [
-        ["refused", { door: "http", reason: "test_flood", times: 1_000, detail: "the 0th" }],
-        ["refused", { door: "http", reason: "test_other", times: 1, detail: "" }]
+        ["refused at the door", { door: "http", reason: "test_flood", times: 1_000, detail: "the 0th" }],
+        ["refused at the door", { door: "http", reason: "test_other", times: 1, detail: "" }]
       ])
       assert.strictEqual(lines.length, 2)
       assert.deepInclude(count?.state, { count: 1_000 })

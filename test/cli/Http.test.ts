@@ -99,7 +99,7 @@ describe("requests", () => {
 
     assert.strictEqual(await cli.run("publish", "a", "x", "--server", herald.url), 7)
     assert.strictEqual(herald.requests.length, 2)
-    assert.include(cli.said, "repeat it safely with --idempotency-key uuid-1")
+    assert.include(cli.said, "Repeat it safely with: --idempotency-key uuid-1")
   })
 
   it("CH3 a server that isn't running is said at once, with what to do", async () => {
@@ -113,7 +113,7 @@ describe("requests", () => {
           `error: Can't reach Herald at ${url}`,
           "  what  nothing listens there (ECONNREFUSED)",
           "  why   The server isn't running, or it uses another port.",
-          "  fix   start it with: npm start, or give its address with --server or HERALD_SERVER"
+          "  fix   Start it with `npx herald start`, or give its address with --server or HERALD_SERVER."
         ].join("\n")
       )
     }

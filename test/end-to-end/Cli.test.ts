@@ -194,6 +194,6 @@ changes:
       HERALD_DATA: "/nowhere"
     })
     assert.strictEqual(gone.code, 7)
-    assert.include(gone.err, "npm start")
+    assert.include(gone.err, "npx herald start")
   })
 })

@@ -30,7 +30,7 @@ describe("the log of a real server", () => {
     await server.publish("svc", 1, {}, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` })
     await server.call("GET", "/v1/config/none?environment=production", undefined, { authorization: "Bearer hrld_x" })
     await waitUntil("a line of the trace", () => server.output.includes(traceId))
-    await waitUntil("what was refused", () => server.output.includes('"message":"refused"'))
+    await waitUntil("what was refused", () => server.output.includes('"message":"refused at the door"'))
     const { token } = server
     await server.end("SIGTERM")
 
@@ -54,7 +54,7 @@ describe("the log of a real server", () => {
     assert.notInclude(server.output, "npx herald")
     const traced = lines.find(({ trace_id }) => trace_id === traceId)
     assert.match(String(traced?.["span_id"]), /^[0-9a-f]{16}$/)
-    assert.include(lines.find(({ message }) => message === "refused")?.["reason"], "token")
+    assert.include(lines.find(({ message }) => message === "refused at the door")?.["reason"], "token")
   })
 
   it("LL1 a start that can't be is a line with code, cause and fix where nobody sits, and a text where somebody does", () => {

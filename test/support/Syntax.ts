@@ -115,3 +115,37 @@ export const testsOf = (file: string, text: string): ReadonlyArray<Test> => {
   }).visit(parsed(file, text).program)
   return tests
 }
+
+export interface Call {
+  readonly name: string
+  /** Of each argument: a text, as `testsOf` gives titles; texts of an object's properties by name; undefined for what is no text. */
+  readonly given: ReadonlyArray<string | Readonly<Record<string, string>> | undefined>
+}
+
+/** Calls (and `new`) of these names, `a.b` among them; a choice between texts is given as both with " | " between. */
+export const callsOf = (file: string, text: string, names: ReadonlySet<string>): ReadonlyArray<Call> => {
+  const calls: Array<Call> = []
+  const said = (node: Argument): string | undefined => {
+    if (node.type !== "ConditionalExpression") return titleOf(node, text)
+    const both = [said(node.consequent), said(node.alternate)].filter((one) => one !== undefined)
+    return both.length === 0 ? undefined : both.join(" | ")
+  }
+  const propertiesOf = (node: Extract<Argument, { readonly type: "ObjectExpression" }>) =>
+    Object.fromEntries(
+      node.properties.flatMap((one) => {
+        if (one.type !== "Property") return []
+        const value = said(one.value as Argument)
+        return value === undefined ? [] : [[text.slice(one.key.start, one.key.end), value]]
+      })
+    )
+  const note = (callee: { readonly start: number; readonly end: number }, given: ReadonlyArray<Argument>) => {
+    const name = text.slice(callee.start, callee.end)
+    if (!names.has(name)) return
+    calls.push({ name, given: given.map((one) => (one.type === "ObjectExpression" ? propertiesOf(one) : said(one))) })
+  }
+  new Visitor({
+    CallExpression: (call) => note(call.callee, call.arguments),
+    NewExpression: (call) => note(call.callee, call.arguments)
+  }).visit(parsed(file, text).program)
+  return calls
+}

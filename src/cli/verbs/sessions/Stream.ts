@@ -18,6 +18,7 @@ import type { Ended, Stream, Transport } from "../../../client/Transport.ts"
 import { byCode, catalogue, type ErrorName } from "../../../errors/Catalogue.ts"
 import { parseAddress } from "../../../net/Address.ts"
 import { backoff } from "../../../net/Backoff.ts"
+import { plainly } from "../../../net/Reason.ts"
 import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, known, stranger, unreachable, usage } from "../../CliFailure.ts"
 import { Shell } from "../../Shell.ts"
@@ -85,9 +86,7 @@ const final = new Set<ErrorName>([
   "InvalidKey"
 ])
 
-/** gRPC's texts carry "HRLD-nnnn: " or a wrapping of their own; the reason is what remains. */
-const reasonOf = (ended: Ended): string =>
-  ended.message.replace(/^HRLD-\d{4}:?\s*/, "") || "the server closed the stream"
+const reasonOf = (ended: Ended): string => plainly(ended.message) || "the server closed the stream"
 
 export const refusal = (target: Target, ended: Ended): CliFailure | undefined => {
   const row = byCode(ended.code ?? "") ?? (ended.status === 16 ? byCode(catalogue.Unauthenticated.code) : undefined)

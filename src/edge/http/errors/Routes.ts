@@ -13,7 +13,7 @@ const routes = HttpApiBuilder.group(contract.add(ErrorsGroup), "errors", (handle
     const row = byCode(params.code)
     return answer(
       row === undefined
-        ? Effect.fail(failure("NotFound", "there is no such error code; they look like HRLD-1001"))
+        ? Effect.fail(failure("NotFound", "there is no such error code; `herald explain HRLD` lists them"))
         : Effect.succeed(json(row, { headers: { "cache-control": "public, max-age=3600" } }))
     )
   })

@@ -76,7 +76,7 @@ describe("edit", () => {
     const late = await editing([turned], [problem("VersionConflict", "it is at 4")])
     assert.strictEqual(late.exit, 5)
     assert.include(late.cli.said, "run herald edit again")
-    assert.include(late.cli.said, "what you typed is kept in /tmp/edited/shop.json")
+    assert.include(late.cli.said, "hat you typed is kept in /tmp/edited/shop.json")
   })
 
   it("needs a terminal", async () => {

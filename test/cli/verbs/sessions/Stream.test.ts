@@ -232,7 +232,10 @@ describe("subscribe", () => {
       const refused = yield* subscribed()
       refused.transport.end({ message: "No connection established. ECONNREFUSED 127.0.0.1:50051" })
       assert.strictEqual(yield* Fiber.join(refused.fiber), 7)
-      assert.include(refused.cli.said, "start it with: npm start, or give its address with --grpc or HERALD_GRPC")
+      assert.include(
+        refused.cli.said,
+        "Start it with `npx herald start`, or give its address with --grpc or HERALD_GRPC"
+      )
 
       const other = yield* subscribed()
       other.transport.end({ status: 12, message: "unknown service" })

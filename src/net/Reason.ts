@@ -1,0 +1,34 @@
+/**
+ * What libraries and systems say of a connection, without the frames that they put around it. Pure.
+ *
+ *   MS2  A reason names what happened once: no code before it that is told beside it, no empty note, no stop at its end.
+ */
+
+/** What grpc-js puts around the text of a socket. */
+const FRAMES: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^HRLD-\d{4}:?\s+/, ""],
+  [/^(?:\w+: )?No connection established\. Last error: /, ""],
+  [/^(?:\w+: )?No addresses resolved\. Resolution note: /, ""],
+  [/\.? Resolution note:.*$/s, ""],
+  [/^(?:E )?No address added out of total \d+ resolved(?: errors: \[(.*)\])?$/s, "$1"]
+]
+
+/** The text as one says it after "…: " and before ".". */
+export const plainly = (said: string): string => {
+  const text = FRAMES.reduce((left, [frame, instead]) => left.replace(frame, instead), said.trim())
+  return text.replace(/[\s.;:]+$/, "")
+}
+
+const PORTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has it",
+  EACCES: "this user may not open it",
+  EADDRNOTAVAIL: "this machine does not have the address",
+  ENOTFOUND: "the name is unknown",
+  EAI_AGAIN: "the name can't be looked up now"
+}
+
+/** Why a port can't be opened; `said`: what the system or a library says. */
+export const whyNotOpened = (said: string): string => {
+  const code = Object.keys(PORTS).find((one) => said.includes(one))
+  return code === undefined ? plainly(said) : `${PORTS[code]} (${code})`
+}
