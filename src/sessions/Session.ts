@@ -19,9 +19,12 @@ import { Told } from "./Told.ts"
 
 /** The transport of one client. */
 export interface Sink {
-  /** False when the transport is full: wait for `drained` before the next write. Never blocks. */
+  /**
+   * False when the transport is full, and then it has taken it nevertheless: wait for `drained` before the next write. False also when the
+   * call is over. Never blocks; throws for what it can't carry.
+   */
   readonly write: (update: Update) => boolean
-  /** Calls back once, when the transport takes more. */
+  /** Calls back once, never within this call, when the transport takes more; perhaps never when the call is over. One waits at a time. */
   readonly drained: (then: () => void) => void
 }
 

@@ -95,7 +95,7 @@ describe("a client that falls silent", () => {
   it.effect("is let go after 90 seconds, which take no time here", () =>
     Effect.gen(function* () {
       const got: Array<Update> = []
-      const sink: Sink = { write: (update) => got.push(update) > 0, drained: (then) => then() }
+      const sink: Sink = { write: (update) => got.push(update) > 0, drained: queueMicrotask }
       const session = yield* (yield* Sessions).open(subscription, sink)
       yield* publish("limiter.rate", "250")
       yield* TestClock.adjust("89 seconds")

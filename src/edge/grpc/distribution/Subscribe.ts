@@ -65,7 +65,7 @@ const OVER: Stage = { name: "over" }
 const ASKING: Stage = { name: "asking" }
 
 /** Over the stream of a call that has no line. */
-const sinkOf = (call: SubscribeCall): Sink => ({
+export const sinkOf = (call: SubscribeCall): Sink => ({
   // The service is registered with an identity serializer: what is written is already encoded.
   write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
   drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
