@@ -1,11 +1,12 @@
 /** What npm and JSR ship, used by those who install it: packed as for a release, installed into empty projects, run there. */
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
-import { dirname, join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
 import { bin, Consumer, type Manifest, pack, read, root, run } from "../support/Consumer.ts"
 import { Server } from "../support/Server.ts"
+import { importsOf } from "../support/Syntax.ts"
 
 const NODE_24 = "node@24.21.0"
 const patience = { timeout: 900_000 }
@@ -80,14 +81,15 @@ describe("the packages", () => {
       const declared = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
       const asked = (file: string) => {
         const text = readFileSync(file, "utf8")
-        const imports = [...text.matchAll(/(?:^|[\s;}])(?:from|import) ?\(?"([^"\n]+)"/gm)].map(([, to]) => to!)
+        const imports = importsOf(file, text).map(({ to }) => to)
+        const types = [...text.matchAll(/\bimport\("([^"\n]+)"\)/g)].map(([, to]) => to!)
         const beside = [...text.matchAll(/(?:new URL\(|require\w*\([^()]*\)\()["`](\.[^"`$]+)/g)].map(([, to]) => to!)
-        return [...imports, ...beside]
+        return [...imports, ...types, ...beside]
       }
       const found = filesOf(join(folder, "dist")).filter((file) => /\.(js|d\.ts)$/.test(file))
       const edges = found.flatMap((file) => asked(file).map((to) => ({ file, to })))
       const missing = edges.filter(({ file, to }) => {
-        if (to.startsWith(".")) return !existsSync(join(dirname(file), to))
+        if (/^[./]/.test(to)) return !existsSync(resolve(dirname(file), to))
         return !isBuiltin(to) && !declared.some((one) => to === one || to.startsWith(`${one}/`))
       })
 
