@@ -33,6 +33,7 @@ import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
 import { subscribe } from "./verbs/sessions/Subscribe.ts"
 import { settings } from "./verbs/settings/Settings.ts"
+import { candidates } from "./verbs/shell/Candidates.ts"
 import { completion } from "./verbs/shell/Completion.ts"
 import { context } from "./verbs/shell/Context.ts"
 
@@ -54,7 +55,7 @@ export const herald = Command.make("herald").pipe(
       commands: [publish, edit, validate, rollback, remove, release]
     },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
-    { group: "Administer", commands: [key, audit, context, completion(() => herald)] }
+    { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>

@@ -106,6 +106,39 @@ describe("looking", () => {
     assert.deepStrictEqual(await shown({ kind: "none" }), ["no difference"])
   })
 
+  it("diff shows what was beside what is, where both are known", async () => {
+    await using herald = await FakeHerald.start()
+    const patch = [
+      { op: "replace", path: "/a~1b/1", value: 5 },
+      { op: "remove", path: "/list/0" },
+      { op: "replace", path: "/list/0", value: "c" },
+      { op: "add", path: "/new", value: 1 }
+    ]
+    const difference = { kind: "json", patch }
+    herald.on(`GET ${CONFIG}/diff`, { body: { key: "shop", environment: "production", from: 1, to: 2, difference } })
+    const { stale: _, ...version } = { ...stored, value: '{"a/b":[1,{"x":2}],"list":["a","b"]}' }
+    herald.on(`GET ${CONFIG}/versions/1`, { body: version })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("diff", "shop", "1", "2", "--server", herald.url), 0, cli.said)
+    assert.deepStrictEqual(cli.printed.split("\n").slice(1), [
+      '~ /a~1b/1 {"x":2} → 5',
+      '- /list/0 "a"',
+      '~ /list/0 "b" → "c"',
+      "+ /new 1"
+    ])
+  })
+
+  it("publish shows old and new, and the first lines of a long difference", async () => {
+    await using herald = await FakeHerald.start()
+    const unified = `@@ -1 +1 @@\n${Array.from({ length: 60 }, (_, at) => `+line ${at}\n`).join("")}`
+    const body = { key: "shop", environment: "production", from: 2, to: 3, difference: { kind: "lines", unified } }
+    herald.on(`PUT ${CONFIG}`, { body: published }).on(`GET ${CONFIG}/diff`, { body })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("publish", "shop", "x", "--server", herald.url), 0, cli.said)
+    const lines = cli.printed.split("\n")
+    assert.deepStrictEqual([lines.length, lines[1], lines.at(-1)], [42, "@@ -1 +1 @@", "… 21 more lines"])
+  })
+
   it("clients shows desired, sent, applied, rejected and why", async () => {
     const of = (version: number) => ({ version, revision: version, epoch: "e" })
     const at = (version: number) => ({ ...of(version), at: NOW })
@@ -178,12 +211,157 @@ describe("looking", () => {
     assert.strictEqual(cli.said, "only the first 1000 clients are shown; narrow them with --service or --env")
   })
 
+  it("clients asks the server for what is meant; newest trouble is first, and a goodbye is no trouble", async () => {
+    const desired = { version: 3, revision: 7, epoch: "e" }
+    const one = (instance: string, more: object, rejectedAt?: number) => ({
+      environment: "production",
+      service: "shop",
+      instance,
+      state: "connected",
+      labels: {},
+      patterns: ["shop"],
+      connectedAt: NOW,
+      lastSeen: NOW,
+      ending: "",
+      node: "n",
+      owner: "",
+      health: null,
+      keys: [
+        {
+          key: "shop",
+          desired,
+          sent: null,
+          applied: null,
+          rejected: rejectedAt === undefined ? null : { ...desired, at: rejectedAt, reason: "no" },
+          problem: ""
+        }
+      ],
+      nextKey: null,
+      troubled: 0,
+      ...more
+    })
+    const clients = [
+      one("fine", {}),
+      one("old", {}, 100),
+      one("left", { state: "disconnected", ending: "Closed", keys: [] }),
+      one("new", {}, 200)
+    ]
+    const flags = ["--connected", "--rejected", "--lagging", "--key", "shop"]
+    const options = { env: { FORCE_COLOR: "1", NO_COLOR: "" }, columns: 200 }
+    const { request, printed } = await ask(
+      ["clients", ...flags],
+      "GET /v1/clients",
+      { body: { clients, next: null } },
+      options
+    )
+    assert.deepStrictEqual(request.query, {
+      key: "shop",
+      connected: "true",
+      rejected: "true",
+      lagging: "true",
+      limit: "1000"
+    })
+    const rows = printed.split("\n").slice(2)
+    assert.deepStrictEqual(
+      rows.map((line) => /(fine|old|left|new) /.exec(line)?.[1]),
+      ["new", "old", "fine", "left"]
+    )
+    assert.include(rows.at(-1), "\u001b[2mdisconnected")
+    assert.notInclude(rows.at(-1), "\u001b[31m")
+    assert.include(printed, "3 of 4 connected, \u001b[31m2 with trouble\u001b[39m, \u001b[33m3 lagging\u001b[39m")
+  })
+
+  it("clients beyond what is shown are counted by the server, and those with trouble are shown all the same", async () => {
+    await using herald = await FakeHerald.start()
+    const plain = (instance: string) => ({
+      environment: "production",
+      service: "s",
+      instance,
+      state: "connected",
+      labels: {},
+      patterns: [],
+      connectedAt: 1,
+      lastSeen: 1,
+      ending: "",
+      node: "n",
+      owner: "",
+      health: null,
+      keys: [],
+      nextKey: null,
+      troubled: 0
+    })
+    const ill = {
+      ...plain("zz"),
+      health: { revision: 1, epoch: "e", health: "unhealthy", message: "", metrics: {}, reportedAt: 1 }
+    }
+    herald.on(
+      "GET /v1/clients",
+      { body: { clients: Array.from({ length: 1_000 }, (_, at) => plain(`i${at}`)), next: "more" } },
+      { body: { clients: [ill], next: null } }
+    )
+    const key = {
+      key: "s",
+      desired: null,
+      clients: 9_000,
+      applied: 8_999,
+      rejected: 1,
+      problem: 0,
+      pending: 0,
+      versions: []
+    }
+    const service = { environment: "production", service: "s", connected: 9_000, away: 3, more: false, keys: [key] }
+    herald.on("GET /v1/clients/summary", { body: { services: [service], next: null } })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("clients", "--server", herald.url), 0, cli.said)
+    assert.match(
+      cli.printed,
+      /^9000 of 9003 connected, 1 with trouble\n {2}s version -: 8999\/9000 applied, 1 rejected\n/
+    )
+    assert.match(cli.printed.split("\n")[3] ?? "", / zz /)
+    assert.strictEqual(cli.printed.split("\n").length, 1_003)
+  })
+
+  it("status shows versions by service, how many have which, and who refused what", async () => {
+    await using herald = await FakeHerald.start()
+    const at = (version: number, clients: number) => ({ version, revision: version, epoch: "e", clients })
+    const key = {
+      key: "shop",
+      desired: { version: 3, revision: 3, epoch: "e" },
+      clients: 10,
+      applied: 7,
+      rejected: 1,
+      problem: 0,
+      pending: 2,
+      versions: [at(3, 7), at(2, 3)]
+    }
+    const service = { environment: "production", service: "shop", connected: 10, away: 1, more: false, keys: [key] }
+    herald.on("GET /readyz", { body: { status: "ready", degraded: ["redis"], epoch: "e", revision: 9 }, strange: true })
+    herald.on("GET /v1/clients/summary", { body: { services: [service], next: null } })
+    const rejected = { version: 3, revision: 3, epoch: "e", at: 1, reason: "port is taken" }
+    const refuser = { service: "shop", instance: "w7", keys: [{ key: "shop", rejected, problem: "" }] }
+    herald.on("GET /v1/clients", { body: { clients: [refuser], next: null }, strange: true })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("status", "--server", herald.url), 0, cli.said)
+    assert.deepStrictEqual(cli.printed.split("\n"), [
+      `${herald.url} ready, revision 9, without redis`,
+      "10 clients connected, 1 away",
+      "SERVICE  ENV         CLIENTS  KEY   NEWEST  HAVE IT  OTHERS",
+      "shop     production       10  shop       3     7/10  3 on 2, 1 rejected, 2 to go",
+      "refused",
+      "  shop/w7  shop version 3 rejected: port is taken"
+    ])
+    assert.deepStrictEqual(herald.last.query, { rejected: "true", connected: "true", limit: "10", keys: "1" })
+  })
+
   it("explain of a code works without a server, of a key tells how its value came about", async () => {
     const offline = terminal({ terminal: true })
     assert.strictEqual(await offline.run("explain", "hrld-2002", "--server", "http://127.0.0.1:1"), 0)
     assert.match(offline.printed, /^HRLD-2002 Someone else changed it first\ncause +The current version/)
     assert.strictEqual(await terminal().run("explain", "HRLD"), 0)
     assert.strictEqual(await terminal().run("explain", "HRLD-0000"), 4)
+    const number = terminal({ terminal: true })
+    assert.strictEqual(await number.run("explain", "2002"), 0)
+    assert.match(number.printed, /^HRLD-2002 /)
 
     const explanation = {
       stored: { ...kept, template: true },

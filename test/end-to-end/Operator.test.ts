@@ -142,12 +142,13 @@ describe("an operator", () => {
   })
 
   it("--watch has the other screen, and gives the terminal back however it ends", async () => {
+    assert.strictEqual((await run(["publish", "watched", "1"])).code, 0)
     for (const [name, key, code] of [
       ["Ctrl-C", "\u0003", 130],
       ["Ctrl-\\", "\u001c", 131]
     ] as const) {
       const watching = typing(command("list", "--watch"), env(), { rows: 10, columns: 60 })
-      await waitUntil(`the list (${name})`, () => watching.seen().includes("waiting"))
+      await waitUntil(`the list (${name})`, () => watching.seen().includes("watched"))
       assert.include(watching.seen(), "\u001b[?1049h")
       watching.type(key)
       const ended = await watching.ended

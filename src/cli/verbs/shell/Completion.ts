@@ -5,6 +5,7 @@ import * as Completions from "effect/cli/Completions"
 import * as Effect from "effect/Effect"
 import { globalFlags } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
+import { alive } from "./Scripts.ts"
 
 type Descriptor = Completions.CommandDescriptor
 type FlagDescriptor = Descriptor["flags"][number]
@@ -52,7 +53,7 @@ export const completion = (root: () => Command.Command.Any) =>
     },
     Effect.fn("Completion.run")(function* ({ shell }) {
       const out = yield* Shell
-      yield* out.out(script(root(), shell))
+      yield* out.out(alive(script(root(), shell), shell))
     })
   ).pipe(
     Command.withDescription("Print a completion script for bash, zsh or fish"),

@@ -1,0 +1,29 @@
+/** What to do fits the verb that was refused. */
+import { assert, describe, it } from "@effect/vitest"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
+import { terminal } from "../support/Terminal.ts"
+import { CONFIG } from "./Ask.ts"
+
+describe("hints", () => {
+  it("are of the verb: a conflict of a delete, a release, a publish", async () => {
+    await using herald = await FakeHerald.start()
+    const conflict = problem("VersionConflict", "it is at 4")
+    herald.on(`DELETE ${CONFIG}`, conflict).on("POST /v1/releases", conflict).on(`PUT ${CONFIG}`, conflict)
+    const said = async (...args: ReadonlyArray<string>) => {
+      const cli = terminal({ files: { "r.yaml": "changes: [{ key: shop, value: x }]" } })
+      assert.strictEqual(await cli.run("--server", herald.url, ...args), 5)
+      return cli.said
+    }
+    assert.include(await said("delete", "shop"), "delete with --expected-version")
+    assert.include(await said("release", "apply", "r.yaml"), "Correct expectedVersion of the change in the file")
+    assert.include(await said("publish", "shop", "x"), "publish again with its number")
+  })
+
+  it("every refusal of a token says how to get back in", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/config", problem("Unauthenticated", "revoked"))
+    const cli = terminal()
+    assert.strictEqual(await cli.run("list", "--server", herald.url), 6)
+    assert.include(cli.said, "herald key recover")
+  })
+})
