@@ -72,7 +72,7 @@ export const table = <Row>(
   const body = cells.map((line, at) =>
     line.map((cell, index) => {
       const column = columns[index]!
-      const colour = column.paint?.(rows[at]!) ?? ((text: string) => text)
+      const colour = (cell === "" ? undefined : column.paint?.(rows[at]!)) ?? ((text: string) => text)
       return colour(pad(cell, index, column.right === true))
     })
   )

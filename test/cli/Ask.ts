@@ -1,8 +1,8 @@
 /** One run of a verb against a server that has one answer, and what a server answers with. */
-import { FakeHerald, type Reply } from "../support/FakeHerald.ts"
+import { FakeHerald, type Reply, stamped } from "../support/FakeHerald.ts"
 import { type TerminalOptions, terminal } from "../support/Terminal.ts"
 
-export const stored = {
+export const stored = stamped({
   key: "shop",
   environment: "production",
   version: 3,
@@ -19,7 +19,7 @@ export const stored = {
   updatedBy: "ann",
   message: "turn x on",
   stale: false
-}
+})
 const { value: _, stale, ...meta } = stored
 const { key, environment, version, revision, type, digest, deleted, strict } = meta
 /** As the history has it. */

@@ -5,7 +5,7 @@ import { parse } from "yaml"
 import { passUntil } from "../support/Clock.ts"
 import { FakeHerald, fakeHerald } from "../support/FakeHerald.ts"
 import { NOW, terminal } from "../support/Terminal.ts"
-import { ask, CONFIG, head, kept, stored } from "./Ask.ts"
+import { ask, CONFIG, head, kept, published, stored } from "./Ask.ts"
 
 describe("looking", () => {
   it("list shows a page after the other", async () => {

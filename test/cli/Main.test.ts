@@ -52,7 +52,7 @@ describe("a run", () => {
     for (const args of [["publish", "a"], ["nonsense"], ["list", "--limit", "x"], ["get", "a", "--output", "xml"]]) {
       const cli = terminal()
       assert.strictEqual(await cli.run(...args), 2, args.join(" "))
-      assert.match(cli.said, /^error: Wrong usage\n {2}what {2}.+\n {2}fix {3}herald.* --help$/, args.join(" "))
+      assert.match(cli.said, /^error: Wrong usage\n {2}what {2}.+\n {2}fix {3}See: herald.* --help$/, args.join(" "))
     }
     await using server = await FakeHerald.start()
     server.on("GET /v1/config", { body: { nothing: "known" }, strange: true })

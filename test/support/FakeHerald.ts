@@ -32,6 +32,31 @@ export const problem = (name: ErrorName, detail: string, more: Reply = {}): Repl
   return { status: body.status, body, ...more }
 }
 
+/** The names of times in milliseconds, and of the same for people: `createdAt` and `createdTime`, `at` and `time`. */
+const twin = (name: string): string | undefined =>
+  name === "at"
+    ? "time"
+    : name === "lastSeen"
+      ? "lastSeenTime"
+      : /^[a-z]\w*At$/.test(name)
+        ? `${name.slice(0, -2)}Time`
+        : undefined
+
+/** With each time in both forms, as a server says it: tests write one. */
+export const stamped = <Body>(body: Body): Body => {
+  if (Array.isArray(body)) return body.map(stamped) as Body
+  if (typeof body !== "object" || body === null) return body
+  const told: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(body)) {
+    told[name] = stamped(value)
+    const other = twin(name)
+    if (other === undefined || other in body) continue
+    if (typeof value === "number") told[other] = new Date(value).toISOString()
+    else if (value === null) told[other] = null
+  }
+  return told as Body
+}
+
 /** Stopped with the test. */
 export const fakeHerald = Effect.acquireRelease(
   Effect.promise(() => FakeHerald.start()),
@@ -64,12 +89,13 @@ export class FakeHerald implements AsyncDisposable {
 
   /** `line`: "GET /v1/config". The last reply is given again and again. Each is one that the contract lets a server give, or `strange`. */
   on(line: string, ...replies: ReadonlyArray<Reply>): this {
-    for (const { status = goodStatus(line), body, raw, drop, strange } of replies) {
+    const given = replies.map((reply) => (reply.strange === true ? reply : { ...reply, body: stamped(reply.body) }))
+    for (const { status = goodStatus(line), body, raw, drop, strange } of given) {
       if (raw !== undefined || drop === true || strange === true) continue
       const why = unlike(line, status, body)
       if (why !== undefined) throw new Error(why)
     }
-    this.#answers.set(line, [...replies])
+    this.#answers.set(line, given)
     return this
   }
 
