@@ -1,7 +1,7 @@
 /**
  * `herald __complete -- <words>`: what only a server knows of the word that is being typed, for the scripts of `herald completion`.
  *
- *   CW1  It prints candidates or nothing, and nothing else: a shell is no place for an error.
+ *   TB1  It prints candidates or nothing, and nothing else: a shell is no place for an error.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -117,7 +117,7 @@ export const candidates = Command.make(
     const found = yield* resolve({ server, grpc, token, data, context }).pipe(
       Effect.flatMap((target) => lookUp(target, asked)),
       Effect.provideService(Retries, { within: 0, first: 1, timeout: 2_000 }),
-      Effect.catchCause(() => Effect.succeed<ReadonlyArray<string>>([])) // CW1
+      Effect.catchCause(() => Effect.succeed<ReadonlyArray<string>>([])) // TB1
     )
     // A name with a space or a sign of the shell's would be read as something else.
     const fitting = [...new Set(found)].filter((one) => one.startsWith(asked.prefix) && /^[\w./:@%+-]+$/.test(one))

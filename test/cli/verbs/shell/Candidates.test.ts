@@ -35,7 +35,7 @@ describe("candidates", () => {
     })
   })
 
-  it("CW1 are those that begin with what is typed; nothing where something is wrong", async () => {
+  it("TB1 are those that begin with what is typed; nothing where something is wrong", async () => {
     await using herald = await FakeHerald.start()
     const keys = ["shop", "shop.b", "sh; rm"].map((key) => ({ ...head, key }))
     herald.on("GET /v1/config", { body: { keys, next: null } })
