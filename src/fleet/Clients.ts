@@ -18,7 +18,8 @@ import type { Mark } from "../updates/Update.ts"
 import { keysOf, UpdateSource, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
 import type { HealthRow, InstanceId, InstanceReport, InstanceRow, KeyFacts } from "./Instance.ts"
-import { InstanceStore, type ListCursor } from "./InstanceStore.ts"
+import { InstanceStore, type ListCursor, type NodeReport } from "./InstanceStore.ts"
+
 import { type Summary, type SummaryOf, summaryOf } from "./Summary.ts"
 import { sizeOfInstance } from "./Unwritten.ts"
 
@@ -96,6 +97,8 @@ export class Clients extends Context.Service<
   {
     /** Requires clients.read. */
     readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
+    /** Nodes of the last day. Requires clients.read everywhere. */
+    readonly nodes: () => Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>
     /** How many have what, a page of instances after the other. Requires clients.read. */
     readonly summary: (options: SummaryOptions) => Effect.Effect<Summary, HeraldError>
   }
@@ -130,6 +133,10 @@ export class Clients extends Context.Service<
             }
           }
           return { clients, next: more ? after : undefined }
+        }),
+        nodes: Effect.fn("Clients.nodes")(function* () {
+          yield* requirePermission("clients.read", undefined)
+          return yield* store.nodes
         }),
         summary: Effect.fn("Clients.summary")(function* ({ environment, service, key, wanted, after }) {
           yield* requirePermission("clients.read", environment)

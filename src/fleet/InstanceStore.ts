@@ -14,6 +14,17 @@ export interface Run {
   readonly timeoutMillis: number
 }
 
+/** A node, as its last signs of life tell. Milliseconds since 1970, the store's clock. */
+export interface NodeReport {
+  readonly node: string
+  readonly run: string
+  /** Seen without a break since then. */
+  readonly since: number
+  readonly seenAt: number
+  /** Connected to it. */
+  readonly clients: number
+}
+
 /** A client of another node. */
 export interface Elsewhere {
   readonly client: ClientView
@@ -74,6 +85,8 @@ export class InstanceStore extends Context.Service<
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
     /** In the order of environment, service and name. */
     readonly count: (options: CountOptions) => Effect.Effect<Counted, HeraldError>
+    /** Nodes that gave a sign of life in the last day, the newest first, at most 100. */
+    readonly nodes: Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>
     /**
      * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
      * that were taken for lost.

@@ -340,17 +340,22 @@ describe("looking", () => {
     const rejected = { version: 3, revision: 3, epoch: "e", at: 1, reason: "port is taken" }
     const refuser = { service: "shop", instance: "w7", keys: [{ key: "shop", rejected, problem: "" }] }
     herald.on("GET /v1/clients", { body: { clients: [refuser], next: null }, strange: true })
+    const node = (name: string, seenAt: number) => ({ node: name, run: `r-${name}`, since: 1, seenAt, clients: 5 })
+    herald.on("GET /v1/nodes", { body: { nodes: [node("a", NOW), node("b", NOW - 10_000), node("c", NOW - 600_000)] } })
     const cli = terminal({ terminal: true })
     assert.strictEqual(await cli.run("status", "--server", herald.url), 0, cli.said)
     assert.deepStrictEqual(cli.printed.split("\n"), [
       `${herald.url} ready, revision 9, without redis`,
+      "2 nodes: a (5), b (5)",
+      "  c last seen 10 min ago",
       "10 clients connected, 1 away",
       "SERVICE  ENV         CLIENTS  KEY   NEWEST  HAVE IT  OTHERS",
       "shop     production       10  shop       3     7/10  3 on 2, 1 rejected, 2 to go",
       "refused",
       "  shop/w7  shop version 3 rejected: port is taken"
     ])
-    assert.deepStrictEqual(herald.last.query, { rejected: "true", connected: "true", limit: "10", keys: "1" })
+    const refused = herald.requests.find(({ line }) => line === "GET /v1/clients")
+    assert.deepStrictEqual(refused?.query, { rejected: "true", connected: "true", limit: "10", keys: "1" })
   })
 
   it("explain of a code works without a server, of a key tells how its value came about", async () => {

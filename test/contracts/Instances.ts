@@ -153,6 +153,25 @@ export const instancesContract = (test: Test) => {
       assert.deepStrictEqual(yield* asked({ connected: false, after: { ...of("b"), connected: true } }), ["c  0"])
     }))
 
+  test("a node is known by its signs of life, with the clients that are connected to it", () =>
+    Effect.gen(function* () {
+      const service = fresh("nodes")
+      const store = yield* InstanceStore
+      const run = fresh("run")
+      yield* store.seen({ run, node: "node-a", timeoutMillis: 60_000 })
+      const of = (name: string) => ({ environment: "production", service, instance: name, session: `${run}/${name}` })
+      yield* write({
+        instances: [
+          instance(service, of("1")),
+          instance(service, of("2")),
+          instance(service, { ...of("3"), state: "disconnected", ending: "Closed" })
+        ]
+      })
+      const mine = (yield* store.nodes).find((one) => one.run === run)
+      assert.deepInclude(mine, { node: "node-a", clients: 2 })
+      assert.isAtMost(mine?.since ?? Number.NaN, mine?.seenAt ?? Number.NaN)
+    }))
+
   test("SU1 clients are counted by what the report shows of them, a page after the other", () =>
     Effect.gen(function* () {
       const service = fresh("counted")

@@ -13,7 +13,7 @@ export interface HeldInstance extends InstanceRow {
 }
 
 export class FleetTables {
-  readonly nodes = new Map<string, { readonly since: number; readonly seenAt: number }>()
+  readonly nodes = new Map<string, { readonly node: string; readonly since: number; readonly seenAt: number }>()
   readonly instances = new Map<string, HeldInstance>()
   readonly deliveries = new Map<string, DeliveryRow>()
   /** By instance and key; `of`: the instance. */

@@ -145,11 +145,20 @@ export const layer = Layer.effect(
           : Effect.map(Clock.currentTimeMillis, (now) => write(state, batch, now)),
       list: (options) => Effect.sync(() => list(state, options)),
       count: (options) => Effect.sync(() => count(fleet, state.epoch, options)),
-      seen: ({ run, timeoutMillis }) =>
+      nodes: Effect.sync(() =>
+        [...fleet.nodes.entries()]
+          .map(([run, { node, since, seenAt }]) => {
+            const here = [...fleet.instances.values()].filter((row) => runOf(row.session) === run)
+            return { node, run, since, seenAt, clients: here.filter(({ state }) => state === "connected").length }
+          })
+          .sort((a, b) => b.seenAt - a.seenAt || (a.run < b.run ? -1 : 1))
+          .slice(0, 100)
+      ),
+      seen: ({ run, node, timeoutMillis }) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           const before = fleet.nodes.get(run)
           const since = before === undefined || before.seenAt < now - timeoutMillis ? now : before.since
-          fleet.nodes.set(run, { since, seenAt: now })
+          fleet.nodes.set(run, { node, since, seenAt: now })
           const all = [...fleet.instances.values()]
           const after = (before?.seenAt ?? 0) - LATE
           return {

@@ -2,7 +2,13 @@
 import { Effect, Layer } from "effect"
 import { type Fact, shown } from "../../../src/fleet/Facts.ts"
 import type { Batch, HealthRow, InstanceRow, KeyFacts, Speaker } from "../../../src/fleet/Instance.ts"
-import { type Elsewhere, InstanceStore, type ListOptions, type Run } from "../../../src/fleet/InstanceStore.ts"
+import {
+  type Elsewhere,
+  InstanceStore,
+  type ListOptions,
+  type NodeReport,
+  type Run
+} from "../../../src/fleet/InstanceStore.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Fence.ts"
@@ -98,6 +104,7 @@ const keyOf =
     )
   })
 
+const NODES = 100
 /** Instances that one look marks, and that a node is told of. */
 const LOSE_STEP = 10_000
 
@@ -182,6 +189,10 @@ export const layer = Layer.effect(
         })
       }),
       count: count(sql),
+      nodes: guarded("read the nodes")(sql<NodeReport>`
+        select n.node, n.run, herald_millis(n.since) as since, herald_millis(n.seen_at) as "seenAt",
+          (select count(*)::int from instances i where i.run = n.run and i.state = 'connected') as clients
+        from nodes n order by n.seen_at desc, n.run limit ${NODES}`),
       seen: ({ run, node, timeoutMillis }: Run) =>
         guarded("say that this node lives")(sql<{
           said: { taken: Array<string>; owners: Array<string>; doubted: Array<string> }

@@ -43,6 +43,7 @@ describe("the contract", () => {
         payload: { message: "m", changes: [{ key: "x", environment: "production", value: 1 }] }
       })
       const clients = yield* client.clients.list({ query: {} })
+      const { nodes } = yield* client.clients.nodes()
       const summary = yield* client.clients.summary({ query: { key: "x", revision: 1, epoch: "e" } })
       const { environments } = yield* client.config.environments()
       const audit = yield* client.audit.list({ query: { limit: 5 } })
@@ -67,6 +68,7 @@ describe("the contract", () => {
       assert.isTrue(gone.deleted)
       assert.strictEqual(release.changes.length, 1)
       assert.deepStrictEqual([clients.clients.length, audit.entries.length, verdict.ok], [0, 5, true])
+      assert.isArray(nodes)
       assert.deepStrictEqual(summary, { services: [], next: null })
       assert.deepStrictEqual(environments, [{ environment: "production", keys: 2 }])
       assert.isAbove(keys.keys.length, 1)

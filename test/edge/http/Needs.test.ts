@@ -46,6 +46,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/clients", "clients", "everywhere"],
   ["GET", "/v1/clients/summary?environment={environment}", "clients", "environment or everywhere"],
   ["GET", "/v1/clients/summary", "clients", "everywhere"],
+  ["GET", "/v1/nodes", "clients", "everywhere"],
   ["GET", "/v1/environments", "read", "somewhere"],
   ["GET", "/v1/audit?environment={environment}", "audit", "environment or everywhere"],
   ["GET", "/v1/audit", "audit", "everywhere"],

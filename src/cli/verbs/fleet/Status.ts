@@ -1,11 +1,12 @@
 /** `herald status`: what runs, in one screen: the server, the versions of each service, who refused and why. */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Client, KeySummary, ServiceSummary } from "../../../edge/http/fleet/Wire.ts"
+import type { Client, KeySummary, Node, ServiceSummary } from "../../../edge/http/fleet/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { type Invocation, invocation, onlyEnv, optionalText, yes } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
-import { cutLine, table } from "../../Table.ts"
+import { Shell } from "../../Shell.ts"
+import { ago, cutLine, table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 import { type Health, healthOf } from "../node/Health.ts"
 import { summed } from "./Summed.ts"
@@ -61,13 +62,34 @@ const refusalsOf = ({ environment, service, instance, keys }: Client): ReadonlyA
     })
 
 interface Status {
+  /** Undefined where one may not see them. */
+  readonly nodes: ReadonlyArray<Node> | undefined
   readonly server: string
   readonly health: Health
   readonly services: ReadonlyArray<ServiceSummary>
   readonly refusals: ReadonlyArray<Refusal>
 }
 
-const asTable = ({ server, health, services, refusals }: Status, room: number, paint: Paint): string => {
+/** Milliseconds without a sign of life after which a node is worth a word. */
+const SILENT = 60_000
+
+const nodesOf = (nodes: ReadonlyArray<Node> | undefined, now: number, paint: Paint): ReadonlyArray<string> => {
+  if (nodes === undefined || nodes.length === 0) return []
+  const [up, silent] = [
+    nodes.filter(({ seenAt }) => now - seenAt < SILENT),
+    nodes.filter(({ seenAt }) => now - seenAt >= SILENT)
+  ]
+  // A node that began again has another run: its former ones are no news.
+  const gone = silent.filter(({ node }) => !up.some((one) => one.node === node))
+  const named = up.map(({ node, clients }) => `${printable(node)} (${clients})`)
+  return [
+    `${up.length} ${up.length === 1 ? "node" : "nodes"}: ${named.join(", ")}`,
+    ...gone.slice(0, 5).map(({ node, seenAt }) => paint.yellow(`  ${printable(node)} last seen ${ago(seenAt, now)}`))
+  ]
+}
+
+const asTable = (status: Status, now: number, room: number, paint: Paint): string => {
+  const { server, nodes, health, services, refusals } = status
   const connected = services.reduce((sum, one) => sum + one.connected, 0)
   const away = services.reduce((sum, one) => sum + one.away, 0)
   const left = services.some(({ keys, more }) => more || keys.length > SHOWN)
@@ -76,6 +98,7 @@ const asTable = ({ server, health, services, refusals }: Status, room: number, p
   const at = health.revision === undefined ? "" : `, revision ${health.revision}`
   return [
     `${paint.bold(printable(server))} ${ready}${at}${without}`,
+    ...nodesOf(nodes, now, paint),
     `${connected} ${connected === 1 ? "client" : "clients"} connected${away > 0 ? `, ${away} away` : ""}`,
     ...(services.length === 0
       ? ["no client is known; try: herald subscribe <service>"]
@@ -133,7 +156,9 @@ const read = Effect.fnUntraced(function* (
       })
     : undefined
   const found = (refused?.body as { readonly clients: ReadonlyArray<Client> } | undefined)?.clients ?? []
+  const nodes = yield* Effect.result(here.call({ method: "GET", path: "/v1/nodes", patient: false }))
   return {
+    nodes: nodes._tag === "Success" ? (nodes.success.body as { readonly nodes: ReadonlyArray<Node> }).nodes : undefined,
     server: here.target.server,
     health,
     services,
@@ -149,19 +174,24 @@ export const status = Command.make(
     watch: yes("watch", "Stay, and show it again when it changes")
   },
   Effect.fn("Status.run")(function* ({ service, env, watch: stay }) {
+    const shell = yield* Shell
     const here = yield* invocation
     const asked = { environment: env, service }
     if (!stay) {
       const found = yield* read(here, asked)
-      return yield* here.emit(found, (paint) => asTable(found, here.room, paint))
+      const now = yield* shell.now
+      return yield* here.emit(found, (paint) => asTable(found, now, here.room, paint))
     }
-    const look = read(here, asked).pipe(
-      Effect.map((found) => ({
+    const look = Effect.gen(function* () {
+      const found = yield* read(here, asked)
+      const now = yield* shell.now
+      const steady = found.nodes?.map(({ node, run, clients, seenAt }) => [node, run, clients, now - seenAt < SILENT])
+      return {
         data: found,
-        asTable: (paint: Paint) => asTable(found, here.room, paint),
-        fingerprint: JSON.stringify({ ...found, health: { ...found.health, date: "" } })
-      }))
-    )
+        asTable: (paint: Paint) => asTable(found, now, here.room, paint),
+        fingerprint: JSON.stringify({ ...found, nodes: steady, health: { ...found.health, date: "" } })
+      }
+    })
     yield* watch(here, look, { replace: true })
   })
 ).pipe(

@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { printable } from "../../../text/Printable.ts"
-import { contentChange, wholeContent } from "../../DiffView.ts"
+import { contentChange, SOME, shortened, wholeContent } from "../../DiffView.ts"
 import { env, invocation, labels, optionalText } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
@@ -44,7 +44,11 @@ export const subscribe = Command.make(
         const change =
           before === undefined || deleted || here.format !== "table"
             ? undefined
-            : yield* Effect.promise(() => contentChange(before.content, content, here.paint))
+            : shortened(
+                yield* Effect.promise(() => contentChange(before.content, content, here.paint)),
+                SOME,
+                here.paint
+              )
         const data = {
           event: deleted ? "deleted" : "update",
           key: update.key,

@@ -61,6 +61,12 @@ export class ClientsGroup extends HttpApiGroup.make("clients")
           "Connected clients by service and key: how many applied the newest, refused it, can't be sent it, or are yet to answer; with `key`, " +
             "`revision` and `epoch` that revision is meant instead. A page counts 1,000 instances, 10,000 with `key`: add up the pages."
         )
+      ),
+    HttpApiEndpoint.get("nodes", "/v1/nodes", { success: Wire.Nodes, error: problems })
+      .annotate(Needs, need("clients.read", "everywhere", 20))
+      .annotate(OpenApi.Identifier, "operations.nodes")
+      .annotateMerge(
+        about("Which nodes there are", "Those that gave a sign of life in the last day, the newest first.")
       )
   )
   .middleware(Authentication)

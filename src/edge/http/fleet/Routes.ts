@@ -69,6 +69,7 @@ const routes = HttpApiBuilder.group(
 
     return handlers
       .handle("list", ({ query }) => answer(list(query)))
+      .handle("nodes", () => answer(Effect.map(clients.nodes(), (nodes) => json({ nodes: nodes.map(Wire.node) }))))
       .handle("summary", ({ query }) => answer(summary(query)))
   })
 )

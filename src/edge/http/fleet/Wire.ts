@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import type * as Fleet from "../../../fleet/Clients.ts"
 import type { Fact } from "../../../fleet/Facts.ts"
 import type { Has } from "../../../fleet/Instance.ts"
-import type { ListCursor } from "../../../fleet/InstanceStore.ts"
+import type { ListCursor, NodeReport } from "../../../fleet/InstanceStore.ts"
 import type * as Counts from "../../../fleet/Summary.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Labels, Stamp, stamp, Whole } from "../Wire.ts"
@@ -94,6 +94,29 @@ export const Summary = Schema.Struct({
   next: Schema.NullOr(Schema.String)
 })
 export type Summary = typeof Summary.Type
+
+export const Node = Schema.Struct({
+  node: Schema.String,
+  /** One life of its process. */
+  run: Schema.String,
+  /** Seen without a break since then. */
+  since: Schema.Finite,
+  seenAt: Schema.Finite,
+  seenTime: Stamp,
+  /** Connected to it. */
+  clients: Whole
+}).annotate({ identifier: "Node" })
+export type Node = typeof Node.Type
+export const Nodes = Schema.Struct({ nodes: Schema.Array(Node) })
+
+export const node = ({ node, run, since, seenAt, clients }: NodeReport): Node => ({
+  node,
+  run,
+  since,
+  seenAt,
+  seenTime: stamp(seenAt),
+  clients
+})
 
 const has = ({ version, revision, epoch }: Has) => ({ version, revision: Number(revision), epoch })
 
