@@ -55,6 +55,7 @@ export class GrpcTransport implements Transport {
   /** GT4 */
   readonly #pending = new Set<AbortController>()
   #attempt = 0
+  #closed = false
   #reports: DistributionServiceClient | undefined
 
   /** Throws `OptionError`. */
@@ -99,6 +100,19 @@ export class GrpcTransport implements Transport {
       call?.cancel()
       client.close()
     }
+    const goodbye = async (open: ClientDuplexStream<SubscribeRequest, ConfigUpdate>) => {
+      over = true
+      open.end()
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, goodbyeMillis)
+        left = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      drop()
+    }
+    let leaving: Promise<void> | undefined
     this.#metadata(asking.signal)
       .then(begin)
       .catch((error) => end(this.#endedOf(status.UNAVAILABLE, messageOf(error))))
@@ -117,25 +131,19 @@ export class GrpcTransport implements Transport {
       },
       drop,
       finish: async () => {
-        if (over || call === undefined) return drop()
-        over = true
-        call.end()
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, goodbyeMillis)
-          left = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-        })
-        drop()
+        if (!over && call !== undefined) leaving = goodbye(call)
+        if (leaving === undefined) drop()
+        await leaving
       }
     }
   }
 
   async reportHealth(request: ReportHealthRequest): Promise<boolean> {
+    if (this.#closed) throw new ClosedError()
     const limit = this.#limited(reportMillis, "no answer")
     try {
       const metadata = await this.#metadata(limit.signal)
+      limit.signal.throwIfAborted() // GT4
       this.#reports ??= this.#dial.client(this.#address())
       return await this.#report(this.#reports, request, metadata, limit.signal)
     } catch (error) {
@@ -147,6 +155,7 @@ export class GrpcTransport implements Transport {
   }
 
   close(): void {
+    this.#closed = true
     for (const control of [...this.#pending]) control.abort(new ClosedError())
     this.#leaveReports()
   }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Metadata } from "@grpc/grpc-js"
 import { AckOutcome, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
-import { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { ClosedError, HeraldClient } from "../../src/client/HeraldClient.ts"
 import { synced, value } from "../support/Said.ts"
 import { turn, until } from "../support/turn.ts"
 import { WireServer } from "../support/WireServer.ts"
@@ -104,6 +104,27 @@ describe("over gRPC", () => {
     const error = await HeraldClient.connect(options).catch((e) => e)
 
     assert.match(error.message, /HRLD-5101: 127\.0\.0\.1:\d+ did not send the configuration: .*ECONNREFUSED/)
+  })
+
+  it("each stream and each report asks for the token anew, and who left while it was asked for is not waited for", async () => {
+    await using server = await WireServer.start()
+    server.greeting = [synced(0)]
+    const signals: Array<AbortSignal> = []
+    const token = async ({ signal }: { readonly signal: AbortSignal }) => {
+      signals.push(signal)
+      return signals.length < 4 ? `token-${signals.length}` : new Promise<string>(() => {})
+    }
+    const client = await HeraldClient.connect({ address: server.address, service: "shop", token, reconnect: quick })
+    assert.isTrue(await client.reportHealth("healthy"))
+    server.calls[0]?.emit("error", { code: 14, details: "gone" })
+    await until(() => server.hellos.length === 2 && client.state === "live")
+    const report = client.reportHealth("healthy").catch((error) => error)
+    await until(() => signals.length === 4)
+    await client.close()
+
+    assert.instanceOf(await report, ClosedError)
+    assert.isTrue(signals[3]?.aborted)
+    assert.deepStrictEqual(server.tokens, ["Bearer token-1", "Bearer token-2", "Bearer token-3"])
   })
 
   it("a token that can't be fetched does not end the retries", async () => {

@@ -7,11 +7,12 @@ import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import {
   type Ack,
   AckOutcome,
-  ConfigUpdate,
+  type ConfigUpdate,
   type SubscribeRequest,
   UpdateKind
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Ended, Stream, StreamEvents, Transport } from "../../src/client/Transport.ts"
+import { FakeStream } from "./FakeStream.ts"
 
 export interface Published {
   readonly key: string
@@ -25,14 +26,12 @@ export interface Published {
 
 interface Session {
   readonly hello: SubscribeRequest
-  readonly events: StreamEvents
+  readonly stream: FakeStream
   /** What it has of each key: digest, "" for a deletion. */
   readonly told: Map<
     string,
     { readonly digest: string; readonly content: string; readonly revision: bigint; readonly stale: boolean }
   >
-
-  open: boolean
 }
 
 const TOKEN = "the token"
@@ -111,52 +110,27 @@ export class FakeNode {
   #open(first: SubscribeRequest, events: StreamEvents, token: string | undefined): Stream {
     let session: Session | undefined
     let hello: SubscribeRequest | undefined
-    let over = false
-    let held = false
-    const unread: Array<ConfigUpdate> = []
-    const message = (update: ConfigUpdate) => (held ? void unread.push(update) : events.message(update))
-    const end = (ended: Ended) => {
-      if (over) return
-      over = true
-      if (session !== undefined) session.open = false
-      queueMicrotask(() => events.ended(ended))
-    }
-    const take = (request: SubscribeRequest) => {
-      if (over) return
-      if (session !== undefined) {
-        this.#answer(session, request, end)
-        return
+    const heard = (request: SubscribeRequest) => {
+      if (!stream.open) return
+      if (token !== TOKEN) stream.end(refused(16, "HRLD-3001", "the token is not known", false))
+      else if (first.serviceName === "" || first.instanceId === "")
+        stream.end(refused(3, "HRLD-1001", "a name is missing", false))
+      else if (session !== undefined) this.#answer(session, request)
+      else {
+        hello = hello === undefined ? request : { ...hello, held: [...hello.held, ...request.held] }
+        if (!request.heldMore) session = this.#begin(hello, stream)
       }
-      hello = hello === undefined ? request : { ...hello, held: [...hello.held, ...request.held] }
-      if (!request.heldMore) session = this.#begin(hello, { ...events, message, ended: end })
     }
-    if (token !== TOKEN) end(refused(16, "HRLD-3001", "the token is not known", false))
-    else if (first.serviceName === "" || first.instanceId === "")
-      end(refused(3, "HRLD-1001", "a name is missing", false))
-    else queueMicrotask(() => take(first))
-    const leave = () => {
-      over = true
-      if (session !== undefined) this.#forget(session)
-    }
-    return {
-      send: (request) => {
-        queueMicrotask(() => take(request))
-        return true
-      },
-      hold: (wanted) => {
-        held = wanted
-        while (!held && unread.length > 0) events.message(unread.shift()!)
-      },
-      drop: leave,
-      finish: async () => leave()
-    }
+    const stream = new FakeStream(first, events, { heard, left: () => session !== undefined && this.#forget(session) })
+    queueMicrotask(() => stream.begin())
+    return stream
   }
 
-  #begin(hello: SubscribeRequest, events: StreamEvents): Session {
+  #begin(hello: SubscribeRequest, stream: FakeStream): Session {
     const name = `${hello.environment}\0${hello.serviceName}\0${hello.instanceId}`
     const former = this.sessions.get(name)
     if (former !== undefined) this.#end(former, refused(10, "HRLD-5002", "another client took this name", true))
-    const session: Session = { hello, events, told: new Map(), open: true }
+    const session: Session = { hello, stream, told: new Map() }
     this.sessions.set(name, session)
     for (const { key, digest, revision, sha256: bytes } of hello.held) {
       const hex = digest !== "" ? digest : Buffer.from(bytes).toString("hex")
@@ -186,7 +160,7 @@ export class FakeNode {
     const { hello, told } = session
     const patterns = hello.keys.length > 0 ? hello.keys : [hello.serviceName, `${hello.serviceName}.*`]
     const head = this.heads.get(key)
-    if (head === undefined || !session.open || !covers(patterns, key)) return
+    if (head === undefined || !session.stream.open || !covers(patterns, key)) return
     if (head.strict && this.unsure) {
       return
     }
@@ -245,11 +219,10 @@ export class FakeNode {
     })
   }
 
-  #answer(session: Session, { acks }: SubscribeRequest, end: (ended: Ended) => void): void {
+  #answer(session: Session, { acks }: SubscribeRequest): void {
     for (const ack of acks) {
       if (ack.outcome !== AckOutcome.ACK_OUTCOME_APPLIED && ack.outcome !== AckOutcome.ACK_OUTCOME_REJECTED) {
-        this.#forget(session)
-        end(refused(3, "HRLD-1001", "an answer has no outcome", false))
+        this.#end(session, refused(3, "HRLD-1001", "an answer has no outcome", false))
         return
       }
       const told = session.told.get(ack.key)
@@ -259,16 +232,12 @@ export class FakeNode {
   }
 
   #say(session: Session, update: Partial<ConfigUpdate>): void {
-    const message = ConfigUpdate.fromPartial(update)
-    queueMicrotask(() => session.open && session.events.message(message))
+    queueMicrotask(() => session.stream.say(update))
   }
 
   #end(session: Session, ended: Ended): void {
     this.#forget(session)
-    queueMicrotask(() => {
-      session.events.ended(ended)
-      session.open = false
-    })
+    queueMicrotask(() => session.stream.end(ended))
   }
 
   #forget(session: Session): void {

@@ -1,11 +1,12 @@
-/** A transport that a test speaks through, and a client on it. */
+/** A transport that a test speaks through, and a client on it. test/contracts/Transports.ts holds it to what the real one does. */
 import {
   type Ack,
   AckOutcome,
-  ConfigUpdate,
+  type ConfigUpdate,
   type ReportHealthRequest,
   type SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { ClosedError, ReportError } from "../../src/client/ClientError.ts"
 import {
   type ConnectOptions,
   type Ended,
@@ -14,25 +15,21 @@ import {
   type Transport
 } from "../../src/client/HeraldClient.ts"
 import { FakeClock } from "./FakeClock.ts"
+import { FakeStream } from "./FakeStream.ts"
 import { synced } from "./Said.ts"
 import { turn } from "./turn.ts"
-
-export interface FakeStream {
-  readonly hello: SubscribeRequest
-  readonly sent: Array<SubscribeRequest>
-  readonly events: StreamEvents
-  open: boolean
-  /** The client reads nothing more. */
-  held: boolean
-}
 
 export class FakeTransport implements Transport {
   readonly streams: Array<FakeStream> = []
   readonly reports: Array<ReportHealthRequest> = []
   /** Streams say that they have no room for more. */
   full = false
-  /** Answers each new stream at once. */
+  /** Answers each new stream as soon as its hello is heard. */
   greet: ((stream: FakeStream) => void) | undefined
+  /** What becomes of reports. */
+  answer: "taken" | "refused" | "none" = "taken"
+  #closed = false
+  readonly #unanswered = new Set<(why: Error) => void>()
 
   get last(): FakeStream {
     return this.streams.at(-1)!
@@ -52,45 +49,35 @@ export class FakeTransport implements Transport {
     }))
   }
 
-  open = (hello: SubscribeRequest, events: StreamEvents) => {
-    const stream: FakeStream = { hello, sent: [], events, open: true, held: false }
+  open = (hello: SubscribeRequest, events: StreamEvents): FakeStream => {
+    const stream = new FakeStream(hello, events, this)
     this.streams.push(stream)
-    queueMicrotask(() => this.greet?.(stream))
-    return {
-      send: (request: SubscribeRequest) => {
-        stream.sent.push(request)
-        return !this.full
-      },
-      hold: (held: boolean) => {
-        stream.held = held
-      },
-      drop: () => {
-        stream.open = false
-      },
-      finish: async () => {
-        stream.open = false
-      }
-    }
+    queueMicrotask(() => stream.begin() && this.greet?.(stream))
+    return stream
   }
-  reportHealth = async (request: ReportHealthRequest) => {
+
+  reportHealth = async (request: ReportHealthRequest): Promise<boolean> => {
+    if (this.#closed) throw new ClosedError()
+    await Promise.resolve()
+    if (this.#closed) throw new ClosedError()
     this.reports.push(request)
-    return true
+    if (this.answer === "taken") return true
+    if (this.answer === "refused") throw new ReportError("HRLD-3003", "the health report was not taken")
+    return new Promise((_, reject) => this.#unanswered.add(reject))
   }
-  close = () => {}
+
+  close = (): void => {
+    this.#closed = true
+    for (const reject of this.#unanswered) reject(new ClosedError())
+    this.#unanswered.clear()
+  }
 
   say(update: Partial<ConfigUpdate>): void {
-    this.last.events.message(ConfigUpdate.fromPartial(update))
+    this.last.say(update)
   }
 
   end(ended: Partial<Ended> = {}): void {
-    this.last.events.ended({
-      status: 14,
-      message: "gone",
-      code: undefined,
-      hopeless: false,
-      reconnectAfterMillis: undefined,
-      ...ended
-    })
+    this.last.end(ended)
   }
 }
 
@@ -103,9 +90,9 @@ export const connected = async (
 ) => {
   transport.greet = (stream) => {
     transport.greet = undefined
-    for (const update of updates) stream.events.message(ConfigUpdate.fromPartial(update))
+    for (const update of updates) stream.say(update)
     const newest = updates.reduce((max, { revision = 0n }) => (revision > max ? revision : max), 0n)
-    stream.events.message(ConfigUpdate.fromPartial(synced(Number(newest))))
+    stream.say(synced(Number(newest)))
   }
   const client = await HeraldClient.connect(
     { address: "herald:50051", service: "shop", instance: "i1", ...options },

@@ -13,6 +13,8 @@ type Call = ServerDuplexStream<SubscribeRequest, ConfigUpdate>
 export class WireServer implements AsyncDisposable {
   readonly calls: Array<Call> = []
   readonly hellos: Array<SubscribeRequest> = []
+  /** What came after each hello. */
+  readonly requests: Array<Array<SubscribeRequest>> = []
   readonly acks: Array<Ack> = []
   readonly tokens: Array<string> = []
   heartbeats = 0
@@ -20,6 +22,9 @@ export class WireServer implements AsyncDisposable {
   greeting: Array<Partial<ConfigUpdate>> = []
   /** Ends each call instead of greeting it. */
   refusal: { readonly code: number; readonly details: string; readonly metadata?: Metadata } | undefined
+  /** What becomes of health reports. */
+  reports: "taken" | "refused" | "none" = "taken"
+  reported = 0
   readonly #server = new Server()
   address = ""
 
@@ -31,7 +36,15 @@ export class WireServer implements AsyncDisposable {
     const wire = new WireServer()
     wire.#server.addService(DistributionServiceService, {
       subscribe: (call: Call) => wire.#subscribe(call),
-      reportHealth: (_: unknown, reply: (error: null, value: unknown) => void) => reply(null, { accepted: true }),
+      reportHealth: (
+        { metadata }: { readonly metadata: Metadata },
+        reply: (error: object | null, value?: unknown) => void
+      ) => {
+        wire.reported++
+        wire.tokens.push(String(metadata.get("authorization")[0] ?? ""))
+        if (wire.reports === "taken") reply(null, { accepted: true })
+        if (wire.reports === "refused") reply({ code: 7, details: "HRLD-3003: not yours" })
+      },
       heartbeat: (_: unknown, reply: (error: null, value: unknown) => void) =>
         reply(null, { serverTimeMs: 0n, connected: true })
     })
@@ -45,7 +58,11 @@ export class WireServer implements AsyncDisposable {
   }
 
   say(...updates: ReadonlyArray<Partial<ConfigUpdate>>): void {
-    for (const update of updates) this.calls.at(-1)?.write(ConfigUpdate.fromPartial(update))
+    for (const update of updates) this.sayTo(this.calls.at(-1), update)
+  }
+
+  sayTo(call: Call | undefined, update: Partial<ConfigUpdate>): void {
+    call?.write(ConfigUpdate.fromPartial(update))
   }
 
   async heard(condition: () => boolean): Promise<void> {
@@ -61,15 +78,16 @@ export class WireServer implements AsyncDisposable {
   }
 
   #subscribe(call: Call): void {
-    let first = true
+    let requests: Array<SubscribeRequest> | undefined
     this.tokens.push(String(call.metadata.get("authorization")[0] ?? ""))
     call.on("error", () => {})
     call.on("end", () => call.end())
     call.on("data", (request: SubscribeRequest) => {
       if (request.heartbeat) this.heartbeats++
       this.acks.push(...request.acks)
-      if (!first) return
-      first = false
+      if (requests !== undefined) return void requests.push(request)
+      requests = []
+      this.requests.push(requests)
       this.calls.push(call)
       this.hellos.push(request)
       if (this.refusal !== undefined) call.emit("error", this.refusal)
