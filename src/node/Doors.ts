@@ -4,6 +4,7 @@ import { connectionsFor, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../../layers/Http/HttpServer.ts"
 import * as Packer from "../../layers/Http/Packer.ts"
 import { serve } from "../edge/http/Http.ts"
+import { Feeds } from "../feeds/Feeds.ts"
 import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
@@ -14,13 +15,17 @@ export const doors = ({ http, grpc, gate }: Doors) => {
   const half = (all: number) => gate.perAddress ?? Math.ceil(all / 2)
   const { exempt } = gate
   return Layer.mergeAll(
-    serve(Node.http).pipe(
+    leaving.pipe(
+      Layer.provideMerge(serve(Node.http)),
       Layer.provide(Packer.layer),
       Layer.provideMerge(HttpServer.layer({ ...http, exempt, perAddress: half(http.maxConnections) }))
     ),
     GrpcServer.layer({ ...grpc, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)
   )
 }
+
+/** Feeds end before their door closes. FF4 */
+const leaving = Layer.effectDiscard(Effect.flatMap(Feeds, ({ drain }) => Effect.addFinalizer(() => drain)))
 
 /** Where they are, for who is on this machine. */
 export const addressesOf = Effect.fnUntraced(function* (

@@ -17,7 +17,9 @@ import { access } from "../edge/http/access/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
+import { feeds } from "../edge/http/feeds/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
+import { Feeds } from "../feeds/Feeds.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import * as Relay from "../outbox/Relay.ts"
@@ -69,6 +71,7 @@ const capabilities = [
     services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),
     http: fleet
   },
+  { services: ({ feeds: { max } }) => Feeds.layer({ max }), http: feeds },
   { grpc: distribution },
   { http: access },
   { http: errors }

@@ -2,7 +2,7 @@
  * Who asks, and may they: from the request's head, so that nobody's body is read or parsed for nothing. The bearer token's identity
  * becomes the request's `CurrentIdentity`; the services ask again for what they touch.
  */
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity } from "../../access/Identity.ts"
@@ -11,6 +11,18 @@ import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { Authentication } from "./Contract.ts"
 import { costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
+
+/**
+ * What an endpoint is annotated with that a browser's `EventSource` may ask, which can send no header: the token may come in the cookie
+ * `herald-token`. Only for what changes nothing, so that no other page can do anything with it.
+ */
+export class ByCookie extends Context.Service<ByCookie, boolean>()("herald/edge/http/ByCookie") {}
+
+const tokenIn = (request: HttpServerRequest.HttpServerRequest, annotations: Context.Context<never>) =>
+  request.headers["authorization"] ??
+  (Context.getOrUndefined(annotations as Context.Context<ByCookie>, ByCookie) === true
+    ? request.cookies["herald-token"]
+    : undefined)
 
 /** The environment that the query names; undefined when it names none, or several. */
 const environmentOf = (url: string): string | undefined => {
@@ -40,12 +52,10 @@ export const AuthenticationLive = Layer.effect(
     const admitted = Effect.fnUntraced(function* (
       name: string,
       need: Need | undefined,
-      request: HttpServerRequest.HttpServerRequest
+      request: HttpServerRequest.HttpServerRequest,
+      token: string | undefined
     ) {
-      const identity = yield* access.authenticate(
-        request.headers["authorization"],
-        need === undefined ? 1 : costOf(need, request.headers)
-      )
+      const identity = yield* access.authenticate(token, need === undefined ? 1 : costOf(need, request.headers))
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       return identity
@@ -55,14 +65,22 @@ export const AuthenticationLive = Layer.effect(
       // Read from the header itself, to tell no token from one of another scheme.
       token: (app, { endpoint, group }) =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          Effect.matchEffect(admitted(`${group.identifier}.${endpoint.identifier}`, needOf(endpoint), request), {
-            onFailure: (error) => {
-              const reason = reasons[error.name]
-              if (reason !== undefined) refuse(reason)
-              return problemResponse(error)
-            },
-            onSuccess: (identity) => Effect.provideService(app, CurrentIdentity, identity)
-          })
+          Effect.matchEffect(
+            admitted(
+              `${group.identifier}.${endpoint.identifier}`,
+              needOf(endpoint),
+              request,
+              tokenIn(request, endpoint.annotations)
+            ),
+            {
+              onFailure: (error) => {
+                const reason = reasons[error.name]
+                if (reason !== undefined) refuse(reason)
+                return problemResponse(error)
+              },
+              onSuccess: (identity) => Effect.provideService(app, CurrentIdentity, identity)
+            }
+          )
         )
     })
   })

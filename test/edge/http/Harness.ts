@@ -12,15 +12,17 @@ import { access } from "../../../src/edge/http/access/Routes.ts"
 import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
 import { errors } from "../../../src/edge/http/errors/Routes.ts"
+import { feeds } from "../../../src/edge/http/feeds/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
+import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { Fleet } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
-export const parts = [configuration, fleet, access, errors] as const satisfies ReadonlyArray<Part>
+export const parts = [configuration, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
 
 interface Seen extends PublishOptions {
   readonly drafts: ReadonlyArray<Draft>
@@ -54,11 +56,13 @@ export const startServices = () => {
     Propagation,
     Effect.map(Propagation, (real) => Propagation.of({ ...real, stale: () => state.stale || real.stale() }))
   ).pipe(Layer.provideMerge(propagation()))
+  const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 })
   const services = Layer.mergeAll(
     watched(state.seen),
     Clients.layer,
+    Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),
-    Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 })
+    access
   ).pipe(
     Layer.provide(updates),
     Layer.provideMerge(view),

@@ -1,0 +1,241 @@
+/**
+ * Changes as they are committed, for who is no client: monitoring, scripts, browsers, gateways. A feed is a place in the revision log, and
+ * says nothing of what anybody has.
+ *
+ *   FF1  A feed tells every change of its environment and patterns after its position, in the order of the log, at least once; or it says
+ *        `Reset`: its position is of another history, or behind the horizon, and everything must be read again.
+ *   FF2  A feed keeps no changes: it reads what all read, when its reader takes it. A slow reader costs what a fast one costs.
+ *   FF3  Feeds are limited in number: in all, and of a principal, which leaves room for others.
+ *   FF4  A feed whose key is no longer good ends within 5 s, and all end when the node leaves; both say so.
+ */
+import { Context, Deferred, Effect, Layer, type Scope, Stream } from "effect"
+import { Access, requirePermission } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
+import { Places } from "../access/Places.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { coveredBy, EVERY_KEY, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
+import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
+import { RevisionLog } from "../propagation/RevisionLog.ts"
+import { Interest } from "../sessions/Interest.ts"
+import { afterEvery, always } from "../telemetry/Every.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { Recent } from "./Recent.ts"
+
+export interface FeedWish {
+  readonly environment: string
+  /** None: every key. */
+  readonly patterns: ReadonlyArray<string>
+  /** Undefined: from now on. */
+  readonly after: Position | undefined
+}
+
+export type Told =
+  /** `last`: of its revision; whoever has it has all of `at`. */
+  | { readonly _tag: "Change"; readonly change: Change; readonly at: Position; readonly last: boolean }
+  | { readonly _tag: "Reset"; readonly at: Position; readonly reason: "history" | "horizon" }
+  /** Nothing of this feed's happened up to `at`. */
+  | { readonly _tag: "Alive"; readonly at: Position }
+  | { readonly _tag: "Ended"; readonly error: HeraldError }
+
+export class Feeds extends Context.Service<
+  Feeds,
+  {
+    /** Requires config.read. For as long as the scope is open. Fails `InvalidInput`, `InvalidKey`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    readonly open: (wish: FeedWish) => Effect.Effect<Stream.Stream<ReadonlyArray<Told>>, HeraldError, Scope.Scope>
+    /** Ends all; new ones are refused. FF4 */
+    readonly drain: Effect.Effect<void>
+    readonly size: () => number
+  }
+>()("herald/feeds/Feeds") {
+  static readonly layer = (options: { readonly max: number }) => Layer.effect(Feeds, make(options))
+}
+
+/** Revisions that are looked at in one step. */
+const STEP = 64
+const ALIVE = "15 seconds"
+/** Half of FF4's bound. */
+const CHECK = "2 seconds"
+const AGAIN = "1 second"
+
+interface Feed {
+  readonly identity: Identity
+  readonly environment: string
+  readonly patterns: ReadonlyArray<string>
+  readonly ended: Deferred.Deferred<HeraldError>
+  at: Position
+  /** Something of its own came since it looked. */
+  news: boolean
+  wake: Deferred.Deferred<void>
+}
+
+const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
+  const propagation = yield* Propagation
+  const log = yield* RevisionLog
+  const access = yield* Access
+  const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FF3
+  const feeds = new Set<Feed>()
+  const interest = new Interest<Feed>()
+  const recent = new Recent()
+  let draining = false
+
+  const wake = (feed: Feed): void => {
+    feed.news = true
+    Deferred.doneUnsafe(feed.wake, Effect.void)
+  }
+
+  const end = (feed: Feed, error: HeraldError): void => {
+    Deferred.doneUnsafe(feed.ended, Effect.succeed(error))
+  }
+
+  const heard = Effect.fnUntraced(function* (revision: Revision) {
+    recent.push(revision)
+    for (const { environment, key } of revision.changes)
+      for (const feed of interest.wanting(environment, key)) wake(feed)
+    yield* Effect.yieldNow
+  })
+
+  const events = yield* propagation.events
+  yield* Effect.forkScoped(
+    always(
+      "feeds were not told of a revision",
+      Effect.flatMap(events, (event) => {
+        if (event._tag === "Committed") return heard(event.revision)
+        if (event._tag === "Reset") {
+          recent.clear()
+          for (const feed of feeds) wake(feed)
+        }
+        return Effect.void
+      })
+    )
+  )
+
+  const check = Effect.suspend(() =>
+    Effect.forEach(
+      Map.groupBy(feeds, ({ identity }) => identity.keyId).values(),
+      Effect.fnUntraced(function* (its) {
+        const { identity } = its[0]!
+        if (yield* access.stillValid(identity)) return
+        for (const feed of its) end(feed, failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)) // FF4
+      }),
+      { discard: true }
+    )
+  )
+  yield* Effect.forkScoped(afterEvery("the keys of feeds were not checked", CHECK, check))
+
+  const reset = (feed: Feed, reason: "history" | "horizon"): ReadonlyArray<Told> => {
+    feed.at = propagation.position()
+    return [{ _tag: "Reset", at: feed.at, reason }] // FF1
+  }
+
+  const tell = (feed: Feed, revisions: ReadonlyArray<Revision>): ReadonlyArray<Told> => {
+    const told: Array<Told> = []
+    for (const revision of revisions) {
+      const its = revision.changes.filter(
+        ({ environment, key }) => environment === feed.environment && coveredBy(feed.patterns, key)
+      )
+      const at = { epoch: revision.epoch, revision: revision.revision }
+      for (const [index, change] of its.entries())
+        told.push({ _tag: "Change", change, at, last: index === its.length - 1 })
+      feed.at = at
+    }
+    return told
+  }
+
+  /** What is not among the newest. */
+  const fromLog = Effect.fnUntraced(function* (feed: Feed) {
+    const page = yield* log.after(feed.at.revision, STEP)
+    if (page === undefined) return reset(feed, "horizon")
+    if (page.some((revision) => !sameEpoch(revision, feed.at))) return reset(feed, "history")
+    return page.length === 0 ? yield* waited(feed) : tell(feed, page)
+  })
+
+  const waited = Effect.fnUntraced(function* (feed: Feed) {
+    const woken = yield* Effect.timeoutOption(Deferred.await(feed.wake), ALIVE)
+    if (feed.news || woken._tag === "Some") {
+      feed.news = false
+      feed.wake = yield* Deferred.make<void>()
+      return []
+    }
+    const { newest } = recent
+    if (newest !== undefined && isNewer(newest, feed.at)) feed.at = { epoch: newest.epoch, revision: newest.revision }
+    return [{ _tag: "Alive", at: feed.at }] satisfies ReadonlyArray<Told>
+  })
+
+  /** This node may be behind; or there is no such position. */
+  const ahead = Effect.fnUntraced(function* (feed: Feed) {
+    return isNewer(feed.at, yield* log.head) ? reset(feed, "history") : yield* waited(feed)
+  })
+
+  const later = (asked: Effect.Effect<ReadonlyArray<Told>, HeraldError>) =>
+    Effect.catch(asked, () => Effect.as(Effect.sleep(AGAIN), []))
+
+  /** FF2 */
+  const step = (feed: Feed): Effect.Effect<ReadonlyArray<Told>> =>
+    Effect.suspend(() => {
+      const view = propagation.position()
+      if (!sameEpoch(feed.at, view)) return Effect.succeed(reset(feed, "history"))
+      if (isNewer(feed.at, view)) return later(ahead(feed))
+      const found = recent.after(feed.at, STEP)
+      if (found !== undefined && found.length > 0) return Effect.succeed(tell(feed, found))
+      if (found !== undefined || samePosition(feed.at, view)) return waited(feed)
+      return later(fromLog(feed))
+    })
+
+  const open = Effect.fnUntraced(function* ({ environment, patterns, after }: FeedWish) {
+    const identity = yield* requirePermission("config.read", environment)
+    const wanted = patterns.length === 0 ? [EVERY_KEY] : [...new Set(patterns)]
+    if (wanted.length > MOST_PATTERNS)
+      return yield* failure(
+        "InvalidInput",
+        `a feed has ${wanted.length} patterns, at most ${MOST_PATTERNS} are allowed`
+      )
+    for (const pattern of wanted) {
+      const wrong = pattern === EVERY_KEY ? undefined : wrongPattern(pattern)
+      if (wrong !== undefined) return yield* failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
+    }
+    if (draining) return yield* failure("Draining", "the server is leaving and opens no feeds")
+    const place = places.take("", identity.name)
+    if (place === 0) return yield* failure("ServerFull", `all ${max} feeds of this server are taken (FEEDS_MAX)`)
+    if (typeof place === "number")
+      return yield* failure("TooManySubscriptions", `${identity.name} has all the feeds that one principal may have`)
+    const feed: Feed = {
+      identity,
+      environment,
+      patterns: wanted,
+      ended: yield* Deferred.make<HeraldError>(),
+      at: after ?? propagation.position(),
+      news: false,
+      wake: yield* Deferred.make<void>()
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        feeds.add(feed)
+        for (const pattern of wanted) interest.add(environment, pattern, feed)
+      }),
+      () =>
+        Effect.sync(() => {
+          place()
+          feeds.delete(feed)
+          for (const pattern of wanted) interest.remove(environment, pattern, feed)
+        })
+    )
+    const begun: ReadonlyArray<Told> = after === undefined ? [{ _tag: "Alive", at: feed.at }] : []
+    return Stream.succeed(begun).pipe(
+      Stream.concat(Stream.fromEffectRepeat(Effect.suspend(() => step(feed)))),
+      Stream.filter((told) => told.length > 0),
+      Stream.interruptWhen(Deferred.await(feed.ended)),
+      Stream.concat(
+        Stream.fromEffect(Effect.map(Deferred.await(feed.ended), (error) => [{ _tag: "Ended", error } as const]))
+      )
+    )
+  })
+
+  const drain = Effect.sync(() => {
+    draining = true
+    for (const feed of feeds) end(feed, failure("Draining", "the server is leaving: go on with another"))
+  })
+
+  return Feeds.of({ open, drain, size: () => feeds.size })
+})

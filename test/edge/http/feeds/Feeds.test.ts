@@ -1,0 +1,58 @@
+/** Changes as server-sent events. */
+import { assert, describe, it } from "vitest"
+import { positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
+import { failure } from "../../../../src/errors/HeraldError.ts"
+import { configuration } from "../../../support/Configuration.ts"
+import { startRoutes } from "../Harness.ts"
+
+const at = { epoch: "0ab-1", revision: 7n }
+
+describe("Feeds", () => {
+  it("SX1 ids are positions, of the last change of a revision alone; what is no id is none", () => {
+    const change = configuration("a", 7, { value: "line\nbreak" })
+    const more = textOf({ _tag: "Change", change, at, last: false })
+    const last = textOf({ _tag: "Change", change, at, last: true })
+
+    assert.notInclude(more, "\nid:")
+    assert.match(last, /^event: change\nid: 0ab-1\.7\ndata: \{.*"value":"line\\nbreak".*"epoch":"0ab-1"\}\n\n$/)
+    assert.strictEqual(textOf({ _tag: "Alive", at }), ": alive\nid: 0ab-1.7\n\n")
+    assert.include(textOf({ _tag: "Reset", at, reason: "horizon" }), '"reason":"horizon"')
+    assert.match(textOf({ _tag: "Ended", error: failure("KeyRevoked", "x") }), /^event: end\ndata: .*HRLD-/)
+    assert.deepStrictEqual(positionOf("0ab-1.7"), at)
+    for (const id of ["", "7", "a.b", "a b.7", `a.${"9".repeat(30)}`]) assert.strictEqual(positionOf(id), "none")
+  })
+
+  it("SX2 a change is written once, however many follow it", () => {
+    let reads = 0
+    const change = {
+      kind: "x",
+      environment: "e",
+      get key() {
+        reads++
+        return "k"
+      }
+    }
+    for (let n = 0; n < 3; n++) textOf({ _tag: "Change", change, at, last: true })
+    assert.strictEqual(reads, 1)
+  })
+
+  it("a feed wants a token, the right to read and good patterns; only here a cookie is one", async () => {
+    const door = await startRoutes()
+    const path = "/v1/events?environment=production"
+    const cookie = `herald-token=${door.tokens.get("viewer")}`
+    const head = (as: string, more: Record<string, string> = {}) => door.call("HEAD", path, { as, headers: more })
+    const statuses = [
+      (await head("viewer")).status,
+      (await head("nobody")).status,
+      (await head("publisher@staging")).status,
+      (await head("nobody", { cookie })).status,
+      (await door.call("GET", "/v1/config?environment=production", { as: "nobody", headers: { cookie } })).status,
+      (await door.call("GET", `${path}&pattern=a*`)).status
+    ]
+    const { headers } = await head("viewer")
+    await door.dispose()
+
+    assert.deepStrictEqual(statuses, [200, 401, 403, 200, 401, 400])
+    assert.strictEqual(headers.get("content-type"), "text/event-stream")
+  })
+})
