@@ -2,9 +2,9 @@
  * Write-behind of instances, deliveries and health: gathered and merged in Unwritten.ts, written in batches.
  *
  *   BK1  Nothing waits for the database: `note…` only changes memory.
- *   BK2  What is not yet written is bounded in rows and bytes: beyond `maxPending` deliveries only the newest of each key, client and state
- *      is kept, of those the newest ten times `maxPending`; of health reports and instances the newest `maxPending`; all together
- *      `maxBytes`. What goes is counted. A batch is bounded too, so that trying costs no more the longer the database is away.
+ *   BK2  What is not yet written is bounded in rows and bytes. Beyond `maxPending` deliveries only the newest of each key, client and state
+ *        is kept, ten times `maxPending` of those at most; of health reports and of instances the newest `maxPending`; all together at most
+ *        `maxBytes`. What is dropped is counted. A batch is bounded too, so a try costs no more the longer the database is away.
  *   BK3  A batch that failed is merged back under what came later; the newest state wins, and within BK2 none is lost while the process lives.
  */
 import { Cause, Clock, Context, type Duration, Effect, Exit, Layer, Metric, Option, Queue } from "effect"
@@ -18,9 +18,11 @@ import { halved, Unwritten } from "./Unwritten.ts"
 
 export interface BookkeepingOptions {
   readonly flushEvery: Duration.Input
-  /** Rows that trigger a flush before its time. */
+  /** Rows that start a flush before `flushEvery` is over. */
   readonly flushAt: number
+  /** Rows. BK2 */
   readonly maxPending: number
+  /** BK2 */
   readonly maxBytes: number
 }
 
@@ -35,16 +37,16 @@ export class Bookkeeping extends Context.Service<
   Bookkeeping,
   {
     readonly noteInstance: (row: InstanceNote) => void
-    /** `instance`: its `instanceKey`, where that is known already. */
+    /** `instance`: the row's `instanceKey`, if the caller has it already. */
     readonly noteDelivery: (row: DeliveryRow, instance?: string) => void
     /** A client that connected has this already. `at`: milliseconds since 1970. */
     readonly noteHeld: (speaker: Speaker, key: HeldRow["keys"][number] & { readonly epoch: string }, at: number) => void
     readonly noteHealth: (row: HealthNote) => void
-    /** Told of sessions whose instance the store left to another owner. OW2 */
+    /** `tell` is called with sessions whose instance the store left to another owner. OW2 */
     readonly whenRefused: (tell: (sessions: ReadonlyArray<string>) => void) => void
-    /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays. */
+    /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays pending. */
     readonly flush: Effect.Effect<void>
-    /** Deliveries that wait to be written, and keys that clients hold. */
+    /** Deliveries, and keys that clients hold, that wait to be written. */
     readonly pending: () => number
   }
 >()("herald/fleet/Bookkeeping") {
@@ -52,7 +54,7 @@ export class Bookkeeping extends Context.Service<
     Layer.effect(Bookkeeping, make(options))
 }
 
-/** After a batch that could not be written. */
+/** The pause after a batch that could not be written. */
 const RETRY = "1 second"
 
 const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
@@ -74,7 +76,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
     ended: "what clients answer is written again"
   })
 
-  /** BL5. Returns sessions as the store does. */
+  /** BL5. Returns what `InstanceStore.write` does. */
   const writeAll = (batch: Batch): Effect.Effect<ReadonlyArray<string>, HeraldError> =>
     Effect.catchTag(store.write(batch), "Unkeepable", ({ message }) => {
       const halves = halved(batch)
@@ -89,7 +91,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       )
     })
 
-  /** True when nothing is left that could not be written. */
+  /** False when a batch could not be written. */
   const write = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       if (unwritten.size === 0) return true

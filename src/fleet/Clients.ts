@@ -1,13 +1,13 @@
 /**
- * Who has what: every instance beside the newest version of each key that it covers. As fresh as the write-behind, about 250 ms.
+ * Lists instances with what each has, and should have, of the keys that it subscribes to. As fresh as the write-behind: about 250 ms.
  *
  *   CL1  A page is bounded in instances, keys of each and bytes; `next` and `nextKey` go on from there. It costs what it shows, however many
  *        keys there are.
  *   CL2  A key that was rejected or can't be sent is shown on the first page of its instance, wherever it is in the order.
- *   CL3  Each key is looked at once, however many patterns cover it, and deleted ones in a bounded number; others have their turn between
+ *   CL3  Each key is looked at once, however many patterns cover it, and deleted ones in a bounded number; other work gets its turn between
  *        two instances.
- *   CL4  What is asked for (connected, in trouble, lagging, of a key) is looked for here, in a bounded number of instances: a page may be
- *        short, or empty, and still have a next one.
+ *   CL4  Filters (connected, in trouble, lagging, of a key) are applied here, to a bounded number of instances a page: a page may be short,
+ *        or empty, and still have a next one.
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
@@ -35,7 +35,7 @@ export interface Client extends InstanceRow {
   readonly keys: ReadonlyArray<ClientKey>
   /** The key after which the next page of this instance begins; undefined when all of them are here. */
   readonly nextKey: string | undefined
-  /** Keys of all that were rejected or can't be sent, counted up to 1,000. */
+  /** Keys that were rejected or can't be sent, whether on this page or not; counted up to 1,000. */
   readonly troubled: number
 }
 
@@ -45,17 +45,18 @@ export interface ClientsOptions {
   readonly service?: string | undefined
   readonly instance?: string | undefined
   readonly after?: ListCursor | undefined
+  /** Instances of the page, at most. */
   readonly limit: number
-  /** Of each instance; 100 when left out. */
+  /** Keys of each instance, at most; 100 when left out. */
   readonly keys?: number | undefined
   readonly afterKey?: string | undefined
   /** Only those that are connected, or only those that are not. */
   readonly connected?: boolean | undefined
-  /** Only those of which a key was rejected or can't be sent. */
+  /** Only those with a key that was rejected or can't be sent. */
   readonly troubled?: boolean | undefined
-  /** Only connected ones that have not applied the newest of a key, among the keys that are looked at of each. */
+  /** Only connected ones that have not applied the newest of some key, among the keys on the page. */
   readonly lagging?: boolean | undefined
-  /** Only those that subscribe to this key, with nothing but it. */
+  /** Only those that subscribe to this key; of their keys, only this one. */
   readonly key?: string | undefined
 }
 
@@ -95,11 +96,15 @@ const sizeOf = ({ keys, health, ...client }: Client): number =>
 export class Clients extends Context.Service<
   Clients,
   {
-    /** Requires clients.read. */
+    /** Requires clients.read. Fails `Forbidden`, `InvalidInput` for no environment's name, `DatabaseUnavailable`. */
     readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
+<<<<<<< HEAD
     /** Nodes of the last day. Requires clients.read everywhere. */
     readonly nodes: () => Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>
     /** How many have what, a page of instances after the other. Requires clients.read. */
+=======
+    /** How many clients have which version of each key, one page of instances at a time. Requires clients.read. Fails as `list` does. */
+>>>>>>> 8c7e347 (Say in plain English what sessions and the fleet do)
     readonly summary: (options: SummaryOptions) => Effect.Effect<Summary, HeraldError>
   }
 >()("herald/fleet/Clients") {
@@ -220,7 +225,7 @@ const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListC
 
 /** Keys that are looked at for one instance: there may be many tombstones. CL3 */
 const LOOKED = 10_000
-/** What it should have of each key of its patterns, in the order of the keys. */
+/** The newest of each key that the patterns cover, deleted ones included, in the order of the keys. */
 function* marksOf(
   source: UpdateSourceShape,
   environment: string,

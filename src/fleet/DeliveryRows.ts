@@ -1,8 +1,8 @@
 /**
- * Deliveries that wait to be written, by the revision of a key and then by instance, as a fan-out and its answers come: what a thousand
- * clients are told costs a thousand look-ups of names that exist, and no new text. Pure state of Unwritten.ts.
+ * Deliveries that wait to be written, by the revision of a key and then by instance. A fan-out and its answers come in that order, so that
+ * a thousand clients cost a thousand look-ups of strings that exist, and no new ones. Pure state of Unwritten.ts.
  *
- *   BL1  Of one delivery there is one row: an answer is never overwritten by "sent".
+ *   BL1  A delivery has one row: an answer is never overwritten by "sent".
  */
 import type { Room } from "../bounds/Weighed.ts"
 import type { DeliveryRow } from "./Instance.ts"
@@ -21,7 +21,7 @@ export class DeliveryRows {
   readonly #of = new Map<string, Map<string, DeliveryRow>>()
   size = 0
   bytes = 0
-  /** The last place that was asked for: the next row is mostly of the same. */
+  /** The last place that was asked for: the next row usually has the same. */
   #last: { readonly key: string; readonly epoch: string; readonly revision: bigint; readonly place: string } | undefined
 
   has(row: DeliveryRow, instance: string): boolean {
@@ -62,7 +62,7 @@ export class DeliveryRows {
     return undefined
   }
 
-  /** Takes the oldest while there is room; false when some are left. */
+  /** Moves the oldest rows into `list` while there is room; false when some are left. */
   takeInto(list: Array<DeliveryRow>, room: Room): boolean {
     for (const [place, rows] of this.#of) {
       const from = list.length

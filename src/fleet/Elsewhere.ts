@@ -1,5 +1,5 @@
 /**
- * Clients that are connected to other nodes.
+ * Finds the clients of other nodes.
  *
  *   NO4  A dry run knows the clients of all nodes: at most 20,000 of the others, as of at most two seconds ago.
  */
@@ -11,7 +11,7 @@ const FRESH = "1 second"
 const LIMIT = 20_000
 const ENVIRONMENTS = 64
 
-/** Those of other runs than `run` whose patterns cover a key. NO4 */
+/** Finds clients of other runs than `run` whose patterns cover a key. NO4 */
 export const makeElsewhere = Effect.fnUntraced(function* (run: string) {
   const store = yield* InstanceStore
   const clients = yield* Cache.make({

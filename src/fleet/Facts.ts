@@ -20,10 +20,10 @@
  *   | rejected | the client applied p later, or something later than p                                                         |
  *   | problem  | p, or something later than p, was sent or applied later                                                       |
  *
- *   FC1  Of two positions of one epoch the higher revision is later, of one revision what was said later; of two epochs the present one
- *        is, of two former ones what was said later.
+ *   FC1  Within an epoch the higher revision is later, and at the same revision what was said later. Of two epochs the present one is later;
+ *        of two former ones, what was said later.
  *   FC2  `applied` is not forgotten because something later was sent or rejected: it is what the client runs.
- *   FC3  What is heard twice or out of turn changes nothing that is known from later.
+ *   FC3  What is heard twice or out of order changes nothing that is known from later.
  */
 import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 
@@ -66,7 +66,7 @@ export const unheard: Registers = {
   lackedLife: 0
 }
 
-/** FC1: `a` counts beside or after `b`. `present`: the epoch of now. */
+/** FC1: `a` is as late as `b`, or later. `present`: the current epoch. */
 export const isLater = (a: Fact | undefined, b: Fact | undefined, present: string): boolean => {
   if (a === undefined || b === undefined) return a !== undefined
   if (sameEpoch(a, b)) return samePosition(a, b) ? a.at >= b.at : isNewer(a, b)

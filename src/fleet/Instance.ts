@@ -1,4 +1,4 @@
-/** An instance: how it is named, what is noted of it and of its deliveries, and what is told of both. Pure. */
+/** An instance: its name, what is noted of it and its deliveries, and what is reported of both. Pure. */
 import type { Position } from "../propagation/Position.ts"
 import type { Facts } from "./Facts.ts"
 
@@ -8,7 +8,7 @@ export interface InstanceId {
   readonly instance: string
 }
 
-/** One text for an instance; what a ClientView names is one, too. */
+/** The instance as one string, for maps. */
 export const instanceKey = ({ environment, service, instance }: InstanceId): string =>
   `${environment}\u0000${service}\u0000${instance}`
 
@@ -19,25 +19,27 @@ export interface InstanceRow extends InstanceId {
   readonly state: InstanceState
   readonly labels: Readonly<Record<string, string>>
   readonly patterns: ReadonlyArray<string>
+  /** Milliseconds since 1970. */
   readonly connectedAt: number
+  /** Milliseconds since 1970. */
   readonly lastSeen: number
-  /** Why the last session ended: an error name of the catalogue, "closed" when the client left, "" while connected. */
+  /** Why the last session ended: an error name of the catalogue, "Closed" when the client left, "" while connected. */
   readonly ending: string
   readonly node: string
   /** `<run>/<number>`: a run is one life of one server process. */
   readonly session: string
-  /** The principal whose session has or had it; "": any of the environment may take it. */
+  /** The principal whose session has or had it; "" when any principal of the environment may take it. */
   readonly owner: string
 }
 
 export interface InstanceNote extends InstanceRow {
   /** The session has not been written yet: it takes the instance from the session that has it. */
   readonly opening: boolean
-  /** It came without holding anything: what it applied in former sessions it has left. */
+  /** It connected without holding anything, so what it applied in earlier sessions it no longer has. */
   readonly empty: boolean
 }
 
-/** One session of an instance, as it speaks of keys. */
+/** One session of an instance, as the source of what is noted of keys. */
 export interface Speaker extends InstanceId {
   readonly session: string
 }
@@ -53,23 +55,26 @@ export interface DeliveryRow extends Speaker {
   readonly lacks: boolean
   /** Milliseconds since 1970; 0 when it did not happen. */
   readonly sentAt: number
+  /** As `sentAt`. */
   readonly answeredAt: number
 }
 
-/** Newest versions that a client held already when it connected. */
+/** Newest versions that a client already held when it connected. */
 export interface HeldRow extends Speaker {
   readonly epoch: string
+  /** Milliseconds since 1970. */
   readonly at: number
   readonly keys: ReadonlyArray<{ readonly key: string; readonly revision: bigint; readonly version: number }>
 }
 
 export interface HealthRow extends InstanceId {
-  /** Of the revision; "" when the client did not say it: then it is the present one. */
+  /** Of the revision; "" when the client did not say, which means the present one. */
   readonly epoch: string
   readonly revision: bigint
   readonly health: "healthy" | "degraded" | "unhealthy"
   readonly message: string
   readonly metrics: Readonly<Record<string, number>>
+  /** Milliseconds since 1970. */
   readonly reportedAt: number
 }
 
@@ -91,9 +96,9 @@ export interface KeyFacts extends Facts {
 }
 
 export interface InstanceReport extends InstanceRow {
-  /** In the order of keys, the first `keys` after `afterKey`, then those of the rest that have trouble. */
+  /** In the order of keys the first `ListOptions.keys` after `afterKey`, then those of the rest that were rejected or can't be sent. */
   readonly keys: ReadonlyArray<KeyFacts>
-  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  /** Keys that were rejected or can't be sent, whether on this page or not; counted up to 1,000. */
   readonly troubled: number
   readonly health: HealthRow | undefined
 }
@@ -104,11 +109,11 @@ interface OfService {
   readonly service: string
 }
 
-/** A page of instances, counted. What is told of patterns and keys is of connected ones alone. */
+/** A page of instances, counted. Patterns and keys are those of connected instances only. */
 export interface Counted {
   readonly services: ReadonlyArray<OfService & { readonly connected: number; readonly away: number }>
   readonly patterns: ReadonlyArray<OfService & { readonly patterns: ReadonlyArray<string>; readonly clients: number }>
-  /** Clients of which the same is known of a key, by the rules of Facts.ts. */
+  /** How many clients are known to have the same of a key, by the rules of Facts.ts. */
   readonly keys: ReadonlyArray<
     OfService & {
       readonly key: string

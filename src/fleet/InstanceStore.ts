@@ -1,4 +1,4 @@
-/** Port: what is known of every instance and delivery. Written behind, in batches; newest state wins. */
+/** Port: what is known of every instance and delivery. Written behind, in batches; the newest state wins. Fails `DatabaseUnavailable`. */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
@@ -6,11 +6,11 @@ import type { Lease } from "../leases/Leases.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Batch, Counted, InstanceId, InstanceReport } from "./Instance.ts"
 
-/** A node and this life of it. */
+/** A node, and one life of its process. */
 export interface Run {
   readonly run: string
   readonly node: string
-  /** Milliseconds without a sign of life after which a node's instances are lost. */
+  /** After so long without a sign of life a node's instances are lost. */
   readonly timeoutMillis: number
 }
 
@@ -31,7 +31,7 @@ export interface Elsewhere {
   readonly patterns: ReadonlyArray<string>
 }
 
-/** An instance, and whether it came among those that are connected. */
+/** An instance, and whether it was listed among the connected ones. */
 export interface ListCursor extends InstanceId {
   readonly connected: boolean
 }
@@ -46,19 +46,20 @@ export interface ListOptions {
   readonly limit: number
   /** At most so many keys of each. */
   readonly keys: number
+  /** Only keys after this one. */
   readonly afterKey?: string | undefined
   /** Only those that are connected, or only those that are not. */
   readonly connected?: boolean | undefined
-  /** Only those of which a key was rejected or can't be sent. */
+  /** Only those with a key that was rejected or can't be sent. */
   readonly troubled?: boolean | undefined
-  /** Only those that subscribe to this key, with nothing but it. */
+  /** Only those that subscribe to this key; of their keys, only this one. */
   readonly key?: string | undefined
 }
 
 export interface CountOptions {
   readonly environment?: string | undefined
   readonly service?: string | undefined
-  /** Only those that subscribe to this key, with nothing but it. */
+  /** Only those that subscribe to this key; of their keys, only this one. */
   readonly key?: string | undefined
   /** The instance after which the page begins. */
   readonly after?: InstanceId | undefined
@@ -77,26 +78,27 @@ export class InstanceStore extends Context.Service<
   {
     /**
      * One transaction. Upserts by the table of Facts.ts, so a batch may be written twice; what changes nothing writes nothing. An instance
-     * belongs to the session that took it last, as the store saw it: what another session still says of it or its keys is not kept.
-     * Returns the connected sessions of the batch whose instance a connected session of another owner has. OW2
+     * belongs to the session that the store saw take it last: what another session still says of it or its keys is not kept. Returns the
+     * connected sessions of the batch whose instance a connected session of another owner has. OW2. `Unkeepable` when the store can never
+     * take one of the rows.
      */
     readonly write: (batch: Batch) => Effect.Effect<ReadonlyArray<string>, HeraldError | Unkeepable>
-    /** Connected ones first, each in the order of environment, service and name. */
+    /** Connected ones first, then the others, both in the order of environment, service and instance. */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<InstanceReport>, HeraldError>
-    /** In the order of environment, service and name. */
+    /** In the order of environment, service and instance. */
     readonly count: (options: CountOptions) => Effect.Effect<Counted, HeraldError>
     /** Nodes that gave a sign of life in the last day, the newest first, at most 100. */
     readonly nodes: Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>
     /**
-     * A node's sign of life. Returns the sessions of this run whose instance another run took since the last one, and up to 10,000 of those
-     * that were taken for lost.
+     * A node's sign of life. Returns `taken`, the sessions of this run whose instance another run took since the last sign, and `doubted`,
+     * up to 10,000 that were taken for lost.
      */
     readonly seen: (
       run: Run
     ) => Effect.Effect<{ readonly taken: ReadonlyArray<Taken>; readonly doubted: ReadonlyArray<string> }, HeraldError>
     /**
-     * Marks instances of dead nodes `timed_out`, `NodeLost`, at most 10,000, and returns how many; undefined when the lease was taken. LE1
-     * A node that was away itself marks none.
+     * Marks at most 10,000 instances of dead nodes as `timed_out` with the ending `NodeLost`, and returns how many; undefined when the lease
+     * was taken (LE1). A node that was away itself marks none.
      */
     readonly lose: (
       lease: Lease,

@@ -1,9 +1,10 @@
 /**
- * The other nodes on the same database: who took an instance from here, and who died. NO4 in Elsewhere.ts.
+ * Watches the other nodes on the same database: who took an instance from here, and who died. NO4 in Elsewhere.ts.
  *
  *   NO1  An instance has one session in the cluster: the one that the store saw take it last. The other ends with
  *        `SessionReplaced`, or `InstanceOwned` where another principal took it.
- *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; one living node at a time looks, another when that one dies.
+ *   NO2  A node that gives no sign of life for the heartbeat's time-out loses its instances, once; one living node at a time looks, and
+ *        another when that one dies.
  *   NO3  A node that was cut off from the store judges no other, and claims back the instances that were taken for lost.
  */
 import { Duration, Effect, Metric } from "effect"

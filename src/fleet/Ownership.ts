@@ -13,10 +13,11 @@ import type { InstanceId } from "./Instance.ts"
 /** principal: OW1 · shared: every key of the environment may take every instance. */
 export type Ownership = "principal" | "shared"
 
-/** As whose an instance is kept; "" belongs to all. */
+/** The owner under which an instance of this identity is kept; "" is everybody's. */
 export const ownerOf = (ownership: Ownership, identity: Identity): string =>
   ownership === "shared" ? "" : identity.name
 
+/** Whether `other` may take, or speak for, an instance of `owner`. */
 export const mayHold = (owner: string, other: string): boolean => owner === "" || other === "" || owner === other
 
 export const owned = ({ environment, service, instance }: InstanceId): HeraldError =>

@@ -1,9 +1,9 @@
 /**
- * How many clients of each service have which version of each key: a page of instances, counted by the store, beside what there is. Pure.
+ * Sums up how many clients of each service have which version of each key, from a page of instances that the store counted. Pure.
  *
- *   SU1  Of the clients of a key each is counted once: it has the wanted revision or a later one, refused it, can't be sent it, or is yet to
- *        answer. Only connected ones count.
- *   SU2  What is shown is bounded in services by the page, and in keys of each; those with trouble come first, then in their order.
+ *   SU1  Each client of a key is counted once: it has the wanted revision or a later one, refused it, can't be sent it, or is yet to answer.
+ *        Only connected clients count.
+ *   SU2  What is shown is bounded in services by the page, and in keys of each service: first those with trouble, then the rest, in order.
  */
 import { coveredBy } from "../keys/Pattern.ts"
 import { covers, type Position, positionKey } from "../propagation/Position.ts"
@@ -22,7 +22,7 @@ export interface KeySummary {
   readonly clients: number
   readonly applied: number
   readonly rejected: number
-  /** It can't be sent to them. */
+  /** Clients to which it can't be sent. */
   readonly problem: number
   readonly pending: number
   /** What they run, the most frequent first, at most 20. */
@@ -32,6 +32,7 @@ export interface KeySummary {
 export interface ServiceSummary {
   readonly environment: string
   readonly service: string
+  /** Instances that are connected, and those that are not. */
   readonly connected: number
   readonly away: number
   readonly keys: ReadonlyArray<KeySummary>
@@ -57,14 +58,14 @@ interface Named {
 const idOf = ({ environment, service }: Named): string => `${environment}\u0000${service}`
 const grouped = <Row extends Named>(rows: ReadonlyArray<Row>) => Map.groupBy(rows, idOf)
 
-/** What stands at a key, deleted or not. */
+/** The newest of a key, deleted or not. */
 export type Standing = (environment: string, key: string) => Mark | undefined
-/** Keys that patterns cover, some more than `most` at most. */
+/** Keys that the patterns cover: at most one more than `most`, which shows that there are more. */
 export type Covered = (environment: string, patterns: ReadonlyArray<string>, most: number) => ReadonlyArray<string>
 
 export interface SummaryOf {
   readonly key?: string | undefined
-  /** Of `key`, instead of the newest. */
+  /** The position of `key` that counts as applied, instead of the newest. */
   readonly wanted?: Position | undefined
 }
 

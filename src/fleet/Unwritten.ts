@@ -6,7 +6,7 @@
  *        costs the same, however much waits.
  *   BL3  A batch has at most `BATCH` rows and `BYTES` bytes, instances first: nothing is written of an instance that is not yet known.
  *   BL4  What was taken and could not be written comes first again, under what came later.
- *   BL5  A batch that the store refuses, whatever the try, is halved until what is refused is alone: that is left out, and holds nothing else up.
+ *   BL5  A batch that the store can never take is halved until the row at fault is alone; that one is left out, and holds nothing else up.
  */
 
 import { Weighed } from "../bounds/Weighed.ts"
@@ -44,7 +44,7 @@ const sizeOfHealth = ({ message, metrics }: HealthNote) =>
   400 + 2 * message.length + Object.keys(metrics).reduce((sum, name) => sum + name.length + 24, 0)
 const sizeOfHeld = ({ key }: HeldKey) => 24 + key.length
 
-/** In the order in which they are written; undefined for a single row. BL5 */
+/** Two halves, to be written in this order; undefined for a single row. BL5 */
 export const halved = (batch: Batch): readonly [Batch, Batch] | undefined => {
   const { instances, deliveries, held, health } = batch
   const size = instances.length + deliveries.length + held.length + health.length
@@ -71,7 +71,7 @@ interface Told {
 }
 
 export interface UnwrittenBounds {
-  /** Rows of deliveries of which everything is kept; beyond, only the newest of each key, client and state, ten times as many. */
+  /** Deliveries that are all kept; beyond, only the newest of each key, client and state is, ten times as many at most. */
   readonly rows: number
   /** Of all that waits. */
   readonly bytes: number
@@ -96,7 +96,7 @@ export class Unwritten {
     this.#bounds = bounds
   }
 
-  /** Deliveries, and keys that are held. */
+  /** Deliveries that wait, and keys that clients hold. */
   get deliveries(): number {
     return this.#deliveries.size + this.#newest.size + this.#heldKeys + (this.#front?.deliveries.size ?? 0)
   }
@@ -111,7 +111,7 @@ export class Unwritten {
     return waiting + this.#heldBytes + (deliveries?.bytes ?? 0) + (health?.bytes ?? 0)
   }
 
-  /** `instance`: its `instanceKey`, where that is known already. */
+  /** `instance`: the row's `instanceKey`, if the caller has it already. */
   delivery(row: DeliveryRow, instance: string = instanceKey(row)): void {
     const front = this.#front?.deliveries
     if (front?.has(row, instance) === true) front.add(row, instance)
@@ -230,7 +230,7 @@ export class Unwritten {
     this.#newest.set(slotKey(row), row)
   }
 
-  /** It is said again when the client connects again. */
+  /** Clients say it again when they connect again. */
   #dropHeld(): void {
     for (const [id, { keys }] of this.#held) {
       this.#held.delete(id)

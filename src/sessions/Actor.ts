@@ -1,5 +1,5 @@
 /**
- * The life of a session, in one supervised fiber: it sends what the client is due until the session ends, and then gives its place back.
+ * Runs a session in one supervised fiber: sends what the client is due until the session ends, then gives its place back.
  *
  *   S5  A defect ends its own session with `SessionCrashed`, is counted and logged, and touches no other.
  *   S3 in Session.ts
@@ -22,12 +22,12 @@ interface Parts {
 const LEAVING: Ending = { name: "Draining", reason: "the server is leaving" }
 const CRASHED: Ending = { name: "SessionCrashed", reason: "a defect ended this session" }
 
-/** Starts the actor of a session that has its place. */
+/** Starts the actor of a session that has taken its place. */
 export const makeActor = Effect.fnUntraced(function* ({ delivery, notes, counts, clock, heartbeatTimeout }: Parts) {
   const fork = yield* FiberSet.makeRuntime()
   const timeout = Duration.toNanosUnsafe(heartbeatTimeout)
 
-  /** Comes back when the client was silent for too long. S3 */
+  /** Returns once the client has been silent for `heartbeatTimeout`. S3 */
   const silence = Effect.fnUntraced(function* (session: Session) {
     while (true) {
       const silent = clock.monotonicTimeNanosUnsafe() - session.heardAt
@@ -54,7 +54,7 @@ export const makeActor = Effect.fnUntraced(function* ({ delivery, notes, counts,
   const stopped = (session: Session, exit: Exit.Exit<Ending>): void => {
     const why = Exit.isSuccess(exit) ? exit.value : Cause.hasInterruptsOnly(exit.cause) ? LEAVING : CRASHED
     const { ending, hadInstance } = session.close(why)
-    if (hadInstance) notes.left(session, ending) // S4: else the newer one speaks for the instance
+    if (hadInstance) notes.left(session, ending) // S4: otherwise the newer session speaks for the instance
     counts.ended(ending.name)
   }
 

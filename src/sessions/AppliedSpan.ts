@@ -1,8 +1,7 @@
 /**
- * Puts the clients into the publisher's trace.
+ * Adds to the publisher's trace how long it took until a client had applied the change.
  *
- *   TE5  A node adds one span a revision, of the first client that applied it, to a publisher's trace that is sampled; never a span a
- *        delivery.
+ *   TE5  To a publisher's sampled trace a node adds one span a revision, that of the first client that applied it; never one a delivery.
  */
 import { Effect } from "effect"
 import { makeMark } from "../telemetry/Traces.ts"
@@ -13,7 +12,7 @@ export const makeAppliedSpan = Effect.fnUntraced(function* (node: string) {
   const mark = yield* makeMark
   let [epoch, newest] = ["", 0n]
 
-  /** `now`: milliseconds since 1970, this node's clock. The span begins at the commit, by the database's clock. TE5 */
+  /** `now`: milliseconds since 1970 by this node's clock. The span begins at the commit, by the database's clock. TE5 */
   return (session: Session, update: Mark, now: number): void => {
     const { traceparent, revision, committedAt } = update
     if (traceparent === "" || (update.epoch === epoch && revision <= newest)) return

@@ -1,5 +1,5 @@
 /**
- * Who is connected to this node: the session of each instance, the quotas, and who wants which key. One for all that go by it.
+ * Knows who is connected to this node: the session of each instance, the quotas, and who wants which key.
  *
  *   S4  One session an instance: a newer one takes the instance, and the older one gives back the rest of its place.
  */
@@ -13,7 +13,7 @@ import type { Place } from "./Stage.ts"
 import type { Subscription } from "./Subscription.ts"
 
 export interface ConnectedOptions extends QuotaOptions {
-  /** This life of this process, as the other nodes know it; one of its own when left out. */
+  /** Names this run of the process to the other nodes; random when left out. */
   readonly run?: string
 }
 
@@ -32,7 +32,7 @@ export class Here {
     return this.#sessions.size
   }
 
-  /** One session an instance; those that are replaced, and have not stopped yet, are not among them. */
+  /** One session an instance; one that was replaced and has not stopped yet is not among them. */
   all(): Iterable<Session> {
     return this.#sessions.values()
   }
@@ -41,7 +41,7 @@ export class Here {
     return this.#sessions.get(instanceKey(instance))
   }
 
-  /** Those of `refs` that still have their instance here. */
+  /** The sessions with these refs that still have their instance. */
   withRefs(refs: ReadonlyArray<string>): ReadonlyArray<Session> {
     const wanted = new Set(refs)
     return wanted.size === 0 ? [] : [...this.#sessions.values()].filter((session) => wanted.has(session.ref))
@@ -52,12 +52,12 @@ export class Here {
     return this.#interest.wanting(environment, key)
   }
 
-  /** Why this client can't be let in now. */
+  /** Why this client can't be let in now: `ServerFull` or `TooManySubscriptions`. */
   refusal(subscription: Subscription, replaced: Session | undefined): HeraldError | undefined {
     return this.#quotas.refusal(subscription, replaced?.subscription)
   }
 
-  /** The instance is the session's from now on. S4 */
+  /** Gives the instance to this session. S4 */
   take(session: Session): Place {
     const { id, subscription } = session
     const { client, patterns } = subscription

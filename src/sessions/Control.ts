@@ -1,8 +1,8 @@
 /**
- * What a client is told of the whole: that it has all, whether the view is confirmed, that the server lives.
+ * Tells clients how things stand: that they have everything, whether the view is confirmed, that the server is alive.
  *
  *   DV3  A client hears that the view is confirmed only after all that was kept back or sent as stale.
- *   DV4  A client whose keys are compared for long hears signs of life meanwhile, which claim no more than what it was told before.
+ *   DV4  While comparing a client's keys takes long it still gets heartbeats, which claim no more than what it was told before.
  */
 import { Effect } from "effect"
 import { samePosition } from "../propagation/Position.ts"
@@ -11,7 +11,7 @@ import type { ControlUpdate } from "../updates/Update.ts"
 import type { Session } from "./Session.ts"
 
 export const makeControl = (propagation: Pick<Propagation["Service"], "position" | "stale">) => {
-  /** One object for all clients, as long as it says the same. */
+  /** All clients share one object as long as it says the same. */
   let last: ControlUpdate | undefined
   const saying = (kind: ControlUpdate["kind"], stale: boolean, position = propagation.position()) => {
     if (last?.kind !== kind || last.stale !== stale || !samePosition(last.position, position))
@@ -26,7 +26,7 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
     return session.sink.write(update)
   }
 
-  /** Outside of the actor: what breaks is its own. S5 */
+  /** For use outside of the actor: a defect ends this session only. S5 */
   const writeAtOnce = (session: Session, update: ControlUpdate): void => {
     try {
       write(session, update)
@@ -35,11 +35,11 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
     }
   }
 
-  /** Within the actor. False when the transport is full. */
+  /** For use within the actor. False when the transport is full. */
   const say = (session: Session, kind: ControlUpdate["kind"]): boolean =>
     !session.subscription.control || write(session, saying(kind, isUnsure(session)))
 
-  /** The view became stale, or was confirmed again. One that is not live hears it at the end of its comparing. */
+  /** The view became stale, or was confirmed again. A session that is not live hears so once its keys are compared. */
   const freshness = (session: Session, stale: boolean): void => {
     const { stage, subscription } = session
     if (stage.name !== "live" || !subscription.control) return
@@ -50,7 +50,7 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
     }
   }
 
-  /** Proof of life; what waits for the client is one, too. */
+  /** A heartbeat; none when an update waits for the client, which proves life as well. */
   const beat = (session: Session): void => {
     const { stage } = session
     if (stage.name !== "live" || stage.said === undefined) return
@@ -59,7 +59,7 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
       writeAtOnce(session, saying("heartbeat", stage.said.stale || isUnsure(session), stage.said.position)) // DV4
   }
 
-  /** Tells it to leave, and when to come back. What breaks here is its own, too. */
+  /** Tells the client to leave, and when to come back. S5 */
   const dismiss = (session: Session, reconnectAfterMillis: number): void => {
     if (!session.subscription.control) return
     try {

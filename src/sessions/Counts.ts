@@ -1,8 +1,9 @@
 /**
- * What the sessions did, in plain numbers that reach the metric registry once a second: a thousand deliveries cost a thousand additions.
+ * Counts what sessions do in plain numbers, and writes them to the metric registry once a second: a thousand deliveries cost a thousand
+ * additions.
  *
- *   TE1  The time since the commit is measured of what was committed while the client was connected: what a client finds when it comes
- *        is no latency.
+ *   TE1  The time since the commit is measured only for what was committed while the client was connected: what it finds when it comes is
+ *        not latency.
  */
 import { Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
@@ -13,10 +14,9 @@ import { endings } from "./Ending.ts"
 
 type Timed = Pick<Mark, "committedAt" | "traceparent">
 
-/** Latencies that wait for the registry; more are written at once. */
+/** Latencies that wait for the registry; when there are so many, they are written at once. */
 const WAITING = 10_000
 
-/** What of a session matters here. */
 interface Since {
   /** Milliseconds since 1970, this node's clock. */
   readonly connectedAt: number
@@ -39,7 +39,7 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
     notes[of].next()
   }
 
-  /** TE1. Two clocks that differ make this wrong by their difference; less than nothing counts as 0. */
+  /** TE1. Wrong by as much as the two clocks differ; a negative time counts as 0. */
   const late = (of: keyof typeof waiting, update: Timed, { connectedAt }: Since, now: number) => {
     const { committedAt, traceparent } = update
     if (committedAt < connectedAt) return
@@ -77,7 +77,7 @@ export const makeCounts = Effect.fnUntraced(function* (size: () => number, laggi
       late("applied", update, since, now)
     },
     rejected: (): void => void rejected++,
-    /** An answer to nothing that was sent. */
+    /** An answer to something that was never sent. */
     ignored: (): void => void ignored++,
     ended: (reason: string): void => Metric.withAttributes(ended, { reason }).updateUnsafe(1, context)
   }

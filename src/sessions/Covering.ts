@@ -1,4 +1,4 @@
-/** Implements fleet/ConnectedClients.ts: the clients of this node from memory, those of others from the store. */
+/** Implements fleet/ConnectedClients.ts: clients of this node from memory, those of other nodes from the store. */
 import { Effect, Layer } from "effect"
 import { Fleet } from "../fleet/ConnectedClients.ts"
 import { makeElsewhere } from "../fleet/Elsewhere.ts"

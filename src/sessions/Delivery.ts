@@ -1,9 +1,9 @@
 /**
- * When updates reach a client. `push` sends what needs no waiting at once, within the caller: that is one change for a thousand idle
- * clients. Everything else (a value to read, a full transport, a first snapshot) is pending, and `live`, the loop of the session's actor,
- * takes it from there, in slices.
+ * Decides when an update is sent. `push` sends at once, in the caller's turn, whatever needs no waiting: one change to a thousand idle
+ * clients. Everything else (a value to read, a full transport, a first snapshot) becomes pending, and `live`, the loop of the session's
+ * actor, sends it in slices.
  *
- *   DV1  What a client is due is decided by what it holds: what it said and what it was sent. A position speaks for deletions only.
+ *   DV1  What a client is due follows from what it holds: what it said it has and what it was sent. Its position counts for deletions only.
  *   DV2, DY1 and S6 in Sending.ts, DV3 and DV4 in Control.ts
  */
 import { Effect } from "effect"
@@ -18,9 +18,9 @@ import type { Session } from "./Session.ts"
 import type { Look, Place } from "./Stage.ts"
 import { sweep } from "./Sweep.ts"
 
-/** How long keys whose values can't be read now wait before the next try. */
+/** The pause before values that could not be read are tried again. */
 const RETRY = "250 millis"
-/** Values that can't be read are tried so many at once: while the database is away each of them is a question to it. */
+/** Failed reads before a pause: while the database is away, each is another query to it. */
 const TRIES = 32
 
 interface Parts {
@@ -40,7 +40,7 @@ export const makeDelivery = (parts: Parts) => {
     const idle = session.idle()
     const held = session.claims.get(key)
     const want = idle ? due(session, { key, held }) : undefined
-    if (idle && want === undefined) return // a newer change of the key was told before this one
+    if (idle && want === undefined) return // the client has heard of a newer change of the key
     const update =
       want === undefined || want.gone
         ? undefined
@@ -50,20 +50,20 @@ export const makeDelivery = (parts: Parts) => {
       try {
         if (!send(session, update, held)) session.mailbox.wake(drained(session))
       } catch (defect) {
-        session.mailbox.wake(Effect.die(defect)) // S5: it is the session's own
+        session.mailbox.wake(Effect.die(defect)) // S5: it ends this session only
       }
   }
 
-  /** It has its place: everything is compared with the view. */
+  /** The session has its place: all its keys are compared with the view. */
   const begin = (session: Session, place: Place): void => session.begin(place, sweep({ updates, holds }, session))
 
-  /** The view was replaced, or news were lost: of it, and of whether it is confirmed. */
+  /** The view was replaced, or events were lost, of changes or of freshness: all keys are compared once more. */
   const reset = (session: Session): void => {
     if (session.stage.name === "live") session.stage.owes = true
     session.compare(sweep({ updates, holds }, session))
   }
 
-  /** What was kept back or sent as stale is due again, once the view is confirmed; then the client hears that it is. DV3 */
+  /** Once the view is confirmed, what was kept back or sent as stale is due again; then the client hears that it is confirmed. DV3 */
   const recover = (session: Session): void => {
     const { stage, unsure, pending } = session
     if (unsure.size === 0 || propagation.stale()) return
@@ -79,7 +79,7 @@ export const makeDelivery = (parts: Parts) => {
     else control.freshness(session, stale)
   }
 
-  /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would hold on to its content. S8 */
+  /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would keep the content alive. S8 */
   const deliver = Effect.fnUntraced(function* (
     session: Session,
     look: Look,
@@ -110,7 +110,7 @@ export const makeDelivery = (parts: Parts) => {
     return true
   })
 
-  /** Nothing waits for the client: it hears so, once. */
+  /** Nothing is left to send: the client hears so, once. False when the transport is full. */
   const settle = (session: Session): boolean => {
     const { stage } = session
     if (stage.name === "comparing") {
@@ -144,7 +144,7 @@ export const makeDelivery = (parts: Parts) => {
         session.mailbox.wake()
         continue
       }
-      recover(session) // the view was confirmed before anyone looked
+      recover(session) // the view may have been confirmed since these were put aside
       if (!session.waits() && !settle(session)) yield* drained(session)
     }
   })

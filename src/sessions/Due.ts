@@ -1,4 +1,4 @@
-/** What a client is due of a key, by what it holds: DV1 of Delivery.ts. */
+/** Says what a client is due of a key, going by what it holds: DV1 of Delivery.ts. */
 import { covers, sameEpoch } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { Mark } from "../updates/Update.ts"
@@ -13,7 +13,7 @@ interface Parts {
 }
 
 export interface Due {
-  /** Only a lost history, or one that is behind the horizon, knew the key. */
+  /** Only a history that was lost, or is behind the horizon, knew the key: the client is told that it is gone. */
   readonly gone: boolean
   /** Digest of the text that the client can patch, or "". */
   readonly base: string
@@ -25,12 +25,12 @@ export const makeDue = ({ updates, propagation }: Parts) => {
   const knowsGone = (session: Session, newest: Mark, held: HeldEntry | undefined): boolean => {
     const { position } = session.subscription
     if (held !== undefined) return held.digest === ""
-    // It is new; while what it holds is not compared, it may be one that never got to the end.
+    // It came without a position. Until all that it holds is compared, it may be one that never finished its first snapshot.
     if (position === undefined || position.revision === 0n) return session.compared()
     return covers(position, { epoch: propagation.position().epoch, revision: newest.revision })
   }
 
-  /** What the client holds is of a commit that this node does not know yet. */
+  /** What the client holds comes from a commit that this node does not know yet. */
   const isAhead = ({ subscription }: Session, held: HeldEntry | undefined, revision: bigint): boolean => {
     const { epoch } = propagation.position()
     return held !== undefined && subscription.position?.epoch === epoch && held.revision > revision
@@ -51,7 +51,7 @@ export const makeDue = ({ updates, propagation }: Parts) => {
         return undefined
       }
       if (held !== undefined && isAhead(session, held, newest.revision)) {
-        // This node will come to that revision, too; until then it has nothing newer.
+        // This node will reach that revision as well; until then it has nothing newer.
         session.holds({ ...newest, revision: held.revision - 1n, digest: "" })
         return undefined
       }

@@ -1,12 +1,13 @@
 /**
- * What instances say of their health.
+ * Takes the health reports of connected instances.
  *
- *   HR1  What an instance says is kept of its newest 100 revisions, and the newest that it said besides: however many revisions it names.
- *   HR2  What it says is kept as far as it fits: its message and the names of its metrics cut and cleaned, numbers that are none left out.
+ *   HR1  Of an instance the reports on its newest 100 revisions are kept, and its latest report besides, however many revisions it names.
+ *   HR2  A report is kept as far as it fits: its message and the names of its metrics are cut and cleaned, metrics that are not finite
+ *        numbers are left out.
  *   HR3  Health is reported for a connected instance and a revision that exists.
  *   OW1 in fleet/Ownership.ts
  *
- * Where the session is here, memory knows; for a session of another node the store is asked, once a report.
+ * A session of this node is found in memory; for one of another node the store is asked, once a report.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
@@ -19,10 +20,10 @@ import { Propagation } from "../propagation/Propagation.ts"
 import { fitted } from "../text/Fitted.ts"
 import { Sessions } from "./Sessions.ts"
 
-/** As the instance says it. */
+/** A report as the instance sends it. */
 export type HealthReport = Omit<HealthRow, "reportedAt">
 
-/** Characters. HR2 */
+/** Characters kept of each, at most. HR2 */
 const MESSAGE = 1_024
 const EPOCH = 64
 const NAME = 128
@@ -42,7 +43,7 @@ const fitting = ({ epoch, message, metrics, ...said }: HealthReport): HealthRepo
 export class HealthReports extends Context.Service<
   HealthReports,
   {
-    /** Now. Counts as a sign of life. Fails `InstanceOwned`, `InstanceNotConnected`, `InvalidInput`. */
+    /** Notes the report, as of now, and counts it as a sign of life. Fails `InstanceOwned`, `InstanceNotConnected`, `InvalidInput`. */
     readonly report: (said: HealthReport, identity: Identity) => Effect.Effect<void, HeraldError>
   }
 >()("herald/sessions/HealthReports") {

@@ -1,14 +1,14 @@
 /**
- * What a client says that it holds when it connects, kept until it was compared: 32 bytes a digest, freed part by part.
+ * Keeps what a client says it holds when it connects, until that is compared: 32 bytes a digest, freed part by part.
  *
  *   HB1  Hellos that are not yet compared take at most `budget` bytes together; one that would go beyond is refused, the others stay.
- *   HB2  Those of one owner take a part of it only, so that whatever one says, others still connect. A part that says nothing costs, too.
+ *   HB2  Those of one owner take only a share of it, so whatever one sends, others still connect. An empty part of a hello costs as well.
  */
 import { ByteBudget } from "../bounds/ByteBudget.ts"
 
 export interface HeldEntry {
   readonly key: string
-  /** SHA-256 of the content, hex; "" for a tombstone. Anything else is a value that nobody knows. */
+  /** SHA-256 of the content, hex; "" for a tombstone. Anything else counts as an unknown value. */
   readonly digest: string
   readonly revision: bigint
 }
@@ -22,9 +22,9 @@ interface Part {
 
 const DIGEST = 32
 const unknown = Buffer.alloc(DIGEST, 0xff)
-/** Bytes of a key beside its text: the string, its place in the list, digest and revision. */
+/** Bytes of a key beyond its text: the string, its place in the list, digest and revision. */
 const PER_KEY = 80
-/** Bytes of a part beside its keys: its lists and buffers. HB2 */
+/** Bytes of a part beyond its keys: its lists and buffers. HB2 */
 const PER_PART = 512
 
 export class Held {
@@ -39,7 +39,7 @@ export class Held {
     this.#owner = owner
   }
 
-  /** Keys that were not yet taken out. */
+  /** Keys not yet taken out. */
   get size(): number {
     return this.#size
   }
@@ -69,7 +69,7 @@ export class Held {
     return true
   }
 
-  /** Every entry once; a part is freed when it is through. */
+  /** Yields every entry once, and frees each part after its last. */
   *taken(): Generator<HeldEntry, void> {
     for (let part = this.#parts[0]; part !== undefined; part = this.#parts[0]) {
       for (let i = 0; i < part.keys.length; i++) {

@@ -18,7 +18,7 @@ export class Interest<A> {
     if (set?.delete(who) && set.size === 0) index.delete(id)
   }
 
-  /** Everyone who wants the key; someone with overlapping patterns comes more than once. */
+  /** Everyone who wants the key; someone with overlapping patterns may come more than once. */
   *wanting(environment: string, key: string): Generator<A, void> {
     yield* this.#exact.get(`${environment}\u0000${key}`) ?? []
     for (const prefix of prefixesOf(key)) yield* this.#prefix.get(`${environment}\u0000${prefix}`) ?? []

@@ -1,12 +1,12 @@
 /**
- * Which clients are behind, looked at once a second.
+ * Finds the clients that are behind; looked at once a second.
  *
- *   LG1  A client lags when for 5 s it had something to apply without ever being done: what waits for it, what it was sent and did not
- *        answer, and what it rejected. One that was up to date in between does not, however often it gets news.
+ *   LG1  A client lags when for 5 s there was always something left for it to apply: waiting for it, sent and not answered, or rejected.
+ *        One that was up to date at any moment in between does not lag, however often it gets news.
  */
 import type { Session } from "./Session.ts"
 
-/** Nanoseconds: as long as a change may take across a single fault. */
+/** Nanoseconds: how long a change may take across a single fault. */
 const LAGGING = 5_000_000_000n
 
 interface Looked extends Pick<Session, "answers" | "behind" | "caughtUp"> {
@@ -17,7 +17,7 @@ export class Lag {
   /** Since when a client is behind, and how often it had caught up by then. */
   readonly #since = new WeakMap<Looked, { readonly at: bigint; readonly caughtUp: number }>()
 
-  /** How many lag. Who never answers is not counted: nothing is known of them. `now`: monotonic nanoseconds. */
+  /** How many lag. Clients that never answer are left out: nothing is known of them. `now`: monotonic nanoseconds. */
   count(sessions: Iterable<Looked>, now: bigint): number {
     let lagging = 0
     for (const session of sessions) {

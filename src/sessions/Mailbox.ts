@@ -1,4 +1,4 @@
-/** Where the actor of a session waits for news: one place, as what is new stands elsewhere. */
+/** Wakes the actor of a session. Holds a single signal, no messages: what there is to do stands in Session.ts. */
 import { Effect } from "effect"
 
 export class Mailbox {
@@ -12,12 +12,12 @@ export class Mailbox {
     else resume(news)
   })
 
-  /** The actor waits. */
+  /** The actor is waiting. */
   get waits(): boolean {
     return this.#resume !== undefined
   }
 
-  /** The actor runs on at once, within this call and up to its next wait; `first` comes before all else. */
+  /** Resumes the actor within this call, up to its next wait; it runs `first` before anything else. */
   wake(first: Effect.Effect<void> = Effect.void): void {
     const resume = this.#resume
     this.#resume = undefined

@@ -1,4 +1,4 @@
-/** What a session does, written down: in the books, in the counts, and as an event. Decides nothing. */
+/** Writes down what a session does: for the store, in the counts, and as events. Decides nothing. */
 import type { Clock, Effect } from "effect"
 import type { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import type { DeliveryState } from "../fleet/Instance.ts"

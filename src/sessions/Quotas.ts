@@ -1,18 +1,19 @@
 /**
- * How many of a node's streams one tenant may have. Pure state.
+ * Limits how many of a node's streams one tenant may have. Pure state.
  *
- *   QT1  A principal, whatever number of keys it has, and an environment, has at most its quota, which by default leaves room for others:
- *        however many clients one of them starts, some of another are let in.
- *   QT2  A client that takes its own place again needs no second one.
+ *   QT1  A principal (with however many API keys) and an environment each have at most their quota, which by default leaves room: however
+ *        many clients one of them starts, some of another are let in.
+ *   QT2  A client that connects again takes its own place, not a second one.
  */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Subscription } from "./Subscription.ts"
 
 export interface QuotaOptions {
+  /** Streams of this node. */
   readonly maxSessions: number
-  /** Undefined: four fifths of all. */
+  /** Undefined: four fifths of `maxSessions`. */
   readonly maxSessionsPerIdentity?: number | undefined
-  /** Undefined: nine tenths of all. */
+  /** Undefined: nine tenths of `maxSessions`. */
   readonly maxSessionsPerEnvironment?: number | undefined
 }
 
@@ -33,7 +34,7 @@ export class Quotas {
     this.#perEnvironment = share(maxSessionsPerEnvironment, maxSessions, 0.9)
   }
 
-  /** Why this client can't be let in now. `replaced`: the subscription whose place it takes, if any. QT1, QT2 */
+  /** `ServerFull` or `TooManySubscriptions` for a client that can't be let in now. `replaced`: whose place it takes, if any. QT1, QT2 */
   refusal({ identity, client }: Subscription, replaced: Subscription | undefined): HeraldError | undefined {
     const others = replaced === undefined ? 0 : 1
     if (this.#taken - others >= this.#all)
@@ -61,7 +62,7 @@ export class Quotas {
     this.#count(identity.name, client.environment, 1)
   }
 
-  /** Exactly once for each `add`. */
+  /** To be called exactly once for each `add`. */
   remove({ identity, client }: Subscription): void {
     this.#count(identity.name, client.environment, -1)
   }

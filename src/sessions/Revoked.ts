@@ -4,7 +4,7 @@ import type { Identity } from "../access/Identity.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import type { Here } from "./Connected.ts"
 
-/** Looks once a second, and asks once a key. */
+/** Once a second, with one question per API key. */
 export const endRevoked = (here: Here, stillValid: (identity: Identity) => Effect.Effect<boolean>) =>
   afterEvery(
     "sessions could not be looked after",

@@ -1,9 +1,10 @@
 /**
- * What goes through the sessions: news of the log, and heartbeats.
+ * Goes through the sessions with the events of propagation and with heartbeats.
  *
- *   RO1  A round costs a step a session that it concerns, never one a key of it, and is done in slices: everything else goes on in between.
+ *   RO1  A round takes one step for each session concerned, never one for each of its keys, and in slices: everything else goes on in
+ *        between.
  *   RO2  Events are told in their order: the next waits until the one before was told to all.
- *   RO3  When the view becomes stale or is confirmed again, every client that is live and understands it hears so at once, not with the next
+ *   RO3  When the view becomes stale or is confirmed again, every live client that understands it hears so at once, not with the next
  *        heartbeat.
  */
 import { Duration, Effect, Random } from "effect"
@@ -27,15 +28,15 @@ interface Parts {
 }
 
 /**
- * Milliseconds that one change is told in one go. A thousand clients take less: the answers of the first are read after the last was
- * told.
+ * Milliseconds for which one change is pushed without a break. A thousand clients take less, so the last is sent to before the first is
+ * answered to.
  */
 const IN_ONE_GO = 100
 
 export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   const { here, propagation, updates, delivery, control, slices, heartbeatInterval } = parts
 
-  /** Who has to look at which key again. */
+  /** Which sessions have to look at which keys again. */
   const news = function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
     for (const change of event.revision.changes)
       for (const { environment, key } of updates.touched(change))

@@ -1,8 +1,8 @@
 /**
- * How one update reaches a client: what is news to it is written, and noted.
+ * Sends one update to one client: writes what is news to it, and notes that.
  *
  *   DV2  Nothing is noted as sent that was not written, nor as held that the client did not say it holds.
- *   DY1  A client that reads nothing for as long as it may be silent ends, whatever it says meanwhile.
+ *   DY1  A client that reads nothing for as long as it may be silent is ended, whatever it sends meanwhile.
  *   S6   A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
  */
 import { Duration, Effect, Metric } from "effect"
@@ -20,12 +20,12 @@ interface Parts {
   readonly updates: Pick<UpdateSourceShape, "mark">
   readonly propagation: Pick<Propagation["Service"], "stale">
   readonly notes: Pick<ReturnType<typeof makeNotes>, "sent" | "held" | "problem">
-  /** How long a transport may stay full. */
+  /** How long a transport may stay full. DY1 */
   readonly patience: Duration.Input
 }
 
 export const makeSending = ({ updates, propagation, notes, patience }: Parts) => {
-  /** DY1 */
+  /** Waits until the transport takes more. DY1 */
   const drained = (session: Session): Effect.Effect<void> =>
     Effect.callback<void>((resume) => session.sink.drained(() => resume(Effect.void))).pipe(
       Effect.timeoutOrElse({
@@ -39,7 +39,7 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
       Effect.tap(Metric.update(blocked, 1))
     )
 
-  /** The client has it without having been sent it. */
+  /** The client already has this value, without having been sent it. */
   const holds = (session: Session, mark: Mark): void => {
     session.holds(mark)
     if (mark.kind === "value") notes.held(session, mark)
@@ -67,7 +67,7 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
     return room
   }
 
-  /** Says that the key can't be sent, to a client that understands it. False when the transport is full. */
+  /** Notes that the key can't be sent, and says so to a client that understands it. False when the transport is full. */
   const explain = (session: Session, update: ProblemUpdate, { key, held }: Look): boolean => {
     notes.problem(session, key, update, update.message, !session.told.has(key) && lacks(session, held))
     return !session.subscription.control || session.sink.write(update)
@@ -76,7 +76,7 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
   return { send, explain, holds, drained }
 }
 
-/** What the client said of the key was compared, and it is nothing. */
+/** All that the client said it holds is compared, and it has nothing of this key. */
 const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
   session.compared() && (held === undefined || held.digest === "")
 
@@ -84,7 +84,7 @@ const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
 const isNews = (before: Mark, now: ValueUpdate): boolean =>
   !sameEpoch(before, now) || isNewer(now, before) || (samePosition(now, before) && before.stale && !now.stale)
 
-/** S2: what tells of a key that only the lost history knew. */
+/** S2: tells that a key which only the lost history knew is gone. */
 export const goneWith = ({ epoch, revision }: Position, environment: string, key: string): ValueUpdate => ({
   kind: "deleted",
   environment,

@@ -1,5 +1,5 @@
 /**
- * One connected client: in which stage of its life it is, and what it has to be told. Its actor is in Actor.ts.
+ * The state of one connected client: its stage of life, and what it still has to be told. Its actor is in Actor.ts.
  *
  *   S1  At most one pending update a key: a slow client skips versions, never the latest.
  *   S2  Updates of a key reach the sink with increasing revisions; after a lost history (a new epoch) counting starts again.
@@ -38,19 +38,19 @@ export class Session {
   readonly ended = Deferred.makeUnsafe<Ending>()
   /** Milliseconds since 1970. */
   readonly connectedAt: number
-  /** It came without holding anything. */
+  /** It connected without holding anything. */
   readonly empty: boolean
   /** Keys whose newest update is not yet sent, in order. S1 */
   readonly pending = new Set<string>()
   /** Keys to look at again when the view is confirmed: they were sent as stale, or not at all. */
   readonly unsure = new Set<string>()
-  /** What the client said of keys of which it was told nothing yet, as they were withheld or can't be read. */
+  /** What the client said it holds of keys that it was told nothing of yet, because they are withheld or can't be read. */
   readonly claims = new Map<string, HeldEntry>()
   readonly told = new Told()
   readonly mailbox = new Mailbox()
   /** When the client was last heard, in monotonic nanoseconds. S3 */
   heardAt: bigint
-  /** The client speaks after its first message, so its silence means something. */
+  /** The client is known to send more than its first message, so its silence means something. */
   answers: boolean
   /** When its last sign of life was noted, in milliseconds since 1970. */
   notedAt = 0
@@ -61,6 +61,7 @@ export class Session {
     readonly subscription: Subscription
     readonly sink: Sink
     readonly connectedAt: number
+    /** Monotonic nanoseconds. */
     readonly now: bigint
   }) {
     const { client, held, control } = options.subscription
@@ -79,19 +80,19 @@ export class Session {
     return this.#stage
   }
 
-  /** opening → comparing: it has its place. */
+  /** opening → comparing: it has taken its place. */
   begin(place: Place, keys: Keys): void {
     if (this.#stage.name === "opening") this.#stage = { name: "comparing", place, hello: this.#stage.hello, keys }
     this.mailbox.wake()
   }
 
-  /** All keys are compared, the first time or once more, from the beginning. Nothing when it is leaving. */
+  /** Compares all keys, from the beginning. Does nothing when the session is leaving. */
   compare(keys: Keys): void {
     if (this.#stage.name === "comparing" || this.#stage.name === "live") this.#stage.keys = keys
     this.mailbox.wake()
   }
 
-  /** comparing → live: nothing waits for it any more, and it is about to hear so. */
+  /** comparing → live: nothing is left to send, and the client is about to hear so. */
   settle(): void {
     if (this.#stage.name !== "comparing") return
     const { place, hello } = this.#stage
@@ -99,12 +100,12 @@ export class Session {
     this.#stage = { name: "live", place, keys: undefined, owes: false, said: undefined }
   }
 
-  /** → leaving: how it ends is decided, once, and its actor stops. SG1 */
+  /** → leaving: decides how it ends, once, and stops its actor. SG1 */
   end(ending: Ending): void {
     if (this.#leave(ending)) Deferred.doneUnsafe(this.ended, Effect.succeed(ending))
   }
 
-  /** → over: its actor has stopped, by what was decided before, or else by `ending`. SG1 */
+  /** → over: its actor has stopped. `ending` counts unless another was decided before. SG1 */
   close(ending: Ending): { readonly ending: Ending; readonly hadInstance: boolean } {
     this.#leave(ending)
     if (this.#stage.name !== "leaving") return { ending, hadInstance: false }
@@ -115,7 +116,7 @@ export class Session {
     return { ending: decided, hadInstance }
   }
 
-  /** False when it is leaving already. */
+  /** False when it was leaving already. */
   #leave(ending: Ending): boolean {
     const left = this.#stage
     switch (left.name) {
@@ -146,7 +147,7 @@ export class Session {
     return this.pending.size > 0 || ((stage.name === "comparing" || stage.name === "live") && stage.keys !== undefined)
   }
 
-  /** All that the client said when it came was compared. */
+  /** All that the client said it holds when it connected is compared. */
   compared(): boolean {
     const stage = this.#stage
     return stage.name === "comparing" || stage.name === "opening" ? stage.hello.size === 0 : stage.name === "live"
@@ -164,12 +165,12 @@ export class Session {
     this.mailbox.wake()
   }
 
-  /** What to look at next: what changed comes before what is only compared. "step": nothing yet, but there may be more. */
+  /** The next key to look at: changed ones come before those that are only compared. "step": none this time, but there may be more. */
   next(): Look | "step" | undefined {
     const stage = this.#stage
     if (stage.name !== "comparing" && stage.name !== "live") return undefined
     for (const key of this.pending) {
-      this.pending.delete(key) // before the build: what commits meanwhile is pending again
+      this.pending.delete(key) // before its update is built: a commit meanwhile makes it pending again
       return { key, held: this.claims.get(key) }
     }
     const found = stage.keys?.next()
@@ -207,12 +208,12 @@ export class Session {
     return this.told.answered(answer)
   }
 
-  /** Keys of which it did not apply what it was sent last. */
+  /** Keys of which it has not applied what it was sent last. */
   get behind(): number {
     return this.told.behind
   }
 
-  /** How often it had, in the end, applied all that it was sent. */
+  /** How often it has caught up: applied all that it was sent. */
   get caughtUp(): number {
     return this.told.caughtUp
   }

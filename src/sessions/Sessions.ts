@@ -1,5 +1,5 @@
 /**
- * The clients that are connected to this node, and what others do with them: open, hear, end. What a session does by itself is in Actor.ts.
+ * Opens, hears and ends the sessions of this node's clients. What a session does by itself is in Actor.ts.
  *
  *   S1–S3 in Session.ts, S4 in Connected.ts, S5 in Actor.ts, S6 in Sending.ts, S7 and S8 in Told.ts
  */
@@ -34,8 +34,9 @@ import { makeTakeover } from "./Takeover.ts"
 export interface SessionsOptions extends ConnectedOptions {
   readonly node: string
   readonly heartbeatInterval: Duration.Input
+  /** How long a client may be silent, or read nothing. S3, DY1 */
   readonly heartbeatTimeout: Duration.Input
-  /** Clients that are told to leave come back within this time. */
+  /** Clients that are told to leave are told to come back at a random moment within this time. */
   readonly drainSpread: Duration.Input
   readonly ownership: Ownership
 }
@@ -59,7 +60,7 @@ export class Sessions extends Context.Service<
     Layer.merge(Layer.effect(Sessions, make(options)), Covering.layer).pipe(Layer.provide(Connected.layer(options)))
 }
 
-/** Milliseconds between stored signs of life. */
+/** Milliseconds between two stored signs of life of a session. */
 const NOTE_EVERY = 10_000
 
 const make = Effect.fnUntraced(function* (options: SessionsOptions) {
@@ -92,7 +93,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const mayTake = (session: Session, identity: Identity) =>
     mayHold(ownerOf(ownership, session.subscription.identity), ownerOf(ownership, identity))
 
-  /** In one go: what is checked is still so when the place is taken. */
+  /** Synchronous: what was checked still holds when the place is taken. */
   const open = (subscription: Subscription, sink: Sink) =>
     Effect.suspend(() => {
       const { client, identity } = subscription

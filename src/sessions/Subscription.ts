@@ -8,7 +8,7 @@ export interface Subscription {
   readonly client: ClientView
   readonly identity: Identity
   readonly patterns: ReadonlyArray<string>
-  /** How far the client has followed: it heard of every deletion up to here. Of values it says nothing. */
+  /** The client has heard of every deletion up to here. Says nothing of values. */
   readonly position: Position | undefined
   /** What the client holds of each key. The session empties it. */
   readonly held: Held
@@ -20,8 +20,9 @@ export interface Subscription {
 export interface Answer {
   readonly key: string
   readonly revision: bigint
-  /** Of the revision; "": that of the newest update that was sent of the key. */
+  /** Of the revision; "" means the epoch of the newest update that was sent of the key. */
   readonly epoch: string
   readonly applied: boolean
+  /** Why it was rejected; "" when it was applied. */
   readonly reason: string
 }

@@ -1,9 +1,9 @@
 /**
- * All keys of a session, one after the other, to be compared with the view: pulled as the client takes them, so that neither a connect nor
- * a Reset goes through sessions × keys at once.
+ * Yields the keys of a session, one by one, for comparison with the view: pulled as the client takes them, so that neither a connect nor a
+ * Reset goes through sessions × keys at once.
  *
  *   SW1  Every key that the client said it holds, that it was told, or that its patterns cover comes at least once.
- *   SW2  What the client holds already costs one comparison of digests and is not built.
+ *   SW2  What the client already holds costs one comparison of digests and is not built.
  */
 import { coveredBy } from "../keys/Pattern.ts"
 import type { Mark } from "../updates/Update.ts"
@@ -17,11 +17,11 @@ interface Parts {
   readonly holds: (session: Session, mark: Mark) => void
 }
 
-/** `undefined` is a step that needs no look. SW1 */
+/** `undefined` is a step without a key to look at. SW1 */
 export function* sweep({ updates, holds }: Parts, session: Session): Generator<Look | undefined, void> {
   const { client, patterns, held } = session.subscription
   const { environment } = client
-  // What was told first, as a lost history may have taken the key away; new keys of the map come at its end, and cost a look too many.
+  // First what it was told: a lost history may have taken such a key away. Keys told meanwhile come at the end, one look too many.
   for (const key of session.told.keys()) yield { key, held: undefined }
   for (const entry of held.taken()) {
     const { key, digest } = entry

@@ -1,5 +1,6 @@
 /**
- * What this node hears of its instances from the store and from other nodes: OW2 of fleet/Ownership.ts, NO1 to NO3 of fleet/Neighbours.ts.
+ * Ends sessions whose instance went to another node, and claims back those that were taken for lost: OW2 of fleet/Ownership.ts, NO1 to NO3
+ * of fleet/Neighbours.ts.
  */
 import { type Duration, Effect } from "effect"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"

@@ -1,5 +1,5 @@
 /**
- * What a client was told of each key, and what it answered. Pure state.
+ * Remembers what a client was told of each key, and what it answered. Pure state.
  *
  *   S7  An answer counts for exactly the update that it names, by epoch and revision.
  *   S8  What is remembered of a key is a mark that all clients share, never its content.
@@ -12,14 +12,14 @@ import type { Answer } from "./Subscription.ts"
 const UNANSWERED = 4
 
 export class Told {
-  /** The last update of each key that the client was sent or said that it holds. S8 */
+  /** The last update of each key that the client was sent, or said it holds. S8 */
   readonly #last = new Map<string, Mark>()
-  /** What it was sent of a key and did not apply, ascending; the last is the newest. */
+  /** What it was sent of a key and has not applied, oldest first. */
   readonly #open = new Map<string, Array<Mark>>()
-  /** How often it had, in the end, applied all that it was sent. */
+  /** How often it has caught up: applied all that it was sent. */
   caughtUp = 0
 
-  /** Keys of which it did not apply what it was sent last. */
+  /** Keys of which it has not applied what it was sent last. */
   get behind(): number {
     return this.#open.size
   }
@@ -32,7 +32,7 @@ export class Told {
     return this.#last.has(key)
   }
 
-  /** Keys that come while they are gone through come at the end. */
+  /** Keys that are added during the iteration come at its end. */
   keys(): Iterable<string> {
     return this.#last.keys()
   }
@@ -41,7 +41,7 @@ export class Told {
     return this.#last.values()
   }
 
-  /** It applied all that it was sent of the key, as far as it is known. */
+  /** As far as is known, it applied all that it was sent of the key. */
   isDone(key: string): boolean {
     return !this.#open.has(key)
   }
@@ -85,7 +85,7 @@ export class Told {
     return mark
   }
 
-  /** It applied `mark`: it does not wait for that or anything before it any more. */
+  /** It applied `mark`: neither that nor anything before it is open any more. */
   #close(key: string, mark: Mark): void {
     const open = this.#open.get(key)
     if (open === undefined) return
