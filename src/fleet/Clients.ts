@@ -98,13 +98,9 @@ export class Clients extends Context.Service<
   {
     /** Requires clients.read. Fails `Forbidden`, `InvalidInput` for no environment's name, `DatabaseUnavailable`. */
     readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
-<<<<<<< HEAD
     /** Nodes of the last day. Requires clients.read everywhere. */
     readonly nodes: () => Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>
-    /** How many have what, a page of instances after the other. Requires clients.read. */
-=======
     /** How many clients have which version of each key, one page of instances at a time. Requires clients.read. Fails as `list` does. */
->>>>>>> 8c7e347 (Say in plain English what sessions and the fleet do)
     readonly summary: (options: SummaryOptions) => Effect.Effect<Summary, HeraldError>
   }
 >()("herald/fleet/Clients") {
