@@ -1,0 +1,226 @@
+/** The verbs that look at the fleet: what they ask of the server, and what they print. */
+import { assert, describe, it } from "@effect/vitest"
+import { FakeHerald } from "../support/FakeHerald.ts"
+import { NOW, terminal } from "../support/Terminal.ts"
+import { ask } from "./Ask.ts"
+
+describe("looking at clients", () => {
+  it("clients shows desired, sent, applied, rejected and why", async () => {
+    const of = (version: number) => ({ version, revision: version, epoch: "e" })
+    const at = (version: number) => ({ ...of(version), at: NOW })
+    const client = {
+      environment: "production",
+      service: "shop",
+      instance: "i1",
+      state: "connected",
+      labels: {},
+      patterns: ["shop"],
+      connectedAt: NOW,
+      lastSeen: NOW - 3_000,
+      ending: "",
+      node: "n",
+      owner: "team-a",
+      health: { revision: 2, epoch: "e", health: "degraded", message: "slow", metrics: {}, reportedAt: NOW },
+      keys: [
+        {
+          key: "shop",
+          desired: of(3),
+          sent: at(3),
+          applied: at(2),
+          rejected: { ...at(3), reason: "port is taken" },
+          problem: ""
+        },
+        { key: "shop.b", desired: of(1), sent: null, applied: null, rejected: null, problem: "{{zone}} is missing" }
+      ],
+      nextKey: null,
+      troubled: 2
+    }
+    const gone = { ...client, instance: "i2", state: "timed_out", ending: "no heartbeat", health: null, keys: [] }
+    const { request, printed } = await ask(["clients", "--service", "shop", "-e", "production"], "GET /v1/clients", {
+      body: { clients: [client, gone], next: null }
+    })
+    assert.deepStrictEqual(request.query, { environment: "production", service: "shop", limit: "1000" })
+    assert.strictEqual(
+      printed,
+      [
+        "1 of 2 connected, 2 with trouble, 1 lagging",
+        "STATE      SERVICE  INSTANCE  OWNER   ENV         SEEN     KEY     DESIRED  SENT  APPLIED  TROUBLE",
+        "connected  shop     i1        team-a  production  3 s ago  shop          3     3        2  version 3 rejected: port is taken; degraded: slow",
+        "                                                           shop.b        1     -        -  can't be sent: {{zone}} is missing",
+        "timed_out  shop     i2        team-a  production  3 s ago  -             -     -        -  no heartbeat"
+      ].join("\n")
+    )
+  })
+
+  it("clients tells nobody at all from nobody of that name", async () => {
+    const body = { clients: [], next: null }
+    const nobody = await ask(["clients"], "GET /v1/clients", { body })
+    assert.include(nobody.printed, "try: herald subscribe")
+    for (const narrow of [
+      ["--service", "a"],
+      ["--instance", "a"],
+      ["--env", "a"]
+    ]) {
+      const none = await ask(["clients", ...narrow], "GET /v1/clients", { body })
+      assert.strictEqual(none.printed, "no such client; herald clients shows all that there are")
+    }
+  })
+
+  it("clients says so when there are more than it can show", async () => {
+    const client = {
+      ...{ environment: "e", service: "s", instance: "i", state: "connected", labels: {}, patterns: [], owner: "" },
+      ...{ connectedAt: 0, lastSeen: 0, ending: "", node: "n", health: null, keys: [], nextKey: null, troubled: 0 }
+    }
+    const { cli } = await ask(["clients"], "GET /v1/clients", {
+      body: { clients: Array.from({ length: 1_000 }, () => client), next: "more" }
+    })
+    assert.strictEqual(cli.said, "only the first 1000 clients are shown; narrow them with --service or --env")
+  })
+
+  it("clients asks the server for what is meant; newest trouble is first, and a goodbye is no trouble", async () => {
+    const desired = { version: 3, revision: 7, epoch: "e" }
+    const one = (instance: string, more: object, rejectedAt?: number) => ({
+      environment: "production",
+      service: "shop",
+      instance,
+      state: "connected",
+      labels: {},
+      patterns: ["shop"],
+      connectedAt: NOW,
+      lastSeen: NOW,
+      ending: "",
+      node: "n",
+      owner: "",
+      health: null,
+      keys: [
+        {
+          key: "shop",
+          desired,
+          sent: null,
+          applied: null,
+          rejected: rejectedAt === undefined ? null : { ...desired, at: rejectedAt, reason: "no" },
+          problem: ""
+        }
+      ],
+      nextKey: null,
+      troubled: 0,
+      ...more
+    })
+    const clients = [
+      one("fine", {}),
+      one("old", {}, 100),
+      one("left", { state: "disconnected", ending: "Closed", keys: [] }),
+      one("new", {}, 200)
+    ]
+    const flags = ["--connected", "--rejected", "--lagging", "--key", "shop"]
+    const options = { env: { FORCE_COLOR: "1", NO_COLOR: "" }, columns: 200 }
+    const { request, printed } = await ask(
+      ["clients", ...flags],
+      "GET /v1/clients",
+      { body: { clients, next: null } },
+      options
+    )
+    assert.deepStrictEqual(request.query, {
+      key: "shop",
+      connected: "true",
+      rejected: "true",
+      lagging: "true",
+      limit: "1000"
+    })
+    const rows = printed.split("\n").slice(2)
+    assert.deepStrictEqual(
+      rows.map((line) => /(fine|old|left|new) /.exec(line)?.[1]),
+      ["new", "old", "fine", "left"]
+    )
+    assert.include(rows.at(-1), "\u001b[2mdisconnected")
+    assert.notInclude(rows.at(-1), "\u001b[31m")
+    assert.include(printed, "3 of 4 connected, \u001b[31m2 with trouble\u001b[39m, \u001b[33m3 lagging\u001b[39m")
+  })
+
+  it("clients beyond what is shown are counted by the server, and those with trouble are shown all the same", async () => {
+    await using herald = await FakeHerald.start()
+    const plain = (instance: string) => ({
+      environment: "production",
+      service: "s",
+      instance,
+      state: "connected",
+      labels: {},
+      patterns: [],
+      connectedAt: 1,
+      lastSeen: 1,
+      ending: "",
+      node: "n",
+      owner: "",
+      health: null,
+      keys: [],
+      nextKey: null,
+      troubled: 0
+    })
+    const ill = {
+      ...plain("zz"),
+      health: { revision: 1, epoch: "e", health: "unhealthy", message: "", metrics: {}, reportedAt: 1 }
+    }
+    herald.on(
+      "GET /v1/clients",
+      { body: { clients: Array.from({ length: 1_000 }, (_, at) => plain(`i${at}`)), next: "more" } },
+      { body: { clients: [ill], next: null } }
+    )
+    const key = {
+      key: "s",
+      desired: null,
+      clients: 9_000,
+      applied: 8_999,
+      rejected: 1,
+      problem: 0,
+      pending: 0,
+      versions: []
+    }
+    const service = { environment: "production", service: "s", connected: 9_000, away: 3, more: false, keys: [key] }
+    herald.on("GET /v1/clients/summary", { body: { services: [service], next: null } })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("clients", "--server", herald.url), 0, cli.said)
+    assert.match(
+      cli.printed,
+      /^9000 of 9003 connected, 1 with trouble\n {2}s version -: 8999\/9000 applied, 1 rejected\n/
+    )
+    assert.match(cli.printed.split("\n")[3] ?? "", / zz /)
+    assert.strictEqual(cli.printed.split("\n").length, 1_003)
+  })
+
+  it("status shows versions by service, how many have which, and who refused what", async () => {
+    await using herald = await FakeHerald.start()
+    const at = (version: number, clients: number) => ({ version, revision: version, epoch: "e", clients })
+    const key = {
+      key: "shop",
+      desired: { version: 3, revision: 3, epoch: "e" },
+      clients: 10,
+      applied: 7,
+      rejected: 1,
+      problem: 0,
+      pending: 2,
+      versions: [at(3, 7), at(2, 3)]
+    }
+    const service = { environment: "production", service: "shop", connected: 10, away: 1, more: false, keys: [key] }
+    herald.on("GET /readyz", { body: { status: "ready", degraded: ["redis"], epoch: "e", revision: 9 }, strange: true })
+    herald.on("GET /v1/clients/summary", { body: { services: [service], next: null } })
+    const rejected = { version: 3, revision: 3, epoch: "e", at: 1, reason: "port is taken" }
+    const refuser = { service: "shop", instance: "w7", keys: [{ key: "shop", rejected, problem: "" }] }
+    herald.on("GET /v1/clients", { body: { clients: [refuser], next: null }, strange: true })
+    const node = (name: string, seenAt: number) => ({ node: name, run: `r-${name}`, since: 1, seenAt, clients: 5 })
+    herald.on("GET /v1/nodes", { body: { nodes: [node("a", NOW), node("b", NOW - 10_000), node("c", NOW - 600_000)] } })
+    const cli = terminal({ terminal: true })
+    assert.strictEqual(await cli.run("status", "--server", herald.url), 0, cli.said)
+    assert.deepStrictEqual(cli.printed.split("\n"), [
+      `${herald.url} ready, revision 9, without redis`,
+      "2 nodes: a (5), b (5)",
+      "  c last seen 10 min ago",
+      "10 clients connected, 1 away",
+      "SERVICE  ENV         CLIENTS  KEY   NEWEST  HAVE IT  OTHERS",
+      "shop     production       10  shop       3     7/10  3 on 2, 1 rejected, 2 to go",
+      "refused",
+      "  shop/w7  shop version 3 rejected: port is taken"
+    ])
+    const refused = herald.requests.find(({ line }) => line === "GET /v1/clients")
+    assert.deepStrictEqual(refused?.query, { rejected: "true", connected: "true", limit: "10", keys: "1" })
+  })
+})
