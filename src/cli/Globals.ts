@@ -67,7 +67,11 @@ const server = GlobalFlag.Setting("server")({
   flag: optionalText("server", "REST address; HERALD_SERVER, otherwise the local server's", "url")
 })
 const grpc = GlobalFlag.Setting("grpc")({
-  flag: optionalText("grpc", "gRPC address; HERALD_GRPC, otherwise the local server's", "host:port")
+  flag: optionalText(
+    "grpc",
+    "gRPC address, with https:// over TLS; HERALD_GRPC, otherwise the local server's",
+    "host:port"
+  )
 })
 const token = GlobalFlag.Setting("token")({
   flag: optionalText("token", "API key; HERALD_TOKEN, otherwise <data>/admin-token for a local server", "token")

@@ -26,6 +26,8 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
+  /** gRPC is spoken over TLS: its address was written with https:// */
+  readonly tls?: boolean
   readonly token: string | undefined
   readonly data: string
   /** Of verbs that name none, where the context says so. */
@@ -73,12 +75,14 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
     context === undefined
       ? (running.grpc ?? "127.0.0.1:50051")
       : `${new URL(withScheme(context.server)).hostname}:50051`
-  const grpc = (stream ?? context?.grpc ?? beside).replace(/^[a-z]+:\/\//, "")
+  const written = stream ?? context?.grpc ?? beside
+  const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
+  const tls = /^(https|grpcs):\/\//.test(written) ? { tls: true } : {}
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
   const its = context === undefined ? {} : { environment: context.env, context: context.name }
-  return { server, grpc, token, data, ...its } as Target
+  return { server, grpc, token, data, ...tls, ...its } as Target
 })

@@ -103,4 +103,22 @@ describe("which server, as whom", () => {
       assert.isFalse(isLoopback(address), address)
     }
   })
+
+  it("a gRPC address with https:// is spoken to over TLS", async () => {
+    for (const [grpc, tls] of [
+      ["https://h:1", true],
+      ["grpcs://h:1/", true],
+      ["http://h:1", undefined],
+      ["h:1", undefined]
+    ] as const) {
+      const found = await Effect.runPromise(
+        Effect.provideService(
+          resolve({ server: "https://h", grpc, token: "t", data: undefined }),
+          Shell,
+          terminal().shell
+        )
+      )
+      assert.deepStrictEqual([found.grpc, found.tls], ["h:1", tls])
+    }
+  })
 })

@@ -38,7 +38,10 @@ const TIMEOUT = 5_000
 export const AskGrpc = Context.Reference<(target: Target) => Promise<string | undefined>>("herald/cli/AskGrpc", {
   defaultValue: () => async (target) => {
     const { default: grpc } = await import("@grpc/grpc-js")
-    const client = new grpc.Client(target.grpc, grpc.credentials.createInsecure())
+    const client = new grpc.Client(
+      target.grpc,
+      target.tls === true ? grpc.credentials.createSsl() : grpc.credentials.createInsecure()
+    )
     const raw = (bytes: Buffer): Buffer => bytes
     return new Promise((resolve) => {
       client.makeUnaryRequest(

@@ -56,7 +56,10 @@ export const OpenTransport = Context.Reference<
       import("../../../client/GrpcTransport.ts"),
       import("../../../client/Platform.ts")
     ])
-    return { transport: new GrpcTransport({ address: target.grpc, token: target.token }), digest: sha256 }
+    return {
+      transport: new GrpcTransport({ address: target.grpc, token: target.token, tls: target.tls }),
+      digest: sha256
+    }
   }
 })
 
