@@ -99,8 +99,8 @@ export const makePreparing = Effect.gen(function* () {
   const checkValue = Effect.fnUntraced(function* ({ change, stored, found }: Resolved) {
     const { key, environment, value, valueType, schema, template } = change
     if (value === null || template) return {}
-    const malformed = malformedIn(value, valueType, readTemplate)
-    if (malformed !== undefined && key !== VARIABLES_KEY) {
+    const malformed = key === VARIABLES_KEY ? undefined : malformedIn(value, valueType, readTemplate)
+    if (malformed !== undefined) {
       return yield* failure("TemplateError", `${key} in ${environment}: ${malformed}`, {
         details: { key, environment }
       })

@@ -1,7 +1,7 @@
 /** Values through the REST door: what comes back is what was sent, byte for byte. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { afterAll, beforeAll } from "vitest"
+import { afterAll, beforeAll, vi } from "vitest"
 import { Choices, jsonText } from "../../support/JsonText.ts"
 import { startRoutes } from "./Harness.ts"
 
@@ -42,6 +42,24 @@ describe("values", () => {
       }),
     { arbitrary: { runs: 150 } }
   )
+
+  it("CV4 a value is parsed once on its way to the store, and so are variables", async () => {
+    const parsed = vi.spyOn(JSON, "parse")
+    const times = async (key: string, value: string) => {
+      parsed.mockClear()
+      const put = await door.call("PUT", `/v1/config/${key}?${at}`, { body: `{"value":${value}}` })
+      assert.strictEqual(put.status, 200, put.text)
+      return parsed.mock.calls.filter(([text]) => text.includes(value)).length
+    }
+    try {
+      const plain = await times("v.once", '{"a":"once"}')
+      const variables = await times("herald.variables", '{"region":"once"}')
+      assert.deepStrictEqual([plain, variables], [1, 1])
+    } finally {
+      parsed.mockRestore()
+    }
+    await door.call("DELETE", `/v1/config/herald.variables?${at}`)
+  })
 
   it("B4 CV1 what JavaScript would change is kept: digits, exponents, order of names, escapes", async () => {
     for (const [value, type] of [
