@@ -13,9 +13,16 @@ import type { Shell } from "./Shell.ts"
 
 const PAGE = 1_000
 
-/** Of an environment, in at most two pages: those that begin alike, then those that come first. The key alone where it is there. */
-export const nearKeys = Effect.fnUntraced(
+interface Found {
+  /** The key itself is there. */
+  readonly there: boolean
+  readonly names: ReadonlyArray<string>
+}
+
+/** Of an environment, in at most two pages: those that begin alike, then those that come first. */
+const lookAround = Effect.fnUntraced(
   function* (here: Invocation, environment: string, key: string) {
+    let there = false
     for (const prefix of [key.slice(0, 2), ""]) {
       const { body } = yield* here.call({
         method: "GET",
@@ -23,15 +30,22 @@ export const nearKeys = Effect.fnUntraced(
         query: { environment, prefix, limit: PAGE },
         patient: false
       })
-      const names = (body as Heads).keys.map((head) => head.key)
-      if (names.includes(key)) return [key]
-      const found = nearby(key, names)
-      if (found.length > 0) return found
+      const all = (body as Heads).keys.map((head) => head.key)
+      there ||= all.includes(key)
+      const names = nearby(
+        key,
+        all.filter((one) => one !== key)
+      )
+      if (names.length > 0) return { there, names }
     }
-    return []
+    return { there, names: [] }
   },
-  Effect.catchCause(() => Effect.succeed<ReadonlyArray<string>>([])) // NE1
+  Effect.catchCause(() => Effect.succeed<Found>({ there: false, names: [] })) // NE1
 )
+
+/** Other keys with nearly the same name. */
+export const nearKeys = (here: Invocation, environment: string, key: string) =>
+  Effect.map(lookAround(here, environment, key), ({ names }) => names)
 
 export const environmentsOf = Effect.fnUntraced(function* (here: Invocation, patient = true) {
   const { body } = yield* here.call({ method: "GET", path: "/v1/environments", patient })
@@ -54,20 +68,22 @@ const explained = Effect.fnUntraced(function* (
   here: Invocation,
   environment: string,
   key: string,
-  failure: CliFailure
+  refused: CliFailure
 ) {
+  if (refused.code !== catalogue.NotFound.code) return refused
+  const failure = new CliFailure({ ...refused, fix: refused.fix.replace("--env …", `--env ${environment}`) })
   // Where the server said what is near, nothing is added.
-  if (failure.code !== catalogue.NotFound.code || failure.what.includes("did you mean")) return failure
+  if (failure.what.includes("did you mean")) return failure
   const elsewhere = yield* nearEnvironments(here, environment)
   if (elsewhere !== undefined) {
     const { near, all } = elsewhere
-    const known = all.length === 0 ? "No environment has a key yet." : `There are: ${all.slice(0, 20).join(", ")}.`
+    if (all.length === 0) return new CliFailure({ ...failure, fix: "No environment has a key yet: publish one." })
+    const known = `There are: ${all.slice(0, 20).join(", ")}.`
     const fix = near.length > 0 ? offer(near.map((one) => `--env ${one}`)) : known
     return new CliFailure({ ...failure, fix: `The environment ${environment} has no key. ${fix}` })
   }
-  const names = yield* nearKeys(here, environment, key)
-  if (names.includes(key))
-    return new CliFailure({ ...failure, fix: `See its versions: herald history ${key} --env ${environment}` })
+  const { there, names } = yield* lookAround(here, environment, key)
+  if (there) return new CliFailure({ ...failure, fix: `See its versions: herald history ${key} --env ${environment}` })
   return names.length === 0 ? failure : new CliFailure({ ...failure, fix: `${offer(names)}\n${failure.fix}` })
 })
 

@@ -15,6 +15,8 @@ describe("near names", () => {
     assert.strictEqual(await cli.run("publish", "shpo", "x", "--dry-run", "--server", herald.url), 0, cli.said)
     assert.include(cli.printed, "shpo in production, new key, 0 clients would get it\nDid you mean shop?")
 
+    const itself = { ...head, key: "shpo" }
+    herald.on("GET /v1/config", { body: { keys: [head, itself], next: null } })
     herald.on("PUT /v1/config/shpo", { body: { ...published, key: "shpo", version: 1 } })
     herald.on("GET /v1/clients/summary", { body: { services: [], next: null } })
     const written = terminal({ terminal: true })
