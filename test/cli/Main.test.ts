@@ -88,7 +88,8 @@ describe("errors", () => {
     for (const flag of [["--output", "json"], ["--output=json"], ["-o", "json"]]) {
       const cli = terminal()
       assert.strictEqual(await cli.run("get", "a", "--server", server.url, ...flag), 4)
-      const { cause, code, fix, title } = catalogue.NotFound
+      const { cause, code, title } = catalogue.NotFound
+      const fix = catalogue.NotFound.fix.replace("--env …", "--env production")
       assert.deepStrictEqual(JSON.parse(cli.said), {
         error: { code, title, detail: "no key a", cause, fix, exit: 4, traceId: "t1" }
       })
