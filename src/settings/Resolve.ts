@@ -41,7 +41,9 @@ export interface Resolved {
 }
 
 /** Read elsewhere: by the loader, and by the command line. */
-const ELSEWHERE = ["HERALD_CONFIG", "HERALD_SERVER", "HERALD_GRPC", "HERALD_TOKEN", "HERALD_ENV"]
+const ELSEWHERE = ["CONFIG", "SERVER", "GRPC", "TOKEN", "ENV", "CONTEXT", "CONTEXTS", "EDITOR"].map(
+  (name) => `HERALD_${name}`
+)
 const known = [...settings.map(({ env }) => env), ...ELSEWHERE]
 
 /** QS3: ours by prefix, or at most two letters away from a known name that begins alike. */

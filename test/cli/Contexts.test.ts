@@ -1,8 +1,11 @@
 /** Servers by name: which one is meant, and where a token goes. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { FakeHerald } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 
+const source = new URL("../../src/cli", import.meta.url).pathname
 const PATH = "/home/ann/.config/herald/contexts.json"
 const env = { HOME: "/home/ann" }
 const tokenSeen = (herald: FakeHerald) => herald.last.headers.authorization
@@ -91,5 +94,17 @@ describe("contexts", () => {
     assert.strictEqual(await cli.run("context", "use", "other"), 2)
     assert.strictEqual(await cli.run("context", "remove", "prod"), 0)
     assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { contexts: {} })
+  })
+
+  it("no variable that the command line reads is taken for a misspelt setting", async () => {
+    const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+    const names = files.flatMap((file) =>
+      [...readFileSync(join(source, file), "utf8").matchAll(/env\["(HERALD_\w+)"\]/g)].map(([, name]) => name ?? "")
+    )
+    assert.includeMembers(names, ["HERALD_CONTEXT", "HERALD_EDITOR", "HERALD_TOKEN"])
+    const others = names.filter((name) => name !== "HERALD_CONFIG" && name !== "HERALD_DATA")
+    const cli = terminal({ env: { ...Object.fromEntries(others.map((name) => [name, "none"])), HOME: "/nowhere" } })
+    assert.strictEqual(await cli.run("settings"), 0, cli.said)
+    assert.deepStrictEqual(cli.err, [])
   })
 })
