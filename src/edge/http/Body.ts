@@ -10,21 +10,11 @@
  */
 import { ByteSize, Effect, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
-import { limits } from "../../configuration/Configuration.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
-import { SCHEMA_BYTES } from "../../values/JsonSchema.ts"
-import { VALUE_BYTES } from "../../values/Limits.ts"
 import type { Carries } from "../../values/Written.ts"
 import { Workers } from "../../work/Workers.ts"
 import { Budget, reading } from "./Budget.ts"
 import { schemaFailure } from "./Problem.ts"
-
-/** Bytes. A value may double in size when it travels as a JSON string. */
-export const bodyLimits = {
-  small: 65_536,
-  publish: 2 * (VALUE_BYTES + SCHEMA_BYTES) + 65_536,
-  release: 2 * limits.release + 65_536
-} as const
 
 const fail = (message: string) => failure("InvalidInput", message)
 

@@ -2,10 +2,12 @@
  * What each route needs and costs, known from the request's head, before its body is read. Pure.
  *
  *   R3  A route that does not say what it needs is refused to everybody.
- *   R4  The dearer a request is for the server, the more of its identity's rate it takes; a body costs by its bytes.
+ *   R4  The dearer a request is for the server, the more of its identity's rate it takes; a body costs by its bytes, and one that
+ *       is too large for any route, and so not read, as the largest that is.
  */
 import { Context } from "effect"
 import type { Permission } from "../../access/Identity.ts"
+import { LARGEST_BODY } from "./BodyLimits.ts"
 
 /** named: in the environment of the query; somewhere: the body names environments; everywhere: in all of them. */
 export interface Need {
@@ -31,5 +33,5 @@ const UNSAID = 1_048_576
 
 export const costOf = ({ cost }: Need, headers: Readonly<Record<string, string | undefined>>): number => {
   const said = Number(headers["content-length"] ?? (headers["transfer-encoding"] === undefined ? 0 : UNSAID))
-  return cost + (Number.isFinite(said) ? Math.ceil(Math.max(0, said) / PER_TOKEN) : 0)
+  return cost + (Number.isFinite(said) ? Math.ceil(Math.min(Math.max(0, said), LARGEST_BODY) / PER_TOKEN) : 0)
 }

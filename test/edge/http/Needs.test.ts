@@ -1,5 +1,6 @@
 /** Who may use which route, in which environment: every route of the contract, every kind of identity. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { LARGEST_BODY } from "../../../src/edge/http/BodyLimits.ts"
 import { apiOf } from "../../../src/edge/http/Contract.ts"
 import { costOf, needOf } from "../../../src/edge/http/Needs.ts"
 import { http } from "../../../src/node/Node.ts"
@@ -136,5 +137,12 @@ describe("Needs", () => {
       ),
       [0, 2_048, 256, 0]
     )
+  })
+
+  it("R4 a body that no route reads costs no more than the largest that one does", () => {
+    const need = needOf(apiOf(http).groups.releases.endpoints.release)!
+    const cost = (bytes: number) => costOf(need, { "content-length": String(bytes) })
+
+    assert.strictEqual(cost(2 ** 40), cost(LARGEST_BODY))
   })
 })
