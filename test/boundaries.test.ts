@@ -177,6 +177,18 @@ describe("tests", () => {
       []
     )
   })
+
+  it("read metrics of their own, never those of whatever else runs in the process", () => {
+    assert.deepStrictEqual(
+      files(
+        (file, text) =>
+          /^test\/(?!support|contracts|boundaries)/.test(file) &&
+          text.includes("Metric.snapshot") &&
+          !/MetricRegistry|PerNode\.layer/.test(text)
+      ),
+      []
+    )
+  })
 })
 
 describe("files", () => {

@@ -111,7 +111,7 @@ describe("AuditCheckpoints", () => {
         assert.isUndefined(yield* told(whole))
         assert.deepStrictEqual(ids(file), ["5", "8"])
         assert.deepInclude(yield* broken, { value: 0 })
-      })
+      }).pipe(Effect.provide(PerNode.layer))
     }
   )
 

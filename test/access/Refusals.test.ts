@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { makeRefusals } from "../../src/access/Refusals.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 
 describe("Refusals", () => {
   it.effect("RF1 every refusal counts; each reason has one line a second, with how often it came", () => {
@@ -22,6 +23,6 @@ describe("Refusals", () => {
       ])
       assert.strictEqual(lines.length, 2)
       assert.deepInclude(count?.state, { count: 1_000 })
-    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])), Effect.provide(PerNode.layer))
   })
 })

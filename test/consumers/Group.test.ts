@@ -11,6 +11,7 @@ import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { clientEvent } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
 import { Seal } from "../../src/seals/Seal.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { pass } from "../support/Clock.ts"
 import { layerTestSeal, testKey, testSeal } from "../support/Seal.ts"
 
@@ -223,7 +224,7 @@ describe("Group", () => {
       yield* pass(60_000)
       assert.strictEqual(yield* gauge("herald_consumer_lag"), 0)
       assert.strictEqual(yield* gauge("herald_consumer_age_seconds"), 0)
-    }).pipe(Effect.provide(world(topic)), Effect.scoped)
+    }).pipe(Effect.provide(world(topic)), Effect.scoped, Effect.provide(PerNode.layer))
   })
 
   it.effect("GR6 what is not genuine is buried, and the genuine event of the same id has its effect", () => {

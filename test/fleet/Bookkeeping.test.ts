@@ -6,6 +6,7 @@ import { Unkeepable } from "../../src/errors/Unkeepable.ts"
 import { Bookkeeping, type BookkeepingOptions } from "../../src/fleet/Bookkeeping.ts"
 import type { Batch, DeliveryRow, InstanceNote } from "../../src/fleet/Instance.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { settle } from "../support/Clock.ts"
 import { delivery as deliveryOf, health as healthOf, instance as instanceOf } from "../support/Instance.ts"
 
@@ -128,7 +129,7 @@ describe("Bookkeeping", () => {
           ["i1 svc", "i1 svc.b", "i2 svc", "i2 svc.b"]
         )
         assert.strictEqual((yield* merged) - before, 4_000 - store.deliveries.length)
-      }).pipe(Effect.provide(layerOn(store, { maxPending: 50 })))
+      }).pipe(Effect.provide(layerOn(store, { maxPending: 50 })), Effect.provide(PerNode.layer))
     }
   )
 

@@ -3,6 +3,7 @@ import { Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { Lag } from "../../src/sessions/Lag.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { publish } from "../support/Release.ts"
@@ -70,6 +71,6 @@ describe("Lag", () => {
       yield* settle
       answer(true)
       assert.strictEqual(yield* lagging, 0)
-    }).pipe(Effect.provide(sessionsWith({})))
+    }).pipe(Effect.provide(sessionsWith({})), Effect.provide(PerNode.layer))
   )
 })

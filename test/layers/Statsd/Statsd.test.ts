@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { layer, makeLines } from "#layers/Statsd/Statsd.ts"
+import * as PerNode from "../../../src/telemetry/PerNode.ts"
 import { passUntil } from "../../support/Clock.ts"
 
 /** Closed with the test. */
@@ -28,7 +29,7 @@ describe("StatsD", () => {
       yield* Metric.update(hits, 2)
       assert.deepStrictEqual(yield* sent(), ["distribution.cache.hit:2|c"])
       assert.deepStrictEqual(yield* sent(), [])
-    })
+    }).pipe(Effect.provide(PerNode.layer))
   )
 
   it.effect("SD2 an unknown host costs nothing but the data; a real socket gets tagged lines", () =>
@@ -44,7 +45,7 @@ describe("StatsD", () => {
       yield* Layer.build(both)
       yield* Metric.update(Metric.gauge("herald_sessions"), 7)
       yield* passUntil(() => got.split("distribution.clients.connected:7|g|#node:a_b").length > 2)
-    })
+    }).pipe(Effect.provide(PerNode.layer))
   )
 
   it.effect("SD3 IPv6 and IPv4, by address or by name, wherever a name points now", () =>
@@ -60,6 +61,6 @@ describe("StatsD", () => {
       yield* Layer.build(all)
       yield* Metric.update(Metric.gauge("herald_sessions"), 9)
       yield* passUntil(() => got.every((text) => text.includes("clients.connected:9|g")))
-    })
+    }).pipe(Effect.provide(PerNode.layer))
   )
 })
