@@ -106,12 +106,15 @@ const headOf = (counted: Counted, clients: ReadonlyArray<Client>, paint: Paint):
 export interface Told {
   readonly now: number
   readonly narrowed: boolean
+  /** What it means that there is none, where that is good news. */
+  readonly nobody?: string | undefined
   readonly counted?: Counted | undefined
   readonly room: number
 }
 
 export const clientsTable = (found: ReadonlyArray<Client>, told: Told, paint: Paint): string => {
   if (found.length === 0) {
+    if (told.nobody !== undefined) return paint.green(told.nobody)
     return told.narrowed
       ? "no such client; herald clients shows all that there are"
       : "no client is known; try: herald subscribe <service>"
@@ -251,6 +254,7 @@ export const clients = Command.make(
     const told = ({ counted }: { readonly counted: Counted | undefined }, now: number): Told => ({
       now,
       narrowed,
+      nobody: rejected ? "nobody rejected anything" : lagging ? "nobody lags" : undefined,
       counted,
       room: here.room
     })
