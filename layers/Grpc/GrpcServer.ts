@@ -5,7 +5,7 @@
  *   D2–D4 in Gate.ts, G5–G7 in edge/grpc/Calls.ts
  */
 import { readFileSync } from "node:fs"
-import type { Http2Server } from "node:http2"
+import type { Http2SecureServer, Http2Server } from "node:http2"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import * as grpc from "@grpc/grpc-js"
@@ -21,12 +21,15 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
 import { Slices } from "../../src/work/Slices.ts"
+import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import { type Ending, guard } from "./Gate.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {
   readonly host: string
   readonly port: number
+  /** Undefined: the door speaks without TLS. */
+  readonly tls?: CertificateFiles | undefined
   /** Streams a connection may have open. */
   readonly maxStreams: number
   /** Calls without a token. */
@@ -96,6 +99,16 @@ const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
   return [...inner.keys()]
 }
 
+const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
+  if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
+  const { cert, key } = certificate.now()
+  return grpc.ServerCredentials.createSsl(
+    null,
+    [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
+    false
+  )
+}
+
 const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<Service>>(
   options: GrpcOptions,
   services: Services
@@ -132,9 +145,10 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   health.addToServer(server)
   new ReflectionService(descriptors(services)).addToServer(server)
 
+  const certificate = yield* makeCertificate(options.tls ?? {})
   const address = formatAddress(options)
   const port = yield* Effect.callback<number, ReturnType<typeof failure>>((resume) => {
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (cause, bound) =>
+    server.bindAsync(address, credentialsOf(certificate), (cause, bound) =>
       resume(
         cause === null
           ? Effect.succeed(bound)
@@ -150,7 +164,9 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
       )
     )
   })
-  for (const http2 of http2ServersOf(server))
+  for (const http2 of http2ServersOf(server)) {
+    certificate?.keep(http2 as Http2SecureServer)
     guard(http2, { ...gateOptions, services: own, ending: options.ending }, refuse, arrivals.soon)
+  }
   return GrpcServer.of({ port })
 })

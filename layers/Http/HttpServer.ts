@@ -6,6 +6,7 @@
  *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  */
 import { createServer, type Server } from "node:http"
+import { createServer as createSecureServer } from "node:https"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
@@ -14,14 +15,20 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
 import { withoutSecrets } from "../../src/text/Secrets.ts"
+import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
+
+/** Milliseconds. */
+const HANDSHAKE = 10_000
 
 export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions> {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Undefined: the door speaks plain HTTP. */
+  readonly tls?: CertificateFiles | undefined
   /** Requests without a token: an address's rate and burst. */
   readonly open?: { readonly perSecond: number; readonly burst: number }
   /** Milliseconds that running requests have to end when it leaves. V2 */
@@ -59,8 +66,8 @@ const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): voi
   })
 }
 
-const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => {
-  const server = createServer({
+const make = (certificate: Certificate | undefined): Server => {
+  const options = {
     // A message of 2,000 characters is as long as 18,000 in a URL.
     maxHeaderSize: 24_576,
     headersTimeout: 10_000,
@@ -71,7 +78,20 @@ const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => 
     noDelay: true,
     // No route changes its protocol, so such a request is one like others.
     shouldUpgradeCallback: () => false
+  }
+  if (certificate === undefined) return createServer(options)
+  const server = createSecureServer({
+    ...options,
+    ...certificate.now(),
+    handshakeTimeout: HANDSHAKE,
+    minVersion: "TLSv1.2"
   })
+  certificate.keep(server)
+  return server as unknown as Server
+}
+
+const create = (options: Partial<HttpOptions>, refuse: Refuse, certificate?: Certificate) => (): Server => {
+  const server = make(certificate)
   server.maxHeadersCount = 100
   guard(server, options, refuse)
   const close = server.close.bind(server)
@@ -92,10 +112,15 @@ const create = (options: Partial<HttpOptions>, refuse: Refuse) => (): Server => 
 }
 
 export const layer = (options: HttpOptions) =>
-  Layer.unwrap(Effect.map(makeRefusals("http"), (refuse) => listening(options, refuse)))
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const certificate = yield* makeCertificate(options.tls ?? {})
+      return listening(options, yield* makeRefusals("http"), certificate)
+    })
+  )
 
-const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse) =>
-  NodeHttpServer.layer(create(limits, refuse), { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
+const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, certificate: Certificate | undefined) =>
+  NodeHttpServer.layer(create(limits, refuse, certificate), { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
     Layer.catch((error) =>
       Layer.effectContext(
         Effect.fail(

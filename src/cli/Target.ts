@@ -26,7 +26,7 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
-  /** gRPC is spoken over TLS: its address was written with https:// */
+  /** gRPC is spoken over TLS: its address was written with https://, or with no scheme and the server's was */
   readonly tls?: boolean
   readonly token: string | undefined
   readonly data: string
@@ -77,7 +77,8 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
       : `${new URL(withScheme(context.server)).hostname}:50051`
   const written = stream ?? context?.grpc ?? beside
   const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
-  const tls = /^(https|grpcs):\/\//.test(written) ? { tls: true } : {}
+  const schemed = /^([a-z]+):\/\//.exec(written)?.[1] ?? (server.startsWith("https://") ? "grpcs" : "grpc")
+  const tls = schemed === "https" || schemed === "grpcs" ? { tls: true } : {}
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said

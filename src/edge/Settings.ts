@@ -1,5 +1,5 @@
 /** The doors. */
-import { host, integer, networks } from "../settings/Kind.ts"
+import { host, integer, networks, text } from "../settings/Kind.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {
@@ -14,6 +14,12 @@ export const settings = {
     port: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
     /** Streams that this server takes, over all connections. */
     maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000)
+  },
+  /** Of both. Absent: they speak plain, for this machine or behind a proxy that ends TLS. */
+  tls: {
+    /** A PEM file: the certificate, and those between it and an authority. Read again when it changes. */
+    cert: unset("tls.cert", "TLS_CERT", text),
+    key: unset("tls.key", "TLS_KEY", text)
   },
   /** Of both. */
   gate: {

@@ -9,18 +9,18 @@ import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
 
-type Doors = Pick<Settings, "http" | "grpc" | "gate">
+type Doors = Pick<Settings, "http" | "grpc" | "gate" | "tls">
 
-export const doors = ({ http, grpc, gate }: Doors) => {
+export const doors = ({ http, grpc, gate, tls }: Doors) => {
   const half = (all: number) => gate.perAddress ?? Math.ceil(all / 2)
   const { exempt } = gate
   return Layer.mergeAll(
     leaving.pipe(
       Layer.provideMerge(serve(Node.http)),
       Layer.provide(Packer.layer),
-      Layer.provideMerge(HttpServer.layer({ ...http, exempt, perAddress: half(http.maxConnections) }))
+      Layer.provideMerge(HttpServer.layer({ ...http, tls, exempt, perAddress: half(http.maxConnections) }))
     ),
-    GrpcServer.layer({ ...grpc, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)
+    GrpcServer.layer({ ...grpc, tls, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)
   )
 }
 
@@ -29,12 +29,12 @@ const leaving = Layer.effectDiscard(Effect.flatMap(Feeds, ({ drain }) => Effect.
 
 /** Where they are, for who is on this machine. */
 export const addressesOf = Effect.fnUntraced(function* (
-  { http, grpc }: Doors,
+  { http, grpc, tls }: Doors,
   opened: Context.Context<Layer.Success<ReturnType<typeof doors>>>
 ) {
   const at = (host: string, port: number) => formatAddress({ host: dialable(host), port })
   return {
-    http: `http://${at(http.host, yield* Effect.provideContext(HttpServer.boundPort, opened))}`,
+    http: `${tls.cert === undefined ? "http" : "https"}://${at(http.host, yield* Effect.provideContext(HttpServer.boundPort, opened))}`,
     grpc: at(grpc.host, Context.get(opened, GrpcServer).port)
   }
 })

@@ -1,0 +1,100 @@
+/**
+ * The certificate of the doors, in two files: the chain, the server's own first, and its key.
+ *
+ *   TC1  A pair that does not fit, or can't be read, is told at the start by what is wrong with which file, and no door opens.
+ *   TC2  A pair that changed is used for connections from then on, within a few seconds; those that are open stay.
+ *   TC3  One that is wrong by then is told once, and the one before stays in use: half of a renewal is no outage.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { createSecureContext } from "node:tls"
+import { Effect, type Scope } from "effect"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { afterEvery } from "../../src/telemetry/Every.ts"
+
+/** Neither: no TLS. One alone is a mistake that would leave a door plain: it is refused. TC1 */
+export interface CertificateFiles {
+  /** PEM. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+export interface Pair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Whatever takes a new pair while it goes on: https, http2 and tls servers do. */
+interface Secured {
+  readonly setSecureContext: (pair: Pair) => void
+}
+
+export interface Certificate {
+  readonly now: () => Pair
+  /** TC2 */
+  readonly keep: (server: Secured) => void
+}
+
+const EVERY = "2 seconds"
+
+const attempt = <A>(what: string, of: () => A): A => {
+  try {
+    return of()
+  } catch (cause) {
+    throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+}
+
+/** Throws what is wrong with them. */
+const read = ({ cert, key }: Pair): Pair => {
+  const pair = {
+    cert: attempt(`TLS_CERT can't be read`, () => readFileSync(cert, "utf8")),
+    key: attempt(`TLS_KEY can't be read`, () => readFileSync(key, "utf8"))
+  }
+  const first = attempt(`${cert} (TLS_CERT) is no certificate in PEM`, () => new X509Certificate(pair.cert))
+  const own = attempt(`${key} (TLS_KEY) is no private key in PEM without a password`, () => createPrivateKey(pair.key))
+  if (!first.checkPrivateKey(own))
+    throw new Error(`${key} (TLS_KEY) is not the key of the first certificate in ${cert} (TLS_CERT)`)
+  if (Date.parse(first.validTo) < Date.now())
+    throw new Error(`the certificate in ${cert} (TLS_CERT) ended on ${first.validTo}`)
+  attempt(`${cert} and ${key} can't be used`, () => createSecureContext(pair))
+  return pair
+}
+
+export const makeCertificate = Effect.fnUntraced(function* ({
+  cert,
+  key
+}: CertificateFiles): Effect.fn.Return<Certificate | undefined, HeraldError, Scope.Scope> {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) {
+    const [given, missing] = cert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"]
+    return yield* failure("SettingsInvalid", `${given} is given and ${missing} is not: TLS takes both`)
+  }
+  const files: Pair = { cert, key }
+  let pair = yield* Effect.try({
+    try: () => read(files),
+    catch: (cause) => failure("SettingsInvalid", (cause as Error).message) // TC1
+  })
+  const servers = new Set<Secured>()
+  let said = ""
+
+  const look = Effect.suspend(() => {
+    let found: Pair
+    try {
+      found = read(files)
+    } catch (cause) {
+      const { message } = cause as Error
+      if (message === said) return Effect.void
+      said = message
+      return Effect.logWarning("the certificate was not renewed", { reason: message }) // TC3
+    }
+    said = ""
+    if (found.cert === pair.cert && found.key === pair.key) return Effect.void
+    pair = found
+    for (const server of servers) server.setSecureContext(pair)
+    return Effect.logInfo("the certificate was renewed", { until: new X509Certificate(pair.cert).validTo })
+  })
+  yield* Effect.forkScoped(afterEvery("the certificate was not looked at", EVERY, look))
+
+  return { now: () => pair, keep: (server) => void servers.add(server) }
+})
