@@ -26,7 +26,7 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
-  /** gRPC is spoken over TLS: its address was written with https://, or with no scheme and the server's was */
+  /** gRPC is spoken over TLS: its address was written with https://, or it is that of the server on this machine, which has TLS */
   readonly tls?: boolean
   readonly token: string | undefined
   readonly data: string
@@ -77,8 +77,8 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
       : `${new URL(withScheme(context.server)).hostname}:50051`
   const written = stream ?? context?.grpc ?? beside
   const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
-  const schemed = /^([a-z]+):\/\//.exec(written)?.[1] ?? (server.startsWith("https://") ? "grpcs" : "grpc")
-  const tls = schemed === "https" || schemed === "grpcs" ? { tls: true } : {}
+  const besideTls = written === running.grpc && running.http?.startsWith("https://") === true
+  const tls = besideTls || /^(https|grpcs):\/\//.test(written) ? { tls: true } : {}
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
