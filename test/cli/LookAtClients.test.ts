@@ -64,6 +64,9 @@ describe("looking at clients", () => {
       const none = await ask(["clients", ...narrow], "GET /v1/clients", { body })
       assert.strictEqual(none.printed, "no such client; herald clients shows all that there are")
     }
+    assert.strictEqual((await ask(["clients", "--lagging"], "GET /v1/clients", { body })).printed, "nobody lags")
+    const refused = await ask(["clients", "--rejected", "-e", "a"], "GET /v1/clients", { body })
+    assert.strictEqual(refused.printed, "nobody rejected anything")
   })
 
   it("clients says so when there are more than it can show", async () => {
