@@ -41,7 +41,9 @@ export default defineConfig({
           maxWorkers: "100%",
           // What the installed package exports is compiled; here it is what it is compiled from.
           alias: { "herald/client": here("src/client/HeraldClient.ts"), "herald/testing": here("src/testing.ts") },
-          testTimeout: 30_000
+          // Only when to give up: on a starved machine the longest took more than 30 s.
+          testTimeout: 120_000,
+          hookTimeout: 120_000
         }
       },
       {

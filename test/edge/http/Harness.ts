@@ -93,7 +93,9 @@ export const startServices = () => {
       const revoked = yield* door.createKey({ ...gone, expiresAt: null })
       yield* door.revokeKey(revoked.key.id)
       tokens.set("revoked", revoked.token)
-      tokens.set("expired", (yield* door.createKey({ ...gone, add: true, expiresAt: Date.now() + 20 })).token)
+      const expired = yield* door.createKey({ ...gone, add: true, expiresAt: null })
+      yield* door.rotateKey(expired.key.id, 0)
+      tokens.set("expired", expired.token)
     }).pipe(Effect.provideService(CurrentIdentity, system))
   )
   return { state, tokens, services, mint }
