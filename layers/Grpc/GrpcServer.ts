@@ -14,7 +14,7 @@ import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { makeRefusals } from "../../src/access/Refusals.ts"
-import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
+import { makeCalls, type OpenCallLimits, openCalls, orMalformed } from "../../src/edge/grpc/Calls.ts"
 import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
@@ -99,6 +99,14 @@ const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
   return [...inner.keys()]
 }
 
+interface Handler {
+  deserialize: (bytes: Buffer) => unknown
+}
+
+/** Nor one for what it decodes with, where a service adds itself. */
+const handlersOf = (server: grpc.Server): ReadonlyMap<string, Handler> =>
+  (server as unknown as { readonly handlers: Map<string, Handler> }).handlers
+
 const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
   const { cert, key } = certificate.now()
@@ -144,6 +152,8 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   for (const { definition, handlers } of served) server.addService(definition, handlers)
   health.addToServer(server)
   new ReflectionService(descriptors(services)).addToServer(server)
+  for (const [path, handler] of handlersOf(server))
+    if (!own.some((name) => path.startsWith(`/${name}/`))) handler.deserialize = orMalformed(handler.deserialize) // G9
 
   const certificate = yield* makeCertificate(options.tls ?? {})
   const address = formatAddress(options)

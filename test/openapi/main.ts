@@ -3,7 +3,7 @@
  * environment in a temporary folder, so it needs python3 with venv and a package registry; without them it fails.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,15 +12,19 @@ import { Server } from "../support/Server.ts"
 const here = fileURLToPath(new URL(".", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "herald-openapi-"))
 
+/** It writes beside what it reads. */
+const work = join(folder, "work")
+cpSync(here, work, { recursive: true })
+
 const run = (command: string, args: ReadonlyArray<string>): void => {
-  const { status, error } = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], cwd: here })
+  const { status, error } = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"], cwd: work })
   if (status !== 0) throw new Error(`${command} ${args.slice(0, 3).join(" ")} failed: ${error?.message ?? status}`)
 }
 
 /** Examples of an operation; as many again as it takes to come across the bounds of each parameter. */
 const EXAMPLES = process.env["EXAMPLES"] ?? "40"
 
-/** `accepted` is of hooks.py. */
+/** `accepted` is of hooks.py. A feed has no end: test/end-to-end/Feeds.test.ts looks at that. */
 const CHECKS = [
   "accepted",
   "not_a_server_error",
@@ -38,14 +42,14 @@ try {
   run("python3", ["-m", "venv", join(folder, "python")])
   run(join(folder, "python/bin/pip"), [
     ...["install", "--quiet", "--disable-pip-version-check"],
-    ...["--requirement", join(here, "requirements.txt")]
+    ...["--requirement", "requirements.txt"]
   ])
   await server.start()
   await server.call("PUT", "/v1/config/user-service?environment=production", { value: { feature: { x: true } } })
   run(schemathesis, [
     ...["--config-file", "schemathesis.toml", "run", `${server.http}/openapi.json`],
     ...["--header", `Authorization: Bearer ${server.token}`, "--max-examples", EXAMPLES, "--seed", "7"],
-    ...["--checks", CHECKS, "--continue-on-failure", "--warnings", "off"]
+    ...["--checks", CHECKS, "--exclude-path", "/v1/events", "--continue-on-failure", "--warnings", "off"]
   ])
 } finally {
   await server.end("SIGTERM")

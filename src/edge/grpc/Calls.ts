@@ -63,6 +63,21 @@ const refusals = new Map([
   [catalogue.InvalidInput.code, "malformed"]
 ])
 
+/** Stands for bytes that a service which decodes for itself can't read: its library would call that its own fault. G9 */
+const MALFORMED = Symbol("malformed")
+
+export const orMalformed =
+  <A>(deserialize: (bytes: Buffer) => A) =>
+  (bytes: Buffer): A | typeof MALFORMED => {
+    try {
+      return deserialize(bytes)
+    } catch {
+      return MALFORMED
+    }
+  }
+
+const unreadable = failure("InvalidInput", "the message is not one of this method: its bytes can't be read")
+
 /** G7: lets no more than this many messages wait for their answers. */
 const UNANSWERED = 2
 
@@ -194,6 +209,8 @@ export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExem
             }
             go(metadata)
           },
+          onReceiveMessage: (message, go) =>
+            message === MALFORMED ? call.sendStatus(statusOf(unreadable) as never) : go(message),
           onCancel: () => {
             leave()
           }

@@ -52,6 +52,30 @@ describe("a call without a token", () => {
   })
 })
 
+describe("what is no message", () => {
+  it("G9 is the caller's fault at every service, those that need no token too", async () => {
+    await open()
+    const garbage = frame(Buffer.from([0xff, 0xff, 0xff, 0xff]))
+    const admin = { authorization: `Bearer ${await door!.key("admin")}` }
+    const answers = []
+    for (const [method, headers] of [
+      ["grpc.health.v1.Health/Check", {}],
+      ["grpc.health.v1.Health/Watch", {}],
+      ["grpc.reflection.v1.ServerReflection/ServerReflectionInfo", {}],
+      ["grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", {}],
+      [`${SERVICE}/Subscribe`, admin],
+      [`${SERVICE}/Heartbeat`, admin],
+      [`${SERVICE}/ReportHealth`, admin]
+    ] as const)
+      answers.push([method, (await raw(door!, method, garbage, headers)).grpc])
+
+    assert.deepStrictEqual(
+      answers.filter(([, code]) => code !== "3"),
+      []
+    )
+  })
+})
+
 describe("a call with a token", () => {
   it("G8 131,072 empty acks, held keys and labels are counted before one is made", async () => {
     await open()

@@ -231,7 +231,10 @@ export interface SubscribeRequest {
   held: Held[];
   /** The client can apply JSON Patch (RFC 6902) to a value it holds. */
   acceptsDelta: boolean;
-  /** The client understands ConfigUpdate.kind other than VALUE and DELETED. */
+  /**
+   * The client understands ConfigUpdate.kind other than VALUE and DELETED. It owes heartbeats, and leaves by closing its half of the
+   * stream: the call then ends. Without it, who closes its half has only said all that it has to say, and is sent every change from then on.
+   */
   control: boolean;
   /** Answers to updates. */
   acks: Ack[];
