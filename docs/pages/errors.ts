@@ -19,7 +19,8 @@ const rooms = readdirSync(src, { recursive: true, encoding: "utf8" })
   .map((file) => file.slice(0, -"/Errors.ts".length))
   .sort()
 
-const all: ReadonlyArray<ErrorRow & { readonly name: string; readonly room: string }> = (
+/** As `src/errors/Catalogue.ts` has them once `Rows.ts` is written: it may be old while this runs. */
+export const inOrder: ReadonlyArray<ErrorRow & { readonly name: string; readonly room: string }> = (
   await Promise.all(
     rooms.map(async (room) => {
       const { errors } = (await import(`${src}/${room}/Errors.ts`)) as { readonly errors: ErrorRows }
@@ -31,8 +32,8 @@ const all: ReadonlyArray<ErrorRow & { readonly name: string; readonly room: stri
   .sort((a, b) => (a.code < b.code ? -1 : 1))
 
 const twice = (of: "code" | "name") =>
-  all.flatMap((row) => {
-    const first = all.find((other) => other[of] === row[of])!
+  inOrder.flatMap((row) => {
+    const first = inOrder.find((other) => other[of] === row[of])!
     return first === row ? [] : [`${row[of]} is in src/${first.room}/Errors.ts and in src/${row.room}/Errors.ts`]
   })
 
@@ -63,7 +64,7 @@ export const errors = `${[
   ...groups.flatMap(([group, title]) => [
     "",
     `## ${title}`,
-    ...all
+    ...inOrder
       .filter((row) => row.code.startsWith(`HRLD-${group}`))
       .flatMap((row) => [
         "",

@@ -1,12 +1,12 @@
 /**
- * docs/messages.md: every text that a person may be told, read from the sources, so that a change of one is seen. Pure.
+ * docs/messages.md: every text that a person may be told, read from the sources, so that a change of one is seen.
  *
  *   MS1  A text has the form of its kind: what happened is no sentence and has no code, for both stand around it; a fix is a sentence.
  */
-import { inOrder } from "../../src/errors/Catalogue.ts"
-import { settings } from "../../src/settings/Catalogue.ts"
 import { type Call, callsOf } from "../../test/support/Syntax.ts"
 import type { Tree } from "../../test/support/Tree.ts"
+import { inOrder } from "./errors.ts"
+import { catalogue } from "./settingsGroups.ts"
 
 export interface Message {
   readonly file: string
@@ -146,7 +146,7 @@ ${table(["level", "text", "file"], inTexts(of("log")))}
 
 ${table(
   ["setting", "expected"],
-  settings.map(({ env, kind }) => [`\`${env}\``, kind.expected])
+  catalogue.map(({ env, kind }) => [`\`${env}\``, kind.expected])
 )}
 `
   return { page, problems }

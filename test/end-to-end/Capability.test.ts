@@ -86,6 +86,7 @@ describe("a new capability", () => {
     const made = [
       "docs/errors.md",
       "docs/invariants/README.md",
+      "docs/messages.md",
       "docs/settings.md",
       "docs/sql.md",
       "docs/architecture.md",
