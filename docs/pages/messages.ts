@@ -118,7 +118,7 @@ export const messagesOf = (tree: Tree) => {
   const page = `# Messages
 
 Made by \`npm run docs\` from the sources, for who reviews a change: what people may be told, with \`\${…}\` where something is put in.
-Title, cause and fix of each code are in [errors.md](errors.md). ${all.length + inOrder.length} texts.
+Title, cause and fix of each code are in [errors.md](errors.md).
 
 Form: what happened is no sentence of its own, since it stands behind "what", a name or a colon: no capital, no stop, no code. A fix is a
 sentence. A line of the log is the same text each time; what differs is a field.

@@ -66,10 +66,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   ]
   const [leases, seal] = [yield* Leases, yield* Seal]
   const clock = yield* Clock.Clock
+  let failures = 0
   const late = yield* notice("events", {
     source: "outbox",
     began: "committed revisions wait for the event log",
-    ended: "no revision waits for the event log any more"
+    ended: "no revision waits for the event log any more",
+    quiet: () => failures > 0
   })
   const wake = yield* Queue.sliding<void>(1)
   const leaseMillis = Duration.toMillis(options.lease)
@@ -130,22 +132,16 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       yield* settle(held)
       while (true) {
         if (yield* step(held)) {
+          if (failures > 0) yield* Effect.logInfo("events are published again")
           failures = 0
-          lastError = undefined
         } else yield* idle
       }
     }).pipe(Effect.ensuring(leases.release(held.lease).pipe(Effect.timeout("1 second"), Effect.ignore)))
 
-  let failures = 0
-  let lastError: string | undefined
   const backOff = Effect.fnUntraced(function* (error: HeraldError) {
     const millis = backoff(AGAIN, failures++, yield* Random.next)
-    lastError = error.message
-    yield* Effect.logDebug("events wait", {
-      code: error.code,
-      reason: error.message,
-      againInMillis: Math.round(millis)
-    })
+    const said = { code: error.code, reason: error.message, againInMillis: Math.round(millis) }
+    yield* failures === 1 ? Effect.logWarning("events wait", said) : Effect.logDebug("events still wait", said)
     yield* Effect.sleep(millis)
   })
 
@@ -162,7 +158,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Metric.update(depth, Number(behind > 0n ? behind : 0n))
     const waits = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
     yield* Metric.update(age, Math.max(0, waits) / 1_000)
-    yield* waits > LATE ? late.fails(lastError ?? `the oldest waits for ${Math.round(waits / 1_000)} s`) : late.works
+    yield* waits > LATE ? late.fails(`the oldest waits for ${Math.round(waits / 1_000)} s`) : late.works
   })
 
   const commits = yield* propagation.events

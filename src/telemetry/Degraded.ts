@@ -42,13 +42,19 @@ export interface Notice {
   readonly began: string
   readonly ended: string
   readonly fields?: Readonly<Record<string, unknown>>
+  /** True: this node's log tells of it already, in other words. */
+  readonly quiet?: () => boolean
 }
 
 /** For who uses a dependency: tell each time whether it worked. DG2, DG3 */
-export const notice = Effect.fnUntraced(function* (dependency: Dependency, { source, began, ended, fields }: Notice) {
+export const notice = Effect.fnUntraced(function* (
+  dependency: Dependency,
+  { source, began, ended, fields, quiet }: Notice
+) {
   const degraded = yield* Degraded
   const series = Metric.withAttributes(goesWithout, { dependency })
   let failing = false
+  let told = false
   const shown = Effect.suspend(() => Metric.update(series, [...degraded].includes(dependency) ? 1 : 0))
   yield* shown
   return {
@@ -59,13 +65,14 @@ export const notice = Effect.fnUntraced(function* (dependency: Dependency, { sou
         if (failing) return Effect.void
         failing = true
         degraded.add(dependency, source)
-        return Effect.andThen(shown, Effect.logWarning(began, { dependency, ...fields, reason }))
+        told = quiet?.() !== true
+        return Effect.andThen(shown, told ? Effect.logWarning(began, { dependency, ...fields, reason }) : Effect.void)
       }),
     works: Effect.suspend(() => {
       if (!failing) return Effect.void
       failing = false
       degraded.delete(dependency, source)
-      return Effect.andThen(shown, Effect.logInfo(ended, { dependency, ...fields }))
+      return Effect.andThen(shown, told ? Effect.logInfo(ended, { dependency, ...fields }) : Effect.void)
     })
   }
 })
