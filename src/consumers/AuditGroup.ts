@@ -1,6 +1,6 @@
 /**
- * The group `audit`: clients that come and go, into the audit log. Configuration events need none: their entries are written by the
- * commit itself, in its transaction.
+ * The group `audit`: writes into the audit log which clients come and go. Changes of configurations need no group: the commit itself
+ * writes their entries, in its transaction.
  *
  *   AU1  Every client event is in the audit log exactly once, whoever consumes it and however often.
  */
@@ -10,7 +10,7 @@ import { ClientAudit, type ClientEntry } from "./ClientAudit.ts"
 import { runGroup } from "./Group.ts"
 import type { Arrived } from "./Received.ts"
 
-/** The chain is appended to under the writers' lock: few at a time, so that a publisher waits for some milliseconds at most. */
+/** Entries are appended under the writers' lock: few at a time, so that a publisher waits some milliseconds at most. */
 const SIZE = 50
 
 const actions = {

@@ -4,7 +4,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 
 export interface ClientEntry {
-  /** The event's. */
+  /** The event's id. */
   readonly id: string
   readonly action: "client.connect" | "client.disconnect" | "client.timeout"
   readonly environment: string
@@ -19,7 +19,10 @@ export interface ClientEntry {
 export class ClientAudit extends Context.Service<
   ClientAudit,
   {
-    /** All or nothing; an event that is in the log already is not written again. Returns how many were new. `Unkeepable` when the log can never take one of them. */
+    /**
+     * All or nothing; an event that is in the log already is not written again. Returns how many were new. Fails `DatabaseUnavailable`,
+     * `DatabaseReadOnly` or `Timeout`; `Unkeepable` when the log can never take one of them.
+     */
     readonly append: (entries: ReadonlyArray<ClientEntry>) => Effect.Effect<number, HeraldError | Unkeepable>
   }
 >()("herald/consumers/ClientAudit") {}

@@ -1,7 +1,7 @@
 /**
- * Port: where events go that can never be handled, so that those behind them can be. Read and replayed by people: docs/events.md.
+ * Port: where events go that can never be handled, so that those behind them can be. People read and replay them: docs/events.md.
  *
- *   DL1  A letter is the message as it came, with who gave it up, why, and where it was; a broker takes it, however large the message was.
+ *   DL1  A letter is the message as it came, with who gave it up, why, and where it was; a broker takes it however large the message was.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -26,8 +26,9 @@ export class DeadLetters extends Context.Service<
   }
 >()("herald/consumers/DeadLetters") {}
 
-/** Bytes of a body and characters of a header that are kept: the whole is in the topic, where partition and offset say. */
+/** Bytes of a body that are kept; the whole is in the topic, at the letter's partition and offset. */
 const KEPT_BODY = 65_536
+/** Bytes of a key, and characters of a header. */
 const KEPT_TEXT = 1_024
 const CARRIED = /^(ce_[a-z0-9]{1,20}|content-type|traceparent)$/
 

@@ -1,10 +1,11 @@
 /**
- * A consumer group's work, whatever its effect is: reads, dedupes by handing ids to the effect, buries what can't be handled.
+ * Runs a consumer group, whatever its effect: reads messages, hands events to the effect, and puts what can never be handled among the dead
+ * letters. The effect knows by their ids which events it has handled before.
  *
- *   GR1  An event counts as handled only after its effect, or after it is among the dead letters; until then it comes again.
+ *   GR1  An event counts as handled only after its effect, or once it is among the dead letters; until then it comes again.
  *   GR2  What can never be handled is buried with its reason and holds up nothing behind it; what can't be handled now is never skipped.
- *   GR3  An outage is told once when it begins and once when it is over, not for every try.
- *   GR6  What is not genuine has no effect, and keeps no genuine event of the same id from having its own.
+ *   GR3  An outage is logged once when it begins and once when it is over, not for every try.
+ *   GR6  What is not genuine has no effect, and does not keep a genuine event of the same id from having its own.
  *   GR4  A dead letter that was put back into the topic concerns only the group that buried it.
  */
 import { Clock, Effect, Metric, Result } from "effect"
@@ -22,19 +23,19 @@ import { type Arrived, type Received, read } from "./Received.ts"
 
 export interface GroupOptions {
   readonly group: string
-  /** Events of one call of the effect, at most. */
+  /** Events in one call of the effect, at most. */
   readonly size: number
-  /** Messages that say by their `ce_type` that they are another kind of Herald's events are passed over unread. */
+  /** Messages whose `ce_type` names another type of Herald's events are skipped unread. */
   readonly types: ReadonlyArray<EventType>
   readonly wanted: (arrived: Arrived) => boolean
   /**
-   * Handles all or nothing, and an event that was handled before not again. `Unkeepable` says that it will never take one of them, every
-   * other failure that it can't now.
+   * Handles all or none, and no event twice. Fails `Unkeepable` when it will never take one of them; any other failure means that it can't
+   * now.
    */
   readonly effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>
 }
 
-/** Why it may give an event up: those of `Received.ts`, and its own two. */
+/** Why an event may be given up: the reasons of `Received.ts`, and two of its own. */
 const REASONS = ["too_large", "unreadable", "unknown_type", "wrong_shape", "forged", "refused"]
 
 /** Runs until it is interrupted. */
@@ -113,7 +114,7 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
         if ((replayed === undefined || replayed.group === group) && wanted(result.success)) events.push(result.success) // GR4
       }
     }
-    const checked = yield* Effect.forEach(events, genuine, { concurrency: "unbounded" }) // GR6: of one batch, so that one look at the keys is enough
+    const checked = yield* Effect.forEach(events, genuine, { concurrency: "unbounded" }) // GR6: together, so that one look at the keys is enough
     const own = events.filter((_, i) => checked[i])
     for (const [i, { received }] of events.entries())
       if (!checked[i]) unfit.push({ received, reason: "forged", why: "no node of this database wrote it" })

@@ -1,7 +1,7 @@
 /**
- * How far a group is behind, as every node that is in it sees it.
+ * Measures how far a group is behind; every node in it does.
  *
- *   GR5  Lag and age come from the log's own ends and commits, so that a group that nobody consumes for is seen, too.
+ *   GR5  Lag and age come from the log's own ends and commits, so that a group for which nobody consumes is seen as well.
  */
 import { Clock, Effect, Metric } from "effect"
 import { every } from "../telemetry/Every.ts"
@@ -12,14 +12,14 @@ const EVERY = "10 seconds"
 
 interface Held {
   readonly next: bigint
-  /** When this node first saw the group wait at `next`. */
+  /** When this node first saw the group wait at `next`: milliseconds since 1970. */
   readonly since: number
 }
 
 export const makeLagging = Effect.fnUntraced(function* (group: string) {
   const groups = yield* EventGroups
   const clock = yield* Clock.Clock
-  /** When what is being handled was published, by partition. */
+  /** By partition, when the batch that is being handled was published: milliseconds since 1970. */
   const inHand = new Map<number, number>()
   const held = new Map<number, Held>()
 

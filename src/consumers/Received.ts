@@ -1,8 +1,8 @@
 /**
- * A message of the topic as a consumer group meets it. Anybody may write to the topic, so nothing is believed before it was read. Pure.
+ * Reads a message of the topic. Anybody may write to the topic, so nothing is believed unchecked. Pure.
  *
- *   RD1  What can't be an event of Herald is told apart with a reason, whatever bytes it is made of; nothing that passes is refused later
- *        for its letters (NUL, half a surrogate pair) or its size. Names have no control characters.
+ *   RD1  What can't be an event of Herald is refused with a reason, whatever bytes it is made of; nothing that passes is refused later for
+ *        its characters (NUL, half a surrogate pair) or its size. Names have no control characters.
  */
 import { Option, Result, Schema } from "effect"
 import { limits } from "../configuration/Configuration.ts"
@@ -16,7 +16,7 @@ import { ValueType } from "../values/ValueType.ts"
 export interface Received {
   readonly partition: number
   readonly offset: string
-  /** Milliseconds since 1970, by whoever published it. */
+  /** Milliseconds since 1970, by the publisher's clock. */
   readonly at: number
   readonly key: Uint8Array | null
   readonly body: Uint8Array | null
@@ -67,10 +67,10 @@ export interface Arrived {
   /** `ce_id`: events with the same id are the same event. */
   readonly id: string
   readonly event: ConfigUpdate | ClientCameOrWent
-  /** As text. */
+  /** The message's value, as text. */
   readonly body: string
   readonly traceparent: string
-  /** The letter's group and address when a dead letter was put back into the topic; docs/events.md. */
+  /** For a dead letter that was put back into the topic: the group that it is for, and its target. docs/events.md */
   readonly replayed: { readonly group: string; readonly target: string } | undefined
   readonly received: Received
 }

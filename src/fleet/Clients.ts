@@ -96,7 +96,7 @@ const sizeOf = ({ keys, health, ...client }: Client): number =>
 export class Clients extends Context.Service<
   Clients,
   {
-    /** Requires clients.read. Fails `Forbidden`, `InvalidInput` for no environment's name, `DatabaseUnavailable`. */
+    /** Requires clients.read. Fails `Forbidden`, `InvalidInput`, `DatabaseUnavailable` or `Timeout`. */
     readonly list: (options: ClientsOptions) => Effect.Effect<ClientsPage, HeraldError>
     /** Nodes of the last day. Requires clients.read everywhere. */
     readonly nodes: () => Effect.Effect<ReadonlyArray<NodeReport>, HeraldError>

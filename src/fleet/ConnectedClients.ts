@@ -6,7 +6,7 @@ import type { ClientView } from "../updates/Client.ts"
 export class Fleet extends Context.Service<
   Fleet,
   {
-    /** Connected clients whose subscription covers the key. NO4. Fails `DatabaseUnavailable`. */
+    /** Connected clients whose subscription covers the key. NO4. Fails `DatabaseUnavailable` or `Timeout`. */
     readonly covering: (environment: string, key: string) => Effect.Effect<ReadonlyArray<ClientView>, HeraldError>
   }
 >()("herald/fleet/Fleet") {}

@@ -1,4 +1,7 @@
-/** Port: what is known of every instance and delivery. Written behind, in batches; the newest state wins. Fails `DatabaseUnavailable`. */
+/**
+ * Port: what is known of every instance and delivery. Written behind, in batches; the newest state wins. Fails `DatabaseUnavailable`,
+ * `DatabaseReadOnly` or `Timeout`.
+ */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"

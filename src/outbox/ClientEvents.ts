@@ -1,7 +1,7 @@
 /**
- * Clients that come and go, for the event log. Each node publishes its own.
+ * Publishes to the event log which clients come and go. Each node does so for its own.
  *
- *   EV6  Noting one never waits; of those that can't be published the newest `WAITING` are kept, the rest is dropped and counted.
+ *   EV6  Noting an event never waits; of those that can't be published the newest `WAITING` are kept, the rest is dropped and counted.
  */
 import { Context, Effect, Layer, Metric, Queue } from "effect"
 import { Seal } from "../seals/Seal.ts"
@@ -11,7 +11,7 @@ import { type ClientEvent, clientEvent } from "./Event.ts"
 import { EventLog } from "./EventLog.ts"
 import { sealed } from "./Sealed.ts"
 
-/** Where sessions tell of themselves; nowhere, unless there is an event log. */
+/** Where sessions note their comings and goings; without an event log nothing becomes of that. */
 export const ClientEvents = Context.Reference<{ readonly note: (event: ClientEvent) => void }>(
   "herald/outbox/ClientEvents",
   { defaultValue: () => ({ note: () => undefined }) }
@@ -19,7 +19,7 @@ export const ClientEvents = Context.Reference<{ readonly note: (event: ClientEve
 
 export const WAITING = 10_000
 const PAGE = 500
-/** Clients come and go together: a second gathers them. */
+/** Clients come and go in crowds: this gathers them into one publish. */
 const GATHER = "1 second"
 const AGAIN = "5 seconds"
 
@@ -41,7 +41,7 @@ const make = Effect.fnUntraced(function* (node: string) {
 
   const note = (event: ClientEvent) => {
     waiting.push({ id: `${node}/${run}/${++count}`, event })
-    if (waiting.length > WAITING * 1.1) bound() // EV6: a cut pays for many
+    if (waiting.length > WAITING * 1.1) bound() // EV6: some slack, so that not every event costs a copy
     Queue.offerUnsafe(wake, undefined)
   }
 

@@ -7,8 +7,8 @@ export class EventLog extends Context.Service<
   EventLog,
   {
     /**
-     * Returns once all events are durable. Fails `EventLogUnavailable` within a bounded time (15 s at most); some of the events may be
-     * in the log then, and the caller publishes them all again.
+     * Returns once all events are durable. Fails `EventLogUnavailable` within 15 s; some of the events may be in the log then, and the
+     * caller publishes them all again.
      */
     readonly publish: (events: ReadonlyArray<LogEvent>) => Effect.Effect<void, HeraldError>
   }

@@ -5,7 +5,7 @@
  *        the log has them.
  *   EV3  A relay whose lease has passed starts no publish; one that was overtaken while it published can't move the position.
  *   EV4  Revisions that can't be published any more (swept, or of a lost history) are skipped deliberately: logged and counted.
- *   EV5  An event log that is down costs one page of memory and no wait of anybody else; publishing goes on by itself when it is back.
+ *   EV5  An event log that is down costs one page of memory and makes nobody else wait; publishing goes on by itself when it is back.
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -25,22 +25,22 @@ import { type Backlog, Outbox } from "./Outbox.ts"
 import { sealed } from "./Sealed.ts"
 
 export interface RelayOptions {
-  /** This life of this process. */
+  /** This run of the process, as in the list of nodes. */
   readonly run: string
   readonly lease: Duration.Input
   readonly pollInterval: Duration.Input
-  /** Revisions in one publish. */
+  /** Revisions in one publish, at most. */
   readonly page: number
 }
 
 export const relayDefaults = { lease: "20 seconds", pollInterval: "1 second", page: 2_000 } as const
 
-/** Milliseconds: events that wait longer make a node say so. */
+/** Milliseconds; when events wait longer, the node says that it is degraded. */
 const LATE = 5_000
 /** After a failure. */
 const AGAIN = { first: 100, longest: 5_000, spread: 0.5 }
 
-/** EV4: where to go on, and what is lost on the way. Pure. */
+/** EV4: where to go on, and how many revisions are skipped. Pure. */
 export const resume = ({ position, head, oldest, kept }: Backlog) => {
   const first = position.epoch === ""
   const lostHistory = !first && !covers(head, position)
@@ -106,10 +106,10 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* moveTo(held, start)
   })
 
-  /** One page. Returns false when nothing waits. */
+  /** Publishes one page. Returns false when nothing waits. */
   const step = Effect.fnUntraced(function* (held: Held) {
     const page = yield* revisions.after(held.position.revision, options.page)
-    // Asked after the page was read: while the epoch is ours, the page is of our history.
+    // The head is asked for after the page was read: if its epoch is still ours, so is the page's.
     if (page === undefined || !covers(yield* revisions.head, held.position)) {
       yield* settle(held)
       return true

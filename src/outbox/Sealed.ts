@@ -1,9 +1,9 @@
 /**
- * Whether an event is Herald's own: anybody who may write to the topic can write what looks like one.
+ * Tells Herald's own events from forgeries: anybody who may write to the topic can write what looks like one.
  *
- *   EV7  Every event that is published carries a seal over its id and its body; an id that was guessed is of no use without it.
- *   EV8  An event counts if its seal is genuine. One of a version that did not seal counts if the revision log says the same, letter by
- *        letter; of clients the log says nothing, so theirs don't.
+ *   EV7  Every event that is published carries a seal over its id and its body; without it a guessed id is of no use.
+ *   EV8  An event counts if its seal is genuine. One from a version that did not seal yet counts if the revision log says the same, letter
+ *        for letter; of clients the log says nothing, so their events without a seal don't count.
  */
 import { Effect, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -16,7 +16,7 @@ import { type ClientEvent, eventsOf, type LogEvent } from "./Event.ts"
 /** A CloudEvents extension attribute. */
 export const SEAL_HEADER = "ce_seal"
 
-/** What came from the topic, as far as it is judged here. */
+/** What came from the topic, as far as it is needed to judge it. */
 export interface Claimed {
   readonly id: string
   readonly body: string
@@ -37,10 +37,10 @@ export const sealed =
     headers: { ...event.headers, [SEAL_HEADER]: seal("event", textOf(event.id, event.body)) }
   })
 
-/** Events that are looked for in the log at once. */
+/** Events that are looked up in the log at once. */
 const LOOKS = 16
 
-/** EV8. Fails when it can't be told now. */
+/** EV8. Fails `DatabaseUnavailable` or `Timeout` when it can't be told now. */
 export const makeGenuine = Effect.gen(function* () {
   const { verify } = yield* Seal
   const log = yield* RevisionLog

@@ -1,6 +1,6 @@
-/** For whom an update is made. Pure. */
+/** The client that an update is made for. Pure. */
 
-/** One client as a template sees it, beside the environment's variables: its names, and the labels that it gave itself. */
+/** What a template knows of a client beside the environment's variables: its names, and the labels that it gave itself. */
 export interface ClientView {
   readonly environment: string
   readonly service: string

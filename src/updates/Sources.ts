@@ -1,7 +1,7 @@
 /**
- * The sources of this node, one a kind, put together to the one that sessions ask.
+ * Puts the sources of this node, one for each kind, together into the one that sessions ask.
  *
- *   US2  A source that is alone is asked directly: that there may be several costs a delivery nothing.
+ *   US2  A source that is alone is asked directly: that there might be several costs a delivery nothing.
  */
 import { Effect, Layer } from "effect"
 import { type KindSource, kindIn, UpdateSource, type UpdateSourceShape } from "./UpdateSource.ts"

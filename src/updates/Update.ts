@@ -16,8 +16,11 @@ export type Update =
       readonly digest: string
       /** What travels instead of `content` when the client holds `base`. */
       readonly delta: { readonly base: string; readonly patch: string } | undefined
+      /** W3C trace context of the publisher, or "". */
       readonly traceparent: string
+      /** Milliseconds since 1970, the database's clock. */
       readonly committedAt: number
+      /** The node could not confirm with the database that this is the newest. */
       readonly stale: boolean
       readonly strict: boolean
     }
@@ -27,6 +30,7 @@ export type Update =
       readonly key: string
       readonly revision: bigint
       readonly epoch: string
+      /** Why the key can't be sent, for people. */
       readonly message: string
     }
   /** `stale`: this node is not sure that what the client was sent is the newest. */
@@ -38,7 +42,7 @@ export type ControlUpdate = Extract<Update, { readonly kind: "synced" | "heartbe
 export type ProblemUpdate = Extract<Update, { readonly kind: "problem" }>
 
 /**
- * What a session remembers of an update after it is sent: no content, and one object for all clients that were told the same.
+ * What a session remembers of an update once it is sent: no content, and one object for all clients that were told the same.
  * `digest` is that of the stored value; "" for a rendered template, which differs by client and is never patched.
  */
 export type Mark = Pick<

@@ -1,8 +1,9 @@
 /**
- * Port: what a client should have next. Sessions know keys, marks and updates; what they are of, its sources know (decision 0018).
+ * Port: what a client should have next. Sessions know keys, marks and updates; what kind of change is behind them, only the sources know
+ * (decision 0018).
  *
- *   US1  A session knows a key of the first kind by itself, and one of any other as `@<kind>/<key>`, which is no key: a session's sets,
- *        marks, interest and books go by one text, and no two kinds meet in it.
+ *   US1  A session knows a key of the first kind by the key itself, and one of any other kind as `@<kind>/<key>`, which is no valid key. So a
+ *        session's sets, marks, interest and notes go by one string, in which no two kinds meet.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -17,23 +18,26 @@ export interface Named {
 }
 
 export interface UpdateSourceShape {
-  /** The revision that a client should have of a key; undefined for one that was never there, or is forgotten. */
+  /** The revision of a key that a client should have; undefined for a key that was never there, or is forgotten. */
   readonly target: (environment: string, key: string) => bigint | undefined
-  /** What to remember of a client that has the newest of a key: one object for all. Its digest is "" where each client has its own text. */
+  /** The mark of the newest of a key, one object for all clients. Its digest is "" where each client gets a text of its own. */
   readonly standing: (environment: string, key: string) => Mark | undefined
-  /** What to send for the key now, if it was built before and is the same for all. `base`: digest of the text that the client can patch, or "". */
+  /**
+   * What to send for the key now, if it has been built already and is the same for all. `base`: digest of the text that the client can
+   * patch, or "".
+   */
   readonly known: (environment: string, key: string, base: string) => ValueUpdate | undefined
-  /** What to send for the key now. */
+  /** What to send for the key now; undefined when there is nothing to say. Fails `DatabaseUnavailable` or `Timeout` when it can't be read. */
   readonly build: (
     client: ClientView,
     key: string,
     base: string
   ) => Effect.Effect<ValueUpdate | ProblemUpdate | undefined, HeraldError>
-  /** What to remember of an update that was sent: one object for all that were sent the same of a key. */
+  /** The mark of an update that was sent: one object for all clients that were sent the same. */
   readonly mark: (update: ValueUpdate) => Mark
   /**
-   * Keys that a pattern covers, deleted ones included, behind `after` and in their order, at most `limit`: fewer are the last. Keys that
-   * come or change between two pages are told as changes.
+   * Keys after `after` that a pattern covers, deleted ones included, in order, at most `limit`; fewer than that are the last. Keys that come
+   * or change between two pages are told as changes.
    */
   readonly page: (
     environment: string,
@@ -41,16 +45,16 @@ export interface UpdateSourceShape {
     after: string,
     limit: number
   ) => ReadonlyArray<{ readonly key: string }>
-  /** Keys that have to be looked at after a change: its own, and those that are made with it. */
+  /** Keys that have to be looked at after a change: its own, and those whose values depend on it. */
   readonly touched: (change: Change) => Iterable<Named>
-  /** A revision was applied: its updates carry its trace and its time. */
+  /** A revision was applied; updates of it are to carry its trace and its time. */
   readonly remember: (revision: Revision) => void
 }
 
 /** Keys of a page. */
 const PAGE = 256
 
-/** Keys that a pattern covers, behind `after`: a page at a time, each of the moment that it is taken. */
+/** Keys after `after` that a pattern covers, read one page at a time, when the first key of the page is taken. */
 export function* keysOf(
   { page }: Pick<UpdateSourceShape, "page">,
   environment: string,
@@ -65,7 +69,7 @@ export function* keysOf(
   }
 }
 
-/** What is sent of a change of one kind. */
+/** What clients get of one kind of change. */
 export interface KindSource extends UpdateSourceShape {
   readonly kind: string
 }
@@ -75,7 +79,7 @@ export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShap
 /** US1 */
 export const nameOf = (kind: string, key: string): string => `@${kind}/${key}`
 
-/** The kind that a name or a pattern tells; "" for none. US1 */
+/** The kind that a name or a pattern begins with; "" for none. US1 */
 export const kindIn = (name: string): string =>
   name.charCodeAt(0) === AT ? name.slice(1, name.indexOf("/") < 0 ? undefined : name.indexOf("/")) : ""
 

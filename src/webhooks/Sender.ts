@@ -1,11 +1,11 @@
 /**
- * Sends what is queued for one receiver. Each node does, for each receiver, apart from the others.
+ * Sends what is queued for one receiver. Each node runs one for each receiver, independent of the others.
  *
- *   WS1  A receiver that is dead or slow costs others nothing: it has claims, a back-off and at most `AT_ONCE` connections of its own.
+ *   WS1  A receiver that is dead or slow costs others nothing: it has its own claims, back-off and at most `AT_ONCE` connections.
  *   WS2  A webhook is posted again under the same id, at most once more for each claim that was lost (a node that died or froze between
  *        the receiver's answer and its record); a node that thaws after its lease starts no post.
  *   WS3  What is given up is among the dead letters before it counts as settled.
- *   WS4  A receiver that can't be reached is told once when it begins and once when it is over.
+ *   WS4  That a receiver can't be reached is logged once when it begins and once when it is over.
  */
 import { Clock, Effect, Fiber, Metric, Option, Queue, Random } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
@@ -20,7 +20,7 @@ import { WebhookPost } from "./WebhookPost.ts"
 import { type Claimed, WebhookQueue } from "./WebhookQueue.ts"
 
 export interface Receiver {
-  /** A digest of the URL, by which the queue knows it. */
+  /** Digest of the URL, by which the queue knows the receiver. */
   readonly target: string
   readonly url: string
   /** For logs and metrics: the URL without its path, which may be a secret. */
@@ -31,12 +31,12 @@ const AT_ONCE = 8
 const IDLE = "1 second"
 /** After a failure. */
 const AGAIN = { first: 500, longest: 60_000, spread: 0 }
-/** What a claim has beyond the post itself. */
+/** Milliseconds that a claim lasts beyond the post's own time limit. */
 const SPARE = 20_000
 const FAREWELL = "3 seconds"
 const GROUP = "notification"
 
-/** When interrupted, waits a little for what is under way: a post that was answered should be recorded. */
+/** When interrupted, waits up to `FAREWELL` for what is under way: a post that was answered should be recorded. */
 const finishing = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkDetach(restore(work)), (fiber) => {
@@ -108,7 +108,7 @@ export const makeSender = Effect.fnUntraced(function* (
     yield* Effect.logWarning("a webhook is among the dead letters", { receiver: host, event: id, problem })
   })
 
-  /** What it says of the receiver: true when it answers. */
+  /** True when the receiver answered for good, why when it has to be tried again, undefined when nothing was posted. */
   const deliver = Effect.fnUntraced(function* (claimed: Claimed, until: bigint) {
     if (claimed.failed) {
       yield* bury(claimed)
@@ -151,7 +151,7 @@ export const makeSender = Effect.fnUntraced(function* (
     const why = said.find((one) => typeof one === "string")
     if (why === undefined) return
     yield* fell(why)
-    // WS1: a receiver that fails is asked with one webhook at a time, and seldom.
+    // WS1: a receiver that fails gets one webhook at a time, and not often.
     yield* Effect.sleep(backoff(AGAIN, failures - 1, 0))
   })
 

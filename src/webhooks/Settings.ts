@@ -1,4 +1,4 @@
-/** Who is told over HTTP. */
+/** Who gets webhooks, and for which keys. */
 import * as Redacted from "effect/Redacted"
 import { duration, either, hidden, type Kind, listOf, patterns } from "../settings/Kind.ts"
 import { type Every, optional, setting, unset } from "../settings/Setting.ts"
@@ -34,15 +34,15 @@ const signingSecret: Kind<Redacted.Redacted> = {
 }
 
 export const settings = {
-  /** Need Kafka, which is what they are made from. */
+  /** They need Kafka: webhooks are made from its topic. */
   webhooks: optional(["urls", "secret"], {
     urls: unset("webhook.urls", "WEBHOOK_URLS", receivers),
     secret: unset("webhook.secret", "WEBHOOK_SECRET", signingSecret),
-    /** Signs beside the other, while receivers change over. */
+    /** Signs as well, while receivers change over to the new secret. */
     previousSecret: unset("webhook.previousSecret", "WEBHOOK_PREVIOUS_SECRET", signingSecret),
-    /** The critical keys: their changes are told. */
+    /** The critical keys, whose changes are sent. */
     keys: setting("webhook.keys", "WEBHOOK_KEYS", patterns, ["*"]),
-    /** Receivers may be on this machine or in its network, and over http. */
+    /** Whether receivers may be on this machine or in its network, and use plain http. */
     allowPrivate: setting("webhook.private", "WEBHOOK_PRIVATE", either("refused", "allowed"), false),
     timeout: setting("webhook.timeout", "WEBHOOK_TIMEOUT", duration, 10_000)
   })

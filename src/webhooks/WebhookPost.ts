@@ -1,4 +1,4 @@
-/** Port: one attempt to reach a receiver. */
+/** Port: one attempt to post to a receiver. */
 import { Context, type Effect } from "effect"
 import type { Reply } from "./Webhook.ts"
 

@@ -1,5 +1,5 @@
 /**
- * The group `notification`: changes of critical keys become webhooks. The group only queues them, so that no receiver holds up a
+ * The group `notification`: turns changes of critical keys into webhooks. The group only queues them, so that no receiver holds up a
  * partition; senders send what is queued.
  *
  *   WN1  Every change of a critical key is queued for every receiver once, and nothing else is.
@@ -17,11 +17,11 @@ import { importKey, isCritical, pack } from "./Webhook.ts"
 import { WebhookQueue } from "./WebhookQueue.ts"
 
 export interface WebhooksOptions {
-  /** This life of this process. */
+  /** This run of the process, as in the list of nodes. */
   readonly run: string
   readonly urls: Redacted.Redacted<ReadonlyArray<string>>
   readonly secret: Redacted.Redacted
-  /** Signs, too. */
+  /** Signs as well, while receivers change over to the new secret. */
   readonly previousSecret: Redacted.Redacted | undefined
   /** Patterns of keys; `*` is every key. */
   readonly keys: ReadonlyArray<string>
