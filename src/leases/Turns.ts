@@ -1,7 +1,7 @@
 /**
- * Work that one node of the cluster does again and again, whichever has the lease.
+ * Repeats work on one node of the cluster, whichever has the lease.
  *
- *   LE4  Work that fails is done again after the pause and harms nothing else; its first failure in a row is a warning, each is counted.
+ *   LE4  Work that fails is done again after the pause and harms nothing else. The first failure in a row is a warning; each is counted.
  */
 import { Duration, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -12,11 +12,11 @@ import { type Lease, Leases } from "./Leases.ts"
 export interface TurnsOptions {
   readonly name: string
   readonly run: string
-  /** Between two turns. The lease lasts for two pauses and a while, so that the work stays where it is. */
+  /** Between two turns. The lease lasts for two pauses and `WHILE`, so that the work stays where it is. */
   readonly pause: Duration.Input
 }
 
-/** Milliseconds that a lease lasts longer than two pauses. */
+/** Milliseconds that a lease lasts beyond two pauses. */
 const WHILE = 2_000
 
 export const leaseMillisOf = (pause: Duration.Input): number => 2 * Duration.toMillis(pause) + WHILE

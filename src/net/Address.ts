@@ -2,7 +2,7 @@
  * `host:port` and hosts, written one way on every door: settings, SDK, CLI, Kafka's brokers, what a server announces. Pure.
  *
  *   HP1  An IPv6 address stands in brackets before a port, and may do so alone: `[::1]:50051`, `::1`, `[::1]`.
- *   HP2  What is not an address is refused with the reason and what to write; nothing is guessed (a missing port is not 443).
+ *   HP2  What is not an address is refused, with the reason and what to write instead; nothing is guessed (a missing port is not 443).
  *   HP3  What a server announces can be dialled: a wildcard (`0.0.0.0`, `::`) is announced as loopback.
  */
 
@@ -12,7 +12,7 @@ export interface Address {
   readonly port: number
 }
 
-/** What is wrong and how to write it; shown to a person after the text itself. */
+/** What is wrong, and what to write instead; shown to a person after the text itself. */
 export interface Wrong {
   readonly wrong: string
 }
@@ -64,19 +64,19 @@ export const parseAddress = (text: string): Address | Wrong => {
   return { host, port: Number(port) }
 }
 
-/** As it stands in a URL and before a port. HP1. */
+/** The host as it is written in a URL and before a port. HP1. */
 export const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host)
 
 export const formatAddress = ({ host, port }: Address): string => `${bracketed(host)}:${port}`
 
-/** The host at which a server that listens on `host` can be reached from this machine. HP3. */
+/** Where a server that listens on `host` can be reached from this machine. HP3. */
 export const dialable = (host: string): string =>
   host === "0.0.0.0" ? "127.0.0.1" : isV6(host) && /^[0:]*$/.test(host) ? "::1" : host
 
-/** One spelling for an address, whether it came over IPv4 or IPv6. */
+/** An IPv4 address that came mapped into IPv6 (RFC 4291, 2.5.5.2) as IPv4; any other as it is. */
 export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
 
-/** Only this machine. */
+/** Whether only this machine can be meant. */
 export const isLoopback = (host: string): boolean =>
   /^localhost\.?$/i.test(host) ||
   (V4.test(host) && host.startsWith("127.")) ||

@@ -1,14 +1,14 @@
 /**
- * How long to wait before something is tried again (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * Says how long to wait before something is tried again: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  *
- *   BA1  A wait doubles with each failure in a row up to the longest, and is never more, however many there were.
+ *   BA1  A wait doubles with each failure in a row, up to the longest and never beyond, however many failures there were.
  */
 export interface BackoffTerms {
   /** Milliseconds after the first failure. */
   readonly first: number
   /** Milliseconds. */
   readonly longest: number
-  /** The part of a wait that is random, 0 to 1: with 1, those who failed together come back spread over all of it. */
+  /** The part of a wait that is random, 0 to 1. With 1, those who failed together come back spread over all of it. */
   readonly spread: number
 }
 

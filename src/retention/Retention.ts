@@ -1,9 +1,9 @@
 /**
- * Ends what is old, on one node of the cluster at a time.
+ * Removes what is old, on one node of the cluster at a time.
  *
- *   RT1  A step is bounded in rows; a sweep goes on with the next one until nothing is left, and lets others work in between.
- *   RT2  Ranges for revisions to come are made before anything is removed: what fails there never keeps room from being made.
- *   RT3  What is behind the horizon is never read again; its room is given back range by range.
+ *   RT1  A step is bounded in rows; a sweep takes step after step until nothing is left, and lets others work in between.
+ *   RT2  Ranges for coming revisions are made before anything is removed: a removal that fails never keeps room from being made.
+ *   RT3  What is behind the horizon is never read again; its disk space is given back range by range.
  */
 import { Duration, Effect, Layer, Metric } from "effect"
 import { failure } from "../errors/HeraldError.ts"
@@ -13,13 +13,13 @@ import { counter, each, gauge } from "../telemetry/Metrics.ts"
 import { type Keep, RetentionStore, type Swept } from "./RetentionStore.ts"
 
 export interface RetentionOptions extends Keep {
-  /** This life of this process. */
+  /** This run of the process, as in the list of nodes. */
   readonly run: string
 }
 
-/** Ranges that should lie ahead. */
+/** Ranges that should lie ahead of the newest revision. */
 const AHEAD = 2
-/** Between two steps. */
+/** The pause between two steps. RT1 */
 const BREATH = "20 millis"
 
 const pauseOf = ({ keepMillis }: Keep) => Duration.millis(Math.max(1_000, Math.min(60_000, keepMillis / 2)))

@@ -1,5 +1,5 @@
 /**
- * Which trace a measurement belongs to: for each bucket of a histogram one exemplar, so that a percentile on a dashboard leads to a trace.
+ * Keeps for each bucket of a histogram an exemplar, that is, a trace with such a value, so that a percentile on a dashboard leads to a trace.
  *
  *   TE10  A bucket has at most one exemplar, the newest of a trace that is sampled; noting one more costs no memory.
  */
@@ -13,7 +13,7 @@ export interface Exemplar {
   readonly at: number
 }
 
-/** By the histogram's name, then by the place of the bucket; the last is that of everything above. */
+/** By the histogram's name, then by the number of the bucket; the last bucket takes everything above the boundaries. */
 export interface ExemplarsShape {
   readonly of: (histogram: string) => ReadonlyArray<Exemplar | undefined>
   readonly keep: (histogram: string, bucket: number, exemplar: Exemplar) => void
@@ -33,7 +33,7 @@ export class ExemplarStore implements ExemplarsShape {
   }
 }
 
-/** Those of a node, as its metrics are; by default nobody keeps them. */
+/** The exemplars of this node; by default nobody keeps them. */
 export const Exemplars = Context.Reference<ExemplarsShape>("herald/telemetry/Exemplars", {
   defaultValue: () => ({ of: () => [], keep: () => {} })
 })
@@ -41,10 +41,10 @@ export const Exemplars = Context.Reference<ExemplarsShape>("herald/telemetry/Exe
 /** W3C trace context level 1: 00-trace-span-flags, of which the last bit says that it is sampled. */
 const W3C = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
-/** Notes exemplars of one histogram; `boundaries` are its own. One a second and bucket is looked at: between calls of `next` the first. */
+/** Notes exemplars of one histogram with these `boundaries`. Of each bucket only the first between two calls of `next` is looked at. */
 export const makeNote = (store: ExemplarsShape, histogram: string, boundaries: ReadonlyArray<number>) => {
   const noted = new Set<number>()
-  /** Of the last traceparent: what is told to a thousand clients is of one trace. */
+  /** What was found in the last traceparent: a thousand clients are told of one change, and so of one trace. */
   let last: { readonly traceparent: string; readonly ids: readonly [traceId: string, spanId: string] | undefined } = {
     traceparent: "",
     ids: undefined

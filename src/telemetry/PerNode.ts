@@ -1,5 +1,5 @@
 /**
- * What a node notes of itself, in memory.
+ * Gives each node its own memory of what it notes of itself.
  *
  *   ND1  Two nodes in one process share none of it: neither metrics and exemplars, nor what they go on without, nor what they said once.
  */
@@ -9,7 +9,7 @@ import { ExemplarStore, Exemplars } from "./Exemplars.ts"
 import { present } from "./Metrics.ts"
 import { makeSaid, Said } from "./Said.ts"
 
-/** Below everything else of a node; each time it is built it is another. */
+/** Stands below everything else of a node; a new one each time it is built. */
 export const layer = Layer.fresh(
   Layer.effectContext(
     Effect.sync(() => {

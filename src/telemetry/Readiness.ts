@@ -1,4 +1,4 @@
-/** Whether new clients should come to this node, and what it goes on without. Pure. */
+/** Decides whether new clients should come to this node, and names what it does without. Pure. */
 
 /**
  * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
@@ -15,7 +15,7 @@ export type Dependency =
 
 export interface Readiness {
   readonly ready: boolean
-  /** By name, in their order. */
+  /** Sorted by name. */
   readonly degraded: ReadonlyArray<Dependency | "postgresql">
 }
 

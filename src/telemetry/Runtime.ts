@@ -1,4 +1,4 @@
-/** Port: what the process under a node tells of itself to those who scrape it. */
+/** Port: metrics of the process that a node runs in. */
 import { Context, Effect } from "effect"
 
 export interface Family {
@@ -12,7 +12,7 @@ export interface Family {
   }>
 }
 
-/** By default it says nothing. */
+/** By default there are none. */
 export const Runtime = Context.Reference<{ readonly families: Effect.Effect<ReadonlyArray<Family>> }>(
   "herald/telemetry/Runtime",
   { defaultValue: () => ({ families: Effect.succeed([]) }) }

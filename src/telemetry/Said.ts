@@ -1,4 +1,4 @@
-/** What this node has said already, of things that are said once however often they are met. */
+/** Remembers what this node has logged already, of things that are logged once however often they are met. */
 import { Context } from "effect"
 
 export interface SaidShape {
@@ -6,12 +6,12 @@ export interface SaidShape {
   readonly isNews: (text: string) => boolean
 }
 
-/** By default nobody remembers: then everything is news. */
+/** By default nothing is remembered, so everything is news. */
 export const Said = Context.Reference<SaidShape>("herald/telemetry/Said", {
   defaultValue: () => ({ isNews: () => true })
 })
 
-/** `most`: how many texts are remembered; when there are more, all are said anew. */
+/** `most`: how many texts are remembered; beyond that all are forgotten, and said anew. */
 export const makeSaid = (most = 1_000): SaidShape => {
   const said = new Set<string>()
   return {

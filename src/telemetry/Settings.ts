@@ -1,4 +1,4 @@
-/** What a node tells of itself, and where. */
+/** What a node reports of itself, and where to. */
 import { host, httpUrl, integer, oneOf, ratio, text } from "../settings/Kind.ts"
 import { optional, setting, unset } from "../settings/Setting.ts"
 
@@ -16,7 +16,7 @@ export const settings = {
   /** Absent: traces, metrics and logs are not sent by OTLP. */
   otlp: optional(["endpoint"], {
     endpoint: unset("otlp.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", httpUrl),
-    /** The part of all traces that is exported; spans that failed always are. */
+    /** The share of traces that is exported, 0 to 1; spans that failed always are. */
     sampleRatio: setting("otlp.sampleRatio", "OTEL_TRACES_SAMPLER_ARG", ratio, 1),
     /** The resource attribute deployment.environment.name, such as "production". Absent: OTEL_RESOURCE_ATTRIBUTES may have it. */
     deployment: unset("otlp.deployment", "DEPLOYMENT_ENVIRONMENT", text)

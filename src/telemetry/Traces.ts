@@ -1,5 +1,5 @@
 /**
- * Spans of work for several publishers at once: a commit, a batch for Kafka, a message that tells of a revision.
+ * Makes spans of work that is done for several publishers at once: a commit, a batch for Kafka, a message that tells of a revision.
  *
  *   TE6  Work for one trace is a span of that trace; work for several is a trace of its own with a link to each that is sampled, at
  *        most `LINKS`.
@@ -9,10 +9,10 @@
 import { Context, Effect, Exit, Option, type Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 
-/** What the SDK keeps of a span's links. */
+/** Links that the SDK keeps of a span. */
 const LINKS = 128
 
-/** The contexts that these W3C headers name, each trace once and no more than can be linked; "" names none. */
+/** The contexts that these W3C `traceparent`s name: each trace once, and no more than can be linked. "" names none. */
 export const contextsOf = (traceparents: Iterable<string>): ReadonlyArray<Tracer.ExternalSpan> => {
   const found = new Map<string, Tracer.ExternalSpan>()
   for (const traceparent of new Set(traceparents)) {
@@ -26,7 +26,7 @@ export const contextsOf = (traceparents: Iterable<string>): ReadonlyArray<Tracer
 
 const linked = (contexts: ReadonlyArray<Tracer.AnySpan>) => contexts.filter(({ sampled }) => sampled).slice(0, LINKS)
 
-/** The spans that `work` makes belong to these. TE6 */
+/** Makes the spans of `work` belong to these. TE6 */
 export const within = (spans: ReadonlyArray<Tracer.AnySpan>) => {
   const contexts = [...new Map(spans.map((span) => [span.traceId, span])).values()]
   return <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -64,10 +64,11 @@ export interface Mark {
   readonly traceparents: Iterable<string>
   /** Milliseconds since 1970. */
   readonly from: number
+  /** Milliseconds since 1970. */
   readonly to: number
 }
 
-/** Writes down what happened, from where effects don't run; nothing when no trace of it is sampled. TE6 */
+/** Makes a span of what has happened, where no effects run; none when no trace of it is sampled. TE6 */
 export const makeMark = Effect.map(Effect.tracer, (tracer) => (mark: Mark): void => {
   const contexts = contextsOf(mark.traceparents)
   const sampled = linked(contexts)

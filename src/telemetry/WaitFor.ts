@@ -1,8 +1,8 @@
 /**
- * What a start waits for, beside Every.ts: until it is there, and not in silence.
+ * Waits, when the server starts, until something is there, and says so meanwhile. Every.ts is for what goes on for ever.
  *
- *   WF1  Each try that fails is told as a warning, by what is waited for, and the next comes a pause later. What is not worth waiting for
- *        fails at once, untold, and so does a defect.
+ *   WF1  Each try that fails is logged as a warning that says what is waited for; the next comes a pause later. What is not worth waiting
+ *        for fails at once, without a line, and so does a defect.
  */
 import { type Duration, Effect, Schedule } from "effect"
 import { saidOf } from "./Every.ts"
@@ -13,7 +13,7 @@ interface Forever {
 }
 
 interface Worth<E> extends Forever {
-  /** Whether another try may bring something else. */
+  /** Whether another try may end differently. */
   readonly while: (error: E) => boolean
   /** Tries after the first, at most; no end when left out. */
   readonly times?: number
@@ -21,7 +21,7 @@ interface Worth<E> extends Forever {
 
 const PAUSE = "1 second"
 
-/** `what`: as in "waiting for the database". */
+/** `what`: for the log, as in "waiting for the database". */
 export function waitFor<A, E, R>(
   what: string,
   work: Effect.Effect<A, E, R>,

@@ -1,10 +1,10 @@
 /**
- * The name that was probably meant. Pure.
+ * Guesses which name was meant. Pure.
  *
- *   NR1  What is offered is little else than what was asked for: a third of its characters differ at most, and six.
+ *   NR1  What is offered is close to what was asked for: at most a third of its characters differ, and at most six.
  */
 
-/** Levenshtein (1965). `most`: it is not looked how far they are apart beyond that. */
+/** Levenshtein's distance (1965). Beyond `most` it is only a lower bound. */
 export const distance = (a: string, b: string, most = Number.POSITIVE_INFINITY): number => {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -24,12 +24,12 @@ export const distance = (a: string, b: string, most = Number.POSITIVE_INFINITY):
 export const nearest = (name: string, names: ReadonlyArray<string>): string =>
   names.reduce((best, one) => (distance(name, one) < distance(name, best) ? one : best))
 
-/** Longer names are not compared: the work grows with the square of it. */
+/** Characters. Longer names are not compared: the work grows with the square of their length. */
 const LONGEST = 256
 /** Characters that may differ. NR1 */
 const MOST = 6
 
-/** Those that may have been meant, the nearest first; none when nothing is near. NR1 */
+/** At most `most` names that may have been meant, the nearest first; none when nothing is near. NR1 */
 export const nearby = (name: string, names: Iterable<string>, most = 3): ReadonlyArray<string> => {
   if (name.length > LONGEST) return []
   const room = Math.max(2, Math.min(MOST, Math.floor(name.length / 3)))

@@ -1,11 +1,11 @@
 /**
- * Text of others for a terminal or a log. Pure.
+ * Makes foreign text safe for a terminal or a log. Pure.
  *
- *   PR1  A value from the server can't move the cursor, change colours, turn the direction of writing or hide: what would do that is shown
- *        as an escape. Inside of JSON text the escapes are JSON's own, so that it stays the same data.
+ *   PR1  A value from the server can't move the cursor, change colours, turn the direction of writing or hide anything: characters that
+ *        would are shown as escapes. Inside of JSON the escapes are JSON's own, so that it stays the same data.
  */
 
-/** C0, DEL, C1; marks and overrides of direction; line separators; what takes no room; tags and selectors, which hide whole texts. */
+/** C0, DEL, C1; marks and overrides of direction; line separators; characters of no width; tags and selectors, which hide whole texts. */
 const STEERING =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that must not reach a terminal
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]|\p{Cs}/gu
@@ -16,7 +16,7 @@ const escaped = (characters: string): string =>
     (_, i) => `\\u${characters.charCodeAt(i).toString(16).padStart(4, "0")}`
   ).join("")
 
-/** `lines` keeps newlines and tabs. */
+/** PR1. `lines`: newlines and tabs stay. */
 export const printable = (text: string, lines = false): string =>
   text.replace(STEERING, (character) => {
     if (lines && (character === "\n" || character === "\t")) return character
@@ -26,7 +26,7 @@ export const printable = (text: string, lines = false): string =>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: how colours are written
 const COLOUR = /(\u001b\[\d{1,3}(?:;\d{1,3})*m)/
 
-/** The same for text that was painted already: its colours stay. */
+/** The same for text that was coloured before: its colours, newlines and tabs stay. */
 export const painted = (text: string): string =>
   text
     .split(COLOUR)

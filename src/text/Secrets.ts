@@ -1,7 +1,7 @@
 /**
- * Secrets that ended up where they don't belong. Pure.
+ * Takes secrets out of texts where they don't belong. Pure.
  *
- *   TU1  A token in a URL, as a parameter, a part of the path or in front of the host, reaches no route, trace, log or answer.
+ *   TU1  A token in a URL, whether as a parameter, in the path or in front of the host, reaches no route, trace, log or answer.
  */
 
 const TOKEN = /hrld_([a-f0-9]{16})_[a-f0-9]{16,}/gi
@@ -9,10 +9,10 @@ const PARAMETER =
   /([?&](?:access_?token|id_?token|auth_?token|token|bearer|auth|authorization|api_?key|apikey|password|passwd|secret|credential|sig|signature)=)[^&#]*/gi
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 
-/** Herald's own tokens: the id stays, for whoever has to revoke it. */
+/** Without the secrets of Herald's own tokens; their ids stay, for whoever has to revoke them. */
 export const withoutTokens = (text: string): string => text.replace(TOKEN, "hrld_$1_redacted")
 
-/** What a request asks for, as its route may see it. */
+/** The path and query of a request, as its route may see them. TU1 */
 export const withoutSecrets = (url: string): string => {
   const path = url.replace(ABSOLUTE, "")
   const rooted = path.startsWith("/") || path === "*" ? path : `/${path}`

@@ -11,9 +11,9 @@ export interface Post {
 export class WebhookPost extends Context.Service<
   WebhookPost,
   {
-    /** Answers within a bounded time, whatever the receiver does. Follows no redirect and keeps nothing of what the receiver says. */
+    /** Answers within `timeout`, whatever the receiver does. Follows no redirect and keeps nothing of what the receiver says. */
     readonly post: (post: Post) => Effect.Effect<Reply>
-    /** Milliseconds: its bound. */
+    /** Milliseconds. */
     readonly timeout: number
   }
 >()("herald/webhooks/WebhookPost") {}
