@@ -1,13 +1,13 @@
 /**
- * Who calls, before anything of the call is read.
+ * Finds out who calls, before anything of the call is read.
  *
- *   G5  A call to a service that is listed is authenticated when it begins, from its metadata; until then nothing that it sends is read,
- *       unpacked or decoded.
+ *   G5  A call to a listed service is authenticated when it begins, from its metadata; until then nothing that it sends is read, unpacked or
+ *       decoded.
  *   G6  Calls that need no token (health, reflection), and those that wait to be authenticated, are limited in number: of a connection, of
  *       an address, in all; and in time.
- *   G7  Of a call that needs no token, no more is read than its caller takes answers.
- *   G11 Callers who come all at once are let in a few milliseconds a turn: to begin a call, and to read a hello. What goes on for those
- *       who are in already goes on in between.
+ *   G7  Of a call that needs no token, no more is read than its caller reads answers.
+ *   G11 Callers who come all at once are let in for a few milliseconds of each turn of the event loop: to begin a call, and to have a hello
+ *       read. Work for those who are in already goes on in between.
  */
 import {
   type Metadata,
@@ -30,13 +30,14 @@ import { nameOf, type Service } from "./Service.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
-/** G6: calls without a token, or not yet with one. */
+/** G6: how many calls without a token may be open. */
 export interface OpenCallLimits {
   readonly ofConnection: number
   readonly ofAddress: number
   readonly inAll: number
-  /** Milliseconds that one may last: those that watch for long, and all others. */
+  /** Milliseconds that a call of health's `Watch` may last. */
   readonly watch: number
+  /** Milliseconds that any other may last. */
   readonly other: number
 }
 export const openCalls: OpenCallLimits = {
@@ -46,7 +47,7 @@ export const openCalls: OpenCallLimits = {
   watch: 30 * 60_000,
   other: 60_000
 }
-/** Calls that wait for the database to say who calls: behind a proxy many share a connection. */
+/** Calls that wait to be authenticated: behind a proxy many share a connection. G6 */
 const WAITING: readonly [inAll: number, ofAddress: number, ofConnection: number] = [2_048, 1_024, 256]
 const WATCH = "/grpc.health.v1.Health/Watch"
 
@@ -55,7 +56,7 @@ const tokenOf = (metadata: Metadata): string | undefined => {
   return value === undefined ? undefined : String(value)
 }
 
-/** What of a handler's answers is a refusal by a limit. */
+/** Which errors of a handler count as refusals, and under which reason. */
 const refusals = new Map([
   [catalogue.Forbidden.code, "no_permission"],
   [catalogue.TooManySubscriptions.code, "quota"],
@@ -78,7 +79,7 @@ export const orMalformed =
 
 const unreadable = failure("InvalidInput", "the message is not one of this method: its bytes can't be read")
 
-/** G7: lets no more than this many messages wait for their answers. */
+/** G7: messages that may wait for their answers. */
 const UNANSWERED = 2
 
 class Patient extends ServerInterceptingCall {
@@ -106,17 +107,17 @@ class Patient extends ServerInterceptingCall {
 }
 
 export interface CallsOptions {
-  /** Those that nobody calls without a token. G5 */
+  /** Those that take a token. G5 */
   readonly services: ReadonlyArray<Service>
   readonly limits: OpenCallLimits
-  /** Addresses that share one, such as a proxy's: they are not limited by it. */
+  /** Addresses that many share, such as a proxy's, for which no limit by address holds. */
   readonly isExempt: (address: string) => boolean
   readonly refuse: Refuse
   /** G11 */
   readonly arrivals: Pick<Slices, "soon">
 }
 
-/** The interceptor that stands before every handler, and who was authenticated by it. */
+/** The interceptor that stands before every handler, and a look-up of whom it authenticated. */
 export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
   const listed = new Map(services.map((service) => [nameOf(service), service]))
@@ -137,7 +138,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExem
     return undefined
   }
 
-  /** The environment is named in the first message; without a right to any there is no need to read it. */
+  /** The environment is named in the first message; of a caller without a right to any, that need not be read. */
   const authenticated = Effect.fnUntraced(function* ({ permission, without }: Service, metadata: Metadata) {
     const identity = yield* access.authenticate(tokenOf(metadata))
     if (!mayAnywhere(identity, permission))
@@ -224,7 +225,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExem
       const service = listed.get(name)
       return service === undefined ? tokenless(method, call) : closed(service, `${name}/${rest}`, call)
     }) as ServerInterceptor,
-    /** Of a call that has got past the interceptor. */
+    /** For a call that has got past the interceptor. */
     identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata),
     lineOf: (metadata: Metadata): Line | undefined => lines.get(metadata)
   }

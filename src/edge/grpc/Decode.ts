@@ -1,13 +1,13 @@
 /**
- * Bytes → messages, of callers that are known by now.
+ * Decodes messages of callers that are authenticated by now. The wire format: https://protobuf.dev/programming-guides/encoding/
  *
- *   G8  How many entries a message has is counted in its bytes, before an object is made of any of them.
+ *   G8  The entries of a message are counted in its bytes, before an object is made of any of them.
  *   G9  Bytes that are no message of this protocol are the caller's fault: INVALID_ARGUMENT, never INTERNAL.
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 
-/** Bytes of one message. Clients send what is more in several. */
+/** Bytes of one message, at most. What is larger, clients send in several. */
 export const MESSAGE_BYTES = 262_144
 
 /** The most that each repeated field may hold, by its number in the proto file. */
@@ -15,7 +15,7 @@ export type Counts = Readonly<Record<number, readonly [name: string, max: number
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
-/** Goes over the value of a field; nothing is made of it. */
+/** Skips the value of a field, without making anything of it. */
 const pass = (reader: BinaryReader, type: WireType): void => {
   if (type === WireType.LengthDelimited) {
     const length = reader.uint32()
@@ -25,7 +25,7 @@ const pass = (reader: BinaryReader, type: WireType): void => {
   if (reader.pos > reader.len) throw new RangeError("premature end")
 }
 
-/** G8. Every message of every client goes through here, so it makes no object but what it refuses with. */
+/** G8. Every message of every client goes through here, so it makes no objects, except to refuse. */
 const counter = (counts: Counts) => {
   const fields = Object.entries(counts).map(([field, [name, max, noun]]) => ({ field: Number(field), name, max, noun }))
   const seen = new Uint32Array(1 + Math.max(0, ...fields.map(({ field }) => field)))
@@ -46,7 +46,7 @@ const counter = (counts: Counts) => {
   }
 }
 
-/** Makes decoders for the messages of a protocol, such as `herald.distribution.v1`. What they can't take is a HeraldError. G8, G9 */
+/** Makes decoders for messages of a protocol, such as `herald.distribution.v1`. They return `InvalidInput` for what they can't take. G8, G9 */
 export const decoderOf =
   (protocol: string) =>
   <A>(type: { readonly decode: (from: BinaryReader) => A }, counts: Counts) => {

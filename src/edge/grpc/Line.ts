@@ -1,16 +1,15 @@
 /**
- * A call whose messages need not go through the two object streams that grpc-js lays over it: an update to a client, and its answer, are a
- * function call each. Status, cancellation and the end of what the client sends stay with the stream.
+ * Takes a call's messages past the two object streams that grpc-js lays over it: an update to a client, and its answer, are a function call
+ * each. Status, cancellation and the end of what the client sends stay with the stream.
  *
- *   G12 Of what is sent, `WAITING` messages or `BYTES` wait at most in the transport, and one more, before the sender is told to; messages
- *       keep their order.
- *   G13 However many messages came together, they are heard one after the other: none within the one before.
+ *   G12 Once `WAITING` messages or `BYTES` bytes wait in the transport, the sender is told to wait; messages keep their order.
+ *   G13 However many messages arrive together, they are heard one after the other, none while another is being handled.
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js"
 import type { Sink } from "../../sessions/Session.ts"
 import type { Update } from "../../updates/Update.ts"
 
-/** As many as an object stream keeps, and what grpc-js copies of them for each client. G12 */
+/** What an object stream of Node keeps: 16 objects, 64 KiB. grpc-js copies that much for each client. G12 */
 const WAITING = 16
 const BYTES = 65_536
 
@@ -21,7 +20,7 @@ export class Line extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface
   #begun = false
   #waiting = 0
-  /** Since nothing waited. */
+  /** Bytes sent since nothing last waited. */
   #bytes = 0
   #then: (() => void) | undefined
   #hear: ((message: Buffer) => void) | undefined
@@ -33,7 +32,7 @@ export class Line extends ServerInterceptingCall {
     this.#call = call
   }
 
-  /** From now on messages come here as they arrive. Nothing may wait in the stream, or it would come later. */
+  /** From now on messages come here as they arrive. Nothing may wait in the stream, or it would be overtaken. */
   hear(message: (message: Buffer) => void): void {
     this.#hear = message
   }
@@ -53,7 +52,7 @@ export class Line extends ServerInterceptingCall {
     })
   }
 
-  /** For the next message. One that came already is heard before this returns. G13 */
+  /** Asks for the next message. One that has already come is heard before this returns. G13 */
   #ask(): void {
     this.#another = true
     if (this.#asks) return
@@ -82,7 +81,7 @@ export class Line extends ServerInterceptingCall {
     then?.()
   }
 
-  /** `writable`: false once the call was ended. `encode`: an update as bytes, the same for all who get it. */
+  /** `writable`: false once the call is ended. `encode`: an update as bytes, the same for all who get it. */
   sink(call: { readonly writable: boolean }, encode: (update: Update) => Buffer): Sink {
     return {
       write: (update) => {

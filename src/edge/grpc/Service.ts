@@ -1,11 +1,11 @@
-/** What a capability adds to the gRPC door: a service of the protocol, and who answers its calls. */
+/** Describes what a capability adds to the gRPC door: a service of the protocol, and what answers its calls. */
 import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js"
 import type { Effect } from "effect"
 import type { Identity, Permission } from "../../access/Identity.ts"
 import type { Slices } from "../../work/Slices.ts"
 import type { Line } from "./Line.ts"
 
-/** What the door knows of the calls that it let in. */
+/** What the door tells of the calls that it let in. */
 export interface Admitted {
   /** Who was authenticated when the call began. G5 */
   readonly identityOf: (metadata: Metadata) => Identity | undefined
@@ -16,9 +16,9 @@ export interface Admitted {
 }
 
 export interface Served {
-  /** As grpc-js wants them. What they are given are bytes, see Decode.ts. */
+  /** As grpc-js wants them, except that they get bytes for messages: see Decode.ts. */
   readonly handlers: UntypedServiceImplementation
-  /** Ends what is open, before the door closes. */
+  /** Ends open calls, before the door closes. */
   readonly drain: Effect.Effect<void>
 }
 
@@ -27,7 +27,7 @@ export interface Service<R = any> {
   readonly definition: ServiceDefinition
   /** Its descriptors, for reflection: a file of proto/generated, without `.binpb`. */
   readonly descriptors: string
-  /** Who has it nowhere is refused before anything of the call is read, with `without` behind its name and role. G5 */
+  /** Who has it in no environment is refused before anything of the call is read: "<name> is a <role> and <without>". G5 */
   readonly permission: Permission
   readonly without: string
   readonly serve: (admitted: Admitted) => Effect.Effect<Served, never, R>

@@ -1,9 +1,9 @@
 /**
- * The span of a call: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+ * Makes the span of a call: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
  *
- *   TE9  A call is called by its full method and says how it ended; only what is the server's own fault makes its span an error.
+ *   TE9  A span is named by the call's full method and says how the call ended; only what is the server's own fault makes it an error.
  *
- * That of a stream ends once the stream is open: it may stay so for days.
+ * The span of a stream ends once the stream is open, as it may stay open for days.
  */
 import { type Metadata, status } from "@grpc/grpc-js"
 import { Effect, Exit, Metric } from "effect"
@@ -12,6 +12,7 @@ import type { HeraldError } from "../../errors/HeraldError.ts"
 import { histogram } from "../../telemetry/Metrics.ts"
 import { statusOfExit } from "./Status.ts"
 
+/** Statuses that are the server's own fault, as the convention has it. */
 const ours = new Set<number | undefined>([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,
@@ -38,7 +39,7 @@ const seconds = histogram(
   []
 )
 
-/** As many as there are methods and codes. */
+/** By method and code, so there are only a few. */
 const timers = new Map<string, typeof seconds>()
 const timerOf = (method: string, code: string) => {
   const id = `${method} ${code}`
@@ -57,7 +58,7 @@ const timed = <A>(method: string, handled: Effect.Effect<Exit.Exit<A, HeraldErro
     })
   })
 
-/** `method`: its full name. `stream`: a success is only the beginning, its status is not known yet. TE9 */
+/** `method`: its full name. `stream`: success means that it is open, and its status is not known yet. TE9 */
 export const traced = <A>(
   method: string,
   call: Call,

@@ -1,4 +1,4 @@
-/** HeraldError and session endings as gRPC status: code from the catalogue, details `HRLD-nnnn message`, trailers for machines. */
+/** Turns errors and endings into gRPC statuses: the code from the catalogue, `HRLD-nnnn message` for people, trailers for machines. */
 import { Metadata, type StatusObject } from "@grpc/grpc-js"
 import { Cause, type Exit, Option } from "effect"
 import { catalogue } from "../../errors/Catalogue.ts"
@@ -18,13 +18,13 @@ export const statusOf = (error: HeraldError): Partial<StatusObject> => {
   return status(error, wait === undefined ? {} : { "retry-after-ms": String(wait) })
 }
 
-/** Undefined: the client left, there is nobody to tell. */
+/** Undefined when the client left: there is nobody to tell. */
 export const statusOfEnding = (ending: Ending): Partial<StatusObject> | undefined =>
   ending.name === "Closed"
     ? undefined
     : status(failure(ending.name, ending.reason), { "herald-reconnect": endings[ending.name].reconnect })
 
-/** What a failed handler tells its caller; a defect tells nothing of itself. */
+/** What the caller of a failed handler is told; of a defect, nothing but that. */
 export const statusOfExit = (exit: Exit.Failure<unknown, HeraldError>): Partial<StatusObject> => {
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   return statusOf(error instanceof HeraldError ? error : failure("Internal", catalogue.Internal.title))

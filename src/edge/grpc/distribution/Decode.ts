@@ -1,4 +1,4 @@
-/** Bytes → messages of herald.distribution.v1. */
+/** Decodes messages of herald.distribution.v1. */
 import {
   HeartbeatRequest,
   ReportHealthRequest,
@@ -8,7 +8,7 @@ import { MOST_LABELS } from "../../../keys/ClientName.ts"
 import { MOST_PATTERNS } from "../../../keys/Pattern.ts"
 import { decoderOf } from "../Decode.ts"
 
-/** Entries of one message. */
+/** Entries of one message, at most. G8 */
 const ENTRIES = 10_000
 const METRICS = 64
 

@@ -25,7 +25,7 @@ import { instanceOf } from "./Wire.ts"
 const PERMISSION = "subscribe"
 
 const { subscribe, ...unaries } = DistributionServiceService
-/** Updates are encoded once by Wire.ts and shared. G2 */
+/** Updates come as bytes that Wire.ts made. G2 */
 const definition = { ...unaries, subscribe: { ...subscribe, responseSerialize: (bytes: unknown) => bytes as Buffer } }
 const SERVICE = nameOf({ definition })
 

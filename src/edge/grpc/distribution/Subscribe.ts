@@ -1,10 +1,10 @@
 /**
- * One call of `Subscribe`, from its hello to its end.
+ * Serves one call of `Subscribe`, from its hello to its end.
  *
- *   G3  Acks are handled where they arrive: no fiber and no span a message.
- *   G4  A call that says nothing within 5 s is ended, and so is one that leaves its hello half said, or takes too long for it.
- *   G10 A hello may come in parts; nothing of it is kept before it is known that the client may subscribe, and of all that is kept there is
- *       a limit, as there is of hellos that are half said: in all, and for one identity, which leaves room for others.
+ *   G3  Acks are handled where they arrive, without a fiber or a span for each message.
+ *   G4  A call that sends nothing within 5 s is ended, and so is one that stops in the middle of its hello, or takes 60 s for it.
+ *   G10 A hello may come in parts. Nothing of it is kept until the client is known to be allowed to subscribe. The bytes of all hellos that
+ *       are kept are limited, and so is the number of those still incomplete: in all, and for one identity, which leaves room for others.
  */
 import type { Metadata, ServerDuplexStream } from "@grpc/grpc-js"
 import { Deferred, Effect, Exit } from "effect"
@@ -23,28 +23,30 @@ import { statusOf, statusOfEnding, statusOfExit } from "../Status.ts"
 import { subscribeRequest } from "./Decode.ts"
 import { answersOf, encode, heldOf, instanceOf, subscriptionOf } from "./Wire.ts"
 
-/** Milliseconds. */
+/** Milliseconds until the first message, and between two parts of a hello. G4 */
 const FIRST_MESSAGE = 5_000
+/** Milliseconds for a hello in parts. G4 */
 const WHOLE_HELLO = 60_000
-/** Bytes that one hello may say of what the client holds, and all together that are not yet compared, and those of one identity. G10 */
+/** Bytes of what one hello says that the client holds. G10 */
 const HELLO = 96 * 1024 * 1024
+/** Bytes of all hellos that are not yet compared, and of those of one identity. G10 */
 const HELLOS = 256 * 1024 * 1024
 const HELLOS_OF_ONE = 192 * 1024 * 1024
-/** Hellos that are half said. G10 */
+/** Hellos that are not complete yet. G10 */
 const HALF_SAID: readonly [inAll: number, ofIdentity: number] = [1_024, 512]
 
-/** What arrives are bytes, see Decode.ts. */
+/** Messages arrive as bytes: see Decode.ts. */
 export type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
 
 type Timer = ReturnType<typeof setTimeout>
 
-/** Where a call is, with what is given back when it leaves there. */
+/** The stage of a call, with what has to be given back when it leaves that stage. */
 type Stage =
-  /** Nothing was said yet. */
+  /** Nothing has come yet. */
   | { readonly name: "silent"; readonly late: Timer }
-  /** Whether it may subscribe is being found out; nothing more is read. */
+  /** It is being found out whether it may subscribe; nothing more is read. */
   | { readonly name: "asking" }
-  /** It may, and its hello comes. `place`: of one that is half said. */
+  /** It may, and its hello is coming in. `place`: given back once the hello is complete. */
   | {
       readonly name: "greeting"
       readonly first: SubscribeRequest
@@ -53,9 +55,9 @@ type Stage =
       readonly place: (() => void) | undefined
       readonly late: Timer | undefined
     }
-  /** The hello is whole, and its session begins; nothing more is read. */
+  /** The hello is complete, and its session is being opened; nothing more is read. */
   | { readonly name: "opening"; readonly held: Held }
-  /** What it holds is the session's by now. */
+  /** The session has what the hello said. */
   | { readonly name: "open"; readonly session: Session }
   | { readonly name: "over" }
 
@@ -64,9 +66,9 @@ type Greeting = Stage & { readonly name: "greeting" }
 const OVER: Stage = { name: "over" }
 const ASKING: Stage = { name: "asking" }
 
-/** Over the stream of a call that has no line. */
+/** Sends over the stream of a call that has no line. */
 export const sinkOf = (call: SubscribeCall): Sink => ({
-  // The service is registered with an identity serializer: what is written is already encoded.
+  // The service is registered with an identity serializer, so what is written is already encoded.
   write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
   drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
 })
@@ -77,7 +79,7 @@ export interface SubscribeOptions extends Admitted {
   readonly authorised: (metadata: Metadata, environment: string) => Effect.Effect<Identity, HeraldError>
 }
 
-/** The handler, as grpc-js wants it. */
+/** The handler of `Subscribe`, as grpc-js wants it. */
 export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOptions) {
   const { method, authorised, lineOf = () => undefined, arrivals } = options
   const sessions = yield* Sessions
@@ -85,7 +87,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
   const hellos = new ByteBudget(HELLOS, HELLOS_OF_ONE)
   const halfSaid = new Places(HALF_SAID)
 
-  /** Who says hello, once it is known that it may. */
+  /** Whose hello this is, if it may subscribe. */
   const greeted = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
     const instance = instanceOf(first)
     if (instance instanceof HeraldError) return yield* instance
@@ -98,7 +100,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
     return yield* sessions.open(subscription, lineOf(call.metadata)?.sink(call, encode) ?? sinkOf(call))
   })
 
-  /** What one part of a hello adds; an error when it is too much. G10 */
+  /** Adds what one part of a hello says is held; an error when it is wrong or too much. G10 */
   const hold = (held: Held, part: SubscribeRequest): HeraldError | undefined => {
     const entries = heldOf(part.held)
     if (entries instanceof HeraldError) return entries
@@ -150,7 +152,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
     }
 
-    /** A place for a hello that is half said, and a time by which it must be whole. G4, G10 */
+    /** A place for an incomplete hello, and a time by which it must be complete. G4, G10 */
     const placeFor = (identity: Identity): (() => void) | HeraldError => {
       const place = halfSaid.take("", identity.name)
       if (typeof place === "number")
@@ -165,7 +167,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       }
     }
 
-    /** A part of the hello; the session begins with the last. Until then no more is read than is asked for. G10 */
+    /** Takes a part of the hello; the last one opens the session. Until then the call is resumed only for the next part. G10 */
     const greet = (greeting: Greeting, part: SubscribeRequest) => {
       const wrong = hold(greeting.held, part)
       if (wrong !== undefined) return fail(wrong)
@@ -191,7 +193,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
         greet(greeting, first)
       })
 
-    /** The call is paused: nothing else of it comes meanwhile. */
+    /** Called while the call is paused, so nothing else of it comes meanwhile. */
     const begin = (bytes: Buffer): void => {
       if (stage.name === "over") return
       const message = subscribeRequest(bytes)
@@ -207,7 +209,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       else sessions.heard(session, answers) // G3
     }
 
-    /** What comes past the stream, as soon as nothing waits in that. */
+    /** For messages that come past the stream, once nothing waits in it any more. */
     const direct = (bytes: Buffer): void => {
       if (stage.name === "open") hear(stage.session, bytes)
     }
@@ -231,7 +233,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       call.pause()
       arrivals.soon(() => begin(bytes)) // G11
     })
-    // One that knows the protocol closes its half to leave. A simple one (grpcurl) has only said all it has to say, and listens on.
+    // A client that knows the protocol closes its half to leave. A simple one (grpcurl) just has nothing more to say, and listens on.
     call.on("end", () => {
       if (stage.name !== "open" || !stage.session.subscription.control) return
       over("the client left")

@@ -1,5 +1,5 @@
 /**
- * Wire ↔ model for herald.distribution.v1.
+ * Translates between herald.distribution.v1 and the model.
  *
  *   G1  Every field of a client is checked against its limit before anything else sees it.
  *   G2  An update is encoded once, whoever and however many receive it.
@@ -27,12 +27,13 @@ import { excerpt } from "../../../text/Excerpt.ts"
 import { fitted } from "../../../text/Fitted.ts"
 import type { Update } from "../../../updates/Update.ts"
 
+/** UTF-16 units of a reason that are kept. */
 const REASON = 1_024
 const MAX_ACKS = 10_000
 const MAX_HELD = 10_000
 /** Bytes. */
 const SHA256 = 32
-/** Of a signed 64-bit integer, as the database keeps revisions. */
+/** The largest signed 64-bit integer: so the database keeps revisions. */
 const MAX_REVISION = 2n ** 63n - 1n
 
 const invalid = (message: string) => failure("InvalidInput", message)
@@ -42,7 +43,7 @@ const name = (field: string, value: string): HeraldError | undefined => {
   return wrong === undefined ? undefined : invalid(`${field} ${wrong}`)
 }
 
-/** The instance that a message names; a HeraldError when it is malformed. */
+/** The instance that a message names; `InvalidInput` when it is malformed. */
 export const instanceOf = (message: {
   readonly serviceName: string
   readonly instanceId: string
@@ -57,7 +58,7 @@ export const instanceOf = (message: {
   return { environment, service: message.serviceName, instance: message.instanceId }
 }
 
-/** G1: what one message says of what the client holds. */
+/** G1: what one message says that the client holds; `InvalidInput` or `InvalidKey` when it is malformed. */
 export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry> | HeraldError => {
   if (held.length > MAX_HELD)
     return invalid(`held has ${held.length} entries in one message, at most ${MAX_HELD} are allowed`)
@@ -73,7 +74,7 @@ export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry
   return entries
 }
 
-/** G1: the first message of a stream; `held`: what it and those after it say. */
+/** G1: what the first message of a stream asks for; `InvalidInput` or `InvalidKey` when it is malformed. `held`: from it and the next parts. */
 export const subscriptionOf = (
   message: SubscribeRequest,
   identity: Identity,
