@@ -1,5 +1,6 @@
 /** The settings of every room. Made by `npm run docs` from the files `Settings.ts` of src; imports those and nothing else. */
 import { settings as access } from "../access/Settings.ts"
+import { settings as configuration } from "../configuration/Settings.ts"
 import { settings as edge } from "../edge/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
@@ -12,6 +13,7 @@ import { settings, rule as settingsRule } from "./Settings.ts"
 
 export const groups = {
   ...access,
+  ...configuration,
   ...edge,
   ...feeds,
   ...node,
