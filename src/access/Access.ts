@@ -38,7 +38,7 @@ export interface AccessOptions {
   readonly burst: number
 }
 
-export interface KeyWish {
+export interface KeyOptions {
   readonly name: string
   readonly role: Role
   readonly environments: ReadonlyArray<string>
@@ -59,7 +59,7 @@ export class Access extends Context.Service<
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /** Requires keys.manage. The token is shown once. */
     readonly createKey: (
-      options: KeyWish
+      options: KeyOptions
     ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     /**
      * A new key like it, whose time is as long; the old one works for `graceMillis` more, at most. The token is shown once. Requires keys.manage.
@@ -121,17 +121,17 @@ const limited = (message: string, wait: number) =>
 const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({ keyId: id, name, role, environments })
 const good = (key: ApiKey, now: number) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
 
-const checkWish = (wish: KeyWish, now: number): Effect.Effect<void, HeraldError> => {
+const checkKey = (wanted: KeyOptions, now: number): Effect.Effect<void, HeraldError> => {
   const refuse = (message: string) => Effect.fail(failure("InvalidInput", message))
-  const wrongName = nameProblem(wish.name) // PN2
+  const wrongName = nameProblem(wanted.name) // PN2
   if (wrongName !== undefined) return refuse(wrongName)
-  if (!roles.includes(wish.role)) return refuse(`role: one of ${roles.join(", ")}`)
-  if (wish.environments.length === 0 || wish.environments.length > 100) {
+  if (!roles.includes(wanted.role)) return refuse(`role: one of ${roles.join(", ")}`)
+  if (wanted.environments.length === 0 || wanted.environments.length > 100) {
     return refuse('environments: name 1 to 100, or "*" for all')
   }
-  const wrong = wish.environments.find((environment) => environment !== "*" && !isEnvironment(environment))
+  const wrong = wanted.environments.find((environment) => environment !== "*" && !isEnvironment(environment))
   if (wrong !== undefined) return refuse(`environments: ${excerpt(wrong)} ${wrongEnvironment(wrong)}`)
-  if (wish.expiresAt !== null && !(wish.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
+  if (wanted.expiresAt !== null && !(wanted.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
   return Effect.void
 }
 
@@ -182,19 +182,19 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
           Effect.orElseSucceed(() => true)
         )
 
-  const minted = ({ add: _, ...wish }: KeyWish, createdBy: string) => {
+  const minted = ({ add: _, ...wanted }: KeyOptions, createdBy: string) => {
     const id = crypto.random(Token.ID_BYTES)
     const secret = crypto.random(Token.SECRET_BYTES)
     const createdAt = clock.currentTimeMillisUnsafe()
-    const key: ApiKey = { ...wish, id, hash: crypto.hash(pepper, secret), createdAt, createdBy, revokedAt: null }
+    const key: ApiKey = { ...wanted, id, hash: crypto.hash(pepper, secret), createdAt, createdBy, revokedAt: null }
     return { token: Token.format(id, secret), key }
   }
 
-  const createKey = Effect.fn("Access.createKey")(function* (wish: KeyWish) {
+  const createKey = Effect.fn("Access.createKey")(function* (wanted: KeyOptions) {
     const identity = yield* requirePermission("keys.manage", undefined)
-    yield* checkWish(wish, clock.currentTimeMillisUnsafe())
-    const made = minted(wish, identity.name)
-    yield* store.create(made.key, { alone: wish.add !== true, by: identity.keyId }) // PN3
+    yield* checkKey(wanted, clock.currentTimeMillisUnsafe())
+    const made = minted(wanted, identity.name)
+    yield* store.create(made.key, { alone: wanted.add !== true, by: identity.keyId }) // PN3
     keys.remember(made.key)
     return made
   })
@@ -224,8 +224,8 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   })
 
   const bootstrap = Effect.gen(function* () {
-    const wish: KeyWish = { name: "first-admin", role: "admin", environments: ["*"], expiresAt: null }
-    const { token, key } = minted(wish, system.name)
+    const wanted: KeyOptions = { name: "first-admin", role: "admin", environments: ["*"], expiresAt: null }
+    const { token, key } = minted(wanted, system.name)
     const make = Effect.gen(function* () {
       return (yield* store.createFirstAdmin(key)) || (yield* store.find(key.id)) !== undefined
     })
@@ -237,8 +237,8 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
 
   /** A6 */
   const recover = Effect.gen(function* () {
-    const wish: KeyWish = { name: "recovered-admin", role: "admin", environments: ["*"], expiresAt: null }
-    const { token, key } = minted(wish, system.name)
+    const wanted: KeyOptions = { name: "recovered-admin", role: "admin", environments: ["*"], expiresAt: null }
+    const { token, key } = minted(wanted, system.name)
     yield* store.create(key)
     return token
   }).pipe(Effect.withSpan("Access.recover"))

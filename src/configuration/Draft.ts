@@ -2,7 +2,7 @@
 import type { ValueType } from "../values/ValueType.ts"
 import type { Condition } from "./Condition.ts"
 
-/** A wish for one key, as it comes from outside. */
+/** What is asked of one key, as it comes from outside. */
 export interface Draft {
   readonly key: string
   readonly environment: string

@@ -9,7 +9,7 @@
 
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { Fleet } from "../fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { Digest } from "../values/Digest.ts"
 import { mistakeOf, reasonOf } from "../work/Mistake.ts"
 import { Workers } from "../work/Workers.ts"
@@ -58,7 +58,7 @@ export const makePreparing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
   const workers = yield* Workers
   const view = yield* ConfigurationView
-  const fleet = yield* Fleet
+  const fleet = yield* ConnectedClients
   const digestOf = yield* Digest
   const readTemplate = yield* Templates
 
@@ -170,7 +170,7 @@ export const makePreparing = Effect.gen(function* () {
       const clients = yield* fleet.covering(environment, template.key)
       yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf, readTemplate).pipe(
         Effect.mapError((error) =>
-          error.row.http >= 500
+          !error.refused
             ? error
             : failure("TemplateError", `this would break a template: ${error.message}`, {
                 details: { ...error.details, key: template.key, environment }
@@ -233,7 +233,7 @@ export const makePreparing = Effect.gen(function* () {
     if (fresh) return yield* check(first)
     return yield* Effect.catchIf(
       check(first),
-      (error) => error.row.http < 500,
+      (error) => error.refused,
       // RU2
       (refused) =>
         Effect.flatMap(gather(drafts, message, true), (now) => (sameIn(first, now) ? Effect.fail(refused) : check(now)))

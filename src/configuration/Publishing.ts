@@ -1,15 +1,15 @@
 /** The writing half of Configurations: from drafts to one commit. */
 import { Effect } from "effect"
-import { HttpTraceContext } from "effect/http"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Commits, Overtaken } from "../commits/Commits.ts"
 import type { Action, Committed, Idempotency } from "../commits/Release.ts"
 import { catalogue } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { Fleet } from "../fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { currentTraceparent } from "../telemetry/Traces.ts"
 import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
@@ -30,7 +30,7 @@ export const makePublishing = Effect.gen(function* () {
   const workers = yield* Workers
   const propagation = yield* Propagation
   const view = yield* ConfigurationView
-  const fleet = yield* Fleet
+  const fleet = yield* ConnectedClients
   const digestOf = yield* Digest
   const prepare = yield* makePreparing
 
@@ -59,9 +59,9 @@ export const makePublishing = Effect.gen(function* () {
         : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
     const traceparent = yield* currentTraceparent
     const made = Effect.gen(function* () {
-      const wishes = yield* drafts
+      const ready = yield* drafts
       const attempt = (left: number): Effect.Effect<Committed<Configuration>, HeraldError> =>
-        prepare(wishes, message, left < TRIES).pipe(
+        prepare(ready, message, left < TRIES).pipe(
           Effect.flatMap(({ resolved, basis }) =>
             commits
               .commit({
@@ -75,7 +75,7 @@ export const makePublishing = Effect.gen(function* () {
                 basis
               })
               .pipe(
-                Effect.mapError((error) => (conditional(wishes) ? again(error) : error)), // CD1
+                Effect.mapError((error) => (conditional(ready) ? again(error) : error)), // CD1
                 Effect.withSpan("ConfigurationStore.commit")
               )
           ),
@@ -102,7 +102,7 @@ export const makePublishing = Effect.gen(function* () {
     if (before !== undefined) return before
     return yield* Effect.catchIf(
       make,
-      (error) => error.row.http < 500,
+      (error) => error.refused,
       (refused) =>
         Effect.flatMap(commits.earlier<Configuration>(idempotency), (meanwhile) =>
           meanwhile === undefined ? Effect.fail(refused) : Effect.succeed(meanwhile)
@@ -201,9 +201,3 @@ const tooMuch: Difference = {
   kind: "lines",
   unified: "--- before\n+++ after\nnot shown: the answer is full; validate this change alone\n"
 }
-
-/** W3C trace context of the span that publishes; "" without one. */
-const currentTraceparent = Effect.currentSpan.pipe(
-  Effect.map((span) => HttpTraceContext.toHeaders(span)["traceparent"] ?? ""),
-  Effect.orElseSucceed(() => "")
-)

@@ -17,7 +17,7 @@ const MOST = 200
 /** Questions that are on their way at the same time, each with a page of values. */
 const LANES = 4
 
-interface Wish {
+interface Asked {
   readonly head: Head
   readonly wanted: Position
   readonly found: Deferred.Deferred<Configuration | undefined, HeraldError>
@@ -32,36 +32,36 @@ export const makeTogether = Effect.fnUntraced(function* (
   Scope.Scope
 > {
   const scope = yield* Effect.scope
-  let waiting: Array<Wish> = []
+  let waiting: Array<Asked> = []
   let lanes = 0
 
   /** TG1, TG3 */
-  const take = (): ReadonlyArray<Wish> => {
-    const taken: Array<Wish> = []
-    const left: Array<Wish> = []
-    for (const wish of waiting)
-      if (taken.length < MOST && sameEpoch(wish.wanted, taken[0]?.wanted ?? wish.wanted)) taken.push(wish)
-      else left.push(wish)
+  const take = (): ReadonlyArray<Asked> => {
+    const taken: Array<Asked> = []
+    const left: Array<Asked> = []
+    for (const one of waiting)
+      if (taken.length < MOST && sameEpoch(one.wanted, taken[0]?.wanted ?? one.wanted)) taken.push(one)
+      else left.push(one)
     waiting = left
     return taken
   }
 
-  const ask = Effect.fnUntraced(function* (wishes: ReadonlyArray<Wish>) {
-    const newest = wishes.map(({ wanted }) => wanted).reduce((one, other) => (isNewer(other, one) ? other : one))
+  const ask = Effect.fnUntraced(function* (reads: ReadonlyArray<Asked>) {
+    const newest = reads.map(({ wanted }) => wanted).reduce((one, other) => (isNewer(other, one) ? other : one))
     const asked = yield* Effect.exit(
       store.currents(
-        wishes.map(({ head }) => head),
+        reads.map(({ head }) => head),
         newest
       )
     )
     if (asked._tag === "Failure") {
-      for (const { found } of wishes) Deferred.doneUnsafe(found, Exit.failCause(asked.cause))
+      for (const { found } of reads) Deferred.doneUnsafe(found, Exit.failCause(asked.cause))
       return
     }
     const { value } = asked
-    for (const [i, { found }] of wishes.slice(0, value.length).entries())
+    for (const [i, { found }] of reads.slice(0, value.length).entries())
       Deferred.doneUnsafe(found, Exit.succeed(value[i]))
-    waiting = [...wishes.slice(value.length), ...waiting] // TG2
+    waiting = [...reads.slice(value.length), ...waiting] // TG2
   })
 
   const lane = Effect.gen(function* () {
@@ -71,9 +71,9 @@ export const makeTogether = Effect.fnUntraced(function* (
 
   return (head, wanted) =>
     Effect.suspend(() => {
-      const wish: Wish = { head, wanted, found: Deferred.makeUnsafe() }
-      waiting.push(wish)
-      const answer = Deferred.await(wish.found)
+      const one: Asked = { head, wanted, found: Deferred.makeUnsafe() }
+      waiting.push(one)
+      const answer = Deferred.await(one.found)
       if (lanes >= LANES) return answer
       lanes++
       return Effect.andThen(Effect.forkIn(lane, scope), answer)

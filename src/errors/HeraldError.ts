@@ -16,6 +16,10 @@ export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError"
   get code(): string {
     return this.row.code
   }
+  /** It was refused for what it asks, and would be again. Otherwise this side could not. */
+  get refused(): boolean {
+    return this.row.http < 500
+  }
   /** Nobody refused it: who should have answered was away, or late. The same may be asked again. */
   get unanswered(): boolean {
     return this.row === catalogue.DatabaseUnavailable || this.row === catalogue.Timeout

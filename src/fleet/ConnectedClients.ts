@@ -3,10 +3,10 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { ClientView } from "../updates/Client.ts"
 
-export class Fleet extends Context.Service<
-  Fleet,
+export class ConnectedClients extends Context.Service<
+  ConnectedClients,
   {
     /** Connected clients whose subscription covers the key. NO4. Fails `DatabaseUnavailable` or `Timeout`. */
     readonly covering: (environment: string, key: string) => Effect.Effect<ReadonlyArray<ClientView>, HeraldError>
   }
->()("herald/fleet/Fleet") {}
+>()("herald/fleet/ConnectedClients") {}

@@ -24,6 +24,12 @@ export const contextsOf = (traceparents: Iterable<string>): ReadonlyArray<Tracer
   return [...found.values()]
 }
 
+/** W3C trace context of the span that this is done in, for what carries it on; "" without one. */
+export const currentTraceparent = Effect.currentSpan.pipe(
+  Effect.map((span) => HttpTraceContext.toHeaders(span)["traceparent"] ?? ""),
+  Effect.orElseSucceed(() => "")
+)
+
 const linked = (contexts: ReadonlyArray<Tracer.AnySpan>) => contexts.filter(({ sampled }) => sampled).slice(0, LINKS)
 
 /** Makes the spans of `work` belong to these. TE6 */

@@ -5,7 +5,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
-import { Fleet } from "../../src/fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../../src/fleet/ConnectedClients.ts"
 import type { Propagation } from "../../src/propagation/Propagation.ts"
 import type { ClientView } from "../../src/updates/Client.ts"
 import { below, propagation } from "../support/Twins.ts"
@@ -24,7 +24,7 @@ export const layerWith = (clients: ReadonlyArray<ClientView>) =>
     Layer.provideMerge(
       Layer.merge(
         below(Memory.layer, { cacheBytes: 10_000_000 }),
-        Layer.succeed(Fleet, {
+        Layer.succeed(ConnectedClients, {
           covering: (environment) => Effect.succeed(clients.filter((one) => one.environment === environment))
         })
       )

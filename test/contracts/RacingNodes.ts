@@ -5,7 +5,7 @@ import { Commits } from "../../src/commits/Commits.ts"
 import type { Idempotency } from "../../src/commits/Release.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Draft, PublishOptions } from "../../src/configuration/Draft.ts"
-import { Fleet } from "../../src/fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../../src/fleet/ConnectedClients.ts"
 import { covers } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
@@ -39,7 +39,7 @@ const node = Effect.fnUntraced(function* () {
       Layer.provide(
         Layer.merge(
           Layer.fresh(Twins.below(Layer.succeed(Commits, interrupted), { cacheBytes: 10_000_000 })),
-          Layer.succeed(Fleet, { covering: () => Effect.succeed([]) })
+          Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })
         )
       ),
       Layer.fresh

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { ByteBudget } from "../../src/bounds/ByteBudget.ts"
-import { Fleet } from "../../src/fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../../src/fleet/ConnectedClients.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Held } from "../../src/sessions/Held.ts"
 import type { Session } from "../../src/sessions/Session.ts"
@@ -117,7 +117,7 @@ const makeWorld = Effect.gen(function* () {
     for (const session of opened) assert.strictEqual(session.stage.name, "over")
     assert.strictEqual(sessions.size(), 0)
     assert.strictEqual(budget.taken, 0)
-    assert.deepStrictEqual(yield* (yield* Fleet).covering("production", "svc.a"), [])
+    assert.deepStrictEqual(yield* (yield* ConnectedClients).covering("production", "svc.a"), [])
     const endings = (yield* Metric.snapshot).filter(({ id }) => id === "herald_session_endings_total")
     const counted = endings.reduce((sum, { state }) => sum + Number((state as { readonly count: number }).count), 0)
     assert.strictEqual(counted, opened.length) // N1
@@ -139,7 +139,7 @@ const fresh = <A, E>(
   test: Effect.Effect<
     A,
     E,
-    Effect.Services<typeof makeWorld> | Effect.Services<ReturnType<typeof publish>> | Fleet | InstanceStore
+    Effect.Services<typeof makeWorld> | Effect.Services<ReturnType<typeof publish>> | ConnectedClients | InstanceStore
   >
 ) =>
   test.pipe(

@@ -17,7 +17,7 @@ import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
-import { Fleet } from "../../../src/fleet/ConnectedClients.ts"
+import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
@@ -66,7 +66,7 @@ export const startServices = () => {
   ).pipe(
     Layer.provide(updates),
     Layer.provideMerge(view),
-    Layer.provide(Layer.succeed(Fleet, { covering: () => Effect.succeed([]) })),
+    Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
     Layer.provideMerge(below(Memory.layer)),
     Layer.provide(KeyHash.layer)
   )

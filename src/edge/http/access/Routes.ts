@@ -24,14 +24,14 @@ const keyRoutes = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
     const bodyReader = yield* makeBodyReader
-    const readWish = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
+    const readKey = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
     const readGrace = bodyReader(Wire.RotateBody, bodyLimits.small)
     return handlers
       .handleRaw("create", ({ request }) =>
         answer(
           requirePermission("keys.manage", undefined).pipe(
-            Effect.andThen(readWish(request)), // B5
-            Effect.flatMap(({ expiresAt = null, ...wish }) => access.createKey({ ...wish, expiresAt })),
+            Effect.andThen(readKey(request)), // B5
+            Effect.flatMap(({ expiresAt = null, ...wanted }) => access.createKey({ ...wanted, expiresAt })),
             Effect.map(({ token, key }) => json({ token, key: Wire.apiKey(key) }, { status: 201 }))
           )
         )

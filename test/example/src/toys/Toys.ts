@@ -9,6 +9,7 @@ import { Commits } from "../commits/Commits.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { currentTraceparent } from "../telemetry/Traces.ts"
 import type { Toy, ToyWish } from "./Toy.ts"
 import { ToyView } from "./ToyView.ts"
 
@@ -51,7 +52,7 @@ const make = Effect.fnUntraced(function* ({ largest }: ToysOptions) {
         actor,
         keyId,
         message,
-        traceparent: "",
+        traceparent: yield* currentTraceparent,
         idempotency: undefined
       })
       yield* propagation.committed(revision)
