@@ -17,6 +17,7 @@ import { afterEvery, every } from "../telemetry/Every.ts"
 import { Loop } from "../telemetry/Loop.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import { makeMark } from "../telemetry/Traces.ts"
+import { waitFor } from "../telemetry/WaitFor.ts"
 import { BACKLOG_BYTES } from "./Backlog.ts"
 import { Early } from "./Early.ts"
 import { makeEvents, type PropagationEvent } from "./Events.ts"
@@ -30,8 +31,6 @@ import { makeTelling } from "./Telling.ts"
 import { Views } from "./Views.ts"
 
 export type { PropagationEvent } from "./Events.ts"
-
-import { waitFor } from "../telemetry/WaitFor.ts"
 
 export interface PropagationOptions {
   readonly pollInterval: Duration.Input

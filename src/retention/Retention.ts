@@ -72,10 +72,6 @@ const make = Effect.fnUntraced(function* ({ run, ...keep }: RetentionOptions) {
 /** Sweeps as long as the layer lives. */
 export const layer = (options: RetentionOptions) => Layer.effectDiscard(make(options))
 
-const sweptTotal = counter(
-  "herald_swept_total",
-  "rows that the retention ended",
-  each("kind", ["revisions", "idempotencyKeys", "tombstones", "instances", "instanceKeys"])
-)
+const sweptTotal = counter("herald_swept_total", "rows that the retention ended", each("kind", counted))
 const aheadGauge = gauge("herald_ranges_ahead", "ranges that lie ahead of the newest revision")
 const leftGauge = gauge("herald_ranges_left", "ranges behind the horizon that could not be dropped yet")
