@@ -1,8 +1,9 @@
 /**
  * Repeats work until it is interrupted, whatever happens to it.
  *
- *   LP1  A failure of the work is logged at debug, a defect as an error, both with what the work is called; either way it is done again.
- *   LP2  Work that waits by itself and meets a defect twice in a row rests for a second, so that it is no busy loop.
+ *   LP1  A failure of the work is logged at debug, a defect, and that it was interrupted from elsewhere, as an error, each with what the
+ *        work is called; either way it is done again.
+ *   LP2  Work that waits by itself and ends like that twice in a row rests for a second, so that it is no busy loop.
  *   LP3  Work that waits by itself has no failure in its type: what it waited for would be over, and it would fail again at once. Work that
  *        can fail goes into `every`, and begins its waiting anew each time.
  */
@@ -21,14 +22,15 @@ export const saidOf = (error: unknown) => {
   return { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { reason: message }) }
 }
 
-/** Does the work once; true when it met a defect. LP1 */
+/** Does the work once; true when it met a defect or was interrupted from elsewhere. When its own fiber is interrupted it never answers. LP1 */
 const told = <A, E, R>(what: string, work: Effect.Effect<A, E, R>): Effect.Effect<boolean, never, R> =>
   Effect.matchCauseEffect(work, {
     onSuccess: () => Effect.succeed(false),
     onFailure: (cause): Effect.Effect<boolean> => {
-      if (Cause.hasDies(cause)) return Effect.as(Effect.logError(what, cause), true)
-      const failed = cause.reasons.find(Cause.isFailReason)
-      return failed === undefined ? Effect.interrupt : Effect.as(Effect.logDebug(what, saidOf(failed.error)), false)
+      const failed = Cause.hasDies(cause) ? undefined : cause.reasons.find(Cause.isFailReason)
+      return failed === undefined
+        ? Effect.as(Effect.logError(what, cause), true)
+        : Effect.as(Effect.logDebug(what, saidOf(failed.error)), false)
     }
   })
 

@@ -83,6 +83,37 @@ describe("Every", () => {
     })
   )
 
+  it.effect("LP1 work that somebody else interrupted is told as an error, and done again", () => {
+    const { lines, told } = logs()
+    let turns = 0
+    return told(
+      Effect.gen(function* () {
+        const gone = yield* Queue.unbounded<void>()
+        yield* Queue.shutdown(gone)
+        const work = Effect.suspend(() => (++turns === 1 ? Queue.take(gone) : Effect.void))
+        const fiber = yield* Effect.forkChild(every("it was not done", "1 second", work), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(turns, 3)
+        assert.deepStrictEqual(lines, ["Error it was not done"])
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(lines.length, 1)
+      })
+    )
+  })
+
+  it.effect("LP2 work that is always interrupted is no busy loop either", () => {
+    const { lines, told } = logs()
+    return told(
+      Effect.gen(function* () {
+        yield* Effect.forkChild(always("it could not be told", Effect.interrupt), { startImmediately: true })
+        yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+        assert.strictEqual(lines.length, 2)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(lines.length, 3)
+      })
+    )
+  })
+
   it.effect("LP2 one defect holds nothing up; at the second in a row it rests", () => {
     const { lines, told } = logs()
     let turns = 0

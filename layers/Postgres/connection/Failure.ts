@@ -2,9 +2,10 @@
  * What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A.
  *
  *   FL1  A message for callers says what could not be done and what kind of failure it was, in Herald's words and never the database's.
+ *   FL2  A statement whose connection was closed under it failed, whether or not it was done: it interrupts nobody who waits for it.
  */
-import { Duration, Effect, Fiber, Metric, Scope } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
+import { Cause, Duration, Effect, Fiber, Metric, Scope } from "effect"
+import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
@@ -153,11 +154,20 @@ const timed = <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
     )
   })
 
+/** FL2: a pool that is closed, as one to a server that was left is, interrupts whoever asks it for a connection. */
+const orClosed = <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
+  Effect.catchCause(statement, (cause) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.fail(closed) : Effect.failCause(cause)
+  )
+const closed = new SqlError({
+  reason: new ConnectionError({ cause: new OwnWords("the connection was closed"), message: "it was closed" })
+})
+
 /** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
   (what: string) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
-    timed(statement).pipe(
+    timed(orClosed(statement)).pipe(
       Effect.mapError(fromSql(what)),
       inTime(PATIENCE, () =>
         Effect.fail(

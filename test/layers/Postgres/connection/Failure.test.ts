@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fromSql, OwnWords, toOperator } from "../../../../layers/Postgres/connection/Failure.ts"
+import { Effect, Fiber } from "effect"
+import { fromSql, Gone, guarded, OwnWords, toOperator } from "../../../../layers/Postgres/connection/Failure.ts"
 
 const sqlError = (_tag: string, code: string) => {
   const cause = { code, message: 'relation "heads" does not exist at 10.0.0.7' }
@@ -30,4 +31,27 @@ describe("Failure", () => {
 
     assert.strictEqual(fromSql("ask")(own as never).message, "could not ask: no connection was free")
   })
+
+  it.effect("FL2 a statement that ended with its connection failed; nobody who asked is interrupted by it", () =>
+    Effect.gen(function* () {
+      const failed = yield* Effect.flip(guarded("commit")(Effect.interrupt))
+
+      assert.instanceOf(failed, Gone)
+      assert.strictEqual(failed.name, "DatabaseUnavailable")
+      assert.strictEqual(failed.message, "could not commit: the connection was closed")
+    })
+  )
+
+  it.effect("FL2 who is interrupted meanwhile is, and so is the statement", () =>
+    Effect.gen(function* () {
+      let ended = 0
+      const statement = Effect.onInterrupt(Effect.never, () => Effect.sync(() => ended++))
+      const fiber = yield* Effect.forkChild(Effect.exit(guarded("commit")(statement)), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.yieldNow
+
+      assert.strictEqual(ended, 1)
+    })
+  )
 })
