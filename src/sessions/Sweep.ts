@@ -23,6 +23,8 @@ export function* sweep({ updates, holds }: Parts, session: Session): Generator<L
   const { environment } = client
   // First what it was told: a lost history may have taken such a key away. Keys told meanwhile come at the end, one look too many.
   for (const key of session.told.keys()) yield { key, held: undefined }
+  // What it said that it holds and was neither told of nor could be; at the first comparing there is nothing of that.
+  for (const key of session.claims.keys()) yield { key, held: undefined }
   for (const entry of held.taken()) {
     const { key, digest } = entry
     if (session.told.has(key) || !coveredBy(patterns, key)) yield undefined

@@ -53,6 +53,24 @@ describe("going through keys", () => {
     }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
+  it.effect(
+    "SW1 what a client holds of a key that it could not be sent is gone with the history that had the key",
+    () => {
+      const faults = new Faults()
+      return Effect.gen(function* () {
+        yield* publish({ key: "svc.plain", value: "1" })
+        yield* publish({ key: "svc.tpl", value: "{{client.zone}}" })
+        const { sink } = yield* connect({ held: [["svc.tpl", "a".repeat(64)]] })
+        assert.deepStrictEqual(words(sink), ["svc.tpl problem", "svc.plain 1", "synced"])
+        faults.restore(1)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+
+        assert.deepStrictEqual(words(sink).slice(3), ["svc.plain 1", "svc.tpl deleted", "heartbeat"])
+      }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
+    }
+  )
+
   it.effect("RO2 events are told in their order, each to all before the next", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.forEach(
