@@ -36,7 +36,7 @@ export const makeDelivery = (parts: Parts) => {
   const { send, explain, holds, drained } = parts.sending
   const due = makeDue(parts)
 
-  const push = (session: Session, key: string): void => {
+  const pushAtOnce = (session: Session, key: string): void => {
     const idle = session.idle()
     const held = session.claims.get(key)
     const want = idle ? due(session, { key, held }) : undefined
@@ -46,12 +46,15 @@ export const makeDelivery = (parts: Parts) => {
         ? undefined
         : updates.known(session.subscription.client.environment, key, want.base)
     if (update === undefined) session.push(key)
-    else
-      try {
-        if (!send(session, update, held)) session.mailbox.wake(drained(session))
-      } catch (defect) {
-        session.mailbox.wake(Effect.die(defect)) // S5: it ends this session only
-      }
+    else if (!send(session, update, held)) session.mailbox.wake(drained(session))
+  }
+
+  const push = (session: Session, key: string): void => {
+    try {
+      pushAtOnce(session, key)
+    } catch (defect) {
+      session.mailbox.wake(Effect.die(defect)) // S5: it ends this session only
+    }
   }
 
   /** The session has its place: all its keys are compared with the view. */

@@ -6,6 +6,7 @@
  *   RO2  Events are told in their order: the next waits until the one before was told to all.
  *   RO3  When the view becomes stale or is confirmed again, every live client that understands it hears so at once, not with the next
  *        heartbeat.
+ *   RO4  News that meet a defect before everyone was told are made up for: all that a client has is compared with the view, as after a Reset.
  */
 import { Duration, Effect, Random } from "effect"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
@@ -74,8 +75,13 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
     }
   }
 
+  /** RO4 */
+  const madeUpFor = (defect: unknown) =>
+    Effect.andThen(Effect.logError("an event could not be told", defect), everyone(delivery.reset))
+
   const events = yield* propagation.events
-  yield* Effect.forkScoped(always("an event could not be told", Effect.flatMap(events, tell))) // RO2
+  const toldOrCompared = Effect.flatMap(events, (event) => Effect.catchDefect(tell(event), madeUpFor))
+  yield* Effect.forkScoped(always("an event could not be told", toldOrCompared)) // RO2
 
   // One jittered round an interval, to clients that understand heartbeats.
   const interval = Duration.toMillis(heartbeatInterval)
