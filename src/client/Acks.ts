@@ -1,8 +1,8 @@
 /**
- * Answers to updates, sent together.
+ * Gathers answers to updates and sends them together.
  *
- *   AK1  What was answered in one turn of the event loop goes together, in messages of at most 200 KiB, counted in bytes.
- *   AK2  A key has at most one waiting answer, the newest; answers wait for a stream that takes them, within that bound.
+ *   AK1  Answers of one turn of the event loop go together, in messages of at most 200 KiB, counted in bytes.
+ *   AK2  A key has at most one waiting answer, the newest; answers wait for a stream that takes them, one a key at most.
  *   AK3  A reason is well-formed UTF-8 of at most 1,024 bytes.
  */
 import { type Ack, AckOutcome } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -17,13 +17,13 @@ const bytes = new Uint8Array(longestReason)
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** AK3. Characters are not split, and a half of a pair becomes U+FFFD. */
+/** AK3. Characters are not split, and half a surrogate pair becomes U+FFFD. */
 export const cut = (reason: string): string => {
   const { written } = encoder.encodeInto(reason.slice(0, longestReason).toWellFormed(), bytes)
   return decoder.decode(bytes.subarray(0, written))
 }
 
-/** UTF-8 is never longer. */
+/** Bytes, at most: UTF-8 has no more than three for each UTF-16 unit. */
 const sizeOf = ({ key, reason, epoch }: Ack): number => (key.length + reason.length + epoch.length) * 3 + aroundKey
 
 export class Acks {
@@ -32,7 +32,7 @@ export class Acks {
   readonly #waiting = new Map<string, Ack>()
   #scheduled = false
 
-  /** `send` answers false when no stream takes them now; `flush` comes when one does. */
+  /** `send` returns false when no stream takes them now; whoever opens one calls `flush`. */
   constructor(clock: Clock, send: (acks: Array<Ack>) => boolean) {
     this.#clock = clock
     this.#send = send

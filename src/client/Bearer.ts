@@ -1,13 +1,13 @@
 /**
- * The token, from whoever has it to the header.
+ * Gets the token and makes the header of it.
  *
- *   BT1  A token is in no error, state, event or log, whole or in part; one that a header can't carry is refused without being shown.
+ *   BT1  A token appears in no error, state, event or log, whole or in part; one that a header can't carry is refused without being shown.
  *   BT2  A function that does not answer is not waited for longer than its signal lives.
  */
 import { messageOf } from "./ClientError.ts"
 import type { Token } from "./Options.ts"
 
-/** RFC 6750 takes less; what a header can carry without quoting is enough. */
+/** What a header can carry without quoting; RFC 6750 allows less. */
 const SENDABLE = /^[\x21-\x7e]+$/
 const longest = 8_192
 
@@ -30,7 +30,7 @@ export class Bearer {
     this.#token = token
   }
 
-  /** The header's value; undefined without a token. Throws what may be shown. */
+  /** The header's value; undefined without a token. Throws an error that may be shown. */
   async header(signal: AbortSignal): Promise<string | undefined> {
     const token = await this.#ask(signal)
     if (token === undefined || token === "") return undefined
@@ -40,7 +40,7 @@ export class Bearer {
     return `Bearer ${token}`
   }
 
-  /** BT1: for texts that others made. */
+  /** Takes the token out of texts that others made. BT1 */
   without(text: string): string {
     return this.#sent.length < 4 ? text : text.replaceAll(this.#sent, "<token>")
   }

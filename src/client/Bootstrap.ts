@@ -1,7 +1,7 @@
 /**
- * Values shipped with the application. A bootstrap that can't be read is a mistake of the build, so it throws.
+ * Reads values shipped with the application. A bootstrap that can't be read is a mistake of the build, so it throws `OptionError`.
  *
- *   BS1  What JavaScript would change is refused: a name that is given twice, and a number that it does not hold.
+ *   BS1  What JavaScript would change is refused: a name given twice, and a number that it can't hold.
  */
 import { messageOf, OptionError } from "./ClientError.ts"
 import type { ConnectOptions } from "./Options.ts"
@@ -42,7 +42,7 @@ const parse = (text: string): unknown => {
   return read
 }
 
-/** Equal numbers have equal texts, however they are written. */
+/** One spelling for each number: equal numbers give equal texts. */
 const decimal = (number: string): string => {
   const [mantissa = "", exponent = "0"] = number.toLowerCase().split("e")
   const [whole = "", fraction = ""] = mantissa.replace("-", "").split(".")

@@ -1,7 +1,7 @@
 /**
- * Options, looked at before anything is opened. Pure.
+ * Checks the options, before anything is opened. Pure.
  *
- *   OP1  What is wrong, unknown names too, is one `OptionError` that says which option, why, and what to write. No option's secret is in it.
+ *   OP1  Whatever is wrong, an unknown name too, is an `OptionError` that says which option, why, and what to write. It shows no secret.
  *   OP2  Each option is read once: what the application changes in the object afterwards changes nothing.
  *   OP3  What a server would refuse of a client's name, labels and patterns is refused here.
  */
@@ -76,7 +76,7 @@ const named = (name: string, value: unknown, wrong: (text: string) => string | u
   return why === undefined ? (value as string) : refuse(`${name} ${why}.`)
 }
 
-/** Of a file, a folder, a host. */
+/** The rule for names of files, folders and hosts. */
 const anyText = (longest: number) => (text: string) => (text === "" ? "is missing" : wrongText(text, longest))
 
 const environmentOf = (given: unknown): string => {
@@ -181,7 +181,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
   const environment = environmentOf(given.environment ?? DEFAULT_ENVIRONMENT)
   const labels = labelsOf(given.labels)
   const keys = patternsOf(given.keys)
-  /** What the first message holds besides what is held. */
+  /** Bytes of the first message, apart from what it says is held. */
   const helloBytes = 1_024 + bytesOf(JSON.stringify([service, environment, labels, keys]))
   if (helloBytes > mostBytes) refuse(`labels and keys have ${helloBytes} bytes together. Give at most ${mostBytes}.`)
   return {
@@ -192,7 +192,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     labels,
     keys,
     helloBytes,
-    /** What the server makes of no keys. */
+    /** What the server takes when no keys are given. */
     patterns: keys.length > 0 ? keys : defaultPatterns(service),
     token: tokenOf(given.token),
     tls: tlsOf(given.tls),

@@ -6,7 +6,7 @@
 export interface Clock {
   /** Milliseconds since some moment; only differences mean something. */
   readonly now: () => number
-  /** Runs `task` once after `millis`; the answer cancels it. */
+  /** Runs `task` once after `millis`; call what it returns to cancel that. */
   readonly after: (millis: number, task: () => void) => () => void
   /** Runs `task` once what arrived together has been handled (at most a few milliseconds). */
   readonly soon: (task: () => void) => void

@@ -1,12 +1,12 @@
 /**
- * Keeps one stream to the server and tells what state the client is in.
+ * Keeps one stream to the server and tells which state the client is in.
  *
  *   CO1  At most one stream at a time; nothing of an older stream is heard.
  *   CO2  `live` begins when the server has sent everything that differed, and ends with the stream.
- *   CO3  A server that says nothing for `silenceMillis` is left.
- *   CO4  A refusal that trying again can't change is `failed`: retried near the cap, the held values serve on.
+ *   CO3  A server that says nothing for `silenceMillis` is given up.
+ *   CO4  After a refusal that trying again can't change the state is `failed`: tries come near the cap, and the held values serve on.
  *   CO5  A delay that the server asks for (drain) is honoured, up to 10 minutes.
- *   CO6  Nothing is sent between the messages of a hello, and nothing while the stream has enough on its way.
+ *   CO6  Nothing is sent between the messages of a hello, and nothing while the stream is full.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -25,11 +25,11 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly silenceMillis: number
 }
 
-/** CO5: milliseconds. A timer of more than 2^31 would fire at once. */
+/** Milliseconds. CO5 */
 const longestAway = 600_000
 
 export interface ConnectionEvents {
-  /** What a stream begins with: at least one message. */
+  /** The messages that a stream begins with: at least one. */
   readonly hello: () => Iterator<SubscribeRequest, void, void>
   readonly update: (update: ConfigUpdate) => void
   readonly problem: (update: ConfigUpdate) => void
@@ -108,7 +108,7 @@ export class Connection {
     this.#beat()
   }
 
-  /** Answers false when there is no synced stream to send on, or none that has room, as while a hello is not all said. CO6. */
+  /** False, and nothing is sent, when no stream is live or the stream is full. CO6. */
   send(request: Partial<SubscribeRequest>): boolean {
     if (this.#stream === undefined || this.#state !== "live" || this.#full) return false
     this.#full = !this.#stream.send(Request.fromPartial(request))
@@ -178,7 +178,7 @@ export class Connection {
     this.#events.ended(ended)
   }
 
-  /** A listener may have closed us. */
+  /** Asked anew: a listener may have closed us. */
   #isClosed(): boolean {
     return this.#state === "closed"
   }

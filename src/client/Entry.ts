@@ -4,16 +4,16 @@ import { messageOf, ValueError } from "./ClientError.ts"
 /** Where a value comes from, best first. */
 export type Source = "live" | "disk" | "bootstrap" | "default"
 
-/** What `getEntry` answers. Plain data: it can be logged, spread, cloned and given to `JSON.stringify`. */
+/** What `getEntry` returns. Plain data: it can be logged, spread, cloned and given to `JSON.stringify`. */
 export interface Entry<T = unknown> {
   readonly key: string
   /** JSON values are frozen: they are shared by everyone who reads them. */
   readonly value: T
-  /** The value exactly as it was published, also where JavaScript has no such number; "" for bootstrap and default values. */
+  /** The value exactly as it was published, even where JavaScript has no such number; "" for bootstrap and default values. */
   readonly text: string
   /** 0 for bootstrap and default values. */
   readonly version: number
-  /** A whole number below 2^53, as in REST; only revisions of one epoch can be compared. */
+  /** An integer below 2^53, as in REST; only revisions of one epoch can be compared. */
   readonly revision: number
   readonly epoch: string
   readonly source: Source
@@ -32,7 +32,7 @@ export interface Mark {
   readonly digest: string
 }
 
-/** A version that came from the server, now or in a former life. */
+/** A version that came from the server, now or before a restart. */
 export interface Version extends Mark {
   readonly key: string
   readonly version: number
@@ -45,7 +45,7 @@ export interface Version extends Mark {
   readonly unconfirmed: boolean
   readonly source: "live" | "disk"
   readonly traceparent: string
-  /** What `valueOf` read; a field, for a map from 100,000 objects makes every garbage collection slow. */
+  /** What `valueOf` read. A field, because a WeakMap of 100,000 versions makes every garbage collection slow. */
   parsed?: { readonly value: unknown } | undefined
 }
 

@@ -1,4 +1,4 @@
-/** What the SDK says. It shares no code with the server, so it leans on no type of it either; the catalogue checks the rows. */
+/** Errors of the SDK. It shares no code with the server, so it uses none of its types either; the catalogue checks the rows. */
 export const errors = {
   NotConnected: {
     code: "HRLD-5101",

@@ -1,12 +1,12 @@
 /**
- * Between the wire and the values: what we say when a stream opens, and what each message means.
+ * Stands between the wire and the values: says what we hold when a stream opens, and takes each message for what it means.
  *
  *   FD1  A delta that does not give the digest it names is never used: everything is asked for again, whole.
- *   FD2  A key that a sync does not mention is what we said at the start of the stream (a value or nothing), whatever came
- *        before and is still waiting or was refused; unless the server is behind us or unsure.
- *   FD3  We always say what we hold, however much it is (a refused version is not held): the server decides by that. The position
- *        speaks for keys that we do not mention, that is, for deletions.
- *   FD4  Beside a position a revision is one of its epoch. What we hold of a history that was lost has none there: 0.
+ *   FD2  A key of which the server sent nothing before a sync is as we said at the start of the stream (a value or nothing), whatever came
+ *        earlier and is still waiting or was refused; unless the server is behind us or unsure.
+ *   FD3  We always say what we hold, however much it is (a refused version is not held): the server decides by that. The position speaks
+ *        for the keys that we do not mention, that is, for deletions.
+ *   FD4  Revisions of what we hold are of the position's epoch. What we hold of a lost history has none there, so we send 0.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request } from "../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -25,7 +25,7 @@ export interface FeedEvents {
   readonly rejected: (version: Version, reason: string) => void
   readonly restart: (why: string) => void
   readonly event: (event: ClientEvent) => void
-  /** The server has become unsure, or sure again, that what it has sent is the newest. */
+  /** The server has become unsure, or sure again, whether what it has sent is the newest. */
   readonly unsure: (unsure: boolean) => void
 }
 
@@ -34,9 +34,9 @@ export class Feed {
   readonly #values: Values
   readonly #updates: Updates
   readonly #events: FeedEvents
-  /** Ask for everything, and no deltas, on the next stream. */
+  /** On the next stream we ask for everything, and for no deltas. FD1 */
   #whole = false
-  /** What we said that we hold when the present stream began. */
+  /** What we said we hold when the current stream began. */
   #said = new Map<string, Version>()
   #mentioned = new Set<string>()
 
@@ -47,7 +47,7 @@ export class Feed {
     this.#events = events
   }
 
-  /** Starts from what disk had. */
+  /** Starts from what was on disk. */
   resume({ versions, epoch, revision }: Snapshot): void {
     const wanted = versions.filter(({ key }) => coveredBy(this.#checked.patterns, key))
     this.#values.fromDisk(wanted, epoch, revision)

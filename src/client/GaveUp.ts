@@ -1,4 +1,4 @@
-/** What `connect` says when neither a server nor a local value is there. Pure. */
+/** Makes the error of a `connect` that has neither a server nor a local value. Pure. */
 import type { Checked } from "./CheckedOptions.ts"
 import { ConnectError } from "./ClientError.ts"
 import { errors } from "./Errors.ts"

@@ -1,7 +1,7 @@
 /**
- * How a channel is dialled: address, proxy, TLS.
+ * Dials a channel: address, proxy, TLS.
  *
- *   DA1  No proxy unless `proxy` asks for one, whatever the environment says; and never to this machine.
+ *   DA1  No proxy is used unless `proxy` names one, whatever the environment says; and none to this machine.
  *   DA2  A certificate is checked against the name or the IP address that was dialled, or against `serverName`.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
@@ -24,7 +24,7 @@ const channelOptions: ChannelOptions = {
   "grpc.enable_http_proxy": 0 // DA1: grpc-js would take `http_proxy` and others from the environment
 }
 
-/** Goes into the handshake in place of an IP address, which RFC 6066 forbids there; nothing is checked against it. */
+/** Stands in the handshake for an IP address, which RFC 6066 forbids there; nothing is checked against it. */
 const noName = "herald"
 
 type Pem = string | Uint8Array | undefined
@@ -60,7 +60,7 @@ const checkKey = (name: string, pem: Pem): void => {
   }
 }
 
-/** What `proxy` says, as grpc-js wants it. The password is in no message. */
+/** `proxy` as grpc-js wants it. No error shows its password. */
 const proxyOf = (proxy: string | undefined): { readonly address: string; readonly creds: string } | undefined => {
   if (proxy === undefined) return undefined
   const url = URL.parse(proxy)

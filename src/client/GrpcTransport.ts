@@ -5,8 +5,8 @@
  *   GT2  Keepalive pings notice a silent partition within 30 s; 20 s apart is what servers tolerate.
  *   GT3  With several addresses each attempt takes the next one of a list that every client shuffles for itself; reports go where
  *        the stream goes.
- *   GT4  After `close` nothing of it keeps the process: no call, no timer, no question for a token.
- *   GT5  A stream that is held is read no further: HTTP/2's window fills, and the server keeps the newest of each key.
+ *   GT4  After `close` nothing of it keeps the process alive: no call, no timer, no question for a token.
+ *   GT5  A held stream is not read: HTTP/2's window fills, and the server keeps the newest of each key.
  */
 import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js"
 import type {
@@ -41,7 +41,7 @@ export interface GrpcTransportOptions {
   /** One, or those of the nodes of a cluster. */
   readonly address: string | ReadonlyArray<string>
   readonly token?: Token | undefined
-  /** How long a token function may take: milliseconds. 10 000. */
+  /** Milliseconds that a token function may take. 10,000. */
   readonly tokenMillis?: number | undefined
   readonly tls?: Tls | undefined
   readonly proxy?: string | undefined
@@ -184,7 +184,7 @@ export class GrpcTransport implements Transport {
     return new ReportError(code ?? errors.NotConnected.code, text)
   }
 
-  /** A signal that ends by itself after `millis`, or with `close`; `stop` takes the timer away. */
+  /** A signal that aborts after `millis`, or with `close`; `stop` clears the timer. */
   #limited(millis: number, what: string) {
     const control = new AbortController()
     this.#pending.add(control)

@@ -1,4 +1,4 @@
-/** What `reportHealth` sends. */
+/** Makes the message that `reportHealth` sends. */
 import { Health, ReportHealthRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Checked } from "./CheckedOptions.ts"
 

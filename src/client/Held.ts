@@ -1,17 +1,18 @@
 /**
- * What a client says that it holds, in messages that a server takes.
+ * Puts what a client holds into messages that a server takes.
  *
- *   HE1  A message has at most 200 KiB of what is held, counted in bytes, however many keys there are; all but the last say that more follows.
+ *   HE1  A message has at most 200 KiB of what is held, counted in bytes, however many keys there are; all but the last say that more
+ *        follows.
  */
 import type { Held, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 
 /** Bytes; a server takes 256 KiB. */
 export const mostBytes = 200 * 1_024
 
-/** Tags, lengths, digest and revision on the wire are fewer. */
+/** Bytes: tags, lengths, digest and revision take less on the wire. */
 const aroundKey = 64
 
-/** UTF-8 is never longer. */
+/** Bytes, at most: UTF-8 has no more than three for each UTF-16 unit. */
 const sizeOf = ({ key, digest }: Digested): number =>
   key.length * (isAscii.test(key) ? 1 : 3) + digest.length + aroundKey
 // biome-ignore lint/suspicious/noControlCharactersInRegex: of ASCII
@@ -27,8 +28,8 @@ export interface Digested {
 const none = new Uint8Array(0)
 
 /**
- * `first` with what is held beside its own `taken` bytes, in as many messages as it takes; `empty` says nothing. What fits into one goes as
- * servers of 0.1.0 understand it, with the digest in hex.
+ * `first`, which has `taken` bytes of its own, with what is held, in as many messages as that takes; `empty` makes the next ones. What fits
+ * into one message goes as servers of 0.1.0 understand it, with digests in hex.
  */
 export function* hello(
   first: SubscribeRequest,

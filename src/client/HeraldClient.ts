@@ -2,10 +2,10 @@
  * The Herald SDK for Node and Deno: configuration that follows the server and survives it. See docs/sdk.md.
  *
  *   SDK1  Order of sources: live > disk (last known good) > bootstrap > default.
- *   SDK2  With the server gone every value that was good is served on, marked stale; strict keys throw `StaleError`.
+ *   SDK2  While the server is gone every value that was good is still served, marked stale; strict keys throw `StaleError`.
  *   SDK3  A value never goes back to a lower revision of the same epoch, whatever the network does.
  *   SDK4  Time is monotonic: no decision looks at the wall clock.
- *   SDK5  After `close` nothing is applied, answered, told or written, and nothing keeps the process.
+ *   SDK5  After `close` nothing is applied, answered, told or written, and nothing keeps the process alive.
  */
 import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
@@ -142,7 +142,7 @@ export class HeraldClient implements AsyncDisposable {
     return this.#connection.state
   }
 
-  /** The stream is open and its node is sure that what it has sent is the newest. */
+  /** The client is live, and its node is sure that what it has sent is the newest. */
   get confirmed(): boolean {
     return this.state === "live" && !this.#values.unsure
   }
@@ -151,7 +151,7 @@ export class HeraldClient implements AsyncDisposable {
     return this.#checked.instance
   }
 
-  /** How far the client has come. */
+  /** Everything up to this revision of this epoch has been heard and applied. */
   get position(): { readonly epoch: string; readonly revision: number } {
     const { epoch, revision } = this.#values.position()
     return { epoch, revision: Number(revision) }
@@ -163,8 +163,8 @@ export class HeraldClient implements AsyncDisposable {
   }
 
   /**
-   * The value now. Throws `MissingKeyError`; `StaleError` for a strict key that can't be confirmed as newest; `ValueError`
-   * when it does not fit `schema` (Standard Schema v1, synchronous).
+   * The current value. Throws `MissingKeyError`; `StaleError` for a strict key that can't be confirmed as the newest; `ValueError`
+   * when the value does not fit `schema` (Standard Schema v1, synchronous).
    */
   get<T = unknown>(key: string, schema?: StandardSchemaV1<unknown, T>): T {
     const entry = this.#values.entry(key)
@@ -173,14 +173,14 @@ export class HeraldClient implements AsyncDisposable {
     return schema === undefined ? (entry.value as T) : decode(key, schema, entry.value)
   }
 
-  /** The value with its source, version and whether it is stale, also for strict keys; undefined when no source has it. */
+  /** The value with its source, its version and whether it is stale, for strict keys too; undefined when no source has it. */
   getEntry(key: string): Entry | undefined {
     return this.#values.entry(key)
   }
 
   /**
-   * Calls the hooks with the present value, if any, and with each change of a key or `prefix.*`; refusing rejects the version
-   * for this whole client. Also an async iterable of changes.
+   * Calls the hooks with the current value, if there is one, and with each change of a key or `prefix.*`. A hook that refuses rejects the
+   * version for this whole client. The watch is also an async iterable of changes. Throws `ClosedError`.
    */
   watch<T = unknown>(key: string, options: WatchOptions<T> = {}): Watch<T> {
     if (this.state === "closed") throw new ClosedError()
@@ -191,12 +191,12 @@ export class HeraldClient implements AsyncDisposable {
     return watch
   }
 
-  /** Resolves when every version that has arrived was applied or rejected. */
+  /** Resolves once every version that has arrived is applied or rejected. */
   async settled(): Promise<void> {
     await this.#updates.idle()
   }
 
-  /** Stored for this instance at its present revision. Throws `ReportError`. */
+  /** Reports this instance's health at its current revision; true when the server took it. Throws `ReportError` or `ClosedError`. */
   async reportHealth(
     status: HealthStatus,
     message = "",
@@ -208,8 +208,8 @@ export class HeraldClient implements AsyncDisposable {
   }
 
   /**
-   * Ends hooks, watches and the stream; what is good is on disk afterwards. Values can still be read, as stale. Hooks that run are aborted
-   * (`signal`) and not waited for. SDK5.
+   * Ends hooks, watches and the stream, and writes what is good to disk. Values can still be read, as stale. Running hooks are aborted (by
+   * their `signal`) and not waited for. SDK5.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -267,7 +267,7 @@ export class HeraldClient implements AsyncDisposable {
     await this.#updates.idle()
   }
 
-  /** A disk that does not answer is given up with `connect`'s own time limit. */
+  /** Reads what is on disk. A disk that does not answer is given up with `connect`'s own time limit. */
   async #resume(): Promise<void> {
     const kept = await this.#disk?.load()
     if (kept !== undefined && !this.#opened) this.#feed.resume(kept)

@@ -1,10 +1,10 @@
 /**
- * The application's say in an update: schema → validate → apply → confirm.
+ * Runs the application's hooks on an update: schema → validate → apply → confirm.
  *
  *   HK1  A hook that takes longer than its time limit has failed, and its signal is aborted.
  *   HK2  `restore` re-applies what was applied last, never anything that did not pass all hooks.
- *   HK3  With the end of the client every running hook is aborted and no longer waited for, and no timer of it is left.
- *   HK4  Of a watch that was given up no hook is called any more, also not for a version that is on its way.
+ *   HK3  When the client ends, every running hook is aborted and no longer waited for, and no timer of it is left.
+ *   HK4  Once a watch has ended none of its hooks is called, not even for a version that is on its way.
  */
 
 import { ClosedError, messageOf } from "./ClientError.ts"
@@ -16,7 +16,7 @@ import { decodeAsync, type StandardSchemaV1 } from "./StandardSchema.ts"
 export interface UpdateContext {
   readonly key: string
   readonly version: number
-  /** A whole number below 2^53. */
+  /** An integer below 2^53. */
   readonly revision: number
   readonly epoch: string
   readonly source: Source
@@ -24,28 +24,28 @@ export interface UpdateContext {
   readonly traceparent: string
   /** The key was deleted; the value is its default, if there is one. */
   readonly deleted: boolean
-  /** True when a former value is put back because a newer one failed. */
+  /** True when an earlier value is put back because a newer one failed. */
   readonly restoring: boolean
-  /** Aborted when the hook's time is over or the client is closed. Until the hook ends nothing else of its key is tried. */
+  /** Aborted when the hook's time is over or the client is closed. Until the hook ends, nothing else of its key is tried. */
   readonly signal: AbortSignal
 }
 
-/** What a hook is told, before it runs. */
+/** What is known of an update before a hook runs. */
 export type About = Omit<UpdateContext, "signal">
 
 /** false or a text (the reason) refuses; so does throwing. */
 export type Verdict = boolean | string | undefined | void
 
 export interface Hooks<T = unknown> {
-  /** May this value be used? Must not change anything. Not asked about a deletion that leaves no value. */
+  /** May this value be used? Must not change anything. Not called for a deletion that leaves no value. */
   readonly validate?: ((value: T, context: UpdateContext) => Verdict | Promise<Verdict>) | undefined
   /** Use it; a promise is awaited. `undefined` when the key was deleted and has no default. */
   readonly apply?: ((value: T | undefined, context: UpdateContext) => unknown) | undefined
-  /** Did it work? Refusing puts the former value back. */
+  /** Did it work? Refusing puts the earlier value back. */
   readonly confirm?: ((value: T | undefined, context: UpdateContext) => Verdict | Promise<Verdict>) | undefined
 }
 
-/** HK1: a hook's time is over. `work` resolves when it ends after all. */
+/** HK1: a hook's time is over. `work` resolves when the hook ends after all. */
 export class HookTimeout extends Error {
   readonly work: Promise<void>
   constructor(message: string, work: Promise<void>) {
@@ -54,7 +54,7 @@ export class HookTimeout extends Error {
   }
 }
 
-/** What runs now, of all hooks of a client. */
+/** The hooks of a client that are running. */
 export class Running {
   readonly #stops = new Set<() => void>()
 
@@ -98,7 +98,7 @@ export class HookSet<T = unknown> {
     this.#limits = limits
   }
 
-  /** There is nothing to ask or to tell. */
+  /** There is no hook and no schema. */
   get empty(): boolean {
     const hooks = [this.#validate, this.#apply, this.#confirm, this.#schema]
     return hooks.every((hook) => hook === undefined)
@@ -128,14 +128,14 @@ export class HookSet<T = unknown> {
     this.#last.set(about.key, { value, about })
   }
 
-  /** They have settled on exactly this. */
+  /** The hooks have settled on exactly this. */
   hasSeen({ key, epoch, revision, version, source }: About): boolean {
     const last = this.#last.get(key)?.about
     if (last?.epoch !== epoch || last.revision !== revision || last.version !== version) return false
     return version !== 0 || last.source === source
   }
 
-  /** As its schema decoded it, when the value last passed. */
+  /** The value that last passed, as the schema decoded it. */
   value(key: string): T | undefined {
     return this.#last.get(key)?.value
   }

@@ -1,5 +1,5 @@
 /**
- * A message of the wire as a version: whole text, delta applied, digest checked.
+ * Makes a version of a message: applies its delta, checks its digest.
  *
  *   I1  What comes out has exactly the digest that the server named.
  */
@@ -13,7 +13,7 @@ export type Incoming =
   | { readonly kind: "version"; readonly version: Version }
   /** A delta that can't be used: everything must be asked for again, whole. DT4 */
   | { readonly kind: "mismatch"; readonly reason: string }
-  /** Whole and still wrong: asking again would bring the same. */
+  /** Sent whole and still wrong: asking again would bring the same. */
   | { readonly kind: "broken"; readonly version: Version; readonly reason: string }
 
 const versionOf = (update: ConfigUpdate, content: string, digest: string): Version => ({

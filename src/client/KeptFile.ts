@@ -1,5 +1,5 @@
 /**
- * The text of a last-known-good file. Pure.
+ * Writes and reads the text of a last-known-good file. Pure.
  *
  *   KT1  It is used only by clients of the same shape, and only when every byte is as it was written.
  *   KT2  It is made and read in pieces, so that it never stops the process for long.
@@ -21,7 +21,7 @@ export interface Snapshot {
   readonly versions: ReadonlyArray<Version>
 }
 
-/** One text for shapes that are the same, and only for them. */
+/** A digest: the same for shapes that are the same, and only for them. */
 export const shapeOf = ({ environment, service, labels, patterns }: Shape): string =>
   sha256(
     JSON.stringify([
@@ -38,13 +38,13 @@ export interface Head {
 }
 
 const layout = 2
-/** Rows between two breaths. KT2. */
+/** Rows that are handled in one go. KT2. */
 const together = 1_000
 
 const rowOf = ({ key, version, revision, epoch, format, content, digest, strict, traceparent }: Version): string =>
   JSON.stringify({ key, version, revision: String(revision), epoch, format, content, digest, strict, traceparent })
 
-/** A line that says what it is, a line a key, and a line with the digest of all before. In pieces. */
+/** In pieces: a line that says what the file is, a line for each key, and a line with the digest of all before. */
 export async function* encode(snapshot: Snapshot, shape: Shape): AsyncGenerator<string, void, void> {
   const digest = new Digest()
   const { epoch, versions } = snapshot
@@ -66,7 +66,7 @@ export async function* encode(snapshot: Snapshot, shape: Shape): AsyncGenerator<
 const digestLine = (hex: string): string => `{"sha256":"${hex}"}\n`
 const digestLineLength = digestLine("0".repeat(64)).length
 
-/** What the first line says; undefined when it is not one of this layout. Not checked against the digest: enough to sort files by. */
+/** What the first line says; undefined when it is not of this layout. Not checked against the digest: good enough to sort files by. */
 export const headOf = (text: string): Head | undefined => {
   try {
     const head = JSON.parse(text.slice(0, text.indexOf("\n")))

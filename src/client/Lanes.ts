@@ -1,25 +1,25 @@
 /**
- * Tasks of the application's hooks: one at a time a key, keys beside each other.
+ * Runs tasks of the application's hooks: one at a time for each key, keys side by side.
  *
- *   LN1  While a hook whose time is over still runs, no other hook of its key does; when it ends, what it left is put back first.
- *   LN2  Nobody waits longer than the time limit for such a hook: what waits is told `late`, and comes again when the hook has ended.
+ *   LN1  While a hook whose time is over still runs, no other hook of its key does; when it ends, what it changed is undone first.
+ *   LN2  No task waits longer than the time limit for such a hook: it is told `late`, and runs when the hook has ended.
  *   LN3  After `close` no task begins.
  */
 import type { HookLimits, HookTimeout } from "./Hooks.ts"
 
 export interface Task {
   readonly run: () => Promise<void>
-  /** The key's former hook has not ended in time. The task stays: `run` follows if the hook ends. */
+  /** An earlier hook of the key has not ended in time. The task stays: `run` follows if the hook ends. */
   readonly late?: (why: string) => void
 }
 
 interface Lane {
   tail: Promise<void>
-  /** Tasks that were not run to their end. */
+  /** Tasks that have not ended. */
   waiting: number
-  /** Resolves when the hook that is over its time has ended and what it left was put back. */
+  /** Resolves when the hook whose time is over has ended, and what it changed is undone. */
   stuck: Promise<void> | undefined
-  /** Why tasks are late; set when the first one has waited in vain. */
+  /** Why tasks are late; set once the first has waited in vain. */
   late: string | undefined
 }
 
@@ -36,7 +36,7 @@ export class Lanes {
     return this.#closed
   }
 
-  /** Resolves when every task of now has run or was told that it is late. */
+  /** Resolves when every task that is here now has run, or was told that it is late. */
   async idle(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.tail))
   }

@@ -1,13 +1,13 @@
 /**
- * The values that survive a restart while the server is gone.
+ * Keeps values on disk, so that they survive a restart while the server is gone.
  *
  *   LK1  A file that is not exactly what was written is never used; the next best one is tried.
  *   LK2  A good generation is never overwritten in place and never replaced by a corrupt one.
- *   LK3  Writing never delays or fails an update: it follows within `delayMillis` of the last writing's end, whatever came meanwhile goes
- *        together, and trouble is an event.
- *   LK4  A file is bound to all that shapes its values (environment, service, labels, patterns). Only such clients read it.
- *   LK5  A client writes files of its own only, so no two clients overwrite each other; a restart takes the best of its kind, whoever wrote
- *        it. What a newer file covers is removed.
+ *   LK3  Writing never delays or fails an update. It follows a change after `delayMillis`, or later where writing is slow; changes that come
+ *        meanwhile are written together, and trouble is an event.
+ *   LK4  A file is bound to all that shapes its values (environment, service, labels, patterns). Only clients with the same read it.
+ *   LK5  A client writes only files of its own, so no two clients overwrite each other; a restart takes the best file of its kind, whoever
+ *        wrote it. A file that a newer one covers is removed.
  *   LK6  After `close` nothing is written.
  */
 
@@ -32,16 +32,16 @@ export interface LastKnownGoodOptions extends Shape {
   readonly delayMillis?: number | undefined
 }
 
-/** So that writing takes at most a tenth of the time, however much there is. */
+/** After each write a pause of so many times its length: writing takes at most a tenth of the time, however much there is. */
 const restPerWriting = 9
 
-/** Files of other epochs, which can't be compared with ours. */
+/** Files of other epochs that are kept, as they can't be compared with ours. */
 const mostStrangers = 4
 
-/** For people; what it is bound to is in the digest that follows. File systems take 255 bytes. */
+/** The part of a file's name for people; the digest behind it says what the file is bound to. File systems take names of 255 bytes. */
 const readable = (name: string): string => name.replace(/[^A-Za-z0-9._]/g, "_").slice(0, 40)
 
-/** Nobody writes one file for so long. */
+/** A temporary file that is this old was left behind: nobody writes one for so long. */
 const leftOverMillis = 600_000
 
 /** Bytes that hold the first line of a file. */
@@ -67,7 +67,7 @@ export class LastKnownGood {
   readonly #snapshot: () => Snapshot
   readonly #trouble: (message: string) => void
   #written: FileMark | undefined
-  /** Known to be intact. */
+  /** The other generation that is known to be intact. */
   #beside: FileMark | undefined
   #cancel: (() => void) | undefined
   #writing: Promise<void> | undefined
@@ -167,7 +167,7 @@ export class LastKnownGood {
     }
   }
 
-  /** Is our file still what we wrote? Then it may become the generation before. */
+  /** Is our file still what we wrote? Then it may become the previous generation. */
   async #isGood(): Promise<boolean> {
     const now = await markOf(this.path)
     if (now === undefined) return false
@@ -179,7 +179,7 @@ export class LastKnownGood {
     return text !== undefined && decode(text, this.#options).then(yes, no)
   }
 
-  /** LK5: keeps ours, the best intact one beside it, and what can't be compared, within bounds. */
+  /** LK5: keeps ours, the best intact one besides, and up to `mostStrangers` that can't be compared. */
   async #removeCovered({ epoch, revision }: Snapshot): Promise<void> {
     const others = (await this.#all(() => {})).filter(({ path }) => path !== this.path)
     const strangers = others.filter(({ head }) => head.epoch !== epoch).slice(mostStrangers)
@@ -194,7 +194,7 @@ export class LastKnownGood {
     await this.#removeLeftOver()
   }
 
-  /** What a process that was killed while it wrote has left. */
+  /** Removes what a process left that was killed while it wrote. */
   async #removeLeftOver(): Promise<void> {
     const { directory } = this.#options
     for (const name of await listFiles(directory)) {

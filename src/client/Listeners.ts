@@ -1,8 +1,8 @@
 /**
- * The application's listeners: `onStateChange`, `onEvent`, `logger` and a watch's `onStale`.
+ * Calls the application's listeners: `onStateChange`, `onEvent`, `logger` and a watch's `onStale`.
  *
- *   LS1  Whatever a listener does (throw anything, reject later, never answer) ends here: it never stops an update, nor the process.
- *   LS2  It is told: to `onEvent`, or, when that is missing or is what failed, to `logger`; a line a listener and minute at most.
+ *   LS1  Whatever a listener does (throw anything, reject later, never return) ends here: it never stops an update, nor the process.
+ *   LS2  A failure is told to `onEvent` or, when there is none or it is what failed, to `logger`, at most one line a listener and minute.
  */
 import { messageOf } from "./ClientError.ts"
 import type { Clock } from "./Clock.ts"
@@ -39,13 +39,13 @@ export class Listeners {
     this.call("onStateChange", () => this.#onStateChange?.(state, former, why), `the state "${state}"`)
   }
 
-  /** LS1: for what else is the application's and need not answer. */
+  /** LS1: for other functions of the application whose result does not matter. */
   call(listener: string, run: () => unknown, about: string): void {
     const failed = (error: unknown) => this.#failed(listener, about, messageOf(error))
     if (!this.#closed) contained(run, failed)
   }
 
-  /** Nothing is told afterwards, failures too. */
+  /** Nothing is told afterwards, not even failures. */
   close(): void {
     this.#closed = true
   }

@@ -5,8 +5,8 @@ import type { Hooks } from "./Hooks.ts"
 import type { Ended } from "./Transport.ts"
 
 /**
- * Sent as `authorization: Bearer …`. A function is asked at every connection, so a token can rotate; `signal` is aborted when
- * `connectTimeoutMillis` is over.
+ * Sent as `authorization: Bearer …`. A function is called for every connection and health report, so a token can rotate; `signal` is
+ * aborted when `connectTimeoutMillis` is over.
  */
 export type Token =
   | string
@@ -50,10 +50,10 @@ export type ClientEvent =
     }
 
 export interface ConnectOptions extends Hooks<unknown> {
-  /** `host:port` of a Herald gRPC port; or of several nodes, which are tried in an order of the client's own, the next one on failure. */
+  /** `host:port` of a Herald gRPC port, or of several nodes, which are tried one after the other in a random order. */
   readonly address: string | ReadonlyArray<string>
   readonly service: string
-  /** Unique in the service and environment; host, process and chance when left out. */
+  /** Unique in the service and environment; made of host, process id and a random part when left out. */
   readonly instance?: string | undefined
   /** "production" when left out. */
   readonly environment?: string | undefined
@@ -68,9 +68,9 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly lastKnownGood?:
     | {
         readonly directory: string
-        /** Milliseconds from a change to its being written. 100. */
+        /** Milliseconds between a change and its writing. 100. */
         readonly delayMillis?: number | undefined
-        /** The labels that templates use, when others change at each start: a file is bound to these. All when left out. */
+        /** Names of the labels that a file is bound to: those that templates use, when others change at each start. All when left out. */
         readonly labels?: ReadonlyArray<string> | undefined
       }
     | false
@@ -78,9 +78,9 @@ export interface ConnectOptions extends Hooks<unknown> {
   /** Values shipped with the application: a JSON object of key → value. */
   readonly bootstrap?: { readonly file: string } | { readonly values: Readonly<Record<string, unknown>> } | undefined
   readonly defaults?: Readonly<Record<string, unknown>> | undefined
-  /** true: only a server will do. false: local values will, once an attempt failed or `connectTimeoutMillis` passed. */
+  /** True: only a server will do. False, the default: local values will, once an attempt failed or `connectTimeoutMillis` passed. */
   readonly waitForSync?: boolean | undefined
-  /** How long `connect` waits. 10 000. */
+  /** How long `connect` waits, in milliseconds. 10,000. */
   readonly connectTimeoutMillis?: number | undefined
   readonly onStateChange?: ((state: State, former: State, why: Ended | undefined) => void) | undefined
   readonly onEvent?: ((event: ClientEvent) => void) | undefined
@@ -88,18 +88,18 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly logger?: ((line: string) => void) | undefined
   readonly reconnect?:
     | {
-        /** 250. */
+        /** The longest first delay, in milliseconds; it doubles from there. 250. */
         readonly baseMillis?: number | undefined
-        /** 20 000. */
+        /** The longest delay, in milliseconds. 20,000. */
         readonly capMillis?: number | undefined
-        /** A connection that was live this long starts the backoff over. 10 000. */
+        /** A connection that was live for so many milliseconds starts the backoff over. 10,000. */
         readonly stableMillis?: number | undefined
       }
     | undefined
-  /** 30 000. */
+  /** Milliseconds between heartbeats to the server. 30,000. */
   readonly heartbeatMillis?: number | undefined
-  /** A server that said nothing for so long is left. 90 000. */
+  /** A server that has said nothing for so many milliseconds is given up. 90,000. */
   readonly silenceMillis?: number | undefined
-  /** A hook that takes longer has failed, and its signal is aborted. 30 000. */
+  /** A hook that takes longer, in milliseconds, has failed, and its signal is aborted. 30,000. */
   readonly hookTimeoutMillis?: number | undefined
 }

@@ -31,7 +31,7 @@ export class Digest {
     this.#hash.update(text)
   }
 
-  /** Once. */
+  /** To be called once. */
   hex(): string {
     return this.#hash.digest("hex")
   }
@@ -41,7 +41,7 @@ export const hexBytes = (hex: string): Buffer => Buffer.from(hex, "hex")
 
 export const bytesOf = (text: string): number => Buffer.byteLength(text)
 
-/** Lets the process do something else. */
+/** Lets the process do other work. */
 export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export const utf8 = (bytes: Uint8Array): string =>
@@ -50,7 +50,7 @@ export const utf8 = (bytes: Uint8Array): string =>
 /** Unique to this process; readable in `herald clients`. */
 export const instanceName = (): string => `${hostname()}-${process.pid}-${unique()}`.slice(-128)
 
-/** Not used before, by anyone. */
+/** 12 random hex digits, for names that nobody else has. */
 export const unique = (): string => randomBytes(6).toString("hex")
 
 export const joinPath = join
@@ -85,8 +85,8 @@ export const listFiles = async (directory: string): Promise<Array<string>> =>
 const mostBytes = 256 * 1_048_576
 
 /**
- * The text of a file that this user wrote and nobody else could have: no link, no other owner, not writable by others. Undefined when there
- * is no such file; throws when it is there and not ours. `most`: reads only so many bytes.
+ * The text of a file that only this user can have written: no link, no other owner, not writable by others. Undefined when there is no such
+ * file; throws when it is there and not ours. `most`: bytes to read, all when left out.
  */
 export const readOwn = async (path: string, most?: number): Promise<string | undefined> => {
   const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)).catch(
@@ -111,7 +111,7 @@ export const readOwn = async (path: string, most?: number): Promise<string | und
   }
 }
 
-/** Writes a new file beside `path`, mode 0600 in a folder of mode 0700, down to the disk. Answers its name. */
+/** Writes a new file beside `path`, mode 0600 in a folder of mode 0700, down to the disk. Returns its path. */
 export const writeBeside = async (path: string, pieces: AsyncIterable<string>): Promise<string> => {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.${unique()}.tmp`
@@ -130,13 +130,13 @@ export const writeBeside = async (path: string, pieces: AsyncIterable<string>): 
   }
 }
 
-/** A reader sees the old content or the new, also after a crash. */
+/** A reader sees the old content or the new, even after a crash. */
 export const renameFile = async (from: string, to: string): Promise<void> => {
   await rename(from, to)
   await syncFolder(dirname(to))
 }
 
-/** Also when there is none. */
+/** Does nothing when there is no such file. */
 export const removeFile = (path: string): Promise<void> => rm(path, { force: true })
 
 /** Makes a rename durable; not every file system allows it, and then the rename is as durable as it gets. */

@@ -44,7 +44,7 @@ const isValueError = (thrown: unknown): thrown is ValueError => {
   try {
     return thrown instanceof ValueError
   } catch {
-    return false // even to look at it throws
+    return false // even looking at it throws
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * Tells watchers of strict keys when `get` begins and stops to throw.
+ * Tells watches of strict keys when `get` begins or ceases to throw.
  *
- *   ST1  Each flip is told once to each watch of the key, whatever made it: the connection, the server's own doubt, a refused version.
- *   ST2  Work is by strict keys, never by all keys.
+ *   ST1  Each flip is told once to each watch of the key, whatever caused it: the connection, the server's own doubt, a refused version.
+ *   ST2  The work grows with the strict keys, never with all keys.
  */
 import type { Listeners } from "./Listeners.ts"
 import type { Updates } from "./Updates.ts"
@@ -20,12 +20,12 @@ export class StrictKeys {
     this.#listeners = listeners
   }
 
-  /** What holds for all keys may have changed. */
+  /** For changes that concern all keys, such as of the connection. */
   lookAtAll(): void {
     for (const key of this.#values.strict()) this.look(key) // ST2
   }
 
-  /** `published`: its watches got a `Changed` for it just now. */
+  /** `published`: the key's watches have just got a `Changed`. */
   look(key: string, published = false): void {
     const version = this.#values.current(key)
     if (version === undefined || !version.strict) {

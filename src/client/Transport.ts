@@ -1,4 +1,4 @@
-/** How the SDK talks to a server: one stream at a time and unary reports. `GrpcTransport` is the real one. */
+/** Says how the SDK talks to a server: one stream at a time and unary reports. `GrpcTransport` is the real one. */
 import type {
   ConfigUpdate,
   ReportHealthRequest,
@@ -20,16 +20,16 @@ export interface Ended {
 
 export interface StreamEvents {
   readonly message: (update: ConfigUpdate) => void
-  /** After `send` answered false: there is room again. */
+  /** After `send` returned false: there is room again. */
   readonly writable: () => void
   /** Once, unless we dropped the stream ourselves. */
   readonly ended: (ended: Ended) => void
 }
 
 export interface Stream {
-  /** Takes it in any case; false: enough is on its way, wait for `writable`. */
+  /** Takes the request in any case; false when the stream is full: wait for `writable`. */
   readonly send: (request: SubscribeRequest) => boolean
-  /** True: nothing more is read until false. The server keeps the newest of each key meanwhile. */
+  /** `held`: nothing more is read until it is false again. The server keeps the newest of each key meanwhile. */
   readonly hold: (held: boolean) => void
   /** Cuts it; no event follows. */
   readonly drop: () => void

@@ -1,7 +1,7 @@
 /**
- * Takes versions through the hooks, one at a time a key, and answers for each.
+ * Takes versions through the hooks, one at a time for each key, and answers for each.
  *
- *   UP1  A version becomes the value only after every validate and apply passed; after a failed confirm the former value is back.
+ *   UP1  A version becomes the value only after every validate and apply passed; after a failed confirm the earlier value is back.
  *   UP2  Keys do not wait for each other; of a key's waiting versions only the newest is tried.
  *   UP3  Every version that was tried is answered once: applied, or rejected with the reason. One that waits too long for a hook that
  *        does not end is rejected too, and tried when the hook has ended.
@@ -17,7 +17,7 @@ import type { Watch } from "./Watch.ts"
 export interface UpdatesEvents {
   readonly applied: (version: Version) => void
   readonly rejected: (version: Version, reason: string) => void
-  /** A value that did not come from the server was refused, or a former one could not be put back. */
+  /** A value that did not come from the server was refused, or an earlier one could not be put back. */
   readonly trouble: (key: string, source: Source, reason: string) => void
   /** What is held has changed. */
   readonly held: () => void
@@ -37,7 +37,7 @@ export class Updates {
   readonly #events: UpdatesEvents
   readonly #watches = new Set<Watch<unknown>>()
   readonly #lanes: Lanes
-  /** UP2: the newest of a key that waits for its turn. */
+  /** UP2: of each key the newest version that waits for its turn. */
   readonly #next = new Map<string, Version>()
 
   constructor(values: Values, global: HookSet<unknown>, lanes: Lanes, events: UpdatesEvents) {
@@ -78,7 +78,7 @@ export class Updates {
     if (!waiting) this.#lanes.add(key, { run: () => this.#tryNext(key), late: (why) => this.#refuse(key, why) })
   }
 
-  /** Something else than a version was said of the key. */
+  /** The server said something of the key that is not a version. */
   told(key: string): void {
     this.#events.settled(key, false)
   }
@@ -133,7 +133,7 @@ export class Updates {
     return false
   }
 
-  /** Nobody is asked: one turn is enough, for 100,000 keys too. */
+  /** No hook is asked, so this is synchronous: 100,000 keys take one turn of the event loop. */
   #accept(version: Version): void {
     const slot = this.#values.slot(version.key)
     slot.pending = false
@@ -212,7 +212,7 @@ export class Updates {
     }
   }
 
-  /** A watch that came after the value. */
+  /** Shows the value to a watch that came after it. */
   async #introduce(watch: Watch<unknown>, key: string): Promise<void> {
     const found = this.#values.effective(key)
     if (found === undefined || watch.closed) return
@@ -263,7 +263,7 @@ export class Updates {
     }
   }
 
-  /** At once; or, when the hook that failed still runs, after it has ended. */
+  /** Undoes at once or, when the hook that failed still runs, once it has ended. */
   async #undo({ key }: About, error: unknown, undo: () => Promise<void>): Promise<void> {
     if (this.#lanes.closed) return
     if (error instanceof HookTimeout) this.#lanes.hold(key, error, undo)

@@ -1,11 +1,11 @@
 /**
- * What the client holds, in layers: live > disk > bootstrap > default. No input or output.
+ * Holds the client's values, in layers: live > disk > bootstrap > default. No input or output.
  *
  *   CU1  A key never goes back: a version with a lower revision of the same epoch is not admitted.
  *   CU2  `good` passed every hook; only it is kept on disk and told to the server as held.
  *   CU3  The position told to the server never covers a version that waits for its hooks or was refused by them.
  *   CU4  A deletion hides disk and bootstrap; the default remains.
- *   CU5  While the server is unsure nothing counts as the newest; when it is sure again, what it had sent unsure is confirmed.
+ *   CU5  While the server is unsure nothing counts as the newest; when it is sure again, what it sent meanwhile is confirmed.
  */
 
 import { matches } from "../keys/Pattern.ts"
@@ -20,7 +20,7 @@ export interface Slot {
   newest: Mark | undefined
   /** Admitted and not finished. */
   pending: boolean
-  /** Former contents that a delta may build on. */
+  /** The version received last, which a delta may build on. */
   received: Version | undefined
   /** Why the server can't deliver the key. */
   problem: string | undefined
@@ -115,7 +115,7 @@ export class Values {
     this.#revision = revision
   }
 
-  /** The server has the same as disk: it is live now. */
+  /** The server has the same as the disk: the value is live now. */
   promote(key: string): void {
     const slot = this.slot(key)
     const { good } = slot
@@ -217,7 +217,7 @@ export class Values {
     return "admitted"
   }
 
-  /** The same version came again: only what the server says about it can have changed. */
+  /** The same version came again: only what the server says of it can have changed. */
   #confirmed(slot: Slot, version: Version): void {
     if (slot.current === slot.good) slot.current = version
     slot.good = version
@@ -242,7 +242,7 @@ export class Values {
     this.#epoch = epoch
   }
 
-  /** Where the client is. CU3. */
+  /** The position to tell the server. CU3. */
   position(): { readonly epoch: string; readonly revision: bigint } {
     let revision = this.#revision
     for (const { newest, good } of this.#slots.values()) {

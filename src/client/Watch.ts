@@ -11,15 +11,15 @@ import type { StandardSchemaV1 } from "./StandardSchema.ts"
 export interface WatchOptions<T> extends Hooks<T> {
   readonly schema?: StandardSchemaV1<unknown, T> | undefined
   /**
-   * Told when a strict key stops or begins to be confirmed as the newest, that is, when `get` of it begins or stops to throw. Iterators get
-   * a `Changed` with `entry.stale` as well.
+   * Called when a strict key is no longer confirmed as the newest, or is again: when `get` of it begins or ceases to throw. Iterators get a
+   * `Changed` with `entry.stale` as well.
    */
   readonly onStale?: ((stale: boolean, key: string, why: string | undefined) => void) | undefined
 }
 
 export interface Changed<T> {
   readonly key: string
-  /** undefined: the key was deleted and has no default. */
+  /** Undefined when the key was deleted and has no default. */
   readonly value: T | undefined
   readonly entry: Entry | undefined
   readonly traceparent: string
