@@ -84,8 +84,9 @@ let document: Document
 beforeAll(async () => {
   server = await startServer({ LIMIT_REQUESTS_PER_SECOND: "1000000", LIMIT_BURST: "1000000" })
   assert.strictEqual((await server.publish("svc", "1", { type: "string" })).status, 200)
-  document = (await server.call("GET", "/openapi.json")).body
-  delete document.paths["/v1/events"] // has no end: Feeds.test.ts
+  const whole: Document = (await server.call("GET", "/openapi.json")).body
+  const { "/v1/events": _, ...paths } = whole.paths
+  document = { ...whole, paths } // a feed has no end: Feeds.test.ts
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
