@@ -28,7 +28,8 @@ export const held = new SqlError({
 
 /**
  * What `herald_commit` promises: an idempotency key is committed once, and answered again; nothing is committed after its time; what is on
- * terms of another server's clock is not looked at. A key named `poison` is an error.
+ * terms of another server's clock is not looked at. A key named `poison` is an error, and the answer to one named
+ * `unreadable` says nothing of it.
  */
 export class Database {
   readonly committed = new Map<string, ReadonlyArray<{ readonly key: string }>>()
@@ -111,7 +112,7 @@ export class Database {
         revision,
         epoch: this.epoch,
         committedAt: 0,
-        versions: [{ version: 1, createdAt: 0 }]
+        versions: changes[0]?.key === "unreadable" ? [] : [{ version: 1, createdAt: 0 }]
       }
     }
     const row = { revision, epoch: this.epoch, payload: [], traceparent: "", actor: "", message: "", committedAt: 0 }

@@ -5,7 +5,7 @@
  *       made here, so that a commit whose answer was lost can be asked for again.
  *   X2  A publisher waits at most `deadline` and `GRACE`. What it is told to have failed is never committed afterwards: a release is not
  *       sent after its deadline, and the database refuses it, by its own clock and under the lock, when its turn comes later.
- *   X3  One release that the database can't take fails alone.
+ *   X3  One release that the database can't take fails alone, and so does one whose answer can't be read.
  *   X4  Who is told that nothing was written can rely on it. Where the answer to a commit was lost, the database is asked until `GRACE`
  *       ends; then the publisher is told that the outcome is unknown: committed by now, or never.
  *   X5  A publisher that left is not served: nothing of it is sent any more.
@@ -113,6 +113,15 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     )
   }
 
+  /** X3 */
+  const read = (release: Release, answer: CommitAnswer): Effect.Effect<Committed, HeraldError> => {
+    try {
+      return resultOf(kinds, release, answer)
+    } catch (cause) {
+      return Effect.fail(unknown(failure("Internal", "it can't be read", { cause })))
+    }
+  }
+
   const settle = (batch: ReadonlyArray<Waiting>, answers: ReadonlyArray<CommitAnswer>) => {
     let seen: Seen | undefined
     for (const [index, { release, done }] of batch.entries()) {
@@ -121,7 +130,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
         seen = { epoch: answer.epoch, revision: BigInt(answer.revision), committedAt: answer.committedAt }
         newest = seen
       }
-      Deferred.doneUnsafe(done, resultOf(kinds, release, answer))
+      Deferred.doneUnsafe(done, read(release, answer))
     }
     options.committed(seen)
   }

@@ -157,4 +157,25 @@ describe("Writer", () => {
       })
     }
   )
+
+  it.effect("X3 X4 an answer that can't be read is of one release; the others of its call have theirs", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      const all = yield* Effect.forkChild(
+        Effect.forEach(["unreadable", "a", "b"], (key) => outcome(write(one(key))), { concurrency: "unbounded" })
+      )
+      yield* pass(6_000)
+      const outcomes = yield* Fiber.join(all)
+      const later = yield* Effect.forkChild(outcome(write(one("c"))))
+      yield* pass(500)
+
+      assert.deepStrictEqual(
+        outcomes.map(({ name }) => name),
+        ["OutcomeUnknown", "committed", "committed"]
+      )
+      assert.isTrue(outcomes.every(({ took }) => took < 1_000))
+      assert.strictEqual((yield* Fiber.join(later)).name, "committed")
+    })
+  })
 })
