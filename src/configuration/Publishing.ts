@@ -19,7 +19,7 @@ import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft, Expecting, PublishOptions } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
-import { canonical, draftsProblem, optionsProblem } from "./Request.ts"
+import { canonical, draftsProblem, expectedProblem, optionsProblem } from "./Request.ts"
 
 /** Tries when other publishers change what a release was checked against before its turn comes. */
 const TRIES = 8
@@ -128,7 +128,7 @@ export const makePublishing = Effect.gen(function* () {
     { expectedVersion, condition, ...options }: PublishOptions & Expecting
   ) {
     const actor = yield* requirePermission("config.write", environment)
-    const problem = targetProblem(environment, key) ?? optionsProblem(options)
+    const problem = targetProblem(environment, key) ?? expectedProblem(key, expectedVersion) ?? optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const draft = Effect.gen(function* () {
       const old = yield* store.version(environment, key, toVersion)

@@ -27,6 +27,12 @@ export const optionsProblem = ({ message, idempotencyKey }: PublishOptions): Her
     : undefined
 }
 
+export const expectedProblem = (key: string, expectedVersion: number | undefined): HeraldError | undefined =>
+  expectedVersion === undefined ||
+  (Number.isSafeInteger(expectedVersion) && expectedVersion >= 0 && expectedVersion <= limits.version)
+    ? undefined
+    : failure("InvalidInput", `the expected version of ${key} must be a whole number from 0 to ${limits.version}`)
+
 /** F3 for everything that needs no look at what is stored. */
 export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undefined => {
   if (drafts.length === 0) return failure("NothingChanged", "the release has no change")
@@ -42,15 +48,8 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
     const id = `${environment}/${key}`
     if (seen.has(id)) return failure("InvalidInput", `${key} in ${environment} appears twice in the release`)
     seen.add(id)
-    if (
-      expectedVersion !== undefined &&
-      !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0 && expectedVersion <= limits.version)
-    ) {
-      return failure(
-        "InvalidInput",
-        `the expected version of ${key} must be a whole number from 0 to ${limits.version}`
-      )
-    }
+    const unexpected = expectedProblem(key, expectedVersion)
+    if (unexpected !== undefined) return unexpected
     if (schema !== undefined && schema !== null) {
       const text = schemaText(schema)
       if (Result.isFailure(text)) return failure("InvalidSchema", `the schema of ${key} can't be used: ${text.failure}`)

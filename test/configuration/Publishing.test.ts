@@ -38,6 +38,9 @@ describe("publishing", () => {
 
       assert.strictEqual(long.name, "InvalidInput")
       assert.strictEqual((yield* publish(draft("1"))).revision.revision, 1n)
+      const undo = { message: "undo", expectedVersion: 2 ** 31 }
+      const unexpected = yield* Effect.flip(configurations.rollback("production", "app", 1, undo))
+      assert.strictEqual(unexpected.name, "InvalidInput")
     }).pipe(on())
   )
 

@@ -114,6 +114,10 @@ export class Server {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000)
     })
+    if (answer.headers.get("content-type")?.startsWith("text/event-stream") === true) {
+      await answer.body?.cancel() // it has no end
+      return { status: answer.status, body: "", headers: answer.headers }
+    }
     const text = await answer.text()
     const json = answer.headers.get("content-type")?.includes("json") === true && text !== ""
     return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers }
