@@ -1,13 +1,13 @@
 /**
- * What an HTTP/2 connection of the gRPC door may do before any of it is decoded.
+ * Limits what an HTTP/2 connection of the gRPC door may do before anything of it is decoded.
  *
  *   D2  A peer that pings more often than `minPingInterval` allows loses its connection (GOAWAY ENHANCE_YOUR_CALM).
  *   D3  Compressed requests are refused unread, so that a message is never larger than it arrives.
- *   D4  A call that was answered is over, whatever its client goes on sending, and though it reads nothing of the answer.
- *   D5  A peer that goes on calling with no token, or a wrong one, or what is refused before a token is asked for, loses its connection:
- *       more are refused than it could mean. Those of exempt addresses, such as a proxy's, carry others' calls and stay.
- *   D6  Calls that wait for their turn to begin are limited in number: of an address, and in all. What comes beyond is refused
- *       unread, in a way that says "try again", and whose connection goes on with it loses it.
+ *   D4  A call that was answered is over, whatever its client goes on sending, and even if it reads nothing of the answer.
+ *   D5  A peer whose calls are refused again and again, for want of a right token or before one is asked for, loses its connection.
+ *       Connections from exempt addresses, such as a proxy's, carry others' calls and stay.
+ *   D6  Calls that wait for their turn to begin are limited in number, of one address and in all. Any beyond are refused unread, in a way
+ *       that says "try again"; a connection that goes on regardless is closed.
  */
 import type { EventEmitter } from "node:events"
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
@@ -19,9 +19,9 @@ import { addressOf, connections, exempting, type GateOptions, gate } from "../So
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
 const PINGS = 20
-/** D5: calls of one connection that may be refused in a window, because nobody knows who makes them. */
+/** D5: calls from unknown callers on one connection that may be refused in a window. */
 const STRANGERS = 500
-/** D6: calls that wait for their turn, beside one for each connection that there may be. */
+/** D6: calls that may wait for their turn, beside one for each connection that there may be. */
 const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
 /** D6: calls of one connection that may be refused unread in a window. */
 const REFUSED = 100
@@ -32,7 +32,7 @@ const ending: Ending = { answered: 1_000, unread: 5_000 }
 
 const ignore = () => {}
 
-/** Counts what happens to a connection; it is closed at what comes beyond `most` in a window. D2, D5, D6 */
+/** Counts an event of a connection, and closes the connection when there are more than `most` in a window. D2, D5, D6 */
 const atMost = (most: number, session: ServerHttp2Session, refuse: () => void) => {
   let count = 0
   let since = performance.now()
@@ -60,19 +60,19 @@ const watchPings = (refuse: Refuse) => (session: ServerHttp2Session) => {
 interface Peer {
   /** Undefined: exempt. */
   readonly address: string | undefined
-  /** One more call of nobody knows whom was refused (D5), and one more unread (D6). */
+  /** Counts a refused call from an unknown caller (D5), and one refused unread (D6). */
   readonly stranger: () => void
   readonly unread: () => void
 }
 
 type PeerOf = (stream: ServerHttp2Stream) => Peer | undefined
 
-/** Whether an answer was to nobody knows whom: of a service that asks for a token, and of one that doesn't. */
+/** Which statuses go to unknown callers: those of a service that asks for a token, and of one that does not. */
 const unknown = (said: number) =>
   said === status.UNAUTHENTICATED || said === status.UNIMPLEMENTED || Number.isNaN(said /* no gRPC at all */)
 const other = (said: number) => said !== status.OK
 
-/** Milliseconds that the client of an answered call has for its own end of it, and to read what was said. D4 */
+/** Milliseconds that the client of an answered call has to end its side, and to read the answer. D4 */
 export interface Ending {
   readonly answered: number
   readonly unread: number
@@ -112,7 +112,7 @@ const watchPeers = ({ exempt: exempted, services }: GuardOptions, refuse: Refuse
 
 type Waiting = (stream: ServerHttp2Stream) => (() => void) | undefined
 
-/** A place to wait for a turn, or it is refused. D6 */
+/** Gives a call a place to wait for its turn, or refuses it. D6 */
 const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf, refuse: Refuse): Waiting => {
   const [inAll, ofAddress] = WAITING
   const places = new Places([maxConnections + inAll, perAddress + ofAddress])
@@ -140,7 +140,7 @@ const endAnswered =
       stream.once("close", () => clearTimeout(timer))
     }
     stream.once("finish", () => closeIn(answered, 0 /* NO_ERROR */))
-    // Nothing tells that a stream was ended while its client reads nothing, and what waits in it is as large as the client likes.
+    // While its client reads nothing, no event tells that a stream was ended, and what waits in it is as large as the client likes.
     const end = stream.end.bind(stream) as (...args: ReadonlyArray<unknown>) => ServerHttp2Stream
     stream.end = (...args: ReadonlyArray<unknown>) => {
       closeIn(unread, 11 /* ENHANCE_YOUR_CALM */)
@@ -172,7 +172,7 @@ const unpacked =
 
 type Soon = (begin: () => void) => void
 
-/** G11: who was admitted begins in its turn, if it is still there by then. */
+/** G11: an admitted connection or call begins in its turn, if it is still there by then. */
 const inTurn = (server: EventEmitter, soon: Soon, waiting: Waiting): void => {
   const emit = server.emit.bind(server)
   server.emit = (event: string | symbol, ...args: Array<unknown>) => {
@@ -192,8 +192,8 @@ const inTurn = (server: EventEmitter, soon: Soon, waiting: Waiting): void => {
 }
 
 /**
- * Everything that reaches this server goes through here first. `soon`: takes a step now, or in a later turn of the event loop when many
- * come at once.
+ * Puts itself before everything else that reaches this server. `soon`: takes a step now, or in a later turn of the event loop when many come
+ * at once.
  */
 export const guard = (server: EventEmitter, options: GuardOptions, refuse: Refuse, soon: Soon): void => {
   server.on("session", watchPings(refuse))

@@ -1,7 +1,7 @@
 /**
  * The gRPC door on grpc-js: limits, keepalive, health, reflection, drain.
  *
- *   D1  Leaving: health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s what is left is cut.
+ *   D1  When the server leaves, health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s whatever is left is cut.
  *   D2–D4 in Gate.ts, G5–G7 in edge/grpc/Calls.ts
  */
 import { readFileSync } from "node:fs"
@@ -30,18 +30,18 @@ export interface GrpcOptions extends Partial<GateOptions> {
   readonly port: number
   /** Undefined: the door speaks without TLS. */
   readonly tls?: CertificateFiles | undefined
-  /** Streams a connection may have open. */
+  /** Streams that one connection may have open. */
   readonly maxStreams: number
   /** Calls without a token. */
   readonly openCalls?: Partial<OpenCallLimits>
   readonly ending?: Ending
-  /** Milliseconds that calls have to end when it leaves. D1 */
+  /** Milliseconds that calls have to end when the server leaves; 3,000 when left out. D1 */
   readonly grace?: number
 }
 
 const GRACE = 3_000
 
-/** Each client may have a connection of its own, and some are on their way out. */
+/** A connection for each client, and some for those on their way out. */
 export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
 
 export class GrpcServer extends Context.Service<GrpcServer, { readonly port: number }>()(
@@ -84,7 +84,7 @@ const serverOptions = (options: GrpcOptions): grpc.ServerOptions => ({
 /** What the services of a list need. */
 type Needed<Services extends ReadonlyArray<Service>> = Effect.Services<ReturnType<Services[number]["serve"]>>
 
-/** One of the list, as grpc-js takes it: what is asked stays bytes until its caller is known. G5 */
+/** A service as grpc-js takes it, except that requests stay bytes until their caller is known. G5 */
 const serving = <R>(service: Service<R>, admitted: Admitted) =>
   Effect.map(service.serve(admitted), (served) => ({
     ...served,

@@ -1,4 +1,4 @@
-/** Redis as shared cache and as a lane of hints: a single one, a master under Sentinel, or a Redis Cluster. */
+/** Redis as shared cache and as lane of hints: a single server, a master under Sentinel, or a Redis Cluster. */
 import { Layer } from "effect"
 import * as SharedCache from "./configuration/SharedCache.ts"
 import { Client, type RedisOptions } from "./connection/Client.ts"

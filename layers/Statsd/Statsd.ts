@@ -1,7 +1,7 @@
 /**
  * Sends the main numbers to a StatsD server once a second, read from the metric registry, so that hot paths are untouched.
  *
- *   SD1  Counters are sent as what was added since the last time, never as totals.
+ *   SD1  Of counters what was added since the last time is sent, never the total.
  *   SD2  A StatsD server that is gone, or whose name is unknown, costs the data and nothing else.
  *   SD3 in Target.ts
  *

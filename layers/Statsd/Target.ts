@@ -1,8 +1,8 @@
 /**
- * Where a host's name points now.
+ * Keeps track of the address that a host's name stands for.
  *
- *   SD3  A name is asked for again every 30 s, and every second while it is unknown; meanwhile the last address counts. That a name is
- *        unknown is said once, and once when it is known again.
+ *   SD3  A name is resolved again every 30 s, and every second while it is unknown; meanwhile the last address counts. That a name is
+ *        unknown is logged once, and once when it is known again.
  */
 import { lookup } from "node:dns/promises"
 import { Clock, Effect } from "effect"
@@ -13,13 +13,13 @@ export interface Address {
   readonly family: number
 }
 
-/** IPv4 first: over UDP nothing tells that nobody listens at the other address. */
+/** IPv4 first: over UDP one never learns that nobody listens at the other address. */
 const system = (name: string): Promise<Address> => lookup(name, { order: "ipv4first" })
 
 const AGAIN = 30_000_000_000n
 const PATIENCE = "2 seconds"
 
-/** The current address, each time it is asked; undefined while there was none yet. `ask` is the system's resolver. */
+/** The current address, whenever this runs; undefined as long as there has been none. `ask`: the system's resolver when left out. */
 export const makeTarget = (
   host: string,
   ask: (name: string) => Promise<Address> = system

@@ -1,9 +1,9 @@
 /**
- * What a line of the log says, as JSON for machines and as text for people.
+ * Makes lines of the log, as JSON for machines and as text for people.
  *
- *   LL1  A JSON line is one object: `time` (RFC 3339), `level`, `message`, `node`, then the fields of this case beside them. `message` is text,
- *        always, and the same text each time: what differs with each case is a field.
- *   LL2  What can't be written down, however it throws, costs its own field and no line.
+ *   LL1  A JSON line is one object: `time` (RFC 3339), `level`, `message`, `node`, then the fields of this case. `message` is always text,
+ *        and the same text each time: what differs from case to case is a field.
+ *   LL2  A value that can't be written down, however it throws, costs its own field and never the line.
  */
 import { Cause, Context, References, Tracer } from "effect"
 import type { Logger } from "effect/Logger"
@@ -14,7 +14,7 @@ type Fields = Record<string, unknown>
 /** Names that every line may have. A field of one of these names gets an underscore. */
 const OWN = new Set(["time", "level", "message", "node", "trace_id", "span_id"])
 const UNREADABLE = "(can't be written down)"
-/** UTF-16 units of one text: what a user wrote, or a stack, doesn't fill a disk. */
+/** UTF-16 units of one text, so that what a user wrote, or a stack, does not fill a disk. */
 const LONGEST = 16_384
 
 const attempt = <A>(read: () => A): A | typeof UNREADABLE => {

@@ -1,19 +1,19 @@
 /**
- * How busy the event loop is: by how much a timer is late, as far as this thread used a processor meanwhile.
+ * Measures how busy the event loop is: by how much a timer is late, as far as this thread used a processor meanwhile.
  *
- *   LB1  Time in which the process was stopped, or waited for a processor, is not busy: nobody knows how long the world went on.
+ *   LB1  Time for which the process was stopped, or waited for a processor, does not count as busy: the world went on meanwhile.
  */
 import { Effect, Layer } from "effect"
 import { Loop } from "../../src/telemetry/Loop.ts"
 
 /** Milliseconds. */
 const TICK = 50
-/** Ticks that count as the last few: an answer is read in one turn and understood in the next ones. */
+/** Ticks that `recent` covers: an answer is read in one turn of the loop and handled in the next ones. */
 const FEW = 4
-/** Nanoseconds a timer may be late without being held up. */
+/** Nanoseconds by which a timer may be late without the loop being held up. */
 const USUAL = BigInt(2 * TICK) * 1_000_000n
 
-/** Nanoseconds of this thread. */
+/** Processor time of this thread, in nanoseconds. */
 const used = (): bigint => {
   const { user, system } = process.threadCpuUsage()
   return BigInt(user + system) * 1_000n

@@ -1,8 +1,8 @@
 /**
- * Traces, metrics and logs by OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/), with the OpenTelemetry SDK (decision 0007).
+ * Sends traces, metrics and logs by OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/), with the OpenTelemetry SDK (decision 0007).
  *
- *   TE3  A receiver that refuses or hangs costs its data and nothing else: each signal has a bounded queue that drops what comes when
- *        it is full, and one export under way with a time limit; leaving waits for it at most `LEAVING`.
+ *   TE3  A receiver that refuses or hangs costs its data and nothing else: each signal has a bounded queue that drops what comes when it is
+ *        full, and one export at a time, with a time limit; at shutdown that is waited for at most `LEAVING`.
  *   TE4  An outage is logged once when it begins and once when it is over.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
@@ -33,13 +33,13 @@ export interface OtlpOptions {
   readonly deployment?: string | undefined
 }
 
-/** Milliseconds; of each signal, and they leave one after the other. */
+/** Milliseconds for each signal at shutdown; they end one after the other. */
 const LEAVING = 800
 /** TE3: waiting spans, and log records. */
 const queue = { maxQueueSize: 2_048, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 5_000 }
 const sending = { timeoutMillis: 4_000, concurrencyLimit: 4 }
 
-/** Milliseconds, longer than an export may take. */
+/** Milliseconds without a failure after which an outage is over: longer than an export may take. TE4 */
 const SETTLED = 6_000
 
 type Signal = "traces" | "metrics" | "logs"
@@ -47,7 +47,7 @@ interface Exporter {
   export: (items: never, done: (result: { readonly code: number; readonly error?: Error }) => void) => void
 }
 
-/** Tells how each export ended. */
+/** Calls `ended` with how each export ended. */
 const watched = <E extends Exporter>(exporter: E, ended: (error: Error | undefined) => void): E => {
   const send = exporter.export.bind(exporter)
   exporter.export = (items, done) =>
@@ -63,7 +63,7 @@ interface Leaving {
   shutdown: () => Promise<void>
 }
 
-/** TE3: what can't be sent at the end is no defect of the server's. */
+/** TE3: what can't be sent at shutdown is no defect of the server. */
 const calm = <P extends Leaving>(part: P): P => {
   const [flush, end] = [part.forceFlush.bind(part), part.shutdown.bind(part)]
   part.forceFlush = () => flush().catch(() => undefined)

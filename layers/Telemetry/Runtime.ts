@@ -15,7 +15,7 @@ export interface Build {
   readonly commit: string
 }
 
-/** Of the process: measuring twice would cost twice. */
+/** One for the process, however many nodes run in it: measuring twice would cost twice. */
 let measured: Registry | undefined
 const registryOf = (): Registry => {
   if (measured === undefined) {

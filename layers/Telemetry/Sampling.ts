@@ -1,5 +1,5 @@
 /**
- * Which spans are exported.
+ * Decides which spans are exported.
  *
  *   TE2  A span that failed is exported whatever the ratio says. The caller's decision counts before the ratio, and the flag that is
  *        passed on is the decision, so that other systems keep the same traces.
@@ -21,7 +21,7 @@ import {
   TraceIdRatioBasedSampler
 } from "@opentelemetry/sdk-trace-base"
 
-/** Spans outside of `ratio` (0 to 1) are recorded, too: only at their end it is known whether they failed. */
+/** Spans outside of `ratio` (0 to 1) are recorded as well: only at their end is it known whether they failed. */
 export const recordingSampler = (ratio: number): Sampler => {
   const decide = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
   return {
@@ -37,13 +37,13 @@ export const recordingSampler = (ratio: number): Sampler => {
   }
 }
 
-/** The span as it was, but for the flag that processors look at. */
+/** The same span with the flag set that processors look at. */
 const asSampled = (span: ReadableSpan): ReadableSpan => {
   const context = { ...span.spanContext(), traceFlags: span.spanContext().traceFlags | TraceFlags.SAMPLED }
   return Object.create(span, { spanContext: { value: () => context } }) as ReadableSpan
 }
 
-/** Hands on what is sampled, and what failed. TE2 */
+/** Passes on what is sampled, and what failed. TE2 */
 export const keepErrors = (next: SpanProcessor): SpanProcessor => ({
   onStart: (span, context) => next.onStart(span, context),
   onEnd: (span) => next.onEnd(span.status.code === SpanStatusCode.ERROR ? asSampled(span) : span),

@@ -1,7 +1,7 @@
 /**
- * Names of spans that are known only at their end.
+ * Names spans whose names are known only at their end.
  *
- *   TE8  An HTTP span is called by method and route, a database span by what its statement does: never by what differs with each call.
+ *   TE8  An HTTP span is named by method and route, a database span by what its statement does: never by what differs from call to call.
  *
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name, https://opentelemetry.io/docs/specs/semconv/db/database-spans/#name
  */

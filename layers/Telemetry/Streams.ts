@@ -1,17 +1,18 @@
 /**
- * The process's own streams: what Node would write on them by itself becomes lines of the log, and nobody who goes away ends the server.
+ * Takes care of the process's own streams and signals: what Node would print by itself becomes lines of the log, and a reader that goes away
+ * does not end the server.
  *
- *   LL3  Warnings of Node and an exception that nobody caught are lines like any other. After such an exception the process ends with code 1.
- *   LL4  A reader of stdout or stderr that goes away, as in `npm start | head`, costs what it would have read.
+ *   LL3  Warnings of Node and an uncaught exception are lines like any other. After such an exception the process ends with code 1.
+ *   LL4  A reader of stdout or stderr that goes away, as in `npm start | head`, costs only what it would have read.
  *   LL5  A terminal that is closed (SIGHUP) stops the server as SIGTERM does.
- *   LL6  Of `npm start` and `npx` only a shell is told to stop, and it doesn't tell the server: when that shell is gone the server stops.
+ *   LL6  `npm start` and `npx` pass a signal only to a shell, which does not pass it on: when that shell is gone the server stops.
  */
 import { Cause, Effect } from "effect"
 
-/** What Node's own printer of warnings goes by. */
+/** The flag that Node's own printer of warnings heeds. */
 const DISABLE = "--disable-warning="
 
-/** Until the process ends. LL3 */
+/** Takes over what Node prints, until the process ends. LL3 */
 export const own: Effect.Effect<void> = Effect.gen(function* () {
   const log = Effect.runForkWith(yield* Effect.context<never>())
   process.removeAllListeners("warning") // Node's own, which prints
@@ -28,10 +29,10 @@ export const own: Effect.Effect<void> = Effect.gen(function* () {
   })
 })
 
-/** Milliseconds. */
+/** Milliseconds between two looks whether the shell is there. LL6 */
 const LOOK = 500
 
-/** First of all, before anything is written. LL4, LL5, LL6 */
+/** To be called before anything is written. LL4, LL5, LL6 */
 export const keepGoing = (): void => {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   process.once("SIGHUP", () => void process.emit("SIGTERM"))

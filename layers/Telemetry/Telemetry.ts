@@ -17,18 +17,18 @@ export interface TelemetryOptions {
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
 
-/** How to log before the settings were read. */
+/** How to log until the settings are read. */
 export const early = (env: Readonly<Record<string, string | undefined>>) => ({
   format: ({ json: "json", pretty: "pretty" } as const)[env["LOG_FORMAT"] ?? ""] ?? ("auto" as const),
   level: "info" as const,
   node: env["HERALD_NODE"] || hostname()
 })
 
-/** Whether lines are for people: JSON is for what reads a stream. */
+/** Whether lines are for people: when asked for, or on a terminal. Whatever else reads the stream gets JSON. */
 export const forPeople = (format: TelemetryOptions["format"]): boolean =>
   format === "pretty" || (format === "auto" && process.stderr.isTTY === true)
 
-/** stdout stays free for what the server says to a person. */
+/** Stdout stays free for what the server says to a person. */
 const toStderr = (line: (fields: ReturnType<typeof lineOf>) => string, node: string) =>
   Logger.make<unknown, void>(
     (options) => void process.stderr.write(`${withoutTokens(printable(line(lineOf(options, node)), true))}\n`)

@@ -1,7 +1,7 @@
 /**
- * How Herald reaches Kafka: kafkajs, whose log goes to ours at debug, for it calls ordinary waiting an error.
+ * Connects to Kafka, by kafkajs. Its log goes to ours at debug, as it calls ordinary waiting an error.
  *
- *   KC1  A broker may be given by its IPv6 address, in brackets, though kafkajs cuts what it is given at the first colon.
+ *   KC1  A broker may be given by its IPv6 address, in brackets, although kafkajs cuts addresses at the first colon.
  */
 import { isIP, connect as overTcp } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -18,7 +18,7 @@ export interface KafkaOptions {
   /** SASL/SCRAM-SHA-512; absent: none. */
   readonly username: string | undefined
   readonly password: Redacted.Redacted | undefined
-  /** The name of this node: part of the group of its own. */
+  /** The name of this node, part of the name of its own consumer group. */
   readonly node: string
 }
 
@@ -72,6 +72,6 @@ export const connectionOf = Effect.fnUntraced(function* ({ brokers, tls, usernam
   })
 })
 
-/** Waits for a good-bye, for a while. Not by interruption: a finalizer of an interrupted fiber would be cut off at once. */
+/** Waits up to `millis` for `leave`. Not by interruption: in the finalizer of an interrupted fiber that would end the wait at once. */
 export const farewell = (leave: () => Promise<void>, millis: number) =>
   Effect.promise(() => Promise.race([leave().catch(() => {}), sleep(millis, undefined, { ref: false })]))

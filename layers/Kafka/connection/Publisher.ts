@@ -1,8 +1,9 @@
 /**
- * Publishing to one topic, with whatever kafkajs does contained.
+ * Publishes to one topic, and contains whatever kafkajs does.
  *
- *   KF1  A publish has every message on all in-sync replicas when it returns, each partition in the order given; it fails within 15 s.
- *   KF2  After a failure the producer is thrown away: the next publish has a new one, so that nothing of the old one's state matters.
+ *   KF1  When a publish returns, every message is on all in-sync replicas, in the given order within each partition. It fails
+ *        `EventLogUnavailable` within 15 s.
+ *   KF2  After a failure the producer is thrown away and the next publish makes a new one, so that nothing of the old one's state matters.
  */
 import { Duration, Effect, Ref } from "effect"
 import type { Kafka, Producer } from "kafkajs"
@@ -11,7 +12,6 @@ import { contextsOf, nameOf, optionsOf, type Message as TracedMessage, within } 
 import { CLIENT_ID, farewell } from "./Connection.ts"
 import { type TopicOptions, topicReady } from "./Topic.ts"
 
-/** `key` and `body` as text or bytes. */
 export interface Message {
   readonly key: string | Uint8Array | null
   readonly body: string | Uint8Array | null
@@ -19,7 +19,7 @@ export interface Message {
 }
 
 const PATIENCE = Duration.seconds(14)
-/** Characters of one request: brokers take a batch of 1 MiB a partition, and all may be for one. */
+/** Bytes of one request, about: brokers take batches of 1 MiB for a partition, and a request may be all for one. */
 const REQUEST = 400_000
 
 const sizeOf = ({ body, key, headers }: Message): number =>
@@ -28,7 +28,7 @@ const sizeOf = ({ body, key, headers }: Message): number =>
   (body?.length ?? 0) +
   Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length, 0)
 
-/** In order, each within `REQUEST` where one message alone is. Pure. */
+/** Splits into requests, in order, each within `REQUEST` unless a single message is larger. Pure. */
 export const requestsOf = <A extends Message>(messages: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
   const requests: Array<Array<A>> = []
   let size = Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-/** The topic: made when it isn't there, and looked at when it is. */
+/** Makes a topic when it isn't there, and checks it when it is. */
 import { Effect } from "effect"
 import type { Kafka } from "kafkajs"
 import { Said } from "../../../src/telemetry/Said.ts"
@@ -12,16 +12,16 @@ export interface TopicOptions {
   readonly retentionMillis: number
 }
 
-/** Commits and clients. */
+/** The topic of all events. */
 export const updates = (topic: string): TopicOptions => ({ topic, partitions: 10, retentionMillis: 7 * DAY })
-/** Few, and kept for longer: somebody has to look at them. */
+/** The topic of dead letters: there are few, kept for longer, as people have to look at them. */
 export const deadLetters = (topic: string): TopicOptions => ({
   topic: `${topic}.dead`,
   partitions: 1,
   retentionMillis: 30 * DAY
 })
 
-/** What is wrong with the topic, with what to type; empty when nothing is. Rejects when Kafka does not answer. */
+/** What is wrong with the topic, with what to type; empty when nothing is wrong. Rejects when Kafka does not answer. */
 export const ensureTopic = async (
   kafka: Kafka,
   { topic, partitions: wantedPartitions, retentionMillis }: TopicOptions
@@ -58,7 +58,7 @@ export const ensureTopic = async (
   }
 }
 
-/** Says what is wrong once a node, however often it is asked. */
+/** Makes sure of the topic, and logs each thing that is wrong with it once, however often it is called. */
 export const topicReady = (kafka: Kafka, options: TopicOptions) =>
   Effect.tryPromise({ try: () => ensureTopic(kafka, options), catch: (cause) => cause as Error }).pipe(
     Effect.zip(Said),

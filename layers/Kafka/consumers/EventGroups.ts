@@ -1,8 +1,9 @@
 /**
- * Consumer groups in Kafka, with what kafkajs does contained.
+ * Runs consumer groups in Kafka, and contains whatever kafkajs does.
  *
  *   KG1  A consumer that crashed, hangs or lost its broker is thrown away and a new one joins: nothing of the old one's state matters.
- *   KG2  Heartbeats go on while an effect runs; when the group rebalances, the batch stops behind the effect under way and commits what is done.
+ *   KG2  Heartbeats go on while an effect runs; when the group rebalances, the batch stops after the effect under way and commits what is
+ *        done.
  *   KG3  A partition whose effect fails is paused and tried again with a back-off of up to 30 s; an effect has 30 s.
  */
 import { Cause, Effect, Exit, Layer } from "effect"
@@ -16,6 +17,7 @@ import { every } from "../../../src/telemetry/Every.ts"
 import { connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { topicReady, updates } from "../connection/Topic.ts"
 
+/** Milliseconds, as all numbers below. */
 const SESSION = 10_000
 const BEAT = 2_000
 /** Without a fetch, a heartbeat or a batch for so long, a consumer counts as hung. */
@@ -24,7 +26,7 @@ const PATIENCE = "30 seconds"
 const AGAIN = "2 seconds"
 const FAREWELL = 3_000
 
-/** As they are known; two clusters of Herald on one Kafka have topics, and so groups, of their own. */
+/** The documented names for the usual topic; another one, as of a second Herald on one Kafka, has groups of its own. */
 const groupIdOf = (topic: string, group: string): string => (topic === "config.updates" ? group : `${topic}.${group}`)
 
 const headersOf = (headers: KafkaMessage["headers"]): Record<string, string> =>
@@ -156,7 +158,7 @@ export const layer = (options: KafkaOptions) =>
       const consume = Effect.fnUntraced(function* (consumption: Consumption) {
         const { group } = consumption
         const tell = Effect.runForkWith(yield* Effect.context<never>())
-        // A broker that has just started refuses at first: that is not told.
+        // A broker that has just started refuses at first: that is no warning.
         let tolerated = false
         const member = yield* notice("events", {
           source: `joining ${group}`,

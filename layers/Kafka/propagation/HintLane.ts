@@ -1,7 +1,7 @@
 /**
- * The topic as a lane of hints: whatever node the relay runs on, the others see that something was committed.
+ * Uses the topic as a lane of hints: whichever node runs the relay, the others see that something was committed.
  *
- *   KF3  The group is this node's own and starts at the end; a crash of the consumer costs hints until it is back, nothing else.
+ *   KF3  The group is this node's own and starts at the end; while its consumer is down only hints are lost.
  */
 import { Clock, Duration, Effect } from "effect"
 import type { EachBatchPayload } from "kafkajs"
@@ -100,5 +100,5 @@ const lane = (options: KafkaOptions) =>
     } satisfies HintLane
   })
 
-/** One more lane, next to those that were provided before. */
+/** Adds a lane to those that were provided before. */
 export const layer = (options: KafkaOptions) => layerLane(lane(options))

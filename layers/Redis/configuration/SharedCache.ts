@@ -1,14 +1,14 @@
 /**
- * The shared cache in Redis, under names that other programs read, too: `config:{key}:{environment}` and
+ * The shared cache in Redis, under names that other programs read as well: `config:{key}:{environment}` and
  * `config:version:{key}:{environment}`. See docs/redis.md.
  *
  *   RC4  Within one epoch a lower revision never replaces a higher one: a script compares and sets in one step.
- *   RC5  An entry that is broken, or that no node sealed for its key, is never handed out: it is counted and removed, and it never holds a
- *        node's own entry up.
- *   RC6  A deleted key's entry says so, with `null` for its value. Every node that knows of a change takes an older entry away, within
- *        2 s or as soon as Redis answers again: whoever made the change may have died before it was written here.
- *   RC8  What is inspected is the head's afterwards, or newer, or not there: an entry that nobody reads through a node, too, and the
- *        version beside it.
+ *   RC5  An entry that is broken, or that no node sealed for its key, is never returned: it is counted and removed, and never keeps a node
+ *        from writing its own.
+ *   RC6  A deleted key's entry says so, with `null` for its value. Every node that knows of a change removes an older entry, within 2 s or as
+ *        soon as Redis answers again: the node that made the change may have died before it wrote here.
+ *   RC8  After an inspection an entry and the version beside it are the head's, or newer, or gone, even where nobody reads them through a
+ *        node.
  *   RC7  Every entry ends by itself: after an hour, or 5 minutes for a service's own key, ±10 %.
  */
 
@@ -29,11 +29,11 @@ import { EntryJson, valueKey, versionKey } from "./Entry.ts"
 /** Milliseconds. */
 const TTL = 3_600_000
 const TTL_LATEST = 300_000
-/** Keys that changed and whose entry was not looked at since; the oldest are given up: their entries end by themselves. */
+/** Keys that changed and whose entries are still to be looked at, at most. The oldest are given up: their entries expire by themselves. */
 const OWED = 10_000
 /** Keys in one call. */
 const TOGETHER = 100
-/** Bytes of entries that one look brings; larger ones are read one by one. */
+/** Bytes of entries that one look reads together; larger entries are read one by one. */
 const LOOK_BYTES = 1_048_576
 
 /** The entry of a key `version:x` would have the name of the version of `x`. */
@@ -147,7 +147,7 @@ export const layer = Layer.effect(
       )
     }
 
-    /** RC8: those of `heads`, few and together in one call, whose entry had to go. */
+    /** RC8: looks at entries in one call; `gone` are the heads whose entries had to go. */
     const inspectSome = Effect.fnUntraced(function* (epoch: string, heads: ReadonlyArray<Head>) {
       const ids = heads.flatMap(({ environment, key }) => keysOf(environment, key))
       const each = ids.length / heads.length
@@ -199,7 +199,7 @@ export const layer = Layer.effect(
         const ttl = Math.round(ttlOf(key) * (yield* Random.nextBetween(0.9, 1.1))) // RC7
         yield* Effect.gen(function* () {
           let outcome = yield* set(shared, ttl)
-          // RC5: one that only says that it is newer is gone after it was read.
+          // RC5: an entry that only claims to be newer is removed when it is read.
           if (outcome === 0 && (yield* get(environment, key)) === undefined) outcome = yield* set(shared, ttl)
           if (!cluster || outcome === 0) return
           yield* call((redis) =>

@@ -1,5 +1,5 @@
 /**
- * The connection for commands, and what is done when Redis does not answer.
+ * Sends commands to Redis, and copes when it does not answer.
  *
  *   RC1  Every call ends within `timeout`, and none waits for a connection.
  *   RC2  After 5 failures in a row Redis counts as away: calls end at once, and only pings ask whether it is back.
@@ -37,8 +37,9 @@ export class RedisAway extends Data.TaggedError("RedisAway")<{
 export class Client extends Context.Service<
   Client,
   {
-    /** Keys of one call must be in one slot. */
+    /** True: the keys of one call must be in one slot. */
     readonly cluster: boolean
+    /** RC2 */
     readonly away: () => boolean
     readonly call: <A>(run: (redis: Redis | Cluster) => Promise<A>) => Effect.Effect<A, RedisAway>
   }
@@ -56,7 +57,7 @@ const PING_WHEN_AWAY = 250
 const PROBE = "config:"
 const CONNECTED = "connected"
 
-/** A Redis Cluster says only that it failed: why is what its last node said. */
+/** A Redis Cluster says only that it failed; the reason is what its last node said. */
 const reasonOf = ({ message, lastNodeError }: Error & { readonly lastNodeError?: Error }): string =>
   lastNodeError === undefined ? message : `${message} ${lastNodeError.message}`
 
@@ -65,7 +66,7 @@ const AGAIN = { first: 50, longest: 2_000, spread: 0.5 }
 /** Milliseconds before try `times`. */
 export const againAfter = (times: number): number => backoff(AGAIN, times, Math.random())
 
-/** For every connection. A socket that owes answers for 2 s is cut, which frees what waits for it. */
+/** Options of every connection. A socket that has owed an answer for 2 s is cut, which frees what waits for it. */
 export const common = ({ username, password, tls }: Addresses) => ({
   username,
   password,
@@ -133,7 +134,7 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
       const client = open(options)
       client.on("error", (error: Error) => (lastError = reasonOf(error)))
       client.on("connect", () => (lastError = CONNECTED))
-      // Hung up without an error: a proxy before it does, or a server that wants TLS.
+      // Closed without an error, as by a proxy in between, or a server that wants TLS.
       client.on("close", () => {
         if (lastError === CONNECTED) lastError = "closed by the other side"
       })
@@ -201,7 +202,7 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
 
   yield* Metric.update(breaker, 0)
   yield* Effect.promise(() => redis.connect().catch(() => {})).pipe(Effect.timeoutOption(CONNECT))
-  failures = FAILURES - 1 // at the start one failure is enough
+  failures = FAILURES - 1 // at the start a single failure is enough
   yield* Effect.ignore(ping)
   const pause = Effect.flatMap(Random.nextBetween(0.75, 1.25), (jitter) =>
     Effect.sleep((away ? PING_WHEN_AWAY : PING) * jitter)

@@ -1,4 +1,4 @@
-/** What Redis does in one step for the shared cache. */
+/** Lua scripts that Redis runs in one step for the shared cache. */
 import { createHash } from "node:crypto"
 import type { Cluster, Redis } from "ioredis"
 

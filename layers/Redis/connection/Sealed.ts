@@ -1,4 +1,4 @@
-/** JSON with its seal as the last member, so that the text need not be made again to check it, and other programs read on. Pure. */
+/** Puts a seal into JSON as its last member, so that it can be checked on the text as it came, and other programs can read on. Pure. */
 import type { Purpose, SealShape } from "../../../src/seals/Seal.ts"
 
 const TAIL = /,"seal":"([0-9A-Za-z._-]{1,80})"\}$/
@@ -9,7 +9,7 @@ const TAIL_AT_MOST = 100
 export const sealedJson = (seal: SealShape, purpose: Purpose, json: string): string =>
   `${json.slice(0, -1)},"seal":"${seal.seal(purpose, json)}"}`
 
-/** What was sealed; undefined when it was not, or by somebody else. */
+/** The JSON that was sealed; undefined when it has no seal, or a wrong one. */
 export const openedJson = (seal: SealShape, purpose: Purpose, text: string): string | undefined => {
   const found = TAIL.exec(text.slice(-TAIL_AT_MOST))
   if (found === null) return undefined

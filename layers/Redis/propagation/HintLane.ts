@@ -1,10 +1,11 @@
 /**
  * The lane over Redis pub/sub: `herald:revisions` for nodes, `config:updates:{key}` for everybody else. See docs/redis.md.
  *
- *   RL1  A revision and its changes leave in one pipeline; one of more than 1 MiB tells nodes its position only, which they take for a gap.
- *   RL2  After each subscription, the first and every later one, `gap` is called: what was told in between was missed.
- *   RL3  A connection whose Redis is gone, hung or cut is given up within seconds, and another made, with jittered back-off.
- *   RL4  What is not sealed by a node, or is larger than a node tells, is counted and never decoded: it is a gap, whatever it says.
+ *   RL1  A revision and its changes leave in one pipeline; of one larger than 1 MiB nodes are told only the position, which they take for a
+ *        gap.
+ *   RL2  After each subscription, the first one too, `gap` is called: what was told before it was missed.
+ *   RL3  A connection whose Redis is gone, hung or cut is given up within seconds, and another is made, with jittered back-off.
+ *   RL4  A message that no node sealed, or that is larger than nodes send, is counted and never decoded: whatever it says, it is a gap.
  */
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Schema } from "effect"
@@ -70,7 +71,7 @@ const encodeUpdates = (committed: Revision) =>
     return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
   })
 
-/** What a message on `CHANNEL` says: a whole revision, only that there is one ("gap"), or nothing that Herald said. RL4 */
+/** Reads a message on `CHANNEL`: a whole revision, only that there is one ("gap"), or undefined for what is not Herald's. RL4 */
 const read = (seal: SealShape, { fromLane }: KindsShape, text: string): Revision | "gap" | undefined => {
   const json = text.length > WHOLE + SEAL ? undefined : openedJson(seal, "lane", text)
   if (json === undefined) return undefined
@@ -84,7 +85,7 @@ const read = (seal: SealShape, { fromLane }: KindsShape, text: string): Revision
 /** Subscriptions in vain until it is told. */
 const TRIES = 3
 
-/** One connection, which does not reconnect: the lane makes another. Every node of a Redis Cluster hears every message. */
+/** A connection that does not reconnect: the lane makes another. Any node of a Redis Cluster will do: each hears every message. */
 const connect = (options: RedisOptions, times: number): Redis => {
   const addresses = parseAddresses(Redacted.value(options.url))!
   const once = { ...common(addresses), lazyConnect: true, enableOfflineQueue: false, retryStrategy: null }
@@ -186,7 +187,7 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
   return { name: "redis", tell, listen } satisfies HintLane
 })
 
-/** One more lane, next to those that were provided before. */
+/** Adds a lane to those that were provided before. */
 export const layer = (options: RedisOptions) => layerLane(lane(options))
 
 const subscribed = gauge("herald_redis_subscribed", "1: this node hears what others tell over Redis")

@@ -1,7 +1,7 @@
 /**
- * Which addresses webhooks may go to.
+ * Decides which addresses webhooks may go to.
  *
- *   WA1  Only what is routed in the whole Internet: not this machine, its networks, those of providers, or a way around through IPv6.
+ *   WA1  Only addresses that are routed across the Internet: not this machine, private or providers' networks, or a detour through IPv6.
  *        https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 import { BlockList, isIP } from "node:net"

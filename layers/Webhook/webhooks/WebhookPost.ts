@@ -1,5 +1,5 @@
 /**
- * Posts a webhook to an address that was looked at.
+ * Posts a webhook, to an address that was checked.
  *
  *   WP1  The name is resolved once, every address of it is checked, and the connection goes to the one that was checked: an answer that
  *        changes between check and use (rebinding) changes nothing. Connections are not shared with later posts.
@@ -18,10 +18,11 @@ import { isPublic } from "./Addresses.ts"
 import { retryAfterOf } from "./RetryAfter.ts"
 
 export interface PostOptions {
+  /** Milliseconds. WP3 */
   readonly timeout: number
-  /** Addresses of this machine and of private networks may be used. */
+  /** Whether addresses of this machine and of private networks may be used. */
   readonly allowPrivate: boolean
-  /** All addresses of a name. */
+  /** All addresses of a name; the system's resolver when left out. */
   readonly resolve?: (name: string) => Promise<ReadonlyArray<string>>
 }
 
@@ -30,7 +31,7 @@ const READ = 65_536
 const resolveAll = async (name: string): Promise<ReadonlyArray<string>> =>
   (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
 
-/** Lets the answer's body go by, as far as it is short. */
+/** Drops the answer's body, and the connection when it is long. WP2 */
 const discard = (response: IncomingMessage) => {
   let seen = 0
   response.on("data", (chunk: Buffer) => {
