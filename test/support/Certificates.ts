@@ -1,15 +1,15 @@
-/** An authority that nobody trusts unless told to, and a certificate of its own for this machine, by openssl. */
+/** Makes a certificate authority that nobody trusts unless told to, and a certificate of it for this machine, by openssl. */
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { installed } from "./installed.ts"
 
 export interface Certificates {
-  /** PEM files. */
+  /** Paths of PEM files. */
   readonly ca: string
   readonly key: string
   readonly certificate: string
-  /** What a client of a test's own needs. */
+  /** What a test's own client needs to trust it: the authority as PEM. */
   readonly trusted: { readonly ca: string }
 }
 

@@ -5,7 +5,7 @@ import { type ClientEvent, HeraldClient } from "../../src/client/HeraldClient.ts
 const [mode = "", address = ""] = process.argv.slice(2)
 const say = (line: object) => console.log(JSON.stringify(line))
 const never = () => new Promise<never>(() => {})
-/** A timer that is left would keep the process for an hour. */
+/** So long that a timer left behind would keep the process alive for an hour. */
 const hour = 3_600_000
 const options = { address, service: "shop", hookTimeoutMillis: hour, silenceMillis: hour, heartbeatMillis: hour }
 const connect = (more: object = {}) => HeraldClient.connect({ ...options, ...more })

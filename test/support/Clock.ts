@@ -1,9 +1,9 @@
-/** Time on the TestClock, in small steps: what is due in between happens in between. */
+/** Moves the TestClock in small steps, so that what is due in between happens in between. */
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { turn } from "./turn.ts"
 
-/** Lets fibers run, and `millis` pass. */
+/** Lets `millis` pass, and fibers run meanwhile. */
 export const pass = (millis: number, steps = 20) =>
   Effect.repeat(TestClock.adjust(millis / steps), { times: steps - 1 })
 

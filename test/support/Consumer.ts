@@ -9,7 +9,7 @@ import { newFolder } from "./folder.ts"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 export const bin = (name: string): string => join(root, "node_modules/.bin", name)
 
-/** What this run of npm says about this project is not for another's. */
+/** The environment without what this run of npm has put there about this project. */
 const clean = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) =>
@@ -21,7 +21,7 @@ const clean = Object.fromEntries(
 
 const execute = promisify(execFile)
 
-/** Gives what it printed. Throws with all that it said when it fails. */
+/** Returns what it printed on stdout; when it fails, throws with all that it printed. */
 export const run = async (
   [program, ...args]: ReadonlyArray<string>,
   cwd: string,
@@ -40,7 +40,7 @@ export class Consumer {
   readonly folder = newFolder()
 
   constructor() {
-    // `node` brings its program by a script.
+    // The package `node` installs its program by a script.
     this.write("package.json", JSON.stringify({ private: true, type: "module", allowScripts: { node: true } }))
   }
 
@@ -57,12 +57,12 @@ export class Consumer {
     return run(command, this.folder.path, env)
   }
 
-  /** From tarballs and the registry that this machine uses. */
+  /** Installs packages, from tarballs or from the registry that this machine uses. */
   async install(...what: ReadonlyArray<string>): Promise<void> {
     await this.run(["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", ...what])
   }
 
-  /** Strict, and with the declarations of libraries checked too. */
+  /** Checks the types of a file strictly, with the declarations of libraries. */
   async types(file: string, module: "nodenext" | "bundler"): Promise<void> {
     const kind = module === "bundler" ? ["esnext", "bundler"] : ["nodenext", "nodenext"]
     const flags = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--target", "es2024"]
@@ -80,7 +80,7 @@ export interface Manifest {
 
 export const read = <A>(...names: ReadonlyArray<string>): A => JSON.parse(readFileSync(join(...names), "utf8")) as A
 
-/** `npm pack` of a package of this tree, as a release does it. Gives the tarball. */
+/** `npm pack` of a package of this tree, as a release does it. Returns the path of the tarball. */
 export const pack = async (folder: string, into: string): Promise<string> => {
   await run(["npm", "pack", "--pack-destination", into], join(root, folder))
   const { name, version } = read<Manifest>(root, folder, "package.json")

@@ -1,4 +1,4 @@
-/** Containers of a test, by testcontainers: places of several programs, and a PostgreSQL. */
+/** Runs services of tests in containers, by testcontainers: a place for several programs, and a PostgreSQL. */
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers"
 import { compose } from "./Compose.ts"
 import type { Database } from "./Database.ts"
@@ -6,12 +6,12 @@ import type { Command, Needs, Place, Program } from "./Place.ts"
 
 const imageOf = (service: string): string => compose.services[service]!.image!
 
-/** Nothing is waited for: who starts a program asks it, as it does natively. */
+/** Nothing is waited for: whoever starts a program asks it whether it serves, as with a native one. */
 const atOnce = Wait.forSuccessfulCommand("true")
 /** Files that a program writes into a folder of the test stay the test's. */
 const me = `${process.getuid?.() ?? 1000}:${process.getgid?.() ?? 1000}`
 
-/** Its ports are open on loopback only. */
+/** A container whose ports are open on loopback only. */
 class Guarded extends GenericContainer {
   protected override async beforeContainerCreated(): Promise<void> {
     const bindings = (this.hostConfig.PortBindings ?? {}) as Record<string, Array<{ HostIp?: string }>>
@@ -104,7 +104,7 @@ export class ContainerPlace implements Place {
   }
 }
 
-/** The embedded one's, where a suite can tell. */
+/** Those of the embedded PostgreSQL that make a difference to a suite. */
 const settings = ["max_connections=60", "idle_in_transaction_session_timeout=30s", "timezone=UTC"]
 
 export const startPostgresContainer = async (): Promise<Database> => {

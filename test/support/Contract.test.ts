@@ -1,4 +1,4 @@
-/** Whoever stands in for a server in tests says only what the REST contract lets one say. */
+/** What stands in for a server in tests says only what the REST contract allows. */
 import { assert, describe, it } from "@effect/vitest"
 import { unlike } from "./Contract.ts"
 import { FakeHerald, problem } from "./FakeHerald.ts"

@@ -1,4 +1,4 @@
-/** What the REST contract lets a route answer, for those who stand in for a server. */
+/** Knows what the REST contract lets a route answer, for what stands in for a server. */
 import { Result, Schema } from "effect"
 import { HttpApi, HttpApiSchema } from "effect/http-api"
 import { apiOf } from "../../src/edge/http/Contract.ts"
@@ -31,7 +31,7 @@ const routeOf = (line: string): Route | undefined => {
   return routes.find((one) => one.method === method && one.path.test(path))
 }
 
-/** The status with which it goes well; 200 where there is no such route. */
+/** The status of success; 200 where there is no such route. */
 export const goodStatus = (line: string): number =>
   [...(routeOf(line)?.answers.keys() ?? [])].find((status) => status < 300) ?? 200
 

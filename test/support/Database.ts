@@ -12,7 +12,7 @@ export interface Database extends AsyncDisposable {
   readonly port: number
 }
 
-/** On this machine, whose files and processes a test can reach. */
+/** A database on this machine, whose files and processes a test can reach. */
 export interface NativeDatabase extends Database {
   /** Its data folder. */
   readonly cluster: string
@@ -50,7 +50,7 @@ export const clientOptions = (url: string, options: Partial<ClientOptions> = {})
 type Rows = ReadonlyArray<Record<string, unknown>>
 
 export interface Session extends AsyncDisposable {
-  /** One statement. */
+  /** Runs one statement. */
   readonly query: (statement: string) => Promise<Rows>
 }
 

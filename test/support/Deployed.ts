@@ -1,6 +1,6 @@
 /**
- * The services of docker-compose.yml without containers: the same scripts and settings files out of deploy/, with addresses and folders of a
- * test's own. PostgreSQL is Debian's, because the embedded one has no pg_basebackup; the scripts know no version.
+ * Runs the services of docker-compose.yml without containers: by the same scripts and settings files of deploy/, with addresses and folders
+ * of the test's own. PostgreSQL is Debian's, as the embedded one has no pg_basebackup; the scripts know no version.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -19,7 +19,7 @@ type Ports = Readonly<Record<"postgres" | "replica" | "redis", number>>
 
 const findServer = () => globSync("/usr/lib/postgresql/*/bin/postgres").sort().at(-1)
 
-/** PostgreSQL refuses to run as root: then it is Debian's user for it. */
+/** PostgreSQL refuses to run as root: then it runs as Debian's user for it. */
 const ownerOfPostgres = () => {
   if (process.getuid?.() !== 0) return {}
   const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
@@ -34,7 +34,7 @@ export class Deployed implements AsyncDisposable {
   readonly #owner: { readonly uid?: number; readonly gid?: number }
   readonly #bin: string
   #kafka: KafkaServer | undefined
-  /** What the node that was started last was given, its secrets included. */
+  /** The environment of the node that was started last, with its secrets. */
   environment: Record<string, string> = {}
 
   private constructor(ports: Ports) {
@@ -44,7 +44,7 @@ export class Deployed implements AsyncDisposable {
     this.#bin = dirname(findServer()!)
     this.#owner = ownerOfPostgres()
     cpSync(join(ROOT, "deploy"), this.#at("deploy"), { recursive: true })
-    // What root makes here, PostgreSQL's user shall get to, and to nothing else.
+    // Root makes these folders; PostgreSQL's user shall have them, and nothing else.
     for (const path of ["secrets", "primary", "replica"]) mkdirSync(this.#at(path))
     for (const path of ["primary", "replica"]) this.#give(this.#at(path))
   }
@@ -61,7 +61,7 @@ export class Deployed implements AsyncDisposable {
     if (this.#owner.uid !== undefined) chownSync(path, this.#owner.uid, this.#owner.gid!)
   }
 
-  /** What the containers' addresses are here. */
+  /** What the containers' addresses and paths are here. */
   get #here(): Env {
     const { postgres, replica, redis } = this.#ports
     return {
@@ -161,7 +161,7 @@ export class Deployed implements AsyncDisposable {
     this.#run("sh", args, { SECRETS: this.#at("secrets/redis") })
   }
 
-  /** Formatted, not started. */
+  /** A broker that is formatted and not started. */
   async kafka(): Promise<KafkaServer> {
     const file = readFileSync(this.#at("deploy/kafka/server.properties"), "utf8")
     this.#kafka = await KafkaServer.prepare({
@@ -197,7 +197,7 @@ export class Deployed implements AsyncDisposable {
     return node
   }
 
-  /** What its health check says. */
+  /** What the service's health check says. */
   healthy(service: "postgres" | "postgres-replica" | "redis" | "kafka" | "herald-1"): boolean {
     const { postgres, replica, redis } = this.#ports
     switch (service) {

@@ -1,6 +1,6 @@
-/** What code of others may throw. */
+/** Things that foreign code may throw. */
 
-/** Everything that can be thrown and is hard to look at. */
+/** What can be thrown and is hard to look at. */
 export const explosives: ReadonlyArray<readonly [string, () => unknown]> = [
   ["an error", () => new Error("plain")],
   ["a text", () => "text"],

@@ -1,11 +1,11 @@
-/** A clock that a test turns. */
+/** A clock that stands still until a test moves it. */
 import type { Clock } from "../../src/client/Clock.ts"
 import { turn } from "./turn.ts"
 
 export class FakeClock implements Clock {
   #now = 1_000
   #timers: Array<{ readonly at: number; readonly task: () => void }> = []
-  /** What `random` answers. */
+  /** What `random` returns. */
   chance = 0.5
 
   now = () => this.#now

@@ -1,4 +1,4 @@
-/** A database that loses answers, hangs and chokes when a test wants it, as the writer sees it. */
+/** A database as the writer sees it, which loses answers, hangs and chokes when a test wants that. */
 import { Clock, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
@@ -35,22 +35,23 @@ export class Database {
   readonly committed = new Map<string, ReadonlyArray<{ readonly key: string }>>()
   readonly batches: Array<number> = []
   readonly terms: Array<Terms> = []
-  /** Times of its clock at which it was sent something. */
+  /** When it was sent something, by its own clock. */
   readonly asked: Array<number> = []
-  /** The moods of the next calls; then it is fine. */
+  /** The moods of the next calls; after those, `always`. */
   moods: Array<Mood> = []
   always: Mood = "fine"
   server = "one"
   epoch = "e"
-  /** Milliseconds that its clock is before this process's. */
+  /** Milliseconds by which its clock is ahead of this process's. */
   ahead = 3_600_000
-  /** Milliseconds of this process's clock until which another session has the lock, and that a statement is on its way. */
+  /** Until when another session has the lock: milliseconds by this process's clock. */
   heldUntil = 0
+  /** Milliseconds that a statement is on its way. */
   transit = 0
-  /** Milliseconds that a commit takes after it has said what its clock says. */
+  /** Milliseconds that a commit takes after it has read its clock. */
   afterwards = 0
 
-  /** Whoever no longer waits for a statement does not end it. */
+  /** A statement goes on when nobody waits for it any more. */
   readonly #statement = (_: TemplateStringsArray, json: string, termsJson: string) =>
     Effect.flatMap(Effect.forkDetach(this.#run(json, termsJson)), Fiber.join)
 

@@ -1,4 +1,4 @@
-/** A REST door that answers what a test tells it to, and remembers what it was asked. */
+/** A REST server that answers what a test tells it to, and remembers what it was asked. */
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect } from "effect"
@@ -10,12 +10,12 @@ import { goodStatus, unlike } from "./Contract.ts"
 export interface Reply {
   readonly status?: number
   readonly body?: unknown
-  /** Instead of a body: not JSON. */
+  /** Text to send instead of a JSON body. */
   readonly raw?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** The connection breaks. */
+  /** Breaks the connection instead of answering. */
   readonly drop?: boolean
-  /** No Herald of this version says so: one that is newer, broken, or no Herald at all. */
+  /** The contract does not allow this: it is as from a newer Herald, a broken one, or something else. */
   readonly strange?: boolean
 }
 
@@ -99,7 +99,7 @@ export class FakeHerald implements AsyncDisposable {
     return this
   }
 
-  /** Again on the same port after `stop`. */
+  /** After `stop` listens on the same port again. */
   async listen(): Promise<void> {
     if (this.#server !== undefined) return
     const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 /**
- * A Herald node in memory, as a client sees it: what it says to a hello, when it is unsure, to a publish, an answer, a second client of one
- * name. test/contracts/Conversations.ts holds it to what the real one does over gRPC.
+ * A Herald node in memory, as a client sees it: what it says to a hello, a publish, an answer, a second client of one name, and when it is
+ * unsure. test/contracts/Conversations.ts holds it to what a real node does over gRPC.
  */
 
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
@@ -65,7 +65,7 @@ export class FakeNode {
     return revision
   }
 
-  /** Told at once, and what was withheld follows when it is sure again. */
+  /** Clients are told at once; what was withheld follows when the node is sure again. */
   become(unsure: boolean): void {
     if (this.unsure === unsure) return
     this.unsure = unsure
@@ -80,7 +80,7 @@ export class FakeNode {
     }
   }
 
-  /** History is lost: everything that is left is compared anew. */
+  /** The history is lost: streams end, and clients that come back are compared anew. */
   lose(epoch: string): void {
     this.epoch = epoch
     for (const session of [...this.sessions.values()])

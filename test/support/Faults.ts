@@ -1,4 +1,4 @@
-/** Memory twins whose log and store fail, hang or lose hints when a test wants it. */
+/** Memory twins whose log and store fail, hang or lose hints when a test wants that. */
 import { Context, Effect, Latch, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
@@ -16,11 +16,11 @@ export class Faults {
   readonly values = Latch.makeUnsafe(true)
   /** Closed: pages of heads wait. */
   readonly pages = Latch.makeUnsafe(true)
-  /** Closed: answers where the horizon is wait. */
+  /** Closed: questions for the horizon wait. */
   readonly horizons = Latch.makeUnsafe(true)
   /** The log has nothing, whatever its head says. */
   emptyLog = false
-  /** What happens elsewhere after each page of heads was read. */
+  /** What happens elsewhere after each page of heads. */
   afterPage: () => Effect.Effect<unknown, HeraldError> = () => Effect.void
   /** Reads of current values. */
   loads = 0

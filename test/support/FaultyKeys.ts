@@ -1,4 +1,4 @@
-/** API keys on a memory twin that can be away, and that loses answers when a test wants it. */
+/** API keys on a memory twin that is away, or loses answers, when a test wants that. */
 import { Effect, Layer } from "effect"
 import { AccessTables } from "../../layers/Memory/access/AccessTables.ts"
 import * as Twin from "../../layers/Memory/access/ApiKeyStore.ts"
@@ -11,7 +11,7 @@ export class FaultyKeys {
   down = false
   /** Questions for one key. */
   lookups = 0
-  /** First admins that are made and never told of. */
+  /** How many first admins are made without an answer saying so. */
   losing = 0
 
   constructor(state = new State()) {

@@ -1,4 +1,4 @@
-/** JSON as people write it: numbers that JavaScript would change, escapes, spaces, names in any order, made from a list of choices. */
+/** Makes JSON as people write it, from a list of choices: numbers that JavaScript would change, escapes, spaces, names in any order. */
 import { Schema } from "effect"
 
 export const Choices = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 251 })))

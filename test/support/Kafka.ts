@@ -9,7 +9,7 @@ import { kafkaLibs } from "./kafkaLibs.ts"
 import { type Command, inContainers, openPlace, type Place, type Program } from "./Place.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
 
-/** Milliseconds. After SIGKILL the controller waits for the session of the broker that was, and reads its logs again. */
+/** Milliseconds. After SIGKILL the controller waits until the old broker's session ends, and reads its logs again. */
 const PATIENCE = 180_000
 
 export interface Places {
@@ -42,9 +42,9 @@ export interface KafkaSettings {
   readonly properties?: (places: Places) => string
   /** Further arguments of the storage tool's `format`. */
   readonly format?: ReadonlyArray<string>
-  /** What `properties` names besides its own. */
+  /** Further folders that `properties` names. */
   readonly folders?: ReadonlyArray<string>
-  /** How a client gets in. */
+  /** What a client needs to get in. */
   readonly client?: Partial<KafkaConfig>
 }
 
@@ -96,7 +96,7 @@ export class KafkaServer implements AsyncDisposable {
     return await (await KafkaServer.prepare(settings)).start()
   }
 
-  /** A script that runs one of Kafka's tools here, as those in `bin/` of a Kafka that was unpacked. */
+  /** A script that runs one of Kafka's tools here, like those in `bin/` of an unpacked Kafka. */
   script(tool: string): string {
     const path = join(this.#folder, `${tool}.sh`)
     writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${classpath()}' ${tool} "$@"\n`, { mode: 0o755 })
@@ -195,7 +195,7 @@ export class Reader implements AsyncDisposable {
     this.#consumer = server.client.consumer({ groupId: `reader-${Math.random()}` })
   }
 
-  /** Waits for the topic first: a consumer that comes sooner has no partition. */
+  /** Waits for the topic first: a consumer that comes earlier gets no partition. */
   async start(topic = "config.updates"): Promise<this> {
     await waitUntil(`the topic ${topic}`, () => this.#server.has(topic))
     await this.#consumer.connect()

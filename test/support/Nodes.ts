@@ -1,9 +1,9 @@
-/** Several real servers on one real PostgreSQL: a cluster. The first one that starts makes the admin key; all share the pepper. */
+/** A cluster: several real servers on one real PostgreSQL. The first one that starts makes the admin key; all share the pepper. */
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { type Database, startDatabase } from "./Database.ts"
 import { Server } from "./Server.ts"
 
-/** Limits that are not what a test of the cluster is about. */
+/** Limits that no test of a cluster should meet. */
 const LIMITS = {
   GRPC_MAX_STREAMS: "20000",
   LIMIT_STREAMS_PER_IDENTITY: "20000",
@@ -31,7 +31,7 @@ export class Nodes {
     this.servers = servers
   }
 
-  /** All at the same moment. */
+  /** Starts all at the same moment. */
   static async start(options: NodesOptions): Promise<Nodes> {
     const { count, env = {}, databaseUrl = (direct) => direct } = options
     const database = await (options.database ?? startDatabase)()
@@ -53,7 +53,7 @@ export class Nodes {
     return nodes
   }
 
-  /** Every admin token that was made: one. */
+  /** Every admin token that was made: there should be one. */
   get tokens(): ReadonlyArray<string> {
     return this.servers.flatMap((server) => server.ownToken ?? [])
   }

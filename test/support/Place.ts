@@ -18,7 +18,7 @@ export interface Program {
   kill(): Promise<void>
 }
 
-/** Ends all that runs in it. */
+/** Disposing of it ends all that runs in it. */
 export interface Place extends AsyncDisposable {
   /** What a program has to listen on. */
   readonly bind: string
@@ -34,7 +34,7 @@ export interface Needs {
   /** What they listen on. */
   readonly ports: ReadonlyArray<number>
   readonly folders: ReadonlyArray<string>
-  /** They have to reach what the test runs on this machine. */
+  /** The programs have to reach what the test runs on this machine. */
   readonly reaches?: boolean
 }
 

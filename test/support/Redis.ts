@@ -42,13 +42,13 @@ const freePort = async (): Promise<number> => {
   throw new Error("no free port")
 }
 
-/** How a client gets in. */
+/** What a client needs to get in. */
 interface Access {
   readonly password: string
   readonly certificates: Certificates
 }
 
-/** A server that takes TLS only and wants a password, of clients and of its peers. */
+/** Arguments of a server that takes TLS only, and wants a password from clients and from its peers. */
 const guarded = (port: number, { password, certificates: { ca, key, certificate } }: Access) => {
   const tls = `--port 0 --tls-port ${port} --tls-cert-file ${certificate} --tls-key-file ${key} --tls-ca-cert-file ${ca}`
   return `${tls} --tls-auth-clients no --tls-replication yes --tls-cluster yes --requirepass ${password} --masterauth ${password}`
@@ -78,7 +78,7 @@ export class RedisServer {
     return this
   }
 
-  /** On a connection of its own. */
+  /** Asks on a connection of its own. */
   async ask<A>(question: (redis: Redis) => Promise<A>): Promise<A> {
     const access = this.#access
     const redis = new Redis({
@@ -107,7 +107,7 @@ export class RedisServer {
 }
 
 export interface Started extends AsyncDisposable {
-  /** Of a server that was started `secured`. */
+  /** Undefined unless it was started `secured`. */
   readonly access: Access | undefined
   /** As REDIS_URL takes it. */
   readonly url: string
@@ -128,7 +128,7 @@ interface Setting {
   readonly access: Access | undefined
 }
 
-/** Ends all that was started, also when starting failed half-way. */
+/** Starts servers; ends all that was started even when starting failed half-way. */
 const starting = async (
   secured: boolean,
   servers: number,
@@ -147,7 +147,7 @@ const starting = async (
   return { ...started, access, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-/** The one with the port of this number. */
+/** Starts the server with the port of this number. */
 const server = ({ place, ports, folder, access }: Setting, index: number, extra: ReadonlyArray<string> = []) => {
   const port = ports[index]!
   const door = access === undefined ? `--port ${port}` : guarded(port, access)

@@ -1,4 +1,4 @@
-/** The rooms of a tree and how they lean on one another, by imports alone. Pure. */
+/** Finds the rooms of a tree and how they lean on one another, from imports alone. Pure. */
 import { type Import, importsOf } from "./Syntax.ts"
 import type { Tree } from "./Tree.ts"
 
@@ -29,7 +29,7 @@ export const packageOf = (to: string): string | undefined =>
  */
 export type Role = "model" | "port" | "service"
 
-/** What of Effect runs, or is made to. */
+/** Modules of Effect that run, or are there for what runs. */
 const RUNS = new Set(
   `Clock Deferred Effect Fiber FiberHandle FiberMap FiberSet Latch Layer ManagedRuntime Metric PubSub Queue Ref Runtime Schedule Scope
   Semaphore Stream SubscriptionRef SynchronizedRef`.split(/\s+/)

@@ -79,7 +79,7 @@ export class Server {
     return this
   }
 
-  /** Only runs it. */
+  /** Runs the server without waiting for anything. */
   launch(env: Record<string, string> = {}): void {
     const command = [...this.#command, "--data", this.data]
     const limited = ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$@"`, "sh", ...command]
@@ -132,7 +132,7 @@ export class Server {
     )
   }
 
-  /** Until the server got to it: a machine that is starved is told again and again that nothing was written. */
+  /** Publishes until the server gets to it: on a starved machine it says, again and again, that nothing was written in time. */
   published(...asked: Parameters<Server["publish"]>): Promise<Answer> {
     return waitUntil("the server to get to a publish", async () => {
       const answer = await this.publish(...asked)

@@ -1,4 +1,4 @@
-/** Someone at the gRPC door who writes what he likes, and what the server did with it. */
+/** A caller at the gRPC door who sends whatever he likes, and what the server made of it. */
 import { type ClientHttp2Session, connect } from "node:http2"
 import zlib from "node:zlib"
 import { vi } from "@effect/vitest"
@@ -13,7 +13,7 @@ export const SERVICE = "herald.distribution.v1.DistributionService"
 /** An empty ack is two bytes. */
 export const acks = (bytes: number) => Buffer.alloc(bytes, Buffer.from([0x5a, 0]))
 
-/** How often anything of a message was looked at. */
+/** Counts how often anything of a message was looked at. */
 export const looks = () => {
   const spies = [SubscribeRequest, HeartbeatRequest, ReportHealthRequest].map((type) => vi.spyOn(type, "decode"))
   const unpack = [vi.spyOn(zlib, "createGunzip"), vi.spyOn(zlib, "createInflate")]
@@ -24,7 +24,7 @@ export interface Call {
   grpc: string | undefined
   closed: boolean
 }
-/** A call on a connection that is there already; it says nothing more than `body`. */
+/** Calls on an existing connection; sends nothing but `body`, and does not end. */
 export const call = (
   session: ClientHttp2Session,
   method: string,

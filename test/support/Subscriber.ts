@@ -1,4 +1,4 @@
-/** A gRPC client on grpc-js and the .proto file alone: nothing of the SDK. Applies what it gets, and notes what must not happen. */
+/** A gRPC client made of grpc-js and the .proto file alone, without the SDK. Applies what it gets, and notes what must not happen. */
 import * as grpc from "@grpc/grpc-js"
 import * as protoLoader from "@grpc/proto-loader"
 

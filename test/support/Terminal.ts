@@ -1,4 +1,4 @@
-/** A terminal, or a pipe, that a test gives to the command line: remembers what was printed. */
+/** A terminal or a pipe that a test gives to the command line; it remembers what was printed. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { type CliFailure, usage } from "../../src/cli/CliFailure.ts"
@@ -21,11 +21,11 @@ export interface TerminalOptions {
   readonly rows?: number
   /** What a person answers when asked. */
   readonly answer?: string
-  /** What a person makes of a text in an editor, one time after the other. */
+  /** What a person makes of a text in an editor, the first time, the second and so on. */
   readonly edits?: ReadonlyArray<(text: string) => string>
   /** What commands of the user's shell print. */
   readonly commands?: Readonly<Record<string, string>>
-  /** Whoever reads standard output takes the next line only then. */
+  /** Runs before each line of standard output: a reader that is slow, or gone. */
   readonly reader?: Effect.Effect<void>
 }
 

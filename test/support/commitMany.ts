@@ -1,4 +1,4 @@
-/** Very many revisions, quickly. */
+/** Commits very many revisions, quickly. */
 import { connect } from "./Database.ts"
 
 const BATCH = 1_000

@@ -1,4 +1,4 @@
-/** Names that no other test of this process has: a suite may run on one database. */
+/** Makes names that no other test has, as the tests of a suite may share a database. */
 let names = 0
 
 export const fresh = (name: string) => `${name}.${++names}.${process.pid}`

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process"
 
 const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0
 
-/** `packages`: Debian's, that bring `program`. `there` says whether it is, if it isn't one that a shell would find. */
+/** `packages`: those of Debian that bring `program`. `there`: whether it is there, for a program that a shell would not find. */
 export const installed = (program: string, packages: ReadonlyArray<string>, there = () => has(program)): void => {
   if (there()) return
   const commands = ["apt-get update", `apt-get install -y --no-install-recommends ${packages.join(" ")}`]

@@ -1,4 +1,4 @@
-/** Kafka's jars, out of Maven's artifacts, fetched once for this user. */
+/** Fetches Kafka's jars from Maven, once for this user. */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { homedir } from "node:os"

@@ -1,9 +1,9 @@
-/** The retention, by hand. */
+/** Runs the retention by hand. */
 import { Effect } from "effect"
 import { Leases } from "../../src/leases/Leases.ts"
 import { type Keep, RetentionStore } from "../../src/retention/RetentionStore.ts"
 
-/** Sweeps to the end, whoever did before; returns how many revisions went. */
+/** Sweeps to the end; returns how many revisions went. */
 export const sweep = Effect.fnUntraced(function* (keep: Keep) {
   const [leases, store] = [yield* Leases, yield* RetentionStore]
   const lease = (yield* leases.claim("retention", "test", 60_000))!

@@ -1,4 +1,4 @@
-/** The loop of this process, for tests without a clock of their own. */
+/** Turns of this process's event loop, for tests without a clock of their own. */
 
 const { setTimeout } = globalThis // a test may put another in its place
 
