@@ -54,7 +54,9 @@ describe("fault 15: stale cache refill", () => {
         await refill()
         assert.deepStrictEqual(JSON.parse((await held())!), newest)
       }
-      // Evicted in between: now the old value is alone in Redis, and a node without a cache of its own is asked.
+      // Evicted in between: now the old value is alone in Redis, and a node without a cache of its own is asked. The other one has ended: it
+      // looks at what Redis has, and would have mended it before.
+      await writing.end("SIGTERM")
       await one.ask((ask) => ask.flushall())
       await refill()
       assert.strictEqual(JSON.parse((await held())!).value, "old")
