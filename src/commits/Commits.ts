@@ -11,15 +11,18 @@ import { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Committed, Idempotency, Release } from "./Release.ts"
 
-/** A `VersionConflict`: what the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
-export class Overtaken extends HeraldError {}
+/** A `VersionConflict`: another version is current than the one that was expected (details: key, expected, current). */
+export class Conflict extends HeraldError {}
+
+/** What the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
+export class Overtaken extends Conflict {}
 
 export class Commits extends Context.Service<
   Commits,
   {
     /**
-     * Fails `VersionConflict` (details: key, expected, current), `Overtaken` where something else than the expected version stands in the
-     * way (details: `changed`: rules, variables or templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
+     * Fails `Conflict`, `Overtaken` where something else than the expected version stands in the way (`changed`: rules, variables or
+     * templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
      * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
      * Concurrent commits share transactions; one failing item fails alone.
      */

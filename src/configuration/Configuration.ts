@@ -14,8 +14,6 @@ import { ValueType } from "../values/ValueType.ts"
 export const limits = {
   /** Bytes of UTF-8 of all values of a release. */
   release: 4_194_304,
-  /** Characters. */
-  message: 2_000,
   /** Versions of a key. */
   version: 2_147_483_647,
   /** Changes in one release. */

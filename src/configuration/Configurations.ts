@@ -4,14 +4,14 @@
  *   F1  Nothing is committed that a connected client in scope could not render (dry run of templates).
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
- *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
  */
 import { Context, Effect, Layer } from "effect"
 import type { Committed } from "../commits/Release.ts"
+import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
-import type { Draft, Expecting, PublishOptions } from "./Draft.ts"
+import type { Draft, Expecting } from "./Draft.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"
 
@@ -21,13 +21,13 @@ export class Configurations extends Context.Service<
     /** One draft or many, as one revision. `action` names it in history and audit. */
     readonly publish: (
       drafts: ReadonlyArray<Draft>,
-      options: PublishOptions
+      options: CommitOptions
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
     readonly rollback: (
       environment: string,
       key: string,
       toVersion: number,
-      options: PublishOptions & Expecting
+      options: CommitOptions & Expecting
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
     /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
     readonly validate: (drafts: ReadonlyArray<Draft>) => Effect.Effect<

@@ -22,10 +22,5 @@ export interface Draft {
   readonly stored?: boolean
 }
 
-export interface PublishOptions {
-  readonly message: string
-  readonly idempotencyKey?: string | undefined
-}
-
 /** What a write is meant for. */
 export type Expecting = Pick<Draft, "expectedVersion" | "condition">

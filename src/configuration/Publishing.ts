@@ -2,37 +2,29 @@
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
-import { Commits, Overtaken } from "../commits/Commits.ts"
-import type { Action, Committed, Idempotency } from "../commits/Release.ts"
-import { catalogue } from "../errors/Catalogue.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import type { Action } from "../commits/Release.ts"
+import type { CommitOptions } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
-import { Propagation } from "../propagation/Propagation.ts"
-import { currentTraceparent } from "../telemetry/Traces.ts"
 import type { Difference } from "../values/Diff.ts"
-import { Digest } from "../values/Digest.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
 import { Workers } from "../work/Workers.ts"
 import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
-import type { Draft, Expecting, PublishOptions } from "./Draft.ts"
+import type { Draft, Expecting } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
-import { canonical, draftsProblem, expectedProblem, optionsProblem } from "./Request.ts"
-
-/** Tries when other publishers change what a release was checked against before its turn comes. */
-const TRIES = 8
+import { draftsProblem, expectedProblem } from "./Request.ts"
 
 export const makePublishing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
-  const commits = yield* Commits
   const workers = yield* Workers
-  const propagation = yield* Propagation
   const view = yield* ConfigurationView
   const fleet = yield* ConnectedClients
-  const digestOf = yield* Digest
   const prepare = yield* makePreparing
+  const committing = yield* makeCommitting
 
   const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
     const problem = draftsProblem(drafts)
@@ -45,78 +37,30 @@ export const makePublishing = Effect.gen(function* () {
   })
 
   /** `drafts` are made after the look for an earlier commit: what is read for them may have changed since that. */
-  const commit = Effect.fnUntraced(function* (
+  const commit = (
     action: Action,
-    { name: actor, keyId }: Identity,
-    options: PublishOptions,
+    identity: Identity,
+    options: CommitOptions,
     request: unknown,
     drafts: Effect.Effect<ReadonlyArray<Draft>, HeraldError>
-  ) {
-    const { message, idempotencyKey } = options
-    const idempotency =
-      idempotencyKey === undefined
-        ? undefined
-        : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
-    const traceparent = yield* currentTraceparent
-    const made = Effect.gen(function* () {
-      const ready = yield* drafts
-      const attempt = (left: number): Effect.Effect<Committed<Configuration>, HeraldError> =>
-        prepare(ready, message, left < TRIES).pipe(
-          Effect.flatMap(({ resolved, basis }) =>
-            commits
-              .commit({
-                action,
-                changes: resolved.map((one) => one.change),
-                actor,
-                keyId,
-                message,
-                traceparent,
-                idempotency,
-                basis
-              })
-              .pipe(
-                Effect.mapError((error) => (conditional(ready) ? again(error) : error)), // CD1
-                Effect.withSpan("ConfigurationStore.commit")
-              )
-          ),
-          // RU1
-          Effect.catchIf(
-            (error) => left > 1 && error instanceof Overtaken,
-            () => attempt(left - 1)
-          )
+  ) =>
+    committing<Configuration>({
+      action,
+      identity,
+      options,
+      request,
+      check: (again) =>
+        Effect.flatMap(drafts, (made) =>
+          Effect.map(prepare(made, options.message, again), ({ resolved, basis }) => ({
+            changes: resolved.map(({ change }) => change),
+            basis,
+            conditional: conditional(made) // CD1
+          }))
         )
-      return yield* attempt(TRIES)
     })
-    const committed = idempotency === undefined ? yield* made : yield* once(idempotency, made)
-    yield* Effect.logDebug("committed", { revision: String(committed.revision.revision), actor })
-    yield* propagation.committed(committed.revision)
-    return committed
-  })
 
-  /** F4. Refused, it may have been committed since the look: by the first try, which is still under way. */
-  const once = Effect.fnUntraced(function* (
-    idempotency: Idempotency & { readonly owner: string },
-    make: Effect.Effect<Committed<Configuration>, HeraldError>
-  ) {
-    const before = yield* commits.earlier<Configuration>(idempotency)
-    if (before !== undefined) return before
-    return yield* Effect.catchIf(
-      make,
-      (error) => error.refused,
-      (refused) =>
-        Effect.flatMap(commits.earlier<Configuration>(idempotency), (meanwhile) =>
-          meanwhile === undefined ? Effect.fail(refused) : Effect.succeed(meanwhile)
-        )
-    )
-  })
-
-  const publish = Effect.fn("Configurations.publish")(function* (
-    drafts: ReadonlyArray<Draft>,
-    options: PublishOptions
-  ) {
+  const publish = Effect.fn("Configurations.publish")(function* (drafts: ReadonlyArray<Draft>, options: CommitOptions) {
     const actor = yield* permit(drafts)
-    const problem = optionsProblem(options)
-    if (problem !== undefined) return yield* problem
     const action = drafts.length > 1 ? "release" : drafts[0]?.value === null ? "delete" : "publish"
     return yield* commit(action, actor, options, drafts.map(asked), Effect.succeed(drafts))
   })
@@ -125,10 +69,10 @@ export const makePublishing = Effect.gen(function* () {
     environment: string,
     key: string,
     toVersion: number,
-    { expectedVersion, condition, ...options }: PublishOptions & Expecting
+    { expectedVersion, condition, ...options }: CommitOptions & Expecting
   ) {
     const actor = yield* requirePermission("config.write", environment)
-    const problem = targetProblem(environment, key) ?? expectedProblem(key, expectedVersion) ?? optionsProblem(options)
+    const problem = targetProblem(environment, key) ?? expectedProblem(key, expectedVersion)
     if (problem !== undefined) return yield* problem
     const draft = Effect.gen(function* () {
       const old = yield* store.version(environment, key, toVersion)
@@ -189,12 +133,6 @@ const asked = ({ found: _, ...draft }: Draft): Draft => draft
 
 const conditional = (drafts: ReadonlyArray<Draft>): boolean =>
   drafts.some(({ condition, expectedVersion }) => condition !== undefined && expectedVersion === undefined)
-
-/** Another version than the condition was judged by may fit it as well. */
-const again = (error: HeraldError): HeraldError =>
-  error.row === catalogue.VersionConflict && !(error instanceof Overtaken)
-    ? new Overtaken({ name: error.name, message: error.message, details: error.details ?? {} })
-    : error
 
 /** In the place of a difference, where those before it fill the answer. */
 const tooMuch: Difference = {

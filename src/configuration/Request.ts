@@ -4,28 +4,9 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { schemaText } from "../values/JsonSchema.ts"
 import { VALUE_BYTES } from "../values/Limits.ts"
-import { bytesOf, textProblem } from "../values/Value.ts"
+import { bytesOf } from "../values/Value.ts"
 import { limits } from "./Configuration.ts"
-import type { Draft, PublishOptions } from "./Draft.ts"
-
-/** Characters. */
-export const IDEMPOTENCY_KEY = 200
-
-export const optionsProblem = ({ message, idempotencyKey }: PublishOptions): HeraldError | undefined => {
-  if (message.length > limits.message) {
-    return failure(
-      "InvalidInput",
-      `the message has ${message.length} characters; at most ${limits.message} are allowed`
-    )
-  }
-  const problem = textProblem(message)
-  if (problem !== undefined) return failure("InvalidInput", `the message can't be stored: ${problem}`)
-  if (idempotencyKey === undefined) return undefined
-  const length = idempotencyKey.length
-  return length === 0 || length > IDEMPOTENCY_KEY || textProblem(idempotencyKey) !== undefined
-    ? failure("InvalidInput", `the idempotency key must be 1 to ${IDEMPOTENCY_KEY} characters of valid text`)
-    : undefined
-}
+import type { Draft } from "./Draft.ts"
 
 export const expectedProblem = (key: string, expectedVersion: number | undefined): HeraldError | undefined =>
   expectedVersion === undefined ||
@@ -64,14 +45,4 @@ export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undef
   return bytes > limits.release
     ? failure("TooLarge", `the release has ${bytes} bytes of values; at most ${limits.release} are allowed`)
     : undefined
-}
-
-/** JSON with sorted keys, so that equal requests have equal text. */
-export const canonical = (value: unknown): string => {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
-  const entries = Object.entries(value)
-    .filter(([, one]) => one !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([name, one]) => `${JSON.stringify(name)}:${canonical(one)}`).join(",")}}`
 }

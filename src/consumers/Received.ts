@@ -5,7 +5,7 @@
  *        its characters (NUL, half a surrogate pair) or its size. Names have no control characters.
  */
 import { Option, Result, Schema } from "effect"
-import { limits } from "../configuration/Configuration.ts"
+import { MESSAGE } from "../commits/Request.ts"
 import { CLIENT_NAME_LENGTH } from "../keys/ClientName.ts"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { KEY_LENGTH, wrongKey } from "../keys/Key.ts"
@@ -44,7 +44,7 @@ const ConfigUpdate = Schema.Struct({
   value_type: ValueType,
   digest: Plain(128),
   actor: text(512),
-  message: text(limits.message)
+  message: text(MESSAGE)
 })
 export type ConfigUpdate = typeof ConfigUpdate.Type
 

@@ -3,8 +3,9 @@ import { Effect, Layer } from "effect"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Idempotency } from "../../src/commits/Release.ts"
+import type { CommitOptions } from "../../src/commits/Request.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
-import type { Draft, PublishOptions } from "../../src/configuration/Draft.ts"
+import type { Draft } from "../../src/configuration/Draft.ts"
 import { ConnectedClients } from "../../src/fleet/ConnectedClients.ts"
 import { covers } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
@@ -50,9 +51,9 @@ const node = Effect.fnUntraced(function* () {
   const log = yield* RevisionLog
   const as = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideService(effect, CurrentIdentity, system)
   return {
-    publish: (drafts: ReadonlyArray<Draft>, options: Partial<PublishOptions> = {}) =>
+    publish: (drafts: ReadonlyArray<Draft>, options: Partial<CommitOptions> = {}) =>
       as(publish(drafts, { message: "", ...options })),
-    rollback: (key: string, environment: string, version: number, options: Partial<PublishOptions> = {}) =>
+    rollback: (key: string, environment: string, version: number, options: Partial<CommitOptions> = {}) =>
       as(rollback(environment, key, version, { message: "", ...options })),
     meanwhile: (effect: Effect.Effect<unknown, unknown>) => {
       meanwhile = effect

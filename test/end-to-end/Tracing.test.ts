@@ -41,7 +41,7 @@ describe("Tracing", () => {
       const mine = () => receiver.spans.filter((span) => span.traceId === traceId)
       const named = (name: string) => mine().find((span) => span.name === name)
       const http = await waitUntil("the HTTP span", () => mine().find((span) => span.parentSpanId === parent))
-      const commit = await waitUntil("the commit's span", () => named("ConfigurationStore.commit"))
+      const commit = await waitUntil("the commit's span", () => named("Commits.commit"))
       const told = await waitUntil("the client's span", () => named("Sessions.applied"))
       await waitUntil("a log record", () => receiver.logs.some((log) => log.traceId === traceId))
 
@@ -178,7 +178,7 @@ describe("Tracing", () => {
         })
         await publish("c", 0)
 
-        await waitUntil("a trace", () => of("c").some(({ name }) => name === "ConfigurationStore.commit"))
+        await waitUntil("a trace", () => of("c").some(({ name }) => name === "Commits.commit"))
         await waitUntil("a log record", () => receiver.logs.some((log) => log.traceId.startsWith("ccc")))
         await waitUntil("metrics", () => receiver.metrics.has("herald_http_requests_total"))
         assert.isAtMost(of("b").length, 2_048 + 4 * 512) // TE3: the queue and what was under way; the rest, of at least 4,800, was dropped

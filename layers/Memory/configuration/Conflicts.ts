@@ -1,12 +1,12 @@
 /** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
 
-import { Overtaken } from "../../../src/commits/Commits.ts"
+import { Conflict, Overtaken } from "../../../src/commits/Commits.ts"
 import type { Release } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
-import { canonical } from "../../../src/configuration/Request.ts"
 import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { covers } from "../../../src/propagation/Position.ts"
+import { canonical } from "../../../src/values/Canonical.ts"
 import type { State } from "../State.ts"
 
 const outdated = (changed: "rules" | "variables" | "templates", environment: string, key: string) =>
@@ -20,7 +20,9 @@ export const conflict = (change: ConfigurationWish, current: Configuration | und
   const { key, environment, value, expectedVersion } = change
   const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
   if (expectedVersion !== undefined && expectedVersion !== version) {
-    return failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expectedVersion}`, {
+    return new Conflict({
+      name: "VersionConflict",
+      message: `${key} in ${environment} is at version ${version}, not ${expectedVersion}`,
       details: { key, environment, expected: expectedVersion, current: version }
     })
   }

@@ -1,6 +1,6 @@
 /** What the writer sends to `herald_commit`, and what comes back. Pure. */
 import { Effect } from "effect"
-import { Overtaken } from "../../../src/commits/Commits.ts"
+import { Conflict, Overtaken } from "../../../src/commits/Commits.ts"
 import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
@@ -97,8 +97,8 @@ export const resultOf = (
 ): Effect.Effect<Committed, HeraldError> => {
   if (!answer.ok) {
     const { name, message, details } = answer
-    const overtaken = name === "VersionConflict" && details["changed"] !== undefined
-    return Effect.fail(new (overtaken ? Overtaken : HeraldError)({ name, message, details }))
+    const Refusal = name !== "VersionConflict" ? HeraldError : details["changed"] === undefined ? Conflict : Overtaken
+    return Effect.fail(new Refusal({ name, message, details }))
   }
   if (answer.replayed) {
     const revision = asRevision(kinds, answer.row)

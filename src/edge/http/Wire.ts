@@ -5,8 +5,7 @@
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { NAME } from "../../access/Principal.ts"
-import { limits } from "../../configuration/Configuration.ts"
-import { IDEMPOTENCY_KEY } from "../../configuration/Request.ts"
+import { IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
 
@@ -23,7 +22,7 @@ export const Environment = Schema.String.check(
   shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: ENVIRONMENT.source })
 ).annotate({ examples: ["production"] })
 /** Why something was done. */
-export const Message = Schema.String.check(shown({ maxLength: limits.message, pattern: "^[^\\u0000]*$" })).annotate({
+export const Message = Schema.String.check(shown({ maxLength: MESSAGE, pattern: "^[^\\u0000]*$" })).annotate({
   examples: ["why it was changed"]
 })
 /** A principal's. PN2 */

@@ -6,8 +6,9 @@ import * as Memory from "../../../layers/Memory/Memory.ts"
 import { Access } from "../../../src/access/Access.ts"
 import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import type { CommitOptions } from "../../../src/commits/Request.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
-import type { Draft, PublishOptions } from "../../../src/configuration/Draft.ts"
+import type { Draft } from "../../../src/configuration/Draft.ts"
 import { access } from "../../../src/edge/http/access/Routes.ts"
 import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
@@ -24,7 +25,7 @@ import { below, propagation, configurations as updates } from "../../support/Twi
 /** What `startServices` has the services of. */
 export const parts = [configuration, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
 
-interface Seen extends PublishOptions {
+interface Seen extends CommitOptions {
   readonly drafts: ReadonlyArray<Draft>
   readonly traceId: string
 }

@@ -5,11 +5,10 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import { Commits } from "../commits/Commits.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import type { CommitOptions } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
-import { Propagation } from "../propagation/Propagation.ts"
-import { currentTraceparent } from "../telemetry/Traces.ts"
 import type { Toy, ToyWish } from "./Toy.ts"
 import { ToyView } from "./ToyView.ts"
 
@@ -20,12 +19,12 @@ export interface ToysOptions {
 export class Toys extends Context.Service<
   Toys,
   {
-    /** Fails `ToyTooLarge`, and what `Commits.commit` fails with: `VersionConflict` where the count would not grow. */
+    /** Fails `ToyTooLarge`, and what committing fails with: `VersionConflict` where the count would not grow. */
     readonly count: (
       environment: string,
       key: string,
       count: number,
-      message: string
+      options: CommitOptions
     ) => Effect.Effect<Toy, HeraldError>
     /** As this node knows it. Fails `NotFound`. */
     readonly get: (environment: string, key: string) => Effect.Effect<Toy, HeraldError>
@@ -35,27 +34,23 @@ export class Toys extends Context.Service<
 }
 
 const make = Effect.fnUntraced(function* ({ largest }: ToysOptions) {
-  const commits = yield* Commits
-  const propagation = yield* Propagation
+  const commit = yield* makeCommitting
   const view = yield* ToyView
 
   return Toys.of({
-    count: Effect.fn("Toys.count")(function* (environment, key, count, message) {
-      const { name: actor, keyId } = yield* requirePermission("config.write", environment)
+    count: Effect.fn("Toys.count")(function* (environment, key, count, options) {
+      const identity = yield* requirePermission("config.write", environment)
       const problem = targetProblem(environment, key)
       if (problem !== undefined) return yield* problem
       if (count > largest) return yield* failure("ToyTooLarge", `${count} is larger than ${largest}`) // TY2
       const wish: ToyWish = { kind: "toy", environment, key, count }
-      const { revision } = yield* commits.commit<Toy>({
+      const { revision } = yield* commit<Toy>({
         action: "publish",
-        changes: [wish],
-        actor,
-        keyId,
-        message,
-        traceparent: yield* currentTraceparent,
-        idempotency: undefined
+        identity,
+        options,
+        request: wish,
+        check: () => Effect.succeed({ changes: [wish] })
       })
-      yield* propagation.committed(revision)
       return revision.changes[0]!
     }),
     get: Effect.fn("Toys.get")(function* (environment, key) {

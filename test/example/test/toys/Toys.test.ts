@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import * as ToyStore from "../../layers/Memory/toys/ToyStore.ts"
@@ -23,11 +24,12 @@ const layer = Layer.unwrap(
       Layer.provide(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
       Layer.provide([Views.layer(ToyView), Kinds.layer(toyKind)]),
       Layer.provide(ToyView.layer),
-      Layer.provide(stores)
+      Layer.provide([stores, Digests.layer])
     )
   })
 )
-const count = (to: number) => Effect.flatMap(Toys, (toys) => toys.count("production", "svc", to, "test"))
+const count = (to: number, idempotencyKey?: string) =>
+  Effect.flatMap(Toys, (toys) => toys.count("production", "svc", to, { message: "test", idempotencyKey }))
 const asSystem = Effect.provideService(CurrentIdentity, system)
 
 describe("Toys", () => {
@@ -48,6 +50,15 @@ describe("Toys", () => {
 
       assert.strictEqual(code, "HRLD-1999")
       assert.strictEqual((yield* count(3)).count, 3)
+    }).pipe(asSystem, Effect.provide(layer))
+  )
+
+  it.effect("a count that comes again with its idempotency key is made once, and answered twice", () =>
+    Effect.gen(function* () {
+      const first = yield* count(2, "once")
+      const again = yield* count(2, "once")
+
+      assert.deepStrictEqual(again, first)
     }).pipe(asSystem, Effect.provide(layer))
   )
 

@@ -2,7 +2,7 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { problems } from "../Wire.ts"
+import { IdempotencyKey, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 export class ToysGroup extends HttpApiGroup.make("toys")
@@ -10,6 +10,7 @@ export class ToysGroup extends HttpApiGroup.make("toys")
     HttpApiEndpoint.put("count", "/v1/toys/:key", {
       params: Wire.OfKey,
       query: Wire.InEnvironment,
+      headers: { "idempotency-key": IdempotencyKey },
       payload: Wire.ToyBody,
       success: Wire.Toy,
       error: problems

@@ -18,11 +18,13 @@ const routes = HttpApiBuilder.group(
     const toys = yield* Toys
     const readBody = (yield* makeBodyReader)(Wire.ToyBody, bodyLimits.small)
     return handlers
-      .handleRaw("count", ({ request, params: { key }, query: { environment } }) =>
+      .handleRaw("count", ({ request, params: { key }, query: { environment }, headers }) =>
         answer(
           requirePermission("config.write", environment).pipe(
             Effect.andThen(readBody(request)), // B5
-            Effect.flatMap(({ count, message = "" }) => toys.count(environment, key, count, message)),
+            Effect.flatMap(({ count, message = "" }) =>
+              toys.count(environment, key, count, { message, idempotencyKey: headers["idempotency-key"] })
+            ),
             Effect.map((toy) => json(Wire.toy(toy)))
           )
         )

@@ -3,10 +3,11 @@ import { Schema } from "effect"
 import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import type * as Model from "../../../toys/Toy.ts"
+import { Message } from "../Wire.ts"
 
 export const OfKey = { key: Plain(KEY_LENGTH) }
 export const InEnvironment = { environment: Schema.String }
-export const ToyBody = Schema.Struct({ count: Schema.Int, message: Schema.optionalKey(Plain(1_024)) }).annotate({
+export const ToyBody = Schema.Struct({ count: Schema.Int, message: Schema.optionalKey(Message) }).annotate({
   identifier: "ToyBody"
 })
 export const Toy = Schema.Struct({

@@ -1,0 +1,92 @@
+/**
+ * From a request that may be done to one commit, for use cases of any kind.
+ *
+ *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
+ *   F5  What is overtaken between its checks and its turn is checked again, `TRIES` times in all, before its publisher hears of it.
+ */
+import { Effect } from "effect"
+import type { Identity } from "../access/Identity.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import type { Change } from "../propagation/Revision.ts"
+import { currentTraceparent } from "../telemetry/Traces.ts"
+import { canonical } from "../values/Canonical.ts"
+import { Digest } from "../values/Digest.ts"
+import { Commits, Conflict, Overtaken } from "./Commits.ts"
+import type { Action, Committed, Idempotency, Release } from "./Release.ts"
+import { type CommitOptions, optionsProblem } from "./Request.ts"
+
+const TRIES = 8
+
+/** What was found good to be committed. */
+export interface Checked<C extends Change> extends Pick<Release<C>, "changes" | "basis"> {
+  /** Another version than the one that it was judged by may do as well: a `Conflict` is judged again, too. */
+  readonly conditional?: boolean
+}
+
+export interface Asked<C extends Change> {
+  readonly action: Action
+  readonly identity: Identity
+  readonly options: CommitOptions
+  /** All that makes it another request: under one idempotency key it may not change. JSON. */
+  readonly request: unknown
+  /** Checks it. `again`: what was known of it was outdated, so that it is read anew. */
+  readonly check: (again: boolean) => Effect.Effect<Checked<C>, HeraldError>
+}
+
+/**
+ * `commit` answers when the commit is durable and this node has been told of it. Fails `InvalidInput` for its options, as `check` does, and
+ * as `Commits.commit` does.
+ */
+export const makeCommitting = Effect.gen(function* () {
+  const commits = yield* Commits
+  const propagation = yield* Propagation
+  const digestOf = yield* Digest
+
+  /** F4. Refused, it may have been committed since the look: by the first try, which is still under way. */
+  const once = Effect.fnUntraced(function* <C extends Change>(
+    idempotency: Idempotency & { readonly owner: string },
+    made: Effect.Effect<Committed<C>, HeraldError>
+  ) {
+    const before = yield* commits.earlier<C>(idempotency)
+    if (before !== undefined) return before
+    return yield* Effect.catchIf(
+      made,
+      (error) => error.refused,
+      (refused) =>
+        Effect.flatMap(commits.earlier<C>(idempotency), (meanwhile) =>
+          meanwhile === undefined ? Effect.fail(refused) : Effect.succeed(meanwhile)
+        )
+    )
+  })
+
+  const commit = Effect.fnUntraced(function* <C extends Change>(asked: Asked<C>) {
+    const { action, identity, options, request, check } = asked
+    const problem = optionsProblem(options)
+    if (problem !== undefined) return yield* problem
+    const { name: actor, keyId } = identity
+    const { message, idempotencyKey } = options
+    const idempotency =
+      idempotencyKey === undefined
+        ? undefined
+        : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
+    const traceparent = yield* currentTraceparent
+    const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
+      Effect.flatMap(check(left < TRIES), ({ changes, basis, conditional = false }) =>
+        commits.commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis }).pipe(
+          Effect.withSpan("Commits.commit"),
+          Effect.catchIf(
+            (error) => left > 1 && (error instanceof Overtaken || (conditional && error instanceof Conflict)), // F5
+            () => attempt(left - 1)
+          )
+        )
+      )
+    const made = attempt(TRIES)
+    const committed = idempotency === undefined ? yield* made : yield* once(idempotency, made)
+    yield* Effect.logDebug("committed", { revision: String(committed.revision.revision), actor })
+    yield* propagation.committed(committed.revision)
+    return committed
+  })
+
+  return commit
+})

@@ -1,0 +1,29 @@
+/** What comes with every write, whatever its kind, and what is wrong with it. */
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { textProblem } from "../values/Value.ts"
+
+/** Characters. */
+export const MESSAGE = 2_000
+/** Characters. */
+export const IDEMPOTENCY_KEY = 200
+
+export interface CommitOptions {
+  /** Why, for history and audit. */
+  readonly message: string
+  /** The same request may come again with it, and is done once. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** An `InvalidInput`. */
+export const optionsProblem = ({ message, idempotencyKey }: CommitOptions): HeraldError | undefined => {
+  if (message.length > MESSAGE) {
+    return failure("InvalidInput", `the message has ${message.length} characters; at most ${MESSAGE} are allowed`)
+  }
+  const problem = textProblem(message)
+  if (problem !== undefined) return failure("InvalidInput", `the message can't be stored: ${problem}`)
+  if (idempotencyKey === undefined) return undefined
+  const length = idempotencyKey.length
+  return length === 0 || length > IDEMPOTENCY_KEY || textProblem(idempotencyKey) !== undefined
+    ? failure("InvalidInput", `the idempotency key must be 1 to ${IDEMPOTENCY_KEY} characters of valid text`)
+    : undefined
+}
