@@ -9,6 +9,7 @@
  *   X4  Who is told that nothing was written can rely on it. Where the answer to a commit was lost, the database is asked until `GRACE`
  *       ends; then the publisher is told that the outcome is unknown: committed by now, or never.
  *   X5  A publisher that left is not served: nothing of it is sent any more.
+ *   X9  One call holds a bounded number of releases, and of their characters one release more than a bound.
  */
 import { randomUUID } from "node:crypto"
 import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"

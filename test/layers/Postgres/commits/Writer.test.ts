@@ -178,4 +178,27 @@ describe("Writer", () => {
       assert.strictEqual((yield* Fiber.join(later)).name, "committed")
     })
   })
+
+  it.effect("X9 one call holds some 8 MiB of releases, however many wait", () => {
+    const database = new Database()
+    database.transit = 200
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      const large = { ...one("large"), message: "x".repeat(4_500_000) }
+      const all = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 8 }, () => write(large)),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* pass(3_000)
+      yield* Fiber.join(all)
+
+      assert.strictEqual(
+        database.batches.reduce((sum, size) => sum + size, 0),
+        8
+      )
+      assert.isAtMost(Math.max(...database.batches), 2)
+    })
+  })
 })
