@@ -22,8 +22,11 @@ interface EntityTag {
   readonly opaque: string
 }
 
-/** One of a list, with what ends it: https://www.rfc-editor.org/rfc/rfc9110#name-etag */
-const ENTITY_TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[\t ]*(?:,|$)/y
+/**
+ * One of a list, with what ends it: https://www.rfc-editor.org/rfc/rfc9110#name-etag. Blanks behind a tag belong to the tag: were they
+ * optional twice without one between, a header of blanks would be tried in every way to share them.
+ */
+const ENTITY_TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*)?(?:,|$)/y
 /** Tags of one header. */
 const MOST = 100
 
