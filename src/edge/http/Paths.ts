@@ -7,7 +7,7 @@
  */
 import { FindMyWay } from "effect/http"
 import type { HttpApi, HttpApiGroup } from "effect/http-api"
-import { distance } from "../../text/Nearest.ts"
+import { within } from "../../text/Nearest.ts"
 
 /** Such as `/v1/config/:key`. */
 type Route = readonly [method: string, path: string]
@@ -32,19 +32,21 @@ const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
 /** As the OpenAPI document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
 
-/** How many characters are wrong, where what stands for a parameter is right whatever it is. */
-const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
-  let wrong = Math.abs(asked.length - known.length) * 3
-  for (const [at, part] of known.entries())
-    if (!part.startsWith(":") && at < asked.length) wrong += distance(asked[at]!.toLowerCase(), part)
-  return wrong
-}
-
 /** Of an asked path: more is not compared. */
 const LONGEST = 512
 const MOST_PARTS = 8
 /** Wrong characters. */
 const NEAR = 6
+
+/** How many characters are wrong, where what stands for a parameter is right whatever it is; more than `NEAR` is not counted. */
+const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
+  let wrong = Math.abs(asked.length - known.length) * 3
+  for (const [at, part] of known.entries()) {
+    if (wrong > NEAR) return wrong
+    if (!part.startsWith(":") && at < asked.length) wrong += within(asked[at]!, part, NEAR - wrong)
+  }
+  return wrong
+}
 
 export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.RouterConfig>): Paths => {
   const methods = new Map<string, Set<string>>()
@@ -59,7 +61,7 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
     allowed: (url) => router.find("GET", url)?.handler,
     near: (url) => {
       const path = pathOf(url)
-      const asked = partsOf(path)
+      const asked = partsOf(path).map((part) => part.toLowerCase())
       if (path.length > LONGEST || asked.length > MOST_PARTS) return undefined
       let best: { readonly path: string; readonly wrong: number } | undefined
       for (const { path: one, parts } of known)

@@ -1,5 +1,6 @@
 /** What is answered where no route is: methods, near paths, what can't be decoded. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { pathsOf } from "../../../src/edge/http/Paths.ts"
 import { startRoutes } from "./Harness.ts"
 
 let door: Awaited<ReturnType<typeof startRoutes>>
@@ -59,6 +60,21 @@ describe("Paths", () => {
       assert.strictEqual(far.status, 404)
       assert.notInclude(far.body.detail, "did you mean")
     }
+  })
+
+  it("HM2 looking for what is near costs little, however long the path is: anybody may ask", () => {
+    const names = Array.from({ length: 30 }, (_, i) => `/v1/things/:key/versions${i}`)
+    const { near } = pathsOf(
+      names.map((path) => ["GET", path] as const),
+      {}
+    )
+    const paths = [[509], [3, 500], [160, 160, 170]].map(
+      (parts) => `/${parts.map((length, at) => "abc"[at]!.repeat(length)).join("/")}`
+    )
+    const before = process.threadCpuUsage().user
+    for (let i = 0; i < 300; i++) assert.isUndefined(near(paths[i % paths.length]!))
+
+    assert.isBelow((process.threadCpuUsage().user - before) / 1_000, 200)
   })
 
   it("HM3 a path or a query that is no text is refused, never read as another", async () => {
