@@ -22,7 +22,7 @@ import { walk } from "./Walk.ts"
 
 export class ConfigurationView extends Context.Service<
   ConfigurationView,
-  {
+  View<Configuration> & {
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
     /** Environments that have or had a key, with the keys that are there now. */
@@ -41,13 +41,11 @@ export class ConfigurationView extends Context.Service<
     readonly variables: (environment: string) => Effect.Effect<Variables, HeraldError>
   }
 >()("herald/configuration/ConfigurationView") {
-  static readonly layer = Layer.effectContext(Effect.suspend(() => make()))
+  static readonly layer = Layer.effect(
+    ConfigurationView,
+    Effect.suspend(() => make())
+  )
 }
-
-/** What propagation tells of configurations. */
-export class ConfigurationChanges extends Context.Service<ConfigurationChanges, View<Configuration>>()(
-  "herald/configuration/ConfigurationChanges"
-) {}
 
 /** Heads that are read at once. */
 const HEADS = 2_500
@@ -123,7 +121,8 @@ const make = Effect.fnUntraced(function* () {
   const { value, variables, putBack } = yield* makeValues({ epoch: () => epoch, head, share })
   yield* walk({ heads: () => heads, epoch: () => epoch, putBack })
 
-  const service = ConfigurationView.of({
+  return ConfigurationView.of({
+    ...view,
     head,
     environments: () =>
       Array.from(heads.environments(), (environment) => ({ environment, keys: heads.count(environment) })),
@@ -132,5 +131,4 @@ const make = Effect.fnUntraced(function* () {
     value,
     variables
   })
-  return Context.make(ConfigurationView, service).pipe(Context.add(ConfigurationChanges, view))
 })

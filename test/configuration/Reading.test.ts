@@ -30,6 +30,10 @@ const cutOff = (view: Configuration | undefined) =>
       stale: () => true
     }),
     Layer.mock(ConfigurationView, {
+      kind: "configuration",
+      apply: () => {},
+      committed: () => {},
+      forget: () => {},
       head: () => view,
       environments: () => [],
       page: () => (view === undefined ? [] : [view]),
