@@ -69,7 +69,7 @@ const server = GlobalFlag.Setting("server")({
 const grpc = GlobalFlag.Setting("grpc")({
   flag: optionalText(
     "grpc",
-    "gRPC address, with https:// over TLS; HERALD_GRPC, otherwise the local server's",
+    "gRPC address, over TLS with https:// or where the server has https://; HERALD_GRPC, otherwise the local server's",
     "host:port"
   )
 })

@@ -4,6 +4,8 @@
  *   TA1  A flag wins over the environment, the environment over the context that is used, the context over what a local server wrote into
  *        its data folder. Where a data folder is named, its server is meant and no context.
  *   TA2  The data folder's admin token is sent to loopback addresses only.
+ *   TA4  Where the server's address says TLS, the gRPC address is spoken to over TLS as well, unless it says http://: no token goes in the
+ *        clear to a host because its address was written without a scheme. On this machine, as behind a tunnel, the address says it itself.
  *   TA3  A token that a header can't carry is refused without being shown.
  */
 import * as Effect from "effect/Effect"
@@ -26,7 +28,7 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
-  /** gRPC is spoken over TLS: its address was written with https://, or it is that of the server on this machine, which has TLS */
+  /** gRPC is spoken over TLS. TA4 */
   readonly tls?: boolean
   readonly token: string | undefined
   readonly data: string
@@ -58,6 +60,13 @@ export const parseServerFile = (content: string | undefined): { http?: string; g
   }
 }
 
+/** TA4 */
+const isSecure = (grpc: string, server: string, running: ReturnType<typeof parseServerFile>): boolean => {
+  if (/^[a-z]+:\/\//.test(grpc)) return /^(https|grpcs):\/\//.test(grpc)
+  if (grpc === running.grpc) return running.http?.startsWith("https://") === true
+  return server.startsWith("https://") && (!isLoopback(grpc) || hostOf(grpc) === hostOf(server))
+}
+
 export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags) {
   const shell = yield* Shell
   const folder = filled(flags.data, shell.env["HERALD_DATA"])
@@ -77,13 +86,12 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
       : `${new URL(withScheme(context.server)).hostname}:50051`
   const written = stream ?? context?.grpc ?? beside
   const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
-  const besideTls = written === running.grpc && running.http?.startsWith("https://") === true
-  const tls = besideTls || /^(https|grpcs):\/\//.test(written) ? { tls: true } : {}
+  const its = context === undefined ? {} : { environment: context.env, context: context.name }
+  const tls = isSecure(written, server, running) ? { tls: true } : {}
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
-  const its = context === undefined ? {} : { environment: context.env, context: context.name }
   return { server, grpc, token, data, ...tls, ...its } as Target
 })
