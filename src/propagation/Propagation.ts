@@ -223,9 +223,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)
     telling.tell(revision)
-    yield* Effect.sync(() => {
-      for (const change of revision.changes) views.get(change.kind)?.committed(change, revision)
-    }).pipe(Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect))) // VW3
+    for (const change of revision.changes) {
+      yield* Effect.sync(() => views.get(change.kind)?.committed(change, revision)).pipe(
+        Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect)) // VW3
+      )
+    }
   })
 
   return Propagation.of({
