@@ -1,5 +1,5 @@
 /**
- * What somebody may have meant who asked for what is not there.
+ * Finds what somebody may have meant who asked for a key that is not there.
  *
  *   NK1  Nothing is named that the caller may not read: keys of an environment that was allowed to it, and environments where it may.
  *   NK2  However many keys there are, three pages of them are looked at: those of the same group, those that begin alike, the first of all.
@@ -9,7 +9,7 @@ import { CurrentIdentity, may } from "../access/Identity.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { ConfigurationView } from "./ConfigurationView.ts"
 
-/** Keys of a page. NK2 */
+/** Keys of one page. NK2 */
 const PAGE = 250
 
 export interface Near {

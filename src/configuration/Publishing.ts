@@ -1,4 +1,4 @@
-/** The writing half of Configurations: from drafts to one commit. */
+/** The writing half of Configurations: makes drafts into one commit. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
@@ -36,7 +36,7 @@ export const makePublishing = Effect.gen(function* () {
     return actor!
   })
 
-  /** `drafts` are made after the look for an earlier commit: what is read for them may have changed since that. */
+  /** `drafts` runs only when no earlier commit had the idempotency key: what it reads may have changed since that commit. */
   const commit = (
     action: Action,
     identity: Identity,
@@ -128,13 +128,13 @@ export const makePublishing = Effect.gen(function* () {
   return { publish, rollback, validate }
 })
 
-/** What of a draft makes it another request: not what its reader found. F4 */
+/** The parts of a draft that make it another request: all but what the door found in its value. F4 */
 const asked = ({ found: _, ...draft }: Draft): Draft => draft
 
 const conditional = (drafts: ReadonlyArray<Draft>): boolean =>
   drafts.some(({ condition, expectedVersion }) => condition !== undefined && expectedVersion === undefined)
 
-/** In the place of a difference, where those before it fill the answer. */
+/** Shown instead of a difference when those before it have filled the answer. */
 const tooMuch: Difference = {
   kind: "lines",
   unified: "--- before\n+++ after\nnot shown: the answer is full; validate this change alone\n"

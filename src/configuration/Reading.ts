@@ -16,26 +16,28 @@ import { type Near, nearIn } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
-/** A value with the honesty of its source. */
+/** A configuration, and whether it is known to be the newest. */
 export interface Read {
   readonly configuration: Configuration
-  /** The server could not confirm with the database that this is the newest. */
+  /** The database did not confirm that this is the newest. */
   readonly stale: boolean
 }
 
-/** How an effective value came about. */
+/** How a client comes to its value. */
 export interface Explanation {
   readonly stored: Configuration
   readonly variables: Readonly<Record<string, string>>
-  /** Names used by the template and where each value came from. */
+  /** Names that the template uses, with their values and where those came from. */
   readonly used: ReadonlyArray<{
     readonly name: string
     readonly value: string
     readonly source: "environment" | "client"
   }>
+  /** Names without a value, or else the one reason why there is no rendering. */
   readonly missing: ReadonlyArray<string>
+  /** Names of secrets that the value refers to. */
   readonly secrets: ReadonlyArray<string>
-  /** Undefined when something is missing. */
+  /** The rendered text; undefined when something is missing. */
   readonly effective: string | undefined
   readonly stale: boolean
 }
@@ -159,7 +161,7 @@ export const makeReading = Effect.gen(function* () {
     const found = yield* workers.examine(valueType, text, { want: "secrets", stored: true })
     const unread = template && found._tag !== "Read" ? [notValid(valueType, reasonOf(found))] : []
     const missing = names.filter((name) => lookup(name, variables, client) === undefined)
-    // A value that has all its variables and still can't be read names its reason here.
+    // Where all variables are there and the text still can't be read, this says why.
     const reasons = Result.isFailure(filled) ? reasonsOf(filled.failure) : unread
     return {
       stored,

@@ -1,6 +1,6 @@
 /**
- * Changes as they are committed, for who is no client: monitoring, scripts, browsers, gateways. A feed is a place in the revision log, and
- * says nothing of what anybody has.
+ * Streams changes as they are committed, to readers that are no clients: monitoring, scripts, browsers, gateways. A feed follows the revision
+ * log, and says nothing of what clients have.
  *
  *   FF1  A feed tells every change of its environment and patterns after its position, in the order of the log, at least once; or it says
  *        `Reset`: its position is of another history, or behind the horizon, and everything must be read again.
@@ -25,37 +25,41 @@ import { Recent } from "./Recent.ts"
 
 export interface FeedWish {
   readonly environment: string
-  /** None: every key. */
+  /** Empty: every key. */
   readonly patterns: ReadonlyArray<string>
   /** Undefined: from now on. */
   readonly after: Position | undefined
 }
 
 export type Told =
-  /** `last`: of its revision; whoever has it has all of `at`. */
+  /** `last`: it is the last change of its revision that the feed covers, so that its reader now has all of `at`. */
   | { readonly _tag: "Change"; readonly change: Change; readonly at: Position; readonly last: boolean }
   | { readonly _tag: "Reset"; readonly at: Position; readonly reason: "history" | "horizon" }
-  /** Nothing of this feed's happened up to `at`. */
+  /** Up to `at`, nothing more happened that the feed covers. */
   | { readonly _tag: "Alive"; readonly at: Position }
   | { readonly _tag: "Ended"; readonly error: HeraldError }
 
 export class Feeds extends Context.Service<
   Feeds,
   {
-    /** Requires config.read. For as long as the scope is open. Fails `InvalidInput`, `InvalidKey`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    /**
+     * Requires config.read. Lasts as long as the scope. Fails `Unauthenticated`, `Forbidden`, `InvalidInput`, `InvalidKey`, `ServerFull`,
+     * `TooManySubscriptions`, `Draining`.
+     */
     readonly open: (wish: FeedWish) => Effect.Effect<Stream.Stream<ReadonlyArray<Told>>, HeraldError, Scope.Scope>
-    /** Ends all; new ones are refused. FF4 */
+    /** Ends all feeds and refuses new ones. FF4 */
     readonly drain: Effect.Effect<void>
+    /** Feeds that are open. */
     readonly size: () => number
   }
 >()("herald/feeds/Feeds") {
   static readonly layer = (options: { readonly max: number }) => Layer.effect(Feeds, make(options))
 }
 
-/** Revisions that are looked at in one step. */
+/** Revisions of one step. */
 const STEP = 64
 const ALIVE = "15 seconds"
-/** Half of FF4's bound. */
+/** Time between two looks at a feed's key: less than half of FF4's bound. */
 const CHECK = "2 seconds"
 const AGAIN = "1 second"
 
@@ -65,7 +69,7 @@ interface Feed {
   readonly patterns: ReadonlyArray<string>
   readonly ended: Deferred.Deferred<HeraldError>
   at: Position
-  /** Something of its own came since it looked. */
+  /** Something that it covers was committed since it looked. */
   news: boolean
   wake: Deferred.Deferred<void>
 }
@@ -143,7 +147,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     return told
   }
 
-  /** What is not among the newest. */
+  /** The next step of a feed that is behind the newest revisions. */
   const fromLog = Effect.fnUntraced(function* (feed: Feed) {
     const page = yield* log.after(feed.at.revision, STEP)
     if (page === undefined) return reset(feed, "horizon")
@@ -163,7 +167,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     return [{ _tag: "Alive", at: feed.at }] satisfies ReadonlyArray<Told>
   })
 
-  /** This node may be behind; or there is no such position. */
+  /** For a feed whose position is ahead of this node's: the node may be behind, or there is no such position. */
   const ahead = Effect.fnUntraced(function* (feed: Feed) {
     return isNewer(feed.at, yield* log.head) ? reset(feed, "history") : yield* waited(feed)
   })

@@ -1,4 +1,4 @@
-/** How a node keeps up with the log. */
+/** Settings of how a node keeps up with the log. */
 import { duration } from "../settings/Kind.ts"
 import { setting } from "../settings/Setting.ts"
 
