@@ -8,6 +8,7 @@ import { Access } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
+import { events } from "./Events.ts"
 import { lanes } from "./Lanes.ts"
 import * as Node from "./Node.ts"
 import { database, stores } from "./Stores.ts"
@@ -17,10 +18,10 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
-  const { beneath, beside } = lanes(settings, run)
+  const { beneath, beside } = events(settings, run)
   return Layer.mergeAll(beside, Node.retention({ ...settings.retention, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions })),
-    Layer.provide(Layer.merge(beneath, Loop.layer)),
+    Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))
   )
 }
