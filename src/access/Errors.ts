@@ -1,4 +1,4 @@
-/** What is said to who may not, or not so often. */
+/** Errors for callers who may not, or not so often. */
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {

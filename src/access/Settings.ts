@@ -1,4 +1,4 @@
-/** Who may ask, and how often. */
+/** Settings of who may ask, and how often. */
 import { integer, secret } from "../settings/Kind.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
