@@ -7,8 +7,10 @@
  *   FF2  A feed keeps no changes: it reads what all read, when its reader takes it. A slow reader costs what a fast one costs.
  *   FF3  Feeds are limited in number: in all, and of a principal, which leaves room for others.
  *   FF4  A feed whose key is no longer good ends within 5 s, and all end when the node leaves; both say so.
+ *   FF5  Feeds that are behind the newest revisions read the log `READING` at a time, however many there are: the rest of the database is for
+ *        those who publish, and for clients.
  */
-import { Context, Deferred, Effect, Layer, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -62,6 +64,8 @@ const ALIVE = "15 seconds"
 /** Time between two looks at a feed's key: less than half of FF4's bound. */
 const CHECK = "2 seconds"
 const AGAIN = "1 second"
+/** Pages of the log that are being read for feeds. FF5 */
+const READING = 2
 
 interface Feed {
   readonly identity: Identity
@@ -82,6 +86,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   const feeds = new Set<Feed>()
   const interest = new Interest<Feed>()
   const recent = new Recent()
+  const reading = yield* Semaphore.make(READING)
   let draining = false
 
   const wake = (feed: Feed): void => {
@@ -149,7 +154,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
 
   /** The next step of a feed that is behind the newest revisions. */
   const fromLog = Effect.fnUntraced(function* (feed: Feed) {
-    const page = yield* log.after(feed.at.revision, STEP)
+    const page = yield* reading.withPermits(1)(log.after(feed.at.revision, STEP)) // FF5
     if (page === undefined) return reset(feed, "horizon")
     if (page.some((revision) => !sameEpoch(revision, feed.at))) return reset(feed, "history")
     return page.length === 0 ? yield* waited(feed) : tell(feed, page)
