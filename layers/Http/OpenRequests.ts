@@ -38,8 +38,15 @@ const routed = (path: string): string => {
   }
 }
 
+/** Where a token may come as a cookie: ByCookie in src/edge/http/Authentication.ts. */
+const BY_COOKIE = "/v1/events"
+const COOKIE = /(?:^|;) *herald-token=/
+
+const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
+  headers.authorization !== undefined || (path === BY_COOKIE && COOKIE.test(headers.cookie ?? ""))
+
 const isOpen = (path: string, request: IncomingMessage): boolean =>
-  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || request.headers.authorization === undefined
+  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || !hasToken(path, request)
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)
