@@ -56,7 +56,7 @@ interface Capability {
   readonly grpc?: Service
 }
 
-/** The kind of the first is that of changes that name none: it stays the first. */
+/** The first stays the first: changes that name no kind are of its kind. */
 const capabilities = [
   {
     services: Configurations.layer,
@@ -80,7 +80,7 @@ type Added<Name extends keyof Capability> = Extract<
   { readonly [N in Name]: unknown }
 >[Name]
 
-/** What those add that have it. Never empty: the first has all but a service of gRPC. */
+/** What the capabilities that have it add. Never empty: the first has all but a gRPC service, which the second has. */
 const added = <Name extends keyof Capability>(name: Name): readonly [Added<Name>, ...ReadonlyArray<Added<Name>>] =>
   capabilities.flatMap((one: Capability) => (one[name] === undefined ? [] : [one[name]])) as never
 
@@ -108,7 +108,7 @@ interface Given {
   readonly propagation: PropagationOptions
 }
 
-/** What capabilities see of the settings: all, and what every node is given. */
+/** What capabilities see of the settings: all of them, and what every node is given. */
 type NodeSettings = Omit<Settings, keyof Given> & Given
 /** A setting that is left out has its default. */
 export type NodeOptions = Partial<Omit<Settings, keyof Given>> & Given
@@ -147,7 +147,7 @@ export const services = (options: NodeOptions) => {
   )
 }
 
-/** What runs beside them. */
+/** What runs beside the services. */
 export const retention = Retention.layer
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */

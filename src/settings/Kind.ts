@@ -8,6 +8,7 @@ import { parseAddresses } from "./RedisUrl.ts"
 export type Raw = string | number | boolean
 
 export interface Kind<A> {
+  /** For people, what would be right: stands after "expected". */
   readonly expected: string
   readonly read: (raw: Raw) => A | undefined
   /** As a person reads it; "" for no value. */
@@ -89,7 +90,7 @@ export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<
   secret: false
 })
 
-/** A switch with a name for each way. */
+/** A switch whose two positions have names. */
 export const either = (no: string, yes: string): Kind<boolean> => ({
   ...oneOf(no, yes),
   read: (raw) => (String(raw) === yes ? true : String(raw) === no ? false : undefined),
@@ -102,7 +103,7 @@ export const onOff: Kind<boolean> = {
   schema: { enum: ["on", "off"] }
 }
 
-/** Of a secret. */
+/** How a secret is shown. */
 export const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
 
 export const secret: Kind<Redacted.Redacted> = {
@@ -132,7 +133,7 @@ export const redisUrl: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-/** With commas between, each once. */
+/** The parts of a list with commas, each once. */
 export const listOf = (raw: Raw): ReadonlyArray<string> => [
   ...new Set(
     String(raw)
@@ -155,7 +156,7 @@ export const patterns: Kind<ReadonlyArray<string>> = {
   secret: false
 }
 
-/** Where to listen, or whom to send to. Without brackets, however it was written. */
+/** A host to listen on or to send to; an IPv6 address comes out without brackets. */
 export const host: Kind<string> = {
   expected: "a name or an IP address, such as 127.0.0.1, 0.0.0.0, :: or [::1]",
   read: (raw) => {

@@ -1,5 +1,5 @@
 /**
- * The value of each setting and where it came from: a flag, the environment, the file, or its default, in that order. Pure.
+ * Finds the value of each setting and where it came from: a flag, the environment, the file, or its default, in that order. Pure.
  *
  *   Q2   An unknown name in the file or a wrong value stops the start and says which, why, and the nearest right name.
  *   QS1  Whoever asks, the server or `herald settings`, finds the same values; a secret is never shown.
@@ -40,13 +40,13 @@ export interface Resolved {
   readonly warnings: ReadonlyArray<string>
 }
 
-/** Read elsewhere: by the loader, and by the command line. */
+/** Names in the environment that are no settings: the loader and the command line read them. */
 const ELSEWHERE = ["CONFIG", "SERVER", "GRPC", "TOKEN", "ENV", "CONTEXT", "CONTEXTS", "EDITOR"].map(
   (name) => `HERALD_${name}`
 )
 const known = [...settings.map(({ env }) => env), ...ELSEWHERE]
 
-/** QS3: ours by prefix, or at most two letters away from a known name that begins alike. */
+/** Warns of names that begin as ours do, or differ by at most two letters from a known name that begins alike. QS3 */
 const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
   Object.keys(env).flatMap((name) => {
     if (known.includes(name) || (env[name] ?? "") === "") return []
@@ -55,7 +55,7 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
-/** Settings that are right alone and wrong with each other: what the first rule says that is broken. */
+/** What the first broken rule says of settings that are right alone and wrong together. */
 const wrongTogether = (all: EverySetting): string | undefined => {
   for (const rule of rules) {
     const wrong = rule(all)

@@ -1,6 +1,6 @@
 /**
- * What a capability says of its settings: each with its name in the environment, its place in the file, what it may be, and its default.
- * They are nested as the options of what is made from them. Pure.
+ * Lets a capability declare its settings: each with its name in the environment, its place in the file, what it may be, and its default, nested
+ * as the options of what is made from them. Pure.
  */
 import type { Kind } from "./Kind.ts"
 
@@ -20,7 +20,7 @@ export class Setting<A, B = A> {
   }
 }
 
-/** Members that come together: undefined as a whole where one of `needs` has no value. */
+/** A group that is undefined as a whole when one of `needs` has no value. */
 export class Optional<M extends Members, Need extends keyof M & string> {
   readonly needs: ReadonlyArray<Need>
   readonly members: M
@@ -42,7 +42,7 @@ export interface Members {
 export const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B): Setting<A, B> =>
   new Setting(path, env, kind, fallback)
 
-/** One without a default. */
+/** A setting without a default. */
 export const unset = <A>(path: string, env: string, kind: Kind<A>): Setting<A, A | undefined> =>
   new Setting<A, A | undefined>(path, env, kind, undefined)
 
@@ -53,7 +53,7 @@ export const optional = <M extends Members, const Need extends keyof M & string>
 
 type ValueOf<S> = S extends Setting<infer A, infer B> ? A | (undefined extends B ? undefined : never) : never
 
-/** The values of all members, those of optional groups too. */
+/** The values of all members, also of groups that are not there. */
 export type Every<M> = {
   readonly [Name in keyof M]: M[Name] extends AnySetting
     ? ValueOf<M[Name]>

@@ -1,5 +1,5 @@
 /**
- * What a node stands on: PostgreSQL, Redis, Kafka. Other groups stand beside their capability, in its `Settings.ts`.
+ * Settings of what a node stands on: PostgreSQL, Redis, Kafka. Others stand beside their capability, in its `Settings.ts`.
  *
  *   SC1  Connections with TLS (rediss://, KAFKA_TLS, sslmode=require and above) trust the authorities that Node knows and those of
  *        NODE_EXTRA_CA_CERTS, nothing else, and check the server's name.

@@ -1,5 +1,5 @@
 /**
- * A JSON answer. Nobody keeps it, unless its headers say otherwise.
+ * Makes JSON answers. No cache keeps one, unless its headers say otherwise.
  *
  *   VJ1  A value comes as JSON where that is asked for, in its own digits and spaces, and as its text otherwise.
  */
@@ -12,10 +12,10 @@ interface Options {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Stands where a text goes as it is; nobody can guess it. */
+/** Marks where a text is put in; nobody can guess it. */
 const HOLE = crypto.randomUUID()
 
-/** JSON whose `hole`s are these texts, which are JSON, as they stand: no digit and no space of them changes. */
+/** JSON with these texts, which are JSON, in place of its `hole`s: no digit and no space of them changes. */
 export const jsonAround = (bodyOf: (hole: string) => unknown, texts: ReadonlyArray<string>, options?: Options) => {
   const parts = JSON.stringify(bodyOf(HOLE)).split(`"${HOLE}"`)
   return written(parts.map((part, at) => part + (texts[at] ?? "")).join(""), options)

@@ -1,5 +1,5 @@
 /**
- * `/docs`: the browsable page. Everything that it needs comes from this server, so it works without internet.
+ * Serves `/docs`, the browsable page. All that it needs comes from this server, so it works without internet.
  *
  *   PD1  There is one copy of what it sends, however many read it, and however slowly; less than 500 KB travel.
  *   PD2  The page runs scripts of this server alone, and asks nobody but it. It signs in with a bearer token, which stays in its tab.
@@ -13,7 +13,7 @@ const policy =
 
 const SCRIPT = "/docs/rapidoc-9.3.8.js"
 const script = new URL("../../../schema/page/rapidoc-9.3.8.js.gz", import.meta.url)
-/** The name of the script tells its version. */
+/** The script's name has its version, so it may be kept for ever. */
 const kept = { "cache-control": "public, max-age=31536000, immutable" }
 
 const icon =
@@ -42,7 +42,7 @@ const page = `<!doctype html>
 </html>
 `
 
-/** Paths of the page, for who lists paths. */
+/** Paths of the page and of what it needs. */
 export const docsPaths = ["/docs", SCRIPT, "/favicon.svg", "/favicon.ico"] as const
 
 const inflated = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>

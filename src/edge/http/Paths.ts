@@ -1,5 +1,5 @@
 /**
- * Which paths there are, with which methods: for requests that no route takes. Pure.
+ * Knows which paths there are and their methods, for requests that no route takes. Pure.
  *
  *   HM1  A path that is known answers every method: with 405 and what it allows where it has no route for it, OPTIONS with what it allows.
  *   HM2  A path that is not known is told which is near.
@@ -9,13 +9,13 @@ import { FindMyWay } from "effect/http"
 import type { HttpApi, HttpApiGroup } from "effect/http-api"
 import { within } from "../../text/Nearest.ts"
 
-/** Such as `/v1/config/:key`. */
+/** A method and a path such as `/v1/config/:key`. */
 type Route = readonly [method: string, path: string]
 
 export interface Paths {
-  /** What a request's path allows, in the order of the alphabet; undefined for one that is not known. HM1 */
+  /** Methods that the path of a request allows, in alphabetical order; undefined for an unknown path. HM1 */
   readonly allowed: (url: string) => ReadonlyArray<string> | undefined
-  /** `/v1/config/{key}`, or undefined when none is near. HM2 */
+  /** A path that may have been meant, such as `/v1/config/{key}`; undefined when none is near. HM2 */
   readonly near: (url: string) => string | undefined
 }
 
@@ -29,13 +29,13 @@ export const routesIn = (api: HttpApi.HttpApi<string, HttpApiGroup.Constraint>):
 
 const pathOf = (url: string) => url.split(/[?;#]/, 1)[0] ?? ""
 const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
-/** As the OpenAPI document writes it. */
+/** `/v1/config/{key}`: a path as the OpenAPI document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
 
-/** Of an asked path: more is not compared. */
+/** Characters of an asked path that are compared. */
 const LONGEST = 512
 const MOST_PARTS = 8
-/** Wrong characters. */
+/** Wrong characters of a path that is still near. */
 const NEAR = 6
 
 /** How many characters are wrong, where what stands for a parameter is right whatever it is; more than `NEAR` is not counted. */

@@ -1,4 +1,4 @@
-/** Keys of an environment, and releases of many. */
+/** Answers the routes of configurations and releases. */
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -17,7 +17,7 @@ const PAGE = 100
 
 type As = "text" | "json" | undefined
 
-/** One configuration or many, their values as they were asked for. */
+/** Answers with configurations whose values come as they were asked for, as text or as JSON. */
 const shownAs = (
   as: As,
   all: ReadonlyArray<Wire.Configuration>,

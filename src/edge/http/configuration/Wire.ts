@@ -1,4 +1,4 @@
-/** Configurations, releases and what became of them, as JSON. */
+/** Writes configurations, releases and what became of them as JSON. */
 import { Schema } from "effect"
 import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
@@ -6,7 +6,7 @@ import { limits } from "../../../configuration/Configuration.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
-/** Of a key; the database counts them in 32 bits. */
+/** A version of a key; the database counts them in 32 bits. */
 export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
 
 export const Target = { key: Key }
@@ -17,10 +17,10 @@ export const LabelOf = Schema.String.check(
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => ({ pattern: "^[^=]+=", maxLength: 1_153 }) })
 ).annotate({ examples: ["region=eu"] })
 
-/** `json`: values that are JSON, numbers, true and false come as that, in their own digits; texts, YAML and templates as text. */
+/** `json`: values of type json, number and boolean come as JSON, in their own digits; strings, YAML and templates come as text. */
 export const As = { as: Schema.optionalKey(Schema.Literals(["text", "json"])) }
 
-/** The texts of values that come as JSON. */
+/** Whether the text of a value is JSON, for `as=json`. */
 export const isJson = ({ type, template, deleted }: Pick<Configuration, "type" | "template" | "deleted">): boolean =>
   !template && !deleted && (type === "json" || type === "number" || type === "boolean")
 
@@ -46,7 +46,7 @@ export const Configuration = Schema.Struct({
 }).annotate({ identifier: "Configuration" })
 export type Configuration = typeof Configuration.Type
 
-/** A configuration as it was read; `stale`: the server could not confirm that it is the newest. */
+/** A configuration as it was read. `stale`: the database did not confirm that it is the newest. */
 export const Reading = Schema.Struct({ ...Configuration.fields, stale: Schema.Boolean }).annotate({
   identifier: "Reading"
 })
@@ -262,7 +262,7 @@ export const released = (committed: Committed<Model.Configuration>): Released =>
   changes: committed.revision.changes.map(changed)
 })
 
-/** The commit of one key; undefined when the commit did not touch it. */
+/** What a commit did to one key; undefined when it did not touch it. */
 export const published = (
   committed: Committed<Model.Configuration>,
   environment: string,

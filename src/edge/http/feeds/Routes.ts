@@ -1,4 +1,4 @@
-/** Changes, as server-sent events. */
+/** Answers the routes of feeds, with server-sent events. */
 import { Effect, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -10,12 +10,12 @@ import { begun, positionOf, textOf } from "./Wire.ts"
 
 const headers = {
   "cache-control": "no-store",
-  // Proxies such as nginx would hold events back.
+  // Or proxies such as nginx would hold events back.
   "x-accel-buffering": "no"
 }
 const options = { contentType: "text/event-stream", headers }
 
-/** An id of nobody is of a history that is not here. */
+/** What an id that is none of ours stands for: a history that is not here, so that the feed begins with a `Reset`. */
 const STRANGE = { epoch: "", revision: 0n }
 
 const routes = HttpApiBuilder.group(

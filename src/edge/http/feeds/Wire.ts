@@ -1,5 +1,5 @@
 /**
- * Changes as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ * Writes changes as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  *   SX1  An event's id is a position, `<epoch>.<revision>`, and only the last change of a revision has it: who goes on from an id has missed
  *        nothing, and is told what it may have again.
@@ -41,7 +41,7 @@ const dataOf = (change: Change, epoch: string): string => {
 const event = (name: string, data: string, id?: Position): string =>
   `event: ${name}\n${id === undefined ? "" : `id: ${idOf(id)}\n`}data: ${data}\n\n`
 
-/** Milliseconds after which a browser comes again. */
+/** The beginning of a stream; `retry` is in milliseconds. */
 export const begun = "retry: 2000\n\n"
 
 export const textOf = (told: Told): string => {
