@@ -7,15 +7,9 @@
  *   W5  A commit happens only while what it was checked against holds, each change by the rules of its kind: compared where its turn is decided.
  */
 import { Context, type Effect } from "effect"
-import { HeraldError } from "../errors/HeraldError.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Committed, Idempotency, Release } from "./Release.ts"
-
-/** A `VersionConflict`: the current version is not the one that was expected (details: key, expected, current). */
-export class Conflict extends HeraldError {}
-
-/** What the release was checked against has changed (details: `changed`). Checked again, it may be committed. */
-export class Overtaken extends Conflict {}
 
 export class Commits extends Context.Service<
   Commits,

@@ -14,6 +14,7 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
+import { conflictOf } from "./Conflict.ts"
 import type { Draft, Expecting } from "./Draft.ts"
 import { makePreparing } from "./Preparing.ts"
 import { draftsProblem, expectedProblem } from "./Request.ts"
@@ -103,20 +104,10 @@ export const makePublishing = Effect.gen(function* () {
       shown += (current?.value.length ?? 0) + value.length
       return found
     })
-    return yield* Effect.forEach(resolved, ({ change, current }, index) => {
+    return yield* Effect.forEach(resolved, ({ change, current }) => {
       const { key, environment, value } = change
-      const version = current?.deleted === false ? current.version : 0
-      const expected = drafts[index]?.expectedVersion
-      if (value === null && version === 0) {
-        return Effect.fail(failure("NotFound", `there is no key ${key} in ${environment} to delete`))
-      }
-      if (expected !== undefined && expected !== version && expected !== current?.version) {
-        return Effect.fail(
-          failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expected}`, {
-            details: { key, environment, expected, current: version }
-          })
-        )
-      }
+      const conflict = conflictOf(change, current)
+      if (conflict !== undefined) return Effect.fail(conflict)
       return Effect.zipWith(
         differenceTo(environment, key, value ?? ""),
         fleet.covering(environment, key),

@@ -1,6 +1,6 @@
 /** What the writer sends to `herald_commit`, and what comes back. Pure. */
 import { Effect } from "effect"
-import { Conflict, Overtaken } from "../../../src/commits/Commits.ts"
+import { Conflict, Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
