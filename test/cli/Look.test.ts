@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
 import { passUntil } from "../support/Clock.ts"
-import { FakeHerald, fakeHerald } from "../support/FakeHerald.ts"
+import { FakeHerald, fakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 import { ask, CONFIG, head, kept, published, stored } from "./Ask.ts"
 
@@ -137,6 +137,21 @@ describe("looking", () => {
     assert.strictEqual(await cli.run("publish", "shop", "x", "--server", herald.url), 0, cli.said)
     const lines = cli.printed.split("\n")
     assert.deepStrictEqual([lines.length, lines[1], lines.at(-1)], [42, "@@ -1 +1 @@", "… 21 more lines"])
+  })
+
+  it("explain of what looks like a code, and is neither that nor a key, says so, with the code that may be meant", async () => {
+    await using herald = await FakeHerald.start()
+    for (const [typed, meant] of [
+      ["9999", ""],
+      ["HRDL-2002", "Did you mean HRLD-2002?"],
+      ["VersionConflit", "Did you mean VersionConflict?"]
+    ] as const) {
+      const cli = terminal({ terminal: true })
+      herald.on(`GET /v1/config/${typed}/explain`, problem("NotFound", `there is no key ${typed} in production`))
+      assert.strictEqual(await cli.run("explain", typed, "--server", herald.url), 4)
+      assert.include(cli.said, `there is no error code ${typed}`)
+      assert.include(cli.said, meant)
+    }
   })
 
   it("explain of a code works without a server, of a key tells how its value came about", async () => {
