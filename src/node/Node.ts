@@ -80,7 +80,7 @@ type Added<Name extends keyof Capability> = Extract<
   { readonly [N in Name]: unknown }
 >[Name]
 
-/** What the capabilities that have it add. Never empty: the first has all but a gRPC service, which the second has. */
+/** What the capabilities that have it add. Never empty: the first has all but a gRPC service, and `distribution` is one. */
 const added = <Name extends keyof Capability>(name: Name): readonly [Added<Name>, ...ReadonlyArray<Added<Name>>] =>
   capabilities.flatMap((one: Capability) => (one[name] === undefined ? [] : [one[name]])) as never
 

@@ -8,7 +8,7 @@ import { parseAddresses } from "./RedisUrl.ts"
 export type Raw = string | number | boolean
 
 export interface Kind<A> {
-  /** For people, what would be right: stands after "expected". */
+  /** For people: what would be right, worded to follow "it must be". */
   readonly expected: string
   readonly read: (raw: Raw) => A | undefined
   /** As a person reads it; "" for no value. */

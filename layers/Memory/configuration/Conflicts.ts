@@ -1,4 +1,4 @@
-/** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
+/** Decides what stands in the way of a release, as herald_problem and herald_basis_problem do. */
 
 import { Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Release } from "../../../src/commits/Release.ts"
