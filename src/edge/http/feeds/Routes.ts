@@ -6,7 +6,7 @@ import { Feeds } from "../../../feeds/Feeds.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { FeedsGroup } from "./Api.ts"
-import { begun, positionOf, textOf } from "./Wire.ts"
+import { begun, bytesOf, positionOf } from "./Wire.ts"
 
 const headers = {
   "cache-control": "no-store",
@@ -31,7 +31,7 @@ const routes = HttpApiBuilder.group(
         return HttpServerResponse.empty({ status: 200, headers: { ...headers, "content-type": options.contentType } })
       const position = id === undefined || id === "" ? undefined : positionOf(id)
       const told = yield* feeds.open({ environment, patterns, after: position === "none" ? STRANGE : position })
-      const texts = Stream.map(told, (all) => encoder.encode(all.map(textOf).join("")))
+      const texts = Stream.map(told, bytesOf)
       return HttpServerResponse.stream(Stream.concat(Stream.succeed(encoder.encode(begun)), texts), options)
     })
 

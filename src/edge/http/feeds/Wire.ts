@@ -58,3 +58,15 @@ export const textOf = (told: Told): string => {
 }
 
 const shown = ({ epoch, revision }: Position) => ({ epoch, revision: Number(revision) })
+
+const encoder = new TextEncoder()
+const encoded = new WeakMap<Change, Uint8Array>()
+
+/** A large change that is told by itself, as most are, is the same bytes for all who follow it: hundreds of slow ones hold one copy. SX2 */
+export const bytesOf = (all: ReadonlyArray<Told>): Uint8Array => {
+  const [one] = all
+  if (all.length !== 1 || one?._tag !== "Change" || !one.last) return encoder.encode(all.map(textOf).join(""))
+  let bytes = encoded.get(one.change)
+  if (bytes === undefined) encoded.set(one.change, (bytes = encoder.encode(textOf(one))))
+  return bytes
+}

@@ -1,6 +1,6 @@
 /** Changes as server-sent events. */
 import { assert, describe, it } from "vitest"
-import { positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
+import { bytesOf, positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
 import { failure } from "../../../../src/errors/HeraldError.ts"
 import { configuration } from "../../../support/Configuration.ts"
 import { startRoutes } from "../Harness.ts"
@@ -34,6 +34,18 @@ describe("Feeds", () => {
     }
     for (let n = 0; n < 3; n++) textOf({ _tag: "Change", change, at, last: true })
     assert.strictEqual(reads, 1)
+  })
+
+  it("SX2 its bytes are one copy for all, and what comes together is told together", () => {
+    const told = () => ({ _tag: "Change", change, at, last: true }) as const
+    const change = configuration("a", 7, { value: "v" })
+    const alive = { _tag: "Alive", at } as const
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+    assert.strictEqual(bytesOf([told()]), bytesOf([told()]))
+    assert.strictEqual(text(bytesOf([told()])), textOf(told()))
+    assert.strictEqual(text(bytesOf([told(), alive])), textOf(told()) + textOf(alive))
+    assert.strictEqual(text(bytesOf([{ ...told(), last: false }])), textOf({ ...told(), last: false }))
   })
 
   it("a feed wants a token, the right to read and good patterns; only here a cookie is one", async () => {
