@@ -15,8 +15,8 @@ const bytesOf = ({ changes }: Revision): number => {
   let bytes = OVERHEAD
   for (const change of changes) {
     bytes += OVERHEAD
-    // Twice two bytes a character: the change itself, and the text that was written of it.
-    for (const part of Object.values(change)) if (typeof part === "string") bytes += 4 * part.length
+    // Of a character: two bytes in the change; in each of two forms, two in the text that was written of it and three as it is sent.
+    for (const part of Object.values(change)) if (typeof part === "string") bytes += 12 * part.length
   }
   return bytes
 }

@@ -44,7 +44,7 @@ describe("looking", () => {
     const { request, printed } = await ask(["history", "shop", "--limit", "2"], `GET ${CONFIG}/history`, {
       body: { versions: [gone, kept], next: 3 }
     })
-    assert.deepStrictEqual(request.query, { environment: "production", limit: "2" })
+    assert.deepStrictEqual(request.query, { environment: "production", as: "text", limit: "2" })
     assert.strictEqual(
       printed,
       [
@@ -176,7 +176,7 @@ describe("looking", () => {
     const { request, printed } = await ask(["explain", "shop", "--label", "region=eu"], `GET ${CONFIG}/explain`, {
       body: explanation
     })
-    assert.deepStrictEqual(request.query, { environment: "production", "label.region": "eu" })
+    assert.deepStrictEqual(request.query, { environment: "production", as: "text", "label.region": "eu" })
     assert.strictEqual(
       printed,
       [

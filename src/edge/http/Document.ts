@@ -87,7 +87,8 @@ const ABOUT_VALUES =
   "A string is the text of the value, whatever its type; any other JSON is taken as it stands, byte for byte."
 const WRITTEN = {
   type: ["string", "number", "boolean", "object", "array", "null"],
-  description: "The text as it was published; with `as=json`, JSON where it is that."
+  description:
+    "JSON where `type` is json, as it was published; otherwise, and with `as=text`, the text as it was published."
 }
 const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   PublishBody: {

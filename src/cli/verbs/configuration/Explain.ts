@@ -108,6 +108,7 @@ const explainKey = Effect.fn("Explain.key")(function* (
     path: `/v1/config/${segment(key)}/explain`,
     query: {
       environment,
+      as: "text",
       ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`label.${name}`, value]))
     }
   }).pipe(meaning(here, environment, key))

@@ -17,20 +17,24 @@ export const LabelOf = Schema.String.check(
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => ({ pattern: "^[^=]+=", maxLength: 1_153 }) })
 ).annotate({ examples: ["region=eu"] })
 
-/** `json`: values of type json, number and boolean come as JSON, in their own digits; strings, YAML and templates come as text. */
-export const As = { as: Schema.optionalKey(Schema.Literals(["text", "json"])) }
+/** How values are shown (VJ1): nothing given, JSON where the type is json. */
+export const InForm = {
+  as: Schema.optionalKey(
+    Schema.Literals(["text", "json"]).annotate({
+      description:
+        "`text`: every value as its exact text. `json`: numbers, true and false as JSON too. Left out: values of type json as JSON, others as text."
+    })
+  )
+}
+export type As = typeof InForm.as.Type | undefined
 
-/** Whether the text of a value is JSON, for `as=json`. */
-export const isJson = ({ type, template, deleted }: Pick<Configuration, "type" | "template" | "deleted">): boolean =>
-  !template && !deleted && (type === "json" || type === "number" || type === "boolean")
-
-/** `value` is the text exactly as published, whatever its type; with `as=json`, JSON where it is that. */
+/** `value`: JSON where the type is json, in its own digits and spaces; otherwise, and with `as=text`, the text exactly as published. */
 export const Configuration = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
   version: Whole,
   revision: Whole,
-  value: Schema.String,
+  value: Schema.Unknown,
   type: ValueType,
   deleted: Schema.Boolean,
   schema: Schema.Unknown,
@@ -45,6 +49,8 @@ export const Configuration = Schema.Struct({
   message: Schema.String
 }).annotate({ identifier: "Configuration" })
 export type Configuration = typeof Configuration.Type
+/** Of an answer that was asked for with `as=text`. */
+export type InText = { readonly value: string }
 
 /** A configuration as it was read. `stale`: the database did not confirm that it is the newest. */
 export const Reading = Schema.Struct({ ...Configuration.fields, stale: Schema.Boolean }).annotate({
@@ -209,7 +215,7 @@ export const Explanation = Schema.Struct({
 }).annotate({ identifier: "Explanation" })
 export type Explanation = typeof Explanation.Type
 
-export const configuration = (found: Model.Configuration): Configuration => ({
+export const configuration = (found: Model.Configuration): Configuration & InText => ({
   key: found.key,
   environment: found.environment,
   version: found.version,

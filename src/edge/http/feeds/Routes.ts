@@ -4,6 +4,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Feeds } from "../../../feeds/Feeds.ts"
 import { contract, type Part } from "../Contract.ts"
+import type { As } from "../configuration/Wire.ts"
 import { answer } from "../Problem.ts"
 import { FeedsGroup } from "./Api.ts"
 import { begun, bytesOf, positionOf } from "./Wire.ts"
@@ -25,18 +26,23 @@ const routes = HttpApiBuilder.group(
     const feeds = yield* Feeds
     const encoder = new TextEncoder()
 
-    const follow = Effect.fnUntraced(function* (environment: string, patterns: ReadonlyArray<string>, id?: string) {
+    const follow = Effect.fnUntraced(function* (
+      environment: string,
+      patterns: ReadonlyArray<string>,
+      as: As,
+      id: string | undefined
+    ) {
       const { method } = yield* HttpServerRequest.HttpServerRequest
       if (method === "HEAD")
         return HttpServerResponse.empty({ status: 200, headers: { ...headers, "content-type": options.contentType } })
       const position = id === undefined || id === "" ? undefined : positionOf(id)
       const told = yield* feeds.open({ environment, patterns, after: position === "none" ? STRANGE : position })
-      const texts = Stream.map(told, bytesOf)
+      const texts = Stream.map(told, (all) => bytesOf(all, as))
       return HttpServerResponse.stream(Stream.concat(Stream.succeed(encoder.encode(begun)), texts), options)
     })
 
     return handlers.handle("events", ({ query, headers: asked }) =>
-      answer(follow(query.environment, query.pattern ?? [], asked["last-event-id"] ?? query.lastEventId))
+      answer(follow(query.environment, query.pattern ?? [], query.as, asked["last-event-id"] ?? query.lastEventId))
     )
   })
 )

@@ -22,6 +22,30 @@ describe("Feeds", () => {
     for (const id of ["", "7", "a.b", "a b.7", `a.${"9".repeat(30)}`]) assert.strictEqual(positionOf(id), "none")
   })
 
+  it("VJ1 SX3 a value of type json is JSON in a change, a text with as=text; its lines are lines of the data", () => {
+    const value = '{"n": 127525757991925097,\r\n "a":\r[ 1,\n\n2 ]}'
+    const change = configuration("a", 7, { value, valueType: "json" })
+    const told = { _tag: "Change", change, at, last: true } as const
+    /** As who follows puts an event together. */
+    const dataOf = (event: string) =>
+      event
+        .split(/\r\n|\r|\n/)
+        .filter((line) => line.startsWith("data: "))
+        .map((line) => line.slice(6))
+        .join("\n")
+    const shown = textOf(told)
+
+    assert.include(dataOf(shown), `"value":${value.replace(/\r\n?/g, "\n")},"type"`)
+    assert.deepStrictEqual(JSON.parse(dataOf(shown)).value.a, [1, 2])
+    assert.match(shown, /^(?:(?:event|id|data): .*\n)+\n$/)
+    assert.strictEqual(JSON.parse(dataOf(textOf(told, "text"))).value, value)
+    for (const as of [undefined, "text"] as const) {
+      assert.strictEqual(new TextDecoder().decode(bytesOf([told], as)), textOf(told, as))
+      assert.strictEqual(bytesOf([told], as), bytesOf([told], as)) // SX2
+    }
+    assert.strictEqual(JSON.parse(dataOf(textOf(told))).epoch, "0ab-1")
+  })
+
   it("SX2 a change is written once, however many follow it", () => {
     let reads = 0
     const change = {
