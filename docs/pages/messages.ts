@@ -153,7 +153,7 @@ ${table(["level", "text", "file"], inTexts(of("log")))}
 
 ${table(
   ["setting", "expected"],
-  catalogue.map(({ env, kind }) => [`\`${env}\``, kind.expected])
+  catalogue.map(({ env, form }) => [`\`${env}\``, form.expected])
 )}
 `
   return { page, problems }

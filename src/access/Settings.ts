@@ -1,5 +1,5 @@
 /** Settings of who may ask, and how often. */
-import { integer, secret } from "../settings/Kind.ts"
+import { integer, secret } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {

@@ -1,6 +1,6 @@
 /** Reads an environment's variables from the value of `herald.variables`. Pure. */
 import { Result } from "effect"
-import { type Named, namedIn } from "../values/Json.ts"
+import { type NamedText, namedTextsIn } from "../values/Json.ts"
 import type { Configuration } from "./Configuration.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
@@ -8,7 +8,7 @@ import { isClientName, isName, type Variables } from "./Template.ts"
  * Takes the members of a flat object of strings, numbers and booleans; fails with the reason for anything else. A number keeps its text: 1.10
  * renders as 1.10 (JS3).
  */
-export const variablesOf = (members: ReadonlyArray<Named> | undefined): Result.Result<Variables, string> => {
+export const variablesOf = (members: ReadonlyArray<NamedText> | undefined): Result.Result<Variables, string> => {
   if (members === undefined) return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
   const variables: Record<string, string> = {}
   for (const [name, value] of members) {
@@ -25,13 +25,13 @@ export const variablesOf = (members: ReadonlyArray<Named> | undefined): Result.R
 }
 
 /** Undefined where it is no object: somebody may have written to the database past Herald. */
-const membersOf = ({ value }: Configuration): ReadonlyArray<Named> | undefined => {
+const membersOf = ({ value }: Configuration): ReadonlyArray<NamedText> | undefined => {
   try {
     JSON.parse(value)
   } catch {
     return undefined
   }
-  return namedIn(value)
+  return namedTextsIn(value)
 }
 
 const none: Variables = {}

@@ -52,12 +52,12 @@ export const KEYS = 200
 /** Versions of a key. */
 const VERSIONS = 20
 
-interface Named {
+interface OfService {
   readonly environment: string
   readonly service: string
 }
-const idOf = ({ environment, service }: Named): string => `${environment}\u0000${service}`
-const grouped = <Row extends Named>(rows: ReadonlyArray<Row>) => Map.groupBy(rows, idOf)
+const idOf = ({ environment, service }: OfService): string => `${environment}\u0000${service}`
+const grouped = <Row extends OfService>(rows: ReadonlyArray<Row>) => Map.groupBy(rows, idOf)
 
 /** The newest of a key, deleted or not. */
 export type Standing = (environment: string, key: string) => Mark | undefined

@@ -1,5 +1,5 @@
 /** Settings of this node. */
-import { text } from "../settings/Kind.ts"
+import { text } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {

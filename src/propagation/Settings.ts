@@ -1,5 +1,5 @@
 /** Settings of how a node keeps up with the log. */
-import { duration } from "../settings/Kind.ts"
+import { duration } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {

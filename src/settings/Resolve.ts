@@ -9,9 +9,9 @@
 import * as Result from "effect/Result"
 import { distance, nearest } from "../text/Nearest.ts"
 import { type EverySetting, type Settings, settings } from "./Catalogue.ts"
+import type { Raw } from "./Form.ts"
 import { groups, rules } from "./Groups.ts"
-import type { Raw } from "./Kind.ts"
-import { everyOf, shapeOf } from "./Setting.ts"
+import { shapeOf, valuesOf } from "./Setting.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 
 export type Origin = "flag" | "environment" | "file" | "default"
@@ -72,7 +72,7 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
   const values = new Map<string, unknown>()
   const found: Array<Found> = []
   for (const setting of settings) {
-    const { path, kind } = setting
+    const { path, form } = setting
     const placed = read.success.get(path)
     const fromEnv = env[setting.env] || undefined // empty is as good as unset
     const [raw, from, at]: readonly [Raw | undefined, Origin, string] =
@@ -84,15 +84,15 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
             ? [placed.raw, "file", `${file!.path}:${placed.line}`]
             : [undefined, "default", ""]
     const fallback = path === "node" ? hostname : setting.fallback
-    const value = raw === undefined ? fallback : kind.read(raw)
+    const value = raw === undefined ? fallback : form.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = from === "file" ? `${path} in ${file!.path}, line ${placed!.line},` : at
-      return Result.fail(`${where} is ${kind.secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`)
+      return Result.fail(`${where} is ${form.secret ? "not valid" : JSON.stringify(raw)}; it must be ${form.expected}`)
     }
     values.set(path, value)
-    found.push({ setting: path, environment: setting.env, shown: kind.show(value), from, at })
+    found.push({ setting: path, environment: setting.env, shown: form.show(value), from, at })
   }
-  const wrong = wrongTogether(everyOf(groups, values))
+  const wrong = wrongTogether(valuesOf(groups, values))
   if (wrong !== undefined) return Result.fail(wrong)
   return Result.succeed({ values: shapeOf(groups, values), found, warnings: warningsOf(env) })
 }

@@ -6,9 +6,9 @@
  *   SC2  A Redis, Kafka or PostgreSQL that refuses this server, or is refused, is named in the log with the reason and without a password.
  */
 import * as Redacted from "effect/Redacted"
-import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
+import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Form.ts"
 import { parseAddresses } from "./RedisUrl.ts"
-import { type Every, optional, setting, unset } from "./Setting.ts"
+import { optional, setting, unset, type ValuesOf } from "./Setting.ts"
 
 export const settings = {
   database: {
@@ -51,7 +51,7 @@ export const settings = {
   })
 }
 
-export const rule = ({ redis: { url, mode } }: Every<typeof settings>): string | undefined => {
+export const rule = ({ redis: { url, mode } }: ValuesOf<typeof settings>): string | undefined => {
   const addresses = url === undefined ? undefined : parseAddresses(Redacted.value(url))
   if (addresses === undefined) return undefined
   if (mode === "single" && addresses.nodes.length > 1)

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from "yaml"
 import { nearest } from "../text/Nearest.ts"
 import { settings } from "./Catalogue.ts"
-import type { Raw } from "./Kind.ts"
+import type { Raw } from "./Form.ts"
 
 export interface Placed {
   readonly raw: Raw

@@ -215,12 +215,12 @@ export const membersAt = (text: string, at = 0): ReadonlyArray<Member> => {
 }
 
 /** A member by its name, with the text of its value. JS3 */
-export type Named = readonly [name: string, text: string]
+export type NamedText = readonly [name: string, text: string]
 
 /** The members of a text that is an object; undefined where it is none. */
-export const namedIn = (text: string): ReadonlyArray<Named> | undefined =>
+export const namedTextsIn = (text: string): ReadonlyArray<NamedText> | undefined =>
   text[afterSpace(text, 0)] === "{"
-    ? membersAt(text).map(({ name, from, to }): Named => [name, text.slice(from, to)])
+    ? membersAt(text).map(({ name, from, to }): NamedText => [name, text.slice(from, to)])
     : undefined
 
 /** Numbers that JavaScript does not hold exactly, as they are written, by JSON Pointer. Recursive, once a level. JS2. */

@@ -5,7 +5,7 @@
  */
 import { Result } from "effect"
 import { type Difference, difference } from "../values/Diff.ts"
-import { type Named, namedIn } from "../values/Json.ts"
+import { type NamedText, namedTextsIn } from "../values/Json.ts"
 import { secretsIn } from "../values/Secrets.ts"
 import { type Read, read } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
@@ -49,7 +49,7 @@ export type JobResult =
       readonly _tag: "Read"
       readonly secrets: ReadonlyArray<string>
       /** Undefined where the value is no object. */
-      readonly members: ReadonlyArray<Named> | undefined
+      readonly members: ReadonlyArray<NamedText> | undefined
     }
   | { readonly _tag: "Unreadable"; readonly reason: string }
   | { readonly _tag: "Violation"; readonly path: string; readonly message: string }
@@ -105,7 +105,7 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   }
   enter("read")
   if (job.kind === "carry") return carry(job)
-  const members = () => (job.want === "members" ? namedIn(job.text) : undefined)
+  const members = () => (job.want === "members" ? namedTextsIn(job.text) : undefined)
   if (job.checked === true && job.type === "json" && job.schema === undefined && job.want !== "secrets")
     return { _tag: "Read", secrets: [], members: members() } // CV4
   const value = read(job.type, job.text, job)
