@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { FakeHerald } from "../support/FakeHerald.ts"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 
 const source = new URL("../../src/cli", import.meta.url).pathname
@@ -81,6 +81,29 @@ describe("contexts", () => {
     await terminal({ env, commands, files: { [PATH]: of({ tokenCommand: "pass show x" }) } }).run("list")
     assert.strictEqual(tokenSeen(herald), "Bearer from-command")
     assert.strictEqual(await terminal({ env, files: { [PATH]: of({ tokenFile: "/no" }) } }).run("list"), 2)
+  })
+
+  it("TA5 a server that asks for a token is told of the context that has none, with the command that gives it one", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/config", problem("Unauthenticated", "there is no token"))
+    const { token: _, ...bare } = JSON.parse(fileOf(herald.url)).contexts.prod
+    const files = {
+      [PATH]: JSON.stringify({ current: "prod", contexts: { prod: bare } }),
+      ".herald/admin-token": "local"
+    }
+    const own = terminal({ env, files })
+    assert.strictEqual(await own.run("list"), 6)
+    assert.strictEqual(tokenSeen(herald), undefined)
+    const add = `herald context add prod --server ${herald.url} --env staging --token-file .herald/admin-token`
+    assert.include(own.said, `The context prod has no token. Give it one: ${add}`)
+    assert.notInclude(own.said, "where no context is used")
+
+    const other = terminal({ env, files: { [PATH]: fileOf("https://h.example") } })
+    assert.strictEqual(await other.run("list", "--server", herald.url), 6)
+    assert.include(other.said, "The context prod keeps its token for its own addresses")
+    const wrong = terminal({ env, files: { [PATH]: fileOf(herald.url) } })
+    assert.strictEqual(await wrong.run("list"), 6)
+    assert.include(wrong.said, "herald key recover")
   })
 
   it("use, list and remove; a token is not shown", async () => {
