@@ -16,6 +16,7 @@ import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
 import { conflictOf } from "./Conflict.ts"
 import type { Draft, Expecting } from "./Draft.ts"
+import { unknownKey } from "./Near.ts"
 import { makePreparing } from "./Preparing.ts"
 import { draftsProblem, expectedProblem } from "./Request.ts"
 
@@ -78,6 +79,7 @@ export const makePublishing = Effect.gen(function* () {
     const draft = Effect.gen(function* () {
       const old = yield* store.version(environment, key, toVersion)
       if (old === undefined) {
+        if ((yield* store.current(environment, key)) === undefined) return yield* unknownKey(view, environment, key)
         return yield* failure("NotFound", `${key} in ${environment} has no version ${toVersion}; see its history`)
       }
       if (old.deleted) {

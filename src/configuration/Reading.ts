@@ -12,7 +12,7 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
-import { type Near, nearIn } from "./Near.ts"
+import { unknownKey } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
@@ -62,9 +62,7 @@ export const makeReading = Effect.gen(function* () {
   })
 
   const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
-    tombstone === undefined
-      ? Effect.flatMap(nearIn(view, environment, key), (near) => Effect.fail(unknown(environment, key, near)))
-      : Effect.fail(buried(tombstone))
+    tombstone === undefined ? unknownKey(view, environment, key) : Effect.fail(buried(tombstone))
 
   const get = Effect.fn("Configurations.get")(function* (
     environment: string,
@@ -89,6 +87,7 @@ export const makeReading = Effect.gen(function* () {
     yield* permit(environment, key)
     const found = yield* store.version(environment, key, number)
     if (found !== undefined) return found
+    if ((yield* store.current(environment, key)) === undefined) return yield* unknownKey(view, environment, key)
     return yield* failure("NotFound", `${key} in ${environment} has no version ${number}; see its history`)
   })
 
@@ -186,11 +185,3 @@ const buried = ({ environment, key, updatedBy, version }: Configuration) =>
     "NotFound",
     `${key} in ${environment} was deleted by ${updatedBy} in version ${version}; its history is kept, and a rollback brings it back`
   )
-
-const unknown = (environment: string, key: string, { keys, environments }: Near) => {
-  const meant = [...keys, ...environments]
-  const instead = meant.length === 0 ? "" : `; did you mean ${meant.join(" or ")}?`
-  return failure("NotFound", `there is no key ${key} in ${environment}${instead}`, {
-    details: { key, environment, near: { keys, environments } }
-  })
-}

@@ -119,6 +119,21 @@ describe("contexts", () => {
     assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { contexts: {} })
   })
 
+  it("a name that is not there is answered with those that are, or with how to add one", async () => {
+    for (const args of [
+      ["context", "use", "prd"],
+      ["context", "remove", "prd"],
+      ["list", "--context", "prd"]
+    ]) {
+      const none = terminal({ env })
+      assert.strictEqual(await none.run(...args), 2)
+      assert.include(none.said, "None was added yet: herald context add <name>")
+      const some = terminal({ env, files: { [PATH]: fileOf("https://h.example") } })
+      assert.strictEqual(await some.run(...args), 2)
+      assert.include(some.said, "There are: prod.")
+    }
+  })
+
   it("no variable that the command line reads is taken for a misspelt setting", async () => {
     const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
     const names = files.flatMap((file) =>

@@ -6,6 +6,7 @@
  */
 import { Effect, FileSystem } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import { json } from "./Answer.ts"
 
 /** PD2: RapiDoc writes styles, and nothing else, into the page. */
 const policy =
@@ -42,8 +43,14 @@ const page = `<!doctype html>
 </html>
 `
 
+/** For whoever comes to the door itself: a browser is sent on, a program reads where to look. */
+const start = json(
+  { docs: "/docs", openapi: "/openapi.json", ready: "/readyz", metrics: "/metrics" },
+  { status: 302, headers: { location: "/docs" } }
+)
+
 /** Paths of the page and of what it needs. */
-export const docsPaths = ["/docs", SCRIPT, "/favicon.svg", "/favicon.ico"] as const
+export const docsPaths = ["/", "/docs", SCRIPT, "/favicon.svg", "/favicon.ico"] as const
 
 const inflated = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
   Effect.promise(async () => {
@@ -74,6 +81,7 @@ export const Docs = HttpRouter.use(
     )
     const packed = yield* Effect.cached(Effect.map(zipped, (bytes) => scriptOf(bytes, { "content-encoding": "gzip" })))
     const plain = yield* Effect.cached(Effect.map(Effect.flatMap(zipped, inflated), (bytes) => scriptOf(bytes, {})))
+    yield* router.add("GET", "/", Effect.succeed(start))
     yield* router.add("GET", "/docs", Effect.succeed(html)) // PD1
     yield* router.add("GET", "/favicon.svg", Effect.succeed(favicon))
     yield* router.add("GET", "/favicon.ico", Effect.succeed(favicon))

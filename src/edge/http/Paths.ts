@@ -29,6 +29,10 @@ export const routesIn = (api: HttpApi.HttpApi<string, HttpApiGroup.Constraint>):
 
 const pathOf = (url: string) => url.split(/[?;#]/, 1)[0] ?? ""
 const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
+/** A word of the asked path that a path has, wherever it stands. */
+const hasWord = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): boolean =>
+  known.some((part, at) => at > 0 && !part.startsWith(":") && asked.includes(part))
+
 /** `/v1/config/{key}`: a path as the OpenAPI document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
 
@@ -38,12 +42,17 @@ const MOST_PARTS = 8
 /** Wrong characters of a path that is still near. */
 const NEAR = 6
 
+/** Words that are this wrong are others. */
+const otherWord = (word: string): number => Math.floor((word.length * 2) / 3)
+
 /** How many characters are wrong, where what stands for a parameter is right whatever it is; more than `NEAR` is not counted. */
 const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
   let wrong = Math.abs(asked.length - known.length) * 3
   for (const [at, part] of known.entries()) {
     if (wrong > NEAR) return wrong
-    if (!part.startsWith(":") && at < asked.length) wrong += within(asked[at]!, part, NEAR - wrong)
+    if (part.startsWith(":") || at >= asked.length) continue
+    const its = within(asked[at]!, part, NEAR - wrong)
+    wrong += its > otherWord(part) ? NEAR + 1 : its
   }
   return wrong
 }
@@ -56,7 +65,9 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
     if (its.has("GET")) its.add("HEAD")
     router.on("GET", path as FindMyWay.PathInput, [...its].sort())
   }
-  const known = [...methods.keys()].map((path) => ({ path, parts: partsOf(path) }))
+  const known = [...methods.keys()]
+    .map((path) => ({ path, parts: partsOf(path) }))
+    .filter(({ parts }) => parts.length > 0)
   return {
     allowed: (url) => router.find("GET", url)?.handler,
     near: (url) => {
@@ -69,7 +80,8 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
           const wrong = wrongIn(parted, parts)
           if (wrong <= NEAR && wrong < (best?.wrong ?? Number.POSITIVE_INFINITY)) best = { path: one, wrong }
         }
-      return best && shown(best.path)
+      const meant = best ?? known.find(({ parts }) => hasWord(asked, parts))
+      return meant && shown(meant.path)
     }
   }
 }

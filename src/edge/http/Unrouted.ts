@@ -19,7 +19,7 @@ const refused = (
   }
   const near = paths.near(url)
   const instead = near === undefined ? "" : `; did you mean ${near}?`
-  return failure("NotFound", `there is no ${method} ${path}${instead}; the routes are listed at /docs`)
+  return failure("NoSuchRoute", `there is no ${method} ${path}${instead}`)
 }
 
 /** A failure of the router that is a request without a route. Its description of a part that is too long is not for callers. */

@@ -51,15 +51,30 @@ describe("Paths", () => {
       ["/v1/confg/a.b/histroy", "/v1/config/{key}/history"],
       ["/v1/client", "/v1/clients"],
       ["/healthz", "/readyz"],
-      ["/metric", "/metrics"]
+      ["/metric", "/metrics"],
+      ["/v1/history/user-service", "/v1/config/{key}/history"],
+      ["/v1/rollback/user-service", "/v1/config/{key}/rollback"]
     ] as const
     for (const [path, meant] of near)
       assert.include((await door.call("GET", path)).body.detail, `did you mean ${meant}?`, path)
-    for (const path of ["/something/else/entirely", `/${"x".repeat(4_000)}`, "/a/b/c/d/e/f/g/h/i/j"]) {
+    for (const path of [
+      "/something/else/entirely",
+      `/${"x".repeat(4_000)}`,
+      "/a/b/c/d/e/f/g/h/i/j",
+      "/x",
+      "/v1/purple"
+    ]) {
       const far = await door.call("GET", path)
-      assert.strictEqual(far.status, 404)
-      assert.notInclude(far.body.detail, "did you mean")
+      assert.deepStrictEqual([far.status, far.body.code], [404, "HRLD-1013"])
+      assert.include(far.body.fix, "/docs")
+      assert.notInclude(far.body.detail, "did you mean", path)
     }
+  })
+
+  it("HM2 the door itself says where to look, to browsers and to programs", async () => {
+    const { status, headers, body } = await door.call("GET", "/", { as: "nobody" })
+    assert.deepStrictEqual([status, headers.get("location")], [302, "/docs"])
+    assert.deepInclude(body, { docs: "/docs", openapi: "/openapi.json" })
   })
 
   it("HM2 looking for what is near costs little, however long the path is: anybody may ask", () => {
