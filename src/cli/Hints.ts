@@ -36,8 +36,10 @@ export const fitting = (verb: string, failure: CliFailure): CliFailure => {
   return new CliFailure({ ...failure, fix: all.with(at, hint).join("\n") })
 }
 
+const LEFT_OUT = "With no admin's token left: `herald key recover` on the server's host."
+
 /** TA5 */
 export const signedIn = (target: Target, failure: CliFailure): CliFailure =>
   failure.code === catalogue.Unauthenticated.code && target.tokenless !== undefined
-    ? new CliFailure({ ...failure, fix: target.tokenless })
+    ? new CliFailure({ ...failure, fix: `${target.tokenless}\n${LEFT_OUT}` })
     : failure

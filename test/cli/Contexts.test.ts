@@ -97,6 +97,7 @@ describe("contexts", () => {
     const add = `herald context add prod --server ${herald.url} --env staging --token-file .herald/admin-token`
     assert.include(own.said, `The context prod has no token. Give it one: ${add}`)
     assert.notInclude(own.said, "where no context is used")
+    assert.include(own.said, "herald key recover")
 
     const other = terminal({ env, files: { [PATH]: fileOf("https://h.example") } })
     assert.strictEqual(await other.run("list", "--server", herald.url), 6)
