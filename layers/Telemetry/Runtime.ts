@@ -5,7 +5,7 @@
  *   RM1  A gauge with a counter's name, such as `nodejs_active_handles_total`, is left out: it is the sum of `nodejs_active_handles`.
  */
 import { Effect, Layer, Metric } from "effect"
-import { collectDefaultMetrics, Registry } from "prom-client"
+import { collectDefaultMetrics, Histogram, Registry } from "prom-client"
 import { gauge } from "../../src/telemetry/Metrics.ts"
 import { type Family, Runtime } from "../../src/telemetry/Runtime.ts"
 
@@ -15,12 +15,17 @@ export interface Build {
   readonly commit: string
 }
 
+/** Of collections, as prom-client calls them: there from the start, at zero. */
+const KINDS = ["major", "minor", "incremental", "weakcb"]
+
 /** One for the process, however many nodes run in it: measuring twice would cost twice. */
 let measured: Registry | undefined
 const registryOf = (): Registry => {
   if (measured === undefined) {
     measured = new Registry()
     collectDefaultMetrics({ register: measured })
+    const collections = measured.getSingleMetric("nodejs_gc_duration_seconds")
+    if (collections instanceof Histogram) for (const kind of KINDS) collections.zero({ kind })
   }
   return measured
 }
