@@ -3,22 +3,8 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import { Access, requirePermission } from "../../src/access/Access.ts"
-import { CurrentIdentity, type Identity, type Role, system } from "../../src/access/Identity.ts"
-import { FaultyKeys } from "../support/FaultyKeys.ts"
-
-const start = (options: { readonly ratePerSecond?: number; readonly burst?: number } = {}) => {
-  const store = new FaultyKeys()
-  const layer = Access.layer({ pepper: "p", ratePerSecond: 1_000, burst: 1_000, ...options }).pipe(
-    Layer.provide([store.layer, KeyHash.layer])
-  )
-  return { store, layer }
-}
-
-const asAdmin = Effect.provideService(CurrentIdentity, system)
-const create = (role: Role, environments = ["*"], expiresAt: number | null = null, name = "robot") =>
-  Effect.flatMap(Access, (access) => access.createKey({ add: true, name, role, environments, expiresAt })).pipe(asAdmin)
-const authenticate = (token: string | undefined) => Effect.flatMap(Access, (access) => access.authenticate(token))
-const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)
+import { CurrentIdentity, type Identity, type Role } from "../../src/access/Identity.ts"
+import { asAdmin, authenticate, create, nameOf, start } from "./Harness.ts"
 
 describe("Access", () => {
   it.effect("A1 no token, garbage and unknown tokens are nobody", () =>

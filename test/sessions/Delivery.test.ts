@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { Cache } from "../../src/configuration/Cache.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
@@ -15,69 +14,6 @@ const seen = (sink: FakeSink) =>
   sink.values.map(({ key, content, stale }) => `${key} ${content}${stale ? " stale" : ""}`)
 
 describe("what a client is sent", () => {
-  it.effect("RO1 clients that waited for the same value are sent it a few milliseconds' worth at a time", () => {
-    const faults = new Faults()
-    return Effect.gen(function* () {
-      const sessions = yield* Sessions
-      yield* publish({ value: "1" })
-      const cache = yield* Cache
-      cache.clear()
-      faults.values.closeUnsafe()
-      const sinks = Array.from({ length: 40 }, () => new FakeSink())
-      for (const [i, sink] of sinks.entries()) {
-        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
-        const { write } = sink
-        sink.write = (update) => {
-          for (const until = performance.now() + 1; performance.now() < until; );
-          return write(update)
-        }
-      }
-      yield* settle
-      const before = sinks.flatMap(({ contents }) => contents)
-      let turns = 0
-      const sent = new Promise<void>((resolve) => {
-        const count = () => {
-          turns++
-          if (sinks.every(({ contents }) => contents.length > 0)) resolve()
-          else setImmediate(count)
-        }
-        setImmediate(count)
-      })
-      faults.values.openUnsafe()
-      yield* Effect.promise(() => sent)
-
-      assert.deepStrictEqual(before, [])
-      assert.isAtLeast(turns, 5)
-      assert.deepStrictEqual([...new Set(sinks.flatMap(({ contents }) => contents))], ["1"])
-    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
-  })
-
-  it.effect("RO1 thousands are told to leave a few milliseconds' worth at a time", () =>
-    Effect.gen(function* () {
-      const sessions = yield* Sessions
-      const sinks = Array.from({ length: 40 }, () => new FakeSink())
-      for (const [i, sink] of sinks.entries()) {
-        yield* sessions.open(subscription({ instance: `i${i}` }), sink)
-        const { write } = sink
-        sink.write = (update) => {
-          for (const until = performance.now() + 1; performance.now() < until; );
-          return write(update)
-        }
-      }
-      yield* settle
-      let turns = 0
-      const count = () => {
-        turns++
-        if (sinks.at(-1)!.got.at(-1)?.kind !== "drain") setImmediate(count)
-      }
-      setImmediate(count)
-      yield* sessions.drain
-
-      assert.isAtLeast(turns, 4)
-      assert.isTrue(sinks.every(({ got }) => got.at(-1)?.kind === "drain"))
-    }).pipe(Effect.provide(sessionsWith({})))
-  )
-
   it.effect("sends at connect only what differs from what the client holds", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
