@@ -71,17 +71,6 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Ends a stream, with a RST_STREAM. */
-export class StreamError extends Error {
-  readonly id: number
-  readonly code: Code
-  constructor(id: number, code: Code, message: string) {
-    super(message)
-    this.id = id
-    this.code = code
-  }
-}
-
 /** `bytes[start..end)`: the payload, padding and priority taken off; good until this returns. `length`: as flow control counts it. FM1 */
 export type OnFrame = (
   type: number,
@@ -95,7 +84,8 @@ export type OnFrame = (
 
 const wrongSize = (what: string, section: string) =>
   new ConnectionError(Code.FRAME_SIZE_ERROR, `${what} (RFC 9113 §${section})`)
-const wrong = (what: string, section: string) =>
+/** PROTOCOL_ERROR */
+export const wrong = (what: string, section: string) =>
   new ConnectionError(Code.PROTOCOL_ERROR, `${what} (RFC 9113 §${section})`)
 
 /** FM3: what the header of a frame says already. */
@@ -136,7 +126,7 @@ const checkHeader = (type: number, flags: number, id: number, length: number): v
   }
 }
 
-/** One for each connection. Whatever is wrong is thrown as `ConnectionError` or `StreamError`; after the latter `push` may be called again. */
+/** One for each connection. Whatever is wrong is thrown as `ConnectionError`. */
 export class FrameReader {
   readonly #onFrame: OnFrame
   /** An unfinished frame: its header, or all of it once its length is known. FM2 */

@@ -162,7 +162,7 @@ export class HpackDecoder {
 }
 
 const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(start, end)
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1", start, end)
 
 const indices = new Map<string, number>()
 const names = new Map<string, number>()

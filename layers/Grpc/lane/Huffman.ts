@@ -90,7 +90,7 @@ export const unpack = (bytes: Uint8Array, start: number, end: number): string | 
       node = step >>> 10
     }
   }
-  return MAY_END[node] === 1 ? scratch.latin1Slice(0, length) : undefined
+  return MAY_END[node] === 1 ? scratch.toString("latin1", 0, length) : undefined
 }
 
 export const packedLength = (text: string): number => {

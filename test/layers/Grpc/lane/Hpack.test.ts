@@ -1,6 +1,6 @@
 /** `stories.json`: from https://github.com/http2jp/hpack-test-case (MIT), the same requests as fourteen encoders wrote them. */
 import { readFileSync } from "node:fs"
-import { createServer } from "node:http2"
+import { createServer, type ServerHttp2Stream } from "node:http2"
 import { Duplex } from "node:stream"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
@@ -109,7 +109,7 @@ describe("HPACK", () => {
   it("HX4 is read by Node's own HTTP/2", async () => {
     const seen: Array<unknown> = []
     const server = createServer()
-    server.on("stream", (stream, headers) => {
+    server.on("stream", (stream: ServerHttp2Stream, headers) => {
       seen.push(headers[":path"], headers["x-any"])
       stream.respond({ ":status": 200 }, { endStream: true })
     })
