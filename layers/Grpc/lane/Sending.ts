@@ -72,6 +72,14 @@ export abstract class Sending {
       else outgoing.data(dataHeader(length, this.id, false), whole)
       return true
     }
+    return this.sendRaw(whole)
+  }
+
+  /** As it is, without a prefix. */
+  sendRaw(whole: Buffer): boolean {
+    const { outgoing } = this
+    const { length } = whole
+    if (this.ended) return true
     if (outgoing.waiting + length > bounds.waiting.bound) return false
     ;(this.#queue ??= []).push(whole)
     this.#waiting += length

@@ -4,6 +4,7 @@ import {
   Flag,
   frame,
   headersFrame,
+  PREFACE,
   pingFrame,
   resetFrame,
   Setting,
