@@ -22,6 +22,8 @@ const { Code, Flag, Setting, Type, wrong } = F
 export interface ConnectionOptions {
   readonly wire: Wire
   readonly maxStreams: number
+  /** D4 */
+  readonly unread?: number | undefined
   /** A request came. `tooLong`: its header list is, and what is missing of it is unknown. It sets `listener`. */
   readonly onStream: (stream: Stream, request: Request, tooLong: boolean) => void
   readonly refuse: (reason: string) => void
@@ -57,6 +59,7 @@ export class Connection {
     this.#streams = new StreamTable({
       outgoing: this.#outgoing,
       maxStreams: options.maxStreams,
+      unread: options.unread,
       onStream: (...came) => {
         this.#life.busy()
         options.onStream(...came)
@@ -163,10 +166,10 @@ export class Connection {
       throw new F.ConnectionError(Code.ENHANCE_YOUR_CALM, `too many ${buckets[name].counts}`, name)
   }
 
-  /** A call of an unknown caller was refused. CC12 */
-  stranger(): void {
-    if (this.#state === "open" && !this.#buckets.take("strangers", this.#options.now()))
-      this.#fail(Code.ENHANCE_YOUR_CALM, `too many ${buckets.strangers.counts}`, "strangers")
+  /** Its caller is unknown, or its call was refused. CC12 */
+  met(name: "strangers" | "refused"): void {
+    if (this.#state === "open" && !this.#buckets.take(name, this.#options.now()))
+      this.#fail(Code.ENHANCE_YOUR_CALM, `too many ${buckets[name].counts}`, "strangers")
   }
 
   #onSettings(flags: number, bytes: Buffer, start: number, end: number): void {
@@ -221,7 +224,7 @@ export class Connection {
 
   #idle(): void {
     this.#life.idle(this.#options.now())
-    if (this.#life.leaving === "gone") this.#leave()
+    if (this.#life.leaving === "gone") this.#end()
   }
 
   /** CC13 */
@@ -236,12 +239,7 @@ export class Connection {
     if (this.#state === "failed" || this.#state === "gone" || this.#life.leaving === "gone") return
     this.#life.leaving = "gone"
     this.#outgoing.frame(F.goawayFrame(this.#streams.lastId, Code.NO_ERROR))
-    if (this.#streams.size === 0) this.#leave()
-  }
-
-  #leave(): void {
-    if (this.#state === "failed" || this.#state === "gone") return
-    this.#end()
+    if (this.#streams.size === 0) this.#end()
   }
 
   /** CC11 */
@@ -254,6 +252,7 @@ export class Connection {
 
   /** Writes what is left, and reads a little longer: a peer that still sends would lose the GOAWAY to a TCP reset. */
   #end(): void {
+    if (this.#state === "failed" || this.#state === "gone") return
     this.#state = "failed"
     this.#life.failed(this.#options.now())
     this.#outgoing.close(true)

@@ -123,7 +123,7 @@ export class LaneCall implements ServerCall, StreamListener {
           `Received message larger than max (${this.#options.maxReceive} bytes)`
         )
       case "packed":
-        return this.#fail(Status.UNIMPLEMENTED, "compressed messages are not taken; send them as they are")
+        return this.#fail(Status.INTERNAL, "a message is compressed, and its call does not say how")
       case "no prefix":
         return this.#fail(Status.INTERNAL, "a message does not begin as one of gRPC does")
     }
@@ -131,7 +131,9 @@ export class LaneCall implements ServerCall, StreamListener {
 
   end() {
     this.#half = true
-    if (this.#messages.isPartial) return this.#fail(Status.INTERNAL, "the last message was cut off") // GC5
+    // Of one that takes one message, it is the message that is missing.
+    if (this.#messages.isPartial && this.#method.requestStream)
+      return this.#fail(Status.INTERNAL, "the last message was cut off") // GC5
     this.#push()
   }
 

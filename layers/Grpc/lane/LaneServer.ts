@@ -37,7 +37,9 @@ export interface LaneOptions {
   /** Begins a call, now or in its turn; nothing once it is over. D6, G11 */
   readonly admit?: (peer: Peer, begin: () => void) => boolean
   /** Whether this status, of a call to this path, goes to someone unknown. D5 */
-  readonly isStranger?: (path: string, code: number) => boolean
+  readonly isStranger?: (path: string, code: number, socket: Socket) => boolean
+  /** Milliseconds that a client has to read an answer that is complete. D4 */
+  readonly unread?: number
   /** For connections of HTTP/1.1, such as node:http's `emit("connection")`. LV1 */
   readonly http1?: (socket: Socket) => void
 }
@@ -45,6 +47,8 @@ export interface LaneOptions {
 export interface Peer {
   readonly socket: Socket
   readonly stranger: () => void
+  /** Its call was refused unread. D6 */
+  readonly unread: () => void
 }
 
 /** Bytes of parts that are copied into one write; more are written one after the other. */
@@ -162,6 +166,7 @@ export class LaneServer {
         destroy: () => void socket.destroy()
       },
       maxStreams,
+      unread: this.#options.unread,
       onStream: (stream, request, tooLong) => this.#onStream(stream, request, tooLong, origin, peer),
       refuse: (reason) => refuse(reason, remoteAddress),
       defect,
@@ -169,7 +174,7 @@ export class LaneServer {
       times: { ...times, ...this.#options.times },
       spread: Math.random()
     })
-    const peer: Peer = { socket, stranger: () => connection.stranger() }
+    const peer: Peer = { socket, stranger: () => connection.met("strangers"), unread: () => connection.met("refused") }
     const origin: Origin = {
       ...{ remoteAddress, remotePort, localAddress, localPort },
       auth: () => authOf(socket),
@@ -234,7 +239,7 @@ export class LaneServer {
 
   /** D5 */
   #said({ path }: Request, code: number, peer: Peer): void {
-    if (this.#options.isStranger?.(path, code) === true) queueMicrotask(peer.stranger)
+    if (this.#options.isStranger?.(path, code, peer.socket) === true) queueMicrotask(peer.stranger)
   }
 
   /** LV2 */

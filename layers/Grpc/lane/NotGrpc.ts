@@ -18,15 +18,20 @@ export const ignored = (stream: Stream): StreamListener => ({
   over: () => {}
 })
 
-/** Answers what is no gRPC once it is complete or large: until then its own faults are told first. */
+/** Milliseconds. */
+const WAIT = 1_000
+
+/** Answers what is no gRPC once it is complete, large or late: until then its own faults are told first. */
 export const refuseBody = (stream: Stream, status: number, said: () => void): void => {
   const answer = () => {
+    clearTimeout(late)
     if (stream.ended) return
     said()
     stream.respond(notGrpc(stream.id, status, SAYS.length))
     stream.sendRaw(SAYS)
     stream.finish(dataHeader(0, stream.id, true))
   }
+  const late = setTimeout(answer, WAIT)
   stream.listener = {
     data: (_, start, end) => {
       stream.taken(end - start)
@@ -34,6 +39,6 @@ export const refuseBody = (stream: Stream, status: number, said: () => void): vo
       return true
     },
     end: answer,
-    over: () => {}
+    over: () => clearTimeout(late)
   }
 }

@@ -52,6 +52,10 @@ export const buckets = {
     ...{ bound: 1_000, perSecond: 33, counts: "frames of types that the RFC does not know" },
     ...{ source: "nghttp2's glitches", beyond: "close" }
   },
+  refused: {
+    ...{ bound: 100, perSecond: 10, counts: "calls that were refused unread" },
+    ...{ source: "D6", beyond: "close" }
+  },
   strangers: {
     ...{ bound: 500, perSecond: 50, counts: "calls of unknown callers that were refused" },
     ...{ source: "D5", beyond: "close" }

@@ -21,6 +21,8 @@ const UNREAD = 5_000
 export interface StreamTableOptions {
   readonly outgoing: Outgoing
   readonly maxStreams: number
+  /** D4 */
+  readonly unread: number | undefined
   readonly onStream: (stream: Stream, request: Request, tooLong: boolean) => void
   readonly refuse: (reason: string) => void
   /** Throws when the connection is over its bound. CC12 */
@@ -179,7 +181,7 @@ export class StreamTable implements Streams {
     for (const stream of this.#streams.values()) {
       if (!stream.ended) continue
       stream.endedAt ??= now
-      if (now - stream.endedAt >= UNREAD) this.reset(stream, Code.ENHANCE_YOUR_CALM)
+      if (now - stream.endedAt >= (this.#options.unread ?? UNREAD)) this.reset(stream, Code.ENHANCE_YOUR_CALM)
     }
   }
 

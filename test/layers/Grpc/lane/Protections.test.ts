@@ -32,7 +32,7 @@ const fails = async (code: number, ...frames: ReadonlyArray<Buffer>) => {
 }
 describe("protections", () => {
   /** What a hostile client sends, again and again. */
-  const attacks: Readonly<Record<Exclude<BucketName, "strangers" | "provoked">, (n: number) => Buffer>> = {
+  const attacks: Readonly<Record<Exclude<BucketName, "strangers" | "refused" | "provoked">, (n: number) => Buffer>> = {
     resets: (n) =>
       Buffer.concat([headersFrame(2 * n + 3, encodeBlock(POST), true), resetFrame(2 * n + 3, Code.CANCEL)]),
     pings: () => pingFrame(Buffer.alloc(8), false),
@@ -75,9 +75,9 @@ describe("protections", () => {
 
   it("CC12 strangers", () => {
     const peer = greeted()
-    for (let n = 0; n < buckets.strangers.bound; n++) peer.connection.stranger()
+    for (let n = 0; n < buckets.strangers.bound; n++) peer.connection.met("strangers")
     assert.isUndefined(peer.goaway())
-    peer.connection.stranger()
+    peer.connection.met("strangers")
     assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["strangers"]])
   })
 
