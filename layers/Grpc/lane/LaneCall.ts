@@ -42,6 +42,8 @@ export interface LaneCallOptions {
   readonly maxSend: number
   /** Says how a call ended, when it is answered. */
   readonly onStatus: (code: number) => void
+  /** Too much waits for this client to read: its call is reset. CC7 */
+  readonly onUnsent: () => void
   /** Something threw that never should. */
   readonly onDefect: (error: unknown) => void
 }
@@ -219,7 +221,10 @@ export class LaneCall implements ServerCall, StreamListener {
       )
     if (!this.#begun) this.sendMetadata(NONE)
     if (this.#stream.send(bytes)) this.#stream.whenClear(sent)
-    else this.#stream.reset(Code.ENHANCE_YOUR_CALM)
+    else {
+      this.#options.onUnsent()
+      this.#stream.reset(Code.ENHANCE_YOUR_CALM)
+    }
   }
 
   sendStatus(status: CallStatus): void {

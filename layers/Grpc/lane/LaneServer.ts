@@ -2,7 +2,7 @@
  * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Services add themselves as they do to grpc-js's.
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
- *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
+ *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included. (held by CC15)
  *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
  *   D3–D6 hold here as they do on grpc-js: Gate.ts.
  */
@@ -220,6 +220,7 @@ export class LaneServer {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
       onStatus: (code) => this.#said(request, code, peer),
+      onUnsent: () => this.#options.refuse?.("unsent", origin.remoteAddress),
       onDefect: this.#options.defect ?? (() => {})
     })
     const begin = () => {

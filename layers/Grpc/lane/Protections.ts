@@ -79,7 +79,7 @@ export const bounds = {
     source: "nghttp2",
     beyond: "close"
   },
-  waiting: {
+  unsent: {
     bound: 67_108_864,
     counts: "bytes that wait to be sent on a connection",
     source: "as on grpc-js",

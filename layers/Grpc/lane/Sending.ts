@@ -80,7 +80,7 @@ export abstract class Sending {
     const { outgoing } = this
     const { length } = whole
     if (this.ended) return true
-    if (outgoing.waiting + length > bounds.waiting.bound) return false
+    if (outgoing.waiting + length > bounds.unsent.bound) return false
     ;(this.#queue ??= []).push(whole)
     this.#waiting += length
     outgoing.waiting += length
