@@ -78,7 +78,7 @@ describe("deployment", () => {
   it("what Herald is given are settings, and what comes from a file is a secret that with-secrets.sh reads", () => {
     assert.strictEqual(nodes.length, 3)
     const readFromFiles = /for name in ([A-Z_ ]+);/.exec(read("deploy/herald/with-secrets.sh"))![1]!.split(" ")
-    for (const { env, kind } of settings) assert.strictEqual(readFromFiles.includes(env), kind.secret, env)
+    for (const { env, form } of settings) assert.strictEqual(readFromFiles.includes(env), form.secret, env)
     for (const [node, { environment = {} }] of nodes) {
       assert.strictEqual(environment["HERALD_NODE"], node)
       for (const name of Object.keys(environment)) {
@@ -220,9 +220,9 @@ describe("deployment", () => {
       assert.strictEqual(started.status, 0, started.stderr)
       const given = JSON.parse(started.stdout) as Record<string, string>
       assert.strictEqual(given["HERALD_PEPPER"], pepper)
-      const secrets = settings.filter(({ env: name, kind }) => kind.secret && `${name}_FILE` in files)
+      const secrets = settings.filter(({ env: name, form }) => form.secret && `${name}_FILE` in files)
       assert.isAtLeast(secrets.length, 3)
-      for (const { env: name, kind } of secrets) assert.isDefined(kind.read(given[name]!), name)
+      for (const { env: name, form } of secrets) assert.isDefined(form.read(given[name]!), name)
       assert.isEmpty(Object.keys(given).filter((name) => name.endsWith("_FILE")))
     } finally {
       rmSync(folder, { recursive: true, force: true })

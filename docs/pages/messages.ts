@@ -29,6 +29,8 @@ const LOGS: Readonly<Record<string, string>> = {
 const NAMES = new Set([
   ...Object.keys(LOGS),
   "failure",
+  "Conflict",
+  "Overtaken",
   "unusable",
   "usage",
   "known",
@@ -49,6 +51,11 @@ const ofCall = (file: string, { name, given }: Call): ReadonlyArray<Message> => 
   switch (name) {
     case "failure":
       return of("failure", first, textsOf(given[1]))
+    case "Conflict":
+    case "Overtaken": {
+      const { name: error, message } = object(0)
+      return of("failure", typeof error === "string" ? error : "", textsOf(message))
+    }
     case "usage":
       return [...of("failure", "usage", textsOf(given[0])), ...of("fix", "usage", textsOf(given[1]))]
     case "known":
@@ -146,7 +153,7 @@ ${table(["level", "text", "file"], inTexts(of("log")))}
 
 ${table(
   ["setting", "expected"],
-  catalogue.map(({ env, kind }) => [`\`${env}\``, kind.expected])
+  catalogue.map(({ env, form }) => [`\`${env}\``, form.expected])
 )}
 `
   return { page, problems }

@@ -1,9 +1,9 @@
 /** docs/settings.md, from the list of settings. */
 import { catalogue } from "./settingsGroups.ts"
 
-const rows = catalogue.map(({ path, env, kind, fallback }) => {
-  const shown = path === "node" ? "the host's name" : fallback === undefined ? "" : `\`${kind.show(fallback)}\``
-  return `| \`${env}\` | \`${path}\` | ${kind.expected} | ${shown} |`
+const rows = catalogue.map(({ path, env, form, fallback }) => {
+  const shown = path === "node" ? "the host's name" : fallback === undefined ? "" : `\`${form.show(fallback)}\``
+  return `| \`${env}\` | \`${path}\` | ${form.expected} | ${shown} |`
 })
 
 export const settings = `# Settings

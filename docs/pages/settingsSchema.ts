@@ -5,16 +5,16 @@ type Node = { type: "object"; additionalProperties: false; properties: Record<st
 const object = (): Node => ({ type: "object", additionalProperties: false, properties: {} })
 
 const root = object()
-for (const { path, env, kind, fallback } of catalogue) {
+for (const { path, env, form, fallback } of catalogue) {
   const parts = path.split(".")
   let at = root
   for (const part of parts.slice(0, -1)) at = (at.properties[part] ??= object()) as Node
-  const isText = kind.schema["type"] !== "integer"
+  const isText = form.schema["type"] !== "integer"
   at.properties[parts.at(-1)!] = {
-    description: `${kind.expected}; ${env} in the environment wins`,
-    ...kind.schema,
-    ...(fallback === undefined || path === "node" ? {} : { default: isText ? kind.show(fallback) : fallback }),
-    ...(kind.secret ? { writeOnly: true } : {})
+    description: `${form.expected}; ${env} in the environment wins`,
+    ...form.schema,
+    ...(fallback === undefined || path === "node" ? {} : { default: isText ? form.show(fallback) : fallback }),
+    ...(form.secret ? { writeOnly: true } : {})
   }
 }
 

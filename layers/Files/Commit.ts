@@ -1,4 +1,4 @@
-/** Which commit runs: written down by the build of a package (`commit` in its package.json) or of an image (the file `commit`); in a clone git knows. */
+/** Finds which commit runs: a package has it in package.json (`commit`), an image in the file `commit`; in a clone git knows. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 

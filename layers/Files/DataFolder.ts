@@ -1,5 +1,5 @@
 /**
- * The server's folder: secrets that only its user may read, and where the running server is.
+ * Keeps the server's folder: secrets that only its user may read, and where the running server is.
  *
  *   K1, K3 in SecretFile.ts; K3 for the folder too: not someone else's. Otherwise the server does not start.
  *   K2  One running server a folder, also of several containers that share it; what a killed one left does not hinder the next.
@@ -21,20 +21,22 @@ export class DataFolder extends Context.Service<
   DataFolder,
   {
     readonly path: string
-    /** 32 random bytes, hex, made at the first start. */
+    /** 32 random bytes in hex, made at the first start. Fails `SettingsInvalid`, as all do. */
     readonly pepper: Effect.Effect<string, HeraldError>
-    /** The same, if it was made. */
+    /** The pepper, if it was made before. */
     readonly keptPepper: Effect.Effect<string | undefined, HeraldError>
+    /** Returns the path of the token's file. */
     readonly keepAdminToken: (token: string) => Effect.Effect<string, HeraldError>
     /** `server.json` says where the server is while it runs; the CLI on this machine reads it. */
     readonly announce: (addresses: Addresses) => Effect.Effect<void, HeraldError>
+    /** Takes `server.json` away. */
     readonly retract: Effect.Effect<void>
   }
 >()("herald/layers/Files/DataFolder") {
   static readonly layer = (path: string) => Layer.effect(DataFolder, make(path))
 }
 
-/** K3. Root may use a folder of the user whom it works for. */
+/** K3. Root may use another user's folder. */
 const checkFolder = (path: string): void => {
   const found = statSync(path)
   if (SecretFile.me === undefined || SecretFile.me === 0) return
@@ -42,7 +44,7 @@ const checkFolder = (path: string): void => {
   if ((found.mode & 0o002) !== 0) throw new Error("everybody may write in it; chmod o-w it")
 }
 
-/** When the process was started, in the kernel's ticks, so that a number given again is not taken for the process that had it. */
+/** When the process was started, in the kernel's ticks: tells it from a later process with the same number. */
 const startOf = (pid: number): string => {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[19] ?? ""
@@ -71,8 +73,8 @@ const inUse = ({ pid }: { readonly pid: string }) =>
 const BUSY = 5
 
 /**
- * K2. A lock that the kernel holds as long as this process lives: SQLite's on an empty file, for Node has none of its own. Undefined: another has
- * it. The file stays: were it removed, one could lock the removed and another a new one.
+ * K2. Takes a lock that the kernel holds as long as this process lives: SQLite's on an empty file, as Node has none. Undefined: another has it.
+ * The file is never removed, or one could lock the removed file and another a new one.
  */
 const hold = (path: string): DatabaseSync | undefined => {
   const found = lstatSync(path, { throwIfNoEntry: false })
@@ -89,7 +91,7 @@ const hold = (path: string): DatabaseSync | undefined => {
   }
 }
 
-/** K2. Says who has it; a process of another container, or one that was given the number since, can't be told by it. */
+/** K2. The refusal names who has the lock, where that can be told. */
 const lock = (path: string): void => {
   const holder = `${process.pid} ${startOf(process.pid)}\n`
   for (let tries = 0; ; tries++) {
@@ -120,7 +122,7 @@ const make = Effect.fnUntraced(function* (folder: string) {
           }
         )
     })
-  // Others may pass through (the database may run as a user of its own), none may look.
+  // Others may pass through, as the database may run as another user; none may list it.
   yield* attempt(() => mkdirSync(path, { recursive: true, mode: 0o711 }))
   yield* attempt(() => checkFolder(path))
   const file = (name: string) => join(path, name)

@@ -1,11 +1,9 @@
 /**
- * A file of the server's folder that only its user may read.
+ * Reads and writes files of the server's folder that only its user may read. Throws what is wrong.
  *
  *   K1  Secrets are written with mode 0600, whole or not at all.
  *   K3  A secret is read from, and written to, a plain file of this user (or root's) that nobody else may write: not one behind a link, nor
  *       someone else's.
- *
- * What is wrong is thrown.
  */
 import { randomBytes } from "node:crypto"
 import {
@@ -21,7 +19,7 @@ import {
   writeFileSync
 } from "node:fs"
 
-/** Undefined: Windows has no such numbers. */
+/** The number of this process's user; undefined on Windows. */
 export const me = process.geteuid?.()
 export const mine = ({ uid }: Stats): boolean => me === undefined || uid === me || uid === 0
 
@@ -63,7 +61,7 @@ export const read = (path: string): string | undefined => {
 export const append = (path: string, text: string): void =>
   opened(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, (file) => writeFileSync(file, text))
 
-/** Takes the place of what lies there. */
+/** Replaces the file. */
 export const write = (path: string, text: string): void => {
   const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`
   try {

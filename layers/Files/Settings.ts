@@ -1,4 +1,4 @@
-/** The settings of this process: reads the file and asks `src/settings` what it all means. */
+/** Loads the settings of this process: reads the file, and has `src/settings` find each value. */
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { Effect, Result } from "effect"
@@ -9,7 +9,7 @@ export type { Settings } from "../../src/settings/Catalogue.ts"
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** A YAML file; else HERALD_CONFIG names one. */
+  /** Path of a YAML file; when left out, HERALD_CONFIG may name one. */
   readonly configFile?: string | undefined
   readonly dataDir?: string | undefined
 }

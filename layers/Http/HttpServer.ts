@@ -1,5 +1,5 @@
 /**
- * The HTTP door on node:http.
+ * Serves HTTP with node:http.
  *
  *   HS1  A slow or endless request ends: headers within 10 s and 24 KiB, the whole request within 60 s.
  *   HS3–HS5 in Unread.ts, HS6 in OpenRequests.ts, GA1 and GA2 in ../Gate.ts
@@ -20,7 +20,7 @@ import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.
 import { openRequests } from "./OpenRequests.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
 
-/** Milliseconds. */
+/** Milliseconds for a TLS handshake. */
 const HANDSHAKE = 10_000
 
 export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions> {
@@ -29,9 +29,9 @@ export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions
   readonly port: number
   /** Undefined: the door speaks plain HTTP. */
   readonly tls?: CertificateFiles | undefined
-  /** Requests without a token: an address's rate and burst. */
+  /** Requests without a token from one address: so many a second, and `burst` at once. HS6 */
   readonly open?: { readonly perSecond: number; readonly burst: number }
-  /** Milliseconds that running requests have to end when it leaves. V2 */
+  /** Milliseconds that running requests have to end when the server leaves. HS2 */
   readonly grace?: number
 }
 
@@ -47,7 +47,7 @@ const defaults = {
 
 const GRACE = 1_500
 
-/** What a connection and its requests may do before Herald's routes hear of them. */
+/** Limits what connections and their requests may do before any route hears of them. */
 const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): void => {
   const options = { ...defaults, ...given }
   const unread = new Unread(options, refuse)
@@ -76,7 +76,7 @@ const make = (certificate: Certificate | undefined): Server => {
     connectionsCheckingInterval: 5_000,
     keepAlive: true,
     noDelay: true,
-    // No route changes its protocol, so such a request is one like others.
+    // No route changes the protocol, so a request to upgrade is answered like any other.
     shouldUpgradeCallback: () => false
   }
   if (certificate === undefined) return createServer(options)

@@ -1,5 +1,5 @@
 /**
- * Requests that need no token.
+ * Limits requests that need no token.
  *
  *   HS6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
  *        up by others of its address, and neither is who only asks whether the server is well.
@@ -20,7 +20,7 @@ export interface OpenRequestOptions {
 
 /** Tokens of the bucket. */
 const WRONG_TOKEN = 5
-/** Where the router sees the end of a path. */
+/** Where a path ends for the router. */
 const QUERY = /[?;#]/
 const METRICS = /^\/metrics$/
 const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
@@ -28,7 +28,7 @@ const costs: ReadonlyArray<readonly [path: RegExp, cost: number]> = [
   [/^\/(docs(\/.*)?|openapi\.json|metrics)$/, 10]
 ]
 
-/** As the router reads it. */
+/** The path as the router reads it. */
 const routed = (path: string): string => {
   const short = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "")
   try {
@@ -38,8 +38,15 @@ const routed = (path: string): string => {
   }
 }
 
+/** Where a token may come as a cookie: ByCookie in src/edge/http/Authentication.ts. */
+const BY_COOKIE = "/v1/events"
+const COOKIE = /(?:^|;) *herald-token=/
+
+const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
+  headers.authorization !== undefined || (path === BY_COOKIE && COOKIE.test(headers.cookie ?? ""))
+
 const isOpen = (path: string, request: IncomingMessage): boolean =>
-  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || request.headers.authorization === undefined
+  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || !hasToken(path, request)
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)

@@ -1,4 +1,4 @@
-/** Compression by zlib, in the threads of the platform. PZ2 */
+/** Compresses answers with zlib, in the threads of the platform. PZ2 */
 import { promisify } from "node:util"
 import { brotliCompress, constants, gzip } from "node:zlib"
 import { Effect, Layer } from "effect"
@@ -9,7 +9,7 @@ const AT_ONCE = 2
 
 const inGzip = promisify(gzip)
 const inBrotli = promisify(brotliCompress)
-/** Fast ones: an answer is made once and read once. */
+/** At fast levels, as an answer is made and read once. */
 const codings: Readonly<Record<Coding, (bytes: Uint8Array) => Promise<Uint8Array>>> = {
   gzip: (bytes) => inGzip(bytes, { level: 4 }),
   br: (bytes) => inBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })

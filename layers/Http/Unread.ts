@@ -1,5 +1,5 @@
 /**
- * Answers that nobody reads, and requests that come faster than their answers are read.
+ * Cuts connections whose answers nobody reads, or whose requests come faster than their answers are read.
  *
  *   HS3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
  *   HS4  A connection has at most 64 requests under way, and begins none while more than 1 MiB of its answers are unread.
@@ -10,11 +10,11 @@ import type { Socket } from "node:net"
 import type { Refuse } from "../../src/access/Refusals.ts"
 
 export interface UnreadOptions {
-  /** Milliseconds. */
+  /** Milliseconds that an answer may wait to be read, besides the time for its bytes. HS3 */
   readonly patience: number
-  /** Bytes. */
+  /** Bytes that may wait to be read, of all connections. HS5 */
   readonly maxUnread: number
-  /** Bytes. The slowest reader that is waited for. */
+  /** Bytes a second of the slowest reader that is waited for. HS3 */
   readonly bytesPerSecond: number
   /** Milliseconds between two looks. */
   readonly lookEvery: number
@@ -27,7 +27,7 @@ const PROGRESS = 262_144
 
 interface Waiting {
   readonly answers: Set<ServerResponse>
-  /** Monotonic milliseconds. */
+  /** Milliseconds of a monotonic clock: since when it waits. */
   since: number
   /** Bytes that the system had taken by then. */
   taken: number
@@ -51,7 +51,7 @@ export class Unread {
     this.#refuse = refuse
   }
 
-  /** HS4: may this request begin? Its connection is cut if not. */
+  /** Whether this request may begin; if not, its connection is cut. HS4 */
   readonly admit = ({ socket }: IncomingMessage, answer: ServerResponse): boolean => {
     if (socket.destroyed) return false
     const now = performance.now()
@@ -69,7 +69,7 @@ export class Unread {
     return true
   }
 
-  /** HS3, HS5. `now`: monotonic milliseconds. */
+  /** Cuts those that waited too long, or for too much. `now`: milliseconds of a monotonic clock. HS3, HS5 */
   look(now: number): void {
     this.#lookedAt = now
     const unread: Array<{ readonly socket: Socket; readonly bytes: number; readonly since: number }> = []

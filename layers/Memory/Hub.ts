@@ -1,4 +1,4 @@
-/** What nodes in one process share besides the database. */
+/** Holds what nodes in one process share besides the database. */
 
 import type { Shared } from "../../src/configuration/SharedCache.ts"
 import type { Revision } from "../../src/propagation/Revision.ts"

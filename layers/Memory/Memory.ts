@@ -3,8 +3,8 @@ import { Layer } from "effect"
 import { adapters } from "./Adapters.ts"
 import { State } from "./State.ts"
 
-/** On a database of its own. */
+/** All stores on a database of their own. */
 export const layer = adapters.pipe(Layer.provide(State.layer))
 
-/** On one that a test holds: also twice in one process, for two nodes. */
+/** All stores on a database that a test holds; also twice in one process, for two nodes. */
 export const layerOn = (state: State) => Layer.fresh(adapters.pipe(Layer.provide(Layer.succeed(State.service, state))))

@@ -1,4 +1,4 @@
-/** Receivers of webhooks in one process: a test looks into what each URL was sent, and says what it answers. */
+/** Stands for the receivers of webhooks: a test says what each URL answers, and looks at what it was sent. */
 import { Effect } from "effect"
 import type { Reply } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"

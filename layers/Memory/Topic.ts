@@ -1,4 +1,4 @@
-/** What the twins of one topic share: its messages, how far each group has come, and what was put aside. */
+/** Holds what the twins of one topic share: its messages, how far each group has come, and what was put aside. */
 import { Effect, Layer, Semaphore } from "effect"
 import type { DeadLetter } from "../../src/consumers/DeadLetters.ts"
 import type { Received } from "../../src/consumers/Received.ts"
@@ -31,9 +31,9 @@ export class Topic {
   readonly events: Array<LogEvent> = []
   readonly letters: Array<DeadLetter> = []
   readonly #groups = new Map<string, ReadonlyArray<Place>>()
-  /** Nothing can be written while it is. */
+  /** While true, nothing can be written. */
   down = false
-  /** Calls that wrote or wanted to. */
+  /** Calls that wrote, or failed to. */
   tries = 0
 
   /** The event log, the groups and the dead letters. */
@@ -46,7 +46,7 @@ export class Topic {
     return places
   }
 
-  /** Writes a message as anybody may. */
+  /** Writes a message as any program could. `at`: milliseconds since 1970. */
   write(key: string, body: string | Uint8Array | null, headers: Record<string, string>, at = 0): void {
     const partition = partitionOf(key)
     const messages = this.partitions[partition]!

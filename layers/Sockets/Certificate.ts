@@ -1,5 +1,5 @@
 /**
- * The certificate of the doors, in two files: the chain, the server's own first, and its key.
+ * Reads the doors' certificate from two files: the chain, beginning with the server's own, and its key.
  *
  *   TC1  A pair that does not fit, or can't be read, is told at the start by what is wrong with which file, and no door opens.
  *   TC2  A pair that changed is used for connections from then on, within a few seconds; those that are open stay.
@@ -12,9 +12,9 @@ import { Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { afterEvery } from "../../src/telemetry/Every.ts"
 
-/** Neither: no TLS. One alone is a mistake that would leave a door plain: it is refused. TC1 */
+/** Without both there is no TLS. One alone is refused, as it would leave a door without TLS by mistake. TC1 */
 export interface CertificateFiles {
-  /** PEM. */
+  /** Paths of PEM files. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
 }
@@ -24,7 +24,7 @@ export interface Pair {
   readonly key: string
 }
 
-/** Whatever takes a new pair while it goes on: https, http2 and tls servers do. */
+/** A server that takes a new pair while it runs, as those of https, http2 and tls do. */
 interface Secured {
   readonly setSecureContext: (pair: Pair) => void
 }
@@ -45,7 +45,7 @@ const attempt = <A>(what: string, of: () => A): A => {
   }
 }
 
-/** Throws what is wrong with them. */
+/** Throws what is wrong with the files. */
 const read = ({ cert, key }: Pair): Pair => {
   const pair = {
     cert: attempt(`TLS_CERT can't be read`, () => readFileSync(cert, "utf8")),

@@ -1,5 +1,5 @@
 /**
- * Who may come as far as a door: connections in all and by address, decided before a byte of them is read.
+ * Limits connections to a door, in all and by address, before a byte of them is read.
  *
  *   GA1  No more than `maxConnections` are open, and no more than `perAddress` from one address; the next one is closed at once, those
  *        that are open stay.
@@ -20,7 +20,7 @@ export interface GateOptions {
 
 type Admit = (...args: ReadonlyArray<never>) => boolean
 
-/** Asks `admits` about an event of the server before anyone who listens hears of it. */
+/** Lets listeners of the server's events hear only of what `admits` admits. */
 export const gate = (server: EventEmitter, admits: Readonly<Record<string, Admit>>): void => {
   const emit = server.emit.bind(server)
   server.emit = (event: string | symbol, ...args: Array<unknown>) => {
@@ -44,7 +44,7 @@ export const exempting = (networks: ReadonlyArray<string>): ((address: string) =
   return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4")
 }
 
-/** GA1: admits a connection, or closes it. */
+/** Admits a connection, or closes it. GA1 */
 export const connections = (options: GateOptions, refuse: Refuse): ((socket: Socket) => boolean) => {
   const places = new Places([options.maxConnections, options.perAddress])
   const isExempt = exempting(options.exempt)

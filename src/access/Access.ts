@@ -1,5 +1,5 @@
 /**
- * The one door check below REST and gRPC.
+ * Decides who a caller is and whether it may: the one check below REST and gRPC.
  *
  *   A1  No token, no identity; there are no default credentials.
  *   A2  A secret is compared as a keyed hash, in constant time, and is never stored or logged.
@@ -34,6 +34,7 @@ import * as Token from "./Token.ts"
 export interface AccessOptions {
   /** Kept outside of the database: a stolen table of hashes is worth nothing without it. */
   readonly pepper: Redacted.Redacted | string
+  /** Requests of one principal: so many a second, and `burst` at once. */
   readonly ratePerSecond: number
   readonly burst: number
 }
@@ -42,6 +43,7 @@ export interface KeyOptions {
   readonly name: string
   readonly role: Role
   readonly environments: ReadonlyArray<string>
+  /** Milliseconds since 1970; null: never. */
   readonly expiresAt: number | null
   /** A further key for a principal that has one. PN3 */
   readonly add?: boolean
@@ -51,28 +53,33 @@ export class Access extends Context.Service<
   Access,
   {
     /**
-     * From `Bearer <token>` or a bare token. `cost`: requests that this one counts as, 1 if not given. Fails `Unauthenticated`,
-     * `RateLimited` (details.retryAfterMillis).
+     * Takes `Bearer <token>` or a bare token. `cost`: how many requests this one counts as; 1 when left out. Fails `Unauthenticated`,
+     * `RateLimited` (details.retryAfterMillis), `DatabaseUnavailable` for a key that only the database may know.
      */
     readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
-    /** Is the key behind this identity still good? For open streams. Never fails: a dead database revokes nothing. */
+    /** Whether the identity's key is still good: for open streams. Never fails, as a database that is away revokes nothing. */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
-    /** Requires keys.manage. The token is shown once. */
+    /**
+     * Requires keys.manage. Returns the token, which is kept nowhere. Fails `InvalidInput`, `PrincipalExists`, `OutcomeUnknown` (it may have
+     * been made), `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`.
+     */
     readonly createKey: (
       options: KeyOptions
     ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     /**
-     * A new key like it, whose time is as long; the old one works for `graceMillis` more, at most. The token is shown once. Requires keys.manage.
+     * Makes a key like it that lasts as long; the old one works for at most `graceMillis` more. Returns the new token, which is kept nowhere.
+     * Requires keys.manage. Fails `NotFound`, and as `createKey`.
      */
     readonly rotateKey: (
       id: string,
       graceMillis: number
     ) => Effect.Effect<{ readonly token: string; readonly key: ApiKey }, HeraldError>
     readonly listKeys: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
+    /** Requires keys.manage. Fails `NotFound` when there is no such key, or it was revoked before, and as `createKey`. */
     readonly revokeKey: (id: string) => Effect.Effect<void, HeraldError>
-    /** The first start's admin token, or undefined when an admin key exists already. Waits for a database that is away. */
+    /** Makes the first admin's key and returns its token; undefined when there is an admin key already. Waits for a database that is away. A5 */
     readonly bootstrap: Effect.Effect<string | undefined, HeraldError>
-    /** Makes a key of the principal `recovered-admin`, for all environments. Its token, shown once. */
+    /** Makes a key of the principal `recovered-admin` for all environments, and returns its token. A6 */
     readonly recover: Effect.Effect<string, HeraldError>
   }
 >()("herald/access/Access") {
@@ -80,8 +87,8 @@ export class Access extends Context.Service<
 }
 
 /**
- * Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may; `InvalidInput` for what is no environment, checked here for every use
- * case (EN1). Called by services; by edges only before a body is read.
+ * Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may, and `InvalidInput` for what is no environment, for every use case (EN1).
+ * Services call it; doors do only to refuse before they read a body.
  */
 export const requirePermission = (
   permission: Permission,
@@ -105,7 +112,7 @@ export const requirePermission = (
     )
   })
 
-/** The same for some environment or other: asked before a body is read that will say which. */
+/** The same for any environment: asked before a body is read that says which one. */
 export const requireAnywhere = (permission: Permission): Effect.Effect<Identity, HeraldError> =>
   Effect.withFiber((fiber) => {
     const identity = fiber.getRef(CurrentIdentity)

@@ -1,20 +1,23 @@
-/** Port: API keys. Only a peppered hash of the secret is kept. */
+/**
+ * Port: API keys. Of a secret only a peppered hash is kept. Each write has its audit entry in the same transaction. Fails `DatabaseUnavailable`
+ * or `Timeout`; writes also `DatabaseReadOnly`, and `OutcomeUnknown` when the answer was lost.
+ */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Role } from "./Identity.ts"
 
 export interface ApiKey {
-  /** Public part of the token, also its prefix. */
+  /** The public part of the token. */
   readonly id: string
-  /** Of its principal. */
+  /** Its principal's. */
   readonly name: string
   /** HMAC-SHA-256(pepper, secret), hex. */
   readonly hash: string
   readonly role: Role
   readonly environments: ReadonlyArray<string>
+  /** Milliseconds since 1970, as are the other times; null: never. */
   readonly createdAt: number
   readonly createdBy: string
-  /** Milliseconds since 1970, or null. */
   readonly expiresAt: number | null
   readonly revokedAt: number | null
 }
@@ -23,27 +26,27 @@ export class ApiKeyStore extends Context.Service<
   ApiKeyStore,
   {
     /**
-     * Writes an audit entry in the same transaction. Fails `PrincipalExists` when a principal is called nearly alike, or, with `alone`, when this
-     * one has a good key already. PN1, PN3
+     * Fails `PrincipalExists` when another principal's name is nearly the same, or, with `alone`, when this one has a good key already. `by`: id of
+     * the key that made it. PN1, PN3
      */
     readonly create: (
       key: ApiKey,
       how?: { readonly alone?: boolean; readonly by?: string }
     ) => Effect.Effect<void, HeraldError>
     /**
-     * Makes `successor`, and lets the key end at `until` (milliseconds since 1970) if it does not end before; false when it is not good any
-     * more. Writes audit entries in the same transaction. `by`: id of the key of who asks. PN5
+     * Makes `successor`, and lets the key end at `until` (milliseconds since 1970) unless it ends before. False when the key is no longer good.
+     * `by`: id of the key that asked. PN5
      */
     readonly rotate: (
       id: string,
       successor: ApiKey,
       how: { readonly until: number; readonly by?: string }
     ) => Effect.Effect<boolean, HeraldError>
-    /** As `create`, unless a good admin key for every environment exists: then false. Of several callers at once one succeeds. */
+    /** As `create`; false when there is a good admin key for every environment. Of several callers at once, one succeeds. */
     readonly createFirstAdmin: (key: ApiKey) => Effect.Effect<boolean, HeraldError>
     readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
     readonly list: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>
-    /** False when there is no such key or it was revoked before. Writes an audit entry in the same transaction. */
+    /** False when there is no such key, or it was revoked before. `by`: id of the key that asked. */
     readonly revoke: (id: string, actor: string, by?: string) => Effect.Effect<boolean, HeraldError>
   }
 >()("herald/access/ApiKeyStore") {}

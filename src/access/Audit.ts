@@ -1,4 +1,7 @@
-/** Use cases on the audit log. Both need audit.read; entries without an environment need it everywhere. */
+/**
+ * Use cases on the audit log. Both require audit.read, for entries without an environment in all environments. Fail `Unauthenticated`,
+ * `Forbidden`, `InvalidInput`, and as `AuditLog`.
+ */
 import { Effect } from "effect"
 import { failure } from "../errors/HeraldError.ts"
 import { requirePermission } from "./Access.ts"
@@ -19,7 +22,7 @@ export const readAudit = Effect.fn("Audit.read")(function* (options: {
 const notSigned =
   "checkpoint: this is no whole line that a node with this pepper signed: herald-audit-1, entry, hash, time and signature, with one space between"
 
-/** The checkpoints are compared with the first page and with the last, and with each that brings one. */
+/** Checks one page. Compares the checkpoints with the first and the last page, and with each for which the caller brings one. */
 export const verifyAudit = Effect.fn("Audit.verify")(function* (options: {
   readonly from?: string
   readonly checkpoint?: string

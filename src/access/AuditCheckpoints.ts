@@ -23,7 +23,7 @@ export interface AuditCheckpointsOptions {
 }
 
 export interface Compared {
-  /** Checkpoints that were compared, the newest of them, and lines that this server's key did not sign. */
+  /** How many checkpoints were compared; the newest of them; how many lines this server's key did not sign. */
   readonly checked: number
   readonly newest: Checkpoint | undefined
   readonly unsigned: number
@@ -33,16 +33,16 @@ export interface Compared {
 export class AuditCheckpoints extends Context.Service<
   AuditCheckpoints,
   {
-    /** Whether this line is whole and was signed with the key of these nodes. */
+    /** Whether the line is whole, and signed with the key of these nodes. */
     readonly signed: (line: string) => boolean
-    /** The log, compared with the checkpoints of this node and these lines. */
+    /** Compares the log with this node's checkpoints and these lines. Fails as `AuditLog.marks`, and `Internal` when the file can't be read. */
     readonly compare: (lines: ReadonlyArray<string>) => Effect.Effect<Compared, HeraldError>
   }
 >()("herald/access/AuditCheckpoints") {
   static readonly layer = (options: AuditCheckpointsOptions) => Layer.effect(AuditCheckpoints, make(options))
 }
 
-/** Between two lines in the server's log; of these, between two that are not at debug. Milliseconds. */
+/** Milliseconds between two lines in the server's log, and between two of these that are not at debug. */
 const TELL_EVERY = 60_000
 const TELL_ALOUD_EVERY = 3_600_000
 
@@ -59,7 +59,7 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
   const compare = Effect.fnUntraced(function* (lines: ReadonlyArray<string>) {
     const all = [...(yield* store.read), ...lines]
     const checkpoints = read(all)
-    // First the end: what is appended in between is no contradiction.
+    // The end of the log first, so that what is appended meanwhile is no contradiction.
     const last = yield* log.last
     const marks = yield* log.marks(checkpoints.map(({ id }) => id))
     return {

@@ -1,4 +1,4 @@
-/** An entry of the audit log, and what a check of the log may find. Pure. */
+/** Describes an entry of the audit log, and what a check of the log may find. Pure. */
 
 export interface AuditEntry {
   readonly id: bigint
@@ -7,12 +7,14 @@ export interface AuditEntry {
   readonly action: string
   readonly performedBy: string
   readonly details: Record<string, unknown>
+  /** Milliseconds since 1970. */
   readonly createdAt: number
+  /** Hashes are SHA-256 in hex. */
   readonly prevHash: string
   readonly hash: string
 }
 
-/** One entry and, by its hash, all before it. */
+/** Stands for an entry and, by its hash, for all before it. */
 export type AuditMark = Pick<AuditEntry, "id" | "hash">
 
 /**
@@ -33,7 +35,7 @@ export const auditProblems = [
 
 export interface AuditProblem {
   readonly kind: (typeof auditProblems)[number]
-  /** The first entry that it is about; undefined when none is. */
+  /** The first entry that it is about; undefined when it is about none. */
   readonly entry: bigint | undefined
   readonly message: string
 }

@@ -10,11 +10,11 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { AuditEntry, AuditMark, AuditProblem } from "./AuditEntry.ts"
 
-/** Pages that wait to be checked. */
+/** Pages that may wait to be checked. */
 export const CHECKS = 8
 
 export interface AuditPage {
-  /** Entries that were looked at, from the first page on. */
+  /** Entries that were checked, those of earlier pages included. */
   readonly entries: number
   /** Entries that there are. */
   readonly total: number
@@ -26,18 +26,21 @@ export interface AuditPage {
 export class AuditLog extends Context.Service<
   AuditLog,
   {
-    /** Newest first, ids below `before`; `after`: ascending from there instead. One page (PB1) of at most `limit`. */
+    /**
+     * Entries with ids below `before`, newest first; with `after`, those above it, oldest first. One page (PB1) of at most `limit`. Fails
+     * `DatabaseUnavailable` or `Timeout`, as do all.
+     */
     readonly read: (options: {
       readonly limit: number
       readonly before?: bigint
       readonly after?: bigint
       readonly environment?: string
     }) => Effect.Effect<ReadonlyArray<AuditEntry>, HeraldError>
-    /** The page from there, or the first. It ends with the first problem. Fails `InvalidInput` for a place that no page gave, `RateLimited`. AL2 */
+    /** Checks the page from there, or the first; it ends with the first problem. Fails `InvalidInput` for a place that no page gave, `RateLimited`. AL2 */
     readonly check: (from: string | undefined) => Effect.Effect<AuditPage, HeraldError>
     /** The newest entry; undefined before the first. */
     readonly last: Effect.Effect<AuditMark | undefined, HeraldError>
-    /** Of these entries those that are there. */
+    /** Those of the entries that exist. */
     readonly marks: (ids: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<AuditMark>, HeraldError>
   }
 >()("herald/access/AuditLog") {}

@@ -22,7 +22,7 @@ const bodyOf = ({ id, hash, at }: Checkpoint) => `herald-audit-1 ${id} ${hash} $
 export const lineOf = (checkpoint: Checkpoint, sign: Sign): string =>
   `${bodyOf(checkpoint)} ${sign(bodyOf(checkpoint))}`
 
-/** AC1: undefined for what was not signed with this key. */
+/** Undefined when it was not signed with this key. AC1 */
 export const checkpointOf = (
   line: string,
   sign: Sign,
@@ -38,7 +38,7 @@ export const checkpointOf = (
 export const thinned = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length < MOST ? lines : lines.filter((_, index) => index % 2 === 0 || index >= MOST / 2)
 
-/** What the log's entries say to the checkpoints: the problem of the first that does not agree. */
+/** The problem of the first checkpoint that the log's entries contradict. */
 export const disagreement = (
   checkpoints: ReadonlyArray<Checkpoint>,
   marks: ReadonlyArray<AuditMark>,

@@ -1,4 +1,4 @@
-/** Who acts, and what a role may do. Pure. */
+/** Describes who acts, and decides what a role may do. Pure. */
 import { Context } from "effect"
 
 export const roles = ["admin", "publisher", "viewer", "subscriber"] as const
@@ -10,7 +10,7 @@ export interface Identity {
   /** Public id of the API key. */
   readonly keyId: string
   readonly role: Role
-  /** Environments the key is scoped to; ["*"] means all. */
+  /** Environments in which the key is good; ["*"]: all. */
   readonly environments: ReadonlyArray<string>
 }
 
@@ -28,14 +28,14 @@ export const may = (identity: Identity, permission: Permission, environment: str
   granted[identity.role].has(permission) &&
   (identity.environments.includes("*") || (environment !== undefined && identity.environments.includes(environment)))
 
-/** Is there an environment in which it may? For a door that does not know yet which one is meant. */
+/** Whether it may in some environment: for a door that does not know yet which one is meant. */
 export const mayAnywhere = ({ role, environments }: Identity, permission: Permission): boolean =>
   granted[role].has(permission) && environments.length > 0
 
 /** The server itself: migrations, sweepers, tests. */
 export const system: Identity = { name: "herald", keyId: "system", role: "admin", environments: ["*"] }
 
-/** Whose request this fiber serves. Nobody by default. */
+/** Whose request this fiber serves; nobody's by default. */
 export const CurrentIdentity = Context.Reference<Identity | undefined>("herald/access/CurrentIdentity", {
   defaultValue: () => undefined
 })

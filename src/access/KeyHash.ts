@@ -1,14 +1,14 @@
-/** Port: the cryptography of API keys. */
+/** Port: the cryptography of API keys. Synchronous; never fails. */
 import { Context } from "effect"
 
 export class KeyHash extends Context.Service<
   KeyHash,
   {
-    /** That many bytes of a secure source, as hex. */
+    /** So many bytes from a secure source, in hex. */
     readonly random: (bytes: number) => string
     /** HMAC-SHA-256(pepper, secret), hex. */
     readonly hash: (pepper: string, secret: string) => string
-    /** Takes equally long wherever two texts of the same length differ. */
+    /** Takes equally long wherever texts of one length differ. */
     readonly equal: (a: string, b: string) => boolean
   }
 >()("herald/access/KeyHash") {}

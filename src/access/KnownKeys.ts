@@ -1,5 +1,5 @@
 /**
- * This node's memory of the API keys, so that a request costs no query.
+ * Remembers API keys on this node, so that a request costs no query.
  *
  *   KN1  It is read again every `refreshEvery`; while the database is away, what is known goes on counting.
  *   KN2  An id that is not known is looked up once, then not again for `refreshEvery`; such look-ups are limited in number.
@@ -11,10 +11,10 @@ import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import { RateLimits } from "./RateLimits.ts"
 
 export interface KnownKeys {
-  /** Undefined: there is no such key. Fails when the database would have to say and can't. */
+  /** Undefined: there is no such key. Fails as `ApiKeyStore.find` when only the database can say. */
   readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
   readonly remember: (key: ApiKey) => void
-  /** Marks a key revoked now, before the next refresh. */
+  /** Marks a key as revoked at once, not at the next refresh. `at`: milliseconds since 1970. */
   readonly revoked: (id: string, at: number) => void
 }
 
@@ -31,7 +31,7 @@ export const makeKnownKeys = (options: {
     const unknown = new Map<string, number>()
     let known = new Map<string, ApiKey>()
 
-    /** Made or revoked here since the refresh before this one began: a list that was on its way does not undo it. */
+    /** Keys made or revoked here since the last refresh began. Its list may lack that, and must not undo it. */
     let fresh = new Set<string>()
 
     const refresh = Effect.gen(function* () {

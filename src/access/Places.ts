@@ -1,5 +1,5 @@
 /**
- * Places that are taken under several names at once: in all, by address, by connection. Pure state.
+ * Limits how many places are taken, by several names at once: in all, by address, by connection. Pure state.
  *
  *   PL1  A place is given when each of its names has room, and counts for each; it is given back once.
  *   PL2  What nobody holds any more is forgotten.
@@ -8,13 +8,13 @@ export class Places {
   readonly #limits: ReadonlyArray<number>
   readonly #taken: ReadonlyArray<Map<string, number>>
 
-  /** One limit for each name that `take` is given, in the same order. */
+  /** `limits`: one for each name that `take` is given, in its order. */
   constructor(limits: ReadonlyArray<number>) {
     this.#limits = limits
     this.#taken = limits.map(() => new Map())
   }
 
-  /** Gives the place back, or the index of the first name that has no room. An undefined name is not limited. PL1 */
+  /** Returns what gives the place back, or the index of the first name that has no room. An undefined name is not limited. PL1 */
   take(...names: ReadonlyArray<string | undefined>): (() => void) | number {
     const full = names.findIndex((name, i) => name !== undefined && this.count(i, name) >= (this.#limits[i] ?? 0))
     if (full >= 0) return full

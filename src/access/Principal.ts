@@ -1,5 +1,5 @@
 /**
- * Who acts: a name that one or several API keys share. Pure.
+ * Checks names of principals: who acts, by one or several API keys. Pure.
  *
  *   PN1  Names that differ only in case or width are of one principal, and only its first spelling is used.
  *   PN2  Names under which Herald itself acts belong to nobody.
@@ -9,13 +9,13 @@
  */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 
-/** Printable, so that it can't disturb logs and terminals. */
+/** Printable characters only, so that a name can't disturb logs and terminals. */
 export const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@+/-]{0,127}$/u
 
-/** The server itself, and jobs of no identity. Clients in the audit log are `client:…`, which is no name. PN2 */
+/** Names of the server itself. Clients are in the audit log as `client:…`, which is no name of a principal. PN2 */
 const reserved: ReadonlySet<string> = new Set(["herald", "system", "node"])
 
-/** As names are compared. Upper case first, for letters that have several small ones. PN1 */
+/** The form in which names are compared. Upper case first, as some letters have several small forms. PN1 */
 export const folded = (name: string): string => name.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC")
 
 /** What is wrong with a name, or undefined. */
@@ -28,6 +28,6 @@ export const nameProblem = (name: string): string | undefined => {
 /** PN1, PN3 */
 export const principalExists = (name: string): HeraldError => failure("PrincipalExists", `there is a principal ${name}`)
 
-/** What an audit entry says of the key by which a principal acted. */
+/** What an audit entry says of the key by which a principal acted. PN5 */
 export const actingKey = (id: string | undefined): { readonly keyId?: string } =>
   id === undefined ? {} : { keyId: id }

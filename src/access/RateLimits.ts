@@ -1,5 +1,5 @@
 /**
- * Token buckets by name. Pure state.
+ * Limits rates by name, with token buckets. Pure state.
  *
  *   LI1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
  *   LI2  At most `maxBuckets` are kept; a full bucket is forgotten first, which changes nothing for its owner.
@@ -25,7 +25,7 @@ export class RateLimits {
     this.#maxBuckets = maxBuckets
   }
 
-  /** Takes tokens: 0, or the milliseconds until there are as many. `now` is in milliseconds and does not go back. */
+  /** Takes `cost` tokens and returns 0, or the milliseconds until there are as many. `now`: milliseconds of a monotonic clock. */
   take(name: string, now: number, cost = 1): number {
     const { perSecond, burst } = this.#limit
     let bucket = this.#buckets.get(name)

@@ -1,5 +1,5 @@
 /**
- * What a door turns away before it costs anything, as a counter and in the log.
+ * Counts and logs what a door turns away before it costs anything.
  *
  *   RF1  Every refusal counts in `herald_refused_total`; a reason has at most one line a second in the log, with how often it came.
  */
@@ -9,7 +9,7 @@ import { counter, present } from "../telemetry/Metrics.ts"
 
 export type DoorName = "http" | "grpc"
 
-/** `reason`: one of a fixed, small set, never a caller's text. `detail`: what the last one of a second looked like. */
+/** `reason`: one of `reasonsOf`, never a caller's text. `detail`: for the log, of the last one in a second. */
 export type Refuse = (reason: string, detail?: string) => void
 
 const total = counter(
@@ -18,7 +18,7 @@ const total = counter(
   []
 )
 
-/** What each door is known to refuse for: docs/security.md. */
+/** Why each door refuses: docs/security.md. */
 export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
   http: [
     "connections",

@@ -1,5 +1,5 @@
-/** Who may ask, and how often. */
-import { integer, secret } from "../settings/Kind.ts"
+/** Settings of who may ask, and how often. */
+import { integer, secret } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {

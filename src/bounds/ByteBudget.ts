@@ -1,5 +1,5 @@
 /**
- * Bytes that everybody's work of a kind may take together, and one owner's. Pure state.
+ * Bounds the bytes that work of a kind takes, in all and for one owner. Pure state.
  *
  *   BB1  Neither bound is passed: what would go beyond is not taken, and what others took stays.
  */
@@ -22,7 +22,7 @@ export class ByteBudget {
     return this.#owners.get(owner) ?? 0
   }
 
-  /** False, and nothing is taken, where there is no room. */
+  /** False when there is no room; then nothing is taken. */
   take(bytes: number, owner: string): boolean {
     const its = this.takenBy(owner) + bytes
     if (this.#taken + bytes > this.#inAll || its > this.#ofOne) return false // BB1
@@ -31,7 +31,7 @@ export class ByteBudget {
     return true
   }
 
-  /** Once for each `take`. */
+  /** Call it once for each `take` that was true. */
   give(bytes: number, owner: string): void {
     this.#taken -= bytes
     const left = this.takenBy(owner) - bytes

@@ -1,11 +1,12 @@
 /**
- * Things by id, oldest first, with what they weigh together: how whatever is kept in memory within bounds is kept. Pure state.
+ * Keeps things by id, oldest first, and knows how many bytes they take together. All that is kept in memory within bounds is kept here. Pure
+ * state.
  *
  *   WE1  `bytes` is the weight of what is there, whatever came, went or was replaced.
  *   WE2  The oldest goes first. What is set anew, or was used, is the newest; what is replaced keeps its place.
  */
 
-/** What a batch has room for; taking makes it less. */
+/** What a batch still has room for; `takeInto` lowers it. */
 export interface Room {
   rows: number
   bytes: number
@@ -16,7 +17,7 @@ export class Weighed<A> {
   readonly #weightOf: (thing: A) => number
   bytes = 0
 
-  /** `weightOf`: bytes, about. Costs little, and is the same for a thing as long as it is here. */
+  /** `weightOf`: about how many bytes of memory. Must be cheap, and not change for a thing while it is here. */
   constructor(weightOf: (thing: A) => number) {
     this.#weightOf = weightOf
   }
@@ -29,7 +30,7 @@ export class Weighed<A> {
     return this.#things.get(id)
   }
 
-  /** As `get`; it is the newest from now on. */
+  /** As `get`, and makes it the newest. */
   use(id: string): A | undefined {
     const thing = this.#things.get(id)
     if (thing === undefined) return undefined
@@ -44,7 +45,7 @@ export class Weighed<A> {
     this.bytes += this.#weightOf(thing)
   }
 
-  /** In the place of the one that is there. */
+  /** Sets a thing that is here anew, and keeps its age. */
   replace(id: string, thing: A): void {
     this.bytes += this.#weightOf(thing) - this.#weightOf(this.#things.get(id)!)
     this.#things.set(id, thing)
@@ -64,12 +65,12 @@ export class Weighed<A> {
     return undefined
   }
 
-  /** The oldest go until the rest is within the bounds. */
+  /** Drops the oldest until the rest is within `bytes` and `entries`. */
   trim(bytes: number, entries = Number.POSITIVE_INFINITY): void {
     while (this.bytes > bytes || this.size > entries) this.shift()
   }
 
-  /** Takes the oldest out while there is room; false when some are left. */
+  /** Moves the oldest into `list` while there is room; false when some are left. */
   takeInto(list: Array<A>, room: Room): boolean {
     for (const [id, thing] of this.#things) {
       if (room.rows <= 0 || room.bytes <= 0) return false

@@ -45,19 +45,44 @@ const strangers: ReadonlyArray<readonly [said: RegExp, what: string, fix: string
     "It may be Herald's gRPC port (50051 by default): give its REST address (8080 by default) with --server or HERALD_SERVER."
   ],
   [
-    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/,
+    /wrong.version.number|packet.length.too.long/i,
     "what answers there does not speak TLS",
-    "Write http:// where the server has no TLS, or give another port."
+    "Leave https:// out where the server has no TLS (http:// for --server), or give another port."
   ],
   [
-    /Protocol error|ERR_HTTP2|Received HTTP status/i,
+    /Protocol error|ERR_HTTP2|Received HTTP status|application protocol/i,
     "what answers there does not speak gRPC",
     "It may be Herald's REST port (8080 by default): give its gRPC address (50051 by default) with --grpc or HERALD_GRPC."
   ]
 ]
 
-/** Something answers, and it is not what is meant. */
+/** What OpenSSL and Node say of a certificate that they don't trust. */
+const distrust: ReadonlyArray<readonly [said: RegExp, what: string, fix: string]> = [
+  [
+    /CERT_HAS_EXPIRED|certificate has expired/,
+    "its certificate has ended",
+    "Renew it on the server: the files of TLS_CERT and TLS_KEY are read again by themselves."
+  ],
+  [
+    /ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames/,
+    "its certificate is for other names",
+    "Give an address that the certificate names, or make one for this address."
+  ],
+  [
+    /SELF_SIGNED_CERT|self-signed certificate|UNABLE_TO_(GET_ISSUER|VERIFY)|unable to (get (local )?issuer|verify)/,
+    "its certificate is of an authority that this machine does not know",
+    "Give the authority's certificate: NODE_EXTRA_CA_CERTS=ca.pem herald …"
+  ]
+]
+
+/** Something answers, and it is not what is meant, or can't prove that it is. */
 export const stranger = (server: string, said: string): CliFailure | undefined => {
+  const doubt = distrust.find(([pattern]) => pattern.test(said))
+  if (doubt !== undefined) {
+    const [, what, fix] = doubt
+    const title = `The server at ${server} is not trusted`
+    return new CliFailure({ ...blank, title, what, fix, exit: catalogue.DatabaseUnavailable.exit })
+  }
   const found = strangers.find(([pattern]) => pattern.test(said))
   if (found === undefined) return undefined
   const [, what, fix] = found
@@ -70,14 +95,25 @@ export const stranger = (server: string, said: string): CliFailure | undefined =
   })
 }
 
+const CLOSED = "UND_ERR_SOCKET"
+const silences: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there (ECONNREFUSED)",
+  [CLOSED]: "the connection was closed without an answer"
+}
+
 /** No answer at all. `reason` is the system's error code, such as ECONNREFUSED. */
 export const unreachable = (server: string, reason: string, setting = "--server or HERALD_SERVER"): CliFailure =>
   new CliFailure({
     ...blank,
     title: `Can't reach Herald at ${server}`,
-    what: reason === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : reason,
-    why: local(server) ? "The server isn't running, or it uses another port." : "",
-    fix: `${local(server) ? "Start it with `npx herald start`, or give" : "Give"} its address with ${setting}.`,
+    what: silences[reason] ?? reason,
+    why:
+      reason === CLOSED
+        ? "The server has TLS, has just ended, or something else is there."
+        : local(server)
+          ? "The server isn't running, or it uses another port."
+          : "",
+    fix: `${reason === CLOSED && server.startsWith("http://") ? "Write https:// if it has TLS.\n" : ""}${local(server) ? "Start it with `npx herald start`, or give" : "Give"} its address with ${setting}.`,
     exit: catalogue.DatabaseUnavailable.exit,
     retryable: true
   })

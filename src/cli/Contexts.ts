@@ -74,6 +74,14 @@ export const saveContexts = Effect.fnUntraced(function* ({ current, all }: Conte
   return path
 })
 
+export const noContext = (name: string, known: ReadonlyArray<string>) =>
+  usage(
+    `there is no context ${name}`,
+    known.length === 0
+      ? "None was added yet: herald context add <name> --server <url> --token-file <file>"
+      : `There are: ${known.join(", ")}.`
+  )
+
 /** Undefined where none is chosen. */
 export const chosen = Effect.fnUntraced(function* (flag: string | undefined) {
   const shell = yield* Shell
@@ -85,10 +93,7 @@ export const chosen = Effect.fnUntraced(function* (flag: string | undefined) {
   const found = Object.hasOwn(all, name) ? all[name] : undefined
   if (found !== undefined) return { name, ...found }
   const known = Object.keys(all)
-  return yield* usage(
-    `there is no context ${name}`,
-    known.length === 0 ? "Add it: herald context add" : `There are: ${known.join(", ")}.`
-  )
+  return yield* noContext(name, known)
 })
 
 /** CX1 */

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DEFAULT_ENVIRONMENT } from "../keys/Environment.ts"
 import { printable } from "../text/Printable.ts"
+import { signedIn } from "./Hints.ts"
 import { type Call, send } from "./Http.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
@@ -69,7 +70,7 @@ const server = GlobalFlag.Setting("server")({
 const grpc = GlobalFlag.Setting("grpc")({
   flag: optionalText(
     "grpc",
-    "gRPC address, with https:// over TLS; HERALD_GRPC, otherwise the local server's",
+    "gRPC address, over TLS with https:// or where the server has https://; HERALD_GRPC, otherwise the local server's",
     "host:port"
   )
 })
@@ -173,6 +174,10 @@ export const invocation = Effect.gen(function* () {
     ...(yield* printing),
     target,
     environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT),
-    call: (call) => send(target, call).pipe(Effect.provideService(Shell, shell))
+    call: (call) =>
+      send(target, call).pipe(
+        Effect.mapError((failure) => signedIn(target, failure)),
+        Effect.provideService(Shell, shell)
+      )
   } satisfies Invocation
 })

@@ -85,8 +85,13 @@ const contained = (shell: Shell["Service"]): Shell["Service"] => ({
   live: (line) => shell.live(painted(line))
 })
 
+/** `help`, `help publish`: as many tools have it. */
+const spelledOut = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args[0] === "help" ? [...args.slice(1), "--help"] : args
+
 /** Runs one command line; succeeds with the exit code. */
-export const run = (args: ReadonlyArray<string>, given: Shell["Service"]) => {
+export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
+  const args = spelledOut(typed)
   const shell = contained(given)
   const paint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
   // Not the library's global flag: it would take `get --version N` for itself.

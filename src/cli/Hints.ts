@@ -1,6 +1,7 @@
-/** What to do about a refusal, in the words of the verb that was refused: the catalogue's row knows no verb. Pure. */
+/** What to do about a refusal, in the words of the verb and of the target that were refused: the catalogue's row knows neither. Pure. */
 import { catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { CliFailure } from "./CliFailure.ts"
+import type { Target } from "./Target.ts"
 
 type Hints = Partial<Record<ErrorName, string>>
 
@@ -34,3 +35,11 @@ export const fitting = (verb: string, failure: CliFailure): CliFailure => {
   if (hint === undefined || at < 0) return failure
   return new CliFailure({ ...failure, fix: all.with(at, hint).join("\n") })
 }
+
+const LEFT_OUT = "With no admin's token left: `herald key recover` on the server's host."
+
+/** TA5 */
+export const signedIn = (target: Target, failure: CliFailure): CliFailure =>
+  failure.code === catalogue.Unauthenticated.code && target.tokenless !== undefined
+    ? new CliFailure({ ...failure, fix: `${target.tokenless}\n${LEFT_OUT}` })
+    : failure

@@ -72,9 +72,12 @@ const explained = Effect.fnUntraced(function* (
 ) {
   if (refused.code !== catalogue.NotFound.code) return refused
   const failure = new CliFailure({ ...refused, fix: refused.fix.replace("--env …", `--env ${environment}`) })
-  // Where the server said what is near, nothing is added.
-  if (failure.what.includes("did you mean")) return failure
   const elsewhere = yield* nearEnvironments(here, environment)
+  // Where the server said what is near, nothing is added; what to do doesn't repeat a misspelt environment.
+  if (failure.what.includes("did you mean"))
+    return elsewhere === undefined
+      ? failure
+      : new CliFailure({ ...failure, fix: "See which there are: herald env list" })
   if (elsewhere !== undefined) {
     const { near, all } = elsewhere
     if (all.length === 0) return new CliFailure({ ...failure, fix: "No environment has a key yet: publish one." })

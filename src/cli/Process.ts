@@ -39,9 +39,9 @@ const writeRaw = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void>
 const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> => writeRaw(stream, `${line}\n`)
 
 /** A program of the user's with the terminal to itself; Ctrl-C is the program's meanwhile. */
-const handOver = (command: string, args: ReadonlyArray<string>): Promise<number> =>
+const handOver = (command: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "inherit", shell: true })
+    const child = spawn(command, { stdio: "inherit", shell: true })
     child.on("error", reject)
     child.on("exit", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
   })
@@ -52,7 +52,7 @@ const edit = (program: string, name: string, text: string) =>
     try: async () => {
       const path = join(await mkdtemp(join(tmpdir(), "herald-")), name)
       await writeFile(path, text, { mode: 0o600 })
-      const code = await handOver(program, [`'${path.replaceAll("'", `'\\''`)}'`])
+      const code = await handOver(`${program} '${path.replaceAll("'", `'\\''`)}'`)
       if (code !== 0) {
         await rm(dirname(path), { recursive: true, force: true })
         throw new Error(`it ended with exit code ${code}`)

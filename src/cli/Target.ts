@@ -4,13 +4,16 @@
  *   TA1  A flag wins over the environment, the environment over the context that is used, the context over what a local server wrote into
  *        its data folder. Where a data folder is named, its server is meant and no context.
  *   TA2  The data folder's admin token is sent to loopback addresses only.
+ *   TA4  Where the server's address says TLS, the gRPC address is spoken to over TLS as well, unless it says http://: no token goes in the
+ *        clear to a host because its address was written without a scheme. On this machine, as behind a tunnel, the address says it itself.
+ *   TA5  Where there is no token to send though a context is used, it is known what gives the context one.
  *   TA3  A token that a header can't carry is refused without being shown.
  */
 import * as Effect from "effect/Effect"
 import { wrongToken } from "../client/Bearer.ts"
 import { isLoopback as isLoopbackHost } from "../net/Address.ts"
 import { usage } from "./CliFailure.ts"
-import { chosen, tokenOf } from "./Contexts.ts"
+import { chosen, type HeraldContext, tokenOf } from "./Contexts.ts"
 import { Shell } from "./Shell.ts"
 
 export interface TargetFlags {
@@ -26,13 +29,15 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
-  /** gRPC is spoken over TLS: its address was written with https://, or it is that of the server on this machine, which has TLS */
+  /** gRPC is spoken over TLS. TA4 */
   readonly tls?: boolean
   readonly token: string | undefined
   readonly data: string
   /** Of verbs that name none, where the context says so. */
   readonly environment?: string | undefined
   readonly context?: string | undefined
+  /** What to do where the server asks for a token and a context gave none. TA5 */
+  readonly tokenless?: string | undefined
 }
 
 const filled = (...values: ReadonlyArray<string | undefined>): string | undefined =>
@@ -58,6 +63,32 @@ export const parseServerFile = (content: string | undefined): { http?: string; g
   }
 }
 
+/** TA4 */
+const isSecure = (grpc: string, server: string, running: ReturnType<typeof parseServerFile>): boolean => {
+  if (/^[a-z]+:\/\//.test(grpc)) return /^(https|grpcs):\/\//.test(grpc)
+  if (grpc === running.grpc) return running.http?.startsWith("https://") === true
+  return server.startsWith("https://") && (!isLoopback(grpc) || hostOf(grpc) === hostOf(server))
+}
+
+/** A word of a command that can be copied into a shell. */
+const quoted = (word: string): string =>
+  /^[\w./:@%+,=[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+
+/** TA5 */
+const tokenlessOf = (context: HeraldContext & { readonly name: string }, own: boolean, data: string): string => {
+  const { name, server, grpc, env } = context
+  if (!own)
+    return `The context ${name} keeps its token for its own addresses: give --token or HERALD_TOKEN for this one, or leave --server and --grpc out.`
+  const file = isLoopback(server) ? `${data}/admin-token` : "<file>"
+  const words = [
+    ["--server", server],
+    grpc === undefined ? [] : ["--grpc", grpc],
+    env === undefined ? [] : ["--env", env]
+  ]
+  const add = words.flat().map(quoted).join(" ")
+  return `The context ${name} has no token. Give it one: herald context add ${name} ${add} --token-file ${file}`
+}
+
 export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags) {
   const shell = yield* Shell
   const folder = filled(flags.data, shell.env["HERALD_DATA"])
@@ -77,13 +108,13 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
       : `${new URL(withScheme(context.server)).hostname}:50051`
   const written = stream ?? context?.grpc ?? beside
   const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
-  const besideTls = written === running.grpc && running.http?.startsWith("https://") === true
-  const tls = besideTls || /^(https|grpcs):\/\//.test(written) ? { tls: true } : {}
+  const its = context === undefined ? {} : { environment: context.env, context: context.name }
+  const tls = isSecure(written, server, running) ? { tls: true } : {}
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
-  const its = context === undefined ? {} : { environment: context.env, context: context.name }
-  return { server, grpc, token, data, ...tls, ...its } as Target
+  const bare = context === undefined || token !== undefined ? {} : { tokenless: tokenlessOf(context, own, data) }
+  return { server, grpc, token, data, ...tls, ...its, ...bare } as Target
 })

@@ -7,27 +7,24 @@
  *   W5  A commit happens only while what it was checked against holds, each change by the rules of its kind: compared where its turn is decided.
  */
 import { Context, type Effect } from "effect"
-import { HeraldError } from "../errors/HeraldError.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Committed, Idempotency, Release } from "./Release.ts"
-
-/** A `VersionConflict`: another version is current than the one that was expected (details: key, expected, current). */
-export class Conflict extends HeraldError {}
-
-/** What the release was checked against (details: `changed`) is no longer so. Checked again, it may be committed. */
-export class Overtaken extends Conflict {}
 
 export class Commits extends Context.Service<
   Commits,
   {
     /**
-     * Fails `Conflict`, `Overtaken` where something else than the expected version stands in the way (`changed`: rules, variables or
-     * templates), `IdempotencyConflict`, `NotFound` (deleting what is not there), `DatabaseUnavailable`,
-     * `DatabaseReadOnly`, `Timeout`: then nothing of it is ever committed. `OutcomeUnknown`: it is committed by now, or never.
-     * Concurrent commits share transactions; one failing item fails alone.
+     * Returns when the commit is durable. Fails `Conflict`; `Overtaken` where the version is right and something else has changed (`changed`:
+     * rules, variables or templates); `IdempotencyConflict`; `NotFound` (to delete what is not there); `DatabaseUnavailable`,
+     * `DatabaseReadOnly`, `Timeout`. After any of these, nothing of it is ever committed. After `OutcomeUnknown` it is committed by now, or
+     * never will be. Concurrent commits share transactions; one that fails fails alone.
      */
     readonly commit: <C extends Change>(release: Release<C>) => Effect.Effect<Committed<C>, HeraldError>
-    /** What was committed with that idempotency key, if anything was. Fails `IdempotencyConflict` when the digest is another. W3 */
+    /**
+     * The commit that had this idempotency key, if there was one. Fails `IdempotencyConflict` when its digest is another,
+     * `DatabaseUnavailable`, `Timeout`. W3
+     */
     readonly earlier: <C extends Change>(
       idempotency: Idempotency & { readonly owner: string }
     ) => Effect.Effect<Committed<C> | undefined, HeraldError>

@@ -1,5 +1,5 @@
 /**
- * From a request that may be done to one commit, for use cases of any kind.
+ * Makes a permitted request into one commit, for use cases of any kind.
  *
  *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
  *   F5  What is overtaken between its checks and its turn is checked again, `TRIES` times in all, before its publisher hears of it.
@@ -12,15 +12,16 @@ import type { Change } from "../propagation/Revision.ts"
 import { currentTraceparent } from "../telemetry/Traces.ts"
 import { canonical } from "../values/Canonical.ts"
 import { Digest } from "../values/Digest.ts"
-import { Commits, Conflict, Overtaken } from "./Commits.ts"
+import { Commits } from "./Commits.ts"
+import { Conflict, Overtaken } from "./Conflict.ts"
 import type { Action, Committed, Idempotency, Release } from "./Release.ts"
 import { type CommitOptions, optionsProblem } from "./Request.ts"
 
 const TRIES = 8
 
-/** What was found good to be committed. */
+/** A request that was checked and may be committed. */
 export interface Checked<C extends Change> extends Pick<Release<C>, "changes" | "basis"> {
-  /** Another version than the one that it was judged by may do as well: a `Conflict` is judged again, too. */
+  /** It may fit another version than the one that it was checked against, so it is checked again after a `Conflict`, too. */
   readonly conditional?: boolean
 }
 
@@ -28,22 +29,22 @@ export interface Asked<C extends Change> {
   readonly action: Action
   readonly identity: Identity
   readonly options: CommitOptions
-  /** All that makes it another request: under one idempotency key it may not change. JSON. */
+  /** What an idempotency key stands for, as JSON: with another `request` the same key is refused. */
   readonly request: unknown
-  /** Checks it. `again`: what was known of it was outdated, so that it is read anew. */
+  /** Checks it. `again`: what it was checked against was outdated, and must be read anew. */
   readonly check: (again: boolean) => Effect.Effect<Checked<C>, HeraldError>
 }
 
 /**
- * `commit` answers when the commit is durable and this node has been told of it. Fails `InvalidInput` for its options, as `check` does, and
- * as `Commits.commit` does.
+ * `commit` returns when the commit is durable and this node knows of it. Fails `InvalidInput` for wrong options, as `check`, and as
+ * `Commits.commit`.
  */
 export const makeCommitting = Effect.gen(function* () {
   const commits = yield* Commits
   const propagation = yield* Propagation
   const digestOf = yield* Digest
 
-  /** F4. Refused, it may have been committed since the look: by the first try, which is still under way. */
+  /** F4. Looks for an earlier commit again when it is refused: the first try may have been under way, and be committed by now. */
   const once = Effect.fnUntraced(function* <C extends Change>(
     idempotency: Idempotency & { readonly owner: string },
     made: Effect.Effect<Committed<C>, HeraldError>

@@ -1,4 +1,4 @@
-/** What comes with every write, whatever its kind, and what is wrong with it. */
+/** Checks what comes with every write, whatever its kind. */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { textProblem } from "../values/Value.ts"
 
@@ -10,11 +10,11 @@ export const IDEMPOTENCY_KEY = 200
 export interface CommitOptions {
   /** Why, for history and audit. */
   readonly message: string
-  /** The same request may come again with it, and is done once. */
+  /** The same request with the same key is done once. */
   readonly idempotencyKey?: string | undefined
 }
 
-/** An `InvalidInput`. */
+/** What is wrong with it, as an `InvalidInput`. */
 export const optionsProblem = ({ message, idempotencyKey }: CommitOptions): HeraldError | undefined => {
   if (message.length > MESSAGE) {
     return failure("InvalidInput", `the message has ${message.length} characters; at most ${MESSAGE} are allowed`)

@@ -7,17 +7,17 @@
  */
 import type { Configuration } from "./Configuration.ts"
 
-/** A version, and what its digest begins with: the same number may be another version after history was lost. */
+/** A version and the start of its digest: after history was lost, the same number may be another version. */
 export interface Tag {
   readonly version: number
-  /** Hex. */
+  /** The first hex digits of the SHA-256 of its value. */
   readonly digest: string
 }
 
 export interface Condition {
-  /** Undefined: whatever is current. An empty list: nothing fits. */
+  /** The current version must be one of these. Undefined: any will do. An empty list: none will. */
   readonly oneOf?: ReadonlyArray<Tag> | "anything" | undefined
-  /** It must be none of these. */
+  /** The current version must be none of these. */
   readonly noneOf?: ReadonlyArray<Tag> | undefined
 }
 

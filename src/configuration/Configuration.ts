@@ -23,9 +23,9 @@ export const limits = {
 /** The key that holds an environment's template variables: a flat JSON object. */
 export const VARIABLES_KEY = "herald.variables"
 
-/** `{"$secret": "name"}` is reserved: stored and delivered as a reference. */
+/** `{"$secret": "name"}` in a value is a reference to a secret: stored and delivered as it stands. */
 export const Configuration = Schema.Struct({
-  /** Of the change that it is in the log. */
+  /** The kind of change that it is in the log. */
   kind: Schema.Literal("configuration"),
   key: Fitting(wrongKey),
   environment: Fitting(wrongEnvironment),
@@ -37,7 +37,7 @@ export const Configuration = Schema.Struct({
   deleted: Schema.Boolean,
   /** JSON Schema (2020-12) or null. */
   schema: Schema.NullOr(Schema.Unknown),
-  /** Refuses stale reads. */
+  /** Reads fail `StaleRead` while the database can't confirm them. */
   strict: Schema.Boolean,
   /** `value` holds {{variables}} to be rendered per environment and client. */
   template: Schema.Boolean,

@@ -1,4 +1,4 @@
-/** Configurations as changes of the log (decision 0018), and on the lanes between nodes: the first kind there was. Pure. */
+/** How configurations are written in the log and on the lanes between nodes (decision 0018). The first kind there was. Pure. */
 import { Option, Schema } from "effect"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
@@ -26,7 +26,7 @@ export const ConfigurationJson = Schema.Struct({
 export const fromJson = ({ value, deleted, ...rest }: typeof ConfigurationJson.Type): Configuration | undefined =>
   (value === null) === deleted ? { ...rest, kind: "configuration", deleted, value: value ?? "" } : undefined
 
-/** Named one by one: the model may carry more than the wire does. */
+/** Fields are named one by one, as the model may have some that the wire has not. */
 export const toJson = (found: Configuration) => ({
   revision: String(found.revision),
   key: found.key,
@@ -49,7 +49,7 @@ const decode = Schema.decodeUnknownOption(ConfigurationJson)
 
 const lengths = new WeakMap<object, number>()
 
-/** Characters of a schema's text. Written out once: nobody changes a schema. */
+/** Characters of a schema's text. Kept by object, as a schema is never changed. */
 const lengthOf = (schema: unknown): number => {
   if (typeof schema !== "object" || schema === null) return 0
   let length = lengths.get(schema)
@@ -57,7 +57,7 @@ const lengthOf = (schema: unknown): number => {
   return length
 }
 
-/** Bytes of memory: two a character, and what is around it. */
+/** About how many bytes of memory it takes: two a character, and the object around them. */
 export const configurationBytes = ({ key, value, schema, changeLog }: Configuration): number =>
   OVERHEAD + 2 * (key.length + value.length + changeLog.length + lengthOf(schema))
 

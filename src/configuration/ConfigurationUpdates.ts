@@ -1,5 +1,5 @@
 /**
- * What clients should have of configurations: built when the first of them takes it, and shared between all that get the same.
+ * Builds the updates by which clients get configurations: each when the first client takes it, shared by all that get the same.
  *
  *   U1  Clients that get the same bytes get the same object.
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
@@ -25,7 +25,7 @@ import { makeRenderer } from "./Renderer.ts"
 import { renderingKey } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
-/** Bytes, as updates take them: the text, and the same once more as it was encoded. */
+/** Bytes. An update counts twice: its text, and the same encoded. */
 const BUDGET = 64 * 1024 * 1024
 const REMEMBERED = 4_096
 
@@ -40,7 +40,7 @@ interface Built {
 interface OfKey {
   readonly revision: string
   readonly ids: Set<string>
-  /** What was sent before this revision. */
+  /** The text that was sent before this revision. */
   readonly base: { readonly digest: string; readonly content: string } | undefined
 }
 
@@ -51,11 +51,11 @@ export const configurationUpdates = Effect.gen(function* () {
   const read = yield* Templates
   const { inTurn, render: renderWith } = yield* makeRenderer
   const shared = new Weighed<Built>(({ update }) => costOf(update))
-  /** U3: what is kept of each key. An older revision is never asked for again. */
+  /** By key. Only of its newest revision: an older one is never asked for again. U3 */
   const ofKeys = new Map<string, OfKey>()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
   const marks = { sent: new WeakMap<Head, Mark>(), held: new WeakMap<Head, Mark>() }
-  /** Of all bases. */
+  /** Bytes of all bases. */
   let baseBytes = 0
   let last: { readonly head: Head; readonly from: string; readonly update: ValueUpdate } | undefined
 
@@ -68,7 +68,7 @@ export const configurationUpdates = Effect.gen(function* () {
     baseBytes -= 2 * (mine.base?.content.length ?? 0)
   }
 
-  /** U3: only its text as a base is left of what was kept of the key. */
+  /** Forgets the updates of a key that changed, and returns their text as the base of the next. U3 */
   const supersede = (key: string): OfKey["base"] => {
     const old = ofKeys.get(key)
     if (old === undefined) return undefined
@@ -99,7 +99,7 @@ export const configurationUpdates = Effect.gen(function* () {
     return update
   }
 
-  /** The text with this digest, if it is what was sent last or before that. */
+  /** The text with this digest, if it is the last that was sent or the one before. */
   const textOf = (environment: string, key: string, digest: string): string | undefined => {
     const mine = digest === "" ? undefined : ofKeys.get(`${environment}\u0000${key}`)
     if (mine === undefined) return undefined
@@ -118,14 +118,14 @@ export const configurationUpdates = Effect.gen(function* () {
     return variables > head.revision ? variables : head.revision // U2
   }
 
-  /** The delta's base, where a delta is possible. */
+  /** The base for a delta; undefined where none is possible. */
   const baseOf = (head: Head, from: string) =>
     maySend(head) && textOf(head.environment, head.key, from) !== undefined ? from : ""
 
   const idOf = (environment: string, key: string, revision: bigint, base: string) =>
     `${propagation.position().epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`
 
-  /** U1; the last one found answers for the next client of the same round without a look-up. */
+  /** U1. Remembers the last one, for the next client of the same round mostly asks for it. */
   const known = (environment: string, key: string, from: string) => {
     const head = view.head(environment, key)
     if (head === undefined || head.template) return undefined
@@ -188,7 +188,7 @@ export const configurationUpdates = Effect.gen(function* () {
       Effect.gen(function* () {
         const same = shared.get(group) // U4
         if (same !== undefined) return same.update
-        if (target(environment, key) !== revision) return "old" // while it waited
+        if (target(environment, key) !== revision) return "old" // it changed while this waited
         const rendered = yield* renderWith(template, variables, client, found.valueType)
         if (propagation.position().epoch !== epoch) return "old"
         if (Result.isFailure(rendered)) {
@@ -202,7 +202,7 @@ export const configurationUpdates = Effect.gen(function* () {
     return made === "old" ? yield* build(client, key, from) : made
   })
 
-  /** One object a head, as all that are told of it now are told the same. */
+  /** One object for all clients that are told of the same update. */
   const mark = (update: ValueUpdate): Mark => {
     const { environment, kind, key, version, revision, epoch, traceparent, committedAt, stale } = update
     const head = view.head(environment, key)

@@ -1,5 +1,5 @@
 /**
- * The view of configurations: the heads of every key, and their values where they are at hand.
+ * Keeps the head of every key, and finds their values.
  *
  *   P4, P5 in Values.ts
  *   VC1  Values of a history that was lost are never read again: they go with its heads.
@@ -22,36 +22,37 @@ import { walk } from "./Walk.ts"
 
 export class ConfigurationView extends Context.Service<
   ConfigurationView,
-  {
+  View<Configuration> & {
     /** Undefined when the key never existed; tombstones are returned. */
     readonly head: (environment: string, key: string) => Head | undefined
-    /** Environments that have or had a key, with the keys that are there now. */
+    /** Environments that have or had a key. `keys`: how many they have now. */
     readonly environments: () => ReadonlyArray<{ readonly environment: string; readonly keys: number }>
-    /** Heads in the order of their keys, tombstones included. Costs what it returns. */
+    /** Heads in the order of their keys, tombstones included. Takes as long as what it returns. */
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Head>
     /**
-     * Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys; a slice at a time, for work that yields
-     * in between. Each slice is of the moment that it is taken: keys that stay are in exactly one, keys that come or change meanwhile are
-     * told as events.
+     * Heads that a pattern covers (`*` covers all), tombstones included, in the order of their keys, in slices of at most 256: for work that
+     * yields in between. Each slice is of the moment when it is taken: a key that stays is in exactly one; one that comes or changes meanwhile
+     * is told as an event.
      */
     readonly slices: (environment: string, pattern: string, only?: Trait) => Generator<ReadonlyArray<Head>, void>
-    /** The current configuration of a head, from this node's cache, the shared one, or else the database. P4 */
+    /**
+     * The current configuration of a key that has a head, from this node's cache, the shared one, or else the database. Fails as
+     * `ConfigurationStore.currents`. P4
+     */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
-    /** The environment's template variables; empty when none are defined. */
+    /** The environment's template variables; empty when none are defined. Fails as `value`. */
     readonly variables: (environment: string) => Effect.Effect<Variables, HeraldError>
   }
 >()("herald/configuration/ConfigurationView") {
-  static readonly layer = Layer.effectContext(Effect.suspend(() => make()))
+  static readonly layer = Layer.effect(
+    ConfigurationView,
+    Effect.suspend(() => make())
+  )
 }
 
-/** What propagation tells of configurations. */
-export class ConfigurationChanges extends Context.Service<ConfigurationChanges, View<Configuration>>()(
-  "herald/configuration/ConfigurationChanges"
-) {}
-
-/** Heads that are read at once. */
+/** Heads of one page. */
 const HEADS = 2_500
-/** Revisions before the view's. VC2 */
+/** How many revisions before the view's are told to the shared cache. VC2 */
 const RECENT = 10_000n
 
 const make = Effect.fnUntraced(function* () {
@@ -123,7 +124,8 @@ const make = Effect.fnUntraced(function* () {
   const { value, variables, putBack } = yield* makeValues({ epoch: () => epoch, head, share })
   yield* walk({ heads: () => heads, epoch: () => epoch, putBack })
 
-  const service = ConfigurationView.of({
+  return ConfigurationView.of({
+    ...view,
     head,
     environments: () =>
       Array.from(heads.environments(), (environment) => ({ environment, keys: heads.count(environment) })),
@@ -132,5 +134,4 @@ const make = Effect.fnUntraced(function* () {
     value,
     variables
   })
-  return Context.make(ConfigurationView, service).pipe(Context.add(ConfigurationChanges, view))
 })

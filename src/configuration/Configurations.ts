@@ -1,5 +1,6 @@
 /**
- * Use cases on configurations. Every method checks `CurrentIdentity` for the environment that it touches.
+ * Use cases on configurations. Every method checks `CurrentIdentity` for the environment that it touches, and fails `Unauthenticated`,
+ * `Forbidden`, `InvalidInput` or `InvalidKey`; those that reach the database also `DatabaseUnavailable` or `Timeout`.
  *
  *   F1  Nothing is committed that a connected client in scope could not render (dry run of templates).
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
@@ -18,18 +19,25 @@ import { type Explanation, makeReading, type Read } from "./Reading.ts"
 export class Configurations extends Context.Service<
   Configurations,
   {
-    /** One draft or many, as one revision. `action` names it in history and audit. */
+    /**
+     * Commits one draft or many as one revision. Fails `InvalidValue`, `TooLarge`, `SchemaViolation`, `InvalidSchema`, `TemplateError`,
+     * `NothingChanged`, `Busy`, and as `Commits.commit`.
+     */
     readonly publish: (
       drafts: ReadonlyArray<Draft>,
       options: CommitOptions
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
+    /** Publishes the value of an old version anew. Fails `NotFound` when there is no such version, and as `publish`. F2 */
     readonly rollback: (
       environment: string,
       key: string,
       toVersion: number,
       options: CommitOptions & Expecting
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
-    /** Everything `publish` would check, without writing: what would change and for how many connected clients. */
+    /**
+     * Checks what `publish` would, and writes nothing. Says for each key what would change, and how many connected clients would get it. Fails as
+     * `publish`.
+     */
     readonly validate: (drafts: ReadonlyArray<Draft>) => Effect.Effect<
       ReadonlyArray<{
         readonly key: string
@@ -39,37 +47,43 @@ export class Configurations extends Context.Service<
       }>,
       HeraldError
     >
-    /** Fails `NotFound` for unknown and deleted keys, `StaleRead` for strict keys that can't be confirmed. */
+    /** Fails `NotFound` for a key that is unknown or deleted, `StaleRead` for a strict key while the database can't confirm it. */
     readonly get: (
       environment: string,
       key: string,
       consistency: "strong" | "cached"
     ) => Effect.Effect<Read, HeraldError>
+    /** Fails `NotFound` when there is no such version. */
     readonly version: (environment: string, key: string, version: number) => Effect.Effect<Configuration, HeraldError>
+    /** Versions below `before`, newest first: one page (PB1) of at most `limit`. Fails `NotFound` when the key never existed. */
     readonly history: (
       environment: string,
       key: string,
       options: { readonly limit: number; readonly before: number | undefined }
     ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
-    /** Live heads, sorted by key, keys after `after`. */
+    /** At most `limit` heads that are not deleted, in the order of their keys: those after `after` that begin with `prefix`. */
     readonly list: (options: {
       readonly environment: string
       readonly prefix: string
       readonly limit: number
       readonly after: string
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
-    /** Those that the caller may read and that have a key, by name. */
+    /** Environments that the caller may read and that have a key, by name. `keys`: how many. */
     readonly environments: () => Effect.Effect<
       ReadonlyArray<{ readonly environment: string; readonly keys: number }>,
       HeraldError
     >
+    /** What changed from one version to another. Fails `NotFound` when there is no such version, `Busy`. */
     readonly diff: (
       environment: string,
       key: string,
       from: number,
       to: number
     ) => Effect.Effect<Difference, HeraldError>
-    /** `labels` stand for a client's metadata; `service` and `instance` may be among them. */
+    /**
+     * Says how a client with these labels would come to its value; `service` and `instance` may be among them. Fails `NotFound`, `Busy`,
+     * `StaleRead`.
+     */
     readonly explain: (
       environment: string,
       key: string,

@@ -32,7 +32,7 @@ export interface Candidate {
   readonly value: string
   readonly valueType: ValueType
   readonly schema: unknown | null
-  /** It was accepted before: only its variables are new. */
+  /** The template was accepted before; only its variables are new. */
   readonly stored?: boolean
 }
 
@@ -75,7 +75,7 @@ export const dryRun = Effect.fn("Configurations.dryRun")(function* (
       return probe ? Effect.void : Effect.fail(mistakeOf(found, said, { key, environment }))
     })
 
-  // With no client connected the shape is still checked: a stand-in takes the place of what only a client knows.
+  // With no client connected the shape is checked nonetheless, with this in place of what only a client knows.
   const standIn = valueType === "boolean" ? "true" : "0"
   const probe = fill(template, valueType, (name) => (isClientName(name) ? standIn : lookup(name, variables, NOBODY)))
   const perClient = names.some(isClientName)

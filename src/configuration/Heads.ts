@@ -1,5 +1,5 @@
 /**
- * The heads of every key, by environment, in the order of their keys. Pure state, no value text.
+ * Finds the heads of keys by environment, key and pattern, in the order of keys. Pure state; it holds no values.
  *
  *   HI1  A look-up costs what it returns, however many keys there are: exact keys by a map, patterns and pages by a range of the order,
  *        strict keys and templates by an order of their own.
@@ -11,7 +11,7 @@ import { prefixOf } from "../keys/Pattern.ts"
 import type { Head } from "./Configuration.ts"
 import { SortedKeys } from "./SortedKeys.ts"
 
-/** Only heads that are this. */
+/** What all wanted heads must be. */
 export type Trait = "strict" | "template"
 
 export interface PageOptions {
@@ -19,6 +19,7 @@ export interface PageOptions {
   readonly prefix?: string
   /** Keys after this one. */
   readonly after?: string
+  /** Heads. */
   readonly limit: number
   readonly only?: Trait | undefined
 }
@@ -51,7 +52,7 @@ export class Heads {
     return found === undefined ? 0 : found.heads.size - found.deleted
   }
 
-  /** Keeps the newer, by revision: all of them are of one history. */
+  /** Keeps the one with the higher revision. All heads here are of one epoch. */
   set(head: Head): void {
     const { key, version, revision, digest, deleted, strict, template } = head
     let found = this.#environments.get(head.environment)
@@ -70,7 +71,7 @@ export class Heads {
       this.#size++
       found.keys.add(key)
     } else if (before.revision >= revision) return
-    // The text of an earlier head's key and environment: one copy of each is kept.
+    // Key and environment as an earlier head has them, so that memory holds one copy of each.
     const environment = before?.environment ?? found.heads.values().next().value?.environment ?? head.environment
     found.heads.set(key, {
       key: before?.key ?? key,
@@ -132,10 +133,10 @@ export class Heads {
   }
 }
 
-/** Heads of a slice. */
+/** Heads of one slice. */
 export const SLICE = 256
 
-/** HI2: the heads that a pattern covers, in slices, each of what `heads` are by then. */
+/** The heads that a pattern covers, in slices. `heads` is asked anew for each. HI2 */
 export function* slices(
   heads: () => Heads,
   environment: string,

@@ -1,5 +1,5 @@
 /**
- * From drafts to a release that may be committed: fills in what a draft keeps, and checks it against what is current.
+ * Makes drafts into a release that may be committed: fills in what a draft keeps, and checks it against what is current.
  *
  *   RU1  Whatever a release was checked against goes with it, and is compared again where its turn is decided: what it keeps of the current
  *        version, the variables of its templates, the templates of its variables. So nobody's rule is undone or passed by.
@@ -31,7 +31,7 @@ export interface Resolved {
   readonly current: Pick<Configuration, "version" | "revision" | "digest" | "deleted"> | undefined
   readonly stored: boolean
   readonly condition: Draft["condition"]
-  /** What the value's reader found; undefined where it was not read, or as another type. CV4 */
+  /** What the door found when it read the value; undefined where it did not read it, or read it as another type. CV4 */
   readonly found: Draft["found"]
 }
 
@@ -40,7 +40,7 @@ export interface Prepared {
   readonly basis: Basis | undefined
 }
 
-/** What templates are rendered with, unless the release itself says otherwise. */
+/** The variables that templates are rendered with, unless the release itself changes them; and the digest of their text. */
 interface Known {
   readonly variables: Variables
   readonly digest: string
@@ -81,7 +81,7 @@ export const makePreparing = Effect.gen(function* () {
       strict: draft.strict ?? live?.strict ?? false,
       template: value !== null && key !== VARIABLES_KEY && isTemplate(value, valueType, readTemplate),
       digest: digestOf(value ?? ""),
-      // CD1: with the digest that goes into the basis.
+      // CD1: together with the digest, which goes into the basis.
       expectedVersion: draft.expectedVersion ?? (draft.condition && (live?.version ?? 0)),
       kept: keptBy(draft, live !== undefined), // RU1
       changeLog: message
@@ -95,7 +95,7 @@ export const makePreparing = Effect.gen(function* () {
     } satisfies Resolved
   })
 
-  /** F3: reads the value as its type and by its schema. Templates are read when they are rendered. Gives the variables of `herald.variables`. */
+  /** Reads the value as its type and checks its schema; a template is read when it is rendered. Returns what `herald.variables` defines. F3 */
   const checkValue = Effect.fnUntraced(function* ({ change, stored, found }: Resolved) {
     const { key, environment, value, valueType, schema, template } = change
     if (value === null || template) return {}
@@ -143,7 +143,7 @@ export const makePreparing = Effect.gen(function* () {
     return { resolved, known } satisfies Gathered
   })
 
-  /** As they are now. What this node holds already is not read again. */
+  /** The environment's templates as they are now. Values that this node has are not read again. */
   const templatesIn = Effect.fnUntraced(function* (environment: string, touched: ReadonlySet<string>) {
     const { position, heads } = yield* store.templates(environment)
     const templates = yield* Effect.forEach(
@@ -157,7 +157,7 @@ export const makePreparing = Effect.gen(function* () {
     return { position, templates }
   })
 
-  /** F1 for templates that the release leaves as they are, but whose variables it changes. */
+  /** F1 for templates that the release does not change, but whose variables it does. */
   const checkUntouched = Effect.fnUntraced(function* (
     environment: string,
     changes: ReadonlyArray<ConfigurationWish>,
@@ -223,7 +223,7 @@ export const makePreparing = Effect.gen(function* () {
     return { resolved, basis } satisfies Prepared
   })
 
-  /** `fresh`: from the store, because what this node's view had was outdated. */
+  /** `fresh`: read what is current from the store, as this node's view was outdated. */
   return Effect.fnUntraced(function* (
     drafts: ReadonlyArray<Draft>,
     message: string,

@@ -1,4 +1,4 @@
-/** The writing half of Configurations: from drafts to one commit. */
+/** The writing half of Configurations: makes drafts into one commit. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
@@ -14,7 +14,9 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
+import { conflictOf } from "./Conflict.ts"
 import type { Draft, Expecting } from "./Draft.ts"
+import { unknownKey } from "./Near.ts"
 import { makePreparing } from "./Preparing.ts"
 import { draftsProblem, expectedProblem } from "./Request.ts"
 
@@ -36,7 +38,7 @@ export const makePublishing = Effect.gen(function* () {
     return actor!
   })
 
-  /** `drafts` are made after the look for an earlier commit: what is read for them may have changed since that. */
+  /** `drafts` runs only when no earlier commit had the idempotency key: what it reads may have changed since that commit. */
   const commit = (
     action: Action,
     identity: Identity,
@@ -77,6 +79,7 @@ export const makePublishing = Effect.gen(function* () {
     const draft = Effect.gen(function* () {
       const old = yield* store.version(environment, key, toVersion)
       if (old === undefined) {
+        if ((yield* store.current(environment, key)) === undefined) return yield* unknownKey(view, environment, key)
         return yield* failure("NotFound", `${key} in ${environment} has no version ${toVersion}; see its history`)
       }
       if (old.deleted) {
@@ -103,20 +106,10 @@ export const makePublishing = Effect.gen(function* () {
       shown += (current?.value.length ?? 0) + value.length
       return found
     })
-    return yield* Effect.forEach(resolved, ({ change, current }, index) => {
+    return yield* Effect.forEach(resolved, ({ change, current }) => {
       const { key, environment, value } = change
-      const version = current?.deleted === false ? current.version : 0
-      const expected = drafts[index]?.expectedVersion
-      if (value === null && version === 0) {
-        return Effect.fail(failure("NotFound", `there is no key ${key} in ${environment} to delete`))
-      }
-      if (expected !== undefined && expected !== version && expected !== current?.version) {
-        return Effect.fail(
-          failure("VersionConflict", `${key} in ${environment} is at version ${version}, not ${expected}`, {
-            details: { key, environment, expected, current: version }
-          })
-        )
-      }
+      const conflict = conflictOf(change, current)
+      if (conflict !== undefined) return Effect.fail(conflict)
       return Effect.zipWith(
         differenceTo(environment, key, value ?? ""),
         fleet.covering(environment, key),
@@ -128,13 +121,13 @@ export const makePublishing = Effect.gen(function* () {
   return { publish, rollback, validate }
 })
 
-/** What of a draft makes it another request: not what its reader found. F4 */
+/** The parts of a draft that make it another request: all but what the door found in its value. F4 */
 const asked = ({ found: _, ...draft }: Draft): Draft => draft
 
 const conditional = (drafts: ReadonlyArray<Draft>): boolean =>
   drafts.some(({ condition, expectedVersion }) => condition !== undefined && expectedVersion === undefined)
 
-/** In the place of a difference, where those before it fill the answer. */
+/** Shown instead of a difference when those before it have filled the answer. */
 const tooMuch: Difference = {
   kind: "lines",
   unified: "--- before\n+++ after\nnot shown: the answer is full; validate this change alone\n"

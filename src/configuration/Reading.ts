@@ -12,30 +12,32 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
-import { type Near, nearIn } from "./Near.ts"
+import { unknownKey } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
-/** A value with the honesty of its source. */
+/** A configuration, and whether it is known to be the newest. */
 export interface Read {
   readonly configuration: Configuration
-  /** The server could not confirm with the database that this is the newest. */
+  /** The database did not confirm that this is the newest. */
   readonly stale: boolean
 }
 
-/** How an effective value came about. */
+/** How a client comes to its value. */
 export interface Explanation {
   readonly stored: Configuration
   readonly variables: Readonly<Record<string, string>>
-  /** Names used by the template and where each value came from. */
+  /** Names that the template uses, with their values and where those came from. */
   readonly used: ReadonlyArray<{
     readonly name: string
     readonly value: string
     readonly source: "environment" | "client"
   }>
+  /** Names without a value, or else the one reason why there is no rendering. */
   readonly missing: ReadonlyArray<string>
+  /** Names of secrets that the value refers to. */
   readonly secrets: ReadonlyArray<string>
-  /** Undefined when something is missing. */
+  /** The rendered text; undefined when something is missing. */
   readonly effective: string | undefined
   readonly stale: boolean
 }
@@ -60,9 +62,7 @@ export const makeReading = Effect.gen(function* () {
   })
 
   const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
-    tombstone === undefined
-      ? Effect.flatMap(nearIn(view, environment, key), (near) => Effect.fail(unknown(environment, key, near)))
-      : Effect.fail(buried(tombstone))
+    tombstone === undefined ? unknownKey(view, environment, key) : Effect.fail(buried(tombstone))
 
   const get = Effect.fn("Configurations.get")(function* (
     environment: string,
@@ -87,6 +87,7 @@ export const makeReading = Effect.gen(function* () {
     yield* permit(environment, key)
     const found = yield* store.version(environment, key, number)
     if (found !== undefined) return found
+    if ((yield* store.current(environment, key)) === undefined) return yield* unknownKey(view, environment, key)
     return yield* failure("NotFound", `${key} in ${environment} has no version ${number}; see its history`)
   })
 
@@ -159,7 +160,7 @@ export const makeReading = Effect.gen(function* () {
     const found = yield* workers.examine(valueType, text, { want: "secrets", stored: true })
     const unread = template && found._tag !== "Read" ? [notValid(valueType, reasonOf(found))] : []
     const missing = names.filter((name) => lookup(name, variables, client) === undefined)
-    // A value that has all its variables and still can't be read names its reason here.
+    // Where all variables are there and the text still can't be read, this says why.
     const reasons = Result.isFailure(filled) ? reasonsOf(filled.failure) : unread
     return {
       stored,
@@ -184,11 +185,3 @@ const buried = ({ environment, key, updatedBy, version }: Configuration) =>
     "NotFound",
     `${key} in ${environment} was deleted by ${updatedBy} in version ${version}; its history is kept, and a rollback brings it back`
   )
-
-const unknown = (environment: string, key: string, { keys, environments }: Near) => {
-  const meant = [...keys, ...environments]
-  const instead = meant.length === 0 ? "" : `; did you mean ${meant.join(" or ")}?`
-  return failure("NotFound", `there is no key ${key} in ${environment}${instead}`, {
-    details: { key, environment, near: { keys, environments } }
-  })
-}

@@ -13,18 +13,18 @@ import { Workers } from "../work/Workers.ts"
 import { type Compiled, fill, lookup, notValid, reasonsOf, type Variables } from "./Template.ts"
 
 const AT_ONCE = 2
-/** Bytes of a template from which its renderings are made in turn. */
+/** Bytes. Renderings of larger templates take turns. RN1 */
 const LARGE = 16_384
 
 export const makeRenderer = Effect.gen(function* () {
   const workers = yield* Workers
   const turns = yield* Semaphore.make(AT_ONCE)
 
-  /** RN1. What `make` needs should be looked for inside of it: it may be there when its turn comes. */
+  /** `make` should look for a kept rendering itself: one may have been made by the time of its turn. RN1 */
   const inTurn = <A, E, R>(template: Compiled, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     template.bytes < LARGE ? make : turns.withPermits(1)(make)
 
-  /** The rendered text, or what stands in the way: the missing names, or else one reason. Fails `Busy`, `Timeout`. */
+  /** The rendered text, or why there is none: the missing names, or else one reason. Fails `Busy`, `Timeout`. */
   const render = Effect.fnUntraced(function* (
     template: Compiled,
     variables: Variables,

@@ -14,7 +14,7 @@ export const expectedProblem = (key: string, expectedVersion: number | undefined
     ? undefined
     : failure("InvalidInput", `the expected version of ${key} must be a whole number from 0 to ${limits.version}`)
 
-/** F3 for everything that needs no look at what is stored. */
+/** What can be found wrong with drafts without a look at what is stored. F3 */
 export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undefined => {
   if (drafts.length === 0) return failure("NothingChanged", "the release has no change")
   if (drafts.length > limits.changes) {

@@ -1,8 +1,8 @@
-/** What a node holds of values. */
-import { integer } from "../settings/Kind.ts"
+/** How much of values a node holds. */
+import { integer } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {
-  /** In memory. */
+  /** In this process. Bytes. */
   cache: { maxBytes: setting("cache.maxBytes", "CACHE_MAX_BYTES", integer(1_048_576, 2 ** 40), 268_435_456) }
 }

@@ -1,6 +1,6 @@
 /**
- * Port: current values, shared by all nodes and behind each node's own cache. It may forget anything at any time, be slow or be gone;
- * it is never asked what the newest revision is.
+ * Port: current values, shared by all nodes, asked where a node's own cache has none. It may forget anything at any time, be slow or be gone,
+ * and never fails. It is never asked which revision is the newest.
  */
 import { Context, Effect } from "effect"
 import type { Position } from "../propagation/Position.ts"
@@ -17,14 +17,13 @@ export const positionOf = ({ epoch, configuration: { revision } }: Shared): Posi
 export interface SharedCacheShape {
   /** Undefined when it is not there, or the cache does not answer in time. */
   readonly get: (environment: string, key: string) => Effect.Effect<Shared | undefined>
-  /** Keeps the newer by revision; another epoch's value is replaced. A cache that does not answer is left as it is. */
+  /** Keeps the one with the higher revision; a value of another epoch is replaced. Does nothing where the cache does not answer. */
   readonly setIfNewer: (shared: Shared) => Effect.Effect<void>
-  /** Keys that are at these revisions now, whoever changed them; the newest last. An older value is soon taken away. */
+  /** Tells which revisions keys are at now, the newest last. Older values are removed soon; does not wait. */
   readonly outdate: (epoch: string, heads: ReadonlyArray<Pick<Head, "environment" | "key" | "revision">>) => void
   /**
-   * Takes away the entries of these keys, for programs that read there, that are neither the head's nor newer. Undefined where nobody else
-   * can write.
-   * `gone`: the keys whose entries went; `bytes`: of what was looked at.
+   * Removes entries of these keys that are neither the head's value nor newer: other programs read and write there. Undefined where none can.
+   * `gone`: keys whose entries were removed; `bytes`: how many were looked at.
    */
   readonly inspect:
     | ((

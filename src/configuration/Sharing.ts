@@ -1,5 +1,5 @@
 /**
- * What leaves this node for the shared cache: outside of the publisher's path.
+ * Writes new values to the shared cache, while no publisher waits for it.
  *
  *   SH1  Of a key only the newest value waits for the shared cache, so that many changes of few keys drop nothing.
  *   SH2  Nobody waits for the shared cache: what waits for it is bounded in keys and bytes, and the oldest goes first.
@@ -12,12 +12,12 @@ import { always } from "../telemetry/Every.ts"
 import { configurationBytes } from "./ConfigurationKind.ts"
 import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
 
-/** Keys that wait for the shared cache. */
+/** Keys whose values may wait. */
 const KEYS = 4_096
-/** Values that are on their way to the shared cache at once. */
+/** Values that are written at the same time. */
 const WRITING = 32
 
-/** SH1, SH2. Pure but for its own map. */
+/** A queue with one place a key, bounded in entries and bytes. Pure state. SH1, SH2 */
 export const makeConflated = (entries: number, bytes: number) => {
   const waiting = new Weighed<Shared>(({ configuration }) => configurationBytes(configuration))
   return {
@@ -37,7 +37,7 @@ export const makeConflated = (entries: number, bytes: number) => {
   }
 }
 
-/** `share` puts a value into the shared cache, soon. */
+/** `share` has a value written to the shared cache soon, and does not wait for it. */
 export const makeSharing = Effect.gen(function* () {
   const shared = yield* SharedCache
   const conflated = makeConflated(KEYS, BACKLOG_BYTES)

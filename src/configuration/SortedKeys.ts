@@ -1,7 +1,7 @@
-/** A sorted set of keys in blocks, so that adding one among 1,000,000 moves at most `BLOCK` of them. By code units. Pure state. */
+/** Keeps keys sorted by code units, in blocks, so that one added to 1,000,000 moves at most `BLOCK` of them. Pure state. */
 const BLOCK = 1_024
 
-/** The first place in `sorted` that is not before `key` (`orAt` false: that is after it). */
+/** The first place in `sorted` at or after `key`; after it, when `orAt` is false. */
 const placeOf = (sorted: ReadonlyArray<string>, key: string, orAt: boolean): number => {
   let [low, high] = [0, sorted.length]
   while (low < high) {
@@ -36,7 +36,7 @@ export class SortedKeys {
     if (block[place] === key) return
     this.#size++
     if (block.length >= BLOCK && at === last && place === block.length) {
-      this.#blocks.push([key]) // in order, as at the start: blocks stay full
+      this.#blocks.push([key]) // keys that come in order, as at the start, leave full blocks
       this.#lasts.push(key)
       return
     }
@@ -60,7 +60,7 @@ export class SortedKeys {
     } else this.#lasts[at] = block.at(-1)!
   }
 
-  /** Keys in order: from `from` on, or after it. Don't change the set meanwhile. */
+  /** Keys in order, from `from` on; without it, unless `inclusive`. Don't change the set meanwhile. */
   *from(from: string, inclusive: boolean): Generator<string, void> {
     let at = placeOf(this.#lasts, from, inclusive)
     let place = this.#blocks[at] === undefined ? 0 : placeOf(this.#blocks[at]!, from, inclusive)

@@ -18,29 +18,29 @@ import { VALUE_BYTES } from "../values/Limits.ts"
 import { bytesOf, isNumber } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
 
-/** A template that was read. `literals` has one more than `places`: literals[0] places[0] literals[1] … */
+/** A template in parts: literals[0] places[0] literals[1] …; there is one more of `literals`. */
 export interface Compiled {
   readonly literals: ReadonlyArray<string>
-  /** Which slot stands there. */
+  /** Index into `slots` of what stands there. */
   readonly places: ReadonlyArray<number>
   readonly slots: ReadonlyArray<Slot>
-  /** What it uses, in order of appearance, each once. */
+  /** Names that it uses, each once, in order of appearance. */
   readonly names: ReadonlyArray<string>
-  /** Those of `names` that each client answers for itself. */
+  /** Those of `names` whose value is the client's. */
   readonly clientNames: ReadonlyArray<string>
   /** Bytes of UTF-8 of all literals. */
   readonly bytes: number
   readonly escapes: boolean
   /** Offset of the first `{{` that opens no placeholder. */
   readonly malformed: number | undefined
-  /** Was it read as JSON (T7)? */
+  /** It was read as JSON. T7 */
   readonly json: boolean
 }
 
-/** All places that take the same text. */
+/** What stands in all places that take the same text. */
 interface Slot {
   readonly name: string
-  /** Does it stand inside a JSON string? */
+  /** It stands inside a JSON string. */
   readonly quoted: boolean
   count: number
 }
@@ -73,7 +73,7 @@ const placeholderAt = (text: string, open: number): { readonly name: string; rea
   return isName(name) && text.startsWith("}}", end) ? { name, end: end + 2 } : undefined
 }
 
-/** How many backslashes stand right before `at`, of those from `from` on. */
+/** How many backslashes stand right before `at`; those before `from` do not count. */
 const backslashesBefore = (text: string, from: number, at: number): number => {
   let start = at
   while (start > from && text.charCodeAt(start - 1) === 92 /* \ */) start--
@@ -151,10 +151,10 @@ const endsInString = (json: string, before: boolean): boolean => {
 
 export type ReadTemplate = (text: string, type: ValueType) => Compiled
 
-/** Reads a template of a type. What a node read lately it keeps: Templates.ts. */
+/** Reads a template. Templates.ts keeps what a node read lately. */
 export const compile = (text: string, type: ValueType = "string"): Compiled => read(text, type === "json")
 
-/** Has it anything to render? */
+/** Whether there is anything to render. */
 export const isTemplate = (text: string, type: ValueType = "string", readIt: ReadTemplate = compile): boolean => {
   if (!text.includes("{{")) return false
   const { names, escapes } = readIt(text, type)
@@ -183,23 +183,23 @@ export const lookup = (name: string, variables: Variables, client: ClientView): 
   return Object.hasOwn(client.labels, label) ? client.labels[label] : undefined
 }
 
-/** What distinguishes one client's rendering from another's, of one template with the same variables (T6). */
+/** What a client answers to a template: those with equal keys get the same rendering, for the same variables. T6 */
 export const renderingKey = ({ clientNames }: Compiled, client: ClientView): string =>
   clientNames.length === 0 ? "" : JSON.stringify(clientNames.map((name) => lookup(name, {}, client) ?? null))
 
-/** Why a template has no rendering: names without a value (or with one that can't stand there), or it grew too large. */
+/** Why a template has no rendering: names that have no value, or one that can't stand there; or the size that it would have. */
 export type Obstacle =
   | { readonly kind: "names"; readonly names: ReadonlyArray<string> }
   | { readonly kind: "size"; readonly bytes: number }
 
-/** The missing names, or else one reason. */
+/** For people: the missing names, or else one reason. */
 export const reasonsOf = (obstacle: Obstacle): ReadonlyArray<string> =>
   obstacle.kind === "names" ? obstacle.names : [`the rendered value is ${tooLarge(obstacle.bytes)}`]
 
 export const notValid = (type: ValueType, reason: string): string =>
   `the rendered value is not a valid ${type}: ${reason}`
 
-/** Says of a rendering how large it would be. */
+/** For people: how large a rendering would be. */
 export const tooLarge = (bytes: number): string => `larger than ${VALUE_BYTES} bytes: it would have ${bytes}`
 
 /** Puts values in their places, without T3. */
@@ -229,12 +229,12 @@ export const fill = (
   return Result.succeed(rendered)
 }
 
-/** T2: inside a string its escaped characters; elsewhere one scalar. */
+/** How a value is written into JSON: escaped inside a string, elsewhere as one scalar. T2 */
 const inJson = (value: string, quoted: boolean): string => {
   if (quoted) return JSON.stringify(value).slice(1, -1)
   return value === "true" || value === "false" || value === "null" || isNumber(value) ? value : JSON.stringify(value)
 }
 
-/** T2: characters that mean nothing in any YAML scalar, plain, quoted or block. */
+/** Whether all its characters mean nothing to YAML, be the scalar plain, quoted or a block. T2 */
 const isPlainYaml = (value: string): boolean =>
   /^[\p{L}\p{N}_./+-][\p{L}\p{N}_./+\-:@=~?()$;^ ]*$/u.test(value) && !/^-(?: |$)|^---|^\.\.\.|: |[: ]$/.test(value)

@@ -1,5 +1,5 @@
 /**
- * The templates that a node read lately.
+ * Keeps the templates that a node read lately.
  *
  *   T5  A text is read once, and what was read is kept, within bounds of bytes.
  */
@@ -7,14 +7,14 @@ import { Context, Layer } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { type Compiled, compile, type ReadTemplate } from "./Template.ts"
 
-/** Bytes, about. */
+/** Bytes of memory, about. */
 const KEPT = 16 * 1_048_576
 interface Kept {
   readonly text: string
   readonly compiled: Compiled
 }
 
-/** One that was read lately is not read again. */
+/** Reads templates, and none again that it read lately. */
 export const makeTemplates = (): ReadTemplate => {
   const kept = new Weighed<Kept>(({ text, compiled }) => text.length * 2 + compiled.places.length * 32 + 512)
   return (text, type) => {
@@ -27,7 +27,7 @@ export const makeTemplates = (): ReadTemplate => {
   }
 }
 
-/** Those of a node; by default nothing is kept. */
+/** The templates of a node; by default none are kept. */
 export const Templates = Context.Reference<ReadTemplate>("herald/configuration/Templates", {
   defaultValue: () => compile
 })

@@ -1,5 +1,5 @@
 /**
- * Reads of single values from the database, put together: what is asked for while a question is on its way goes with the next.
+ * Puts reads of single values together into few questions to the database: what is asked for while some are on their way goes with the next.
  *
  *   TG1  A question is for at most `MOST` keys, and few are on their way at the same time: a thousand clients that come to values nobody
  *        read yet cost a fraction of a thousand questions.
@@ -12,7 +12,7 @@ import { isNewer, type Position, sameEpoch } from "../propagation/Position.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import type { ConfigurationStore } from "./ConfigurationStore.ts"
 
-/** Keys of one question. */
+/** Keys in one question. */
 const MOST = 200
 /** Questions that are on their way at the same time, each with a page of values. */
 const LANES = 4
@@ -23,7 +23,7 @@ interface Asked {
   readonly found: Deferred.Deferred<Configuration | undefined, HeraldError>
 }
 
-/** `current` as the store's, at `wanted` or later, for questions that live in the scope. */
+/** `current` as the store's, as of `wanted` or later. Its questions end with the scope. */
 export const makeTogether = Effect.fnUntraced(function* (
   store: Pick<ConfigurationStore["Service"], "currents">
 ): Effect.fn.Return<
@@ -66,7 +66,7 @@ export const makeTogether = Effect.fnUntraced(function* (
 
   const lane = Effect.gen(function* () {
     while (waiting.length > 0) yield* ask(take())
-    lanes-- // at once, or what is asked for next would wait for nobody
+    lanes-- // before anything else can ask: it would wait for a lane that has ended
   })
 
   return (head, wanted) =>

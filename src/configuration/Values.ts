@@ -1,5 +1,5 @@
 /**
- * The values of heads: from this node's cache, the shared one, or else the database.
+ * Finds the values of heads: in this node's cache, the shared one, or else the database.
  *
  *   P4  Concurrent reads of one value share one load.
  *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
@@ -19,10 +19,10 @@ import { makeTogether } from "./Together.ts"
 import { definedBy } from "./Variables.ts"
 
 interface Parts {
-  /** Of the view. */
+  /** The view's epoch now. */
   readonly epoch: () => string
   readonly head: (environment: string, key: string) => Head | undefined
-  /** Puts a value that was read from the database into the shared cache. */
+  /** Has a value that came from the database written to the shared cache. */
   readonly share: (value: Shared) => void
 }
 
@@ -77,7 +77,7 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
     if (running !== undefined) return yield* Deferred.await(running) // P4
     const mine = Deferred.makeUnsafe<Configuration | undefined, HeraldError>()
     loads.set(id, mine)
-    // Not the reader's own fiber: when that one is interrupted, the others still wait.
+    // In a fiber of its own: when the reader that began it is interrupted, others still wait for it.
     yield* load(head, wanted).pipe(
       Effect.onExit((exit) => {
         loads.delete(id)
@@ -101,7 +101,7 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
   })
   yield* Effect.forkScoped(afterEvery("reads of values were not counted", "1 second", count))
 
-  /** Puts the current value of a head into the shared cache, for those who read it there. */
+  /** Puts the current value of a head back into the shared cache. */
   const putBack = ({ environment, key }: Head) =>
     Effect.gen(function* () {
       const epoch = epochNow()

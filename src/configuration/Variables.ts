@@ -1,14 +1,14 @@
-/** The variables of an environment, from the value of `herald.variables`. Pure. */
+/** Reads an environment's variables from the value of `herald.variables`. Pure. */
 import { Result } from "effect"
-import { type Named, namedIn } from "../values/Json.ts"
+import { type NamedText, namedTextsIn } from "../values/Json.ts"
 import type { Configuration } from "./Configuration.ts"
 import { isClientName, isName, type Variables } from "./Template.ts"
 
 /**
- * A flat object of names to strings, numbers or booleans, by its members; anything else is refused with the reason. A number is its own text,
- * digit by digit: 1.10 renders as 1.10 (JS3).
+ * Takes the members of a flat object of strings, numbers and booleans; fails with the reason for anything else. A number keeps its text: 1.10
+ * renders as 1.10 (JS3).
  */
-export const variablesOf = (members: ReadonlyArray<Named> | undefined): Result.Result<Variables, string> => {
+export const variablesOf = (members: ReadonlyArray<NamedText> | undefined): Result.Result<Variables, string> => {
   if (members === undefined) return Result.fail('it must be a JSON object such as {"region": "eu-west-1"}')
   const variables: Record<string, string> = {}
   for (const [name, value] of members) {
@@ -24,20 +24,20 @@ export const variablesOf = (members: ReadonlyArray<Named> | undefined): Result.R
   return Result.succeed(variables)
 }
 
-/** Whoever wrote past Herald may have left anything. */
-const membersOf = ({ value }: Configuration): ReadonlyArray<Named> | undefined => {
+/** Undefined where it is no object: somebody may have written to the database past Herald. */
+const membersOf = ({ value }: Configuration): ReadonlyArray<NamedText> | undefined => {
   try {
     JSON.parse(value)
   } catch {
     return undefined
   }
-  return namedIn(value)
+  return namedTextsIn(value)
 }
 
 const none: Variables = {}
 const known = new WeakMap<Configuration, Variables>()
 
-/** What `herald.variables` defines, read once a version: nothing where there is none, or what it holds can't be used. */
+/** What `herald.variables` defines, kept by version. Empty where there is none, or its value can't be used. */
 export const definedBy = (configuration: Configuration | undefined): Variables => {
   if (configuration === undefined || configuration.deleted) return none
   let variables = known.get(configuration)

@@ -1,5 +1,5 @@
 /**
- * Looks at what the shared cache has of every key, over and over: other programs read there, and others can write there.
+ * Checks the shared cache's entry of every key, over and over, as other programs read there and may write there.
  *
  *   CW1  About `KEYS` keys and `BYTES` bytes a second and node, however many keys there are; what had to be taken away is put back from the log.
  */

@@ -1,21 +1,21 @@
-/** A change of a configuration that a publisher asks for, and what it was checked against. Pure. */
+/** Describes a checked change of a configuration, and what it was checked against. Pure. */
 import type { Wish } from "../commits/Release.ts"
 import type { Position } from "../propagation/Position.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import type { Configuration } from "./Configuration.ts"
 
-/** What a change keeps of the version that it replaces; the values themselves are the change's. */
+/** Which fields a change took over from the version that it replaces. Their values are in the change. */
 export interface Kept {
-  /** Was there a version that is no tombstone? */
+  /** There was a version that is no tombstone. */
   readonly live: boolean
   readonly fields: ReadonlyArray<"schema" | "strict" | "type">
 }
 
 /** What else a release was checked against. */
 export interface Basis {
-  /** Values of keys that it does not change, by their digests; "" where there is none. */
+  /** Digests of values of keys that it does not change; "" where there is none. */
   readonly values: ReadonlyArray<{ readonly environment: string; readonly key: string; readonly digest: string }>
-  /** Environments whose other templates were all rendered, as they were at that position. */
+  /** Environments whose other templates were all rendered, and the position that they were of. */
   readonly templates: ReadonlyArray<{ readonly environment: string; readonly position: Position }>
 }
 
@@ -30,7 +30,7 @@ export interface ConfigurationWish extends Wish<Configuration> {
   readonly digest: string
   /** The version that must be current; 0: the key must not exist. Undefined: any. */
   readonly expectedVersion: number | undefined
-  /** Committed only while this is so. Undefined: everything was given. */
+  /** Committed only while this still holds. Undefined: the publisher gave every field. */
   readonly kept?: Kept | undefined
   readonly changeLog: string
 }

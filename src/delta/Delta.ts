@@ -1,6 +1,6 @@
 /**
- * Values that travel as the difference to what the client has: JSON Patch (RFC 6902). The rules of both ends. Pure, and without imports but the
- * patch, so that the server and the SDK have the same.
+ * Decides when a value travels as the difference to what the client has, a JSON Patch (RFC 6902). Pure, and imports nothing but the patch, so
+ * that the server and the SDK have the same rules.
  *
  *   DT1  A delta is sent only where what a client makes of it is the new text, byte for byte: the server asks `patched`, as the client does.
  *   DT2  It builds on the last that the client was sent of the key, if it took deltas, applied that, and that was a value. The client names
@@ -10,17 +10,17 @@
  */
 import { applyTo, type Operation } from "./JsonPatch.ts"
 
-/** Characters of either text; a delta of more would take longer to make than to send. */
+/** Characters of either text. For longer ones, making a delta would take longer than sending the whole. */
 const LONGEST = 65_536
 
-/** May one be made from texts of this length? */
+/** Whether both texts are short enough. */
 export const isShort = (from: string, to: string): boolean => from.length <= LONGEST && to.length <= LONGEST
 
-/** What a client makes of it: compact JSON. Throws where it can't. DT4 */
+/** The text that a client makes of a delta: compact JSON. Throws where it can't. DT4 */
 export const patched = (from: string, delta: string): string =>
   JSON.stringify(applyTo(JSON.parse(from), JSON.parse(delta) as ReadonlyArray<Operation>))
 
-/** Would a client that has `from` come to `to`, by less than the whole text? DT1 */
+/** Whether the delta takes a client from `from` to exactly `to`, and is shorter than `to`. DT1 */
 export const leadsTo = (from: string, delta: string, to: string): boolean => {
   if (delta.length >= to.length) return false
   try {
@@ -30,7 +30,7 @@ export const leadsTo = (from: string, delta: string, to: string): boolean => {
   }
 }
 
-/** Digest of the text that a client can patch; "" for none. `last`: what it was sent last of the key. DT2 */
+/** The digest of the text that a client can patch; "" where there is none. `last`: what it was sent last of the key. DT2 */
 export const baseOf = (
   accepts: boolean,
   answered: boolean,

@@ -1,5 +1,5 @@
 /**
- * JSON Patch (RFC 6902) on parsed JSON. Pure.
+ * Applies a JSON Patch (RFC 6902) to parsed JSON. Pure.
  *
  *   JP1  A patch applies whole or throws, and the document that comes in is not changed.
  *   JP2  A patch can't reach a prototype.
@@ -14,7 +14,7 @@ export interface Operation {
   readonly value?: unknown
 }
 
-/** https://www.rfc-editor.org/rfc/rfc6901 */
+/** The parts of a JSON Pointer: https://www.rfc-editor.org/rfc/rfc6901 */
 const tokens = (pointer: string): Array<string> => {
   if (pointer === "") return []
   if (typeof pointer !== "string" || pointer[0] !== "/") throw new Error(`"${pointer}" is not a JSON Pointer`)
@@ -75,7 +75,7 @@ const same = (a: unknown, b: unknown): boolean => {
 export const applyPatch = (document: unknown, patch: ReadonlyArray<Operation>): Json =>
   applyTo(structuredClone(document), patch)
 
-/** The same within a document that nobody else has. Where it throws, part of the patch may be in it. */
+/** The same, but changes the document itself. When it throws, part of the patch may have been applied. */
 export const applyTo = (document: unknown, patch: ReadonlyArray<Operation>): Json => {
   let root = document
   const set = (path: ReadonlyArray<string>, value: unknown, insert: boolean) => {

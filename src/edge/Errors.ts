@@ -11,6 +11,15 @@ export const errors = {
     http: 405,
     exit: 2
   },
+  NoSuchRoute: {
+    code: "HRLD-1013",
+    title: "No such path",
+    cause: "No route of the REST door has this path.",
+    fix: "See which there are: /docs in a browser, /openapi.json for programs.",
+    grpc: 12,
+    http: 404,
+    exit: 4
+  },
   UnsupportedMediaType: {
     code: "HRLD-1012",
     title: "The body is not sent as JSON",

@@ -1,5 +1,5 @@
 /** The doors. */
-import { host, integer, networks, oneOf, text } from "../settings/Kind.ts"
+import { host, integer, networks, oneOf, text } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {

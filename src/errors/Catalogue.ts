@@ -1,6 +1,6 @@
 /**
- * Every error Herald shows to a user: one row, one stable code. The rows stand beside their capability, in its `Errors.ts`;
- * `Rows.ts` lists those files.
+ * Lists every error that Herald shows to a user: one row, one stable code. The rows stand beside their capability, in its `Errors.ts`; `Rows.ts`
+ * lists those files.
  *
  *   E1  A code is never reused and never changes its meaning.
  *   E2  gRPC status, HTTP status and CLI exit code come from these rows and nowhere else.
@@ -23,6 +23,6 @@ export const inOrder: ReadonlyArray<NamedRow> = Object.entries(catalogue)
   .map(([name, row]) => ({ ...row, name: name as ErrorName }))
   .sort((a, b) => (a.code < b.code ? -1 : 1))
 
-/** In capitals or not. Undefined: there is no such code. */
+/** The row of a code, in capitals or not; undefined when there is no such code. */
 export const byCode = (code: string): NamedRow | undefined =>
   inOrder.find((row) => row.code.toLowerCase() === code.toLowerCase())

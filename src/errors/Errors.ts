@@ -1,4 +1,4 @@
-/** What any capability may answer, and what every store may. */
+/** Errors that any capability and any store may give. */
 import type { ErrorRows } from "./Row.ts"
 
 export const errors = {

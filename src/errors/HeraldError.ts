@@ -16,11 +16,11 @@ export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError"
   get code(): string {
     return this.row.code
   }
-  /** It was refused for what it asks, and would be again. Otherwise this side could not. */
+  /** The request was refused for what it asks, and would be again. False: this side could not do it. */
   get refused(): boolean {
     return this.row.http < 500
   }
-  /** Nobody refused it: who should have answered was away, or late. The same may be asked again. */
+  /** Nobody refused it: whoever should have answered was away or late, and may be asked the same again. */
   get unanswered(): boolean {
     return this.row === catalogue.DatabaseUnavailable || this.row === catalogue.Timeout
   }

@@ -1,5 +1,5 @@
 /**
- * What a user is told of one kind of failure. Each capability keeps its rows in its own `Errors.ts`, by name.
+ * Describes what a user is told of one kind of failure. Each capability has its rows in its own `Errors.ts`, by name.
  *
  * CLI exit codes: 1 unexpected · 2 usage · 3 refused by a rule · 4 not found · 5 conflict · 6 not allowed · 7 unavailable, try again.
  */

@@ -1,7 +1,7 @@
-/** Something of what a store was given can't be kept, whatever the try. No user is told: whoever wrote it takes it apart or leaves it out. */
+/** Says that a store can never keep something that it was given. No user is told: whoever wrote it takes it apart, or leaves some of it out. */
 import { Data } from "effect"
 
 export class Unkeepable extends Data.TaggedError("Unkeepable")<{
-  /** As an error's: what could not be done. */
+  /** What could not be done, as in other errors. */
   readonly message: string
 }> {}

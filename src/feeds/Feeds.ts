@@ -1,14 +1,16 @@
 /**
- * Changes as they are committed, for who is no client: monitoring, scripts, browsers, gateways. A feed is a place in the revision log, and
- * says nothing of what anybody has.
+ * Streams changes as they are committed, to readers that are no clients: monitoring, scripts, browsers, gateways. A feed follows the revision
+ * log, and says nothing of what clients have.
  *
  *   FF1  A feed tells every change of its environment and patterns after its position, in the order of the log, at least once; or it says
  *        `Reset`: its position is of another history, or behind the horizon, and everything must be read again.
  *   FF2  A feed keeps no changes: it reads what all read, when its reader takes it. A slow reader costs what a fast one costs.
  *   FF3  Feeds are limited in number: in all, and of a principal, which leaves room for others.
  *   FF4  A feed whose key is no longer good ends within 5 s, and all end when the node leaves; both say so.
+ *   FF5  Feeds that are behind the newest revisions read the log `READING` at a time, however many there are: the rest of the database is for
+ *        those who publish, and for clients.
  */
-import { Context, Deferred, Effect, Layer, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -25,39 +27,45 @@ import { Recent } from "./Recent.ts"
 
 export interface FeedWish {
   readonly environment: string
-  /** None: every key. */
+  /** Empty: every key. */
   readonly patterns: ReadonlyArray<string>
   /** Undefined: from now on. */
   readonly after: Position | undefined
 }
 
 export type Told =
-  /** `last`: of its revision; whoever has it has all of `at`. */
+  /** `last`: it is the last change of its revision that the feed covers, so that its reader now has all of `at`. */
   | { readonly _tag: "Change"; readonly change: Change; readonly at: Position; readonly last: boolean }
   | { readonly _tag: "Reset"; readonly at: Position; readonly reason: "history" | "horizon" }
-  /** Nothing of this feed's happened up to `at`. */
+  /** Up to `at`, nothing more happened that the feed covers. */
   | { readonly _tag: "Alive"; readonly at: Position }
   | { readonly _tag: "Ended"; readonly error: HeraldError }
 
 export class Feeds extends Context.Service<
   Feeds,
   {
-    /** Requires config.read. For as long as the scope is open. Fails `InvalidInput`, `InvalidKey`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    /**
+     * Requires config.read. Lasts as long as the scope. Fails `Unauthenticated`, `Forbidden`, `InvalidInput`, `InvalidKey`, `ServerFull`,
+     * `TooManySubscriptions`, `Draining`.
+     */
     readonly open: (wish: FeedWish) => Effect.Effect<Stream.Stream<ReadonlyArray<Told>>, HeraldError, Scope.Scope>
-    /** Ends all; new ones are refused. FF4 */
+    /** Ends all feeds and refuses new ones. FF4 */
     readonly drain: Effect.Effect<void>
+    /** Feeds that are open. */
     readonly size: () => number
   }
 >()("herald/feeds/Feeds") {
   static readonly layer = (options: { readonly max: number }) => Layer.effect(Feeds, make(options))
 }
 
-/** Revisions that are looked at in one step. */
+/** Revisions of one step. */
 const STEP = 64
 const ALIVE = "15 seconds"
-/** Half of FF4's bound. */
+/** Time between two looks at a feed's key: less than half of FF4's bound. */
 const CHECK = "2 seconds"
 const AGAIN = "1 second"
+/** Pages of the log that are being read for feeds. FF5 */
+const READING = 2
 
 interface Feed {
   readonly identity: Identity
@@ -65,7 +73,7 @@ interface Feed {
   readonly patterns: ReadonlyArray<string>
   readonly ended: Deferred.Deferred<HeraldError>
   at: Position
-  /** Something of its own came since it looked. */
+  /** Something that it covers was committed since it looked. */
   news: boolean
   wake: Deferred.Deferred<void>
 }
@@ -78,6 +86,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   const feeds = new Set<Feed>()
   const interest = new Interest<Feed>()
   const recent = new Recent()
+  const reading = yield* Semaphore.make(READING)
   let draining = false
 
   const wake = (feed: Feed): void => {
@@ -143,9 +152,9 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     return told
   }
 
-  /** What is not among the newest. */
+  /** The next step of a feed that is behind the newest revisions. */
   const fromLog = Effect.fnUntraced(function* (feed: Feed) {
-    const page = yield* log.after(feed.at.revision, STEP)
+    const page = yield* reading.withPermits(1)(log.after(feed.at.revision, STEP)) // FF5
     if (page === undefined) return reset(feed, "horizon")
     if (page.some((revision) => !sameEpoch(revision, feed.at))) return reset(feed, "history")
     return page.length === 0 ? yield* waited(feed) : tell(feed, page)
@@ -163,7 +172,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     return [{ _tag: "Alive", at: feed.at }] satisfies ReadonlyArray<Told>
   })
 
-  /** This node may be behind; or there is no such position. */
+  /** For a feed whose position is ahead of this node's: the node may be behind, or there is no such position. */
   const ahead = Effect.fnUntraced(function* (feed: Feed) {
     return isNewer(feed.at, yield* log.head) ? reset(feed, "history") : yield* waited(feed)
   })

@@ -1,5 +1,5 @@
 /**
- * The newest revisions, one copy for all who follow them. Pure state.
+ * Keeps the newest revisions, one copy for all feeds. Pure state.
  *
  *   RX1  They are of one history, without gaps; at most `ENTRIES` and `BYTES` of them, the oldest go first. What is not here is in the log.
  */
@@ -8,15 +8,15 @@ import type { Revision } from "../propagation/Revision.ts"
 
 const ENTRIES = 1_024
 const BYTES = 16 * 1_048_576
-/** Bytes of a change beside its texts. */
+/** About how many bytes of memory a change takes besides its texts. */
 const OVERHEAD = 500
 
 const bytesOf = ({ changes }: Revision): number => {
   let bytes = OVERHEAD
   for (const change of changes) {
     bytes += OVERHEAD
-    // Twice: as they are, and as they were written for those who follow.
-    for (const part of Object.values(change)) if (typeof part === "string") bytes += 4 * part.length
+    // Of a character: two bytes in the change; in each of two forms, two in the text that was written of it and three as it is sent.
+    for (const part of Object.values(change)) if (typeof part === "string") bytes += 12 * part.length
   }
   return bytes
 }
@@ -45,7 +45,7 @@ export class Recent {
     this.#bytes = 0
   }
 
-  /** What comes after `position`, at most `limit`; undefined when some of it is not here. */
+  /** Revisions after `position`, at most `limit`; undefined when some of them are not here. */
   after(position: Position, limit: number): ReadonlyArray<Revision> | undefined {
     const first = this.#held[0]?.revision
     if (first === undefined || !sameEpoch(first, position)) return undefined

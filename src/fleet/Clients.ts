@@ -20,7 +20,7 @@ import type { Facts } from "./Facts.ts"
 import type { HealthRow, InstanceId, InstanceReport, InstanceRow, KeyFacts } from "./Instance.ts"
 import { InstanceStore, type ListCursor, type NodeReport } from "./InstanceStore.ts"
 
-import { type Summary, type SummaryOf, summaryOf } from "./Summary.ts"
+import { type ServiceSummary, type Summary, type SummaryOf, servicesOf } from "./Summary.ts"
 import { sizeOfInstance } from "./Unwritten.ts"
 
 /** One key of an instance: what it should have, and what is known of what it has. Undefined: unknown. */
@@ -144,13 +144,20 @@ export class Clients extends Context.Service<
           const limit = key === undefined ? COUNTED : COUNTED_OF_KEY
           const counted = yield* store.count({ environment, service, key, after, limit })
           const covered = (of: string, patterns: ReadonlyArray<string>, most: number) => {
-            const found: Array<string> = []
+            const keys: Array<string> = []
+            let looked = 0
             for (const mark of marksOf(source, of, outermost(patterns), "")) {
-              if (mark.kind === "value" && found.push(mark.key) > most) break
+              if (++looked > LOOKED) return { keys, more: true } // CL3
+              if (mark.kind === "value" && keys.push(mark.key) > most) break
             }
-            return found
+            return { keys, more: false }
           }
-          return summaryOf(counted, source.standing, covered, { key, wanted })
+          const services: Array<ServiceSummary> = []
+          for (const one of servicesOf(counted, source.standing, covered, { key, wanted })) {
+            services.push(one)
+            yield* Effect.yieldNow // SU3
+          }
+          return { services, next: counted.next }
         })
       })
     })

@@ -1,5 +1,5 @@
 /**
- * What clients say of themselves: service, instance, labels. Pure, without imports.
+ * Checks what clients say of themselves: service, instance, labels. Pure, without imports.
  *
  *   CN1  Names of services, instances and labels have 1 to 128 characters, a label's value at most 1,024: well-formed Unicode without
  *        control characters, so that every database, log and terminal can show them.
@@ -10,11 +10,11 @@ export const CLIENT_NAME_LENGTH = 128
 /** Characters. */
 export const LABEL_NAME_LENGTH = 128
 export const LABEL_VALUE_LENGTH = 1_024
-/** Of one client. */
+/** Labels of one client. */
 export const MOST_LABELS = 64
 
 const CONTROL = /\p{Cc}/u
-/** What a decoder puts where bytes are not UTF-8. */
+/** A decoder puts it where bytes are not UTF-8. */
 const REPLACED = "\ufffd"
 
 /** What is wrong with a text of a client, which may be empty. */
@@ -24,13 +24,13 @@ export const wrongText = (text: string, longest: number): string | undefined => 
   return text.isWellFormed() ? undefined : "is not well-formed Unicode"
 }
 
-/** What is wrong with a name, to stand behind what it is the name of. */
+/** What is wrong with a name, worded to follow what it is the name of. */
 export const wrongName = (name: string, longest: number = CLIENT_NAME_LENGTH): string | undefined => {
   if (name === "") return "is missing"
   return wrongText(name, longest) ?? (name.includes(REPLACED) ? "is not valid UTF-8" : undefined)
 }
 
-/** What is wrong with a label, beginning with which and what of it. */
+/** What is wrong with a label; begins with which label, and whether it is the name or the value. */
 export const wrongLabel = (name: string, value: string): string | undefined => {
   const wrong = wrongName(name, LABEL_NAME_LENGTH)
   if (wrong !== undefined) return `has a name that ${wrong}`

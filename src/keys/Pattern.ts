@@ -1,5 +1,5 @@
 /**
- * Which keys are meant: one, or all below one. Pure.
+ * Decides which keys a pattern covers: one, or all below one. Pure.
  *
  *   PT1  A pattern is a key, which covers itself, or a key and `.*`, which covers every key below it, and not the key itself.
  *   PT2  `*` covers every key. Operators and applications may say it; no client subscribes to it.
@@ -7,7 +7,7 @@
  */
 import { isKey, keyRule } from "./Key.ts"
 
-/** Of one subscription. */
+/** Patterns of one subscription. */
 export const MOST_PATTERNS = 256
 
 /** Covers every key. PT2 */
@@ -25,20 +25,20 @@ export const matches = (pattern: string, key: string): boolean => {
 export const coveredBy = (patterns: ReadonlyArray<string>, key: string): boolean =>
   patterns.some((pattern) => matches(pattern, key))
 
-/** Can clients subscribe to it? PT1 */
+/** Whether clients can subscribe to it. PT1 */
 export const isPattern = (pattern: string): boolean => isKey(pattern.endsWith(".*") ? pattern.slice(0, -2) : pattern)
 
-/** What is wrong with it, to stand behind its name. */
+/** What is wrong with it, worded to follow its name. */
 export const wrongPattern = (pattern: string): string | undefined =>
   isPattern(pattern) ? undefined : `is not a key or a key followed by .*: a key has ${keyRule}`
 
-/** What a client that names none subscribes to. */
+/** The patterns of a client that names none. */
 export const defaultPatterns = (service: string): ReadonlyArray<string> => [service, `${service}.*`]
 
-/** Where the keys of a pattern begin. */
+/** The first of its keys in their order. */
 const startOf = (pattern: string): string => prefixOf(pattern) ?? pattern
 
-/** Those that no other of them covers, in the order of their keys: together they cover each key once. */
+/** The patterns that none of the others covers, in the order of their keys: each key is covered by one of them at most. */
 export const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found: Array<string> = []
   for (const pattern of patterns.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))) {
@@ -48,7 +48,7 @@ export const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string
   return found
 }
 
-/** The prefixes that a key begins with: of each pattern that covers it but its own. PT3 */
+/** The prefix of each pattern that covers a key, except that of the exact key. PT3 */
 export function* prefixesOf(key: string): Generator<string, void> {
   yield ""
   for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) yield key.slice(0, dot + 1)

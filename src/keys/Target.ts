@@ -1,4 +1,4 @@
-/** The key and the environment that a request names: checked once, by the use case. Pure. */
+/** Checks the key and the environment of a request, once, for use cases. Pure. */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { wrongEnvironment } from "./Environment.ts"
@@ -9,13 +9,13 @@ export interface Target {
   readonly key: string
 }
 
-/** `InvalidInput`. EN1 */
+/** What is wrong, as an `InvalidInput`. EN1 */
 export const environmentProblem = (environment: string): HeraldError | undefined => {
   const wrong = wrongEnvironment(environment)
   return wrong === undefined ? undefined : failure("InvalidInput", `environment: ${excerpt(environment)} ${wrong}`)
 }
 
-/** `InvalidInput`, `InvalidKey`. EN1, KY1 */
+/** What is wrong, as an `InvalidInput` or an `InvalidKey`. EN1, KY1 */
 export const targetProblem = (environment: string, key: string): HeraldError | undefined => {
   const wrong = wrongKey(key)
   return (

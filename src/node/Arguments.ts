@@ -1,4 +1,4 @@
-/** What the server is started with on the command line. */
+/** Reads the command line that the server is started with. */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { failure } from "../errors/HeraldError.ts"
@@ -24,7 +24,7 @@ export const flags = {
   version: { type: "boolean" }
 } as const
 
-/** Of this process. Fails `SettingsInvalid`. */
+/** The arguments of this process. Fails `SettingsInvalid`. */
 export const readArguments = Effect.try({
   try: () => parseArgs({ options: flags }).values,
   catch: (cause) => failure("SettingsInvalid", `${(cause as Error).message.split(". ")[0]}; --help lists the flags`)

@@ -1,4 +1,4 @@
-/** The doors of a node: HTTP and gRPC. */
+/** Opens the doors of a node: HTTP and gRPC. */
 import { Context, Effect, Layer } from "effect"
 import { connectionsFor, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as HttpServer from "../../layers/Http/HttpServer.ts"
@@ -27,7 +27,7 @@ export const doors = ({ http, grpc, gate, tls }: Doors) => {
 /** Feeds end before their door closes. FF4 */
 const leaving = Layer.effectDiscard(Effect.flatMap(Feeds, ({ drain }) => Effect.addFinalizer(() => drain)))
 
-/** Where they are, for who is on this machine. */
+/** Addresses of the doors, for programs of this machine. */
 export const addressesOf = Effect.fnUntraced(function* (
   { http, grpc, tls }: Doors,
   opened: Context.Context<Layer.Success<ReturnType<typeof doors>>>

@@ -8,7 +8,7 @@ import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
-import { ConfigurationChanges, ConfigurationView } from "../configuration/ConfigurationView.ts"
+import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as Templates from "../configuration/Templates.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
@@ -26,7 +26,6 @@ import * as Relay from "../outbox/Relay.ts"
 import type { Kind } from "../propagation/Kind.ts"
 import { Kinds } from "../propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
-import type { View } from "../propagation/View.ts"
 import { Views } from "../propagation/Views.ts"
 import * as Retention from "../retention/Retention.ts"
 import { HealthReports } from "../sessions/HealthReports.ts"
@@ -44,12 +43,12 @@ type UseCases = Layer.Layer<any, never, any>
 interface Capability {
   /** Its use cases, on all services below: a Layer, or what makes one of the node's settings. */
   readonly services?: UseCases | ((settings: NodeSettings) => UseCases)
-  /** A kind of changes that the log may hold; what a node knows of them, and how it hears of them; what clients get of them. */
+  /** A kind of changes that the log may hold. */
   readonly kind?: Kind
+  /** What a node knows of them: a service that is a `View`, with its `layer`. */
   // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-  readonly view?: Layer.Layer<any, never, any>
-  // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-  readonly changes?: Effect.Effect<View, never, any>
+  readonly view?: { readonly layer: Layer.Layer<any, never, any> }
+  /** What clients get of them. */
   // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
   readonly source?: Effect.Effect<KindSource, never, any>
   /** What the doors show of it. */
@@ -57,13 +56,12 @@ interface Capability {
   readonly grpc?: Service
 }
 
-/** The kind of the first is that of changes that name none: it stays the first. */
+/** The first stays the first: changes that name no kind are of its kind. */
 const capabilities = [
   {
     services: Configurations.layer,
     kind: configurationKind,
-    view: ConfigurationView.layer,
-    changes: ConfigurationChanges,
+    view: ConfigurationView,
     source: configurationUpdates,
     http: configuration
   },
@@ -82,14 +80,21 @@ type Added<Name extends keyof Capability> = Extract<
   { readonly [N in Name]: unknown }
 >[Name]
 
-/** What those add that have it. Never empty: the first has all but a service of gRPC. */
+/** What the capabilities that have it add. Never empty: the first has all but a gRPC service, and `distribution` is one. */
 const added = <Name extends keyof Capability>(name: Name): readonly [Added<Name>, ...ReadonlyArray<Added<Name>>] =>
   capabilities.flatMap((one: Capability) => (one[name] === undefined ? [] : [one[name]])) as never
 
 export const http = added("http")
 export const grpc = added("grpc")
 export const kinds = Kinds.layer(...added("kind"))
-const views = Views.layer(...added("changes")).pipe(Layer.provideMerge(Layer.mergeAll(...added("view"))))
+type OfViews = Added<"view">["layer"]
+const views = Views.layer(...added("view")).pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(
+      ...(added("view").map(({ layer }) => layer) as unknown as readonly [OfViews, ...ReadonlyArray<OfViews>])
+    )
+  )
+)
 const sources = Sources.layer(...added("source"))
 
 /** What every node is given. */
@@ -103,7 +108,7 @@ interface Given {
   readonly propagation: PropagationOptions
 }
 
-/** What capabilities see of the settings: all, and what every node is given. */
+/** What capabilities see of the settings: all of them, and what every node is given. */
 type NodeSettings = Omit<Settings, keyof Given> & Given
 /** A setting that is left out has its default. */
 export type NodeOptions = Partial<Omit<Settings, keyof Given>> & Given
@@ -142,7 +147,7 @@ export const services = (options: NodeOptions) => {
   )
 }
 
-/** What runs beside them. */
+/** What runs beside the services. */
 export const retention = Retention.layer
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */

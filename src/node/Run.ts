@@ -1,4 +1,4 @@
-/** A server, from its first layer to its last. */
+/** Runs a server, from its first layer to its last. */
 import { randomUUID } from "node:crypto"
 import { Effect, Layer, type Redacted } from "effect"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
@@ -8,6 +8,7 @@ import { Access } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
+import { events } from "./Events.ts"
 import { lanes } from "./Lanes.ts"
 import * as Node from "./Node.ts"
 import { database, stores } from "./Stores.ts"
@@ -17,10 +18,10 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
-  const { beneath, beside } = lanes(settings, run)
+  const { beneath, beside } = events(settings, run)
   return Layer.mergeAll(beside, Node.retention({ ...settings.retention, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions })),
-    Layer.provide(Layer.merge(beneath, Loop.layer)),
+    Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))
   )
 }
@@ -32,7 +33,7 @@ const bannerFor = ({ log }: Settings) => process.stdout.isTTY === true && log.fo
 export const run = Effect.fnUntraced(function* (settings: Settings, version: string) {
   const folder = yield* DataFolder
   const context = yield* Layer.build(nodeOf(settings, settings.pepper ?? (yield* folder.pepper)))
-  // Before a door is open: who is told that the server is ready finds the token. A5
+  // Before a door is open, so that whoever is told that the server is ready finds the token. A5
   const token = yield* Effect.provideContext(
     Effect.flatMap(Access, ({ bootstrap }) => bootstrap),
     context
@@ -49,7 +50,7 @@ export const run = Effect.fnUntraced(function* (settings: Settings, version: str
   return yield* Effect.never
 }, Effect.scoped)
 
-/** A6. With the pepper and the database of the nodes: one that was just made would make a key that nobody takes. */
+/** A6. Needs the pepper and the database of the nodes, as no node takes a key that was made with another pepper. */
 export const recover = Effect.fnUntraced(function* (settings: Settings) {
   const folder = yield* DataFolder
   const pepper = settings.pepper ?? (yield* folder.keptPepper)

@@ -1,9 +1,9 @@
-/** Of this node. */
-import { text } from "../settings/Kind.ts"
+/** Settings of this node. */
+import { text } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {
   dataDir: setting("dataDir", "HERALD_DATA", text, ".herald"),
-  /** Without a setting the loader gives the host's name. */
+  /** When it is not set, the loader takes the host's name. */
   node: setting("node", "HERALD_NODE", text, "localhost")
 }

@@ -1,4 +1,4 @@
-/** What a node stands on: a PostgreSQL of the user's or the embedded one, what is kept in memory and in the data folder, worker threads. */
+/** Makes what a node stands on: the user's PostgreSQL or the embedded one, what is in memory and in the data folder, worker threads. */
 import { Effect, Layer } from "effect"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digest from "../../layers/Crypto/values/Digest.ts"
@@ -20,7 +20,7 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
     })
   ).pipe(Layer.provide(Node.kinds))
 
-/** Of the audit log, in the folder of this server: never with the log. */
+/** Checkpoints of the audit log, in this server's folder: never in the database with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
 
 export const stores = (settings: Pick<Settings, "database" | "cache">) =>

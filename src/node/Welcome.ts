@@ -1,5 +1,5 @@
 /**
- * What a person who starts a server reads on the terminal, and a collector in the log.
+ * Tells whoever starts a server how it went: a person on the terminal, a collector in the log.
  *
  *   WM1  The banner is for a terminal, and so is a token: on a stream that is kept there is neither, only where the token's file is.
  */
@@ -14,16 +14,16 @@ export interface Ready {
   /** Such as `http://127.0.0.1:8080` and `127.0.0.1:50051`. */
   readonly http: string
   readonly grpc: string
-  /** Of its data. */
+  /** The data folder. */
   readonly folder: string
   readonly embedded: boolean
-  /** Undefined: the first admin has one. */
+  /** The first admin's; undefined when there is an admin key already. */
   readonly token: string | undefined
 }
 
 export const say = (text: string) => Effect.sync(() => void process.stdout.write(text))
 
-/** The log's line of the same. Of PostgreSQL it says no more than whose it is: its URL has a password. */
+/** The same as a line of the log. Of PostgreSQL it says only whose it is, as its URL has a password. */
 export const serving = ({ version, http, grpc, folder, embedded, token }: Ready, tokenFile: string | undefined) =>
   Effect.logInfo("Herald is serving", {
     version,
@@ -61,7 +61,7 @@ export const recovered = (path: string, token: string, terminal: boolean) => `
   The audit log tells of it. Revoke the keys that were lost: herald key list, herald key revoke <id>
 `
 
-/** Rows speak to callers; who starts a server does something else about these. */
+/** What to do about errors at the start: the catalogue's fixes are for callers. */
 const atStart: Readonly<Record<string, string>> = {
   [catalogue.DatabaseUnavailable.code]: "Correct DATABASE_URL, or start that PostgreSQL.",
   [catalogue.Timeout.code]: "Look at the load and the locks of the database, and start again.",

@@ -1,5 +1,5 @@
 /**
- * What waits for one fiber, in order, bounded in entries and bytes.
+ * Keeps what waits for one fiber, in order, bounded in entries and bytes.
  *
  *   BQ1  Neither bound is passed. What does not fit is given up: the oldest, or all that waits, for which `overflow` then stands.
  */
@@ -8,18 +8,19 @@ import { Effect, Queue } from "effect"
 export interface BacklogOptions<A> {
   readonly entries: number
   readonly bytes: number
+  /** Bytes. */
   readonly sizeOf: (item: A) => number
-  /** Stands for everything that was given up; without it the oldest go. */
+  /** Takes the place of all that waits when a bound is passed. Without it the oldest are dropped. */
   readonly overflow?: A
 }
 
 export interface Backlog<A> {
   readonly offer: (item: A) => void
-  /** Waits for the next. For one fiber. */
+  /** Waits for the next item. For one fiber only. */
   readonly take: Effect.Effect<A>
 }
 
-/** Bytes of values on their way, in one backlog. */
+/** Bytes of values in one backlog. */
 export const BACKLOG_BYTES = 16 * 1_048_576
 
 export const makeBacklog = Effect.fnUntraced(function* <A>({ entries, bytes, sizeOf, overflow }: BacklogOptions<A>) {

@@ -1,5 +1,5 @@
 /**
- * Hints that came ahead of their turn. Pure state.
+ * Holds hints that came ahead of their turn. Pure state.
  *
  *   ER1  Held by position, and only of the history that the view follows; at most `AHEAD` commits before their turn and
  *        `maxBytes` in all. What is not held is read from the log.
@@ -26,7 +26,7 @@ export class Early {
     return this.#held.size
   }
 
-  /** `view`: where the view is. */
+  /** `view`: the position of the view. */
   hold(revision: Revision, view: Position): void {
     const id = positionKey(revision)
     if (!isNewer(revision, view) || revision.revision - view.revision > AHEAD) return
@@ -34,12 +34,12 @@ export class Early {
     this.#held.set(id, revision)
   }
 
-  /** The one whose turn it is after `view`; it is no longer held. */
+  /** Takes out the revision that follows the view's position, if it is here. */
   next({ epoch, revision }: Position): Revision | undefined {
     return this.#held.delete(positionKey({ epoch, revision: revision + 1n }))
   }
 
-  /** Forgets what `view` has behind it, and other histories. */
+  /** Forgets what the view has applied, and what is of another history. */
   prune(view: Position): void {
     for (const revision of this.#held.values()) if (!isNewer(revision, view)) this.#held.delete(positionKey(revision))
   }

@@ -1,5 +1,5 @@
 /**
- * What a node tells its sessions and its relay.
+ * Tells a node's sessions, feeds and relay of revisions.
  *
  *   PE1  Nobody waits for a listener, and each has a bounded backlog: one that falls behind is told `Reset` in place of what waited, so
  *        nothing is lost to it.
@@ -10,7 +10,7 @@ import type { Revision } from "./Revision.ts"
 
 export type PropagationEvent =
   | { readonly _tag: "Committed"; readonly revision: Revision }
-  /** Everything, whether the view is stale, too, must be compared with the view again. */
+  /** The listener must compare all that it has with the view again, and ask again whether the view is stale. */
   | { readonly _tag: "Reset" }
   /** P3: the view became stale, or was confirmed again. */
   | { readonly _tag: "Freshness"; readonly stale: boolean }
@@ -23,7 +23,7 @@ export const makeEvents = (bytesOf: (revision: Revision) => number) => {
   const publish = (event: PropagationEvent): void => {
     for (const listener of listeners) listener.offer(event)
   }
-  /** Events from now on, in order, one a call. */
+  /** Listens from now on; each run of the inner effect gives the next event. */
   const listen: Effect.Effect<Effect.Effect<PropagationEvent>, never, Scope.Scope> = Effect.gen(function* () {
     const backlog = yield* makeBacklog<PropagationEvent>({
       entries: ENTRIES,

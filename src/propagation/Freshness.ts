@@ -1,5 +1,5 @@
 /**
- * Whether the database confirms the view. Pure but for its clocks.
+ * Knows whether the view is confirmed by the database. Pure but for its clocks.
  *
  *   P3  A view that the database has not confirmed for `staleAfter` is stale, and says so.
  *   P7  Time in which this process was held up just now does not make the view stale: its answers may have come and wait to be read. At
@@ -8,7 +8,7 @@
  */
 import type { LoopShape } from "../telemetry/Loop.ts"
 
-/** Where the clocks stood when the database was asked. */
+/** When the database was asked, by both clocks. Nanoseconds. */
 export interface Asked {
   readonly at: bigint
   readonly busy: bigint
@@ -28,7 +28,7 @@ export class Freshness {
     this.#confirmed = this.asking()
   }
 
-  /** Take it before a question, for `confirm` once its answer is applied. */
+  /** Call it before a question, and `confirm` with the result once the answer is applied. */
   asking(): Asked {
     return { at: this.#now(), busy: this.#loop.busy() }
   }

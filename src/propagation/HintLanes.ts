@@ -1,4 +1,4 @@
-/** The lanes of this node. */
+/** Lists the lanes of this node. */
 import { Context, Effect, Layer } from "effect"
 import type { HintLane } from "./HintLane.ts"
 
@@ -7,7 +7,7 @@ export const HintLanes = Context.Reference<ReadonlyArray<HintLane>>("herald/prop
   defaultValue: () => []
 })
 
-/** One more lane, next to those that were provided before. */
+/** Adds a lane to those that were provided before. */
 export const layerLane = <E, R>(lane: Effect.Effect<HintLane, E, R>) =>
   Layer.effect(
     HintLanes,

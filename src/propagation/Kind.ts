@@ -1,5 +1,5 @@
 /**
- * Kinds of changes (decision 0018): what a log and a lane have to know of each, and no more. Pure.
+ * Reads and writes changes of each kind (decision 0018): what log and lanes must know of a kind, and no more. Pure.
  *
  *   KI1  A change that names no kind is of the first one: log and lanes were begun with that alone. Only the others are written with theirs.
  *   KI2  A change of a kind that this node does not know is passed on by what it is of, so that the log is followed nonetheless.
@@ -9,21 +9,21 @@ import type { Change, Revision } from "./Revision.ts"
 
 export interface Kind<C extends Change = Change> {
   readonly name: C["kind"]
-  /** About how many bytes of memory a change holds, for bounds. */
+  /** About how many bytes of memory a change takes, for bounds. */
   bytes(change: C): number
-  /** A change as the log has it, parsed: a node wrote it, and it is believed. */
+  /** From parsed JSON of the log. It is not checked, as a node wrote it. */
   fromLog(stored: object): C
-  /** As it is told over a lane. Becomes JSON. */
+  /** As a lane carries it: becomes JSON. */
   toLane(change: C): object
-  /** Undefined when it is none: anybody may have sent it. */
+  /** From parsed JSON of a lane. It is checked, as anybody may have sent it: undefined when it is no change of this kind. */
   fromLane(said: object): C | undefined
 }
 
-/** Bytes of a revision, or of a change, beside its texts. */
+/** About how many bytes of memory a revision or a change takes besides its texts. */
 export const OVERHEAD = 500
 
 export interface KindsShape {
-  /** Bytes of memory. */
+  /** Bytes of memory, about. */
   readonly bytesOf: (revision: Revision) => number
   readonly fromLog: (stored: object) => Change
   readonly toLane: (change: Change) => object

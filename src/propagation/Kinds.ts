@@ -1,4 +1,4 @@
-/** The kinds that this node knows. */
+/** Knows the kinds of changes of this node. */
 import { Context, Layer } from "effect"
 import { type Kind, type KindsShape, makeKinds } from "./Kind.ts"
 

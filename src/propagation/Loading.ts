@@ -1,5 +1,5 @@
 /**
- * Reads every view: at the start, and when history was lost.
+ * Reads every view at the start, and again when history was lost.
  *
  *   P6  Views are read in pages while others commit: they begin with what was current at one position, of one epoch.
  */
@@ -13,11 +13,11 @@ import { Views } from "./Views.ts"
 
 export interface Loaded {
   readonly position: Position
-  /** All views are of `position` from now on. Synchronous. */
+  /** From now on all views serve what was read, as of `position`. Synchronous. */
   readonly begin: () => void
 }
 
-/** Revisions that are read at once. */
+/** Revisions of one page. */
 export const PAGE = 500
 
 export const makeLoading = Effect.gen(function* () {

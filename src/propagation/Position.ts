@@ -1,5 +1,5 @@
 /**
- * A place in the log, and the only place where two of them are compared. Pure.
+ * Compares places in the log; nothing else does. Pure.
  *
  *   PO1  Revisions of different epochs are never compared: neither is newer than, covers or comes after the other.
  */
@@ -20,14 +20,14 @@ export const samePosition = (a: Position, b: Position): boolean => sameEpoch(a, 
 /** Later in the same history. */
 export const isNewer = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision > b.revision
 
-/** At least as far in the same history: whoever has `a` has `b`, too. */
+/** At least as far in the same history: who has `a` has `b`, too. */
 export const covers = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision >= b.revision
 
 /** The commit right after `b`. */
 export const isNext = (a: Position, b: Position): boolean => sameEpoch(a, b) && a.revision === b.revision + 1n
 
-/** For keeping the newer of two: `a` counts unless `held` covers it. What is held of another history is replaced. */
+/** Whether `a` should be kept in place of `held`: unless `held` covers it. So what is of another history is replaced. */
 export const replaces = (a: Position, held: Position | undefined): boolean => held === undefined || !covers(held, a)
 
-/** For maps. */
+/** A key for maps. */
 export const positionKey = ({ epoch, revision }: Position): string => `${epoch}/${revision}`

@@ -42,20 +42,20 @@ export class Propagation extends Context.Service<
   {
     /** The position that this node has applied. */
     readonly position: () => Position
-    /** P3. Whoever hears `true` is in time for the event that says when it is over. */
+    /** Whether the database no longer confirms the views. Who hears `true` and listens gets an event when it is over. P3 */
     readonly stale: () => boolean
-    /** This node heard of a revision: apply it now if it is the next, otherwise read the log. */
+    /** Another node told of a revision: applies it if it is the next, otherwise reads the log. */
     readonly hint: (revision: Revision) => Effect.Effect<void>
-    /** This node committed a revision: as `hint`, and the other nodes are told. */
+    /** This node committed a revision: as `hint`, and tells the other nodes without waiting for that. */
     readonly committed: (revision: Revision) => Effect.Effect<void>
-    /** Events from now on, in order: run the inner effect for each. PE1 */
+    /** Listens from now on; each run of the inner effect gives the next event. PE1 */
     readonly events: Effect.Effect<Effect.Effect<PropagationEvent>, never, Scope.Scope>
   }
 >()("herald/propagation/Propagation") {
   static readonly layer = (options: PropagationOptions) => Layer.effect(Propagation, make(options))
 }
 
-/** Between two looks at what is behind the horizon. */
+/** Time between two looks at the horizon. */
 const FORGET = "1 minute"
 const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
@@ -72,9 +72,9 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const freshness = new Freshness(now, yield* Loop, Duration.toNanosUnsafe(options.staleAfter))
   let position: Position = { epoch: "", revision: 0n }
   let polledAt = now() - pollInterval
-  /** Something may be wrong with the view: the next look is a poll. */
+  /** The view may lack something, so the next look is a poll. */
   let gap = false
-  /** What was told of freshness. */
+  /** What listeners were last told: that the views are stale. */
   let told = false
 
   const stale = () => {
@@ -96,7 +96,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     loaded.begin()
     position = loaded.position // VW1
     early.prune(position)
-    onGap() // what was committed meanwhile; and that confirms the view
+    onGap() // reads what was committed meanwhile, and so confirms the views
   })
 
   /** P1: the only place where the views move forward. Synchronous. */
@@ -145,7 +145,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     events.publish({ _tag: "Reset" })
   })
 
-  /** What the log has after the view; undefined when part of it is gone. */
+  /** The next page of the log after the views; undefined when part of it is gone. */
   const after = Effect.suspend(() => log.after(position.revision, PAGE))
 
   const applyAll = (page: ReadonlyArray<Revision>): void => {
@@ -172,7 +172,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     yield* Metric.update(revisionGauge, Number(position.revision))
   })
 
-  /** P2: true when what the log has after the view went on from it. Anything else is for the poll. */
+  /** P2: reads on in the log. True when it goes on from where the views are; anything else is left to the poll. */
   const follow = Effect.gen(function* () {
     const asked = freshness.asking()
     if (gap || asked.at - polledAt >= pollInterval) return false
@@ -223,9 +223,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)
     telling.tell(revision)
-    yield* Effect.sync(() => {
-      for (const change of revision.changes) views.get(change.kind)?.committed(change, revision)
-    }).pipe(Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect))) // VW3
+    for (const change of revision.changes) {
+      yield* Effect.sync(() => views.get(change.kind)?.committed(change, revision)).pipe(
+        Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect)) // VW3
+      )
+    }
   })
 
   return Propagation.of({

@@ -1,5 +1,5 @@
-/** How a node keeps up with the log. */
-import { duration } from "../settings/Kind.ts"
+/** Settings of how a node keeps up with the log. */
+import { duration } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {

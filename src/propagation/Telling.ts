@@ -1,5 +1,5 @@
 /**
- * What leaves this node after a commit, and what comes in from others: outside of the publisher's path, each way on its own.
+ * Tells other nodes of commits, and hears of theirs: no publisher waits for it, and no lane for another.
  *
  *   L1  Nobody waits for a lane: each has a fiber and a backlog, bounded in entries and bytes, that drops its oldest.
  *   L2  A message that was lost or dropped costs time, never a revision: the log is read at least every poll interval.
@@ -12,9 +12,9 @@ import { BACKLOG_BYTES, type Backlog, makeBacklog } from "./Backlog.ts"
 import { HintLanes } from "./HintLanes.ts"
 import type { Revision } from "./Revision.ts"
 
-/** Messages that wait for one lane. */
+/** Messages that may wait for one lane. */
 const WAITING = 1_024
-/** Anybody may be able to say "gap" on a lane: the log is asked no more often than this for that. */
+/** Time between two questions to the log that lanes gave rise to, as anybody may say "gap" there. */
 const GAPS = "50 millis"
 
 const drain = <A>(take: Effect.Effect<A>, use: (message: A) => Effect.Effect<void>) =>

@@ -1,6 +1,6 @@
 /**
- * Port: what a node knows of the changes of one kind (decision 0018). Propagation tells each view of its own, and knows nothing of what they
- * hold.
+ * Port: what a node knows of one kind of change (decision 0018). Propagation tells each view of the changes of its kind, and does not know what
+ * it makes of them.
  *
  *   VW1  All views are of one position: they begin together, and whoever hears of a revision finds it applied in each.
  *   VW2  While a view reads again, what it had is served until it begins.
@@ -12,26 +12,26 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Position } from "./Position.ts"
 import type { Change } from "./Revision.ts"
 
-/** What was read, and is not yet served. */
+/** A view that was read, and is not served yet. */
 export interface NextView<C extends Change = Change> {
-  /** What had been committed when the first page was read: all of it is in. */
+  /** The newest commit when the first page was read. All up to it is in. */
   readonly from: Position
   /** The newest change that is in. */
   readonly newest: Position
-  /** Takes in what the log has after `from`; what is in already is left as it is. */
+  /** Takes in a change that the log has after `from`, unless it is in already. */
   catchUp(change: C, at: Position): void
-  /** From now on this is what is served: of `at`, and in place of what was. Synchronous. VW1 */
+  /** Serves this from now on, as of `at`, in place of what was served. Synchronous. VW1 */
   begin(at: Position): void
 }
 
 export interface View<C extends Change = Change> {
   readonly kind: C["kind"]
-  /** Reads what is current, in pages, while others commit. */
+  /** Reads what is current, in pages, while others commit. Fails as the store that it reads. */
   readonly read: Effect.Effect<NextView<C>, HeraldError>
-  /** The next change of this kind, of the commit at `at`. Synchronous: nobody sees half of a commit. It may come again. P1, VW3 */
+  /** Applies the next change, of the commit at `at`. Synchronous, so that nobody sees half of a commit. May be called again. P1, VW3 */
   apply(change: C, at: Position): void
-  /** This node committed it, so it may tell others what they can't tell themselves. Never waits. */
+  /** Called after `apply` on the node that committed the change, which may tell programs outside. Never waits. */
   committed(change: C, at: Position): void
-  /** Nobody can read revisions up to `horizon` any more: what is left of what was deleted by then goes. P8 */
+  /** Drops what was deleted up to `horizon`: nobody can read those revisions any more. P8 */
   forget(horizon: bigint): void
 }

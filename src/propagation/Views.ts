@@ -1,4 +1,4 @@
-/** The views of this node, one a kind. */
+/** Lists the views of this node, one for each kind of change. */
 import { Context, Effect, Layer } from "effect"
 import type { View } from "./View.ts"
 

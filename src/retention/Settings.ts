@@ -1,5 +1,5 @@
 /** How long what is old is kept. */
-import { duration, integer } from "../settings/Kind.ts"
+import { duration, integer } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {

@@ -51,7 +51,7 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
   }
 
   /** A heartbeat; none when an update waits for the client, which proves life as well. */
-  const beat = (session: Session): void => {
+  const ping = (session: Session): void => {
     const { stage } = session
     if (stage.name !== "live" || stage.said === undefined) return
     if (!session.waits()) writeAtOnce(session, saying("heartbeat", isUnsure(session)))
@@ -69,5 +69,5 @@ export const makeControl = (propagation: Pick<Propagation["Service"], "position"
     }
   }
 
-  return { say, freshness, beat, dismiss }
+  return { say, freshness, ping, dismiss }
 }

@@ -86,5 +86,5 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   // One jittered round an interval, to clients that understand heartbeats.
   const interval = Duration.toMillis(heartbeatInterval)
   const untilBeat = Effect.flatMap(Random.next, (jitter) => Effect.sleep(interval * (0.9 + jitter * 0.1)))
-  yield* Effect.forkScoped(afterEvery("the heartbeats could not be sent", untilBeat, everyone(control.beat)))
+  yield* Effect.forkScoped(afterEvery("the heartbeats could not be sent", untilBeat, everyone(control.ping)))
 })

@@ -1,6 +1,6 @@
 /** Connected clients. */
-import { duration, integer, oneOf } from "../settings/Kind.ts"
-import { type Every, setting, unset } from "../settings/Setting.ts"
+import { duration, integer, oneOf } from "../settings/Form.ts"
+import { setting, unset, type ValuesOf } from "../settings/Setting.ts"
 
 export const settings = {
   sessions: {
@@ -20,7 +20,7 @@ export const settings = {
   }
 }
 
-export const rule = ({ sessions }: Every<typeof settings>): string | undefined =>
+export const rule = ({ sessions }: ValuesOf<typeof settings>): string | undefined =>
   sessions.heartbeatTimeout <= sessions.heartbeatInterval
     ? "heartbeat.timeout must be longer than heartbeat.interval"
     : undefined

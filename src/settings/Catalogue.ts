@@ -5,16 +5,16 @@
  *   Q1  Each setting has both a name in the environment and a place in the file; the environment wins.
  */
 import { groups } from "./Groups.ts"
-import { type AnySetting, type Every, listOf, type ShapeOf, shapeOf } from "./Setting.ts"
+import { type AnySetting, listOf, type ShapeOf, shapeOf, type ValuesOf } from "./Setting.ts"
 
-/** As the options of what is made from them. */
+/** Settings, nested as the options of what is made from them. */
 export type Settings = ShapeOf<typeof groups>
 
-/** Before it is known which groups are there. */
-export type EverySetting = Every<typeof groups>
+/** The values of all settings, also of groups that will be left out. */
+export type EverySetting = ValuesOf<typeof groups>
 
-/** Q1: the whole list, in the order of their places. */
+/** All settings, in the order of their places. Q1 */
 export const settings: ReadonlyArray<AnySetting> = listOf(groups).toSorted((a, b) => (a.path < b.path ? -1 : 1))
 
-/** What each has that nobody set. */
+/** The settings of a node for which nothing was set. */
 export const defaults: Settings = shapeOf(groups, new Map(settings.map(({ path, fallback }) => [path, fallback])))

@@ -1,4 +1,4 @@
-/** What is said of settings. */
+/** Errors of settings. */
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {

@@ -1,4 +1,4 @@
-/** Where Redis is, as `REDIS_URL` says it: one address, or several with commas between for Sentinel and Redis Cluster. */
+/** Reads `REDIS_URL`: one address, or several with commas between for Sentinel and Redis Cluster. */
 
 /** Scheme: https://www.iana.org/assignments/uri-schemes/prov/redis; `rediss` is TLS. User, password, database and TLS count from the first. */
 export interface Addresses {
@@ -9,7 +9,7 @@ export interface Addresses {
   readonly tls: boolean
 }
 
-/** Undefined when any of them is no address of a Redis. */
+/** Undefined when one of them is no address of a Redis. */
 export const parseAddresses = (list: string): Addresses | undefined => {
   const urls = list.split(",").map((one) => URL.parse(one.trim()))
   if (!urls.every((url) => url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== "")) return undefined

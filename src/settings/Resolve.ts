@@ -1,5 +1,5 @@
 /**
- * The value of each setting and where it came from: a flag, the environment, the file, or its default, in that order. Pure.
+ * Finds the value of each setting and where it came from: a flag, the environment, the file, or its default, in that order. Pure.
  *
  *   Q2   An unknown name in the file or a wrong value stops the start and says which, why, and the nearest right name.
  *   QS1  Whoever asks, the server or `herald settings`, finds the same values; a secret is never shown.
@@ -9,9 +9,9 @@
 import * as Result from "effect/Result"
 import { distance, nearest } from "../text/Nearest.ts"
 import { type EverySetting, type Settings, settings } from "./Catalogue.ts"
+import type { Raw } from "./Form.ts"
 import { groups, rules } from "./Groups.ts"
-import type { Raw } from "./Kind.ts"
-import { everyOf, shapeOf } from "./Setting.ts"
+import { shapeOf, valuesOf } from "./Setting.ts"
 import { type Placed, readSettingsFile } from "./SettingsFile.ts"
 
 export type Origin = "flag" | "environment" | "file" | "default"
@@ -40,13 +40,13 @@ export interface Resolved {
   readonly warnings: ReadonlyArray<string>
 }
 
-/** Read elsewhere: by the loader, and by the command line. */
+/** Names in the environment that are no settings: the loader and the command line read them. */
 const ELSEWHERE = ["CONFIG", "SERVER", "GRPC", "TOKEN", "ENV", "CONTEXT", "CONTEXTS", "EDITOR"].map(
   (name) => `HERALD_${name}`
 )
 const known = [...settings.map(({ env }) => env), ...ELSEWHERE]
 
-/** QS3: ours by prefix, or at most two letters away from a known name that begins alike. */
+/** Warns of names that begin as ours do, or differ by at most two letters from a known name that begins alike. QS3 */
 const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
   Object.keys(env).flatMap((name) => {
     if (known.includes(name) || (env[name] ?? "") === "") return []
@@ -55,7 +55,7 @@ const warningsOf = (env: Sources["env"]): ReadonlyArray<string> =>
     return near || name.startsWith("HERALD_") ? [`${name} is no setting: did you mean ${meant}?`] : []
   })
 
-/** Settings that are right alone and wrong with each other: what the first rule says that is broken. */
+/** What the first broken rule says of settings that are right alone and wrong together. */
 const wrongTogether = (all: EverySetting): string | undefined => {
   for (const rule of rules) {
     const wrong = rule(all)
@@ -72,7 +72,7 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
   const values = new Map<string, unknown>()
   const found: Array<Found> = []
   for (const setting of settings) {
-    const { path, kind } = setting
+    const { path, form } = setting
     const placed = read.success.get(path)
     const fromEnv = env[setting.env] || undefined // empty is as good as unset
     const [raw, from, at]: readonly [Raw | undefined, Origin, string] =
@@ -84,15 +84,15 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
             ? [placed.raw, "file", `${file!.path}:${placed.line}`]
             : [undefined, "default", ""]
     const fallback = path === "node" ? hostname : setting.fallback
-    const value = raw === undefined ? fallback : kind.read(raw)
+    const value = raw === undefined ? fallback : form.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = from === "file" ? `${path} in ${file!.path}, line ${placed!.line},` : at
-      return Result.fail(`${where} is ${kind.secret ? "not valid" : JSON.stringify(raw)}; it must be ${kind.expected}`)
+      return Result.fail(`${where} is ${form.secret ? "not valid" : JSON.stringify(raw)}; it must be ${form.expected}`)
     }
     values.set(path, value)
-    found.push({ setting: path, environment: setting.env, shown: kind.show(value), from, at })
+    found.push({ setting: path, environment: setting.env, shown: form.show(value), from, at })
   }
-  const wrong = wrongTogether(everyOf(groups, values))
+  const wrong = wrongTogether(valuesOf(groups, values))
   if (wrong !== undefined) return Result.fail(wrong)
   return Result.succeed({ values: shapeOf(groups, values), found, warnings: warningsOf(env) })
 }

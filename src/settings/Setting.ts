@@ -1,26 +1,26 @@
 /**
- * What a capability says of its settings: each with its name in the environment, its place in the file, what it may be, and its default.
- * They are nested as the options of what is made from them. Pure.
+ * Lets a capability declare its settings: each with its name in the environment, its place in the file, what it may be, and its default, nested
+ * as the options of what is made from them. Pure.
  */
-import type { Kind } from "./Kind.ts"
+import type { Form } from "./Form.ts"
 
 export class Setting<A, B = A> {
   /** Its place in the file, such as `http.port`. */
   readonly path: string
   /** Its name in the environment. */
   readonly env: string
-  readonly kind: Kind<A>
+  readonly form: Form<A>
   readonly fallback: B
 
-  constructor(path: string, env: string, kind: Kind<A>, fallback: B) {
+  constructor(path: string, env: string, form: Form<A>, fallback: B) {
     this.path = path
     this.env = env
-    this.kind = kind
+    this.form = form
     this.fallback = fallback
   }
 }
 
-/** Members that come together: undefined as a whole where one of `needs` has no value. */
+/** A group that is undefined as a whole when one of `needs` has no value. */
 export class Optional<M extends Members, Need extends keyof M & string> {
   readonly needs: ReadonlyArray<Need>
   readonly members: M
@@ -31,7 +31,7 @@ export class Optional<M extends Members, Need extends keyof M & string> {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: of whatever kind
+// biome-ignore lint/suspicious/noExplicitAny: of whatever form
 export type AnySetting = Setting<any, any>
 // biome-ignore lint/suspicious/noExplicitAny: of whatever members
 type Member = AnySetting | Optional<any, any> | Members
@@ -39,12 +39,12 @@ export interface Members {
   readonly [name: string]: Member
 }
 
-export const setting = <A, B = A>(path: string, env: string, kind: Kind<A>, fallback: B): Setting<A, B> =>
-  new Setting(path, env, kind, fallback)
+export const setting = <A, B = A>(path: string, env: string, form: Form<A>, fallback: B): Setting<A, B> =>
+  new Setting(path, env, form, fallback)
 
-/** One without a default. */
-export const unset = <A>(path: string, env: string, kind: Kind<A>): Setting<A, A | undefined> =>
-  new Setting<A, A | undefined>(path, env, kind, undefined)
+/** A setting without a default. */
+export const unset = <A>(path: string, env: string, form: Form<A>): Setting<A, A | undefined> =>
+  new Setting<A, A | undefined>(path, env, form, undefined)
 
 export const optional = <M extends Members, const Need extends keyof M & string>(
   needs: ReadonlyArray<Need>,
@@ -53,13 +53,13 @@ export const optional = <M extends Members, const Need extends keyof M & string>
 
 type ValueOf<S> = S extends Setting<infer A, infer B> ? A | (undefined extends B ? undefined : never) : never
 
-/** The values of all members, those of optional groups too. */
-export type Every<M> = {
+/** The values of all members, also of groups that are not there. */
+export type ValuesOf<M> = {
   readonly [Name in keyof M]: M[Name] extends AnySetting
     ? ValueOf<M[Name]>
     : M[Name] extends Optional<infer Inner, infer _>
-      ? Every<Inner>
-      : Every<M[Name]>
+      ? ValuesOf<Inner>
+      : ValuesOf<M[Name]>
 }
 
 type Present<M, Need> = {
@@ -80,13 +80,13 @@ export const listOf = (members: Members): ReadonlyArray<AnySetting> =>
   })
 
 /** `values`: by the place in the file. */
-export const everyOf = <M extends Members>(members: M, values: ReadonlyMap<string, unknown>): Every<M> =>
+export const valuesOf = <M extends Members>(members: M, values: ReadonlyMap<string, unknown>): ValuesOf<M> =>
   Object.fromEntries(
     Object.entries(members).map(([name, member]) => {
       if (member instanceof Setting) return [name, values.get(member.path)]
-      return [name, everyOf(member instanceof Optional ? (member.members as Members) : member, values)]
+      return [name, valuesOf(member instanceof Optional ? (member.members as Members) : member, values)]
     })
-  ) as Every<M>
+  ) as ValuesOf<M>
 
 const shapeOfOne = (member: Member, values: ReadonlyMap<string, unknown>): unknown => {
   if (member instanceof Setting) return values.get(member.path)

@@ -1,14 +1,14 @@
 /**
- * What a node stands on: PostgreSQL, Redis, Kafka. Other groups stand beside their capability, in its `Settings.ts`.
+ * Settings of what a node stands on: PostgreSQL, Redis, Kafka. Others stand beside their capability, in its `Settings.ts`.
  *
  *   SC1  Connections with TLS (rediss://, KAFKA_TLS, sslmode=require and above) trust the authorities that Node knows and those of
  *        NODE_EXTRA_CA_CERTS, nothing else, and check the server's name.
  *   SC2  A Redis, Kafka or PostgreSQL that refuses this server, or is refused, is named in the log with the reason and without a password.
  */
 import * as Redacted from "effect/Redacted"
-import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Kind.ts"
+import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Form.ts"
 import { parseAddresses } from "./RedisUrl.ts"
-import { type Every, optional, setting, unset } from "./Setting.ts"
+import { optional, setting, unset, type ValuesOf } from "./Setting.ts"
 
 export const settings = {
   database: {
@@ -51,7 +51,7 @@ export const settings = {
   })
 }
 
-export const rule = ({ redis: { url, mode } }: Every<typeof settings>): string | undefined => {
+export const rule = ({ redis: { url, mode } }: ValuesOf<typeof settings>): string | undefined => {
   const addresses = url === undefined ? undefined : parseAddresses(Redacted.value(url))
   if (addresses === undefined) return undefined
   if (mode === "single" && addresses.nodes.length > 1)

@@ -1,9 +1,9 @@
-/** The settings file: YAML, flattened to `http.port` and the like, with the line of each. Pure. */
+/** Reads the settings file, YAML, into places such as `http.port` with the line of each. Pure. */
 import * as Result from "effect/Result"
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from "yaml"
 import { nearest } from "../text/Nearest.ts"
 import { settings } from "./Catalogue.ts"
-import type { Raw } from "./Kind.ts"
+import type { Raw } from "./Form.ts"
 
 export interface Placed {
   readonly raw: Raw
@@ -12,7 +12,7 @@ export interface Placed {
 
 const places = settings.map(({ path }) => path)
 
-/** By place. Fails with what is wrong, where, and what would be right. QS2 */
+/** Values by place. Fails with what is wrong, where, and what would be right. QS2 */
 export const readSettingsFile = (path: string, content: string): Result.Result<Map<string, Placed>, string> => {
   const lines = new LineCounter()
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false })

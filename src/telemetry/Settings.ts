@@ -1,5 +1,5 @@
 /** What a node reports of itself, and where to. */
-import { host, httpUrl, integer, oneOf, ratio, text } from "../settings/Kind.ts"
+import { host, httpUrl, integer, oneOf, ratio, text } from "../settings/Form.ts"
 import { optional, setting, unset } from "../settings/Setting.ts"
 
 export const settings = {

@@ -1,4 +1,4 @@
-/** JSON with sorted keys, so that equal values have equal text. Pure. */
+/** Writes JSON with sorted keys, so that equal values have equal text. Pure. */
 export const canonical = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`

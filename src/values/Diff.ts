@@ -1,5 +1,5 @@
 /**
- * The difference between two versions: JSON Patch where both parse as JSON, lines otherwise. Pure.
+ * Finds the difference between two versions: a JSON Patch where both parse as JSON, lines otherwise. Pure.
  *
  *   DF1  A delta is only made where a client that applies it to `from` and writes compact JSON gets exactly `to`, byte for byte.
  *   DF2  What JavaScript would write in other digits, or drop because its name is given twice, is never compared as JSON but as text.
@@ -17,9 +17,9 @@ export type Difference =
     }
   | { readonly kind: "lines"; readonly unified: string }
 
-/** Beyond this many changed lines the texts are shown as replaced: comparing takes quadratic time. */
+/** Changed lines. Beyond these the texts are shown as replaced, as comparing takes quadratic time. */
 const EDITS = 1_000
-/** Characters of JSON that is laid out anew, so that one changed member is one changed line. */
+/** Characters. Shorter JSON is laid out anew, so that one changed member is one changed line. */
 const LAYOUT_LIMIT = 65_536
 
 export const difference = (from: string, to: string): Difference => {
@@ -33,13 +33,13 @@ export const difference = (from: string, to: string): Difference => {
   return { kind: "lines", unified: left === right ? unified(from, to) : unified(left, right) }
 }
 
-/** One member a line where it is JSON, with its tokens as they are written. */
+/** JSON with one member a line and its tokens as they are written; other text as it is. */
 const inLines = (text: string): string =>
   text.length <= LAYOUT_LIMIT && parsed(text) !== undefined ? `${laidOut(text)}\n` : text
 
 const unified = (from: string, to: string): string =>
   createTwoFilesPatch("before", "after", from, to, undefined, undefined, { context: 3, maxEditLength: EDITS })?.replace(
-    /^=+\n/, // the library's ornament
+    /^=+\n/, // a line that the library puts on top
     ""
   ) ?? replaced(from, to)
 

@@ -1,4 +1,4 @@
-/** What is said of values. */
+/** Errors of values. */
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {

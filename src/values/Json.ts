@@ -16,7 +16,7 @@ const isNumberPart = (code: number): boolean =>
   (code >= 48 && code <= 57) || code === 46 || code === 45 || code === 43 || code === 69 || code === 101
 const startsNumber = (code: number): boolean => (code >= 48 && code <= 57) || code === 45
 
-/** Behind the string that opens at `at`. */
+/** The offset behind the string that opens at `at`. */
 const afterString = (text: string, at: number): number => {
   for (let quote = text.indexOf('"', at + 1); ; quote = text.indexOf('"', quote + 1)) {
     let before = quote - 1
@@ -63,13 +63,13 @@ export const isExact = (number: string): boolean => {
 }
 
 export interface Survey {
-  /** Of all objects together; more than the parsed objects have means JS1. */
+  /** Members of all objects. More than the parsed objects have: a name appears twice (JS1). */
   readonly members: number
   /** Offset of the first number that JavaScript does not hold exactly, or -1. JS2. */
   readonly inexact: number
 }
 
-/** One look at `text` between two places that are not inside a token. Written for speed: a large value is looked at while it is published. */
+/** Looks at `text` once, from `from` to `to`, neither of them inside a token. Written for speed, as every publish waits for it. */
 export const survey = (text: string, from = 0, to = text.length): Survey => {
   let members = 0
   let inexact = -1
@@ -151,11 +151,11 @@ export const twiceIn = (text: string): string | undefined => {
 
 interface Place {
   readonly to: number
-  /** Members of its objects. */
+  /** Members of all its objects. */
   readonly members: number
 }
 
-/** The end of the value that begins at `at`. Written for speed, as `survey` is. */
+/** Where the value that begins at `at` ends. Written for speed, as `survey` is. */
 const placeOf = (text: string, at: number): Place => {
   let code = text.charCodeAt(at)
   if (code === QUOTE) return { to: afterString(text, at), members: 0 }
@@ -186,13 +186,13 @@ const afterScalar = (text: string, at: number): number => {
 }
 
 export interface Member extends Place {
-  /** Of an element of an array: "". */
+  /** "" for an element of an array. */
   readonly name: string
   /** Where the value begins. */
   readonly from: number
 }
 
-/** The members of the object, or the elements of the array, that begins at `at` or behind spaces there. JS3. */
+/** The members of the object, or elements of the array, that begins at `at` or behind spaces there. JS3. */
 export const membersAt = (text: string, at = 0): ReadonlyArray<Member> => {
   const found: Array<Member> = []
   let next = afterSpace(text, at)
@@ -215,18 +215,18 @@ export const membersAt = (text: string, at = 0): ReadonlyArray<Member> => {
 }
 
 /** A member by its name, with the text of its value. JS3 */
-export type Named = readonly [name: string, text: string]
+export type NamedText = readonly [name: string, text: string]
 
-/** Those of a text that is an object; undefined where it is none. */
-export const namedIn = (text: string): ReadonlyArray<Named> | undefined =>
+/** The members of a text that is an object; undefined where it is none. */
+export const namedTextsIn = (text: string): ReadonlyArray<NamedText> | undefined =>
   text[afterSpace(text, 0)] === "{"
-    ? membersAt(text).map(({ name, from, to }): Named => [name, text.slice(from, to)])
+    ? membersAt(text).map(({ name, from, to }): NamedText => [name, text.slice(from, to)])
     : undefined
 
-/** What JavaScript does not hold exactly, by JSON Pointer. JS2. Calls itself once a level. */
+/** Numbers that JavaScript does not hold exactly, as they are written, by JSON Pointer. Recursive, once a level. JS2. */
 export const inexactIn = (text: string): ReadonlyMap<string, string> => {
   const found = new Map<string, string>()
-  /** Of the value under way: names as they are written, indices. */
+  /** Path of the value that is being read: names as they are written, and indices. */
   const path: Array<string | number> = []
   const token = (step: string | number): string =>
     typeof step === "number" ? String(step) : JSON.parse(step).replaceAll("~", "~0").replaceAll("/", "~1")

@@ -1,16 +1,16 @@
-/** What a JSON Schema must be before anyone compiles it: small, self-contained, harmless. Pure. */
+/** Checks that a JSON Schema is small, self-contained and harmless, before anyone compiles it. Pure. */
 import { Result } from "effect"
 import { problemIn } from "./Structure.ts"
 import { exceeds, textProblem } from "./Value.ts"
 
-/** Of a schema as compact JSON, as UTF-8. */
+/** Bytes of a schema: compact JSON as UTF-8. */
 export const SCHEMA_BYTES = 65_536
 const DIALECT = "https://json-schema.org/draft/2020-12/schema"
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"]
 
 const seen = new WeakMap<object, Result.Result<string, string>>()
 
-/** The text of a schema, or the first rule that it breaks. An object is looked at once: nobody changes a schema. */
+/** The text of a schema; fails with the first rule that it breaks. Kept by object, as a schema is never changed. */
 export const schemaText = (schema: unknown): Result.Result<string, string> => {
   if (typeof schema === "boolean") return Result.succeed(String(schema))
   if (typeof schema !== "object" || schema === null || Array.isArray(schema))

@@ -1,10 +1,10 @@
 /**
- * Pages that are bounded in bytes. Pure.
+ * Bounds pages in bytes. Pure.
  *
  *   PB1  A page ends before it has more than 2 MiB and a row, and has a row at least; who wants more goes on after its last.
  */
 
-/** Of values, schemas and messages in one page of anything that is listed. PB1 */
+/** Bytes of values, schemas and messages in one page of anything that is listed. PB1 */
 export const PAGE_BYTES = 2_097_152
 
 /** The first rows, at most `limit`. */

@@ -1,8 +1,8 @@
-/** References to secrets in values: `{"$secret": "name"}` and nothing beside it. Pure. */
+/** Finds references to secrets in values: `{"$secret": "name"}` and nothing beside it. Pure. */
 import type { Schema } from "effect"
 import { isKey } from "../keys/Key.ts"
 
-/** The name that an object refers to; undefined where it is no reference. */
+/** The name of the secret; undefined where the object is no reference. */
 export const secretName = (record: Readonly<Record<string, unknown>>): string | undefined => {
   const name = record["$secret"]
   return typeof name === "string" && isKey(name) && Object.keys(record).length === 1 ? name : undefined

@@ -1,5 +1,5 @@
 /**
- * What parsed JSON may be made of. Pure: the one walk over it, for values, for schemas and for what stands around values.
+ * Checks what parsed JSON is made of, in one walk: of values, of schemas and of what stands around values. Pure.
  *
  *   V1, V2 in Value.ts · CV3 in Written.ts
  */
@@ -7,28 +7,28 @@
 import { NODES } from "./Limits.ts"
 import { secretName } from "./Secrets.ts"
 
-/** How deep JSON may nest. */
+/** Levels of nesting. */
 export const DEPTH = 64
 
 export const NOT_FINITE = "a number in it is not finite"
 
 export interface Rules {
-  /** How deep it may nest; DEPTH is what is told. */
+  /** Levels that it may nest. The refusal names DEPTH all the same. */
   readonly depth: number
-  /** A value or a schema, and not what stands around one: numbers, texts and how many there are count too. */
+  /** It is a value or a schema, so its numbers, texts and their count are checked, too; and not what stands around one. */
   readonly content: boolean
   /** `$secret` is a reference. */
   readonly secrets: boolean
-  /** Strings may hold what the text around them does not show. */
+  /** Its text may have had escapes, so its strings are checked, too. */
   readonly escapes: boolean
 }
 
 export interface Structure {
   /** The first rule that it breaks. */
   readonly problem: string | undefined
-  /** It must not come near anything: too deep, or a name that touches prototypes. */
+  /** It must not be touched further: it is too deep, or has a name that touches prototypes. */
   readonly harmful: boolean
-  /** Of all its objects together; of those before the problem where there is one. */
+  /** Members of all its objects; where there is a problem, only of those before it. */
   readonly members: number
 }
 

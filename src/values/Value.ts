@@ -22,7 +22,7 @@ export const bytesOf = (text: string): number => encoder.encode(text).byteLength
 export const exceeds = (text: string, bytes: number): boolean =>
   text.length > bytes || (text.length * 3 > bytes && bytesOf(text) > bytes)
 
-/** Text that PostgreSQL and every client can hold; otherwise why not. */
+/** Why PostgreSQL or a client can't hold the text; undefined: all can. */
 export const textProblem = (text: string): string | undefined =>
   !text.isWellFormed()
     ? "it is not valid Unicode (an unpaired surrogate)"
@@ -30,7 +30,7 @@ export const textProblem = (text: string): string | undefined =>
       ? "it has a NUL character (U+0000)"
       : undefined
 
-/** A finite number as JSON writes it. */
+/** Whether it is a finite number as JSON writes it. */
 export const isNumber = (text: string): boolean =>
   text.length <= 1_024 && NUMBER.test(text) && Number.isFinite(Number(text))
 
@@ -45,9 +45,9 @@ export interface Read {
 }
 
 export interface HowToRead {
-  /** It was accepted before; what an older Herald took stays readable. */
+  /** It was accepted before, so that what an older Herald took stays readable. */
   readonly stored?: boolean | undefined
-  /** JSON that was checked on its way here, by `inspect`: it is only read. */
+  /** JSON that `inspect` has checked already, so that it is only parsed. */
   readonly checked?: boolean | undefined
 }
 
@@ -103,7 +103,7 @@ export const inspect = (json: unknown, text: string): Structure => {
   return found.problem === NOT_FINITE ? { ...found, problem: `${NOT_FINITE}: ${notFinite(text)}` } : found
 }
 
-/** Faster than a look at the text, and enough for most that programs write: what JSON.stringify gives back lost nothing. */
+/** Faster than a look at the text, and enough for most JSON of programs: where JSON.stringify gives the same text, nothing was lost. */
 const isAsWritten = (text: string, json: Schema.Json): boolean =>
   !/[[{,:]\s/.test(text.slice(0, 256)) && JSON.stringify(json) === text
 

@@ -1,4 +1,4 @@
-/** What a value's text is read as. */
+/** Names what a value's text is read as. */
 import { Schema } from "effect"
 
 export const ValueType = Schema.Literals(["string", "json", "number", "boolean", "yaml"])

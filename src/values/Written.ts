@@ -1,5 +1,5 @@
 /**
- * JSON that carries values, such as the body of a publish or a release file: the values are cut out as they stand. Pure.
+ * Reads JSON that carries values, such as the body of a publish or a release file, and cuts the values out as they stand. Pure.
  *
  *   CV1  A value that is a JSON string is the string's text; any other value is its own text, byte for byte.
  *   CV2  Nothing is lost silently: a name given twice is refused anywhere, around the values a number that JavaScript does not hold.
@@ -72,14 +72,14 @@ interface Cut {
   readonly value: unknown
 }
 
-/** Takes the values out of `json`, null in their places, in the order of the text. */
+/** Takes the values out of `json` in the order of the text, and leaves null in their places. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {
   const cut: Array<Cut> = []
   const take = (at: number, holder: unknown): void => {
     if (!isObject(holder)) return
     for (const place of membersAt(text, at)) {
       if (place.name !== "value") continue
-      // Given twice, the first is no longer there to be read: refused by the count of members.
+      // Of a `value` given twice only the last was parsed; the count of members refuses it later.
       cut.push({ place, holder, value: holder["value"] })
       holder["value"] = null
     }
@@ -99,7 +99,7 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cu
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** How deep a value, or a schema, may stand inside of a request. */
+/** Levels of a request around a value or a schema. */
 const AROUND = 4
 
 interface Found {

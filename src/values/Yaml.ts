@@ -1,5 +1,5 @@
 /**
- * YAML 1.2 (core schema) → the JSON text that says the same. Pure.
+ * Makes YAML 1.2 (core schema) into the JSON text that says the same. Pure.
  *
  *   Y1  What is slow to read is refused before it is read: in a worker thread, too, others wait.
  *   Y2  Aliases may not multiply; a key may not appear twice in a map.
@@ -19,13 +19,13 @@ const EXPLICIT_KEY = /^[ \t]*(?:[-:][ \t]+)*\?(?:\s|$)/m
 const INDICATORS = /(?:[?\-:][ \t]+){16}/
 
 interface Rules {
-  /** Uses of one anchor, those inside of what other aliases repeat counted too. */
+  /** Uses of one anchor, counting those inside of what other aliases repeat. */
   readonly aliases: number
-  /** Numbers must be written as JSON writes them: what becomes the value is the number's own text. */
+  /** Numbers must be written as JSON writes them, as their text becomes the value. */
   readonly asJson: boolean
 }
 
-/** Of a value of type yaml. Its text stays what is stored; the JSON is what checks see of it. */
+/** The JSON that checks see of a value of type yaml; its own text is stored. */
 export const jsonOfYaml = (text: string): Result.Result<string, string> => {
   if (text.length > YAML_LIMIT) return Result.fail(`YAML may have at most ${YAML_LIMIT} characters; publish it as json`)
   if (EXPLICIT_KEY.test(text)) return Result.fail("explicit keys (`? key`) are not supported")
@@ -33,7 +33,7 @@ export const jsonOfYaml = (text: string): Result.Result<string, string> => {
   return jsonOf(text, { aliases: 32, asJson: false })
 }
 
-/** Of a file whose values become JSON, on the machine of the one who wrote it. */
+/** The JSON of a release file, on the machine of the one who wrote it. */
 export const jsonOfYamlFile = (text: string): Result.Result<string, string> =>
   jsonOf(text, { aliases: RELEASE_CHANGES, asJson: true })
 
@@ -59,7 +59,7 @@ const jsonOf = (text: string, rules: Rules): Result.Result<string, string> => {
   }
 }
 
-/** " at line 1, column 2", for one error only: the library does it for all, each by a copy of its line. */
+/** " at line 1, column 2". Done here for one error, as the library would copy a line for each. */
 const placeOf = (text: string, at: number): string => {
   if (at < 0) return ""
   const before = text.slice(0, at).split("\n")
@@ -69,7 +69,7 @@ const placeOf = (text: string, at: number): string => {
 class Refused extends Error {}
 type Place = { readonly range?: readonly [number, number, number] | null | undefined }
 
-/** Characters: twice what a release of the largest size has. */
+/** Characters: twice those of the largest release. */
 const LENGTH = 8 * VALUE_BYTES
 /** A value may nest `DEPTH` deep inside of a release. */
 const WHOLE_DEPTH = DEPTH + 8
@@ -171,7 +171,7 @@ const targetsOf = (document: Document): ReadonlyMap<Alias, unknown> => {
   return targets
 }
 
-/** What core has, and JSON too. */
+/** Tags of the core schema for what JSON has, too. */
 const TAGS = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/
 
 const isMergeKey = (key: unknown): boolean =>

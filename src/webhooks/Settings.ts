@@ -1,7 +1,7 @@
 /** Who gets webhooks, and for which keys. */
 import * as Redacted from "effect/Redacted"
-import { duration, either, hidden, type Kind, listOf, patterns } from "../settings/Kind.ts"
-import { type Every, optional, setting, unset } from "../settings/Setting.ts"
+import { duration, either, type Form, hidden, listOf, patterns } from "../settings/Form.ts"
+import { optional, setting, unset, type ValuesOf } from "../settings/Setting.ts"
 
 const isReceiver = (text: string): boolean => {
   const url = URL.parse(text)
@@ -11,7 +11,7 @@ const isReceiver = (text: string): boolean => {
 }
 
 /** Where webhooks go. A secret: such URLs often hold one in their path. */
-const receivers: Kind<Redacted.Redacted<ReadonlyArray<string>>> = {
+const receivers: Form<Redacted.Redacted<ReadonlyArray<string>>> = {
   expected: "https://… without user, password and #fragment, up to 20 with commas between",
   read: (raw) => {
     const urls = listOf(raw)
@@ -25,7 +25,7 @@ const receivers: Kind<Redacted.Redacted<ReadonlyArray<string>>> = {
 /** A key is 24 to 64 bytes: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
 const SIGNING = "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[\\x21-\\x7e]{24,64})$"
 
-const signingSecret: Kind<Redacted.Redacted> = {
+const signingSecret: Form<Redacted.Redacted> = {
   expected: "whsec_ and 24 to 64 bytes in base64, or 24 to 64 letters, digits and signs as they are",
   read: (raw) => (new RegExp(SIGNING).test(String(raw)) ? Redacted.make(String(raw)) : undefined),
   show: hidden,
@@ -48,7 +48,7 @@ export const settings = {
   })
 }
 
-type All = Every<typeof settings> & { readonly kafka: { readonly brokers: ReadonlyArray<string> | undefined } }
+type All = ValuesOf<typeof settings> & { readonly kafka: { readonly brokers: ReadonlyArray<string> | undefined } }
 
 export const rule = ({ webhooks: { urls, secret, allowPrivate, timeout }, kafka }: All): string | undefined => {
   if (urls === undefined) return undefined

@@ -1,4 +1,4 @@
-/** What is said when heavy work has no room. */
+/** Errors of heavy work that has no room. */
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {

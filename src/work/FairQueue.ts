@@ -1,14 +1,17 @@
 /**
- * Jobs that wait for a thread, fair by owner. Pure state.
+ * Queues jobs that wait for a thread, fairly by owner. Pure state.
  *
  *   FQ1  Owners take turns, however much each has waiting; the jobs of one owner keep their order.
  *   FQ2  No owner runs more than `atOnce` jobs: with more threads than that, nobody's slow jobs hold all of them.
  *   FQ3  What waits is bounded in jobs and bytes, for an owner and in all; what does not fit is refused.
  */
 export interface QueueBounds {
+  /** Jobs of one owner that run. */
   readonly atOnce: number
+  /** Jobs of one owner that wait, and their bytes. */
   readonly jobs: number
   readonly bytes: number
+  /** Jobs that wait in all, and their bytes. */
   readonly allJobs: number
   readonly allBytes: number
 }
@@ -42,7 +45,7 @@ export class FairQueue<A> {
     return this.#bytes
   }
 
-  /** Undefined when the job waits now; otherwise whose share is full (FQ3). An empty queue takes a job of any size. */
+  /** Undefined: the job waits now. Otherwise whose share is full (FQ3). An empty queue takes a job of any size. */
   offer(owner: string, bytes: number, item: A): "owner" | "all" | undefined {
     const { jobs, bytes: ownBytes, allJobs, allBytes } = this.#bounds
     const own = this.#owners.get(owner) ?? { waiting: [], bytes: 0, running: 0 }
@@ -56,7 +59,7 @@ export class FairQueue<A> {
     return undefined
   }
 
-  /** Whose turn it is; `done` must follow when the job ended. */
+  /** Takes out the job whose turn it is. Call `done` when it has ended. */
   take(): { readonly owner: string; readonly item: A } | undefined {
     for (const [owner, own] of this.#owners) {
       if (own.waiting.length === 0 || own.running >= this.#bounds.atOnce) continue // FQ2
@@ -77,7 +80,7 @@ export class FairQueue<A> {
     this.#forget(owner, own)
   }
 
-  /** Takes a job back that nobody waits for any more. */
+  /** Removes a job that nobody waits for any more. */
   remove(owner: string, item: A): void {
     const own = this.#owners.get(owner)
     const at = own?.waiting.findIndex((entry) => entry.item === item) ?? -1

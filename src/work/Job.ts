@@ -1,19 +1,19 @@
 /**
- * What a worker thread is asked, and how it is done. Pure: the same code answers in a thread and, for small jobs, at once.
+ * Does the jobs of worker threads. Pure: the same code runs in a thread and, for small jobs, at once.
  *
  *   SV1  A schema sees numbers as they were written, in decimal: 19.99 is a multiple of 0.01, 9007199254740993 is above 9007199254740992.
  */
 import { Result } from "effect"
 import { type Difference, difference } from "../values/Diff.ts"
-import { type Named, namedIn } from "../values/Json.ts"
+import { type NamedText, namedTextsIn } from "../values/Json.ts"
 import { secretsIn } from "../values/Secrets.ts"
 import { type Read, read } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import { type Carries, readCarrier, Written } from "../values/Written.ts"
 
 /**
- * `schema` is JSON text. `want`: what of the value is needed besides the knowledge that it can be read. `stored`: it was accepted before, if
- * by an older Herald.
+ * `schema` is JSON text. `want`: what is asked for besides whether the text can be read. `stored`: it was accepted before, perhaps by an older
+ * Herald.
  */
 export interface ReadJob {
   readonly kind: "read"
@@ -22,7 +22,7 @@ export interface ReadJob {
   readonly schema: string | undefined
   readonly want: "nothing" | "secrets" | "members"
   readonly stored: boolean
-  /** JSON that its reader has checked. CV4 */
+  /** JSON that the door has checked already. CV4 */
   readonly checked?: boolean
 }
 
@@ -41,7 +41,7 @@ export interface CarryJob {
 
 export type Job = ReadJob | CompareJob | CarryJob
 
-/** What a thread is busy with: each stage has its own time limit, and says whose fault it is. */
+/** What a thread is busy with. Each stage has a time limit of its own, and tells whose fault it is when that passes. */
 export type Stage = "read" | "schema" | "compare"
 
 export type JobResult =
@@ -49,7 +49,7 @@ export type JobResult =
       readonly _tag: "Read"
       readonly secrets: ReadonlyArray<string>
       /** Undefined where the value is no object. */
-      readonly members: ReadonlyArray<Named> | undefined
+      readonly members: ReadonlyArray<NamedText> | undefined
     }
   | { readonly _tag: "Unreadable"; readonly reason: string }
   | { readonly _tag: "Violation"; readonly path: string; readonly message: string }
@@ -57,7 +57,7 @@ export type JobResult =
   | { readonly _tag: "Compared"; readonly difference: Difference }
   | { readonly _tag: "Carried"; readonly json: unknown }
 
-/** Checks a value by a schema, which is JSON text; undefined: it fits. */
+/** Checks a value by a schema, which is JSON text. Undefined: it fits. */
 export type SchemaCheck = (schema: string, value: Read) => JobResult | undefined
 
 export const bytesOfJob = (job: Job): number => {
@@ -73,7 +73,7 @@ export const bytesOfJob = (job: Job): number => {
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-/** What stands around the values has an end, as it crosses from thread to thread piece by piece. */
+/** Values around those that a body carries. Bounded, as they are copied one by one from thread to thread. */
 const AROUND = 50_000
 
 const nodesIn = (value: unknown): number => {
@@ -97,7 +97,7 @@ const carry = ({ bytes, carries }: CarryJob): JobResult => {
     : { _tag: "Carried", json: found.success }
 }
 
-/** `enter` is told before a stage begins. */
+/** Calls `enter` before each stage. */
 export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): JobResult => {
   if (job.kind === "compare") {
     enter("compare")
@@ -105,7 +105,7 @@ export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => v
   }
   enter("read")
   if (job.kind === "carry") return carry(job)
-  const members = () => (job.want === "members" ? namedIn(job.text) : undefined)
+  const members = () => (job.want === "members" ? namedTextsIn(job.text) : undefined)
   if (job.checked === true && job.type === "json" && job.schema === undefined && job.want !== "secrets")
     return { _tag: "Read", secrets: [], members: members() } // CV4
   const value = read(job.type, job.text, job)

@@ -1,4 +1,4 @@
-/** What whoever wrote a text is told of it, when it is wrong, too slow or too large. */
+/** Words what the author of a text is told when it is wrong, too slow or too large. */
 import { Duration, Effect } from "effect"
 import type { ErrorName } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -25,7 +25,7 @@ export const reasonOf = (mistake: Mistake): string => {
   }
 }
 
-/** What whoever wrote the text is told: `said`, or the reason alone. */
+/** The error for the author of the text: with `said`, or the reason alone. `InvalidValue`, `SchemaViolation` or `InvalidSchema`. */
 export const mistakeOf = (mistake: Mistake, said = reasonOf(mistake), details?: Record<string, unknown>): HeraldError =>
   failure(names[mistake._tag], said, {
     ...(mistake._tag === "Violation" || details !== undefined
@@ -51,7 +51,7 @@ export const died = (job: Job, stage: Stage, reason: string): JobResult =>
     ? unusable(`evaluating the schema ${nameOf(job)} ended its worker: ${reason}`)
     : { _tag: "Unreadable", reason: `to ${stage} it ended its worker: ${reason}` }
 
-/** Names a schema to its author: by $id or title, otherwise by its beginning. */
+/** Names a schema to its author: by its $id or title, or else by its beginning. */
 const nameOf = (job: Job): string => {
   const text = job.kind === "read" ? (job.schema ?? "") : ""
   const { $id, title } = Object(JSON.parse(text)) as { $id?: unknown; title?: unknown }

@@ -1,5 +1,5 @@
 /**
- * Long work in short slices, one budget for the whole process: what a thousand sessions have to look at again is done a few milliseconds
+ * Does long work in short slices, with one budget for the whole process: what a thousand sessions must look at again takes a few milliseconds
  * at a time, and everything else goes on in between.
  *
  *   SL1  In one turn of the event loop all that asks `over` runs no longer than `SLICE` together, and one step more.
@@ -16,7 +16,7 @@ export class Slices {
   readonly #waiting: Array<() => void> = []
   #next = 0
 
-  /** True when it is time to wait for `turn`. Real time, whatever the clock of a test says: it decides nothing but when. */
+  /** True when it is time to wait for `turn`. By real time, also in tests: it decides only when things are done. */
   readonly over = (): boolean => {
     const now = performance.now()
     if (this.#startedAt === undefined) {
@@ -29,7 +29,7 @@ export class Slices {
   /** Resumes in a later turn of the event loop. */
   readonly turn = Effect.callback<void>((resume) => this.#later(() => resume(Effect.void)))
 
-  /** Takes `step` now while there is time and nobody waits, else in its turn. */
+  /** Runs `step` now while there is time and nobody waits, or else in its turn. */
   readonly soon = (step: () => void): void => {
     if (this.#waiting.length > 0 || this.over()) this.#later(step)
     else step()
@@ -47,7 +47,7 @@ export class Slices {
     this.#startedAt = performance.now()
     try {
       while (this.#next < this.#waiting.length) {
-        this.#waiting[this.#next++]!() // runs on at once, up to its next wait
+        this.#waiting[this.#next++]!() // the fiber runs at once, up to its next wait
         if (performance.now() - this.#startedAt >= SLICE) break
       }
     } finally {

@@ -1,5 +1,5 @@
 /**
- * Port: threads that do one job at a time, apart from the one that delivers.
+ * Port: threads beside the one that delivers, each of which does one job at a time.
  *
  *   TH1  A thread that hangs or runs out of memory takes nothing with it, and can always be ended.
  */
@@ -13,12 +13,12 @@ export type Heard =
   | { readonly _tag: "Died"; readonly reason: string }
 
 export interface Thread {
-  /** Hands it a job; only when it has answered the one before. */
+  /** Gives it a job. Only when it has answered the one before. */
   readonly tell: (job: Job) => void
-  /** What it says, in order. */
+  /** What it answers, in order. */
   readonly heard: Queue.Dequeue<Heard>
   readonly alive: () => boolean
-  /** Begins to measure: the Effect tells how many milliseconds of CPU it used since; undefined where the platform can't. */
+  /** Begins to measure. The Effect gives the milliseconds of CPU used since; undefined where the platform can't tell. */
   readonly meter: () => Effect.Effect<number | undefined>
   readonly end: Effect.Effect<void>
 }
@@ -28,7 +28,7 @@ export class Threads extends Context.Service<
   {
     /** How many may run at once. */
     readonly count: number
-    /** Starts one. */
+    /** Starts one. Fails `Internal`. */
     readonly start: Effect.Effect<Thread, HeraldError>
   }
 >()("herald/work/Threads") {}

@@ -1,5 +1,5 @@
 /**
- * Work on text that users wrote, off the thread that delivers: reading values, checking them by a schema, comparing versions.
+ * Does work on users' texts beside the thread that delivers: reads values, checks them by a schema, compares versions.
  *
  *   WK1  What is small is done at once; no schema ever runs on the thread that delivers.
  *   WK2  A stage that takes longer than its limit, or the thread's memory, costs its thread and its own job, and no other job.
@@ -21,9 +21,9 @@ import { died, late, type Mistake, mistakeOf, type Reading, unusable } from "./M
 import { type Thread, Threads } from "./Threads.ts"
 
 export interface WorkersOptions {
-  /** Of one stage of a job; a schema's evaluation, compilation included, is one. Of CPU where the platform tells, see `STARVED`. */
+  /** Time of one stage; to compile a schema and to check by it are one. Of CPU where the platform tells (see `STARVED`). */
   readonly limits: Readonly<Record<Stage, Duration.Input>>
-  /** For an answer, waiting for others included. */
+  /** How long an asker waits for its answer, the wait for a thread included. */
   readonly patience: Duration.Input
   readonly bounds: Omit<QueueBounds, "atOnce">
 }
@@ -42,7 +42,7 @@ const INLINE: Readonly<Record<ValueType, number>> = {
   json: 65_536,
   yaml: 2_048
 }
-/** Bytes of a body. */
+/** Bytes of a body that is read at once. */
 const INLINE_CARRY = 65_536
 /** Characters of both texts together: comparing a few thousand lines takes 200 ms. */
 const INLINE_COMPARE = 2_048
@@ -51,9 +51,9 @@ export interface Want {
   /** A JSON Schema that the value must satisfy; null: none. */
   readonly schema?: unknown
   readonly want?: ReadJob["want"]
-  /** It was accepted before. */
+  /** It was accepted before, perhaps by an older Herald. */
   readonly stored?: boolean
-  /** JSON that its reader has checked. CV4 */
+  /** JSON that the door has checked already. CV4 */
   readonly checked?: boolean
 }
 
@@ -63,13 +63,13 @@ export type Carrying = Extract<JobResult, { readonly _tag: "Carried" | "Unreadab
 export class Workers extends Context.Service<
   Workers,
   {
-    /** Reads a text as its type, and by its schema. Fails `Busy` (details: retryAfterMillis), `Timeout`. */
+    /** Reads a text as its type, and checks it by its schema. What is wrong with it is an answer. Fails `Busy` (details: retryAfterMillis), `Timeout`. */
     readonly examine: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading | Mistake, HeraldError>
-    /** The same for a text that must be right. Fails, too: `InvalidValue`, `SchemaViolation` (details: path), `InvalidSchema`. */
+    /** The same for a text that must be right: fails also `InvalidValue`, `SchemaViolation` (details: path), `InvalidSchema`. */
     readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
-    /** Reads the body of a request that carries values, with `Written`'s fields in their places. Fails `Busy`, `Timeout`. */
+    /** Reads the body of a request, with the fields of `Written` in place of the values that it carries. Fails `Busy`, `Timeout`. */
     readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<Carrying, HeraldError>
-    /** Fails `Busy`, `Timeout`. */
+    /** The difference between two texts. Fails `Busy`, `Timeout`. */
     readonly compare: (from: string, to: string) => Effect.Effect<Difference, HeraldError>
   }
 >()("herald/work/Workers") {
@@ -81,11 +81,11 @@ interface Waiting {
   readonly answer: Deferred.Deferred<JobResult, HeraldError>
 }
 
-/** How often a limit may pass by the clock while a thread that gets little CPU has not used it up. */
+/** How many times a limit may pass by the clock, as long as the thread has not used as much CPU. */
 const STARVED = 10
-/** Digests of texts that were read. */
+/** Texts that were read lately, of which digests are kept. WK4 */
 const KNOWN = 8_192
-/** When a full queue is worth another try. */
+/** Milliseconds after which a full queue is worth another try. */
 const RETRY_MILLIS = 1_000
 
 const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersOptions) {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { FakeHerald } from "../support/FakeHerald.ts"
+import { FakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 
 const source = new URL("../../src/cli", import.meta.url).pathname
@@ -83,6 +83,30 @@ describe("contexts", () => {
     assert.strictEqual(await terminal({ env, files: { [PATH]: of({ tokenFile: "/no" }) } }).run("list"), 2)
   })
 
+  it("TA5 a server that asks for a token is told of the context that has none, with the command that gives it one", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/config", problem("Unauthenticated", "there is no token"))
+    const { token: _, ...bare } = JSON.parse(fileOf(herald.url)).contexts.prod
+    const files = {
+      [PATH]: JSON.stringify({ current: "prod", contexts: { prod: bare } }),
+      ".herald/admin-token": "local"
+    }
+    const own = terminal({ env, files })
+    assert.strictEqual(await own.run("list"), 6)
+    assert.strictEqual(tokenSeen(herald), undefined)
+    const add = `herald context add prod --server ${herald.url} --env staging --token-file .herald/admin-token`
+    assert.include(own.said, `The context prod has no token. Give it one: ${add}`)
+    assert.notInclude(own.said, "where no context is used")
+    assert.include(own.said, "herald key recover")
+
+    const other = terminal({ env, files: { [PATH]: fileOf("https://h.example") } })
+    assert.strictEqual(await other.run("list", "--server", herald.url), 6)
+    assert.include(other.said, "The context prod keeps its token for its own addresses")
+    const wrong = terminal({ env, files: { [PATH]: fileOf(herald.url) } })
+    assert.strictEqual(await wrong.run("list"), 6)
+    assert.include(wrong.said, "herald key recover")
+  })
+
   it("use, list and remove; a token is not shown", async () => {
     const cli = terminal({ env, terminal: true, files: { [PATH]: fileOf("https://h.example") } })
     assert.strictEqual(await cli.run("context", "list"), 0)
@@ -94,6 +118,21 @@ describe("contexts", () => {
     assert.strictEqual(await cli.run("context", "use", "other"), 2)
     assert.strictEqual(await cli.run("context", "remove", "prod"), 0)
     assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { contexts: {} })
+  })
+
+  it("a name that is not there is answered with those that are, or with how to add one", async () => {
+    for (const args of [
+      ["context", "use", "prd"],
+      ["context", "remove", "prd"],
+      ["list", "--context", "prd"]
+    ]) {
+      const none = terminal({ env })
+      assert.strictEqual(await none.run(...args), 2)
+      assert.include(none.said, "None was added yet: herald context add <name>")
+      const some = terminal({ env, files: { [PATH]: fileOf("https://h.example") } })
+      assert.strictEqual(await some.run(...args), 2)
+      assert.include(some.said, "There are: prod.")
+    }
   })
 
   it("no variable that the command line reads is taken for a misspelt setting", async () => {

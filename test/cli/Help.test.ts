@@ -42,6 +42,14 @@ const section = (verb: string): string =>
   page.split(/^(?=##)/m).find((text) => text.startsWith(`### herald ${verb}\n`)) ?? ""
 
 describe("--help", () => {
+  it("help <verb> is <verb> --help", async () => {
+    for (const verb of [[], ["publish"], ["key", "create"]]) {
+      const cli = terminal()
+      assert.strictEqual(await cli.run("help", ...verb), 0)
+      assert.strictEqual(cli.printed, await helpOf(verb.join(" ")))
+    }
+  })
+
   it("finds the verbs that it speaks of", () => {
     for (const verb of ["publish", "release apply", "key create", "audit verify", "completion"]) {
       assert.include(verbs, verb)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
 import { passUntil } from "../support/Clock.ts"
-import { FakeHerald, fakeHerald } from "../support/FakeHerald.ts"
+import { FakeHerald, fakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 import { ask, CONFIG, head, kept, published, stored } from "./Ask.ts"
 
@@ -44,7 +44,7 @@ describe("looking", () => {
     const { request, printed } = await ask(["history", "shop", "--limit", "2"], `GET ${CONFIG}/history`, {
       body: { versions: [gone, kept], next: 3 }
     })
-    assert.deepStrictEqual(request.query, { environment: "production", limit: "2" })
+    assert.deepStrictEqual(request.query, { environment: "production", as: "text", limit: "2" })
     assert.strictEqual(
       printed,
       [
@@ -139,6 +139,21 @@ describe("looking", () => {
     assert.deepStrictEqual([lines.length, lines[1], lines.at(-1)], [42, "@@ -1 +1 @@", "… 21 more lines"])
   })
 
+  it("explain of what looks like a code, and is neither that nor a key, says so, with the code that may be meant", async () => {
+    await using herald = await FakeHerald.start()
+    for (const [typed, meant] of [
+      ["9999", ""],
+      ["HRDL-2002", "Did you mean HRLD-2002?"],
+      ["VersionConflit", "Did you mean VersionConflict?"]
+    ] as const) {
+      const cli = terminal({ terminal: true })
+      herald.on(`GET /v1/config/${typed}/explain`, problem("NotFound", `there is no key ${typed} in production`))
+      assert.strictEqual(await cli.run("explain", typed, "--server", herald.url), 4)
+      assert.include(cli.said, `there is no error code ${typed}`)
+      assert.include(cli.said, meant)
+    }
+  })
+
   it("explain of a code works without a server, of a key tells how its value came about", async () => {
     const offline = terminal({ terminal: true })
     assert.strictEqual(await offline.run("explain", "hrld-2002", "--server", "http://127.0.0.1:1"), 0)
@@ -161,7 +176,7 @@ describe("looking", () => {
     const { request, printed } = await ask(["explain", "shop", "--label", "region=eu"], `GET ${CONFIG}/explain`, {
       body: explanation
     })
-    assert.deepStrictEqual(request.query, { environment: "production", "label.region": "eu" })
+    assert.deepStrictEqual(request.query, { environment: "production", as: "text", "label.region": "eu" })
     assert.strictEqual(
       printed,
       [

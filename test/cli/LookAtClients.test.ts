@@ -130,6 +130,15 @@ describe("looking at clients", () => {
       lagging: "true",
       limit: "1000"
     })
+    const narrow = await ask(
+      ["clients"],
+      "GET /v1/clients",
+      { body: { clients, next: null } },
+      { env: { NO_COLOR: "1" }, columns: 80 }
+    )
+    assert.strictEqual(narrow.printed.split("\n")[3], "  version 3 rejected: no")
+    assert.notInclude(narrow.printed, "TROUBLE")
+
     const rows = printed.split("\n").slice(2)
     assert.deepStrictEqual(
       rows.map((line) => /(fine|old|left|new) /.exec(line)?.[1]),

@@ -38,6 +38,17 @@ describe("near names", () => {
     assert.include(env.said, "The environment prodction has no key. Did you mean --env production?")
   })
 
+  it("what to do about a misspelt environment doesn't repeat it, where the server said what is near, too", async () => {
+    await using herald = await FakeHerald.start()
+    const said = "there is no key shop in prodction; did you mean production?"
+    herald.on(`GET ${CONFIG}`, problem("NotFound", said))
+    herald.on("GET /v1/environments", { body: { environments: [{ environment: "production", keys: 3 }] } })
+    const cli = terminal()
+    assert.strictEqual(await cli.run("get", "shop", "--env", "prodction", "--server", herald.url), 4)
+    assert.include(cli.said, "herald env list")
+    assert.notInclude(cli.said, "--env prodction")
+  })
+
   it("NE1 whatever goes wrong in looking for it, the verb ends as it would", async () => {
     await using herald = await FakeHerald.start()
     herald.on("DELETE /v1/config/shpo", problem("NotFound", "there is no key shpo"))

@@ -104,21 +104,34 @@ describe("which server, as whom", () => {
     }
   })
 
-  it("a gRPC address with https:// is spoken to over TLS", async () => {
-    for (const [grpc, tls] of [
-      ["https://h:1", true],
-      ["grpcs://h:1/", true],
-      ["http://h:1", undefined],
-      ["h:1", undefined]
+  it("TA4 a gRPC address with https:// is spoken to over TLS; one without says what the server's address says", () => {
+    for (const [server, grpc, tls] of [
+      ["https://h", "https://h:1", true],
+      ["http://h", "grpcs://h:1/", true],
+      ["https://h", "http://h:1", undefined],
+      ["https://h", "h:1", true],
+      ["http://h", "h:1", undefined],
+      ["https://h", "127.0.0.1:1", undefined],
+      ["https://127.0.0.1", "127.0.0.1:1", true]
     ] as const) {
-      const found = await Effect.runPromise(
-        Effect.provideService(
-          resolve({ server: "https://h", grpc, token: "t", data: undefined }),
-          Shell,
-          terminal().shell
-        )
-      )
-      assert.deepStrictEqual([found.grpc, found.tls], ["h:1", tls])
+      const found = target({ server, grpc, token: "t" })
+      assert.deepStrictEqual([found.grpc, found.tls], [grpc.replace(/^.*:\/\/|\/$/g, ""), tls], `${server} ${grpc}`)
     }
+  })
+
+  it("TA4 a context's token goes over TLS to both addresses where its server has it", () => {
+    const context = (one: object) =>
+      target({}, { env: { HOME: "/h" }, files: { "/h/.config/herald/contexts.json": JSON.stringify(one) } })
+    const of = (one: object) => context({ current: "c", contexts: { c: { token: "t", ...one } } })
+
+    for (const one of [
+      { server: "https://h" },
+      { server: "https://h:8443", grpc: "h:50051" },
+      { server: "https://h", grpc: "https://h:50051" }
+    ])
+      assert.deepInclude(of(one), { grpc: "h:50051", token: "t", tls: true })
+    assert.isUndefined(of({ server: "http://h" }).tls)
+    assert.isUndefined(of({ server: "https://h", grpc: "http://h:50051" }).tls)
+    assert.isTrue(of({ server: "https://localhost:8443" }).tls)
   })
 })

@@ -109,6 +109,32 @@ describe("publishing", () => {
     }).pipe(on())
   )
 
+  it.effect("a dry run is refused in the words of the commit, for a key that was deleted, too", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      yield* publish(draft("1"))
+      yield* publish(draft(null))
+      const cases = [
+        draft("3", { expectedVersion: 1 }),
+        draft(null, { expectedVersion: 1 }),
+        draft(null, { expectedVersion: 0 }),
+        draft(null),
+        draft("3", { key: "new", expectedVersion: 1 }),
+        draft(null, { key: "new" })
+      ]
+      for (const one of cases) {
+        const { name, message, details } = yield* Effect.flip(publish(one))
+        const dry = yield* Effect.flip(configurations.validate([one]))
+
+        assert.deepStrictEqual([dry.name, dry.message, dry.details], [name, message, details])
+      }
+      yield* configurations.validate([
+        draft("3", { expectedVersion: 2 }),
+        draft("3", { key: "new", expectedVersion: 0 })
+      ])
+    }).pipe(on())
+  )
+
   it.effect("CD1 CD2 a condition is about the whole version that is current; what is not there fits none", () =>
     Effect.gen(function* () {
       const configurations = yield* Configurations

@@ -30,6 +30,10 @@ const cutOff = (view: Configuration | undefined) =>
       stale: () => true
     }),
     Layer.mock(ConfigurationView, {
+      kind: "configuration",
+      apply: () => {},
+      committed: () => {},
+      forget: () => {},
       head: () => view,
       environments: () => [],
       page: () => (view === undefined ? [] : [view]),
@@ -79,11 +83,19 @@ describe("Reading what is not there", () => {
       const nothing = yield* asked("production", "payments")
       const place = yield* asked("prodction", "user-service")
       const stranger = { name: "s", keyId: "s", role: "viewer", environments: ["prodction"] } as const
+      const back = yield* configurations
+        .rollback("production", "user-servise", 1, { message: "" })
+        .pipe(as(system), Effect.flip)
+      const version = yield* configurations.version("production", "user-servise", 1).pipe(as(system), Effect.flip)
+      const versionless = yield* configurations.version("production", "user-service", 9).pipe(as(system), Effect.flip)
       const hidden = yield* asked("prodction", "user-service", stranger)
 
       assert.include(typo.message, "did you mean user-service?")
       assert.deepStrictEqual(typo.details?.["near"], { keys: ["user-service"], environments: [] })
       assert.include(far.message, "did you mean zoo.elephant.count?")
+      for (const { message } of [back, version])
+        assert.strictEqual(message, "there is no key user-servise in production; did you mean user-service?")
+      assert.include(versionless.message, "has no version 9")
       assert.notInclude(gone.message, "gone-service?")
       assert.notInclude(nothing.message, "did you mean")
       assert.include(place.message, "did you mean production?")

@@ -21,8 +21,8 @@ const node = (faults: Faults, shares: Layer.Layer<never>) =>
   Effect.map(
     Layer.build(Layer.fresh(propagationOn(faults, { cacheBytes: 0 })).pipe(Layer.provide(shares))),
     (context) => ({
-      ...Context.get(context, Propagation),
-      ...Context.get(context, ConfigurationView)
+      ...Context.get(context, ConfigurationView),
+      ...Context.get(context, Propagation)
     })
   )
 

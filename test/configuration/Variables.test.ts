@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { definedBy, variablesOf } from "../../src/configuration/Variables.ts"
-import { namedIn } from "../../src/values/Json.ts"
+import { namedTextsIn } from "../../src/values/Json.ts"
 
 const made = (text: string) => {
-  const result = variablesOf(namedIn(text))
+  const result = variablesOf(namedTextsIn(text))
   return Result.isSuccess(result) ? result.success : assert.fail(result.failure)
 }
 
@@ -30,7 +30,7 @@ describe("Variables", () => {
       '{"1a":1}',
       '{"client.x":1}'
     ]) {
-      assert.isTrue(Result.isFailure(variablesOf(namedIn(text))), text)
+      assert.isTrue(Result.isFailure(variablesOf(namedTextsIn(text))), text)
     }
     for (const value of ["{", "", '{"a":', "[1]", "null", '{"a":{}}']) {
       assert.deepStrictEqual(definedBy({ value, deleted: false } as Configuration), {}, value)

@@ -43,6 +43,7 @@ describe("what people are told", () => {
   it("MS1 the list has what is said by whatever way it is said", () => {
     const source = `
       failure("NotFound", there ? \`there is no \${key}\` : "there is none")
+      new Conflict({ name: "VersionConflict", message: "it is another" })
       yield* notice("redis", { source: "x", began: "it begins", ended: "it is over" })
       Effect.logWarning("it waits", { reason })
       usage("--a is missing", "Give --a.")
@@ -53,6 +54,7 @@ describe("what people are told", () => {
     assert.deepStrictEqual(found, [
       "failure NotFound: there is no ${key}",
       "failure NotFound: there is none",
+      "failure VersionConflict: it is another",
       "log warn, redis: it begins",
       "log info, redis: it is over",
       "log warn: it waits",

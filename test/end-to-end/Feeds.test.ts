@@ -41,17 +41,19 @@ describe("Feeds", () => {
     await waitUntil("the change", () => /"key":"a\.x"/.test(first.said.text) || undefined)
     first.kill()
     assert.notInclude(first.said.text, '"key":"b"')
+    assert.include(first.said.text, '"value":{"n":1},')
     const id = idsIn(first.said.text).at(-1)!
 
     await put("a.y", 2)
     await put("a.x", { n: 2 })
-    const second = curl("", server.token, "-H", `last-event-id: ${id}`)
+    const second = curl("&as=text", server.token, "-H", `last-event-id: ${id}`)
     await waitUntil("what was missed", () => (second.said.text.match(/event: change/g) ?? []).length === 2 || undefined)
     second.kill()
     assert.deepStrictEqual(
       [...second.said.text.matchAll(/"key":"([^"]+)"/g)].map(([, key]) => key),
       ["a.y", "a.x"]
     )
+    assert.include(second.said.text, '"value":"{\\"n\\":2}",')
 
     const strange = curl("&lastEventId=none.7", server.token)
     await waitUntil("a reset", () => strange.said.text.includes("event: reset") || undefined)

@@ -57,7 +57,7 @@ describe("an operator", () => {
     assert.strictEqual(good.code, 0, good.err)
     assert.deepInclude(good.json(), {
       version: 2,
-      reached: { clients: 3, applied: 3, rejected: 0, problem: 0, pending: 0 }
+      reached: { clients: 3, applied: 3, rejected: 0, problem: 0, pending: 0, away: 0 }
     })
     assert.include(good.err, "applied by all 3 clients")
 

@@ -99,8 +99,10 @@ describe("TLS", () => {
 
     const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
     const env = { PATH: process.env["PATH"], HERALD_DATA: server.data, NODE_EXTRA_CA_CERTS: first.ca }
-    const got = spawnSync(process.execPath, [main, "get", "tls.key", "--env", "production"], { encoding: "utf8", env })
-    assert.strictEqual(got.status, 0, got.stderr)
+    for (const verb of [["get", "tls.key", "--env", "production"], ["doctor"]]) {
+      const ended = spawnSync(process.execPath, [main, ...verb], { encoding: "utf8", env })
+      assert.strictEqual(ended.status, 0, ended.stdout + ended.stderr)
+    }
   })
 
   it("TC2 TC3 a new pair is used for new connections while open streams go on; a wrong one is told, and the old one stays", async () => {

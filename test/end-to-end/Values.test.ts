@@ -73,7 +73,7 @@ describe("values", () => {
       const value = `{"a":${text},"padding":"${padding}"}`
       await send("PUT", "/v1/config/v.one?environment=production", `{"value":${value},"type":"json"}`)
       await waitUntil("the version", () => client.getEntry("v.one")?.text === value)
-      const { body } = await server.call("GET", "/v1/config/v.one?environment=production&consistency=strong")
+      const { body } = await server.call("GET", "/v1/config/v.one?environment=production&as=text&consistency=strong")
       assert.strictEqual(body.value, value)
     }
   })
@@ -86,7 +86,7 @@ describe("values", () => {
     const applied = await herald(["release", "apply", file])
     assert.strictEqual(applied.code, 0, applied.said)
     for (const [n, text] of all.entries()) {
-      const { body } = await server.call("GET", `/v1/config/f.k${n}?environment=production`)
+      const { body } = await server.call("GET", `/v1/config/f.k${n}?environment=production&as=text`)
       assert.strictEqual(body.value, valueOf(text))
     }
     for (const text of all.filter((one) => one.startsWith("{")).slice(0, 3)) {

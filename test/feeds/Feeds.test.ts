@@ -6,6 +6,7 @@ import { CurrentIdentity, type Identity, system } from "../../src/access/Identit
 import { Feeds, type FeedWish } from "../../src/feeds/Feeds.ts"
 import type { Position } from "../../src/propagation/Position.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, commit } from "../support/Release.ts"
@@ -112,6 +113,40 @@ describe("Feeds", () => {
       assert.strictEqual(heard.filter((one) => one === "Change").length, 300)
     }).pipe(Effect.scoped, Effect.provide(on(new Faults())))
   )
+
+  it.effect("FF5 however many feeds are behind, two read the log at once, and all get what they missed", () => {
+    const faults = new Faults()
+    let [under, most] = [0, 0]
+    const counted = Layer.effect(
+      RevisionLog,
+      Effect.map(RevisionLog, (log) => ({
+        ...log,
+        after: (revision: bigint, limit: number) =>
+          Effect.suspend(() => {
+            most = Math.max(most, ++under)
+            return Effect.andThen(Effect.sleep("1 second"), log.after(revision, limit))
+          }).pipe(Effect.ensuring(Effect.sync(() => under--)))
+      }))
+    )
+    const behind = Feeds.layer({ max: 10 }).pipe(
+      Layer.provide([access, Layer.provide(counted, faults.layer(false))]),
+      Layer.provideMerge(propagationOn(faults))
+    )
+    return Effect.gen(function* () {
+      const first = yield* Effect.provide(publish("a"), on(faults))
+      yield* Effect.gen(function* () {
+        const wish = { after: { ...first, revision: 0n } }
+        const heard = yield* Effect.forEach(["a", "b", "c", "d", "e", "f", "g"], (name) => follow(wish, as(name)))
+        for (let second = 0; second < 8; second++) {
+          yield* TestClock.adjust("1 second")
+          yield* settle
+        }
+
+        assert.strictEqual(most, 2)
+        for (const one of heard) assert.deepStrictEqual(one, ["a@1"])
+      }).pipe(Effect.scoped, Effect.provide(behind))
+    })
+  })
 
   it.effect("FF3 feeds are limited in all and by principal, and give their places back", () =>
     Effect.gen(function* () {

@@ -91,6 +91,31 @@ describe("Clients", () => {
     }
   )
 
+  it.effect("SU3 clients that ask for many other keys make a summary no dearer, and say that keys are left out", () => {
+    const where = { environment: "production", service: "shop" }
+    const patterns = Array.from({ length: 1_000 }, (_, group) => ({
+      ...where,
+      patterns: [...Array.from({ length: 255 }, (_, at) => `other${group}.${at}`), "shop.*"],
+      clients: 1
+    }))
+    const none = { applied: undefined, rejected: undefined, problem: undefined }
+    const keys = Array.from({ length: 5_000 }, (_, at) => ({ ...where, ...none, key: `shop.k${at}`, clients: 1_000 }))
+    const counted: Counted = { services: [{ ...where, connected: 1_000, away: 0 }], patterns, keys, next: undefined }
+    const layer = layerOn(
+      () => Effect.succeed([]),
+      heads,
+      () => Effect.succeed(counted)
+    )
+    return Effect.gen(function* () {
+      const before = process.threadCpuUsage().user
+      const { services } = yield* (yield* Clients).summary({})
+
+      assert.deepStrictEqual([services[0]!.keys.length, services[0]!.more], [200, true])
+      assert.strictEqual(services[0]!.keys[0]!.clients, 1_000)
+      assert.isBelow((process.threadCpuUsage().user - before) / 1_000, 1_500)
+    }).pipe(Effect.provide(layer), Effect.provideService(CurrentIdentity, system))
+  })
+
   it.effect("the summary is not for everybody", () =>
     Effect.gen(function* () {
       const clients = yield* Clients

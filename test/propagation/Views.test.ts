@@ -137,6 +137,20 @@ describe("views", () => {
       }).pipe(Effect.scoped, Effect.provide(layer(new Faults())))
   )
 
+  it.effect("VW3 the views behind one that throws are told of what was committed, too", () =>
+    Effect.gen(function* () {
+      const [node, told] = [yield* Propagation, yield* ToyTold]
+      const { revision } = yield* Effect.flatMap(Commits, (commits) =>
+        commits.commit<Change>({ ...release([]), changes: [toy("one", 1), toy("two", 1)] })
+      )
+      yield* node.hint(revision)
+      told.throws = 1
+      yield* node.committed(revision)
+
+      assert.deepStrictEqual(told.committed, [1n])
+    }).pipe(Effect.provide(layer(new Faults())))
+  )
+
   it.effect("KI2 a revision of a kind that this node does not know moves the position, and nothing else", () =>
     Effect.gen(function* () {
       const node = yield* Propagation

@@ -140,8 +140,10 @@ export class Server {
     })
   }
 
+  /** With the exact text of its value. */
   read(key: string, consistency = "cached") {
-    return this.call("GET", `/v1/config/${encodeURIComponent(key)}?environment=production&consistency=${consistency}`)
+    const query = `environment=production&as=text&consistency=${consistency}`
+    return this.call("GET", `/v1/config/${encodeURIComponent(key)}?${query}`)
   }
 
   /** Ends it as a user would, and removes its data. */

@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
-import { ConfigurationChanges, ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
@@ -58,6 +58,6 @@ const watched = Layer.effect(
 
 /** A node's propagation with both kinds. */
 export const propagation = Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
-  Layer.provide([Views.layer(ConfigurationChanges, ToyView), kinds]),
+  Layer.provide([Views.layer(ConfigurationView, ToyView), kinds]),
   Layer.provideMerge(Layer.merge(ConfigurationView.layer, watched))
 )

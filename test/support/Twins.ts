@@ -7,7 +7,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
-import { ConfigurationChanges, ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
@@ -30,7 +30,7 @@ export const below = <A, E, R>(
 /** What the log may hold. */
 export const kinds = Kinds.layer(configurationKind)
 
-const views = Views.layer(ConfigurationChanges).pipe(Layer.provideMerge(ConfigurationView.layer))
+const views = Views.layer(ConfigurationView).pipe(Layer.provideMerge(ConfigurationView.layer))
 
 /** With the view of configurations, as a node has it. */
 export const propagation = (changed: Partial<PropagationOptions> = {}) =>

@@ -1,4 +1,4 @@
-/** API key cryptography on node:crypto. */
+/** The cryptography of API keys, with node:crypto. */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { Layer } from "effect"
 import { KeyHash } from "../../../src/access/KeyHash.ts"

@@ -1,5 +1,5 @@
 /**
- * Seals: HMAC-SHA-256 with keys that all nodes read from one place. The newest key seals, all of them are believed.
+ * Makes and checks seals: HMAC-SHA-256 with keys that all nodes read from one place. The newest key seals; the seal of any is believed.
  *
  *   SK1  Keys are read again every minute, and when a seal names one that is not known, at most once a second.
  *   SK2  Where an answer is due, they are read for it, at most twenty times a second: foreign seals that are asked for together hold up
@@ -18,19 +18,19 @@ export interface SealKey {
 }
 
 const EVERY = "1 minute"
-/** Nanoseconds between two readings that were asked for: where a hint is enough, and where an answer is due. */
+/** Nanoseconds between two readings of keys that were asked for: where a hint is enough, and where an answer is due. */
 const AT_MOST = 1_000_000_000n
 const DUE = 50_000_000n
 const SEAL = /^(\d{1,19})\.([A-Za-z0-9_-]{43})$/
 
-/** The seal that `makeSeal` gives by this key. */
+/** The seal by this key, as `makeSeal` makes it. */
 export const sealBy = ({ id, key }: SealKey, purpose: Purpose, text: string): string =>
   `${id}.${macOf(key, purpose, text).toString("base64url")}`
 
 const macOf = (key: Uint8Array, purpose: Purpose, text: string) =>
   createHmac("sha256", key).update(`${purpose}\n`).update(text, "utf8").digest() // SE1
 
-/** `read`: the keys, the newest last; makes one when there is none. Waits for the first reading. */
+/** `read` gives the keys, the newest last, and makes one when there is none. Waits for its first answer. */
 export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<ReadonlyArray<SealKey>, HeraldError>) {
   const clock = yield* Clock.Clock
   const wake = yield* Queue.sliding<void>(1)
@@ -58,7 +58,7 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
 
   const seal = (purpose: Purpose, text: string): string => (newest === undefined ? "" : sealBy(newest, purpose, text))
 
-  /** Undefined: the key is not known. */
+  /** Whether the seal is right; undefined when its key is not known. */
   const check = (purpose: Purpose, text: string, seal: string): boolean | undefined => {
     const [, id, mac] = SEAL.exec(seal) ?? []
     if (id === undefined || mac === undefined) return false
@@ -68,7 +68,7 @@ export const makeSeal = Effect.fnUntraced(function* (read: Effect.Effect<Readonl
     return said.length === 32 && timingSafeEqual(macOf(key, purpose, text), said)
   }
 
-  /** Makes a reading that began after `since`. */
+  /** Returns when a reading that began after `since` has ended. */
   const catchUp = (since: number) =>
     reading.withPermits(1)(
       Effect.suspend(() => {

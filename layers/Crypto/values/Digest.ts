@@ -1,4 +1,4 @@
-/** SHA-256. */
+/** Digest with node:crypto. */
 
 import { Layer } from "effect"
 import { Digest } from "../../../src/values/Digest.ts"

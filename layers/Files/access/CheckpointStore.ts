@@ -1,4 +1,4 @@
-/** The audit log's checkpoints in a file of the server's folder, that only its user may read. K1, K3 of SecretFile.ts */
+/** Keeps the audit log's checkpoints in a file of the server's folder that only its user may read. K1, K3 of SecretFile.ts */
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
@@ -19,7 +19,7 @@ export const layer = (folder: string) => {
     CheckpointStore,
     CheckpointStore.of({
       read: attempt(() => (SecretFile.read(path) ?? "").split("\n").filter((line) => line !== "")),
-      // On a line of its own, whatever a crash left of the one before.
+      // On a line of its own, even after half a line that a crash left.
       append: (line) => attempt(() => SecretFile.append(path, `\n${line}\n`)),
       replace: (lines) => attempt(() => SecretFile.write(path, lines.map((line) => `${line}\n`).join("")))
     })

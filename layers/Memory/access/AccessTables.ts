@@ -1,11 +1,11 @@
-/** Keys, principals and the audit log, whose entries are chained as the port AuditLog says. */
+/** Holds keys, principals and the audit log, whose entries are chained as the port AuditLog says. */
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
 import type { AuditEntry } from "../../../src/access/AuditEntry.ts"
 
 export class AccessTables {
   readonly keys = new Map<string, ApiKey>()
-  /** Names as they are compared, and as they are written. */
+  /** From names as they are compared to names as they are written. PN1 */
   readonly principals = new Map<string, string>()
   readonly audit: Array<AuditEntry> = []
 

@@ -1,4 +1,4 @@
-/** A check of the audit log over a `State`, in pages, as herald_audit_check does it. */
+/** Checks the audit log of a `State` in pages, as herald_audit_check does. */
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
 import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
@@ -33,7 +33,7 @@ const valueProblem = (state: State, { configId, details }: AuditEntry): string |
     : `version ${version} of ${configId} is not what was published`
 }
 
-/** Of a change of any other kind. */
+/** What is wrong with the change of an entry that is of no configuration. */
 const changeProblem = (state: State, configId: string, { kind, revision, digest }: AuditEntry["details"]) => {
   const [, environment = "", ...key] = configId.split("/")
   const held = state

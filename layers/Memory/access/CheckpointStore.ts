@@ -1,4 +1,4 @@
-/** Checkpoints that last as long as the process. */
+/** Keeps checkpoints as long as the process lives. */
 import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
 

@@ -1,4 +1,4 @@
-/** Commits over a `State`: each kind's part is its table's. */
+/** Commits over a `State`. What differs by kind is done by the kind's `Table`. */
 import { Clock, Effect, Layer } from "effect"
 import { actingKey } from "../../../src/access/Principal.ts"
 import { Commits } from "../../../src/commits/Commits.ts"
@@ -94,6 +94,6 @@ export const layer = Layer.effect(
           return found === undefined || "revision" in found ? Effect.succeed(found) : Effect.fail(found)
         })
     }
-    return Commits.of(commits as Commits["Service"]) // what a wish makes is its table's to know
+    return Commits.of(commits as Commits["Service"]) // only a table knows what type its wishes become
   })
 )

@@ -1,4 +1,4 @@
-/** The tables of each kind of change, as its twin of a store brings them. */
+/** Finds the table of each kind of change, which the twin of its store has put here. */
 import type { Table } from "./Table.ts"
 
 export class KindTables {

@@ -1,4 +1,4 @@
-/** Where the changes of one kind are kept in memory: what a kind's functions are in the database (decision 0018). */
+/** Describes where changes of one kind are kept in memory: the counterpart of the kind's functions in the database (decision 0018). */
 import { createHash } from "node:crypto"
 import type { Release, Wish } from "../../../src/commits/Release.ts"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
@@ -19,17 +19,17 @@ export interface Table {
   unmet?(release: Release): HeraldError | undefined
   /** Writes it; returns the change as it is now. */
   write(wish: Wish, at: At): Change
-  /** What was written at a revision, whoever reads it now; undefined: nothing. */
+  /** What was written at that revision; undefined when nothing was. */
   at(change: Pick<Change, "environment" | "key">, revision: bigint): Change | undefined
-  /** Ends what is behind the horizon; returns how many went. */
+  /** Removes what is behind the horizon; returns how many. */
   sweep(horizon: bigint): number
 }
 
-/** As the audit log calls it. */
+/** Its name in the audit log. */
 export const entryOf = ({ kind, environment, key }: Pick<Change, "kind" | "environment" | "key">): string =>
   kind === "configuration" ? `${environment}/${key}` : `@${kind}/${environment}/${key}`
 
-/** Over everything that a change says. */
+/** SHA-256 (hex) over all fields of a change. */
 export const digestOf = (change: Change): string =>
   createHash("sha256")
     .update(JSON.stringify(change, (_, value) => (typeof value === "bigint" ? String(value) : value)))

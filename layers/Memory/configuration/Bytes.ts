@@ -1,4 +1,4 @@
-/** What a version counts for in a page: the bytes that PostgreSQL counts. */
+/** Counts the bytes of a version in a page, as PostgreSQL does. */
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
 

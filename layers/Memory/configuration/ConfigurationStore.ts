@@ -8,7 +8,7 @@ import { KindTables } from "../commits/KindTables.ts"
 import { type At, entryOf, type Table } from "../commits/Table.ts"
 import { State } from "../State.ts"
 import { bytesIn } from "./Bytes.ts"
-import { basisProblem, conflict } from "./Conflicts.ts"
+import { basisProblem, changeProblem } from "./Conflicts.ts"
 
 export const layer = Layer.effect(
   ConfigurationStore,
@@ -59,7 +59,7 @@ export const layer = Layer.effect(
 )
 
 const tableOf = (state: State): Table => ({
-  problem: (wish) => conflict(wish as ConfigurationWish, state.versions.get(entryOf(wish))?.at(-1)),
+  problem: (wish) => changeProblem(wish as ConfigurationWish, state.versions.get(entryOf(wish))?.at(-1)),
   unmet: (release) => basisProblem(state, release),
   write: (wish, at) => {
     const earlier = state.versions.get(entryOf(wish)) ?? []

@@ -1,10 +1,11 @@
-/** What stands in the way of a release, as herald_problem and herald_basis_problem decide it. */
+/** Decides what stands in the way of a release, as herald_problem and herald_basis_problem do. */
 
-import { Conflict, Overtaken } from "../../../src/commits/Commits.ts"
+import { Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Release } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
+import { conflictOf } from "../../../src/configuration/Conflict.ts"
 import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { covers } from "../../../src/propagation/Position.ts"
 import { canonical } from "../../../src/values/Canonical.ts"
 import type { State } from "../State.ts"
@@ -16,21 +17,14 @@ const outdated = (changed: "rules" | "variables" | "templates", environment: str
     details: { key, environment, changed }
   })
 
-export const conflict = (change: ConfigurationWish, current: Configuration | undefined): HeraldError | undefined => {
-  const { key, environment, value, expectedVersion } = change
-  const version = current === undefined || (current.deleted && expectedVersion === 0) ? 0 : current.version
-  if (expectedVersion !== undefined && expectedVersion !== version) {
-    return new Conflict({
-      name: "VersionConflict",
-      message: `${key} in ${environment} is at version ${version}, not ${expectedVersion}`,
-      details: { key, environment, expected: expectedVersion, current: version }
-    })
-  }
+export const changeProblem = (
+  change: ConfigurationWish,
+  current: Configuration | undefined
+): HeraldError | undefined => {
+  const conflict = conflictOf(change, current)
+  if (conflict !== undefined) return conflict
   const live = current === undefined || current.deleted ? undefined : current
-  if (value === null && live === undefined) {
-    return failure("NotFound", `there is no key ${key} in ${environment} to delete`, { details: { key, environment } })
-  }
-  return keeps(change, live) ? undefined : outdated("rules", environment, key)
+  return keeps(change, live) ? undefined : outdated("rules", change.environment, change.key)
 }
 
 const keeps = ({ kept, schema, strict, valueType }: ConfigurationWish, live: Configuration | undefined): boolean => {

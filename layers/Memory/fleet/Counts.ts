@@ -1,4 +1,4 @@
-/** Counts over the instances of a `State`, as PostgreSQL makes them. */
+/** Counts the instances of a `State`, as PostgreSQL does. */
 import { shown } from "../../../src/fleet/Facts.ts"
 import type { Counted } from "../../../src/fleet/Instance.ts"
 import { type InstanceId, instanceKey } from "../../../src/fleet/Instance.ts"
@@ -6,7 +6,7 @@ import type { CountOptions } from "../../../src/fleet/InstanceStore.ts"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import type { FleetTables } from "./FleetTables.ts"
 
-/** Those that are counted as one, by what they have in common. */
+/** Rows that are equal, as one row with their number. */
 const together = <Row>(rows: ReadonlyArray<Row>): ReadonlyArray<Row & { readonly clients: number }> => {
   const found = new Map<string, Row & { readonly clients: number }>()
   for (const row of rows) {

@@ -1,4 +1,4 @@
-/** Nodes, instances, and what is known of each. */
+/** Holds nodes, instances, and what is known of each. */
 import type { Registers } from "../../../src/fleet/Facts.ts"
 import type { DeliveryRow, HealthRow, InstanceRow } from "../../../src/fleet/Instance.ts"
 
@@ -6,7 +6,7 @@ import type { DeliveryRow, HealthRow, InstanceRow } from "../../../src/fleet/Ins
 export interface HeldInstance extends InstanceRow {
   readonly former: string
   readonly takenAt: number
-  /** When it ceased to be connected, by the store's clock; undefined while it is. */
+  /** When it ceased to be connected: milliseconds since 1970, by the store's clock; undefined while it is. */
   readonly goneAt: number | undefined
   readonly life: number
   readonly emptied: number

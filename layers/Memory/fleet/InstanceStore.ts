@@ -39,7 +39,7 @@ const heardOf = (row: DeliveryRow, life: number): ReadonlyArray<Heard> => {
   return state === "problem" || sentAt === 0 ? [answer] : [sent, answer]
 }
 
-/** BL5: what PostgreSQL can't keep either. */
+/** Whether it has what PostgreSQL can't keep either. BL5 */
 const isUnkeepable = ({ instances, deliveries, held, health }: Batch): boolean =>
   [...deliveries, ...health].some(({ revision }) => revision >= 2n ** 63n) ||
   JSON.stringify([instances, deliveries, held, health], (_, value) =>
@@ -205,7 +205,7 @@ const goneAt = ({ state, goneAt }: HeldInstance, now: number) => (state === "con
 const LATE = 10_000
 const runOf = (session: string) => session.split("/")[0]!
 
-/** What is held after a note, or undefined when the note says nothing new: the rules of `herald_record`. */
+/** What is held after a note, by the rules of `herald_record`; undefined when the note says nothing new. */
 const taking = (held: HeldInstance | undefined, note: InstanceNote, now: number): HeldInstance | undefined => {
   const { opening, empty, ...row } = note
   if (held === undefined)

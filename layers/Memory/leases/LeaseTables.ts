@@ -1,4 +1,4 @@
-/** What a `State` has of leases, and the fence of what is done under one. */
+/** Holds a `State`'s leases, and fences what is done under one. */
 import type { Lease } from "../../../src/leases/Leases.ts"
 import type { State } from "../State.ts"
 
@@ -7,7 +7,7 @@ export class LeaseTables {
   readonly leases = new Map<string, Lease & { until: number }>()
 }
 
-/** The fence: prolongs the lease unless another claim took it. */
+/** Prolongs the lease; false when another claim took it. Times are in milliseconds. */
 export const fenced = (state: State, lease: Lease, leaseMillis: number, now: number): boolean => {
   const held = state.tables(LeaseTables).leases.get(lease.name)
   if (held === undefined || held.run !== lease.run || held.epoch !== lease.epoch || held.token !== lease.token)

@@ -1,4 +1,4 @@
-/** What a `State` has of the outbox. */
+/** Holds a `State`'s part of the outbox. */
 import type { Position } from "../../../src/propagation/Position.ts"
 
 export class OutboxTables {

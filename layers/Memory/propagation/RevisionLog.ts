@@ -6,7 +6,7 @@ import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
 import { State } from "../State.ts"
 
-/** Bytes that a page counts: of all that its changes say. */
+/** Bytes of a revision in a page: those of all fields of its changes. */
 const sizeOf = ({ changes }: Revision) =>
   bytesOf(JSON.stringify(changes, (_, value) => (typeof value === "bigint" ? String(value) : value)))
 

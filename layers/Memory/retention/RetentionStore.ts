@@ -1,4 +1,4 @@
-/** RetentionStore over a `State`: the rules of migrations 0012, 0015 and 0020. Room needs no giving back. */
+/** RetentionStore over a `State`, by the rules of migrations 0012, 0015 and 0020. There is no disk space to give back. */
 import { Clock, Effect, Layer } from "effect"
 import { type Keep, RetentionStore } from "../../../src/retention/RetentionStore.ts"
 import { KindTables } from "../commits/KindTables.ts"
@@ -17,7 +17,7 @@ export const layer = Layer.effect(
     const clock = yield* Clock.Clock
     const state = yield* State.service
     const fleet = state.tables(FleetTables)
-    /** How many revisions go behind the horizon. */
+    /** Moves the horizon; returns how many revisions went behind it. */
     const moveHorizon = ({ keepMillis, keepAtLeast }: Keep, now: number): number => {
       const horizon = now - keepMillis
       const { position } = state.tables(OutboxTables)
@@ -34,7 +34,7 @@ export const layer = Layer.effect(
       return gone
     }
 
-    /** Removes those that are old, at most `STEP`; returns how many. */
+    /** Removes rows that are `old`, at most `STEP`; returns how many. */
     const remove = <A>(rows: Map<string, A>, old: (row: A, id: string) => boolean): number => {
       let gone = 0
       for (const [id, row] of rows) {

@@ -1,4 +1,4 @@
-/** What a `State` has of seals. */
+/** Holds a `State`'s keys of seals. */
 import type { SealKey } from "../../Crypto/seals/Seals.ts"
 
 export class SealTables {

@@ -1,4 +1,4 @@
-/** Webhooks that are due or were settled, and for whom. */
+/** Holds webhooks that are due or were settled, and for whom. */
 export interface HeldWebhook {
   readonly id: string
   readonly target: string
@@ -13,6 +13,6 @@ export interface HeldWebhook {
 
 export class WebhookTables {
   readonly webhooks = new Map<string, HeldWebhook>()
-  /** Since when each is known. */
+  /** Since when each target is known: milliseconds since 1970. */
   readonly targets = new Map<string, number>()
 }

@@ -1,4 +1,4 @@
-/** API keys in PostgreSQL. A key's audit entry is written by the statement that writes the key. */
+/** Keeps API keys in PostgreSQL. The statement that writes a key also writes its audit entry. */
 import { Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
 import { actingKey, folded, principalExists } from "../../../src/access/Principal.ts"

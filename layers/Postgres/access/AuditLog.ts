@@ -1,4 +1,4 @@
-/** The audit log in PostgreSQL: read in pages, checked by herald_audit_check. */
+/** Reads the audit log in PostgreSQL in pages, and has herald_audit_check check it. */
 import { Effect, Layer, Schema, Semaphore } from "effect"
 import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
 import { AuditLog, CHECKS } from "../../../src/access/AuditLog.ts"
@@ -7,7 +7,7 @@ import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
-/** Milliseconds of one page of a check: other work of the pool goes on in between. */
+/** Milliseconds that one page of a check takes, so that other work of the pool goes on in between. */
 const PAGE_MILLIS = 1_000
 
 /** The largest bigint: an entry before it is any entry. */
@@ -53,7 +53,7 @@ export const layer = Layer.effect(
     const { other: sql } = yield* Pools
     const one = Semaphore.makeUnsafe(1)
     let waiting = 0
-    /** AL3: a page takes a connection for all of its time. */
+    /** One page at a time, as each has a connection all the while. AL3 */
     const inTurn = <A>(page: Effect.Effect<A, HeraldError>) =>
       Effect.suspend(() => {
         if (waiting > CHECKS) {

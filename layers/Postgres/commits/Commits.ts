@@ -14,7 +14,7 @@ import { asRevision } from "../propagation/Rows.ts"
 import { makeWriter } from "./Writer.ts"
 import type { Replayed } from "./WriterMessages.ts"
 
-/** Between two NOTIFYs: each is a transaction of its own, with a lock of the whole cluster and a flush. */
+/** Time between two NOTIFYs. Each is a transaction of its own, with a lock of the whole cluster and a flush. */
 const NOTICE_PAUSE = "10 millis"
 
 /** How long a publisher waits for a database that is away. */
@@ -35,7 +35,7 @@ export const layer = ({ origin, notify }: { readonly origin: string; readonly no
           Queue.offerUnsafe(notice, undefined)
         }
       }).pipe(Effect.provideService(SqlClient.SqlClient, writes))
-      // Outside of the commit: NOTIFY inside would take a lock of the whole cluster. One that is lost is repaired by the poll.
+      // After the commit: inside of it, NOTIFY would take a lock of the whole cluster. When one is lost, the poll finds the commit.
       const tell = Effect.andThen(
         Queue.take(notice),
         guarded("tell other nodes")(writes`select pg_notify(${CHANNEL}, ${origin})`)

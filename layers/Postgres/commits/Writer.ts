@@ -1,5 +1,5 @@
 /**
- * The writer: publishers queue here, and all that wait are committed by one call of `herald_commit`.
+ * Commits releases: publishers queue here, and one call of `herald_commit` commits all that wait.
  *
  *   X1  A release that was sent to the database once is never written twice: every one carries an idempotency key, its own or one
  *       made here, so that a commit whose answer was lost can be asked for again.
@@ -28,43 +28,43 @@ import { type CommitAnswer, encode, resultOf, sinceOf } from "./WriterMessages.t
 
 export interface WriterOptions {
   readonly deadline: Duration.Input
-  /** Called after commits with the newest of them, if one is new; never waited for. */
+  /** Called after a call with its newest commit; undefined when it made none. Nothing waits for it. */
   readonly committed: (newest: Seen | undefined) => void
 }
 
 interface Waiting {
   readonly release: Release
-  /** The newest commit that was known when it came. */
+  /** The newest commit that was known when the release came. */
   readonly known: Position | undefined
   readonly json: string
   readonly span: Tracer.AnySpan | undefined
   readonly done: Deferred.Deferred<Committed, HeraldError>
   /** Nanoseconds of the monotonic clock. */
   readonly until: bigint
-  /** A connection has it. */
+  /** It was given to a connection. */
   sent: boolean
-  /** It was sent, and the answer was lost: it may be committed. X1 */
+  /** Its answer was lost, so it may be committed. X1 */
   lost: boolean
   /** Nobody waits for it any more. */
   left: boolean
 }
 
-/** Publishers that may wait; further ones wait to wait, within their deadline. */
+/** Publishers in the queue; further ones wait for a place in it, within their deadline. */
 const QUEUE = 1_024
-/** Calls under way: while the database works on one, the next is gathered and sent. The lock in herald_commit keeps their order. */
+/** Calls at the same time: while the database works on one, the next is gathered and sent. The lock in herald_commit keeps their order. */
 const CALLS = 2
 const BATCH = 128
 const BATCH_CHARACTERS = 8_388_608
 const RETRY = Duration.millis(100)
-/** Nanoseconds after the deadline in which an answer that is under way, or was lost, is waited for. */
+/** Nanoseconds that an answer which is under way, or was lost, is waited for after the deadline. */
 const GRACE = 1_000_000_000n
 /**
- * Milliseconds that one call waits for the lock. At least: releases that come one after the other don't each end a wait of their own. At
- * most: the database ends the wait, and says so, before this process takes it for gone.
+ * Milliseconds that one call waits for the lock. Not less, or releases that come one after the other would each end a wait of their own. Not
+ * more, so that the database ends the wait, and says so, before this process takes it for gone.
  */
 const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
 
-/** While it is read-only, between two looks. */
+/** Time between two looks at a database that is read-only. */
 const LOOK = "2 seconds"
 
 export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
@@ -86,7 +86,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
 
   let newest: Seen | undefined
 
-  /** `reached`: the statement was given to a connection. */
+  /** Calls `reached` when the statement is given to a connection. */
   const call = (batch: ReadonlyArray<Waiting>, now: bigint, reached: () => void) => {
     const left = batch.reduce((least, one) => Math.min(least, Number(endOf(one) - now)), Number(deadline))
     const releases = `[${batch.map(({ json, until }) => `{"notAfter":${databaseClock.at(until)},${json}`).join(",")}]`
@@ -136,7 +136,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     options.committed(seen)
   }
 
-  /** Whose transaction keeps publishers waiting: for the operator who reads the log. */
+  /** Logs whose transaction keeps publishers waiting, for the operator. */
   const tellHolder = guarded("look for the holder of the writers' lock")(sql<Record<string, unknown>>`
     select a.pid, a.application_name as application, a.client_addr::text as address, a.state, a.xact_start::text as since
     from pg_locks l join pg_stat_activity a using (pid)
@@ -153,7 +153,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const giveUp = ({ done, lost }: Waiting, error: HeraldError) =>
     Deferred.doneUnsafe(done, Effect.fail(lost ? unknown(error) : never(error)))
 
-  /** Sends what still may be sent; `error`: what it is told that may not. X2 */
+  /** Sends releases that may still be sent; the others fail with `error`. X2 */
   const write = (batch: ReadonlyArray<Waiting>, error: HeraldError): Effect.Effect<void> =>
     Effect.suspend(() => {
       const now = clock.monotonicTimeNanosUnsafe()
@@ -172,7 +172,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       }).pipe(
         Effect.matchEffect({
           onSuccess: (answers) =>
-            // Of another server's clock: now its own is known.
+            // The deadlines were by another server's clock; now this one's is known.
             answers === null
               ? write(ready, error)
               : Effect.andThen(
@@ -208,7 +208,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     yield* write(batch, tooLate)
   })
 
-  /** Nobody has to publish so that it is told that one could. A full disk can't be asked: the next publish tells. */
+  /** So that it shows without a publish that the database takes writes again. Whether a disk is still full only a publish can tell. */
   const asked = guarded("ask whether the database takes writes")(
     sql`update herald_epoch set epoch = epoch where false`
   ).pipe(Effect.andThen(writes.works))

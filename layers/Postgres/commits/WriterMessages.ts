@@ -1,6 +1,6 @@
-/** What the writer sends to `herald_commit`, and what comes back. Pure. */
+/** Writes what goes to `herald_commit`, and reads what comes back. Pure. */
 import { Effect } from "effect"
-import { Conflict, Overtaken } from "../../../src/commits/Commits.ts"
+import { Conflict, Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
@@ -29,7 +29,7 @@ export type CommitAnswer =
       readonly revision: string
       readonly epoch: string
       readonly committedAt: number
-      /** What became of each change: of a configuration what only the database knows, of any other the change as it is now. */
+      /** By change: of a configuration what only the database knows, of any other kind the change as it is now. */
       readonly versions: ReadonlyArray<Numbered | { readonly change: object }>
     }
   | Replayed
@@ -48,8 +48,8 @@ interface Asked {
 const ANYWHERE = { epoch: "", revision: "0" }
 
 /**
- * The position behind which a release of this batch may have been committed already; null when no answer was lost. Of another history
- * than the database's, it means as far back as the database looks.
+ * The position after which a release of this batch may have been committed already; null when no answer was lost. Where it is of another
+ * history, the database looks back as far as it can.
  */
 export const sinceOf = (batch: ReadonlyArray<Asked>): { readonly epoch: string; readonly revision: string } | null => {
   let lowest: Position | undefined
@@ -61,7 +61,7 @@ export const sinceOf = (batch: ReadonlyArray<Asked>): { readonly epoch: string; 
   return lowest === undefined ? null : { epoch: lowest.epoch, revision: String(lowest.revision) }
 }
 
-/** Without the brace that opens it. A key of the publisher's begins with "=", the one that was made for it with "~". */
+/** A release as JSON, without its opening brace. A publisher's idempotency key gets a "=" in front, one that was made here a "~". */
 export const encode = (release: Release, made: string): string => {
   const { action, actor, keyId, message, traceparent, idempotency, basis, changes } = release
   return JSON.stringify({
@@ -78,7 +78,7 @@ export const encode = (release: Release, made: string): string => {
   }).slice(1)
 }
 
-/** What configurations were checked against, with positions as SQL reads them; what other kinds have beside is theirs. */
+/** What a release was checked against: positions of configurations as SQL reads them, and all of other kinds as it is. */
 const stated = ({ templates, ...rest }: Basis) => ({
   ...rest,
   templates: templates?.map(({ environment, position: { epoch, revision } }) => ({

@@ -1,4 +1,4 @@
-/** Configurations in PostgreSQL, as they are read. */
+/** Reads configurations in PostgreSQL. */
 import { Effect, Layer } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { SqlClient } from "effect/sql"
@@ -20,7 +20,7 @@ export const layer = (client: ClientOptions) =>
       const { reads: sql, witness } = yield* Pools
       const replica = yield* makeReplica(client)
       const columns = sql.literal(CONFIGURATION_COLUMNS)
-      /** From the replica if it is as new as `atLeast`, else from the primary. */
+      /** Reads from the replica if it has `atLeast`, or else from the primary. */
       const read = Effect.fnUntraced(function* <Row extends ConfigurationRow>(
         what: string,
         atLeast: Position | undefined,

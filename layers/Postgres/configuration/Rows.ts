@@ -1,4 +1,4 @@
-/** From rows of PostgreSQL to the model. Selections name their columns as the model does. */
+/** Makes rows of PostgreSQL into the model. Queries name columns as the model does. */
 import type { Head } from "../../../src/configuration/Configuration.ts"
 
 export type HeadRow = Omit<Head, "revision"> & { readonly revision: string }

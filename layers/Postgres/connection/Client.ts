@@ -1,4 +1,4 @@
-/** How every connection of Herald is opened, with the limits that every session has. */
+/** Says how every connection to PostgreSQL is opened, with the limits of every session. */
 import type { PgClient } from "@effect/sql-pg"
 import { Redacted } from "effect"
 
@@ -8,7 +8,7 @@ export type PoolName = (typeof POOLS)[number]
 export interface ClientOptions {
   /** One server or several, as libpq writes them. */
   readonly url: Redacted.Redacted
-  /** Connections of each pool; one more listens. */
+  /** Connections of each pool; there is one more, which listens. */
   readonly connections: Readonly<Record<PoolName, number>>
   /** Milliseconds that a statement waits for a connection. */
   readonly acquireTimeout: number
@@ -25,7 +25,7 @@ export interface ReplicaOptions {
   readonly wait: number
 }
 
-/** A release of 4 MiB may be six times as long as JSON. */
+/** Bytes. A release of 4 MiB may be six times as long as JSON. */
 const MAX_MESSAGE = 64 * 1_048_576
 
 export const configOf = (url: string, statementTimeout: number): PgClient.PgClientConfig => ({

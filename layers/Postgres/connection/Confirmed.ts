@@ -10,7 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Gone, guarded } from "./Failure.ts"
 
-/** Fails as `guarded` does, and `OutcomeUnknown`. The wait for a connection is not part of the statement's time. */
+/** Fails as `guarded`, and `OutcomeUnknown` when the answer was lost. The statement's time begins when it has a connection. */
 export const confirmed =
   (sql: SqlClient.SqlClient, what: string) =>
   <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, HeraldError> =>

@@ -1,5 +1,5 @@
 /**
- * What time it is for the database, as this process can tell: docs/decisions/0011-deadlines-and-dependencies.md. Pure but for what it keeps.
+ * Knows the database's time as well as this process can tell (docs/decisions/0011-deadlines-and-dependencies.md). Pure state.
  *
  *   DC1  A moment of this process is never given as a later one of the database: the time that an answer took is left out.
  *   DC2  What was learnt from one server, or long ago, is not used for another, or now.
@@ -15,17 +15,17 @@ export interface Told {
 }
 
 const MILLISECOND = 1_000_000n
-/** Nanoseconds: how far two clocks may run apart unnoticed. */
+/** Nanoseconds for which what was learnt is used: longer, and the clocks may have run apart. DC2 */
 const FRESH = 60_000_000_000n
 
 export const makeDatabaseClock = () => {
   let server = ""
-  /** Nanoseconds that the database's clock is ahead of the monotonic one, at least. */
+  /** Nanoseconds by which the database's clock is at least ahead of the monotonic one. */
   let ahead = 0n
   let heardAt = 0n
   const serverAt = (now: bigint): string => (now - heardAt > FRESH ? "" : server)
   return {
-    /** `asked`, `at`: nanoseconds of the monotonic clock, before the question and when the answer was here. */
+    /** `asked`, `at`: nanoseconds of the monotonic clock, before the question and after the answer. */
     heard: (told: Told, asked: bigint, at: bigint): void => {
       const now = BigInt(told.now) * MILLISECOND
       const [least, most] = [now - at, now + MILLISECOND - asked]

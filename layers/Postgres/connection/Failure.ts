@@ -1,5 +1,5 @@
 /**
- * What PostgreSQL says, as errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A.
+ * Makes what PostgreSQL says into errors of the catalogue. SQLSTATEs: PostgreSQL 18, appendix A.
  *
  *   FL1  A message for callers says what could not be done and what kind of failure it was, in Herald's words and never the database's.
  *   FL2  A statement whose connection was closed under it failed, whether or not it was done: it interrupts nobody who waits for it.
@@ -11,7 +11,7 @@ import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { histogram } from "../../../src/telemetry/Metrics.ts"
 
-/** A statement that the database does not answer within this time counts as one to a database that is gone. */
+/** When the database has not answered a statement within this time, it counts as gone. */
 const PATIENCE = Duration.seconds(5)
 
 const sqlStateOf = (error: unknown): string => {
@@ -25,7 +25,7 @@ const sqlStateOf = (error: unknown): string => {
 const readOnly = new Set(["25006", "53100"]) // read_only_sql_transaction, disk_full
 const away = new Set(["53200", "53300", "57P01", "57P02", "57P03", "57P04", "58000", "58030", "40001", "40P01"])
 
-/** PostgreSQL says that it is a standby, or set to read only. */
+/** The server is a standby, or set to read only. */
 export const isReadOnlyServer = (error: SqlError): boolean => sqlStateOf(error) === "25006"
 
 /** The connection or the server is gone, not the statement wrong. */
@@ -44,17 +44,17 @@ const nameOf = ({ reason }: SqlError, state: string): ErrorName => {
 /** It answers, and takes no writes: read-only, or its disk is full. */
 export const takesNoWrites = ({ cause }: HeraldError): boolean => readOnly.has(sqlStateOf(cause))
 
-/** The first of these. */
+/** It answers, and is a standby or set to read only. */
 export const isReadOnly = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "25006"
 
 /** Another session held a lock for too long. */
 export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
 
-/** The statement was right and its data wrong: data exceptions (class 22) and broken constraints (23) come again at every try. */
+/** Makes errors of the data, not of the statement, into `Unkeepable`: data exceptions (class 22) and broken constraints (23) come at every try. */
 export const refusing = (error: HeraldError): HeraldError | Unkeepable =>
   /^2[23]/.test(sqlStateOf(error.cause)) ? new Unkeepable({ message: error.message }) : error
 
-/** What Herald itself says of its connections: callers may read it. */
+/** An error whose message is Herald's own, so that callers may read it. */
 export class OwnWords extends Error {}
 
 const ownWords = (error: unknown): string | undefined => {
@@ -63,13 +63,13 @@ const ownWords = (error: unknown): string | undefined => {
   return undefined
 }
 
-/** The server was not there, or gave no answer in time: what it was asked may have been done. */
+/** A `DatabaseUnavailable`: the server was not there or did not answer in time, so what it was asked may have been done. */
 export class Gone extends HeraldError {}
 
 const failureOf = (name: ErrorName, message: string, cause: SqlError): HeraldError =>
   new (name === "DatabaseUnavailable" ? Gone : HeraldError)({ name, message, cause })
 
-/** For whoever starts the server: with what the database said. */
+/** The error for whoever starts the server: with what the database said. */
 export const toOperator =
   (what: string) =>
   (error: SqlError): HeraldError =>
@@ -101,8 +101,8 @@ const causeText = (error: unknown): string => {
 export const textOf = ({ reason }: SqlError): string => causeText(reason)
 
 /**
- * `what`: what the statement was for, as in "could not <what>". What the database said is in the cause, for the log: callers would read
- * there how it is built.
+ * `what`: what the statement was for, as in "could not <what>". What the database said is in the cause only, for the log, as callers would learn
+ * from it how the database is built.
  */
 export const fromSql =
   (what: string) =>
@@ -112,8 +112,8 @@ export const fromSql =
   }
 
 /**
- * Ends in time even when the statement does not: the driver takes up to 10 s to give up a statement of a server that hangs. What is left
- * of it keeps its connection and ends in the background.
+ * Ends in time even when the statement does not, as the driver takes up to 10 s to give up a statement to a server that hangs. The statement keeps
+ * its connection and ends in the background.
  */
 export const inTime =
   <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
@@ -129,7 +129,7 @@ export const inTime =
 /** How long the end of a scope waits for connections to close. */
 const FAREWELL = Duration.millis(500)
 
-/** A scope for connections that ends with the scope around it, and does not hold that up when the server hangs. */
+/** A scope for connections. It ends with the scope around it, which it does not hold up when the server hangs. */
 export const ownScope = Effect.gen(function* () {
   const own = yield* Scope.make()
   yield* Effect.addFinalizer((exit) =>
@@ -154,7 +154,7 @@ const timed = <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
     )
   })
 
-/** FL2: a pool that is closed, as one to a server that was left is, interrupts whoever asks it for a connection. */
+/** FL2. A closed pool, such as one to a server that was left, interrupts whoever asks it for a connection: that becomes a failure. */
 const orClosed = <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
   Effect.catchCause(statement, (cause) =>
     Cause.hasInterruptsOnly(cause) ? Effect.fail(closed) : Effect.failCause(cause)
@@ -163,7 +163,7 @@ const closed = new SqlError({
   reason: new ConnectionError({ cause: new OwnWords("the connection was closed"), message: "it was closed" })
 })
 
-/** A statement with a time limit and errors of the catalogue. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
+/** Runs a statement with a time limit. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
   (what: string) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>

@@ -1,5 +1,5 @@
 /**
- * Migrations: plain .sql files, applied in order, each in a transaction with its record.
+ * Applies migrations: plain .sql files, in order, each in a transaction with its record.
  *
  *   Z1  One writer at a time: servers that start together wait for each other.
  *   Z2  Only forward: a database that knows a later migration than this server is refused and left as it is.

@@ -1,5 +1,5 @@
 /**
- * The connections to PostgreSQL: a pool for each kind of work, to whichever server takes writes.
+ * Keeps the connections to PostgreSQL: a pool for each kind of work, to whichever server takes writes.
  *
  *   PG1  Each pool has its own connections and its own queue: one that is used up or hangs takes nothing from another.
  *   PG2  A statement waits at most `acquireTimeout` for a connection, and a bounded number of statements wait.
@@ -22,14 +22,14 @@ type Notifications = Queue.Dequeue<{ readonly payload: string }, SqlError>
 export class Pools extends Context.Service<
   Pools,
   {
-    /** Delivery: what values, heads and revisions are, and who may read them. */
+    /** For delivery: reads values, heads and revisions, and who may read them. */
     readonly reads: SqlClient.SqlClient
-    /** Commits, and what belongs to them. */
+    /** For commits and what belongs to them. */
     readonly writes: SqlClient.SqlClient
-    /** Bookkeeping, administration, reports, sweeping. */
+    /** For all else: bookkeeping, administration, reports, sweeping. */
     readonly other: SqlClient.SqlClient
     readonly witness: Witness
-    /** A connection of its own that listens, and when it is better left for another server's. */
+    /** A connection of its own that listens, and what ends when another server is in use, so that this connection is to be left. */
     readonly listen: (
       channel: string
     ) => Effect.Effect<

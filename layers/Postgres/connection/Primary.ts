@@ -1,5 +1,5 @@
 /**
- * The server that takes writes, among those of the URL.
+ * Finds the server that takes writes, among those of the URL.
  *
  *   PG3  A server in recovery is never used: not at the start, and not after it became a standby. Connections to one that refuses writes
  *        are closed, and the servers are asked again, in turn.
@@ -19,25 +19,25 @@ export interface Host {
   readonly server: string
   readonly config: PgClient.PgClientConfig
   readonly pools: Readonly<Record<PoolName, { readonly client: PgClient.PgClient; readonly room: Semaphore.Semaphore }>>
-  /** Done when it is used no more. */
+  /** Completes when the server is no longer used. */
   readonly left: Deferred.Deferred<void>
   readonly scope: Scope.Closeable
 }
 
 export interface Primary {
   readonly host: Effect.Effect<Host, SqlError>
-  /** What a statement on `host` ended with; a doubtful end has the servers asked again, beside all else. */
+  /** Tells what a statement on `host` failed with. Where that casts doubt on the server, all are asked again in the background. */
   readonly ended: (host: Host, cause: Cause.Cause<SqlError>) => void
 }
 
 const PROBE = Duration.seconds(2)
-/** Between two rounds of asking. */
+/** Nanoseconds between two rounds of asking the servers. */
 const PAUSE = 500_000_000n
-/** Statements on a server that was left may end. */
+/** Time that statements on a server that was left have to end. */
 const GRACE = Duration.seconds(5)
 
 const awayWith = (cause: Error) => new SqlError({ reason: new ConnectionError({ cause, message: cause.message }) })
-/** In Herald's own words. */
+/** An error of the connection in Herald's own words. */
 export const unavailable = (message: string) => awayWith(new OwnWords(message))
 
 export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, witness: Witness) {
@@ -72,7 +72,7 @@ export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, 
       Effect.forkIn(scope)
     )
 
-  /** True: it takes writes. PG4 */
+  /** Whether the server takes writes. PG4 */
   const probe = (server: string) =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -96,7 +96,7 @@ export const makePrimary = Effect.fnUntraced(function* (options: ClientOptions, 
       inTime(PROBE, () => Effect.fail(unavailable("no answer")))
     )
 
-  /** Asks the servers in turn, the one in use first. `fresh`: its connections are not to be used any more. */
+  /** Asks the servers in turn, the one in use first. `fresh`: makes new connections even to that one. */
   const look = Effect.fnUntraced(function* (fresh: boolean) {
     const before = current
     const problems: Array<string> = []

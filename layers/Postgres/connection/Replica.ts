@@ -1,5 +1,5 @@
 /**
- * Reads of single keys from a replica, where there is one.
+ * Reads single keys from a replica, where there is one.
  *
  *   RR1  What a replica answers counts only if, in the same snapshot, it had applied the position that is needed, in its epoch.
  *   RR2  A replica that lags, is away or hangs costs a read at most `wait`; after some such reads it is left alone for a while.
@@ -17,8 +17,7 @@ import { inTime, ownScope, toOperator } from "./Failure.ts"
 
 export interface Replica {
   /**
-   * The rows of `query`, or undefined: then the primary must be asked. Never fails. Columns must not begin with `at_`;
-   * the order of rows is the caller's to make.
+   * The rows of `query` in any order; undefined when the primary must be asked. Never fails. Names of columns must not begin with `at_`.
    */
   readonly ask: <A extends object>(
     atLeast: Position | undefined,
@@ -28,7 +27,7 @@ export interface Replica {
 
 const AGAIN = "10 millis"
 const FAILURES = 3
-/** Nanoseconds. */
+/** Nanoseconds that a replica is left alone. RR2 */
 const PAUSE = 1_000_000_000n
 
 interface Answered {

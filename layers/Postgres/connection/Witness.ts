@@ -1,8 +1,8 @@
-/** The newest revision that this node saw: what it asks of a promoted server, and of a replica. */
+/** Remembers the newest revision that this node saw, for which a promoted server and a replica are asked. */
 import { type Position, replaces } from "../../../src/propagation/Position.ts"
 
 export interface Seen extends Position {
-  /** Milliseconds since 1970: two revisions of one number differ by it. */
+  /** Milliseconds since 1970. It tells apart two revisions that have the same number. */
   readonly committedAt: number
 }
 

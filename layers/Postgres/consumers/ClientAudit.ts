@@ -1,4 +1,4 @@
-/** What happened to clients, in the audit log in PostgreSQL: the check, the chain and the entries are one statement. */
+/** Writes what happened to clients into the audit log in PostgreSQL: check, chain and entries in one statement. */
 import { Effect, Layer } from "effect"
 import { ClientAudit } from "../../../src/consumers/ClientAudit.ts"
 import { guarded, refusing } from "../connection/Failure.ts"

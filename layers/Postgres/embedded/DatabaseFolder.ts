@@ -1,5 +1,5 @@
 /**
- * The data folder of the embedded PostgreSQL.
+ * Makes the data folder of the embedded PostgreSQL.
  *
  *   J1  It is made whole or not at all: initdb works in a folder of another name.
  *   J2  Nobody gets in without the password, which is random and readable by Herald's user only.

@@ -1,5 +1,5 @@
 /**
- * A real PostgreSQL in the data folder, for `npm start` and the tests.
+ * Runs a real PostgreSQL in the data folder, for `npm start` and the tests.
  *
  *   EM1  It ends with its scope, within 5 s; when Herald is killed it ends by itself (EM3). One that is left all the same is ended
  *        by the next start.
@@ -14,7 +14,7 @@ import { findBinaries } from "./Binaries.ts"
 import { prepareCluster, USER } from "./DatabaseFolder.ts"
 import { freePort, type Postmaster, startPostmaster, stopOrphan, stopPostmaster } from "./Postmaster.ts"
 
-/** Tries with another port, should somebody take the free one first. */
+/** Tries, each with another port, as somebody may take the free one first. */
 const TRIES = 3
 const AGAIN = { first: 100, longest: 2_000, spread: 0 }
 
@@ -50,7 +50,7 @@ export const startEmbedded = Effect.fn("Embedded.start")(function* (dataDir: str
   )
   yield* Effect.addFinalizer(() => Effect.promise(async () => postmaster && (await stopPostmaster(postmaster)))) // EM1
 
-  // EM2. Interrupted before the finalizer above runs. Its sessions may outlive a killed postmaster for a moment: tried until they are gone.
+  // EM2. It ends before the finalizer above runs. Sessions may outlive a killed postmaster for a moment, so it tries until they are gone.
   const again = Schedule.forever.pipe(
     Schedule.addDelay(({ attempt }) => Effect.succeed(backoff(AGAIN, attempt - 1, 0)))
   )

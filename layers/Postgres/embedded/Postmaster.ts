@@ -1,4 +1,4 @@
-/** One PostgreSQL process: start, wait until it serves, stop. Its pid file (PostgreSQL 18, miscadmin.h) says how it is. */
+/** Starts one PostgreSQL process, waits until it serves, and stops it. Its pid file (PostgreSQL 18, miscadmin.h) says how it is. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { createServer } from "node:net"
@@ -9,14 +9,14 @@ import { watch } from "./Watcher.ts"
 
 export interface Postmaster {
   readonly process: ChildProcess
-  /** Resolves when the process has ended, and what watched it. */
+  /** Resolves when the process and its watcher have ended. */
   readonly ended: Promise<void>
 }
 
 const LOG_LIMIT = 10_485_760
 const START_PATIENCE = 30_000
 const POLL = 20
-/** What the pid file says of a server that takes connections, and of a standby that does. */
+/** What the pid file says of a server, and of a standby, that takes connections. */
 const SERVING = ["ready", "standby"]
 
 const pidFile = ({ cluster }: Binaries) => join(cluster, "postmaster.pid")
@@ -38,7 +38,7 @@ const running = (pid: number): boolean => {
   }
 }
 
-/** Is it still our server, or has the number gone to another process? */
+/** Whether it is still our server, and not another process with its number. */
 const isPostgres = (pid: number, cluster: string): boolean => {
   if (!running(pid)) return false
   if (process.platform !== "linux") return true
@@ -74,7 +74,7 @@ const settings = (port: number): ReadonlyArray<string> =>
     timezone: "UTC"
   }).map(([name, value]) => `--${name}=${value}`)
 
-/** Starts it and waits until it serves. Rejects with the end of its log. */
+/** Starts it and waits until it serves. When it does not, rejects with the end of its log. */
 export const startPostmaster = async (binaries: Binaries, port: number, log: string): Promise<Postmaster> => {
   if (existsSync(log) && statSync(log).size > LOG_LIMIT) renameSync(log, `${log}.1`)
   const from = existsSync(log) ? statSync(log).size : 0
@@ -82,7 +82,7 @@ export const startPostmaster = async (binaries: Binaries, port: number, log: str
   const child = spawn(binaries.postgres, ["-D", binaries.cluster, ...settings(port)], {
     ...binaries.owner,
     cwd: binaries.cluster,
-    // A session of its own: Ctrl-C is for Herald, which stops it when nothing needs it any more.
+    // In a session of its own: Ctrl-C is for Herald, which stops it when nothing needs it any more.
     detached: true,
     stdio: ["ignore", out, out],
     env: { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
@@ -110,7 +110,7 @@ export const startPostmaster = async (binaries: Binaries, port: number, log: str
   }
 }
 
-/** Fast shutdown, then immediate, then none of its doing. At most 4.5 s. */
+/** Asks for a fast shutdown, then an immediate one, then kills it. Takes at most 4.5 s. */
 export const stopPostmaster = async ({ process: child, ended }: Postmaster): Promise<void> => {
   for (const [signal, patience] of [
     ["SIGINT", 3_000],
@@ -128,7 +128,7 @@ export const stopPostmaster = async ({ process: child, ended }: Postmaster): Pro
   }
 }
 
-/** Ends a server that an earlier Herald left behind, and removes what a killed one left. */
+/** Ends a server that an earlier Herald left running, and removes what a killed one left. */
 export const stopOrphan = async (binaries: Binaries): Promise<boolean> => {
   const pid = Number(linesOf(pidFile(binaries))[0])
   if (!Number.isInteger(pid) || pid <= 1) return false

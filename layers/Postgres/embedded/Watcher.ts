@@ -1,5 +1,5 @@
 /**
- * Ends the database when Herald is gone, however it went: a small shell that waits on a pipe which only Herald holds.
+ * Ends the database when Herald is gone, however it ended: by a small shell that waits on a pipe which only Herald holds.
  *
  *   EM3  It ends the very process that it was begun for, known by its number and the moment it was started, and no other that has the number
  *        since: neither another's database nor the one of Herald's next start.
@@ -9,11 +9,11 @@ import { once } from "node:events"
 import type { Owner } from "./Binaries.ts"
 
 export interface Watcher {
-  /** Once there is nothing left to watch. */
+  /** Call it when there is nothing left to watch. */
   readonly end: () => Promise<void>
 }
 
-/** $1: the process. Reading ends with the pipe. Field 22 of /proc/…/stat is when the process began; a name before it may have blanks. */
+/** $1: the process. `read` ends with the pipe. Field 22 of /proc/…/stat is when the process began; a name before it may have blanks. */
 const SCRIPT = `
 began() {
   if [ -r "/proc/$1/stat" ]; then
@@ -38,13 +38,13 @@ for signal in INT QUIT KILL; do
 done
 `
 
-/** `owner`: whose the process is. The name is for people who look at processes. Windows has no such shell: there the next start ends what was left. */
+/** `owner`: the process's user. `name`: shown in lists of processes. On Windows, which has no such shell, the next start ends what was left. */
 export const watch = (pid: number, owner: Owner | undefined, name: string): Watcher => {
   if (process.platform === "win32") return { end: async () => {} }
   const child = spawn("/bin/sh", ["-c", SCRIPT, name, String(pid)], {
     ...owner,
     cwd: "/",
-    // A session of its own: Ctrl-C is for Herald, and a terminal that closes takes Herald only.
+    // In a session of its own: Ctrl-C is for Herald, and a terminal that closes takes Herald only.
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
     env: { PATH: process.env["PATH"] }

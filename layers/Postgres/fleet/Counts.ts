@@ -1,4 +1,4 @@
-/** Instances and what they have, counted a page at a time: one query, which looks at the keys of the page's instances. */
+/** Counts instances and what they have, a page at a time: by one query, which looks at the keys of the page's instances. */
 
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -23,7 +23,7 @@ interface Row {
 const has = (told: Told): Has | undefined =>
   told === null ? undefined : { epoch: told[0], revision: BigInt(told[1]), version: told[2] }
 
-/** What a key's patterns ask of an instance. */
+/** The condition that an instance subscribes to the key. */
 export const subscribesTo = (sql: SqlClient.SqlClient, key: string) =>
   sql`patterns ?| array(select jsonb_array_elements_text(${JSON.stringify(patternsOf(key))}::text::jsonb))`
 

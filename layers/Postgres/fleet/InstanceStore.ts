@@ -1,4 +1,4 @@
-/** Instances and what is known of their keys in PostgreSQL: one call a batch, one query a page. */
+/** Keeps instances and what is known of their keys in PostgreSQL: writes a batch by one call, reads a page by one query. */
 import { Effect, Layer } from "effect"
 import { type Fact, shown } from "../../../src/fleet/Facts.ts"
 import type { Batch, HealthRow, InstanceRow, KeyFacts, Speaker } from "../../../src/fleet/Instance.ts"
@@ -34,7 +34,7 @@ type Row = InstanceRow & {
   readonly report: Health | null
 }
 
-/** JSON has no bigint, and a speaker, an epoch or the name of a field said once is enough. */
+/** A batch as JSON, which has no bigint. Each speaker, epoch and name of a field is in it once. */
 const encode = ({ instances, deliveries, held, health }: Batch): string => {
   const who: Array<Speaker> = []
   const epochs = new Map<string, number>()
@@ -47,7 +47,7 @@ const encode = ({ instances, deliveries, held, health }: Batch): string => {
   }
   const same = (one: Speaker, { environment, service, instance }: Speaker) =>
     one.instance === instance && one.service === service && one.environment === environment
-  /** A session has one instance, so its name finds it; whoever lacks one, or has another instance, is found by all of it. */
+  /** Found by the session's name, as a session has one instance; without one, or with another instance, by all fields. */
   const speaker = (row: Speaker): number => {
     const known = place(row.session, row)
     if (same(who[known]!, row)) return known
@@ -105,7 +105,7 @@ const keyOf =
   })
 
 const NODES = 100
-/** Instances that one look marks, and that a node is told of. */
+/** Instances that one look marks as lost, and tells the node of. */
 const LOSE_STEP = 10_000
 
 export const layer = Layer.effect(
@@ -123,7 +123,7 @@ export const layer = Layer.effect(
       list: Effect.fnUntraced(function* (options: ListOptions) {
         const { environment, service, instance, after, limit, keys, afterKey = "", key, troubled } = options
         const ofKey = key === undefined ? sql`true` : sql`k.key = ${key}`
-        // Only what is asked for, so that the index can be used whatever the plan is made for.
+        // Only conditions that are asked for, so that every plan can use the index.
         const asked = [
           ...(environment === undefined ? [] : [sql`environment = ${environment}`]),
           ...(service === undefined ? [] : [sql`service = ${service}`]),

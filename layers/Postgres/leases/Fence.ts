@@ -1,8 +1,8 @@
-/** A lease as SQL takes it, where a statement works under one. */
+/** Writes a lease as SQL takes it, for statements that work under one. */
 import type { Lease } from "../../../src/leases/Leases.ts"
 
-/** As the fence reads it; JSON has no bigint. */
+/** As the fence in SQL reads it: with the token as text, as JSON has no bigint. */
 export const asFence = ({ token, ...lease }: Lease): string => JSON.stringify({ ...lease, token: String(token) })
 
-/** An interval. */
+/** Milliseconds as an interval of SQL. */
 export const millis = (n: number): string => `${n} milliseconds`

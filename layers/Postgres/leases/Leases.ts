@@ -1,4 +1,4 @@
-/** Leases in PostgreSQL: the functions of migration 0011. */
+/** Keeps leases in PostgreSQL, by the functions of migration 0011. */
 
 import { Effect, Layer } from "effect"
 import { type Lease, Leases } from "../../../src/leases/Leases.ts"

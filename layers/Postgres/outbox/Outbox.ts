@@ -1,4 +1,4 @@
-/** The outbox's position in PostgreSQL. */
+/** Keeps the outbox's position in PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { Outbox } from "../../../src/outbox/Outbox.ts"
 import { guarded } from "../connection/Failure.ts"

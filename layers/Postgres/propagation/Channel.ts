@@ -1,2 +1,2 @@
-/** Where NOTIFY tells of revisions. */
+/** The channel on which NOTIFY tells of revisions. */
 export const CHANNEL = "herald_revisions"

@@ -1,4 +1,4 @@
-/** The revision log in PostgreSQL; hints by LISTEN. */
+/** Reads the revision log in PostgreSQL, and hears hints by LISTEN. */
 
 import { Deferred, Duration, Effect, Layer, Stream } from "effect"
 import { Kinds } from "../../../src/propagation/Kinds.ts"

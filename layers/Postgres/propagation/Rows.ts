@@ -1,4 +1,4 @@
-/** From rows of the log to the model. */
+/** Makes rows of the log into the model. */
 import type { KindsShape } from "../../../src/propagation/Kind.ts"
 import type { Revision } from "../../../src/propagation/Revision.ts"
 
@@ -12,7 +12,7 @@ export interface RevisionRow {
   readonly committedAt: number
 }
 
-/** What a query selects beside these columns stays behind. */
+/** Leaves out what a query selects besides these columns. */
 export const asRevision = ({ fromLog }: KindsShape, row: RevisionRow): Revision => ({
   epoch: row.epoch,
   revision: BigInt(row.revision),

@@ -1,5 +1,5 @@
 /**
- * The retention in PostgreSQL: migrations 0012, 0015 and 0020.
+ * Removes old rows in PostgreSQL, by the functions of migrations 0012, 0015 and 0020.
  *
  *   RP1  A range is detached CONCURRENTLY and then dropped, each outside of a transaction: behind a reader's open transaction nobody else waits.
  *   RP2  It waits for a lock at most a second. What was begun, here or by a node that died, is finished the next time.
@@ -22,7 +22,7 @@ interface Expired {
 /** Rows of each kind that one step removes. */
 const STEP = 5_000
 const LOCK_TIMEOUT = "1s"
-/** For all ranges of one call. */
+/** Time for all ranges of one call. */
 const PATIENCE = "1 minute"
 
 export const layer = Layer.effect(
@@ -30,7 +30,7 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const { other: sql } = yield* Pools
 
-    /** RP1. The connection is this one's until the end, as its time-out for locks is another. */
+    /** RP1. On a connection of its own, as that gets another time-out for locks. */
     const drop = Effect.scoped(
       Effect.gen(function* () {
         const connection = yield* sql.reserve

@@ -1,4 +1,4 @@
-/** The keys of seals in PostgreSQL: whoever reads the database can seal. */
+/** Keeps the keys of seals in PostgreSQL: whoever reads the database can seal. */
 import { Effect, Layer } from "effect"
 import { Seal } from "../../../src/seals/Seal.ts"
 import { makeSeal, type SealKey } from "../../Crypto/seals/Seals.ts"

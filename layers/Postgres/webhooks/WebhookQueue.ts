@@ -1,4 +1,4 @@
-/** Webhooks that wait, in PostgreSQL. */
+/** Keeps webhooks that wait, in PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Claimed, type Settled, type Standing, WebhookQueue } from "../../../src/webhooks/WebhookQueue.ts"
 import { guarded, refusing } from "../connection/Failure.ts"

@@ -1,4 +1,4 @@
-/** Keywords of JSON Schema that compare numbers, in decimal and as the numbers were written (SV1). */
+/** Gives ajv keywords that compare numbers in decimal, as they were written (SV1). */
 import type { Ajv2020, FuncKeywordDefinition } from "ajv/dist/2020.js"
 import { decimal } from "../../../src/values/Json.ts"
 
@@ -9,7 +9,7 @@ interface Decimal {
   readonly sign: 1 | -1
   /** Without zeros around them; "0" is zero. */
   readonly digits: string
-  /** Of the last digit. */
+  /** The power of ten of the last digit. */
   readonly exponent: number
 }
 
@@ -20,7 +20,7 @@ const decimalOf = (number: string): Decimal => {
 
 const signOf = ({ sign, digits }: Decimal): number => (digits === "0" ? 0 : sign)
 
-/** Less than 0: a is less than b. Linear in the digits, whatever the exponents are. */
+/** Below 0 when a is less than b. Takes time by the digits, whatever the exponents are. */
 const compare = (a: Decimal, b: Decimal): number => {
   if (signOf(a) !== signOf(b)) return signOf(a) - signOf(b)
   if (signOf(a) === 0) return 0
@@ -30,8 +30,8 @@ const compare = (a: Decimal, b: Decimal): number => {
 }
 
 /**
- * Is a × 10^p a multiple of b × 10^q? Where p < q it is not, because a does not end with 0. Otherwise b must divide a × 10^(p - q), which
- * is computed modulo b: no number is ever longer than the longest of the two.
+ * Whether a × 10^p is a multiple of b × 10^q. Where p < q it is not, as a does not end with 0. Otherwise b must divide a × 10^(p - q), which is
+ * computed modulo b, so that no number is longer than the longer of the two.
  */
 const isMultiple = (value: Decimal, of: Decimal): boolean => {
   if (value.digits === "0") return true
@@ -50,7 +50,7 @@ const isMultiple = (value: Decimal, of: Decimal): boolean => {
   return rest === 0n
 }
 
-/** Equal JSON has equal text, numbers by their decimals. */
+/** A text that is equal for equal JSON, with numbers as decimals. */
 const textOf = (value: unknown, pointer: string, inexact: Inexact): string => {
   if (typeof value === "number") return decimal(inexact.get(pointer) ?? String(value))
   if (typeof value !== "object" || value === null) return JSON.stringify(value)
@@ -90,7 +90,7 @@ const LIMITS: ReadonlyArray<readonly [string, string, (order: number) => boolean
   ["exclusiveMaximum", "<", (order) => order < 0]
 ]
 
-/** Every keyword that compares numbers, for values with numbers that JavaScript does not hold. */
+/** Adds every keyword that compares numbers, for values with numbers that JavaScript does not hold exactly. */
 export const addExactKeywords = (ajv: Ajv2020, inexact: () => Inexact): void => {
   addMultipleOf(ajv, inexact)
   for (const [keyword, sign, holds] of LIMITS) {
@@ -135,7 +135,7 @@ export const addExactKeywords = (ajv: Ajv2020, inexact: () => Inexact): void => 
   })
 }
 
-/** The value with another fraction for each number whose own would be lost: `type: integer` must see that there is one. */
+/** The value with some fraction in each number whose own JavaScript would lose, so that `type: integer` sees that there is one. */
 export const withFractions = (value: unknown, inexact: Inexact): unknown => {
   let root = value
   for (const [pointer, number] of inexact) {

@@ -1,6 +1,6 @@
 /**
- * The twin of Threads for unit tests: the same work in the test's own thread. What would hang or explode there is named by `hangs` and
- * `explodes`, and does so in appearance: no answer, or a death.
+ * The twin of Threads for unit tests: does the same work in the test's own thread. Jobs for which `hangs` or `explodes` is true only seem to hang
+ * or to end their thread.
  */
 import { Effect, Layer, Queue } from "effect"
 import { type Job, perform } from "../../../src/work/Job.ts"
@@ -11,7 +11,7 @@ export interface InlineOptions {
   readonly count: number
   readonly hangs: (job: Job) => boolean
   readonly explodes: (job: Job) => boolean
-  /** Told of each job that is begun. */
+  /** Called when a job begins. */
   readonly began: (job: Job) => void
 }
 

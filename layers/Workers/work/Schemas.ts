@@ -1,15 +1,15 @@
-/** Checks values by JSON Schemas with ajv. Runs in worker threads (and in tests in their own), never on the thread that delivers. */
+/** Checks values by JSON Schemas with ajv. Runs in worker threads, and in tests in their own; never on the thread that delivers. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js"
 import addFormatsModule from "ajv-formats"
 import type { JobResult, SchemaCheck } from "../../../src/work/Job.ts"
 import { addExactKeywords, addMultipleOf, type Inexact, withFractions } from "./ExactNumbers.ts"
 
-/** CommonJS: Node and Deno disagree on where the function is. */
+/** As the module is CommonJS, Node and Deno find the function at different places. */
 const addFormats = ((addFormatsModule as { default?: unknown }).default ?? addFormatsModule) as (
   ajv: Ajv2020
 ) => unknown
 
-/** Compiled schemas that are kept, and characters of their texts; ajv keeps what it compiled, so all start anew together. */
+/** How many compiled schemas are kept, and characters of their texts. Beyond that all are dropped together, with the ajv that holds them. */
 const KEPT = 256
 const KEPT_TEXT = 2_097_152
 
@@ -18,7 +18,7 @@ const ROOT = "urn:herald:schema"
 const fresh = (addNumbers: (ajv: Ajv2020) => void): Ajv2020 => {
   const ajv = new Ajv2020({
     strict: false,
-    // A value has the names that are written in it, and not those that every object of JavaScript inherits.
+    // A value has only the names that are written in it, not those that JavaScript's objects inherit.
     ownProperties: true,
     allErrors: false,
     addUsedSchema: false,
@@ -61,7 +61,7 @@ const compiler = (addNumbers: (ajv: Ajv2020) => void) => {
       ajv = fresh(addNumbers)
     }
     const parsed: unknown = JSON.parse(schema)
-    // Without an $id ajv does not find the root of a schema that it is told to forget, which "$ref": "#" refers to.
+    // "$ref": "#" refers to the root, which ajv finds by its $id only.
     const validate = ajv.compile(typeof parsed === "object" ? { $id: ROOT, ...parsed } : (parsed as boolean))
     compiled.set(schema, validate)
     texts += schema.length
@@ -72,7 +72,7 @@ const compiler = (addNumbers: (ajv: Ajv2020) => void) => {
 export const makeSchemaCheck = (): SchemaCheck => {
   let inexact: Inexact | undefined
   const compile = compiler((ajv) => addMultipleOf(ajv))
-  /** For the few values with numbers that JavaScript does not hold: slower. */
+  /** Slower, for the few values with numbers that JavaScript does not hold exactly. */
   const compileExactly = compiler((ajv) => addExactKeywords(ajv, () => inexact ?? new Map()))
 
   return (schema, read): JobResult | undefined => {

@@ -1,4 +1,4 @@
-/** Threads with node:worker_threads, each with a limit of memory. Started when they are needed. */
+/** Starts threads of node:worker_threads when they are needed, each with a limit of memory. */
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import { Deferred, Effect, Layer, Queue } from "effect"
@@ -6,11 +6,11 @@ import { failure } from "../../../src/errors/HeraldError.ts"
 import { type Heard, Threads } from "../../../src/work/Threads.ts"
 
 export interface ThreadsOptions {
-  /** At least 2: one identity never holds all of them. */
+  /** At least 2, so that one identity never holds all of them. */
   readonly count: number
   /** Megabytes of a thread's heap. */
   readonly memory: number
-  /** The module that answers; another one in tests. */
+  /** The module that a thread runs; another one in tests. */
   readonly module: URL
 }
 

@@ -4,7 +4,7 @@ import { type Job, perform } from "../../../src/work/Job.ts"
 import type { Heard } from "../../../src/work/Threads.ts"
 import { makeSchemaCheck } from "./Schemas.ts"
 
-Error.stackTraceLimit = 0 // YAML that is nothing but errors makes one of each
+Error.stackTraceLimit = 0 // YAML that is full of errors would make a stack trace for each
 
 const say = (heard: Heard): void => parentPort?.postMessage(heard)
 const check = makeSchemaCheck()

@@ -1,8 +1,4 @@
-/**
- * A JSON answer. Nobody keeps it, unless its headers say otherwise.
- *
- *   VJ1  A value comes as JSON where that is asked for, in its own digits and spaces, and as its text otherwise.
- */
+/** Makes JSON answers. No cache keeps one, unless its headers say otherwise. */
 import { HttpServerResponse } from "effect/http"
 
 const privately = { "cache-control": "no-store" }
@@ -12,19 +8,11 @@ interface Options {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Stands where a text goes as it is; nobody can guess it. */
-const HOLE = crypto.randomUUID()
-
-/** JSON whose `hole`s are these texts, which are JSON, as they stand: no digit and no space of them changes. */
-export const jsonAround = (bodyOf: (hole: string) => unknown, texts: ReadonlyArray<string>, options?: Options) => {
-  const parts = JSON.stringify(bodyOf(HOLE)).split(`"${HOLE}"`)
-  return written(parts.map((part, at) => part + (texts[at] ?? "")).join(""), options)
-}
-
 export const json = (body: unknown, options?: Options): HttpServerResponse.HttpServerResponse =>
-  written(JSON.stringify(body), options)
+  jsonText(JSON.stringify(body), options)
 
-const written = (text: string, options?: Options): HttpServerResponse.HttpServerResponse =>
+/** `text` is JSON already. */
+export const jsonText = (text: string, options?: Options): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(text, {
     status: options?.status ?? 200,
     contentType: "application/json",

@@ -1,6 +1,6 @@
 /**
- * Who asks, and may they: from the request's head, so that nobody's body is read or parsed for nothing. The bearer token's identity
- * becomes the request's `CurrentIdentity`; the services ask again for what they touch.
+ * Decides by the head of a request who asks and whether they may, so that no body is read for nothing. The bearer token's identity becomes the
+ * request's `CurrentIdentity`; use cases check again what they touch.
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
@@ -13,8 +13,8 @@ import { costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
 
 /**
- * What an endpoint is annotated with that a browser's `EventSource` may ask, which can send no header: the token may come in the cookie
- * `herald-token`. Only for what changes nothing, so that no other page can do anything with it.
+ * Annotates endpoints whose token may come in the cookie `herald-token`, for a browser's `EventSource`, which can send no header. Only for what
+ * changes nothing, as another page can make the browser send the cookie, too.
  */
 export class ByCookie extends Context.Service<ByCookie, boolean>()("herald/edge/http/ByCookie") {}
 
@@ -62,7 +62,7 @@ export const AuthenticationLive = Layer.effect(
     })
 
     return Authentication.of({
-      // Read from the header itself, to tell no token from one of another scheme.
+      // From the header itself, to tell no token apart from one of another scheme.
       token: (app, { endpoint, group }) =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
           Effect.matchEffect(

@@ -1,5 +1,5 @@
 /**
- * Request bodies: bytes → checked JSON.
+ * Reads request bodies: from bytes to checked JSON.
  *
  *   B1  A body is measured before it is kept, and kept before it is parsed: no more than its route's limit is ever in memory.
  *   B2  Text that is not UTF-8, nests too deep, or has keys that reach into JavaScript's prototypes is refused.
@@ -18,12 +18,12 @@ import { schemaFailure } from "./Problem.ts"
 
 const fail = (message: string) => failure("InvalidInput", message)
 
-/** https://www.rfc-editor.org/rfc/rfc8259#section-11: other parameters than charset are of no matter. */
+/** Parameters other than charset mean nothing: https://www.rfc-editor.org/rfc/rfc8259#section-11 */
 const JSON_TYPE = /^application\/(?:json|[\w.+-]+\+json)[\t ]*(?:;|$)/i
 const CHARSET = /;[\t ]*charset[\t ]*=[\t ]*"?([^";\t ]*)/i
 const UNPACKED = /^(?:[\t ]*identity[\t ]*)?$/i
 
-/** What of the headers says that the body is nothing that is read here. B7 */
+/** Which header says that the body is none that is read here. B7 */
 const unreadable = (headers: Readonly<Record<string, string | undefined>>): string | undefined => {
   const type = headers["content-type"]
   const encoding = headers["content-encoding"]
@@ -47,7 +47,10 @@ const parse = (
         found._tag === "Carried" ? Effect.succeed(found.json) : Effect.fail(fail(`body: ${found.reason}`))
       ) // B2, B4
 
-/** Makes a reader for one route's bodies. What a body carries arrives as `Written`. */
+/**
+ * Makes a reader for the bodies of one route; values that a body carries arrive as `Written`. Fails `InvalidInput`, `TooLarge`,
+ * `UnsupportedMediaType`, `RateLimited`, `Busy`, `Timeout`.
+ */
 export type BodyReader = <A>(
   schema: Schema.Codec<A, unknown>,
   /** Bytes. */

@@ -1,5 +1,5 @@
 /**
- * Memory for bodies.
+ * Bounds the memory that request bodies take.
  *
  *   B6  Bodies that are being read and parsed hold at most 64 MiB of this node in all, and those of one principal 48 MiB, however slowly
  *       they come: others still publish. One that would be more is told to come again.
@@ -12,7 +12,7 @@ import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 /** Bytes. */
 export const IN_ALL = 67_108_864
 export const OF_ONE = 50_331_648
-/** Milliseconds. */
+/** Milliseconds after which to come again. */
 const AGAIN = 1_000
 
 /** Of a node. */
@@ -21,8 +21,8 @@ export class Budget extends Context.Service<Budget, ByteBudget>()("herald/edge/h
 }
 
 /**
- * `bytes`: how long the body is, or may be. One that is larger than its principal's part may come when no other of it does. Fails
- * `RateLimited`.
+ * `bytes`: how long the body is, or at most may be. One that is larger than its principal's share is read while no other of that principal is.
+ * Fails `RateLimited` (details.retryAfterMillis).
  */
 export const reading = <A, E, R>(
   budget: ByteBudget,

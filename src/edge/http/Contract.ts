@@ -1,5 +1,5 @@
 /**
- * The REST contract: what a capability adds to it, and what all of it has in common. OpenAPI, the browsable page and the typed client
+ * Defines what all of the REST contract has in common, and what a capability adds to it. OpenAPI, the browsable page and the typed client
  * (`HttpApiClient.make(apiOf(parts), …)`) are made from it.
  *
  *   R1  Every failure is a problem document (RFC 9457) with a code of the catalogue.
@@ -14,7 +14,7 @@ export class Authentication extends HttpApiMiddleware.Service<Authentication>()(
   security: { token: HttpApiSecurity.bearer }
 }) {}
 
-/** Without any group. A capability's routes are made for this and its own groups. */
+/** The contract without any group. A capability's routes are made for this and its own groups. */
 export const contract = HttpApi.make("herald")
   // A misspelt `dryRun` must not publish.
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" })
@@ -33,7 +33,7 @@ export interface Part {
   readonly routes: Layer.Layer<any, never, any>
 }
 
-/** The whole contract of a door with these parts. */
+/** The contract of a door with these parts. */
 export const apiOf = <Parts extends ReadonlyArray<Part>>(parts: Parts) => {
   type Groups = Parts[number]["groups"][number]
   const api = parts.reduce(
@@ -47,6 +47,6 @@ export const apiOf = <Parts extends ReadonlyArray<Part>>(parts: Parts) => {
   >
 }
 
-/** Of one operation, for people. */
+/** Describes one operation to people. */
 export const about = (summary: string, description?: string) =>
   OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) })

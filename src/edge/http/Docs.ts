@@ -1,11 +1,12 @@
 /**
- * `/docs`: the browsable page. Everything that it needs comes from this server, so it works without internet.
+ * Serves `/docs`, the browsable page. All that it needs comes from this server, so it works without internet.
  *
  *   PD1  There is one copy of what it sends, however many read it, and however slowly; less than 500 KB travel.
  *   PD2  The page runs scripts of this server alone, and asks nobody but it. It signs in with a bearer token, which stays in its tab.
  */
 import { Effect, FileSystem } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import { json } from "./Answer.ts"
 
 /** PD2: RapiDoc writes styles, and nothing else, into the page. */
 const policy =
@@ -13,7 +14,7 @@ const policy =
 
 const SCRIPT = "/docs/rapidoc-9.3.8.js"
 const script = new URL("../../../schema/page/rapidoc-9.3.8.js.gz", import.meta.url)
-/** The name of the script tells its version. */
+/** The script's name has its version, so it may be kept for ever. */
 const kept = { "cache-control": "public, max-age=31536000, immutable" }
 
 const icon =
@@ -42,8 +43,14 @@ const page = `<!doctype html>
 </html>
 `
 
-/** Paths of the page, for who lists paths. */
-export const docsPaths = ["/docs", SCRIPT, "/favicon.svg", "/favicon.ico"] as const
+/** For whoever comes to the door itself: a browser is sent on, a program reads where to look. */
+const start = json(
+  { docs: "/docs", openapi: "/openapi.json", ready: "/readyz", metrics: "/metrics" },
+  { status: 302, headers: { location: "/docs" } }
+)
+
+/** Paths of the page and of what it needs. */
+export const docsPaths = ["/", "/docs", SCRIPT, "/favicon.svg", "/favicon.ico"] as const
 
 const inflated = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
   Effect.promise(async () => {
@@ -74,6 +81,7 @@ export const Docs = HttpRouter.use(
     )
     const packed = yield* Effect.cached(Effect.map(zipped, (bytes) => scriptOf(bytes, { "content-encoding": "gzip" })))
     const plain = yield* Effect.cached(Effect.map(Effect.flatMap(zipped, inflated), (bytes) => scriptOf(bytes, {})))
+    yield* router.add("GET", "/", Effect.succeed(start))
     yield* router.add("GET", "/docs", Effect.succeed(html)) // PD1
     yield* router.add("GET", "/favicon.svg", Effect.succeed(favicon))
     yield* router.add("GET", "/favicon.ico", Effect.succeed(favicon))

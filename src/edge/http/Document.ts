@@ -1,5 +1,5 @@
 /**
- * What the OpenAPI document says besides what its generator makes of the contract. Pure.
+ * Adds to the OpenAPI document what its generator does not make of the contract. Pure.
  *
  *   OA1  A parameter that is a number, or one of true and false, is written as that, with its bounds: not as the text that travels.
  *   OA2  What is any JSON to the contract is what its use case takes.
@@ -43,7 +43,7 @@ interface Endpoint {
 const endpointsOf = (groups: ReadonlyArray<HttpApiGroup.Constraint>): ReadonlyArray<Endpoint> =>
   groups.flatMap((group) => Object.values(group.endpoints) as unknown as ReadonlyArray<Endpoint>)
 
-/** As the document writes paths. */
+/** `/v1/config/{key}`: a path as the document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
 
 type Properties = Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -68,7 +68,7 @@ const asMeant = (operation: Operation, { params, query }: Endpoint): Operation =
   }
 }
 
-/** OA3: most readers look for it here, and not in the schema. */
+/** Puts the example beside the schema, where most readers of the document look. OA3 */
 const exemplified = (operation: Operation, { schemas }: Components): Operation => {
   if (operation.requestBody === undefined) return operation
   const content = Object.entries(operation.requestBody.content).map(([type, media]) => {
@@ -87,7 +87,8 @@ const ABOUT_VALUES =
   "A string is the text of the value, whatever its type; any other JSON is taken as it stands, byte for byte."
 const WRITTEN = {
   type: ["string", "number", "boolean", "object", "array", "null"],
-  description: "The text as it was published; with `as=json`, JSON where it is that."
+  description:
+    "JSON where `type` is json, as it was published; otherwise, and with `as=text`, the text as it was published."
 }
 const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   PublishBody: {

@@ -1,4 +1,4 @@
-/** Routes without a token: liveness, readiness, metrics. */
+/** Answers whether the server is well: liveness, readiness and metrics, without a token. */
 import { Effect, Layer, Metric } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
@@ -16,7 +16,7 @@ const { version } = packageJson
 /** The process runs. */
 const Live = HttpRouter.add("GET", "/livez", Effect.succeed(json({ status: "alive" })))
 
-/** The node has its view and the database confirms it. While it is not ready, streams and reads go on, marked stale. DG1 */
+/** Ready: the database confirms the node's views. While it does not, streams and reads go on, marked stale. DG1 */
 const Ready = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const [propagation, without] = [yield* Propagation, yield* Degraded]

@@ -36,10 +36,10 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
     return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
   })
 
-/** Keys are longer than a router's usual parameters, more so when they are encoded. */
+/** Characters. Keys, encoded above all, are longer than a router's usual parameters. */
 export const routerConfig = { maxParamLength: 1_024 } as const
 
-/** What is no part of the contract. */
+/** Routes that are no part of the contract. */
 const others = ["/livez", "/readyz", "/metrics", "/openapi.json", ...docsPaths].map((path) => ["GET", path] as const)
 
 const sharedOf = (paths: Paths) => Layer.unwrap(Effect.map(Packer, (pack) => through(paths, packed(pack))))
@@ -54,7 +54,7 @@ const through = (paths: Paths, pack: ReturnType<typeof packed>) => {
   )
 }
 
-/** Every route of a door with these parts; serve with `routerConfig`. */
+/** Every route of a door with these parts. Serve them with `routerConfig`. */
 export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) => {
   const api = apiOf(parts)
   const routes = parts.map((part) => part.routes) as unknown as [Parts[number]["routes"]]

@@ -17,10 +17,10 @@ const seconds = histogram(
 
 const classes = [1, 2, 3, 4, 5].map((first) => Metric.withAttributes(requests, { status: `${first}xx` }))
 
-/** Methods of a label: what else a caller writes is one. */
+/** Methods that the label `method` may have; it has one word for all others. */
 const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"])
 const NO_ROUTE = "none"
-/** As many as there are routes and methods. */
+/** By method and route: as many as the contract has. */
 const timers = new Map<string, typeof seconds>()
 const timerOf = (given: string, route: string) => {
   const method = METHODS.has(given) ? given : "other"
@@ -32,12 +32,12 @@ const timerOf = (given: string, route: string) => {
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
-/** `around`: what is done between the measuring and the app, which is the router with its routes. */
+/** `app`: the router with its routes. `around`: what is done between measuring and the router. */
 export const measured = <E, R, E2, R2>(app: App<E, R>, around: (app: App<E, R>) => App<E2, R2>) =>
   Effect.withFiber((fiber): App<E2, R2> => {
     const request = fiber.context.mapUnsafe.get(HttpServerRequest.HttpServerRequest.key)
     let route = NO_ROUTE
-    // The router puts the route that it found into the fiber's context: it is gone again where this began.
+    // Inside of `around`, as the router puts the route that it found into the context of its own fiber only.
     const found = Effect.onExit(app, () =>
       Effect.withFiber((inner) => {
         route = inner.context.mapUnsafe.get(HttpRouter.RouteContext.key)?.route.path ?? NO_ROUTE

@@ -1,5 +1,5 @@
 /**
- * What each route needs and costs, known from the request's head, before its body is read. Pure.
+ * Says what each route needs and costs, by the request's head alone. Pure.
  *
  *   R3  A route that does not say what it needs is refused to everybody.
  *   R4  The dearer a request is for the server, the more of its identity's rate it takes; a body costs by its bytes, and one that
@@ -9,15 +9,15 @@ import { Context } from "effect"
 import type { Permission } from "../../access/Identity.ts"
 import { LARGEST_BODY } from "./BodyLimits.ts"
 
-/** named: in the environment of the query; somewhere: the body names environments; everywhere: in all of them. */
+/** named: in the environment of the query; somewhere: in any, as the body says which; everywhere: in all environments. */
 export interface Need {
   readonly permission: Permission
   readonly where: "named" | "named or everywhere" | "somewhere" | "everywhere"
-  /** Requests that it counts as. R4 */
+  /** How many requests it counts as. R4 */
   readonly cost: number
 }
 
-/** What an endpoint is annotated with. R3 */
+/** Annotates an endpoint with what it needs. R3 */
 export class Needs extends Context.Service<Needs, Need>()("herald/edge/http/Needs") {}
 
 export const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
@@ -26,9 +26,9 @@ export const need = (permission: Permission, where: Need["where"], cost = 1): Ne
 export const needOf = ({ annotations }: { readonly annotations: Context.Context<never> }): Need | undefined =>
   Context.getOrUndefined(annotations as Context.Context<Needs>, Needs)
 
-/** Bytes of a body that cost as much as a request. */
+/** Bytes of a body that cost as much as one request. */
 const PER_TOKEN = 4_096
-/** A body that does not say how long it is. */
+/** Bytes. A body that does not say its length costs as much as one of these. */
 const UNSAID = 1_048_576
 
 export const costOf = ({ cost }: Need, headers: Readonly<Record<string, string | undefined>>): number => {

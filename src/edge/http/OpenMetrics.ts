@@ -1,5 +1,5 @@
 /**
- * The metric registry as OpenMetrics 1.0 text with exemplars, which Prometheus asks for by itself. Pure.
+ * Writes the metric registry as text: OpenMetrics 1.0 with exemplars, which Prometheus asks for by itself, or the older format. Pure.
  *
  *   OM1  Every name, label and number is written as the format wants it, and the text ends with `# EOF`, so that a scraper never takes a
  *        half for the whole: https://prometheus.io/docs/specs/om/open_metrics_spec/
@@ -10,7 +10,7 @@ import type { Family } from "../../telemetry/Runtime.ts"
 
 export const CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/** Whether a scraper can read it: `q=0` says it can't. */
+/** Whether a scraper can read OpenMetrics; `q=0` says that it can't. */
 export const accepted = (accept: string | undefined): boolean =>
   (accept ?? "")
     .split(",")
@@ -30,7 +30,7 @@ const plain = (value: number | bigint): string => {
   return value === Number.NEGATIVE_INFINITY ? "-Inf" : String(value)
 }
 
-/** Bounds are compared as text, so whole ones have their `.0`. */
+/** Scrapers compare bounds as text, so whole ones end with `.0`. */
 const bound = (value: number) => (Number.isInteger(value) ? `${value}.0` : plain(value))
 
 const labelsOf = (snapshot: Snapshot): Labels => Object.entries(snapshot.attributes ?? {})
@@ -57,7 +57,7 @@ const histogram = (
   return [...lines, `${name}_sum${labelled(labels)} ${plain(sum)}`, `${name}_count${labelled(labels)} ${count}`]
 }
 
-/** A family's name and kind: a counter's samples are called after it with `_total`, so one with another name has no kind. */
+/** A family's name and kind. A counter's samples must end with `_total`; a counter whose name does not is written as "unknown". */
 const familyOf = ({ id, type, ...rest }: Snapshot): readonly [name: string, kind: string] => {
   if (type === "Gauge") return [id, "gauge"]
   if (type === "Histogram") return [id, "histogram"]
@@ -82,7 +82,7 @@ const samplesOf = (snapshot: Snapshot, exemplars: ExemplarsShape): ReadonlyArray
   }
 }
 
-/** Of the process: in the older text format a counter's family has the name of its samples. */
+/** Lines of the process's own metrics. In the older format a counter's family has the name of its samples. */
 const runtimeLines = (families: ReadonlyArray<Family>, open: boolean): ReadonlyArray<string> =>
   families.flatMap(({ name, help, kind, samples }) => {
     const family = open && kind === "counter" ? name.replace(/_total$/, "") : name
@@ -96,7 +96,7 @@ const runtimeLines = (families: ReadonlyArray<Family>, open: boolean): ReadonlyA
     return [`# HELP ${family} ${escaped(help)}`, `# TYPE ${family} ${kind}`, ...lines]
   })
 
-/** In the text format 0.0.4. */
+/** The text format 0.0.4. */
 export const text = (families: ReadonlyArray<Family>): string =>
   runtimeLines(families, false)
     .map((line) => `${line}\n`)

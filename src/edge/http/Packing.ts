@@ -1,5 +1,5 @@
 /**
- * Long answers travel compressed to who can read that.
+ * Compresses long answers for callers who can read that.
  *
  *   PZ1  Text of 1 KiB and more is compressed as `Accept-Encoding` allows, and its entity tag says so: one tag, one sequence of bytes.
  *   PZ2  The work is none of the event loop's, and bounded: beyond that an answer goes as it is. What is streamed, as events are, goes as it is.
@@ -9,17 +9,17 @@ import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 
 export type Coding = "br" | "gzip"
 
-/** Port: undefined when too much is being compressed already, or it failed. */
+/** Port: compresses. Undefined when too much is being compressed already, or it failed; so it never fails. */
 export const Packer = Context.Reference<(bytes: Uint8Array, coding: Coding) => Effect.Effect<Uint8Array | undefined>>(
   "herald/edge/http/Packer",
   { defaultValue: () => () => Effect.undefined }
 )
 
-/** Bytes. */
+/** Bytes of the shortest answer that is compressed. */
 const LONG = 1_024
 const TEXT = /^(?:application\/(?:[\w.+-]+\+)?json|application\/openmetrics-text|text\/(?!event-stream))/
 
-/** RFC 9110 §12.5.3; the first of these that is not refused. */
+/** The coding that an `Accept-Encoding` allows (RFC 9110 §12.5.3): br before gzip. */
 export const codingFor = (accept: string | undefined): Coding | undefined => {
   if (accept === undefined) return undefined
   const said = new Map<string, number>()

@@ -1,5 +1,5 @@
 /**
- * Which paths there are, with which methods: for requests that no route takes. Pure.
+ * Knows which paths there are and their methods, for requests that no route takes. Pure.
  *
  *   HM1  A path that is known answers every method: with 405 and what it allows where it has no route for it, OPTIONS with what it allows.
  *   HM2  A path that is not known is told which is near.
@@ -7,15 +7,15 @@
  */
 import { FindMyWay } from "effect/http"
 import type { HttpApi, HttpApiGroup } from "effect/http-api"
-import { distance } from "../../text/Nearest.ts"
+import { within } from "../../text/Nearest.ts"
 
-/** Such as `/v1/config/:key`. */
+/** A method and a path such as `/v1/config/:key`. */
 type Route = readonly [method: string, path: string]
 
 export interface Paths {
-  /** What a request's path allows, in the order of the alphabet; undefined for one that is not known. HM1 */
+  /** Methods that the path of a request allows, in alphabetical order; undefined for an unknown path. HM1 */
   readonly allowed: (url: string) => ReadonlyArray<string> | undefined
-  /** `/v1/config/{key}`, or undefined when none is near. HM2 */
+  /** A path that may have been meant, such as `/v1/config/{key}`; undefined when none is near. HM2 */
   readonly near: (url: string) => string | undefined
 }
 
@@ -29,22 +29,33 @@ export const routesIn = (api: HttpApi.HttpApi<string, HttpApiGroup.Constraint>):
 
 const pathOf = (url: string) => url.split(/[?;#]/, 1)[0] ?? ""
 const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
-/** As the OpenAPI document writes it. */
+/** A word of the asked path that a path has, wherever it stands. */
+const hasWord = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): boolean =>
+  known.some((part, at) => at > 0 && !part.startsWith(":") && asked.includes(part))
+
+/** `/v1/config/{key}`: a path as the OpenAPI document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")
 
-/** How many characters are wrong, where what stands for a parameter is right whatever it is. */
-const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
-  let wrong = Math.abs(asked.length - known.length) * 3
-  for (const [at, part] of known.entries())
-    if (!part.startsWith(":") && at < asked.length) wrong += distance(asked[at]!.toLowerCase(), part)
-  return wrong
-}
-
-/** Of an asked path: more is not compared. */
+/** Characters of an asked path that are compared. */
 const LONGEST = 512
 const MOST_PARTS = 8
-/** Wrong characters. */
+/** Wrong characters of a path that is still near. */
 const NEAR = 6
+
+/** Words that are this wrong are others. */
+const otherWord = (word: string): number => Math.floor((word.length * 2) / 3)
+
+/** How many characters are wrong, where what stands for a parameter is right whatever it is; more than `NEAR` is not counted. */
+const wrongIn = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): number => {
+  let wrong = Math.abs(asked.length - known.length) * 3
+  for (const [at, part] of known.entries()) {
+    if (wrong > NEAR) return wrong
+    if (part.startsWith(":") || at >= asked.length) continue
+    const its = within(asked[at]!, part, NEAR - wrong)
+    wrong += its > otherWord(part) ? NEAR + 1 : its
+  }
+  return wrong
+}
 
 export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.RouterConfig>): Paths => {
   const methods = new Map<string, Set<string>>()
@@ -54,12 +65,14 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
     if (its.has("GET")) its.add("HEAD")
     router.on("GET", path as FindMyWay.PathInput, [...its].sort())
   }
-  const known = [...methods.keys()].map((path) => ({ path, parts: partsOf(path) }))
+  const known = [...methods.keys()]
+    .map((path) => ({ path, parts: partsOf(path) }))
+    .filter(({ parts }) => parts.length > 0)
   return {
     allowed: (url) => router.find("GET", url)?.handler,
     near: (url) => {
       const path = pathOf(url)
-      const asked = partsOf(path)
+      const asked = partsOf(path).map((part) => part.toLowerCase())
       if (path.length > LONGEST || asked.length > MOST_PARTS) return undefined
       let best: { readonly path: string; readonly wrong: number } | undefined
       for (const { path: one, parts } of known)
@@ -67,7 +80,8 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
           const wrong = wrongIn(parted, parts)
           if (wrong <= NEAR && wrong < (best?.wrong ?? Number.POSITIVE_INFINITY)) best = { path: one, wrong }
         }
-      return best && shown(best.path)
+      const meant = best ?? known.find(({ parts }) => hasWord(asked, parts))
+      return meant && shown(meant.path)
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Failures as problem documents (RFC 9457).
+ * Answers failures with problem documents (RFC 9457).
  *
  *   O1  Whatever goes wrong, the answer is a problem with a code; a defect tells nothing of itself but its trace id.
  *   O2  No input brings a 5xx. One that comes from the server's own side is in the log with its cause and the trace that the answer names.
@@ -72,7 +72,7 @@ export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerRes
 
 const places = { Params: "path", Headers: "header", Query: "query", Payload: "body" } as const
 
-/** "query environment: Missing key" from what the schema library says. */
+/** An `InvalidInput` such as "query environment: Missing key", from what the schema library says. */
 export const schemaFailure = (place: string, error: { readonly message: string }): HeraldError => {
   const lines = error.message.split("\n").map((line) => line.trim())
   const at = lines.findLast((line) => line.startsWith("at ["))
@@ -103,7 +103,7 @@ const fromFramework = (error: unknown): HeraldError | undefined => {
   return undefined
 }
 
-/** O1, for every route. */
+/** Answers whatever goes wrong on a route. O1 */
 export const answerFailures = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
@@ -120,7 +120,7 @@ export const answerFailures = <E, R>(
     )
   })
 
-/** The problem of an expected failure is an answer like any other. */
+/** Answers an expected failure with its problem. */
 export const answer = <R>(
   effect: Effect.Effect<HttpServerResponse.HttpServerResponse, HeraldError, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.catch(effect, problemResponse)

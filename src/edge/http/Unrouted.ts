@@ -1,10 +1,10 @@
-/** Requests that no route takes. HM1–HM3 in Paths.ts */
+/** Answers requests that no route takes. HM1–HM3 in Paths.ts */
 import { Effect } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { type Paths, undecodable } from "./Paths.ts"
 
-/** Of what is shown of a path. */
+/** Characters of a path that are shown. */
 const SHOWN = 200
 
 const refused = (
@@ -19,10 +19,10 @@ const refused = (
   }
   const near = paths.near(url)
   const instead = near === undefined ? "" : `; did you mean ${near}?`
-  return failure("NotFound", `there is no ${method} ${path}${instead}; the routes are listed at /docs`)
+  return failure("NoSuchRoute", `there is no ${method} ${path}${instead}`)
 }
 
-/** A part that is too long for a router has a description, which is not for callers. */
+/** A failure of the router that is a request without a route. Its description of a part that is too long is not for callers. */
 const unrouted = (error: unknown): HttpServerError.RouteNotFound | undefined =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound" ? error.reason : undefined
 

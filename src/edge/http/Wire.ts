@@ -1,6 +1,6 @@
 /**
- * What every part of the REST door speaks: plain JSON. Revisions are numbers (exact up to 2^53), times are milliseconds since 1970, with `…Time` beside `…At`.
- * Every schema's decoded and encoded forms are the same, so answers are written without a second pass.
+ * Schemas that all parts of the REST door share. Revisions are numbers, exact up to 2^53; times are milliseconds since 1970, with `…Time` beside
+ * `…At`. Decoded and encoded forms of every schema are the same, so answers need no encoding.
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
@@ -9,7 +9,7 @@ import { IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
 
-/** Shows a rule in the document; who decides it, and words what is told of it, is the use case. */
+/** Shows a rule in the document. The use case enforces it and words the refusal. */
 const shown = (json: Readonly<Record<string, unknown>>) =>
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
 
@@ -46,11 +46,11 @@ export const IfNoneMatch = Schema.String.check(shown({ pattern: `^(\\*|${TAGS})$
 
 /** Counts and numbers of versions and revisions. */
 export const Whole = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
-/** Of an entry in a log; exact up to 2^53. */
+/** The id of an entry in a log; exact up to 2^53. */
 export const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 /** Milliseconds since 1970, as far as dates go. */
 export const Time = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
-/** As people and other programs read it: RFC 3339, UTC. Beside each time in milliseconds stands one of these. */
+/** A time for people and other programs: RFC 3339, UTC. One stands beside each time in milliseconds. */
 export const Stamp = Schema.String.check(shown({ format: "date-time" }))
 export const stamp = (millis: number): string => new Date(millis).toISOString()
 export const stampOr = (millis: number | null): string | null => (millis === null ? null : stamp(millis))
@@ -79,10 +79,10 @@ const problem = (httpApiStatus: number) =>
     .annotate({ identifier: `Problem${httpApiStatus}`, httpApiStatus })
     .pipe(HttpApiSchema.asJson({ contentType: "application/problem+json" }))
 
-/** Any request can end in one of these. */
+/** The statuses that any request may end with. */
 export const problems = [400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504].map(problem)
 
-/** `Idempotency-Key`: the same key and body have the same result, once. */
+/** `Idempotency-Key`: a request with the same key and body is done once, and gets the same answer. */
 export const IdempotencyKey = Schema.optionalKey(
   Schema.String.check(
     Schema.isMinLength(1),

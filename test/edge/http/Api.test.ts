@@ -56,7 +56,7 @@ describe("the contract", () => {
 
       assert.strictEqual(put.body.version, 1)
       assert.strictEqual(put.headers["herald-version"], 1)
-      assert.strictEqual(get.body.value, '{"a":1}')
+      assert.deepStrictEqual(get.body.value, { a: 1 })
       assert.strictEqual(get.headers["herald-stale"], false)
       assert.strictEqual(list.keys[0]?.key, "a/b")
       assert.strictEqual(history.versions.length, 1)

@@ -19,7 +19,7 @@ describe("publish and read", () => {
 
     assert.strictEqual(put.status, 200)
     assert.strictEqual(put.body.version, 1)
-    assert.strictEqual(get.body.value, '{"x":[1,true]}')
+    assert.deepStrictEqual(get.body.value, { x: [1, true] })
     assert.strictEqual(get.body.type, "json")
     assert.strictEqual(get.body.message, "why")
     assert.strictEqual(get.body.stale, false)
@@ -69,29 +69,74 @@ describe("publish and read", () => {
     assert.deepStrictEqual(late.body.details, { key: "guarded", environment: "production", expected: 1, current: 3 })
   })
 
-  it("VJ1 a value comes as JSON where that is asked for, in its own digits, and as its text otherwise", async () => {
-    const put = async (key: string, body: string) => {
+  it("VJ1 a value of type json comes as JSON, cut in as it is stored; every value as its text where that is asked for", async () => {
+    const read = async (key: string, as = "") => (await door.call("GET", `/v1/config/${key}?${production}${as}`)).text
+    const exact = '{"n": 12345678901234567890.10, "b": 1e2,\r\n\t"10": [1,  2], "2": "\\u0041"}'
+    const template = '{"r": "{{client.region}}"}'
+    for (const [key, body] of [
+      ["as.json", `{"value": ${exact}}`],
+      ["as.number", '{"value": 9007199254740993}'],
+      ["as.flag", '{"value": true}'],
+      ["as.text", '{"value": "{\\"a\\":1}", "type": "string"}'],
+      ["as.yaml", '{"value": "{\\"a\\":1}", "type": "yaml"}'],
+      ["as.template", JSON.stringify({ value: template, type: "json" })]
+    ] as const)
       await door.call("PUT", `/v1/config/${key}?${production}`, { body })
-      return (await door.call("GET", `/v1/config/${key}?${production}&as=json`)).text
-    }
-    const exact = await put("as.json", '{"value": {"n": 12345678901234567890.10, "a": [1,  2]}}')
-    const number = await put("as.number", '{"value": 9007199254740993}')
-    const text = await put("as.text", '{"value": "{\\"a\\":1}", "type": "string"}')
-    const template = await put("as.template", '{"value": "{\\"r\\": \\"{{client.region}}\\"}", "type": "json"}')
-    await door.call("PUT", `/v1/config/as.json?${production}`, { body: { value: { b: 2 } } })
-    const history = await door.call("GET", `/v1/config/as.json/history?${production}&as=json`)
-    const version = await door.call("GET", `/v1/config/as.json/versions/2?${production}&as=json`)
-    const plain = await door.call("GET", `/v1/config/as.json?${production}`)
 
-    assert.include(exact, '"value":{"n": 12345678901234567890.10, "a": [1,  2]}')
-    assert.include(number, '"value":9007199254740993,')
-    assert.include(text, '"value":"{\\"a\\":1}"')
-    assert.include(template, '"value":"{\\"r\\"')
-    assert.include(history.text, '"value":{"n": 12345678901234567890.10, "a": [1,  2]}')
-    assert.deepStrictEqual([history.body.versions[0].value, version.body.value], [{ b: 2 }, { b: 2 }])
-    assert.strictEqual(plain.body.value, '{"b":2}')
-    assert.strictEqual(Date.parse(plain.body.createdTime), plain.body.createdAt)
-    assert.match(plain.body.updatedTime, /^\d{4}-\d\d-\d\dT.*Z$/)
+    assert.include(await read("as.json"), `"value":${exact},"type"`)
+    for (const [key, text] of [
+      ["as.number", "9007199254740993"],
+      ["as.flag", "true"],
+      ["as.text", '{"a":1}'],
+      ["as.yaml", '{"a":1}'],
+      ["as.template", template]
+    ] as const) {
+      assert.include(await read(key), `"value":${JSON.stringify(text)},"type"`)
+      assert.include(await read(key, "&as=text"), `"value":${JSON.stringify(text)},"type"`)
+    }
+    assert.include(await read("as.json", "&as=text"), `"value":${JSON.stringify(exact)},"type"`)
+    assert.include(await read("as.json", "&as=json"), `"value":${exact},"type"`)
+    assert.include(await read("as.number", "&as=json"), '"value":9007199254740993,"type"')
+    assert.include(await read("as.flag", "&as=json"), '"value":true,"type"')
+    assert.include(await read("as.text", "&as=json"), '"value":"{\\"a\\":1}","type"')
+  })
+
+  it("VJ1 so it is in the history, of a version, and in what explain says is stored", async () => {
+    const exact = '{"b": 1.0,  "a": 127525757991925097}'
+    await door.call("PUT", `/v1/config/as.old?${production}`, { body: `{"value": ${exact}}` })
+    await door.call("DELETE", `/v1/config/as.old?${production}`)
+    await door.call("PUT", `/v1/config/as.old?${production}`, { body: '{"value": "[ 2 ]", "type": "json"}' })
+    const paths = ["/history", "/versions/1", "/explain"]
+    const all = async (as: string) =>
+      Promise.all(paths.map((path) => door.call("GET", `/v1/config/as.old${path}?${production}${as}`)))
+    const [history, version, why] = await all("")
+    const [texts, text, whyText] = await all("&as=text")
+
+    assert.include(history!.text, `"value":${exact},"type"`)
+    assert.include(history!.text, '"value":[ 2 ],"type"')
+    assert.include(version!.text, `"value":${exact},"type"`)
+    assert.include(why!.text, '"value":[ 2 ],"type"')
+    assert.deepStrictEqual(
+      texts!.body.versions.map(({ value }: { value: unknown }) => value),
+      ["[ 2 ]", history!.body.versions[1].value, exact]
+    )
+    assert.isTrue(history!.body.versions[1].deleted)
+    assert.strictEqual(text!.body.value, exact)
+    assert.strictEqual(whyText!.body.stored.value, "[ 2 ]")
+    assert.strictEqual(Date.parse(version!.body.createdTime), version!.body.createdAt)
+    assert.match(version!.body.updatedTime, /^\d{4}-\d\d-\d\dT.*Z$/)
+  })
+
+  it("ET1 a tag names a version, however its value is shown: one of either guards a write", async () => {
+    const path = `/v1/config/as.tag?${production}`
+    await door.call("PUT", path, { body: { value: { a: 1 } } })
+    const tags = [await door.call("GET", path), await door.call("GET", `${path}&as=text`)].map(
+      ({ headers }) => headers.get("etag")!
+    )
+    const write = await door.call("PUT", path, { headers: { "if-match": tags[1]! }, body: { value: { a: 2 } } })
+
+    assert.strictEqual(tags[0], tags[1])
+    assert.strictEqual(write.status, 200)
   })
 
   it("the type of a new key follows from the value; an existing key keeps its own", async () => {

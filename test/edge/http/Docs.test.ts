@@ -69,6 +69,31 @@ describe("the page and its document", () => {
     assert.deepStrictEqual(Object.keys(body.paths["/v1/config/{key}"].get.responses).includes("304"), true)
     assert.isBelow(brotliCompressSync(JSON.stringify(body)).byteLength, 20_000)
   })
+
+  it("VJ1 every answer that shows a configuration can be asked for with its value as text", async () => {
+    const door = await startRoutes()
+    const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    await door.dispose()
+    const shows = (part: unknown): boolean => {
+      const text = JSON.stringify(part)
+      return (
+        /schemas\/(?:Configuration|Reading)"/.test(text) ||
+        [...text.matchAll(/schemas\/(\w+)"/g)].some(([, name]) => shows(body.components.schemas[name!]))
+      )
+    }
+    const found: Array<string> = []
+    for (const [path, { get }] of Object.entries<Record<string, Any>>(body.paths))
+      if (get !== undefined && shows(get.responses["200"])) {
+        found.push(path)
+        const as = get.parameters.find(({ name }: Any) => name === "as")
+        assert.deepStrictEqual(as?.schema.enum, ["text", "json"], path)
+      }
+    const key = "/v1/config/{key}"
+
+    assert.sameMembers(found, [key, `${key}/history`, `${key}/versions/{version}`, `${key}/explain`])
+    assert.include(body.components.schemas.Configuration.properties.value.type, "object")
+    assert.strictEqual(body.paths["/v1/events"].get.parameters.at(-1).name, "as")
+  })
 })
 
 describe("examples", () => {

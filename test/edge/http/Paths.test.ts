@@ -1,5 +1,6 @@
 /** What is answered where no route is: methods, near paths, what can't be decoded. */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { pathsOf } from "../../../src/edge/http/Paths.ts"
 import { startRoutes } from "./Harness.ts"
 
 let door: Awaited<ReturnType<typeof startRoutes>>
@@ -50,15 +51,45 @@ describe("Paths", () => {
       ["/v1/confg/a.b/histroy", "/v1/config/{key}/history"],
       ["/v1/client", "/v1/clients"],
       ["/healthz", "/readyz"],
-      ["/metric", "/metrics"]
+      ["/metric", "/metrics"],
+      ["/v1/history/user-service", "/v1/config/{key}/history"],
+      ["/v1/rollback/user-service", "/v1/config/{key}/rollback"]
     ] as const
     for (const [path, meant] of near)
       assert.include((await door.call("GET", path)).body.detail, `did you mean ${meant}?`, path)
-    for (const path of ["/something/else/entirely", `/${"x".repeat(4_000)}`, "/a/b/c/d/e/f/g/h/i/j"]) {
+    for (const path of [
+      "/something/else/entirely",
+      `/${"x".repeat(4_000)}`,
+      "/a/b/c/d/e/f/g/h/i/j",
+      "/x",
+      "/v1/purple"
+    ]) {
       const far = await door.call("GET", path)
-      assert.strictEqual(far.status, 404)
-      assert.notInclude(far.body.detail, "did you mean")
+      assert.deepStrictEqual([far.status, far.body.code], [404, "HRLD-1013"])
+      assert.include(far.body.fix, "/docs")
+      assert.notInclude(far.body.detail, "did you mean", path)
     }
+  })
+
+  it("HM2 the door itself says where to look, to browsers and to programs", async () => {
+    const { status, headers, body } = await door.call("GET", "/", { as: "nobody" })
+    assert.deepStrictEqual([status, headers.get("location")], [302, "/docs"])
+    assert.deepInclude(body, { docs: "/docs", openapi: "/openapi.json" })
+  })
+
+  it("HM2 looking for what is near costs little, however long the path is: anybody may ask", () => {
+    const names = Array.from({ length: 30 }, (_, i) => `/v1/things/:key/versions${i}`)
+    const { near } = pathsOf(
+      names.map((path) => ["GET", path] as const),
+      {}
+    )
+    const paths = [[509], [3, 500], [160, 160, 170]].map(
+      (parts) => `/${parts.map((length, at) => "abc"[at]!.repeat(length)).join("/")}`
+    )
+    const before = process.threadCpuUsage().user
+    for (let i = 0; i < 300; i++) assert.isUndefined(near(paths[i % paths.length]!))
+
+    assert.isBelow((process.threadCpuUsage().user - before) / 1_000, 200)
   })
 
   it("HM3 a path or a query that is no text is refused, never read as another", async () => {

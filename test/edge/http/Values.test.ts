@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => door.dispose())
 
 const at = "environment=production"
-const stored = async (key: string) => (await door.call("GET", `/v1/config/${key}?${at}`)).body
+const stored = async (key: string) => (await door.call("GET", `/v1/config/${key}?${at}&as=text`)).body
 /** What the door makes of a value: the text of a string, anything else as it stands. */
 const expected = (text: string): string => (text.startsWith('"') ? JSON.parse(text) : text)
 /** A key keeps its type, so that each value has its own. */

@@ -24,6 +24,13 @@ const routes = L.mergeAll(
   HttpRouter.add("GET", "/metrics", HttpServerResponse.text("numbers")),
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("alive")),
   HttpRouter.add("GET", "/v1/wrong", HttpServerResponse.text("no", { status: 401 })),
+  HttpRouter.add(
+    "GET",
+    "/v1/events",
+    Effect.map(HttpServerRequest.HttpServerRequest, ({ cookies }) =>
+      HttpServerResponse.text("", { status: cookies["herald-token"] === "y" ? 200 : 401 })
+    )
+  ),
   HttpRouter.add("GET", "/v1/right", HttpServerResponse.text("yes"))
 )
 
@@ -158,6 +165,22 @@ describe("connections and requests without a token", () => {
     )
     assert.deepStrictEqual([await status("/livez"), await status("/v1/right", "y")], [200, 200])
     assert.strictEqual(await status("/v1/right"), "HRLD-3003")
+  })
+
+  it("HS6 a token in the cookie of a feed is one, right or wrong; nowhere else is a cookie a token", async () => {
+    const port = await start({ open: { perSecond: 0.000_1, burst: 12 } })
+    const status = async (path: string, cookie: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { cookie } })
+      await answer.text()
+      return answer.status
+    }
+    const wrong = [await status("/v1/events?x=1", "a=b; herald-token=x"), await status("/v1/events", "herald-token=x")]
+    const open = [await status("/v1/right", "herald-token=y"), await status("/v1/right", "herald-token=y")]
+
+    assert.deepStrictEqual(wrong, [401, 401])
+    assert.deepStrictEqual(open, [200, 200])
+    assert.deepStrictEqual([await status("/v1/right", "herald-token=y"), await status("/v1/events", "a=b")], [429, 429])
+    assert.strictEqual(await status("/v1/events", "herald-token=y"), 200)
   })
 
   it("HS7 metrics are had by an address of which wrong tokens come, and only they use up what it may ask of them", async () => {

@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
-import { usage } from "../../CliFailure.ts"
+import { type CliFailure, usage } from "../../CliFailure.ts"
 import { data, invocation, optionalText, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import type { Paint } from "../../Paint.ts"
@@ -78,12 +78,33 @@ const create = Command.make(
   ])
 )
 
+interface Keys {
+  readonly keys: ReadonlyArray<ApiKey>
+}
+
+const isGood = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean =>
+  revokedAt === null && (expiresAt === null || expiresAt > now)
+
+/** The id that a person means: an id is one, whoever is named like it; a principal's name is that of its one good key. */
+const meantBy = (keys: ReadonlyArray<ApiKey>, named: string, now: number): Effect.Effect<string, CliFailure> => {
+  if (keys.some(({ id }) => id === named)) return Effect.succeed(named)
+  const meant = keys.filter((key) => key.name === named && isGood(key, now))
+  return meant.length > 1
+    ? Effect.fail(
+        usage(
+          `${named} has ${meant.length} good keys: ${meant.map(({ id }) => id).join(", ")}`,
+          "Give the id of the one that is meant."
+        )
+      )
+    : Effect.succeed(meant[0]?.id ?? named)
+}
+
+const namedKey = "The principal's name where it has one good key, or the key's id (herald key list)"
+
 const rotate = Command.make(
   "rotate",
   {
-    key: Argument.String("key").pipe(
-      Argument.withDescription("The principal's name, or the key's id (herald key list)")
-    ),
+    key: Argument.String("key").pipe(Argument.withDescription(namedKey)),
     grace: optionalText("grace", "How long the old key works on: 24h unless given, 0m for not at all", "span")
   },
   Effect.fn("Key.rotate")(function* ({ key: named, grace = "24h" }) {
@@ -93,16 +114,7 @@ const rotate = Command.make(
     const span = /^\d+[mhd]$/.test(grace) ? expiry(grace, 0) : undefined
     if (span === undefined) return yield* usage(`--grace ${grace} is no span`, "Write 24h, 30d or 0m.")
     const { body: all } = yield* here.call({ method: "GET", path: "/v1/keys" })
-    const good = (all as { readonly keys: ReadonlyArray<ApiKey> }).keys.filter(
-      ({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now)
-    )
-    const meant = good.filter(({ name }) => name === named)
-    if (meant.length > 1 && !good.some(({ id }) => id === named))
-      return yield* usage(
-        `${named} has ${meant.length} good keys: ${meant.map(({ id }) => id).join(", ")}`,
-        "Give the id of the one to rotate."
-      )
-    const id = good.find((key) => key.id === named)?.id ?? meant[0]?.id ?? named
+    const id = yield* meantBy((all as Keys).keys, named, now)
     const { body } = yield* here.call({
       method: "POST",
       path: `/v1/keys/${segment(id)}/rotate`,
@@ -136,7 +148,7 @@ const list = Command.make(
     const shell = yield* Shell
     const here = yield* invocation
     const { body } = yield* here.call({ method: "GET", path: "/v1/keys" })
-    const { keys } = body as { readonly keys: ReadonlyArray<ApiKey> }
+    const { keys } = body as Keys
     const now = yield* shell.now
     const state = (key: ApiKey): string => {
       if (key.revokedAt !== null) return `revoked ${ago(key.revokedAt, now)}`
@@ -172,18 +184,20 @@ const list = Command.make(
 const revoke = Command.make(
   "revoke",
   {
-    id: Argument.String("id").pipe(Argument.withDescription("The key's id (herald key list)")),
+    key: Argument.String("key").pipe(Argument.withDescription(namedKey)),
     yes: yes("yes", "Don't ask, even of the last admin key")
   },
-  Effect.fn("Key.revoke")(function* ({ id, yes }) {
+  Effect.fn("Key.revoke")(function* ({ key: named, yes }) {
     const shell = yield* Shell
     const here = yield* invocation
+    const now = yield* shell.now
+    const all = yield* Effect.result(here.call({ method: "GET", path: "/v1/keys" }))
+    const keys = all._tag === "Success" ? (all.success.body as Keys).keys : []
+    const id = yield* meantBy(keys, named, now)
+    const whose = id === named ? "" : ` of ${named}`
     if (!yes) {
-      const now = yield* shell.now
-      const all = yield* Effect.result(here.call({ method: "GET", path: "/v1/keys" }))
-      const keys = all._tag === "Success" ? (all.success.body as { readonly keys: ReadonlyArray<ApiKey> }).keys : []
       if (isLastAdmin(keys, id, now)) {
-        const question = `${id} is the last admin key: without it nobody can make another (herald key recover can, on the server's host, while it is stopped).`
+        const question = `${id}${whose} is the last admin key: without it nobody can make another (herald key recover can, on the server's host, while it is stopped).`
         if (!shell.inputTerminal)
           return yield* usage(
             question,
@@ -197,20 +211,20 @@ const revoke = Command.make(
     yield* here.call({ method: "DELETE", path: `/v1/keys/${segment(id)}` })
     yield* here.emit(
       { id, revoked: true },
-      (paint) => `${paint.green("revoked")} ${printable(id)}; its streams end within 5 s`
+      (paint) => `${paint.green("revoked")} ${printable(`${id}${whose}`)}; its streams end within 5 s`
     )
   })
 ).pipe(
   Command.withDescription("Revoke an API key; its open streams end within 5 s"),
-  Command.withExamples([{ command: "herald key revoke 3f9c2a", description: "By the id of herald key list" }])
+  Command.withExamples([
+    { command: "herald key revoke 3f9c2a", description: "By the id of herald key list" },
+    { command: "herald key revoke deployer", description: "By the principal's name, where it has one good key" }
+  ])
 )
 
 /** No other key that is good for everything everywhere would be left. */
 export const isLastAdmin = (keys: ReadonlyArray<ApiKey>, id: string, now: number): boolean => {
-  const admins = keys.filter(
-    ({ role, environments, revokedAt, expiresAt }) =>
-      role === "admin" && environments.includes("*") && revokedAt === null && (expiresAt === null || expiresAt > now)
-  )
+  const admins = keys.filter((key) => key.role === "admin" && key.environments.includes("*") && isGood(key, now))
   return admins.length === 1 && admins[0]?.id === id
 }
 

@@ -7,7 +7,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Configuration, Published } from "../../../edge/http/configuration/Wire.ts"
+import type { Configuration, InText, Published } from "../../../edge/http/configuration/Wire.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
@@ -41,10 +41,10 @@ export const edit = Command.make(
       .call({
         method: "GET",
         path: `/v1/config/${segment(key)}`,
-        query: { environment, consistency: "strong" }
+        query: { environment, as: "text", consistency: "strong" }
       })
       .pipe(meaning(here, environment, key))
-    const opened = body as Configuration
+    const opened = body as Configuration & InText
     const shown = shownOf(opened)
     const name = `${key.replace(/[^A-Za-z0-9._-]/g, "_").slice(-100)}.${opened.type === "string" ? "txt" : opened.type}`
     let errors: ReadonlyArray<string> = []

@@ -9,6 +9,9 @@ import { laidOut } from "../../../values/Json.ts"
 /** Below it the value begins. */
 const LINE = "# ---------- the value begins below this line; keep the line ----------"
 
+/** A reason above it may quote it. ED1 */
+const STANDS_ALONE = new RegExp(`(?:^|(?<=\n))${LINE}\r?\n`)
+
 export interface Opened {
   readonly key: string
   readonly environment: string
@@ -45,8 +48,8 @@ export const textOf = (
 
 /** Undefined: the line, or everything, was taken away. `shown`: what stood there, which says whether it ended a line. ED1 */
 export const valueOf = (text: string, shown: string): string | undefined => {
-  const at = text.indexOf(`${LINE}\n`) >= 0 ? text.indexOf(`${LINE}\n`) : text.indexOf(`${LINE}\r\n`)
-  if (at < 0) return undefined
-  const below = text.slice(text.indexOf("\n", at) + 1)
+  const found = STANDS_ALONE.exec(text)
+  if (found === null) return undefined
+  const below = text.slice(found.index + found[0].length)
   return shown.endsWith("\n") ? below : below.replace(/\r?\n$/, "")
 }

@@ -4,11 +4,12 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Explanation } from "../../../edge/http/configuration/Wire.ts"
 import { byCode, catalogue, type ErrorName, inOrder, type NamedRow } from "../../../errors/Catalogue.ts"
+import { nearby } from "../../../text/Nearest.ts"
 import { printable } from "../../../text/Printable.ts"
-import { known } from "../../CliFailure.ts"
+import { CliFailure, known } from "../../CliFailure.ts"
 import { env, invocation, labels } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
-import { meaning } from "../../Near.ts"
+import { meaning, offer } from "../../Near.ts"
 import { facts, table } from "../../Table.ts"
 
 /** https://grpc.io/docs/guides/status-codes/ */
@@ -48,6 +49,13 @@ export const findCode = (argument: string): NamedRow | undefined =>
   byCode(/^\d{4}$/.test(argument) ? `HRLD-${argument}` : argument) ??
   (argument in catalogue ? { ...catalogue[argument as ErrorName], name: argument as ErrorName } : undefined)
 
+const noSuchCode = (argument: string) => {
+  const all = [...Object.keys(catalogue), ...Object.values(catalogue).map(({ code }) => code)]
+  const names = nearby(argument, all, 1)
+  const meant = names.length === 0 ? "" : `${offer(names)}\n`
+  return known("NotFound", `there is no error code ${argument}`, `${meant}List them: herald explain HRLD`)
+}
+
 const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
   const { emit } = yield* invocation
   if (/^hrld$/i.test(argument)) {
@@ -67,9 +75,7 @@ const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
     )
   }
   const found = findCode(argument)
-  if (found === undefined) {
-    return yield* known("NotFound", `there is no error code ${argument}`, "List them: herald explain HRLD")
-  }
+  if (found === undefined) return yield* noSuchCode(argument)
   const row = wire(found)
   yield* emit(
     row,
@@ -88,6 +94,8 @@ const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
   )
 })
 
+const likeCode = /^(\d{3,5}|[a-z]{3,5}-?\d{3,5})$/i
+
 const explainKey = Effect.fn("Explain.key")(function* (
   key: string,
   environment: string,
@@ -100,6 +108,7 @@ const explainKey = Effect.fn("Explain.key")(function* (
     path: `/v1/config/${segment(key)}/explain`,
     query: {
       environment,
+      as: "text",
       ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`label.${name}`, value]))
     }
   }).pipe(meaning(here, environment, key))
@@ -139,7 +148,14 @@ export const explain = Command.make(
   Effect.fn("Explain.run")(function* ({ subject, env, labels }) {
     if (/^hrld(-|$)/i.test(subject) || findCode(subject) !== undefined) return yield* explainCode(subject)
     const { environment } = yield* invocation
-    yield* explainKey(subject, environment(env), labels)
+    const asKey = explainKey(subject, environment(env), labels)
+    // A key may be called so, too; where there is none, a code was meant.
+    if (!likeCode.test(subject) && nearby(subject, Object.keys(catalogue)).length === 0) return yield* asKey
+    yield* Effect.catch(asKey, (failure) =>
+      failure instanceof CliFailure && failure.code === catalogue.NotFound.code && !failure.what.includes("mean")
+        ? Effect.fail(noSuchCode(subject))
+        : Effect.fail(failure)
+    )
   })
 ).pipe(
   Command.withDescription("Say what an error code means (works offline), or how a key's effective value came about"),

@@ -4,7 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Configuration, Reading } from "../../../edge/http/configuration/Wire.ts"
+import type { Configuration, InText, Reading } from "../../../edge/http/configuration/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { wholeContent } from "../../DiffView.ts"
@@ -16,7 +16,9 @@ import { Shell } from "../../Shell.ts"
 import { facts, time } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 
-const asTable = (found: Configuration & Partial<Reading>, paint: Paint): string =>
+type Found = Configuration & Partial<Reading> & InText
+
+const asTable = (found: Found, paint: Paint): string =>
   [
     `${paint.bold(printable(found.key))} in ${printable(found.environment)}` +
       `${found.stale === true ? paint.yellow("  stale: the server can't confirm that this is the newest") : ""}`,
@@ -66,18 +68,22 @@ export const get = Command.make(
     const read = here
       .call(
         version === undefined
-          ? { method: "GET", path: `/v1/config/${segment(key)}`, query: { environment, consistency } }
-          : { method: "GET", path: `/v1/config/${segment(key)}/versions/${version}`, query: { environment } }
+          ? { method: "GET", path: `/v1/config/${segment(key)}`, query: { environment, as: "text", consistency } }
+          : {
+              method: "GET",
+              path: `/v1/config/${segment(key)}/versions/${version}`,
+              query: { environment, as: "text" }
+            }
       )
-      .pipe(Effect.map(({ body }) => body as Configuration & Partial<Reading>))
+      .pipe(Effect.map(({ body }) => body as Found))
     const once = meaning(here, environment, key)(read)
-    const outRaw = ({ value }: Configuration) => shell.out(shell.terminal ? printable(value, true) : value) // PR1
+    const outRaw = ({ value }: InText) => shell.out(shell.terminal ? printable(value, true) : value) // PR1
     if (!stay) {
       const found = yield* once
       if (raw) return yield* outRaw(found)
       return yield* here.emit(found, (paint) => asTable(found, paint))
     }
-    const print = raw ? { ...here, emitNext: (data: unknown) => outRaw(data as Configuration) } : here
+    const print = raw ? { ...here, emitNext: (data: unknown) => outRaw(data as InText) } : here
     const look = read.pipe(
       Effect.map((found) => ({
         data: found,

@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { Configuration, History } from "../../../edge/http/configuration/Wire.ts"
+import type { Configuration, History, InText } from "../../../edge/http/configuration/Wire.ts"
 import { env, invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
@@ -27,18 +27,18 @@ export const history = Command.make(
     const shell = yield* Shell
     const here = yield* invocation
     const environment = here.environment(env)
-    const versions: Array<Configuration> = []
+    const versions: Array<Configuration & InText> = []
     let before: number | undefined
     while (true) {
       const { body } = yield* here
         .call({
           method: "GET",
           path: `/v1/config/${segment(key)}/history`,
-          query: { environment, limit: Math.min(PAGE, limit - versions.length), before }
+          query: { environment, as: "text", limit: Math.min(PAGE, limit - versions.length), before }
         })
         .pipe(meaning(here, environment, key))
       const page = body as History
-      versions.push(...page.versions)
+      versions.push(...(page.versions as ReadonlyArray<Configuration & InText>))
       before = page.next ?? undefined
       if (before === undefined || versions.length >= limit) break
       yield* shell.progress(`${versions.length} versions so far`)

@@ -4,6 +4,7 @@
  *   AW1  It ends well when every connected client that subscribes to a changed key applied the change or something later; with exit code 8
  *        as soon as one rejected it or can't be sent it; with 9 when the time is over. The change stays in each case.
  *   AW2  What is asked again and again is counted by the server: it costs the same however many clients there are to show.
+ *   AW4  Clients that subscribe to it and are away, as all are just after a restart, are not waited for: the last line says how many there are.
  *   AW3  Whoever leaves is told where to look; that the server is away meanwhile ends nothing.
  */
 import * as Clock from "effect/Clock"
@@ -64,15 +65,18 @@ export interface Reached {
   readonly rejected: number
   readonly problem: number
   readonly pending: number
+  /** Known clients that are not connected. AW4 */
+  readonly away: number
 }
 
-const nobody: Reached = { clients: 0, applied: 0, rejected: 0, problem: 0, pending: 0 }
+const nobody: Reached = { clients: 0, applied: 0, rejected: 0, problem: 0, pending: 0, away: 0 }
 const plus = (a: Reached, b: Reached): Reached => ({
   clients: a.clients + b.clients,
   applied: a.applied + b.applied,
   rejected: a.rejected + b.rejected,
   problem: a.problem + b.problem,
-  pending: a.pending + b.pending
+  pending: a.pending + b.pending,
+  away: a.away + b.away
 })
 
 export const reachedOf = Effect.fnUntraced(function* (
@@ -80,7 +84,9 @@ export const reachedOf = Effect.fnUntraced(function* (
   { key, environment, revision, epoch }: Committed
 ) {
   const services = yield* summed(here, { environment, key, revision, epoch })
-  return services.flatMap(({ keys }) => keys).reduce<Reached>(plus, nobody)
+  return services
+    .flatMap(({ keys, away }) => [...keys.map((one) => ({ ...one, away: 0 })), { ...nobody, away }])
+    .reduce<Reached>(plus, nobody)
 })
 
 /** Keys that are asked for in one round. */
@@ -89,13 +95,21 @@ const TOGETHER = 20
 const NAMED = 5
 
 /** "187/200 applied, 2 rejected, 11 to go" */
-export const progressOf = ({ clients, applied, rejected, problem, pending }: Reached): string =>
+export const progressOf = ({ clients, applied, rejected, problem, pending }: Omit<Reached, "away">): string =>
   [
     `${applied}/${clients} applied`,
     ...(rejected > 0 ? [`${rejected} rejected`] : []),
     ...(problem > 0 ? [`${problem} can't be sent it`] : []),
     ...(pending > 0 ? [`${pending} to go`] : [])
   ].join(", ")
+
+/** The last line where all went well. AW4 */
+const endOf = ({ clients, away }: Reached, what: string, span: number): string => {
+  const gone = away === 1 ? "; 1 known one is away" : away > 0 ? `; ${away} known ones are away` : ""
+  if (clients === 0) return `no connected client subscribes to ${what}${gone}`
+  const all = clients === 1 ? "the one client" : `all ${clients} clients`
+  return `applied by ${away === 0 ? all : `${clients} of ${clients} connected`} in ${(span / 1_000).toFixed(1)} s${gone}`
+}
 
 const reasonsOf = Effect.fnUntraced(
   function* (here: Invocation, { key, environment }: Committed) {
@@ -184,11 +198,8 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
         if (open.length === 0) {
           yield* clear
           yield* tell(total)
-          return yield* shell.progress(
-            total.clients === 0
-              ? `no connected client subscribes to ${printable(first.key)}${changes.length > 1 ? " and the others" : ""}`
-              : `applied by ${total.clients === 1 ? "the one client" : `all ${total.clients} clients`} in ${(((yield* Clock.currentTimeMillis) - start) / 1_000).toFixed(1)} s`
-          )
+          const what = `${printable(first.key)}${changes.length > 1 ? " and the others" : ""}`
+          return yield* shell.progress(endOf(total, what, (yield* Clock.currentTimeMillis) - start))
         }
       }
       if ((yield* Clock.currentTimeMillis) - start >= timeout) {

@@ -9,8 +9,9 @@ import * as Context from "effect/Context"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import packageJson from "../../../../package.json" with { type: "json" }
+import { plainly } from "../../../net/Reason.ts"
 import { printable } from "../../../text/Printable.ts"
-import { CliFailure } from "../../CliFailure.ts"
+import { CliFailure, stranger } from "../../CliFailure.ts"
 import { type Invocation, invocation } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { isLoopback, type Target } from "../../Target.ts"
@@ -37,11 +38,8 @@ const TIMEOUT = 5_000
 /** Whether gRPC answers, and what not. Loaded only by those who ask. */
 export const AskGrpc = Context.Reference<(target: Target) => Promise<string | undefined>>("herald/cli/AskGrpc", {
   defaultValue: () => async (target) => {
-    const { default: grpc } = await import("@grpc/grpc-js")
-    const client = new grpc.Client(
-      target.grpc,
-      target.tls === true ? grpc.credentials.createSsl() : grpc.credentials.createInsecure()
-    )
+    const { GrpcDial } = await import("../../../client/GrpcDial.ts")
+    const client = new GrpcDial({ tls: target.tls }).client(target.grpc)
     const raw = (bytes: Buffer): Buffer => bytes
     return new Promise((resolve) => {
       client.makeUnaryRequest(
@@ -148,31 +146,36 @@ const checks: (here: Invocation) => Effect.Effect<ReadonlyArray<Check>, never, S
       }
     }
   }
-  const plain = target.server.startsWith("http://") && !isLoopback(target.server)
-  found.push(
-    plain
-      ? look(
-          "tls",
-          `${target.server} is not encrypted: the token can be read on the way`,
-          "Use https:// (docs/production.md)."
-        )
-      : ok(
-          "tls",
-          target.server.startsWith("https://") ? "the server's certificate is trusted" : "not needed on this machine"
-        )
-  )
+  if (!target.server.startsWith("https://")) {
+    found.push(
+      isLoopback(target.server)
+        ? ok("tls", "not needed on this machine")
+        : look(
+            "tls",
+            `${target.server} is not encrypted: the token can be read on the way`,
+            "Use https:// (docs/production.md)."
+          )
+    )
+  } else if (health._tag === "Success") {
+    found.push(ok("tls", "the server's certificate is trusted"))
+  } else {
+    found.push(look("tls", "not known: the server was not reached", "Mend reach first."))
+  }
   const ask = yield* AskGrpc
   const grpc = yield* Effect.promise(() =>
     ask(target).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
   )
+  const other = grpc === undefined ? undefined : stranger(target.grpc, grpc)
   found.push(
     grpc === undefined
       ? ok("grpc", `gRPC answers at ${target.grpc}`)
-      : wrong(
-          "grpc",
-          `${target.grpc}: ${grpc.includes("Protocol error") ? "what answers there does not speak gRPC" : grpc}`,
-          "Correct --grpc, HERALD_GRPC or the context; a firewall must let its port through, clients come by it."
-        )
+      : other !== undefined
+        ? refused("grpc", other)
+        : wrong(
+            "grpc",
+            `${target.grpc}: ${plainly(grpc)}`,
+            "Correct --grpc, HERALD_GRPC or the context; a firewall must let its port through, clients come by it."
+          )
   )
   return found
 })

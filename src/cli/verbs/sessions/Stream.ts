@@ -21,6 +21,7 @@ import { backoff } from "../../../net/Backoff.ts"
 import { plainly } from "../../../net/Reason.ts"
 import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, known, stranger, unreachable, usage } from "../../CliFailure.ts"
+import { signedIn } from "../../Hints.ts"
 import { Shell } from "../../Shell.ts"
 import type { Target } from "../../Target.ts"
 
@@ -93,7 +94,8 @@ const reasonOf = (ended: Ended): string => plainly(ended.message) || "the server
 
 export const refusal = (target: Target, ended: Ended): CliFailure | undefined => {
   const row = byCode(ended.code ?? "") ?? (ended.status === 16 ? byCode(catalogue.Unauthenticated.code) : undefined)
-  if (row !== undefined && (ended.hopeless || final.has(row.name))) return known(row.name, reasonOf(ended))
+  if (row !== undefined && (ended.hopeless || final.has(row.name)))
+    return signedIn(target, known(row.name, reasonOf(ended)))
   if (ended.status === 12) {
     return unreachable(target.grpc, "something answers there, but it is not Herald's gRPC port", SETTING)
   }

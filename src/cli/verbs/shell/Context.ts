@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { wrongToken } from "../../../client/Bearer.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
-import { type HeraldContext, readContexts, saveContexts } from "../../Contexts.ts"
+import { type HeraldContext, noContext, readContexts, saveContexts } from "../../Contexts.ts"
 import { given, optionalText, printing, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
@@ -82,11 +82,7 @@ const use = Command.make(
   Effect.fn("Context.use")(function* ({ name }) {
     const shell = yield* Shell
     const { all } = yield* readContexts()
-    if (name !== "none" && !Object.hasOwn(all, name))
-      return yield* usage(
-        `there is no context ${name}`,
-        `There are: ${Object.keys(all).join(", ") || "none; herald context add"}.`
-      )
+    if (name !== "none" && !Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
     yield* saveContexts({ current: name === "none" ? undefined : name, all })
     yield* shell.progress(
       name === "none"
@@ -153,8 +149,7 @@ const remove = Command.make(
   Effect.fn("Context.remove")(function* ({ name }) {
     const shell = yield* Shell
     const { current, all } = yield* readContexts()
-    if (!Object.hasOwn(all, name))
-      return yield* usage(`there is no context ${name}`, `There are: ${Object.keys(all).join(", ") || "none"}.`)
+    if (!Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
     const { [name]: _, ...rest } = all
     yield* saveContexts({ current: current === name ? undefined : current, all: rest })
     yield* shell.progress(`removed ${name}${current === name ? "; no context is used now" : ""}`)

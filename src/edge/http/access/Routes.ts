@@ -1,4 +1,4 @@
-/** API keys and the audit log. */
+/** Answers the routes of API keys and the audit log. */
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -14,7 +14,7 @@ import { answer } from "../Problem.ts"
 import { AuditGroup, KeysGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
-/** Milliseconds that a rotated key works on. */
+/** Milliseconds that a rotated key goes on to work, unless the request says otherwise. */
 const GRACE = 86_400_000
 const PAGE = 100
 

@@ -1,4 +1,4 @@
-/** API keys and the audit log, as JSON. */
+/** Writes API keys and the audit log as JSON. */
 import { Schema } from "effect"
 import type * as Keys from "../../../access/ApiKeyStore.ts"
 import type { Compared } from "../../../access/AuditCheckpoints.ts"
@@ -75,7 +75,7 @@ export const ApiKeyBody = Schema.Struct({
   identifier: "ApiKeyBody",
   examples: [{ name: "ci-deployer", role: "publisher", environments: ["production"] }]
 })
-/** `graceMillis`: how long the old key works on; a day when left out, at most 30 days. */
+/** `graceMillis`: how long the old key goes on to work; a day when left out, at most 30 days. */
 export const RotateBody = Schema.Struct({
   graceMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 * 86_400_000 })))
 }).annotate({ identifier: "RotateBody", examples: [{ graceMillis: 3_600_000 }] })
@@ -114,7 +114,7 @@ export const verdict = ({
         }
 })
 
-/** Never the hash. */
+/** Without the hash. */
 export const apiKey = ({ hash: _, ...key }: Keys.ApiKey): ApiKey => ({
   ...key,
   createdTime: stamp(key.createdAt),

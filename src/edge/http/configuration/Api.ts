@@ -40,7 +40,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       params: Wire.Target,
       query: {
         ...Wire.InEnvironment,
-        ...Wire.As,
+        ...Wire.InForm,
         consistency: Schema.optionalKey(Schema.Literals(["strong", "cached"]))
       },
       headers: { "if-none-match": Schema.optionalKey(IfNoneMatch) },
@@ -83,7 +83,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       params: Wire.Target,
       query: {
         ...Wire.InEnvironment,
-        ...Wire.As,
+        ...Wire.InForm,
         limit: Schema.optionalKey(Limit),
         before: Schema.optionalKey(Wire.Version)
       },
@@ -94,7 +94,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       .annotateMerge(about("Versions of a key, newest first")),
     get("version", "/v1/config/:key/versions/:version", {
       params: { ...Wire.Target, version: Wire.Version },
-      query: { ...Wire.InEnvironment, ...Wire.As },
+      query: { ...Wire.InEnvironment, ...Wire.InForm },
       success: Wire.Configuration,
       error
     })
@@ -131,7 +131,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     get("explain", "/v1/config/:key/explain", {
       params: Wire.Target,
       query: Schema.StructWithRest(
-        Schema.Struct({ ...Wire.InEnvironment, label: Schema.optionalKey(Schema.Array(Wire.LabelOf)) }),
+        Schema.Struct({ ...Wire.InEnvironment, ...Wire.InForm, label: Schema.optionalKey(Schema.Array(Wire.LabelOf)) }),
         [Schema.Record(Schema.TemplateLiteral(["label.", Schema.String]), Schema.String)]
       ),
       success: Wire.Explanation,

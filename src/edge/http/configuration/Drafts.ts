@@ -1,9 +1,9 @@
-/** Bodies of publishes and releases → drafts. */
+/** Makes bodies of publishes and releases into drafts. */
 import type { Draft } from "../../../configuration/Draft.ts"
 import type { Written } from "../../../values/Written.ts"
 import type * as Wire from "./Wire.ts"
 
-/** `value`: what the reader of the body made of it. */
+/** `value`: as the reader of the body gave it, `Written` or null. */
 export const draftOf = (change: Omit<Wire.ReleaseChange, "value"> & { readonly value: unknown }): Draft => {
   const value = change.value as Written | null
   return {

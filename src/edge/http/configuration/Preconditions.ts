@@ -1,5 +1,5 @@
 /**
- * Conditional requests (RFC 9110 §13). Pure.
+ * Reads the headers of conditional requests (RFC 9110 §13). Pure.
  *
  *   ET1  An entity tag names a version by its number and its content, `"<version>-<first 16 of the digest>"`, with how it was compressed
  *        behind it: only the whole of it fits.
@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import type { Condition, Tag } from "../../../configuration/Condition.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 
-/** Of a digest, in a tag. */
+/** Hex digits of the digest in a tag. */
 const DIGITS = 16
 
 export const etagOf = ({ version, digest }: { readonly version: number; readonly digest: string }): string =>
@@ -22,12 +22,15 @@ interface EntityTag {
   readonly opaque: string
 }
 
-/** One of a list, with what ends it: https://www.rfc-editor.org/rfc/rfc9110#name-etag */
-const ENTITY_TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[\t ]*(?:,|$)/y
-/** Tags of one header. */
+/**
+ * One of a list, with what ends it: https://www.rfc-editor.org/rfc/rfc9110#name-etag. Blanks behind a tag belong to the tag: were they
+ * optional twice without one between, a header of blanks would be tried in every way to share them.
+ */
+const ENTITY_TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*)?(?:,|$)/y
+/** Tags in one header. */
 const MOST = 100
 
-/** "*" or tags; undefined when it is neither. ET3 */
+/** "*" or the tags of a header; undefined when it is neither. ET3 */
 const tagsIn = (header: string): "*" | ReadonlyArray<EntityTag> | undefined => {
   if (header.trim() === "*") return "*"
   const tags: Array<EntityTag> = []
@@ -48,7 +51,7 @@ const versionOf = ({ opaque }: EntityTag): ReadonlyArray<Tag> => {
   return version === undefined || digest === undefined ? [] : [{ version: Number(version), digest }]
 }
 
-/** Whether a GET is answered in full: the tag that its caller has already is returned otherwise. ET2 */
+/** The tag of `If-None-Match` by which the caller of a GET has this version already; undefined: it is answered in full. ET2 */
 export const heldTag = (header: string | undefined, etag: string): string | undefined => {
   if (header === undefined) return undefined
   const tags = tagsIn(header)
@@ -61,7 +64,7 @@ export const heldTag = (header: string | undefined, etag: string): string | unde
 /** A version number, plain or in quotes. */
 const NUMBER = /^(?:(\d{1,10})|"(\d{1,10})")$/
 
-/** What a write is meant for, from `If-Match`, `If-None-Match` and the body's `expectedVersion`. */
+/** Which current version a write is meant for, by `If-Match`, `If-None-Match` and the body's `expectedVersion`. */
 export interface Expected {
   readonly expectedVersion?: number
   readonly condition?: Condition

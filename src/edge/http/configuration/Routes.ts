@@ -1,33 +1,22 @@
-/** Keys of an environment, and releases of many. */
+/** Answers the routes of configurations and releases. */
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
-import { json, jsonAround } from "../Answer.ts"
+import { json, jsonText } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { ConfigGroup, ReleasesGroup } from "./Api.ts"
 import { etagOf, heldTag } from "./Preconditions.ts"
+import { shown } from "./Shown.ts"
 import * as Wire from "./Wire.ts"
 import { makeWrites } from "./Writes.ts"
 
 const PAGE = 100
 
-type As = "text" | "json" | undefined
-
-/** One configuration or many, their values as they were asked for. */
-const shownAs = (
-  as: As,
-  all: ReadonlyArray<Wire.Configuration>,
-  bodyOf: (all: ReadonlyArray<Wire.Configuration>) => unknown,
-  headers: Readonly<Record<string, string>> = {}
-) => {
-  const texts = as === "json" ? all.filter(Wire.isJson).map(({ value }) => String(value)) : []
-  const holed = (hole: string) => all.map((one) => (as === "json" && Wire.isJson(one) ? { ...one, value: hole } : one))
-  return jsonAround((hole) => bodyOf(holed(hole)), texts, { headers })
-}
+const only = <A>([one]: ReadonlyArray<A>) => one
 
 const configRoutes = HttpApiBuilder.group(
   contract.add(ConfigGroup),
@@ -39,7 +28,7 @@ const configRoutes = HttpApiBuilder.group(
     const get = Effect.fnUntraced(function* (
       { key, environment }: Target,
       consistency: "strong" | "cached",
-      as: As,
+      as: Wire.As,
       ifNoneMatch: string | undefined
     ) {
       const { configuration, stale } = yield* configurations.get(environment, key, consistency)
@@ -53,7 +42,7 @@ const configRoutes = HttpApiBuilder.group(
       }
       const held = heldTag(ifNoneMatch, etag)
       return held === undefined
-        ? shownAs(as, [Wire.configuration(configuration)], ([one]) => ({ ...one, stale }), headers)
+        ? jsonText(shown(as, [{ ...Wire.configuration(configuration), stale }], only), { headers })
         : HttpServerResponse.empty({ status: 304, headers: { ...headers, etag: held } })
     })
 
@@ -71,17 +60,18 @@ const configRoutes = HttpApiBuilder.group(
 
     const history = Effect.fnUntraced(function* (
       { key, environment }: Target,
-      query: { readonly limit?: number; readonly before?: number; readonly as?: As }
+      query: { readonly limit?: number; readonly before?: number; readonly as?: Wire.As }
     ) {
       const limit = query.limit ?? PAGE
       const versions = yield* configurations.history(environment, key, { limit, before: query.before })
       const oldest = versions.at(-1)?.version ?? 1
       const next = versions.length === 0 || oldest <= 1 ? null : oldest // C1; a page may be shorter than its limit (PB1)
-      return shownAs(query.as, versions.map(Wire.configuration), (all) => ({ versions: all, next }))
+      return jsonText(shown(query.as, versions.map(Wire.configuration), (all) => ({ versions: all, next })))
     })
 
     const explain = Effect.fnUntraced(function* (
       { key, environment }: Target,
+      as: Wire.As,
       query: Readonly<Record<string, unknown>>
     ) {
       const labels: Record<string, string> = {}
@@ -96,11 +86,13 @@ const configRoutes = HttpApiBuilder.group(
         labels[pair.slice(0, at)] = pair.slice(at + 1)
       }
       const found = yield* configurations.explain(environment, key, labels)
-      return json({
-        ...found,
-        stored: Wire.configuration(found.stored),
-        effective: found.effective ?? null
-      } satisfies Wire.Explanation)
+      return jsonText(
+        shown(
+          as,
+          [Wire.configuration(found.stored)],
+          ([stored]) => ({ ...found, stored: stored!, effective: found.effective ?? null }) satisfies Wire.Explanation
+        )
+      )
     })
 
     return handlers
@@ -125,7 +117,7 @@ const configRoutes = HttpApiBuilder.group(
       .handle("version", ({ params, query }) =>
         answer(
           Effect.map(configurations.version(query.environment, params.key, params.version), (found) =>
-            shownAs(query.as, [Wire.configuration(found)], ([one]) => one)
+            jsonText(shown(query.as, [Wire.configuration(found)], only))
           )
         )
       )
@@ -143,7 +135,7 @@ const configRoutes = HttpApiBuilder.group(
         answer(writes.validate(request, { ...params, ...query }, headers))
       )
       .handle("explain", ({ params, query }) =>
-        answer(explain({ key: params.key, environment: query.environment }, query))
+        answer(explain({ key: params.key, environment: query.environment }, query.as, query))
       )
   })
 )

@@ -1,4 +1,4 @@
-/** Configurations, releases and what became of them, as JSON. */
+/** Writes configurations, releases and what became of them as JSON. */
 import { Schema } from "effect"
 import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
@@ -6,7 +6,7 @@ import { limits } from "../../../configuration/Configuration.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
-/** Of a key; the database counts them in 32 bits. */
+/** A version of a key; the database counts them in 32 bits. */
 export const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.version }))
 
 export const Target = { key: Key }
@@ -17,20 +17,24 @@ export const LabelOf = Schema.String.check(
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => ({ pattern: "^[^=]+=", maxLength: 1_153 }) })
 ).annotate({ examples: ["region=eu"] })
 
-/** `json`: values that are JSON, numbers, true and false come as that, in their own digits; texts, YAML and templates as text. */
-export const As = { as: Schema.optionalKey(Schema.Literals(["text", "json"])) }
+/** How values are shown (VJ1): nothing given, JSON where the type is json. */
+export const InForm = {
+  as: Schema.optionalKey(
+    Schema.Literals(["text", "json"]).annotate({
+      description:
+        "`text`: every value as its exact text. `json`: numbers, true and false as JSON too. Left out: values of type json as JSON, others as text."
+    })
+  )
+}
+export type As = typeof InForm.as.Type | undefined
 
-/** The texts of values that come as JSON. */
-export const isJson = ({ type, template, deleted }: Pick<Configuration, "type" | "template" | "deleted">): boolean =>
-  !template && !deleted && (type === "json" || type === "number" || type === "boolean")
-
-/** `value` is the text exactly as published, whatever its type; with `as=json`, JSON where it is that. */
+/** `value`: JSON where the type is json, in its own digits and spaces; otherwise, and with `as=text`, the text exactly as published. */
 export const Configuration = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
   version: Whole,
   revision: Whole,
-  value: Schema.String,
+  value: Schema.Unknown,
   type: ValueType,
   deleted: Schema.Boolean,
   schema: Schema.Unknown,
@@ -45,8 +49,10 @@ export const Configuration = Schema.Struct({
   message: Schema.String
 }).annotate({ identifier: "Configuration" })
 export type Configuration = typeof Configuration.Type
+/** Of an answer that was asked for with `as=text`. */
+export type InText = { readonly value: string }
 
-/** A configuration as it was read; `stale`: the server could not confirm that it is the newest. */
+/** A configuration as it was read. `stale`: the database did not confirm that it is the newest. */
 export const Reading = Schema.Struct({ ...Configuration.fields, stale: Schema.Boolean }).annotate({
   identifier: "Reading"
 })
@@ -209,7 +215,7 @@ export const Explanation = Schema.Struct({
 }).annotate({ identifier: "Explanation" })
 export type Explanation = typeof Explanation.Type
 
-export const configuration = (found: Model.Configuration): Configuration => ({
+export const configuration = (found: Model.Configuration): Configuration & InText => ({
   key: found.key,
   environment: found.environment,
   version: found.version,
@@ -262,7 +268,7 @@ export const released = (committed: Committed<Model.Configuration>): Released =>
   changes: committed.revision.changes.map(changed)
 })
 
-/** The commit of one key; undefined when the commit did not touch it. */
+/** What a commit did to one key; undefined when it did not touch it. */
 export const published = (
   committed: Committed<Model.Configuration>,
   environment: string,

@@ -1,4 +1,4 @@
-/** PUT, DELETE, rollback, validate and releases. */
+/** Answers the routes that write configurations, and validate. */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { requireAnywhere, requirePermission } from "../../../access/Access.ts"

@@ -1,4 +1,4 @@
-/** What an error code means. */
+/** Answers what an error code means. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { byCode } from "../../../errors/Catalogue.ts"

@@ -1,4 +1,4 @@
-/** Rows of the error catalogue, as JSON. */
+/** Writes rows of the error catalogue as JSON. */
 import { Schema } from "effect"
 
 /** One row of the error catalogue. */

@@ -5,6 +5,7 @@ import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { ByCookie } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
+import { InForm } from "../configuration/Wire.ts"
 import { Needs, need } from "../Needs.ts"
 import { Environment, problems } from "../Wire.ts"
 
@@ -17,7 +18,8 @@ export class FeedsGroup extends HttpApiGroup.make("feeds")
       query: {
         environment: Environment,
         pattern: Schema.optionalKey(Schema.Array(Plain(KEY_LENGTH + 2))),
-        lastEventId: Schema.optionalKey(EventId)
+        lastEventId: Schema.optionalKey(EventId),
+        ...InForm
       },
       headers: { "last-event-id": Schema.optionalKey(EventId) },
       success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),

@@ -1,15 +1,17 @@
 /**
- * Changes as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ * Writes changes as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  *   SX1  An event's id is a position, `<epoch>.<revision>`, and only the last change of a revision has it: who goes on from an id has missed
  *        nothing, and is told what it may have again.
- *   SX2  A change is written once, however many follow it.
+ *   SX2  A change is written once in each form, however many follow it.
+ *   SX3  A line of a value that is JSON is a line of the event's data, and never one of the event itself.
  */
 import type { Configuration } from "../../../configuration/Configuration.ts"
 import type { Told } from "../../../feeds/Feeds.ts"
 import type { Position } from "../../../propagation/Position.ts"
 import type { Change } from "../../../propagation/Revision.ts"
-import { configuration } from "../configuration/Wire.ts"
+import { isCut, shown } from "../configuration/Shown.ts"
+import { type As, configuration } from "../configuration/Wire.ts"
 import { problemOf } from "../Problem.ts"
 
 const idOf = ({ epoch, revision }: Position): string => `${epoch}.${revision}`
@@ -24,16 +26,24 @@ export const positionOf = (id: string): Position | "none" => {
 
 const isConfiguration = (change: Change): change is Configuration => change.kind === "configuration"
 
-const written = new WeakMap<Change, string>()
+/** What was written, by whether its value is cut in. */
+const written = { cut: new WeakMap<Change, string>(), whole: new WeakMap<Change, string>() }
+
+const formOf = (change: Change, as: As) =>
+  isConfiguration(change) && isCut({ ...change, type: change.valueType }, as) ? "cut" : "whole"
+
+const jsonOf = (change: Change, epoch: string, as: As): string =>
+  isConfiguration(change)
+    ? shown(as, [configuration(change)], ([one]) => ({ kind: change.kind, ...one, epoch }))
+    : JSON.stringify({ ...change, epoch })
 
 /** SX2 */
-const dataOf = (change: Change, epoch: string): string => {
-  let data = written.get(change)
+const dataOf = (change: Change, epoch: string, as: As): string => {
+  const form = formOf(change, as)
+  let data = written[form].get(change)
   if (data === undefined) {
-    data = JSON.stringify(
-      isConfiguration(change) ? { kind: change.kind, ...configuration(change), epoch } : { ...change, epoch }
-    )
-    written.set(change, data)
+    data = jsonOf(change, epoch, as).replace(/\r\n|\r|\n/g, "\ndata: ") // SX3
+    written[form].set(change, data)
   }
   return data
 }
@@ -41,15 +51,15 @@ const dataOf = (change: Change, epoch: string): string => {
 const event = (name: string, data: string, id?: Position): string =>
   `event: ${name}\n${id === undefined ? "" : `id: ${idOf(id)}\n`}data: ${data}\n\n`
 
-/** Milliseconds after which a browser comes again. */
+/** The beginning of a stream; `retry` is in milliseconds. */
 export const begun = "retry: 2000\n\n"
 
-export const textOf = (told: Told): string => {
+export const textOf = (told: Told, as?: As): string => {
   switch (told._tag) {
     case "Change":
-      return event("change", dataOf(told.change, told.at.epoch), told.last ? told.at : undefined) // SX1
+      return event("change", dataOf(told.change, told.at.epoch, as), told.last ? told.at : undefined) // SX1
     case "Reset":
-      return event("reset", JSON.stringify({ reason: told.reason, ...shown(told.at) }), told.at)
+      return event("reset", JSON.stringify({ reason: told.reason, ...inNumbers(told.at) }), told.at)
     case "Alive":
       return `: alive\nid: ${idOf(told.at)}\n\n`
     case "Ended":
@@ -57,4 +67,18 @@ export const textOf = (told: Told): string => {
   }
 }
 
-const shown = ({ epoch, revision }: Position) => ({ epoch, revision: Number(revision) })
+const inNumbers = ({ epoch, revision }: Position) => ({ epoch, revision: Number(revision) })
+
+const encoder = new TextEncoder()
+const encoded = { cut: new WeakMap<Change, Uint8Array>(), whole: new WeakMap<Change, Uint8Array>() }
+
+/** A large change that is told by itself, as most are, is the same bytes for all who follow it: hundreds of slow ones hold one copy. SX2 */
+export const bytesOf = (all: ReadonlyArray<Told>, as?: As): Uint8Array => {
+  const [one] = all
+  if (all.length !== 1 || one?._tag !== "Change" || !one.last)
+    return encoder.encode(all.map((told) => textOf(told, as)).join(""))
+  const form = formOf(one.change, as)
+  let bytes = encoded[form].get(one.change)
+  if (bytes === undefined) encoded[form].set(one.change, (bytes = encoder.encode(textOf(one, as))))
+  return bytes
+}

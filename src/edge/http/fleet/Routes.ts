@@ -1,4 +1,4 @@
-/** Who has what. */
+/** Answers the routes that tell who has what. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { failure } from "../../../errors/HeraldError.ts"
@@ -11,7 +11,7 @@ import * as Wire from "./Wire.ts"
 
 const PAGE = 1_000
 
-/** Where a page goes on. */
+/** Where a page goes on; fails `InvalidInput` for what is none. */
 const placeOf = (word: string | undefined) => {
   const after = word === undefined ? undefined : Wire.cursorOf(word)
   return after === undefined && word !== undefined

@@ -1,4 +1,4 @@
-/** Clients and what they have, as JSON; and where a page of them ended. */
+/** Writes clients and what they have as JSON, and where a page of them ended. */
 import { Schema } from "effect"
 import type * as Fleet from "../../../fleet/Clients.ts"
 import type { Fact } from "../../../fleet/Facts.ts"
@@ -8,7 +8,7 @@ import type * as Counts from "../../../fleet/Summary.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Labels, Stamp, stamp, Whole } from "../Wire.ts"
 
-/** A revision means nothing without its epoch: one of another epoch than `desired` has is of a history that was lost. */
+/** A revision means nothing without its epoch: one of another epoch than that of `desired` belongs to a history that was lost. */
 const Of = { version: Whole, revision: Whole, epoch: Schema.String }
 const At = Schema.Struct({ ...Of, at: Schema.Finite, time: Stamp })
 /** A key of a client: the newest version there is, beside what is known of what the client has. null: unknown. */
@@ -17,9 +17,9 @@ export const ClientKey = Schema.Struct({
   desired: Schema.NullOr(Schema.Struct(Of)),
   /** The newest that was sent. */
   sent: Schema.NullOr(At),
-  /** The newest that it confirmed and has not left: what it runs, whatever was sent or rejected since. */
+  /** What it runs: the newest that it confirmed, whatever was sent or rejected since. */
   applied: Schema.NullOr(At),
-  /** What it refused after that, and why. */
+  /** What it rejected after that, and why. */
   rejected: Schema.NullOr(Schema.Struct({ ...Of, at: Schema.Finite, time: Stamp, reason: Schema.String })),
   /** Why the newest version can't be sent to this client, or "". */
   problem: Schema.String
@@ -39,7 +39,7 @@ export const Client = Schema.Struct({
   /** Why the last session ended; "" while connected. */
   ending: Schema.String,
   node: Schema.String,
-  /** The principal whose session has or had it; "": it is shared. */
+  /** The principal whose session it is or was; "": principals share it. */
   owner: Schema.String,
   health: Schema.NullOr(
     Schema.Struct({
@@ -52,11 +52,11 @@ export const Client = Schema.Struct({
       reportedTime: Stamp
     })
   ),
-  /** In their order; on the first page also those further on that were rejected or can't be sent. */
+  /** In the order of keys; the first page also has later ones that were rejected or can't be sent. */
   keys: Schema.Array(ClientKey),
   /** Give it as `afterKey`, with `instance`, for more keys; null when there are no more. */
   nextKey: Schema.NullOr(Schema.String),
-  /** Keys that were rejected or can't be sent, of all, counted up to 1,000. */
+  /** How many of all its keys were rejected or can't be sent, counted up to 1,000. */
   troubled: Whole
 }).annotate({ identifier: "Client" })
 export type Client = typeof Client.Type
@@ -66,11 +66,11 @@ export const Clients = Schema.Struct({ clients: Schema.Array(Client), next: Sche
 export const KeySummary = Schema.Struct({
   key: Schema.String,
   desired: Schema.NullOr(Schema.Struct(Of)),
-  /** Connected clients that subscribe to it: those that follow, together. */
+  /** Connected clients that subscribe to it: the sum of the numbers that follow. */
   clients: Whole,
   applied: Whole,
   rejected: Whole,
-  /** It can't be sent to them. */
+  /** Those to which it can't be sent. */
   problem: Whole,
   pending: Whole,
   /** What they run, the most frequent first, at most 20. */
@@ -99,11 +99,11 @@ export const Node = Schema.Struct({
   node: Schema.String,
   /** One life of its process. */
   run: Schema.String,
-  /** Seen without a break since then. */
+  /** Milliseconds since 1970; it was seen without a break since then. */
   since: Schema.Finite,
   seenAt: Schema.Finite,
   seenTime: Stamp,
-  /** Connected to it. */
+  /** Clients that are connected to it. */
   clients: Whole
 }).annotate({ identifier: "Node" })
 export type Node = typeof Node.Type
@@ -187,11 +187,11 @@ export const client = ({ health, keys, ...row }: Fleet.Client): Client => ({
   troubled: row.troubled
 })
 
-/** Where a page ended, as one word. */
+/** Where a page ended, as one opaque word. */
 export const cursor = ({ environment, service, instance, connected }: ListCursor): string =>
   Buffer.from(JSON.stringify([environment, service, instance, connected])).toString("base64url")
 
-/** Undefined when it is none. */
+/** Undefined when the word is no such place. */
 export const cursorOf = (word: string): ListCursor | undefined => {
   try {
     const found: unknown = JSON.parse(Buffer.from(word, "base64url").toString())

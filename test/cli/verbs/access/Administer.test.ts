@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { FakeHerald, problem } from "../../../support/FakeHerald.ts"
-import { NOW, type TerminalOptions, terminal } from "../../../support/Terminal.ts"
+import { NOW, terminal } from "../../../support/Terminal.ts"
 import { until } from "../../../support/turn.ts"
 import { ask } from "../../Ask.ts"
 
@@ -97,12 +97,6 @@ describe("administering", () => {
         .map((line) => /(good|expired|revoked).*$/.exec(line)?.[0]),
       ["good until 2026-04-02T03:04:05Z", "expired 60 s ago", "revoked 5 s ago", "good"]
     )
-  })
-
-  it("key revoke names what it revoked", async () => {
-    const { exit, printed } = await ask(["key", "revoke", "3f9c2a"], "DELETE /v1/keys/3f9c2a", { status: 204 })
-    assert.strictEqual(exit, 0)
-    assert.strictEqual(printed, "revoked 3f9c2a; its streams end within 5 s")
   })
 
   const entry = (id: number) => ({
@@ -248,42 +242,5 @@ describe("administering", () => {
     assert.strictEqual(await cli.run("key", "recover", "--data", "/srv/herald"), 0)
     assert.deepStrictEqual(cli.servers, [{ args: ["--data", "/srv/herald", "--recover-admin"], env: {} }])
     assert.strictEqual(await terminal({ serverExit: 3 }).run("key", "recover"), 3)
-  })
-})
-
-describe("the last admin key", () => {
-  const admin = { id: "a1", name: "first", role: "admin", environments: ["*"], createdAt: 1, createdBy: "x" }
-  const good = { ...admin, expiresAt: null, revokedAt: null }
-  const revoking = async (keys: ReadonlyArray<object>, args: ReadonlyArray<string>, options: TerminalOptions = {}) => {
-    await using herald = await FakeHerald.start()
-    herald.on("GET /v1/keys", { body: { keys } }).on("DELETE /v1/keys/a1", { status: 204 })
-    const cli = terminal(options)
-    const exit = await cli.run("key", "revoke", "a1", ...args, "--server", herald.url)
-    return { exit, cli, revoked: herald.lines.includes("DELETE /v1/keys/a1") }
-  }
-
-  it("is revoked after a typed yes, or with --yes, and not otherwise", async () => {
-    for (const [args, options, expected] of [
-      [[], {}, false],
-      [[], { terminal: true, answer: "y" }, false],
-      [[], { terminal: true, answer: "yes" }, true],
-      [["--yes"], {}, true]
-    ] as const) {
-      const { exit, cli, revoked } = await revoking([good], args, options)
-      assert.strictEqual(revoked, expected, JSON.stringify([args, options]))
-      assert.strictEqual(exit, expected ? 0 : 2, cli.said)
-    }
-  })
-
-  it("is not the last where another is good everywhere", async () => {
-    const others = [
-      [{ ...good, id: "a2" }, true],
-      [{ ...good, id: "a2", revokedAt: 1 }, false],
-      [{ ...good, id: "a2", expiresAt: 1 }, false],
-      [{ ...good, id: "a2", environments: ["dev"] }, false],
-      [{ ...good, id: "a2", role: "publisher" }, false]
-    ] as const
-    for (const [other, expected] of others)
-      assert.strictEqual((await revoking([good, other], [])).revoked, expected, JSON.stringify(other))
   })
 })

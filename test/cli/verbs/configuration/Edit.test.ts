@@ -32,6 +32,15 @@ describe("edit", () => {
     { arbitrary: { runs: 200 } }
   )
 
+  it("ED1 a reason that quotes the line is no line: the value begins below the one that stands alone", () => {
+    const opened = { key: "k", environment: "e", version: 1, type: "string" }
+    const line = textOf(opened, "", [])
+      .split("\n")
+      .find((one) => one.includes("begins below"))!
+    for (const reason of [line, `it has\n${line}\nin it`, `\r${line}`])
+      assert.strictEqual(valueOf(textOf(opened, "a\nb", [reason]), "a\nb"), "a\nb")
+  })
+
   it("ED2 JSON is laid out, other types are as they are", () => {
     assert.strictEqual(shownOf({ type: "json", value: '{"x":1.0}' }), '{\n  "x": 1.0\n}')
     assert.strictEqual(shownOf({ type: "string", value: '{"x":1.0}' }), '{"x":1.0}')

@@ -10,7 +10,7 @@ describe("get", () => {
     const { request, printed } = await ask(["get", "shop", "--consistency", "strong"], `GET ${CONFIG}`, {
       body: { ...stored, stale: true }
     })
-    assert.deepStrictEqual(request.query, { environment: "production", consistency: "strong" })
+    assert.deepStrictEqual(request.query, { environment: "production", as: "text", consistency: "strong" })
     assert.strictEqual(
       printed,
       [

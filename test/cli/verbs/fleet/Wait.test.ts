@@ -7,11 +7,11 @@ import { until } from "../../../support/turn.ts"
 import { CONFIG, published } from "../../Ask.ts"
 
 const SUMMARY = "GET /v1/clients/summary"
-const counts = (applied: number, pending: number, rejected = 0, next: string | null = null): Reply => {
+const counts = (applied: number, pending: number, rejected = 0, next: string | null = null, away = 0): Reply => {
   const clients = applied + pending + rejected
   const desired = { version: 3, revision: 7, epoch: "e" }
   const key = { key: "shop", desired, clients, applied, pending, rejected, problem: 0, versions: [] }
-  const service = { environment: "production", service: "shop", connected: clients, away: 0, more: false, keys: [key] }
+  const service = { environment: "production", service: "shop", connected: clients, away, more: false, keys: [key] }
   return { body: { services: [service], next } }
 }
 const at = { version: 3, revision: 7, epoch: "e", at: 1 }
@@ -80,7 +80,7 @@ describe("--wait", () => {
     assert.include(cli.said, "187/200 applied, 2 rejected, 11 to go: shop/web-7: port is taken")
     assert.include(cli.said, "take it back: herald rollback shop --to 2 --env production")
     assert.include(cli.said, "herald clients --key shop --env production --rejected")
-    const reached = { clients: 200, applied: 187, rejected: 2, problem: 0, pending: 11 }
+    const reached = { clients: 200, applied: 187, rejected: 2, problem: 0, pending: 11, away: 0 }
     assert.deepInclude(cli.json, { version: 3, reached })
   })
 
@@ -91,6 +91,15 @@ describe("--wait", () => {
     const nobody = await publishing([{ body: { services: [], next: null } }])
     assert.strictEqual(nobody.exit, 0)
     assert.include(nobody.cli.said, "no connected client subscribes to shop")
+  })
+
+  it("AW4 who is known and away is told of, and not waited for", async () => {
+    const some = await publishing([counts(1, 0, 0, null, 2)])
+    assert.strictEqual(some.exit, 0)
+    assert.match(some.cli.err.at(-1) ?? "", /^applied by 1 of 1 connected in \d+\.\d s; 2 known ones are away$/)
+    assert.deepInclude(some.cli.json.reached, { clients: 1, applied: 1, away: 2 })
+    const none = await publishing([counts(0, 0, 0, null, 1)])
+    assert.include(none.cli.said, "no connected client subscribes to shop; 1 known one is away")
   })
 
   it("AW2 pages of the summary are added up, and no client is listed while all goes well", async () => {

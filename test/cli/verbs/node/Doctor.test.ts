@@ -1,11 +1,16 @@
 /** `herald doctor`, before servers that are well, ill, or something else. */
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http2"
+import { createServer as createSecureServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { onTestFinished } from "vitest"
 import packageJson from "../../../../package.json" with { type: "json" }
 import { AskGrpc } from "../../../../src/cli/verbs/node/Doctor.ts"
+import { makeCertificates } from "../../../support/Certificates.ts"
 import { FakeHerald, problem, type Reply } from "../../../support/FakeHerald.ts"
+import { newFolder } from "../../../support/folder.ts"
 import { NOW, terminal } from "../../../support/Terminal.ts"
 
 const ready = (more: object = {}): Reply => ({
@@ -73,5 +78,35 @@ describe("doctor", () => {
       assert.include(cli.printed + cli.said, "It may be Herald's gRPC port")
     }
     grpc.close()
+  })
+
+  it("DO1 what gRPC says is told without the frames that a library puts around it", async () => {
+    const said = "No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: "
+    const { checks, cli } = await examine(ready(), known, said)
+    assert.strictEqual(checks["grpc"], "wrong")
+    assert.notInclude(cli.printed, "Resolution note")
+  })
+
+  it("DO1 a certificate that is not trusted is called that, and what needs TLS is told to need it", async () => {
+    const folder = newFolder()
+    onTestFinished(folder.remove)
+    const { certificate, key } = makeCertificates(folder.path)
+    const web = createSecureServer({ cert: readFileSync(certificate), key: readFileSync(key) })
+    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void web.close())
+    const { port } = web.address() as AddressInfo
+    const cli = terminal()
+    const look = (cli: ReturnType<typeof terminal>, server: string) => {
+      const ask = () => Promise.resolve("No connection established. Last error: Error: self-signed certificate; …")
+      return Effect.runPromise(Effect.provideService(cli.effect("doctor", "--server", server), AskGrpc, ask))
+    }
+    assert.strictEqual(await look(cli, `https://127.0.0.1:${port}`), 7)
+    const found = Object.fromEntries(cli.json.checks.map((one: { check: string }) => [one.check, one]))
+    assert.include(found.reach.found, "is not trusted")
+    assert.strictEqual(found.tls.verdict, "look")
+    assert.include(found.grpc.found, "is not trusted")
+    const plain = terminal()
+    await look(plain, `http://127.0.0.1:${port}`)
+    assert.include(plain.json.checks[0].fix, "Write https:// if it has TLS")
   })
 })

@@ -44,6 +44,23 @@ describe("Preconditions", () => {
     assert.strictEqual(await write({ "if-match": compressed }), 200)
   })
 
+  it("ET3 a header as long as any may be is refused in no time, whatever is in it", async () => {
+    const path = `/v1/config/long?${production}`
+    await door.call("PUT", path, { body: { value: 1 } })
+    for (const value of [" ", "\t ", ", ", '"",', '" ', "W/"].map(
+      (part) => `"a",${part.repeat(20_000 / part.length)}x`
+    )) {
+      const before = process.threadCpuUsage().user
+      const statuses = [
+        (await door.call("GET", path, { headers: { "if-none-match": value } })).status,
+        (await door.call("PUT", path, { headers: { "if-match": value }, body: { value: 1 } })).status
+      ]
+
+      assert.deepStrictEqual(statuses, [200, 400])
+      assert.isBelow((process.threadCpuUsage().user - before) / 1_000, 200, value.slice(0, 10))
+    }
+  })
+
   it("ET3 what is no tag is refused, never left out", async () => {
     const path = `/v1/config/odd?${production}`
     for (const [name, value] of [

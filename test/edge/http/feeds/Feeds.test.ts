@@ -1,6 +1,6 @@
 /** Changes as server-sent events. */
 import { assert, describe, it } from "vitest"
-import { positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
+import { bytesOf, positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
 import { failure } from "../../../../src/errors/HeraldError.ts"
 import { configuration } from "../../../support/Configuration.ts"
 import { startRoutes } from "../Harness.ts"
@@ -22,6 +22,30 @@ describe("Feeds", () => {
     for (const id of ["", "7", "a.b", "a b.7", `a.${"9".repeat(30)}`]) assert.strictEqual(positionOf(id), "none")
   })
 
+  it("VJ1 SX3 a value of type json is JSON in a change, a text with as=text; its lines are lines of the data", () => {
+    const value = '{"n": 127525757991925097,\r\n "a":\r[ 1,\n\n2 ]}'
+    const change = configuration("a", 7, { value, valueType: "json" })
+    const told = { _tag: "Change", change, at, last: true } as const
+    /** As who follows puts an event together. */
+    const dataOf = (event: string) =>
+      event
+        .split(/\r\n|\r|\n/)
+        .filter((line) => line.startsWith("data: "))
+        .map((line) => line.slice(6))
+        .join("\n")
+    const shown = textOf(told)
+
+    assert.include(dataOf(shown), `"value":${value.replace(/\r\n?/g, "\n")},"type"`)
+    assert.deepStrictEqual(JSON.parse(dataOf(shown)).value.a, [1, 2])
+    assert.match(shown, /^(?:(?:event|id|data): .*\n)+\n$/)
+    assert.strictEqual(JSON.parse(dataOf(textOf(told, "text"))).value, value)
+    for (const as of [undefined, "text"] as const) {
+      assert.strictEqual(new TextDecoder().decode(bytesOf([told], as)), textOf(told, as))
+      assert.strictEqual(bytesOf([told], as), bytesOf([told], as)) // SX2
+    }
+    assert.strictEqual(JSON.parse(dataOf(textOf(told))).epoch, "0ab-1")
+  })
+
   it("SX2 a change is written once, however many follow it", () => {
     let reads = 0
     const change = {
@@ -34,6 +58,18 @@ describe("Feeds", () => {
     }
     for (let n = 0; n < 3; n++) textOf({ _tag: "Change", change, at, last: true })
     assert.strictEqual(reads, 1)
+  })
+
+  it("SX2 its bytes are one copy for all, and what comes together is told together", () => {
+    const told = () => ({ _tag: "Change", change, at, last: true }) as const
+    const change = configuration("a", 7, { value: "v" })
+    const alive = { _tag: "Alive", at } as const
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+    assert.strictEqual(bytesOf([told()]), bytesOf([told()]))
+    assert.strictEqual(text(bytesOf([told()])), textOf(told()))
+    assert.strictEqual(text(bytesOf([told(), alive])), textOf(told()) + textOf(alive))
+    assert.strictEqual(text(bytesOf([{ ...told(), last: false }])), textOf({ ...told(), last: false }))
   })
 
   it("a feed wants a token, the right to read and good patterns; only here a cookie is one", async () => {

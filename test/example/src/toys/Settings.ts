@@ -1,5 +1,5 @@
 /** Of counts. */
-import { integer } from "../settings/Kind.ts"
+import { integer } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {

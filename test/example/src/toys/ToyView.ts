@@ -23,7 +23,10 @@ export class ToyView extends Context.Service<
           return {
             from: at,
             newest: at,
-            catchUp: (toy) => void next.set(idOf(toy.environment, toy.key), toy),
+            catchUp: (toy) => {
+              const id = idOf(toy.environment, toy.key)
+              if ((next.get(id)?.revision ?? 0n) < toy.revision) next.set(id, toy)
+            },
             begin: () => {
               served = next
             }

@@ -7,7 +7,8 @@ import { parseAddresses } from "./RedisUrl.ts"
 
 export type Raw = string | number | boolean
 
-export interface Kind<A> {
+export interface Form<A> {
+  /** For people: what would be right, worded to follow "it must be". */
   readonly expected: string
   readonly read: (raw: Raw) => A | undefined
   /** As a person reads it; "" for no value. */
@@ -19,7 +20,7 @@ export interface Kind<A> {
 
 const show = (value: unknown): string => (value === undefined ? "" : String(value))
 
-export const text: Kind<string> = {
+export const text: Form<string> = {
   expected: "text",
   read: (raw) => String(raw),
   show,
@@ -27,7 +28,7 @@ export const text: Kind<string> = {
   secret: false
 }
 
-export const integer = (min: number, max: number): Kind<number> => ({
+export const integer = (min: number, max: number): Form<number> => ({
   expected: `a whole number from ${min} to ${max}`,
   read: (raw) => {
     const n = typeof raw === "number" ? raw : /^\d+$/.test(String(raw)) ? Number(raw) : Number.NaN
@@ -38,7 +39,7 @@ export const integer = (min: number, max: number): Kind<number> => ({
   secret: false
 })
 
-export const ratio: Kind<number> = {
+export const ratio: Form<number> = {
   expected: "a number from 0 to 1",
   read: (raw) => {
     const n = typeof raw === "number" ? raw : /^(\d+\.?\d*|\.\d+)$/.test(String(raw)) ? Number(raw) : Number.NaN
@@ -49,7 +50,7 @@ export const ratio: Kind<number> = {
   secret: false
 }
 
-export const httpUrl: Kind<string> = {
+export const httpUrl: Form<string> = {
   expected: "a URL such as http://localhost:4318",
   read: (raw) => (URL.canParse(String(raw)) && /^https?:/.test(String(raw)) ? String(raw) : undefined),
   show,
@@ -67,7 +68,7 @@ const units = [
 ] as const
 
 /** Milliseconds. */
-export const duration: Kind<number> = {
+export const duration: Form<number> = {
   expected: "a duration such as 500ms, 30s, 5m, 2h or 7d",
   read: (raw) => {
     const found = new RegExp(DURATION).exec(String(raw).trim())
@@ -81,7 +82,7 @@ export const duration: Kind<number> = {
   secret: false
 }
 
-export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<A> => ({
+export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Form<A> => ({
   expected: `one of ${names.join(", ")}`,
   read: (raw) => names.find((name) => name === String(raw)),
   show,
@@ -89,23 +90,23 @@ export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Kind<
   secret: false
 })
 
-/** A switch with a name for each way. */
-export const either = (no: string, yes: string): Kind<boolean> => ({
+/** A switch whose two positions have names. */
+export const either = (no: string, yes: string): Form<boolean> => ({
   ...oneOf(no, yes),
   read: (raw) => (String(raw) === yes ? true : String(raw) === no ? false : undefined),
   show: (value) => (value === undefined ? "" : value === true ? yes : no)
 })
 
-export const onOff: Kind<boolean> = {
+export const onOff: Form<boolean> = {
   ...either("off", "on"),
   expected: "one of on, off",
   schema: { enum: ["on", "off"] }
 }
 
-/** Of a secret. */
+/** How a secret is shown. */
 export const hidden = (value: unknown): string => (value === undefined ? "" : "<redacted>")
 
-export const secret: Kind<Redacted.Redacted> = {
+export const secret: Form<Redacted.Redacted> = {
   expected: "text",
   read: (raw) => Redacted.make(String(raw)),
   show: hidden,
@@ -113,7 +114,7 @@ export const secret: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-export const postgresUrl: Kind<Redacted.Redacted> = {
+export const postgresUrl: Form<Redacted.Redacted> = {
   expected: "a URL such as postgres://user:password@host:5432/database, or with several servers: host:5432,other:5432",
   read: (raw) =>
     /^postgres(ql)?:/.test(String(raw)) && serversOf(String(raw)) !== undefined
@@ -124,7 +125,7 @@ export const postgresUrl: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-export const redisUrl: Kind<Redacted.Redacted> = {
+export const redisUrl: Form<Redacted.Redacted> = {
   expected: "redis://user:password@host:6379 or rediss://…, several with commas between",
   read: (raw) => (parseAddresses(String(raw)) === undefined ? undefined : Redacted.make(String(raw))),
   show: hidden,
@@ -132,7 +133,7 @@ export const redisUrl: Kind<Redacted.Redacted> = {
   secret: true
 }
 
-/** With commas between, each once. */
+/** The parts of a list with commas, each once. */
 export const listOf = (raw: Raw): ReadonlyArray<string> => [
   ...new Set(
     String(raw)
@@ -142,7 +143,7 @@ export const listOf = (raw: Raw): ReadonlyArray<string> => [
 ]
 
 /** Patterns of keys, as clients subscribe to them. */
-export const patterns: Kind<ReadonlyArray<string>> = {
+export const patterns: Form<ReadonlyArray<string>> = {
   expected: "keys, or prefixes such as payment.*, with commas between; * is every key",
   read: (raw) => {
     const found = listOf(raw)
@@ -155,8 +156,8 @@ export const patterns: Kind<ReadonlyArray<string>> = {
   secret: false
 }
 
-/** Where to listen, or whom to send to. Without brackets, however it was written. */
-export const host: Kind<string> = {
+/** A host to listen on or to send to; an IPv6 address comes out without brackets. */
+export const host: Form<string> = {
   expected: "a name or an IP address, such as 127.0.0.1, 0.0.0.0, :: or [::1]",
   read: (raw) => {
     const found = parseHost(String(raw).trim())
@@ -168,7 +169,7 @@ export const host: Kind<string> = {
 }
 
 /** Addresses of brokers. */
-export const hosts: Kind<ReadonlyArray<string>> = {
+export const hosts: Form<ReadonlyArray<string>> = {
   expected: "host:port, several with commas between; an IPv6 address in brackets: [::1]:9092",
   read: (raw) => {
     const found = String(raw)
@@ -188,7 +189,7 @@ const isNetwork = (text: string): boolean => {
 }
 
 /** Addresses, and networks of them. */
-export const networks: Kind<ReadonlyArray<string>> = {
+export const networks: Form<ReadonlyArray<string>> = {
   expected: "addresses and networks such as 10.0.0.7 and 10.0.0.0/8, with commas between; none: no address",
   read: (raw) => {
     const found = listOf(raw)
