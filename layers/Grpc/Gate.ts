@@ -22,7 +22,7 @@ const PINGS = 20
 /** D5: calls from unknown callers on one connection that may be refused in a window. */
 const STRANGERS = 500
 /** D6: calls that may wait for their turn, beside one for each connection that there may be. */
-const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
+export const WAITING: readonly [inAll: number, ofAddress: number] = [1_000, 500]
 /** D6: calls of one connection that may be refused unread in a window. */
 const REFUSED = 100
 /** Milliseconds. */
@@ -68,9 +68,9 @@ interface Peer {
 type PeerOf = (stream: ServerHttp2Stream) => Peer | undefined
 
 /** Which statuses go to unknown callers: those of a service that asks for a token, and of one that does not. */
-const unknown = (said: number) =>
+export const unknown = (said: number) =>
   said === status.UNAUTHENTICATED || said === status.UNIMPLEMENTED || Number.isNaN(said /* no gRPC at all */)
-const other = (said: number) => said !== status.OK
+export const other = (said: number) => said !== status.OK
 
 /** Milliseconds that the client of an answered call has to end its side, and to read the answer. D4 */
 export interface Ending {

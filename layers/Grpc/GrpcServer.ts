@@ -1,31 +1,33 @@
 /**
- * The gRPC door on grpc-js: limits, keepalive, health, reflection, drain.
+ * The gRPC door, on grpc-js or on a lane of our own: limits, keepalive, health, reflection, drain.
  *
  *   D1  When the server leaves, health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s whatever is left is cut.
  *   D2–D4 in Gate.ts, G5–G7 in edge/grpc/Calls.ts
  */
 import { readFileSync } from "node:fs"
-import type { Http2SecureServer, Http2Server } from "node:http2"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
-import * as grpc from "@grpc/grpc-js"
 import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { makeRefusals } from "../../src/access/Refusals.ts"
 import { makeCalls, type OpenCallLimits, openCalls, orMalformed } from "../../src/edge/grpc/Calls.ts"
-import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
+import { asBytes } from "../../src/edge/grpc/Decode.ts"
 import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
 import { Slices } from "../../src/work/Slices.ts"
-import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
+import { type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
-import { type Ending, guard } from "./Gate.ts"
+import type { Ending } from "./Gate.ts"
+import { onGrpcJs } from "./GrpcJs.ts"
+import { onLane } from "./Lane.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {
+  /** What speaks HTTP/2 below the services; grpc-js when left out. */
+  readonly server?: "grpc-js" | "lane" | undefined
   readonly host: string
   readonly port: number
   /** Undefined: the door speaks without TLS. */
@@ -67,20 +69,6 @@ const descriptors = (services: ReadonlyArray<Service>): PackageDefinition => {
   } as unknown as PackageDefinition
 }
 
-const serverOptions = (options: GrpcOptions): grpc.ServerOptions => ({
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.max_connection_age_ms": 30 * 60_000,
-  "grpc.max_connection_age_grace_ms": 30_000,
-  "grpc.max_concurrent_streams": options.maxStreams,
-  "grpc.max_connection_idle_ms": 120_000,
-  "grpc.max_receive_message_length": MESSAGE_BYTES,
-  "grpc.max_send_message_length": 8_388_608,
-  "grpc-node.max_session_memory": 64,
-  // Nothing here shows channelz, and it reads the clock for every message.
-  "grpc.enable_channelz": 0
-})
-
 /** What the services of a list need. */
 type Needed<Services extends ReadonlyArray<Service>> = Effect.Services<ReturnType<Services[number]["serve"]>>
 
@@ -92,30 +80,6 @@ const serving = <R>(service: Service<R>, admitted: Admitted) =>
       Object.entries(service.definition).map(([name, method]) => [name, { ...method, requestDeserialize: asBytes }])
     )
   }))
-
-/** grpc-js has no public hook for its HTTP/2 servers, and without them nothing would be limited. */
-const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
-  const inner = (server as unknown as { readonly http2Servers: Map<Http2Server, unknown> }).http2Servers
-  return [...inner.keys()]
-}
-
-interface Handler {
-  deserialize: (bytes: Buffer) => unknown
-}
-
-/** Nor one for what it decodes with, where a service adds itself. */
-const handlersOf = (server: grpc.Server): ReadonlyMap<string, Handler> =>
-  (server as unknown as { readonly handlers: Map<string, Handler> }).handlers
-
-const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
-  if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
-  const { cert, key } = certificate.now()
-  return grpc.ServerCredentials.createSsl(
-    null,
-    [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
-    false
-  )
-}
 
 const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<Service>>(
   options: GrpcOptions,
@@ -138,45 +102,35 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const own = services.map(nameOf)
   const names = ["", ...own]
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
+  const certificate = yield* makeCertificate(options.tls ?? {})
   const server = yield* Effect.acquireRelease(
-    Effect.sync(() => new grpc.Server({ ...serverOptions(options), interceptors: [calls.interceptor] })),
+    Effect.sync(() =>
+      (options.server === "lane" ? onLane : onGrpcJs)({
+        ...{ options, gate: gateOptions, certificate, services: own },
+        ...{ interceptor: calls.interceptor, refuse, soon: arrivals.soon }
+      })
+    ),
     (server) =>
       Effect.gen(function* () {
         for (const name of names) health.setStatus(name, "NOT_SERVING") // D1
         yield* Effect.forEach(served, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
-        yield* Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
-          Effect.timeoutOption(options.grace ?? GRACE)
-        )
-      }).pipe(Effect.ensuring(Effect.sync(() => server.forceShutdown())))
+        yield* Effect.promise(server.leave).pipe(Effect.timeoutOption(options.grace ?? GRACE))
+      }).pipe(Effect.ensuring(Effect.sync(server.cut)))
   )
-  for (const { definition, handlers } of served) server.addService(definition, handlers)
-  health.addToServer(server)
-  new ReflectionService(descriptors(services)).addToServer(server)
-  for (const [path, handler] of handlersOf(server))
-    if (!own.some((name) => path.startsWith(`/${name}/`))) handler.deserialize = orMalformed(handler.deserialize) // G9
+  for (const { definition, handlers } of served) server.services.addService(definition, handlers)
+  health.addToServer(server.services)
+  new ReflectionService(descriptors(services)).addToServer(server.services)
+  server.decodeWith((path, decode) => (own.some((name) => path.startsWith(`/${name}/`)) ? decode : orMalformed(decode))) // G9
 
-  const certificate = yield* makeCertificate(options.tls ?? {})
   const address = formatAddress(options)
-  const port = yield* Effect.callback<number, ReturnType<typeof failure>>((resume) => {
-    server.bindAsync(address, credentialsOf(certificate), (cause, bound) =>
-      resume(
-        cause === null
-          ? Effect.succeed(bound)
-          : Effect.fail(
-              failure(
-                "SettingsInvalid",
-                `the gRPC port ${address} can't be opened: ${whyNotOpened(cause.message)}. Set GRPC_PORT to a free one`,
-                {
-                  cause
-                }
-              )
-            )
+  const port = yield* Effect.tryPromise({
+    try: server.listen,
+    catch: (cause) =>
+      failure(
+        "SettingsInvalid",
+        `the gRPC port ${address} can't be opened: ${whyNotOpened((cause as Error).message)}. Set GRPC_PORT to a free one`,
+        { cause: cause as Error }
       )
-    )
   })
-  for (const http2 of http2ServersOf(server)) {
-    certificate?.keep(http2 as Http2SecureServer)
-    guard(http2, { ...gateOptions, services: own, ending: options.ending }, refuse, arrivals.soon)
-  }
   return GrpcServer.of({ port })
 })

@@ -33,10 +33,14 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "unread_time"
   ],
   grpc: [
+    "block",
     "compression",
     "connections",
     "connections_of_address",
+    "continuations",
+    "empty",
     "full",
+    "list",
     "malformed",
     "no_permission",
     "no_token",
@@ -45,11 +49,23 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "open_calls_of_connection",
     "open_calls_time",
     "pings",
+    "preface",
+    "priorities",
+    "provoked",
+    "queued",
     "quota",
     "rate",
+    "resets",
+    "settings",
+    "silence",
     "strangers",
+    "streams",
+    "tiny",
+    "unknown",
+    "unsent",
     "waiting",
-    "waiting_of_address"
+    "waiting_of_address",
+    "windows"
   ]
 }
 

@@ -1,5 +1,5 @@
 /** The doors. */
-import { host, integer, networks, text } from "../settings/Form.ts"
+import { host, integer, networks, oneOf, text } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {
@@ -13,7 +13,9 @@ export const settings = {
     host: setting("grpc.host", "GRPC_HOST", host, "127.0.0.1"),
     port: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
     /** Streams that this server takes, over all connections. */
-    maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000)
+    maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000),
+    /** What speaks HTTP/2 at this door: the library, or Herald's own lane, which is there to be tried. */
+    server: setting("grpc.server", "GRPC_SERVER", oneOf("grpc-js", "lane"), "grpc-js")
   },
   /** Of both. Absent: they speak plain, for this machine or behind a proxy that ends TLS. */
   tls: {

@@ -7,6 +7,7 @@ import {
   ServerCredentials,
   type ServerInterceptingCallInterface
 } from "@grpc/grpc-js"
+import { LaneServer } from "../../layers/Grpc/lane/LaneServer.ts"
 import {
   type ConfigUpdate,
   DistributionServiceClient,
@@ -24,22 +25,35 @@ import { type Ends, sinks } from "./Sinks.ts"
 const word = ({ kind, reconnectAfterMs }: ConfigUpdate): string =>
   kind === UpdateKind.UPDATE_KIND_DRAIN ? `drain ${reconnectAfterMs}` : "problem"
 
-const onSocket = (sinkFor: (call: SubscribeCall, line: Line) => Sink) => async (): Promise<Ends> => {
+/** grpc-js's server, or the lane's, to whom it makes no difference. */
+const makeServer = (lane: boolean, interceptor: (method: unknown, next: ServerInterceptingCallInterface) => Line) => {
+  if (lane) {
+    const server = new LaneServer({ interceptors: [interceptor] })
+    const listen = () => server.listen("127.0.0.1", 0)
+    return { services: server as unknown as Server, listen, stop: () => server.destroy() }
+  }
+  const server = new Server({ interceptors: [interceptor] })
+  const listen = () =>
+    new Promise<number>((resolve, reject) =>
+      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, at) =>
+        error === null ? resolve(at) : reject(error)
+      )
+    )
+  return { services: server, listen, stop: () => server.forceShutdown() }
+}
+
+const onSocket = (lane: boolean, sinkFor: (call: SubscribeCall, line: Line) => Sink) => async (): Promise<Ends> => {
   let call: SubscribeCall | undefined
   let line: Line | undefined
   let gone = false
-  const server = new Server({
-    interceptors: [
-      (_: unknown, next: ServerInterceptingCallInterface) => {
-        line = new Line(next, {})
-        return line
-      }
-    ]
+  const server = makeServer(lane, (_, next) => {
+    line = new Line(next, {})
+    return line
   })
   const definition = {
     subscribe: { ...DistributionServiceService.subscribe, responseSerialize: (bytes: unknown) => bytes as Buffer }
   }
-  server.addService(definition, {
+  server.services.addService(definition, {
     subscribe: (came: SubscribeCall) => {
       call = came
       came.on("data", () => {})
@@ -49,11 +63,7 @@ const onSocket = (sinkFor: (call: SubscribeCall, line: Line) => Sink) => async (
       })
     }
   })
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, at) =>
-      error === null ? resolve(at) : reject(error)
-    )
-  )
+  const port = await server.listen()
   const client = new DistributionServiceClient(`127.0.0.1:${port}`, credentials.createInsecure())
   const stream: ClientDuplexStream<SubscribeRequest, ConfigUpdate> = client.subscribe(new Metadata())
   const got: Array<string> = []
@@ -80,16 +90,21 @@ const onSocket = (sinkFor: (call: SubscribeCall, line: Line) => Sink) => async (
     },
     close: async () => {
       client.close()
-      server.forceShutdown()
+      server.stop()
     }
   }
 }
 
-sinks(
-  "past the stream of a call",
-  onSocket((call, line) => line.sink(call, encode))
-)
-sinks(
-  "over the stream of a call",
-  onSocket((call) => sinkOf(call))
-)
+for (const [below, lane] of [
+  ["grpc-js", false],
+  ["the lane", true]
+] as const) {
+  sinks(
+    `past the stream of a call, on ${below}`,
+    onSocket(lane, (call, line) => line.sink(call, encode))
+  )
+  sinks(
+    `over the stream of a call, on ${below}`,
+    onSocket(lane, (call) => sinkOf(call))
+  )
+}

@@ -12,6 +12,7 @@ export const samples: Readonly<Record<string, string>> = {
   "grpc.host": "::1",
   "grpc.port": "50052",
   "grpc.maxStreams": "7",
+  "grpc.server": "lane",
   "tls.cert": "/run/tls/tls.crt",
   "tls.key": "/run/tls/tls.key",
   "feeds.max": "7",

@@ -26,13 +26,16 @@ export const services = HealthReports.layer("principal").pipe(
   Layer.provideMerge(below(Memory.layer, { cacheBytes: 10_000_000 }))
 )
 
+/** HERALD_TEST_GRPC=lane: all doors of tests stand on the lane. */
+const standing = process.env["HERALD_TEST_GRPC"] === "lane" ? ({ server: "lane" } as const) : {}
+
 export class Door implements AsyncDisposable {
   readonly #runtime
   address = ""
   token = ""
 
   private constructor(limits: Partial<GrpcOptions>, also: ReadonlyArray<Service<never>>) {
-    const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...limits }
+    const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...standing, ...limits }
     this.#runtime = ManagedRuntime.make(
       GrpcServer.layer(options, [...grpc, ...also]).pipe(Layer.provideMerge(services))
     )

@@ -12,6 +12,9 @@ export interface Answer {
   readonly headers: Headers
 }
 
+/** HERALD_TEST_GRPC=lane: all servers of tests stand on the lane. */
+const BELOW = process.env["HERALD_TEST_GRPC"] === "lane" ? { GRPC_SERVER: "lane" } : {}
+
 export class Server {
   readonly data: string
   process: ChildProcess | undefined
@@ -85,7 +88,7 @@ export class Server {
     const limited = ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$@"`, "sh", ...command]
     const [program, ...args] = this.#descriptors === undefined ? command : limited
     const child = spawn(program!, args, {
-      env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...this.#env, ...env },
+      env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...BELOW, ...this.#env, ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))

@@ -1,0 +1,71 @@
+/** grpc-js below the gRPC door, with a gate before it. */
+import type { Http2SecureServer, Http2Server } from "node:http2"
+import * as grpc from "@grpc/grpc-js"
+import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
+import { formatAddress } from "../../src/net/Address.ts"
+import type { Certificate } from "../Sockets/Certificate.ts"
+import type { Below, BelowOptions } from "./Below.ts"
+import { guard } from "./Gate.ts"
+
+const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.max_connection_age_ms": 30 * 60_000,
+  "grpc.max_connection_age_grace_ms": 30_000,
+  "grpc.max_concurrent_streams": maxStreams,
+  "grpc.max_connection_idle_ms": 120_000,
+  "grpc.max_receive_message_length": MESSAGE_BYTES,
+  "grpc.max_send_message_length": 8_388_608,
+  "grpc-node.max_session_memory": 64,
+  // Nothing here shows channelz, and it reads the clock for every message.
+  "grpc.enable_channelz": 0
+})
+
+/** grpc-js has no public hook for its HTTP/2 servers, and without them nothing would be limited. */
+const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
+  const inner = (server as unknown as { readonly http2Servers: Map<Http2Server, unknown> }).http2Servers
+  return [...inner.keys()]
+}
+
+interface Handler {
+  deserialize: (bytes: Buffer) => unknown
+}
+
+/** Nor one for what it decodes with, where a service adds itself. */
+const handlersOf = (server: grpc.Server): ReadonlyMap<string, Handler> =>
+  (server as unknown as { readonly handlers: Map<string, Handler> }).handlers
+
+const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
+  if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
+  const { cert, key } = certificate.now()
+  return grpc.ServerCredentials.createSsl(
+    null,
+    [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
+    false
+  )
+}
+
+export const onGrpcJs = (below: BelowOptions): Below => {
+  const { options, gate, certificate, services, interceptor, refuse, soon } = below
+  const server = new grpc.Server({ ...serverOptions(options.maxStreams), interceptors: [interceptor] })
+  return {
+    services: server,
+    decodeWith: (change) => {
+      for (const [path, handler] of handlersOf(server)) handler.deserialize = change(path, handler.deserialize)
+    },
+    listen: async () => {
+      const port = await new Promise<number>((resolve, reject) =>
+        server.bindAsync(formatAddress(options), credentialsOf(certificate), (cause, bound) =>
+          cause === null ? resolve(bound) : reject(cause)
+        )
+      )
+      for (const http2 of http2ServersOf(server)) {
+        certificate?.keep(http2 as Http2SecureServer)
+        guard(http2, { ...gate, services, ending: options.ending }, refuse, soon)
+      }
+      return port
+    },
+    leave: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    cut: () => server.forceShutdown()
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Services add themselves as they do to grpc-js's.
+ *
+ *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
+ *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included. (held by CC15)
+ *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
+ *   D3–D6 hold here as they do on grpc-js: Gate.ts.
+ */
+import { createServer, type Server, type Socket } from "node:net"
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls"
+import type { MethodDefinition, ServerCall } from "../../../src/edge/grpc/ServerCall.ts"
+import { Connection } from "./Connection.ts"
+import { PREFACE } from "./Frames.ts"
+import { serve } from "./Handlers.ts"
+import { LaneCall, type Origin, Status } from "./LaneCall.ts"
+import { type Times, times } from "./Life.ts"
+import { ignored, refuseBody } from "./NotGrpc.ts"
+import { bounds } from "./Protections.ts"
+import { trailers } from "./Replies.ts"
+import { type Request, valueOf } from "./Request.ts"
+import type { Stream } from "./Stream.ts"
+
+// biome-ignore lint/suspicious/noExplicitAny: interceptors of grpc-js have its classes in their types
+type Interceptor = (method: any, call: any) => any
+type Handler = Parameters<typeof serve>[2]
+
+export interface LaneOptions {
+  readonly maxStreams?: number
+  /** Bytes of a message. */
+  readonly maxReceive?: number
+  readonly maxSend?: number
+  readonly times?: Partial<Times>
+  readonly interceptors?: ReadonlyArray<Interceptor>
+  /** What was refused, and of which address. */
+  readonly refuse?: (reason: string, address?: string) => void
+  readonly defect?: (error: unknown) => void
+  /** Begins a call, now or in its turn; nothing once it is over. D6, G11 */
+  readonly admit?: (peer: Peer, begin: () => void) => boolean
+  /** Whether this status, of a call to this path, goes to someone unknown. D5 */
+  readonly isStranger?: (path: string, code: number, socket: Socket) => boolean
+  /** Milliseconds that a client has to read an answer that is complete. D4 */
+  readonly unread?: number
+  /** For connections of HTTP/1.1, such as node:http's `emit("connection")`. LV1 */
+  readonly http1?: (socket: Socket) => void
+}
+
+export interface Peer {
+  readonly socket: Socket
+  readonly stranger: () => void
+  /** Its call was refused unread. D6 */
+  readonly unread: () => void
+}
+
+/** Bytes of parts that are copied into one write; more are written one after the other. */
+const ONE = 65_536
+const KILO = 1_024
+const TICK = 1_000
+
+const notYet = (socket: Socket) => ({ socket, since: performance.now() })
+
+export class LaneServer {
+  readonly #options: LaneOptions
+  readonly #methods = new Map<string, { readonly method: MethodDefinition; readonly handler: Handler }>()
+  readonly #connections = new Map<Socket, Connection>()
+  readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
+  #server: Server | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #gone: (() => void) | undefined
+
+  constructor(options: LaneOptions = {}) {
+    this.#options = options
+  }
+
+  /** As grpc-js's: handlers by the names of their methods, or those of the proto file. */
+  addService(definition: Readonly<Record<string, MethodDefinition>>, handlers: object): void {
+    const given = handlers as Readonly<Record<string, Handler | undefined>>
+    for (const [name, method] of Object.entries(definition)) {
+      const handler = given[name] ?? given[method.originalName ?? name]
+      if (handler !== undefined) this.#methods.set(method.path, { method, handler: handler.bind(given) })
+    }
+  }
+
+  /** Decodes requests of a method otherwise. */
+  decodeWith(
+    change: (
+      path: string,
+      deserialize: MethodDefinition["requestDeserialize"]
+    ) => MethodDefinition["requestDeserialize"]
+  ): void {
+    for (const [path, { method, handler }] of this.#methods)
+      this.#methods.set(path, {
+        method: { ...method, requestDeserialize: change(path, method.requestDeserialize) },
+        handler
+      })
+  }
+
+  /** The server below, before it listens: a gate may stand before it. `tls`: with its certificate. */
+  make(tls?: TlsOptions): Server {
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true })
+        : createTlsServer({
+            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: bounds.preface.bound, minVersion: "TLSv1.2" },
+            ...tls,
+            noDelay: true
+          })
+    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => this.#accept(socket))
+    server.on("tlsClientError", () => {})
+    this.#server = server
+    return server
+  }
+
+  /** The port that it got. */
+  listen(host: string, port: number): Promise<number> {
+    const server = this.#server ?? this.make()
+    this.#timer = setInterval(() => this.#tick(), TICK)
+    this.#timer.unref()
+    return new Promise((resolve, reject) => {
+      server.once("error", reject)
+      server.listen({ host, port, backlog: KILO }, () => {
+        server.off("error", reject)
+        server.on("error", () => {}) // of one connection that could not be accepted
+        resolve((server.address() as { readonly port: number }).port)
+      })
+    })
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  #accept(socket: Socket) {
+    socket.on("error", () => {})
+    const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined
+    if (agreed === "h2") return this.#connect(socket)
+    if (agreed === "http/1.1" && this.#options.http1 !== undefined) return this.#options.http1(socket)
+    this.#silent.set(socket, notYet(socket))
+    socket.once("close", () => this.#silent.delete(socket))
+    socket.once("data", (first) => this.#sniff(socket, first as Buffer))
+  }
+
+  /** LV1: three bytes tell: no method of HTTP/1.1 but one that it does not have begins as the preface does. */
+  #sniff(socket: Socket, first: Buffer) {
+    if (first.length < 3 && PREFACE.subarray(0, first.length).equals(first)) {
+      socket.pause()
+      socket.once("data", (more) => this.#sniff(socket, Buffer.concat([first, more as Buffer])))
+      return void socket.resume()
+    }
+    this.#silent.delete(socket)
+    const { http1 } = this.#options
+    if (http1 === undefined || PREFACE.compare(first, 0, Math.min(3, first.length), 0, 3) === 0)
+      return this.#connect(socket, first)
+    socket.pause()
+    socket.unshift(first)
+    http1(socket)
+    socket.resume()
+  }
+
+  #connect(socket: Socket, first?: Buffer): void {
+    const { refuse = () => {}, defect = () => {}, maxStreams = bounds.streams.bound } = this.#options
+    const { remoteAddress, remotePort, localAddress, localPort } = socket
+    const connection: Connection = new Connection({
+      wire: {
+        write: (parts, bytes) => write(socket, parts, bytes),
+        end: () => void socket.end(),
+        destroy: () => void socket.destroy()
+      },
+      maxStreams,
+      unread: this.#options.unread,
+      onStream: (stream, request, tooLong) => this.#onStream(stream, request, tooLong, origin, peer),
+      refuse: (reason) => refuse(reason, remoteAddress),
+      defect,
+      now: () => performance.now(),
+      times: { ...times, ...this.#options.times },
+      spread: Math.random()
+    })
+    const peer: Peer = { socket, stranger: () => connection.met("strangers"), unread: () => connection.met("refused") }
+    const origin: Origin = {
+      ...{ remoteAddress, remotePort, localAddress, localPort },
+      auth: () => authOf(socket),
+      maxList: () => connection.maxList
+    }
+    this.#connections.set(socket, connection)
+    socket.on("data", (chunk: Buffer) => connection.receive(chunk))
+    socket.on("drain", () => connection.drained())
+    socket.on("end", () => void socket.end())
+    socket.on("close", () => {
+      connection.gone()
+      this.#connections.delete(socket)
+      if (this.#connections.size === 0) this.#gone?.()
+    })
+    if (first !== undefined) connection.receive(first)
+  }
+
+  #onStream(stream: Stream, request: Request, tooLong: boolean, origin: Origin, peer: Peer) {
+    const type = valueOf(request.headers, "content-type") ?? ""
+    if (!tooLong && (request.method !== "POST" || !/^application\/grpc([+;]|$)/.test(type)))
+      return refuseBody(stream, request.method === "POST" ? 415 : 405, () => this.#said(request, Number.NaN, peer))
+    const end = (code: number, details: string) => {
+      stream.listener = ignored(stream)
+      stream.finish(trailers(stream.id, { code, details, metadata: IDENTITY }, false, origin.maxList()))
+      this.#said(request, code, peer)
+    }
+    if (tooLong) {
+      this.#options.refuse?.("list", origin.remoteAddress)
+      return end(Status.RESOURCE_EXHAUSTED, `the metadata of a call has at most ${bounds.list.bound} bytes`)
+    }
+    const encoding = valueOf(request.headers, "grpc-encoding")
+    if (encoding !== undefined && encoding !== "identity") {
+      this.#options.refuse?.("compression", origin.remoteAddress) // D3
+      return end(
+        Status.UNIMPLEMENTED,
+        "compressed requests are not taken; send them as they are (grpc-encoding: identity)"
+      )
+    }
+    const known = this.#methods.get(request.path)
+    if (known === undefined)
+      return end(Status.UNIMPLEMENTED, `The server does not implement the method ${request.path}`)
+    const call = new LaneCall(stream, request, known.method, origin, {
+      maxReceive: this.#options.maxReceive ?? 4_194_304,
+      maxSend: this.#options.maxSend ?? 8_388_608,
+      onStatus: (code) => this.#said(request, code, peer),
+      onUnsent: () => this.#options.refuse?.("unsent", origin.remoteAddress),
+      onDefect: this.#options.defect ?? (() => {})
+    })
+    const begin = () => {
+      if (!stream.isOver) serve(this.#intercepted(call, known.method), known.method, known.handler)
+    }
+    const { admit } = this.#options
+    if (admit === undefined) begin()
+    else if (!admit(peer, begin)) stream.reset(7 /* REFUSED_STREAM */)
+  }
+
+  #intercepted(call: LaneCall, method: MethodDefinition): ServerCall {
+    return (this.#options.interceptors ?? []).reduce<ServerCall>(
+      (inner, interceptor) => interceptor(method, inner),
+      call
+    )
+  }
+
+  /** D5 */
+  #said({ path }: Request, code: number, peer: Peer): void {
+    if (this.#options.isStranger?.(path, code, peer.socket) === true) queueMicrotask(peer.stranger)
+  }
+
+  /** LV2 */
+  #tick(): void {
+    const now = performance.now()
+    for (const connection of this.#connections.values()) connection.tick(now)
+    for (const { socket, since } of this.#silent.values())
+      if (now - since >= bounds.preface.bound) {
+        this.#options.refuse?.("preface", socket.remoteAddress)
+        socket.destroy()
+      }
+  }
+
+  /** Resolves once all connections are closed. LV3 */
+  shutdown(): Promise<void> {
+    this.#server?.close()
+    for (const { socket } of this.#silent.values()) socket.destroy()
+    const done = new Promise<void>((resolve) => {
+      this.#gone = resolve
+    })
+    for (const connection of this.#connections.values()) connection.shutdown()
+    if (this.#connections.size === 0) this.#gone?.()
+    return done
+  }
+
+  /** LV3 */
+  destroy(): void {
+    clearInterval(this.#timer)
+    this.#server?.close()
+    for (const { socket } of this.#silent.values()) socket.destroy()
+    for (const connection of this.#connections.values()) connection.destroy()
+  }
+}
+
+/** False: the peer has to read first. */
+const write = (socket: Socket, parts: ReadonlyArray<Buffer>, bytes: number): boolean => {
+  if (socket.destroyed || socket.writableEnded) return true
+  if (parts.length === 1) return socket.write(parts[0]!)
+  if (bytes <= ONE) return socket.write(Buffer.concat(parts, bytes))
+  socket.cork()
+  for (const part of parts) socket.write(part)
+  socket.uncork()
+  return !socket.writableNeedDrain
+}
+
+/** As grpc-js has it. */
+const authOf = (socket: Socket): unknown => {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return {}
+  const certificate = socket.getPeerCertificate()
+  return { transportSecurityType: "ssl", sslPeerCertificate: certificate.raw ? certificate : undefined }
+}
+
+const IDENTITY = { toHttp2Headers: () => ({ "grpc-accept-encoding": "identity" }) }

@@ -1,0 +1,188 @@
+/**
+ * What goes out on a connection: frames that are ready, and messages that wait for a window or for the peer to read.
+ *
+ *   CC5  In one turn of the event loop a connection writes once, however many frames of however many streams it has.
+ *   CC6  Nothing of a stream goes beyond its window and the connection's; streams that wait take turns, a frame each.
+ *   CC7  While the peer does not read, messages stay in their streams, and what waits is limited: in bytes, and in frames that answer it.
+ */
+import { Code, ConnectionError, WINDOW } from "./Frames.ts"
+import { bounds } from "./Protections.ts"
+import type { Sending } from "./Sending.ts"
+import { SendWindow } from "./Windows.ts"
+
+/** Where bytes go: a socket. */
+export interface Wire {
+  /** False when the peer has to read first; `Outgoing.drained` says that it did. */
+  readonly write: (parts: ReadonlyArray<Buffer>, bytes: number) => boolean
+  /** After what was written. */
+  readonly end: () => void
+  readonly destroy: () => void
+}
+
+/** Bytes of messages that are made ready for one write. */
+const ONE_WRITE = 262_144
+
+/** Bytes of frames that no window limits, while the peer does not read. CC7 */
+const ANSWERS = 4_194_304
+
+let dirty: Array<Outgoing> = []
+const flushAll = () => {
+  const list = dirty
+  dirty = []
+  for (const outgoing of list)
+    try {
+      outgoing.flush()
+    } catch (error) {
+      outgoing.failed(error) // one connection's, not those of all behind it
+    }
+}
+/** CC5 */
+const soon = (outgoing: Outgoing): void => {
+  if (dirty.push(outgoing) === 1) process.nextTick(flushAll)
+}
+
+export class Outgoing {
+  readonly #wire: Wire
+  readonly failed: (error: unknown) => void
+  readonly window = new SendWindow(WINDOW)
+  /** Counts writes. */
+  turn = 0
+  /** Bytes that wait in all streams. */
+  waiting = 0
+  /** Frames of streams that were made ready. */
+  sent = 0
+  #parts: Array<Buffer> = []
+  #bytes = 0
+  #answers = 0
+  #dirty = false
+  #blocked = false
+  #over = false
+  readonly #ready: Array<Sending> = []
+  #watched: Array<Sending> = []
+
+  /** `failed`: someone who was called back threw. */
+  constructor(wire: Wire, failed: (error: unknown) => void) {
+    this.#wire = wire
+    this.failed = failed
+  }
+
+  /** Whether messages may be made ready now. */
+  get room(): boolean {
+    return !this.#blocked && this.#bytes < ONE_WRITE && this.#ready.length === 0
+  }
+
+  #push(part: Buffer): void {
+    this.#parts.push(part)
+    this.#bytes += part.length
+    if (this.#blocked && this.#bytes > ANSWERS && !this.#over)
+      queueMicrotask(() => this.failed(new ConnectionError(Code.ENHANCE_YOUR_CALM, "nothing is read", "queued")))
+    if (this.#dirty || this.#blocked || this.#over) return
+    this.#dirty = true
+    soon(this)
+  }
+
+  /** A frame that no window limits, of a stream. */
+  frame(bytes: Buffer): void {
+    this.sent++
+    this.#push(bytes)
+  }
+
+  data(first: Buffer, second?: Buffer): void {
+    this.sent++
+    this.#push(first)
+    if (second === undefined) return
+    this.#parts.push(second)
+    this.#bytes += second.length
+  }
+
+  /** A frame in answer to one of the peer's: throws when too many wait for it to read. CC7 */
+  answer(bytes: Buffer): void {
+    if (++this.#answers > bounds.queued.bound)
+      throw new ConnectionError(Code.ENHANCE_YOUR_CALM, "answers wait, and nothing of them is read", "queued")
+    this.#push(bytes)
+  }
+
+  list(stream: Sending): void {
+    if (stream.listed) return
+    stream.listed = true
+    this.#ready.push(stream)
+    if (this.#dirty || this.#blocked || this.#over) return
+    this.#dirty = true
+    soon(this)
+  }
+
+  /** Its window grew. */
+  resume(): void {
+    if (this.#ready.length === 0 || this.#dirty || this.#blocked || this.#over) return
+    this.#dirty = true
+    soon(this)
+  }
+
+  watch(stream: Sending): void {
+    this.#watched.push(stream)
+    if (this.#dirty || this.#blocked || this.#over) return
+    this.#dirty = true
+    soon(this)
+  }
+
+  /** CC6 */
+  #pump(): void {
+    while (this.#ready.length > 0 && this.#bytes < ONE_WRITE && this.window.left > 0) {
+      const stream = this.#ready.shift()!
+      if (stream.next()) this.#ready.push(stream)
+      else stream.listed = false
+    }
+  }
+
+  flush(): void {
+    if (this.#over || this.#blocked) {
+      this.#dirty = false
+      return
+    }
+    // It stays dirty meanwhile, so what is made ready in here asks for no other flush.
+    this.#dirty = true
+    this.#pump()
+    if (this.#parts.length > 0) {
+      const [parts, bytes] = [this.#parts, this.#bytes]
+      this.#parts = []
+      this.#bytes = this.#answers = 0
+      this.turn++
+      this.#blocked = !this.#wire.write(parts, bytes)
+    }
+    this.#dirty = false
+    if (this.#blocked || this.#over) return
+    if (this.#ready.length > 0 && this.window.left > 0) {
+      this.#dirty = true
+      setImmediate(() => this.#flushNow())
+    }
+    if (this.#watched.length === 0) return
+    const watched = this.#watched
+    this.#watched = []
+    for (const stream of watched) if (!stream.tellClear()) this.#watched.push(stream)
+  }
+
+  #flushNow(): void {
+    try {
+      this.flush()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  /** The peer read. */
+  drained(): void {
+    if (!this.#blocked) return
+    this.#blocked = false
+    this.#flushNow()
+  }
+
+  /** Lets go of everything, after a last write of what is ready if `last`. */
+  close(last: boolean): void {
+    if (this.#over) return
+    if (last && this.#parts.length > 0) this.#wire.write(this.#parts, this.#bytes)
+    this.#over = true
+    this.#parts = []
+    this.#watched = []
+    this.#ready.length = this.#bytes = this.waiting = 0
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The sending half of a stream.
+ *
+ *   CC8  A stream keeps its order; its trailers come last, and nothing after them.
+ */
+import { FRAME_BYTES } from "./Frames.ts"
+import { dataHeader, framed } from "./Framing.ts"
+import type { Outgoing } from "./Outgoing.ts"
+import { bounds } from "./Protections.ts"
+import { SendWindow } from "./Windows.ts"
+
+const EMPTY = Buffer.alloc(0)
+
+export abstract class Sending {
+  readonly id: number
+  readonly window: SendWindow
+  /** Messages and the parts of them that wait; undefined while nothing ever did. CC7 */
+  #queue: Array<Buffer> | undefined
+  #first = 0
+  #offset = 0
+  #waiting = 0
+  #trailers: Buffer | undefined
+  #thens: Array<() => void> | undefined
+  /** What was made ready in `#turn`, and is not on its way before it ends. */
+  #turn = -1
+  #messages = 0
+  #bytes = 0
+  /** In the list of those that have their turns. */
+  listed = false
+  /** Its last frame is sent, or waits for what is before it. */
+  ended = false
+  protected readonly outgoing: Outgoing
+
+  constructor(id: number, outgoing: Outgoing, window: number) {
+    this.id = id
+    this.outgoing = outgoing
+    this.window = new SendWindow(window)
+  }
+
+  /** Bytes that wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** True while so many messages or bytes are not yet with the transport. */
+  full(messages: number, bytes: number): boolean {
+    const now = this.#turn === this.outgoing.turn
+    const [m, b] = now ? [this.#messages, this.#bytes] : [0, 0]
+    return (
+      m + (this.#queue === undefined ? 0 : this.#queue.length - this.#first) >= messages || b + this.#waiting >= bytes
+    )
+  }
+
+  get clear(): boolean {
+    return this.#waiting === 0 && !(this.#turn === this.outgoing.turn && this.#messages > 0)
+  }
+
+  /** Takes a message, which nobody may write into from now on. False: too much waits on this connection. */
+  send(message: Uint8Array): boolean {
+    const { outgoing } = this
+    if (this.ended) return true
+    const { message: whole, id, frame } = framed(message, this.id)
+    const { length } = whole
+    if (this.#waiting === 0 && outgoing.room && frame !== undefined && this.#takes(length)) {
+      if (this.#turn !== outgoing.turn) {
+        this.#turn = outgoing.turn
+        this.#messages = this.#bytes = 0
+      }
+      this.#messages++
+      this.#bytes += length
+      if (id === this.id) outgoing.data(frame)
+      else outgoing.data(dataHeader(length, this.id, false), whole)
+      return true
+    }
+    return this.sendRaw(whole)
+  }
+
+  /** As it is, without a prefix. */
+  sendRaw(whole: Buffer): boolean {
+    const { outgoing } = this
+    const { length } = whole
+    if (this.ended) return true
+    if (outgoing.waiting + length > bounds.unsent.bound) return false
+    ;(this.#queue ??= []).push(whole)
+    this.#waiting += length
+    outgoing.waiting += length
+    outgoing.list(this)
+    return true
+  }
+
+  /** CC6 */
+  #takes(length: number): boolean {
+    const all = this.outgoing.window
+    if (this.window.left < length || all.left < length) return false
+    this.window.left -= length
+    all.left -= length
+    return true
+  }
+
+  /** Ends the stream after all that was sent on it. CC8 */
+  finish(trailers: Buffer): void {
+    if (this.ended) return
+    this.ended = true
+    if (this.#waiting > 0) this.#trailers = trailers
+    else {
+      this.outgoing.frame(trailers)
+      this.sentAll()
+    }
+  }
+
+  /** Makes one frame ready; true while there is more, and a window for it. CC6 */
+  next(): boolean {
+    const queue = this.#queue
+    if (queue === undefined || this.#waiting === 0) return false
+    const head = queue[this.#first]!
+    const length = Math.min(head.length - this.#offset, FRAME_BYTES, this.window.left, this.outgoing.window.left)
+    if (length <= 0) return false
+    this.#takes(length)
+    this.outgoing.data(dataHeader(length, this.id, false), head.subarray(this.#offset, this.#offset + length))
+    this.#offset += length
+    this.#waiting -= length
+    this.outgoing.waiting -= length
+    if (this.#offset === head.length) {
+      this.#offset = 0
+      queue[this.#first++] = EMPTY
+      if (this.#first === queue.length) {
+        this.#queue = undefined
+        this.#first = 0
+      } else if (this.#first > 256) {
+        queue.splice(0, this.#first)
+        this.#first = 0
+      }
+    }
+    if (this.#waiting > 0) return true
+    if (this.#trailers !== undefined) {
+      this.outgoing.frame(this.#trailers)
+      this.#trailers = undefined
+      this.sentAll()
+    }
+    return false
+  }
+
+  /** Calls back in another turn, once nothing waits; never, when the stream is over before. */
+  whenClear(then: () => void) {
+    if (this.clear) return queueMicrotask(then)
+    if (this.#thens === undefined) {
+      this.#thens = []
+      this.outgoing.watch(this)
+    }
+    this.#thens.push(then)
+  }
+
+  /** False: something waits still. */
+  tellClear(): boolean {
+    if (this.#waiting > 0) return false
+    const thens = this.#thens
+    this.#thens = undefined
+    if (thens !== undefined) for (const then of thens) then()
+    return true
+  }
+
+  /** Forgets all that waits. */
+  protected drop(): void {
+    this.ended = true
+    this.outgoing.waiting -= this.#waiting
+    this.#waiting = this.#first = this.#offset = 0
+    this.#queue = this.#trailers = this.#thens = undefined
+  }
+
+  /** The last frame is ready. */
+  protected abstract sentAll(): void
+}

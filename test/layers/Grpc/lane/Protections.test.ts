@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Code,
+  Flag,
+  frame,
+  headersFrame,
+  PREFACE,
+  pingFrame,
+  resetFrame,
+  Setting,
+  settingsFrame,
+  Type,
+  windowFrame
+} from "../../../../layers/Grpc/lane/Frames.ts"
+import { encodeBlock } from "../../../../layers/Grpc/lane/Hpack.ts"
+import { type BucketName, bounds, buckets } from "../../../../layers/Grpc/lane/Protections.ts"
+import { makePeer, POST } from "./Peer.ts"
+
+const data = (id: number, text: string, end = false) =>
+  frame(Type.DATA, end ? Flag.END_STREAM : 0, id, Buffer.from(text))
+const greeted = (options: Parameters<typeof makePeer>[0] = {}) => {
+  const peer = makePeer(options)
+  peer.greet()
+  return peer
+}
+const fails = async (code: number, ...frames: ReadonlyArray<Buffer>) => {
+  const peer = greeted()
+  peer.send(...frames)
+  await peer.written()
+  assert.strictEqual(peer.goaway(), code)
+  assert.isTrue(peer.state.ended)
+}
+describe("protections", () => {
+  /** What a hostile client sends, again and again. */
+  const attacks: Readonly<Record<Exclude<BucketName, "strangers" | "refused" | "provoked">, (n: number) => Buffer>> = {
+    resets: (n) =>
+      Buffer.concat([headersFrame(2 * n + 3, encodeBlock(POST), true), resetFrame(2 * n + 3, Code.CANCEL)]),
+    pings: () => pingFrame(Buffer.alloc(8), false),
+    settings: () => settingsFrame([[Setting.HEADER_TABLE_SIZE, 0]]),
+    empty: () => data(1, ""),
+    tiny: () => data(1, "x"),
+    windows: () => windowFrame(0, 1),
+    priorities: () => frame(Type.PRIORITY, 0, 1, Buffer.alloc(5)),
+    unknown: () => frame(0xbb, 0, 1, Buffer.alloc(5))
+  }
+  for (const [name, attack] of Object.entries(attacks))
+    it(`CC12 PV1 ${name}: as many as the bound are taken, one more ends the connection and is counted`, async () => {
+      const bound = buckets[name as BucketName].bound
+      const peer = greeted()
+      peer.request(1)
+      await peer.written()
+      if (name === "pings") peer.send(attack(0)) // the first comes after something was sent
+      const before = name === "settings" ? 1 : 0
+      for (let n = before; n < bound; n++) {
+        peer.send(attack(n))
+        if (n % 100 === 0) await peer.written()
+      }
+      await peer.written()
+      assert.deepStrictEqual([peer.goaway(), peer.refused], [undefined, []])
+      peer.send(attack(bound))
+      assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, [name]])
+      assert.lengthOf(peer.calls[0]!.over, 1)
+    })
+
+  it("CC12 provoked: streams that we have to reset are counted", async () => {
+    const peer = greeted()
+    for (let n = 0; n < buckets.provoked.bound; n++) {
+      peer.request(2 * n + 1, true, POST.slice(1))
+      if (n % 100 === 0) await peer.written()
+    }
+    assert.isUndefined(peer.goaway())
+    peer.request(9_999, true, POST.slice(1))
+    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["provoked"]])
+  })
+
+  it("CC12 strangers", () => {
+    const peer = greeted()
+    for (let n = 0; n < buckets.strangers.bound; n++) peer.connection.met("strangers")
+    assert.isUndefined(peer.goaway())
+    peer.connection.met("strangers")
+    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["strangers"]])
+  })
+
+  it("CC12 a ping after something was sent is free: a thousand, as grpc-go sends them", async () => {
+    const peer = greeted()
+    peer.request(1)
+    for (let n = 0; n < 1_000; n++) {
+      peer.calls[0]!.stream.send(Buffer.from("x"))
+      peer.send(pingFrame(Buffer.alloc(8), false), windowFrame(0, 6), windowFrame(1, 6))
+      await peer.written()
+    }
+    assert.isUndefined(peer.goaway())
+  })
+
+  it("CC17 continuations: too many, and too large", async () => {
+    const part = (n: number, payload: Buffer) => frame(n === 0 ? Type.HEADERS : Type.CONTINUATION, 0, 1, payload)
+    const many = greeted()
+    for (let n = 0; n <= bounds.continuations.bound; n++) many.send(part(n, Buffer.from([0x82])))
+    assert.isUndefined(many.goaway())
+    many.send(part(9, Buffer.from([0x82])))
+    assert.deepStrictEqual([many.goaway(), many.refused], [Code.ENHANCE_YOUR_CALM, ["continuations"]])
+
+    const large = greeted()
+    for (let n = 0; n < 3; n++) large.send(part(n, Buffer.alloc(12_000, 0x82)))
+    assert.deepStrictEqual([large.goaway(), large.refused], [Code.ENHANCE_YOUR_CALM, ["block"]])
+    await fails(Code.PROTOCOL_ERROR, part(0, Buffer.from([0x82])), pingFrame(Buffer.alloc(8), false))
+    await fails(Code.PROTOCOL_ERROR, part(1, Buffer.from([0x82])))
+  })
+
+  it("CC12 a list that is too long is answered, with what is known of it", () => {
+    const peer = greeted()
+    peer.request(1, true, [...POST, ...Array.from({ length: 3 }, () => ["x", "y".repeat(8_000)] as const)])
+    assert.deepStrictEqual([peer.calls[0]?.tooLong, peer.calls[0]?.request.path], [true, "/a.B/C"])
+  })
+
+  it("CC7 queued: answers to a peer that does not read are counted, and end it", async () => {
+    const peer = greeted()
+    peer.state.reads = false
+    await peer.written()
+    peer.request(1)
+    for (let n = 0; n < bounds.queued.bound + 1 && peer.refused.length === 0; n++) {
+      peer.state.now += 1_000
+      peer.send(pingFrame(Buffer.alloc(8), false))
+    }
+    assert.deepStrictEqual([peer.refused, peer.state.ended], [["queued"], true])
+  })
+
+  it("PV2 a bucket fills again with time", async () => {
+    const peer = greeted()
+    peer.request(1)
+    await peer.written()
+    for (let n = 0; n < 1_000; n++) {
+      peer.send(pingFrame(Buffer.alloc(8), false))
+      peer.state.now += 500
+      await peer.written()
+    }
+    assert.isUndefined(peer.goaway())
+  })
+
+  it("CC16 refuses a stream too many, and counts it only for who knows the limit", async () => {
+    const peer = makePeer({ maxStreams: 1 })
+    peer.send(PREFACE, settingsFrame([]))
+    for (let id = 1; id < 4_000; id += 2) {
+      peer.request(id)
+      if (id % 500 === 1) await peer.written()
+    }
+    await peer.written()
+    assert.deepStrictEqual([peer.calls.length, peer.goaway()], [1, undefined])
+    assert.deepStrictEqual(peer.resets()[0], [3, Code.REFUSED_STREAM])
+    peer.send(frame(Type.SETTINGS, Flag.ACK, 0, 0))
+    for (let id = 4_001; id < 8_000; id += 2) {
+      peer.request(id)
+      if (id % 500 === 1) await peer.written()
+    }
+    assert.strictEqual(peer.goaway(), Code.ENHANCE_YOUR_CALM)
+  })
+})
