@@ -88,7 +88,7 @@ export class StreamTable implements Streams {
     if (stream.isOver) return
     if (!stream.isWhole) return this.refuse(stream.id, Code.PROTOCOL_ERROR)
     stream.open = false
-    stream.listener?.end()
+    stream.listener?.ended()
   }
 
   /** So many bytes more may come, unless too much is kept already. CC14 */
@@ -120,7 +120,7 @@ export class StreamTable implements Streams {
     if (end && !made.isWhole) return this.refuse(id, Code.PROTOCOL_ERROR)
     this.#streams.set(id, made)
     this.#options.onStream(made, request, tooLong)
-    if (end && !made.isOver) made.listener?.end()
+    if (end && !made.isOver) made.listener?.ended()
   }
 
   #onTrailers(stream: Stream, headers: ReadonlyArray<Header>, end: boolean) {
