@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { LaneServer } from "../../layers/Grpc/lane/LaneServer.ts"
 import { makeCertificates } from "../support/Certificates.ts"
-import { addTestService } from "./service/TestService.ts"
+import { testService } from "./service/TestService.ts"
 import { goProgram } from "./Tools.ts"
 
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url))
@@ -39,8 +39,7 @@ const passes = (port: number, ...more: ReadonlyArray<string>): Promise<void> =>
 describe("h2spec --strict", () => {
   it.each(["clear text", "TLS"])("146 of 146 in %s", async (kind) => {
     const defects: Array<unknown> = []
-    const lane = new LaneServer({ defect: (error) => void defects.push(error) })
-    addTestService(lane)
+    const lane = new LaneServer({ handlers: testService(), defect: (error) => void defects.push(error) })
     if (kind === "TLS") {
       const { certificate, key } = makeCertificates(folder)
       lane.make({ cert: readFileSync(certificate), key: readFileSync(key) })

@@ -7,7 +7,7 @@ import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { LaneServer } from "../../layers/Grpc/lane/LaneServer.ts"
 import { makeCertificates } from "../support/Certificates.ts"
-import { addTestService } from "./service/TestService.ts"
+import { testService } from "./service/TestService.ts"
 import { goProgram } from "./Tools.ts"
 
 const cases = [
@@ -34,10 +34,10 @@ const defects: Array<unknown> = []
 const refused: Array<string> = []
 const open = async (tls?: { readonly cert: Buffer; readonly key: Buffer }) => {
   const lane = new LaneServer({
+    handlers: testService(),
     defect: (error) => void defects.push(error),
     refuse: (reason) => void refused.push(reason)
   })
-  addTestService(lane)
   lane.make(tls)
   return { lane, port: await lane.listen("127.0.0.1", 0) }
 }

@@ -1,7 +1,7 @@
 /** gRPC's own interop service (doc/interop-test-descriptions.md), by handlers as the lane takes them. */
 import { Metadata } from "@grpc/grpc-js"
 import { loadSync } from "@grpc/proto-loader"
-import type { LaneServer } from "../../../layers/Grpc/lane/LaneServer.ts"
+import { Libraries } from "../../../layers/Grpc/Libraries.ts"
 
 const file = new URL("testing.proto", import.meta.url).pathname
 const definition = loadSync(file, { keepCase: true, defaults: true })["grpc.testing.TestService"]
@@ -117,5 +117,9 @@ const handlers = {
     })
 }
 
-export const addTestService = (server: Pick<LaneServer, "addService">): void =>
-  server.addService(definition as never, handlers)
+/** As a server of the lane takes it. */
+export const testService = (): Libraries["handlers"] => {
+  const libraries = new Libraries()
+  libraries.addService(definition as never, handlers)
+  return libraries.handlers
+}
