@@ -8,6 +8,7 @@ import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
 import { ago, type Column, cutLine, table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
+import { misnamed } from "./NearClients.ts"
 import { type Asked, summed } from "./Summed.ts"
 import { progressOf } from "./Wait.ts"
 
@@ -108,12 +109,15 @@ export interface Told {
   readonly narrowed: boolean
   /** What it means that there is none, where that is good news. */
   readonly nobody?: string | undefined
+  /** A name that was asked for, and which no client has. */
+  readonly unknown?: string | undefined
   readonly counted?: Counted | undefined
   readonly room: number
 }
 
 export const clientsTable = (found: ReadonlyArray<Client>, told: Told, paint: Paint): string => {
   if (found.length === 0) {
+    if (told.unknown !== undefined) return printable(told.unknown)
     if (told.nobody !== undefined) return paint.green(told.nobody)
     return told.narrowed
       ? "no such client; herald clients shows all that there are"
@@ -271,7 +275,15 @@ export const clients = Command.make(
       if (found.more) {
         yield* shell.progress(`only the first ${MOST} clients are shown; narrow them with --service or --env`)
       }
-      return yield* here.emit(found.clients, (paint) => clientsTable(found.clients, told(found, now), paint))
+      const named = [service, instance, key, env].some((one) => one !== undefined)
+      const unknown =
+        named && found.clients.length === 0
+          ? yield* misnamed(here, { environment: env, service, instance, key })
+          : undefined
+      if (unknown !== undefined && here.format !== "table") yield* shell.progress(printable(unknown))
+      return yield* here.emit(found.clients, (paint) =>
+        clientsTable(found.clients, { ...told(found, now), unknown }, paint)
+      )
     }
     const look = Effect.gen(function* () {
       const found = yield* read
