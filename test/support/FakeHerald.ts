@@ -134,6 +134,8 @@ export class FakeHerald implements AsyncDisposable {
         response.end(reply.raw ?? (body === undefined ? "" : JSON.stringify(body)))
       })
     })
+    // On a slow machine a kept connection would else end just as it is used again.
+    server.keepAliveTimeout = 0
     this.#server = server
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve))
     this.#port = (server.address() as AddressInfo).port
