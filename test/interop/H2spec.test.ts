@@ -16,8 +16,8 @@ const path = (from: string) => fileURLToPath(new URL(from, import.meta.url))
 
 let h2spec: string
 const folder = mkdtempSync(join(tmpdir(), "herald-h2spec-"))
-beforeAll(() => {
-  h2spec = goProgram("h2spec")
+beforeAll(async () => {
+  h2spec = await goProgram("h2spec")
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -48,7 +48,7 @@ let clear: Opened
 let secure: Opened
 let ca: string
 beforeAll(async () => {
-  client = goProgram("client")
+  client = await goProgram("client")
   const certificates = makeCertificates(folder)
   ca = certificates.ca
   clear = await open()
