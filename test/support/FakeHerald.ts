@@ -36,8 +36,8 @@ export const problem = (name: ErrorName, detail: string, more: Reply = {}): Repl
 const twin = (name: string): string | undefined =>
   name === "at"
     ? "time"
-    : name === "lastSeen"
-      ? "lastSeenTime"
+    : name === "lastSeen" || name === "since"
+      ? `${name}Time`
       : /^[a-z]\w*At$/.test(name)
         ? `${name.slice(0, -2)}Time`
         : undefined
