@@ -57,6 +57,7 @@ const notYet = (socket: Socket) => ({ socket, since: performance.now() })
 
 export class LaneServer {
   readonly #options: LaneOptions
+  readonly #times: Times
   readonly #connections = new Map<Socket, Connection>()
   readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
   #server: Server | undefined
@@ -65,6 +66,7 @@ export class LaneServer {
 
   constructor(options: LaneOptions = {}) {
     this.#options = options
+    this.#times = { ...times, ...options.times }
   }
 
   /** The server below, before it listens: a gate may stand before it. `tls`: with its certificate. */
@@ -144,7 +146,7 @@ export class LaneServer {
       refuse: (reason) => refuse(reason, remoteAddress),
       defect,
       now: () => performance.now(),
-      times: { ...times, ...this.#options.times },
+      times: this.#times,
       spread: Math.random()
     })
     const peer: Peer = { socket, stranger: () => connection.met("strangers"), unread: () => connection.met("refused") }

@@ -166,12 +166,12 @@ export class StreamTable implements Streams {
 
   /** The peer's setting. CC1 */
   initialWindow(size: number): void {
-    const overflow = new ConnectionError(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1 (RFC 9113 §6.9.2)")
-    if (size > MAX_WINDOW) throw overflow
+    const overflow = () => new ConnectionError(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1 (RFC 9113 §6.9.2)")
+    if (size > MAX_WINDOW) throw overflow()
     const by = size - this.#initialWindow
     this.#initialWindow = size
     for (const stream of this.#streams.values()) {
-      if (!stream.window.grow(by)) throw overflow
+      if (!stream.window.grow(by)) throw overflow()
       if (stream.waiting > 0) this.#outgoing.list(stream)
     }
   }

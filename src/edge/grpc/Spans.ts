@@ -81,15 +81,19 @@ export const traced = <A>(
   }
   return timed(method, Effect.exit(handled)).pipe(
     Effect.flatMap(ended),
-    Effect.withSpan(method, {
-      kind: "server",
-      attributes: {
-        "rpc.system.name": "grpc",
-        "rpc.method": method,
-        ...(peer.port === undefined ? {} : { "client.address": peer.address })
+    Effect.withSpan(
+      method,
+      {
+        kind: "server",
+        attributes: {
+          "rpc.system.name": "grpc",
+          "rpc.method": method,
+          ...(peer.port === undefined ? {} : { "client.address": peer.address })
+        },
+        ...parentOf(metadata)
       },
-      ...parentOf(metadata)
-    }),
+      { captureStackTrace: false }
+    ),
     Effect.flatten
   )
 }
