@@ -233,19 +233,6 @@ describe("publish and read", () => {
       ["page.3"]
     )
     assert.isNull(two.body.next)
-    await door.call("PUT", "/v1/config/page.4?environment=pages", { body: { value: "{{client.region}}" } })
-    await door.call("PUT", "/v1/config/page.5?environment=pages", { body: { value: 1, strict: true } })
-    for (const [only, key] of [
-      ["template", "page.4"],
-      ["strict", "page.5"]
-    ]) {
-      const { body } = await door.call("GET", `/v1/config?environment=pages&limit=1&only=${only}`)
-      assert.deepStrictEqual(
-        body.keys.map((row: { key: string }) => row.key),
-        [key],
-        only
-      )
-    }
     assert.deepStrictEqual(
       newest.body.versions.map((row: { version: number }) => row.version),
       [3, 2]
