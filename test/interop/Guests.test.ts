@@ -8,31 +8,20 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Flag, FrameReader, PREFACE, Type } from "../../layers/Grpc/lane/Frames.ts"
 import { buckets } from "../../layers/Grpc/lane/Protections.ts"
-import { type Certificates, makeCertificates } from "../support/Certificates.ts"
-import { Door } from "../support/Door.ts"
-import { newFolder } from "../support/folder.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
+import { Heralds, type Kind, kinds } from "./Heralds.ts"
 import { goProgram, guest, javaClasses, python } from "./Tools.ts"
 
 const described = (name: string) => fileURLToPath(new URL(`../../proto/generated/${name}.binpb`, import.meta.url))
 
-type Kind = "clear text" | "TLS"
-const folder = newFolder()
-const doors = new Map<Kind, Door>()
-let certificates: Certificates
+let heralds: Heralds
 let programs: { readonly go: string; readonly python: string; readonly java: string }
 beforeAll(async () => {
   programs = { go: await goProgram("herald"), python: await python(), java: await javaClasses() }
-  certificates = makeCertificates(folder.path)
-  const tls = { cert: certificates.certificate, key: certificates.key }
-  doors.set("clear text", await Door.open({ server: "lane" }))
-  doors.set("TLS", await Door.open({ server: "lane", tls }))
+  heralds = await Heralds.open()
 })
-afterAll(async () => {
-  for (const door of doors.values()) await door.close()
-  folder.remove()
-})
+afterAll(() => heralds?.[Symbol.asyncDispose]())
 
 /** A program that says what it meets, line by line. */
 const run = (
@@ -40,9 +29,9 @@ const run = (
   [program, ...args]: readonly [string, ...Array<string>],
   { port, more = [] }: { readonly port?: number; readonly more?: ReadonlyArray<string> } = {}
 ) => {
-  const door = doors.get(kind)!
-  const address = `localhost:${port ?? door.address.split(":")[1]}`
-  const ca = kind === "TLS" ? certificates.ca : "-"
+  const door = heralds.of(kind)
+  const address = `localhost:${port ?? heralds.port(kind)}`
+  const ca = kind === "TLS" ? heralds.certificates.ca : "-"
   const child = spawn(program, [...args, address, door.token, ca, described("herald"), ...more], {
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -69,7 +58,7 @@ const isValue = (text: string) => (fact: string, value: unknown) =>
 const LARGE = 900_000
 
 const talk = async (kind: Kind, command: readonly [string, ...Array<string>], without: ReadonlyArray<string> = []) => {
-  await doors.get(kind)!.publish("guests", "before")
+  await heralds.of(kind).publish("guests", "before")
   using guest = run(kind, command, { more: [described("health")] })
   await guest.met("the snapshot", isValue("before"))
   await guest.door.publish("guests", "x".repeat(LARGE))
@@ -100,7 +89,7 @@ const talk = async (kind: Kind, command: readonly [string, ...Array<string>], wi
   )
 }
 
-describe.each(["clear text", "TLS"] as const)("in %s, a Herald serves", (kind) => {
+describe.each(kinds)("in %s, a Herald serves", (kind) => {
   it("grpc-go", () => talk(kind, [programs.go, "talk"]))
   it("grpcio of Python", () => talk(kind, [programs.python, guest("python", "herald.py")]))
   it("grpc-java", () => talk(kind, ["java", "-XX:TieredStopAtLevel=1", "-cp", programs.java, "Herald"]))
@@ -125,8 +114,8 @@ class Pings {
 
 describe("grpc-go's pings", () => {
   it("CC12 that estimate bandwidth, for each update of ten a second, cut nobody off", async () => {
-    const door = doors.get("clear text")!
-    await using proxy = new TcpProxy(Number(door.address.split(":")[1]))
+    const door = heralds.of("clear text")
+    await using proxy = new TcpProxy(heralds.port("clear text"))
     const pings = new Pings()
     proxy.cutAfter = (chunk) => pings.saw(chunk)
     await door.publish("guests", "before")

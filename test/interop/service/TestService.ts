@@ -4,7 +4,7 @@ import { loadSync } from "@grpc/proto-loader"
 import { Libraries } from "../../../layers/Grpc/Libraries.ts"
 
 const file = new URL("testing.proto", import.meta.url).pathname
-const definition = loadSync(file, { keepCase: true, defaults: true })["grpc.testing.TestService"]
+export const definition = loadSync(file, { keepCase: true, defaults: true })["grpc.testing.TestService"]
 
 const INITIAL = "x-grpc-test-echo-initial"
 const TRAILING = "x-grpc-test-echo-trailing-bin"
