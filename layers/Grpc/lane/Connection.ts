@@ -153,9 +153,7 @@ export class Connection {
         return this.#onPing(flags, bytes.subarray(start, end))
       case Type.WINDOW_UPDATE:
         return this.#onWindow(id, bytes.readUInt32BE(start) & 0x7fffffff)
-      case Type.GOAWAY:
-        return
-      default:
+      default: // GOAWAY as well: whatever a client says of its going, its calls tell
         this.#count("unknown")
     }
   }
@@ -174,7 +172,9 @@ export class Connection {
 
   #onSettings(flags: number, bytes: Buffer, start: number, end: number): void {
     if ((flags & Flag.ACK) !== 0) {
+      if (this.#streams.acknowledged) throw wrong("SETTINGS are acknowledged that were not sent", "6.5.3")
       this.#streams.acknowledged = true
+      this.#life.acknowledged()
       return
     }
     this.#count("settings")
@@ -199,10 +199,10 @@ export class Connection {
     }
   }
 
-  #onPing(flags: number, opaque: Buffer): void {
+  #onPing(flags: number, opaque: Buffer) {
     if ((flags & Flag.ACK) !== 0) {
-      if (this.#life.answered(opaque)) this.#sayLast()
-      return
+      const what = this.#life.answered(opaque)
+      return what === "leave" ? this.#sayLast() : what === undefined && this.#count("unknown")
     }
     const { sent } = this.#outgoing
     if (sent === this.#sentAtPing) this.#count("pings")

@@ -99,7 +99,8 @@ export class Outgoing {
 
   /** A frame in answer to one of the peer's: throws when too many wait for it to read. CC7 */
   answer(bytes: Buffer): void {
-    if (++this.#answers > bounds.queued.bound)
+    if (++this.#answers > bounds.queued.bound && !this.#blocked && this.#parts !== undefined) this.#write(this.#parts) // of this turn
+    if (this.#answers > bounds.queued.bound)
       throw new ConnectionError(Code.ENHANCE_YOUR_CALM, "answers wait, and nothing of them is read", "queued")
     this.#push(bytes)
   }
@@ -136,6 +137,14 @@ export class Outgoing {
     }
   }
 
+  #write(parts: ReadonlyArray<Buffer>): void {
+    const bytes = this.#bytes
+    this.#parts = undefined
+    this.#bytes = this.#answers = 0
+    this.turn++
+    this.#blocked = !this.#wire.write(parts, bytes)
+  }
+
   flush(): void {
     if (this.#over || this.#blocked) {
       this.#dirty = false
@@ -144,13 +153,7 @@ export class Outgoing {
     // It stays dirty meanwhile, so what is made ready in here asks for no other flush.
     this.#dirty = true
     this.#pump()
-    if (this.#parts !== undefined) {
-      const [parts, bytes] = [this.#parts, this.#bytes]
-      this.#parts = undefined
-      this.#bytes = this.#answers = 0
-      this.turn++
-      this.#blocked = !this.#wire.write(parts, bytes)
-    }
+    if (this.#parts !== undefined) this.#write(this.#parts)
     this.#dirty = false
     if (this.#blocked || this.#over) return
     if (this.#ready.length > 0 && this.window.left > 0) {

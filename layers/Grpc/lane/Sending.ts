@@ -6,7 +6,7 @@
 import { FRAME_BYTES } from "./Frames.ts"
 import { dataHeader, framed } from "./Framing.ts"
 import type { Outgoing } from "./Outgoing.ts"
-import { bounds } from "./Protections.ts"
+import { bounds, TINY } from "./Protections.ts"
 import { SendWindow } from "./Windows.ts"
 
 const EMPTY = Buffer.alloc(0)
@@ -112,6 +112,7 @@ export abstract class Sending {
     this.#takes(length)
     this.outgoing.data(dataHeader(length, this.id, false), head.subarray(this.#offset, this.#offset + length))
     this.#offset += length
+    if (length < TINY && this.#offset < head.length) this.outgoing.sent-- // who draws an answer out earns nothing by it
     this.#waiting -= length
     this.outgoing.waiting -= length
     if (this.#offset === head.length) {
