@@ -71,7 +71,7 @@ describe("the lane", () => {
   })
 
   it("GC5 a deadline ends a call on the server, and a client's going is heard", async () => {
-    let over = 0
+    let [over, begun] = [0, 0]
     const { client, port } = await open(
       {},
       {
@@ -79,6 +79,7 @@ describe("the lane", () => {
         say: (call: Any) => call.on("cancelled", () => over++),
         talk: (call: Any) =>
           call
+            .once("data", () => begun++)
             .on("cancelled", () => over++)
             .on("data", () => {})
             .on("error", () => {})
@@ -96,7 +97,8 @@ describe("the lane", () => {
     const talk = client["talk"]()
     heard(talk)
     talk.write(Buffer.from("x"))
-    setImmediate(() => talk.cancel())
+    await until(() => begun === 1)
+    talk.cancel()
     await until(() => over === 2)
   })
 
