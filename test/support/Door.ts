@@ -26,8 +26,8 @@ export const services = HealthReports.layer("principal").pipe(
   Layer.provideMerge(below(Memory.layer, { cacheBytes: 10_000_000 }))
 )
 
-/** HERALD_TEST_GRPC=lane: all doors of tests stand on the lane. */
-const standing = process.env["HERALD_TEST_GRPC"] === "lane" ? ({ server: "lane" } as const) : {}
+/** HERALD_TEST_GRPC: what all doors of tests stand on, instead of what is usual. */
+const standing = { server: process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"] }
 
 export class Door implements AsyncDisposable {
   readonly #runtime
