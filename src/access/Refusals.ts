@@ -66,6 +66,8 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "tiny",
     "unknown",
     "unsent",
+    "unsent_in_all",
+    "unsent_of_stream",
     "waiting",
     "waiting_of_address",
     "windows"

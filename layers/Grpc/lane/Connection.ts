@@ -16,11 +16,13 @@ import { type BucketName, Buckets, bounds, buckets } from "./Protections.ts"
 import type { Request } from "./Request.ts"
 import type { Stream } from "./Stream.ts"
 import { RECEIVE, StreamTable } from "./StreamTable.ts"
+import type { Unsent } from "./Unsent.ts"
 
 const { Code, Flag, Setting, Type, wrong } = F
 
 export interface ConnectionOptions {
   readonly wire: Wire
+  readonly unsent: Unsent
   readonly maxStreams: number
   /** D4 */
   readonly unread?: number | undefined
@@ -54,7 +56,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#outgoing = new Outgoing(options.wire, (error) => this.#failed(error))
+    this.#outgoing = new Outgoing(options.wire, options.unsent, (error) => this.#failed(error))
     this.#life = new Life(options.times, options.now(), options.spread)
     this.#streams = new StreamTable({
       outgoing: this.#outgoing,
@@ -278,8 +280,6 @@ export class Connection {
     this.#streams.tick(now)
     const what = this.#life.due(now)
     switch (what) {
-      case undefined:
-        break
       case "ping":
         return this.#outgoing.frame(F.pingFrame(this.#life.ask(now), false))
       case "leave":
@@ -288,9 +288,10 @@ export class Connection {
         return this.#sayLast()
       case "end":
         return this.destroy()
-      default:
+      case "preface":
+      case "silence":
         this.#options.refuse(what)
-        return this.destroy()
+        this.destroy()
     }
   }
 }

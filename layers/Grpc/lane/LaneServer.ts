@@ -19,12 +19,15 @@ import { bounds } from "./Protections.ts"
 import { trailers } from "./Replies.ts"
 import { type Request, valueOf } from "./Request.ts"
 import type { Stream } from "./Stream.ts"
+import { Unsent } from "./Unsent.ts"
 
 export interface LaneOptions {
   readonly maxStreams?: number
   /** Bytes of a message. */
   readonly maxReceive?: number
   readonly maxSend?: number
+  /** Bytes that may wait to be sent on all connections. UB2 */
+  readonly maxUnsent?: number
   readonly times?: Partial<Times>
   /** By path. */
   readonly handlers?: ReadonlyMap<string, Handler>
@@ -58,6 +61,7 @@ const notYet = (socket: Socket) => ({ socket, since: performance.now() })
 export class LaneServer {
   readonly #options: LaneOptions
   readonly #times: Times
+  readonly #unsent: Unsent
   readonly #connections = new Map<Socket, Connection>()
   readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
   #server: Server | undefined
@@ -66,6 +70,7 @@ export class LaneServer {
 
   constructor(options: LaneOptions = {}) {
     this.#options = options
+    this.#unsent = new Unsent(options.maxUnsent ?? bounds.unsent_in_all.bound)
     this.#times = { ...times, ...options.times }
   }
 
@@ -98,6 +103,11 @@ export class LaneServer {
         resolve((server.address() as { readonly port: number }).port)
       })
     })
+  }
+
+  /** Bytes that wait to be sent. UB1 */
+  get unsent(): number {
+    return this.#unsent.bytes
   }
 
   get connections(): number {
@@ -140,6 +150,7 @@ export class LaneServer {
         end: () => void socket.end(),
         destroy: () => void socket.destroy()
       },
+      unsent: this.#unsent,
       maxStreams,
       unread: this.#options.unread,
       onStream: (stream, request, tooLong) => this.#onStream(stream, request, tooLong, origin, peer),
@@ -195,7 +206,7 @@ export class LaneServer {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
       onStatus: (code) => this.#said(request, code, peer),
-      onUnsent: () => this.#options.refuse?.("unsent", origin.peer.address),
+      onUnsent: (which) => this.#options.refuse?.(which, origin.peer.address),
       onDefect: this.#options.defect ?? (() => {})
     })
     const begin = () => {

@@ -6,8 +6,10 @@
  *   CC7  While the peer does not read, messages stay in their streams, and what waits is limited: in bytes, and in frames that answer it.
  */
 import { Code, ConnectionError, WINDOW } from "./Frames.ts"
+import type { Framed } from "./Framing.ts"
 import { bounds } from "./Protections.ts"
 import type { Sending } from "./Sending.ts"
+import type { Holder, Unsent } from "./Unsent.ts"
 import { SendWindow } from "./Windows.ts"
 
 /** Where bytes go: a socket. */
@@ -41,8 +43,9 @@ const soon = (outgoing: Outgoing): void => {
   if (dirty.push(outgoing) === 1) process.nextTick(flushAll)
 }
 
-export class Outgoing {
+export class Outgoing implements Holder {
   readonly #wire: Wire
+  readonly #unsent: Unsent
   readonly failed: (error: unknown) => void
   readonly window = new SendWindow(WINDOW)
   /** Counts writes. */
@@ -55,6 +58,8 @@ export class Outgoing {
   #parts: Array<Buffer> | undefined
   #bytes = 0
   #answers = 0
+  /** Bytes that the socket has and the peer did not read. */
+  #inSocket = 0
   #dirty = false
   #blocked = false
   #over = false
@@ -62,9 +67,38 @@ export class Outgoing {
   #watched: Array<Sending> = []
 
   /** `failed`: someone who was called back threw. */
-  constructor(wire: Wire, failed: (error: unknown) => void) {
+  constructor(wire: Wire, unsent: Unsent, failed: (error: unknown) => void) {
     this.#wire = wire
+    this.#unsent = unsent
     this.failed = failed
+  }
+
+  get unsent(): number {
+    return this.waiting + this.#inSocket
+  }
+
+  /** A message waits in a stream of this connection. UB2 */
+  waits({ of, length }: Framed): void {
+    this.waiting += length
+    this.#unsent.hold(of)
+    this.#unsent.waits(this)
+  }
+
+  waited({ of }: Framed): void {
+    this.#unsent.release(of)
+    if (this.unsent === 0) this.#unsent.clear(this)
+  }
+
+  /** UB2 */
+  cut(): void {
+    this.failed(new ConnectionError(Code.ENHANCE_YOUR_CALM, "what waits is not read", "unsent_in_all"))
+  }
+
+  #copied(bytes: number): void {
+    this.#unsent.copied(bytes - this.#inSocket)
+    this.#inSocket = bytes
+    if (bytes > 0) this.#unsent.waits(this)
+    else if (this.waiting === 0) this.#unsent.clear(this)
   }
 
   /** Whether messages may be made ready now. */
@@ -143,6 +177,7 @@ export class Outgoing {
     this.#bytes = this.#answers = 0
     this.turn++
     this.#blocked = !this.#wire.write(parts, bytes)
+    if (this.#blocked) this.#copied(bytes)
   }
 
   flush(): void {
@@ -178,6 +213,7 @@ export class Outgoing {
   drained(): void {
     if (!this.#blocked) return
     this.#blocked = false
+    this.#copied(0)
     this.#flushNow()
   }
 
@@ -187,6 +223,8 @@ export class Outgoing {
     if (last && this.#parts !== undefined) this.#wire.write(this.#parts, this.#bytes)
     this.#over = true
     this.#parts = undefined
+    this.#copied(0)
+    this.#unsent.clear(this)
     this.#watched = []
     this.#ready.length = this.#bytes = this.waiting = 0
   }

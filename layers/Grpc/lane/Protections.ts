@@ -92,11 +92,23 @@ export const bounds = {
     source: "nghttp2",
     beyond: "close"
   },
-  unsent: {
-    bound: 67_108_864,
-    counts: "bytes that wait to be sent on a connection",
-    source: "as on grpc-js",
+  unsent_of_stream: {
+    bound: 20_971_520,
+    counts: "bytes that wait to be sent on a stream",
+    source: "two of the largest messages: one waits, and one was taken nevertheless",
     beyond: "reset"
+  },
+  unsent: {
+    bound: 33_554_432,
+    counts: "bytes that wait to be sent on a connection",
+    source: "half of what grpc-js has",
+    beyond: "reset"
+  },
+  unsent_in_all: {
+    bound: 268_435_456,
+    counts: "bytes that wait to be sent on all connections, each message once",
+    source: "a fraction of what a node may have",
+    beyond: "close"
   },
   unread: { bound: 4_194_304, counts: "bytes that came and no handler took yet", source: "grpc-go", beyond: "wait" },
   preface: {
