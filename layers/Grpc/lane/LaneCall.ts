@@ -94,8 +94,14 @@ export class LaneCall implements ServerCall, StreamListener {
     if (timeout === undefined)
       return void queueMicrotask(() => this.#fail(Code.INTERNAL, "the grpc-timeout of this call is none"))
     this.#deadline = Date.now() + timeout
-    if (timeout > LONGEST) return
-    this.#timer = setTimeout(() => this.#fail(Code.DEADLINE_EXCEEDED, "Deadline exceeded"), timeout)
+    this.#wait(timeout)
+  }
+
+  #wait(left: number): void {
+    this.#timer =
+      left > LONGEST
+        ? setTimeout(() => this.#wait(left - LONGEST), LONGEST)
+        : setTimeout(() => this.#fail(Code.DEADLINE_EXCEEDED, "Deadline exceeded"), left)
   }
 
   // What the stream says

@@ -2,7 +2,7 @@
  * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Calls go to handlers by their paths.
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
- *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included. (held by CC15)
+ *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
  *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
  *   D3–D6 hold here as they do on grpc-js: Gate.ts.
  */
@@ -54,6 +54,8 @@ export interface Peer {
 /** Bytes of parts that are copied into one write; more are written one after the other. */
 const ONE = 65_536
 const KILO = 1_024
+/** Characters of a caller's text that it is told again: a small answer may not become a large one. */
+const SAID = 200
 const TICK = 1_000
 
 const notYet = (socket: Socket) => ({ socket, since: performance.now() })
@@ -80,12 +82,14 @@ export class LaneServer {
       tls === undefined
         ? createServer({ noDelay: true })
         : createTlsServer({
-            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: bounds.preface.bound, minVersion: "TLSv1.2" },
+            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface, minVersion: "TLSv1.2" },
             ...tls,
             noDelay: true
           })
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => this.#accept(socket))
-    server.on("tlsClientError", () => {})
+    server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
+      if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#options.refuse?.("preface", socket.remoteAddress) // LV2
+    })
     this.#server = server
     return server
   }
@@ -201,7 +205,7 @@ export class LaneServer {
     }
     const handler = this.#options.handlers?.get(request.path)
     if (handler === undefined)
-      return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path}`)
+      return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path.slice(0, SAID)}`)
     const call = new LaneCall(stream, request, origin, {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
@@ -227,7 +231,7 @@ export class LaneServer {
     const now = performance.now()
     for (const connection of this.#connections.values()) connection.tick(now)
     for (const { socket, since } of this.#silent.values())
-      if (now - since >= bounds.preface.bound) {
+      if (now - since >= this.#times.preface) {
         this.#options.refuse?.("preface", socket.remoteAddress)
         socket.destroy()
       }

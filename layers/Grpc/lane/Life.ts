@@ -15,8 +15,14 @@ export interface Times {
   readonly age: number
   /** Until a connection that was told to leave is ended. */
   readonly grace: number
+  /** As Protections.ts has them. */
+  readonly preface: number
+  readonly silence: number
 }
-export const times: Times = { keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000 }
+export const times: Times = {
+  ...{ keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000 },
+  ...{ preface: bounds.preface.bound, silence: bounds.silence.bound }
+}
 
 /** How long a connection that failed is still read, and one that leaves has to answer. */
 const LINGER = 1_000
@@ -86,9 +92,9 @@ export class Life {
   /** CC15 */
   due(now: number): Due {
     if (this.#failed !== undefined) return now - this.#failed >= LINGER ? "end" : undefined
-    if (!this.#isAcknowledged && now - this.#since >= bounds.preface.bound) return "preface"
+    if (!this.#isAcknowledged && now - this.#since >= this.#times.preface) return "preface"
     if (!this.#isOpen) return undefined
-    if (this.#asked !== undefined && now - this.#asked >= bounds.silence.bound) return "silence"
+    if (this.#asked !== undefined && now - this.#asked >= this.#times.silence) return "silence"
     if (this.#leaving !== undefined) {
       if (now - this.#leaving >= this.#times.grace) return "end"
       if (this.leaving === "asked" && now - this.#leaving >= LINGER) return "last"

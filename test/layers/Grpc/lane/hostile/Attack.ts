@@ -4,6 +4,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Logger } from "effect"
+import { Libraries } from "../../../../../layers/Grpc/Libraries.ts"
 import {
   Flag,
   FrameReader,
@@ -17,10 +18,11 @@ import {
 import { encodeBlock, type Header } from "../../../../../layers/Grpc/lane/Hpack.ts"
 import type { LaneOptions } from "../../../../../layers/Grpc/lane/LaneServer.ts"
 import { makeRefusals, type Refuse } from "../../../../../src/access/Refusals.ts"
+import type { Handler } from "../../../../../src/edge/grpc/ServerCall.ts"
 import { counted } from "../../../../support/Stranger.ts"
 import { turn, until } from "../../../../support/turn.ts"
 import { POST } from "../Peer.ts"
-import { type Any, closing, handlers, open } from "../Serving.ts"
+import { type Any, closing, definition, handlers, open } from "../Serving.ts"
 
 export interface Attack {
   /** After the preface and SETTINGS. */
@@ -42,9 +44,10 @@ export interface Attack {
   /** It never acknowledges the server's SETTINGS. */
   readonly unacknowledged?: boolean
   readonly options?: LaneOptions
-  readonly handlers?: object
+  /** Beside those of Serving.ts, by path. */
+  readonly handlers?: Readonly<Record<string, Handler>>
   /** Looks at it while it is still connected. */
-  readonly then?: (attacked: Attacked) => Promise<void> | void
+  readonly afterwards?: (attacked: Attacked) => Promise<void> | void
 }
 
 export interface Attacked {
@@ -53,6 +56,8 @@ export interface Attacked {
   /** Codes of RST_STREAM, and how often each came. */
   readonly resets: ReadonlyMap<number, number>
   readonly held: () => number
+  /** The server's end. */
+  readonly end: () => Socket
   readonly calls: { readonly open: number; readonly over: number }
   readonly settle: () => Promise<void>
 }
@@ -125,10 +130,13 @@ export const suffer = async (attack: Attack): Promise<Attacked> => {
   const { refuse, lines } = await refusals()
   const defects: Array<unknown> = []
   const { calls: held, given } = holding()
-  const { port, say, heard } = await open(
-    { refuse, defect: (error) => defects.push(error), ...attack.options },
-    { ...given, ...attack.handlers }
-  )
+  const libraries = new Libraries()
+  libraries.addService(definition, given)
+  const { port, say, heard } = await open({
+    ...{ refuse, defect: (error: unknown) => void defects.push(error) },
+    handlers: new Map([...libraries.handlers, ...Object.entries(attack.handlers ?? {})]),
+    ...attack.options
+  })
   const moved = attack.reason === undefined ? undefined : counted("grpc", attack.reason)
   const neighbour = async () => assert.isNull((await say("hello")).error)
   await neighbour()
@@ -207,6 +215,7 @@ export const suffer = async (attack: Attack): Promise<Attacked> => {
     count: (type) => counts.get(type) ?? 0,
     resets,
     held: () => memory() - before,
+    end: () => heard(socket.localPort!)!,
     calls: held,
     settle
   }
@@ -218,7 +227,7 @@ export const suffer = async (attack: Attack): Promise<Attacked> => {
   assert.isAtMost(attacked.held(), attack.holds ?? HOLDS)
   assert.isAtMost(process.memoryUsage().rss - rss, RSS)
   assert.isAtMost(user + system, BASE + (calls + 1) * CALL + sent * (attack.micros ?? 50))
-  await attack.then?.(attacked)
+  await attack.afterwards?.(attacked)
   assert.deepStrictEqual(defects, [])
   if (moved !== undefined) {
     assert.isAtLeast(await moved(), 1)
