@@ -1,7 +1,6 @@
 /**
- * What speaks HTTP/2 below the gRPC door: the lane, grpc-js below the same Herald, and writes to bare sockets, in turns in one run.
- *
- *   BN1  Each of a row's figures comes from the same clients, one after the other; only the server behind them differs.
+ * What speaks HTTP/2 below the gRPC door: the lane, grpc-js below the same Herald, and writes to bare sockets, in turns in one run. A row's
+ * figures come from the same clients, one after the other; only the server behind them differs.
  */
 import { fork, spawn } from "node:child_process"
 import { once } from "node:events"
