@@ -6,6 +6,7 @@
  *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
  *   D3–D6 hold here as they do on grpc-js: Gate.ts.
  */
+import { constants } from "node:crypto"
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls"
 import { Code } from "../../../src/edge/grpc/Code.ts"
@@ -51,6 +52,9 @@ export interface Peer {
   readonly unread: () => void
 }
 
+/** What a certificate is used with, also when it is renewed: nobody negotiates again (RFC 9113 §9.2.1). */
+export const secured = { minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const
+
 /** Bytes of parts that are copied into one write; more are written one after the other. */
 const ONE = 65_536
 const KILO = 1_024
@@ -82,13 +86,14 @@ export class LaneServer {
       tls === undefined
         ? createServer({ noDelay: true })
         : createTlsServer({
-            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface, minVersion: "TLSv1.2" },
-            ...tls,
+            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface },
+            ...{ ...secured, ...tls },
             noDelay: true
           })
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => this.#accept(socket))
     server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
       if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#options.refuse?.("preface", socket.remoteAddress) // LV2
+      socket.destroy() // Node leaves that to us
     })
     this.#server = server
     return server
