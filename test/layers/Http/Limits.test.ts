@@ -1,6 +1,5 @@
 /** What someone without a token can make the HTTP door keep: next to nothing, however many connections and however slow a reader. */
 import { connect, type Socket } from "node:net"
-import { connect as connectTls } from "node:tls"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, type Layer, Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -254,47 +253,6 @@ describe("connections and requests without a token", () => {
 
     assert.include(text, "/said?token=redacted&x=1")
     assert.notInclude(text, "s3cret")
-  })
-
-  it.each(protocols)("HS8 every route is the same (%s)", async (protocol) => {
-    const { ask } = await startBy(protocol, {})
-    const said = await ask("/hello", { headers: { "accept-encoding": "identity" } })
-    const all = [await ask("/hello", { method: "HEAD" }), await ask("/page"), await ask("/nowhere")]
-
-    assert.deepStrictEqual(
-      [said.status, said.text, said.headers["content-type"], said.headers["content-length"]],
-      [200, "hello", "text/plain", "5"]
-    )
-    assert.deepStrictEqual(
-      all.map(({ status, text }) => [status, text.length]),
-      [
-        [200, 0],
-        [200, page.length],
-        [404, 0]
-      ]
-    )
-  })
-
-  it("HS8 with TLS a client has HTTP/2 and HTTP/1.1 to choose from; who names neither gets HTTP/1.1", async () => {
-    const port = await start({ tls: certificate.tls })
-    const picked = (offered: ReadonlyArray<string>) =>
-      new Promise((resolve) => {
-        const options = { port, host: "127.0.0.1", ca: certificate.ca, ALPNProtocols: [...offered] }
-        const socket = connectTls(options, () => {
-          resolve(socket.alpnProtocol)
-          socket.destroy()
-        })
-      })
-
-    assert.deepStrictEqual(
-      [
-        await picked(["h2", "http/1.1"]),
-        await picked(["http/1.1", "h2"]),
-        await picked(["http/1.1"]),
-        await picked([])
-      ],
-      ["h2", "h2", "http/1.1", false]
-    )
   })
 
   it("TU1 a route does not see a token in the URL, however it was put there", async () => {
