@@ -23,7 +23,7 @@ const isOfValue = (failure: CliFailure): boolean => failure.exit === 3 || failur
 export const edit = Command.make(
   "edit",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to change")),
     env,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
     idempotencyKey,
