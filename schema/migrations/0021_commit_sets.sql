@@ -6,8 +6,8 @@ create type herald_held as (
   version integer, deleted boolean, created_at timestamptz, value_type text, "strict" boolean, schema_definition jsonb, digest text
 );
 
--- What stands in the way of a change, or null. `changed` in the details: it was checked against something that is no longer so.
-drop function herald_problem(jsonb);
+-- What stands in the way of a change, or null. `changed` in the details: it was checked against something that is no longer so. The one of
+-- before stays for a call that is under way.
 create function herald_problem(change jsonb, held herald_held) returns jsonb language plpgsql immutable as $$
 declare
   k text := change->>'key';
