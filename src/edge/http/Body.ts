@@ -9,13 +9,8 @@
  *   B5  Whoever may not do what a route does is told so before the body is read.
  *   B7  A body is what its headers call it: anything but JSON in UTF-8, not compressed, is refused unread.
  */
-<<<<<<< HEAD
-import { ByteSize, Effect, Result, Schema } from "effect"
-import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
-=======
-import { Effect, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
 import type { HttpServerRequest } from "effect/http"
->>>>>>> c7fbf357 (Keep nothing of a body but its bytes)
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Carries } from "../../values/Written.ts"
 import { Workers } from "../../work/Workers.ts"
