@@ -77,9 +77,10 @@ const readerOf = <A>(
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
   return (request: HttpServerRequest.HttpServerRequest): Effect.Effect<A, HeraldError> => {
-    const wrong = unreadable(request.headers)
+    const { headers } = request // made anew whenever they are asked for
+    const wrong = unreadable(headers)
     if (wrong !== undefined) return Effect.fail(failure("UnsupportedMediaType", wrong)) // B7
-    const said = request.headers["content-length"]
+    const said = headers["content-length"]
     if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
     const read = gathered(request.stream, limit).pipe(
       Effect.flatMap((bytes) => parse(bytes, carries, workers)),
