@@ -61,13 +61,17 @@ const taking =
     return TAKEN
   }
 
-const credentialsOf = (certificate: Certificate | undefined, handshake: number): grpc.ServerCredentials => {
+const credentialsOf = (
+  certificate: Certificate | undefined,
+  isRequired: boolean,
+  handshake: number
+): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
-  const { cert, key } = certificate.now()
+  const { cert, key, ca } = certificate.now()
   const credentials = grpc.ServerCredentials.createSsl(
-    null,
+    ca === undefined ? null : Buffer.from(ca),
     [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
-    false
+    ca !== undefined && isRequired
   )
   // What its server is made with: it has no setting for this one.
   const inner = credentials as unknown as { readonly _getConstructorOptions: () => { handshakeTimeout?: number } }
@@ -84,7 +88,7 @@ export const onGrpcJs = (below: BelowOptions): Below => {
       const port = await new Promise<number>((resolve, reject) =>
         server.bindAsync(
           formatAddress(options),
-          credentialsOf(certificate, options.handshake ?? HANDSHAKE),
+          credentialsOf(certificate, options.clientCertificates === "required", options.handshake ?? HANDSHAKE),
           (cause, bound) => (cause === null ? resolve(bound) : reject(cause))
         )
       )

@@ -35,6 +35,8 @@ export interface GrpcOptions extends Partial<GateOptions> {
   readonly port: number
   /** Undefined: the door speaks without TLS. */
   readonly tls?: CertificateFiles | undefined
+  /** Whether clients have to show a certificate, where authorities are given. Optional when left out; grpc-js asks for required ones only. */
+  readonly clientCertificates?: "optional" | "required" | undefined
   /** Streams that one connection may have open. */
   readonly maxStreams: number
   /** Calls without a token. */

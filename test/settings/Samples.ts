@@ -13,6 +13,8 @@ export const samples: Readonly<Record<string, string>> = {
   "grpc.port": "50052",
   "grpc.maxStreams": "7",
   "grpc.server": "lane",
+  "grpc.clientCa": "/run/tls/clients.pem",
+  "grpc.clientCertificates": "required",
   "tls.cert": "/run/tls/tls.crt",
   "tls.key": "/run/tls/tls.key",
   "feeds.max": "7",
