@@ -3,19 +3,18 @@ import { Effect, Stream } from "effect"
 import type { HttpServerError } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 
-/** Bytes that are kept at first. */
-const FIRST = 65_536
+const NONE = new Uint8Array(0)
 
 /**
- * Copies pieces together as they come: each may keep far more memory than its bytes, and a body may come in as many pieces as it has bytes.
- * `limit`, in bytes. Fails `TooLarge`, `InvalidInput`.
+ * Copies pieces together as they come, the only one of a small body into just as much memory: each may keep far more than its bytes, and a
+ * body may come in as many pieces as it has bytes. `limit`, in bytes. Fails `TooLarge`, `InvalidInput`.
  */
 export const gathered = (
   pieces: Stream.Stream<Uint8Array, HttpServerError.HttpServerError>,
   limit: number
 ): Effect.Effect<Uint8Array, HeraldError> =>
   Effect.suspend(() => {
-    let bytes = new Uint8Array(Math.min(FIRST, limit))
+    let bytes: Uint8Array<ArrayBuffer> = NONE
     let length = 0
     const take = (piece: Uint8Array) => {
       const wanted = length + piece.length
