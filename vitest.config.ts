@@ -17,7 +17,7 @@ const example = {
 }
 
 /** Of what the gRPC door can stand on, that which it usually does not: what touches the door is tested on it too. */
-const OTHER = { HERALD_TEST_GRPC: "lane" }
+const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that

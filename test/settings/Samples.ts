@@ -12,7 +12,7 @@ export const samples: Readonly<Record<string, string>> = {
   "grpc.host": "::1",
   "grpc.port": "50052",
   "grpc.maxStreams": "7",
-  "grpc.server": "lane",
+  "grpc.server": "grpc-js",
   "grpc.clientCa": "/run/tls/clients.pem",
   "grpc.clientCertificates": "required",
   "tls.cert": "/run/tls/tls.crt",
