@@ -88,7 +88,7 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts"],
           fileParallelism: false,
           // Only when to give up: clients of other languages are built first, where they are not yet.
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 600_000
         }
       },
