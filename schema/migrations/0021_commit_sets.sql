@@ -169,22 +169,24 @@ begin
     -- Rules that look at tables see what was decided before.
     if log is not null and (release is null or (any_templates and jsonb_path_exists(release, '$.basis.templates[*]'))
         or (any_strange and jsonb_path_exists(changes, '$[*].kind ? (@ != "configuration")'))) then
-      insert into configurations as c select w.key, w.environment, w.version, w.revision, w.value, w.value_type, w.deleted, w.schema_definition, w."strict",
-          w.template, w.digest, w.created_at, w.updated_at, w.updated_by, w.change_log
-        from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
-          created_at, updated_at, updated_by, change_log, n)
-        where not any_shared or newest[history_slots[w.n]] = w.n
-        on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
-          value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
-          template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
-          change_log = excluded.change_log;
-      if any_shared then -- what was made and deleted in here: no trigger saw it alive
-        insert into tombstones select w.environment, w.key, w.version, w.revision, w.digest, w."strict", w.template
+      if history is not null then
+        insert into configurations as c select w.key, w.environment, w.version, w.revision, w.value, w.value_type, w.deleted, w.schema_definition, w."strict",
+            w.template, w.digest, w.created_at, w.updated_at, w.updated_by, w.change_log
           from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
             created_at, updated_at, updated_by, change_log, n)
-          where w.deleted and newest[history_slots[w.n]] = w.n on conflict do nothing;
+          where not any_shared or newest[history_slots[w.n]] = w.n
+          on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
+            value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
+            template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
+            change_log = excluded.change_log;
+        if any_shared then -- what was made and deleted in here: no trigger saw it alive
+          insert into tombstones select w.environment, w.key, w.version, w.revision, w.digest, w."strict", w.template
+            from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
+              created_at, updated_at, updated_by, change_log, n)
+            where w.deleted and newest[history_slots[w.n]] = w.n on conflict do nothing;
+        end if;
+        insert into configuration_history select * from unnest(history);
       end if;
-      insert into configuration_history select * from unnest(history);
       insert into audit_log select * from unnest(entries);
       insert into revisions select * from unnest(log);
       history := null;
