@@ -241,6 +241,7 @@ await Effect.runPromise(test.pipe(Effect.provide(layer)))
     )
     await operator.types("limits.ts", "nodenext")
     await operator.types("limits.ts", "bundler")
-    assert.strictEqual(await operator.run([process.execPath, "limits.ts"]), "250\n")
+    // A node's first audit checkpoint is a line of the log, if there was a commit before it looked.
+    assert.match(await operator.run([process.execPath, "limits.ts"]), /^250$/m)
   })
 })
