@@ -2,7 +2,8 @@
  * `herald edit <key>`: a value in an editor, as `kubectl edit`.
  *
  *   ED3  What is published expects the version that was opened: a change in between is never overwritten.
- *   ED4  What was refused is opened again with the reason at its top, as long as a person goes on; what was typed is never lost.
+ *   ED4  What was refused is opened again with the reason at its top, as long as a person goes on; what was typed is never lost. Who
+ *        leaves again what was refused has ended it: a program that stands for the editor would go on for ever.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -50,6 +51,7 @@ export const edit = Command.make(
     let errors: ReadonlyArray<string> = []
     let text = shown
     let path: string | undefined
+    let refused: string | undefined
     // Whoever leaves in the middle of publishing; the editor's own end is told by the shell.
     yield* Effect.addFinalizer((exit) =>
       path !== undefined && exit._tag === "Failure" && exit.cause.reasons.some(({ _tag }) => _tag === "Interrupt")
@@ -66,6 +68,13 @@ export const edit = Command.make(
       path = edited.path
       const value = valueOf(edited.text, text)
       if (edited.text.trim() === "") return yield* done("the file was emptied: nothing changed")
+      const again = errors.length > 0 && (edited.text === before || edited.text === refused) // ED4
+      refused = edited.text
+      if (value === undefined && again)
+        return yield* usage(
+          "the line above the value is missing again",
+          `Keep it; or publish the file as it is: herald publish ${key} @${path} --env ${environment}`
+        )
       if (value === undefined) {
         errors = [
           "The line above the value is missing, so where it begins is not known. It is back, with what you opened."
@@ -75,10 +84,7 @@ export const edit = Command.make(
         text = shown
         continue
       }
-      if (errors.length > 0 && edited.text === before) {
-        // ED4: whoever leaves it as it was refused gives up.
-        return yield* usage(`nothing changed: ${key} is still refused`, `What you typed is kept in ${path}.`)
-      }
+      if (again) return yield* usage(`nothing changed: ${key} is still refused`, `What you typed is kept in ${path}.`)
       if (value === shown || value === opened.value) return yield* done("nothing changed")
       const published = yield* Effect.result(
         here.call({

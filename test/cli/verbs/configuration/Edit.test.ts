@@ -88,6 +88,22 @@ describe("edit", () => {
     assert.include(late.cli.said, "hat you typed is kept in /tmp/edited/shop.json")
   })
 
+  it("ED4 an editor that leaves again what was refused ends it, as a program without a person does", async () => {
+    const over = (text: string) => () => text
+    const bare = over('{"x": true}')
+    const lineless = await editing([bare, bare, bare], [])
+    assert.strictEqual(lineless.exit, 2)
+    assert.strictEqual(lineless.cli.opened.length, 2)
+    assert.include(lineless.cli.said, "the line above the value is missing again")
+    assert.include(lineless.cli.said, "herald publish shop @/tmp/edited/shop.json")
+    const bad = over(turned(lineless.cli.opened[0] ?? ""))
+    const refusal = problem("SchemaViolation", "/x must be number")
+    const refused = await editing([bad, bad, bad], [refusal, refusal, refusal])
+    assert.strictEqual(refused.exit, 2)
+    assert.strictEqual(refused.puts.length, 1)
+    assert.include(refused.cli.said, "What you typed is kept in /tmp/edited/shop.json")
+  })
+
   it("needs a terminal", async () => {
     const { exit, cli } = await editing([], [], { terminal: false })
     assert.strictEqual(exit, 2)
