@@ -24,10 +24,8 @@ const SERVICE = nameOf({ definition })
 /** With the problem for programs. */
 const failed = (error: HeraldError): CallStatus => {
   const { trailers, ...status } = statusOf(error)
-  return {
-    ...status,
-    trailers: { ...trailers, "grpc-status-details-bin": richStatus(problemOf(error)).toString("base64") }
-  }
+  const rich = richStatus(problemOf(error), status.details)
+  return { ...status, trailers: { ...trailers, "grpc-status-details-bin": rich.toString("base64") } }
 }
 
 export const makePublishing = Effect.gen(function* () {

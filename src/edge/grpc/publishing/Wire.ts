@@ -92,14 +92,17 @@ export const problemOf = (error: HeraldError): Problem => {
   }
 }
 
-/** A `google.rpc.Status` with a Problem in its details: https://grpc.io/docs/guides/error/#richer-error-model */
-export const richStatus = (problem: Problem): Buffer => {
+/**
+ * A `google.rpc.Status` with a Problem in its details: https://grpc.io/docs/guides/error/#richer-error-model
+ * `message` is the call's own: libraries (Go's, for one) show this one instead.
+ */
+export const richStatus = (problem: Problem, message: string): Buffer => {
   const any = new BinaryWriter()
     .uint32(0x0a)
     .string("type.googleapis.com/herald.publishing.v1.Problem")
     .uint32(0x12)
     .bytes(Problem.encode(problem).finish())
     .finish()
-  const status = new BinaryWriter().uint32(0x08).int32(problem.status).uint32(0x12).string(problem.detail)
+  const status = new BinaryWriter().uint32(0x08).int32(problem.status).uint32(0x12).string(fitted(message, DETAIL))
   return Buffer.from(status.uint32(0x1a).bytes(any).finish())
 }

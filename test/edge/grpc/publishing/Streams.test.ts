@@ -268,12 +268,15 @@ describe("Publish", () => {
     await doors.close()
 
     const bytes = error!.metadata.get("grpc-status-details-bin")[0] as Buffer
+    // Go and others show this message instead of grpc-message.
+    assert.include(bytes.toString("latin1"), error!.details)
+    assert.match(error!.details, /^HRLD-\d{4} /)
     // google.rpc.Status: 1 code, 2 message, 3 details; google.protobuf.Any: 1 type_url, 2 value
     const url = "type.googleapis.com/herald.publishing.v1.Problem"
     const at = bytes.indexOf(url)
     assert.isAbove(at, 0)
     assert.deepStrictEqual([bytes[0], bytes[1]], [0x08, status.FAILED_PRECONDITION])
-    const problem = Problem.decode(bytes.subarray(bytes.indexOf(body.code) - 2))
+    const problem = Problem.decode(bytes.subarray(bytes.indexOf(body.code, at) - 2))
     assert.deepInclude(problem, {
       code: body.code,
       status: status.FAILED_PRECONDITION,
