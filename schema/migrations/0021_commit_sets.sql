@@ -278,8 +278,9 @@ begin
         payload := payload || stated::text;
         versions := versions || concat('{"change":', stated, '}');
         config_id := herald_entry_name(stated);
-        details := concat(acting, '"kind": ', change->'kind', ', "digest": "', herald_stated_digest(stated), '", "message": ', release->'message',
-          ', "revision": "', head, '"}');
+        -- As jsonb is written: shorter names first.
+        details := concat('{"kind": ', change->'kind', ', ', substr(acting, 2), '"digest": "', herald_stated_digest(stated), '", "message": ',
+          release->'message', ', "revision": "', head, '"}');
       else
         slot := slots[place];
         value_text := coalesce(change->>'value', '');

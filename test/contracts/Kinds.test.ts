@@ -51,6 +51,17 @@ const check = () => runtime.runPromise(verified)
 describe("two kinds in PostgreSQL", () => {
   kindsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 
+  it("AL2 PN5 the audit log holds what a named API key did to changes of both kinds", async () => {
+    await runtime.runPromise(
+      Effect.flatMap(Commits, (commits) =>
+        commits.commit<Change>({ ...release([]), keyId: "acting", changes: [change("keyed", "1"), toy("keyed", 1)] })
+      )
+    )
+    const found = await check()
+
+    assert.isUndefined(found.problem)
+  })
+
   it("a check of the audit log finds what was done to a change of another kind, and what nodes are told of it", async () => {
     await commit("evidence", 1)
     for (const [done, problem] of [
