@@ -24,6 +24,7 @@ export class Answers {
   #bytes = 0
   #blocked = false
   #soon = false
+  #stopped = false
   #waits: { readonly holds: () => boolean; readonly go: () => void } | undefined
 
   constructor(way: Way) {
@@ -49,11 +50,19 @@ export class Answers {
     })
   }
 
-  /** Waits until a further item may begin. PM3 */
-  readonly room: Effect.Effect<void> = this.#until(() => this.#slots.length < WINDOW && this.#bytes < BYTES)
+  /** Waits until a further item may begin, or none may any more. PM3 */
+  readonly room: Effect.Effect<void> = this.#until(
+    () => this.#stopped || (this.#slots.length < WINDOW && this.#bytes < BYTES)
+  )
 
   /** Waits until each item is answered. */
   readonly all: Effect.Effect<void> = this.#until(() => this.#slots.length === 0)
+
+  /** No further item begins. */
+  stop(): void {
+    this.#stopped = true
+    this.#look()
+  }
 
   #until(holds: () => boolean): Effect.Effect<void> {
     return Effect.callback((resume) => {
@@ -76,6 +85,10 @@ export class Answers {
         this.#send()
       })
     }
+    this.#look()
+  }
+
+  #look(): void {
     const waits = this.#waits
     if (waits === undefined || !waits.holds()) return
     this.#waits = undefined

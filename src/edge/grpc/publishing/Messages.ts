@@ -14,6 +14,8 @@ export class Messages {
   #came: Buffer | "end" | undefined
   #stopped: HeraldError | undefined
   #wake: (() => void) | undefined
+  /** Told when nothing more is to begin. */
+  whenStopped: (() => void) | undefined
 
   constructor(call: Pick<ServerCall, "hear" | "read">, left: () => void) {
     this.#call = call
@@ -32,6 +34,7 @@ export class Messages {
   stop(reason: HeraldError): void {
     this.#stopped ??= reason
     this.#wake?.()
+    this.whenStopped?.()
   }
 
   readonly next: Effect.Effect<Heard> = Effect.callback((resume) => {

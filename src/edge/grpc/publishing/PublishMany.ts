@@ -6,11 +6,12 @@
  *   PM3  At most `WINDOW` items and `BYTES` bytes of them are not answered yet; until there is room, no more is read. So a client that doesn't
  *        read its answers is read no further. Items of all streams have a bound in bytes as well, in all and for one principal.
  *   PM4  A principal over its rate is not refused, but read as fast as its rate allows.
- *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further; what was begun is answered, and then the call ends
- *        with the reason. What has no answer was not begun.
+ *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further, and nothing that waits to begin does; what was begun
+ *        is answered, and then the call ends with the reason. What has no answer was not begun. Where answers take too long for that, the
+ *        reason is that the outcome is unknown.
  *   PM6  Whatever began is given up when the client leaves: what the database has not got by then, it never gets.
  */
-import { Clock, Deferred, Effect, Exit, type Fiber, Metric } from "effect"
+import { Clock, Deferred, Effect, Exit, type Fiber, Metric, Option } from "effect"
 import {
   PublishManyResponse,
   type PublishRequest,
@@ -43,6 +44,8 @@ const IN_ALL = 67_108_864
 const OF_ONE = 50_331_648
 /** Milliseconds until room is looked for again that others took. */
 const ROOM = 20
+/** Milliseconds until it is looked again whether something that its rate delays may begin at all. PM5 */
+const LOOK = 1_000
 /** How long a call that has to end waits for answers to what it began. PM5 */
 const LAST_ANSWERS = "2 seconds"
 
@@ -54,6 +57,10 @@ const items = counter(
 const [published, refused, failed] = (["published", "refused", "failed"] as const).map((outcome) =>
   Metric.withAttributes(items, { outcome })
 ) as [typeof items, typeof items, typeof items]
+
+/** PM5 */
+const unanswered = ({ message }: HeraldError) =>
+  failure("OutcomeUnknown", `${message}, and the first item without an answer may be committed by now, or may not`)
 
 interface Open {
   readonly identity: Identity
@@ -82,16 +89,14 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
     return { outcome: { $case: "problem", value: problemOf(error) } } satisfies PublishResult
   })
 
-  /** Waits as long as the rate of its principal says. PM4 */
-  const paced = (identity: Identity, cost: number): Effect.Effect<void> =>
-    Effect.catch(access.spend(identity, cost), ({ details }) =>
-      Effect.andThen(Effect.sleep(Number(details?.["retryAfterMillis"] ?? 1)), paced(identity, cost))
-    )
-
-  const roomFor = (bytes: number, owner: string): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      budget.take(bytes, owner) ? Effect.void : Effect.andThen(Effect.sleep(ROOM), roomFor(bytes, owner))
-    )
+  /** Waits as long as the rate of its principal says, while something may begin at all. PM4, PM5 */
+  const paced = (identity: Identity, cost: number, messages: Messages): Effect.Effect<void> =>
+    Effect.catch(access.spend(identity, cost), ({ details }) => {
+      const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
+      return messages.stopped !== undefined
+        ? Effect.void
+        : Effect.andThen(Effect.sleep(wait), paced(identity, cost, messages))
+    })
 
   const serve = Effect.fnUntraced(function* (call: ServerCall, { identity, messages }: Open) {
     const asking = { identity, until: untilOf(clock, call) }
@@ -101,20 +106,28 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
       write: (results) => call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
       drained: (then) => call.whenClear(then)
     })
+    messages.whenStopped = () => answers.stop()
+
+    /** False: there is no room for it. Not to be left in between, or what it took would stay taken. */
+    const begun = (item: PublishRequest, bytes: number) =>
+      Effect.suspend(() => {
+        if (messages.stopped !== undefined) return Effect.succeed(true) // PM5
+        if (!budget.take(bytes, identity.name)) return Effect.succeed(false)
+        const slot = answers.take(bytes)
+        const turn = order.take(targetOf(item))
+        const done = Effect.gen(function* () {
+          for (const one of turn.after) yield* Deferred.await(one) // PM2
+          answers.give(slot, yield* Effect.flatMap(Effect.exit(publish(item, asking)), told))
+          turn.end() // of a stream that is over nothing else begins
+        }).pipe(Effect.ensuring(Effect.sync(() => budget.give(bytes, identity.name))))
+        return Effect.as(Effect.forkChild(done, { startImmediately: true }), true) // PM6
+      }).pipe(Effect.uninterruptible)
 
     const begin = Effect.fnUntraced(function* (item: PublishRequest) {
       const bytes = bytesOf(item)
       yield* answers.room // PM3
-      yield* paced(identity, costOf(item, bytes))
-      yield* roomFor(bytes, identity.name)
-      const slot = answers.take(bytes)
-      const turn = order.take(targetOf(item))
-      const done = Effect.gen(function* () {
-        for (const one of turn.after) yield* Deferred.await(one) // PM2
-        answers.give(slot, yield* Effect.flatMap(Effect.exit(publish(item, asking)), told))
-        turn.end() // of a stream that is over nothing else begins
-      }).pipe(Effect.ensuring(Effect.sync(() => budget.give(bytes, identity.name))))
-      yield* Effect.forkChild(done, { startImmediately: true }) // PM6
+      yield* paced(identity, costOf(item, bytes), messages)
+      while (!(yield* begun(item, bytes))) yield* Effect.sleep(ROOM)
     })
 
     /** Begins what comes, until nothing more does; returns why, where that is not the client's will. */
@@ -135,8 +148,9 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
       }
     })
     const reason = yield* read
-    yield* reason === undefined ? answers.all : Effect.timeoutOption(answers.all, LAST_ANSWERS)
-    return reason
+    if (reason === undefined) return yield* Effect.as(answers.all, undefined)
+    const answered = yield* Effect.timeoutOption(answers.all, LAST_ANSWERS)
+    return Option.isSome(answered) ? reason : unanswered(reason)
   })
 
   /** PM5, A3 */

@@ -22,9 +22,16 @@ export const targetOf = ({ key, environment }: PublishRequest): Target => ({
   environment: environment === "" ? DEFAULT_ENVIRONMENT : environment
 })
 
-/** Bytes of an item that are kept until it is answered, as good as: two for each UTF-16 unit. */
-export const bytesOf = ({ value, schema, message, key }: PublishRequest): number =>
-  2 * (value.length + (schema?.length ?? 0) + message.length + key.length)
+/** Bytes of an item that are kept until it is answered, as good as: two for each UTF-16 unit of whatever text it has. */
+export const bytesOf = ({ value, schema, message, key, environment, type, idempotencyKey }: PublishRequest): number =>
+  2 *
+  (value.length +
+    (schema?.length ?? 0) +
+    message.length +
+    key.length +
+    environment.length +
+    type.length +
+    idempotencyKey.length)
 
 const types: ReadonlyArray<string> = ValueType.literals
 const isType = (type: string): type is ValueType => types.includes(type)
