@@ -44,9 +44,8 @@ const indexed = (times: number) => Buffer.alloc(times, 0x80 | 62)
 const flooding =
   (times: number, bytes: number): Handler =>
   (call) => {
-    const message = Buffer.alloc(bytes)
     call.hear({ message: () => {}, end: () => {}, over: () => {} })
-    for (let n = 0; n < times; n++) call.send(message)
+    for (let n = 0; n < times; n++) call.send(Buffer.alloc(bytes)) // one of its own each: what is shared counts once
   }
 const flood = (n: number) => request(n, false, to("/a.B/Flood"))
 
@@ -173,12 +172,12 @@ export const attacks: Readonly<Record<string, Attack>> = {
     unit: (n) => hold(id(n))
   },
   "CC7 messages that wait, beyond what may": {
-    ...{ ...stays, reason: "unsent", reads: false, handlers: { "/a.B/Flood": flooding(80, MiB) } },
+    ...{ ...stays, reason: "unsent_of_stream", reads: false, handlers: { "/a.B/Flood": flooding(80, MiB) } },
     ...{ times: 1, micros: 2_000_000, settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]] },
     unit: () => Buffer.concat([windowFrame(0, 2 ** 30), flood(1)])
   },
   "CC7 answers that wait for a client that does not read": {
-    ...{ ...calm, reason: "queued", reads: false, handlers: { "/a.B/Flood": flooding(40, MiB) } },
+    ...{ ...calm, reason: "queued", reads: false, handlers: { "/a.B/Flood": flooding(12, MiB) } },
     ...{ settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]], times: 1_020, micros: 2_000 },
     before: [Buffer.concat([windowFrame(0, 2 ** 30), flood(1)])],
     unit: (n) => Buffer.concat([hold(id(n + 1)), windowFrame(id(n + 1), 0)]),
