@@ -77,6 +77,7 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
   const places = new Places(STREAMS)
   const budget = new ByteBudget(IN_ALL, OF_ONE)
   const streams = new Set<Open>()
+  let leaving: HeraldError | undefined
 
   const told = Effect.fnUntraced(function* (exit: Exit.Exit<PublishResponse, HeraldError>) {
     if (Exit.isSuccess(exit)) {
@@ -178,7 +179,7 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
   }
 
   const drain = Effect.suspend(() => {
-    const leaving = failure("Draining", "the server is leaving; send what was not answered to another")
+    leaving = failure("Draining", "the server is leaving; send what was not answered to another")
     for (const { messages } of streams) messages.stop(leaving) // PM5
     return Effect.forEach([...streams], ({ over }) => Deferred.await(over), { concurrency: "unbounded", discard: true })
   })
@@ -194,6 +195,7 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
       if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
       const open: Open = { identity, messages, over: Deferred.makeUnsafe() }
       streams.add(open)
+      if (leaving !== undefined) messages.stop(leaving) // PM5
       const serving = run(childOf(call.metadata, serve(call, open)))
       working = serving
       serving.addObserver((ended) => {
