@@ -12,6 +12,7 @@ const NAMES = [
   "shared",
   "relay",
   "costs",
+  "flags",
   "memory",
   "start"
 ]

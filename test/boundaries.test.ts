@@ -28,7 +28,7 @@ const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
 /** Files that are there for one platform. */
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
 /** What computes, and asks nothing of the machine. The wire of gRPC is what `src/edge/grpc` translates. */
-const COMPUTES = ["effect", "yaml", "diff", "@bufbuild/protobuf"]
+const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
 const OF_GRPC = /^src\/(edge\/grpc|client)\//
 /** What Node itself gives: every other technology may stand on it. */
 const OF_NODE = ["Crypto", "Files", "Sockets"]
