@@ -17,8 +17,8 @@ const example = {
 }
 
 /**
- * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. containers: the image and
- * docker-compose.yml, by a Docker engine.
+ * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
+ * nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by a Docker engine.
  */
 export default defineConfig({
   test: {
@@ -33,6 +33,7 @@ export default defineConfig({
             "test/contracts/**",
             "test/end-to-end/**",
             "test/containers/**",
+            "test/interop/**",
             "test/example/**"
           ],
           // Modules are loaded once for all files of a worker: half of the time went there.
@@ -55,6 +56,16 @@ export default defineConfig({
           // Only when to give up: a machine that is starved takes several times as long.
           testTimeout: 300_000,
           hookTimeout: 300_000
+        }
+      },
+      {
+        test: {
+          name: "interop",
+          include: ["test/interop/**/*.test.ts"],
+          fileParallelism: false,
+          // Only when to give up: clients of other languages are built first, where they are not yet.
+          testTimeout: 120_000,
+          hookTimeout: 600_000
         }
       },
       {

@@ -1,4 +1,7 @@
-/** Durable publishes: over HTTP on 8 keep-alive connections, and the store alone with 8 and 32 fibers. Closed loop, each worker its own keys. */
+/**
+ * Durable publishes beside etcd's puts of the same values, in turns: over HTTP on keep-alive connections, and etcd by a plain grpc-js
+ * client. Then the store alone, with 8 and 64 fibers, and with releases of 100 keys. Closed loop, each worker its own keys.
+ */
 
 import { Effect, Layer } from "effect"
 import * as Digests from "../layers/Crypto/values/Digest.ts"
@@ -7,150 +10,229 @@ import { Commits } from "../src/commits/Commits.ts"
 import type { ConfigurationWish } from "../src/configuration/Wish.ts"
 import { Digest } from "../src/values/Digest.ts"
 import { clientOptions, startDatabase } from "../test/support/Database.ts"
+import { ETCD_VERSION } from "../test/support/etcdBinary.ts"
 import { kinds } from "../test/support/Twins.ts"
-import { short, spreadOf } from "./support/Numbers.ts"
+import { Etcd, put } from "./support/Etcd.ts"
+import { median, type Spread, short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
-import { cpuSeconds } from "./support/Process.ts"
-import { main, type Options, type Report, repeat } from "./support/Report.ts"
+import { cpuSeconds, familySeconds } from "./support/Process.ts"
+import { main, type Options, type Report, type Row } from "./support/Report.ts"
 import { Server } from "./support/Server.ts"
 
-const CONNECTIONS = 8
+const CONNECTIONS = [8, 64] as const
 const KEYS = 16
+const RELEASE = 100
 
-const overHttp = async ({ short: brief, runs }: Options) => {
-  const seconds = brief ? 2 : 15
+/** A value of 200 bytes. */
+const value = () => payload(0, 181)
+
+/** One way to write, with a connection for each worker. */
+interface Way {
+  readonly name: string
+  readonly write: (worker: number, n: number) => Promise<void>
+  /** Seconds of CPU so far, of the server and of its database. */
+  readonly cpu: () => readonly [server: number, database: number]
+}
+
+/** What one run of one way came to. */
+interface Run extends Spread {
+  readonly rate: number
+  /** Microseconds of CPU a write. */
+  readonly server: number
+  readonly database: number
+  readonly client: number
+}
+
+const run = async ({ write, cpu }: Way, workers: number, seconds: number): Promise<Run> => {
+  const [own, [server, database]] = [process.cpuUsage(), cpu()]
+  const { took, seconds: lasted } = await closedLoop(workers, seconds, write)
+  const { user, system } = process.cpuUsage(own)
+  const [serverNow, databaseNow] = cpu()
+  const each = (spent: number) => (spent * 1e6) / took.length
+  return {
+    ...spreadOf(took),
+    rate: took.length / lasted,
+    server: each(serverNow - server),
+    database: each(databaseNow - database),
+    client: each((user + system) / 1e6)
+  }
+}
+
+/** Runs by way and number of connections: `http 8`. */
+type Runs = Map<string, Array<Run>>
+
+const besideEtcd = async ({ short: brief, runs }: Options) => {
+  const seconds = brief ? 1 : 8
+  const most = Math.max(...CONNECTIONS)
+  const each = <A>(make: () => A) => Array.from({ length: most }, make)
   await using server = await new Server().start()
-  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => server.connect()))
+  await using etcd = await new Etcd().start()
+  const http = await Promise.all(each(() => server.connect()))
+  const puts = each(() => etcd.connect())
   const newest = new Map<string, number>()
   const wrong: Array<string> = []
-  const publish = async (worker: number, n: number) => {
-    const key = `bench.${worker}.${n % KEYS}`
-    const version = await connections[worker]!.publish(key, payload(0))
+  const keyOf = (worker: number, n: number) => `bench.${worker}.${n % KEYS}`
+  const published = (key: string, version: number) => {
     if (version <= (newest.get(key) ?? 0)) wrong.push(`${key} became version ${version} after a newer one`)
     newest.set(key, version)
   }
-  await closedLoop(CONNECTIONS, brief ? 0.5 : 5, publish)
-  const found = await repeat(runs, async () => {
-    const [own, its] = [process.cpuUsage(), cpuSeconds(server.pid)]
-    const { took, seconds: lasted } = await closedLoop(CONNECTIONS, seconds, publish)
-    const { user, system } = process.cpuUsage(own)
-    return {
-      rate: took.length / lasted,
-      ...spreadOf(took),
-      client: (user + system) / 1e6 / lasted,
-      server: (cpuSeconds(server.pid) - its) / lasted
+  const herald = (): readonly [number, number] => [cpuSeconds(server.pid), familySeconds(server.databasePid)]
+  let revision = 0
+  const ways: ReadonlyArray<Way> = [
+    {
+      name: "etcd",
+      write: async (worker, n) => {
+        revision = Math.max(revision, await put(puts[worker]!, keyOf(worker, n), value()))
+      },
+      cpu: () => [cpuSeconds(etcd.pid), 0]
+    },
+    {
+      name: "http",
+      write: async (worker, n) => {
+        const key = keyOf(worker, n)
+        published(key, await http[worker]!.publish(key, value()))
+      },
+      cpu: herald
     }
-  })
+  ]
+  for (const way of ways) await run(way, most, brief ? 0.5 : 4)
+  const found: Runs = new Map()
+  const before = revision
+  for (let n = 0; n < runs; n++)
+    for (const connections of CONNECTIONS)
+      for (const way of ways) {
+        const name = `${way.name} ${connections}`
+        found.set(name, [...(found.get(name) ?? []), await run(way, connections, seconds)])
+      }
+  const putsDone = [...found].flatMap(([name, all]) => (name.startsWith("etcd ") ? all : []))
+  const counted = putsDone.reduce((sum, { count }) => sum + count, 0)
+  if (revision - before !== counted) wrong.push(`etcd counts ${revision - before} puts, its clients ${counted}`)
   for (const [key, version] of newest) {
-    const { body } = await connections[0]!.request("GET", `/v1/config/${key}?environment=production&consistency=strong`)
+    const { body } = await http[0]!.request("GET", `/v1/config/${key}?environment=production&consistency=strong`)
     if ((JSON.parse(body) as { version?: number }).version !== version) wrong.push(`${key} lost version ${version}`)
   }
-  for (const connection of connections) connection.close()
+  for (const connection of [...http, ...puts]) connection.close()
   return { found, wrong }
 }
 
-/** Commits with `fibers` at once; a commit is one change of a key of its own. */
+/** Commits with `fibers` at once, of `changes` keys each; each fiber has its own. */
 const storeAlone = async ({ short: brief, runs }: Options) => {
-  const seconds = brief ? 1 : 10
+  const seconds = brief ? 1 : 8
   await using database = await startDatabase()
   const layer = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
   return await Effect.gen(function* () {
     const commits = yield* Commits
     const digestOf = yield* Digest
     const context = yield* Effect.context<never>()
-    const commit = Effect.fnUntraced(function* (worker: number, n: number) {
-      const value = payload(0)
-      const wish: ConfigurationWish = {
+    const wishOf = (key: string): ConfigurationWish => {
+      const text = value()
+      return {
         kind: "configuration",
-        key: `bench.${worker}.${n % KEYS}`,
+        key,
         environment: "production",
-        value,
+        value: text,
         valueType: "json",
         schema: null,
         strict: false,
         template: false,
-        digest: digestOf(value),
+        digest: digestOf(text),
         expectedVersion: undefined,
         changeLog: "benchmark"
       }
-      yield* commits.commit({
-        action: "publish",
-        changes: [wish],
+    }
+    const commit = (worker: number, n: number, changes: number) =>
+      commits.commit({
+        action: changes > 1 ? "release" : "publish",
+        changes: Array.from({ length: changes }, (_, at) =>
+          wishOf(`bench.${worker}.${(n + at) % Math.max(KEYS, changes)}`)
+        ),
         actor: "benchmark",
         keyId: undefined,
         message: "benchmark",
         traceparent: "",
         idempotency: undefined
       })
+    const load = (fibers: number, changes: number, lasting: number) =>
+      closedLoop(fibers, lasting, (worker, n) => Effect.runPromiseWith(context)(commit(worker, n, changes)))
+    const at = async (fibers: number, changes: number) => {
+      const { took, seconds: lasted } = await load(fibers, changes, seconds)
+      return { rate: (changes * took.length) / lasted, ...spreadOf(took) }
+    }
+    return yield* Effect.promise(async () => {
+      await load(8, 1, brief ? 0.3 : 3)
+      const found = {
+        eight: [] as Array<Awaited<ReturnType<typeof at>>>,
+        many: [] as Array<Awaited<ReturnType<typeof at>>>,
+        releases: [] as Array<Awaited<ReturnType<typeof at>>>
+      }
+      for (let n = 0; n < runs; n++) {
+        found.eight.push(await at(8, 1))
+        found.many.push(await at(64, 1))
+        found.releases.push(await at(8, RELEASE))
+      }
+      return found
     })
-    const load = (fibers: number, lasting: number) =>
-      Effect.promise(() =>
-        closedLoop(fibers, lasting, (worker, n) => Effect.runPromiseWith(context)(commit(worker, n)))
-      )
-    yield* load(8, brief ? 0.3 : 3)
-    const at = (fibers: number) =>
-      Effect.promise(() =>
-        repeat(runs, async () => {
-          const { took, seconds: lasted } = await Effect.runPromiseWith(context)(load(fibers, seconds))
-          return { rate: took.length / lasted, ...spreadOf(took) }
-        })
-      )
-    return { eight: yield* at(8), many: yield* at(32) }
   }).pipe(Effect.provide([layer, Digests.layer]), Effect.scoped, Effect.runPromise)
 }
 
+const row = (what: string, reach: string, unit: string, values: ReadonlyArray<number>): Row => ({
+  what,
+  reach,
+  unit,
+  values
+})
+
 const measure = async (options: Options): Promise<Report> => {
-  const { found, wrong } = await overHttp(options)
-  const { eight, many } = await storeAlone(options)
-  const row = (what: string, reach: string, unit: string, values: ReadonlyArray<number>) => ({
-    what,
-    reach,
-    unit,
-    values
+  const { found, wrong } = await besideEtcd(options)
+  const { eight, many, releases } = await storeAlone(options)
+  const all = (name: string, of: (run: Run) => number) => found.get(name)!.map(of)
+  /** Run by run, as they took turns. */
+  const beside = (name: string, connections: number, of: (run: Run) => number) =>
+    all(`${name} ${connections}`, of).map((one, n) => one / all(`etcd ${connections}`, of)[n]!)
+  const rate = (one: { readonly rate: number }) => one.rate
+  const p50 = (one: Spread) => one.p50
+  const p99 = (one: Spread) => one.p99
+  const herald = (what: string, name: string, connections: number, reach: string): ReadonlyArray<Row> => [
+    row(`${what}, ${connections} connections`, "", "/s", all(`${name} ${connections}`, rate)),
+    row("… × etcd's puts", reach, "", beside(name, connections, rate)),
+    row("… p50", "", "ms", all(`${name} ${connections}`, p50)),
+    row("… p99", "", "ms", all(`${name} ${connections}`, p99)),
+    row("… p99 × etcd's", "≤ 2", "", beside(name, connections, p99))
+  ]
+  const etcd = (connections: number): ReadonlyArray<Row> => [
+    row(`etcd's puts, ${connections} connections`, "", "/s", all(`etcd ${connections}`, rate)),
+    row("… p50", "", "ms", all(`etcd ${connections}`, p50)),
+    row("… p99", "", "ms", all(`etcd ${connections}`, p99))
+  ]
+  const cpu = [...found.keys()].map((name) => {
+    const [server, database, client] = [(r: Run) => r.server, (r: Run) => r.database, (r: Run) => r.client].map((of) =>
+      short(median(all(name, of)))
+    )
+    return `${name}: ${server} / ${database} / ${client}`
   })
-  const all = (of: (run: (typeof found)[number]) => number) =>
-    found.map((run) => `${short(of(run) * 100)} %`).join(", ")
   return {
     rows: [
+      ...CONNECTIONS.flatMap((connections) => [
+        ...etcd(connections),
+        ...herald("durable publishes over HTTP", "http", connections, "≥ 0.7")
+      ]),
+      row("the store alone, 8 fibers", "", "/s", eight.map(rate)),
+      row("the store alone, 64 fibers", "", "/s", many.map(rate)),
       row(
-        "durable publishes over HTTP, 8 connections",
-        "≥ 2,500/s",
-        "/s",
-        found.map(({ rate }) => rate)
-      ),
-      row(
-        "… p50",
+        "… × etcd's puts at 64",
+        "≥ 1.5",
         "",
-        "ms",
-        found.map(({ p50 }) => p50)
+        many.map((one, n) => one.rate / all("etcd 64", rate)[n]!)
       ),
-      row(
-        "… p99",
-        "< 20 ms",
-        "ms",
-        found.map(({ p99 }) => p99)
-      ),
-      row(
-        "the store alone, 8 fibers",
-        "",
-        "/s",
-        eight.map(({ rate }) => rate)
-      ),
-      row(
-        "the store alone, 32 fibers",
-        "≥ 4,000/s",
-        "/s",
-        many.map(({ rate }) => rate)
-      ),
-      row(
-        "… p99",
-        "",
-        "ms",
-        many.map(({ p99 }) => p99)
-      )
+      row("… p99", "", "ms", many.map(p99)),
+      row(`releases of ${RELEASE} keys, 8 fibers`, "≥ 20,000", "keys/s", releases.map(rate)),
+      row("… p99", "", "ms", releases.map(p99))
     ],
-    notes: [`CPU of a core over HTTP: server ${all(({ server }) => server)}; client ${all(({ client }) => client)}`],
+    notes: [
+      `etcd ${ETCD_VERSION}, one member; values of 200 bytes`,
+      `microseconds of CPU a write, server / its database / client: ${cpu.join("; ")}`
+    ],
     wrong
   }
 }

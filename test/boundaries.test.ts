@@ -27,9 +27,10 @@ const isCapability = (path: string) => roomOf(path) !== undefined && !ROOMS_OF_T
 const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
 /** Files that are there for one platform. */
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
-/** What computes, and asks nothing of the machine. The wire of gRPC is what `src/edge/grpc` translates. */
+/** What computes, and asks nothing of the machine. */
 const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
-const OF_GRPC = /^src\/(edge\/grpc|client)\//
+/** What dials a server. What serves has a port of its own for calls: src/edge/grpc/ServerCall.ts. */
+const OF_GRPC = /^src\/client\//
 /** What Node itself gives: every other technology may stand on it. */
 const OF_NODE = ["Crypto", "Files", "Sockets"]
 /** The lists, made by `npm run docs`, of what every room tells users, and of its settings. */

@@ -1,5 +1,5 @@
 /** CPU time and memory of a process, from Linux's /proc (proc(5)); NaN elsewhere. */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
 /** Clock ticks a second: 100 on every Linux that Node runs on (USER_HZ). */
@@ -17,6 +17,16 @@ const read = (pid: number, file: string): string => {
 export const cpuSeconds = (pid: number): number => {
   const fields = read(pid, "stat").split(") ")[1]?.split(" ")
   return (Number(fields?.[11]) + Number(fields?.[12])) / TICKS
+}
+
+/** The same of a process and its children, those that have ended too. */
+export const familySeconds = (pid: number): number => {
+  const own = read(pid, "stat").split(") ")[1]?.split(" ")
+  const ended = (Number(own?.[13]) + Number(own?.[14])) / TICKS
+  const children = readdirSync("/proc").filter(
+    (name) => /^\d+$/.test(name) && read(Number(name), "stat").split(") ")[1]?.split(" ")[1] === String(pid)
+  )
+  return children.reduce((sum, child) => sum + cpuSeconds(Number(child)), cpuSeconds(pid) + ended)
 }
 
 /** Resident bytes. */

@@ -54,6 +54,11 @@ export class Server implements AsyncDisposable {
     return readFileSync(join(this.data, "admin-token"), "utf8").trim()
   }
 
+  /** The embedded PostgreSQL's first process; all others of it are its children. */
+  get databasePid(): number {
+    return Number(readFileSync(join(this.data, "postgres/postmaster.pid"), "utf8").split("\n")[0])
+  }
+
   /** The embedded PostgreSQL's address, for looking into it past the server. */
   get database(): string {
     const read = (file: string) => readFileSync(join(this.data, file), "utf8")

@@ -1,18 +1,15 @@
-/** The port of what speaks HTTP/2 below the services of the gRPC door: grpc-js (GrpcJs.ts), or a lane of our own (Lane.ts). */
-import type { Server, ServerInterceptor } from "@grpc/grpc-js"
+/** The port of what speaks HTTP/2 below the services of the gRPC door: a lane of our own (Lane.ts), or grpc-js (GrpcJs.ts). */
 import type { Refuse } from "../../src/access/Refusals.ts"
+import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
 import type { Slices } from "../../src/work/Slices.ts"
 import type { Certificate } from "../Sockets/Certificate.ts"
 import type { GateOptions } from "../Sockets/Gate.ts"
 import type { Ending } from "./Gate.ts"
 
-type Decode = (bytes: Buffer) => unknown
+/** Bytes of a message that is sent, at most. */
+export const MAX_SEND = 8_388_608
 
 export interface Below {
-  /** Where services add themselves: `addService` is all that any of them calls. */
-  readonly services: Pick<Server, "addService"> & Server
-  /** Decodes the requests of a method otherwise, once all services are added. */
-  readonly decodeWith: (change: (path: string, decode: Decode) => Decode) => void
   /** The port that was opened; rejects with why it can't be. */
   readonly listen: () => Promise<number>
   /** Asks all connections to go, and resolves when they are gone. D1 */
@@ -32,7 +29,8 @@ export interface BelowOptions {
   readonly certificate: Certificate | undefined
   /** Names of the services that ask for a token. */
   readonly services: ReadonlyArray<string>
-  readonly interceptor: ServerInterceptor
+  /** By path; calls to any other are UNIMPLEMENTED. */
+  readonly handlers: ReadonlyMap<string, Handler>
   readonly refuse: Refuse
   readonly soon: Slices["soon"]
 }

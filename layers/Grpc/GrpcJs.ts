@@ -1,11 +1,13 @@
 /** grpc-js below the gRPC door, with a gate before it. */
 import type { Http2SecureServer, Http2Server } from "node:http2"
 import * as grpc from "@grpc/grpc-js"
-import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
+import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
+import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import type { Certificate } from "../Sockets/Certificate.ts"
-import type { Below, BelowOptions } from "./Below.ts"
+import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
 import { guard } from "./Gate.ts"
+import { GrpcJsCall } from "./GrpcJsCall.ts"
 
 const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
   "grpc.keepalive_time_ms": 20_000,
@@ -15,7 +17,7 @@ const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
   "grpc.max_concurrent_streams": maxStreams,
   "grpc.max_connection_idle_ms": 120_000,
   "grpc.max_receive_message_length": MESSAGE_BYTES,
-  "grpc.max_send_message_length": 8_388_608,
+  "grpc.max_send_message_length": MAX_SEND,
   "grpc-node.max_session_memory": 64,
   // Nothing here shows channelz, and it reads the clock for every message.
   "grpc.enable_channelz": 0
@@ -27,13 +29,28 @@ const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
   return [...inner.keys()]
 }
 
-interface Handler {
-  deserialize: (bytes: Buffer) => unknown
-}
+/** What grpc-js has left of a call that we took. */
+const TAKEN = {
+  start: () => {},
+  startRead: () => {},
+  sendMetadata: () => {},
+  sendMessage: () => {},
+  sendStatus: () => {},
+  getPeer: () => "unknown",
+  getDeadline: () => Number.POSITIVE_INFINITY,
+  getHost: () => "",
+  getAuthContext: () => ({}),
+  getConnectionInfo: () => ({}),
+  getMetricsRecorder: () => undefined as never
+} satisfies grpc.ServerInterceptingCallInterface as unknown as grpc.ServerInterceptingCall
 
-/** Nor one for what it decodes with, where a service adds itself. */
-const handlersOf = (server: grpc.Server): ReadonlyMap<string, Handler> =>
-  (server as unknown as { readonly handlers: Map<string, Handler> }).handlers
+/** Takes every call before grpc-js makes anything of it. */
+const taking =
+  (handlers: ReadonlyMap<string, Handler>): grpc.ServerInterceptor =>
+  ({ path }, call) => {
+    handlers.get(path)?.(new GrpcJsCall(path, call))
+    return TAKEN
+  }
 
 const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
@@ -46,13 +63,10 @@ const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredent
 }
 
 export const onGrpcJs = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, interceptor, refuse, soon } = below
-  const server = new grpc.Server({ ...serverOptions(options.maxStreams), interceptors: [interceptor] })
+  const { options, gate, certificate, services, handlers, refuse, soon } = below
+  const server = new grpc.Server({ ...serverOptions(options.maxStreams), interceptors: [taking(handlers)] })
+  for (const path of handlers.keys()) server.register(path, () => {}, asBytes, asBytes, "bidi")
   return {
-    services: server,
-    decodeWith: (change) => {
-      for (const [path, handler] of handlersOf(server)) handler.deserialize = change(path, handler.deserialize)
-    },
     listen: async () => {
       const port = await new Promise<number>((resolve, reject) =>
         server.bindAsync(formatAddress(options), credentialsOf(certificate), (cause, bound) =>

@@ -12,9 +12,9 @@ import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { makeRefusals } from "../../src/access/Refusals.ts"
-import { makeCalls, type OpenCallLimits, openCalls, orMalformed } from "../../src/edge/grpc/Calls.ts"
-import { asBytes } from "../../src/edge/grpc/Decode.ts"
-import { type Admitted, nameOf, type Service } from "../../src/edge/grpc/Service.ts"
+import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
+import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
+import { nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
@@ -24,6 +24,7 @@ import { exempting, type GateOptions } from "../Sockets/Gate.ts"
 import type { Ending } from "./Gate.ts"
 import { onGrpcJs } from "./GrpcJs.ts"
 import { onLane } from "./Lane.ts"
+import { Libraries } from "./Libraries.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {
   /** What speaks HTTP/2 below the services; grpc-js when left out. */
@@ -72,15 +73,6 @@ const descriptors = (services: ReadonlyArray<Service>): PackageDefinition => {
 /** What the services of a list need. */
 type Needed<Services extends ReadonlyArray<Service>> = Effect.Services<ReturnType<Services[number]["serve"]>>
 
-/** A service as grpc-js takes it, except that requests stay bytes until their caller is known. G5 */
-const serving = <R>(service: Service<R>, admitted: Admitted) =>
-  Effect.map(service.serve(admitted), (served) => ({
-    ...served,
-    definition: Object.fromEntries(
-      Object.entries(service.definition).map(([name, method]) => [name, { ...method, requestDeserialize: asBytes }])
-    )
-  }))
-
 const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<Service>>(
   options: GrpcOptions,
   services: Services
@@ -90,38 +82,44 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const gateOptions = { maxConnections, perAddress: options.perAddress ?? maxConnections, exempt }
   const arrivals = new Slices()
   const calls = yield* makeCalls({
-    services,
     limits: { ...openCalls, ...options.openCalls },
     isExempt: exempting(exempt),
     refuse,
     arrivals
   })
-  const served = yield* Effect.forEach(services as ReadonlyArray<Service<Needed<Services>>>, (service) =>
-    serving(service, { ...calls, arrivals })
-  )
+  const handlers = new Map<string, Handler>()
+  const drains: Array<Effect.Effect<void>> = []
+  for (const service of services as ReadonlyArray<Service<Needed<Services>>>) {
+    const served = yield* service.serve({ arrivals })
+    drains.push(served.drain)
+    for (const [name, { path }] of Object.entries(service.definition)) {
+      const handler = served.handlers[name]
+      const method = path.slice(path.lastIndexOf("/") + 1)
+      if (handler !== undefined) handlers.set(path, calls.admitting(service, method, handler)) // G5
+    }
+  }
   const own = services.map(nameOf)
   const names = ["", ...own]
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
+  const libraries = new Libraries()
+  health.addToServer(libraries.server)
+  new ReflectionService(descriptors(services)).addToServer(libraries.server)
+  for (const [path, handler] of libraries.handlers) handlers.set(path, calls.tokenless(handler)) // G6
   const certificate = yield* makeCertificate(options.tls ?? {})
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       (options.server === "lane" ? onLane : onGrpcJs)({
         ...{ options, gate: gateOptions, certificate, services: own },
-        ...{ interceptor: calls.interceptor, refuse, soon: arrivals.soon }
+        ...{ handlers, refuse, soon: arrivals.soon }
       })
     ),
     (server) =>
       Effect.gen(function* () {
         for (const name of names) health.setStatus(name, "NOT_SERVING") // D1
-        yield* Effect.forEach(served, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
+        yield* Effect.all(drains, { concurrency: "unbounded", discard: true })
         yield* Effect.promise(server.leave).pipe(Effect.timeoutOption(options.grace ?? GRACE))
       }).pipe(Effect.ensuring(Effect.sync(server.cut)))
   )
-  for (const { definition, handlers } of served) server.services.addService(definition, handlers)
-  health.addToServer(server.services)
-  new ReflectionService(descriptors(services)).addToServer(server.services)
-  server.decodeWith((path, decode) => (own.some((name) => path.startsWith(`/${name}/`)) ? decode : orMalformed(decode))) // G9
-
   const address = formatAddress(options)
   const port = yield* Effect.tryPromise({
     try: server.listen,

@@ -1,22 +1,22 @@
 /** The lane below the gRPC door: the gate is before its sockets, and its protections count for D2–D6. */
 import type { Server as TlsServer } from "node:tls"
-import type { Server } from "@grpc/grpc-js"
 import { Places } from "../../src/access/Places.ts"
 import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
-import type { Below, BelowOptions } from "./Below.ts"
+import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
 import { LaneServer } from "./lane/LaneServer.ts"
 
 export const onLane = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, interceptor, refuse, soon } = below
+  const { options, gate, certificate, services, handlers, refuse, soon } = below
   const isExempt = exempting(gate.exempt)
   const [inAll, ofAddress] = WAITING
   const places = new Places([gate.maxConnections + inAll, gate.perAddress + ofAddress])
   const lane = new LaneServer({
     maxStreams: options.maxStreams,
     maxReceive: MESSAGE_BYTES,
-    interceptors: [interceptor],
+    maxSend: MAX_SEND,
+    handlers,
     refuse,
     ...(options.ending === undefined ? {} : { unread: options.ending.unread }),
     admit: (peer, begin) => {
@@ -39,8 +39,6 @@ export const onLane = (below: BelowOptions): Below => {
       (services.some((name) => path.startsWith(`/${name}/`)) ? unknown : other)(code) && !isExempt(addressOf(socket))
   })
   return {
-    services: lane as unknown as Server,
-    decodeWith: (change) => lane.decodeWith(change),
     listen: () => {
       const server = lane.make(certificate?.now())
       if (certificate !== undefined) certificate.keep(server as TlsServer) // TC2

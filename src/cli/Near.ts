@@ -19,8 +19,8 @@ interface Found {
   readonly names: ReadonlyArray<string>
 }
 
-/** Of an environment, in at most two pages: those that begin alike, then those that come first. */
-const lookAround = Effect.fnUntraced(
+/** Keys of an environment that are near, from at most two pages: those that begin alike, then those that come first. */
+export const lookAround = Effect.fnUntraced(
   function* (here: Invocation, environment: string, key: string) {
     let there = false
     for (const prefix of [key.slice(0, 2), ""]) {

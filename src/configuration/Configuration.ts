@@ -20,9 +20,6 @@ export const limits = {
   changes: RELEASE_CHANGES
 } as const
 
-/** The key that holds an environment's template variables: a flat JSON object. */
-export const VARIABLES_KEY = "herald.variables"
-
 /** `{"$secret": "name"}` in a value is a reference to a secret: stored and delivered as it stands. */
 export const Configuration = Schema.Struct({
   /** The kind of change that it is in the log. */

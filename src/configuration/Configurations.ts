@@ -13,6 +13,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import type { Draft, Expecting } from "./Draft.ts"
+import type { Trait } from "./Heads.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"
 
@@ -61,12 +62,16 @@ export class Configurations extends Context.Service<
       key: string,
       options: { readonly limit: number; readonly before: number | undefined }
     ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
-    /** At most `limit` heads that are not deleted, in the order of their keys: those after `after` that begin with `prefix`. */
+    /**
+     * At most `limit` heads that are not deleted, in the order of their keys: those after `after` that begin with `prefix`, `only` templates
+     * or strict ones if it says so.
+     */
     readonly list: (options: {
       readonly environment: string
       readonly prefix: string
       readonly limit: number
       readonly after: string
+      readonly only?: Trait | undefined
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
     /** Environments that the caller may read and that have a key, by name. `keys`: how many. */
     readonly environments: () => Effect.Effect<

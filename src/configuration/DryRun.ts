@@ -7,12 +7,12 @@
  */
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { VARIABLES_KEY } from "../keys/Key.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Digest } from "../values/Digest.ts"
 import type { ValueType } from "../values/ValueType.ts"
 import { mistakeOf, reasonOf } from "../work/Mistake.ts"
 import type { Workers } from "../work/Workers.ts"
-import { VARIABLES_KEY } from "./Configuration.ts"
 import {
   compile,
   fill,

@@ -12,7 +12,8 @@ import type { Head } from "./Configuration.ts"
 import { SortedKeys } from "./SortedKeys.ts"
 
 /** What all wanted heads must be. */
-export type Trait = "strict" | "template"
+export const traits = ["strict", "template"] as const
+export type Trait = (typeof traits)[number]
 
 export interface PageOptions {
   /** Keys that begin with this; "" for all. */

@@ -12,6 +12,7 @@ import { Workers } from "../work/Workers.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
+import type { Trait } from "./Heads.ts"
 import { unknownKey } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
@@ -108,14 +109,15 @@ export const makeReading = Effect.gen(function* () {
     readonly prefix: string
     readonly limit: number
     readonly after: string
+    readonly only?: Trait | undefined
   }) {
-    const { environment, prefix, limit, after } = options
+    const { environment, prefix, limit, after, only } = options
     yield* permit(environment, "any")
     const wanted = Math.max(1, Math.min(PAGE, Math.trunc(limit)))
     const found: Array<Head> = []
     let last = after
     while (true) {
-      const page = view.page(environment, { prefix, after: last, limit: PAGE })
+      const page = view.page(environment, { prefix, after: last, limit: PAGE, only })
       for (const head of page) {
         if (!head.deleted) found.push(head)
         if (found.length === wanted) return found

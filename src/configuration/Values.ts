@@ -5,14 +5,16 @@
  *   P5  A value of this node's cache counts if it is at least as new as the head, in the view's epoch. One of the shared cache counts only
  *       if its position is the head's, and so is the digest of its text, computed here. What the head says, too, is taken from the head.
  */
+
 import { Deferred, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { VARIABLES_KEY } from "../keys/Key.ts"
 import { covers, type Position, samePosition } from "../propagation/Position.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { Digest } from "../values/Digest.ts"
 import { Cache } from "./Cache.ts"
-import { type Configuration, type Head, VARIABLES_KEY } from "./Configuration.ts"
+import type { Configuration, Head } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { positionOf, type Shared, SharedCache } from "./SharedCache.ts"
 import { makeTogether } from "./Together.ts"

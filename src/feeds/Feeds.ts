@@ -10,7 +10,7 @@
  *   FF5  Feeds that are behind the newest revisions read the log `READING` at a time, however many there are: the rest of the database is for
  *        those who publish, and for clients.
  */
-import { Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -23,6 +23,7 @@ import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Interest } from "../sessions/Interest.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { type EndedBy, makeCounts } from "./Counts.ts"
 import { Recent } from "./Recent.ts"
 
 export interface FeedWish {
@@ -76,6 +77,9 @@ interface Feed {
   /** Something that it covers was committed since it looked. */
   news: boolean
   wake: Deferred.Deferred<void>
+  /** FM1 */
+  handed: number | undefined
+  endedBy: EndedBy
 }
 
 const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
@@ -83,7 +87,9 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   const log = yield* RevisionLog
   const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FF3
+  const clock = yield* Clock.Clock
   const feeds = new Set<Feed>()
+  const counts = yield* makeCounts(feeds)
   const interest = new Interest<Feed>()
   const recent = new Recent()
   const reading = yield* Semaphore.make(READING)
@@ -94,7 +100,8 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     Deferred.doneUnsafe(feed.wake, Effect.void)
   }
 
-  const end = (feed: Feed, error: HeraldError): void => {
+  const end = (feed: Feed, by: EndedBy, error: HeraldError): void => {
+    feed.endedBy = by
     Deferred.doneUnsafe(feed.ended, Effect.succeed(error))
   }
 
@@ -126,7 +133,8 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       Effect.fnUntraced(function* (its) {
         const { identity } = its[0]!
         if (yield* access.stillValid(identity)) return
-        for (const feed of its) end(feed, failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)) // FF4
+        for (const feed of its)
+          end(feed, "key", failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)) // FF4
       }),
       { discard: true }
     )
@@ -134,6 +142,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   yield* Effect.forkScoped(afterEvery("the keys of feeds were not checked", CHECK, check))
 
   const reset = (feed: Feed, reason: "history" | "horizon"): ReadonlyArray<Told> => {
+    counts.reset(reason)
     feed.at = propagation.position()
     return [{ _tag: "Reset", at: feed.at, reason }] // FF1
   }
@@ -149,6 +158,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
         told.push({ _tag: "Change", change, at, last: index === its.length - 1 })
       feed.at = at
     }
+    counts.told(told.length)
     return told
   }
 
@@ -192,6 +202,16 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       return later(fromLog(feed))
     })
 
+  /** FM1 */
+  const taking = (feed: Feed) =>
+    Effect.suspend(() => {
+      feed.handed = undefined
+      return Effect.map(step(feed), (told) => {
+        if (told.length > 0) feed.handed = clock.currentTimeMillisUnsafe()
+        return told
+      })
+    })
+
   const open = Effect.fnUntraced(function* ({ environment, patterns, after }: FeedWish) {
     const identity = yield* requirePermission("config.read", environment)
     const wanted = patterns.length === 0 ? [EVERY_KEY] : [...new Set(patterns)]
@@ -204,11 +224,17 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       const wrong = pattern === EVERY_KEY ? undefined : wrongPattern(pattern)
       if (wrong !== undefined) return yield* failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
     }
-    if (draining) return yield* failure("Draining", "the server is leaving and opens no feeds")
+    if (draining) {
+      counts.refused("draining")
+      return yield* failure("Draining", "the server is leaving and opens no feeds")
+    }
     const place = places.take("", identity.name)
-    if (place === 0) return yield* failure("ServerFull", `all ${max} feeds of this server are taken (FEEDS_MAX)`)
-    if (typeof place === "number")
-      return yield* failure("TooManySubscriptions", `${identity.name} has all the feeds that one principal may have`)
+    if (typeof place === "number") {
+      counts.refused(place === 0 ? "full" : "principal")
+      return yield* place === 0
+        ? failure("ServerFull", `all ${max} feeds of this server are taken (FEEDS_MAX)`)
+        : failure("TooManySubscriptions", `${identity.name} has all the feeds that one principal may have`)
+    }
     const feed: Feed = {
       identity,
       environment,
@@ -216,7 +242,9 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       ended: yield* Deferred.make<HeraldError>(),
       at: after ?? propagation.position(),
       news: false,
-      wake: yield* Deferred.make<void>()
+      wake: yield* Deferred.make<void>(),
+      handed: undefined,
+      endedBy: "reader"
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -227,12 +255,13 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
         Effect.sync(() => {
           place()
           feeds.delete(feed)
+          counts.ended(feed, feed.endedBy, clock.currentTimeMillisUnsafe())
           for (const pattern of wanted) interest.remove(environment, pattern, feed)
         })
     )
     const begun: ReadonlyArray<Told> = after === undefined ? [{ _tag: "Alive", at: feed.at }] : []
     return Stream.succeed(begun).pipe(
-      Stream.concat(Stream.fromEffectRepeat(Effect.suspend(() => step(feed)))),
+      Stream.concat(Stream.fromEffectRepeat(taking(feed))),
       Stream.filter((told) => told.length > 0),
       Stream.interruptWhen(Deferred.await(feed.ended)),
       Stream.concat(
@@ -243,7 +272,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
 
   const drain = Effect.sync(() => {
     draining = true
-    for (const feed of feeds) end(feed, failure("Draining", "the server is leaving: go on with another"))
+    for (const feed of feeds) end(feed, "draining", failure("Draining", "the server is leaving: go on with another"))
   })
 
   return Feeds.of({ open, drain, size: () => feeds.size })

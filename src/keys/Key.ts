@@ -17,3 +17,6 @@ export const keyRule = `1 to ${KEY_LENGTH} letters, digits and . _ - / :, beginn
 
 /** What is wrong with it, worded to follow its name: "is not a key: …". */
 export const wrongKey = (key: string): string | undefined => (isKey(key) ? undefined : `is not a key: ${keyRule}`)
+
+/** The key that holds an environment's template variables: a flat JSON object. */
+export const VARIABLES_KEY = "herald.variables"

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FakeHerald } from "../support/FakeHerald.ts"
 import { NOW, terminal } from "../support/Terminal.ts"
-import { ask } from "./Ask.ts"
+import { ask, head } from "./Ask.ts"
 
 describe("looking at clients", () => {
   it("clients shows desired, sent, applied, rejected and why", async () => {
@@ -67,6 +67,64 @@ describe("looking at clients", () => {
     assert.strictEqual((await ask(["clients", "--lagging"], "GET /v1/clients", { body })).printed, "nobody lags")
     const refused = await ask(["clients", "--rejected", "-e", "a"], "GET /v1/clients", { body })
     assert.strictEqual(refused.printed, "nobody rejected anything")
+  })
+
+  it("NE1 clients and status say which name no client has, and what may have been meant", async () => {
+    const of = { version: 1, revision: 1, epoch: "e" }
+    const count = { clients: 1, applied: 1, rejected: 0, problem: 0, pending: 0, versions: [] }
+    const service = {
+      environment: "production",
+      service: "user-service",
+      connected: 1,
+      away: 0,
+      more: false,
+      keys: [{ key: "user-service", desired: of, ...count }]
+    }
+    const client = {
+      ...{ environment: "production", service: "user-service", instance: "user-1", state: "connected", labels: {} },
+      ...{ patterns: ["user-service"], connectedAt: 0, lastSeen: 0, ending: "", node: "n", health: null, owner: "" },
+      ...{ keys: [], nextKey: null, troubled: 0 }
+    }
+    const asked = async (...args: ReadonlyArray<string>) => {
+      await using herald = await FakeHerald.start()
+      const nobody = { body: { clients: [], next: null } }
+      herald.on("GET /v1/clients", nobody, { body: { clients: [client], next: null } })
+      // Of the service that is asked for there is nothing; then of all.
+      const named = args.includes("status") && args.includes("--service")
+      herald.on("GET /v1/clients/summary", ...(named ? [{ body: { services: [], next: null } }] : []), {
+        body: { services: args.includes("prodction") ? [] : [service], next: null }
+      })
+      herald.on("GET /v1/environments", { body: { environments: [{ environment: "production", keys: 1 }] } })
+      herald.on("GET /v1/config", { body: { keys: [{ ...head, key: "user-service" }], next: null } })
+      herald.on("GET /readyz", { body: { status: "ready", degraded: [] }, strange: true })
+      const cli = terminal({ terminal: true })
+      assert.strictEqual(await cli.run(...args, "--server", herald.url), 0, cli.said)
+      return args.includes("json") ? [cli.json.length, cli.said] : cli.printed.split("\n").at(-1)
+    }
+    const wrong = "no client of a service user-servce is known; did you mean user-service?"
+    assert.strictEqual(await asked("clients", "--service", "user-servce"), wrong)
+    assert.deepStrictEqual(await asked("clients", "--service", "user-servce", "-o", "json"), [0, wrong])
+    // Good news of a service that is not there is none.
+    assert.strictEqual(await asked("clients", "--rejected", "--service", "user-servce"), wrong)
+    assert.strictEqual(await asked("clients", "--rejected", "--service", "user-service"), "nobody rejected anything")
+    assert.strictEqual(await asked("status", "--service", "user-servce"), wrong)
+    assert.strictEqual(
+      await asked("clients", "--instance", "usr-1"),
+      "no instance usr-1 is known; did you mean user-1?"
+    )
+    assert.strictEqual(
+      await asked("clients", "--key", "user-servce"),
+      "no client subscribes to user-servce; did you mean user-service?"
+    )
+    for (const verb of ["clients", "status"])
+      assert.strictEqual(
+        await asked(verb, "--env", "prodction"),
+        "there is no environment prodction; did you mean production?"
+      )
+    assert.strictEqual(
+      await asked("clients", "--service", "zzz"),
+      "no client of a service zzz is known; herald clients shows all that there are"
+    )
   })
 
   it("clients says so when there are more than it can show", async () => {

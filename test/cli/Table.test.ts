@@ -204,7 +204,7 @@ describe("tables", () => {
       for (const more of [["--output", "json"], ["--output", "yaml"], ...(args[0] === "get" ? [["--raw"]] : [])]) {
         cli.out.length = 0
         await cli.run(...args, ...more, "--server", herald.url)
-        assert.isAbove(cli.printed.length, 10)
+        assert.isAbove(cli.printed.length, 10, cli.said)
         assert.notMatch(cli.printed, dangerous, [...args, ...more].join(" "))
       }
     }

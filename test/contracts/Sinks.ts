@@ -50,9 +50,9 @@ export const sinks = (name: string, open: () => Promise<Ends>): void => {
       )
     })
 
-    it("G12 says that it is full by the sixteenth message of a turn, and calls back once, in another", async () => {
+    it("G12 says that it is full by the bytes of a turn, and calls back once, in another", async () => {
       const { sink, got, arrived } = await start()
-      const room = Array.from({ length: 16 }, (_, n) => sink.write(drain(n)))
+      const room = Array.from({ length: 16 }, (_, n) => sink.write(large(n, 5_000)))
       let calls = 0
       sink.drained(() => calls++)
       const within = calls

@@ -226,4 +226,30 @@ describe("an operator", () => {
     assert.strictEqual(await no.ended, 2, no.seen())
     assert.strictEqual((await run(["key", "list"])).code, 0)
   })
+
+  it("AW5 changes variables and waits for those who get the templates made with them", async () => {
+    const environment = "made"
+    const write = (key: string, value: string, ...more: ReadonlyArray<string>) =>
+      run(["publish", key, value, "--type", "json", "--env", environment, ...more])
+    assert.strictEqual((await write("herald.variables", '{"zone":"a","other":1}')).code, 0)
+    assert.strictEqual((await write("page", '{"zone":"{{zone}}"}')).code, 0)
+    assert.strictEqual((await write("site", '{"other":"{{other}}"}')).code, 0)
+    for (const service of ["page", "site"])
+      clients.push(
+        await HeraldClient.connect({
+          ...{ address: server.grpc, token: server.token, service, environment },
+          validate: (value) => (JSON.stringify(value).includes("bad") ? "no such zone" : true)
+        })
+      )
+    const good = await write("herald.variables", '{"zone":"b","other":1}', "--wait")
+    assert.strictEqual(good.code, 0, good.err)
+    // The one that comes out as it was is waited for, too.
+    assert.deepInclude(good.json().reached, { clients: 2, applied: 2 })
+    const bad = await write("herald.variables", '{"zone":"bad","other":1}', "--wait")
+    assert.strictEqual(bad.code, 8, bad.err)
+    assert.include(bad.err, "no such zone")
+    assert.include(bad.err, "herald rollback herald.variables --to 2 --env made")
+    const back = await run(["rollback", "herald.variables", "--to", "2", "--env", environment, "--wait"])
+    assert.strictEqual(back.code, 0, back.err)
+  })
 })

@@ -36,8 +36,8 @@ export const problem = (name: ErrorName, detail: string, more: Reply = {}): Repl
 const twin = (name: string): string | undefined =>
   name === "at"
     ? "time"
-    : name === "lastSeen"
-      ? "lastSeenTime"
+    : name === "lastSeen" || name === "since"
+      ? `${name}Time`
       : /^[a-z]\w*At$/.test(name)
         ? `${name.slice(0, -2)}Time`
         : undefined
@@ -134,6 +134,8 @@ export class FakeHerald implements AsyncDisposable {
         response.end(reply.raw ?? (body === undefined ? "" : JSON.stringify(body)))
       })
     })
+    // On a slow machine a kept connection would else end just as it is used again.
+    server.keepAliveTimeout = 0
     this.#server = server
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve))
     this.#port = (server.address() as AddressInfo).port

@@ -22,17 +22,21 @@ export const looks = () => {
 
 export interface Call {
   grpc: string | undefined
+  /** It got the beginning of an answer, whatever that says. */
+  heard: boolean
   closed: boolean
 }
-/** Calls on an existing connection; sends nothing but `body`, and does not end. */
+/** Calls on an existing connection; sends nothing but `body`, and does not end, unless `ends`. */
 export const call = (
   session: ClientHttp2Session,
   method: string,
   body: Uint8Array,
-  headers: Record<string, string> = {}
+  headers: Record<string, string> = {},
+  ends = false
 ) => {
-  const said: Call = { grpc: undefined, closed: false }
+  const said: Call = { grpc: undefined, heard: false, closed: false }
   const note = (head: Record<string, unknown>) => {
+    said.heard = true
     said.grpc ??= head["grpc-status"] as string | undefined
   }
   const stream = session.request({
@@ -49,7 +53,8 @@ export const call = (
     said.closed = true
   })
   stream.resume()
-  stream.write(body)
+  if (ends) stream.end(body)
+  else stream.write(body)
   return said
 }
 

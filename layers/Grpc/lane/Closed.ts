@@ -10,24 +10,24 @@ const KEPT = 128
 
 export class Closed {
   /** In the order in which they ended. */
-  readonly #streams = new Map<number, Ended>()
+  #streams: Map<number, Ended> | undefined
 
   add(id: number, how: Ended) {
-    if (this.#streams.size === KEPT) for (const oldest of this.#streams.keys()) return this.#replace(oldest, id, how)
-    this.#streams.set(id, how)
-  }
-
-  #replace(oldest: number, id: number, how: Ended): void {
-    this.#streams.delete(oldest)
-    this.#streams.set(id, how)
+    const streams = (this.#streams ??= new Map())
+    if (streams.size === KEPT)
+      for (const oldest of streams.keys()) {
+        streams.delete(oldest)
+        break
+      }
+    streams.set(id, how)
   }
 
   /** Undefined: long ago. */
   how(id: number): Ended | undefined {
-    return this.#streams.get(id)
+    return this.#streams?.get(id)
   }
 
   get size(): number {
-    return this.#streams.size
+    return this.#streams?.size ?? 0
   }
 }

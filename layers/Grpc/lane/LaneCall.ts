@@ -1,13 +1,22 @@
 /**
- * A gRPC call on a stream of the lane, as interceptors and handlers have it.
+ * A gRPC call on a stream of the lane, as handlers have it.
  *
  *   GC4  Messages are heard one after the other, each when it was asked for, none while another is being handled.
  *   GC5  A call that fails (a message that is too long, packed, cut off or unreadable, a listener that throws, its deadline) is answered with
  *        its status, and its listener is told that it is over. Whoever listens hears that once.
  *   GC6  Bytes are given back to the client as they are read: whoever reads nothing gets no more than a window.
  */
-import type { CallListener, CallStatus, MethodDefinition, ServerCall } from "../../../src/edge/grpc/ServerCall.ts"
-import { Code } from "./Frames.ts"
+import { Code } from "../../../src/edge/grpc/Code.ts"
+import {
+  BYTES,
+  type CallListener,
+  type CallStatus,
+  type Fields,
+  type Handler,
+  type Peer,
+  type ServerCall
+} from "../../../src/edge/grpc/ServerCall.ts"
+import { Code as Http2 } from "./Frames.ts"
 import { PREFIX } from "./Framing.ts"
 import { Messages, type Wrong } from "./Messages.ts"
 import { Metadata } from "./Metadata.ts"
@@ -15,23 +24,10 @@ import { responseHeaders, trailers } from "./Replies.ts"
 import { type Request, valueOf } from "./Request.ts"
 import type { Stream, StreamListener } from "./Stream.ts"
 
-/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
-export const Status = {
-  CANCELLED: 1,
-  UNKNOWN: 2,
-  DEADLINE_EXCEEDED: 4,
-  RESOURCE_EXHAUSTED: 8,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13
-} as const
-
 /** What a call knows of the socket that it came on. */
 export interface Origin {
-  readonly remoteAddress?: string | undefined
-  readonly remotePort?: number | undefined
-  readonly localAddress?: string | undefined
-  readonly localPort?: number | undefined
-  /** Who the client's certificate says it is. */
+  readonly peer: Peer
+  /** What the client's certificate says of it. */
   readonly auth: () => unknown
   readonly maxList: () => number
 }
@@ -60,14 +56,15 @@ export const timeoutOf = (text: string): number | undefined => {
 
 export class LaneCall implements ServerCall, StreamListener {
   readonly metadata: Metadata
+  whenEnded: ServerCall["whenEnded"]
   readonly #stream: Stream
   readonly #request: Request
-  readonly #method: MethodDefinition
   readonly #origin: Origin
   readonly #options: LaneCallOptions
   readonly #messages: Messages
   #listener: CallListener | undefined
   #wants = false
+  #heard = false
   #pushing = false
   #half = false
   #halfTold = false
@@ -79,10 +76,9 @@ export class LaneCall implements ServerCall, StreamListener {
   /** Bytes that came, still wait here, and were given back already. */
   #credited = 0
 
-  constructor(stream: Stream, request: Request, method: MethodDefinition, origin: Origin, options: LaneCallOptions) {
+  constructor(stream: Stream, request: Request, origin: Origin, options: LaneCallOptions) {
     this.#stream = stream
     this.#request = request
-    this.#method = method
     this.#origin = origin
     this.#options = options
     this.#messages = new Messages(options.maxReceive)
@@ -95,10 +91,10 @@ export class LaneCall implements ServerCall, StreamListener {
   #expect(text: string): void {
     const timeout = timeoutOf(text)
     if (timeout === undefined)
-      return void queueMicrotask(() => this.#fail(Status.INTERNAL, "the grpc-timeout of this call is none"))
+      return void queueMicrotask(() => this.#fail(Code.INTERNAL, "the grpc-timeout of this call is none"))
     this.#deadline = Date.now() + timeout
     if (timeout > LONGEST) return
-    this.#timer = setTimeout(() => this.#fail(Status.DEADLINE_EXCEEDED, "Deadline exceeded"), timeout)
+    this.#timer = setTimeout(() => this.#fail(Code.DEADLINE_EXCEEDED, "Deadline exceeded"), timeout)
   }
 
   // What the stream says
@@ -121,21 +117,20 @@ export class LaneCall implements ServerCall, StreamListener {
     switch (wrong) {
       case "too long":
         return this.#fail(
-          Status.RESOURCE_EXHAUSTED,
+          Code.RESOURCE_EXHAUSTED,
           `Received message larger than max (${this.#options.maxReceive} bytes)`
         )
       case "packed":
-        return this.#fail(Status.INTERNAL, "a message is compressed, and its call does not say how")
+        return this.#fail(Code.INTERNAL, "a message is compressed, and its call does not say how")
       case "no prefix":
-        return this.#fail(Status.INTERNAL, "a message does not begin as one of gRPC does")
+        return this.#fail(Code.INTERNAL, "a message does not begin as one of gRPC does")
     }
   }
 
-  end() {
+  ended() {
     this.#half = true
-    // Of one that takes one message, it is the message that is missing.
-    if (this.#messages.isPartial && this.#method.requestStream)
-      return this.#fail(Status.INTERNAL, "the last message was cut off") // GC5
+    // If it was the first, there is none: that is for the handler to say.
+    if (this.#messages.isPartial && this.#heard) return this.#fail(Code.INTERNAL, "the last message was cut off") // GC5
     this.#push()
   }
 
@@ -144,7 +139,7 @@ export class LaneCall implements ServerCall, StreamListener {
     this.#over = true
     this.#answered = true
     const listener = this.#listener
-    if (listener !== undefined) process.nextTick(() => listener.onCancel()) // GC5
+    if (listener !== undefined) process.nextTick(() => listener.over()) // GC5
   }
 
   /** GC4 */
@@ -156,13 +151,14 @@ export class LaneCall implements ServerCall, StreamListener {
         const message = this.#messages.take()
         if (message !== undefined) {
           this.#wants = false
+          this.#heard = true
           this.#give(PREFIX + message.length)
-          this.#listener.onReceiveMessage(this.#method.requestDeserialize(message) as never)
+          this.#listener.message(message)
         } else if (this.#half) {
           if (this.#halfTold) return
           this.#halfTold = true
           this.#wants = false
-          this.#listener.onReceiveHalfClose()
+          this.#listener.end()
         } else {
           // One that is larger than a window would never come whole. GC6
           this.#stream.taken(this.#messages.bytes - this.#credited)
@@ -172,7 +168,7 @@ export class LaneCall implements ServerCall, StreamListener {
       }
     } catch (error) {
       this.#options.onDefect(error)
-      this.#fail(Status.INTERNAL, "this call met a fault of the server")
+      this.#fail(Code.INTERNAL, FAULT)
     } finally {
       this.#pushing = false
     }
@@ -187,91 +183,84 @@ export class LaneCall implements ServerCall, StreamListener {
 
   // What handlers say
 
-  start(listener: CallListener): void {
-    if (this.#over) return
-    this.#listener = listener
-    listener.onReceiveMetadata(this.metadata as never)
+  /** Gives it to its handler. */
+  serve(handler: Handler): void {
+    try {
+      handler(this)
+    } catch (error) {
+      this.#options.onDefect(error)
+      this.#fail(Code.INTERNAL, FAULT)
+    }
   }
 
-  startRead(): void {
+  hear(listener: CallListener): void {
+    this.#listener = listener
+    if (this.#over) process.nextTick(() => listener.over())
+  }
+
+  read(): void {
     if (this.#answered) return
     this.#wants = true
     this.#push()
   }
 
-  sendMetadata(metadata: Parameters<ServerCall["sendMetadata"]>[0]): void {
+  begin(headers: Fields): void {
     if (this.#begun || this.#answered) return
     this.#begun = true
-    this.#stream.respond(responseHeaders(this.#stream.id, metadata))
+    this.#stream.respond(responseHeaders(this.#stream.id, headers))
   }
 
-  sendMessage(message: never, sent: () => void) {
-    if (this.#answered) return
-    let bytes: Buffer
-    try {
-      bytes = this.#method.responseSerialize(message)
-    } catch (error) {
-      this.#options.onDefect(error)
-      return this.#fail(Status.INTERNAL, "the answer can't be written")
+  send(message: Buffer): boolean {
+    if (this.#answered) return false
+    const { maxSend } = this.#options
+    if (message.length > maxSend) {
+      this.#fail(Code.RESOURCE_EXHAUSTED, `a message of ${message.length} bytes is larger than ${maxSend}`)
+      return false
     }
-    if (bytes.length > this.#options.maxSend)
-      return this.#fail(
-        Status.RESOURCE_EXHAUSTED,
-        `Sent message larger than max (${bytes.length} vs. ${this.#options.maxSend})`
-      )
-    if (!this.#begun) this.sendMetadata(NONE)
-    if (this.#stream.send(bytes)) this.#stream.whenClear(sent)
-    else {
-      this.#options.onUnsent()
-      this.#stream.reset(Code.ENHANCE_YOUR_CALM)
-    }
+    if (!this.#begun) this.begin(NONE)
+    if (this.#stream.send(message)) return !this.#stream.full(BYTES) // G12
+    this.#options.onUnsent()
+    this.#stream.reset(Http2.ENHANCE_YOUR_CALM)
+    return false
   }
 
-  sendStatus(status: CallStatus): void {
+  whenClear(then: () => void): void {
+    this.#stream.whenClear(then)
+  }
+
+  end(status: CallStatus): void {
     if (this.#answered) return
     this.#answered = true
     clearTimeout(this.#timer)
+    this.whenEnded?.(status)
     this.#options.onStatus(status.code)
-    this.#stream.finish(
-      trailers(
-        this.#stream.id,
-        { ...status, code: status.code ?? Status.UNKNOWN, details: status.details ?? "" },
-        this.#begun,
-        this.#origin.maxList()
-      )
-    )
+    this.#stream.finish(trailers(this.#stream.id, status, this.#begun, this.#origin.maxList()))
   }
 
   #fail(code: number, details: string): void {
-    this.sendStatus({ code, details })
+    this.end({ code, details })
   }
 
-  getPeer(): string {
-    const { remoteAddress, remotePort } = this.#origin
-    return remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort}`
+  get path(): string {
+    return this.#request.path
   }
 
-  getDeadline(): number {
+  get peer(): Peer {
+    return this.#origin.peer
+  }
+
+  get deadline(): number {
     return this.#deadline
   }
 
-  getHost(): string {
+  get host(): string {
     return this.#request.authority
   }
 
-  getConnectionInfo(): Omit<Origin, "auth" | "maxList"> {
-    const { remoteAddress, remotePort, localAddress, localPort } = this.#origin
-    return { remoteAddress, remotePort, localAddress, localPort }
-  }
-
-  getAuthContext(): unknown {
+  auth(): unknown {
     return this.#origin.auth()
-  }
-
-  /** Nothing here is measured for load balancers. */
-  getMetricsRecorder(): undefined {
-    return undefined
   }
 }
 
-const NONE = new Metadata()
+const NONE: Fields = {}
+const FAULT = "this call met a fault of the server"

@@ -1,5 +1,5 @@
 /**
- * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Services add themselves as they do to grpc-js's.
+ * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Calls go to handlers by their paths.
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
  *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included. (held by CC15)
@@ -8,11 +8,11 @@
  */
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls"
-import type { MethodDefinition, ServerCall } from "../../../src/edge/grpc/ServerCall.ts"
+import { Code } from "../../../src/edge/grpc/Code.ts"
+import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
 import { Connection } from "./Connection.ts"
 import { PREFACE } from "./Frames.ts"
-import { serve } from "./Handlers.ts"
-import { LaneCall, type Origin, Status } from "./LaneCall.ts"
+import { LaneCall, type Origin } from "./LaneCall.ts"
 import { type Times, times } from "./Life.ts"
 import { ignored, refuseBody } from "./NotGrpc.ts"
 import { bounds } from "./Protections.ts"
@@ -20,17 +20,14 @@ import { trailers } from "./Replies.ts"
 import { type Request, valueOf } from "./Request.ts"
 import type { Stream } from "./Stream.ts"
 
-// biome-ignore lint/suspicious/noExplicitAny: interceptors of grpc-js have its classes in their types
-type Interceptor = (method: any, call: any) => any
-type Handler = Parameters<typeof serve>[2]
-
 export interface LaneOptions {
   readonly maxStreams?: number
   /** Bytes of a message. */
   readonly maxReceive?: number
   readonly maxSend?: number
   readonly times?: Partial<Times>
-  readonly interceptors?: ReadonlyArray<Interceptor>
+  /** By path. */
+  readonly handlers?: ReadonlyMap<string, Handler>
   /** What was refused, and of which address. */
   readonly refuse?: (reason: string, address?: string) => void
   readonly defect?: (error: unknown) => void
@@ -60,7 +57,7 @@ const notYet = (socket: Socket) => ({ socket, since: performance.now() })
 
 export class LaneServer {
   readonly #options: LaneOptions
-  readonly #methods = new Map<string, { readonly method: MethodDefinition; readonly handler: Handler }>()
+  readonly #times: Times
   readonly #connections = new Map<Socket, Connection>()
   readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
   #server: Server | undefined
@@ -69,29 +66,7 @@ export class LaneServer {
 
   constructor(options: LaneOptions = {}) {
     this.#options = options
-  }
-
-  /** As grpc-js's: handlers by the names of their methods, or those of the proto file. */
-  addService(definition: Readonly<Record<string, MethodDefinition>>, handlers: object): void {
-    const given = handlers as Readonly<Record<string, Handler | undefined>>
-    for (const [name, method] of Object.entries(definition)) {
-      const handler = given[name] ?? given[method.originalName ?? name]
-      if (handler !== undefined) this.#methods.set(method.path, { method, handler: handler.bind(given) })
-    }
-  }
-
-  /** Decodes requests of a method otherwise. */
-  decodeWith(
-    change: (
-      path: string,
-      deserialize: MethodDefinition["requestDeserialize"]
-    ) => MethodDefinition["requestDeserialize"]
-  ): void {
-    for (const [path, { method, handler }] of this.#methods)
-      this.#methods.set(path, {
-        method: { ...method, requestDeserialize: change(path, method.requestDeserialize) },
-        handler
-      })
+    this.#times = { ...times, ...options.times }
   }
 
   /** The server below, before it listens: a gate may stand before it. `tls`: with its certificate. */
@@ -158,7 +133,7 @@ export class LaneServer {
 
   #connect(socket: Socket, first?: Buffer): void {
     const { refuse = () => {}, defect = () => {}, maxStreams = bounds.streams.bound } = this.#options
-    const { remoteAddress, remotePort, localAddress, localPort } = socket
+    const { remoteAddress = "unknown", remotePort } = socket
     const connection: Connection = new Connection({
       wire: {
         write: (parts, bytes) => write(socket, parts, bytes),
@@ -171,12 +146,12 @@ export class LaneServer {
       refuse: (reason) => refuse(reason, remoteAddress),
       defect,
       now: () => performance.now(),
-      times: { ...times, ...this.#options.times },
+      times: this.#times,
       spread: Math.random()
     })
     const peer: Peer = { socket, stranger: () => connection.met("strangers"), unread: () => connection.met("refused") }
     const origin: Origin = {
-      ...{ remoteAddress, remotePort, localAddress, localPort },
+      peer: { address: remoteAddress, port: remotePort },
       auth: () => authOf(socket),
       maxList: () => connection.maxList
     }
@@ -198,44 +173,37 @@ export class LaneServer {
       return refuseBody(stream, request.method === "POST" ? 415 : 405, () => this.#said(request, Number.NaN, peer))
     const end = (code: number, details: string) => {
       stream.listener = ignored(stream)
-      stream.finish(trailers(stream.id, { code, details, metadata: IDENTITY }, false, origin.maxList()))
+      stream.finish(trailers(stream.id, { code, details, trailers: IDENTITY }, false, origin.maxList()))
       this.#said(request, code, peer)
     }
     if (tooLong) {
-      this.#options.refuse?.("list", origin.remoteAddress)
-      return end(Status.RESOURCE_EXHAUSTED, `the metadata of a call has at most ${bounds.list.bound} bytes`)
+      this.#options.refuse?.("list", origin.peer.address)
+      return end(Code.RESOURCE_EXHAUSTED, `the metadata of a call has at most ${bounds.list.bound} bytes`)
     }
     const encoding = valueOf(request.headers, "grpc-encoding")
     if (encoding !== undefined && encoding !== "identity") {
-      this.#options.refuse?.("compression", origin.remoteAddress) // D3
+      this.#options.refuse?.("compression", origin.peer.address) // D3
       return end(
-        Status.UNIMPLEMENTED,
+        Code.UNIMPLEMENTED,
         "compressed requests are not taken; send them as they are (grpc-encoding: identity)"
       )
     }
-    const known = this.#methods.get(request.path)
-    if (known === undefined)
-      return end(Status.UNIMPLEMENTED, `The server does not implement the method ${request.path}`)
-    const call = new LaneCall(stream, request, known.method, origin, {
+    const handler = this.#options.handlers?.get(request.path)
+    if (handler === undefined)
+      return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path}`)
+    const call = new LaneCall(stream, request, origin, {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
       onStatus: (code) => this.#said(request, code, peer),
-      onUnsent: () => this.#options.refuse?.("unsent", origin.remoteAddress),
+      onUnsent: () => this.#options.refuse?.("unsent", origin.peer.address),
       onDefect: this.#options.defect ?? (() => {})
     })
     const begin = () => {
-      if (!stream.isOver) serve(this.#intercepted(call, known.method), known.method, known.handler)
+      if (!stream.isOver) call.serve(handler)
     }
     const { admit } = this.#options
     if (admit === undefined) begin()
     else if (!admit(peer, begin)) stream.reset(7 /* REFUSED_STREAM */)
-  }
-
-  #intercepted(call: LaneCall, method: MethodDefinition): ServerCall {
-    return (this.#options.interceptors ?? []).reduce<ServerCall>(
-      (inner, interceptor) => interceptor(method, inner),
-      call
-    )
   }
 
   /** D5 */
@@ -293,4 +261,4 @@ const authOf = (socket: Socket): unknown => {
   return { transportSecurityType: "ssl", sslPeerCertificate: certificate.raw ? certificate : undefined }
 }
 
-const IDENTITY = { toHttp2Headers: () => ({ "grpc-accept-encoding": "identity" }) }
+const IDENTITY = { "grpc-accept-encoding": "identity" }

@@ -14,6 +14,8 @@ export class Messages {
   /** Copies of what came, in order; of the first, what is before `#at` was read. */
   #parts: Array<Buffer> = []
   #at = 0
+  /** One that came alone and whole, before all parts. */
+  #whole: Buffer | undefined
   /** Where the walk is: bytes of a prefix, or of a message that are missing. */
   #inPrefix = 0
   #length = 0
@@ -38,6 +40,12 @@ export class Messages {
 
   /** Takes what came: how many messages it completed, or what is wrong with it. GC3 */
   arrive(bytes: Buffer, start: number, end: number): number | Wrong {
+    if (this.bytes === 0 && this.#isWhole(bytes, start, end)) {
+      this.#whole = Buffer.from(bytes.subarray(start + PREFIX, end))
+      this.bytes = end - start
+      this.#complete = 1
+      return 1
+    }
     let completed = 0
     let at = start
     while (at < end) {
@@ -67,8 +75,21 @@ export class Messages {
   take(): Buffer | undefined {
     if (this.#complete === 0) return undefined
     this.#complete--
+    const whole = this.#whole
+    if (whole !== undefined) {
+      this.#whole = undefined
+      this.bytes -= PREFIX + whole.length
+      return whole
+    }
     const prefix = this.#cut(PREFIX)
     return this.#cut(prefix.readUInt32BE(1))
+  }
+
+  /** What comes when nothing waits is most often one message: it needs no walk, and one copy. */
+  #isWhole(bytes: Buffer, start: number, end: number): boolean {
+    if (end - start < PREFIX || bytes[start] !== 0 || this.isPartial) return false
+    const length = bytes.readUInt32BE(start + 1)
+    return length <= this.#most && length === end - start - PREFIX
   }
 
   #cut(length: number): Buffer {

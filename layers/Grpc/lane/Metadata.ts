@@ -1,4 +1,4 @@
-/** Metadata of a call, with what handlers use of grpc-js's. */
+/** What a client says with its call. */
 import type { CallMetadata } from "../../../src/edge/grpc/ServerCall.ts"
 import type { Header } from "./Hpack.ts"
 
@@ -29,14 +29,6 @@ export class Metadata implements CallMetadata {
     else values.push(value)
   }
 
-  set(name: string, value: Value): void {
-    this.#values.set(name.toLowerCase(), [value])
-  }
-
-  remove(name: string): void {
-    this.#values.delete(name.toLowerCase())
-  }
-
   get(name: string): Array<Value> {
     return this.#values.get(name.toLowerCase()) ?? []
   }
@@ -46,18 +38,9 @@ export class Metadata implements CallMetadata {
     return Object.fromEntries([...this.#values].map(([name, values]) => [name, values[0]!]))
   }
 
-  clone(): Metadata {
-    const copy = new Metadata()
-    for (const [name, values] of this.#values) for (const value of values) copy.add(name, value)
-    return copy
-  }
-
+  /** For libraries that answer with it. */
   toHttp2Headers(): Record<string, Array<string>> {
     const text = (value: Value) => (typeof value === "string" ? value : value.toString("base64"))
     return Object.fromEntries([...this.#values].map(([name, values]) => [name, values.map(text)]))
-  }
-
-  toJSON(): Record<string, Array<Value>> {
-    return Object.fromEntries(this.#values)
   }
 }

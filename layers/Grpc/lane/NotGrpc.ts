@@ -14,7 +14,7 @@ export const ignored = (stream: Stream): StreamListener => ({
     stream.taken(end - start)
     return true
   },
-  end: () => {},
+  ended: () => {},
   over: () => {}
 })
 
@@ -38,7 +38,7 @@ export const refuseBody = (stream: Stream, status: number, said: () => void): vo
       if (stream.received >= BODY) answer()
       return true
     },
-    end: answer,
+    ended: answer,
     over: () => clearTimeout(late)
   }
 }

@@ -51,7 +51,8 @@ export class Outgoing {
   waiting = 0
   /** Frames of streams that were made ready. */
   sent = 0
-  #parts: Array<Buffer> = []
+  /** Undefined: nothing is ready. */
+  #parts: Array<Buffer> | undefined
   #bytes = 0
   #answers = 0
   #dirty = false
@@ -72,7 +73,8 @@ export class Outgoing {
   }
 
   #push(part: Buffer): void {
-    this.#parts.push(part)
+    if (this.#parts === undefined) this.#parts = [part]
+    else this.#parts.push(part)
     this.#bytes += part.length
     if (this.#blocked && this.#bytes > ANSWERS && !this.#over)
       queueMicrotask(() => this.failed(new ConnectionError(Code.ENHANCE_YOUR_CALM, "nothing is read", "queued")))
@@ -91,7 +93,7 @@ export class Outgoing {
     this.sent++
     this.#push(first)
     if (second === undefined) return
-    this.#parts.push(second)
+    this.#parts!.push(second)
     this.#bytes += second.length
   }
 
@@ -142,9 +144,9 @@ export class Outgoing {
     // It stays dirty meanwhile, so what is made ready in here asks for no other flush.
     this.#dirty = true
     this.#pump()
-    if (this.#parts.length > 0) {
+    if (this.#parts !== undefined) {
       const [parts, bytes] = [this.#parts, this.#bytes]
-      this.#parts = []
+      this.#parts = undefined
       this.#bytes = this.#answers = 0
       this.turn++
       this.#blocked = !this.#wire.write(parts, bytes)
@@ -179,9 +181,9 @@ export class Outgoing {
   /** Lets go of everything, after a last write of what is ready if `last`. */
   close(last: boolean): void {
     if (this.#over) return
-    if (last && this.#parts.length > 0) this.#wire.write(this.#parts, this.#bytes)
+    if (last && this.#parts !== undefined) this.#wire.write(this.#parts, this.#bytes)
     this.#over = true
-    this.#parts = []
+    this.#parts = undefined
     this.#watched = []
     this.#ready.length = this.#bytes = this.waiting = 0
   }

@@ -109,27 +109,32 @@ const indices = Object.fromEntries(names.map((name, i) => [name, i])) as Readonl
 
 /** The buckets of one connection. Times are milliseconds of any clock that only goes forward. PV2 */
 export class Buckets {
-  /** How much is taken, by name, and when that was so. */
-  readonly #taken = new Float32Array(names.length)
-  readonly #at = new Float64Array(names.length)
+  /** How much is taken of each, and when that was so: in threes, by its number, of those that anything was taken of. */
+  readonly #of: Array<number> = []
+
+  #find(name: BucketName): number {
+    const index = indices[name]
+    for (let i = 0; i < this.#of.length; i += 3) if (this.#of[i] === index) return i
+    return this.#of.push(index, 0, 0) - 3
+  }
 
   /** Takes one; false when there was none. */
   take(name: BucketName, now: number): boolean {
-    const i = indices[name]
+    const i = this.#find(name)
     const { bound, perSecond } = buckets[name]
-    const left = Math.max(0, this.#taken[i]! - ((now - this.#at[i]!) * perSecond) / 1_000)
-    this.#at[i] = now
-    this.#taken[i] = left + 1
+    const left = Math.max(0, this.#of[i + 1]! - ((now - this.#of[i + 2]!) * perSecond) / 1_000)
+    this.#of[i + 1] = left + 1
+    this.#of[i + 2] = now
     return left + 1 <= bound
   }
 
   /** Gives some back. */
   give(name: BucketName, by: number): void {
-    const i = indices[name]
-    this.#taken[i] = Math.max(0, this.#taken[i]! - by)
+    const i = this.#find(name)
+    this.#of[i + 1] = Math.max(0, this.#of[i + 1]! - by)
   }
 
   reset(name: BucketName): void {
-    this.#taken[indices[name]] = 0
+    this.#of[this.#find(name) + 1] = 0
   }
 }

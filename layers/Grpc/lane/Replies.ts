@@ -1,5 +1,5 @@
 /** What a call is answered with, beside its messages: header blocks that are made once where all calls have the same. Pure. */
-import type { CallMetadata, CallStatus } from "../../../src/edge/grpc/ServerCall.ts"
+import type { CallStatus, Fields } from "../../../src/edge/grpc/ServerCall.ts"
 import { headersFrame } from "./Frames.ts"
 import { encodeBlock, type Header, sizeOf } from "./Hpack.ts"
 
@@ -9,14 +9,15 @@ const RESPONSE: ReadonlyArray<Header> = [
   [":status", "200"],
   ["content-type", "application/grpc+proto"]
 ]
+/** What requests may be packed with: nothing. D3 */
+const UNPACKED: Header = ["grpc-accept-encoding", "identity"]
 
 /** Names that belong to the transport, whatever a handler says. */
 const OURS = /^(:|grpc-status$|grpc-message$|content-type$|te$|connection$)/
 
-const listOf = (metadata: Pick<CallMetadata, "toHttp2Headers"> | null | undefined): Array<Header> => {
+const listOf = (fields: Fields): Array<Header> => {
   const list: Array<Header> = []
-  if (metadata === null || metadata === undefined) return list
-  for (const [name, value] of Object.entries(metadata.toHttp2Headers())) {
+  for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || OURS.test(name)) continue
     for (const one of Array.isArray(value) ? value : [value]) list.push([name.toLowerCase(), `${one}`])
   }
@@ -44,15 +45,15 @@ const blockOf = (list: ReadonlyArray<Header>): Buffer => {
   return block
 }
 
-export const responseHeaders = (id: number, metadata: Pick<CallMetadata, "toHttp2Headers">): Buffer =>
-  headersFrame(id, blockOf([...RESPONSE, ...listOf(metadata)]), false)
+export const responseHeaders = (id: number, fields: Fields): Buffer =>
+  headersFrame(id, blockOf([...RESPONSE, UNPACKED, ...listOf(fields)]), false)
 
 /** `begun`: the headers were sent. What the peer's list does not hold is left out: metadata first, then the message. */
 export const trailers = (id: number, status: CallStatus, begun: boolean, maxList: number): Buffer => {
   const always: ReadonlyArray<Header> = [...(begun ? [] : RESPONSE), ["grpc-status", String(status.code)]]
   const message: ReadonlyArray<Header> =
     status.code === OK || status.details === "" ? [] : [["grpc-message", escaped(status.details)]]
-  const all = [...always, ...message, ...listOf(status.metadata)]
+  const all = [...always, ...message, ...listOf(status.trailers ?? {})]
   const fits = (list: ReadonlyArray<Header>) => list.reduce((sum, header) => sum + sizeOf(header), 0) <= maxList
   const list = fits(all) ? all : fits([...always, ...message]) ? [...always, ...message] : always
   return headersFrame(id, blockOf(list), true)

@@ -20,10 +20,9 @@ export abstract class Sending {
   #offset = 0
   #waiting = 0
   #trailers: Buffer | undefined
-  #thens: Array<() => void> | undefined
-  /** What was made ready in `#turn`, and is not on its way before it ends. */
+  #then: (() => void) | undefined
+  /** Bytes that were made ready in `#turn`, and are not on their way before it ends. */
   #turn = -1
-  #messages = 0
   #bytes = 0
   /** In the list of those that have their turns. */
   listed = false
@@ -42,17 +41,13 @@ export abstract class Sending {
     return this.#waiting
   }
 
-  /** True while so many messages or bytes are not yet with the transport. */
-  full(messages: number, bytes: number): boolean {
-    const now = this.#turn === this.outgoing.turn
-    const [m, b] = now ? [this.#messages, this.#bytes] : [0, 0]
-    return (
-      m + (this.#queue === undefined ? 0 : this.#queue.length - this.#first) >= messages || b + this.#waiting >= bytes
-    )
+  /** True once so many bytes are not yet with the transport. */
+  full(bytes: number): boolean {
+    return this.#waiting + (this.#turn === this.outgoing.turn ? this.#bytes : 0) >= bytes
   }
 
   get clear(): boolean {
-    return this.#waiting === 0 && !(this.#turn === this.outgoing.turn && this.#messages > 0)
+    return this.#waiting === 0 && !(this.#turn === this.outgoing.turn && this.#bytes > 0)
   }
 
   /** Takes a message, which nobody may write into from now on. False: too much waits on this connection. */
@@ -64,9 +59,8 @@ export abstract class Sending {
     if (this.#waiting === 0 && outgoing.room && frame !== undefined && this.#takes(length)) {
       if (this.#turn !== outgoing.turn) {
         this.#turn = outgoing.turn
-        this.#messages = this.#bytes = 0
+        this.#bytes = 0
       }
-      this.#messages++
       this.#bytes += length
       if (id === this.id) outgoing.data(frame)
       else outgoing.data(dataHeader(length, this.id, false), whole)
@@ -140,22 +134,21 @@ export abstract class Sending {
     return false
   }
 
-  /** Calls back in another turn, once nothing waits; never, when the stream is over before. */
-  whenClear(then: () => void) {
-    if (this.clear) return queueMicrotask(then)
-    if (this.#thens === undefined) {
-      this.#thens = []
-      this.outgoing.watch(this)
+  /** Calls back in another turn, once nothing waits; never, when the stream is over before. One waits at a time. */
+  whenClear(then: () => void): void {
+    if (this.clear) queueMicrotask(then)
+    else {
+      if (this.#then === undefined) this.outgoing.watch(this)
+      this.#then = then
     }
-    this.#thens.push(then)
   }
 
   /** False: something waits still. */
   tellClear(): boolean {
     if (this.#waiting > 0) return false
-    const thens = this.#thens
-    this.#thens = undefined
-    if (thens !== undefined) for (const then of thens) then()
+    const then = this.#then
+    this.#then = undefined
+    then?.()
     return true
   }
 
@@ -164,7 +157,7 @@ export abstract class Sending {
     this.ended = true
     this.outgoing.waiting -= this.#waiting
     this.#waiting = this.#first = this.#offset = 0
-    this.#queue = this.#trailers = this.#thens = undefined
+    this.#queue = this.#trailers = this.#then = undefined
   }
 
   /** The last frame is ready. */

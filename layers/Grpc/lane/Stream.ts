@@ -16,7 +16,7 @@ export interface StreamListener {
   /** What came, good until this returns; true when it completed a message. */
   readonly data: (bytes: Buffer, start: number, end: number) => boolean
   /** The peer sends nothing more. */
-  readonly end: () => void
+  readonly ended: () => void
   /** CC9 */
   readonly over: (how: Over) => void
 }

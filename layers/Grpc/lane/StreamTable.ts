@@ -88,7 +88,7 @@ export class StreamTable implements Streams {
     if (stream.isOver) return
     if (!stream.isWhole) return this.refuse(stream.id, Code.PROTOCOL_ERROR)
     stream.open = false
-    stream.listener?.end()
+    stream.listener?.ended()
   }
 
   /** So many bytes more may come, unless too much is kept already. CC14 */
@@ -120,7 +120,7 @@ export class StreamTable implements Streams {
     if (end && !made.isWhole) return this.refuse(id, Code.PROTOCOL_ERROR)
     this.#streams.set(id, made)
     this.#options.onStream(made, request, tooLong)
-    if (end && !made.isOver) made.listener?.end()
+    if (end && !made.isOver) made.listener?.ended()
   }
 
   #onTrailers(stream: Stream, headers: ReadonlyArray<Header>, end: boolean) {
@@ -166,12 +166,12 @@ export class StreamTable implements Streams {
 
   /** The peer's setting. CC1 */
   initialWindow(size: number): void {
-    const overflow = new ConnectionError(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1 (RFC 9113 §6.9.2)")
-    if (size > MAX_WINDOW) throw overflow
+    const overflow = () => new ConnectionError(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1 (RFC 9113 §6.9.2)")
+    if (size > MAX_WINDOW) throw overflow()
     const by = size - this.#initialWindow
     this.#initialWindow = size
     for (const stream of this.#streams.values()) {
-      if (!stream.window.grow(by)) throw overflow
+      if (!stream.window.grow(by)) throw overflow()
       if (stream.waiting > 0) this.#outgoing.list(stream)
     }
   }

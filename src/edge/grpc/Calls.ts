@@ -9,24 +9,18 @@
  *   G11 Callers who come all at once are let in for a few milliseconds of each turn of the event loop: to begin a call, and to have a hello
  *       read. Work for those who are in already goes on in between.
  */
-import {
-  type Metadata,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-  status
-} from "@grpc/grpc-js"
 import { Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
-import { type Identity, mayAnywhere } from "../../access/Identity.ts"
+import { mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../work/Slices.ts"
-import { Line } from "./Line.ts"
-import { nameOf, type Service } from "./Service.ts"
+import { Code } from "./Code.ts"
+import type { CallListener, CallMetadata, CallStatus, Handler, ServerCall } from "./ServerCall.ts"
+import { type AdmittedHandler, nameOf, type Service } from "./Service.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
@@ -51,7 +45,7 @@ export const openCalls: OpenCallLimits = {
 const WAITING: readonly [inAll: number, ofAddress: number, ofConnection: number] = [2_048, 1_024, 256]
 const WATCH = "/grpc.health.v1.Health/Watch"
 
-const tokenOf = (metadata: Metadata): string | undefined => {
+const tokenOf = (metadata: CallMetadata): string | undefined => {
   const value = metadata.get("authorization")[0]
   return value === undefined ? undefined : String(value)
 }
@@ -64,51 +58,85 @@ const refusals = new Map([
   [catalogue.InvalidInput.code, "malformed"]
 ])
 
-/** Stands for bytes that a service which decodes for itself can't read: its library would call that its own fault. G9 */
-const MALFORMED = Symbol("malformed")
-
-export const orMalformed =
-  <A>(deserialize: (bytes: Buffer) => A) =>
-  (bytes: Buffer): A | typeof MALFORMED => {
-    try {
-      return deserialize(bytes)
-    } catch {
-      return MALFORMED
-    }
-  }
-
-const unreadable = failure("InvalidInput", "the message is not one of this method: its bytes can't be read")
-
 /** G7: messages that may wait for their answers. */
 const UNANSWERED = 2
 
-class Patient extends ServerInterceptingCall {
+/** A call that is read on as its answers are read. G7 */
+class Patient implements ServerCall {
+  readonly #call: ServerCall
+  readonly #left: () => void
   #read = 0
+  #sent = 0
   #answered = 0
   #waits = false
 
-  override startRead(): void {
+  constructor(call: ServerCall, left: () => void) {
+    this.#call = call
+    this.#left = left
+  }
+  get path() {
+    return this.#call.path
+  }
+  get metadata() {
+    return this.#call.metadata
+  }
+  get peer() {
+    return this.#call.peer
+  }
+  get host() {
+    return this.#call.host
+  }
+  get deadline() {
+    return this.#call.deadline
+  }
+  get whenEnded() {
+    return this.#call.whenEnded
+  }
+  set whenEnded(told) {
+    this.#call.whenEnded = told
+  }
+  auth() {
+    return this.#call.auth()
+  }
+  hear({ message, end, over }: CallListener): void {
+    this.#call.hear({
+      message,
+      end,
+      over: () => {
+        this.#left()
+        over()
+      }
+    })
+  }
+  read(): void {
     if (this.#read - this.#answered >= UNANSWERED) this.#waits = true
     else {
       this.#read++
-      super.startRead()
+      this.#call.read()
     }
   }
-
-  override sendMessage(message: unknown, callback: () => void): void {
-    super.sendMessage(message, () => {
-      callback()
-      this.#answered++
+  begin(headers: Parameters<ServerCall["begin"]>[0]): void {
+    this.#call.begin(headers)
+  }
+  send(message: Buffer): boolean {
+    this.#sent++
+    return this.#call.send(message)
+  }
+  whenClear(then: () => void): void {
+    this.#call.whenClear(() => {
+      this.#answered = this.#sent
+      then()
       if (!this.#waits) return
       this.#waits = false
-      this.startRead()
+      this.read()
     })
+  }
+  end(status: CallStatus): void {
+    this.#call.end(status)
   }
 }
 
 export interface CallsOptions {
-  /** Those that take a token. G5 */
-  readonly services: ReadonlyArray<Service>
   readonly limits: OpenCallLimits
   /** Addresses that many share, such as a proxy's, for which no limit by address holds. */
   readonly isExempt: (address: string) => boolean
@@ -117,116 +145,85 @@ export interface CallsOptions {
   readonly arrivals: Pick<Slices, "soon">
 }
 
-/** The interceptor that stands before every handler, and a look-up of whom it authenticated. */
-export const makeCalls = Effect.fnUntraced(function* ({ services, limits, isExempt, refuse, arrivals }: CallsOptions) {
+/** What stands before every handler. */
+export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
-  const listed = new Map(services.map((service) => [nameOf(service), service]))
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const identities = new WeakMap<Metadata, Identity>()
-  const lines = new WeakMap<Metadata, Line>()
   const open = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
   const waiting = new Places(WAITING)
 
   /** G6 */
-  const placeFor = (call: ServerInterceptingCallInterface, places: Places) => {
-    const { remoteAddress = "unknown", remotePort } = call.getConnectionInfo()
-    const address = unmapped(remoteAddress)
-    const place = places.take("", isExempt(address) ? undefined : address, `${address} ${remotePort}`)
+  const placeFor = (call: ServerCall, places: Places) => {
+    const { port } = call.peer
+    const address = unmapped(call.peer.address)
+    const place = places.take("", isExempt(address) ? undefined : address, `${address} ${port}`)
     if (typeof place !== "number") return place
     refuse(["open_calls", "open_calls_of_address", "open_calls_of_connection"][place] ?? "open_calls", address)
-    call.sendStatus(statusOf(failure("ServerFull", "too many calls without a token are open")) as never)
+    call.end(statusOf(failure("ServerFull", "too many calls without a token are open")))
     return undefined
   }
 
   /** The environment is named in the first message; of a caller without a right to any, that need not be read. */
-  const authenticated = Effect.fnUntraced(function* ({ permission, without }: Service, metadata: Metadata) {
+  const authenticated = Effect.fnUntraced(function* ({ permission, without }: Service, metadata: CallMetadata) {
     const identity = yield* access.authenticate(tokenOf(metadata))
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
   })
 
-  /** G5 */
-  const closed = (service: Service, method: string, call: ServerInterceptingCallInterface) => {
-    let over = false
-    let leave = () => {}
-    const line: Line = new Line(call, {
-      start: (next) =>
-        next({
-          onReceiveMetadata: (metadata, go) => {
-            const place = placeFor(call, waiting)
-            if (place === undefined) return
-            leave = place
-            run(authenticated(service, metadata)).addObserver((exit) => {
-              place()
-              if (over) return
-              if (Exit.isSuccess(exit)) {
-                identities.set(metadata, exit.value)
-                lines.set(metadata, line)
-                return arrivals.soon(() => over || go(metadata)) // G11
-              }
-              const said = statusOfExit(exit)
-              refuse(said.code === status.UNAUTHENTICATED ? "no_token" : "no_permission")
-              run(Effect.exit(traced(method, { metadata, getPeer: () => call.getPeer() }, exit)))
-              call.sendStatus(said as never)
-            })
-          },
-          onCancel: () => {
-            over = true
-            leave()
-          }
-        }),
-      sendMetadata: (metadata, next) => {
-        metadata.set("grpc-accept-encoding", "identity")
-        next(metadata)
-      },
-      sendStatus: (said, next) => {
-        const reason = refusals.get(String(said.metadata?.get("herald-code")[0]))
-        if (reason !== undefined) refuse(reason)
-        next(said)
+  const countRefusal = ({ trailers }: CallStatus): void => {
+    const reason = refusals.get(String(trailers?.["herald-code"]))
+    if (reason !== undefined) refuse(reason)
+  }
+
+  /** For a method of a service that asks for a token. G5 */
+  const admitting = (service: Service, method: string, handler: AdmittedHandler): Handler => {
+    const name = `${nameOf(service)}/${method}`
+    return (call) => {
+      const place = placeFor(call, waiting)
+      if (place === undefined) return
+      let over = false
+      call.hear({
+        message: () => {},
+        end: () => {},
+        over: () => {
+          over = true
+          place()
+        }
+      })
+      run(authenticated(service, call.metadata)).addObserver((exit) => {
+        place()
+        if (over) return
+        if (Exit.isSuccess(exit)) {
+          call.whenEnded = countRefusal
+          return arrivals.soon(() => over || handler(call, exit.value)) // G11
+        }
+        const said = statusOfExit(exit)
+        refuse(said.code === Code.UNAUTHENTICATED ? "no_token" : "no_permission")
+        run(Effect.exit(traced(name, call, exit)))
+        call.end(said)
+      })
+    }
+  }
+
+  /** For a method that needs none. G6, G7 */
+  const tokenless =
+    (handler: Handler): Handler =>
+    (call) => {
+      const place = placeFor(call, open)
+      if (place === undefined) return
+      const tooLong = () => {
+        refuse("open_calls_time")
+        call.end(statusOf(failure("Draining", "a call without a token may last no longer")))
       }
-    })
-    return line
-  }
-
-  const tokenless: ServerInterceptor = (method, call) => {
-    let leave = () => {}
-    return new Patient(call, {
-      start: (next) =>
-        next({
-          onReceiveMetadata: (metadata, go) => {
-            const place = placeFor(call, open)
-            if (place === undefined) return
-            const timer = setTimeout(
-              () => {
-                refuse("open_calls_time")
-                call.sendStatus(statusOf(failure("Draining", "a call without a token may last no longer")) as never)
-              },
-              method.path === WATCH ? limits.watch : limits.other
-            )
-            leave = () => {
-              clearTimeout(timer)
-              place()
-            }
-            go(metadata)
-          },
-          onReceiveMessage: (message, go) =>
-            message === MALFORMED ? call.sendStatus(statusOf(unreadable) as never) : go(message),
-          onCancel: () => {
-            leave()
-          }
+      const timer = setTimeout(tooLong, call.path === WATCH ? limits.watch : limits.other)
+      handler(
+        new Patient(call, () => {
+          clearTimeout(timer)
+          place()
         })
-    })
-  }
+      )
+    }
 
-  return {
-    interceptor: ((method, call) => {
-      const [, name = "", rest] = method.path.split("/")
-      const service = listed.get(name)
-      return service === undefined ? tokenless(method, call) : closed(service, `${name}/${rest}`, call)
-    }) as ServerInterceptor,
-    /** For a call that has got past the interceptor. */
-    identityOf: (metadata: Metadata): Identity | undefined => identities.get(metadata),
-    lineOf: (metadata: Metadata): Line | undefined => lines.get(metadata)
-  }
+  return { admitting, tokenless }
 })

@@ -5,31 +5,27 @@
  *
  * The span of a stream ends once the stream is open, as it may stay open for days.
  */
-import { type Metadata, status } from "@grpc/grpc-js"
 import { Effect, Exit, Metric } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../../errors/HeraldError.ts"
 import { histogram } from "../../telemetry/Metrics.ts"
+import { Code, codeName } from "./Code.ts"
+import type { CallMetadata, ServerCall } from "./ServerCall.ts"
 import { statusOfExit } from "./Status.ts"
 
 /** Statuses that are the server's own fault, as the convention has it. */
-const ours = new Set<number | undefined>([
-  status.UNKNOWN,
-  status.DEADLINE_EXCEEDED,
-  status.UNIMPLEMENTED,
-  status.INTERNAL,
-  status.UNAVAILABLE,
-  status.DATA_LOSS
+const ours = new Set<number>([
+  Code.UNKNOWN,
+  Code.DEADLINE_EXCEEDED,
+  Code.UNIMPLEMENTED,
+  Code.INTERNAL,
+  Code.UNAVAILABLE,
+  Code.DATA_LOSS
 ])
 
-const parentOf = (metadata: Metadata) => {
+const parentOf = (metadata: CallMetadata) => {
   const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
   return parent._tag === "Some" ? { parent: parent.value } : { root: true }
-}
-
-interface Call {
-  readonly metadata: Metadata
-  readonly getPeer: () => string
 }
 
 const seconds = histogram(
@@ -53,7 +49,7 @@ const timed = <A>(method: string, handled: Effect.Effect<Exit.Exit<A, HeraldErro
     const startedAt = clock.monotonicTimeNanosUnsafe()
     return Effect.tap(handled, (exit) => {
       const took = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9
-      const code = Exit.isSuccess(exit) ? "OK" : status[statusOfExit(exit).code ?? status.UNKNOWN]
+      const code = Exit.isSuccess(exit) ? "OK" : codeName(statusOfExit(exit).code)
       return Metric.update(timerOf(method, code), took)
     })
   })
@@ -61,16 +57,15 @@ const timed = <A>(method: string, handled: Effect.Effect<Exit.Exit<A, HeraldErro
 /** `method`: its full name. `stream`: success means that it is open, and its status is not known yet. TE9 */
 export const traced = <A>(
   method: string,
-  call: Call,
+  { metadata, peer }: Pick<ServerCall, "metadata" | "peer">,
   handled: Effect.Effect<A, HeraldError>,
   stream = false
 ): Effect.Effect<A, HeraldError> => {
-  const address = /^(.+):\d+$/.exec(call.getPeer())?.[1]
   const ended = (exit: Exit.Exit<A, HeraldError>): Effect.Effect<Exit.Exit<A, HeraldError>, HeraldError> => {
     if (Exit.isSuccess(exit))
       return Effect.as(stream ? Effect.void : Effect.annotateCurrentSpan("rpc.response.status_code", "OK"), exit)
     const { code } = statusOfExit(exit)
-    const said = status[code ?? status.UNKNOWN]
+    const said = codeName(code)
     const fault = ours.has(code)
     return Effect.annotateCurrentSpan({
       "rpc.response.status_code": said,
@@ -86,15 +81,19 @@ export const traced = <A>(
   }
   return timed(method, Effect.exit(handled)).pipe(
     Effect.flatMap(ended),
-    Effect.withSpan(method, {
-      kind: "server",
-      attributes: {
-        "rpc.system.name": "grpc",
-        "rpc.method": method,
-        ...(address === undefined ? {} : { "client.address": address })
+    Effect.withSpan(
+      method,
+      {
+        kind: "server",
+        attributes: {
+          "rpc.system.name": "grpc",
+          "rpc.method": method,
+          ...(peer.port === undefined ? {} : { "client.address": peer.address })
+        },
+        ...parentOf(metadata)
       },
-      ...parentOf(call.metadata)
-    }),
+      { captureStackTrace: false }
+    ),
     Effect.flatten
   )
 }

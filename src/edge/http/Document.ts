@@ -4,6 +4,8 @@
  *   OA1  A parameter that is a number, or one of true and false, is written as that, with its bounds: not as the text that travels.
  *   OA2  What is any JSON to the contract is what its use case takes.
  *   OA3  A body's example is one that works as it stands.
+ *   OA5  Each time in milliseconds of an answer has the same in RFC 3339 beside it: `seenAt` and `seenTime`, `at` and `time`, `since` and
+ *        `sinceTime`.
  *   OA4  Groups of several capabilities may stand under one heading.
  */
 import { Schema } from "effect"

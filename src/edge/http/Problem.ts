@@ -2,13 +2,15 @@
  * Answers failures with problem documents (RFC 9457).
  *
  *   O1  Whatever goes wrong, the answer is a problem with a code; a defect tells nothing of itself but its trace id.
+ *   O3  Who misspells a field or a parameter is told which names there are that are close to it.
  *   O2  No input brings a 5xx. One that comes from the server's own side is in the log with its cause and the trace that the answer names.
  */
-import { Cause, Effect, Option } from "effect"
+import { Cause, Effect, Option, type Schema, type SchemaIssue } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
+import { nearby } from "../../text/Nearest.ts"
 import type * as Wire from "./Wire.ts"
 
 const contentType = "application/problem+json"
@@ -72,8 +74,40 @@ export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerRes
 
 const places = { Params: "path", Headers: "header", Query: "query", Payload: "body" } as const
 
+/** A name that its place doesn't have, and the names that it has. */
+interface Unknown {
+  readonly name: string
+  readonly names: ReadonlyArray<string>
+}
+
+const unknownIn = (issue: SchemaIssue.Issue, at: PropertyKey = ""): Unknown | undefined => {
+  switch (issue._tag) {
+    case "Pointer":
+      return unknownIn(issue.issue, issue.path.at(-1) ?? at)
+    case "Filter":
+    case "Encoding":
+      return unknownIn(issue.issue, at)
+    case "Composite":
+    case "AnyOf":
+      return issue.issues.reduce<Unknown | undefined>((found, one) => found ?? unknownIn(one, at), undefined)
+    case "UnexpectedKey":
+      return issue.ast._tag === "Objects"
+        ? { name: String(at), names: issue.ast.propertySignatures.map(({ name }) => String(name)) }
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+/** O3 */
+const instead = (error: Schema.SchemaError): string => {
+  const unknown = unknownIn(error.issue)
+  const meant = unknown === undefined ? [] : nearby(unknown.name, unknown.names)
+  return meant.length === 0 ? "" : `; did you mean ${meant.join(" or ")}?`
+}
+
 /** An `InvalidInput` such as "query environment: Missing key", from what the schema library says. */
-export const schemaFailure = (place: string, error: { readonly message: string }): HeraldError => {
+export const schemaFailure = (place: string, error: Schema.SchemaError): HeraldError => {
   const lines = error.message.split("\n").map((line) => line.trim())
   const at = lines.findLast((line) => line.startsWith("at ["))
   const path =
@@ -83,7 +117,7 @@ export const schemaFailure = (place: string, error: { readonly message: string }
     .join(" ")
     .replace("Missing key", "it is missing")
     .replace("Expected no excess property", "there is no such field here")
-  return failure("InvalidInput", `${place}${path.replace(" .", " ")}: ${said}`.slice(0, 1_000))
+  return failure("InvalidInput", `${place}${path.replace(" .", " ")}: ${said}`.slice(0, 1_000) + instead(error))
 }
 
 const fromFramework = (error: unknown): HeraldError | undefined => {

@@ -4,7 +4,7 @@ import { Effect, Exit, Layer, Tracer } from "effect"
 import { traced } from "../../../src/edge/grpc/Spans.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 
-const call = { metadata: new Metadata(), getPeer: () => "::1:4711" }
+const call = { metadata: new Metadata(), peer: { address: "::1", port: 4711 } }
 
 /** The span of a call that ends like this. */
 const spanOf = <A>(handled: Effect.Effect<A, HeraldError>, stream = false) =>

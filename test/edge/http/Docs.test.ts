@@ -45,6 +45,43 @@ describe("the page and its document", () => {
     assert.deepStrictEqual([icon.status, icon.headers.get("content-type")], [200, "image/svg+xml"])
   })
 
+  it("OA5 each time that an answer has in milliseconds stands beside it as people read it", async () => {
+    const door = await startRoutes()
+    const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    await door.dispose()
+    const alone: Array<string> = []
+    let times = 0
+    const typesOf = ({ type, anyOf = [] }: Any): ReadonlyArray<string> =>
+      [type, ...anyOf.map((one: Any) => one.type)].flat()
+    // Counts and numbers of versions are integers: another number is a time, and so is whatever is called like one.
+    const look = (at: string, schema: Any): void => {
+      if (typeof schema !== "object" || schema === null) return
+      const properties = Object.entries<Any>(schema.properties ?? {})
+      for (const [name, its] of properties) {
+        const types = typesOf(its)
+        const isTime =
+          (types.includes("number") && !types.includes("string")) ||
+          (types.includes("integer") && /(^at|At|[sS]ince|[sS]een|Until)$/.test(name))
+        if (!isTime) continue
+        times++
+        const beside = name === "at" ? "time" : `${name.replace(/At$/, "")}Time`
+        if (
+          schema.properties[beside]?.format === undefined &&
+          !JSON.stringify(schema.properties[beside] ?? "").includes("date-time")
+        )
+          alone.push(`${at}.${name}`)
+      }
+      for (const [name, inner] of Object.entries(schema)) look(`${at}.${name}`, inner)
+    }
+    for (const [name, schema] of Object.entries<Any>(body.components.schemas))
+      if (!name.endsWith("Body")) look(name, schema)
+    for (const [path, operations] of Object.entries<Any>(body.paths))
+      for (const operation of Object.values<Any>(operations)) look(path, operation.responses)
+
+    assert.isAbove(times, 10)
+    assert.deepStrictEqual(alone, [])
+  })
+
   it("OA1 OA2 OA4 numbers are numbers, and every bound, rule and answer stands in the document", async () => {
     const door = await startRoutes()
     const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })

@@ -56,6 +56,27 @@ describe("bad input is refused with a problem that names the place", () => {
   for (const row of malformed) it(`R1 ${row[0]}`, () => refuse(row))
   for (const row of harmful) it(`B2 ${row[0]}`, () => refuse(row))
   it("B3 an unknown field", () => refuse(["", { value: 1, expectedVersoin: 3 }, 400, "expectedVersoin"]))
+  it("O3 an unknown field or parameter that is nearly one of the contract is told which, wherever it stands", async () => {
+    const change = { key: "a", environment: "production", value: 1 }
+    const said = async (method: string, path: string, body?: unknown) =>
+      (await door.call(method, path, body === undefined ? {} : { body })).body.detail as string
+    const details = [
+      await said("PUT", `/v1/config/a?${production}`, { valeu: 1 }),
+      await said("PUT", `/v1/config/a?${production}`, { value: 1, expectedVersoin: 3 }),
+      await said("POST", "/v1/releases", { changes: [change, { ...change, schmea: {} }] }),
+      await said("POST", "/v1/keys", { name: "a", rol: "admin", environments: ["*"] }),
+      await said("GET", "/v1/config/a?enviroment=production"),
+      await said("POST", "/v1/releases?dryrun=true", { changes: [change] }),
+      await said("GET", `/v1/config/a?${production}&as_of=1`),
+      await said("GET", `/v1/config/a?${production}&${"x".repeat(500)}=1`)
+    ]
+
+    assert.deepStrictEqual(
+      details.map((detail) => /; did you mean (.*)\?$/.exec(detail)?.[1]),
+      ["value", "expectedVersion", "schema", "role", "environment", "dryRun", undefined, undefined]
+    )
+    assert.strictEqual(details[2], "body changes.1.schmea: there is no such field here; did you mean schema?")
+  })
   it("B1 5 MiB", () => refuse(["", { value: "x".repeat(5 * 1024 * 1024) }, 413, "larger"]))
   it("B1 a body that says it is too large is not read, one that does not say is read no further", async () => {
     const said = await put("{}", { "content-length": String(2 ** 40) })

@@ -6,16 +6,16 @@ import {
   type GrpcObject,
   loadPackageDefinition,
   makeGenericClientConstructor,
-  type ServerUnaryCall,
   type ServiceClientConstructor,
-  type ServiceError,
-  type sendUnaryData
+  type ServiceError
 } from "@grpc/grpc-js"
 import * as protoLoader from "@grpc/proto-loader"
 import { Effect } from "effect"
 import { protoPath as healthProto } from "grpc-health-check"
 import { UpdateKind } from "../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Service } from "../../../src/edge/grpc/Service.ts"
+import { OK } from "../../../src/edge/grpc/Status.ts"
+import { hearOne } from "../../../src/edge/grpc/Unary.ts"
 import { Client, Door, metadataOf } from "../../support/Door.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
@@ -143,13 +143,16 @@ describe("GrpcServer", () => {
       descriptors: "herald",
       permission: "config.write",
       without: "says nothing",
-      serve: ({ identityOf }) =>
+      serve: () =>
         Effect.succeed({
           handlers: {
-            say: ({ request, metadata }: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) =>
-              reply(null, Buffer.from(`${identityOf(metadata)?.name}: ${request}`))
+            say: (call, { name }) =>
+              hearOne(call, (request) => {
+                call.send(Buffer.from(`${name}: ${request}`))
+                call.end(OK)
+              })
           },
-          drain: Effect.sync(() => drained++)
+          drain: Effect.sync(() => void drained++)
         })
     }
     await using other = await Door.open({}, [echo])

@@ -1,11 +1,12 @@
 /** What became of a change: the answer, what it changed, whom it reached. */
 import * as Effect from "effect/Effect"
 import type { Published, Released } from "../../../edge/http/configuration/Wire.ts"
+import { VARIABLES_KEY } from "../../../keys/Key.ts"
 import { printable } from "../../../text/Printable.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import type { Invocation } from "../../Globals.ts"
 import { nearKeys, offer } from "../../Near.ts"
-import { type Committed, type Reached, reachedOf, waitFor } from "../fleet/Wait.ts"
+import { type Committed, type Reached, reachedOf, templatesOf, waitFor } from "../fleet/Wait.ts"
 import { changeOf, versionOf } from "./Before.ts"
 import { committed, released } from "./Outcome.ts"
 
@@ -26,6 +27,14 @@ const telling = Effect.fnUntraced(function* (
 const changed = Effect.fnUntraced(function* (here: Invocation, answer: Published) {
   const { environment, key, version, replayed } = answer
   if (here.format !== "table" || replayed) return (): string => ""
+  if (version === 1 && key === VARIABLES_KEY) {
+    const made = yield* Effect.result(templatesOf(here, answer))
+    const templates = made._tag === "Success" ? made.success.length : undefined
+    return (paint: Invocation["paint"]) =>
+      templates === undefined
+        ? ""
+        : `\n${paint.dim(`new key, ${templates === 1 ? "1 template is" : `${templates} templates are`} made with it`)}`
+  }
   if (version === 1) {
     const reached = yield* Effect.result(reachedOf(here, answer))
     const clients = reached._tag === "Success" ? reached.success.clients : undefined

@@ -9,6 +9,7 @@ import { Shell } from "../../Shell.ts"
 import { ago, cutLine, table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 import { type Health, healthOf } from "../node/Health.ts"
+import { misnamed } from "./NearClients.ts"
 import { summed } from "./Summed.ts"
 
 interface Row {
@@ -88,7 +89,7 @@ const nodesOf = (nodes: ReadonlyArray<Node> | undefined, now: number, paint: Pai
   ]
 }
 
-const asTable = (status: Status, now: number, room: number, paint: Paint): string => {
+const asTable = (status: Status, now: number, room: number, paint: Paint, unknown?: string): string => {
   const { server, nodes, health, services, refusals } = status
   const connected = services.reduce((sum, one) => sum + one.connected, 0)
   const away = services.reduce((sum, one) => sum + one.away, 0)
@@ -101,7 +102,7 @@ const asTable = (status: Status, now: number, room: number, paint: Paint): strin
     ...nodesOf(nodes, now, paint),
     `${connected} ${connected === 1 ? "client" : "clients"} connected${away > 0 ? `, ${away} away` : ""}`,
     ...(services.length === 0
-      ? ["no client is known; try: herald subscribe <service>"]
+      ? [unknown === undefined ? "no client is known; try: herald subscribe <service>" : printable(unknown)]
       : [
           table(
             rowsOf(services),
@@ -180,7 +181,10 @@ export const status = Command.make(
     if (!stay) {
       const found = yield* read(here, asked)
       const now = yield* shell.now
-      return yield* here.emit(found, (paint) => asTable(found, now, here.room, paint))
+      const unknown =
+        (service ?? env) !== undefined && found.services.length === 0 ? yield* misnamed(here, asked) : undefined
+      if (unknown !== undefined && here.format !== "table") yield* shell.progress(printable(unknown))
+      return yield* here.emit(found, (paint) => asTable(found, now, here.room, paint, unknown))
     }
     const look = Effect.gen(function* () {
       const found = yield* read(here, asked)

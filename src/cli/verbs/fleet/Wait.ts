@@ -5,11 +5,15 @@
  *        as soon as one rejected it or can't be sent it; with 9 when the time is over. The change stays in each case.
  *   AW2  What is asked again and again is counted by the server: it costs the same however many clients there are to show.
  *   AW4  Clients that subscribe to it and are away, as all are just after a restart, are not waited for: the last line says how many there are.
+ *   AW5  A change of an environment's variables is a change of each template that is made with them: their clients are waited for, and what
+ *        takes it back is the variables' version.
  *   AW3  Whoever leaves is told where to look; that the server is away meanwhile ends nothing.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { Heads } from "../../../edge/http/configuration/Wire.ts"
 import type { Client } from "../../../edge/http/fleet/Wire.ts"
+import { VARIABLES_KEY } from "../../../keys/Key.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, render, usage } from "../../CliFailure.ts"
 import { type Invocation, optionalText, yes } from "../../Globals.ts"
@@ -57,7 +61,27 @@ export interface Committed {
   readonly version: number
   readonly revision: number
   readonly epoch: string
+  /** The variables whose change made this one. AW5 */
+  readonly by?: Committed
 }
+
+/** Templates of an environment that are asked for at once. */
+const PAGE = 1_000
+
+/** The templates that a change of the variables changes. AW5 */
+export const templatesOf = Effect.fnUntraced(function* (here: Invocation, by: Committed) {
+  const { environment, revision, epoch } = by
+  const found: Array<Committed> = []
+  for (let after: string | undefined, more = true; more; ) {
+    const query = { environment, only: "template", limit: PAGE, after }
+    const { body } = yield* here.call({ method: "GET", path: "/v1/config", query })
+    const { keys, next } = body as Heads
+    for (const { key, version } of keys) found.push({ key, environment, version, revision, epoch, by })
+    after = next ?? undefined
+    more = next !== null
+  }
+  return found
+})
 
 export interface Reached {
   readonly clients: number
@@ -103,12 +127,20 @@ export const progressOf = ({ clients, applied, rejected, problem, pending }: Omi
     ...(pending > 0 ? [`${pending} to go`] : [])
   ].join(", ")
 
+/** What is waited for, in a few words. AW5 */
+const whatOf = ({ key }: Committed, written: number, made: number): string =>
+  `${printable(key)}${written > 1 ? " and the others" : ""}${made === 0 ? "" : made === 1 ? " and the template made with it" : ` and the ${made} templates made with it`}`
+
 /** The last line where all went well. AW4 */
-const endOf = ({ clients, away }: Reached, what: string, span: number): string => {
-  const gone = away === 1 ? "; 1 known one is away" : away > 0 ? `; ${away} known ones are away` : ""
+const endOf = ({ clients, away }: Reached, what: string, keys: number, span: number): string => {
+  const many = keys > 1 ? "; some known ones are away" : `; ${away} known ones are away`
+  const gone = away === 0 ? "" : away === 1 ? "; 1 known one is away" : many
   if (clients === 0) return `no connected client subscribes to ${what}${gone}`
   const all = clients === 1 ? "the one client" : `all ${clients} clients`
-  return `applied by ${away === 0 ? all : `${clients} of ${clients} connected`} in ${(span / 1_000).toFixed(1)} s${gone}`
+  // Who has several of the keys is counted with each.
+  const one = away === 0 ? all : `${clients} of ${clients} connected`
+  const who = keys === 1 ? one : `every connected client of ${what}`
+  return `applied by ${who} in ${(span / 1_000).toFixed(1)} s${gone}`
 }
 
 const reasonsOf = Effect.fnUntraced(
@@ -145,6 +177,9 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
   const start = yield* Clock.currentTimeMillis
   const done = new Map<Committed, Reached>()
   let open = [...changes]
+  /** Whose templates are not known yet. AW5 */
+  const variables = changes.filter(({ key }) => key === VARIABLES_KEY)
+  let made = 0
   let [said, down] = ["", false]
   const show = (line: string) => {
     if (shell.errorTerminal) return shell.live(cutLine(printable(line), shell.columns() - 1))
@@ -162,6 +197,13 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
       let lost: Committed | undefined
       const round = yield* Effect.result(
         Effect.gen(function* () {
+          for (let by = variables[0]; by !== undefined; by = variables[0]) {
+            const written = new Set(changes.filter((one) => one.environment === by!.environment).map(({ key }) => key))
+            const more = (yield* templatesOf(here, by)).filter(({ key }) => !written.has(key))
+            made += more.length
+            open.push(...more)
+            variables.shift()
+          }
           for (const one of open.slice(0, TOGETHER)) {
             const reached = yield* reachedOf(here, one)
             total = plus(total, reached)
@@ -185,11 +227,12 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
         if (lost !== undefined) {
           yield* clear
           yield* tell(total)
-          const back =
-            lost.version > 1 ? `herald rollback ${lost.key} --to ${lost.version - 1} --env ${lost.environment}` : ""
+          const { key, version, environment } = lost.by ?? lost
+          const back = version > 1 ? `herald rollback ${key} --to ${version - 1} --env ${environment}` : ""
+          const what = lost.by === undefined ? "" : `, made with version ${version} of ${key}`
           return yield* failed(
             "A client did not take it",
-            [`${lost.key} version ${lost.version}: ${progressOf(total)}`, ...reasons].join("\n"),
+            [`${lost.key} version ${lost.version}${what}: ${progressOf(total)}`, ...reasons].join("\n"),
             "It was committed, and stays: those who applied it run it.",
             [...(back === "" ? [] : [`take it back: ${back}`]), `see who: ${lookAt(lost)} --rejected`].join("\n"),
             8
@@ -198,8 +241,9 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
         if (open.length === 0) {
           yield* clear
           yield* tell(total)
-          const what = `${printable(first.key)}${changes.length > 1 ? " and the others" : ""}`
-          return yield* shell.progress(endOf(total, what, (yield* Clock.currentTimeMillis) - start))
+          const what = whatOf(first, changes.length, made)
+          const span = (yield* Clock.currentTimeMillis) - start
+          return yield* shell.progress(endOf(total, what, changes.length + made, span))
         }
       }
       if ((yield* Clock.currentTimeMillis) - start >= timeout) {

@@ -24,6 +24,12 @@ const headline = (update: Update, deleted: boolean, paint: Paint): string =>
     ...(update.stale ? [paint.yellow("stale")] : [])
   ].join("  ")
 
+/** RFC 3339; null where it is no time. */
+const stampOf = (millis: bigint): string | null => {
+  const date = new Date(Number(millis))
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
+
 const indent = (text: string): string => text.replace(/^/gm, "  ")
 
 export const subscribe = Command.make(
@@ -60,7 +66,8 @@ export const subscribe = Command.make(
           previousVersion: before?.version ?? null,
           stale: update.stale,
           strict: update.strict,
-          committedAt: Number(update.committedAtMs)
+          committedAt: Number(update.committedAtMs),
+          committedTime: stampOf(update.committedAtMs)
         }
         yield* here.emitNext(data, (paint) =>
           deleted

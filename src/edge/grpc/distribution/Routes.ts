@@ -1,5 +1,4 @@
 /** herald.distribution.v1.DistributionService: translates, decides nothing. */
-import type { Metadata, ServerUnaryCall, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js"
 import { Clock, Effect, Exit } from "effect"
 import {
   DistributionServiceService,
@@ -10,23 +9,22 @@ import {
   type ReportHealthResponse
 } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { requirePermission } from "../../../access/Access.ts"
-import { CurrentIdentity } from "../../../access/Identity.ts"
+import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { HealthReports } from "../../../sessions/HealthReports.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
 import { isFailure } from "../Decode.ts"
-import { type Admitted, nameOf, type Service } from "../Service.ts"
+import { type Admitted, type AdmittedHandler, nameOf, type Service } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { statusOfExit } from "../Status.ts"
+import { OK, statusOfExit } from "../Status.ts"
+import { hearOne } from "../Unary.ts"
 import { heartbeatRequest, reportHealthRequest } from "./Decode.ts"
 import { makeSubscribe } from "./Subscribe.ts"
 import { instanceOf } from "./Wire.ts"
 
 const PERMISSION = "subscribe"
 
-const { subscribe, ...unaries } = DistributionServiceService
-/** Updates come as bytes that Wire.ts made. G2 */
-const definition = { ...unaries, subscribe: { ...subscribe, responseSerialize: (bytes: unknown) => bytes as Buffer } }
+const definition = DistributionServiceService
 const SERVICE = nameOf({ definition })
 
 const healths = new Map<number, "healthy" | "degraded" | "unhealthy">([
@@ -35,37 +33,39 @@ const healths = new Map<number, "healthy" | "degraded" | "unhealthy">([
   [Health.HEALTH_UNHEALTHY, "unhealthy"]
 ])
 
-/** The handlers, as grpc-js wants them. */
 export const makeDistribution = Effect.fnUntraced(function* (admitted: Admitted) {
   const sessions = yield* Sessions
   const healthReports = yield* HealthReports
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
-  const authorised = (metadata: Metadata, environment: string) =>
-    Effect.provideService(requirePermission(PERMISSION, environment), CurrentIdentity, admitted.identityOf(metadata))
+  const authorised = (identity: Identity, environment: string) =>
+    Effect.provideService(requirePermission(PERMISSION, environment), CurrentIdentity, identity)
 
   const unary =
     <I, O>(
       name: string,
-      decode: (bytes: Uint8Array) => I | HeraldError,
-      handle: (request: I, metadata: Metadata) => Effect.Effect<O, HeraldError>
-    ) =>
-    (call: ServerUnaryCall<Buffer, O>, reply: sendUnaryData<O>): void => {
-      const request = decode(call.request)
-      const handled = isFailure(request) ? request : handle(request, call.metadata)
-      run(traced(`${SERVICE}/${name}`, call, handled)).addObserver((exit) =>
-        Exit.isSuccess(exit) ? reply(null, exit.value) : reply(statusOfExit(exit))
-      )
-    }
+      { decode, encode }: { decode: (bytes: Uint8Array) => I | HeraldError; encode: (answer: O) => Buffer },
+      handle: (request: I, identity: Identity) => Effect.Effect<O, HeraldError>
+    ): AdmittedHandler =>
+    (call, identity) =>
+      hearOne(call, (bytes) => {
+        const request = decode(bytes)
+        const handled = isFailure(request) ? request : handle(request, identity)
+        run(traced(`${SERVICE}/${name}`, call, handled)).addObserver((exit) => {
+          if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+          call.send(encode(exit.value))
+          call.end(OK)
+        })
+      })
 
   const reportHealth = unary<ReportHealthRequest, ReportHealthResponse>(
     "ReportHealth",
-    reportHealthRequest,
-    Effect.fnUntraced(function* ({ epoch, revision, health: said, message, metrics, ...request }, metadata) {
+    { decode: reportHealthRequest, encode: definition.reportHealth.responseSerialize },
+    Effect.fnUntraced(function* ({ epoch, revision, health: said, message, metrics, ...request }, caller) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance
-      const identity = yield* authorised(metadata, instance.environment)
+      const identity = yield* authorised(caller, instance.environment)
       const health = healths.get(said)
       if (health === undefined)
         return yield* failure("InvalidInput", "health must be HEALTH_HEALTHY, HEALTH_DEGRADED or HEALTH_UNHEALTHY")
@@ -76,11 +76,11 @@ export const makeDistribution = Effect.fnUntraced(function* (admitted: Admitted)
 
   const heartbeat = unary<HeartbeatRequest, HeartbeatResponse>(
     "Heartbeat",
-    heartbeatRequest,
-    Effect.fnUntraced(function* (request, metadata) {
+    { decode: heartbeatRequest, encode: definition.heartbeat.responseSerialize },
+    Effect.fnUntraced(function* (request, caller) {
       const instance = instanceOf(request)
       if (instance instanceof HeraldError) return yield* instance
-      const identity = yield* authorised(metadata, instance.environment)
+      const identity = yield* authorised(caller, instance.environment)
       const connected = yield* sessions.beat(instance, identity)
       return { serverTimeMs: BigInt(clock.currentTimeMillisUnsafe()), connected }
     })
@@ -101,6 +101,6 @@ export const distribution = {
   serve: Effect.fnUntraced(function* (admitted: Admitted) {
     const { drain } = yield* Sessions
     const handlers = yield* makeDistribution(admitted)
-    return { handlers: handlers as unknown as UntypedServiceImplementation, drain }
+    return { handlers, drain }
   })
 } as const satisfies Service

@@ -6,9 +6,8 @@
  *   G10 A hello may come in parts. Nothing of it is kept until the client is known to be allowed to subscribe. The bytes of all hellos that
  *       are kept are limited, and so is the number of those still incomplete: in all, and for one identity, which leaves room for others.
  */
-import type { Metadata, ServerDuplexStream } from "@grpc/grpc-js"
 import { Deferred, Effect, Exit } from "effect"
-import type { ConfigUpdate, SubscribeRequest } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { SubscribeRequest } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../access/Identity.ts"
 import { Places } from "../../../access/Places.ts"
 import { ByteBudget } from "../../../bounds/ByteBudget.ts"
@@ -17,9 +16,10 @@ import { Held } from "../../../sessions/Held.ts"
 import type { Session, Sink } from "../../../sessions/Session.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
 import { isFailure } from "../Decode.ts"
-import type { Admitted } from "../Service.ts"
+import type { CallStatus, ServerCall } from "../ServerCall.ts"
+import type { Admitted, AdmittedHandler } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { statusOf, statusOfEnding, statusOfExit } from "../Status.ts"
+import { OK, statusOf, statusOfEnding, statusOfExit } from "../Status.ts"
 import { subscribeRequest } from "./Decode.ts"
 import { answersOf, encode, heldOf, instanceOf, subscriptionOf } from "./Wire.ts"
 
@@ -34,9 +34,6 @@ const HELLOS = 256 * 1024 * 1024
 const HELLOS_OF_ONE = 192 * 1024 * 1024
 /** Hellos that are not complete yet. G10 */
 const HALF_SAID: readonly [inAll: number, ofIdentity: number] = [1_024, 512]
-
-/** Messages arrive as bytes: see Decode.ts. */
-export type SubscribeCall = ServerDuplexStream<Buffer, ConfigUpdate>
 
 type Timer = ReturnType<typeof setTimeout>
 
@@ -66,38 +63,37 @@ type Greeting = Stage & { readonly name: "greeting" }
 const OVER: Stage = { name: "over" }
 const ASKING: Stage = { name: "asking" }
 
-/** Sends over the stream of a call that has no line. */
-export const sinkOf = (call: SubscribeCall): Sink => ({
-  // The service is registered with an identity serializer, so what is written is already encoded.
-  write: (update) => call.writable && (call.write as unknown as (bytes: Buffer) => boolean).call(call, encode(update)),
-  drained: (then) => (call.writableNeedDrain ? void call.once("drain", then) : queueMicrotask(then))
+/** Sends updates over a call, each as bytes that all who get it share. */
+export const sinkOf = (call: ServerCall): Sink => ({
+  write: (update) => call.send(encode(update)),
+  drained: (then) => call.whenClear(then)
 })
 
 export interface SubscribeOptions extends Admitted {
   /** The full name of the method. */
   readonly method: string
-  readonly authorised: (metadata: Metadata, environment: string) => Effect.Effect<Identity, HeraldError>
+  readonly authorised: (identity: Identity, environment: string) => Effect.Effect<Identity, HeraldError>
 }
 
-/** The handler of `Subscribe`, as grpc-js wants it. */
+/** The handler of `Subscribe`. */
 export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOptions) {
-  const { method, authorised, lineOf = () => undefined, arrivals } = options
+  const { method, authorised, arrivals } = options
   const sessions = yield* Sessions
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const hellos = new ByteBudget(HELLOS, HELLOS_OF_ONE)
   const halfSaid = new Places(HALF_SAID)
 
   /** Whose hello this is, if it may subscribe. */
-  const greeted = Effect.fnUntraced(function* (call: SubscribeCall, first: SubscribeRequest) {
+  const greeted = Effect.fnUntraced(function* (caller: Identity, first: SubscribeRequest) {
     const instance = instanceOf(first)
     if (instance instanceof HeraldError) return yield* instance
-    return yield* authorised(call.metadata, instance.environment)
+    return yield* authorised(caller, instance.environment)
   })
 
-  const open = Effect.fnUntraced(function* (call: SubscribeCall, { first, identity, held }: Greeting) {
+  const open = Effect.fnUntraced(function* (call: ServerCall, { first, identity, held }: Greeting) {
     const subscription = subscriptionOf(first, identity, held)
     if (subscription instanceof HeraldError) return yield* subscription
-    return yield* sessions.open(subscription, lineOf(call.metadata)?.sink(call, encode) ?? sinkOf(call))
+    return yield* sessions.open(subscription, sinkOf(call))
   })
 
   /** Adds what one part of a hello says is held; an error when it is wrong or too much. G10 */
@@ -111,7 +107,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       : undefined
   }
 
-  return (call: SubscribeCall): void => {
+  const subscribe: AdmittedHandler = (call, caller) => {
     const late = (what: string) => setTimeout(() => fail(failure("InvalidInput", what)), FIRST_MESSAGE) // G4
     let stage: Stage = { name: "silent", late: late("no SubscribeRequest came within 5 s") }
 
@@ -136,10 +132,8 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       }
       return left.name !== "over"
     }
-    const finish = (status: ReturnType<typeof statusOfEnding>) => {
-      if (!over("the transport failed")) return
-      if (status === undefined) call.end()
-      else call.emit("error", status)
+    const finish = (status: CallStatus = OK) => {
+      if (over("the call was ended")) call.end(status)
     }
     const fail = (error: HeraldError) => finish(statusOf(error))
 
@@ -148,7 +142,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       const session = exit.value
       if (stage.name !== "opening") return sessions.end(session, { name: "Closed", reason: "the client left" })
       stage = { name: "open", session }
-      call.resume()
+      call.read()
       run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
     }
 
@@ -167,7 +161,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       }
     }
 
-    /** Takes a part of the hello; the last one opens the session. Until then the call is resumed only for the next part. G10 */
+    /** Takes a part of the hello; the last one opens the session. Until then no more is read than the next part. G10 */
     const greet = (greeting: Greeting, part: SubscribeRequest) => {
       const wrong = hold(greeting.held, part)
       if (wrong !== undefined) return fail(wrong)
@@ -175,7 +169,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
         const place = greeting.place ?? placeFor(greeting.identity)
         if (place instanceof HeraldError) return fail(place)
         stage = { ...greeting, place, late: late("the next part of a hello did not come within 5 s") }
-        return void call.resume()
+        return call.read()
       }
       greeting.place?.()
       stage = { name: "opening", held: greeting.held }
@@ -183,7 +177,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
     }
 
     const ask = (first: SubscribeRequest) =>
-      run(greeted(call, first)).addObserver((exit) => {
+      run(greeted(caller, first)).addObserver((exit) => {
         if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
         if (stage.name !== "asking") return
         const identity = exit.value
@@ -193,7 +187,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
         greet(greeting, first)
       })
 
-    /** Called while the call is paused, so nothing else of it comes meanwhile. */
+    /** Nothing else of the call is read meanwhile. */
     const begin = (bytes: Buffer): void => {
       if (stage.name === "over") return
       const message = subscribeRequest(bytes)
@@ -209,37 +203,34 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       else sessions.heard(session, answers) // G3
     }
 
-    /** For messages that come past the stream, once nothing waits in it any more. */
-    const direct = (bytes: Buffer): void => {
-      if (stage.name === "open") hear(stage.session, bytes)
-    }
-
-    call.on("data", (bytes: Buffer) => {
-      switch (stage.name) {
-        case "open":
-          hear(stage.session, bytes)
-          if (call.readableLength === 0) lineOf(call.metadata)?.hear(direct)
-          return
-        case "silent":
-          clearTimeout(stage.late)
-          stage = ASKING
-          break
-        case "greeting":
-          clearTimeout(stage.late)
-          break
-        case "over":
-          return
-      }
-      call.pause()
-      arrivals.soon(() => begin(bytes)) // G11
+    call.hear({
+      message: (bytes) => {
+        switch (stage.name) {
+          case "open":
+            hear(stage.session, bytes)
+            return call.read()
+          case "silent":
+            clearTimeout(stage.late)
+            stage = ASKING
+            break
+          case "greeting":
+            clearTimeout(stage.late)
+            break
+          case "over":
+            return
+        }
+        arrivals.soon(() => begin(bytes)) // G11
+      },
+      // A client that knows the protocol closes its half to leave. A simple one (grpcurl) just has nothing more to say, and listens on.
+      end: () => {
+        if (stage.name === "silent") return fail(failure("InvalidInput", "no SubscribeRequest came"))
+        if (stage.name !== "open" || !stage.session.subscription.control) return
+        over("the client left")
+        call.end(OK)
+      },
+      over: () => void over("the client left")
     })
-    // A client that knows the protocol closes its half to leave. A simple one (grpcurl) just has nothing more to say, and listens on.
-    call.on("end", () => {
-      if (stage.name !== "open" || !stage.session.subscription.control) return
-      over("the client left")
-      call.end()
-    })
-    call.on("error", () => void over("the transport failed"))
-    call.on("cancelled", () => void over("the client left"))
+    call.read()
   }
+  return subscribe
 })

@@ -1,6 +1,7 @@
 /** The groups `config` (one key) and `releases` (many at once). */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { traits } from "../../../configuration/Heads.ts"
 import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
@@ -69,13 +70,14 @@ export class ConfigGroup extends HttpApiGroup.make("config")
         ...Wire.InEnvironment,
         prefix: Schema.optionalKey(Plain(KEY_LENGTH)),
         limit: Schema.optionalKey(Limit),
-        after: Schema.optionalKey(Plain(KEY_LENGTH))
+        after: Schema.optionalKey(Plain(KEY_LENGTH)),
+        only: Schema.optionalKey(Schema.Literals(traits))
       },
       success: Wire.Heads,
       error
     })
       .annotate(Needs, need("config.read", "named", 4))
-      .annotateMerge(about("List keys")),
+      .annotateMerge(about("List keys", "`only`: templates, or strict keys.")),
     get("environments", "/v1/environments", { success: Wire.Environments, error })
       .annotate(Needs, need("config.read", "somewhere", 4))
       .annotateMerge(about("List environments", "Those that you may read and that have a key.")),

@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Configurations } from "../../../configuration/Configurations.ts"
+import type { Trait } from "../../../configuration/Heads.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
 import { json, jsonText } from "../Answer.ts"
@@ -51,9 +52,10 @@ const configRoutes = HttpApiBuilder.group(
       readonly prefix?: string
       readonly limit?: number
       readonly after?: string
+      readonly only?: Trait
     }) {
-      const { environment, prefix = "", after = "", limit = PAGE } = query
-      const heads = yield* configurations.list({ environment, prefix, limit, after })
+      const { environment, prefix = "", after = "", limit = PAGE, only } = query
+      const heads = yield* configurations.list({ environment, prefix, limit, after, only })
       const next = heads.length < limit ? null : (heads.at(-1)?.key ?? null)
       return json({ keys: heads.map(Wire.head), next } satisfies Wire.Heads)
     })

@@ -101,6 +101,7 @@ export const Node = Schema.Struct({
   run: Schema.String,
   /** Milliseconds since 1970; it was seen without a break since then. */
   since: Schema.Finite,
+  sinceTime: Stamp,
   seenAt: Schema.Finite,
   seenTime: Stamp,
   /** Clients that are connected to it. */
@@ -113,6 +114,7 @@ export const node = ({ node, run, since, seenAt, clients }: NodeReport): Node =>
   node,
   run,
   since,
+  sinceTime: stamp(since),
   seenAt,
   seenTime: stamp(seenAt),
   clients

@@ -4,7 +4,7 @@ import { Effect, Fiber } from "effect"
 import { FakeHerald, problem, type Reply } from "../../../support/FakeHerald.ts"
 import { type TerminalOptions, terminal } from "../../../support/Terminal.ts"
 import { until } from "../../../support/turn.ts"
-import { CONFIG, published } from "../../Ask.ts"
+import { CONFIG, head, published } from "../../Ask.ts"
 
 const SUMMARY = "GET /v1/clients/summary"
 const counts = (applied: number, pending: number, rejected = 0, next: string | null = null, away = 0): Reply => {
@@ -132,6 +132,83 @@ describe("--wait", () => {
       cli.said,
       "it was committed, and goes on without you; look with: herald clients --key shop --env production"
     )
+  })
+
+  const variables = { ...published, key: "herald.variables" }
+  const template = (key: string) => ({ ...head, key, template: true })
+  const countsOf = (key: string, applied: number, pending: number, rejected = 0): Reply => {
+    const { services } = counts(applied, pending, rejected).body as { services: ReadonlyArray<{ keys: object[] }> }
+    return { body: { services: services.map((one) => ({ ...one, keys: [{ ...one.keys[0], key }] })), next: null } }
+  }
+  const nobody: Reply = { body: { services: [], next: null } }
+
+  it("AW5 who changes variables waits for the clients of every template that is made with them", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("PUT /v1/config/herald.variables", { body: variables })
+    herald.on(
+      "GET /v1/config",
+      problem("DatabaseUnavailable", "gone"),
+      { body: { keys: [template("page")], next: "page" } },
+      { body: { keys: [template("site")], next: null } }
+    )
+    herald.on(SUMMARY, nobody, countsOf("page", 2, 0), countsOf("site", 0, 1), countsOf("site", 1, 0))
+    const cli = terminal()
+    assert.strictEqual(
+      await cli.run("publish", "herald.variables", "{}", "--wait", "--server", herald.url),
+      0,
+      cli.said
+    )
+    assert.deepStrictEqual(
+      herald.requests
+        .filter(({ line }) => line === "GET /v1/config")
+        .map(({ query }) => [query["only"], query["after"]]),
+      [
+        ["template", undefined],
+        ["template", undefined],
+        ["template", "page"]
+      ]
+    )
+    const asked = herald.requests.filter(({ line }) => line === SUMMARY).map(({ query }) => query)
+    assert.deepStrictEqual(
+      asked.map(({ key, revision, epoch }) => [key, revision, epoch]),
+      [
+        ["herald.variables", "7", "e"],
+        ["page", "7", "e"],
+        ["site", "7", "e"],
+        ["site", "7", "e"]
+      ]
+    )
+    assert.match(
+      cli.err.at(-1) ?? "",
+      /^applied by every connected client of herald\.variables and the 2 templates made with it in \d/
+    )
+    assert.deepInclude(cli.json.reached, { clients: 3, applied: 3, pending: 0 })
+  })
+
+  it("AW5 a template that a client rejects is told by its name, and the variables are what is taken back", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("PUT /v1/config/herald.variables", { body: variables })
+    herald.on("GET /v1/config", { body: { keys: [template("page")], next: null } })
+    herald.on("GET /v1/clients", strange(refusal)).on(SUMMARY, nobody, countsOf("page", 1, 0, 1))
+    const cli = terminal()
+    assert.strictEqual(await cli.run("publish", "herald.variables", "{}", "--wait", "--server", herald.url), 8)
+    assert.include(cli.said, "page version 3, made with version 3 of herald.variables: 1/2 applied, 1 rejected")
+    assert.include(cli.said, "take it back: herald rollback herald.variables --to 2 --env production")
+    assert.include(cli.said, "herald clients --key page --env production --rejected")
+  })
+
+  it("AW5 a template of the same release is waited for once", async () => {
+    await using herald = await FakeHerald.start()
+    const { environment, version, type, digest, deleted } = published
+    const changes = ["herald.variables", "page"].map((key) => ({ key, environment, version, type, digest, deleted }))
+    const released = { revision: 7, epoch: "e", committedAt: 0, message: "", replayed: false, changes }
+    herald.on("POST /v1/releases", strange({ body: released }))
+    herald.on("GET /v1/config", { body: { keys: [template("page")], next: null } })
+    herald.on(SUMMARY, nobody, countsOf("page", 1, 0))
+    const files = { "r.yaml": "changes: [{ key: herald.variables, value: '{}' }, { key: page, value: x }]" }
+    const cli = terminal({ files })
+    assert.strictEqual(await cli.run("release", "apply", "r.yaml", "--wait", "--server", herald.url), 0, cli.said)
+    assert.deepInclude(cli.json.reached, { clients: 1, applied: 1 })
   })
 
   it("what can't be waited for is said before anything is written", async () => {

@@ -68,7 +68,8 @@ describe("subscribe", () => {
         previousVersion: null,
         stale: false,
         strict: false,
-        committedAt: 5
+        committedAt: 5,
+        committedTime: "1970-01-01T00:00:00.005Z"
       })
       assert.deepStrictEqual([shown()[1].event, shown()[1].previousVersion], ["deleted", 1])
       assert.isTrue(transport.acks.every(({ outcome }) => outcome === AckOutcome.ACK_OUTCOME_APPLIED))

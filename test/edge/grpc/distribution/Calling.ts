@@ -1,55 +1,75 @@
 /** Calls of `Subscribe` without a wire, on memory twins. */
-import { EventEmitter } from "node:events"
 import { afterEach, beforeEach, vi } from "@effect/vitest"
-import { Metadata } from "@grpc/grpc-js"
 import { Effect, Latch, Layer, ManagedRuntime, Tracer } from "effect"
 import { ConfigUpdate, SubscribeRequest } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../../src/access/Identity.ts"
 import { makeDistribution } from "../../../../src/edge/grpc/distribution/Routes.ts"
-import type { Line } from "../../../../src/edge/grpc/Line.ts"
+import type { CallListener, CallStatus, ServerCall } from "../../../../src/edge/grpc/ServerCall.ts"
 import { Sessions } from "../../../../src/sessions/Sessions.ts"
 import { Slices } from "../../../../src/work/Slices.ts"
 import { services } from "../../../support/Door.ts"
 
-/** What grpc-js gives a handler, without a wire. */
-export class Call extends EventEmitter {
-  readonly metadata = new Metadata()
-  readonly writable = true
-  readonly writableNeedDrain = false
+/** A call without a wire. What comes and was not asked for waits. */
+export class Call implements ServerCall {
+  readonly path = "/herald.distribution.v1.DistributionService/Subscribe"
+  readonly metadata = { get: () => [], getMap: () => ({}) }
+  readonly peer = { address: "127.0.0.1", port: 1 }
+  readonly host = "localhost"
+  readonly deadline = Number.POSITIVE_INFINITY
+  whenEnded: ServerCall["whenEnded"]
   readonly got: Array<ConfigUpdate> = []
-  readonly errors: Array<{ readonly code: number; readonly details: string }> = []
+  readonly errors: Array<CallStatus> = []
+  readonly waiting: Array<Buffer> = []
   ended = false
-  constructor() {
-    super()
-    this.on("error", (error) => this.errors.push(error))
+  #listener: CallListener | undefined
+  #wants = false
+  #busy = false
+  #closed = false
+  auth = () => ({})
+  hear = (listener: CallListener) => {
+    this.#listener = listener
   }
-  getPeer = () => "127.0.0.1:1"
-  write = (bytes: Buffer) => {
+  read = () => {
+    this.#wants = true
+    this.#give()
+  }
+  begin = () => {}
+  send = (bytes: Buffer) => {
+    if (this.ended) return false
     this.got.push(ConfigUpdate.decode(bytes))
     return true
   }
-  end = () => {
+  whenClear = (then: () => void) => queueMicrotask(then)
+  end = (status: CallStatus) => {
+    if (this.ended) return
     this.ended = true
+    if (status.code !== 0) this.errors.push(status)
   }
-  /** As a stream: what comes while it is paused waits. */
-  readonly waiting: Array<Buffer> = []
-  get readableLength() {
-    return this.waiting.length
+  /** The client goes. */
+  leave = () => {
+    this.ended = true
+    this.#listener?.over()
   }
-  paused = false
-  pause = () => {
-    this.paused = true
-    return this
-  }
-  resume = () => {
-    this.paused = false
-    while (!this.paused && this.waiting.length > 0) this.emit("data", this.waiting.shift())
-    return this
+  /** The client sends nothing more. */
+  close(): void {
+    this.#closed = true
+    this.#give()
   }
   say(message: Partial<SubscribeRequest>): void {
-    const whole = Buffer.from(SubscribeRequest.encode(SubscribeRequest.fromPartial(message)).finish())
-    if (this.paused) this.waiting.push(whole)
-    else this.emit("data", whole)
+    this.waiting.push(Buffer.from(SubscribeRequest.encode(SubscribeRequest.fromPartial(message)).finish()))
+    this.#give()
+  }
+  #give(): void {
+    if (this.#busy) return
+    this.#busy = true
+    while (this.#wants && this.waiting.length > 0) {
+      this.#wants = false
+      this.#listener?.message(this.waiting.shift()!)
+    }
+    this.#busy = false
+    if (!this.#wants || !this.#closed || this.ended) return
+    this.#wants = false
+    this.#listener?.end()
   }
 }
 
@@ -80,13 +100,9 @@ export const calling = () => {
   })
   const run = <A, E>(effect: Effect.Effect<A, E, Layer.Success<typeof services>>) => runtime.runPromise(effect)
 
-  const open = async (
-    arrivals: Pick<Slices, "soon"> = new Slices(),
-    line?: Pick<Line, "hear" | "sink">,
-    identityOf: (of: Metadata) => Identity | undefined = () => robot
-  ) => {
-    const { subscribe } = await run(makeDistribution({ identityOf, arrivals, lineOf: () => line as Line | undefined }))
-    return (call: Call) => subscribe(call as unknown as Parameters<typeof subscribe>[0])
+  const open = async (arrivals: Pick<Slices, "soon"> = new Slices()) => {
+    const { subscribe } = await run(makeDistribution({ arrivals }))
+    return (call: Call, identity = robot) => subscribe(call, identity)
   }
   /** Sessions open when the gate does. */
   const gated = async () => {

@@ -1,5 +1,4 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import type { Metadata } from "@grpc/grpc-js"
 import { UpdateKind } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../../src/access/Identity.ts"
 import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
@@ -67,7 +66,7 @@ describe("a hello in parts", () => {
     await waitUntil("the first part to be kept", () => taken.mock.calls.length === 1)
     busy = true
     call.say(part(3, 5, true))
-    call.emit("cancelled", "cancelled")
+    call.leave()
     for (const step of steps) step()
 
     assert.strictEqual(steps.length, 1)
@@ -93,14 +92,13 @@ describe("a hello in parts", () => {
   })
 
   it("G10 one identity's half-said hellos leave room for those of others", async () => {
-    const identities = new WeakMap<Metadata, Identity>()
-    const subscribe = await open(undefined, undefined, (of) => identities.get(of))
+    const subscribe = await open()
     const taken = vi.spyOn(ByteBudget.prototype, "take")
     const begin = async (name: string, i: number) => {
       const call = new Call()
-      identities.set(call.metadata, { name, keyId: name, role: "subscriber", environments: ["*"] })
+      const identity: Identity = { name, keyId: name, role: "subscriber", environments: ["*"] }
       const before = taken.mock.calls.length
-      subscribe(call)
+      subscribe(call, identity)
       call.say({ serviceName: "svc", instanceId: `${name}-${i}`, control: true, heldMore: true })
       await waitUntil("the hello to be heard", () => taken.mock.calls.length > before)
       return call
@@ -109,9 +107,9 @@ describe("a hello in parts", () => {
     for (let i = 0; i < 600; i++) greedy.push(await begin("greedy", i))
     const refused = greedy.filter(({ errors }) => errors.length > 0)
     const other = await begin("other", 0)
-    greedy[0]?.emit("cancelled", "cancelled")
+    greedy[0]?.leave()
     const again = await begin("greedy", 600)
-    for (const call of [...greedy, other, again]) call.emit("cancelled", "cancelled")
+    for (const call of [...greedy, other, again]) call.leave()
 
     assert.strictEqual(refused.length, 88)
     assert.strictEqual(refused[0]?.errors[0]?.code, 8)

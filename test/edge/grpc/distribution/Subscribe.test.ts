@@ -1,7 +1,6 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { AckOutcome } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Sessions } from "../../../../src/sessions/Sessions.ts"
-import { Slices } from "../../../../src/work/Slices.ts"
 import { publish } from "../../../support/Release.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 import { Call, calling } from "./Calling.ts"
@@ -50,33 +49,6 @@ describe("Distribution", () => {
     assert.deepStrictEqual([before, unread], [0, 500])
   })
 
-  it("G3 what waits in the stream is heard before anything comes past it", async () => {
-    const left: Array<number> = []
-    let direct: ((bytes: Buffer) => void) | undefined
-    const call = new Call()
-    const subscribe = await open(new Slices(), {
-      hear: (heard) => {
-        left.push(call.readableLength)
-        direct = heard
-      },
-      sink: () => ({ write: () => true, drained: (then) => queueMicrotask(then) })
-    })
-    const { sessions, gate, opened } = await gated()
-    const heard = vi.spyOn(sessions, "heard")
-    subscribe(call)
-    call.say({ serviceName: "svc", instanceId: "i1", control: true })
-    for (let i = 0; i < 3; i++) call.say({ heartbeat: true })
-    await waitUntil("the session to be asked for", () => opened.mock.calls.length === 1)
-    gate.openUnsafe()
-    await waitUntil("the messages to be heard", () => heard.mock.calls.length === 3)
-    direct?.(Buffer.alloc(0))
-    call.emit("cancelled", "cancelled")
-    direct?.(Buffer.alloc(0))
-
-    assert.deepStrictEqual(left, [0])
-    assert.strictEqual(heard.mock.calls.length, 4)
-  })
-
   it("G11 hellos that come all at once are read each in its turn, and not blamed for the time until then", async () => {
     const steps: Array<() => void> = []
     const subscribe = await open({ soon: (step) => void steps.push(step) })
@@ -87,7 +59,7 @@ describe("Distribution", () => {
       subscribe(call)
       call.say({ serviceName: "svc", instanceId: `i${i}`, control: true })
     })
-    calls[1]?.emit("cancelled")
+    calls[1]?.leave()
     vi.advanceTimersByTime(30_000)
     vi.useRealTimers()
     const before = opened.mock.calls.length
@@ -118,17 +90,26 @@ describe("Distribution", () => {
     assert.isFalse(spoken.errors.some(({ details }) => details.includes("5 s")))
   })
 
+  it("G4 a call that ends without a message is told so at once", async () => {
+    const subscribe = await open()
+    const call = new Call()
+    subscribe(call)
+    call.close()
+
+    assert.strictEqual(call.errors[0]?.code, 3)
+  })
+
   it("G4 a client that left before it was let in leaves no session behind", async () => {
     const subscribe = await open()
     const [early, late] = [new Call(), new Call()]
     const { sessions, gate, opened } = await gated()
     subscribe(early)
     early.say({ serviceName: "svc", instanceId: "i1", control: true })
-    early.emit("cancelled", "cancelled")
+    early.leave()
     subscribe(late)
     late.say({ serviceName: "svc", instanceId: "i2", control: true })
     await waitUntil("the session to be asked for", () => opened.mock.calls.length > 0)
-    late.emit("cancelled", "cancelled")
+    late.leave()
     gate.openUnsafe()
     await waitUntil("the end of the session", () => sessions.size() === 0)
 

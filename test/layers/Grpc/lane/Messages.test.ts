@@ -4,7 +4,6 @@ import { MAX_WINDOW } from "../../../../layers/Grpc/lane/Frames.ts"
 import { dataHeader, framed } from "../../../../layers/Grpc/lane/Framing.ts"
 import { HpackDecoder } from "../../../../layers/Grpc/lane/Hpack.ts"
 import { Messages } from "../../../../layers/Grpc/lane/Messages.ts"
-import { Metadata } from "../../../../layers/Grpc/lane/Metadata.ts"
 import { escaped, trailers } from "../../../../layers/Grpc/lane/Replies.ts"
 import { ReceiveWindow, SendWindow } from "../../../../layers/Grpc/lane/Windows.ts"
 
@@ -64,11 +63,9 @@ describe("messages", () => {
   })
 
   it("a status is told as far as the peer's list goes", () => {
-    const metadata = new Metadata()
-    metadata.set("herald-code", "HRLD-1001")
-    metadata.set("grpc-status", "0")
+    const said = { "herald-code": "HRLD-1001", "grpc-status": "0" }
     const told = (maxList: number) => {
-      const block = trailers(1, { code: 3, details: "50 % – no\n", metadata }, true, maxList).subarray(9)
+      const block = trailers(1, { code: 3, details: "50 % – no\n", trailers: said }, true, maxList).subarray(9)
       return new HpackDecoder(65_536).decode(block).headers.map(([name, value]) => `${name}: ${value}`)
     }
     assert.deepStrictEqual(told(Number.POSITIVE_INFINITY), [

@@ -73,7 +73,7 @@ export const makePeer = (options: { readonly maxStreams?: number; readonly takes
           if (options.takes !== false) stream.taken(end - start)
           return false
         },
-        end: () => call.ended++,
+        ended: () => call.ended++,
         over: (how) => call.over.push(how)
       }
     },

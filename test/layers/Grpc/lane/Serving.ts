@@ -6,6 +6,7 @@ import {
   makeGenericClientConstructor,
   type ServiceError
 } from "@grpc/grpc-js"
+import { Libraries } from "../../../../layers/Grpc/Libraries.ts"
 import { type LaneOptions, LaneServer } from "../../../../layers/Grpc/lane/LaneServer.ts"
 import { until } from "../../../support/turn.ts"
 
@@ -58,9 +59,15 @@ export const handlers = {
   }
 }
 
+/** A server with one service of a library. */
+export const makeServer = (options: LaneOptions = {}, given: object = handlers): LaneServer => {
+  const libraries = new Libraries()
+  libraries.addService(definition, given)
+  return new LaneServer({ handlers: libraries.handlers, ...options })
+}
+
 export const open = async (options: LaneOptions = {}, given: object = handlers) => {
-  const server = new LaneServer(options)
-  server.addService(definition as never, given)
+  const server = makeServer(options, given)
   const port = await server.listen("127.0.0.1", 0)
   const Client = makeGenericClientConstructor(definition as Any, "B")
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure()) as GrpcClient & Record<string, Any>

@@ -8,10 +8,9 @@ import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { credentials, makeGenericClientConstructor, type ServiceError } from "@grpc/grpc-js"
 import { PREFACE } from "../../../../layers/Grpc/lane/Frames.ts"
-import { LaneServer } from "../../../../layers/Grpc/lane/LaneServer.ts"
 import { makeCertificates } from "../../../support/Certificates.ts"
 import { until } from "../../../support/turn.ts"
-import { type Any, closeAll, closing, definition, handlers, open } from "./Serving.ts"
+import { type Any, closeAll, closing, definition, makeServer, open } from "./Serving.ts"
 
 afterEach(closeAll)
 
@@ -68,8 +67,7 @@ describe("the port of the lane", () => {
     closing.push(() => rmSync(folder, { recursive: true }))
     const { key, certificate, trusted } = makeCertificates(folder)
     const http = createHttp((_, response) => response.end("one"))
-    const server = new LaneServer({ http1: (socket) => void http.emit("connection", socket) })
-    server.addService(definition as never, handlers)
+    const server = makeServer({ http1: (socket) => void http.emit("connection", socket) })
     server.make({ cert: readFileSync(certificate), key: readFileSync(key) })
     const port = await server.listen("127.0.0.1", 0)
     const Client = makeGenericClientConstructor(definition as Any, "B")
