@@ -51,3 +51,13 @@ const targetingOf = (percentage: number, users: ReadonlyArray<string>, condition
   if (users.length > 0) return { targeting: { if: [{ in: [{ var: "targetingKey" }, [...users]] }, "on", others] } }
   return percentage === 0 ? {} : { targeting: others }
 }
+
+/** What of a definition stands in columns of its own: null where it has a rule of its own. */
+export const simpleOf = (
+  definition: string
+): { readonly percentage: number | null; readonly targetUsers: ReadonlyArray<string> | null } => {
+  const json = JSON.parse(definition) as Members
+  if (!isSimple(json)) return { percentage: null, targetUsers: null }
+  const { percentage = 100, targetUsers = [] } = json
+  return { percentage: percentage as number, targetUsers: targetUsers as ReadonlyArray<string> }
+}

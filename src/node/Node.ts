@@ -18,8 +18,12 @@ import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
 import { feeds } from "../edge/http/feeds/Routes.ts"
+import { flags } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
+import { flagKind } from "../flags/FeatureFlag.ts"
+import { Flags } from "../flags/Flags.ts"
+import { FlagView } from "../flags/FlagView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import * as Relay from "../outbox/Relay.ts"
@@ -65,6 +69,7 @@ const capabilities = [
     source: configurationUpdates,
     http: configuration
   },
+  { services: Flags.layer, kind: flagKind, view: FlagView, http: flags },
   {
     services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),
     http: fleet

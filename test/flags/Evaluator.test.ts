@@ -102,7 +102,9 @@ describe("Flag", () => {
   })
 
   it("FE2 what one evaluation used up, or ended with, is nothing to the next", () => {
-    const flag = flagWith({ if: [{ some: [{ var: "l" }, { some: [{ var: "m" }, { "==": [{ var: "" }, 1] }] }] }, "on", "off"] })
+    const flag = flagWith({
+      if: [{ some: [{ var: "l" }, { some: [{ var: "m" }, { "==": [{ var: "" }, 1] }] }] }, "on", "off"]
+    })
     const dear = { l: Array.from({ length: 1_000 }, () => ({ m: Array.from({ length: 1_000 }, () => 0) })) }
     const cheap = { l: [{ m: [0] }, { m: [0, 1] }] }
     for (let n = 0; n < 3; n++) {

@@ -8,6 +8,7 @@ import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
@@ -28,7 +29,7 @@ export const below = <A, E, R>(
 ) => Layer.mergeAll(stores, Cache.layer({ maxBytes: cacheBytes }), Digests.layer, workers(threads))
 
 /** What the log may hold. */
-export const kinds = Kinds.layer(configurationKind)
+export const kinds = Kinds.layer(configurationKind, flagKind)
 
 const views = Views.layer(ConfigurationView).pipe(Layer.provideMerge(ConfigurationView.layer))
 
