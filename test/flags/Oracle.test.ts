@@ -70,7 +70,7 @@ const flagOf = (rule: unknown): Flag =>
 
 describe("Flag", () => {
   it("FE3, FE6 drawn rules and contexts are answered as @openfeature/flagd-core answers them", () => {
-    const [from, rules] = [Number(process.env["FLAGS_SEED"] ?? 1), Number(process.env["FLAGS_RULES"] ?? 4_000)]
+    const [from, rules] = [Number(process.env["FLAGS_SEED"] ?? 1), Number(process.env["FLAGS_RULES"] ?? 300)]
     const reasons = new Map<string, number>()
     for (let seed = from; seed < from + rules; seed++) {
       const rule = drawRule(seed)
