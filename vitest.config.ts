@@ -16,6 +16,9 @@ const example = {
   }
 }
 
+/** Of what the gRPC door can stand on, that which it usually does not: what touches the door is tested on it too. */
+const OTHER = { HERALD_TEST_GRPC: "lane" }
+
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
  * nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by a Docker engine.
@@ -54,6 +57,27 @@ export default defineConfig({
           include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
           fileParallelism: false,
           // Only when to give up: a machine that is starved takes several times as long.
+          testTimeout: 300_000,
+          hookTimeout: 300_000
+        }
+      },
+      {
+        test: {
+          name: "other-unit",
+          include: ["test/layers/Grpc/*.test.ts", "test/layers/Sockets/Gate.test.ts", "test/edge/grpc/**/*.test.ts"],
+          env: OTHER,
+          isolate: false,
+          maxWorkers: "100%",
+          testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      },
+      {
+        test: {
+          name: "other-real",
+          include: ["test/end-to-end/{Grpc,Tls}.test.ts", "test/faults/{05,07,08,10,11,12,30}-*.test.ts"],
+          env: OTHER,
+          fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000
         }

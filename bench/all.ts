@@ -7,6 +7,7 @@ const NAMES = [
   "propagation",
   "deliveries",
   "connect",
+  "transport",
   "publishes",
   "reads",
   "shared",

@@ -12,8 +12,9 @@ import { collectable, Server } from "./support/Server.ts"
 
 const KIB = 1_024
 
-const measureOnce = async (clients: number) => {
-  await using server = await new Server().start(collectable)
+/** `env`: settings of the server. */
+export const measureOnce = async (clients: number, env: Readonly<Record<string, string>> = {}) => {
+  await using server = await new Server(env).start(collectable)
   const http = await server.connect()
   await http.publish("bench", payload(0))
   http.close()

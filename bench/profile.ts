@@ -1,4 +1,4 @@
-/** Where the server's time goes under a load: `node bench/profile.ts propagation|publishes|connect|reads [--markdown]`. */
+/** Where the server's time goes under a load: `node bench/profile.ts propagation|publishes|calls|connect|reads [--markdown]`. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,8 +8,10 @@ import { propagate } from "./propagation.ts"
 import { closedLoop, nanos, openLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
 import { type CpuProfile, type Summary, summarize } from "./support/Profile.ts"
+import { publish } from "./support/Publishing.ts"
 import { Server } from "./support/Server.ts"
 import { table } from "./support/Table.ts"
+import { Unary } from "./support/Unary.ts"
 
 const SECONDS = 10
 const CLIENTS = 1_000
@@ -39,10 +41,18 @@ const scenarios: Readonly<Record<string, (server: Server) => Promise<Window>>> =
     return await timed(() => load.connect({ grpc, token, service: "bench", keys: [], clients: CLIENTS }))
   },
   publishes: async (server) => {
-    const all = await Promise.all(Array.from({ length: 8 }, () => server.connect()))
-    const publish = (worker: number, n: number) => all[worker]!.publish(`bench.${worker}.${n % 16}`, payload(0))
-    await closedLoop(all.length, 3, publish)
-    const window = await timed(() => closedLoop(all.length, SECONDS, publish))
+    const all = await Promise.all(Array.from({ length: 64 }, () => server.connect()))
+    const one = (worker: number, n: number) => all[worker]!.publish(`bench.${worker}.${n % 16}`, payload(0, 181))
+    await closedLoop(all.length, 3, one)
+    const window = await timed(() => closedLoop(all.length, SECONDS, one))
+    for (const connection of all) connection.close()
+    return window
+  },
+  calls: async (server) => {
+    const all = Array.from({ length: 64 }, () => new Unary(server.grpc, server.token))
+    const one = (worker: number, n: number) => publish(all[worker]!, `bench.${worker}.${n % 16}`, payload(0, 181))
+    await closedLoop(all.length, 3, one)
+    const window = await timed(() => closedLoop(all.length, SECONDS, one))
     for (const connection of all) connection.close()
     return window
   },

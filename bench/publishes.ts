@@ -1,6 +1,6 @@
 /**
- * Durable publishes beside etcd's puts of the same values, in turns: over HTTP on keep-alive connections, and etcd by a plain grpc-js
- * client. Then the store alone, with 8 and 64 fibers, and with releases of 100 keys. Closed loop, each worker its own keys.
+ * Durable publishes beside etcd's puts of the same values, in turns: over HTTP on keep-alive connections, over gRPC call by call, and on
+ * streams of many; etcd and Herald's gRPC by the same plain grpc-js client. Then the store alone, with 8 and 64 fibers, and with releases of 100 keys. Closed loop, each worker its own keys.
  */
 
 import { Effect, Layer } from "effect"
@@ -17,12 +17,16 @@ import { median, type Spread, short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
 import { payload } from "./support/Payload.ts"
 import { cpuSeconds, familySeconds } from "./support/Process.ts"
-import { main, type Options, type Report, type Row } from "./support/Report.ts"
+import { Publisher, publish } from "./support/Publishing.ts"
+import { main, type Options, type Report, type Row, repeat } from "./support/Report.ts"
 import { Server } from "./support/Server.ts"
+import { Unary } from "./support/Unary.ts"
 
 const CONNECTIONS = [8, 64] as const
 const KEYS = 16
 const RELEASE = 100
+/** Items that a stream is sent at once, and answered before the next. */
+const MANY = 32
 
 /** A value of 200 bytes. */
 const value = () => payload(0, 181)
@@ -31,6 +35,8 @@ const value = () => payload(0, 181)
 interface Way {
   readonly name: string
   readonly write: (worker: number, n: number) => Promise<void>
+  /** Values that one write has. */
+  readonly values: number
   /** Seconds of CPU so far, of the server and of its database. */
   readonly cpu: () => readonly [server: number, database: number]
 }
@@ -44,15 +50,15 @@ interface Run extends Spread {
   readonly client: number
 }
 
-const run = async ({ write, cpu }: Way, workers: number, seconds: number): Promise<Run> => {
+const run = async ({ write, values, cpu }: Way, workers: number, seconds: number): Promise<Run> => {
   const [own, [server, database]] = [process.cpuUsage(), cpu()]
   const { took, seconds: lasted } = await closedLoop(workers, seconds, write)
   const { user, system } = process.cpuUsage(own)
   const [serverNow, databaseNow] = cpu()
-  const each = (spent: number) => (spent * 1e6) / took.length
+  const each = (spent: number) => (spent * 1e6) / (values * took.length)
   return {
     ...spreadOf(took),
-    rate: took.length / lasted,
+    rate: (values * took.length) / lasted,
     server: each(serverNow - server),
     database: each(databaseNow - database),
     client: each((user + system) / 1e6)
@@ -70,6 +76,9 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
   await using etcd = await new Etcd().start()
   const http = await Promise.all(each(() => server.connect()))
   const puts = each(() => etcd.connect())
+  const calls = each(() => new Unary(server.grpc, server.token))
+  const streams = CONNECTIONS[0]
+  const publishers = Array.from({ length: streams }, () => new Publisher(server.grpc, server.token))
   const newest = new Map<string, number>()
   const wrong: Array<string> = []
   const keyOf = (worker: number, n: number) => `bench.${worker}.${n % KEYS}`
@@ -85,7 +94,17 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
       write: async (worker, n) => {
         revision = Math.max(revision, await put(puts[worker]!, keyOf(worker, n), value()))
       },
+      values: 1,
       cpu: () => [cpuSeconds(etcd.pid), 0]
+    },
+    {
+      name: "grpc",
+      write: async (worker, n) => {
+        const key = keyOf(worker, n)
+        published(key, await publish(calls[worker]!, key, value()))
+      },
+      values: 1,
+      cpu: herald
     },
     {
       name: "http",
@@ -93,10 +112,22 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
         const key = keyOf(worker, n)
         published(key, await http[worker]!.publish(key, value()))
       },
+      values: 1,
       cpu: herald
     }
   ]
+  const many: Way = {
+    name: "stream",
+    write: async (worker) => {
+      const items = Array.from({ length: MANY }, (_, at) => [`bench.many.${worker}.${at}`, value()] as const)
+      const versions = await publishers[worker]!.publish(items)
+      for (const [at, [key]] of items.entries()) published(key, versions[at]!)
+    },
+    values: MANY,
+    cpu: herald
+  }
   for (const way of ways) await run(way, most, brief ? 0.5 : 4)
+  await run(many, streams, brief ? 0.5 : 2)
   const found: Runs = new Map()
   const before = revision
   for (let n = 0; n < runs; n++)
@@ -105,6 +136,7 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
         const name = `${way.name} ${connections}`
         found.set(name, [...(found.get(name) ?? []), await run(way, connections, seconds)])
       }
+  found.set(`stream ${streams}`, [...(await repeat(runs, () => run(many, streams, seconds)))])
   const putsDone = [...found].flatMap(([name, all]) => (name.startsWith("etcd ") ? all : []))
   const counted = putsDone.reduce((sum, { count }) => sum + count, 0)
   if (revision - before !== counted) wrong.push(`etcd counts ${revision - before} puts, its clients ${counted}`)
@@ -112,7 +144,8 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
     const { body } = await http[0]!.request("GET", `/v1/config/${key}?environment=production&consistency=strong`)
     if ((JSON.parse(body) as { version?: number }).version !== version) wrong.push(`${key} lost version ${version}`)
   }
-  for (const connection of [...http, ...puts]) connection.close()
+  for (const { failed } of publishers) if (failed !== undefined) wrong.push(`a stream ended: ${failed.message}`)
+  for (const connection of [...http, ...puts, ...calls, ...publishers]) connection.close()
   return { found, wrong }
 }
 
@@ -215,8 +248,11 @@ const measure = async (options: Options): Promise<Report> => {
     rows: [
       ...CONNECTIONS.flatMap((connections) => [
         ...etcd(connections),
+        ...herald("durable publishes over gRPC", "grpc", connections, "≥ 1"),
         ...herald("durable publishes over HTTP", "http", connections, "≥ 0.7")
       ]),
+      row(`PublishMany, 8 streams, ${MANY} at a time`, "", "/s", all("stream 8", rate)),
+      row(`… p99 of ${MANY}`, "", "ms", all("stream 8", p99)),
       row("the store alone, 8 fibers", "", "/s", eight.map(rate)),
       row("the store alone, 64 fibers", "", "/s", many.map(rate)),
       row(

@@ -2,25 +2,17 @@
  * The peer: the least that grpc-js can do for the same clients. A PUT writes one ConfigUpdate of the same fields to every open stream;
  * nothing is stored, checked or kept. What Herald adds to it is the price of what Herald does.
  */
-import { randomUUID } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as grpc from "@grpc/grpc-js"
-import {
-  ConfigUpdate,
-  DistributionServiceService,
-  UpdateKind
-} from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { DistributionServiceService, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import { encode, epoch, updateOf } from "./Same.ts"
 
 type Call = grpc.ServerDuplexStream<unknown, Buffer>
 
-const epoch = randomUUID()
 const calls = new Set<Call>()
 let version = 0
 let last: Buffer | undefined
-
-const encode = (update: Partial<ConfigUpdate>): Buffer =>
-  Buffer.from(ConfigUpdate.encode(ConfigUpdate.fromPartial(update)).finish())
 
 const subscribe = (call: Call) => {
   call.on("data", () => {
@@ -36,18 +28,7 @@ const subscribe = (call: Call) => {
 const publish = (key: string, text: string) => {
   const { value } = JSON.parse(text) as { readonly value: unknown }
   version++
-  last = encode({
-    configId: `production/${key}`,
-    key,
-    version: BigInt(version),
-    format: "json",
-    content: Buffer.from(JSON.stringify(value)),
-    environment: "production",
-    revision: BigInt(version),
-    epoch,
-    digest: "0".repeat(64),
-    committedAtMs: BigInt(Date.now())
-  })
+  last = updateOf(key, version, value)
   for (const call of calls) call.write(last)
   return JSON.stringify({ key, version })
 }

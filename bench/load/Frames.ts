@@ -77,18 +77,30 @@ const text = (value: string): Buffer => {
 
 const header = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0]), text(name), text(value)])
 
-const settings = (): Buffer => {
+const settings = (window: number): Buffer => {
   const body = Buffer.allocUnsafe(6)
   body.writeUInt16BE(INITIAL_WINDOW_SIZE)
-  body.writeUInt32BE(WINDOW, 2)
+  body.writeUInt32BE(window, 2)
   return frame(SETTINGS, 0, 0, body)
 }
+
+/** Windows as wide as they go (RFC 9113 §6.9.1). `from`: what that of the connection has. */
+export const wideOpen = (from: number): Buffer =>
+  Buffer.concat([settings(0x7fffffff), windowUpdate(0, 0x7fffffff - from)])
+
+/** What the least of servers says to a call: settings, windows that never close, and headers (":status" 200, RFC 7541 appendix A). */
+export const hello = (): Buffer =>
+  Buffer.concat([
+    wideOpen(DEFAULT_WINDOW),
+    frame(SETTINGS, ACK, 0, Buffer.alloc(0)),
+    frame(HEADERS, END_HEADERS, STREAM, Buffer.from([0x88]))
+  ])
 
 /** Everything that a client says at once: preface, settings, window, the call and its first message. */
 export const opening = (authority: string, token: string, first: Uint8Array): Buffer =>
   Buffer.concat([
     Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),
-    settings(),
+    settings(WINDOW),
     windowUpdate(0, WINDOW - DEFAULT_WINDOW),
     frame(
       HEADERS,

@@ -1,4 +1,4 @@
-/** The peer's process (Bare.ts), with the face of a server. */
+/** A peer's process (Bare.ts: grpc-js; Net.ts: sockets alone), with the face of a server. */
 import { type ChildProcess, fork } from "node:child_process"
 import { Http } from "../support/Http.ts"
 
@@ -14,8 +14,8 @@ export class Peer implements AsyncDisposable {
     this.grpc = grpc
   }
 
-  static async start(): Promise<Peer> {
-    const child = fork(new URL("./Bare.ts", import.meta.url))
+  static async start(which: "Bare" | "Net" = "Bare"): Promise<Peer> {
+    const child = fork(new URL(`./${which}.ts`, import.meta.url))
     const addresses = await new Promise<{ http: string; grpc: string }>((resolve, reject) => {
       child.once("message", (said) => resolve(said as { http: string; grpc: string }))
       child.once("exit", (code) => reject(new Error(`the peer ended with ${code}`)))

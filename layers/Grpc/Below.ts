@@ -14,6 +14,8 @@ export interface Below {
   readonly listen: () => Promise<number>
   /** Asks all connections to go, and resolves when they are gone. D1 */
   readonly leave: () => Promise<void>
+  /** Bytes that wait to be sent, each message once; undefined where that is not known. */
+  readonly unsent: () => number | undefined
   /** Cuts what is left. D1 */
   readonly cut: () => void
 }

@@ -80,6 +80,7 @@ export const onGrpcJs = (below: BelowOptions): Below => {
       return port
     },
     leave: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    unsent: () => undefined,
     cut: () => server.forceShutdown()
   }
 }

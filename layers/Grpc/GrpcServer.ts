@@ -9,7 +9,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Metric } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { makeRefusals } from "../../src/access/Refusals.ts"
 import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
@@ -18,6 +18,8 @@ import { nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
+import { afterEvery } from "../../src/telemetry/Every.ts"
+import { gauge } from "../../src/telemetry/Metrics.ts"
 import { Slices } from "../../src/work/Slices.ts"
 import { type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
@@ -130,5 +132,12 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
         { cause: cause as Error }
       )
   })
+  const tell = Effect.suspend(() => {
+    const bytes = server.unsent()
+    return bytes === undefined ? Effect.void : Metric.update(unsentBytes, bytes)
+  })
+  yield* Effect.forkScoped(afterEvery("what waits to be sent was not measured", "1 second", tell))
   return GrpcServer.of({ port })
 })
+
+const unsentBytes = gauge("herald_grpc_unsent_bytes", "bytes that wait to be sent to clients, each message once")

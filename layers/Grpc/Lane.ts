@@ -46,6 +46,7 @@ export const onLane = (below: BelowOptions): Below => {
       return lane.listen(options.host, options.port)
     },
     leave: () => lane.shutdown(),
+    unsent: () => lane.unsent,
     cut: () => lane.destroy()
   }
 }

@@ -57,6 +57,8 @@ export class Access extends Context.Service<
      * `RateLimited` (details.retryAfterMillis), `DatabaseUnavailable` for a key that only the database may know.
      */
     readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
+    /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
+    readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
     /** Whether the identity's key is still good: for open streams. Never fails, as a database that is away revokes nothing. */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /**
@@ -151,6 +153,18 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
 
+  /** A4 */
+  const tooOften = (name: string, now: number, cost: number): HeraldError | undefined => {
+    const wait = rates.take(name, now, cost)
+    return wait === 0
+      ? undefined
+      : failure(
+          "RateLimited",
+          `${name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
+          { details: { retryAfterMillis: wait } }
+        )
+  }
+
   const authenticate = Effect.fnUntraced(function* (header: string | undefined, cost = 1) {
     const token = Token.fromHeader(header)
     if (token === "") return yield* unauthenticated("the request has no token") // A1
@@ -172,14 +186,16 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
         `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
       )
     }
-    const wait = rates.take(key.name, now, cost) // A4
-    if (wait > 0)
-      return yield* limited(
-        `${key.name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
-        wait
-      )
+    const refusal = tooOften(key.name, now, cost)
+    if (refusal !== undefined) return yield* refusal
     return identityOf(key)
   })
+
+  const spend = (identity: Identity, cost: number) =>
+    Effect.suspend(() => {
+      const refusal = tooOften(identity.name, clock.currentTimeMillisUnsafe(), cost)
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
 
   const stillValid = (identity: Identity) =>
     identity.keyId === system.keyId
@@ -252,6 +268,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
 
   return Access.of({
     authenticate,
+    spend,
     stillValid,
     createKey,
     rotateKey,

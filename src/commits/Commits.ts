@@ -5,6 +5,7 @@
  *   W2  Commits are totally ordered: revision n is visible to readers only when all before n are.
  *   W3  A commit with an idempotency key that was committed before changes nothing and returns the first result.
  *   W5  A commit happens only while what it was checked against holds, each change by the rules of its kind: compared where its turn is decided.
+ *   W6  A release that says until when is never committed later: it fails `Timeout`.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

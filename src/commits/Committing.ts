@@ -66,7 +66,7 @@ export const makeCommitting = Effect.gen(function* () {
     const problem = optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const { name: actor, keyId } = identity
-    const { message, idempotencyKey } = options
+    const { message, idempotencyKey, until } = options
     const idempotency =
       idempotencyKey === undefined
         ? undefined
@@ -74,7 +74,7 @@ export const makeCommitting = Effect.gen(function* () {
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
       Effect.flatMap(check(left < TRIES), ({ changes, basis, conditional = false }) =>
-        commits.commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis }).pipe(
+        commits.commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis, until }).pipe(
           Effect.withSpan("Commits.commit"),
           Effect.catchIf(
             (error) => left > 1 && (error instanceof Overtaken || (conditional && error instanceof Conflict)), // F5

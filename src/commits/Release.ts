@@ -32,6 +32,8 @@ export interface Release<C extends Change = Change> {
   readonly idempotency: Idempotency | undefined
   /** What else it was checked against, in the form of its changes' kinds. Committed only while it holds. */
   readonly basis?: object | undefined
+  /** Nanoseconds of the monotonic clock: after that it fails `Timeout`. Undefined: whenever its turn comes. */
+  readonly until?: bigint | undefined
 }
 
 export interface Committed<C extends Change = Change> {

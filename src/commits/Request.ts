@@ -12,6 +12,8 @@ export interface CommitOptions {
   readonly message: string
   /** The same request with the same key is done once. */
   readonly idempotencyKey?: string | undefined
+  /** Nanoseconds of the monotonic clock; not committed later, as nobody waits for it any more. */
+  readonly until?: bigint | undefined
 }
 
 /** What is wrong with it, as an `InvalidInput`. */

@@ -1,14 +1,14 @@
 /**
  * Counts feeds: how many are open, which wait for their readers, and why others did not come or ended.
  *
- *   FM1  A feed is slow once its reader took nothing for 5 s of what it was handed. Such a one that ends, because its reader left or was cut
+ *   FO1  A feed is slow once its reader took nothing for 5 s of what it was handed. Such a one that ends, because its reader left or was cut
  *        off for holding memory, ended slow.
  */
 import { Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
 import { counter, each, gauge } from "../telemetry/Metrics.ts"
 
-/** Milliseconds. FM1 */
+/** Milliseconds. FO1 */
 const SLOW = 5_000
 
 export interface Counted {
@@ -19,7 +19,7 @@ export interface Counted {
 export type Refused = "full" | "principal" | "draining"
 export type EndedBy = "reader" | "key" | "draining"
 
-/** FM1 */
+/** FO1 */
 const isSlow = ({ handed }: Counted, now: number): boolean => handed !== undefined && now - handed >= SLOW
 
 export const makeCounts = Effect.fnUntraced(function* (feeds: Iterable<Counted>) {

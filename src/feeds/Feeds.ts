@@ -77,7 +77,7 @@ interface Feed {
   /** Something that it covers was committed since it looked. */
   news: boolean
   wake: Deferred.Deferred<void>
-  /** FM1 */
+  /** FO1 */
   handed: number | undefined
   endedBy: EndedBy
 }
@@ -202,7 +202,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       return later(fromLog(feed))
     })
 
-  /** FM1 */
+  /** FO1 */
   const taking = (feed: Feed) =>
     Effect.suspend(() => {
       feed.handed = undefined

@@ -12,6 +12,7 @@ import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as Templates from "../configuration/Templates.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
+import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
 import { access } from "../edge/http/access/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
@@ -67,7 +68,8 @@ const capabilities = [
     kind: configurationKind,
     view: ConfigurationView,
     source: configurationUpdates,
-    http: configuration
+    http: configuration,
+    grpc: publishing
   },
   { services: Flags.layer, kind: flagKind, view: FlagView, http: flags },
   {
@@ -85,7 +87,7 @@ type Added<Name extends keyof Capability> = Extract<
   { readonly [N in Name]: unknown }
 >[Name]
 
-/** What the capabilities that have it add. Never empty: the first has all but a gRPC service, and `distribution` is one. */
+/** What the capabilities that have it add. Never empty: the first has all. */
 const added = <Name extends keyof Capability>(name: Name): readonly [Added<Name>, ...ReadonlyArray<Added<Name>>] =>
   capabilities.flatMap((one: Capability) => (one[name] === undefined ? [] : [one[name]])) as never
 

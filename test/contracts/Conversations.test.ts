@@ -7,6 +7,7 @@ import { AckOutcome } from "../../proto/generated/herald/distribution/v1/distrib
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { grpc } from "../../src/node/Node.ts"
@@ -66,7 +67,7 @@ const start = async (): Promise<Node> => {
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(
     GrpcServer.layer(door, grpc).pipe(
-      Layer.provideMerge(HealthReports.layer("principal")),
+      Layer.provideMerge(Layer.merge(HealthReports.layer("principal"), Configurations.layer)),
       Layer.provideMerge(services)
     )
   )

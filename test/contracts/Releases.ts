@@ -1,6 +1,6 @@
 /** What every store of releases must do: whole or not at all, in one order, once. Run by Memory.test.ts and Postgres.test.ts. */
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Release } from "../../src/commits/Release.ts"
 import { configurationsIn } from "../../src/configuration/ConfigurationKind.ts"
@@ -48,6 +48,21 @@ export const releasesContract = (test: Test) => {
       assert.deepInclude(wrong.details, { key, environment: "production", expected: 7, current: 1 })
       const gone = yield* Effect.flip(commit([change(fresh("never"), null)]))
       assert.strictEqual(gone.name, "NotFound")
+    }))
+
+  test("W6 a release is not committed after the time that it gives itself", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      const clock = yield* Clock.Clock
+      const key = fresh("until")
+      const now = clock.monotonicTimeNanosUnsafe()
+      const late = yield* Effect.flip(commit([change(key, "1")], { until: now }))
+      const none = yield* store.current("production", key)
+      yield* commit([change(key, "2")], { until: now + 60_000_000_000n })
+
+      assert.strictEqual(late.name, "Timeout")
+      assert.isUndefined(none)
+      assert.strictEqual((yield* store.current("production", key))?.version, 1)
     }))
 
   test("W2 concurrent commits are totally ordered, and the log has each without a gap", () =>

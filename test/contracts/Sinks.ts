@@ -26,7 +26,7 @@ const large = (n: number, length: number): Update => ({
   ...{ key: `k${n}`, message: "x".repeat(length) }
 })
 /** More than any window between the ends. */
-const MANY = 40
+const MANY = 12
 const LARGE = 1_000_000
 
 export const sinks = (name: string, open: () => Promise<Ends>): void => {

@@ -54,7 +54,7 @@ const publish = Effect.fnUntraced(function* (key: string) {
 })
 
 describe("Counts", () => {
-  it.effect("FM1 who takes nothing for 5 s is slow, also when it ends; who has nothing to take is not", () =>
+  it.effect("FO1 who takes nothing for 5 s is slow, also when it ends; who has nothing to take is not", () =>
     Effect.gen(function* () {
       const [slow, quick] = [yield* opened("slow"), yield* opened("quick")]
       for (const key of ["a", "b", "c"]) {
@@ -80,7 +80,7 @@ describe("Counts", () => {
     }).pipe(Effect.scoped, Effect.provide(feeds), Effect.provide(PerNode.layer))
   )
 
-  it.effect("FM1 who was refused and why, who had to begin anew, and whose key or node went", () =>
+  it.effect("FO1 who was refused and why, who had to begin anew, and whose key or node went", () =>
     Effect.gen(function* () {
       const service = yield* Feeds
       const open = (name: string, after?: { readonly epoch: string; readonly revision: bigint }) =>

@@ -1,6 +1,6 @@
 /** Command lines that people look into gRPC and HTTP/2 with, at a Herald on the lane, in clear text and in TLS. */
 import { spawn } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -77,6 +77,23 @@ describe.each(kinds)("in %s", (kind) => {
     const { wrong } = await refused.ended()
     assert.include(wrong, "Code: InvalidArgument")
     assert.include(wrong, "Message: HRLD-1001")
+  })
+
+  it("grpcurl publishes as docs/publishing.md shows it", async () => {
+    const page = readFileSync(new URL("../../docs/publishing.md", import.meta.url), "utf8")
+    const shown = [...page.matchAll(/^```sh\ngrpcurl -plaintext -H "authorization: Bearer \$TOKEN" ([\s\S]*?)^```$/gm)]
+    assert.strictEqual(shown.length, 2)
+    const said: Array<string> = []
+    for (const [, rest = ""] of shown) {
+      const command = `exec "$@" ${rest.replace("127.0.0.1:50051", address())}`
+      said.push(await runs("sh", "-c", command, "sh", grpcurl, ...withGrpcurl("-H", token())))
+    }
+    assert.match(said[0]!, /"version": "\d+"[\s\S]*"type": "json"/)
+    const outcomes = [...said[1]!.matchAll(/"(published)": \{|"problem": \{\s*"code": "(HRLD-\d+)"/g)]
+    assert.deepStrictEqual(
+      outcomes.map(([, published, code]) => published ?? code),
+      ["published", "HRLD-1003", "published"]
+    )
   })
 
   it("grpcurl subscribes, and hears of a change while it says nothing more", async () => {

@@ -12,6 +12,7 @@ import {
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../src/access/Identity.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Service } from "../../src/edge/grpc/Service.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { HealthReports } from "../../src/sessions/HealthReports.ts"
@@ -19,15 +20,15 @@ import { publish } from "./Release.ts"
 import { access, below, propagation, sessions } from "./Twins.ts"
 import { waitUntil } from "./waitUntil.ts"
 
-export const services = HealthReports.layer("principal").pipe(
+export const services = Layer.merge(HealthReports.layer("principal"), Configurations.layer).pipe(
   Layer.provideMerge(sessions({ drainSpread: "1 second" })),
   Layer.provideMerge(access),
   Layer.provideMerge(propagation()),
   Layer.provideMerge(below(Memory.layer, { cacheBytes: 10_000_000 }))
 )
 
-/** HERALD_TEST_GRPC=lane: all doors of tests stand on the lane. */
-const standing = process.env["HERALD_TEST_GRPC"] === "lane" ? ({ server: "lane" } as const) : {}
+/** HERALD_TEST_GRPC: what all doors of tests stand on, instead of what is usual. */
+const standing = { server: process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"] }
 
 export class Door implements AsyncDisposable {
   readonly #runtime

@@ -12,8 +12,9 @@ export interface Answer {
   readonly headers: Headers
 }
 
-/** HERALD_TEST_GRPC=lane: all servers of tests stand on the lane. */
-const BELOW = process.env["HERALD_TEST_GRPC"] === "lane" ? { GRPC_SERVER: "lane" } : {}
+/** HERALD_TEST_GRPC: what the gRPC doors of all servers of tests stand on, instead of what is usual. */
+const below = process.env["HERALD_TEST_GRPC"]
+const BELOW = below === undefined ? {} : { GRPC_SERVER: below }
 
 export class Server {
   readonly data: string

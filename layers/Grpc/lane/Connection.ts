@@ -16,11 +16,13 @@ import { type BucketName, Buckets, bounds, buckets } from "./Protections.ts"
 import type { Request } from "./Request.ts"
 import type { Stream } from "./Stream.ts"
 import { RECEIVE, StreamTable } from "./StreamTable.ts"
+import type { Unsent } from "./Unsent.ts"
 
 const { Code, Flag, Setting, Type, wrong } = F
 
 export interface ConnectionOptions {
   readonly wire: Wire
+  readonly unsent: Unsent
   readonly maxStreams: number
   /** D4 */
   readonly unread?: number | undefined
@@ -54,7 +56,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#outgoing = new Outgoing(options.wire, (error) => this.#failed(error))
+    this.#outgoing = new Outgoing(options.wire, options.unsent, (error) => this.#failed(error))
     this.#life = new Life(options.times, options.now(), options.spread)
     this.#streams = new StreamTable({
       outgoing: this.#outgoing,
@@ -153,9 +155,7 @@ export class Connection {
         return this.#onPing(flags, bytes.subarray(start, end))
       case Type.WINDOW_UPDATE:
         return this.#onWindow(id, bytes.readUInt32BE(start) & 0x7fffffff)
-      case Type.GOAWAY:
-        return
-      default:
+      default: // GOAWAY as well: whatever a client says of its going, its calls tell
         this.#count("unknown")
     }
   }
@@ -174,7 +174,9 @@ export class Connection {
 
   #onSettings(flags: number, bytes: Buffer, start: number, end: number): void {
     if ((flags & Flag.ACK) !== 0) {
+      if (this.#streams.acknowledged) throw wrong("SETTINGS are acknowledged that were not sent", "6.5.3")
       this.#streams.acknowledged = true
+      this.#life.acknowledged()
       return
     }
     this.#count("settings")
@@ -199,10 +201,10 @@ export class Connection {
     }
   }
 
-  #onPing(flags: number, opaque: Buffer): void {
+  #onPing(flags: number, opaque: Buffer) {
     if ((flags & Flag.ACK) !== 0) {
-      if (this.#life.answered(opaque)) this.#sayLast()
-      return
+      const what = this.#life.answered(opaque)
+      return what === "leave" ? this.#sayLast() : what === undefined && this.#count("unknown")
     }
     const { sent } = this.#outgoing
     if (sent === this.#sentAtPing) this.#count("pings")
@@ -278,8 +280,6 @@ export class Connection {
     this.#streams.tick(now)
     const what = this.#life.due(now)
     switch (what) {
-      case undefined:
-        break
       case "ping":
         return this.#outgoing.frame(F.pingFrame(this.#life.ask(now), false))
       case "leave":
@@ -288,9 +288,10 @@ export class Connection {
         return this.#sayLast()
       case "end":
         return this.destroy()
-      default:
+      case "preface":
+      case "silence":
         this.#options.refuse(what)
-        return this.destroy()
+        this.destroy()
     }
   }
 }

@@ -6,6 +6,7 @@
  *        is refused by its header, before any of it is kept.
  *   FM3  What is wrong with a frame by itself (its length, its padding, its stream) is told with the code and the section of the RFC.
  */
+import { bounds } from "./Protections.ts"
 
 export const Type = {
   DATA: 0,
@@ -54,6 +55,8 @@ export const Setting = {
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1")
 /** Bytes of a frame's header. */
 export const HEADER = 9
+/** Bytes of one setting. */
+const ENTRY = 6
 /** Bytes of a frame's payload: no server has to take more (RFC 9113 §4.2), nor has a client. */
 export const FRAME_BYTES = 16_384
 export const WINDOW = 65_535
@@ -108,8 +111,10 @@ const checkHeader = (type: number, flags: number, id: number, length: number): v
       return
     case Type.SETTINGS:
       if (id !== 0) throw wrong("SETTINGS of a stream", "6.5")
-      if ((flags & Flag.ACK) !== 0 ? length !== 0 : length % 6 !== 0)
+      if ((flags & Flag.ACK) !== 0 ? length !== 0 : length % ENTRY !== 0)
         throw wrongSize(`SETTINGS of ${length} bytes`, "6.5")
+      if (length > ENTRY * bounds.entries.bound)
+        throw new ConnectionError(Code.ENHANCE_YOUR_CALM, `too many ${bounds.entries.counts}`, "entries")
       return
     case Type.PUSH_PROMISE:
       throw wrong("a client pushes nothing", "8.4")

@@ -22,6 +22,7 @@ import { Messages, type Wrong } from "./Messages.ts"
 import { Metadata } from "./Metadata.ts"
 import { responseHeaders, trailers } from "./Replies.ts"
 import { type Request, valueOf } from "./Request.ts"
+import type { TooMuch } from "./Sending.ts"
 import type { Stream, StreamListener } from "./Stream.ts"
 
 /** What a call knows of the socket that it came on. */
@@ -39,7 +40,7 @@ export interface LaneCallOptions {
   /** Says how a call ended, when it is answered. */
   readonly onStatus: (code: number) => void
   /** Too much waits for this client to read: its call is reset. CC7 */
-  readonly onUnsent: () => void
+  readonly onUnsent: (which: TooMuch) => void
   /** Something threw that never should. */
   readonly onDefect: (error: unknown) => void
 }
@@ -93,8 +94,14 @@ export class LaneCall implements ServerCall, StreamListener {
     if (timeout === undefined)
       return void queueMicrotask(() => this.#fail(Code.INTERNAL, "the grpc-timeout of this call is none"))
     this.#deadline = Date.now() + timeout
-    if (timeout > LONGEST) return
-    this.#timer = setTimeout(() => this.#fail(Code.DEADLINE_EXCEEDED, "Deadline exceeded"), timeout)
+    this.#wait(timeout)
+  }
+
+  #wait(left: number): void {
+    this.#timer =
+      left > LONGEST
+        ? setTimeout(() => this.#wait(left - LONGEST), LONGEST)
+        : setTimeout(() => this.#fail(Code.DEADLINE_EXCEEDED, "Deadline exceeded"), left)
   }
 
   // What the stream says
@@ -218,8 +225,9 @@ export class LaneCall implements ServerCall, StreamListener {
       return false
     }
     if (!this.#begun) this.begin(NONE)
-    if (this.#stream.send(message)) return !this.#stream.full(BYTES) // G12
-    this.#options.onUnsent()
+    const tooMuch = this.#stream.send(message)
+    if (tooMuch === undefined) return !this.#stream.full(BYTES) // G12
+    this.#options.onUnsent(tooMuch)
     this.#stream.reset(Http2.ENHANCE_YOUR_CALM)
     return false
   }

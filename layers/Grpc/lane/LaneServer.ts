@@ -2,7 +2,7 @@
  * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Calls go to handlers by their paths.
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
- *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included. (held by CC15)
+ *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
  *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
  *   D3–D6 hold here as they do on grpc-js: Gate.ts.
  */
@@ -19,12 +19,15 @@ import { bounds } from "./Protections.ts"
 import { trailers } from "./Replies.ts"
 import { type Request, valueOf } from "./Request.ts"
 import type { Stream } from "./Stream.ts"
+import { Unsent } from "./Unsent.ts"
 
 export interface LaneOptions {
   readonly maxStreams?: number
   /** Bytes of a message. */
   readonly maxReceive?: number
   readonly maxSend?: number
+  /** Bytes that may wait to be sent on all connections. UB2 */
+  readonly maxUnsent?: number
   readonly times?: Partial<Times>
   /** By path. */
   readonly handlers?: ReadonlyMap<string, Handler>
@@ -51,6 +54,8 @@ export interface Peer {
 /** Bytes of parts that are copied into one write; more are written one after the other. */
 const ONE = 65_536
 const KILO = 1_024
+/** Characters of a caller's text that it is told again: a small answer may not become a large one. */
+const SAID = 200
 const TICK = 1_000
 
 const notYet = (socket: Socket) => ({ socket, since: performance.now() })
@@ -58,6 +63,7 @@ const notYet = (socket: Socket) => ({ socket, since: performance.now() })
 export class LaneServer {
   readonly #options: LaneOptions
   readonly #times: Times
+  readonly #unsent: Unsent
   readonly #connections = new Map<Socket, Connection>()
   readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
   #server: Server | undefined
@@ -66,6 +72,7 @@ export class LaneServer {
 
   constructor(options: LaneOptions = {}) {
     this.#options = options
+    this.#unsent = new Unsent(options.maxUnsent ?? bounds.unsent_in_all.bound)
     this.#times = { ...times, ...options.times }
   }
 
@@ -75,12 +82,14 @@ export class LaneServer {
       tls === undefined
         ? createServer({ noDelay: true })
         : createTlsServer({
-            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: bounds.preface.bound, minVersion: "TLSv1.2" },
+            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface, minVersion: "TLSv1.2" },
             ...tls,
             noDelay: true
           })
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => this.#accept(socket))
-    server.on("tlsClientError", () => {})
+    server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
+      if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#options.refuse?.("preface", socket.remoteAddress) // LV2
+    })
     this.#server = server
     return server
   }
@@ -98,6 +107,11 @@ export class LaneServer {
         resolve((server.address() as { readonly port: number }).port)
       })
     })
+  }
+
+  /** Bytes that wait to be sent. UB1 */
+  get unsent(): number {
+    return this.#unsent.bytes
   }
 
   get connections(): number {
@@ -140,6 +154,7 @@ export class LaneServer {
         end: () => void socket.end(),
         destroy: () => void socket.destroy()
       },
+      unsent: this.#unsent,
       maxStreams,
       unread: this.#options.unread,
       onStream: (stream, request, tooLong) => this.#onStream(stream, request, tooLong, origin, peer),
@@ -190,12 +205,12 @@ export class LaneServer {
     }
     const handler = this.#options.handlers?.get(request.path)
     if (handler === undefined)
-      return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path}`)
+      return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path.slice(0, SAID)}`)
     const call = new LaneCall(stream, request, origin, {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
       onStatus: (code) => this.#said(request, code, peer),
-      onUnsent: () => this.#options.refuse?.("unsent", origin.peer.address),
+      onUnsent: (which) => this.#options.refuse?.(which, origin.peer.address),
       onDefect: this.#options.defect ?? (() => {})
     })
     const begin = () => {
@@ -216,7 +231,7 @@ export class LaneServer {
     const now = performance.now()
     for (const connection of this.#connections.values()) connection.tick(now)
     for (const { socket, since } of this.#silent.values())
-      if (now - since >= bounds.preface.bound) {
+      if (now - since >= this.#times.preface) {
         this.#options.refuse?.("preface", socket.remoteAddress)
         socket.destroy()
       }

@@ -15,8 +15,14 @@ export interface Times {
   readonly age: number
   /** Until a connection that was told to leave is ended. */
   readonly grace: number
+  /** As Protections.ts has them. */
+  readonly preface: number
+  readonly silence: number
 }
-export const times: Times = { keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000 }
+export const times: Times = {
+  ...{ keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000 },
+  ...{ preface: bounds.preface.bound, silence: bounds.silence.bound }
+}
 
 /** How long a connection that failed is still read, and one that leaves has to answer. */
 const LINGER = 1_000
@@ -36,6 +42,7 @@ export class Life {
   #leaving: number | undefined
   #failed: number | undefined
   #isOpen = false
+  #isAcknowledged = false
   leaving: "asked" | "gone" | undefined
 
   constructor(times: Times, now: number, spread: number) {
@@ -46,6 +53,10 @@ export class Life {
 
   opened(): void {
     this.#isOpen = true
+  }
+  /** The peer knows our settings. */
+  acknowledged(): void {
+    this.#isAcknowledged = true
   }
   heard(now: number): void {
     this.#heard = now
@@ -70,17 +81,20 @@ export class Life {
     this.#leaving = now
     return LEAVE
   }
-  /** True when this was the answer that a leaving connection waits for. */
-  answered(opaque: Uint8Array): boolean {
-    if (ASK.equals(opaque)) this.#asked = undefined
-    return this.leaving === "asked" && LEAVE.equals(opaque)
+  /** What this answers; undefined: nothing that waits for it. */
+  answered(opaque: Uint8Array): "ask" | "leave" | undefined {
+    if (this.leaving === "asked" && LEAVE.equals(opaque)) return "leave"
+    if (this.#asked === undefined || !ASK.equals(opaque)) return undefined
+    this.#asked = undefined
+    return "ask"
   }
 
   /** CC15 */
   due(now: number): Due {
     if (this.#failed !== undefined) return now - this.#failed >= LINGER ? "end" : undefined
-    if (!this.#isOpen) return now - this.#since >= bounds.preface.bound ? "preface" : undefined
-    if (this.#asked !== undefined && now - this.#asked >= bounds.silence.bound) return "silence"
+    if (!this.#isAcknowledged && now - this.#since >= this.#times.preface) return "preface"
+    if (!this.#isOpen) return undefined
+    if (this.#asked !== undefined && now - this.#asked >= this.#times.silence) return "silence"
     if (this.#leaving !== undefined) {
       if (now - this.#leaving >= this.#times.grace) return "end"
       if (this.leaving === "asked" && now - this.#leaving >= LINGER) return "last"

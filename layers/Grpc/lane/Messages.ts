@@ -7,13 +7,17 @@
  */
 import { PREFIX } from "./Framing.ts"
 
+/** Bytes. */
+const PART = 4_096
+
 export type Wrong = "too long" | "packed" | "no prefix"
 
 export class Messages {
   readonly #most: number
-  /** Copies of what came, in order; of the first, what is before `#at` was read. */
+  /** Copies of what came, in order; of the first, what is before `#at` was read, and of the last, what is before `#filled` came. */
   #parts: Array<Buffer> = []
   #at = 0
+  #filled = 0
   /** One that came alone and whole, before all parts. */
   #whole: Buffer | undefined
   /** Where the walk is: bytes of a prefix, or of a message that are missing. */
@@ -67,7 +71,7 @@ export class Messages {
     }
     this.#complete += completed
     this.bytes += end - start
-    this.#parts.push(Buffer.from(bytes.subarray(start, end)))
+    this.#keep(bytes, start, end)
     return completed
   }
 
@@ -92,15 +96,29 @@ export class Messages {
     return length <= this.#most && length === end - start - PREFIX
   }
 
+  /** Small ones share a part, or each would cost many times its bytes. GC2 */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    const length = end - start
+    const last = this.#parts.at(-1)
+    if (last === undefined || this.#filled + length > last.length) {
+      if (last !== undefined) this.#parts[this.#parts.length - 1] = last.subarray(0, this.#filled)
+      this.#parts.push(Buffer.allocUnsafeSlow(last === undefined ? length : Math.max(length, PART)))
+      this.#filled = 0
+    }
+    bytes.copy(this.#parts.at(-1)!, this.#filled, start, end)
+    this.#filled += length
+  }
+
   #cut(length: number): Buffer {
     const made = Buffer.allocUnsafe(length)
     let has = 0
     while (has < length) {
       const part = this.#parts[0]!
-      const read = part.copy(made, has, this.#at, this.#at + length - has)
+      const stop = this.#parts.length === 1 ? this.#filled : part.length
+      const read = part.copy(made, has, this.#at, Math.min(stop, this.#at + length - has))
       has += read
       this.#at += read
-      if (this.#at < part.length) continue
+      if (this.#at < stop) continue
       this.#parts.shift()
       this.#at = 0
     }

@@ -1,12 +1,12 @@
 /** What comes on a stream that carries no call of gRPC. */
-import { dataHeader } from "./Framing.ts"
+import { dataHeader, unframed } from "./Framing.ts"
 import { notGrpc } from "./Replies.ts"
 import type { Stream, StreamListener } from "./Stream.ts"
 
 /** Bytes of a body that are waited for, before its client is told. */
 const BODY = 16_384
 
-const SAYS = Buffer.from("This port speaks gRPC: POST, with content-type application/grpc.\n")
+const SAYS = unframed(Buffer.from("This port speaks gRPC: POST, with content-type application/grpc.\n"))
 
 /** For a stream that was answered. */
 export const ignored = (stream: Stream): StreamListener => ({
@@ -28,7 +28,7 @@ export const refuseBody = (stream: Stream, status: number, said: () => void): vo
     if (stream.ended) return
     said()
     stream.respond(notGrpc(stream.id, status, SAYS.length))
-    stream.sendRaw(SAYS)
+    stream.wait(SAYS)
     stream.finish(dataHeader(0, stream.id, true))
   }
   const late = setTimeout(answer, WAIT)

@@ -6,8 +6,10 @@
  *   CC7  While the peer does not read, messages stay in their streams, and what waits is limited: in bytes, and in frames that answer it.
  */
 import { Code, ConnectionError, WINDOW } from "./Frames.ts"
+import type { Framed } from "./Framing.ts"
 import { bounds } from "./Protections.ts"
 import type { Sending } from "./Sending.ts"
+import type { Holder, Unsent } from "./Unsent.ts"
 import { SendWindow } from "./Windows.ts"
 
 /** Where bytes go: a socket. */
@@ -41,8 +43,9 @@ const soon = (outgoing: Outgoing): void => {
   if (dirty.push(outgoing) === 1) process.nextTick(flushAll)
 }
 
-export class Outgoing {
+export class Outgoing implements Holder {
   readonly #wire: Wire
+  readonly #unsent: Unsent
   readonly failed: (error: unknown) => void
   readonly window = new SendWindow(WINDOW)
   /** Counts writes. */
@@ -55,6 +58,8 @@ export class Outgoing {
   #parts: Array<Buffer> | undefined
   #bytes = 0
   #answers = 0
+  /** Bytes that the socket has and the peer did not read. */
+  #inSocket = 0
   #dirty = false
   #blocked = false
   #over = false
@@ -62,9 +67,38 @@ export class Outgoing {
   #watched: Array<Sending> = []
 
   /** `failed`: someone who was called back threw. */
-  constructor(wire: Wire, failed: (error: unknown) => void) {
+  constructor(wire: Wire, unsent: Unsent, failed: (error: unknown) => void) {
     this.#wire = wire
+    this.#unsent = unsent
     this.failed = failed
+  }
+
+  get unsent(): number {
+    return this.waiting + this.#inSocket
+  }
+
+  /** A message waits in a stream of this connection. UB2 */
+  waits({ of, length }: Framed): void {
+    this.waiting += length
+    this.#unsent.hold(of)
+    this.#unsent.waits(this)
+  }
+
+  waited({ of }: Framed): void {
+    this.#unsent.release(of)
+    if (this.unsent === 0) this.#unsent.clear(this)
+  }
+
+  /** UB2 */
+  cut(): void {
+    this.failed(new ConnectionError(Code.ENHANCE_YOUR_CALM, "what waits is not read", "unsent_in_all"))
+  }
+
+  #copied(bytes: number): void {
+    this.#unsent.copied(bytes - this.#inSocket)
+    this.#inSocket = bytes
+    if (bytes > 0) this.#unsent.waits(this)
+    else if (this.waiting === 0) this.#unsent.clear(this)
   }
 
   /** Whether messages may be made ready now. */
@@ -99,7 +133,8 @@ export class Outgoing {
 
   /** A frame in answer to one of the peer's: throws when too many wait for it to read. CC7 */
   answer(bytes: Buffer): void {
-    if (++this.#answers > bounds.queued.bound)
+    if (++this.#answers > bounds.queued.bound && !this.#blocked && this.#parts !== undefined) this.#write(this.#parts) // of this turn
+    if (this.#answers > bounds.queued.bound)
       throw new ConnectionError(Code.ENHANCE_YOUR_CALM, "answers wait, and nothing of them is read", "queued")
     this.#push(bytes)
   }
@@ -136,6 +171,15 @@ export class Outgoing {
     }
   }
 
+  #write(parts: ReadonlyArray<Buffer>): void {
+    const bytes = this.#bytes
+    this.#parts = undefined
+    this.#bytes = this.#answers = 0
+    this.turn++
+    this.#blocked = !this.#wire.write(parts, bytes)
+    if (this.#blocked) this.#copied(bytes)
+  }
+
   flush(): void {
     if (this.#over || this.#blocked) {
       this.#dirty = false
@@ -144,13 +188,7 @@ export class Outgoing {
     // It stays dirty meanwhile, so what is made ready in here asks for no other flush.
     this.#dirty = true
     this.#pump()
-    if (this.#parts !== undefined) {
-      const [parts, bytes] = [this.#parts, this.#bytes]
-      this.#parts = undefined
-      this.#bytes = this.#answers = 0
-      this.turn++
-      this.#blocked = !this.#wire.write(parts, bytes)
-    }
+    if (this.#parts !== undefined) this.#write(this.#parts)
     this.#dirty = false
     if (this.#blocked || this.#over) return
     if (this.#ready.length > 0 && this.window.left > 0) {
@@ -175,6 +213,7 @@ export class Outgoing {
   drained(): void {
     if (!this.#blocked) return
     this.#blocked = false
+    this.#copied(0)
     this.#flushNow()
   }
 
@@ -184,6 +223,8 @@ export class Outgoing {
     if (last && this.#parts !== undefined) this.#wire.write(this.#parts, this.#bytes)
     this.#over = true
     this.#parts = undefined
+    this.#copied(0)
+    this.#unsent.clear(this)
     this.#watched = []
     this.#ready.length = this.#bytes = this.waiting = 0
   }

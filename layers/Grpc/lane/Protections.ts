@@ -49,8 +49,20 @@ export const buckets = {
     ...{ source: "nghttp2's glitches", beyond: "close" }
   },
   unknown: {
-    ...{ bound: 1_000, perSecond: 33, counts: "frames of types that the RFC does not know" },
+    ...{
+      bound: 1_000,
+      perSecond: 33,
+      counts: "frames of unknown types, GOAWAY, and answers to PINGs that we did not send"
+    },
     ...{ source: "nghttp2's glitches", beyond: "close" }
+  },
+  late: {
+    ...{ bound: 10_000, perSecond: 100, counts: "frames of streams that we reset or did not take any more" },
+    ...{ source: "x/net's control frames", beyond: "close" }
+  },
+  early: {
+    ...{ bound: 10_000, perSecond: 100, counts: "streams beyond the limit before our SETTINGS were acknowledged" },
+    ...{ source: "x/net's control frames", beyond: "close" }
   },
   refused: {
     ...{ bound: 100, perSecond: 10, counts: "calls that were refused unread" },
@@ -65,6 +77,7 @@ export const buckets = {
 /** What is counted as it stands. */
 export const bounds = {
   continuations: { bound: 8, counts: "CONTINUATION of a block (CVE-2024-27316)", source: "nghttp2", beyond: "close" },
+  entries: { bound: 32, counts: "settings of one frame", source: "nghttp2", beyond: "close" },
   block: { bound: 32_768, counts: "bytes of a block as it arrives", source: "twice the list", beyond: "close" },
   list: { bound: 16_384, counts: "bytes of a header list", source: "x/net's default for gRPC", beyond: "answer" },
   streams: {
@@ -79,16 +92,28 @@ export const bounds = {
     source: "nghttp2",
     beyond: "close"
   },
-  unsent: {
-    bound: 67_108_864,
-    counts: "bytes that wait to be sent on a connection",
-    source: "as on grpc-js",
+  unsent_of_stream: {
+    bound: 20_971_520,
+    counts: "bytes that wait to be sent on a stream",
+    source: "two of the largest messages: one waits, and one was taken nevertheless",
     beyond: "reset"
+  },
+  unsent: {
+    bound: 33_554_432,
+    counts: "bytes that wait to be sent on a connection",
+    source: "half of what grpc-js has",
+    beyond: "reset"
+  },
+  unsent_in_all: {
+    bound: 268_435_456,
+    counts: "bytes that wait to be sent on all connections, each message once",
+    source: "a fraction of what a node may have",
+    beyond: "close"
   },
   unread: { bound: 4_194_304, counts: "bytes that came and no handler took yet", source: "grpc-go", beyond: "wait" },
   preface: {
     bound: 10_000,
-    counts: "milliseconds until SETTINGS have come, TLS included",
+    counts: "milliseconds until SETTINGS have come and ours are acknowledged, TLS included",
     source: "grpc-go",
     beyond: "close"
   },

@@ -56,7 +56,8 @@ export const trailers = (id: number, status: CallStatus, begun: boolean, maxList
   const all = [...always, ...message, ...listOf(status.trailers ?? {})]
   const fits = (list: ReadonlyArray<Header>) => list.reduce((sum, header) => sum + sizeOf(header), 0) <= maxList
   const list = fits(all) ? all : fits([...always, ...message]) ? [...always, ...message] : always
-  return headersFrame(id, blockOf(list), true)
+  // What a caller's text may be part of is not kept.
+  return headersFrame(id, message.length === 0 ? blockOf(list) : encodeBlock(list), true)
 }
 
 /** To whoever speaks HTTP/2 and not gRPC. */

@@ -4,18 +4,19 @@
  *   CC8  A stream keeps its order; its trailers come last, and nothing after them.
  */
 import { FRAME_BYTES } from "./Frames.ts"
-import { dataHeader, framed } from "./Framing.ts"
+import { dataHeader, type Framed, framed, partOf } from "./Framing.ts"
 import type { Outgoing } from "./Outgoing.ts"
-import { bounds } from "./Protections.ts"
+import { bounds, TINY } from "./Protections.ts"
 import { SendWindow } from "./Windows.ts"
 
-const EMPTY = Buffer.alloc(0)
+/** Which protection a message met. */
+export type TooMuch = "unsent" | "unsent_of_stream"
 
 export abstract class Sending {
   readonly id: number
   readonly window: SendWindow
   /** Messages and the parts of them that wait; undefined while nothing ever did. CC7 */
-  #queue: Array<Buffer> | undefined
+  #queue: Array<Framed | undefined> | undefined
   #first = 0
   #offset = 0
   #waiting = 0
@@ -50,13 +51,13 @@ export abstract class Sending {
     return this.#waiting === 0 && !(this.#turn === this.outgoing.turn && this.#bytes > 0)
   }
 
-  /** Takes a message, which nobody may write into from now on. False: too much waits on this connection. */
-  send(message: Uint8Array): boolean {
+  /** Takes a message, which nobody may write into from now on; or says why not. */
+  send(message: Uint8Array): TooMuch | undefined {
     const { outgoing } = this
-    if (this.ended) return true
-    const { message: whole, id, frame } = framed(message, this.id)
-    const { length } = whole
-    if (this.#waiting === 0 && outgoing.room && frame !== undefined && this.#takes(length)) {
+    if (this.ended) return undefined
+    const framing = framed(message, this.id)
+    const { message: whole, id, frame, length } = framing
+    if (this.#waiting === 0 && outgoing.room && frame !== undefined && whole !== undefined && this.#takes(length)) {
       if (this.#turn !== outgoing.turn) {
         this.#turn = outgoing.turn
         this.#bytes = 0
@@ -64,22 +65,23 @@ export abstract class Sending {
       this.#bytes += length
       if (id === this.id) outgoing.data(frame)
       else outgoing.data(dataHeader(length, this.id, false), whole)
-      return true
+      return undefined
     }
-    return this.sendRaw(whole)
+    return this.wait(framing)
   }
 
-  /** As it is, without a prefix. */
-  sendRaw(whole: Buffer): boolean {
+  /** Takes it after all that waits. CC7 */
+  wait(framing: Framed): TooMuch | undefined {
     const { outgoing } = this
-    const { length } = whole
-    if (this.ended) return true
-    if (outgoing.waiting + length > bounds.unsent.bound) return false
-    ;(this.#queue ??= []).push(whole)
+    const { length } = framing
+    if (this.ended) return undefined
+    if (this.#waiting + length > bounds.unsent_of_stream.bound) return "unsent_of_stream"
+    if (outgoing.waiting + length > bounds.unsent.bound) return "unsent"
+    ;(this.#queue ??= []).push(framing)
     this.#waiting += length
-    outgoing.waiting += length
+    outgoing.waits(framing)
     outgoing.list(this)
-    return true
+    return undefined
   }
 
   /** CC6 */
@@ -106,17 +108,19 @@ export abstract class Sending {
   next(): boolean {
     const queue = this.#queue
     if (queue === undefined || this.#waiting === 0) return false
-    const head = queue[this.#first]!
-    const length = Math.min(head.length - this.#offset, FRAME_BYTES, this.window.left, this.outgoing.window.left)
+    const framing = queue[this.#first]!
+    const length = Math.min(framing.length - this.#offset, FRAME_BYTES, this.window.left, this.outgoing.window.left)
     if (length <= 0) return false
     this.#takes(length)
-    this.outgoing.data(dataHeader(length, this.id, false), head.subarray(this.#offset, this.#offset + length))
+    this.outgoing.data(dataHeader(length, this.id, false), partOf(framing, this.#offset, this.#offset + length))
     this.#offset += length
+    if (length < TINY && this.#offset < framing.length) this.outgoing.sent-- // who draws an answer out earns nothing by it
     this.#waiting -= length
     this.outgoing.waiting -= length
-    if (this.#offset === head.length) {
+    if (this.#offset === framing.length) {
       this.#offset = 0
-      queue[this.#first++] = EMPTY
+      queue[this.#first++] = undefined
+      this.outgoing.waited(framing)
       if (this.#first === queue.length) {
         this.#queue = undefined
         this.#first = 0
@@ -156,6 +160,8 @@ export abstract class Sending {
   protected drop(): void {
     this.ended = true
     this.outgoing.waiting -= this.#waiting
+    if (this.#queue !== undefined)
+      for (const framing of this.#queue) if (framing !== undefined) this.outgoing.waited(framing)
     this.#waiting = this.#first = this.#offset = 0
     this.#queue = this.#trailers = this.#then = undefined
   }

@@ -112,7 +112,10 @@ export class StreamTable implements Streams {
     if ((id & 1) === 0) throw wrong("a client's streams are odd", "5.1.1")
     if (id <= this.lastId) return this.#late(id, true, true)
     this.lastId = id
-    if (this.#options.isLeaving()) return this.#closed.add(id, "by us")
+    if (this.#options.isLeaving()) {
+      this.#options.count("late")
+      return this.#closed.add(id, "by us")
+    }
     if (this.#streams.size >= this.#options.maxStreams) return this.#tooMany(id)
     const request = tooLong ? partial(headers) : requestOf(headers)
     if (request === undefined) return this.refuse(id, Code.PROTOCOL_ERROR)
@@ -132,7 +135,7 @@ export class StreamTable implements Streams {
   /** Whoever has not seen our SETTINGS can't know better. */
   #tooMany(id: number): void {
     this.#options.refuse("streams")
-    if (this.acknowledged) this.#options.count("provoked")
+    this.#options.count(this.acknowledged ? "provoked" : "early")
     this.#closed.add(id, "by us")
     this.#outgoing.answer(resetFrame(id, Code.REFUSED_STREAM))
   }
@@ -142,7 +145,7 @@ export class StreamTable implements Streams {
     if (id > this.lastId || (id & 1) === 0) throw wrong("a frame of a stream that was never opened", "5.1")
     if (!matters) return
     const how = this.#closed.how(id)
-    if (how === "by us") return
+    if (how === "by us") return this.#options.count("late")
     if (how === "ended") throw new ConnectionError(Code.STREAM_CLOSED, "a frame of a stream that ended (RFC 9113 §5.1)")
     if (how === "by the peer") return this.refuse(id, Code.STREAM_CLOSED)
     if (headers) throw wrong("a stream's number is lower than one before", "5.1.1")

@@ -52,6 +52,12 @@ export const layer = Layer.effect(
     const commit = (release: Release): Committed | HeraldError => {
       const earlier = replayed(state, ownerOf(release), release.idempotency)
       if (earlier !== undefined) return earlier
+      // W6
+      if (release.until !== undefined && clock.monotonicTimeNanosUnsafe() >= release.until)
+        return failure(
+          "Timeout",
+          "its time was over when its turn came. Nothing was written, and nothing of it ever will be"
+        )
       const problem = problemOf(release)
       if (problem !== undefined) return problem
       const { action, actor, keyId, message, traceparent, idempotency } = release

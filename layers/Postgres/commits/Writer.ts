@@ -225,7 +225,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       json: encode(release, randomUUID()),
       span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan)),
       done: yield* Deferred.make<Committed, HeraldError>(),
-      until: clock.monotonicTimeNanosUnsafe() + deadline,
+      until: earlier(clock.monotonicTimeNanosUnsafe() + deadline, release.until), // W6
       sent: false,
       lost: false,
       left: false
@@ -244,6 +244,8 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     )
   })
 })
+
+const earlier = (one: bigint, other: bigint | undefined): bigint => (other !== undefined && other < one ? other : one)
 
 /** Until when it may be sent: its deadline, or a little longer to ask what became of it. */
 const endOf = ({ until, lost }: Waiting): bigint => (lost ? until + GRACE : until)

@@ -46,6 +46,13 @@ const counter = (counts: Counts) => {
   }
 }
 
+/** Text that is not UTF-8 is refused: it would be changed silently. G9 */
+class Exact extends BinaryReader {
+  override string(): string {
+    return super.string(true)
+  }
+}
+
 /** Makes decoders for messages of a protocol, such as `herald.distribution.v1`. They return `InvalidInput` for what they can't take. G8, G9 */
 export const decoderOf =
   (protocol: string) =>
@@ -53,7 +60,7 @@ export const decoderOf =
     const tooMany = counter(counts)
     return (bytes: Uint8Array): A | HeraldError => {
       try {
-        const reader = new BinaryReader(bytes)
+        const reader = new Exact(bytes)
         const refusal = tooMany(reader)
         if (refusal !== undefined) return refusal
         reader.pos = 0

@@ -25,7 +25,13 @@ const ours = new Set<number>([
 
 const parentOf = (metadata: CallMetadata) => {
   const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
-  return parent._tag === "Some" ? { parent: parent.value } : { root: true }
+  return parent._tag === "Some" ? { parent: parent.value } : { root: true as const, parent: undefined }
+}
+
+/** Gives what a stream does later the trace of its caller, if that has one. */
+export const childOf = <A, E, R>(metadata: CallMetadata, work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const { parent } = parentOf(metadata)
+  return parent === undefined ? work : Effect.withParentSpan(work, parent)
 }
 
 const seconds = histogram(

@@ -25,8 +25,11 @@ export const statusOfEnding = (ending: Ending): CallStatus | undefined =>
     ? undefined
     : status(failure(ending.name, ending.reason), { "herald-reconnect": endings[ending.name].reconnect })
 
-/** What the caller of a failed handler is told; of a defect, nothing but that. */
-export const statusOfExit = (exit: Exit.Failure<unknown, HeraldError>): CallStatus => {
+/** What a failed handler met; a defect tells nothing of itself. */
+export const errorIn = (exit: Exit.Failure<unknown, HeraldError>): HeraldError => {
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  return statusOf(error instanceof HeraldError ? error : failure("Internal", catalogue.Internal.title))
+  return error instanceof HeraldError ? error : failure("Internal", catalogue.Internal.title)
 }
+
+/** What the caller of a failed handler is told. */
+export const statusOfExit = (exit: Exit.Failure<unknown, HeraldError>): CallStatus => statusOf(errorIn(exit))

@@ -71,26 +71,34 @@ describe("the lane", () => {
   })
 
   it("GC5 a deadline ends a call on the server, and a client's going is heard", async () => {
-    let over = 0
-    const { client, say } = await open(
+    let [over, begun] = [0, 0]
+    const { client, port } = await open(
       {},
       {
         ...handlers,
         say: (call: Any) => call.on("cancelled", () => over++),
         talk: (call: Any) =>
           call
+            .once("data", () => begun++)
             .on("cancelled", () => over++)
             .on("data", () => {})
             .on("error", () => {})
       }
     )
-    const { error } = await say("wait", { deadline: Date.now() + 50 })
-    assert.strictEqual(error?.code, 4)
+    const session = connect(`http://127.0.0.1:${port}`)
+    closing.push(() => session.destroy())
+    const post = { ":method": "POST", ":path": "/a.B/Say", "content-type": "application/grpc", "grpc-timeout": "50m" }
+    const status = await new Promise((resolve) => {
+      const asked = session.request(post).on("response", (headers) => resolve(headers["grpc-status"]))
+      asked.end(Buffer.from([0, 0, 0, 0, 0])) // its client has no deadline of its own
+    })
+    assert.strictEqual(status, "4")
     await until(() => over === 1)
     const talk = client["talk"]()
     heard(talk)
     talk.write(Buffer.from("x"))
-    setImmediate(() => talk.cancel())
+    await until(() => begun === 1)
+    talk.cancel()
     await until(() => over === 2)
   })
 

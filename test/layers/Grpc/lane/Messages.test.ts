@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { MAX_WINDOW } from "../../../../layers/Grpc/lane/Frames.ts"
-import { dataHeader, framed } from "../../../../layers/Grpc/lane/Framing.ts"
+import { dataHeader, framed, partOf } from "../../../../layers/Grpc/lane/Framing.ts"
 import { HpackDecoder } from "../../../../layers/Grpc/lane/Hpack.ts"
 import { Messages } from "../../../../layers/Grpc/lane/Messages.ts"
 import { escaped, trailers } from "../../../../layers/Grpc/lane/Replies.ts"
 import { ReceiveWindow, SendWindow } from "../../../../layers/Grpc/lane/Windows.ts"
 
-const prefixed = (bytes: Uint8Array) => Buffer.from(framed(bytes, 1).message)
+const prefixed = (bytes: Uint8Array) => {
+  const message = framed(bytes, 1)
+  return Buffer.from(partOf(message, 0, message.length))
+}
 const Cuts = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 30 })))
 
 describe("messages", () => {
@@ -60,6 +63,23 @@ describe("messages", () => {
     )
     assert.strictEqual(dataHeader(11, 7, true).toString("hex"), "00000b000100000007")
     assert.isUndefined(framed(Buffer.alloc(16_384), 1).frame)
+  })
+
+  it("GC1 a large one is cut anywhere, and copied nowhere but at its prefix", () => {
+    const large = Buffer.alloc(70_000, "large")
+    const message = framed(large, 1)
+    const whole = Buffer.concat([Buffer.from([0, 0, 1, 0x11, 0x70]), large])
+    for (const [from, to] of [
+      [0, 3],
+      [3, 5],
+      [4, 9],
+      [0, 16_384],
+      [5, 10],
+      [16_384, 70_005]
+    ] as const)
+      assert.isTrue(partOf(message, from, to).equals(whole.subarray(from, to)), `${from} to ${to}`)
+    assert.strictEqual(partOf(message, 5, 10).buffer, large.buffer)
+    assert.strictEqual(message.length, whole.length)
   })
 
   it("a status is told as far as the peer's list goes", () => {

@@ -13,6 +13,7 @@ import { encodeBlock, type Header, HpackDecoder } from "../../../../layers/Grpc/
 import { times } from "../../../../layers/Grpc/lane/Life.ts"
 import type { Request } from "../../../../layers/Grpc/lane/Request.ts"
 import type { Over, Stream } from "../../../../layers/Grpc/lane/Stream.ts"
+import { Unsent } from "../../../../layers/Grpc/lane/Unsent.ts"
 import { turn } from "../../../support/turn.ts"
 
 export interface Got {
@@ -40,7 +41,13 @@ export const POST: ReadonlyArray<Header> = [
   ["te", "trailers"]
 ]
 
-export const makePeer = (options: { readonly maxStreams?: number; readonly takes?: boolean } = {}) => {
+interface PeerOptions {
+  readonly maxStreams?: number
+  readonly takes?: boolean
+  readonly unsent?: Unsent
+}
+
+export const makePeer = (options: PeerOptions = {}) => {
   const got: Array<Got> = []
   const calls: Array<Call> = []
   const refused: Array<string> = []
@@ -63,6 +70,7 @@ export const makePeer = (options: { readonly maxStreams?: number; readonly takes
         state.destroyed = true
       }
     },
+    unsent: options.unsent ?? new Unsent(Number.POSITIVE_INFINITY),
     maxStreams: options.maxStreams ?? 100,
     onStream: (stream, request, tooLong) => {
       const call: Call = { stream, request, tooLong, data: "", ended: 0, over: [] }

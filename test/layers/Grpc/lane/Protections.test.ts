@@ -3,6 +3,7 @@ import {
   Code,
   Flag,
   frame,
+  goawayFrame,
   headersFrame,
   PREFACE,
   pingFrame,
@@ -32,7 +33,9 @@ const fails = async (code: number, ...frames: ReadonlyArray<Buffer>) => {
 }
 describe("protections", () => {
   /** What a hostile client sends, again and again. */
-  const attacks: Readonly<Record<Exclude<BucketName, "strangers" | "refused" | "provoked">, (n: number) => Buffer>> = {
+  const attacks: Readonly<
+    Record<Exclude<BucketName, "strangers" | "refused" | "provoked" | "late" | "early">, (n: number) => Buffer>
+  > = {
     resets: (n) =>
       Buffer.concat([headersFrame(2 * n + 3, encodeBlock(POST), true), resetFrame(2 * n + 3, Code.CANCEL)]),
     pings: () => pingFrame(Buffer.alloc(8), false),
@@ -71,6 +74,86 @@ describe("protections", () => {
     assert.isUndefined(peer.goaway())
     peer.request(9_999, true, POST.slice(1))
     assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["provoked"]])
+  })
+
+  it("CC12 late: what comes of streams that we reset, or did not take any more, is counted", async () => {
+    const leaving = (peer: ReturnType<typeof makePeer>) => {
+      peer.connection.shutdown()
+      peer.connection.tick((peer.state.now += 1_000))
+    }
+    const before = (peer: ReturnType<typeof makePeer>) => peer.calls[0]!.stream.reset(Code.CANCEL)
+    for (const [begin, unit] of [
+      [before, () => data(1, "")],
+      [before, () => data(1, "x".repeat(100))],
+      [before, () => headersFrame(1, encodeBlock(POST), true)],
+      [leaving, (n: number) => headersFrame(2 * n + 3, encodeBlock(POST), true)]
+    ] as const) {
+      const peer = greeted()
+      peer.request(1)
+      begin(peer)
+      const { bound } = buckets.late
+      for (let n = 0; n < bound; n++) {
+        peer.send(unit(n))
+        if (n % 100 === 0) await peer.written()
+      }
+      assert.deepStrictEqual([peer.state.ended, peer.refused], [false, []])
+      peer.send(unit(bound))
+      assert.deepStrictEqual([peer.state.ended, peer.refused], [true, ["late"]])
+    }
+  })
+
+  it("CC12 entries: settings of one frame", () => {
+    const many = (n: number) => settingsFrame(Array.from({ length: n }, () => [Setting.ENABLE_PUSH, 0] as const))
+    const peer = greeted()
+    peer.send(many(bounds.entries.bound))
+    assert.isUndefined(peer.goaway())
+    peer.send(many(bounds.entries.bound + 1))
+    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["entries"]])
+  })
+
+  it("CC12 unknown: GOAWAY and answers to no PING count as well, the answer to ours does not", async () => {
+    for (const unit of [goawayFrame(0, Code.NO_ERROR), pingFrame(Buffer.from("herald.1"), true)]) {
+      const peer = greeted()
+      peer.request(1)
+      for (let n = 0; n < buckets.unknown.bound; n++) peer.send(unit)
+      peer.connection.tick(20_000)
+      await peer.written()
+      peer.send(pingFrame(peer.of(Type.PING)[0]!.payload, true))
+      assert.deepStrictEqual([peer.state.destroyed, peer.goaway()], [false, undefined])
+      peer.send(unit)
+      assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["unknown"]])
+    }
+  })
+
+  it("CC12 windows: who lets an answer out byte by byte earns nothing by the DATA that it gets so", async () => {
+    const peer = makePeer()
+    peer.send(PREFACE, settingsFrame([[Setting.INITIAL_WINDOW_SIZE, 0]]), frame(Type.SETTINGS, Flag.ACK, 0, 0))
+    peer.request(1)
+    peer.calls[0]!.stream.send(Buffer.alloc(10_000))
+    for (let n = 0; n < 5_000 && peer.goaway() === undefined; n++) {
+      peer.send(windowFrame(1, 1))
+      await peer.written()
+    }
+    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["windows"]])
+  })
+
+  it("CC15 preface: our SETTINGS have to be acknowledged, once", async () => {
+    await fails(Code.PROTOCOL_ERROR, frame(Type.SETTINGS, Flag.ACK, 0, 0))
+    const peer = makePeer()
+    peer.send(PREFACE, settingsFrame([]))
+    peer.request(1)
+    peer.connection.tick(bounds.preface.bound - 1)
+    assert.isFalse(peer.state.destroyed)
+    peer.connection.tick(bounds.preface.bound)
+    assert.deepStrictEqual([peer.state.destroyed, peer.refused], [true, ["preface"]])
+  })
+
+  it("CC7 queued: whoever reads may cause as many answers as it likes in one turn", async () => {
+    const peer = makePeer({ maxStreams: 1 })
+    peer.send(PREFACE, settingsFrame([]))
+    await peer.written()
+    for (let id = 1; id < 6_000; id += 2) peer.request(id)
+    assert.deepStrictEqual([peer.goaway(), peer.calls.length], [undefined, 1])
   })
 
   it("CC12 strangers", () => {
@@ -140,13 +223,16 @@ describe("protections", () => {
   it("CC16 refuses a stream too many, and counts it only for who knows the limit", async () => {
     const peer = makePeer({ maxStreams: 1 })
     peer.send(PREFACE, settingsFrame([]))
-    for (let id = 1; id < 4_000; id += 2) {
-      peer.request(id)
-      if (id % 500 === 1) await peer.written()
-    }
+    for (let id = 1; id < 4_000; id += 2) peer.request(id)
     await peer.written()
     assert.deepStrictEqual([peer.calls.length, peer.goaway()], [1, undefined])
     assert.deepStrictEqual(peer.resets()[0], [3, Code.REFUSED_STREAM])
+    const unheard = makePeer({ maxStreams: 1 })
+    unheard.send(PREFACE, settingsFrame([]))
+    for (let n = 0; n <= buckets.early.bound; n++) unheard.request(2 * n + 1)
+    assert.isUndefined(unheard.goaway())
+    unheard.request(99_999)
+    assert.deepStrictEqual([unheard.goaway(), unheard.refused.at(-1)], [Code.ENHANCE_YOUR_CALM, "early"])
     peer.send(frame(Type.SETTINGS, Flag.ACK, 0, 0))
     for (let id = 4_001; id < 8_000; id += 2) {
       peer.request(id)

@@ -1,4 +1,5 @@
 /** A server of the lane with one service, and grpc-js as its client. */
+import type { Socket } from "node:net"
 import {
   credentials,
   type Client as GrpcClient,
@@ -68,6 +69,8 @@ export const makeServer = (options: LaneOptions = {}, given: object = handlers):
 
 export const open = async (options: LaneOptions = {}, given: object = handlers) => {
   const server = makeServer(options, given)
+  const sockets = new Map<number, Socket>()
+  server.make().prependListener("connection", (socket: Socket) => sockets.set(socket.remotePort!, socket))
   const port = await server.listen("127.0.0.1", 0)
   const Client = makeGenericClientConstructor(definition as Any, "B")
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure()) as GrpcClient & Record<string, Any>
@@ -83,7 +86,9 @@ export const open = async (options: LaneOptions = {}, given: object = handlers) 
         resolve({ error, answer })
       )
     })
-  return { server, port, client, say }
+  /** The server's end of the connection that came from this port. */
+  const heard = (port: number) => sockets.get(port)
+  return { server, port, client, say, heard }
 }
 
 export const heard = (call: Any) => {

@@ -37,6 +37,27 @@ describe("deadlines of the writer", () => {
   })
 
   it.effect(
+    "W6 X2 nothing is sent, and the database commits nothing, after the time that a release gives itself",
+    () => {
+      const database = new Database()
+      return Effect.gen(function* () {
+        const write = yield* start(database)
+        yield* write(one("first"))
+        const until = (yield* Clock.Clock).monotonicTimeNanosUnsafe() + 2_000_000_000n
+        database.moods = Array.from({ length: 25 }, () => "away" as const)
+        const asked = yield* Effect.forkChild(outcome(write({ ...one("a"), until })))
+        yield* pass(3_000)
+        const { name, message, took } = yield* Fiber.join(asked)
+
+        assert.strictEqual(name, "DatabaseUnavailable")
+        assert.match(message, /Nothing was written/)
+        assert.isAtMost(took, 2_100)
+        assert.deepStrictEqual(database.keys, ["first"])
+      })
+    }
+  )
+
+  it.effect(
     "X4 an answer that was lost at the last moment is asked for after the deadline, and what is not there never will be",
     () => {
       const database = new Database()

@@ -1,0 +1,197 @@
+/**
+ * Serves one call of `PublishMany`.
+ *
+ *   PM1  Each item is answered once, in the order in which they came, with what it became or why not; one that fails ends nothing.
+ *   PM2  Items of one key happen in their order, and an environment's variables between what came before and after. Others don't wait.
+ *   PM3  At most `WINDOW` items and `BYTES` bytes of them are not answered yet; until there is room, no more is read. So a client that doesn't
+ *        read its answers is read no further. Items of all streams have a bound in bytes as well, in all and for one principal.
+ *   PM4  A principal over its rate is not refused, but read as fast as its rate allows.
+ *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further; what was begun is answered, and then the call ends
+ *        with the reason. What has no answer was not begun.
+ *   PM6  Whatever began is given up when the client leaves: what the database has not got by then, it never gets.
+ */
+import { Clock, Deferred, Effect, Exit, type Fiber, Metric } from "effect"
+import {
+  PublishManyResponse,
+  type PublishRequest,
+  type PublishResponse,
+  type PublishResult
+} from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
+import { Access } from "../../../access/Access.ts"
+import type { Identity } from "../../../access/Identity.ts"
+import { Places } from "../../../access/Places.ts"
+import { ByteBudget } from "../../../bounds/ByteBudget.ts"
+import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import { afterEvery } from "../../../telemetry/Every.ts"
+import { counter, each } from "../../../telemetry/Metrics.ts"
+import { isFailure } from "../Decode.ts"
+import type { ServerCall } from "../ServerCall.ts"
+import type { AdmittedHandler } from "../Service.ts"
+import { childOf, traced } from "../Spans.ts"
+import { errorIn, OK, statusOf, statusOfExit } from "../Status.ts"
+import { Answers } from "./Answers.ts"
+import { publishManyRequest } from "./Decode.ts"
+import { Messages, Whole } from "./Messages.ts"
+import { Order } from "./Order.ts"
+import { costOf, makePublish, untilOf } from "./Publish.ts"
+import { bytesOf, problemOf, targetOf } from "./Wire.ts"
+
+/** Open streams, in all and of one principal. */
+const STREAMS: readonly [inAll: number, ofPrincipal: number] = [128, 32]
+/** Bytes of items that are not answered yet, of all streams and of those of one principal. PM3 */
+const IN_ALL = 67_108_864
+const OF_ONE = 50_331_648
+/** Milliseconds until room is looked for again that others took. */
+const ROOM = 20
+/** How long a call that has to end waits for answers to what it began. PM5 */
+const LAST_ANSWERS = "2 seconds"
+
+const items = counter(
+  "herald_publish_items_total",
+  "items of PublishMany that were answered: published, refused for what they ask, or failed on the server's side",
+  each("outcome", ["published", "refused", "failed"])
+)
+const [published, refused, failed] = (["published", "refused", "failed"] as const).map((outcome) =>
+  Metric.withAttributes(items, { outcome })
+) as [typeof items, typeof items, typeof items]
+
+interface Open {
+  readonly identity: Identity
+  readonly messages: Messages
+  readonly over: Deferred.Deferred<void>
+}
+
+/** `method`: its full name. */
+export const makePublishMany = Effect.fnUntraced(function* (method: string) {
+  const access = yield* Access
+  const publish = yield* makePublish
+  const clock = yield* Clock.Clock
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const places = new Places(STREAMS)
+  const budget = new ByteBudget(IN_ALL, OF_ONE)
+  const streams = new Set<Open>()
+
+  const told = Effect.fnUntraced(function* (exit: Exit.Exit<PublishResponse, HeraldError>) {
+    if (Exit.isSuccess(exit)) {
+      yield* Metric.update(published, 1)
+      return { outcome: { $case: "published", value: exit.value } } satisfies PublishResult
+    }
+    const error = errorIn(exit)
+    if (error.refused) yield* Metric.update(refused, 1)
+    else yield* Effect.andThen(Metric.update(failed, 1), Effect.logError("an item of PublishMany failed", exit.cause))
+    return { outcome: { $case: "problem", value: problemOf(error) } } satisfies PublishResult
+  })
+
+  /** Waits as long as the rate of its principal says. PM4 */
+  const paced = (identity: Identity, cost: number): Effect.Effect<void> =>
+    Effect.catch(access.spend(identity, cost), ({ details }) =>
+      Effect.andThen(Effect.sleep(Number(details?.["retryAfterMillis"] ?? 1)), paced(identity, cost))
+    )
+
+  const roomFor = (bytes: number, owner: string): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      budget.take(bytes, owner) ? Effect.void : Effect.andThen(Effect.sleep(ROOM), roomFor(bytes, owner))
+    )
+
+  const serve = Effect.fnUntraced(function* (call: ServerCall, { identity, messages }: Open) {
+    const asking = { identity, until: untilOf(clock, call) }
+    const order = new Order()
+    const whole = new Whole()
+    const answers = new Answers({
+      write: (results) => call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
+      drained: (then) => call.whenClear(then)
+    })
+
+    const begin = Effect.fnUntraced(function* (item: PublishRequest) {
+      const bytes = bytesOf(item)
+      yield* answers.room // PM3
+      yield* paced(identity, costOf(item, bytes))
+      yield* roomFor(bytes, identity.name)
+      const slot = answers.take(bytes)
+      const turn = order.take(targetOf(item))
+      const done = Effect.gen(function* () {
+        for (const one of turn.after) yield* Deferred.await(one) // PM2
+        answers.give(slot, yield* Effect.flatMap(Effect.exit(publish(item, asking)), told))
+        turn.end() // of a stream that is over nothing else begins
+      }).pipe(Effect.ensuring(Effect.sync(() => budget.give(bytes, identity.name))))
+      yield* Effect.forkChild(done, { startImmediately: true }) // PM6
+    })
+
+    /** Begins what comes, until nothing more does; returns why, where that is not the client's will. */
+    const read = Effect.gen(function* (): Effect.fn.Return<HeraldError | undefined> {
+      while (true) {
+        const heard = yield* messages.next
+        if (heard instanceof HeraldError) return heard
+        if (heard === "end")
+          return whole.waits ? failure("InvalidInput", "the last value is not whole: its rest did not come") : undefined
+        const message = publishManyRequest(heard)
+        if (isFailure(message)) return message
+        const its = whole.take(message)
+        if (its instanceof HeraldError) return its
+        for (const item of its) {
+          if (messages.stopped !== undefined) return messages.stopped // PM5
+          yield* begin(item)
+        }
+      }
+    })
+    const reason = yield* read
+    yield* reason === undefined ? answers.all : Effect.timeoutOption(answers.all, LAST_ANSWERS)
+    return reason
+  })
+
+  /** PM5, A3 */
+  const endRevoked = Effect.suspend(() =>
+    Effect.forEach(
+      Map.groupBy(streams, ({ identity }) => identity.keyId).values(),
+      Effect.fnUntraced(function* (its) {
+        const { identity } = its[0]!
+        if (yield* access.stillValid(identity)) return
+        const gone = failure("KeyRevoked", `the API key ${identity.name} is no longer valid`)
+        for (const { messages } of its) messages.stop(gone)
+      }),
+      { discard: true }
+    )
+  )
+  yield* Effect.forkScoped(
+    afterEvery("the API keys of streams that publish could not be looked at", "1 second", endRevoked)
+  )
+
+  const placeOf = (identity: Identity): Effect.Effect<() => void, HeraldError> => {
+    const place = places.take("", identity.name)
+    return typeof place === "number"
+      ? Effect.fail(failure("ServerFull", "too many streams that publish are open; use those, or try again"))
+      : Effect.succeed(place)
+  }
+
+  const drain = Effect.suspend(() => {
+    const leaving = failure("Draining", "the server is leaving; send what was not answered to another")
+    for (const { messages } of streams) messages.stop(leaving) // PM5
+    return Effect.forEach([...streams], ({ over }) => Deferred.await(over), { concurrency: "unbounded", discard: true })
+  })
+
+  const publishMany: AdmittedHandler = (call, identity) => {
+    let working: Fiber.Fiber<unknown, unknown> | undefined
+    let left = false
+    const messages = new Messages(call, () => {
+      left = true
+      working?.interruptUnsafe() // PM6
+    })
+    run(traced(method, call, placeOf(identity), true)).addObserver((exit) => {
+      if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+      const open: Open = { identity, messages, over: Deferred.makeUnsafe() }
+      streams.add(open)
+      const serving = run(childOf(call.metadata, serve(call, open)))
+      working = serving
+      serving.addObserver((ended) => {
+        exit.value()
+        streams.delete(open)
+        Deferred.doneUnsafe(open.over, Effect.void)
+        if (Exit.isFailure(ended)) call.end(statusOfExit(ended))
+        else call.end(ended.value === undefined ? OK : statusOf(ended.value))
+      })
+      if (left) serving.interruptUnsafe()
+    })
+  }
+
+  return { publishMany, drain }
+})
