@@ -9,6 +9,7 @@ import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
+import { FlagView } from "../../src/flags/FlagView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
@@ -31,9 +32,11 @@ export const below = <A, E, R>(
 /** What the log may hold. */
 export const kinds = Kinds.layer(configurationKind, flagKind)
 
-const views = Views.layer(ConfigurationView).pipe(Layer.provideMerge(ConfigurationView.layer))
+const views = Views.layer(ConfigurationView, FlagView).pipe(
+  Layer.provideMerge(Layer.merge(ConfigurationView.layer, FlagView.layer))
+)
 
-/** With the view of configurations, as a node has it. */
+/** With the view of each kind, as a node has it. */
 export const propagation = (changed: Partial<PropagationOptions> = {}) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds", ...changed }).pipe(
     Layer.provideMerge(views),

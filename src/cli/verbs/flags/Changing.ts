@@ -1,7 +1,7 @@
 /**
  * How a verb changes a flag: what stands there, what is sent, what is told.
  *
- *   FC1  What a verb changes a part of, it changes at the version that it read: a change in between is read again, never overwritten.
+ *   FW1  What a verb changes a part of, it changes at the version that it read: a change in between is read again, never overwritten.
  */
 import * as Effect from "effect/Effect"
 import type { PublishedFlag, StoredFlag, ValidatedFlag } from "../../../edge/http/flags/Wire.ts"
@@ -62,7 +62,7 @@ export const send = Effect.fnUntraced(function* (
 type Members = Readonly<Record<string, unknown>>
 const TRIES = 5
 
-/** Changes a part of what is there. FC1 */
+/** Changes a part of what is there. FW1 */
 export const alter = (
   here: Invocation,
   environment: string,
