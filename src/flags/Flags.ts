@@ -26,7 +26,7 @@ import { flagProblem } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
 import { readDefinition } from "./ReadDefinition.ts"
 import { differences } from "./Readers.ts"
-import type { Context as EvaluationContext } from "./Resolution.ts"
+import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
 import { simpleOf } from "./Simple.ts"
 import { type Told, tell } from "./Steps.ts"
 
@@ -88,6 +88,17 @@ export class Flags extends Context.Service<
       key: string,
       context: EvaluationContext
     ) => Effect.Effect<Told, HeraldError>
+    /** The same without the steps, for applications. */
+    readonly resolve: (
+      environment: string,
+      key: string,
+      context: EvaluationContext
+    ) => Effect.Effect<Resolution, HeraldError>
+    /** Of every flag of an environment, in the order of their names. Yields in between. */
+    readonly resolveAll: (
+      environment: string,
+      context: EvaluationContext
+    ) => Effect.Effect<ReadonlyArray<readonly [key: string, resolution: Resolution]>, HeraldError>
   }
 >()("herald/flags/Flags") {
   static readonly layer = Layer.effect(
@@ -97,6 +108,8 @@ export class Flags extends Context.Service<
 }
 
 const PAGE = 1_000
+/** Flags that are evaluated before others have their turn. */
+const SLICE = 256
 
 const make = Effect.fnUntraced(function* () {
   const store = yield* FlagStore
@@ -255,6 +268,24 @@ const make = Effect.fnUntraced(function* () {
     diff: Effect.fn("Flags.diff")(function* (environment, key, from, to) {
       const [before, after] = [yield* version(environment, key, from), yield* version(environment, key, to)]
       return yield* workers.compare(before.definition, after.definition)
+    }),
+
+    resolve: (environment, key, context) =>
+      Effect.map(
+        requirePermission("config.read", environment),
+        () => view.flag(environment, key)?.evaluate(context) ?? notFound(key)
+      ),
+
+    resolveAll: Effect.fnUntraced(function* (environment, context) {
+      yield* requirePermission("config.read", environment)
+      const found: Array<readonly [string, Resolution]> = []
+      for (let after = ""; ; ) {
+        const page = view.page(environment, { prefix: "", after, limit: SLICE })
+        for (const { key } of page) found.push([key, view.flag(environment, key)?.evaluate(context) ?? notFound(key)])
+        if (page.length < SLICE) return found
+        after = page.at(-1)!.key
+        yield* Effect.yieldNow
+      }
     }),
 
     // FU3

@@ -21,6 +21,7 @@ import { errors } from "../edge/http/errors/Routes.ts"
 import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flags } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
+import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { Flags } from "../flags/Flags.ts"
@@ -72,6 +73,7 @@ const capabilities = [
     grpc: publishing
   },
   { services: Flags.layer, kind: flagKind, view: FlagView, http: flags },
+  { http: ofrep },
   {
     services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),
     http: fleet

@@ -17,6 +17,7 @@ import { feeds } from "../../../src/edge/http/feeds/Routes.ts"
 import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
+import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
@@ -25,7 +26,7 @@ import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
-export const parts = [configuration, flags, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
+export const parts = [configuration, flags, ofrep, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
 
 interface Seen extends CommitOptions {
   readonly drafts: ReadonlyArray<Draft>

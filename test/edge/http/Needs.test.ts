@@ -49,6 +49,8 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["POST", "/v1/flags/k/rollback?environment={environment}", "write", "environment"],
   ["POST", "/v1/flags/k/validate?environment={environment}", "write", "environment"],
   ["POST", "/v1/flags/k/evaluate?environment={environment}", "read", "environment"],
+  ["POST", "/ofrep/v1/evaluate/flags/k", "read", "somewhere"],
+  ["POST", "/ofrep/v1/evaluate/flags", "read", "somewhere"],
   ["GET", "/v1/events?environment={environment}", "read", "environment"],
   ["POST", "/v1/releases", "write", "somewhere"],
   ["GET", "/v1/clients?environment={environment}", "clients", "environment or everywhere"],
