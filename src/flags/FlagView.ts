@@ -2,6 +2,7 @@
  * What a node knows of flags: all of them, ready to be evaluated. An evaluation never waits for a store.
  *
  *   FV3  A flag is compiled when it is first evaluated, once a version, and then for everyone who asks.
+ *   FV5  The document of an environment is written once between two changes, and a flag that needs no others once a version.
  *   FV4  A flag is evaluated with its prerequisites as this node has them now.
  */
 import { Context, Effect, Layer, Result } from "effect"
@@ -10,6 +11,7 @@ import { isNewer, sameEpoch } from "../propagation/Position.ts"
 import type { NextView, View } from "../propagation/View.ts"
 import { bytesOf } from "../values/Value.ts"
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
+import { exported } from "./Exported.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagStore } from "./FlagStore.ts"
 import { readDefinition } from "./ReadDefinition.ts"
@@ -20,10 +22,11 @@ class Environment {
   /** Made when it is asked for. */
   #keys: ReadonlyArray<string> | undefined
   readonly #evaluable = new WeakMap<FeatureFlag, Flag>()
+  /** Of flags that need no other ones, which therefore never change. */
+  readonly #exported = new WeakMap<FeatureFlag, string>()
+  #document: string | undefined
   /** Of all definitions, as UTF-8. */
   bytes = 0
-  /** The newest change of a flag in here. */
-  revision = 0n
   readonly how: HowToEvaluate = {
     bucketing: "v2",
     ruleOf: () => undefined,
@@ -36,12 +39,32 @@ class Environment {
     this.bytes += bytesOf(flag.definition) - bytesOf(this.byKey.get(flag.key)?.definition ?? "")
     if (flag.deleted ? this.byKey.delete(flag.key) : !this.byKey.has(flag.key)) this.#keys = undefined
     if (!flag.deleted) this.byKey.set(flag.key, flag)
-    if (flag.revision > this.revision) this.revision = flag.revision
+    this.#document = undefined
   }
 
   /** In their order. */
   keys(): ReadonlyArray<string> {
     return (this.#keys ??= [...this.byKey.keys()].sort())
+  }
+
+  /** FV5 */
+  document(): string {
+    return (this.#document ??= `{"flags":{${this.keys()
+      .flatMap((key) => this.#member(key))
+      .join(",")}}}`)
+  }
+
+  #member(key: string): ReadonlyArray<string> {
+    const stored = this.byKey.get(key)!
+    let member = this.#exported.get(stored)
+    if (member !== undefined) return [member]
+    const definition = this.evaluable(key)?.definition
+    if (definition === undefined) return []
+    const { ruleOf } = this.how
+    const definitionOf = (name: string) => this.evaluable(name)?.definition
+    member = `${JSON.stringify(key)}:${exported(key, definition, { ruleOf, definitionOf })}`
+    if (definition.prerequisites.length === 0) this.#exported.set(stored, member)
+    return [member]
   }
 
   /** FV3 */
@@ -69,6 +92,8 @@ export class FlagView extends Context.Service<
     readonly flag: (environment: string, key: string) => Flag | undefined
     /** All flags of an environment, and the bytes of their definitions. */
     readonly all: (environment: string) => { readonly flags: ReadonlyMap<string, FeatureFlag>; readonly bytes: number }
+    /** All flags of an environment as flagd has them: the same text until one changes. FX1 */
+    readonly document: (environment: string) => string
     readonly how: (environment: string) => HowToEvaluate | undefined
     /** Flags in the order of their names, at most `limit`, behind `after`, whose names begin with `prefix`. */
     readonly page: (
@@ -133,6 +158,7 @@ const make = Effect.fnUntraced(function* () {
       const of = served.get(environment)
       return { flags: of?.byKey ?? new Map(), bytes: of?.bytes ?? 0 }
     },
+    document: (environment) => served.get(environment)?.document() ?? '{"flags":{}}',
     how: (environment) => served.get(environment)?.how,
     page: (environment, { prefix, after, limit }) => {
       const of = served.get(environment)
