@@ -48,7 +48,8 @@ const TAKEN = {
 const taking =
   (handlers: ReadonlyMap<string, Handler>): grpc.ServerInterceptor =>
   ({ path }, call) => {
-    handlers.get(path)?.(new GrpcJsCall(path, call))
+    const taken = new GrpcJsCall(path, call)
+    if (taken.came) handlers.get(path)?.(taken)
     return TAKEN
   }
 

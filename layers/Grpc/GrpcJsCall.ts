@@ -23,6 +23,8 @@ export class GrpcJsCall implements ServerCall {
   readonly path: string
   readonly peer: ServerCall["peer"]
   metadata = new Metadata()
+  /** False: its client was gone before it began, and nobody will ever be told so. */
+  came = false
   whenEnded: ServerCall["whenEnded"]
   readonly #call: ServerInterceptingCallInterface
   #listener = NOBODY
@@ -44,6 +46,7 @@ export class GrpcJsCall implements ServerCall {
     call.start({
       onReceiveMetadata: (metadata) => {
         this.metadata = metadata
+        this.came = true
       },
       onReceiveMessage: (message) => this.#listener.message(message as Buffer),
       onReceiveHalfClose: () => this.#listener.end(),

@@ -5,7 +5,7 @@ import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
 import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
-import { LaneServer } from "./lane/LaneServer.ts"
+import { LaneServer, secured } from "./lane/LaneServer.ts"
 
 export const onLane = (below: BelowOptions): Below => {
   const { options, gate, certificate, services, handlers, refuse, soon } = below
@@ -41,7 +41,7 @@ export const onLane = (below: BelowOptions): Below => {
   return {
     listen: () => {
       const server = lane.make(certificate?.now())
-      if (certificate !== undefined) certificate.keep(server as TlsServer) // TC2
+      certificate?.keep({ setSecureContext: (pair) => (server as TlsServer).setSecureContext({ ...secured, ...pair }) }) // TC2
       gateBefore(server, { connection: connections(gate, refuse) }) // GA1
       return lane.listen(options.host, options.port)
     },

@@ -1,12 +1,18 @@
 /**
- * Serves HTTP with node:http.
+ * Serves HTTP/1.1 with node:http; with TLS also HTTP/2, with node:http2, whichever the client picks (docs/decisions/0020-http2-at-the-http-door.md).
  *
  *   HS1  A slow or endless request ends: headers within 10 s and 24 KiB, the whole request within 60 s.
- *   HS3–HS5 in Unread.ts, HS6 in OpenRequests.ts, GA1 and GA2 in ../Gate.ts
+ *   HS3–HS5 in Unread.ts, HS6 in OpenRequests.ts, HT1–HT6 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
  *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
+ *   HS8  With TLS a client has HTTP/2 and HTTP/1.1 to choose from, and every route is the same by both.
  */
-import { createServer, type Server } from "node:http"
-import { createServer as createSecureServer } from "node:https"
+import { createServer, type IncomingMessage, Server, type ServerResponse } from "node:http"
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type ServerHttp2Session
+} from "node:http2"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
@@ -18,6 +24,7 @@ import { withoutSecrets } from "../../src/text/Secrets.ts"
 import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 import { openRequests } from "./OpenRequests.ts"
+import { Streams, type StreamTimes } from "./Streams.ts"
 import { Unread, type UnreadOptions } from "./Unread.ts"
 
 /** Milliseconds for a TLS handshake. */
@@ -33,6 +40,8 @@ export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions
   readonly open?: { readonly perSecond: number; readonly burst: number }
   /** Milliseconds that running requests have to end when the server leaves. HS2 */
   readonly grace?: number
+  /** Of HTTP/2. HT1, HT2 */
+  readonly times?: StreamTimes
 }
 
 const defaults = {
@@ -47,58 +56,102 @@ const defaults = {
 
 const GRACE = 1_500
 
+const isHttp2 = (request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest =>
+  request.httpVersionMajor === 2
+
 /** Limits what connections and their requests may do before any route hears of them. */
-const guard = (server: Server, given: Partial<HttpOptions>, refuse: Refuse): void => {
+const guard = (server: Server | Http2SecureServer, given: Partial<HttpOptions>, refuse: Refuse): Streams => {
   const options = { ...defaults, ...given }
   const unread = new Unread(options, refuse)
-  const looking = setInterval(() => unread.look(performance.now()), options.lookEvery).unref()
+  const isExempt = exempting(options.exempt)
+  const streams = new Streams(unread, isExempt, refuse, options.times)
+  const look = () => {
+    const now = performance.now()
+    unread.look(now)
+    streams.look(now)
+  }
+  const looking = setInterval(look, options.lookEvery).unref()
   server.once("close", () => clearInterval(looking))
-  const open = openRequests({ ...options.open, isExempt: exempting(options.exempt) }, refuse)
-  const request = (...[asked, answer]: Parameters<typeof open>) => {
+  const open = openRequests({ ...options.open, isExempt }, refuse)
+  const request = (asked: IncomingMessage | Http2ServerRequest, answer: ServerResponse): boolean => {
     asked.url = withoutSecrets(asked.url ?? "/") // TU1
-    return unread.admit(asked, answer) && open(asked, answer)
+    if (!isHttp2(asked)) return unread.admit(asked, answer) && open(asked, answer)
+    // node:http2 tells nobody that the client of such a request went away.
+    if (asked.method === "HEAD") asked.stream.once("close", () => answer.writableEnded || answer.emit("close"))
+    if (open(asked as unknown as IncomingMessage, answer)) return true
+    streams.refused(asked.stream.session as ServerHttp2Session | undefined)
+    return false
   }
   const perAddress = options.perAddress ?? options.maxConnections
   gate(server, {
     connection: connections({ ...options, perAddress }, refuse),
+    secureConnection: streams.secured,
+    session: streams.session,
+    stream: streams.stream,
     request,
     checkContinue: request
   })
+  return streams
 }
 
-const make = (certificate: Certificate | undefined): Server => {
-  const options = {
-    // A message of 2,000 characters is as long as 18,000 in a URL.
-    maxHeaderSize: 24_576,
-    headersTimeout: 10_000,
-    requestTimeout: 60_000,
-    keepAliveTimeout: 65_000,
-    connectionsCheckingInterval: 5_000,
-    keepAlive: true,
-    noDelay: true,
-    // No route changes the protocol, so a request to upgrade is answered like any other.
-    shouldUpgradeCallback: () => false
+const HEADERS = 100
+/** Bytes. A message of 2,000 characters is as long as 18,000 in a URL. */
+const HEADER_BYTES = 24_576
+
+const http1 = {
+  maxHeaderSize: HEADER_BYTES,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000
+}
+/** What nghttp2 holds a connection to: https://nodejs.org/api/http2.html#http2createsecureserveroptions-onrequesthandler */
+const http2 = {
+  /** Of headers with those that begin with a colon. */
+  maxHeaderListPairs: HEADERS + 4,
+  /** Megabytes: more than HS4 leaves unread. */
+  maxSessionMemory: 16,
+  settings: {
+    enablePush: false,
+    /** Clients begin as many before they have heard of a limit (RFC 9113 §6.5.2). */
+    maxConcurrentStreams: 100,
+    /** A header counts 32 bytes more than by HTTP/1.1. */
+    maxHeaderListSize: HEADER_BYTES + 32 * (HEADERS + 4)
   }
-  if (certificate === undefined) return createServer(options)
+}
+
+const make = (certificate: Certificate | undefined): Server | Http2SecureServer => {
+  const sockets = { keepAlive: true, noDelay: true }
+  if (certificate === undefined) return createServer({ ...http1, ...sockets })
   const server = createSecureServer({
-    ...options,
+    ...sockets,
     ...certificate.now(),
+    ...http2,
+    http1Options: http1,
+    allowHTTP1: true, // HS8
     handshakeTimeout: HANDSHAKE,
     minVersion: "TLSv1.2"
   })
   certificate.keep(server)
-  return server as unknown as Server
+  return server
 }
 
 const create = (options: Partial<HttpOptions>, refuse: Refuse, certificate?: Certificate) => (): Server => {
-  const server = make(certificate)
-  server.maxHeadersCount = 100
-  guard(server, options, refuse)
+  // Both kinds have all that is used of it below.
+  const server = make(certificate) as Server
+  server.maxHeadersCount = HEADERS
+  // No route changes the protocol, so a request to upgrade is answered like any other.
+  Object.assign(server, { shouldUpgradeCallback: () => false })
+  const streams = guard(server, options, refuse)
   const close = server.close.bind(server)
   // HS2: `close` alone waits for clients that keep their connection open.
   server.close = (done) => {
-    server.on("request", (_, response) => response.setHeader("connection", "close"))
-    const timer = setTimeout(() => server.closeAllConnections(), options.grace ?? GRACE)
+    server.on("request", (asked, response) => isHttp2(asked) || response.setHeader("connection", "close"))
+    const cut = () => {
+      Server.prototype.closeAllConnections.call(server) // node:http2 has none of its own
+      streams.destroy()
+    }
+    const timer = setTimeout(cut, options.grace ?? GRACE)
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     close((error) => {
       clearTimeout(timer)

@@ -70,7 +70,8 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
     response.writeHead(429, {
       "content-type": "application/problem+json",
       "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))),
-      connection: "close"
+      // HTTP/2 has no such header: Streams.ts counts what is refused on a connection. HT3
+      ...(request.httpVersionMajor === 2 ? {} : { connection: "close" })
     })
     response.end(JSON.stringify(problem))
     return false

@@ -1,9 +1,11 @@
 /**
- * Cuts connections whose answers nobody reads, or whose requests come faster than their answers are read.
+ * Cuts readers who don't read their answers, or who ask faster than they read. A reader is a connection of HTTP/1.1, or a stream of HTTP/2.
  *
- *   HS3  An answer has `patience` and a second for each `bytesPerSecond` to be read; then its connection is cut. Reading starts the time again.
- *   HS4  A connection has at most 64 requests under way, and begins none while more than 1 MiB of its answers are unread.
- *   HS5  No more than `maxUnread` bytes wait to be read in all: the connections that have waited longest are cut first.
+ *   HS3  An answer has `patience` and a second for each `bytesPerSecond` of its connection to be read; then its reader is cut. Reading starts
+ *        the time again.
+ *   HS4  A connection has at most 64 requests under way (100 of HTTP/2), and begins none while more than 1 MiB (8 MiB of HTTP/2) of its answers
+ *        are unread.
+ *   HS5  No more than `maxUnread` bytes wait in all, to be read by clients, or by us: the connections that have waited longest are cut first.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
@@ -20,30 +22,66 @@ export interface UnreadOptions {
   readonly lookEvery: number
 }
 
+/** Who answers are for. Everything is in bytes. */
+export interface Reader {
+  /** Of answers that were not read. */
+  readonly unread: () => number
+  /** What has to be read before its own answer is. */
+  readonly ahead: () => number
+  /** Of requests that we did not read yet. */
+  readonly kept: () => number
+  /** What it has read so far. */
+  readonly taken: () => number
+  /** False: it is gone already. HS3 cuts as little as it may, HS5 what gives the memory back for sure. */
+  readonly cut: (reason: "unread_time" | "unread_in_all") => boolean
+}
+
 const UNDER_WAY = 64
-/** Bytes. */
 const BEFORE_NEXT = 1_048_576
 const PROGRESS = 262_144
 
 interface Waiting {
-  readonly answers: Set<ServerResponse>
   /** Milliseconds of a monotonic clock: since when it waits. */
   since: number
-  /** Bytes that the system had taken by then. */
+  /** Bytes that it had taken by then. */
   taken: number
 }
 
-/** Answers that wait for those before them have no socket yet. */
-const unreadOf = (socket: Socket, { answers }: Waiting): number => {
-  let bytes = socket.writableLength
-  for (const answer of answers) if (answer.socket === null) bytes += answer.writableLength
-  return bytes
+/** A connection of HTTP/1.1: the answers of its requests go out one after another. */
+class Pipeline implements Reader {
+  readonly answers = new Set<ServerResponse>()
+  readonly #socket: Socket
+  readonly #refuse: Refuse
+
+  constructor(socket: Socket, refuse: Refuse) {
+    this.#socket = socket
+    this.#refuse = refuse
+  }
+
+  /** Answers that wait for those before them have no socket yet. */
+  readonly unread = (): number => {
+    if (this.#socket.destroyed) return 0 // its bytes are on their way out
+    let bytes = this.#socket.writableLength
+    for (const answer of this.answers) if (answer.socket === null) bytes += answer.writableLength
+    return bytes
+  }
+  readonly ahead = this.unread
+  readonly kept = () => 0 // no more than the parser's last read
+  readonly taken = () => this.#socket.bytesWritten - this.#socket.writableLength
+
+  readonly cut = (reason: string): boolean => {
+    if (this.#socket.destroyed) return false
+    this.#refuse(reason, this.#socket.remoteAddress)
+    this.#socket.destroy()
+    return true
+  }
 }
 
 export class Unread {
   readonly #options: UnreadOptions
   readonly #refuse: Refuse
-  readonly #waiting = new Map<Socket, Waiting>()
+  readonly #waiting = new Map<Reader, Waiting>()
+  readonly #pipelines = new WeakMap<Socket, Pipeline>()
   #lookedAt = 0
 
   constructor(options: UnreadOptions, refuse: Refuse) {
@@ -51,56 +89,70 @@ export class Unread {
     this.#refuse = refuse
   }
 
-  /** Whether this request may begin; if not, its connection is cut. HS4 */
+  add(reader: Reader): void {
+    this.#waiting.set(reader, { since: performance.now(), taken: reader.taken() })
+  }
+
+  remove(reader: Reader): void {
+    this.#waiting.delete(reader)
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** Looks if it is time to: a flood of requests keeps timers from running. */
+  readonly lookInTime = (now: number): void => {
+    if (now - this.#lookedAt >= this.#options.lookEvery) this.look(now)
+  }
+
+  /** Whether this request of HTTP/1.1 may begin; if not, its connection is cut. HS4 */
   readonly admit = ({ socket }: IncomingMessage, answer: ServerResponse): boolean => {
     if (socket.destroyed) return false
-    const now = performance.now()
-    let waiting = this.#waiting.get(socket)
-    if (waiting === undefined) {
-      waiting = { answers: new Set(), since: now, taken: 0 }
-      this.#waiting.set(socket, waiting)
-      socket.once("close", () => this.#waiting.delete(socket))
+    let pipeline = this.#pipelines.get(socket)
+    if (pipeline === undefined) {
+      const added = new Pipeline(socket, this.#refuse)
+      pipeline = added
+      this.#pipelines.set(socket, added)
+      this.add(added)
+      socket.once("close", () => this.remove(added))
     }
-    if (waiting.answers.size >= UNDER_WAY) return this.#cut(socket, "pipelined")
-    if (unreadOf(socket, waiting) > BEFORE_NEXT) return this.#cut(socket, "unread_of_connection")
-    waiting.answers.add(answer)
-    answer.once("close", () => waiting.answers.delete(answer))
-    if (now - this.#lookedAt >= this.#options.lookEvery) this.look(now)
+    const { answers } = pipeline
+    if (answers.size >= UNDER_WAY) return !pipeline.cut("pipelined")
+    if (pipeline.unread() > BEFORE_NEXT) return !pipeline.cut("unread_of_connection")
+    answers.add(answer)
+    answer.once("close", () => answers.delete(answer))
+    this.lookInTime(performance.now())
     return true
   }
 
   /** Cuts those that waited too long, or for too much. `now`: milliseconds of a monotonic clock. HS3, HS5 */
   look(now: number): void {
     this.#lookedAt = now
-    const unread: Array<{ readonly socket: Socket; readonly bytes: number; readonly since: number }> = []
+    const { patience, bytesPerSecond, maxUnread } = this.#options
+    const held: Array<{ readonly reader: Reader; readonly bytes: number; readonly since: number }> = []
     let all = 0
-    for (const [socket, waiting] of this.#waiting) {
-      if (socket.destroyed) continue // cut already: its bytes are on their way out
-      const bytes = unreadOf(socket, waiting)
-      const taken = socket.bytesWritten - socket.writableLength
+    for (const [reader, waiting] of this.#waiting) {
+      const bytes = reader.unread()
+      const taken = reader.taken()
       if (bytes === 0 || taken - waiting.taken >= PROGRESS) {
         waiting.since = now
         waiting.taken = taken
       }
-      if (bytes === 0) continue
-      const { patience, bytesPerSecond } = this.#options
-      if (now - waiting.since >= patience + (bytes / bytesPerSecond) * 1_000) this.#cut(socket, "unread_time")
-      else {
-        all += bytes
-        unread.push({ socket, bytes, since: waiting.since })
+      const whole = bytes + reader.kept()
+      if (whole === 0) continue
+      if (bytes > 0 && now - waiting.since >= patience + (reader.ahead() / bytesPerSecond) * 1_000) {
+        reader.cut("unread_time")
+        waiting.since = now
       }
+      all += whole
+      held.push({ reader, bytes: whole, since: waiting.since })
     }
-    if (all <= this.#options.maxUnread) return
-    for (const { socket, bytes } of unread.sort((a, b) => a.since - b.since)) {
-      this.#cut(socket, "unread_in_all")
+    if (all <= maxUnread) return
+    for (const { reader, bytes } of held.sort((a, b) => a.since - b.since)) {
+      reader.cut("unread_in_all")
       all -= bytes
-      if (all <= this.#options.maxUnread) return
+      if (all <= maxUnread) return
     }
-  }
-
-  #cut(socket: Socket, reason: string): false {
-    this.#refuse(reason, socket.remoteAddress)
-    socket.destroy()
-    return false
   }
 }

@@ -32,6 +32,9 @@ export const gate = (server: EventEmitter, admits: Readonly<Record<string, Admit
 export const addressOf = (socket: { readonly remoteAddress?: string | undefined }): string =>
   unmapped(socket.remoteAddress ?? "unknown")
 
+/** Addresses of which it is remembered whether they are exempt: each request asks. */
+const KNOWN = 1_024
+
 /** GA2 */
 export const exempting = (networks: ReadonlyArray<string>): ((address: string) => boolean) => {
   const list = new BlockList()
@@ -41,7 +44,15 @@ export const exempting = (networks: ReadonlyArray<string>): ((address: string) =
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, Number(bits), family)
   }
-  return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4")
+  const known = new Map<string, boolean>()
+  return (address) => {
+    const before = known.get(address)
+    if (before !== undefined) return before
+    if (known.size >= KNOWN) known.clear()
+    const is = list.check(address, isIPv6(address) ? "ipv6" : "ipv4")
+    known.set(address, is)
+    return is
+  }
 }
 
 /** Admits a connection, or closes it. GA1 */

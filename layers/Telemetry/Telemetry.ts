@@ -1,6 +1,7 @@
 /** Logs to stderr as JSON or for people; traces, metrics and logs by OTLP where an endpoint is set. */
 import { hostname } from "node:os"
 import { Effect, Layer, Logger, References } from "effect"
+import { Evidence } from "../../src/telemetry/Evidence.ts"
 import { printable } from "../../src/text/Printable.ts"
 import { withoutTokens } from "../../src/text/Secrets.ts"
 import { jsonOf, lineOf, plainOf } from "./Lines.ts"
@@ -29,14 +30,17 @@ export const forPeople = (format: TelemetryOptions["format"]): boolean =>
   format === "pretty" || (format === "auto" && process.stderr.isTTY === true)
 
 /** Stdout stays free for what the server says to a person. */
-const toStderr = (line: (fields: ReturnType<typeof lineOf>) => string, node: string) =>
-  Logger.make<unknown, void>(
-    (options) => void process.stderr.write(`${withoutTokens(printable(line(lineOf(options, node)), true))}\n`)
-  ) // PR1, TU1
+const toStderr = ({ format, level, node }: TelemetryOptions) => {
+  const line = forPeople(format) ? plainOf : jsonOf
+  return Logger.make<unknown, void>((options) => {
+    if (level !== "debug" && process.stderr.isTTY === true && options.fiber.getRef(Evidence)) return // AC4
+    process.stderr.write(`${withoutTokens(printable(line(lineOf(options, node)), true))}\n`) // PR1, TU1
+  })
+}
 
 export const layer = (options: TelemetryOptions) => {
   const logs = Layer.mergeAll(
-    Logger.layer([toStderr(forPeople(options.format) ? plainOf : jsonOf, options.node)]),
+    Logger.layer([toStderr(options)]),
     Layer.succeed(References.MinimumLogLevel, levels[options.level])
   )
   const { otlp: exporting, node, version } = options

@@ -3,12 +3,13 @@
  *
  *   AC3  A log that does not have what was signed last is not signed: it is told in the log of the server, at each try, until someone looks.
  *   AC4  A checkpoint is in the file of this node, and the newest in its log: once an hour, and each minute at debug. A collector takes it
- *        elsewhere from there.
+ *        elsewhere from there; a terminal, from which nobody takes anything, shows it at debug only.
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { every } from "../telemetry/Every.ts"
+import { Evidence } from "../telemetry/Evidence.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import type { AuditProblem } from "./AuditEntry.ts"
 import { AuditLog } from "./AuditLog.ts"
@@ -118,7 +119,9 @@ const make = Effect.fnUntraced(function* ({ pepper, every: pause = "10 seconds" 
     toldAt = at
     const quietly = at - toldAloudAt < TELL_ALOUD_EVERY
     if (!quietly) toldAloudAt = at
-    yield* Effect.logWithLevel(quietly ? "Debug" : "Info")("audit checkpoint", { checkpoint: line })
+    yield* Effect.logWithLevel(quietly ? "Debug" : "Info")("audit checkpoint", { checkpoint: line }).pipe(
+      Effect.provideService(Evidence, true)
+    )
   })
 
   const begin = Effect.gen(function* () {

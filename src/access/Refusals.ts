@@ -26,8 +26,12 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "no_permission",
     "no_token",
     "open_requests_of_address",
+    "pings",
     "pipelined",
     "rate",
+    "refused",
+    "resets",
+    "settings",
     "unread_in_all",
     "unread_of_connection",
     "unread_time"

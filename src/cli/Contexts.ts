@@ -2,6 +2,7 @@
  * Servers by name, as kubectl's contexts: where they are and how their token is got.
  *
  *   CX1  The file is this user's alone (0600). A token comes from it, from a file or from a command, never from a command line.
+ *   CX3  A file that others may write, or that is another user's, is refused: it says what is run, and where a token goes.
  *   CX2  A context's token goes to the context's addresses only: not to an address that a flag or the environment names instead.
  */
 import * as Effect from "effect/Effect"
@@ -45,7 +46,7 @@ const contextOf = (value: unknown): HeraldContext | undefined => {
 export const readContexts = Effect.fnUntraced(function* () {
   const shell = yield* Shell
   const path = pathOf(shell.env)
-  const text = path === undefined ? undefined : yield* shell.readFileIfAny(path)
+  const text = path === undefined ? undefined : yield* shell.readTrusted(path) // CX3
   if (text === undefined) return none
   try {
     const read = JSON.parse(text) as { readonly current?: unknown; readonly contexts?: unknown }

@@ -54,6 +54,20 @@ const colourUnified = (unified: string, paint: Paint): string =>
     })
     .join("\n")
 
+/** What there is now where there was nothing, or was where nothing is: lines without a place. Undefined where both are something. */
+const whole = (unified: string, paint: Paint): string | undefined => {
+  const [, place = "", body = ""] = /^@@ ([^@]*) @@[^\n]*\n([\s\S]*)$/m.exec(unified) ?? []
+  const [sign, colour] = place.startsWith("-0,0 ")
+    ? ["+", paint.green]
+    : place.endsWith(" +0,0")
+      ? ["-", paint.red]
+      : []
+  if (sign === undefined || colour === undefined) return undefined
+  const lines = body.split("\n").filter((line) => line.startsWith(sign))
+  const gap = lines.length === 1 ? " " : ""
+  return lines.map((line) => colour(`${sign}${gap}${printable(line.slice(1), true)}`)).join("\n")
+}
+
 /** What stood at each place of a patch just before it was changed: undefined where that isn't known. */
 const formerly = (
   before: string | undefined,
@@ -100,7 +114,10 @@ export const showDifference = (difference: WireDifference, paint: Paint, before?
     const was = formerly(before, patch)
     return patch.map((one, at) => operation(one, was[at], paint)).join("\n")
   }
-  if (difference.kind === "lines") return colourUnified(difference.unified ?? "", paint)
+  if (difference.kind === "lines") {
+    const unified = difference.unified ?? ""
+    return whole(unified, paint) ?? colourUnified(unified, paint)
+  }
   return paint.dim("no difference")
 }
 

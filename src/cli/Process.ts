@@ -1,8 +1,8 @@
 /** Shell on Node and Deno: the only file of the CLI that touches the platform. */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { createReadStream, constants as modes, writeSync } from "node:fs"
-import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, open, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
 import { constants, hostname, tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline/promises"
@@ -38,38 +38,72 @@ const writeRaw = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void>
   })
 const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> => writeRaw(stream, `${line}\n`)
 
-/** A program of the user's with the terminal to itself; Ctrl-C is the program's meanwhile. */
-const handOver = (command: string): Promise<number> =>
+const removeFile = (path: string) => rm(dirname(path), { recursive: true, force: true }).catch(() => undefined)
+
+/** What to say of a file that was left in the middle: it stays where something was typed in it, now or before (`typed`). ED4 */
+const keptIn = async (path: string, text: string, typed: boolean): Promise<string | undefined> => {
+  const now = await readFile(path, "utf8").catch(() => text)
+  if (typed || now !== text) return path
+  await removeFile(path)
+  return undefined
+}
+
+const exitOf = (child: ChildProcess): Promise<number> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, { stdio: "inherit", shell: true })
-    child.on("error", reject)
-    child.on("exit", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+    child.once("error", reject)
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
   })
 
-/** By its user's name of it, which may hold flags: "code --wait". */
-const edit = (program: string, name: string, text: string) =>
-  Effect.tryPromise({
-    try: async () => {
+/** A program of the user's, with the terminal to itself. By its user's name of it, which may hold flags: "code --wait". */
+const edit = (program: string, name: string, text: string, typed: boolean) =>
+  Effect.acquireUseRelease(
+    Effect.promise(async () => {
       const path = join(await mkdtemp(join(tmpdir(), "herald-")), name)
       await writeFile(path, text, { mode: 0o600 })
-      const code = await handOver(`${program} '${path.replaceAll("'", `'\\''`)}'`)
-      if (code !== 0) {
-        await rm(dirname(path), { recursive: true, force: true })
-        throw new Error(`it ended with exit code ${code}`)
-      }
-      return { path, text: await readFile(path, "utf8") }
-    },
-    catch: (error) => usage(`${program}: ${describe(error)}`, "Set EDITOR to an editor that waits until you are done.")
-  })
+      const child = spawn(`${program} '${path.replaceAll("'", `'\\''`)}'`, { stdio: "inherit", shell: true })
+      return { path, child, ended: exitOf(child) }
+    }),
+    ({ path, ended }) =>
+      Effect.tryPromise({ try: () => ended, catch: describe }).pipe(
+        Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(`it ended with exit code ${code}`))),
+        Effect.catch((reason) =>
+          Effect.flatMap(
+            Effect.promise(() => keptIn(path, text, typed)),
+            (kept) =>
+              usage(
+                `${program}: ${reason}`,
+                kept === undefined
+                  ? "Set EDITOR to an editor that waits until you are done."
+                  : `What you typed is kept in ${kept}.`
+              )
+          )
+        ),
+        Effect.andThen(Effect.promise(() => readFile(path, "utf8"))),
+        Effect.map((text) => ({ path, text }))
+      ),
+    // Ctrl-C, or a signal to this process alone.
+    ({ path, child, ended }, exit) =>
+      exit._tag === "Success" || !exit.cause.reasons.some(({ _tag }) => _tag === "Interrupt")
+        ? Effect.void
+        : Effect.flatMap(
+            Effect.promise(async () => {
+              child.kill("SIGTERM")
+              await ended.catch(() => 0)
+              return keptIn(path, text, typed)
+            }),
+            (kept) => (kept === undefined ? Effect.void : write(process.stderr, `what you typed is kept in ${kept}`))
+          )
+  )
 
 const saveFile = (path: string, text: string) =>
   Effect.tryPromise({
     try: async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      const beside = `${path}.${process.pid}`
+      const whole = await realpath(path).catch(() => path)
+      const beside = `${whole}.${process.pid}`
       await writeFile(beside, text, { mode: 0o600 })
       await chmod(beside, 0o600)
-      await rename(beside, path)
+      await rename(beside, whole)
     },
     catch: (error) => usage(`${path}: ${describe(error)}`, "Give its folder to this user.")
   })
@@ -132,6 +166,40 @@ const readOwn = async (path: string): Promise<string | undefined> => {
   }
 }
 
+interface Judged {
+  readonly text?: string
+  readonly wrong?: string
+  readonly fix?: string
+}
+
+/** What a file says; or why it is not to be trusted with where a token goes and what is run to get it, as ssh judges its own. CX3 */
+const judged = async (path: string): Promise<Judged> => {
+  const file = await open(path, modes.O_RDONLY)
+  try {
+    const [found, me] = [await file.stat(), process.geteuid?.()]
+    if (me === undefined) return { text: await file.readFile("utf8") }
+    if (found.uid !== me && found.uid !== 0)
+      return { wrong: "belongs to another user", fix: `Look at what it says, then: chown ${me} ${path}` }
+    if ((found.mode & 0o022) !== 0)
+      return { wrong: "may be written by other users", fix: `Look at what it says, then: chmod go-w ${path}` }
+    return { text: await file.readFile("utf8") }
+  } finally {
+    await file.close()
+  }
+}
+
+const readTrusted = (path: string): Effect.Effect<string | undefined, CliFailure> =>
+  Effect.tryPromise({ try: () => judged(path), catch: (error) => error }).pipe(
+    Effect.catch((error) =>
+      (error as { code?: string }).code === "ENOENT"
+        ? Effect.succeed<Judged>({})
+        : Effect.fail(usage(`${path}: ${describe(error)}`, "Make it this user's own file."))
+    ),
+    Effect.flatMap(({ text, wrong, fix = "" }) =>
+      wrong === undefined ? Effect.succeed(text) : Effect.fail(usage(`${path} ${wrong}`, fix))
+    )
+  )
+
 const ENTER_SCREEN = "\u001b[?1049h"
 const LEAVE_SCREEN = "\u001b[?1049l"
 let otherScreen = false
@@ -167,8 +235,7 @@ export const shell: Shell["Service"] = {
       }
     }),
   edit,
-  removeFile: (path) =>
-    Effect.promise(() => rm(dirname(path), { recursive: true, force: true }).catch(() => undefined)),
+  removeFile: (path) => Effect.promise(() => removeFile(path)),
   saveFile,
   outputOf,
   now: Effect.sync(() => Date.now()),
@@ -186,6 +253,7 @@ export const shell: Shell["Service"] = {
       try: () => bytesOf(createReadStream(path, { end: most }), most),
       catch: (error) => usage(`${path}: ${describe(error)}`, "Give the path of a readable file.")
     }),
+  readTrusted,
   readFileIfAny: (path) => Effect.promise(() => readOwn(path).catch(() => undefined)),
   absolute: (path) => resolve(path),
   uuid: Effect.sync(() => randomUUID()),

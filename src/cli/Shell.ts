@@ -28,11 +28,16 @@ export class Shell extends Context.Service<
     readonly steer: (sequence: string) => Effect.Effect<void>
     /** The line that a person types as the answer. */
     readonly ask: (question: string) => Effect.Effect<string>
-    /** Lets a person change a text with a program, and gives it back; `name` ends the file's name. The file stays until `removeFile`. */
+    /**
+     * Lets a person change a text with a program, and gives it back; `name` ends the file's name. The file stays until `removeFile`.
+     * Whoever leaves in the middle is told where it is; where nothing was typed, it is gone.
+     */
     readonly edit: (
       program: string,
       name: string,
-      text: string
+      text: string,
+      /** The text is already something that the person typed. */
+      typed: boolean
     ) => Effect.Effect<{ readonly path: string; readonly text: string }, CliFailure>
     readonly removeFile: (path: string) => Effect.Effect<void>
     /** For this user alone (0600), whole or not at all. */
@@ -45,6 +50,11 @@ export class Shell extends Context.Service<
     readonly readFile: (path: string, most: number) => Effect.Effect<Uint8Array, CliFailure>
     /** Undefined when it does not exist, may not be read, is a link, or belongs to neither this user nor root. */
     readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
+    /**
+     * What a file says that decides where a token goes. Undefined where there is none; fails (exit code 2) where it is neither this user's nor
+     * root's, or others may write it.
+     */
+    readonly readTrusted: (path: string) => Effect.Effect<string | undefined, CliFailure>
     /** A path as it is from anywhere. */
     readonly absolute: (path: string) => string
     readonly uuid: Effect.Effect<string>

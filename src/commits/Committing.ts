@@ -9,7 +9,7 @@ import type { Identity } from "../access/Identity.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Change } from "../propagation/Revision.ts"
-import { currentTraceparent } from "../telemetry/Traces.ts"
+import { currentTraceparent, step } from "../telemetry/Traces.ts"
 import { canonical } from "../values/Canonical.ts"
 import { Digest } from "../values/Digest.ts"
 import { Commits } from "./Commits.ts"
@@ -75,7 +75,7 @@ export const makeCommitting = Effect.gen(function* () {
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
       Effect.flatMap(check(left < TRIES), ({ changes, basis, conditional = false }) =>
         commits.commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis, until }).pipe(
-          Effect.withSpan("Commits.commit"),
+          step("Commits.commit"),
           Effect.catchIf(
             (error) => left > 1 && (error instanceof Overtaken || (conditional && error instanceof Conflict)), // F5
             () => attempt(left - 1)

@@ -8,6 +8,7 @@ import type { CommitOptions } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
+import { step } from "../telemetry/Traces.ts"
 import type { Difference } from "../values/Diff.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
 import { Workers } from "../work/Workers.ts"
@@ -61,11 +62,11 @@ export const makePublishing = Effect.gen(function* () {
         )
     })
 
-  const publish = Effect.fn("Configurations.publish")(function* (drafts: ReadonlyArray<Draft>, options: CommitOptions) {
+  const publish = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, options: CommitOptions) {
     const actor = yield* permit(drafts)
     const action = drafts.length > 1 ? "release" : drafts[0]?.value === null ? "delete" : "publish"
     return yield* commit(action, actor, options, drafts.map(asked), Effect.succeed(drafts))
-  })
+  }, step("Configurations.publish"))
 
   const rollback = Effect.fn("Configurations.rollback")(function* (
     environment: string,

@@ -224,9 +224,11 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     yield* hint(revision)
     telling.tell(revision)
     for (const change of revision.changes) {
-      yield* Effect.sync(() => views.get(change.kind)?.committed(change, revision)).pipe(
-        Effect.catchDefect((defect) => Effect.logError("a change could not be told", defect)) // VW3
-      )
+      try {
+        views.get(change.kind)?.committed(change, revision)
+      } catch (defect) {
+        yield* Effect.logError("a change could not be told", defect) // VW3
+      }
     }
   })
 

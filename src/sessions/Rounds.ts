@@ -7,8 +7,9 @@
  *   RO3  When the view becomes stale or is confirmed again, every live client that understands it hears so at once, not with the next
  *        heartbeat.
  *   RO4  News that meet a defect before everyone was told are made up for: all that a client has is compared with the view, as after a Reset.
+ *   RO5  A client that is silent for too long is ended within a second of that: one look at all, and no timer of each. S3
  */
-import { Duration, Effect, Random } from "effect"
+import { type Clock, Duration, Effect, Random } from "effect"
 import type { Propagation, PropagationEvent } from "../propagation/Propagation.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
@@ -25,7 +26,10 @@ interface Parts {
   readonly delivery: ReturnType<typeof makeDelivery>
   readonly control: ReturnType<typeof makeControl>
   readonly slices: Slices
+  readonly clock: Clock.Clock
   readonly heartbeatInterval: Duration.Input
+  /** How long a client may be silent. S3 */
+  readonly heartbeatTimeout: Duration.Input
 }
 
 /**
@@ -35,7 +39,7 @@ interface Parts {
 const IN_ONE_GO = 100
 
 export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
-  const { here, propagation, updates, delivery, control, slices, heartbeatInterval } = parts
+  const { here, propagation, updates, delivery, control, slices, clock, heartbeatInterval, heartbeatTimeout } = parts
 
   /** Which sessions have to look at which keys again. */
   const news = function* (event: Extract<PropagationEvent, { readonly _tag: "Committed" }>) {
@@ -82,6 +86,15 @@ export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   const events = yield* propagation.events
   const toldOrCompared = Effect.flatMap(events, (event) => Effect.catchDefect(tell(event), madeUpFor))
   yield* Effect.forkScoped(always("an event could not be told", toldOrCompared)) // RO2
+
+  const timeout = Duration.toNanosUnsafe(heartbeatTimeout)
+  const endSilent = (session: Session): void => {
+    const silent = clock.monotonicTimeNanosUnsafe() - session.heardAt
+    if (!session.answers || silent < timeout) return
+    session.end({ name: "SessionTimedOut", reason: `nothing was heard for ${silent / 1_000_000_000n} s` })
+  }
+  const silence = Effect.suspend(() => everyone(endSilent))
+  yield* Effect.forkScoped(afterEvery("who is silent was not looked for", "1 second", silence))
 
   // One jittered round an interval, to clients that understand heartbeats.
   const interval = Duration.toMillis(heartbeatInterval)

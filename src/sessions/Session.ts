@@ -54,6 +54,7 @@ export class Session {
   answers: boolean
   /** When its last sign of life was noted, in milliseconds since 1970. */
   notedAt = 0
+  readonly #tell: Array<(ending: Ending) => void> = []
   #stage: Stage
 
   constructor(options: {
@@ -102,7 +103,19 @@ export class Session {
 
   /** → leaving: decides how it ends, once, and stops its actor. SG1 */
   end(ending: Ending): void {
-    if (this.#leave(ending)) Deferred.doneUnsafe(this.ended, Effect.succeed(ending))
+    if (this.#leave(ending)) this.#decided(ending)
+  }
+
+  /** Calls back with how it ends, as soon as that is decided: within `end`, or within this call if it was before. */
+  whenEnded(tell: (ending: Ending) => void): void {
+    const stage = this.#stage
+    if (stage.name === "leaving" || stage.name === "over") tell(stage.ending)
+    else this.#tell.push(tell)
+  }
+
+  #decided(ending: Ending): void {
+    Deferred.doneUnsafe(this.ended, Effect.succeed(ending))
+    for (const tell of this.#tell.splice(0)) tell(ending)
   }
 
   /** → over: its actor has stopped. `ending` counts unless another was decided before. SG1 */
@@ -112,7 +125,7 @@ export class Session {
     const { place, ending: decided } = this.#stage
     this.#stage = { name: "over", ending: decided }
     const hadInstance = place?.give() ?? false
-    Deferred.doneUnsafe(this.ended, Effect.succeed(decided))
+    this.#decided(decided)
     return { ending: decided, hadInstance }
   }
 

@@ -83,8 +83,18 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const sending = makeSending({ updates, propagation, notes, patience: heartbeatTimeout })
   const control = makeControl(propagation)
   const delivery = makeDelivery({ updates, propagation, slices, sending, control })
-  const act = yield* makeActor({ delivery, notes, counts, clock, heartbeatTimeout })
-  yield* makeRounds({ here, propagation, updates, delivery, control, slices, heartbeatInterval })
+  const act = yield* makeActor({ delivery, notes, counts })
+  yield* makeRounds({
+    here,
+    propagation,
+    updates,
+    delivery,
+    control,
+    slices,
+    clock,
+    heartbeatInterval,
+    heartbeatTimeout
+  })
   yield* makeTakeover({ here, node, heartbeatTimeout, ownership, notes })
   yield* Effect.forkScoped(endRevoked(here, stillValid))
   let opened = 0
@@ -109,8 +119,8 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
         connectedAt: clock.currentTimeMillisUnsafe(),
         now: clock.monotonicTimeNanosUnsafe()
       })
-      replaced?.end({ name: "SessionReplaced", reason: "the same instance connected again" }) // S4
-      const place = here.take(session)
+      const place = here.take(session) // S4: so the older one has it no more when it ends
+      replaced?.end({ name: "SessionReplaced", reason: "the same instance connected again" })
       notes.came(session)
       delivery.begin(session, place)
       act(session)

@@ -3,10 +3,11 @@
  *
  *   TE6  Work for one trace is a span of that trace; work for several is a trace of its own with a link to each that is sampled, at
  *        most `LINKS`.
+ *   TE11 Where nobody keeps spans, which is with Effect's own tracer, a step inside of a span makes none, and neither does what has happened.
  *
  * Names and attributes of messages: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  */
-import { Context, Effect, Exit, Option, type Tracer } from "effect"
+import { Context, Effect, Exit, Option, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 
 /** Links that the SDK keeps of a span. */
@@ -63,6 +64,19 @@ export const optionsOf = ({ system, destination, operation, attributes }: Messag
   } as const
 }
 
+const inSpan = (context: Context.Context<never>): boolean =>
+  context.mapUnsafe.get(Tracer.ParentSpan.key)?._tag === "Span"
+
+/** A span for a step inside of a request. TE11 */
+export const step =
+  (name: string) =>
+  <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) =>
+      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer && inSpan(fiber.context)
+        ? work
+        : Effect.withSpan(work, name, { captureStackTrace: false })
+    )
+
 export interface Mark {
   readonly name: string
   readonly kind: Tracer.SpanKind
@@ -76,6 +90,7 @@ export interface Mark {
 
 /** Makes a span of what has happened, where no effects run; none when no trace of it is sampled. TE6 */
 export const makeMark = Effect.map(Effect.tracer, (tracer) => (mark: Mark): void => {
+  if (tracer === Tracer.nativeTracer) return // TE11
   const contexts = contextsOf(mark.traceparents)
   const sampled = linked(contexts)
   if (sampled.length === 0) return

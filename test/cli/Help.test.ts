@@ -70,6 +70,18 @@ describe("--help", () => {
     }
   })
 
+  it("says of each verb, flag and argument what it is, and completion repeats it", () => {
+    const bare: Array<string> = []
+    const walk = (command: Completions.CommandDescriptor, path: ReadonlyArray<string>): void => {
+      const at = [...path, command.name]
+      for (const one of [command, ...command.flags, ...command.arguments])
+        if ((one.description ?? "").trim() === "") bare.push(`${at.join(" ")} ${one.name}`)
+      for (const one of command.subcommands) walk(one, at)
+    }
+    walk(Completions.fromCommand(herald), [])
+    assert.deepStrictEqual(bare, [])
+  })
+
   it("gives examples for each verb", async () => {
     for (const verb of verbs) {
       const examples = part(await helpOf(verb), "EXAMPLES").filter((line) => line.includes("herald "))

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parse } from "yaml"
+import { difference } from "../../src/values/Diff.ts"
 import { passUntil } from "../support/Clock.ts"
 import { FakeHerald, fakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
@@ -103,6 +104,9 @@ describe("looking", () => {
       "-a",
       "+b"
     ])
+    assert.deepStrictEqual(await shown(difference("", "5")), ["+ 5"])
+    assert.deepStrictEqual(await shown(difference("5", "")), ["- 5"])
+    assert.deepStrictEqual(await shown(difference("", "++a\n-b\n")), ["+++a", "+-b"])
     assert.deepStrictEqual(await shown({ kind: "none" }), ["no difference"])
   })
 

@@ -1,6 +1,6 @@
 /** What an operator does in a terminal, with a real server and real clients: publish and wait, look, edit, name servers, ask what is wrong. */
 import { spawn } from "node:child_process"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
@@ -139,6 +139,36 @@ describe("an operator", () => {
     const twice = edit(`sh ${script}`)
     assert.strictEqual(await twice.ended, 0, twice.seen())
     assert.strictEqual((await run(["get", "edited", "--raw"])).out.replace(/\s/g, ""), '{"x":3}')
+  })
+
+  it("ED4 Ctrl-C in the editor keeps what was typed, and says where; where nothing was, nothing stays", async () => {
+    const folder = join(server.data, "typing")
+    mkdirSync(folder)
+    const editing = async (name: string, script: string) => {
+      const editor = join(server.data, `${name}.sh`)
+      const begun = join(server.data, `${name}.begun`)
+      writeFileSync(editor, `${script}\ntouch ${begun}\nexec sleep 1000\n`)
+      const edit = typing(command("edit", "edited"), { ...env(), TMPDIR: folder, EDITOR: `sh ${editor}` })
+      await waitUntil("the editor", () => existsSync(begun))
+      edit.type("\u0003")
+      assert.strictEqual(await edit.ended, 130, edit.seen())
+      return edit.seen()
+    }
+    assert.notInclude(await editing("idle", "true"), "kept in")
+    assert.deepStrictEqual(
+      readdirSync(folder).filter((name) => name.startsWith("herald-")),
+      []
+    )
+    const seen = await editing("typed", 'echo more >> "$1"')
+    const kept = /what you typed is kept in (\S+)/.exec(seen)?.[1] ?? ""
+    assert.match(readFileSync(kept, "utf8"), /more\n$/)
+    assert.strictEqual(statSync(kept).mode & 0o777, 0o600)
+    // An editor that fails after it wrote: that is not lost either.
+    const failing = join(server.data, "failing.sh")
+    writeFileSync(failing, 'echo more >> "$1"; exit 3\n')
+    const failed = typing(command("edit", "edited"), { ...env(), TMPDIR: folder, EDITOR: `sh ${failing}` })
+    assert.strictEqual(await failed.ended, 2)
+    assert.match(failed.seen(), /ended with exit code 3[\s\S]*What you typed is kept in \S+/)
   })
 
   it("--watch has the other screen, and gives the terminal back however it ends", async () => {

@@ -1,6 +1,8 @@
 /** TLS on both doors: curl, openssl, the SDK and the command line against a real server. */
 import { execFileSync, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { connect as connectHttp2 } from "node:http2"
 import { connect as connectSocket } from "node:net"
 import { join } from "node:path"
 import { connect as connectTls } from "node:tls"
@@ -103,6 +105,48 @@ describe("TLS", () => {
       const ended = spawnSync(process.execPath, [main, ...verb], { encoding: "utf8", env })
       assert.strictEqual(ended.status, 0, ended.stdout + ended.stderr)
     }
+  })
+
+  it("HS8 the HTTP door speaks HTTP/2 and HTTP/1.1, each whole: writes, 304, 401, 415, compression, a feed beside requests on one connection", async () => {
+    for (const [flag, version] of [
+      ["--http2", "2"],
+      ["--http1.1", "1.1"]
+    ] as const) {
+      const asked = (path: string, ...more: ReadonlyArray<string>) => {
+        const { stdout } = curl(first.ca, path, flag, "-w", "\n%{http_version} %{http_code} %{content_type}", ...more)
+        return { body: stdout.slice(0, stdout.lastIndexOf("\n")), said: stdout.slice(stdout.lastIndexOf("\n") + 1) }
+      }
+      const path = "/v1/config/tls.h2?environment=production"
+      const written = asked(path, "-X", "PUT", "-H", "content-type: application/json", "-d", '{"value":{"a":1}}')
+      assert.match(written.said, new RegExp(`^${version} 20[01] application/json`))
+      const head = asked(path, "-I").body
+      const tag = /^etag: (.*?)\r?$/im.exec(head)?.[1] ?? ""
+      assert.match(asked(path, "-H", `if-none-match: ${tag}`).said, new RegExp(`^${version} 304`))
+      const stranger = ["-sS", "--cacert", first.ca, flag, "-w", " %{http_version} %{http_code}", server.http + path]
+      assert.match(spawnSync("curl", stranger, { encoding: "utf8" }).stdout, new RegExp(`HRLD-3001.* ${version} 401$`))
+      const large = "x".repeat(3_000_000)
+      writeFileSync(join(folder.path, "large"), large)
+      const unread = ["-X", "PUT", "--data-binary", `@${join(folder.path, "large")}`]
+      assert.match(asked(path, ...unread, "-H", "content-type: text/plain").said, new RegExp(`^${version} 415`))
+      assert.match(asked("/openapi.json", "--compressed", "-o", "/dev/null").said, new RegExp(`^\n?${version} 200`))
+    }
+
+    const session = connectHttp2(server.http, { ca: first.trusted.ca })
+    const headers = { authorization: `Bearer ${server.token}` }
+    const feed = session.request({ ":path": "/v1/events?environment=production", ...headers })
+    let said = ""
+    feed.setEncoding("utf8").on("data", (text) => (said += text))
+    await waitUntil("the feed to begin", () => said.includes("retry:"))
+    const answers = Array.from({ length: 90 }, async () => {
+      const stream = session.request({ ":path": "/v1/config/tls.h2?environment=production", ...headers })
+      const [head] = await once(stream, "response")
+      stream.resume()
+      return head[":status"]
+    })
+    assert.deepStrictEqual(new Set(await Promise.all(answers)), new Set([200]))
+    put(2)
+    await waitUntil("the change", () => said.includes('"tls.key"'))
+    session.destroy()
   })
 
   it("TC2 TC3 a new pair is used for new connections while open streams go on; a wrong one is told, and the old one stays", async () => {

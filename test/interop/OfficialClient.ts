@@ -24,13 +24,21 @@ export const cases = [
 ]
 
 /** `ca`: the authority to trust, for TLS. */
-export const runCase = async (name: string, port: number, ca?: string): Promise<void> => {
+export const runCase = async (
+  name: string,
+  port: number,
+  ca?: string,
+  more: ReadonlyArray<string> = []
+): Promise<void> => {
   const args = ["-server_host=localhost", `-server_port=${port}`, `-test_case=${name}`]
   const tls = ca === undefined ? [] : ["-use_tls", "-use_test_ca", `-ca_file=${ca}`]
   // On a starved machine a second is soon over: what is judged is whether calls succeed.
   const patient = ["-soak_per_iteration_max_acceptable_latency_ms=30000", "-soak_overall_timeout_seconds=60"]
   try {
-    await promisify(execFile)(await goProgram("client"), [...args, ...tls, ...patient], { timeout: 90_000 })
+    await promisify(execFile)(await goProgram("client"), [...args, ...tls, ...patient, ...more], {
+      timeout: 90_000,
+      maxBuffer: 67_108_864
+    })
   } catch (cause) {
     assert.fail(`${name}: ${(cause as { readonly stderr?: string }).stderr ?? String(cause)}`)
   }

@@ -102,7 +102,7 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(sessionsWith({})))
   )
 
-  it.effect("S3 what is sent to a silent client does not keep it alive", () =>
+  it.effect("S3 RO5 what is sent to a silent client does not keep it alive", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const session = yield* sessions.open(subscription(), new FakeSink())

@@ -51,6 +51,10 @@ export const terminal = (options: TerminalOptions = {}) => {
       ? Effect.fail(usage(`${path}: there is no such file`, "Give the path of a readable file."))
       : Effect.succeed(bytesOf(content, most))
   }
+  const text = (path: string) => {
+    const content = saved[path] ?? options.files?.[path]
+    return Effect.succeed(content === undefined ? undefined : new TextDecoder().decode(bytesOf(content, 1_048_576)))
+  }
   const shell: Shell["Service"] = {
     env: { NO_COLOR: "1", ...options.env },
     terminal: options.terminal === true,
@@ -88,10 +92,8 @@ export const terminal = (options: TerminalOptions = {}) => {
       }),
     stdin: (most) => Effect.succeed(bytesOf(options.stdin ?? "", most)),
     readFile: file,
-    readFileIfAny: (path) => {
-      const content = saved[path] ?? options.files?.[path]
-      return Effect.succeed(content === undefined ? undefined : new TextDecoder().decode(bytesOf(content, 1_048_576)))
-    },
+    readFileIfAny: text,
+    readTrusted: text,
     absolute: (path) => (path.startsWith("/") ? path : `/here/${path}`),
     uuid: Effect.sync(() => `uuid-${++uuids}`),
     runServer: (args, env) =>

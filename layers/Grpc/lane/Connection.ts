@@ -231,8 +231,7 @@ export class Connection {
 
   /** CC13 */
   shutdown() {
-    if (this.#state === "preface" || this.#state === "settings") return this.#sayLast()
-    if (this.#state !== "open" || this.#life.leaving !== undefined) return
+    if (this.#state === "failed" || this.#state === "gone" || this.#life.leaving !== undefined) return
     this.#outgoing.frame(F.goawayFrame(F.MAX_WINDOW, Code.NO_ERROR))
     this.#outgoing.frame(F.pingFrame(this.#life.leave(this.#options.now()), false))
   }

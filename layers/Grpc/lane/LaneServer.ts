@@ -1,17 +1,17 @@
 /**
  * A gRPC server on sockets: HTTP/2 with prior knowledge in clear text, by ALPN in TLS. Calls go to handlers by their paths.
  *
- *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
- *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
- *   LV3  When the server leaves, connections are asked to, calls go on to their end, and whatever is left when it is forced to is cut.
+ *   LV3  When the server leaves, connections are asked to, those too whose handshake is under way, calls go on to their end, and whatever is left
+ *        when it is forced to is cut.
  *   D3–D6 hold here as they do on grpc-js: Gate.ts.
  */
+import { constants } from "node:crypto"
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls"
 import { Code } from "../../../src/edge/grpc/Code.ts"
 import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
+import { Arrivals } from "./Arrivals.ts"
 import { Connection } from "./Connection.ts"
-import { PREFACE } from "./Frames.ts"
 import { LaneCall, type Origin } from "./LaneCall.ts"
 import { type Times, times } from "./Life.ts"
 import { ignored, refuseBody } from "./NotGrpc.ts"
@@ -51,6 +51,9 @@ export interface Peer {
   readonly unread: () => void
 }
 
+/** What a certificate is used with, also when it is renewed: nobody negotiates again (RFC 9113 §9.2.1). */
+export const secured = { minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const
+
 /** Bytes of parts that are copied into one write; more are written one after the other. */
 const ONE = 65_536
 const KILO = 1_024
@@ -58,14 +61,13 @@ const KILO = 1_024
 const SAID = 200
 const TICK = 1_000
 
-const notYet = (socket: Socket) => ({ socket, since: performance.now() })
-
 export class LaneServer {
   readonly #options: LaneOptions
   readonly #times: Times
   readonly #unsent: Unsent
   readonly #connections = new Map<Socket, Connection>()
-  readonly #silent = new Map<Socket, ReturnType<typeof notYet>>()
+  readonly #arrivals: Arrivals
+  #isLeaving = false
   #server: Server | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #gone: (() => void) | undefined
@@ -74,6 +76,10 @@ export class LaneServer {
     this.#options = options
     this.#unsent = new Unsent(options.maxUnsent ?? bounds.unsent_in_all.bound)
     this.#times = { ...times, ...options.times }
+    this.#arrivals = new Arrivals({
+      ...{ http1: options.http1, http2: (socket, first) => this.#connect(socket, first) },
+      ...{ refuse: options.refuse, times: this.#times, onGone: () => this.#left() }
+    })
   }
 
   /** The server below, before it listens: a gate may stand before it. `tls`: with its certificate. */
@@ -82,14 +88,11 @@ export class LaneServer {
       tls === undefined
         ? createServer({ noDelay: true })
         : createTlsServer({
-            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface, minVersion: "TLSv1.2" },
-            ...tls,
+            ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface },
+            ...{ ...secured, ...tls },
             noDelay: true
           })
-    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => this.#accept(socket))
-    server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
-      if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#options.refuse?.("preface", socket.remoteAddress) // LV2
-    })
+    this.#arrivals.of(server, tls !== undefined)
     this.#server = server
     return server
   }
@@ -116,33 +119,6 @@ export class LaneServer {
 
   get connections(): number {
     return this.#connections.size
-  }
-
-  #accept(socket: Socket) {
-    socket.on("error", () => {})
-    const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined
-    if (agreed === "h2") return this.#connect(socket)
-    if (agreed === "http/1.1" && this.#options.http1 !== undefined) return this.#options.http1(socket)
-    this.#silent.set(socket, notYet(socket))
-    socket.once("close", () => this.#silent.delete(socket))
-    socket.once("data", (first) => this.#sniff(socket, first as Buffer))
-  }
-
-  /** LV1: three bytes tell: no method of HTTP/1.1 but one that it does not have begins as the preface does. */
-  #sniff(socket: Socket, first: Buffer) {
-    if (first.length < 3 && PREFACE.subarray(0, first.length).equals(first)) {
-      socket.pause()
-      socket.once("data", (more) => this.#sniff(socket, Buffer.concat([first, more as Buffer])))
-      return void socket.resume()
-    }
-    this.#silent.delete(socket)
-    const { http1 } = this.#options
-    if (http1 === undefined || PREFACE.compare(first, 0, Math.min(3, first.length), 0, 3) === 0)
-      return this.#connect(socket, first)
-    socket.pause()
-    socket.unshift(first)
-    http1(socket)
-    socket.resume()
   }
 
   #connect(socket: Socket, first?: Buffer): void {
@@ -177,8 +153,9 @@ export class LaneServer {
     socket.on("close", () => {
       connection.gone()
       this.#connections.delete(socket)
-      if (this.#connections.size === 0) this.#gone?.()
+      this.#left()
     })
+    if (this.#isLeaving) connection.shutdown() // LV3
     if (first !== undefined) connection.receive(first)
   }
 
@@ -226,26 +203,26 @@ export class LaneServer {
     if (this.#options.isStranger?.(path, code, peer.socket) === true) queueMicrotask(peer.stranger)
   }
 
-  /** LV2 */
   #tick(): void {
     const now = performance.now()
     for (const connection of this.#connections.values()) connection.tick(now)
-    for (const { socket, since } of this.#silent.values())
-      if (now - since >= this.#times.preface) {
-        this.#options.refuse?.("preface", socket.remoteAddress)
-        socket.destroy()
-      }
+    this.#arrivals.tick(now)
+  }
+
+  #left(): void {
+    if (this.#connections.size + this.#arrivals.size === 0) this.#gone?.()
   }
 
   /** Resolves once all connections are closed. LV3 */
   shutdown(): Promise<void> {
     this.#server?.close()
-    for (const { socket } of this.#silent.values()) socket.destroy()
+    this.#isLeaving = true
+    this.#arrivals.leave(performance.now())
     const done = new Promise<void>((resolve) => {
       this.#gone = resolve
     })
     for (const connection of this.#connections.values()) connection.shutdown()
-    if (this.#connections.size === 0) this.#gone?.()
+    this.#left()
     return done
   }
 
@@ -253,7 +230,7 @@ export class LaneServer {
   destroy(): void {
     clearInterval(this.#timer)
     this.#server?.close()
-    for (const { socket } of this.#silent.values()) socket.destroy()
+    this.#arrivals.cut()
     for (const connection of this.#connections.values()) connection.destroy()
   }
 }

@@ -15,12 +15,14 @@ export interface Times {
   readonly age: number
   /** Until a connection that was told to leave is ended. */
   readonly grace: number
+  /** That who has said nothing yet is waited for by a server that leaves. LV3 */
+  readonly moment: number
   /** As Protections.ts has them. */
   readonly preface: number
   readonly silence: number
 }
 export const times: Times = {
-  ...{ keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000 },
+  ...{ keepalive: 20_000, idle: 120_000, age: 30 * 60_000, grace: 30_000, moment: 1_000 },
   ...{ preface: bounds.preface.bound, silence: bounds.silence.bound }
 }
 
@@ -93,7 +95,7 @@ export class Life {
   due(now: number): Due {
     if (this.#failed !== undefined) return now - this.#failed >= LINGER ? "end" : undefined
     if (!this.#isAcknowledged && now - this.#since >= this.#times.preface) return "preface"
-    if (!this.#isOpen) return undefined
+    if (!this.#isOpen && this.#leaving === undefined) return undefined
     if (this.#asked !== undefined && now - this.#asked >= this.#times.silence) return "silence"
     if (this.#leaving !== undefined) {
       if (now - this.#leaving >= this.#times.grace) return "end"

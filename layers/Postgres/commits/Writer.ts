@@ -12,7 +12,7 @@
  *   X9  One call holds a bounded number of releases, and of their characters one release more than a bound.
  */
 import { randomUUID } from "node:crypto"
-import { Clock, Deferred, Duration, Effect, Option, Queue, type Tracer } from "effect"
+import { Clock, Deferred, Duration, Effect, Option, Queue, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
@@ -41,6 +41,8 @@ interface Waiting {
   readonly done: Deferred.Deferred<Committed, HeraldError>
   /** Nanoseconds of the monotonic clock. */
   readonly until: bigint
+  /** When its publisher waits no longer, for whatever answer. */
+  readonly gives: bigint
   /** It was given to a connection. */
   sent: boolean
   /** Its answer was lost, so it may be committed. X1 */
@@ -218,29 +220,50 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const writing = always("the writer met a defect", next)
   for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)
 
+  /** Who waits, in the order in which they came, which is that in which they give up. */
+  const publishers = new Set<Waiting>()
+  let watching = false
+
+  /** X2: one timer for all who wait, until none is left. */
+  const watch = Effect.gen(function* () {
+    for (const one of publishers) {
+      const left = one.gives - clock.monotonicTimeNanosUnsafe()
+      if (left > 0n) yield* Effect.sleep(Duration.nanos(left))
+      if (!one.left) Deferred.doneUnsafe(one.done, Effect.fail(silence(one)))
+      publishers.delete(one)
+    }
+    watching = false
+  })
+
   return Effect.fnUntraced(function* (release: Release) {
+    const now = clock.monotonicTimeNanosUnsafe()
     const waiting: Waiting = {
       release,
       known: newest,
       json: encode(release, randomUUID()),
-      span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan)),
+      span: Option.getOrUndefined(yield* Effect.serviceOption(Tracer.ParentSpan)),
       done: yield* Deferred.make<Committed, HeraldError>(),
-      until: earlier(clock.monotonicTimeNanosUnsafe() + deadline, release.until), // W6
+      until: earlier(now + deadline, release.until), // W6
+      gives: now + deadline + GRACE,
       sent: false,
       lost: false,
       left: false
     }
-    const leave = Effect.sync(() => {
-      waiting.left = true
-    })
-    return yield* Queue.offer(queue, waiting).pipe(
-      Effect.andThen(Deferred.await(waiting.done)),
-      Effect.timeoutOrElse({
-        duration: Duration.nanos(deadline + GRACE),
-        orElse: () =>
-          Effect.suspend(() => Effect.fail(waiting.sent || waiting.lost ? unknown(noAnswer) : never(tooLate)))
-      }),
-      Effect.ensuring(leave)
+    publishers.add(waiting)
+    if (!watching) {
+      watching = true
+      yield* Effect.forkIn(watch, scope)
+    }
+    const ended = Deferred.await(waiting.done)
+    const place = Queue.offerUnsafe(queue, waiting)
+      ? ended
+      : Effect.raceFirst(Effect.andThen(Queue.offer(queue, waiting), ended), ended)
+    return yield* Effect.ensuring(
+      place,
+      Effect.sync(() => {
+        waiting.left = true
+        publishers.delete(waiting)
+      })
     )
   })
 })
@@ -252,6 +275,9 @@ const endOf = ({ until, lost }: Waiting): bigint => (lost ? until + GRACE : unti
 
 const tooLate = failure("Timeout", "too many publishers wait for the database")
 const noAnswer = failure("DatabaseUnavailable", "the database did not answer")
+
+/** What a publisher is told who heard nothing until the end of its time. */
+const silence = ({ sent, lost }: Waiting): HeraldError => (sent || lost ? unknown(noAnswer) : never(tooLate))
 
 const never = (error: HeraldError): HeraldError =>
   failure(error.name, `${error.message}. Nothing was written, and nothing of it ever will be`, {

@@ -8,7 +8,7 @@
  *   B5  Whoever may not do what a route does is told so before the body is read.
  *   B7  A body is what its headers call it: anything but JSON in UTF-8, not compressed, is refused unread.
  */
-import { ByteSize, Effect, Schema } from "effect"
+import { ByteSize, Effect, Result, Schema } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Carries } from "../../values/Written.ts"
@@ -78,7 +78,7 @@ const readerOf = <A>(
   carries: Carries = "nothing",
   empty: unknown = undefined
 ) => {
-  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" }) // B3
+  const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
   return (request: HttpServerRequest.HttpServerRequest): Effect.Effect<A, HeraldError> => {
     const wrong = unreadable(request.headers)
@@ -93,7 +93,12 @@ const readerOf = <A>(
           : fail("body: the connection ended before it did")
       ),
       Effect.flatMap((bytes) => parse(bytes, carries, workers, empty)),
-      Effect.flatMap((json) => Effect.mapError(decode(json), (error) => schemaFailure("body", error)))
+      Effect.flatMap((json) => {
+        const found = decode(json)
+        return Result.isSuccess(found)
+          ? Effect.succeed(found.success)
+          : Effect.fail(schemaFailure("body", found.failure))
+      })
     )
     return reading(budget, said === undefined ? limit : Number(said), read)
   }

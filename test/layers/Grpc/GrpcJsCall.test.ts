@@ -109,6 +109,20 @@ describe("a call of grpc-js", () => {
     await new Promise<void>((over) => gone.call.hear({ message: () => {}, end: () => {}, over }))
   })
 
+  it("one whose client was gone before it began is not served: nobody would hear that it is over", () => {
+    const came = [true, false].map((begins) => {
+      const call = new GrpcJsCall("/a.B/C", {
+        start: ({ onReceiveMetadata }: { readonly onReceiveMetadata: (metadata: Metadata) => void }) => {
+          if (begins) onReceiveMetadata(new Metadata())
+        },
+        getConnectionInfo: () => ({})
+      } as unknown as ServerInterceptingCallInterface)
+      return call.came
+    })
+
+    assert.deepStrictEqual(came, [true, false])
+  })
+
   it("a message that is larger than any may be ends the call", () => {
     const { call, sent } = under()
 

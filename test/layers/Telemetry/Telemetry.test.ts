@@ -2,6 +2,7 @@ import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Layer, Tracer } from "effect"
 import { summaryOf } from "../../../layers/Telemetry/SpanNames.ts"
 import * as Telemetry from "../../../layers/Telemetry/Telemetry.ts"
+import { Evidence } from "../../../src/telemetry/Evidence.ts"
 import { OtlpReceiver } from "../../support/Otlp.ts"
 
 const options = {
@@ -43,6 +44,28 @@ describe("Telemetry", () => {
       for (const line of lines) assert.notMatch(line.trimEnd(), /\p{Cc}|[\u202a-\u202e\u{e0000}-\u{e0fff}]/u)
       assert.include(JSON.stringify(JSON.parse(lines[0]!)), JSON.stringify(evil).slice(1, -1))
     })
+  })
+
+  it.live("AC4 what is for a collector stays off a terminal, unless it shows debug", () => {
+    const lines = capture()
+    const was = process.stderr.isTTY
+    const say = Effect.andThen(
+      Effect.logInfo("for machines").pipe(Effect.provideService(Evidence, true)),
+      Effect.logInfo("for all")
+    )
+    const seen = (isTTY: boolean, level: "info" | "debug", format: "auto" | "pretty" | "json" = "auto") =>
+      Effect.gen(function* () {
+        process.stderr.isTTY = isTTY
+        lines.length = 0
+        yield* say.pipe(Effect.provide(Telemetry.layer({ ...options, format, level })))
+        return lines.map((line) => /for (machines|all)/.exec(line)?.[1])
+      })
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* seen(true, "info"), ["all"])
+      assert.deepStrictEqual(yield* seen(true, "debug"), ["machines", "all"])
+      for (const format of ["auto", "pretty", "json"] as const)
+        assert.deepStrictEqual(yield* seen(false, "info", format), ["machines", "all"])
+    }).pipe(Effect.ensuring(Effect.sync(() => void (process.stderr.isTTY = was))))
   })
 
   it.live("writes one JSON object a line to stderr, from its level up, and nothing to stdout", () => {

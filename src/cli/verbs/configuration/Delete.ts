@@ -12,7 +12,7 @@ import { toldOne } from "./Told.ts"
 export const remove = Command.make(
   "delete",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to delete; a rollback brings it back")),
     env,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
     expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),

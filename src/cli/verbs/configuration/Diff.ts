@@ -13,7 +13,7 @@ import { versionOf } from "./Before.ts"
 export const diff = Command.make(
   "diff",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key whose versions are compared")),
     from: Argument.Int("from").pipe(Argument.withDescription("A version")),
     to: Argument.Int("to").pipe(Argument.withDescription("Another version")),
     env

@@ -23,7 +23,7 @@ const isOfValue = (failure: CliFailure): boolean => failure.exit === 3 || failur
 export const edit = Command.make(
   "edit",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to change")),
     env,
     message: optionalText("message", "Why; kept in the history and the audit log", "text"),
     idempotencyKey,
@@ -50,12 +50,19 @@ export const edit = Command.make(
     let errors: ReadonlyArray<string> = []
     let text = shown
     let path: string | undefined
+    // Whoever leaves in the middle of publishing; the editor's own end is told by the shell.
+    yield* Effect.addFinalizer((exit) =>
+      path !== undefined && exit._tag === "Failure" && exit.cause.reasons.some(({ _tag }) => _tag === "Interrupt")
+        ? shell.progress(`what you typed is kept in ${path}`)
+        : Effect.void
+    )
     const done = (said: string) =>
       Effect.andThen(path === undefined ? Effect.void : shell.removeFile(path), shell.progress(said))
     while (true) {
       const before = textOf(opened, text, errors)
       if (path !== undefined) yield* shell.removeFile(path)
-      const edited = yield* shell.edit(program, name, before)
+      path = undefined
+      const edited = yield* shell.edit(program, name, before, errors.length > 0)
       path = edited.path
       const value = valueOf(edited.text, text)
       if (edited.text.trim() === "") return yield* done("the file was emptied: nothing changed")
@@ -89,6 +96,7 @@ export const edit = Command.make(
       )
       if (published._tag === "Success") {
         yield* shell.removeFile(path)
+        path = undefined
         return yield* toldOne(here, "published", published.success.body as Published, waiting)
       }
       const { failure } = published
@@ -101,7 +109,7 @@ export const edit = Command.make(
       errors = [`${failure.code} ${failure.title}`.trim(), failure.what, failure.fix].filter((line) => line !== "")
       text = value
     }
-  })
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "Change a key's value in your editor ($HERALD_EDITOR, $VISUAL, $EDITOR, otherwise vi) and publish what you saved"

@@ -38,7 +38,7 @@ const asTable = (found: Found, paint: Paint): string =>
 export const get = Command.make(
   "get",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to read")),
     env,
     version: optionalInt("version", "This version instead of the current one", "n"),
     consistency: Flag.Literals("consistency", ["cached", "strong"]).pipe(

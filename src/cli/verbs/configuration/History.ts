@@ -15,7 +15,7 @@ const PAGE = 1_000
 export const history = Command.make(
   "history",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key whose versions are listed")),
     env,
     limit: Flag.Int("limit").pipe(
       Flag.withDescription("At most so many versions"),

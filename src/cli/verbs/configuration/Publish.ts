@@ -12,7 +12,7 @@ import { toldOne } from "./Told.ts"
 export const publish = Command.make(
   "publish",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to publish; it is made where there is none")),
     value: Argument.String("value").pipe(Argument.withDescription("The text itself, @file, or - for standard input")),
     env,
     ...changeFlags,

@@ -13,7 +13,7 @@ import { toldOne } from "./Told.ts"
 export const rollback = Command.make(
   "rollback",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key to take back")),
     to: Flag.Int("to").pipe(
       Flag.withDescription("The version to return to (herald history <key>)"),
       Flag.withMetavar("version")

@@ -8,7 +8,7 @@ import { changeFlags, tryOut } from "./ChangeFlags.ts"
 export const validate = Command.make(
   "validate",
   {
-    key: Argument.String("key"),
+    key: Argument.String("key").pipe(Argument.withDescription("The key that the value would be published to")),
     value: Argument.String("value").pipe(Argument.withDescription("The text itself, @file, or - for standard input")),
     env,
     ...changeFlags

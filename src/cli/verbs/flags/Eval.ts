@@ -31,7 +31,7 @@ const contextOf = Effect.fnUntraced(function* (given: string | undefined) {
 export const evaluate = Command.make(
   "eval",
   {
-    flag: Argument.String("flag"),
+    flag: Argument.String("flag").pipe(Argument.withDescription("The flag's name")),
     env,
     key: optionalText("key", "Who is evaluated: the targeting key", "text"),
     with: Flags.KeyValuePair("with").pipe(

@@ -13,7 +13,7 @@ import { evaluate } from "./Eval.ts"
 import { diff, get, history, list } from "./Look.ts"
 import { written } from "./Told.ts"
 
-const flag = Argument.String("flag")
+const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
 const message = optionalText("message", "Why; kept in the history and the audit log", "text")
 
 const optionalNumber = (name: string, description: string) =>

@@ -12,7 +12,7 @@ import { clip, table, time } from "../../Table.ts"
 import { pathOf, read } from "./Changing.ts"
 import { gist, one } from "./Told.ts"
 
-const flag = Argument.String("flag")
+const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
 const PAGE = 1_000
 
 export const list = Command.make(

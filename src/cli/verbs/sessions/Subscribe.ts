@@ -35,7 +35,11 @@ const indent = (text: string): string => text.replace(/^/gm, "  ")
 export const subscribe = Command.make(
   "subscribe",
   {
-    service: Argument.String("service"),
+    service: Argument.String("service").pipe(
+      Argument.withDescription(
+        "The service to receive as: its keys are <service> and <service>.* unless --keys names others"
+      )
+    ),
     env,
     instance: optionalText("instance", "Name of this client; host and process otherwise", "name"),
     keys: optionalText("keys", "Keys or prefix.*, separated by commas; <service> and <service>.* otherwise", "a,b.*"),

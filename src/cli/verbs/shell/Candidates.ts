@@ -108,7 +108,9 @@ const lookUp = Effect.fnUntraced(function* (target: Target, { kind, prefix, flag
 
 export const candidates = Command.make(
   "__complete",
-  { words: Argument.String("words").pipe(Argument.variadic()) },
+  {
+    words: Argument.String("words").pipe(Argument.withDescription("The words of the line so far"), Argument.variadic())
+  },
   Effect.fn("Candidates.run")(function* ({ words }) {
     const shell = yield* Shell
     const asked = askedOf(words)

@@ -16,7 +16,9 @@ const LONGEST_TOKEN = 4_096
 const add = Command.make(
   "add",
   {
-    name: Argument.String("name"),
+    name: Argument.String("name").pipe(
+      Argument.withDescription("What to call the server: letters, digits, dots and dashes")
+    ),
     env: optionalText("env", "Environment of verbs that name none", "name"),
     tokenFile: optionalText("token-file", "Read the token from this file each time", "file"),
     tokenCommand: optionalText("token-command", "Run this each time; it prints the token", "command"),
@@ -145,7 +147,7 @@ const list = Command.make(
 
 const remove = Command.make(
   "remove",
-  { name: Argument.String("name") },
+  { name: Argument.String("name").pipe(Argument.withDescription("The context to remove (herald context list)")) },
   Effect.fn("Context.remove")(function* ({ name }) {
     const shell = yield* Shell
     const { current, all } = yield* readContexts()

@@ -6,7 +6,7 @@
  *   G10 A hello may come in parts. Nothing of it is kept until the client is known to be allowed to subscribe. The bytes of all hellos that
  *       are kept are limited, and so is the number of those still incomplete: in all, and for one identity, which leaves room for others.
  */
-import { Deferred, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import type { SubscribeRequest } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { Identity } from "../../../access/Identity.ts"
 import { Places } from "../../../access/Places.ts"
@@ -143,7 +143,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       if (stage.name !== "opening") return sessions.end(session, { name: "Closed", reason: "the client left" })
       stage = { name: "open", session }
       call.read()
-      run(Effect.flatMap(Deferred.await(session.ended), (ending) => Effect.sync(() => finish(statusOfEnding(ending)))))
+      session.whenEnded((ending) => finish(statusOfEnding(ending)))
     }
 
     /** A place for an incomplete hello, and a time by which it must be complete. G4, G10 */

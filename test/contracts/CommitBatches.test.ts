@@ -1,0 +1,153 @@
+/** `herald_commit` decides on releases that come in one call as it would on each alone, one after the other. */
+import { assert, describe, it } from "@effect/vitest"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { fresh } from "../support/fresh.ts"
+import { type Answer, committing, release } from "./Committing.ts"
+
+const { session, epoch, head, commit } = committing()
+
+/** The same numbers each time (mulberry32). */
+const numbers = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
+
+const KEYS = ["a", "b", "c", "d.e"]
+const TYPES = ["string", "json"]
+const SCHEMAS = [null, { type: "object" }, { type: "string" }]
+
+/** What a release of a batch depends on the place where it is made for. */
+interface Place {
+  readonly environment: string
+  readonly epoch: string
+  readonly head: number
+  readonly past: number
+}
+
+/** A release that is made for a place. */
+type Made = (place: Place) => Record<string, unknown>
+
+const values = ["1", "{}", "text {{x}}", 'é😀\u2028\\" |']
+
+const makeRelease = (any: (below: number) => number, name: string): Made => {
+  const maybe = <A>(one: () => A, of = 3): A | undefined => (any(of) === 0 ? one() : undefined)
+  const changes = [...KEYS]
+    .sort(() => any(3) - 1)
+    .slice(0, 1 + any(3))
+    .map((key) => {
+      const value = any(8) === 0 ? null : values[any(values.length)]!
+      return {
+        kind: "configuration",
+        key,
+        value,
+        valueType: TYPES[any(2)],
+        schema: value === null ? null : SCHEMAS[any(3)],
+        strict: any(2) === 0,
+        template: value?.includes("{{") ?? false,
+        digest: digestOf(value ?? ""),
+        expectedVersion: maybe(() => any(3), 8),
+        kept: maybe(() => ({ live: any(6) > 0, fields: ["schema", "strict", "type"].filter(() => any(5) === 0) }), 4),
+        changeLog: `why "${any(10)}" \\ \n\u2028`
+      }
+    })
+  const looked = maybe(
+    () => [...KEYS].slice(0, 1 + any(2)).map((key) => ({ key, digest: ["", ...values.map(digestOf)][any(3)] })),
+    4
+  )
+  const templates = maybe(() => any(2), 5)
+  const keyed = maybe(() => ({ commitId: `=${name}.${any(4)}`, digest: `d${any(2)}` }), 4)
+  const late = maybe(() => true, 15)
+  const keyId = maybe(() => `key-"${any(3)}`)
+  return ({ environment, epoch, head, past }) =>
+    release("", {
+      ...keyed,
+      actor: "o'\"tester",
+      ...(keyed && { owner: environment }),
+      ...(late && { notAfter: past }),
+      ...(keyId === undefined ? {} : { keyId }),
+      message: 'm\\"|',
+      ...((looked !== undefined || templates !== undefined) && {
+        basis: {
+          values: looked?.map((one) => ({ ...one, environment })),
+          templates:
+            templates === undefined ? undefined : [{ environment, epoch, revision: String(head - 1_000 * templates) }]
+        }
+      }),
+      changes: changes.map((one) => ({ ...one, environment }))
+    })
+}
+
+describe("herald_commit", () => {
+  const placeOf = async (environment: string): Promise<Place> => ({
+    environment,
+    epoch: await epoch(),
+    head: await head(),
+    past: Number((await session.query("select herald_millis(clock_timestamp())::bigint - 1000 as past"))[0]!["past"])
+  })
+
+  /** Without what is of the place or of the moment. */
+  const plain = (answers: ReadonlyArray<Answer>, { environment, head }: Place) =>
+    answers.map((answer) => {
+      const { epoch: _, committedAt: __, ...rest } = answer
+      const text = JSON.stringify(rest, (name, value) =>
+        name === "createdAt" || name === "updatedAt" || name === "committedAt" || name === "epoch" ? undefined : value
+      )
+      return text
+        .replaceAll(environment, "here")
+        .replaceAll(/"revision":"(\d+)"/g, (_, revision) => `"revision":"+${Number(revision) - head}"`)
+    })
+
+  const kept = async ({ environment, head }: Place) => {
+    const columns = (revision: string) =>
+      `key, version, ${revision} - ${head} as revision, value, value_type, deleted, schema_definition, "strict", template, digest, updated_by, change_log`
+    return {
+      current: await session.query(
+        `select ${columns("revision")} from configurations where environment = '${environment}' order by key`
+      ),
+      history: await session.query(
+        `select ${columns("revision")}, created_at = min(created_at) over (partition by key) as first from configuration_history
+        where environment = '${environment}' order by key, version`
+      ),
+      tombstones: await session.query(
+        `select key, version, revision - ${head} as revision, digest, "strict", template from tombstones where environment = '${environment}' order by key`
+      ),
+      requests: await session.query(
+        `select key, digest, revision - ${head} as revision from idempotency_keys where actor = '${environment}' order by key`
+      )
+    }
+  }
+
+  const verified = async () => {
+    let place: unknown = null
+    do {
+      const [row] = await session.query(
+        `select herald_audit_check(${place === null ? "null" : `$json$${JSON.stringify(place)}$json$`}::jsonb, 60000) as page`
+      )
+      const page = row!["page"] as { readonly place: unknown; readonly problem: unknown }
+      assert.isNull(page.problem)
+      place = page.place
+    } while (place !== null)
+  }
+
+  for (let seed = 1; seed <= 40; seed++)
+    it(`W1 W2 W3 W5 a batch is what its releases are one after the other (${seed})`, async () => {
+      const any = numbers(seed)
+      const name = fresh("batch")
+      const together = await placeOf(`together-${name}`.replaceAll(".", "-"))
+      const made = Array.from({ length: 1 + any(24) }, () => makeRelease(any, name))
+      const batch = await commit(made.map((one) => one(together)))
+      const alone = await placeOf(`apart-${name}`.replaceAll(".", "-"))
+      const answers: Array<Answer> = []
+      for (const one of made) answers.push(...(await commit([one(alone)])))
+
+      assert.deepStrictEqual(plain(batch, together), plain(answers, alone))
+      assert.deepStrictEqual(await kept(together), await kept(alone))
+    })
+
+  it("AL2 and the audit log tells of all of them", verified)
+})
