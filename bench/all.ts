@@ -14,6 +14,7 @@ const NAMES = [
   "relay",
   "costs",
   "flags",
+  "evaluations",
   "memory",
   "start"
 ]
