@@ -56,6 +56,11 @@ begin
     where f.environment = in_environment and f.flag_name = of_key and not f.deleted);
 end $$;
 
+create function herald_flag_needed(other text, in_environment text, of_key text, variant text) returns jsonb language sql immutable as $$
+  select jsonb_build_object('name', 'FlagNeeded', 'message', format('%s in %s needs %s with the variant %s', other, in_environment, of_key, variant),
+    'details', jsonb_build_object('key', of_key, 'environment', in_environment, 'needing', other))
+$$;
+
 -- What src/flags/Needs.ts says, under the lock.
 create function herald_flag_problem(change jsonb, release jsonb) returns jsonb language plpgsql as $$
 declare
@@ -117,16 +122,22 @@ begin
       where f.environment = in_environment and f.prerequisites <> '[]' and not f.deleted and p->>'flag' = of_key
         and not exists (select from jsonb_array_elements(release->'changes') x
           where x->>'kind' = 'flag' and x->>'environment' = in_environment and x->>'key' = f.flag_name)
-    union all
-    select x->>'key', p from jsonb_array_elements(release->'changes') x cross join lateral jsonb_array_elements(x->'prerequisites') p
-      where x->>'kind' = 'flag' and x->>'environment' = in_environment and x->>'definition' is not null and p->>'flag' = of_key
   loop
     if archives or not change->'variants' ? (one->>'variant') then
-      return jsonb_build_object('name', 'FlagNeeded',
-        'message', format('%s in %s needs %s with the variant %s', other, in_environment, of_key, one->>'variant'),
-        'details', details || jsonb_build_object('needing', other));
+      return herald_flag_needed(other, in_environment, of_key, one->>'variant');
     end if;
   end loop;
+  -- A look at all changes of the release, for each of them: only where one of them needs something.
+  if jsonb_path_exists(release, '$.changes[*].prerequisites[*]') then
+    for other, one in
+      select x->>'key', p from jsonb_array_elements(release->'changes') x cross join lateral jsonb_array_elements(x->'prerequisites') p
+        where x->>'kind' = 'flag' and x->>'environment' = in_environment and x->>'definition' is not null and p->>'flag' = of_key
+    loop
+      if archives or not change->'variants' ? (one->>'variant') then
+        return herald_flag_needed(other, in_environment, of_key, one->>'variant');
+      end if;
+    end loop;
+  end if;
 
   if not archives then
     select * into totals from feature_flag_totals t where t.environment = in_environment;

@@ -1,5 +1,6 @@
 /** Describes what publishers of flags ask for, and what became of it. Pure. */
 import type { Committed } from "../commits/Release.ts"
+import type { Difference } from "../values/Diff.ts"
 import type { Problem } from "./Definition.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 
@@ -14,6 +15,15 @@ export interface FlagDraft {
 /** What became of a publish, and what its author may want to know. */
 export interface FlagWritten {
   readonly committed: Committed<FeatureFlag>
+  /** FR7 */
+  readonly warnings: ReadonlyArray<Problem>
+}
+
+/** What would become of a draft. */
+export interface FlagValidated {
+  readonly flag: string
+  readonly environment: string
+  readonly difference: Difference
   /** FR7 */
   readonly warnings: ReadonlyArray<Problem>
 }

@@ -10,9 +10,8 @@ import type { Beside } from "../commits/Beside.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Difference } from "../values/Diff.ts"
-import type { Problem } from "./Definition.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
-import type { FlagDraft, FlagWritten } from "./FlagDraft.ts"
+import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
 import { makeReading } from "./Reading.ts"
 import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
 import type { Told } from "./Steps.ts"
@@ -32,12 +31,8 @@ export class Flags extends Context.Service<
       toVersion: number,
       options: CommitOptions & Pick<FlagDraft, "expectedVersion">
     ) => Effect.Effect<FlagWritten, HeraldError>
-    /** Fails as `publish`. FU2 */
-    readonly validate: (
-      draft: FlagDraft,
-      /** Others of the same release. */
-      others?: ReadonlyArray<FlagDraft>
-    ) => Effect.Effect<{ readonly difference: Difference; readonly warnings: ReadonlyArray<Problem> }, HeraldError>
+    /** Of one release, in its order. Fails as `publish`. FU2 */
+    readonly validate: (drafts: ReadonlyArray<FlagDraft>) => Effect.Effect<ReadonlyArray<FlagValidated>, HeraldError>
     /** As this node knows it. Fails `NotFound`. */
     readonly get: (environment: string, key: string) => Effect.Effect<FeatureFlag, HeraldError>
     readonly list: (
@@ -65,6 +60,8 @@ export class Flags extends Context.Service<
       key: string,
       context: EvaluationContext
     ) => Effect.Effect<Told, HeraldError>
+    /** All flags of an environment as flagd has them: JSON. FX1 */
+    readonly document: (environment: string) => Effect.Effect<string, HeraldError>
     /** The same without the steps, for applications. */
     readonly resolve: (
       environment: string,

@@ -33,16 +33,22 @@ export const othersOf = (
     const flag = stored.get(key)
     return flag && shapeOf(flag)
   }
+  let needing: ReadonlyMap<string, ReadonlyArray<readonly [key: string, shape: Shape]>> | undefined
+  /** Looked up once for all flags of a release. Only those that say it at all are read. */
+  const lookUp = () => {
+    const found = new Map<string, Array<readonly [string, Shape]>>()
+    const add = (key: string, its: Shape | undefined) => {
+      for (const { flag } of its?.prerequisites ?? []) found.set(flag, [...(found.get(flag) ?? []), [key, its!]])
+    }
+    for (const [key, { definition }] of stored) {
+      if (!wished.has(key) && definition.includes('"prerequisites"')) add(key, shape(key))
+    }
+    for (const key of wished.keys()) add(key, shape(key))
+    return found
+  }
   return {
     shape,
-    needing: function* (key) {
-      for (const other of new Set([...stored.keys(), ...wished.keys()])) {
-        // Only those that say it at all are read.
-        if (!wished.has(other) && !stored.get(other)!.definition.includes('"prerequisites"')) continue
-        const its = shape(other)
-        if (its?.prerequisites.some(({ flag }) => flag === key)) yield [other, its]
-      }
-    },
+    needing: (key) => (needing ??= lookUp()).get(key) ?? [],
     flags: stored.size,
     bytes
   }

@@ -89,6 +89,9 @@ export const makeReading = Effect.gen(function* () {
       return yield* workers.compare(before.definition, after.definition)
     }),
 
+    document: (environment: string) =>
+      Effect.map(requirePermission("config.read", environment), () => view.document(environment)),
+
     resolve: (environment: string, key: string, context: Context) =>
       Effect.map(
         requirePermission("config.read", environment),

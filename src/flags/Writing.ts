@@ -7,7 +7,9 @@ import { makeCommitting } from "../commits/Committing.ts"
 import type { Action } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
+import { PAGE_BYTES } from "../values/Page.ts"
 import { bytesOf, exceeds } from "../values/Value.ts"
 import { Workers } from "../work/Workers.ts"
 import { type Problem, told } from "./Definition.ts"
@@ -135,20 +137,40 @@ export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Eff
       return yield* write("rollback", options, { environment, key, toVersion, expectedVersion }, draft, environment)
     }),
 
-    validate: Effect.fn("Flags.validate")(function* (draft: FlagDraft, others: ReadonlyArray<FlagDraft> = []) {
-      const { environment, key } = draft
-      yield* permit("config.write", environment, key)
-      const { wish, warnings } = yield* checked(draft)
-      const beside = yield* Effect.forEach(
-        others.filter((one) => one.environment === environment && one.key !== key),
-        checked
+    validate: Effect.fn("Flags.validate")(function* (drafts: ReadonlyArray<FlagDraft>) {
+      for (const { environment, key } of drafts) yield* permit("config.write", environment, key)
+      const all = yield* Effect.forEach(drafts, checked)
+      const wishes = Map.groupBy(
+        all.map(({ wish }) => wish),
+        ({ environment }) => environment
       )
-      const { flags, bytes } = view.all(environment)
-      const current = flags.get(key)
-      const problem = flagProblem(wish, current, othersOf(flags, bytes, [wish, ...beside.map((one) => one.wish)]))
-      if (problem !== undefined) return yield* problem
-      const difference = yield* workers.compare(current?.definition ?? "", draft.definition ?? "")
-      return { difference, warnings }
+      const others = new Map(
+        Array.from(wishes, ([environment, its]) => {
+          const { flags, bytes } = view.all(environment)
+          return [environment, othersOf(flags, bytes, its)]
+        })
+      )
+      let shown = 0
+      return yield* Effect.forEach(
+        all,
+        Effect.fnUntraced(function* ({ wish, warnings }) {
+          const { environment, key, definition } = wish
+          const current = view.find(environment, key)
+          const problem = flagProblem(wish, current, others.get(environment)!)
+          if (problem !== undefined) return yield* problem
+          const [before, after] = [current?.definition ?? "", definition ?? ""]
+          const full = shown > PAGE_BYTES // PB1
+          shown += before.length + after.length
+          const difference = full ? tooMuch : yield* workers.compare(before, after)
+          return { flag: key, environment, difference, warnings }
+        })
+      )
     })
   }
 })
+
+/** Shown instead of a difference when those before it have filled the answer. */
+const tooMuch: Difference = {
+  kind: "lines",
+  unified: "--- before\n+++ after\nnot shown: the answer is full; validate this flag alone\n"
+}

@@ -1,6 +1,9 @@
 /** Flags on a real server: by the command line and over REST, before and after a restart. */
 import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { FlagdCore } from "@openfeature/flagd-core"
 import { afterAll, beforeAll } from "vitest"
 import { type Server, startServer } from "../support/Server.ts"
 
@@ -149,5 +152,67 @@ describe("flags", () => {
     assert.deepInclude(JSON.parse(evaluated.text), { variant: "on", value: true })
     const deep = `{"value":{"state":"ENABLED","variants":{"a":1},"targeting":${'{"!":['.repeat(10_000)}1${"]}".repeat(10_000)}}}`
     assert.include([400, 422], (await ask("PUT", "/v1/flags/deep?environment=production", deep)).status)
+  })
+
+  it("FI1, FX1 two thousand flags are taken over from a file of flagd, and come out as one", async () => {
+    const rule = {
+      if: [
+        { $ref: "staff" },
+        "on",
+        {
+          fractional: [
+            ["on", 10],
+            ["off", 90]
+          ]
+        }
+      ]
+    }
+    const flag = (n: number) => ({
+      state: "ENABLED",
+      variants: { on: true, off: false },
+      defaultVariant: "off",
+      targeting: rule,
+      metadata: { n }
+    })
+    const file = join(server.data, "flags.json")
+    const write = (flags: object) =>
+      writeFileSync(
+        file,
+        JSON.stringify({ $evaluators: { staff: { ends_with: [{ var: "email" }, "@x.org"] } }, flags })
+      )
+    const all = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`imported-${n}`, flag(n)]))
+    write(all)
+    const dry = await json("import", file, "--env", "imports", "--dry-run")
+    assert.deepInclude(dry, { imported: 2_000, unchanged: 0, archived: 0 })
+    const first = await json("import", file, "--env", "imports")
+    assert.deepInclude(first, { imported: 2_000, unchanged: 0 })
+    assert.strictEqual(first.revisions.length, 4)
+    const { "imported-0": _, ...fewer } = all
+    write({ ...fewer, "imported-1": flag(7) })
+    assert.deepInclude(await json("import", file, "--env", "imports", "--replace"), {
+      imported: 1,
+      unchanged: 1_998,
+      archived: 1
+    })
+
+    const { flags } = await json("export", "--env", "imports")
+    assert.strictEqual(Object.keys(flags).length, 1_999)
+    assert.deepStrictEqual(flags["imported-1"], {
+      ...flag(7),
+      targeting: { if: [{ ends_with: [{ var: "email" }, "@x.org"] }, ...rule.if.slice(1)] }
+    })
+    const core = new FlagdCore()
+    core.setConfigurations(JSON.stringify({ flags }))
+    const context = { targetingKey: "ann", email: "ann@x.org" }
+    assert.strictEqual(core.resolveBooleanEvaluation("imported-5", false, context as never).value, true)
+    const etag = (
+      await fetch(`${server.http}/v1/flagd?environment=imports`, {
+        headers: { authorization: `Bearer ${server.token}` }
+      })
+    ).headers.get("etag")!
+    const held = await fetch(`${server.http}/v1/flagd?environment=imports`, {
+      headers: { authorization: `Bearer ${server.token}`, "if-none-match": etag }
+    })
+    assert.strictEqual(held.status, 304)
   })
 })

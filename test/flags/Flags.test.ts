@@ -84,17 +84,17 @@ describe("Flags", () => {
         ["base", { enabled: true, prerequisites: [{ flag: "next", variant: "on" }] }]
       ] as const) {
         const [dry, wet] = [
-          yield* Effect.flip(validate(draft(key, definition))),
+          yield* Effect.flip(validate([draft(key, definition)])),
           yield* Effect.flip(publish(key, definition))
         ]
         assert.deepStrictEqual([dry.name, dry.message], [wet.name, wet.message])
       }
-      const found = yield* validate(draft("base", toggle({ if: [{ "==": [{ var: "x" }, null] }, "on"] })))
+      const [found] = yield* validate([draft("base", toggle({ if: [{ "==": [{ var: "x" }, null] }, "on"] }))])
       assert.deepStrictEqual(
-        found.warnings.map(({ at }) => at),
+        found!.warnings.map(({ at }) => at),
         ["/targeting/if/0/=="]
       )
-      assert.strictEqual(found.difference.kind, "json")
+      assert.strictEqual(found!.difference.kind, "json")
       assert.strictEqual((yield* history("production", "base", { limit: 10, before: undefined })).length, 1)
     }).pipe(as(system), Effect.provide(layer))
   )

@@ -49,6 +49,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["POST", "/v1/flags/k/rollback?environment={environment}", "write", "environment"],
   ["POST", "/v1/flags/k/validate?environment={environment}", "write", "environment"],
   ["POST", "/v1/flags/k/evaluate?environment={environment}", "read", "environment"],
+  ["GET", "/v1/flagd?environment={environment}", "read", "environment"],
   ["POST", "/ofrep/v1/evaluate/flags/k", "read", "somewhere"],
   ["POST", "/ofrep/v1/evaluate/flags", "read", "somewhere"],
   ["GET", "/v1/events?environment={environment}", "read", "environment"],

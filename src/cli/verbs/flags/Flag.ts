@@ -1,4 +1,4 @@
-/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive`: feature flags. */
+/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive|import|export`: feature flags. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -10,6 +10,7 @@ import { env, idempotencyKey, invocation, optionalInt, optionalText, yes } from 
 import { readValue } from "../../Input.ts"
 import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
+import { exportFlags, importFlags } from "./Import.ts"
 import { diff, get, history, list } from "./Look.ts"
 import { written } from "./Told.ts"
 
@@ -195,6 +196,8 @@ export const flagVerb = Command.make("flag").pipe(
     history,
     diff,
     rollback,
-    archive
+    archive,
+    importFlags,
+    exportFlags
   ])
 )

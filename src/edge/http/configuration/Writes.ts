@@ -102,13 +102,7 @@ export const makeWrites = Effect.gen(function* () {
       if (dryRun) {
         const changes = drafts.length > 0 || flagDrafts.length === 0 ? yield* configurations.validate(drafts) : []
         if (flagDrafts.length === 0) return json({ changes } satisfies Wire.Validated)
-        const found = yield* Effect.forEach(flagDrafts, (draft) =>
-          Effect.map(flags.validate(draft, flagDrafts), ({ difference, warnings }) => ({
-            ...{ flag: draft.key, environment: draft.environment },
-            ...{ difference, warnings }
-          }))
-        )
-        return json({ changes, flags: found } satisfies Wire.Validated)
+        return json({ changes, flags: yield* flags.validate(flagDrafts) } satisfies Wire.Validated)
       }
       if (flagDrafts.length === 0) return json(Release.released(yield* configurations.publish(drafts, said)))
       return json(Release.released(yield* configurations.release(drafts, said, yield* flags.beside(flagDrafts))))

@@ -58,6 +58,14 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
     })
       .annotate(Needs, need("config.read", "named", 4))
       .annotateMerge(about("List flags")),
+    get("document", "/v1/flagd", {
+      query: Wire.InEnvironment,
+      headers: { "if-none-match": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_096))) },
+      success: Wire.FlagdDocument,
+      error
+    })
+      .annotate(Needs, need("config.read", "named", 20))
+      .annotateMerge(about("All flags as flagd has them", "For flagd's HTTP source, and for files. With an ETag.")),
     get("history", "/v1/flags/:flag/history", {
       params: Wire.Target,
       query: { ...Wire.InEnvironment, limit: Schema.optionalKey(Limit), before: Schema.optionalKey(Version) },

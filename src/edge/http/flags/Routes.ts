@@ -1,18 +1,20 @@
 /** Answers the routes of flags. */
 import { Effect } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { FeatureFlag } from "../../../flags/FeatureFlag.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { Digest } from "../../../values/Digest.ts"
 import { PAGE_BYTES } from "../../../values/Page.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json, jsonText } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
+import { isHeld } from "../ofrep/Wire.ts"
 import { answer } from "../Problem.ts"
 import { FlagsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
@@ -50,6 +52,7 @@ const routes = HttpApiBuilder.group(
   "flags",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const digestOf = yield* Digest
     const bodyReader = yield* makeBodyReader
     const readFlag = bodyReader(Wire.FlagBody, bodyLimits.publish, "value")
     const readRollback = bodyReader(Wire.FlagRollbackBody, bodyLimits.small)
@@ -104,6 +107,17 @@ const routes = HttpApiBuilder.group(
           })
         )
       )
+      .handle("document", ({ query: { environment }, headers }) =>
+        answer(
+          Effect.map(flags.document(environment), (text) => {
+            const etag = `"${digestOf(text).slice(0, 32)}"`
+            const said = { etag, "cache-control": "private, no-cache" }
+            return isHeld(headers["if-none-match"], etag)
+              ? HttpServerResponse.empty({ status: 304, headers: said })
+              : jsonText(text, { headers: said })
+          })
+        )
+      )
       .handle("history", ({ params, query: { environment, limit = PAGE, before } }) =>
         answer(
           Effect.map(flags.history(environment, params.flag, { limit, before }), (versions) => {
@@ -137,7 +151,8 @@ const routes = HttpApiBuilder.group(
         answer(
           Effect.gen(function* () {
             const { draft } = yield* readDraft(request, { ...params, ...query })
-            const { difference, warnings } = yield* flags.validate(draft)
+            const [found] = yield* flags.validate([draft])
+            const { difference, warnings } = found!
             return json({ difference, warnings: warnings.map(Wire.warning) } satisfies Wire.ValidatedFlag)
           })
         )

@@ -68,6 +68,10 @@ export type FlagList = typeof FlagList.Type
 export const FlagHistory = Schema.Struct({ versions: Schema.Array(StoredFlag), next: Schema.NullOr(Whole) })
 export type FlagHistory = typeof FlagHistory.Type
 
+export const FlagdDocument = Schema.Struct({ flags: Schema.Record(Schema.String, Schema.Unknown) }).annotate({
+  identifier: "FlagdDocument"
+})
+
 /** What of a rule the engines of different languages read differently, with its place as a JSON Pointer. */
 export const Warning = Schema.Struct({ at: Schema.String, problem: Schema.String }).annotate({ identifier: "Warning" })
 
