@@ -17,7 +17,7 @@ const example = {
 }
 
 /** Of what the gRPC door can stand on, that which it usually does not: what touches the door is tested on it too. */
-const OTHER = { HERALD_TEST_GRPC: "lane" }
+const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
@@ -88,7 +88,7 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts"],
           fileParallelism: false,
           // Only when to give up: clients of other languages are built first, where they are not yet.
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 600_000
         }
       },

@@ -92,7 +92,8 @@ const besideEtcd = async ({ short: brief, runs }: Options) => {
     {
       name: "etcd",
       write: async (worker, n) => {
-        revision = Math.max(revision, await put(puts[worker]!, keyOf(worker, n), value()))
+        const found = await put(puts[worker]!, keyOf(worker, n), value())
+        revision = Math.max(revision, found)
       },
       values: 1,
       cpu: () => [cpuSeconds(etcd.pid), 0]

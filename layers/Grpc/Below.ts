@@ -26,6 +26,9 @@ export interface BelowOptions {
     readonly port: number
     readonly maxStreams: number
     readonly ending?: Ending
+    /** Milliseconds for a TLS handshake; 10,000 when left out. */
+    readonly handshake?: number
+    readonly clientCertificates?: "optional" | "required" | undefined
   }
   readonly gate: GateOptions
   readonly certificate: Certificate | undefined

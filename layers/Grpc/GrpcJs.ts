@@ -1,5 +1,10 @@
-/** grpc-js below the gRPC door, with a gate before it. */
+/**
+ * grpc-js below the gRPC door, with a gate before it.
+ *
+ *   GJ1  A TLS handshake that is not done in 10 s is closed and counted; Node's own 120 s would hold a connection's place that long.
+ */
 import type { Http2SecureServer, Http2Server } from "node:http2"
+import type { Socket } from "node:net"
 import * as grpc from "@grpc/grpc-js"
 import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
@@ -22,6 +27,9 @@ const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
   // Nothing here shows channelz, and it reads the clock for every message.
   "grpc.enable_channelz": 0
 })
+
+/** Milliseconds. GJ1 */
+const HANDSHAKE = 10_000
 
 /** grpc-js has no public hook for its HTTP/2 servers, and without them nothing would be limited. */
 const http2ServersOf = (server: grpc.Server): ReadonlyArray<Http2Server> => {
@@ -53,14 +61,22 @@ const taking =
     return TAKEN
   }
 
-const credentialsOf = (certificate: Certificate | undefined): grpc.ServerCredentials => {
+const credentialsOf = (
+  certificate: Certificate | undefined,
+  isRequired: boolean,
+  handshake: number
+): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
-  const { cert, key } = certificate.now()
-  return grpc.ServerCredentials.createSsl(
-    null,
+  const { cert, key, ca } = certificate.now()
+  const credentials = grpc.ServerCredentials.createSsl(
+    ca === undefined ? null : Buffer.from(ca),
     [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
-    false
+    ca !== undefined && isRequired
   )
+  // What its server is made with: it has no setting for this one.
+  const inner = credentials as unknown as { readonly _getConstructorOptions: () => { handshakeTimeout?: number } }
+  inner._getConstructorOptions().handshakeTimeout = handshake // GJ1
+  return credentials
 }
 
 export const onGrpcJs = (below: BelowOptions): Below => {
@@ -70,12 +86,20 @@ export const onGrpcJs = (below: BelowOptions): Below => {
   return {
     listen: async () => {
       const port = await new Promise<number>((resolve, reject) =>
-        server.bindAsync(formatAddress(options), credentialsOf(certificate), (cause, bound) =>
-          cause === null ? resolve(bound) : reject(cause)
+        server.bindAsync(
+          formatAddress(options),
+          credentialsOf(certificate, options.clientCertificates === "required", options.handshake ?? HANDSHAKE),
+          (cause, bound) => (cause === null ? resolve(bound) : reject(cause))
         )
       )
       for (const http2 of http2ServersOf(server)) {
-        certificate?.keep(http2 as Http2SecureServer)
+        if (certificate !== undefined) {
+          certificate.keep(http2 as Http2SecureServer)
+          http2.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
+            if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") refuse("preface", socket.remoteAddress) // GJ1
+            socket.destroy()
+          })
+        }
         guard(http2, { ...gate, services, ending: options.ending }, refuse, soon)
       }
       return port

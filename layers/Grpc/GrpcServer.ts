@@ -1,5 +1,5 @@
 /**
- * The gRPC door, on grpc-js or on a lane of our own: limits, keepalive, health, reflection, drain.
+ * The gRPC door, on a lane of our own or on grpc-js: limits, keepalive, health, reflection, drain.
  *
  *   D1  When the server leaves, health says NOT_SERVING, clients get `drain`, then GOAWAY; after 3 s whatever is left is cut.
  *   D2–D4 in Gate.ts, G5–G7 in edge/grpc/Calls.ts
@@ -29,12 +29,14 @@ import { onLane } from "./Lane.ts"
 import { Libraries } from "./Libraries.ts"
 
 export interface GrpcOptions extends Partial<GateOptions> {
-  /** What speaks HTTP/2 below the services; grpc-js when left out. */
-  readonly server?: "grpc-js" | "lane" | undefined
+  /** What speaks HTTP/2 below the services; the lane when left out. */
+  readonly server?: "lane" | "grpc-js" | undefined
   readonly host: string
   readonly port: number
   /** Undefined: the door speaks without TLS. */
   readonly tls?: CertificateFiles | undefined
+  /** Whether clients have to show a certificate, where authorities are given. Optional when left out; grpc-js asks for required ones only. */
+  readonly clientCertificates?: "optional" | "required" | undefined
   /** Streams that one connection may have open. */
   readonly maxStreams: number
   /** Calls without a token. */
@@ -110,7 +112,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const certificate = yield* makeCertificate(options.tls ?? {})
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      (options.server === "lane" ? onLane : onGrpcJs)({
+      (options.server === "grpc-js" ? onGrpcJs : onLane)({
         ...{ options, gate: gateOptions, certificate, services: own },
         ...{ handlers, refuse, soon: arrivals.soon }
       })

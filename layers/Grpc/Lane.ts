@@ -40,7 +40,12 @@ export const onLane = (below: BelowOptions): Below => {
   })
   return {
     listen: () => {
-      const server = lane.make(certificate?.now())
+      const pair = certificate?.now()
+      const asks = pair?.ca !== undefined && {
+        requestCert: true,
+        rejectUnauthorized: options.clientCertificates === "required"
+      }
+      const server = lane.make(pair && { ...pair, ...asks })
       certificate?.keep({ setSecureContext: (pair) => (server as TlsServer).setSecureContext({ ...secured, ...pair }) }) // TC2
       gateBefore(server, { connection: connections(gate, refuse) }) // GA1
       return lane.listen(options.host, options.port)

@@ -59,6 +59,7 @@ export class Request implements Reader {
     if (now - this.#begunAt < patience || this.isWhole) return
     const stream = this.#stream
     // Not by the response of the route, which has to learn that its client is gone.
+    stream.emit("aborted") // HT7: or the route takes what there is of the body for all of it
     if (!stream.headersSent) stream.respond({ ":status": 408 }, { endStream: true })
     stream.close(stream.writableEnded ? NO_ERROR : CANCEL)
   }

@@ -8,6 +8,7 @@
  *   HT4  Whatever cuts a connection takes its socket within 2 s, also from a peer that reads nothing.
  *   HT5  When an answer is over before its request is whole, the client is told to send no more, and gets the answer.
  *   HT6  What was sent and given up still counts as unread (HS3–HS5), until the peer has answered a PING that came after it.
+ *   HT7  A body that breaks off is never taken for a whole one, whoever broke it off.
  */
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
 import { RateLimits } from "../../src/access/RateLimits.ts"

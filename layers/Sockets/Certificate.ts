@@ -4,6 +4,7 @@
  *   TC1  A pair that does not fit, or can't be read, is told at the start by what is wrong with which file, and no door opens.
  *   TC2  A pair that changed is used for connections from then on, within a few seconds; those that are open stay.
  *   TC3  One that is wrong by then is told once, and the one before stays in use: half of a renewal is no outage.
+ *   TC4  Authorities whose certificates clients may show are read, checked and renewed as the pair is.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -17,11 +18,15 @@ export interface CertificateFiles {
   /** Paths of PEM files. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
+  /** The authorities of clients' certificates. Undefined: clients are asked for none. TC4 */
+  readonly clientCa?: string | undefined
 }
 
 export interface Pair {
   readonly cert: string
   readonly key: string
+  /** TC4 */
+  readonly ca?: string
 }
 
 /** A server that takes a new pair while it runs, as those of https, http2 and tls do. */
@@ -45,11 +50,22 @@ const attempt = <A>(what: string, of: () => A): A => {
   }
 }
 
+/** TC4 */
+const readAuthorities = (file: string): string => {
+  const text = attempt(`GRPC_TLS_CLIENT_CA can't be read`, () => readFileSync(file, "utf8"))
+  const all = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  if (all.length === 0) throw new Error(`${file} (GRPC_TLS_CLIENT_CA) has no certificate in PEM`)
+  for (const one of all)
+    attempt(`${file} (GRPC_TLS_CLIENT_CA) has what is no certificate in PEM`, () => new X509Certificate(one))
+  return text
+}
+
 /** Throws what is wrong with the files. */
-const read = ({ cert, key }: Pair): Pair => {
+const read = ({ cert, key, ca }: Pair): Pair => {
   const pair = {
     cert: attempt(`TLS_CERT can't be read`, () => readFileSync(cert, "utf8")),
-    key: attempt(`TLS_KEY can't be read`, () => readFileSync(key, "utf8"))
+    key: attempt(`TLS_KEY can't be read`, () => readFileSync(key, "utf8")),
+    ...(ca === undefined ? {} : { ca: readAuthorities(ca) })
   }
   const first = attempt(`${cert} (TLS_CERT) is no certificate in PEM`, () => new X509Certificate(pair.cert))
   const own = attempt(`${key} (TLS_KEY) is no private key in PEM without a password`, () => createPrivateKey(pair.key))
@@ -63,14 +79,18 @@ const read = ({ cert, key }: Pair): Pair => {
 
 export const makeCertificate = Effect.fnUntraced(function* ({
   cert,
-  key
+  key,
+  clientCa
 }: CertificateFiles): Effect.fn.Return<Certificate | undefined, HeraldError, Scope.Scope> {
-  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined && key === undefined) {
+    if (clientCa === undefined) return undefined
+    return yield* failure("SettingsInvalid", "GRPC_TLS_CLIENT_CA is given, and TLS_CERT and TLS_KEY are not")
+  }
   if (cert === undefined || key === undefined) {
     const [given, missing] = cert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"]
     return yield* failure("SettingsInvalid", `${given} is given and ${missing} is not: TLS takes both`)
   }
-  const files: Pair = { cert, key }
+  const files: Pair = { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }
   let pair = yield* Effect.try({
     try: () => read(files),
     catch: (cause) => failure("SettingsInvalid", (cause as Error).message) // TC1
@@ -89,7 +109,7 @@ export const makeCertificate = Effect.fnUntraced(function* ({
       return Effect.logWarning("the certificate was not renewed", { reason: message }) // TC3
     }
     said = ""
-    if (found.cert === pair.cert && found.key === pair.key) return Effect.void
+    if (found.cert === pair.cert && found.key === pair.key && found.ca === pair.ca) return Effect.void
     pair = found
     for (const server of servers) server.setSecureContext(pair)
     return Effect.logInfo("the certificate was renewed", { until: new X509Certificate(pair.cert).validTo })

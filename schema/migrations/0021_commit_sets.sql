@@ -72,6 +72,7 @@ declare
   slots integer[];
   shared boolean[];
   held herald_held[];
+  size integer;
   place integer;
   next_place integer := 0;
   basis_place integer;
@@ -79,6 +80,7 @@ declare
   slot integer;
   now_held herald_held;
   any_values boolean;
+  any_templates boolean;
   any_strange boolean;
   any_shared boolean;
   results text[];
@@ -106,6 +108,7 @@ declare
   millis bigint;
   made bigint;
   current_epoch text;
+  epoch_json text;
   was_synchronous boolean;
   behind bigint;
   known bigint;
@@ -119,16 +122,23 @@ begin
   end if;
   -- Before the lock.
   select array_agg(case when c->>'kind' <> 'configuration' then null else c->>'environment' end), array_agg(c->>'key'),
-      coalesce(bool_or(c->>'kind' <> 'configuration'), false), jsonb_path_exists(releases, '$[*].basis.values[*]')
-    into environments, keys, any_strange, any_values from jsonb_array_elements(releases) r, jsonb_array_elements(r->'changes') c;
+      coalesce(bool_or(c->>'kind' <> 'configuration'), false), jsonb_path_exists(releases, '$[*].basis.values[*]'),
+      jsonb_path_exists(releases, '$[*].basis.templates[*]')
+    into environments, keys, any_strange, any_values, any_templates from jsonb_array_elements(releases) r, jsonb_array_elements(r->'changes') c;
   next_basis := coalesce(cardinality(keys), 0);
   if any_values then
     select environments || array_agg(v->>'environment'), keys || array_agg(v->>'key'), array_fill(null::text, array[next_basis]) || array_agg(v->>'digest')
       into environments, keys, supposed from jsonb_array_elements(releases) r, jsonb_array_elements(r->'basis'->'values') v;
   end if;
-  select array_agg(p.slot order by p.place), array_agg(p.shared order by p.place), bool_or(p.shared) into slots, shared, any_shared from (
-    select w.place, min(w.place) over its as slot, count(*) over its > 1 and w.environment is not null as shared
-      from unnest(environments, keys) with ordinality w(environment, key, place) window its as (partition by w.environment, w.key)) p;
+  if cardinality(keys) = 1 then
+    slots := '{1}';
+    shared := '{false}';
+    any_shared := false;
+  else
+    select array_agg(p.slot order by p.place), array_agg(p.shared order by p.place), bool_or(p.shared) into slots, shared, any_shared from (
+      select w.place, min(w.place) over its as slot, count(*) over its > 1 and w.environment is not null as shared
+        from unnest(environments, keys) with ordinality w(environment, key, place) window its as (partition by w.environment, w.key)) p;
+  end if;
 
   perform herald_lock();
   -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
@@ -140,6 +150,7 @@ begin
   head := before;
   last_id := coalesce(last_id, 0);
   last_hash := coalesce(last_hash, '');
+  epoch_json := to_json(current_epoch);
   if head + many >= room then -- made ahead, as a rule
     perform herald_make_room(head + many, greatest(1000, (head - behind) / 8));
   end if;
@@ -156,24 +167,26 @@ begin
     release := releases->i;
     changes := release->'changes';
     -- Rules that look at tables see what was decided before.
-    if entries is not null and (release is null or jsonb_path_exists(release, '$.basis.templates[*]')
-        or (any_strange and jsonb_path_exists(changes, '$[*].kind ? (@ != "configuration")'))) or log is not null and release is null then
-      insert into configurations as c select w.key, w.environment, w.version, w.revision, w.value, w.value_type, w.deleted, w.schema_definition, w."strict",
-          w.template, w.digest, w.created_at, w.updated_at, w.updated_by, w.change_log
-        from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
-          created_at, updated_at, updated_by, change_log, n)
-        where not any_shared or newest[history_slots[w.n]] = w.n
-        on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
-          value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
-          template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
-          change_log = excluded.change_log;
-      if any_shared then -- what was made and deleted in here: no trigger saw it alive
-        insert into tombstones select w.environment, w.key, w.version, w.revision, w.digest, w."strict", w.template
+    if log is not null and (release is null or (any_templates and jsonb_path_exists(release, '$.basis.templates[*]'))
+        or (any_strange and jsonb_path_exists(changes, '$[*].kind ? (@ != "configuration")'))) then
+      if history is not null then
+        insert into configurations as c select w.key, w.environment, w.version, w.revision, w.value, w.value_type, w.deleted, w.schema_definition, w."strict",
+            w.template, w.digest, w.created_at, w.updated_at, w.updated_by, w.change_log
           from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
             created_at, updated_at, updated_by, change_log, n)
-          where w.deleted and newest[history_slots[w.n]] = w.n on conflict do nothing;
+          where not any_shared or newest[history_slots[w.n]] = w.n
+          on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
+            value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
+            template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
+            change_log = excluded.change_log;
+        if any_shared then -- what was made and deleted in here: no trigger saw it alive
+          insert into tombstones select w.environment, w.key, w.version, w.revision, w.digest, w."strict", w.template
+            from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
+              created_at, updated_at, updated_by, change_log, n)
+            where w.deleted and newest[history_slots[w.n]] = w.n on conflict do nothing;
+        end if;
+        insert into configuration_history select * from unnest(history);
       end if;
-      insert into configuration_history select * from unnest(history);
       insert into audit_log select * from unnest(entries);
       insert into revisions select * from unnest(log);
       history := null;
@@ -184,7 +197,8 @@ begin
     end if;
     exit when release is null;
     place := next_place;
-    next_place := place + jsonb_array_length(changes);
+    size := jsonb_array_length(changes);
+    next_place := place + size;
     if any_values then
       basis_place := next_basis;
       next_basis := basis_place + coalesce(jsonb_array_length(release->'basis'->'values'), 0);
@@ -212,7 +226,7 @@ begin
     end if;
 
     problem := null;
-    for n in 0 .. jsonb_array_length(changes) - 1 loop
+    for n in 0 .. size - 1 loop
       change := changes->n;
       kind := change->>'kind';
       if kind <> 'configuration' then
@@ -230,7 +244,7 @@ begin
       exit when problem is not null;
     end loop;
     if problem is null and release ? 'basis' then
-      if jsonb_path_exists(release, '$.basis.templates[*]') then
+      if any_templates and jsonb_path_exists(release, '$.basis.templates[*]') then
         problem := herald_basis_problem(release->'basis', changes, current_epoch);
       else
         for n in basis_place + 1 .. next_basis loop
@@ -254,7 +268,7 @@ begin
     acting := '{' || coalesce('"keyId": ' || (release->'keyId')::text || ', ', '');
     payload := null;
     versions := null;
-    for n in 0 .. jsonb_array_length(changes) - 1 loop
+    for n in 0 .. size - 1 loop
       change := changes->n;
       kind := change->>'kind';
       place := place + 1;
@@ -306,7 +320,7 @@ begin
     if starts_with(name, '=') then
       insert into idempotency_keys values (coalesce(release->>'owner', actor), name, release->>'digest', head);
     end if;
-    results := results || concat('{"ok":true,"replayed":false,"revision":"', head, '","epoch":', to_json(current_epoch), ',"committedAt":', millis,
+    results := results || concat('{"ok":true,"replayed":false,"revision":"', head, '","epoch":', epoch_json, ',"committedAt":', millis,
       ',"versions":[', array_to_string(versions, ','), ']}');
   end loop;
 

@@ -38,6 +38,7 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
   ],
   grpc: [
     "block",
+    "client_certificate",
     "compression",
     "connections",
     "connections_of_address",

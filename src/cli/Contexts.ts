@@ -2,7 +2,8 @@
  * Servers by name, as kubectl's contexts: where they are and how their token is got.
  *
  *   CX1  The file is this user's alone (0600). A token comes from it, from a file or from a command, never from a command line.
- *   CX3  A file that others may write, or that is another user's, is refused: it says what is run, and where a token goes.
+ *   CX3  A file that others may write, or that is another user's, is refused: it says what is run, and where a token goes. So is such a
+ *        token's file. Links are followed, as Kubernetes mounts secrets (0644 and root's, unless told otherwise): the file they name is judged.
  *   CX2  A context's token goes to the context's addresses only: not to an address that a flag or the environment names instead.
  */
 import * as Effect from "effect/Effect"
@@ -102,11 +103,7 @@ export const tokenOf = Effect.fnUntraced(function* ({ token, tokenFile, tokenCom
   const shell = yield* Shell
   if (tokenCommand !== undefined) return (yield* shell.outputOf(tokenCommand)).trim() || undefined
   if (tokenFile === undefined) return token
-  const text = yield* shell.readFileIfAny(tokenFile)
-  if (text === undefined)
-    return yield* usage(
-      `${tokenFile} is not there, or is not this user's own file`,
-      "Correct the context's --token-file."
-    )
+  const text = yield* shell.readTrusted(tokenFile) // CX3
+  if (text === undefined) return yield* usage(`${tokenFile} is not there`, "Correct the context's --token-file.")
   return text.trim() || undefined
 })

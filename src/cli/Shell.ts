@@ -51,7 +51,7 @@ export class Shell extends Context.Service<
     /** Undefined when it does not exist, may not be read, is a link, or belongs to neither this user nor root. */
     readonly readFileIfAny: (path: string) => Effect.Effect<string | undefined>
     /**
-     * What a file says that decides where a token goes. Undefined where there is none; fails (exit code 2) where it is neither this user's nor
+     * What a file says that decides where a token goes, or is a token. Undefined where there is none; fails (exit code 2) where it is neither this user's nor
      * root's, or others may write it.
      */
     readonly readTrusted: (path: string) => Effect.Effect<string | undefined, CliFailure>

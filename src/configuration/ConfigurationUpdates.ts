@@ -29,6 +29,8 @@ import { Templates } from "./Templates.ts"
 /** Bytes. An update counts twice: its text, and the same encoded. */
 const BUDGET = 64 * 1024 * 1024
 const REMEMBERED = 4_096
+/** Keys whose values are asked for together. */
+const AHEAD = 32
 
 const costOf = ({ content, delta: patched }: ValueUpdate) => 512 + 2 * (content.length + (patched?.patch.length ?? 0))
 
@@ -254,6 +256,12 @@ export const configurationUpdates = Effect.gen(function* () {
     return head === undefined ? [] : [head]
   }
 
+  const ahead = (environment: string, pattern: string, after: string): string => {
+    const heads = page(environment, pattern, after, AHEAD)
+    for (const { key } of heads) view.warm(environment, key)
+    return heads.at(-1)?.key ?? after
+  }
+
   const touched = function* ({ environment, key }: Named): Generator<Named, void> {
     yield { environment, key }
     if (key === VARIABLES_KEY) for (const slice of view.slices(environment, "*", "template")) yield* slice
@@ -267,6 +275,7 @@ export const configurationUpdates = Effect.gen(function* () {
     build,
     mark,
     page,
+    ahead,
     touched,
     remember
   } satisfies KindSource

@@ -40,6 +40,8 @@ export class ConfigurationView extends Context.Service<
      * `ConfigurationStore.currents`. P4
      */
     readonly value: (environment: string, key: string) => Effect.Effect<Configuration | undefined, HeraldError>
+    /** Begins to read a value that is not at hand, for those who ask for it soon. */
+    readonly warm: (environment: string, key: string) => void
     /** The environment's template variables; empty when none are defined. Fails as `value`. */
     readonly variables: (environment: string) => Effect.Effect<Variables, HeraldError>
   }
@@ -121,7 +123,7 @@ const make = Effect.fnUntraced(function* () {
   )
 
   const head = (environment: string, key: string) => heads.get(environment, key)
-  const { value, variables, putBack } = yield* makeValues({ epoch: () => epoch, head, share })
+  const { value, warm, variables, putBack } = yield* makeValues({ epoch: () => epoch, head, share })
   yield* walk({ heads: () => heads, epoch: () => epoch, putBack })
 
   return ConfigurationView.of({
@@ -132,6 +134,7 @@ const make = Effect.fnUntraced(function* () {
     page: (...asked) => heads.page(...asked),
     slices: (...asked) => slices(() => heads, ...asked),
     value,
+    warm,
     variables
   })
 })

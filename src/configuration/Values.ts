@@ -90,6 +90,15 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
     return yield* Deferred.await(mine)
   })
 
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const warm = (environment: string, key: string): void => {
+    const head = headOf(environment, key)
+    if (head === undefined || head.deleted) return
+    const cached = cache.get(environment, key)
+    if (cached !== undefined && covers(positionOf(cached), { epoch: epochNow(), revision: head.revision })) return
+    run(Effect.ignore(value(environment, key)))
+  }
+
   const variables = (environment: string) => Effect.map(value(environment, VARIABLES_KEY), definedBy)
 
   const count = Effect.suspend(() => {
@@ -111,7 +120,7 @@ export const makeValues = Effect.fnUntraced(function* ({ epoch: epochNow, head: 
       if (configuration !== undefined && epoch === epochNow()) share({ epoch, configuration })
     }).pipe(Effect.ignore)
 
-  return { value, variables, putBack }
+  return { value, warm, variables, putBack }
 })
 
 const cacheHits = counter(

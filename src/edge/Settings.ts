@@ -14,8 +14,17 @@ export const settings = {
     port: setting("grpc.port", "GRPC_PORT", integer(0, 65_535), 50_051),
     /** Streams that this server takes, over all connections. */
     maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000),
-    /** What speaks HTTP/2 at this door: the library, or Herald's own lane, which is there to be tried. */
-    server: setting("grpc.server", "GRPC_SERVER", oneOf("grpc-js", "lane"), "grpc-js")
+    /** What speaks HTTP/2 at this door: Herald's own lane, or the library. */
+    server: setting("grpc.server", "GRPC_SERVER", oneOf("lane", "grpc-js"), "lane"),
+    /** A PEM file: the authorities of clients' certificates. Read again when it changes. Absent: clients are asked for none. */
+    clientCa: unset("grpc.clientCa", "GRPC_TLS_CLIENT_CA", text),
+    /** Whether a client has to show one; who shows one that is wrong is refused either way. */
+    clientCertificates: setting(
+      "grpc.clientCertificates",
+      "GRPC_TLS_CLIENT_CERTIFICATES",
+      oneOf("optional", "required"),
+      "optional"
+    )
   },
   /** Of both. Absent: they speak plain, for this machine or behind a proxy that ends TLS. */
   tls: {

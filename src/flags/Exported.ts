@@ -20,9 +20,9 @@ export interface Exporting {
 /** The rule is larger than it may be. FX2 */
 class TooLarge extends Error {}
 
-const LARGEST: unique symbol = Symbol("largest")
+/** Values that the rule may still have. */
 interface Budget {
-  [LARGEST]: number
+  left: number
 }
 
 /** The members of a flag in flagd's document. */
@@ -31,7 +31,7 @@ export const exported = (key: string, definition: Definition, { ruleOf, definiti
   let state = enabled ? "ENABLED" : "DISABLED"
   let targeting: Json | undefined
   try {
-    if (enabled) targeting = ruleWith(key, definition, { [LARGEST]: EXPANDED })
+    if (enabled) targeting = ruleWith(key, definition, { left: EXPANDED })
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error
     state = "DISABLED"
@@ -48,7 +48,7 @@ export const exported = (key: string, definition: Definition, { ruleOf, definiti
     if (targeting === undefined) return undefined
     const rule = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
     if (Result.isFailure(rule)) throw new TooLarge()
-    if ((budget[LARGEST] -= sizeOf(rule.success)) < 0) throw new TooLarge()
+    if ((budget.left -= sizeOf(rule.success)) < 0) throw new TooLarge()
     return rule.success
   }
 

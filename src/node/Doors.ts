@@ -20,7 +20,10 @@ export const doors = ({ http, grpc, gate, tls }: Doors) => {
       Layer.provide(Packer.layer),
       Layer.provideMerge(HttpServer.layer({ ...http, tls, exempt, perAddress: half(http.maxConnections) }))
     ),
-    GrpcServer.layer({ ...grpc, tls, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) }, Node.grpc)
+    GrpcServer.layer(
+      { ...grpc, tls: { ...tls, clientCa: grpc.clientCa }, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) },
+      Node.grpc
+    )
   )
 }
 

@@ -4,9 +4,11 @@
  * actor, sends it in slices.
  *
  *   DV1  What a client is due follows from what it holds: what it said it has and what it was sent. Its position counts for deletions only.
+ *   DV5  A client that comes to values which nobody read yet has those of its next keys read together, once the first was read.
  *   DV2, DY1 and S6 in Sending.ts, DV3 and DV4 in Control.ts
  */
 import { Effect } from "effect"
+import { coveredBy } from "../keys/Pattern.ts"
 import { type Position, samePosition } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
@@ -82,6 +84,14 @@ export const makeDelivery = (parts: Parts) => {
     else control.freshness(session, stale)
   }
 
+  /** DV5 */
+  const readAhead = (session: Session, key: string): void => {
+    const { client, patterns } = session.subscription
+    if (key <= session.readTo || session.stage.name !== "comparing") return
+    const pattern = patterns.find((one) => coveredBy([one], key))
+    if (pattern !== undefined) session.readTo = updates.ahead?.(client.environment, pattern, key) ?? key
+  }
+
   /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would keep the content alive. S8 */
   const deliver = Effect.fnUntraced(function* (
     session: Session,
@@ -91,6 +101,7 @@ export const makeDelivery = (parts: Parts) => {
   ) {
     const { key, held } = look
     const { client } = session.subscription
+    const isNew = !want.gone && updates.known(client.environment, key, want.base) === undefined
     const building = want.gone
       ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
       : updates.build(client, key, want.base)
@@ -100,6 +111,7 @@ export const makeDelivery = (parts: Parts) => {
       built = yield* Effect.result(building)
     }
     if (built._tag === "Failure") return false
+    if (isNew) readAhead(session, key) // only now: while nothing can be read, nothing more is asked for
     const update = built.success
     if (update === undefined) return true
     if (update.kind !== "problem") {

@@ -34,9 +34,9 @@ interface Parts {
 
 /**
  * Milliseconds for which one change is pushed without a break. A thousand clients take less, so the last is sent to before the first is
- * answered to.
+ * answered to; of ten thousand, what was pushed is written and what came back is heard in between.
  */
-const IN_ONE_GO = 100
+const IN_ONE_GO = 30
 
 export const makeRounds = Effect.fnUntraced(function* (parts: Parts) {
   const { here, propagation, updates, delivery, control, slices, clock, heartbeatInterval, heartbeatTimeout } = parts

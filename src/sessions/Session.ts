@@ -52,6 +52,8 @@ export class Session {
   heardAt: bigint
   /** The client is known to send more than its first message, so its silence means something. */
   answers: boolean
+  /** Up to this key, values that it comes to were asked for. DV5 */
+  readTo = ""
   /** When its last sign of life was noted, in milliseconds since 1970. */
   notedAt = 0
   readonly #tell: Array<(ending: Ending) => void> = []

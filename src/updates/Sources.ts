@@ -35,6 +35,7 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
     build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
     mark: (update) => (of(update.key) ?? first).mark(update),
     page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
+    ahead: (environment, pattern, after) => of(pattern)?.ahead?.(environment, pattern, after) ?? after,
     touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
     remember: (revision) => {
       for (const source of sources) source.remember(revision)

@@ -45,6 +45,11 @@ export interface UpdateSourceShape {
     after: string,
     limit: number
   ) => ReadonlyArray<{ readonly key: string }>
+  /**
+   * Begins to read what a client will need of the keys after `after` that a pattern covers, a few of them, and returns the last: so that they
+   * are asked for together, and not one when the one before was sent.
+   */
+  readonly ahead?: ((environment: string, pattern: string, after: string) => string) | undefined
   /** Keys that have to be looked at after a change: its own, and those whose values depend on it. */
   readonly touched: (change: Change) => Iterable<Named>
   /** A revision was applied; updates of it are to carry its trace and its time. */

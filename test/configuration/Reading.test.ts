@@ -38,7 +38,8 @@ const cutOff = (view: Configuration | undefined) =>
       environments: () => [],
       page: () => (view === undefined ? [] : [view]),
       slices: function* () {},
-      value: () => Effect.succeed(view)
+      value: () => Effect.succeed(view),
+      warm: () => {}
     })
   )
 

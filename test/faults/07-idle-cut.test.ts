@@ -22,7 +22,8 @@ describe("fault 7: idle cut", () => {
       service: "svc",
       token: server.token,
       heartbeatMillis: 1_000,
-      onEvent: (event) => drops.push(event)
+      // A machine that is starved may be unsure of its database for a moment, which is no drop.
+      onEvent: (event) => void (event.type !== "freshness" && drops.push(event))
     })
     try {
       // Connections that say nothing show that the proxy does cut.

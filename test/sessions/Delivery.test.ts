@@ -122,6 +122,30 @@ describe("what a client is sent", () => {
     }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
   })
 
+  it.effect("DV5 values that nobody read yet are read together once the first was", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const keys = Array.from({ length: 20 }, (_, i) => `svc.k${String(i).padStart(2, "0")}`)
+      for (const key of keys) yield* publish({ key, value: key })
+      faults.restore(keys.length) // what the node has in memory is of another history
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      const before = faults.questions.length
+      const sinks = Array.from({ length: 10 }, () => new FakeSink())
+      for (const [i, sink] of sinks.entries()) yield* sessions.open(subscription({ instance: `i${i}` }), sink)
+      yield* settle
+      const questions = faults.questions.slice(before)
+
+      for (const sink of sinks) assert.deepStrictEqual(sink.contents, keys)
+      assert.isAtMost(questions.length, 6) // one for the first, and then what waits, on few lanes
+      assert.strictEqual(
+        questions.reduce((sum, n) => sum + n, 0),
+        20
+      )
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(false))))
+  })
+
   it.effect(
     "U1 clients that get the same share one update; U2 variables re-render templates with a later revision",
     () =>

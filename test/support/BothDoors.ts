@@ -17,7 +17,8 @@ import { routerConfig, routesOf } from "../../src/edge/http/Http.ts"
 import { grpc, http } from "../../src/node/Node.ts"
 import { node, stores, type TestNodeOptions } from "../../src/testing.ts"
 
-const standing = process.env["HERALD_TEST_GRPC"] === "lane" ? ({ server: "lane" } as const) : {}
+/** As in Door.ts. */
+const standing = { server: process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"] }
 
 export type Item = Partial<PublishRequest>
 

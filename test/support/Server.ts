@@ -16,6 +16,9 @@ export interface Answer {
 const below = process.env["HERALD_TEST_GRPC"]
 const BELOW = below === undefined ? {} : { GRPC_SERVER: below }
 
+/** Milliseconds until a start is given up, that of its database included: a machine that is starved takes several times as long as any other. */
+const PATIENCE = 240_000
+
 export class Server {
   readonly data: string
   process: ChildProcess | undefined
@@ -72,12 +75,16 @@ export class Server {
         : { HTTP_PORT: this.http.split(":")[2]!, GRPC_PORT: this.grpc.split(":")[1]! }
     this.launch({ ...ports, ...env })
     const file = join(this.data, "server.json")
-    const { http, grpc } = await waitUntil("the server to serve", () => {
-      if (this.process?.exitCode != null) throw new InVain(`the server ended: ${this.output}`)
-      if (!existsSync(file)) return undefined
-      const said = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
-      return said.pid === this.pid ? said : undefined
-    })
+    const { http, grpc } = await waitUntil(
+      "the server to serve",
+      () => {
+        if (this.process?.exitCode != null) throw new InVain(`the server ended: ${this.output}`)
+        if (!existsSync(file)) return undefined
+        const said = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
+        return said.pid === this.pid ? said : undefined
+      },
+      PATIENCE
+    )
     this.http = http
     this.grpc = grpc
     return this

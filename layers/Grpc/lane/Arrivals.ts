@@ -3,6 +3,7 @@
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
  *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
+ *   LV4  Who shows a certificate that is not of the server's authorities is refused, also where nobody has to show one.
  */
 import type { Server, Socket } from "node:net"
 import { TLSSocket } from "node:tls"
@@ -39,8 +40,10 @@ export class Arrivals {
   of(server: Server, isTls: boolean): void {
     if (isTls) server.on("connection", (socket: Socket) => this.#shake(socket))
     server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket))
-    server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
+    server.on("tlsClientError", ({ code }: NodeJS.ErrnoException, socket: TLSSocket) => {
       if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#options.refuse?.("preface", socket.remoteAddress) // LV2
+      if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" || socket.authorizationError)
+        this.#options.refuse?.("client_certificate", socket.remoteAddress) // LV4
       socket.destroy() // Node leaves that to us
     })
   }
@@ -58,6 +61,10 @@ export class Arrivals {
     socket.on("error", () => {})
     this.#handshakes.delete(peerOf(socket))
     const { http1, http2 } = this.#options
+    if (socket instanceof TLSSocket && socket.authorizationError && socket.getPeerX509Certificate() !== undefined) {
+      this.#options.refuse?.("client_certificate", socket.remoteAddress) // LV4
+      return void socket.destroy()
+    }
     const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined
     if (agreed === "h2") return http2(socket)
     if (agreed === "http/1.1" && http1 !== undefined) return http1(socket)

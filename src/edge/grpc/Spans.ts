@@ -23,9 +23,14 @@ const ours = new Set<number>([
   Code.DATA_LOSS
 ])
 
+/** Names under which a trace may come. */
+const TRACES = ["traceparent", "b3", "x-b3-traceid"]
+const ROOT = { root: true as const, parent: undefined }
+
 const parentOf = (metadata: CallMetadata) => {
+  if (!TRACES.some((name) => metadata.get(name).length > 0)) return ROOT
   const parent = HttpTraceContext.fromHeaders(Headers.fromInput(metadata.getMap() as Record<string, string>))
-  return parent._tag === "Some" ? { parent: parent.value } : { root: true as const, parent: undefined }
+  return parent._tag === "Some" ? { parent: parent.value } : ROOT
 }
 
 /** Gives what a stream does later the trace of its caller, if that has one. */

@@ -21,9 +21,13 @@ export class ByCookie extends Context.Service<ByCookie, boolean>()("herald/edge/
 /** As providers of OpenFeature send an API key that have no name for a bearer token. */
 const bearer = (key: string | undefined): string | undefined => (key === undefined ? undefined : `Bearer ${key}`)
 
-const tokenIn = (request: HttpServerRequest.HttpServerRequest, annotations: Context.Context<never>) =>
-  request.headers["authorization"] ??
-  bearer(request.headers["x-api-key"]) ??
+const tokenIn = (
+  request: HttpServerRequest.HttpServerRequest,
+  headers: HttpServerRequest.HttpServerRequest["headers"],
+  annotations: Context.Context<never>
+) =>
+  headers["authorization"] ??
+  bearer(headers["x-api-key"]) ??
   (Context.getOrUndefined(annotations as Context.Context<ByCookie>, ByCookie) === true
     ? request.cookies["herald-token"]
     : undefined)
@@ -57,9 +61,11 @@ export const AuthenticationLive = Layer.effect(
       name: string,
       need: Need | undefined,
       request: HttpServerRequest.HttpServerRequest,
-      token: string | undefined
+      annotations: Context.Context<never>
     ) {
-      const identity = yield* access.authenticate(token, need === undefined ? 1 : costOf(need, request.headers))
+      const { headers } = request // made anew whenever they are asked for
+      const cost = need === undefined ? 1 : costOf(need, headers)
+      const identity = yield* access.authenticate(tokenIn(request, headers, annotations), cost)
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       return identity
@@ -70,12 +76,7 @@ export const AuthenticationLive = Layer.effect(
       token: (app, { endpoint, group }) =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
           Effect.matchEffect(
-            admitted(
-              `${group.identifier}.${endpoint.identifier}`,
-              needOf(endpoint),
-              request,
-              tokenIn(request, endpoint.annotations)
-            ),
+            admitted(`${group.identifier}.${endpoint.identifier}`, needOf(endpoint), request, endpoint.annotations),
             {
               onFailure: (error) => {
                 const reason = reasons[error.name]

@@ -1,19 +1,21 @@
 /**
  * Reads request bodies: from bytes to checked JSON.
  *
- *   B1  A body is measured before it is kept, and kept before it is parsed: no more than its route's limit is ever in memory.
+ *   B1  A body is measured before it is kept, and kept before it is parsed: no more than its route's limit is ever in memory, in however many
+ *       pieces it comes.
  *   B2  Text that is not UTF-8, nests too deep, or has keys that reach into JavaScript's prototypes is refused.
  *   B3  A field that is not in the contract is refused, so that a misspelt one is not silently ignored.
  *   B4  A value arrives as it stands in the body; a name given twice, or a number that JavaScript would change, is refused.
  *   B5  Whoever may not do what a route does is told so before the body is read.
  *   B7  A body is what its headers call it: anything but JSON in UTF-8, not compressed, is refused unread.
  */
-import { ByteSize, Effect, Result, Schema } from "effect"
-import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
+import { Effect, Result, Schema } from "effect"
+import type { HttpServerRequest } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Carries } from "../../values/Written.ts"
 import { Workers } from "../../work/Workers.ts"
 import { Budget, reading } from "./Budget.ts"
+import { gathered } from "./Gathered.ts"
 import { schemaFailure } from "./Problem.ts"
 
 const fail = (message: string) => failure("InvalidInput", message)
@@ -37,7 +39,7 @@ const unreadable = (headers: Readonly<Record<string, string | undefined>>): stri
 }
 
 const parse = (
-  bytes: ArrayBuffer,
+  bytes: Uint8Array,
   carries: Carries,
   workers: Workers["Service"],
   empty: unknown
@@ -46,7 +48,7 @@ const parse = (
     ? empty === undefined
       ? Effect.fail(fail("body: it is empty; this route takes a JSON object"))
       : Effect.succeed(empty)
-    : Effect.flatMap(workers.carry(new Uint8Array(bytes), carries), (found) =>
+    : Effect.flatMap(workers.carry(bytes, carries), (found) =>
         found._tag === "Carried" ? Effect.succeed(found.json) : Effect.fail(fail(`body: ${found.reason}`))
       ) // B2, B4
 
@@ -81,17 +83,12 @@ const readerOf = <A>(
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
   return (request: HttpServerRequest.HttpServerRequest): Effect.Effect<A, HeraldError> => {
-    const wrong = unreadable(request.headers)
+    const { headers } = request // made anew whenever they are asked for
+    const wrong = unreadable(headers)
     if (wrong !== undefined) return Effect.fail(failure("UnsupportedMediaType", wrong)) // B7
-    const said = request.headers["content-length"]
+    const said = headers["content-length"]
     if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
-    const read = request.arrayBuffer.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limit)),
-      Effect.mapError((error) =>
-        error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
-          ? tooLarge
-          : fail("body: the connection ended before it did")
-      ),
+    const read = gathered(request.stream, limit).pipe(
       Effect.flatMap((bytes) => parse(bytes, carries, workers, empty)),
       Effect.flatMap((json) => {
         const found = decode(json)

@@ -31,8 +31,9 @@ const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | H
   Effect.withFiber((fiber) => {
     if (fiber.context.mapUnsafe.has(Tracer.ParentSpan.key)) return app
     const request = fiber.context.mapUnsafe.get(HttpServerRequest.HttpServerRequest.key)
-    if (request?.headers["traceparent"] === undefined) return app
-    const parent = HttpTraceContext.fromHeaders(request.headers)
+    const headers = request?.headers
+    if (headers?.["traceparent"] === undefined) return app
+    const parent = HttpTraceContext.fromHeaders(headers)
     return Option.isNone(parent) ? app : Effect.provideService(app, Tracer.ParentSpan, parent.value)
   })
 

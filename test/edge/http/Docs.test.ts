@@ -45,6 +45,30 @@ describe("the page and its document", () => {
     assert.deepStrictEqual([icon.status, icon.headers.get("content-type")], [200, "image/svg+xml"])
   })
 
+  it("PD3 the page is light or dark as its reader's system is, and follows it", async () => {
+    const door = await startRoutes()
+    const page = await door.call("GET", "/docs", { as: "nobody" })
+    // No module and not deferred: it runs before what draws the page.
+    const path = /<script src="([^"]+)">/.exec(page.text)?.[1] ?? ""
+    const script = await door.call("GET", path, { as: "nobody" })
+    await door.dispose()
+    const seen: Record<string, string> = {}
+    let changed = () => {}
+    const dark = {
+      matches: true,
+      addEventListener: (_: string, listener: () => void) => {
+        changed = listener
+      }
+    }
+    const element = { setAttribute: (name: string, value: string) => (seen[name] = value) }
+    new Function("matchMedia", "document", script.text)(() => dark, { querySelector: () => element })
+    assert.include(page.text, '<meta name="color-scheme" content="light dark">')
+    assert.strictEqual(seen["theme"], "dark")
+    dark.matches = false
+    changed()
+    assert.strictEqual(seen["theme"], "light")
+  })
+
   it("OA5 each time that an answer has in milliseconds stands beside it as people read it", async () => {
     const door = await startRoutes()
     const { body } = await door.call("GET", "/openapi.json", { as: "nobody" })

@@ -3,6 +3,7 @@ import { afterEach, assert } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Http from "../../../layers/Http/HttpServer.ts"
+import { gathered } from "../../../src/edge/http/Gathered.ts"
 import { asker, certified } from "../../support/Protocols.ts"
 import * as Raw from "../../support/RawHttp2.ts"
 
@@ -11,8 +12,8 @@ export const MEGABYTE = 1_048_576
 export const page = new Uint8Array(4 * MEGABYTE)
 /** More than the system takes of an answer that nobody reads. */
 const huge = new Uint8Array(16 * MEGABYTE)
-/** Requests that wait, and how many of them were given up. */
-export const waits = { begun: 0, interrupted: 0 }
+/** Requests that wait, how many were given up; bodies that were read to their end, and that were not. */
+export const waits = { begun: 0, interrupted: 0, read: 0, broken: 0 }
 export const event = new TextEncoder().encode(`data: ${"x".repeat(1_000)}\n\n`)
 
 export const routes = Layer.mergeAll(
@@ -26,8 +27,14 @@ export const routes = Layer.mergeAll(
     "POST",
     "/read",
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      Effect.map(request.arrayBuffer, (bytes) => HttpServerResponse.text(String(bytes.byteLength)))
-    ).pipe(Effect.orDie)
+      Effect.map(gathered(request.stream, MEGABYTE), (bytes) => {
+        waits.read++
+        return HttpServerResponse.text(String(bytes.byteLength))
+      })
+    ).pipe(
+      Effect.orDie,
+      Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && waits.broken++))
+    )
   ),
   HttpRouter.add(
     "*",
@@ -50,7 +57,7 @@ export const door = () => {
   const ends: Array<() => unknown> = []
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end()
-    Object.assign(waits, { begun: 0, interrupted: 0 })
+    Object.assign(waits, { begun: 0, interrupted: 0, read: 0, broken: 0 })
   })
 
   const start = async (limits: Partial<Http.HttpOptions> = {}) => {

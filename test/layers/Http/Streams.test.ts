@@ -157,6 +157,21 @@ describe("time", () => {
     assert.strictEqual(client.code(1), NO_ERROR)
   })
 
+  it("HT7 a body that breaks off is never taken for a whole one", async () => {
+    const port = await start({ times: { ...times, whole: 500 } })
+    const client = await open(port)
+    for (const id of [1, 3]) {
+      client.say(Raw.frame(Raw.HEADERS, Raw.END_HEADERS, id, Raw.asking("/read", { ":method": "POST" })))
+      client.say(Raw.frame(Raw.DATA, 0, id, Buffer.from('{"value":1} ')))
+    }
+    client.say(Raw.frame(Raw.RST_STREAM, 0, 1, Raw.uint32(CANCEL)))
+    await waitUntil("one to be given up, and one to be too slow", () => waits.read + waits.broken === 2)
+    client.socket.destroy()
+    await isServed(port)
+
+    assert.strictEqual(waits.read, 0)
+  })
+
   it("HS8 a route learns that its client went away, also when only headers were asked for", async () => {
     const port = await start()
     const client = await open(port)
@@ -164,7 +179,17 @@ describe("time", () => {
     client.get(3, "/wait", { ":method": "HEAD" })
     await waitUntil("both to begin", () => waits.begun === 2)
     client.say(...[1, 3].map((id) => Raw.frame(Raw.RST_STREAM, 0, id, Raw.uint32(CANCEL))))
-    await waitUntil("both to be interrupted", () => waits.interrupted === 2)
+    await waitUntil(
+      "both to be interrupted",
+      () => {
+        if (waits.interrupted === 2) return true
+        throw new Error(
+          JSON.stringify(waits) +
+            client.heard.map((h) => `${h.type}/${h.id}/${h.payload.length}/${client.code(h.id)}`).join(" ")
+        )
+      },
+      8_000
+    )
     client.get(5, "/wait")
     await waitUntil("a third to begin", () => waits.begun === 3)
     client.socket.destroy()

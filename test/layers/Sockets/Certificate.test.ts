@@ -8,7 +8,7 @@ import { newFolder } from "../../support/folder.ts"
 
 describe("Certificate", () => {
   it.effect(
-    "TC1 what is wrong with a pair is told by the file that it is wrong with; one file alone is a mistake",
+    "TC1 TC4 what is wrong with a pair is told by the file that it is wrong with; one file alone is a mistake",
     () =>
       Effect.gen(function* () {
         const folder = yield* Effect.acquireRelease(Effect.sync(newFolder), ({ remove }) => Effect.sync(remove))
@@ -23,7 +23,10 @@ describe("Certificate", () => {
           [{ cert: first.key, key: first.key }, "is no certificate in PEM"],
           [{ cert: first.certificate, key: first.certificate }, "is no private key"],
           [{ cert: first.certificate }, "TLS_CERT is given and TLS_KEY is not"],
-          [{ key: first.key }, "TLS_KEY is given and TLS_CERT is not"]
+          [{ key: first.key }, "TLS_KEY is given and TLS_CERT is not"],
+          [{ clientCa: first.ca }, "GRPC_TLS_CLIENT_CA is given, and TLS_CERT and TLS_KEY are not"],
+          [{ cert: first.certificate, key: first.key, clientCa: first.key }, "GRPC_TLS_CLIENT_CA) has no certificate"],
+          [{ cert: first.certificate, key: first.key, clientCa: "/none" }, "GRPC_TLS_CLIENT_CA can't be read"]
         ] as const) {
           const error = yield* Effect.flip(makeCertificate(files))
           assert.strictEqual(error.name, "SettingsInvalid")

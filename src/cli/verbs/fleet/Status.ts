@@ -63,7 +63,7 @@ const refusalsOf = ({ environment, service, instance, keys }: Client): ReadonlyA
     })
 
 interface Status {
-  /** Undefined where one may not see them. */
+  /** Undefined where the caller may not see nodes. */
   readonly nodes: ReadonlyArray<Node> | undefined
   readonly server: string
   readonly health: Health

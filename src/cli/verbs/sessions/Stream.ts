@@ -106,7 +106,7 @@ type Event =
   | { readonly _tag: "update"; readonly update: ConfigUpdate }
   | { readonly _tag: "ended"; readonly ended: Ended }
 
-/** With its key, its texts and what holds it: roughly. Bytes. */
+/** How many bytes an update takes while it waits, roughly: its key, its texts and what holds them. */
 const sizeOf = ({ content }: ConfigUpdate): number => content.length + 512
 
 /** How an update is shown; `before` is what was shown of the key until now. */

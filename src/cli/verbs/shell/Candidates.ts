@@ -47,7 +47,7 @@ const nested = new Set(["context", "key", "audit", "release", "env"])
 
 export interface Asked {
   readonly kind: Kind
-  /** What is typed of it. */
+  /** How much of it has been typed. */
   readonly prefix: string
   readonly flags: Readonly<Record<string, string>>
 }

@@ -38,7 +38,7 @@ const globals = (): ReadonlyArray<FlagDescriptor> => {
   return [...typed, help]
 }
 
-/** Its head names an option of the library that this command line does not have. */
+/** The script. The one that the library makes begins by naming an option that this command line does not have. */
 const script = (root: Command.Command.Any, shell: Completions.Shell): string =>
   Completions.generate("herald", shell, complete(Completions.fromCommand(root), globals())).replaceAll(
     "herald --completions",

@@ -1,7 +1,7 @@
 /** What is put around the library's completion scripts: candidates that only a server knows, and `npx herald`. Pure. */
 import type * as Completions from "effect/cli/Completions"
 
-/** Verbs whose words a server knows. */
+/** Verbs whose next word is something that a server knows, such as a key. */
 const VERBS = "get publish edit validate rollback delete history diff explain list subscribe context key"
 const FLAGS = ["--env", "-e", "--service", "--instance", "--key", "--context"]
 

@@ -3,8 +3,7 @@ import { Effect, Exit } from "effect"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
-import type { Changes } from "../../../flags/FlagStreams.ts"
-import { FlagStreams } from "../../../flags/FlagStreams.ts"
+import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
 import { isFailure } from "../Decode.ts"
@@ -28,16 +27,6 @@ const event = (type: string, data?: object): Buffer =>
 const READY = event("provider_ready")
 const ALIVE = event("keep_alive")
 
-/** Of one batch, for all streams of the environment. */
-let last: { readonly changes: Changes; readonly message: Buffer } | undefined
-const changed = (changes: NonNullable<Changes>): Buffer => {
-  if (last?.changes !== changes) {
-    const flags = Object.fromEntries(Array.from(changes, ([key, type]) => [key, { type }]))
-    last = { changes, message: event("configuration_change", { flags }) }
-  }
-  return last.message
-}
-
 /** The environment that a call means, by its selector or its key. */
 export const environmentOfCall = (call: ServerCall, identity: Identity, field = "") =>
   Effect.fromResult(environmentOfFlags(String(call.metadata.get("flagd-selector")[0] ?? field), identity.environments))
@@ -46,6 +35,16 @@ const make = Effect.gen(function* () {
   const flags = yield* Flags
   const streams = yield* FlagStreams
   const run = Effect.runForkWith(yield* Effect.context<never>())
+
+  /** Of one batch, for all streams of its environment. */
+  let last: { readonly changes: Changes; readonly message: Buffer } | undefined
+  const changed = (changes: NonNullable<Changes>): Buffer => {
+    if (last?.changes !== changes) {
+      const flags = Object.fromEntries(Array.from(changes, ([key, type]) => [key, { type }]))
+      last = { changes, message: event("configuration_change", { flags }) }
+    }
+    return last.message
+  }
 
   const resolving =
     (method: string, wanted: Wanted, encode: (answer: never) => Buffer): AdmittedHandler =>

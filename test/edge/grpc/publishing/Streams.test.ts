@@ -1,11 +1,12 @@
 /** Calls of `Publish` and `PublishMany` at a real door: order, rates, deadlines, and how they end. */
 import { assert, describe, it, vi } from "@effect/vitest"
-import { status } from "@grpc/grpc-js"
-import { Effect } from "effect"
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js"
+import { Effect, Latch } from "effect"
 import {
   Problem,
   PublishManyRequest,
   type PublishManyResponse,
+  PublishRequest,
   type PublishResult
 } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { Access } from "../../../../src/access/Access.ts"
@@ -14,7 +15,6 @@ import { Commits } from "../../../../src/commits/Commits.ts"
 import { type BothDoors, type Item, openBoth, outcomeOf } from "../../../support/BothDoors.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 
-const schema = '{"type":"object"}'
 const json = (key: string, value: string, more: Item = {}): Item => ({ key, value, type: "json", ...more })
 const codes = (results: ReadonlyArray<PublishResult>) => results.map((one) => outcomeOf(one).code)
 const messages = (...items: ReadonlyArray<ReadonlyArray<Item>>) => items.map((its) => ({ items: its as never }))
@@ -30,6 +30,20 @@ const opened = (doors: BothDoors, as = "admin") => {
     state,
     say: (...items: ReadonlyArray<Item>) => stream.write(PublishManyRequest.fromPartial({ items: items as never }))
   }
+}
+
+/** Commits of `key` wait until they are let go. */
+const gated = async (doors: BothDoors, key: string) => {
+  const commits = await doors.runtime.runPromise(Commits)
+  const { commit } = commits
+  const gate = Latch.makeUnsafe(false)
+  const begun: Array<string> = []
+  vi.spyOn(commits, "commit").mockImplementation(((release: Parameters<typeof commit>[0]) => {
+    const its = release.changes[0]!.key
+    begun.push(its)
+    return its === key ? Effect.andThen(gate.await, commit(release)) : commit(release)
+  }) as never)
+  return { begun, open: () => gate.openUnsafe() }
 }
 
 /** Commits wait until they are let go; `left` counts those that were given up before. */
@@ -50,15 +64,15 @@ describe("PublishMany", () => {
     const doors = await openBoth()
     const { results, code } = await doors.many(
       messages(
-        [json("a", "{}", { schema }), json("b", "no json"), json("c", "1")],
+        [json("a", "{}"), json("b", "no json"), json("c", "1")],
         [],
         [json("b", "2"), { key: "a b", value: "x" }],
-        [json("a", "[]"), json("d", "3")]
+        [json("a", "1", { expectedVersion: 7n }), json("d", "3")]
       )
     )
     await doors.close()
 
-    assert.deepStrictEqual(codes(results), ["OK", "HRLD-1003", "OK", "OK", "HRLD-1002", "HRLD-1004", "OK"])
+    assert.deepStrictEqual(codes(results), ["OK", "HRLD-1003", "OK", "OK", "HRLD-1002", "HRLD-2002", "OK"])
     const [, second] = results
     assert.strictEqual(second?.outcome?.$case === "problem" && second.outcome.value.status, status.INVALID_ARGUMENT)
     assert.strictEqual(code, status.OK)
@@ -86,42 +100,46 @@ describe("PublishMany", () => {
     )
   })
 
-  it("PM2 items of one key happen in their order, however long the check of one takes", async () => {
+  it("PM2 items of one key happen in their order, and others don't wait", async () => {
     const doors = await openBoth()
-    const { results } = await doors.many(
-      messages([
-        json("a", '{"n":1}', { schema }), // checked by a thread
-        json("a", '{"n":2}', { schema: "null" }),
-        json("a", '{"n":3}', { expectedVersion: 2n })
-      ])
-    )
+    const gates = await gated(doors, "a")
+    const { state, say } = opened(doors)
+    say(json("a", "1"), json("b", "1"), json("a", "2"), json("a", "3", { expectedVersion: 2n }))
+    await waitUntil("those that don't wait", () => gates.begun.length === 2)
+    gates.open()
+    await waitUntil("all answers", () => state.results.length === 4)
     const { body } = await doors.call("GET", "/v1/config/a?environment=production")
     await doors.close()
 
+    assert.deepStrictEqual(gates.begun, ["a", "b", "a", "a"])
     assert.deepStrictEqual(
-      results.map((one) => outcomeOf(one).version),
-      [1, 2, 3]
+      state.results.map((one) => outcomeOf(one).version),
+      [1, 1, 2, 3]
     )
-    assert.deepStrictEqual(body.value, { n: 3 })
+    assert.strictEqual(body.value, 3)
   })
 
   it("PM2 variables happen between what came before and what comes after", async () => {
     const doors = await openBoth()
-    const { results } = await doors.many(
-      messages([
-        { key: "before", value: "{{who}}", type: "string" },
-        json("herald.variables", '{"who":"world"}', { schema }),
-        { key: "after", value: "{{who}}", type: "string" },
-        { key: "elsewhere", value: "{{who}}", type: "string", environment: "staging" }
-      ])
+    const gates = await gated(doors, "before")
+    const { state, say } = opened(doors)
+    say(
+      json("before", "1"),
+      json("herald.variables", '{"who":"world"}'),
+      { key: "after", value: "{{who}}", type: "string" },
+      json("elsewhere", "1", { environment: "staging" })
     )
+    await waitUntil("those that don't wait", () => gates.begun.length === 2)
+    gates.open()
+    await waitUntil("all answers", () => state.results.length === 4)
     await doors.close()
 
-    assert.deepStrictEqual(codes(results), ["HRLD-1006", "OK", "OK", "HRLD-1006"])
+    assert.deepStrictEqual(codes(state.results), ["OK", "OK", "OK", "OK"])
+    assert.deepStrictEqual(gates.begun, ["before", "elsewhere", "herald.variables", "after"])
   })
 
   it("PX2 a publish costs the same at either door", async () => {
-    const doors = await openBoth({ ratePerSecond: 1, rateBurst: 20 })
+    const doors = await openBoth({ ratePerSecond: 0.001, rateBurst: 20 })
     await doors.mint("caller", "publisher", ["*"])
     await doors.mint("browser", "publisher", ["*"])
     const calls: Array<string> = []
@@ -217,6 +235,29 @@ describe("PublishMany", () => {
 })
 
 describe("Publish", () => {
+  it("G9 text that is not UTF-8 is refused, and not published otherwise than it came", async () => {
+    const doors = await openBoth()
+    const client = new Client(`127.0.0.1:${doors.port}`, credentials.createInsecure())
+    const bytes = PublishRequest.encode(PublishRequest.fromPartial({ key: "a", type: "string" })).finish()
+    const value = Buffer.from([0x1a, 3, 0x61, 0xff, 0x62]) // field 3, three bytes
+    const same = (message: Buffer) => message
+    const error = await new Promise<ServiceError | null>((resolve) =>
+      client.makeUnaryRequest(
+        "/herald.publishing.v1.PublishingService/Publish",
+        same,
+        same,
+        Buffer.concat([bytes, value]),
+        doors.metadataOf("admin"),
+        (failed) => resolve(failed)
+      )
+    )
+    const { status: found } = await doors.call("GET", "/v1/config/a?environment=production")
+    client.close()
+    await doors.close()
+
+    assert.deepStrictEqual([error?.code, found], [status.INVALID_ARGUMENT, 404])
+  })
+
   it("PX1 a failure has its problem in the status's details", async () => {
     const doors = await openBoth()
     await doors.unary(json("a", "1"))

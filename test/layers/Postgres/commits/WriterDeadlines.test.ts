@@ -36,6 +36,20 @@ describe("deadlines of the writer", () => {
     })
   })
 
+  it.effect("W6 a call waits for the lock 250 ms at least, however hurried its releases are, and 4 s at most", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      const until = (yield* Clock.Clock).monotonicTimeNanosUnsafe() + 40_000_000n
+      const hurried = yield* Effect.forkChild(outcome(write({ ...one("hurried"), until })))
+      yield* pass(40)
+      yield* Fiber.join(hurried)
+
+      assert.deepStrictEqual([database.terms[0]?.wait, database.terms.at(-1)?.wait], [4_000, 250])
+    })
+  })
+
   it.effect(
     "W6 X2 nothing is sent, and the database commits nothing, after the time that a release gives itself",
     () => {
