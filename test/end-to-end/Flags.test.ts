@@ -150,6 +150,8 @@ describe("flags", () => {
     assert.include(needed.text, "HRLD-2010")
     const evaluated = await ask("POST", "/v1/flags/next/evaluate?environment=production", '{"context":{"x":1}}')
     assert.deepInclude(JSON.parse(evaluated.text), { variant: "on", value: true })
+    const none = await ask("POST", "/ofrep/v1/evaluate/flags/next")
+    assert.deepInclude(JSON.parse(none.text), { key: "next", variant: "off", reason: "DEFAULT" })
     const deep = `{"value":{"state":"ENABLED","variants":{"a":1},"targeting":${'{"!":['.repeat(10_000)}1${"]}".repeat(10_000)}}}`
     assert.include([400, 422], (await ask("PUT", "/v1/flags/deep?environment=production", deep)).status)
   })

@@ -71,7 +71,7 @@ describe("OFREP", () => {
   })
 
   it("OF1 bodies as providers send them: with members of a newer version, without a context, and none at all", async () => {
-    for (const more of [{ body: {} }, { body: { context: {}, newer: 1 } }, { body: undefined }]) {
+    for (const more of [{ body: {} }, { body: { context: {}, newer: 1 } }, { body: "" }]) {
       const { status, body } = await ask("rule", {}, more)
       assert.deepStrictEqual([status, body.variant], [200, "off"], JSON.stringify(more))
     }
