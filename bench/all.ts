@@ -13,6 +13,8 @@ const NAMES = [
   "shared",
   "relay",
   "costs",
+  "flags",
+  "evaluations",
   "memory",
   "start"
 ]

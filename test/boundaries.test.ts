@@ -28,7 +28,7 @@ const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
 /** Files that are there for one platform. */
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
 /** What computes, and asks nothing of the machine. */
-const COMPUTES = ["effect", "yaml", "diff", "@bufbuild/protobuf"]
+const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
 /** What dials a server. What serves has a port of its own for calls: src/edge/grpc/ServerCall.ts. */
 const OF_GRPC = /^src\/client\//
 /** What Node itself gives: every other technology may stand on it. */

@@ -99,7 +99,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
     for (const [name, { path }] of Object.entries(service.definition)) {
       const handler = served.handlers[name]
       const method = path.slice(path.lastIndexOf("/") + 1)
-      if (handler !== undefined) handlers.set(path, calls.admitting(service, method, handler)) // G5
+      if (handler !== undefined) handlers.set(path, calls.admitting(service, method, handler, served.nobody)) // G5
     }
   }
   const own = services.map(nameOf)

@@ -6,6 +6,7 @@ import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as FlagStore from "./flags/FlagStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
@@ -21,6 +22,7 @@ export const adapters = Layer.mergeAll(
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,
+  FlagStore.layer,
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,

@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as FlagStore from "./flags/FlagStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
@@ -14,6 +15,7 @@ export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
   AuditLog.layer,
   ClientAudit.layer,
+  FlagStore.layer,
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,

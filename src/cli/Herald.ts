@@ -27,6 +27,7 @@ import { publish } from "./verbs/configuration/Publish.ts"
 import { release } from "./verbs/configuration/Release.ts"
 import { rollback } from "./verbs/configuration/Rollback.ts"
 import { validate } from "./verbs/configuration/Validate.ts"
+import { flagVerb } from "./verbs/flags/Flag.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
 import { status } from "./verbs/fleet/Status.ts"
 import { doctor } from "./verbs/node/Doctor.ts"
@@ -52,7 +53,7 @@ export const herald = Command.make("herald").pipe(
     { group: "Server", commands: [start, settings, doctor] },
     {
       group: "Change",
-      commands: [publish, edit, validate, rollback, remove, release]
+      commands: [publish, edit, validate, rollback, remove, release, flagVerb]
     },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }

@@ -7,6 +7,7 @@
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
  */
 import { Context, Effect, Layer } from "effect"
+import type { Beside } from "../commits/Beside.ts"
 import type { Committed } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -28,6 +29,12 @@ export class Configurations extends Context.Service<
       drafts: ReadonlyArray<Draft>,
       options: CommitOptions
     ) => Effect.Effect<Committed<Configuration>, HeraldError>
+    /** The same with changes of other kinds, all as one revision; of configurations there may be none. Fails as `publish`, and as those do. */
+    readonly release: (
+      drafts: ReadonlyArray<Draft>,
+      options: CommitOptions,
+      beside: Beside
+    ) => Effect.Effect<Committed, HeraldError>
     /** Publishes the value of an old version anew. Fails `NotFound` when there is no such version, and as `publish`. F2 */
     readonly rollback: (
       environment: string,

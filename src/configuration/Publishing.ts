@@ -2,8 +2,9 @@
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
+import type { Beside } from "../commits/Beside.ts"
 import { makeCommitting } from "../commits/Committing.ts"
-import type { Action } from "../commits/Release.ts"
+import type { Action, Wish } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
@@ -18,8 +19,9 @@ import { ConfigurationView } from "./ConfigurationView.ts"
 import { conflictOf } from "./Conflict.ts"
 import type { Draft, Expecting } from "./Draft.ts"
 import { unknownKey } from "./Near.ts"
-import { makePreparing } from "./Preparing.ts"
+import { makePreparing, type Prepared } from "./Preparing.ts"
 import { draftsProblem, expectedProblem } from "./Request.ts"
+import type { ConfigurationWish } from "./Wish.ts"
 
 export const makePublishing = Effect.gen(function* () {
   const store = yield* ConfigurationStore
@@ -29,9 +31,9 @@ export const makePublishing = Effect.gen(function* () {
   const prepare = yield* makePreparing
   const committing = yield* makeCommitting
 
-  const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
-    const problem = draftsProblem(drafts)
-    let actor: Identity | undefined
+  const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, beside?: Beside) {
+    const problem = draftsProblem(drafts, beside)
+    let actor: Identity | undefined = beside?.identity
     for (const environment of new Set(drafts.map((draft) => draft.environment))) {
       actor = yield* requirePermission("config.write", environment)
     }
@@ -45,7 +47,8 @@ export const makePublishing = Effect.gen(function* () {
     identity: Identity,
     options: CommitOptions,
     request: unknown,
-    drafts: Effect.Effect<ReadonlyArray<Draft>, HeraldError>
+    drafts: Effect.Effect<ReadonlyArray<Draft>, HeraldError>,
+    beside?: Beside
   ) =>
     committing<Configuration>({
       action,
@@ -54,13 +57,28 @@ export const makePublishing = Effect.gen(function* () {
       request,
       check: (again) =>
         Effect.flatMap(drafts, (made) =>
-          Effect.map(prepare(made, options.message, again), ({ resolved, basis }) => ({
-            changes: resolved.map(({ change }) => change),
-            basis,
-            conditional: conditional(made) // CD1
-          }))
+          Effect.zipWith(
+            made.length === 0 ? NOTHING : prepare(made, options.message, again),
+            beside?.check ?? NONE,
+            ({ resolved, basis }, others) => ({
+              // `release` gives them out as what they are.
+              changes: [...resolved.map(({ change }) => change), ...(others as ReadonlyArray<ConfigurationWish>)],
+              basis,
+              conditional: conditional(made) // CD1
+            })
+          )
         )
     })
+
+  const release = Effect.fn("Configurations.release")(function* (
+    drafts: ReadonlyArray<Draft>,
+    options: CommitOptions,
+    beside: Beside
+  ) {
+    const actor = yield* permit(drafts, beside)
+    const request = [drafts.map(asked), beside.request]
+    return yield* commit("release", actor, options, request, Effect.succeed(drafts), beside)
+  })
 
   const publish = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, options: CommitOptions) {
     const actor = yield* permit(drafts)
@@ -119,8 +137,11 @@ export const makePublishing = Effect.gen(function* () {
     })
   })
 
-  return { publish, rollback, validate }
+  return { publish, release, rollback, validate }
 })
+
+const NOTHING = Effect.succeed<Pick<Prepared, "resolved" | "basis">>({ resolved: [], basis: undefined })
+const NONE = Effect.succeed<ReadonlyArray<Wish>>([])
 
 /** The parts of a draft that make it another request: all but what the door found in its value. F4 */
 const asked = ({ found: _, ...draft }: Draft): Draft => draft

@@ -1,5 +1,6 @@
 /** Checks on what a publisher sends, before anything is read. Pure but for the error type. */
 import { Result } from "effect"
+import type { Beside } from "../commits/Beside.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { schemaText } from "../values/JsonSchema.ts"
@@ -14,14 +15,20 @@ export const expectedProblem = (key: string, expectedVersion: number | undefined
     ? undefined
     : failure("InvalidInput", `the expected version of ${key} must be a whole number from 0 to ${limits.version}`)
 
+const NOTHING = { changes: 0, bytes: 0 }
+
 /** What can be found wrong with drafts without a look at what is stored. F3 */
-export const draftsProblem = (drafts: ReadonlyArray<Draft>): HeraldError | undefined => {
-  if (drafts.length === 0) return failure("NothingChanged", "the release has no change")
-  if (drafts.length > limits.changes) {
-    return failure("TooLarge", `the release has ${drafts.length} changes; at most ${limits.changes} are allowed`)
+export const draftsProblem = (
+  drafts: ReadonlyArray<Draft>,
+  beside: Pick<Beside, "changes" | "bytes"> = NOTHING
+): HeraldError | undefined => {
+  const changes = drafts.length + beside.changes
+  if (changes === 0) return failure("NothingChanged", "the release has no change")
+  if (changes > limits.changes) {
+    return failure("TooLarge", `the release has ${changes} changes; at most ${limits.changes} are allowed`)
   }
   const seen = new Set<string>()
-  let bytes = 0
+  let { bytes } = beside
   for (const draft of drafts) {
     const { key, environment, value, expectedVersion, schema } = draft
     const problem = targetProblem(environment, key)

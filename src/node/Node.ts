@@ -12,6 +12,8 @@ import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as Templates from "../configuration/Templates.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
+import { evaluation } from "../edge/grpc/flagd/Evaluation.ts"
+import { sync } from "../edge/grpc/flagd/Sync.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
 import { access } from "../edge/http/access/Routes.ts"
@@ -19,8 +21,14 @@ import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
 import { feeds } from "../edge/http/feeds/Routes.ts"
+import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
+import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
+import { flagKind } from "../flags/FeatureFlag.ts"
+import { FlagStreams } from "../flags/FlagStreams.ts"
+import { Flags } from "../flags/Flags.ts"
+import { FlagView } from "../flags/FlagView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import * as Relay from "../outbox/Relay.ts"
@@ -67,6 +75,14 @@ const capabilities = [
     http: configuration,
     grpc: publishing
   },
+  {
+    services: ({ flags }) => Layer.merge(Flags.layer, FlagStreams.layer(flags)),
+    kind: flagKind,
+    view: FlagView,
+    http: flagRoutes
+  },
+  { http: ofrep, grpc: evaluation },
+  { grpc: sync },
   {
     services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),
     http: fleet

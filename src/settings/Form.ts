@@ -1,5 +1,6 @@
 /** What a setting may be: how it is read, shown, and told to editors (JSON Schema 2020-12). Pure. */
 import * as Redacted from "effect/Redacted"
+import { isEnvironment } from "../keys/Environment.ts"
 import { EVERY_KEY, isPattern, MOST_PATTERNS } from "../keys/Pattern.ts"
 import { formatAddress, isIP, parseAddress, parseHost } from "../net/Address.ts"
 import { serversOf } from "./DatabaseUrl.ts"
@@ -150,6 +151,18 @@ export const patterns: Form<ReadonlyArray<string>> = {
     return found.length <= MOST_PATTERNS && found.every((one) => one === EVERY_KEY || isPattern(one))
       ? found
       : undefined
+  },
+  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  schema: { type: "string" },
+  secret: false
+}
+
+/** Names of environments; none where nothing is given. */
+export const environments: Form<ReadonlyArray<string>> = {
+  expected: "names of environments with commas between",
+  read: (raw) => {
+    const found = raw === "" ? [] : listOf(raw)
+    return found.length <= 100 && found.every(isEnvironment) ? found : undefined
   },
   show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
   schema: { type: "string" },

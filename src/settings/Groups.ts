@@ -3,6 +3,7 @@ import { settings as access } from "../access/Settings.ts"
 import { settings as configuration } from "../configuration/Settings.ts"
 import { settings as edge } from "../edge/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
+import { settings as flags } from "../flags/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
@@ -16,6 +17,7 @@ export const groups = {
   ...configuration,
   ...edge,
   ...feeds,
+  ...flags,
   ...node,
   ...propagation,
   ...retention,

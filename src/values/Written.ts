@@ -26,7 +26,7 @@ export class Written {
   }
 }
 
-/** Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`. */
+/** Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`, and of `flags`. */
 export type Carries = "nothing" | "value" | "changes"
 
 /** The parsed document, with `Written` or null in the place of each value. */
@@ -72,6 +72,9 @@ interface Cut {
   readonly value: unknown
 }
 
+/** Members of a release. */
+const LISTS = ["changes", "flags"]
+
 /** Takes the values out of `json` in the order of the text, and leaves null in their places. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {
   const cut: Array<Cut> = []
@@ -88,7 +91,7 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cu
   if (carries === "value") take(0, json)
   else {
     for (const member of membersAt(text)) {
-      const changes = member.name === "changes" ? json["changes"] : undefined
+      const changes = LISTS.includes(member.name) ? json[member.name] : undefined
       if (!Array.isArray(changes) || text[member.from] !== "[") continue
       for (const [index, change] of membersAt(text, member.from).entries()) take(change.from, changes[index])
     }

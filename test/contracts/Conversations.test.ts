@@ -9,6 +9,8 @@ import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { GrpcTransport } from "../../src/client/GrpcTransport.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { FlagStreams } from "../../src/flags/FlagStreams.ts"
+import { Flags } from "../../src/flags/Flags.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
@@ -67,7 +69,14 @@ const start = async (): Promise<Node> => {
   const door = { host: "127.0.0.1", port: 0, maxStreams: 100 }
   const runtime = ManagedRuntime.make(
     GrpcServer.layer(door, grpc).pipe(
-      Layer.provideMerge(Layer.merge(HealthReports.layer("principal"), Configurations.layer)),
+      Layer.provideMerge(
+        Layer.mergeAll(
+          HealthReports.layer("principal"),
+          Configurations.layer,
+          Flags.layer,
+          FlagStreams.layer({ streams: 100, anonymous: [] })
+        )
+      ),
       Layer.provideMerge(services)
     )
   )

@@ -2,6 +2,7 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { flagsContract } from "./FlagStores.ts"
 import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
 import { leasesContract } from "./Leases.ts"
@@ -15,6 +16,7 @@ import { webhooksContract } from "./Webhooks.ts"
 
 describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  flagsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

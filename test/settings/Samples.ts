@@ -18,6 +18,8 @@ export const samples: Readonly<Record<string, string>> = {
   "tls.cert": "/run/tls/tls.crt",
   "tls.key": "/run/tls/tls.key",
   "feeds.max": "7",
+  "flags.anonymous": "staging,test",
+  "flags.streams": "50",
   "clients.ownership": "shared",
   dataDir: "elsewhere",
   node: "n7",

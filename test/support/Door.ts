@@ -14,13 +14,20 @@ import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Service } from "../../src/edge/grpc/Service.ts"
+import { FlagStreams } from "../../src/flags/FlagStreams.ts"
+import { Flags } from "../../src/flags/Flags.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { HealthReports } from "../../src/sessions/HealthReports.ts"
 import { publish } from "./Release.ts"
 import { access, below, propagation, sessions } from "./Twins.ts"
 import { waitUntil } from "./waitUntil.ts"
 
-export const services = Layer.merge(HealthReports.layer("principal"), Configurations.layer).pipe(
+export const services = Layer.mergeAll(
+  HealthReports.layer("principal"),
+  Configurations.layer,
+  Flags.layer,
+  FlagStreams.layer({ streams: 100, anonymous: [] })
+).pipe(
   Layer.provideMerge(sessions({ drainSpread: "1 second" })),
   Layer.provideMerge(access),
   Layer.provideMerge(propagation()),

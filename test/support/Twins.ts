@@ -8,6 +8,8 @@ import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { flagKind } from "../../src/flags/FeatureFlag.ts"
+import { FlagView } from "../../src/flags/FlagView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
@@ -28,11 +30,13 @@ export const below = <A, E, R>(
 ) => Layer.mergeAll(stores, Cache.layer({ maxBytes: cacheBytes }), Digests.layer, workers(threads))
 
 /** What the log may hold. */
-export const kinds = Kinds.layer(configurationKind)
+export const kinds = Kinds.layer(configurationKind, flagKind)
 
-const views = Views.layer(ConfigurationView).pipe(Layer.provideMerge(ConfigurationView.layer))
+const views = Views.layer(ConfigurationView, FlagView).pipe(
+  Layer.provideMerge(Layer.merge(ConfigurationView.layer, FlagView.layer))
+)
 
-/** With the view of configurations, as a node has it. */
+/** With the view of each kind, as a node has it. */
 export const propagation = (changed: Partial<PropagationOptions> = {}) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds", ...changed }).pipe(
     Layer.provideMerge(views),

@@ -64,7 +64,7 @@ export const layer = Layer.effect(
       const now = clock.currentTimeMillisUnsafe()
       const revision = state.head + 1n
       const changes = release.changes.map((wish) => {
-        const change = tables.of(wish.kind).write(wish, { revision, now, actor })
+        const change = tables.of(wish.kind).write(wish, { revision, now, actor, message })
         state.tables(AccessTables).append({
           configId: entryOf(change),
           action,

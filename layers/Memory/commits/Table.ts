@@ -10,6 +10,8 @@ export interface At {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly actor: string
+  /** Why, as the publisher says. */
+  readonly message: string
 }
 
 export interface Table {

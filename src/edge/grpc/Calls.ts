@@ -11,7 +11,7 @@
  */
 import { Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
-import { mayAnywhere } from "../../access/Identity.ts"
+import { type Identity, mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
@@ -19,7 +19,7 @@ import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../work/Slices.ts"
 import { Code } from "./Code.ts"
-import type { CallListener, CallMetadata, CallStatus, Handler, ServerCall } from "./ServerCall.ts"
+import type { CallListener, CallStatus, Handler, ServerCall } from "./ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "./Service.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
@@ -45,9 +45,14 @@ export const openCalls: OpenCallLimits = {
 const WAITING: readonly [inAll: number, ofAddress: number, ofConnection: number] = [2_048, 1_024, 256]
 const WATCH = "/grpc.health.v1.Health/Watch"
 
-const tokenOf = (metadata: CallMetadata): string | undefined => {
+/** A name of this server that begins with a key: what a client can say that sends no metadata of its own. */
+const IN_HOST = /^(hrld_[0-9a-f]{16}_[0-9a-f]{64})(?:[.:]|$)/
+
+const tokenOf = ({ metadata, host }: Pick<ServerCall, "metadata" | "host">): string | undefined => {
   const value = metadata.get("authorization")[0]
-  return value === undefined ? undefined : String(value)
+  if (value !== undefined) return String(value)
+  const key = metadata.get("x-api-key")[0] ?? IN_HOST.exec(host)?.[1]
+  return key === undefined ? undefined : `Bearer ${String(key)}`
 }
 
 /** Which errors of a handler count as refusals, and under which reason. */
@@ -164,8 +169,13 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   }
 
   /** The environment is named in the first message; of a caller without a right to any, that need not be read. */
-  const authenticated = Effect.fnUntraced(function* ({ permission, without }: Service, metadata: CallMetadata) {
-    const identity = yield* access.authenticate(tokenOf(metadata))
+  const authenticated = Effect.fnUntraced(function* (
+    { permission, without }: Service,
+    call: ServerCall,
+    nobody: Identity | undefined
+  ) {
+    const token = tokenOf(call)
+    const identity = token === undefined && nobody !== undefined ? nobody : yield* access.authenticate(token)
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
@@ -176,8 +186,8 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     if (reason !== undefined) refuse(reason)
   }
 
-  /** For a method of a service that asks for a token. G5 */
-  const admitting = (service: Service, method: string, handler: AdmittedHandler): Handler => {
+  /** For a method of a service that asks for a token. `nobody`: who calls without one. G5 */
+  const admitting = (service: Service, method: string, handler: AdmittedHandler, nobody?: Identity): Handler => {
     const name = `${nameOf(service)}/${method}`
     return (call) => {
       const place = placeFor(call, waiting)
@@ -191,7 +201,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
           place()
         }
       })
-      run(authenticated(service, call.metadata)).addObserver((exit) => {
+      run(authenticated(service, call, nobody)).addObserver((exit) => {
         place()
         if (over) return
         if (Exit.isSuccess(exit)) {

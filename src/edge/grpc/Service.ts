@@ -16,6 +16,8 @@ export type AdmittedHandler = (call: ServerCall, identity: Identity) => void
 export interface Served {
   /** By the names that the definition has. */
   readonly handlers: Readonly<Record<string, AdmittedHandler>>
+  /** Who calls without a token. Undefined: nobody may. */
+  readonly nobody?: Identity | undefined
   /** Ends open calls, before the door closes. */
   readonly drain: Effect.Effect<void>
 }

@@ -18,12 +18,16 @@ import { problemResponse } from "./Problem.ts"
  */
 export class ByCookie extends Context.Service<ByCookie, boolean>()("herald/edge/http/ByCookie") {}
 
+/** As providers of OpenFeature send an API key that have no name for a bearer token. */
+const bearer = (key: string | undefined): string | undefined => (key === undefined ? undefined : `Bearer ${key}`)
+
 const tokenIn = (
   request: HttpServerRequest.HttpServerRequest,
   headers: HttpServerRequest.HttpServerRequest["headers"],
   annotations: Context.Context<never>
 ) =>
   headers["authorization"] ??
+  bearer(headers["x-api-key"]) ??
   (Context.getOrUndefined(annotations as Context.Context<ByCookie>, ByCookie) === true
     ? request.cookies["herald-token"]
     : undefined)

@@ -41,10 +41,13 @@ const unreadable = (headers: Readonly<Record<string, string | undefined>>): stri
 const parse = (
   bytes: Uint8Array,
   carries: Carries,
-  workers: Workers["Service"]
+  workers: Workers["Service"],
+  empty: unknown
 ): Effect.Effect<unknown, HeraldError> =>
   bytes.byteLength === 0
-    ? Effect.fail(fail("body: it is empty; this route takes a JSON object"))
+    ? empty === undefined
+      ? Effect.fail(fail("body: it is empty; this route takes a JSON object"))
+      : Effect.succeed(empty)
     : Effect.flatMap(workers.carry(bytes, carries), (found) =>
         found._tag === "Carried" ? Effect.succeed(found.json) : Effect.fail(fail(`body: ${found.reason}`))
       ) // B2, B4
@@ -57,13 +60,15 @@ export type BodyReader = <A>(
   schema: Schema.Codec<A, unknown>,
   /** Bytes. */
   limit: number,
-  carries?: Carries
+  carries?: Carries,
+  /** What no body at all stands for; undefined: it is refused. */
+  empty?: unknown
 ) => (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<A, HeraldError>
 
 export const makeBodyReader = Effect.gen(function* () {
   const workers = yield* Workers
   const budget = yield* Budget
-  const reader: BodyReader = (schema, limit, carries) => readerOf(workers, budget, schema, limit, carries)
+  const reader: BodyReader = (schema, limit, carries, empty) => readerOf(workers, budget, schema, limit, carries, empty)
   return reader
 })
 
@@ -72,7 +77,8 @@ const readerOf = <A>(
   budget: Budget["Service"],
   schema: Schema.Codec<A, unknown>,
   limit: number,
-  carries: Carries = "nothing"
+  carries: Carries = "nothing",
+  empty: unknown = undefined
 ) => {
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }) // B3
   const tooLarge = failure("TooLarge", `the body is larger than the ${limit} bytes that this route takes`)
@@ -83,7 +89,7 @@ const readerOf = <A>(
     const said = headers["content-length"]
     if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
     const read = gathered(request.stream, limit).pipe(
-      Effect.flatMap((bytes) => parse(bytes, carries, workers)),
+      Effect.flatMap((bytes) => parse(bytes, carries, workers, empty)),
       Effect.flatMap((json) => {
         const found = decode(json)
         return Result.isSuccess(found)

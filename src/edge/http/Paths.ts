@@ -31,7 +31,7 @@ const pathOf = (url: string) => url.split(/[?;#]/, 1)[0] ?? ""
 const partsOf = (path: string) => path.split("/").filter((part) => part !== "")
 /** A word of the asked path that a path has, wherever it stands. */
 const hasWord = (asked: ReadonlyArray<string>, known: ReadonlyArray<string>): boolean =>
-  known.some((part, at) => at > 0 && !part.startsWith(":") && asked.includes(part))
+  known.some((part, at) => at > 0 && !part.startsWith(":") && part !== "v1" && asked.includes(part))
 
 /** `/v1/config/{key}`: a path as the OpenAPI document writes it. */
 const shown = (path: string) => path.replace(/:(\w+)/g, "{$1}")

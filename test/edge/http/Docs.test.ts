@@ -170,7 +170,7 @@ describe("examples", () => {
         assert.isDefined(example, `${method} ${path}`)
         const answer = await door.call(
           method.toUpperCase(),
-          `${path.replace("{key}", "user-service")}?${/\{key\}/.test(path) ? "environment=production" : ""}`,
+          `${path.replace("{key}", "user-service").replace("{flag}", "new-checkout")}?${/\{(?:key|flag)\}/.test(path) ? "environment=production" : ""}`,
           { body: example }
         )
         outcomes.push([`${method} ${path}`, answer.status < 300])

@@ -14,16 +14,19 @@ import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
 import { errors } from "../../../src/edge/http/errors/Routes.ts"
 import { feeds } from "../../../src/edge/http/feeds/Routes.ts"
+import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
+import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
+import { Flags } from "../../../src/flags/Flags.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
-export const parts = [configuration, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
+export const parts = [configuration, flags, ofrep, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
 
 interface Seen extends CommitOptions {
   readonly drafts: ReadonlyArray<Draft>
@@ -75,6 +78,7 @@ export const startServices = () => {
   const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 }).pipe(Layer.provide(still))
   const services = Layer.mergeAll(
     watched(state.seen),
+    Flags.layer,
     Clients.layer,
     Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),

@@ -1,5 +1,7 @@
 /** How the answer to a change is told. Pure. */
-import type { Published, Released, Validated } from "../../../edge/http/configuration/Wire.ts"
+
+import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
+import type { Published, Validated } from "../../../edge/http/configuration/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { offer } from "../../Near.ts"

@@ -1,6 +1,7 @@
 /** What became of a change: the answer, what it changed, whom it reached. */
 import * as Effect from "effect/Effect"
-import type { Published, Released } from "../../../edge/http/configuration/Wire.ts"
+import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
+import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { VARIABLES_KEY } from "../../../keys/Key.ts"
 import { printable } from "../../../text/Printable.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"

@@ -7,6 +7,7 @@ import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
 import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, problems } from "../Wire.ts"
+import * as Release from "./ReleaseWire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -155,8 +156,8 @@ export class ReleasesGroup extends HttpApiGroup.make("releases")
     post("release", "/v1/releases", {
       query: { dryRun: Schema.optionalKey(Schema.Boolean) },
       headers: { "idempotency-key": IdempotencyKey },
-      payload: Wire.ReleaseBody,
-      success: [Wire.Released, Wire.Validated],
+      payload: Release.ReleaseBody,
+      success: [Release.Released, Wire.Validated],
       error
     })
       .annotate(Needs, need("config.write", "somewhere", 10))

@@ -1,10 +1,11 @@
 /** Makes bodies of publishes and releases into drafts. */
 import type { Draft } from "../../../configuration/Draft.ts"
+import type { FlagDraft } from "../../../flags/FlagDraft.ts"
 import type { Written } from "../../../values/Written.ts"
-import type * as Wire from "./Wire.ts"
+import type { ReleaseChange, ReleaseFlag } from "./ReleaseWire.ts"
 
 /** `value`: as the reader of the body gave it, `Written` or null. */
-export const draftOf = (change: Omit<Wire.ReleaseChange, "value"> & { readonly value: unknown }): Draft => {
+export const draftOf = (change: Omit<ReleaseChange, "value"> & { readonly value: unknown }): Draft => {
   const value = change.value as Written | null
   return {
     key: change.key,
@@ -18,3 +19,11 @@ export const draftOf = (change: Omit<Wire.ReleaseChange, "value"> & { readonly v
     expectedVersion: change.expectedVersion
   }
 }
+
+/** `value`: as the reader of the body gave it, `Written` or null. */
+export const flagDraftOf = ({ flag, environment, value, expectedVersion }: ReleaseFlag): FlagDraft => ({
+  environment,
+  key: flag,
+  definition: value === null ? null : (value as Written).text,
+  expectedVersion
+})

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
+import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
@@ -108,38 +109,6 @@ export const RollbackBody = Schema.Struct({
   message: Schema.optionalKey(Message)
 }).annotate({ identifier: "RollbackBody", examples: [{ version: 1, message: "it was too slow" }] })
 
-/** One change: `value` null deletes the key. */
-export const ReleaseChange = Schema.Struct({
-  key: Key,
-  environment: Environment,
-  value: Schema.Unknown,
-  type: Schema.optionalKey(ValueType),
-  schema: Schema.optionalKey(Schema.Unknown),
-  strict: Schema.optionalKey(Schema.Boolean),
-  expectedVersion: Schema.optionalKey(Version)
-}).annotate({ identifier: "ReleaseChange" })
-export type ReleaseChange = typeof ReleaseChange.Type
-
-export const ReleaseBody = Schema.Struct({
-  message: Schema.optionalKey(Message),
-  changes: Schema.Array(ReleaseChange).check(
-    Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
-      toJsonSchema: () => ({ minItems: 1, maxItems: limits.changes })
-    })
-  )
-}).annotate({
-  identifier: "ReleaseBody",
-  examples: [
-    {
-      message: "why they were changed",
-      changes: [
-        { key: "user-service", environment: "production", value: { feature: { x: true } } },
-        { key: "user-service.limits", environment: "production", value: 10 }
-      ]
-    }
-  ]
-})
-
 /** What a commit did to one key. */
 export const Changed = Schema.Struct({
   key: Schema.String,
@@ -150,7 +119,7 @@ export const Changed = Schema.Struct({
   deleted: Schema.Boolean
 }).annotate({ identifier: "Changed" })
 
-const commitFields = {
+export const commitFields = {
   revision: Whole,
   epoch: Schema.String,
   committedAt: Schema.Finite,
@@ -161,13 +130,6 @@ const commitFields = {
 /** One key published, deleted or rolled back. */
 export const Published = Schema.Struct({ ...Changed.fields, ...commitFields }).annotate({ identifier: "Published" })
 export type Published = typeof Published.Type
-export const Released = Schema.Struct({
-  ...commitFields,
-  message: Schema.String,
-  changes: Schema.Array(Changed)
-}).annotate({ identifier: "Released" })
-export type Released = typeof Released.Type
-
 /** none, a JSON Patch (RFC 6902), or a unified text difference. */
 export const Difference = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("none") }),
@@ -193,6 +155,17 @@ export type DiffResult = typeof DiffResult.Type
 export const Validated = Schema.Struct({
   changes: Schema.Array(
     Schema.Struct({ key: Schema.String, environment: Schema.String, difference: Difference, clients: Whole })
+  ),
+  /** Where the release has flags. */
+  flags: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        flag: Schema.String,
+        environment: Schema.String,
+        difference: Difference,
+        warnings: Schema.Array(Schema.Struct({ at: Schema.String, problem: Schema.String }))
+      })
+    )
   )
 }).annotate({ identifier: "Validated" })
 export type Validated = typeof Validated.Type
@@ -245,7 +218,7 @@ export const head = ({ key, environment, version, revision, digest, strict, temp
   template
 })
 
-const changed = ({ key, environment, version, valueType, digest, deleted }: Model.Configuration) => ({
+export const changed = ({ key, environment, version, valueType, digest, deleted }: Model.Configuration) => ({
   key,
   environment,
   version,
@@ -254,18 +227,12 @@ const changed = ({ key, environment, version, valueType, digest, deleted }: Mode
   deleted
 })
 
-const commit = ({ revision, replayed }: Committed<Model.Configuration>) => ({
+export const commit = ({ revision, replayed }: Committed) => ({
   revision: Number(revision.revision),
   epoch: revision.epoch,
   committedAt: revision.committedAt,
   committedTime: stamp(revision.committedAt),
   replayed
-})
-
-export const released = (committed: Committed<Model.Configuration>): Released => ({
-  ...commit(committed),
-  message: committed.revision.message,
-  changes: committed.revision.changes.map(changed)
 })
 
 /** What a commit did to one key; undefined when it did not touch it. */
@@ -274,6 +241,8 @@ export const published = (
   environment: string,
   key: string
 ): Published | undefined => {
-  const found = committed.revision.changes.find((change) => change.key === key && change.environment === environment)
+  const found = configurationsIn(committed.revision).find(
+    (change) => change.key === key && change.environment === environment
+  )
   return found === undefined ? undefined : { ...changed(found), ...commit(committed) }
 }

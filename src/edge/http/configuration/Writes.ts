@@ -6,12 +6,14 @@ import type { Committed } from "../../../commits/Release.ts"
 import type { Configuration } from "../../../configuration/Configuration.ts"
 import { Configurations } from "../../../configuration/Configurations.ts"
 import { failure } from "../../../errors/HeraldError.ts"
+import { Flags } from "../../../flags/Flags.ts"
 import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
-import { draftOf } from "./Drafts.ts"
+import { draftOf, flagDraftOf } from "./Drafts.ts"
 import { etagOf, expectedOf } from "./Preconditions.ts"
+import * as Release from "./ReleaseWire.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -23,10 +25,11 @@ interface Conditions {
 
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations
+  const flags = yield* Flags
   const bodyReader = yield* makeBodyReader
   const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish, "value")
   const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
-  const readRelease = bodyReader(Wire.ReleaseBody, bodyLimits.release, "changes")
+  const readRelease = bodyReader(Release.ReleaseBody, bodyLimits.release, "changes")
 
   const written = (committed: Committed<Configuration>, { key, environment }: Target) => {
     const body = Wire.published(committed, environment, key)
@@ -94,8 +97,15 @@ export const makeWrites = Effect.gen(function* () {
       yield* requireAnywhere("config.write") // B5
       const body = yield* readRelease(request)
       const drafts = body.changes.map(draftOf)
-      if (dryRun) return json({ changes: yield* configurations.validate(drafts) } satisfies Wire.Validated)
-      return json(Wire.released(yield* configurations.publish(drafts, options(body.message, headers))))
+      const flagDrafts = (body.flags ?? []).map(flagDraftOf)
+      const said = options(body.message, headers)
+      if (dryRun) {
+        const changes = drafts.length > 0 || flagDrafts.length === 0 ? yield* configurations.validate(drafts) : []
+        if (flagDrafts.length === 0) return json({ changes } satisfies Wire.Validated)
+        return json({ changes, flags: yield* flags.validate(flagDrafts) } satisfies Wire.Validated)
+      }
+      if (flagDrafts.length === 0) return json(Release.released(yield* configurations.publish(drafts, said)))
+      return json(Release.released(yield* configurations.release(drafts, said, yield* flags.beside(flagDrafts))))
     })
   }
 })

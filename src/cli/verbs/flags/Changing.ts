@@ -1,0 +1,96 @@
+/**
+ * How a verb changes a flag: what stands there, what is sent, what is told.
+ *
+ *   FW1  What a verb changes a part of, it changes at the version that it read: a change in between is read again, never overwritten.
+ */
+import * as Effect from "effect/Effect"
+import type { PublishedFlag, StoredFlag, ValidatedFlag } from "../../../edge/http/flags/Wire.ts"
+import { type CliFailure, usage } from "../../CliFailure.ts"
+import { SOME, shortened, showDifference } from "../../DiffView.ts"
+import { type Invocation, idempotencyKey, optionalText, yes } from "../../Globals.ts"
+import { segment } from "../../Http.ts"
+import { warned, written } from "./Told.ts"
+
+export const changeFlags = {
+  message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+  idempotencyKey,
+  dryRun: yes("dry-run", "Check everything and say what would change, without writing")
+}
+
+export interface Change {
+  readonly message: string | undefined
+  readonly idempotencyKey: string | undefined
+  readonly dryRun: boolean
+}
+
+export const pathOf = (flag: string, rest = ""): string => `/v1/flags/${segment(flag)}${rest}`
+
+export const read = Effect.fnUntraced(function* (here: Invocation, environment: string, flag: string) {
+  const { body } = yield* here.call({ method: "GET", path: pathOf(flag), query: { environment } })
+  return body as StoredFlag
+})
+
+/** `definition`: a text, or JSON. `verb`: what was done, in the past. */
+export const send = Effect.fnUntraced(function* (
+  here: Invocation,
+  environment: string,
+  flag: string,
+  verb: string,
+  definition: unknown,
+  { message, idempotencyKey, dryRun }: Change,
+  expectedVersion?: number
+) {
+  const body = {
+    value: definition,
+    ...(message === undefined || dryRun ? {} : { message }),
+    ...(expectedVersion === undefined ? {} : { expectedVersion })
+  }
+  const query = { environment }
+  if (dryRun) {
+    const answer = yield* here.call({ method: "POST", path: pathOf(flag, "/validate"), query, body, readOnly: true })
+    const found = answer.body as ValidatedFlag
+    return yield* here.emit(
+      found,
+      (paint) =>
+        `${paint.green("valid")}, nothing was written\n${shortened(showDifference(found.difference, paint), SOME, paint)}${warned(found, paint)}`
+    )
+  }
+  const answer = yield* here.call({ method: "PUT", path: pathOf(flag), query, body, idempotencyKey })
+  yield* here.emit(answer.body, (paint) => written(verb, answer.body as PublishedFlag, paint))
+})
+
+type Members = Readonly<Record<string, unknown>>
+const TRIES = 5
+
+/** Changes a part of what is there. FW1 */
+export const alter = (
+  here: Invocation,
+  environment: string,
+  flag: string,
+  verb: string,
+  how: Change,
+  change: (definition: Members) => Members | CliFailure
+) => {
+  const attempt = (left: number): Effect.Effect<void, CliFailure, Effect.Services<ReturnType<typeof send>>> =>
+    Effect.gen(function* () {
+      const { definition, version } = yield* read(here, environment, flag)
+      const changed = change(definition as Members)
+      if ("_tag" in changed) return yield* changed as CliFailure
+      yield* send(here, environment, flag, verb, changed, how, version).pipe(
+        Effect.catchIf(
+          (failure) => left > 1 && failure.code === "HRLD-2002" && how.idempotencyKey === undefined,
+          () => attempt(left - 1)
+        )
+      )
+    })
+  return attempt(TRIES)
+}
+
+export const notSimple = (flag: string): CliFailure =>
+  usage(
+    `${flag} has variants or a rule of its own, so it has no percentage and no target users`,
+    `Change its definition, with herald flag get ${flag} --raw > flag.json and herald flag set ${flag} @flag.json.`
+  )
+
+export const isSimple = (definition: Members): boolean =>
+  ["enabled", "percentage", "targetUsers"].some((name) => Object.hasOwn(definition, name))

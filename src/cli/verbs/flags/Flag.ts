@@ -1,0 +1,203 @@
+/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive|import|export`: feature flags. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flags from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { PublishedFlag } from "../../../edge/http/flags/Wire.ts"
+import { usage } from "../../CliFailure.ts"
+import { env, idempotencyKey, invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { readValue } from "../../Input.ts"
+import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
+import { evaluate } from "./Eval.ts"
+import { exportFlags, importFlags } from "./Import.ts"
+import { diff, get, history, list } from "./Look.ts"
+import { written } from "./Told.ts"
+
+const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
+const message = optionalText("message", "Why; kept in the history and the audit log", "text")
+
+const optionalNumber = (name: string, description: string) =>
+  Flags.Finite(name).pipe(
+    Flags.withDescription(description),
+    Flags.withMetavar("n"),
+    Flags.optional,
+    Flags.map(Option.getOrUndefined)
+  )
+const several = (name: string, description: string) =>
+  Flags.String(name).pipe(Flags.withDescription(description), Flags.withMetavar("key"), Flags.between(0, 1_000))
+
+const create = Command.make(
+  "create",
+  {
+    flag,
+    env,
+    percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100; everyone unless given"),
+    user: several("user", "A targeting key for whom it is on whatever the percentage, may be repeated"),
+    disabled: yes("disabled", "Every caller gets its own default until it is enabled"),
+    description: optionalText("description", "What it is for", "text"),
+    owner: optionalText("owner", "Who answers for it", "text"),
+    ...changeFlags
+  },
+  Effect.fn("Flag.create")(function* ({ flag, env, percentage, user, disabled, description, owner, ...how }) {
+    const here = yield* invocation
+    const definition = {
+      enabled: !disabled,
+      ...(percentage === undefined ? {} : { percentage }),
+      ...(user.length === 0 ? {} : { targetUsers: user }),
+      ...(description === undefined ? {} : { description }),
+      ...(owner === undefined ? {} : { owner })
+    }
+    yield* send(here, here.environment(env), flag, "created", definition, how, 0)
+  })
+).pipe(
+  Command.withDescription("Make an on-off flag: for everyone, a percentage, or those who are named"),
+  Command.withExamples([
+    {
+      command: "herald flag create new-checkout --percentage 5 --user ann",
+      description: "For ann and five of a hundred"
+    }
+  ])
+)
+
+const set = Command.make(
+  "set",
+  {
+    flag,
+    definition: Argument.String("definition").pipe(
+      Argument.withDescription("flagd's JSON, or the simple form: the text itself, @file, or - for standard input")
+    ),
+    env,
+    expectedVersion: optionalInt(
+      "expected-version",
+      "Fail unless this is the current version; 0: the flag is new",
+      "n"
+    ),
+    ...changeFlags
+  },
+  Effect.fn("Flag.set")(function* ({ flag, definition, env, expectedVersion, ...how }) {
+    const here = yield* invocation
+    yield* send(here, here.environment(env), flag, "set", yield* readValue(definition), how, expectedVersion)
+  })
+).pipe(
+  Command.withDescription("Publish a whole definition: variants of any type, with JSONLogic as its rule"),
+  Command.withExamples([
+    { command: "herald flag set banner @banner.json --dry-run", description: "What would change, and what is wrong" }
+  ])
+)
+
+const target = Command.make(
+  "target",
+  {
+    flag,
+    env,
+    percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100"),
+    add: several("add", "A targeting key for whom it is on, may be repeated"),
+    remove: several("remove", "A targeting key that is no longer named, may be repeated"),
+    ...changeFlags
+  },
+  Effect.fn("Flag.target")(function* ({ flag, env, percentage, add, remove, ...how }) {
+    const here = yield* invocation
+    if (percentage === undefined && add.length === 0 && remove.length === 0) {
+      return yield* usage("nothing is to be changed", "Give --percentage, --add or --remove.")
+    }
+    yield* alter(here, here.environment(env), flag, "targeted", how, (definition) => {
+      if (!isSimple(definition)) return notSimple(flag)
+      const before = (definition["targetUsers"] as ReadonlyArray<string> | undefined) ?? []
+      const users = [...new Set([...before, ...add])].filter((user) => !remove.includes(user))
+      const { targetUsers: _, ...rest } = definition
+      return {
+        ...rest,
+        ...(percentage === undefined ? {} : { percentage }),
+        ...(users.length === 0 ? {} : { targetUsers: users })
+      }
+    })
+  })
+).pipe(
+  Command.withDescription("Say for whom an on-off flag is on"),
+  Command.withExamples([
+    { command: "herald flag target new-checkout --percentage 25 --add bob", description: "More of them" }
+  ])
+)
+
+const switched = (name: "enable" | "disable", description: string) =>
+  Command.make(
+    name,
+    { flag, env, ...changeFlags },
+    Effect.fn(`Flag.${name}`)(function* ({ flag, env, ...how }) {
+      const here = yield* invocation
+      const on = name === "enable"
+      yield* alter(here, here.environment(env), flag, `${name}d`, how, (definition) =>
+        isSimple(definition) ? { ...definition, enabled: on } : { ...definition, state: on ? "ENABLED" : "DISABLED" }
+      )
+    })
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([
+      { command: `herald flag ${name} new-checkout --message "as announced"`, description: "One flag, in production" }
+    ])
+  )
+
+const rollback = Command.make(
+  "rollback",
+  {
+    flag,
+    to: Flags.Int("to").pipe(
+      Flags.withDescription("The version to return to (herald flag history <flag>)"),
+      Flags.withMetavar("version")
+    ),
+    env,
+    message,
+    idempotencyKey
+  },
+  Effect.fn("Flag.rollback")(function* ({ flag, to, env, message, idempotencyKey }) {
+    const here = yield* invocation
+    const { body } = yield* here.call({
+      method: "POST",
+      path: pathOf(flag, "/rollback"),
+      query: { environment: here.environment(env) },
+      body: { version: to, ...(message === undefined ? {} : { message }) },
+      idempotencyKey
+    })
+    yield* here.emit(body, (paint) => written(`rolled back to version ${to}:`, body as PublishedFlag, paint))
+  })
+).pipe(
+  Command.withDescription("Take a change of a flag back: makes a new version that equals an old one"),
+  Command.withExamples([{ command: "herald flag rollback new-checkout --to 3", description: "Back to version 3" }])
+)
+
+const archive = Command.make(
+  "archive",
+  { flag, env, message, idempotencyKey },
+  Effect.fn("Flag.archive")(function* ({ flag, env, message, idempotencyKey }) {
+    const here = yield* invocation
+    const query = { environment: here.environment(env), message }
+    const { body } = yield* here.call({ method: "DELETE", path: pathOf(flag), query, idempotencyKey })
+    yield* here.emit(body, (paint) => written("archived", body as PublishedFlag, paint))
+  })
+).pipe(
+  Command.withDescription("Take a flag away; its history stays, and a rollback brings it back"),
+  Command.withExamples([
+    { command: "herald flag archive new-checkout", description: "Refused while another flag needs it" }
+  ])
+)
+
+export const flagVerb = Command.make("flag").pipe(
+  Command.withDescription("Feature flags: on or off, for some, or with variants and a rule"),
+  Command.withSubcommands([
+    create,
+    set,
+    target,
+    switched("enable", "Let a flag decide again"),
+    switched("disable", "Give every caller its own default"),
+    list,
+    get,
+    evaluate,
+    history,
+    diff,
+    rollback,
+    archive,
+    importFlags,
+    exportFlags
+  ])
+)

@@ -1,0 +1,160 @@
+/** `herald flag list|get|history|diff`: what flags there are, and what became of one. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flags from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type { FlagDiff, FlagHistory, FlagList, StoredFlag } from "../../../edge/http/flags/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
+import { showDifference } from "../../DiffView.ts"
+import { env, invocation, optionalInt, yes } from "../../Globals.ts"
+import { Shell } from "../../Shell.ts"
+import { clip, table, time } from "../../Table.ts"
+import { pathOf, read } from "./Changing.ts"
+import { gist, one } from "./Told.ts"
+
+const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
+const PAGE = 1_000
+
+export const list = Command.make(
+  "list",
+  {
+    prefix: Argument.String("prefix").pipe(
+      Argument.withDescription("Only flags whose names begin with this"),
+      Argument.withDefault("")
+    ),
+    env,
+    limit: optionalInt("limit", "At most so many flags; all of them otherwise", "n")
+  },
+  Effect.fn("Flag.list")(function* ({ prefix, env, limit = Number.POSITIVE_INFINITY }) {
+    const here = yield* invocation
+    const environment = here.environment(env)
+    const flags: Array<StoredFlag> = []
+    let after: string | undefined
+    do {
+      const query = { environment, prefix, limit: Math.min(PAGE, limit - flags.length), after }
+      const page = (yield* here.call({ method: "GET", path: "/v1/flags", query })).body as FlagList
+      flags.push(...page.flags)
+      after = page.next ?? undefined
+    } while (after !== undefined && flags.length < limit)
+    yield* here.emit(flags, (paint) =>
+      flags.length === 0
+        ? `no flags in ${printable(environment)}; make one: herald flag create <flag> --env ${printable(environment)}`
+        : table(
+            flags,
+            [
+              { title: "FLAG", value: (row) => row.flag, paint: () => paint.bold },
+              {
+                title: "STATE",
+                value: (row) => gist(row.definition).state,
+                paint: (row) => (gist(row.definition).state === "on" ? paint.green : paint.dim)
+              },
+              { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
+              { title: "VERSION", value: (row) => String(row.version), right: true },
+              { title: "CHANGED", value: (row) => time(row.updatedAt) },
+              { title: "BY", value: (row) => row.updatedBy }
+            ],
+            paint,
+            here.room
+          )
+    )
+  })
+).pipe(
+  Command.withDescription("List the flags of an environment"),
+  Command.withExamples([
+    { command: "herald flag list checkout. --env staging", description: "Flags whose names begin with checkout." }
+  ])
+)
+
+export const get = Command.make(
+  "get",
+  {
+    flag,
+    env,
+    version: optionalInt("version", "This version instead of the current one", "n"),
+    raw: yes("raw", "Print the definition alone")
+  },
+  Effect.fn("Flag.get")(function* ({ flag, env, version, raw }) {
+    const shell = yield* Shell
+    const here = yield* invocation
+    const environment = here.environment(env)
+    const found =
+      version === undefined
+        ? yield* read(here, environment, flag)
+        : ((yield* here.call({ method: "GET", path: pathOf(flag, `/versions/${version}`), query: { environment } }))
+            .body as StoredFlag)
+    if (raw) return yield* shell.out(JSON.stringify(found.definition, null, 2))
+    yield* here.emit(found, (paint) => one(found, paint))
+  })
+).pipe(
+  Command.withDescription("Show a flag's definition, or an old version of it"),
+  Command.withExamples([
+    { command: "herald flag get new-checkout --raw > flag.json", description: "The definition alone" }
+  ])
+)
+
+export const history = Command.make(
+  "history",
+  {
+    flag,
+    env,
+    limit: Flags.Int("limit").pipe(
+      Flags.withDescription("At most so many versions"),
+      Flags.withMetavar("n"),
+      Flags.withDefault(20)
+    )
+  },
+  Effect.fn("Flag.history")(function* ({ flag, env, limit }) {
+    const here = yield* invocation
+    const versions: Array<StoredFlag> = []
+    let before: number | undefined
+    do {
+      const query = { environment: here.environment(env), limit: Math.min(PAGE, limit - versions.length), before }
+      const page = (yield* here.call({ method: "GET", path: pathOf(flag, "/history"), query })).body as FlagHistory
+      versions.push(...page.versions)
+      before = page.next ?? undefined
+    } while (before !== undefined && versions.length < limit)
+    yield* here.emit(versions, (paint) =>
+      table(
+        versions,
+        [
+          { title: "VERSION", value: (row) => String(row.version), right: true, paint: () => paint.bold },
+          { title: "REVISION", value: (row) => String(row.revision), right: true },
+          { title: "WHEN", value: (row) => time(row.updatedAt) },
+          { title: "WHO", value: (row) => row.updatedBy },
+          { title: "STATE", value: (row) => gist(row.definition).state },
+          { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
+          { title: "MESSAGE", value: (row) => clip(row.message, 40) }
+        ],
+        paint,
+        here.room
+      )
+    )
+  })
+).pipe(
+  Command.withDescription("List the versions of a flag, newest first"),
+  Command.withExamples([{ command: "herald flag history new-checkout --limit 5", description: "The last five" }])
+)
+
+export const diff = Command.make(
+  "diff",
+  {
+    flag,
+    from: Argument.Int("from").pipe(Argument.withDescription("A version")),
+    to: Argument.Int("to").pipe(Argument.withDescription("Another version")),
+    env
+  },
+  Effect.fn("Flag.diff")(function* ({ flag, from, to, env }) {
+    const here = yield* invocation
+    const query = { environment: here.environment(env), from, to }
+    const found = (yield* here.call({ method: "GET", path: pathOf(flag, "/diff"), query })).body as FlagDiff
+    yield* here.emit(
+      found,
+      (paint) =>
+        `${paint.bold(printable(found.flag))} in ${printable(found.environment)}, version ${from} → ${to}\n` +
+        showDifference(found.difference, paint)
+    )
+  })
+).pipe(
+  Command.withDescription("Show what changed between two versions of a flag"),
+  Command.withExamples([{ command: "herald flag diff new-checkout 3 4", description: "From version 3 to version 4" }])
+)

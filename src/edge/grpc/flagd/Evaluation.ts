@@ -1,0 +1,100 @@
+/** flagd.evaluation.v2.Service: what providers of OpenFeature ask that evaluate on the server. */
+import { Effect, Exit } from "effect"
+import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
+import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import type { HeraldError } from "../../../errors/HeraldError.ts"
+import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
+import { Flags } from "../../../flags/Flags.ts"
+import { environmentOfFlags } from "../../../flags/Selector.ts"
+import { isFailure } from "../Decode.ts"
+import type { CallStatus, ServerCall } from "../ServerCall.ts"
+import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
+import { traced } from "../Spans.ts"
+import { OK, statusOfExit } from "../Status.ts"
+import { hearOne } from "../Unary.ts"
+import { eventStreamRequest, resolveRequest } from "./Decode.ts"
+import { follow } from "./Stream.ts"
+import { isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
+
+const definition = ServiceService
+const SERVICE = nameOf({ definition })
+
+/** Milliseconds between two signs of life of a stream. */
+const KEEP_ALIVE = 20_000
+
+const event = (type: string, data?: object): Buffer =>
+  Buffer.from(EventStreamResponse.encode({ type, data: data as Record<string, unknown> | undefined }).finish())
+const READY = event("provider_ready")
+const ALIVE = event("keep_alive")
+
+/** The environment that a call means, by its selector or its key. */
+export const environmentOfCall = (call: ServerCall, identity: Identity, field = "") =>
+  Effect.fromResult(environmentOfFlags(String(call.metadata.get("flagd-selector")[0] ?? field), identity.environments))
+
+const make = Effect.gen(function* () {
+  const flags = yield* Flags
+  const streams = yield* FlagStreams
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+
+  /** Of one batch, for all streams of its environment. */
+  let last: { readonly changes: Changes; readonly message: Buffer } | undefined
+  const changed = (changes: NonNullable<Changes>): Buffer => {
+    if (last?.changes !== changes) {
+      const flags = Object.fromEntries(Array.from(changes, ([key, type]) => [key, { type }]))
+      last = { changes, message: event("configuration_change", { flags }) }
+    }
+    return last.message
+  }
+
+  const resolving =
+    (method: string, wanted: Wanted, encode: (answer: never) => Buffer): AdmittedHandler =>
+    (call, identity) =>
+      hearOne(call, (bytes) => {
+        const request = resolveRequest(bytes)
+        const handled: Effect.Effect<Resolved | CallStatus, HeraldError> = isFailure(request)
+          ? Effect.fail(request)
+          : environmentOfCall(call, identity).pipe(
+              Effect.flatMap((environment) => flags.resolve(environment, request.flagKey, request.context ?? {})),
+              Effect.map((resolution) => resolved(request.flagKey, resolution, wanted)),
+              Effect.provideService(CurrentIdentity, identity)
+            )
+        run(traced(`${SERVICE}/${method}`, call, handled)).addObserver((exit) => {
+          if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+          if (isStatus(exit.value)) return call.end(exit.value)
+          call.send(encode(exit.value as never))
+          call.end(OK)
+        })
+      })
+
+  const eventStream: AdmittedHandler = (call, identity) =>
+    follow({
+      ...{ call, identity, method: `${SERVICE}/EventStream`, run },
+      decode: (bytes) => {
+        const request = eventStreamRequest(bytes)
+        return isFailure(request) ? request : environmentOfCall(call, identity)
+      },
+      open: streams.open,
+      first: () => READY,
+      // What it can't be told one by one, it finds out when it comes again.
+      next: (changes) => (changes === undefined ? "again" : changed(changes)),
+      alive: { every: KEEP_ALIVE, message: ALIVE }
+    })
+
+  return {
+    resolveBoolean: resolving("ResolveBoolean", "boolean", definition.resolveBoolean.responseSerialize),
+    resolveString: resolving("ResolveString", "string", definition.resolveString.responseSerialize),
+    resolveFloat: resolving("ResolveFloat", "float", definition.resolveFloat.responseSerialize),
+    resolveInt: resolving("ResolveInt", "int", definition.resolveInt.responseSerialize),
+    resolveObject: resolving("ResolveObject", "object", definition.resolveObject.responseSerialize),
+    eventStream
+  }
+})
+
+export const evaluation = {
+  definition,
+  descriptors: "herald",
+  permission: "config.read",
+  without: "reads no flags",
+  serve: () =>
+    Effect.map(Effect.all([make, FlagStreams]), ([handlers, { drain, nobody }]) => ({ handlers, drain, nobody }))
+} as const satisfies Service

@@ -1,0 +1,103 @@
+/**
+ * Serves one stream of changes, of either of flagd's protocols.
+ *
+ *   FP4  A stream ends with an error, never with OK: providers do not come again after that.
+ *   FP5  A client that reads slowly costs one message: while one waits in the transport, it is only noted that there is more, and then it is sent the
+ *        newest, or asked to come again.
+ */
+import { Effect, Exit } from "effect"
+import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import type { Changes, FlagReader } from "../../../flags/FlagStreams.ts"
+import type { ServerCall } from "../ServerCall.ts"
+import { traced } from "../Spans.ts"
+import { statusOf, statusOfExit } from "../Status.ts"
+import { hearOne } from "../Unary.ts"
+
+export interface Following {
+  readonly call: ServerCall
+  readonly identity: Identity
+  readonly method: string
+  readonly run: <A, E>(
+    effect: Effect.Effect<A, E>
+  ) => { readonly addObserver: (told: (exit: Exit.Exit<A, E>) => void) => unknown }
+  /** The environment that the request means. */
+  readonly decode: (bytes: Uint8Array) => HeraldError | Effect.Effect<string, HeraldError>
+  readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
+  readonly first: (environment: string) => Buffer
+  /** What is sent of changes; undefined stands for several batches that came while one waited. "again": the client has to come again. */
+  readonly next: (changes: Changes, environment: string) => Buffer | "again" | undefined
+  readonly alive?: { readonly every: number; readonly message: Buffer }
+}
+
+export const follow = ({ call, identity, method, run, decode, open, first, next, alive }: Following): void => {
+  let over = false
+  let close: (() => void) | undefined
+  let timer: ReturnType<typeof setInterval> | undefined
+  /** A message waits in the transport. FP5 */
+  let waits = false
+  let more = false
+  let its = ""
+
+  const end = (error: HeraldError): void => {
+    left()
+    call.end(statusOf(error)) // FP4
+  }
+  const left = (): void => {
+    over = true
+    close?.()
+    close = undefined
+    clearInterval(timer)
+  }
+  const send = (message: Buffer): void => {
+    if (call.send(message)) return
+    waits = true
+    call.whenClear(() => {
+      waits = false
+      if (over || !more) return
+      more = false
+      tell(undefined)
+    })
+  }
+  const tell = (changes: Changes): void => {
+    if (over) return
+    if (waits) {
+      more = true
+      return
+    }
+    const message = next(changes, its)
+    if (message === "again") end(failure("Draining", "more has changed than is told one by one; come again"))
+    else if (message !== undefined) send(message)
+  }
+
+  const opened = (environment: Effect.Effect<string, HeraldError>) =>
+    Effect.flatMap(environment, (found) => {
+      its = found
+      return open(found, { told: tell, ended: end })
+    }).pipe(Effect.provideService(CurrentIdentity, identity))
+
+  hearOne(
+    call,
+    (bytes) => {
+      const asked = decode(bytes)
+      run(traced(method, call, asked instanceof HeraldError ? Effect.fail(asked) : opened(asked), true)).addObserver(
+        (exit) => {
+          if (Exit.isFailure(exit)) {
+            if (!over) call.end(statusOfExit(exit))
+            return
+          }
+          close = exit.value
+          if (over) return left()
+          call.begin({})
+          send(first(its))
+          if (alive === undefined) return
+          timer = setInterval(() => {
+            if (!waits && !over) send(alive.message)
+          }, alive.every)
+          timer.unref()
+        }
+      )
+    },
+    left
+  )
+}

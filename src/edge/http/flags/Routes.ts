@@ -1,0 +1,172 @@
+/** Answers the routes of flags. */
+import { Effect } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { requirePermission } from "../../../access/Access.ts"
+import { failure } from "../../../errors/HeraldError.ts"
+import type { FeatureFlag } from "../../../flags/FeatureFlag.ts"
+import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
+import { Flags } from "../../../flags/Flags.ts"
+import { Digest } from "../../../values/Digest.ts"
+import { PAGE_BYTES } from "../../../values/Page.ts"
+import type { Written } from "../../../values/Written.ts"
+import { json, jsonText } from "../Answer.ts"
+import { makeBodyReader } from "../Body.ts"
+import { bodyLimits } from "../BodyLimits.ts"
+import { contract, type Part } from "../Contract.ts"
+import { isHeld } from "../ofrep/Wire.ts"
+import { answer } from "../Problem.ts"
+import { FlagsGroup } from "./Api.ts"
+import * as Wire from "./Wire.ts"
+
+const PAGE = 100
+
+type Request = HttpServerRequest.HttpServerRequest
+interface Target {
+  readonly environment: string
+  readonly flag: string
+}
+interface Keys {
+  readonly "idempotency-key"?: string
+}
+
+const options = (message: string | undefined, headers: Keys) => ({
+  message: message ?? "",
+  idempotencyKey: headers["idempotency-key"]
+})
+
+const one = (flag: FeatureFlag) =>
+  jsonText(Wire.storedText(flag), {
+    headers: { "cache-control": "private, no-cache", "herald-version": String(flag.version) }
+  })
+
+/** Flags whose definitions are within a page (PB1), one at least. */
+const within = (flags: ReadonlyArray<FeatureFlag>): ReadonlyArray<FeatureFlag> => {
+  let bytes = 0
+  const end = flags.findIndex((flag) => (bytes += flag.definition.length) > PAGE_BYTES)
+  return end === -1 ? flags : flags.slice(0, Math.max(1, end))
+}
+
+const routes = HttpApiBuilder.group(
+  contract.add(FlagsGroup),
+  "flags",
+  Effect.fnUntraced(function* (handlers) {
+    const flags = yield* Flags
+    const digestOf = yield* Digest
+    const bodyReader = yield* makeBodyReader
+    const readFlag = bodyReader(Wire.FlagBody, bodyLimits.publish, "value")
+    const readRollback = bodyReader(Wire.FlagRollbackBody, bodyLimits.small)
+    const readEvaluate = bodyReader(Wire.EvaluateBody, bodyLimits.small)
+
+    const written = (made: FlagWritten, { environment, flag }: Target) => {
+      const body = Wire.published(made, environment, flag)
+      return body === undefined
+        ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch this flag"))
+        : Effect.succeed(json(body, { headers: { "herald-version": String(body.version) } }))
+    }
+
+    const readDraft = Effect.fnUntraced(function* (request: Request, { environment, flag }: Target) {
+      yield* requirePermission("config.write", environment) // B5
+      const { value, message, expectedVersion } = yield* readFlag(request)
+      const definition = value as Written | null
+      if (definition === null) {
+        return yield* Effect.fail(
+          failure("InvalidInput", "value: null is no definition; to archive the flag use DELETE")
+        )
+      }
+      const draft: FlagDraft = { environment, key: flag, definition: definition.text, expectedVersion }
+      return { draft, message }
+    })
+
+    return handlers
+      .handleRaw("publish", ({ request, params, query, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            const target = { ...params, ...query }
+            const { draft, message } = yield* readDraft(request, target)
+            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+          })
+        )
+      )
+      .handle("get", ({ params, query }) => answer(Effect.map(flags.get(query.environment, params.flag), one)))
+      .handle("archive", ({ params, query: { environment, message, expectedVersion }, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            const target = { ...params, environment }
+            const draft = { environment, key: params.flag, definition: null, expectedVersion }
+            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+          })
+        )
+      )
+      .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
+        answer(
+          Effect.map(flags.list(environment, { prefix, after, limit }), (found) => {
+            const shown = within(found)
+            const next = found.length < limit && shown.length === found.length ? null : (shown.at(-1)?.key ?? null)
+            return jsonText(`{"flags":[${shown.map(Wire.storedText).join(",")}],"next":${JSON.stringify(next)}}`)
+          })
+        )
+      )
+      .handle("document", ({ query: { environment }, headers }) =>
+        answer(
+          Effect.map(flags.document(environment), (text) => {
+            const etag = `"${digestOf(text).slice(0, 32)}"`
+            const said = { etag, "cache-control": "private, no-cache" }
+            return isHeld(headers["if-none-match"], etag)
+              ? HttpServerResponse.empty({ status: 304, headers: said })
+              : jsonText(text, { headers: said })
+          })
+        )
+      )
+      .handle("history", ({ params, query: { environment, limit = PAGE, before } }) =>
+        answer(
+          Effect.map(flags.history(environment, params.flag, { limit, before }), (versions) => {
+            const oldest = versions.at(-1)?.version ?? 1
+            const next = versions.length === 0 || oldest <= 1 ? null : oldest
+            return jsonText(`{"versions":[${versions.map(Wire.storedText).join(",")}],"next":${next}}`)
+          })
+        )
+      )
+      .handle("version", ({ params, query }) =>
+        answer(Effect.map(flags.version(query.environment, params.flag, params.version), one))
+      )
+      .handle("diff", ({ params: { flag }, query: { environment, from, to } }) =>
+        answer(
+          Effect.map(flags.diff(environment, flag, from, to), (difference) =>
+            json({ flag, environment, from, to, difference } satisfies Wire.FlagDiff)
+          )
+        )
+      )
+      .handleRaw("rollback", ({ request, params, query, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* requirePermission("config.write", query.environment) // B5
+            const { version, message } = yield* readRollback(request)
+            const made = yield* flags.rollback(query.environment, params.flag, version, options(message, headers))
+            return yield* written(made, { ...params, ...query })
+          })
+        )
+      )
+      .handleRaw("validate", ({ request, params, query }) =>
+        answer(
+          Effect.gen(function* () {
+            const { draft } = yield* readDraft(request, { ...params, ...query })
+            const [found] = yield* flags.validate([draft])
+            const { difference, warnings } = found!
+            return json({ difference, warnings: warnings.map(Wire.warning) } satisfies Wire.ValidatedFlag)
+          })
+        )
+      )
+      .handleRaw("evaluate", ({ request, params: { flag }, query: { environment } }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* requirePermission("config.read", environment) // B5
+            const { context = {} } = yield* readEvaluate(request)
+            return json(Wire.evaluated(yield* flags.evaluate(environment, flag, context), environment, flag))
+          })
+        )
+      )
+  })
+)
+
+export const flags = { groups: [FlagsGroup], routes } as const satisfies Part

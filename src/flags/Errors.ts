@@ -1,0 +1,32 @@
+/** What is said of flags. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  InvalidFlag: {
+    code: "HRLD-1020",
+    title: "The flag's definition can't be used",
+    cause: "A part of it is missing, unknown or of the wrong type, or its rule can't be evaluated.",
+    fix: "Correct what the message names, each with its place; `herald flag set … --dry-run` checks without writing.",
+    grpc: 3,
+    http: 422,
+    exit: 3
+  },
+  FlagNeeded: {
+    code: "HRLD-2010",
+    title: "Other flags need this one",
+    cause: "A flag has this one as a prerequisite, with a variant that it would no longer have.",
+    fix: "Change the flags that the message names first, or in the same release.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  FlagsFull: {
+    code: "HRLD-2011",
+    title: "The environment has too many flags",
+    cause: "An environment may have 20,000 flags, whose definitions have 64 MiB together.",
+    fix: "Archive flags that nobody needs: `herald flag archive <flag>`.",
+    grpc: 8,
+    http: 409,
+    exit: 5
+  }
+} satisfies ErrorRows

@@ -1,0 +1,175 @@
+/**
+ * Evaluates flags. A definition is compiled once, when it is first evaluated; then an evaluation makes no object that it can spare. Pure.
+ *
+ *   FE1, FE2 in Engine.ts · FE3, FE4 in Lowering.ts
+ *   FE5  An evaluation always answers: what a rule throws is an answer, too, with an error code of OpenFeature's.
+ *   FE6  Values, variants, reasons and error codes are those of flagd.
+ *   FE7  Who is answered can't change what others are answered: everything in an answer is frozen.
+ *   FE8  A flag whose prerequisites don't hold serves its default, and says so. They are as many as `HOPS` at most, on all levels.
+ */
+import { Result, type Schema } from "effect"
+import { excerpt } from "../text/Excerpt.ts"
+import type { Definition } from "./Definition.ts"
+import { build, running, TooMuchWork } from "./Engine.ts"
+import type { Bucketing } from "./Fractional.ts"
+import { lower } from "./Lowering.ts"
+import { resolved } from "./References.ts"
+import type { Context, ErrorCode, Reason, Resolution } from "./Resolution.ts"
+
+/** Evaluations of other flags that one evaluation may need. */
+export const HOPS = 64
+
+export interface HowToEvaluate {
+  readonly bucketing: Bucketing
+  /** A rule that the environment has under a name; undefined: it has none. */
+  readonly ruleOf: (name: string) => Schema.Json | undefined
+  /** Another flag of the environment, for prerequisites. */
+  readonly flagOf: (name: string) => Flag | undefined
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+type Rule = (context: Context) => unknown
+
+/** A flag that can be evaluated: one version of it, in one environment. */
+export class Flag {
+  readonly key: string
+  readonly definition: Definition
+  readonly #how: HowToEvaluate
+  /** Everyone is answered this. */
+  #fixed: Resolution | undefined
+  #rule: Rule | undefined
+  readonly #byVariant = new Map<string, Resolution>()
+  readonly #default: Resolution
+  readonly #failed: Resolution
+
+  constructor(key: string, definition: Definition, how: HowToEvaluate) {
+    this.key = key
+    this.definition = definition
+    this.#how = how
+    for (const value of definition.variants.values()) freeze(value)
+    Object.freeze(definition.metadata)
+    for (const variant of definition.variants.keys())
+      this.#byVariant.set(variant, this.#served(variant, "TARGETING_MATCH"))
+    this.#default = this.#served(definition.defaultVariant, "DEFAULT")
+    this.#failed = this.#error("GENERAL", `the rule of ${excerpt(key)} ended with an error`)
+    if (!definition.enabled) this.#fixed = this.#served(undefined, "DISABLED")
+    else if (definition.targeting === undefined) {
+      this.#fixed =
+        definition.defaultVariant === undefined ? this.#default : this.#served(definition.defaultVariant, "STATIC")
+    }
+  }
+
+  /** FE5 */
+  evaluate(context: Context): Resolution {
+    return this.#fixed ?? this.#evaluated(context, undefined)
+  }
+
+  #evaluated(context: Context, hops: { left: number } | undefined): Resolution {
+    const rule = this.#rule ?? this.#compiled()
+    if (rule === undefined) return this.#fixed!
+    if (this.definition.prerequisites.length > 0) {
+      const answer = this.#unmet(context, hops ?? { left: HOPS })
+      if (answer !== undefined) return answer
+    }
+    let found: unknown
+    try {
+      found = rule(context)
+    } catch (error) {
+      return error instanceof TooMuchWork
+        ? this.#error("GENERAL", `the rule of ${excerpt(this.key)} takes too much work with this context`)
+        : this.#failed
+    }
+    return (typeof found === "string" && this.#byVariant.get(found)) || this.#of(found)
+  }
+
+  /** FE6 */
+  #of(found: unknown): Resolution {
+    if (found === null || found === undefined) return this.#default
+    if (typeof found === "object")
+      return this.#error("GENERAL", `the rule of ${excerpt(this.key)} gives no variant's name`)
+    const name = String(found)
+    return (
+      this.#byVariant.get(name) ??
+      this.#error("GENERAL", `the rule of ${excerpt(this.key)} gives ${excerpt(name)}, which is no variant`)
+    )
+  }
+
+  /** FE8 */
+  #unmet(context: Context, hops: { left: number }): Resolution | undefined {
+    for (const { flag, variant } of this.definition.prerequisites) {
+      if (--hops.left < 0)
+        return this.#error("GENERAL", `the prerequisites of ${excerpt(this.key)} are more than ${HOPS}`)
+      const other = this.#how.flagOf(flag)
+      const answer = other === undefined ? undefined : (other.#fixed ?? other.#evaluated(context, hops))
+      if (answer?.variant === variant) continue
+      return Object.freeze({
+        ...this.#default,
+        metadata: Object.freeze({ ...this.definition.metadata, prerequisiteFailed: flag })
+      })
+    }
+    return undefined
+  }
+
+  #compiled(): Rule | undefined {
+    try {
+      const { targeting, evaluators } = this.definition
+      const rule = resolved(targeting!, (name) => evaluators.get(name) ?? this.#how.ruleOf(name))
+      if (Result.isFailure(rule)) {
+        this.#fixed = this.#error("PARSE_ERROR", `the rule of ${excerpt(this.key)} ${rule.failure}`)
+        return undefined
+      }
+      return (this.#rule = runnable(rule.success, this.key, this.#how))
+    } catch {
+      this.#fixed = this.#error("PARSE_ERROR", `the rule of ${excerpt(this.key)} can't be read`)
+      return undefined
+    }
+  }
+
+  #served(variant: string | undefined, reason: Reason): Resolution {
+    const { variants, metadata } = this.definition
+    const value = variant === undefined ? undefined : variants.get(variant)
+    return Object.freeze({ value, variant, reason, errorCode: undefined, errorDetails: undefined, metadata })
+  }
+
+  #error(errorCode: ErrorCode, errorDetails: string): Resolution {
+    const { metadata } = this.definition
+    return Object.freeze({ value: undefined, variant: undefined, reason: "ERROR", errorCode, errorDetails, metadata })
+  }
+}
+
+/** A rule without references as a function of the context. Throws what the engine throws. */
+export const runnable = (
+  rule: Schema.Json,
+  flagKey: string,
+  { bucketing, now }: Pick<HowToEvaluate, "bucketing" | "now">
+): Rule => {
+  const lowered = lower(rule, flagKey, bucketing)
+  const made = build(lowered.rule)
+  if (!lowered.bounded && !lowered.whole) return made
+  return (context) => {
+    const seconds = Math.floor(now() / 1_000)
+    const seen = lowered.whole ? { ...context, $flagd: { flagKey, timestamp: seconds } } : context // FE4
+    return running(made, seen, flagKey, seconds)
+  }
+}
+
+/** FE7 */
+const freeze = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const one of Object.values(value)) freeze(one)
+}
+
+const NONE = Object.freeze({})
+
+/** Of a flag that is not there. */
+export const notFound = (key: string): Resolution =>
+  Object.freeze({
+    value: undefined,
+    variant: undefined,
+    reason: "ERROR",
+    errorCode: "FLAG_NOT_FOUND",
+    errorDetails: `no flag is called ${excerpt(key)}`,
+    metadata: NONE
+  })

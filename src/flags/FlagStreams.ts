@@ -1,0 +1,182 @@
+/**
+ * Tells streams of flagd's protocols that flags of their environment changed.
+ *
+ *   FT1  A reader is told of each environment's changes once they are in the view, in a batch: what changes in a burst comes together.
+ *   FT2  A reader that can't take more keeps nothing here but that there is something: it asks for the newest when it can.
+ *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others.
+ *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
+ */
+import { Context, Deferred, Effect, Layer } from "effect"
+import { Access, requirePermission } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
+import { Places } from "../access/Places.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Propagation } from "../propagation/Propagation.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
+import { afterEvery, always } from "../telemetry/Every.ts"
+import type { FeatureFlag } from "./FeatureFlag.ts"
+
+export type ChangeOfFlag = "write" | "update" | "delete"
+/** By the name of the flag. Undefined: anything may have changed. */
+export type Changes = ReadonlyMap<string, ChangeOfFlag> | undefined
+
+/** It is called synchronously, and never throws. */
+export interface FlagReader {
+  readonly told: (changes: Changes) => void
+  readonly ended: (error: HeraldError) => void
+}
+
+export interface FlagStreamsOptions {
+  readonly streams: number
+  /** Environments whose flags may be read without an API key. */
+  readonly anonymous: ReadonlyArray<string>
+}
+
+export class FlagStreams extends Context.Service<
+  FlagStreams,
+  {
+    /** Requires config.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
+    /** Ends all and refuses new ones. FT4 */
+    readonly drain: Effect.Effect<void>
+    /** Who calls without an API key, which some providers can't send. Undefined: nobody may. */
+    readonly nobody: Identity | undefined
+    /** How many are open. */
+    readonly size: () => number
+  }
+>()("herald/flags/FlagStreams") {
+  static readonly layer = (options: FlagStreamsOptions) => Layer.effect(FlagStreams, make(options))
+}
+
+interface Stream extends FlagReader {
+  readonly identity: Identity
+  readonly environment: string
+  readonly close: () => void
+}
+
+/** Flags in one batch; more are told as "anything". */
+const BATCH = 1_000
+/** Readers that are told before others have their turn. */
+const SLICE = 64
+/** Time between two looks at a key: less than half of FT4's bound. */
+const CHECK = "2 seconds"
+
+const isFlag = (change: Change): change is FeatureFlag => change.kind === "flag"
+const kindOf = ({ deleted, version }: FeatureFlag): ChangeOfFlag =>
+  deleted ? "delete" : version === 1 ? "write" : "update"
+
+const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStreamsOptions) {
+  const propagation = yield* Propagation
+  const access = yield* Access
+  const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FT3
+  const nobody: Identity | undefined =
+    anonymous.length === 0 ? undefined : { name: "anonymous", keyId: "", role: "subscriber", environments: anonymous }
+  const byEnvironment = new Map<string, Set<Stream>>()
+  let open = 0
+  let draining = false
+  /** What was not told yet. */
+  let pending = new Map<string, Map<string, ChangeOfFlag> | undefined>()
+  let wake = yield* Deferred.make<void>()
+
+  const note = (environment: string, change: FeatureFlag | undefined): void => {
+    if (!byEnvironment.has(environment)) return
+    const batch = pending.has(environment) ? pending.get(environment) : new Map<string, ChangeOfFlag>()
+    if (change === undefined || batch === undefined || batch.size >= BATCH) pending.set(environment, undefined)
+    else
+      pending.set(
+        environment,
+        batch.set(change.key, batch.get(change.key) === "write" && !change.deleted ? "write" : kindOf(change))
+      )
+  }
+
+  const heard = (revision: Revision): void => {
+    for (const change of revision.changes) if (isFlag(change)) note(change.environment, change)
+  }
+
+  const events = yield* propagation.events
+  yield* Effect.forkScoped(
+    always(
+      "streams of flags were not told of a revision",
+      Effect.flatMap(events, (event) =>
+        Effect.sync(() => {
+          if (event._tag === "Committed") heard(event.revision)
+          if (event._tag === "Reset") for (const environment of byEnvironment.keys()) note(environment, undefined)
+          if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
+        })
+      )
+    )
+  )
+
+  /** FT1 */
+  const tell = Effect.gen(function* () {
+    yield* Deferred.await(wake)
+    yield* Effect.yieldNow // others of the same burst
+    wake = yield* Deferred.make<void>()
+    const batches = pending
+    pending = new Map()
+    let told = 0
+    for (const [environment, changes] of batches) {
+      for (const stream of [...(byEnvironment.get(environment) ?? [])]) {
+        stream.told(changes)
+        if (++told % SLICE === 0) yield* Effect.yieldNow
+      }
+    }
+  })
+  yield* Effect.forkScoped(always("streams of flags were not told of changes", tell))
+
+  const all = () => [...byEnvironment.values()].flatMap((streams) => [...streams])
+
+  const check = Effect.suspend(() =>
+    Effect.forEach(
+      Map.groupBy(all(), ({ identity }) => identity.keyId).values(),
+      Effect.fnUntraced(function* (its) {
+        const { identity } = its[0]!
+        if (identity === nobody || (yield* access.stillValid(identity))) return
+        const error = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
+        for (const stream of its) end(stream, error) // FT4
+      }),
+      { discard: true }
+    )
+  )
+  yield* Effect.forkScoped(afterEvery("the keys of streams of flags were not checked", CHECK, check))
+
+  const end = (stream: Stream, error: HeraldError): void => {
+    stream.close()
+    stream.ended(error)
+  }
+
+  return FlagStreams.of({
+    open: Effect.fnUntraced(function* (environment, reader) {
+      const identity = yield* requirePermission("config.read", environment)
+      if (draining) return yield* failure("Draining", "this server is leaving; come back to another")
+      const place = places.take("", identity.name)
+      if (typeof place === "number") {
+        return yield* place === 0
+          ? failure("ServerFull", `this server has ${max} streams of flags`)
+          : failure("TooManySubscriptions", `${identity.name} has as many streams of flags as one may have`)
+      }
+      let streams = byEnvironment.get(environment)
+      if (streams === undefined) byEnvironment.set(environment, (streams = new Set()))
+      const its = streams
+      let closed = false
+      const close = (): void => {
+        if (closed) return
+        closed = true
+        open--
+        its.delete(stream)
+        if (its.size === 0 && byEnvironment.get(environment) === its) byEnvironment.delete(environment)
+        place()
+      }
+      const stream: Stream = { ...reader, identity, environment, close }
+      its.add(stream)
+      open++
+      return close
+    }),
+    drain: Effect.sync(() => {
+      draining = true
+      for (const stream of all()) end(stream, failure("Draining", "this server is leaving; come back to another"))
+    }),
+    nobody,
+    size: () => open
+  })
+})

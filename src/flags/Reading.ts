@@ -1,0 +1,122 @@
+/** The reading half of Flags. */
+import { Effect } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { failure } from "../errors/HeraldError.ts"
+import { targetProblem } from "../keys/Target.ts"
+import { nearby } from "../text/Nearest.ts"
+import { Workers } from "../work/Workers.ts"
+import { FLAG_NAME } from "./Definition.ts"
+import { notFound } from "./Evaluator.ts"
+import { FlagStore } from "./FlagStore.ts"
+import { FlagView } from "./FlagView.ts"
+import type { Context, Resolution } from "./Resolution.ts"
+import { tell } from "./Steps.ts"
+
+const PAGE = 1_000
+/** Flags that are evaluated before others have their turn. */
+const SLICE = 256
+
+export const makeReading = Effect.gen(function* () {
+  const store = yield* FlagStore
+  const view = yield* FlagView
+  const workers = yield* Workers
+
+  const permit = Effect.fnUntraced(function* (
+    permission: "config.read" | "config.write",
+    environment: string,
+    key: string
+  ) {
+    const identity = yield* requirePermission(permission, environment)
+    const problem = targetProblem(environment, key)
+    if (problem !== undefined) return yield* problem
+    if (key.length > FLAG_NAME) {
+      return yield* failure(
+        "InvalidInput",
+        `a flag's name has at most ${FLAG_NAME} characters; this one has ${key.length}`
+      )
+    }
+    return identity
+  })
+
+  const unknown = (environment: string, key: string) => {
+    const keys = view.page(environment, { prefix: "", after: "", limit: PAGE }).map((flag) => flag.key)
+    const near = nearby(key, keys)
+    const instead = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`
+    return failure("NotFound", `there is no flag ${key} in ${environment}${instead}`, {
+      details: { key, environment, near }
+    })
+  }
+
+  const version = Effect.fn("Flags.version")(function* (environment: string, key: string, number: number) {
+    yield* permit("config.read", environment, key)
+    const found = yield* store.version(environment, key, number)
+    if (found !== undefined) return found
+    if (view.find(environment, key) === undefined) return yield* unknown(environment, key)
+    return yield* failure("NotFound", `the flag ${key} in ${environment} has no version ${number}; see its history`)
+  })
+
+  return {
+    permit,
+
+    get: Effect.fn("Flags.get")(function* (environment: string, key: string) {
+      yield* permit("config.read", environment, key)
+      return view.find(environment, key) ?? (yield* unknown(environment, key))
+    }),
+
+    list: Effect.fn("Flags.list")(function* (
+      environment: string,
+      options: { readonly prefix: string; readonly after: string; readonly limit: number }
+    ) {
+      yield* requirePermission("config.read", environment)
+      return view.page(environment, { ...options, limit: Math.max(1, Math.min(PAGE, options.limit)) })
+    }),
+
+    version,
+
+    history: Effect.fn("Flags.history")(function* (
+      environment: string,
+      key: string,
+      { limit, before }: { readonly limit: number; readonly before: number | undefined }
+    ) {
+      yield* permit("config.read", environment, key)
+      const found = yield* store.history(environment, key, { limit: Math.max(1, Math.min(PAGE, limit)), before })
+      if (found.length > 0 || before !== undefined) return found
+      return yield* unknown(environment, key)
+    }),
+
+    diff: Effect.fn("Flags.diff")(function* (environment: string, key: string, from: number, to: number) {
+      const [before, after] = [yield* version(environment, key, from), yield* version(environment, key, to)]
+      return yield* workers.compare(before.definition, after.definition)
+    }),
+
+    document: (environment: string) =>
+      Effect.map(requirePermission("config.read", environment), () => view.document(environment)),
+
+    resolve: (environment: string, key: string, context: Context) =>
+      Effect.map(
+        requirePermission("config.read", environment),
+        () => view.flag(environment, key)?.evaluate(context) ?? notFound(key)
+      ),
+
+    resolveAll: Effect.fnUntraced(function* (environment: string, context: Context) {
+      yield* requirePermission("config.read", environment)
+      const found: Array<readonly [string, Resolution]> = []
+      for (let after = ""; ; ) {
+        const page = view.page(environment, { prefix: "", after, limit: SLICE })
+        for (const { key } of page) found.push([key, view.flag(environment, key)?.evaluate(context) ?? notFound(key)])
+        if (page.length < SLICE) return found
+        after = page.at(-1)!.key
+        yield* Effect.yieldNow
+      }
+    }),
+
+    // FU3
+    evaluate: Effect.fnUntraced(function* (environment: string, key: string, context: Context) {
+      yield* permit("config.read", environment, key)
+      const [flag, how] = [view.flag(environment, key), view.how(environment)]
+      return flag === undefined || how === undefined
+        ? { resolution: notFound(key), steps: [] }
+        : tell(flag, context, how)
+    })
+  }
+})

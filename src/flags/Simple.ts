@@ -1,0 +1,63 @@
+/**
+ * The simple form of a flag, which most people want: on or off, for a percentage of people, and for those who are named. Pure.
+ *
+ *   FG4  Who is on at some percentage is on at every larger one.
+ */
+import type { Schema } from "effect"
+
+type Members = Readonly<Record<string, Schema.Json>>
+
+export const SIMPLE = ["enabled", "percentage", "targetUsers"]
+/** Names of users in a simple form. More belong into a list of ids. */
+export const USERS = 1_000
+
+export const isSimple = (json: Members): boolean => SIMPLE.some((name) => Object.hasOwn(json, name))
+
+/** As flagd's form: variants `on` and `off`. */
+export const fromSimple = (json: Members, say: (at: string, problem: string) => undefined): Members => {
+  const { enabled = true, percentage = 100, targetUsers = [], ...about } = json
+  if (typeof enabled !== "boolean") say("/enabled", "has to be true or false")
+  const share =
+    typeof percentage === "number" && percentage >= 0 && percentage <= 100 && Number.isInteger(percentage * 1_000)
+  if (!share) say("/percentage", "has to be a number from 0 to 100, with at most three digits behind the point")
+  const named = Array.isArray(targetUsers) && targetUsers.every((user) => typeof user === "string" && user !== "")
+  if (!named) say("/targetUsers", "has to be a list of texts: targeting keys")
+  else if (targetUsers.length > USERS) say("/targetUsers", `has ${targetUsers.length}; ${USERS} are the most`)
+  // Where others decide whether it is on at all, its default is off.
+  const conditional = Array.isArray(json["prerequisites"]) && json["prerequisites"].length > 0
+  return {
+    ...about,
+    state: enabled === false ? "DISABLED" : "ENABLED",
+    variants: { on: true, off: false },
+    defaultVariant: percentage === 100 && !conditional ? "on" : "off",
+    ...(share && named ? targetingOf(percentage, targetUsers as ReadonlyArray<string>, conditional) : {})
+  }
+}
+
+/** None where everyone gets the same: clients may keep that. FG4: `on` stands first. */
+const targetingOf = (percentage: number, users: ReadonlyArray<string>, conditional: boolean): Members => {
+  const scale = Number.isInteger(percentage) ? 1 : 1_000
+  const on = Math.round(percentage * scale)
+  const others: Schema.Json =
+    percentage === 0
+      ? "off"
+      : {
+          fractional: [
+            ["on", on],
+            ["off", 100 * scale - on]
+          ]
+        }
+  if (percentage === 100) return conditional ? { targeting: { if: [true, "on"] } } : {}
+  if (users.length > 0) return { targeting: { if: [{ in: [{ var: "targetingKey" }, [...users]] }, "on", others] } }
+  return percentage === 0 ? {} : { targeting: others }
+}
+
+/** What of a definition stands in columns of its own: null where it has a rule of its own. */
+export const simpleOf = (
+  definition: string
+): { readonly percentage: number | null; readonly targetUsers: ReadonlyArray<string> | null } => {
+  const json = JSON.parse(definition) as Members
+  if (!isSimple(json)) return { percentage: null, targetUsers: null }
+  const { percentage = 100, targetUsers = [] } = json
+  return { percentage: percentage as number, targetUsers: targetUsers as ReadonlyArray<string> }
+}

@@ -1,0 +1,158 @@
+/**
+ * Tells how a flag came to its variant, step by step, for people who ask why. Pure.
+ *
+ *   FE9  Its steps end with what an evaluation answers, for they are evaluated by the same engine.
+ *   FE10 Steps are bounded: at most `STEPS_TOLD`, each with at most `SHOWN` characters of what it found.
+ */
+import { Result, type Schema } from "effect"
+import { pointed } from "./Definition.ts"
+import { type Flag, type HowToEvaluate, runnable } from "./Evaluator.ts"
+import { bucketOf, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
+import { argumentsOf, operation } from "./Operators.ts"
+import { resolved } from "./References.ts"
+import type { Context, Resolution } from "./Resolution.ts"
+
+export const STEPS_TOLD = 100
+/** Characters. */
+export const SHOWN = 200
+
+export interface Step {
+  /** JSON Pointer into the definition, with the rules that `$ref` names in their places. */
+  readonly at: string
+  /** What was asked: the operator, or a prerequisite. */
+  readonly asked: string
+  /** What it gave, as JSON. */
+  readonly gave: string
+  /** More of it: the bucket, or the operands. */
+  readonly because?: string
+}
+
+export interface Told {
+  readonly resolution: Resolution
+  readonly steps: ReadonlyArray<Step>
+}
+
+type Json = Schema.Json
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value ?? null) ?? "null"
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).toWellFormed()}…` : text
+}
+
+/** The answer of an evaluation with its steps. Slower than one by far. */
+export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => {
+  const resolution = flag.evaluate(context)
+  const { definition, key } = flag
+  const steps: Array<Step> = []
+  const put = (step: Step): void => {
+    if (steps.length < STEPS_TOLD) steps.push(step)
+  }
+  if (!definition.enabled) {
+    put({ at: "/state", asked: "state", gave: '"DISABLED"', because: "the caller's own default is served" })
+    return { resolution, steps }
+  }
+  if (definition.targeting === undefined) {
+    put({
+      at: "/defaultVariant",
+      asked: "defaultVariant",
+      gave: shown(definition.defaultVariant),
+      because: "it has no targeting"
+    })
+    return { resolution, steps }
+  }
+  for (const [index, { flag: name, variant }] of definition.prerequisites.entries()) {
+    const its = how.flagOf(name)?.evaluate(context).variant
+    put({
+      at: pointed("/prerequisites", index),
+      asked: `${name} is ${variant}`,
+      gave: shown(its === variant),
+      because: `${name} is ${its ?? "without a variant"}`
+    })
+    if (its !== variant) return { resolution, steps }
+  }
+  const rule = resolved(definition.targeting, (name) => definition.evaluators.get(name) ?? how.ruleOf(name))
+  if (Result.isFailure(rule)) return { resolution, steps }
+
+  const evaluated = (one: Json): unknown => {
+    if (typeof one !== "object" || one === null) return one
+    try {
+      return runnable(one, key, how)(context)
+    } catch {
+      return undefined
+    }
+  }
+  const failed = (one: Json): boolean => {
+    try {
+      runnable(one, key, how)(context)
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  /** Operands that the context has a say in. */
+  const operands = (given: unknown): string =>
+    argumentsOf(given)
+      .slice(0, 4)
+      .map((one) => shown(evaluated(one as Json)))
+      .join(", ")
+
+  const bucketed = (given: unknown): string | undefined => {
+    if (!Array.isArray(given)) return undefined
+    const args = (given as ReadonlyArray<Json>).map((one) =>
+      Array.isArray(one) ? one.map((part: Json) => evaluated(part)) : evaluated(one)
+    )
+    const said = isUnit(how.bucketing, args[0])
+    const unit = said ? (args[0] as Json) : unitOf(how.bucketing, key, context["targetingKey"])
+    const buckets = readBuckets(said ? args.slice(1) : args)
+    if (unit === undefined) return "there is no targeting key to put into a bucket"
+    if (buckets === undefined) return "its buckets can't be read"
+    const hash = hashOf(how.bucketing, unit)
+    return `bucket ${bucketOf(hash, buckets.total)} of ${buckets.total} for ${shown(unit)} (hash ${hash}, bucketing ${how.bucketing})`
+  }
+
+  const follow = (one: Json, at: string): void => {
+    if (typeof one !== "object" || one === null || Array.isArray(one)) {
+      put({ at, asked: "variant", gave: shown(one) })
+      return
+    }
+    const [name, given] = operation(one) ?? ["", null]
+    const here = pointed(at, name)
+    if (name === "if" && Array.isArray(given)) {
+      for (let index = 0; index + 1 < given.length; index += 2) {
+        const condition = given[index] as Json
+        ask(condition, pointed(here, index))
+        if (evaluated({ "!!": [condition] } as Json) === true) {
+          follow(given[index + 1] as Json, pointed(here, index + 1))
+          return
+        }
+      }
+      if (given.length % 2 === 1) follow(given.at(-1) as Json, pointed(here, given.length - 1))
+      else put({ at: here, asked: "otherwise", gave: "null", because: "the default variant is served" })
+      return
+    }
+    ask(one, at)
+  }
+
+  const ask = (one: Json, at: string): void => {
+    const [name, given] = (typeof one === "object" && one !== null && !Array.isArray(one) && operation(one)) || []
+    if (name === undefined) {
+      put({ at, asked: "value", gave: shown(one) })
+      return
+    }
+    const here = pointed(at, name)
+    if ((name === "and" || name === "or") && Array.isArray(given)) {
+      for (const [index, part] of (given as ReadonlyArray<Json>).entries()) {
+        ask(part, pointed(here, index))
+        if ((evaluated({ "!!": [part] } as Json) === true) === (name === "or")) break
+      }
+    }
+    const because =
+      name === "fractional" ? bucketed(given) : name === "and" || name === "or" ? undefined : operands(given)
+    const gave = failed(one) ? "an error" : shown(evaluated(one))
+    put({ at: here, asked: name, gave, ...(because === undefined ? {} : { because }) })
+  }
+
+  follow(rule.success, "/targeting")
+  return { resolution, steps }
+}

@@ -1,0 +1,241 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Flag } from "../../src/flags/Evaluator.ts"
+import { tell } from "../../src/flags/Steps.ts"
+import { definitionOf, flagsOf, flagWith, how, NOON, toggle } from "./Reading.ts"
+
+describe("Flag", () => {
+  it("FE6 reasons and codes are flagd's", () => {
+    const on = { if: [{ "==": [{ var: "plan" }, "pro"] }, "on"] }
+    const reason = (flag: unknown, context = {}) => {
+      const { reason, variant, value, errorCode } = flagsOf({ a: flag }).get("a")!.evaluate(context)
+      return [reason, variant, value, errorCode]
+    }
+    assert.deepStrictEqual(reason(toggle()), ["STATIC", "off", false, undefined])
+    assert.deepStrictEqual(reason(toggle({})), ["STATIC", "off", false, undefined])
+    assert.deepStrictEqual(reason(toggle(on), { plan: "pro" }), ["TARGETING_MATCH", "on", true, undefined])
+    assert.deepStrictEqual(reason(toggle(on)), ["DEFAULT", "off", false, undefined])
+    assert.deepStrictEqual(reason(toggle(on, { defaultVariant: null })), ["DEFAULT", undefined, undefined, undefined])
+    assert.deepStrictEqual(reason(toggle(undefined, { defaultVariant: null })), [
+      "DEFAULT",
+      undefined,
+      undefined,
+      undefined
+    ])
+    assert.deepStrictEqual(reason(toggle(on, { state: "DISABLED" }), { plan: "pro" }), [
+      "DISABLED",
+      undefined,
+      undefined,
+      undefined
+    ])
+    assert.deepStrictEqual(reason(toggle({ if: [true, "off"] })), ["TARGETING_MATCH", "off", false, undefined])
+    assert.deepStrictEqual(reason(toggle({ var: "v" }), { v: "blue" }), ["ERROR", undefined, undefined, "GENERAL"])
+    assert.deepStrictEqual(reason(toggle({ var: "v" }), { v: ["on"] }), ["ERROR", undefined, undefined, "GENERAL"])
+    assert.deepStrictEqual(reason(toggle({ if: [{ ">": [{ var: "n" }, 1] }, "on"] }), { n: "x" }), [
+      "ERROR",
+      undefined,
+      undefined,
+      "GENERAL"
+    ])
+  })
+
+  it("FE5 a rule that names what is gone by now is an answer, too", () => {
+    const definition = definitionOf(toggle({ if: [{ $ref: "gone" }, "on"] }), new Set(["gone"]))
+    const { errorCode, errorDetails } = new Flag("a", definition, how()).evaluate({})
+    assert.deepStrictEqual(
+      [errorCode, errorDetails],
+      ["PARSE_ERROR", 'the rule of "a" names the rule "gone", which is not there']
+    )
+  })
+
+  it("FE4 who is evaluated can't forge $flagd, by whatever name it is read", () => {
+    const forged = { $flagd: { flagKey: "forged", timestamp: 1 }, name: "$flagd.flagKey" }
+    const key = (read: unknown) => flagWith({ if: [{ "===": [read, "toggle"] }, "on", "off"] }).evaluate(forged).variant
+    assert.strictEqual(key({ var: "$flagd.flagKey" }), "on")
+    assert.strictEqual(key({ var: { cat: ["$flagd", ".flagKey"] } }), "on")
+    assert.strictEqual(key({ var: { var: "name" } }), "on")
+    assert.strictEqual(
+      flagWith({ if: [{ "===": [{ var: "$flagd.timestamp" }, NOON / 1_000] }, "on", "off"] }).evaluate(forged).variant,
+      "on"
+    )
+    assert.strictEqual(flagWith({ if: [{ missing: ["$flagd.flagKey"] }, "on", "off"] }).evaluate({}).variant, "off")
+  })
+
+  it("FR2 a context with __proto__ or constructor in it changes nothing but itself", () => {
+    const context = JSON.parse('{"__proto__":{"admin":true},"constructor":{"prototype":{"x":1}},"targetingKey":"a"}')
+    for (const rule of [{ var: "admin" }, { var: { cat: ["ad", "min"] } }, { var: "user.admin" }]) {
+      assert.strictEqual(flagWith({ if: [rule, "on", "off"] }).evaluate(context).variant, "off", JSON.stringify(rule))
+    }
+    const reached = flagWith({ if: [{ var: { cat: [{ var: "name" }, ".admin"] } }, "on", "off"] }).evaluate({
+      ...context,
+      name: "__proto__"
+    })
+    assert.strictEqual(reached.errorCode, "GENERAL")
+    assert.isUndefined(({} as { admin?: unknown }).admin)
+  })
+
+  it("FE1 whatever a rule makes of a context ends after a bounded amount of work", () => {
+    const many = Array.from({ length: 3_000 }, (_, n) => n)
+    const long = "a".repeat(1_000_000)
+    const hostile: ReadonlyArray<readonly [rule: unknown, context: Record<string, unknown>]> = [
+      [
+        { some: [{ var: "l" }, { some: [{ merge: [[1], { map: [[1, 2, 3], 4] }] }, false] }] },
+        { l: many.flatMap(() => many.slice(0, 300)) }
+      ],
+      [{ reduce: [{ var: "l" }, { cat: [{ var: "accumulator" }, { var: "accumulator" }] }, "xx"] }, { l: many }],
+      [{ reduce: [many.slice(0, 200), { cat: [{ var: "accumulator" }, { var: "accumulator" }] }, "xx"] }, {}],
+      [
+        { some: [{ var: "l" }, { in: [`b${"a".repeat(500)}`, { cat: [{ var: "" }, "x"] }] }] },
+        { l: many.map(() => "a".repeat(3_000)) }
+      ],
+      [{ in: [{ var: "needle" }, { var: "l" }] }, { needle: `b${long.slice(0, 400_000)}`, l: long }],
+      [{ or: Array.from({ length: 900 }, (_, n) => ({ in: [`${n}b`, { var: "l" }] })) }, { l: long }]
+    ]
+    for (const [rule, context] of hostile) {
+      const flag = flagWith({ if: [rule, "on", "off"] })
+      const { errorCode, errorDetails } = flag.evaluate(context)
+      assert.match(
+        `${errorCode} ${errorDetails}`,
+        /GENERAL .*too much work|PARSE_ERROR/,
+        JSON.stringify(rule).slice(0, 90)
+      )
+    }
+  })
+
+  it("FE2 what one evaluation used up, or ended with, is nothing to the next", () => {
+    const flag = flagWith({
+      if: [{ some: [{ var: "l" }, { some: [{ var: "m" }, { "==": [{ var: "" }, 1] }] }] }, "on", "off"]
+    })
+    const dear = { l: Array.from({ length: 1_000 }, () => ({ m: Array.from({ length: 1_000 }, () => 0) })) }
+    const cheap = { l: [{ m: [0] }, { m: [0, 1] }] }
+    for (let n = 0; n < 3; n++) {
+      assert.strictEqual(flag.evaluate(dear).errorCode, "GENERAL")
+      assert.strictEqual(flag.evaluate(cheap).variant, "on")
+    }
+    const inside = flagWith({ fractional: [{ var: "unit" }, ["on", 1], ["off", 1]] })
+    assert.strictEqual(inside.evaluate({ targetingKey: "a" }).reason, "DEFAULT")
+    assert.strictEqual(inside.evaluate({}).reason, "DEFAULT")
+  })
+
+  it("FE1 names that a rule puts together are short: none of them stays in the engine's memory", () => {
+    const { errorCode } = flagWith({ if: [{ var: { var: "name" } }, "on", "off"] }).evaluate({
+      name: "x".repeat(1_000_000)
+    })
+    assert.strictEqual(errorCode, "GENERAL")
+  })
+
+  it("FE1 a targeting key of a megabyte is hashed like any other", () => {
+    const key = "ab".repeat(500_000)
+    const { variant } = flagWith({
+      fractional: [
+        ["on", 50],
+        ["off", 50]
+      ]
+    }).evaluate({ targetingKey: key })
+    assert.include(["on", "off"], variant)
+  })
+
+  it("FE3 a list of many values is asked as a list: by type, with null and truth values, and never by what looks alike", () => {
+    const list = ["a", "b", 1, 2, true, null, "c", "d", "1.5"]
+    const flag = flagWith({ if: [{ in: [{ var: "x" }, list] }, "on", "off"] })
+    for (const x of ["a", "b", 1, 2, true, null, "c", "1.5", "1", false, 1.5, undefined, "", [], {}]) {
+      assert.strictEqual(
+        flag.evaluate({ x }).variant,
+        list.includes((x ?? null) as never) ? "on" : "off",
+        JSON.stringify(x)
+      )
+    }
+  })
+
+  it("FE3 in a list, what is asked of each element may put people into buckets and compare versions", () => {
+    const flag = flagWith({
+      if: [{ some: [{ var: "apps" }, { sem_ver: [{ var: "version" }, ">=", "2.0.0"] }] }, "on", "off"]
+    })
+    assert.strictEqual(flag.evaluate({ apps: [{ version: "1.0.0" }, { version: "2.1.0" }] }).variant, "on")
+    const bucket = {
+      fractional: [
+        ["on", 1],
+        ["off", 1]
+      ]
+    }
+    const inside = flagWith({ if: [{ some: [[1], { "===": [bucket, "on"] }] }, "on", "off"] })
+    for (const targetingKey of ["a", "b", "c", "d"]) {
+      assert.strictEqual(inside.evaluate({ targetingKey }).variant, flagWith(bucket).evaluate({ targetingKey }).variant)
+    }
+  })
+
+  it("FE7 answers are shared and can't be changed", () => {
+    const flag = flagsOf({
+      a: { state: "ENABLED", variants: { a: { deep: { list: [1] } } }, defaultVariant: "a", metadata: { x: 1 } }
+    }).get("a")!
+    const answer = flag.evaluate({})
+    assert.strictEqual(flag.evaluate({}), answer)
+    assert.throws(() => (answer.value as { deep: { list: Array<number> } }).deep.list.push(2))
+    assert.throws(() => Object.assign(answer.metadata, { x: 2 }))
+  })
+
+  it("FE8 a flag whose prerequisites don't hold serves its default, and says which", () => {
+    const onBase = (more: object = {}) => ({ enabled: true, prerequisites: [{ flag: "base", variant: "on" }], ...more })
+    const flags = flagsOf({
+      base: toggle({ if: [{ var: "beta" }, "on"] }),
+      next: onBase(),
+      half: onBase({ percentage: 50 }),
+      lost: { ...onBase(), prerequisites: [{ flag: "gone", variant: "on" }] }
+    })
+    const of = (name: string, context: Record<string, unknown>) => {
+      const { variant, reason, metadata } = flags.get(name)!.evaluate(context)
+      return { variant, reason, failed: metadata["prerequisiteFailed"] }
+    }
+    assert.deepStrictEqual(of("next", { beta: true }), { variant: "on", reason: "TARGETING_MATCH", failed: undefined })
+    assert.deepStrictEqual(of("next", {}), { variant: "off", reason: "DEFAULT", failed: "base" })
+    assert.deepStrictEqual(of("half", { targetingKey: "a" }), { variant: "off", reason: "DEFAULT", failed: "base" })
+    assert.deepStrictEqual(of("lost", {}), { variant: "off", reason: "DEFAULT", failed: "gone" })
+  })
+
+  it("FE8 a circle of prerequisites, and more of them than anyone needs, end as an error", () => {
+    const flags = flagsOf({
+      a: { enabled: true, prerequisites: [{ flag: "b", variant: "on" }] },
+      b: { enabled: true, prerequisites: [{ flag: "a", variant: "on" }] },
+      ...Object.fromEntries(
+        Array.from({ length: 12 }, (_, n) => [
+          `n${n}`,
+          n === 0
+            ? { enabled: true }
+            : { enabled: true, prerequisites: Array.from({ length: 16 }, () => ({ flag: `n${n - 1}`, variant: "on" })) }
+        ])
+      )
+    })
+    assert.strictEqual(flags.get("a")!.evaluate({}).variant, "off")
+    assert.notStrictEqual(flags.get("n11")!.evaluate({}).variant, "on")
+  })
+
+  it("FE9, FE10 steps say what was asked, what it gave and why, and end with the answer", () => {
+    const flag = flagWith({
+      if: [
+        { and: [{ in: [{ var: "country" }, ["de", "at"]] }, { ends_with: [{ var: "email" }, "@example.com"] }] },
+        {
+          fractional: [
+            ["on", 50],
+            ["off", 50]
+          ]
+        },
+        "off"
+      ]
+    })
+    const { steps, resolution } = tell(flag, { targetingKey: "user-1", country: "de", email: "a@example.com" }, how())
+    assert.deepStrictEqual(
+      steps.map(({ at, gave }) => [at, gave]),
+      [
+        ["/targeting/if/0/and/0/in", "true"],
+        ["/targeting/if/0/and/1/ends_with", "true"],
+        ["/targeting/if/0/and", "true"],
+        ["/targeting/if/1/fractional", JSON.stringify(resolution.variant)]
+      ]
+    )
+    assert.match(steps.at(-1)!.because!, /^bucket \d+ of 100 for "toggleuser-1" \(hash \d+, bucketing v2\)$/)
+    assert.strictEqual(steps[0]!.because, '"de", ["de","at"]')
+    const many = flagWith({
+      if: Array.from({ length: 900 }, (_, n) => (n % 2 === 0 ? { "==": [{ var: "x" }, n] } : "on"))
+    })
+    assert.strictEqual(tell(many, { x: "é".repeat(5_000) }, how()).steps.length, 100)
+  })
+})
