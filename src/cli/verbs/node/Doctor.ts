@@ -97,7 +97,7 @@ const checks: (here: Invocation) => Effect.Effect<ReadonlyArray<Check>, never, S
       const without = degraded.filter((one) => one !== "postgresql")
       found.push(
         without.length === 0
-          ? ok("dependencies", "none is missed")
+          ? ok("dependencies", degraded.length === 0 ? "none is missed" : "no other is missed")
           : look(
               "dependencies",
               `it goes on without ${without.join(", ")}`,

@@ -61,6 +61,13 @@ describe("doctor", () => {
     assert.include(cli.printed, "what answers there does not speak gRPC")
   })
 
+  it("DO1 where the database alone is missed, nothing says that all is there", async () => {
+    const { checks, cli } = await examine(ready({ status: "stale", degraded: ["postgresql"] }), known)
+    assert.deepInclude(checks, { readiness: "wrong", dependencies: "ok" })
+    assert.include(cli.printed, "no other is missed")
+    assert.notInclude(cli.printed, "none is missed")
+  })
+
   it("DO1 something that is not Herald, or Herald's other port, is called that", async () => {
     const web = await examine({ body: { hello: "world" } }, known)
     assert.strictEqual(web.checks["reach"], "wrong")
