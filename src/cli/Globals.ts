@@ -58,6 +58,17 @@ export const onlyEnv = Flag.String("env").pipe(
   Flag.map(Option.getOrUndefined)
 )
 
+export const messageOf = (description: string) =>
+  Flag.String("message").pipe(
+    Flag.withAlias("m"),
+    Flag.withDescription(description),
+    Flag.withMetavar("text"),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+
+export const message = messageOf("Why; kept in the history and the audit log")
+
 export const idempotencyKey = optionalText(
   "idempotency-key",
   "Repeating a write with the same key never writes twice; random unless given",

@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
-import { env, idempotencyKey, invocation, optionalInt, optionalText } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, message, optionalInt } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
@@ -14,7 +14,7 @@ export const remove = Command.make(
   {
     key: Argument.String("key").pipe(Argument.withDescription("The key to delete; a rollback brings it back")),
     env,
-    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    message,
     expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),
     idempotencyKey,
     ...waitFlags

@@ -10,7 +10,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Configuration, InText, Published } from "../../../edge/http/configuration/Wire.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
-import { env, idempotencyKey, invocation, optionalText } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, message } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
@@ -26,7 +26,7 @@ export const edit = Command.make(
   {
     key: Argument.String("key").pipe(Argument.withDescription("The key to change")),
     env,
-    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    message,
     idempotencyKey,
     ...waitFlags
   },

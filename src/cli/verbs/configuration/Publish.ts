@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
-import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, message, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { bodyOf, changeFlags, tryOut } from "./ChangeFlags.ts"
@@ -16,7 +16,7 @@ export const publish = Command.make(
     value: Argument.String("value").pipe(Argument.withDescription("The text itself, @file, or - for standard input")),
     env,
     ...changeFlags,
-    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    message,
     idempotencyKey,
     ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")

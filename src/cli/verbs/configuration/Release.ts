@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { CliFailure } from "../../CliFailure.ts"
-import { env, idempotencyKey, invocation, optionalText, yes } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, messageOf, yes } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { toldDryRun } from "./ChangeFlags.ts"
@@ -16,7 +16,7 @@ const apply = Command.make(
   {
     file: Argument.String("file").pipe(Argument.withDescription("YAML or JSON, or - for standard input")),
     env,
-    message: optionalText("message", "Why; instead of the file's message", "text"),
+    message: messageOf("Why; instead of the file's message"),
     idempotencyKey,
     ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")

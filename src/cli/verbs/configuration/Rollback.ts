@@ -4,7 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { Published } from "../../../edge/http/configuration/Wire.ts"
-import { env, idempotencyKey, invocation, optionalText } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, message } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
@@ -19,7 +19,7 @@ export const rollback = Command.make(
       Flag.withMetavar("version")
     ),
     env,
-    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    message,
     idempotencyKey,
     ...waitFlags
   },

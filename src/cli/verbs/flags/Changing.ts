@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import type { PublishedFlag, StoredFlag, ValidatedFlag } from "../../../edge/http/flags/Wire.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
-import { type Invocation, idempotencyKey, optionalText, yes } from "../../Globals.ts"
+import { type Invocation, idempotencyKey, message, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { warned, written } from "./Told.ts"
 
 export const changeFlags = {
-  message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+  message,
   idempotencyKey,
   dryRun: yes("dry-run", "Check everything and say what would change, without writing")
 }

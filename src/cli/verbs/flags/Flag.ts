@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PublishedFlag } from "../../../edge/http/flags/Wire.ts"
 import { usage } from "../../CliFailure.ts"
-import { env, idempotencyKey, invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { env, idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
 import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
@@ -15,7 +15,6 @@ import { diff, get, history, list } from "./Look.ts"
 import { written } from "./Told.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
-const message = optionalText("message", "Why; kept in the history and the audit log", "text")
 
 const optionalNumber = (name: string, description: string) =>
   Flags.Finite(name).pipe(

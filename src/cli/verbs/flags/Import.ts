@@ -9,7 +9,7 @@ import { printable } from "../../../text/Printable.ts"
 import { canonical } from "../../../values/Canonical.ts"
 import { RELEASE_CHANGES } from "../../../values/Limits.ts"
 import { CliFailure } from "../../CliFailure.ts"
-import { env, type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
+import { env, type Invocation, invocation, message, yes } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
 import { Shell } from "../../Shell.ts"
 import { flagsOfFile } from "./FlagdFile.ts"
@@ -60,7 +60,7 @@ export const importFlags = Command.make(
     file: Argument.String("file").pipe(Argument.withDescription("A file of flagd, or - for standard input")),
     env,
     replace: yes("replace", "Archive the flags of the environment that are not in the file"),
-    message: optionalText("message", "Why; kept in the history and the audit log", "text"),
+    message,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
   Effect.fn("Flag.import")(function* ({ file, env, replace, message, dryRun }) {

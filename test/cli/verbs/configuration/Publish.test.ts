@@ -20,7 +20,7 @@ describe("publish", () => {
     const { request } = await ask(
       [
         ...["publish", "shop", "@v.json", "--type", "json", "--schema", "@s.json", "--no-strict"],
-        ...["--expected-version", "0", "--message", "why", "--env", "staging"]
+        ...["--expected-version", "0", "-m", "why", "--env", "staging"]
       ],
       `PUT ${CONFIG}`,
       { body: published },
