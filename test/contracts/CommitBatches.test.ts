@@ -1,10 +1,17 @@
 /** `herald_commit` decides on releases that come in one call as it would on each alone, one after the other. */
-import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { fresh } from "../support/fresh.ts"
 import { type Answer, committing, release } from "./Committing.ts"
 
 const { session, epoch, head, commit } = committing()
+
+/** A second kind, whose rules look at tables. */
+beforeAll(async () => {
+  const migration = readFileSync(new URL("../example/schema/migrations/toys.sql", import.meta.url), "utf8")
+  await session.query(`do $migration$ begin\n${migration}\nend $migration$`)
+})
 
 /** The same numbers each time (mulberry32). */
 const numbers = (seed: number) => {
@@ -55,6 +62,8 @@ const makeRelease = (any: (below: number) => number, name: string): Made => {
         changeLog: `why "${any(10)}" \\ \n\u2028`
       }
     })
+  const toy = maybe(() => ({ kind: "toy", key: KEYS[any(2)]!, count: any(6) }), 4)
+  const all = toy === undefined ? changes : any(2) === 0 ? [toy, ...changes] : [...changes, toy]
   const looked = maybe(
     () => [...KEYS].slice(0, 1 + any(2)).map((key) => ({ key, digest: ["", ...values.map(digestOf)][any(3)] })),
     4
@@ -78,7 +87,7 @@ const makeRelease = (any: (below: number) => number, name: string): Made => {
             templates === undefined ? undefined : [{ environment, epoch, revision: String(head - 1_000 * templates) }]
         }
       }),
-      changes: changes.map((one) => ({ ...one, environment }))
+      changes: all.map((one) => ({ ...one, environment }))
     })
 }
 
@@ -115,6 +124,9 @@ describe("herald_commit", () => {
       ),
       tombstones: await session.query(
         `select key, version, revision - ${head} as revision, digest, "strict", template from tombstones where environment = '${environment}' order by key`
+      ),
+      toys: await session.query(
+        `select key, revision - ${head} as revision, count from toys where environment = '${environment}' order by key, revision`
       ),
       requests: await session.query(
         `select key, digest, revision - ${head} as revision from idempotency_keys where actor = '${environment}' order by key`

@@ -43,6 +43,11 @@ const opener = (doors: BothDoors, as: string) => {
   }
 }
 
+const revoke = (doors: BothDoors, id: string) =>
+  doors.runtime.runPromise(
+    Effect.flatMap(Access, (access) => access.revokeKey(id)).pipe(Effect.provideService(CurrentIdentity, system))
+  )
+
 describe("PublishMany", () => {
   it("PM5 what waited for room when its API key ended is not begun, and what has no answer may be committed", async () => {
     const doors = await openBoth()
@@ -50,11 +55,7 @@ describe("PublishMany", () => {
     const { begun, letGo } = await held(doors)
     const state = opener(doors, "machine")("first", ...Array.from({ length: WINDOW - 1 }, (_, n) => `k.${n}`), "late")
     await waitUntil("a full window", () => begun.length === WINDOW)
-    await doors.runtime.runPromise(
-      Effect.flatMap(Access, (access) => access.revokeKey(doors.ids.get("machine")!)).pipe(
-        Effect.provideService(CurrentIdentity, system)
-      )
-    )
+    await revoke(doors, doors.ids.get("machine")!)
     await waitUntil("the end of the stream", () => state.details !== undefined)
     letGo()
     const { status: late } = await doors.call("GET", "/v1/config/late?environment=production")
@@ -78,5 +79,71 @@ describe("PublishMany", () => {
 
     assert.include(late.details, "HRLD-5001")
     assert.deepStrictEqual(begun, ["first"])
+  })
+
+  it("PM3 the bytes of items are given back, whatever became of them", async () => {
+    const doors = await openBoth({ ratePerSecond: 1_000_000, rateBurst: 1_000_000 })
+    // Each counts half a megabyte, and a principal has 48 MiB.
+    const item = { key: "a", value: "1", type: "json", message: "m".repeat(250_000) }
+    const { results, code } = await doors.many(Array.from({ length: 120 }, () => ({ items: [item as never] })))
+    await doors.close()
+
+    assert.deepStrictEqual([results.length, code], [120, 0])
+  })
+
+  it("PM5 the place of a stream is given back when it ends", async () => {
+    const doors = await openBoth()
+    const codes = new Set<number>()
+    for (let n = 0; n < 40; n++) codes.add((await doors.many([])).code)
+    await doors.close()
+
+    assert.deepStrictEqual([...codes], [0])
+  })
+
+  it("PM5 of a principal's keys each has its streams to itself", async () => {
+    const doors = await openBoth()
+    await doors.mint("machine", "publisher", ["*"])
+    const first = doors.ids.get("machine")!
+    const ended = opener(doors, "machine")("a")
+    await doors.mint("machine", "publisher", ["*"])
+    const other = opener(doors, "machine")("b")
+    await waitUntil("both answers", () => ended.answers + other.answers === 2)
+    await revoke(doors, first)
+    await waitUntil("the end of its stream", () => ended.details !== undefined)
+    const left = other.details
+    await doors.close()
+
+    assert.include(ended.details, "HRLD-5005")
+    assert.isUndefined(left)
+  })
+
+  it("PM5 what was under way when the server left is answered before the end", async () => {
+    const doors = await openBoth()
+    const { begun, letGo } = await held(doors)
+    const state = opener(doors, "admin")("first")
+    await waitUntil("the commit", () => begun.length === 1)
+    const closed = doors.runtime.dispose()
+    const late = opener(doors, "admin")("late") // told to go once the server leaves
+    await waitUntil("the server to leave", () => late.details !== undefined)
+    letGo()
+    await waitUntil("the end of the stream", () => state.details !== undefined)
+    await closed
+    await doors.close()
+
+    assert.strictEqual(state.answers, 1)
+    assert.include(state.details, "HRLD-5001")
+  })
+
+  it("PM4 PM5 an item that its principal's rate delays is not begun any more when its API key ends", async () => {
+    const doors = await openBoth({ ratePerSecond: 0.001, rateBurst: 20 })
+    await doors.mint("machine", "publisher", ["*"])
+    const state = opener(doors, "machine")(...Array.from({ length: 10 }, (_, n) => `k.${n}`))
+    await waitUntil("what the rate allows", () => state.answers === 3) // the call is one, each item five, of twenty
+    await revoke(doors, doors.ids.get("machine")!)
+    await waitUntil("the end of the stream", () => state.details !== undefined)
+    await doors.close()
+
+    assert.include(state.details, "HRLD-5005")
+    assert.strictEqual(state.answers, 3)
   })
 })
