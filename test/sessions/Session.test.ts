@@ -34,6 +34,19 @@ const answer = (revision: bigint, applied: boolean, epoch = "e") => ({
 const counts = (session: Session, ...said: Parameters<typeof answer>) => session.answered(answer(...said))?.version
 
 describe("Session", () => {
+  it("SG1 whoever asks how it ends is told once, before or after", () => {
+    const session = make()
+    const told: Array<string> = []
+    session.whenEnded(({ name }) => told.push(`before ${name}`))
+    session.end({ name: "KeyRevoked", reason: "" })
+    session.end({ name: "Closed", reason: "" })
+    session.whenEnded(({ name }) => told.push(`leaving ${name}`))
+    session.close({ name: "Closed", reason: "" })
+    session.whenEnded(({ name }) => told.push(`over ${name}`))
+
+    assert.deepStrictEqual(told, ["before KeyRevoked", "leaving KeyRevoked", "over KeyRevoked"])
+  })
+
   it("S7 what was applied closes all that was sent before it: an answer to that comes too late", () => {
     const session = make()
     for (const revision of [1n, 2n, 3n]) session.sent(mark(revision))

@@ -118,6 +118,27 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(sessionsWith({})))
   )
 
+  it.effect("RO5 a silent client is ended within a second of its time", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const session = yield* sessions.open(subscription(), new FakeSink())
+      yield* TestClock.adjust("5 seconds")
+      sessions.heard(session, [])
+      yield* TestClock.adjust("91 seconds")
+
+      assert.strictEqual((yield* Deferred.await(session.ended)).name, "SessionTimedOut")
+    }).pipe(Effect.provide(sessionsWith({})))
+  )
+
+  it.effect("SG1 sessions that are open when all is closed end as those of a server that leaves", () =>
+    Effect.gen(function* () {
+      const open = Effect.flatMap(Sessions, (sessions) => sessions.open(subscription(), new FakeSink()))
+      const session = yield* Effect.provide(open, sessionsWith({}))
+
+      assert.strictEqual((yield* Deferred.await(session.ended)).name, "Draining")
+    })
+  )
+
   it.effect("S3 a client that never speaks after its first message is left to the transport's keepalive", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
