@@ -7,6 +7,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { type Identity, system } from "../../src/access/Identity.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
+import { ClientEvents } from "../../src/outbox/ClientEvents.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
@@ -43,6 +44,22 @@ describe("taking an instance", () => {
       assert.deepStrictEqual(yield* stored, ["connected", ""])
     }).pipe(Effect.provide(sessionsWith({})))
   )
+
+  it.effect("S4 of an instance that connects again nobody is told that it left", () => {
+    const types: Array<string> = []
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* sessions.open(subscription(), new FakeSink())
+      yield* settle
+      yield* sessions.open(subscription(), new FakeSink())
+      yield* settle
+
+      assert.deepStrictEqual(types, ["client_connect", "client_connect"])
+    }).pipe(
+      Effect.provide(sessionsWith({})),
+      Effect.provideService(ClientEvents, { note: ({ type }) => types.push(type) })
+    )
+  })
 
   for (const [by, ending] of [
     ["another principal", "InstanceOwned"],
