@@ -21,7 +21,7 @@ import { PREFIX } from "./Framing.ts"
 import { Messages, type Wrong } from "./Messages.ts"
 import { Metadata } from "./Metadata.ts"
 import { responseHeaders, trailers } from "./Replies.ts"
-import { type Request, valueOf } from "./Request.ts"
+import type { Request } from "./Request.ts"
 import type { TooMuch } from "./Sending.ts"
 import type { Stream, StreamListener } from "./Stream.ts"
 
@@ -37,6 +37,8 @@ export interface LaneCallOptions {
   /** Bytes. */
   readonly maxReceive: number
   readonly maxSend: number
+  /** Milliseconds that its client gives it. */
+  readonly timeout: number | undefined
   /** Says how a call ended, when it is answered. */
   readonly onStatus: (code: number) => void
   /** Too much waits for this client to read: its call is reset. CC7 */
@@ -85,14 +87,8 @@ export class LaneCall implements ServerCall, StreamListener {
     this.#messages = new Messages(options.maxReceive)
     this.metadata = Metadata.from(request.headers)
     stream.listener = this
-    const text = valueOf(request.headers, "grpc-timeout")
-    if (text !== undefined) this.#expect(text)
-  }
-
-  #expect(text: string): void {
-    const timeout = timeoutOf(text)
-    if (timeout === undefined)
-      return void queueMicrotask(() => this.#fail(Code.INTERNAL, "the grpc-timeout of this call is none"))
+    const { timeout } = options
+    if (timeout === undefined) return
     this.#deadline = Date.now() + timeout
     this.#wait(timeout)
   }

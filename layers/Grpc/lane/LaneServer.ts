@@ -12,7 +12,7 @@ import { Code } from "../../../src/edge/grpc/Code.ts"
 import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
 import { Arrivals } from "./Arrivals.ts"
 import { Connection } from "./Connection.ts"
-import { LaneCall, type Origin } from "./LaneCall.ts"
+import { LaneCall, type Origin, timeoutOf } from "./LaneCall.ts"
 import { type Times, times } from "./Life.ts"
 import { ignored, refuseBody } from "./NotGrpc.ts"
 import { bounds } from "./Protections.ts"
@@ -183,9 +183,13 @@ export class LaneServer {
     const handler = this.#options.handlers?.get(request.path)
     if (handler === undefined)
       return end(Code.UNIMPLEMENTED, `The server does not implement the method ${request.path.slice(0, SAID)}`)
+    const given = valueOf(request.headers, "grpc-timeout")
+    const timeout = given === undefined ? undefined : timeoutOf(given)
+    if (given !== undefined && timeout === undefined) return end(Code.INTERNAL, "the grpc-timeout of this call is none")
     const call = new LaneCall(stream, request, origin, {
       maxReceive: this.#options.maxReceive ?? 4_194_304,
       maxSend: this.#options.maxSend ?? 8_388_608,
+      timeout,
       onStatus: (code) => this.#said(request, code, peer),
       onUnsent: (which) => this.#options.refuse?.(which, origin.peer.address),
       onDefect: this.#options.defect ?? (() => {})

@@ -2,6 +2,7 @@
 import { connect } from "node:http2"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { timeoutOf } from "../../../../layers/Grpc/lane/LaneCall.ts"
+import { Metadata } from "../../../../layers/Grpc/lane/Metadata.ts"
 import { until } from "../../../support/turn.ts"
 import { type Any, closeAll, closing, handlers, heard, open } from "./Serving.ts"
 
@@ -116,6 +117,12 @@ describe("the lane", () => {
     )
   })
 
+  it("handlers are told nothing of what is the transport's", () => {
+    const of = ["te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "accept-encoding"]
+    const metadata = Metadata.from([...of.map((name) => [name, "1"] as const), ["who", "me"]])
+    assert.deepStrictEqual(metadata.getMap(), { who: "me" })
+  })
+
   it("tells what it does not have, and what is no gRPC", async () => {
     const { port } = await open()
     const session = connect(`http://127.0.0.1:${port}`)
@@ -133,6 +140,8 @@ describe("the lane", () => {
     assert.strictEqual((await ask({ ":method": "GET" }))[":status"], 405)
     assert.strictEqual((await ask({ ...post, "grpc-encoding": "gzip" }))["grpc-accept-encoding"], "identity") // D3
     assert.strictEqual((await ask({ ...post, large: "x".repeat(20_000) }))["grpc-status"], "8")
+    const never = { ...post, ":path": "/a.B/Sum", "grpc-timeout": "1x" }
+    assert.strictEqual((await ask(never))["grpc-status"], "13")
   })
 
   it("LV3 leaves: calls go on to their end, no error is seen", async () => {
