@@ -138,6 +138,29 @@ describe("calls that need no token", () => {
     )
   })
 
+  it("G6 end after their time, although a message still comes, byte by byte, and never ends", async () => {
+    const { address } = await open({ openCalls: { watch: 50, other: 50 }, ending: { answered: 50, unread: 60_000 } })
+    const refused = counted("grpc", "open_calls_time")
+    const session = dial(address)
+    const slow = [WATCH, "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"].map((path) => {
+      const headers = { ":method": "POST", ":path": `/${path}`, "content-type": "application/grpc", te: "trailers" }
+      const stream = session.request(headers)
+      stream.on("error", () => {})
+      stream.resume()
+      stream.write(Buffer.from([0, 0, 0, 64, 0])) // promises 16 KiB
+      return stream
+    })
+    await waitUntil("both to end", () => {
+      for (const stream of slow) if (!stream.closed && !stream.destroyed) stream.write(Buffer.from([10]))
+      return slow.every(({ closed }) => closed)
+    })
+    const stays = !session.destroyed
+    session.destroy()
+
+    assert.isTrue(stays)
+    assert.strictEqual(await refused(), 2)
+  })
+
   it("G7 whoever asks reflection and does not read the answers is not read on", async () => {
     const { address } = await open()
     const session = connect(`http://${address}`, { settings: { initialWindowSize: 1_000 } })

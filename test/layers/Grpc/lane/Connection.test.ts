@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { Closed } from "../../../../layers/Grpc/lane/Closed.ts"
 import {
   Code,
   Flag,
@@ -120,6 +121,7 @@ describe("a connection", () => {
       [...POST, ["te", "gzip"]],
       [...POST, ["x", "a\nb"]],
       [...POST, ["content-length", "x"]],
+      [...POST, ["content-length", "0"], ["content-length", "1"]],
       [[":unknown", "x"], ...POST]
     ]
     for (const headers of wrong) {
@@ -163,6 +165,12 @@ describe("a connection", () => {
     assert.isUndefined(peer.goaway())
     peer.send(data(1, "x"))
     assert.strictEqual(peer.goaway(), Code.STREAM_CLOSED)
+  })
+
+  it("CC4 remembers how the last streams ended, and no more of them", () => {
+    const closed = new Closed()
+    for (let id = 1; id < 1_000; id += 2) closed.add(id, "by us")
+    assert.deepStrictEqual([closed.size, closed.how(1), closed.how(999)], [128, undefined, "by us"])
   })
 
   it("CC9 tells once that a stream is over, on every way there", async () => {

@@ -5,6 +5,7 @@ import {
   frame,
   headersFrame,
   MAX_WINDOW,
+  resetFrame,
   Setting,
   settingsFrame,
   Type,
@@ -12,7 +13,9 @@ import {
   windowFrame
 } from "../../../../layers/Grpc/lane/Frames.ts"
 import { encodeBlock } from "../../../../layers/Grpc/lane/Hpack.ts"
-import { makePeer } from "./Peer.ts"
+import { bounds } from "../../../../layers/Grpc/lane/Protections.ts"
+import { RECEIVE } from "../../../../layers/Grpc/lane/StreamTable.ts"
+import { makePeer, type Peer } from "./Peer.ts"
 
 const data = (id: number, text: string, end = false) =>
   frame(Type.DATA, end ? Flag.END_STREAM : 0, id, Buffer.from(text))
@@ -48,6 +51,23 @@ describe("flow control", () => {
     await fails(Code.FLOW_CONTROL_ERROR, settingsFrame([[Setting.INITIAL_WINDOW_SIZE, 2 ** 31]]))
     await fails(Code.PROTOCOL_ERROR, settingsFrame([[Setting.ENABLE_PUSH, 2]]))
     await fails(Code.PROTOCOL_ERROR, settingsFrame([[Setting.MAX_FRAME_SIZE, 16_383]]))
+  })
+
+  it("CC1 a setting that moves the window of a stream beyond 2^31 - 1 ends the connection", async () => {
+    const peer = greeted()
+    peer.request(1)
+    peer.send(windowFrame(1, MAX_WINDOW - WINDOW))
+    assert.isUndefined(peer.goaway())
+    peer.send(settingsFrame([[Setting.INITIAL_WINDOW_SIZE, WINDOW + 1]]))
+    assert.strictEqual(peer.goaway(), Code.FLOW_CONTROL_ERROR)
+  })
+
+  it("CC10 padding is given back to its stream", async () => {
+    const peer = greeted()
+    peer.request(1)
+    const padded = Buffer.concat([Buffer.from([255]), Buffer.alloc(100 + 255)])
+    for (let n = 0; n < 400; n++) peer.send(frame(Type.DATA, Flag.PADDED, 1, padded))
+    assert.deepStrictEqual([peer.calls[0]!.data.length, peer.goaway(), peer.calls[0]!.over], [40_000, undefined, []])
   })
 
   it("CC6 sends what the windows allow; a setting takes and gives", async () => {
@@ -114,6 +134,44 @@ describe("flow control", () => {
     for (let n = 0; n < 3; n++) peer.send(data(1, full))
     await peer.written()
     assert.deepStrictEqual(peer.resets(), [[1, Code.FLOW_CONTROL_ERROR]])
+  })
+
+  it("CC14 no more is kept of a connection than its bound and one window; what is reset, or taken, makes room", async () => {
+    const kept = bounds.unread.bound + RECEIVE
+    const stream = WINDOW - 3
+    const fill = () => {
+      const peer = greeted({ takes: false, maxStreams: 1_000 })
+      const given = () =>
+        WINDOW +
+        peer
+          .of(Type.WINDOW_UPDATE)
+          .filter(({ id }) => id === 0)
+          .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0)
+      let sent = 0
+      const more = async () => {
+        peer.request(2 * peer.calls.length + 1)
+        for (let n = 0; n < 4; n++) peer.send(data(2 * peer.calls.length - 1, "x".repeat(stream / 4)))
+        sent += stream
+        await peer.written()
+      }
+      return { peer, given, sent: () => sent, more }
+    }
+    for (const [given, bytes] of [
+      [(peer: Peer) => peer.send(...peer.calls.map((_, n) => resetFrame(2 * n + 1, Code.CANCEL))), "reset"],
+      [(peer: Peer) => peer.calls.map((call) => call.stream.taken(stream)), "taken"]
+    ] as const) {
+      const { peer, given: all, sent, more } = fill()
+      while (sent() + stream <= all() && sent() < 2 * kept) await more()
+      assert.isAbove(sent(), bounds.unread.bound, bytes)
+      assert.isAtMost(sent(), kept, bytes)
+      given(peer)
+      await peer.written()
+      assert.isAbove(all(), sent() + RECEIVE / 2, bytes)
+    }
+    const { peer, sent, more } = fill()
+    while (peer.goaway() === undefined && sent() < 2 * kept) await more()
+    assert.strictEqual(peer.goaway(), Code.FLOW_CONTROL_ERROR)
+    assert.isAtMost(sent(), kept + 2 * WINDOW)
   })
 
   it("CC14 stops giving back once too much is kept, and goes on when it was taken", async () => {

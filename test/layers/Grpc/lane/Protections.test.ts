@@ -14,7 +14,7 @@ import {
   windowFrame
 } from "../../../../layers/Grpc/lane/Frames.ts"
 import { encodeBlock } from "../../../../layers/Grpc/lane/Hpack.ts"
-import { type BucketName, bounds, buckets } from "../../../../layers/Grpc/lane/Protections.ts"
+import { type BucketName, Buckets, bounds, buckets } from "../../../../layers/Grpc/lane/Protections.ts"
 import { makePeer, POST } from "./Peer.ts"
 
 const data = (id: number, text: string, end = false) =>
@@ -188,6 +188,9 @@ describe("protections", () => {
     assert.deepStrictEqual([large.goaway(), large.refused], [Code.ENHANCE_YOUR_CALM, ["block"]])
     await fails(Code.PROTOCOL_ERROR, part(0, Buffer.from([0x82])), pingFrame(Buffer.alloc(8), false))
     await fails(Code.PROTOCOL_ERROR, part(1, Buffer.from([0x82])))
+    const block = encodeBlock(POST)
+    const ofAnother = frame(Type.CONTINUATION, Flag.END_HEADERS, 3, block.subarray(9))
+    await fails(Code.PROTOCOL_ERROR, part(0, block.subarray(0, 9)), ofAnother)
   })
 
   it("CC12 a list that is too long is answered, with what is known of it", () => {
@@ -218,6 +221,44 @@ describe("protections", () => {
       await peer.written()
     }
     assert.isUndefined(peer.goaway())
+  })
+
+  it("PV2 a second gives back so many of every bucket, and no more", () => {
+    for (const [name, { bound, perSecond }] of Object.entries(buckets)) {
+      const of = new Buckets()
+      const take = (times: number, now: number) =>
+        Array.from({ length: times }, () => of.take(name as BucketName, now)).every((taken) => taken)
+      assert.deepStrictEqual([take(bound, 0), take(perSecond, 1_000), take(1, 1_000)], [true, true, false], name)
+    }
+  })
+
+  it("PV2 windows: DATA that was sent earns two, and no more", async () => {
+    const peer = greeted()
+    peer.request(1)
+    for (let n = 0; n < buckets.windows.bound; n++) peer.send(windowFrame(0, 1))
+    peer.calls[0]!.stream.send(Buffer.alloc(100))
+    await peer.written()
+    peer.send(windowFrame(0, 1), windowFrame(0, 1))
+    assert.isUndefined(peer.goaway())
+    peer.send(windowFrame(0, 1))
+    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["windows"]])
+  })
+
+  it("CC7 queued: bytes that no window limits are counted while nothing is read", async () => {
+    const peer = greeted()
+    peer.request(1)
+    await peer.written()
+    const { stream } = peer.calls[0]!
+    peer.state.reads = false
+    stream.send(Buffer.from("first"))
+    await peer.written()
+    const respond = () => stream.respond(frame(0xbb, 0, 1, Buffer.alloc(16_375)))
+    for (let n = 0; n < 256; n++) respond()
+    await peer.written()
+    assert.deepStrictEqual(peer.refused, [])
+    respond()
+    await peer.written()
+    assert.deepStrictEqual([peer.refused, peer.state.ended], [["queued"], true])
   })
 
   it("CC16 refuses a stream too many, and counts it only for who knows the limit", async () => {

@@ -176,6 +176,18 @@ export const attacks: Readonly<Record<string, Attack>> = {
     ...{ times: 1, micros: 2_000_000, settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]] },
     unit: () => Buffer.concat([windowFrame(0, 2 ** 30), flood(1)])
   },
+  "CC7 messages that wait on several streams, each below what one may, beyond what a connection may": {
+    ...{ ...stays, reason: "unsent", reads: false, handlers: { "/a.B/Flood": flooding(12, MiB) } },
+    ...{ times: 1, micros: 2_000_000, holds: 40 * MiB, settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]] },
+    unit: () => Buffer.concat([windowFrame(0, 2 ** 30), ...[1, 3, 5, 7].map(flood)])
+  },
+  "UB2 messages that wait, beyond what may in all": {
+    ...{ ...calm, reason: "unsent_in_all", reads: false, handlers: { "/a.B/Flood": flooding(12, MiB) } },
+    ...{ times: 1, micros: 2_000_000, settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]] },
+    options: { maxUnsent: 8 * MiB },
+    unit: () => Buffer.concat([windowFrame(0, 2 ** 30), flood(1)]),
+    afterwards: async ({ end }) => until(() => end().destroyed)
+  },
   "CC7 answers that wait for a client that does not read": {
     ...{ ...calm, reason: "queued", reads: false, handlers: { "/a.B/Flood": flooding(12, MiB) } },
     ...{ settings: [[Setting.INITIAL_WINDOW_SIZE, 2 ** 30]], times: 1_020, micros: 2_000 },
