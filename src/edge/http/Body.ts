@@ -15,7 +15,7 @@ import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Carries } from "../../values/Written.ts"
 import { Workers } from "../../work/Workers.ts"
 import { Budget, reading } from "./Budget.ts"
-import { gathered } from "./Gathered.ts"
+import { bodyOf } from "./Gathered.ts"
 import { schemaFailure } from "./Problem.ts"
 
 const fail = (message: string) => failure("InvalidInput", message)
@@ -88,7 +88,7 @@ const readerOf = <A>(
     if (wrong !== undefined) return Effect.fail(failure("UnsupportedMediaType", wrong)) // B7
     const said = headers["content-length"]
     if (Number(said ?? 0) > limit) return Effect.fail(tooLarge) // B1
-    const read = gathered(request.stream, limit).pipe(
+    const read = bodyOf(request, headers, limit).pipe(
       Effect.flatMap((bytes) => parse(bytes, carries, workers, empty)),
       Effect.flatMap((json) => {
         const found = decode(json)

@@ -1,6 +1,7 @@
+import { PassThrough } from "node:stream"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { gathered } from "../../../src/edge/http/Gathered.ts"
+import { Effect, Fiber, Stream } from "effect"
+import { gathered, told } from "../../../src/edge/http/Gathered.ts"
 
 /** Pieces in one memory, as a socket gives them: the next overwrites the one before. */
 const pieces = (size: number, count: number) => {
@@ -35,4 +36,42 @@ describe("Gathered", () => {
       assert.deepStrictEqual([error.name, error.message.includes("99999")], ["TooLarge", true])
     })
   )
+
+  const listeners = (source: PassThrough) =>
+    ["data", "end", "aborted", "error", "close"].map((event) => source.listenerCount(event))
+
+  it.effect("B1 nothing of a body that says its length is kept but its bytes, and nobody listens to it any more", () =>
+    Effect.gen(function* () {
+      const source = new PassThrough()
+      const before = listeners(source)
+      const reading = yield* Effect.forkChild(told(source, 20_000), { startImmediately: true })
+      const memory = Buffer.alloc(65_536, "x")
+      for (let i = 0; i < 20_000; i++) source.write(memory.subarray(i, i + 1))
+      source.end()
+      const bytes = yield* Fiber.join(reading)
+
+      assert.deepStrictEqual([bytes.length, bytes.buffer.byteLength], [20_000, 20_000])
+      assert.isTrue(bytes.every((byte) => byte === 120))
+      assert.deepStrictEqual(listeners(source), before)
+    })
+  )
+
+  for (const [how, ends] of [
+    ["ends before its length", (source: PassThrough) => source.end("1234")],
+    ["is longer than it said", (source: PassThrough) => source.end("123456")],
+    ["fails", (source: PassThrough) => source.destroy(new Error("reset"))],
+    ["is closed without an end", (source: PassThrough) => source.destroy()],
+    ["was broken off, and then ends", (source: PassThrough) => source.emit("aborted") && source.end("12345")]
+  ] as const)
+    it.effect(`HT7 a body that ${how} is none`, () =>
+      Effect.gen(function* () {
+        const source = new PassThrough()
+        source.on("error", () => {})
+        const reading = yield* Effect.forkChild(Effect.flip(told(source, 5)), { startImmediately: true })
+        ends(source)
+        const [during, after] = [yield* Fiber.join(reading), yield* Effect.flip(told(source.destroy(), 5))]
+
+        assert.deepStrictEqual([during.name, after.name], ["InvalidInput", "InvalidInput"])
+      })
+    )
 })

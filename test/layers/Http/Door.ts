@@ -3,7 +3,7 @@ import { afterEach, assert } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Http from "../../../layers/Http/HttpServer.ts"
-import { gathered } from "../../../src/edge/http/Gathered.ts"
+import { bodyOf } from "../../../src/edge/http/Gathered.ts"
 import { asker, certified } from "../../support/Protocols.ts"
 import * as Raw from "../../support/RawHttp2.ts"
 
@@ -27,7 +27,7 @@ export const routes = Layer.mergeAll(
     "POST",
     "/read",
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      Effect.map(gathered(request.stream, MEGABYTE), (bytes) => {
+      Effect.map(bodyOf(request, request.headers, MEGABYTE), (bytes) => {
         waits.read++
         return HttpServerResponse.text(String(bytes.byteLength))
       })
