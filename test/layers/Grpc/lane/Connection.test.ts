@@ -121,7 +121,7 @@ describe("a connection", () => {
       [...POST, ["te", "gzip"]],
       [...POST, ["x", "a\nb"]],
       [...POST, ["content-length", "x"]],
-      [...POST, ["content-length", "0"], ["content-length", "1"]],
+      [...POST, ["content-length", "1"], ["content-length", "0"]],
       [[":unknown", "x"], ...POST]
     ]
     for (const headers of wrong) {

@@ -167,6 +167,10 @@ describe("flow control", () => {
       given(peer)
       await peer.written()
       assert.isAbove(all(), sent() + RECEIVE / 2, bytes)
+      const before = sent()
+      for (const call of peer.calls) call.stream.taken(stream * Number(bytes === "reset")) // too late
+      while (sent() + stream <= all() && sent() < 4 * kept) await more()
+      assert.isAtMost(sent() - before, kept, bytes)
     }
     const { peer, sent, more } = fill()
     while (peer.goaway() === undefined && sent() < 2 * kept) await more()
@@ -192,6 +196,20 @@ describe("flow control", () => {
     await peer.written()
     assert.isAbove(updates(), before - 1)
     assert.isUndefined(peer.goaway())
+  })
+
+  it("CC14 DATA that no stream takes is given back to the connection", async () => {
+    const full = "x".repeat(16_384)
+    const peer = greeted({ takes: false })
+    peer.request(1)
+    peer.calls[0]!.stream.reset(Code.CANCEL)
+    for (let n = 0; n < 200; n++) peer.send(data(1, full))
+    for (let id = 3; id < 203; id += 2) {
+      peer.request(id)
+      for (let n = 0; n < 4; n++) peer.send(data(id, full)) // one byte more than its window
+    }
+    await peer.written()
+    assert.deepStrictEqual([peer.goaway(), peer.resets().length], [undefined, 101])
   })
 
   it("CC5 writes once a turn, whatever there is", async () => {
@@ -235,5 +253,11 @@ describe("flow control", () => {
     for (const id of [3, 5, 7, 9]) peer.request(id)
     const [, ...others] = peer.calls.map((call) => call.stream.send(large))
     assert.deepStrictEqual(others, [undefined, "unsent", "unsent", "unsent"])
+    stream.reset(Code.CANCEL) // what waited on it does no more
+    assert.deepStrictEqual(
+      [peer.calls[4]!.stream.send(large), peer.calls[3]!.stream.send(large)],
+      [undefined, undefined]
+    )
+    assert.strictEqual(peer.calls[2]!.stream.send(large), "unsent")
   })
 })

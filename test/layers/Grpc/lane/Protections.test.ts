@@ -156,12 +156,14 @@ describe("protections", () => {
     assert.deepStrictEqual([peer.goaway(), peer.calls.length], [undefined, 1])
   })
 
-  it("CC12 strangers", () => {
-    const peer = greeted()
-    for (let n = 0; n < buckets.strangers.bound; n++) peer.connection.met("strangers")
-    assert.isUndefined(peer.goaway())
-    peer.connection.met("strangers")
-    assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["strangers"]])
+  it("CC12 strangers, and calls that were refused unread", () => {
+    for (const name of ["strangers", "refused"] as const) {
+      const peer = greeted()
+      for (let n = 0; n < buckets[name].bound; n++) peer.connection.met(name)
+      assert.isUndefined(peer.goaway())
+      peer.connection.met(name)
+      assert.deepStrictEqual([peer.goaway(), peer.refused], [Code.ENHANCE_YOUR_CALM, ["strangers"]])
+    }
   })
 
   it("CC12 a ping after something was sent is free: a thousand, as grpc-go sends them", async () => {
@@ -268,6 +270,7 @@ describe("protections", () => {
     await peer.written()
     assert.deepStrictEqual([peer.calls.length, peer.goaway()], [1, undefined])
     assert.deepStrictEqual(peer.resets()[0], [3, Code.REFUSED_STREAM])
+    assert.deepStrictEqual([peer.refused.length, ...new Set(peer.refused)], [1_999, "streams"])
     const unheard = makePeer({ maxStreams: 1 })
     unheard.send(PREFACE, settingsFrame([]))
     for (let n = 0; n <= buckets.early.bound; n++) unheard.request(2 * n + 1)

@@ -1,5 +1,6 @@
 /** What waits to be sent on all connections. */
 import { assert, describe, it } from "@effect/vitest"
+import { windowFrame } from "../../../../layers/Grpc/lane/Frames.ts"
 import { Unsent } from "../../../../layers/Grpc/lane/Unsent.ts"
 import { makePeer } from "./Peer.ts"
 
@@ -61,5 +62,35 @@ describe("what waits on all connections", () => {
     assert.isAtMost(unsent.bytes, BOUND)
     assert.isTrue(peers.slice(0, -1).every(({ connection }) => !connection.isGone && connection.streams === 1))
     assert.strictEqual(reads!.got.at(-1)?.payload.length, 1_005)
+  })
+
+  it("UB1 what is sent, and what is in a socket that is gone, counts no more", async () => {
+    const { unsent, peers } = crowd(2)
+    const [sends, goes] = peers
+    await sends!.written()
+    sends!.calls[0]!.stream.send(message(100_000))
+    await sends!.written()
+    sends!.send(windowFrame(0, 100_000), windowFrame(1, 100_000))
+    await sends!.written()
+    const sent = unsent.bytes
+    goes!.state.reads = false
+    goes!.calls[0]!.stream.send(message(1_000))
+    await goes!.written()
+    const inSocket = unsent.bytes
+    goes!.connection.gone()
+
+    assert.deepStrictEqual([sent, inSocket, unsent.bytes], [0, 1_014, 0])
+  })
+
+  it("UB2 as many are cut at once as have to be", async () => {
+    const { unsent, peers } = crowd(5)
+    for (const peer of peers) peer.calls[0]!.stream.send(message(700_000))
+    await peers[0]!.written()
+
+    assert.lengthOf(
+      peers.filter(({ refused }) => refused.join() === "unsent_in_all"),
+      4
+    )
+    assert.isAtMost(unsent.bytes, BOUND)
   })
 })
