@@ -64,6 +64,7 @@ const values = [
 const right: Readonly<Record<string, string>> = {
   environment: "production",
   key: "svc",
+  flag: "flg",
   version: "1",
   from: "1",
   to: "1",
@@ -74,7 +75,16 @@ const rightBodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
   "/v1/config/{key}": { value: "1", type: "string" },
   "/v1/config/{key}/validate": { value: "1", type: "string" },
   "/v1/config/{key}/rollback": { version: 1 },
-  "/v1/releases": { changes: [{ key: "svc", environment: "production", value: "1" }] },
+  "/v1/releases": {
+    changes: [{ key: "svc", environment: "production", value: "1" }],
+    flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
+  },
+  "/v1/flags/{flag}": { value: { enabled: true, percentage: 25 } },
+  "/v1/flags/{flag}/validate": { value: { enabled: true } },
+  "/v1/flags/{flag}/rollback": { version: 1 },
+  "/v1/flags/{flag}/evaluate": { context: { targetingKey: "ann" } },
+  "/ofrep/v1/evaluate/flags": { context: { targetingKey: "ann" } },
+  "/ofrep/v1/evaluate/flags/{flag}": { context: { targetingKey: "ann" } },
   "/v1/keys": { name: "edge", role: "viewer", environments: ["production"] },
   "/v1/keys/{id}/rotate": { graceMillis: 60_000 }
 }
@@ -84,6 +94,8 @@ let document: Document
 beforeAll(async () => {
   server = await startServer({ LIMIT_REQUESTS_PER_SECOND: "1000000", LIMIT_BURST: "1000000" })
   assert.strictEqual((await server.publish("svc", "1", { type: "string" })).status, 200)
+  const flag = JSON.stringify({ value: { enabled: true } })
+  assert.strictEqual((await server.call("PUT", "/v1/flags/flg?environment=production", flag)).status, 200)
   const whole: Document = (await server.call("GET", "/openapi.json")).body
   const { "/v1/events": _, ...paths } = whole.paths
   document = { ...whole, paths } // a feed has no end: Feeds.test.ts
