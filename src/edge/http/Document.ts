@@ -92,11 +92,15 @@ const WRITTEN = {
   description:
     "JSON where `type` is json, as it was published; otherwise, and with `as=text`, the text as it was published."
 }
+const ABOUT_FLAGS =
+  "The definition, in flagd's form (`state`, `variants`, `defaultVariant`, `targeting`, `metadata`) or the simple one (`enabled`, `percentage`, `targetUsers`)."
 const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   PublishBody: {
     value: { type: ["string", "number", "boolean", "object", "array"], description: ABOUT_VALUES },
     schema: JSON_SCHEMA
   },
+  FlagBody: { value: { type: "object", description: ABOUT_FLAGS } },
+  ReleaseFlag: { value: { type: ["object", "null"], description: `${ABOUT_FLAGS} null archives the flag.` } },
   Configuration: { value: WRITTEN },
   Reading: { value: WRITTEN },
   ReleaseChange: {

@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { NAME } from "../../access/Principal.ts"
 import { IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
+import { FLAG_NAME } from "../../flags/Definition.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
 
@@ -21,6 +22,17 @@ export const Key = Schema.String.check(shown({ minLength: 1, maxLength: KEY_LENG
 export const Environment = Schema.String.check(
   shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: ENVIRONMENT.source })
 ).annotate({ examples: ["production"] })
+/** KY1, and shorter than a key. */
+export const FlagName = Schema.String.check(
+  shown({ minLength: 1, maxLength: FLAG_NAME, pattern: KEY.source })
+).annotate({ examples: ["new-checkout"] })
+/** An environment as flagd's clients say it. FG5 */
+export const FlagSelector = Schema.String.check(
+  shown({
+    maxLength: ENVIRONMENT_LENGTH + 20,
+    pattern: `^((flagSetId|source)=)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,${ENVIRONMENT_LENGTH - 2}}[A-Za-z0-9_]$`
+  })
+).annotate({ examples: ["flagSetId=production"] })
 /** Why something was done. */
 export const Message = Schema.String.check(shown({ maxLength: MESSAGE, pattern: "^[^\\u0000]*$" })).annotate({
   examples: ["why it was changed"]

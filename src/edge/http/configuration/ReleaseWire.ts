@@ -5,7 +5,7 @@ import { limits } from "../../../configuration/Configuration.ts"
 import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
 import { type FeatureFlag, flagKind } from "../../../flags/FeatureFlag.ts"
 import { ValueType } from "../../../values/ValueType.ts"
-import { Environment, Key, Message, Whole } from "../Wire.ts"
+import { Environment, FlagName, Key, Message, Whole } from "../Wire.ts"
 import { Changed, changed, commit, commitFields, Version } from "./Wire.ts"
 
 /** One change: `value` null deletes the key. */
@@ -22,7 +22,7 @@ export type ReleaseChange = typeof ReleaseChange.Type
 
 /** A flag in a release: `value` is its definition, null archives it. */
 export const ReleaseFlag = Schema.Struct({
-  flag: Key,
+  flag: FlagName,
   environment: Environment,
   value: Schema.Unknown,
   expectedVersion: Schema.optionalKey(Version)

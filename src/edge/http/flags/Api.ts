@@ -6,7 +6,7 @@ import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
 import { Needs, need } from "../Needs.ts"
-import { IdempotencyKey, Limit, Message, problems } from "../Wire.ts"
+import { IdempotencyKey, IfNoneMatch, Limit, Message, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -60,7 +60,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       .annotateMerge(about("List flags")),
     get("document", "/v1/flagd", {
       query: Wire.InEnvironment,
-      headers: { "if-none-match": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_096))) },
+      headers: { "if-none-match": Schema.optionalKey(IfNoneMatch) },
       success: Wire.FlagdDocument,
       error
     })

@@ -1,20 +1,12 @@
 /** Flags, and what became of them, as JSON. */
 import { Schema } from "effect"
 import type { Committed } from "../../../commits/Release.ts"
-import { FLAG_NAME, type Problem } from "../../../flags/Definition.ts"
+import type { Problem } from "../../../flags/Definition.ts"
 import type { FeatureFlag } from "../../../flags/FeatureFlag.ts"
 import type { FlagWritten } from "../../../flags/FlagDraft.ts"
 import type { Told } from "../../../flags/Steps.ts"
-import { KEY } from "../../../keys/Key.ts"
 import { Difference, Version } from "../configuration/Wire.ts"
-import { Environment, Message, Stamp, stamp, Whole } from "../Wire.ts"
-
-/** KY1, and at most `FLAG_NAME` characters. The use case enforces it and words the refusal. */
-const FlagName = Schema.String.check(
-  Schema.makeFilter<string>(() => undefined, {
-    toJsonSchema: () => ({ minLength: 1, maxLength: FLAG_NAME, pattern: KEY.source })
-  })
-).annotate({ examples: ["new-checkout"] })
+import { Environment, FlagName, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
 export const Target = { flag: FlagName }
 export const InEnvironment = { environment: Environment }

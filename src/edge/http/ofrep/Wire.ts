@@ -22,6 +22,15 @@ export const Evaluation = Schema.Struct({
   errorDetails: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "OfrepEvaluation" })
 
+/** A refusal in the protocol's own form. */
+export const refused = (httpApiStatus: number) =>
+  Schema.Struct({
+    key: Schema.optionalKey(Schema.String),
+    errorCode: Schema.String,
+    errorDetails: Schema.String,
+    metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+  }).annotate({ identifier: `OfrepRefused${httpApiStatus}`, httpApiStatus })
+
 export const Evaluations = Schema.Struct({ flags: Schema.Array(Evaluation) }).annotate({
   identifier: "OfrepEvaluations"
 })
