@@ -21,9 +21,12 @@ export const PERMISSION = "config.write"
 /** Requests that a publish and a check count as, and bytes that count as one more. PX2 */
 const [PUBLISH, CHECK, PER_TOKEN] = [4, 10, 4_096]
 
+/** Of reading so many bytes, as those of a body over HTTP. */
+export const costOfReading = (bytes: number): number => Math.ceil(bytes / PER_TOKEN)
+
 /** `bytes`: of the item. PX2 */
 export const costOf = ({ validateOnly }: PublishRequest, bytes: number): number =>
-  (validateOnly ? CHECK : PUBLISH) + Math.ceil(bytes / PER_TOKEN)
+  (validateOnly ? CHECK : PUBLISH) + costOfReading(bytes)
 
 export interface Asking {
   readonly identity: Identity

@@ -5,7 +5,7 @@
  *   PM2  Items of one key happen in their order, and an environment's variables between what came before and after. Others don't wait.
  *   PM3  At most `WINDOW` items and `BYTES` bytes of them are not answered yet; until there is room, no more is read. So a client that doesn't
  *        read its answers is read no further. Items of all streams have a bound in bytes as well, in all and for one principal.
- *   PM4  A principal over its rate is not refused, but read as fast as its rate allows.
+ *   PM4  A principal over its rate is not refused, but read as fast as its rate allows. What brings no whole item costs, too.
  *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further, and nothing that waits to begin does; what was begun
  *        is answered, and then the call ends with the reason. What has no answer was not begun. Where answers take too long for that, the
  *        reason is that the outcome is unknown.
@@ -34,7 +34,7 @@ import { Answers } from "./Answers.ts"
 import { publishManyRequest } from "./Decode.ts"
 import { Messages, Whole } from "./Messages.ts"
 import { Order } from "./Order.ts"
-import { costOf, makePublish, untilOf } from "./Publish.ts"
+import { costOf, costOfReading, makePublish, untilOf } from "./Publish.ts"
 import { bytesOf, problemOf, targetOf } from "./Wire.ts"
 
 /** Open streams, in all and of one principal. */
@@ -142,6 +142,8 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
         if (isFailure(message)) return message
         const its = whole.take(message)
         if (its instanceof HeraldError) return its
+        // With an item that is whole, its bytes are paid for.
+        if (its.length === 0) yield* paced(identity, 1 + costOfReading(heard.length), messages)
         for (const item of its) {
           if (messages.stopped !== undefined) return messages.stopped // PM5
           yield* begin(item)

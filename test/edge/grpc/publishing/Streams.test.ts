@@ -167,6 +167,16 @@ describe("PublishMany", () => {
     assert.deepStrictEqual(codes(results), Array(40).fill("OK"))
   })
 
+  it("PM4 a message costs something, whether an item is whole with it or not", async () => {
+    const doors = await openBoth({ ratePerSecond: 0.001, rateBurst: 20 })
+    const { results } = await doors.many(messages(...Array<[]>(11).fill([]), [json("a", "1")]))
+    const { error } = await doors.unary(json("b", "1"))
+    await doors.close()
+
+    assert.deepStrictEqual(codes(results), ["OK"])
+    assert.strictEqual(error?.metadata.get("herald-code")[0], "HRLD-3003")
+  })
+
   it("PM5 a stream ends when its API key does, and publishes nothing more", async () => {
     const doors = await openBoth()
     await doors.mint("machine", "publisher", ["*"])
