@@ -23,6 +23,9 @@ const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
  * nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by a Docker engine.
  */
+/** They measure what an attack costs, and take their time: one after the other, and not in `npm run check`. */
+const attacks = ["test/layers/Grpc/lane/hostile/*.test.ts", "test/layers/Http/Streams.test.ts"]
+
 export default defineConfig({
   test: {
     projects: [
@@ -37,7 +40,8 @@ export default defineConfig({
             "test/end-to-end/**",
             "test/containers/**",
             "test/interop/**",
-            "test/example/**"
+            "test/example/**",
+            ...attacks
           ],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
@@ -54,7 +58,12 @@ export default defineConfig({
         plugins: [example],
         test: {
           name: "real",
-          include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
+          include: [
+            "test/contracts/**/*.test.ts",
+            "test/faults/**/*.test.ts",
+            "test/end-to-end/**/*.test.ts",
+            ...attacks
+          ],
           fileParallelism: false,
           // Only when to give up: a machine that is starved takes several times as long.
           testTimeout: 300_000,
