@@ -4,6 +4,7 @@ import { requirePermission } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
+import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
 import { notFound } from "./Evaluator.ts"
@@ -13,13 +14,12 @@ import type { Context, Resolution } from "./Resolution.ts"
 import { tell } from "./Steps.ts"
 
 const PAGE = 1_000
-/** Flags that are evaluated before others have their turn. */
-const SLICE = 256
 
 export const makeReading = Effect.gen(function* () {
   const store = yield* FlagStore
   const view = yield* FlagView
   const workers = yield* Workers
+  const slices = new Slices()
 
   const permit = Effect.fnUntraced(function* (
     permission: "config.read" | "config.write",
@@ -102,11 +102,13 @@ export const makeReading = Effect.gen(function* () {
       yield* requirePermission("config.read", environment)
       const found: Array<readonly [string, Resolution]> = []
       for (let after = ""; ; ) {
-        const page = view.page(environment, { prefix: "", after, limit: SLICE })
-        for (const { key } of page) found.push([key, view.flag(environment, key)?.evaluate(context) ?? notFound(key)])
-        if (page.length < SLICE) return found
+        const page = view.page(environment, { prefix: "", after, limit: PAGE })
+        for (const { key } of page) {
+          if (slices.over()) yield* slices.turn // FU4
+          found.push([key, view.flag(environment, key)?.evaluate(context) ?? notFound(key)])
+        }
+        if (page.length < PAGE) return found
         after = page.at(-1)!.key
-        yield* Effect.yieldNow
       }
     }),
 
