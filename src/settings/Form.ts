@@ -3,6 +3,7 @@ import * as Redacted from "effect/Redacted"
 import { isEnvironment } from "../keys/Environment.ts"
 import { EVERY_KEY, isPattern, MOST_PATTERNS } from "../keys/Pattern.ts"
 import { formatAddress, isIP, parseAddress, parseHost } from "../net/Address.ts"
+import { EVERY_ORIGIN, isOrigin } from "../net/Origins.ts"
 import { serversOf } from "./DatabaseUrl.ts"
 import { parseAddresses } from "./RedisUrl.ts"
 
@@ -163,6 +164,18 @@ export const environments: Form<ReadonlyArray<string>> = {
   read: (raw) => {
     const found = raw === "" ? [] : listOf(raw)
     return found.length <= 100 && found.every(isEnvironment) ? found : undefined
+  },
+  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  schema: { type: "string" },
+  secret: false
+}
+
+/** Origins of pages in browsers; none where nothing is given. */
+export const origins: Form<ReadonlyArray<string>> = {
+  expected: "origins such as https://app.example.com, with commas between; * is every one",
+  read: (raw) => {
+    const found = raw === "" ? [] : listOf(raw).map((one) => one.toLowerCase().replace(/\/$/, ""))
+    return found.length <= 100 && found.every((one) => one === EVERY_ORIGIN || isOrigin(one)) ? found : undefined
   },
   show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
   schema: { type: "string" },

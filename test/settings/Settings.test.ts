@@ -164,6 +164,7 @@ describe("Settings", () => {
         ["LIMIT_EXEMPT_ADDRESSES", "10.0.0.256", "addresses and networks"],
         ["LIMIT_EXEMPT_ADDRESSES", "10.0.0.0/33", "addresses and networks"],
         ["LIMIT_EXEMPT_ADDRESSES", "::1,example.com", "addresses and networks"],
+        ["FLAGS_ORIGINS", "https://app.example.com/page", "origins such as https://app.example.com"],
         ["HEARTBEAT_TIMEOUT", "90", "500ms, 30s"],
         ["LOG_LEVEL", "loud", "debug, info, warn, error"],
         ["CACHE_MAX_BYTES", "1", "1048576"]
