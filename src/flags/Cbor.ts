@@ -4,7 +4,7 @@
  *   FB3  Equal JSON has equal bytes: whole numbers are integers, −0 is 0, other numbers the shortest floats that hold them, and members stand
  *        in the order of their names' bytes.
  */
-import type { Schema } from "effect"
+import type { Json } from "./Json.ts"
 
 const encoder = new TextEncoder()
 
@@ -112,7 +112,7 @@ const putValue = (out: Array<number>, value: unknown): void => {
 }
 
 /** FB3. Throws `RangeError` when it nests too deep. */
-export const cborOf = (value: Schema.Json): Uint8Array => {
+export const cborOf = (value: Json): Uint8Array => {
   const out: Array<number> = []
   putValue(out, value)
   return Uint8Array.from(out)

@@ -5,7 +5,7 @@
  *   FG2  A refusal says every rule that is broken, up to `PROBLEMS`, each with its place as a JSON Pointer.
  *   FG3  Bounds are of bytes, of entries and of depth, and are looked at before anything is done with a text.
  */
-import type { Schema } from "effect"
+import type { Json } from "./Json.ts"
 
 /** Of a flag's name. It is a key, too (KY1). */
 export const FLAG_NAME = 100
@@ -42,13 +42,13 @@ export interface About {
 export interface Definition {
   readonly enabled: boolean
   readonly type: FlagType
-  readonly variants: ReadonlyMap<string, Schema.Json>
+  readonly variants: ReadonlyMap<string, Json>
   /** Undefined: the caller's own default is served where no rule decides. */
   readonly defaultVariant: string | undefined
   /** As written, with `$ref` in it. Undefined: the default variant is for everyone. */
-  readonly targeting: Schema.Json | undefined
+  readonly targeting: Json | undefined
   /** Rules that `$ref` of this flag may name, before those that the environment has. */
-  readonly evaluators: ReadonlyMap<string, Schema.Json>
+  readonly evaluators: ReadonlyMap<string, Json>
   readonly metadata: Metadata
   readonly prerequisites: ReadonlyArray<Prerequisite>
   readonly about: About
@@ -66,7 +66,7 @@ export const pointed = (at: string, step: string | number): string =>
 /** For people: `/targeting/if/0: …`. */
 export const told = ({ at, problem }: Problem): string => `${at === "" ? "it" : at} ${problem}`
 
-export const typeOf = (value: Schema.Json): FlagType | undefined => {
+export const typeOf = (value: Json): FlagType | undefined => {
   const type = typeof value
   if (type === "object") return value === null || Array.isArray(value) ? undefined : "object"
   return type as FlagType

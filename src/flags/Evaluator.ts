@@ -7,11 +7,11 @@
  *   FE7  Who is answered can't change what others are answered: everything in an answer is frozen.
  *   FE8  A flag whose prerequisites don't hold serves its default, and says so. They are as many as `HOPS` at most, on all levels.
  */
-import { Result, type Schema } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import type { Definition } from "./Definition.ts"
 import { build, running, TooMuchWork } from "./Engine.ts"
 import type { Bucketing } from "./Fractional.ts"
+import type { Json } from "./Json.ts"
 import { lower } from "./Lowering.ts"
 import { resolved } from "./References.ts"
 import type { Context, ErrorCode, Reason, Resolution } from "./Resolution.ts"
@@ -22,7 +22,7 @@ export const HOPS = 64
 export interface HowToEvaluate {
   readonly bucketing: Bucketing
   /** A rule that the environment has under a name; undefined: it has none. */
-  readonly ruleOf: (name: string) => Schema.Json | undefined
+  readonly ruleOf: (name: string) => Json | undefined
   /** Another flag of the environment, for prerequisites. */
   readonly flagOf: (name: string) => Flag | undefined
   /** Milliseconds since 1970. */
@@ -114,12 +114,12 @@ export class Flag {
   #compiled(): Rule | undefined {
     try {
       const { targeting, evaluators } = this.definition
-      const rule = resolved(targeting!, (name) => evaluators.get(name) ?? this.#how.ruleOf(name))
-      if (Result.isFailure(rule)) {
-        this.#fixed = this.#error("PARSE_ERROR", `the rule of ${excerpt(this.key)} ${rule.failure}`)
+      const { rule, problem } = resolved(targeting!, (name) => evaluators.get(name) ?? this.#how.ruleOf(name))
+      if (rule === undefined) {
+        this.#fixed = this.#error("PARSE_ERROR", `the rule of ${excerpt(this.key)} ${problem}`)
         return undefined
       }
-      return (this.#rule = runnable(rule.success, this.key, this.#how))
+      return (this.#rule = runnable(rule, this.key, this.#how))
     } catch {
       this.#fixed = this.#error("PARSE_ERROR", `the rule of ${excerpt(this.key)} can't be read`)
       return undefined
@@ -140,7 +140,7 @@ export class Flag {
 
 /** A rule without references as a function of the context. Throws what the engine throws. */
 export const runnable = (
-  rule: Schema.Json,
+  rule: Json,
   flagKey: string,
   { bucketing, now }: Pick<HowToEvaluate, "bucketing" | "now">
 ): Rule => {

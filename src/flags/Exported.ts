@@ -5,12 +5,11 @@
  *   FX1  A client that evaluates what is exported is answered as this server answers.
  *   FX2  What would be too large to export is exported as disabled, so that its callers are served their own default.
  */
-import { Result, type Schema } from "effect"
+
 import type { Definition, Prerequisite } from "./Definition.ts"
+import type { Json } from "./Json.ts"
 import { operation } from "./Operators.ts"
 import { EXPANDED, EXPANDED_DEPTH, resolved } from "./References.ts"
-
-type Json = Schema.Json
 
 export interface Exporting {
   readonly ruleOf: (name: string) => Json | undefined
@@ -46,10 +45,10 @@ export const exported = (key: string, definition: Definition, { ruleOf, definiti
 
   function ownRule({ targeting, evaluators }: Definition, budget: Budget): Json | undefined {
     if (targeting === undefined) return undefined
-    const rule = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
-    if (Result.isFailure(rule)) throw new TooLarge()
-    if ((budget.left -= sizeOf(rule.success)) < 0) throw new TooLarge()
-    return rule.success
+    const { rule } = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
+    if (rule === undefined) throw new TooLarge()
+    if ((budget.left -= sizeOf(rule)) < 0) throw new TooLarge()
+    return rule
   }
 
   function ruleWith(of: string, its: Definition, budget: Budget, depth = 0): Json | undefined {

@@ -5,8 +5,9 @@
  *   FB5  What is wrong with the buckets gives null, so that the default variant is served. A weight below zero is zero.
  *   FB6  Growing a bucket from the front keeps who is in it.
  */
-import type { Schema } from "effect"
+
 import { cborOf } from "./Cbor.ts"
+import type { Json } from "./Json.ts"
 import { hashBytes, hashText } from "./Murmur.ts"
 
 /** How people are put into buckets: `v2` hashes text, `v3` any JSON. */
@@ -77,7 +78,7 @@ export const chosen = ({ variants, ends }: Buckets, hash: number): Served => {
 }
 
 /** By what somebody is put into a bucket, when the rule does not say: the flag's key and theirs. Undefined: nobody is there to be put. */
-export const unitOf = (bucketing: Bucketing, flagKey: string, targetingKey: unknown): Schema.Json | undefined => {
+export const unitOf = (bucketing: Bucketing, flagKey: string, targetingKey: unknown): Json | undefined => {
   if (targetingKey === undefined || targetingKey === null || targetingKey === "") return undefined
   if (bucketing === "v3") return typeof targetingKey === "string" ? [flagKey, targetingKey] : undefined
   return targetingKey ? `${flagKey}${targetingKey}` : undefined
@@ -87,5 +88,5 @@ export const unitOf = (bucketing: Bucketing, flagKey: string, targetingKey: unkn
 export const isUnit = (bucketing: Bucketing, first: unknown): boolean =>
   bucketing === "v2" ? typeof first === "string" : first !== null && first !== undefined && !Array.isArray(first)
 
-export const hashOf = (bucketing: Bucketing, unit: Schema.Json): number =>
+export const hashOf = (bucketing: Bucketing, unit: Json): number =>
   bucketing === "v2" ? hashText(unit as string) : hashBytes(cborOf(unit))

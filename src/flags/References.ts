@@ -4,19 +4,21 @@
  *   FR5  References are followed as a graph, so one rule may name another; a circle is refused.
  *   FR6  What comes out is bounded: a rule that doubles itself by names is refused before it is made.
  */
-import { Result, type Schema } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
+import type { Json } from "./Json.ts"
 import { operation, REF } from "./Operators.ts"
-
-type Json = Schema.Json
 
 /** Values of a rule with all that it names. FR6 */
 export const EXPANDED = 200_000
 /** Levels of it. */
 export const EXPANDED_DEPTH = 200
 
+export type Resolved =
+  | { readonly rule: Json; readonly problem?: undefined }
+  | { readonly rule?: undefined; readonly problem: string }
+
 /** The rule without `$ref`, or what is in the way. `ruleOf`: undefined where no rule has that name. */
-export const resolved = (rule: Json, ruleOf: (name: string) => Json | undefined): Result.Result<Json, string> => {
+export const resolved = (rule: Json, ruleOf: (name: string) => Json | undefined): Resolved => {
   let values = 0
   let problem: string | undefined
   const open: Array<string> = []
@@ -42,5 +44,5 @@ export const resolved = (rule: Json, ruleOf: (name: string) => Json | undefined)
     return put
   }
   const made = visit(rule, 0)
-  return problem === undefined ? Result.succeed(made) : Result.fail(problem)
+  return problem === undefined ? { rule: made } : { problem }
 }

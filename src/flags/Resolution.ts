@@ -1,6 +1,7 @@
 /** What an evaluation answers, in OpenFeature's words. Pure. */
-import type { Schema } from "effect"
+
 import type { Metadata } from "./Definition.ts"
+import type { Json } from "./Json.ts"
 
 /** `SPLIT` and `CACHED` are never said: flagd says `TARGETING_MATCH` for buckets, and the rest is the client's. */
 export type Reason = "STATIC" | "TARGETING_MATCH" | "DEFAULT" | "DISABLED" | "ERROR"
@@ -9,7 +10,7 @@ export type ErrorCode = "FLAG_NOT_FOUND" | "PARSE_ERROR" | "TYPE_MISMATCH" | "GE
 /** It is shared by all who get it, and frozen. */
 export interface Resolution {
   /** Undefined: the caller's own default is served. */
-  readonly value: Schema.Json | undefined
+  readonly value: Json | undefined
   readonly variant: string | undefined
   readonly reason: Reason
   readonly errorCode: ErrorCode | undefined

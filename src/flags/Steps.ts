@@ -4,10 +4,11 @@
  *   FE9  Its steps end with what an evaluation answers, for they are evaluated by the same engine.
  *   FE10 Steps are bounded: at most `STEPS_TOLD`, each with at most `SHOWN` characters of what it found.
  */
-import { Result, type Schema } from "effect"
+
 import { pointed } from "./Definition.ts"
 import { type Flag, type HowToEvaluate, runnable } from "./Evaluator.ts"
 import { bucketOf, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
+import type { Json } from "./Json.ts"
 import { argumentsOf, operation } from "./Operators.ts"
 import { resolved } from "./References.ts"
 import type { Context, Resolution } from "./Resolution.ts"
@@ -31,8 +32,6 @@ export interface Told {
   readonly resolution: Resolution
   readonly steps: ReadonlyArray<Step>
 }
-
-type Json = Schema.Json
 
 const shown = (value: unknown): string => {
   const text = JSON.stringify(value ?? null) ?? "null"
@@ -70,8 +69,8 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
     })
     if (its !== variant) return { resolution, steps }
   }
-  const rule = resolved(definition.targeting, (name) => definition.evaluators.get(name) ?? how.ruleOf(name))
-  if (Result.isFailure(rule)) return { resolution, steps }
+  const { rule } = resolved(definition.targeting, (name) => definition.evaluators.get(name) ?? how.ruleOf(name))
+  if (rule === undefined) return { resolution, steps }
 
   const evaluated = (one: Json): unknown => {
     if (typeof one !== "object" || one === null) return one
@@ -153,6 +152,6 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
     put({ at: here, asked: name, gave, ...(because === undefined ? {} : { because }) })
   }
 
-  follow(rule.success, "/targeting")
+  follow(rule, "/targeting")
   return { resolution, steps }
 }
