@@ -10,6 +10,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import { isNewer, sameEpoch } from "../propagation/Position.ts"
 import type { NextView, View } from "../propagation/View.ts"
 import { bytesOf } from "../values/Value.ts"
+import { Dependents, needsOf } from "./Dependents.ts"
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
 import { exported } from "./Exported.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
@@ -25,6 +26,7 @@ class Environment {
   /** Of flags that need no other ones, which therefore never change. */
   readonly #exported = new WeakMap<FeatureFlag, string>()
   #document: string | undefined
+  readonly dependents = new Dependents()
   /** Of all definitions, as UTF-8. */
   bytes = 0
   readonly how: HowToEvaluate = {
@@ -39,6 +41,7 @@ class Environment {
     this.bytes += bytesOf(flag.definition) - bytesOf(this.byKey.get(flag.key)?.definition ?? "")
     if (flag.deleted ? this.byKey.delete(flag.key) : !this.byKey.has(flag.key)) this.#keys = undefined
     if (!flag.deleted) this.byKey.set(flag.key, flag)
+    this.dependents.set(flag.key, needsOf(flag.definition))
     this.#document = undefined
   }
 
@@ -95,6 +98,8 @@ export class FlagView extends Context.Service<
     /** All flags of an environment as flagd has them: the same text until one changes. FX1 */
     readonly document: (environment: string) => string
     readonly how: (environment: string) => HowToEvaluate | undefined
+    /** What needs which flags. */
+    readonly dependents: (environment: string) => Dependents | undefined
     /** Flags in the order of their names, at most `limit`, behind `after`, whose names begin with `prefix`. */
     readonly page: (
       environment: string,
@@ -160,6 +165,7 @@ const make = Effect.fnUntraced(function* () {
     },
     document: (environment) => served.get(environment)?.document() ?? '{"flags":{}}',
     how: (environment) => served.get(environment)?.how,
+    dependents: (environment) => served.get(environment)?.dependents,
     page: (environment, { prefix, after, limit }) => {
       const of = served.get(environment)
       if (of === undefined) return []

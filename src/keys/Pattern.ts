@@ -2,7 +2,7 @@
  * Decides which keys a pattern covers: one, or all below one. Pure.
  *
  *   PT1  A pattern is a key, which covers itself, or a key and `.*`, which covers every key below it, and not the key itself.
- *   PT2  `*` covers every key. Operators and applications may say it; no client subscribes to it.
+ *   PT2  `*` covers every key. Operators and applications may say it; no client subscribes to it. Keys of other kinds are none of them (US3).
  *   PT3  The keys of a pattern that is no exact key are those that begin with its prefix: a range of their order.
  */
 import { isKey, keyRule } from "./Key.ts"
@@ -15,10 +15,17 @@ export const EVERY_KEY = "*"
 
 /** What the keys of a pattern begin with; undefined where it is an exact key. PT3 */
 export const prefixOf = (pattern: string): string | undefined =>
-  pattern === EVERY_KEY ? "" : pattern.endsWith(".*") ? pattern.slice(0, -1) : undefined
+  pattern === EVERY_KEY ? "" : pattern.endsWith(".*") || isWhole(pattern) ? pattern.slice(0, -1) : undefined
+
+/** It begins with a kind. US1 in Name.ts */
+const ofAnother = (name: string): boolean => name.charCodeAt(0) === 64
+
+/** `@<kind>/*`. US3 in Name.ts */
+const isWhole = (pattern: string): boolean => ofAnother(pattern) && pattern.endsWith("/*")
 
 export const matches = (pattern: string, key: string): boolean => {
   const prefix = prefixOf(pattern)
+  if (prefix === "") return !ofAnother(key) // PT2
   return prefix === undefined ? pattern === key : key.startsWith(prefix)
 }
 
@@ -50,7 +57,7 @@ export const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string
 
 /** The prefix of each pattern that covers a key, except that of the exact key. PT3 */
 export function* prefixesOf(key: string): Generator<string, void> {
-  yield ""
+  yield ofAnother(key) ? key.slice(0, key.indexOf("/") + 1) : ""
   for (let dot = key.indexOf("."); dot > 0; dot = key.indexOf(".", dot + 1)) yield key.slice(0, dot + 1)
 }
 

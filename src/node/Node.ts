@@ -28,6 +28,7 @@ import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
+import { flagUpdates } from "../flags/FlagUpdates.ts"
 import { FlagView } from "../flags/FlagView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
@@ -79,6 +80,7 @@ const capabilities = [
     services: ({ flags }) => Layer.merge(Flags.layer, FlagStreams.layer(flags)),
     kind: flagKind,
     view: FlagView,
+    source: flagUpdates,
     http: flagRoutes
   },
   { http: ofrep, grpc: evaluation },

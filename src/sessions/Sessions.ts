@@ -12,6 +12,7 @@ import type { InstanceId } from "../fleet/Instance.ts"
 import { mayHold, type Ownership, owned, ownerOf } from "../fleet/Ownership.ts"
 import { ClientEvents } from "../outbox/ClientEvents.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { UpdateSource } from "../updates/UpdateSource.ts"
 import { Slices } from "../work/Slices.ts"
 import { makeActor } from "./Actor.ts"
@@ -44,7 +45,7 @@ export interface SessionsOptions extends ConnectedOptions {
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** Starts a session; its `ended` says how it ends. Fails `InstanceOwned`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    /** Starts a session; its `ended` says how it ends. Fails `InvalidKey`, `InstanceOwned`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
     readonly open: (subscription: Subscription, sink: Sink) => Effect.Effect<Session, HeraldError>
     /** The client answered updates, or only gave a sign of life. */
     readonly heard: (session: Session, answers: ReadonlyArray<Answer>) => void
@@ -108,6 +109,9 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     Effect.suspend(() => {
       const { client, identity } = subscription
       if (draining) return Effect.fail(failure("Draining", "the server is leaving and takes no new clients"))
+      const unserved = subscription.patterns.find((pattern) => !updates.serves(pattern))
+      if (unserved !== undefined)
+        return Effect.fail(failure("InvalidKey", `${excerpt(unserved)} is of no kind that this server has`))
       const replaced = here.of(client)
       if (replaced !== undefined && !mayTake(replaced, identity)) return Effect.fail(owned(client)) // OW1
       const refusal = here.refusal(subscription, replaced)

@@ -4,7 +4,8 @@
  *   US2  A source that is alone is asked directly: that there might be several costs a delivery nothing.
  */
 import { Effect, Layer } from "effect"
-import { type KindSource, kindIn, UpdateSource, type UpdateSourceShape } from "./UpdateSource.ts"
+import { kindIn } from "../keys/Name.ts"
+import { type KindSource, UpdateSource, type UpdateSourceShape } from "./UpdateSource.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
 type Sources = readonly [Effect.Effect<KindSource, never, any>, ...ReadonlyArray<Effect.Effect<KindSource, never, any>>]
@@ -22,8 +23,16 @@ export const layer = <R extends Sources>(...sources: R) =>
 const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
   const [first, ...others] = sources as readonly [KindSource, ...ReadonlyArray<KindSource>]
   if (others.length === 0)
-    return { ...first, touched: (change) => (change.kind === first.kind ? first.touched(change) : []) } // US2
+    return {
+      ...first,
+      touched: (change) => (change.kind === first.kind ? first.touched(change) : []),
+      serves: (pattern) => kindIn(pattern) === ""
+    } // US2
   const byKind = new Map(sources.map((source) => [source.kind, source]))
+  const touching = new Map<string, Array<KindSource>>()
+  for (const source of sources)
+    for (const kind of [source.kind, ...(source.alsoTouchedBy ?? [])])
+      touching.set(kind, [...(touching.get(kind) ?? []), source])
   const of = (name: string): KindSource | undefined => {
     const kind = kindIn(name)
     return kind === "" ? first : byKind.get(kind)
@@ -36,7 +45,8 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
     mark: (update) => (of(update.key) ?? first).mark(update),
     page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
     ahead: (environment, pattern, after) => of(pattern)?.ahead?.(environment, pattern, after) ?? after,
-    touched: (change) => byKind.get(change.kind)?.touched(change) ?? [],
+    touched: (change) => touching.get(change.kind)?.flatMap((one) => [...one.touched(change)]) ?? [],
+    serves: (pattern) => of(pattern) !== undefined,
     remember: (revision) => {
       for (const source of sources) source.remember(revision)
     }

@@ -2,8 +2,7 @@
  * Port: what a client should have next. Sessions know keys, marks and updates; what kind of change is behind them, only the sources know
  * (decision 0018).
  *
- *   US1  A session knows a key of the first kind by the key itself, and one of any other kind as `@<kind>/<key>`, which is no valid key. So a
- *        session's sets, marks, interest and notes go by one string, in which no two kinds meet.
+ *   US1 in Name.ts of the keys
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -54,6 +53,8 @@ export interface UpdateSourceShape {
   readonly touched: (change: Change) => Iterable<Named>
   /** A revision was applied; updates of it are to carry its trace and its time. */
   readonly remember: (revision: Revision) => void
+  /** Whether there is a source of the kind that a pattern begins with. */
+  readonly serves: (pattern: string) => boolean
 }
 
 /** Keys of a page. */
@@ -75,17 +76,10 @@ export function* keysOf(
 }
 
 /** What clients get of one kind of change. */
-export interface KindSource extends UpdateSourceShape {
+export interface KindSource extends Omit<UpdateSourceShape, "serves"> {
   readonly kind: string
+  /** Other kinds, whose changes touch what clients get of this one. */
+  readonly alsoTouchedBy?: ReadonlyArray<string>
 }
 
 export class UpdateSource extends Context.Service<UpdateSource, UpdateSourceShape>()("herald/updates/UpdateSource") {}
-
-/** US1 */
-export const nameOf = (kind: string, key: string): string => `@${kind}/${key}`
-
-/** The kind that a name or a pattern begins with; "" for none. US1 */
-export const kindIn = (name: string): string =>
-  name.charCodeAt(0) === AT ? name.slice(1, name.indexOf("/") < 0 ? undefined : name.indexOf("/")) : ""
-
-const AT = 64

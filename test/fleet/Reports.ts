@@ -89,6 +89,7 @@ export const layerOn = (
         known: () => undefined,
         mark: () => assert.fail("nothing is sent"),
         touched: () => [],
+        serves: () => true,
         remember: () => {},
         standing: (_, key) => marks.get(key),
         page: (_, pattern, after, limit) => {

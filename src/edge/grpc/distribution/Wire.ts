@@ -18,8 +18,8 @@ import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import type { InstanceId } from "../../../fleet/Instance.ts"
 import { MOST_LABELS, wrongLabel, wrongName } from "../../../keys/ClientName.ts"
 import { DEFAULT_ENVIRONMENT } from "../../../keys/Environment.ts"
-import { wrongKey } from "../../../keys/Key.ts"
-import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../../../keys/Pattern.ts"
+import { wrongName as wrongNameOfKey, wrongNamePattern } from "../../../keys/Name.ts"
+import { defaultPatterns, MOST_PATTERNS } from "../../../keys/Pattern.ts"
 import { environmentProblem } from "../../../keys/Target.ts"
 import type { Held, HeldEntry } from "../../../sessions/Held.ts"
 import type { Answer, Subscription } from "../../../sessions/Subscription.ts"
@@ -66,7 +66,7 @@ export const heldOf = (held: ReadonlyArray<HeldOnWire>): ReadonlyArray<HeldEntry
   for (const { key, digest, sha256, revision } of held) {
     if (sha256.length > 0 && sha256.length !== SHA256)
       return invalid(`held has a sha256 of ${sha256.length} bytes, it must be ${SHA256}`)
-    const wrong = wrongKey(key)
+    const wrong = wrongNameOfKey(key)
     if (wrong !== undefined) return failure("InvalidKey", `held names ${excerpt(key)}, which ${wrong}`)
     if (revision > MAX_REVISION) return invalid(`held has revision ${revision}; no revision is that high`)
     entries.push({ key, digest: sha256.length === 0 ? digest : Buffer.from(sha256).toString("hex"), revision })
@@ -93,7 +93,7 @@ export const subscriptionOf = (
     return invalid(`keys has ${message.keys.length} patterns, at most ${MOST_PATTERNS} are allowed`)
   const patterns = message.keys.length === 0 ? defaultPatterns(message.serviceName) : [...new Set(message.keys)]
   for (const pattern of patterns) {
-    const wrong = wrongPattern(pattern)
+    const wrong = wrongNamePattern(pattern)
     if (wrong !== undefined) return failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
   }
   return {

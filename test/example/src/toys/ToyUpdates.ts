@@ -1,9 +1,10 @@
 /** What clients get of the counts. */
 import { Effect } from "effect"
+import { nameOf } from "../keys/Name.ts"
 import { matches } from "../keys/Pattern.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Mark, ValueUpdate } from "../updates/Update.ts"
-import { type KindSource, nameOf } from "../updates/UpdateSource.ts"
+import type { KindSource } from "../updates/UpdateSource.ts"
 import { Digest } from "../values/Digest.ts"
 import type { Toy } from "./Toy.ts"
 import { ToyView } from "./ToyView.ts"

@@ -221,7 +221,11 @@ export interface SubscribeRequest {
   metadata: { [key: string]: string };
   /** "production" when empty. */
   environment: string;
-  /** Exact keys or "prefix.*". None means service_name and "service_name.*". */
+  /**
+   * Exact keys or "prefix.*". None means service_name and "service_name.*". Feature flags of the environment are "@flag/<name>",
+   * "@flag/prefix.*", or "@flag/*" for all; their updates, acks and `held` have "@flag/<name>" as their key. A server without them refuses
+   * such a key: INVALID_ARGUMENT.
+   */
   keys: string[];
   /** What the client has applied: resume from here. */
   position:
@@ -281,7 +285,11 @@ export interface ConfigUpdate {
   version: bigint;
   /** string, json, number, boolean or yaml. */
   format: string;
-  /** The whole value (UTF-8), or a JSON Patch when `delta_base` is set. */
+  /**
+   * The whole value (UTF-8), or a JSON Patch when `delta_base` is set. Of a flag: a JSON object with state, variants, defaultVariant and
+   * targeting as flagd has them, without references; with metadata, and where there are any with prerequisites (each a flag and the rule that
+   * holds when it serves what is needed) and a bucketing other than v2.
+   */
   content: Buffer;
   environment: string;
   /** Position of the change that made this update. */
