@@ -69,7 +69,16 @@ export const configurationKind: Kind<Configuration> = {
   fromLane: (said) => {
     const found = Option.getOrUndefined(decode(said))
     return found && fromJson(found)
-  }
+  },
+  word: "config",
+  told: ({ key, version, deleted, value, valueType, digest }) => ({
+    service: key.split(".")[0]!,
+    version,
+    deleted,
+    value,
+    valueType,
+    digest
+  })
 }
 
 export const isConfiguration = (change: Change): change is Configuration => change.kind === configurationKind.name

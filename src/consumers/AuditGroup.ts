@@ -1,10 +1,11 @@
 /**
- * The group `audit`: writes into the audit log which clients come and go. Changes of configurations need no group: the commit itself
+ * The group `audit`: writes into the audit log which clients come and go. Changes need no group: the commit itself
  * writes their entries, in its transaction.
  *
  *   AU1  Every client event is in the audit log exactly once, whoever consumes it and however often.
  */
 import { Effect, Layer, Metric } from "effect"
+import { clientTypes } from "../outbox/Event.ts"
 import { counter } from "../telemetry/Metrics.ts"
 import { ClientAudit, type ClientEntry } from "./ClientAudit.ts"
 import { runGroup } from "./Group.ts"
@@ -20,7 +21,7 @@ const actions = {
 } as const
 
 const entryOf = ({ id, event }: Arrived): ReadonlyArray<ClientEntry> => {
-  if (event.event_type === "config_update") return []
+  if ("key" in event) return []
   const { service_name: service, instance_id: instance, environment, node, reason, timestamp: at } = event
   return [{ id, action: actions[event.event_type], environment, service, instance, node, reason, at }]
 }
@@ -30,8 +31,8 @@ const make = Effect.gen(function* () {
   yield* runGroup({
     group: "audit",
     size: SIZE,
-    types: ["client_connect", "client_disconnect", "client_timeout"],
-    wanted: ({ event }) => event.event_type !== "config_update",
+    types: clientTypes,
+    wanted: ({ event }) => !("key" in event),
     effect: (events) => Effect.flatMap(audit.append(events.flatMap(entryOf)), (fresh) => Metric.update(written, fresh)) // AU1
   }).pipe(Effect.forkScoped)
 })

@@ -11,7 +11,7 @@
 import { Clock, Effect, Metric, Result } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
-import { type EventType, eventTypes } from "../outbox/Event.ts"
+import { type ClientEvent, clientTypes, isUpdate } from "../outbox/Event.ts"
 import { makeGenuine } from "../outbox/Sealed.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { counter, histogram } from "../telemetry/Metrics.ts"
@@ -25,8 +25,8 @@ export interface GroupOptions {
   readonly group: string
   /** Events in one call of the effect, at most. */
   readonly size: number
-  /** Messages whose `ce_type` names another type of Herald's events are skipped unread. */
-  readonly types: ReadonlyArray<EventType>
+  /** Changes of any kind, or these of clients. Messages whose `ce_type` names another type of Herald's events are skipped unread. */
+  readonly types: "changes" | ReadonlyArray<ClientEvent["type"]>
   readonly wanted: (arrived: Arrived) => boolean
   /**
    * Handles all or none, and no event twice. Fails `Unkeepable` when it will never take one of them; any other failure means that it can't
@@ -55,7 +55,9 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   })
   yield* Metric.update(Metric.withAttributes(consumed, { group }), 0) // MT1
   for (const reason of REASONS) yield* Metric.update(Metric.withAttributes(deadLetters, { group, reason }), 0)
-  const others = new Set<string>(eventTypes.filter((type) => !options.types.includes(type)))
+  const { types } = options
+  const others = new Set<string>(clientTypes.filter((type) => types === "changes" || !types.includes(type)))
+  const isOther = (type: string) => others.has(type) || (types !== "changes" && isUpdate(type))
 
   const bury = (letters: ReadonlyArray<Omit<DeadLetter, "group" | "target">>) =>
     letters.length === 0
@@ -106,7 +108,7 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
     const events: Array<Arrived> = []
     const unfit: Array<Omit<DeadLetter, "group" | "target">> = []
     for (const received of batch) {
-      if (others.has(received.headers["ce_type"] ?? "")) continue
+      if (isOther(received.headers["ce_type"] ?? "")) continue
       const result = read(received)
       if (Result.isFailure(result)) unfit.push({ received, ...result.failure })
       else {

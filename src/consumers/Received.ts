@@ -3,13 +3,14 @@
  *
  *   RD1  What can't be an event of Herald is refused with a reason, whatever bytes it is made of; nothing that passes is refused later for
  *        its characters (NUL, half a surrogate pair) or its size. Names have no control characters.
+ *   RD2  A change of a kind that this node does not know is an event like others: a newer node told of it.
  */
 import { Option, Result, Schema } from "effect"
 import { MESSAGE } from "../commits/Request.ts"
 import { CLIENT_NAME_LENGTH } from "../keys/ClientName.ts"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { KEY_LENGTH, wrongKey } from "../keys/Key.ts"
-import { eventTypes } from "../outbox/Event.ts"
+import { clientTypes, isUpdate, type UpdateType } from "../outbox/Event.ts"
 import { Fitting, Plain } from "../text/Plain.ts"
 import { ValueType } from "../values/ValueType.ts"
 
@@ -30,8 +31,8 @@ const isClean = (text: string) => text.isWellFormed() && !text.includes("\u0000"
 const text = (max: number) => Schema.String.check(Schema.isMaxLength(max), Schema.makeFilter(isClean))
 const Timestamp = text(40).check(Schema.makeFilter((value) => !Number.isNaN(Date.parse(value))))
 
-const ConfigUpdate = Schema.Struct({
-  event_type: Schema.Literal("config_update"),
+/** Of every kind. */
+const changed = {
   service_name: Plain(KEY_LENGTH),
   instance_id: Schema.Literal(""),
   version: Schema.Int.check(Schema.isGreaterThan(0)),
@@ -41,15 +42,28 @@ const ConfigUpdate = Schema.Struct({
   epoch: Plain(64),
   revision: Schema.String.check(Schema.isPattern(/^\d{1,19}$/)),
   deleted: Schema.Boolean,
-  value_type: ValueType,
   digest: Plain(128),
   actor: text(512),
   message: text(MESSAGE)
+}
+const ConfigUpdate = Schema.Struct({
+  ...changed,
+  event_type: Schema.Literal("config_update"),
+  value_type: ValueType
 })
-export type ConfigUpdate = typeof ConfigUpdate.Type
+/** RD2, EV9 */
+const Update = Schema.Struct({
+  ...changed,
+  event_type: Schema.String.check(
+    Schema.makeFilter((type) => isUpdate(type) && type !== "config_update")
+  ) as Schema.Codec<UpdateType, string>,
+  version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  value_type: Plain(32)
+})
+export type Changed = typeof ConfigUpdate.Type | typeof Update.Type
 
 const ClientCameOrWent = Schema.Struct({
-  event_type: Schema.Literals(["client_connect", "client_disconnect", "client_timeout"]),
+  event_type: Schema.Literals(clientTypes),
   service_name: Plain(CLIENT_NAME_LENGTH),
   instance_id: Plain(CLIENT_NAME_LENGTH),
   version: Schema.Null,
@@ -60,13 +74,13 @@ const ClientCameOrWent = Schema.Struct({
 })
 export type ClientCameOrWent = typeof ClientCameOrWent.Type
 
-const Known = Schema.Union([ConfigUpdate, ClientCameOrWent])
-const types = new Set<string>(eventTypes)
+const Known = Schema.Union([ConfigUpdate, Update, ClientCameOrWent])
+const isKnown = (type: string) => isUpdate(type) || clientTypes.some((one) => one === type)
 
 export interface Arrived {
   /** `ce_id`: events with the same id are the same event. */
   readonly id: string
-  readonly event: ConfigUpdate | ClientCameOrWent
+  readonly event: Changed | ClientCameOrWent
   /** The message's value, as text. */
   readonly body: string
   readonly traceparent: string
@@ -106,7 +120,7 @@ export const read = (received: Received): Result.Result<Arrived, Unfit> => {
   if (found === undefined || typeof value !== "object" || value === null)
     return Result.fail({ reason: "unreadable", why: "the value is no JSON object in UTF-8" })
   const type = (value as { event_type?: unknown }).event_type
-  if (typeof type === "string" && !types.has(type))
+  if (typeof type === "string" && !isKnown(type))
     return Result.fail({
       reason: "unknown_type",
       why: `the event_type ${JSON.stringify(type.slice(0, 64))} is not known`

@@ -90,5 +90,14 @@ export const flagKind: Kind<FeatureFlag> = {
   bytes: flagBytes,
   fromLog: (stored) => asFlag(stored as FlagRow),
   toLane: rowOf,
-  fromLane: (said) => (isRow(said) ? asFlag(said) : undefined)
+  fromLane: (said) => (isRow(said) ? asFlag(said) : undefined),
+  word: "flag",
+  told: ({ version, deleted, definition, digest }) => ({
+    service: "",
+    version,
+    deleted,
+    value: definition,
+    valueType: "json",
+    digest
+  })
 }

@@ -159,7 +159,7 @@ export const services = (options: NodeOptions) => {
     ),
     Layer.provideMerge(
       Layer.mergeAll(
-        Propagation.layer(propagation).pipe(Layer.provideMerge(views), Layer.provide(kinds)),
+        Propagation.layer(propagation).pipe(Layer.provideMerge(views), Layer.provideMerge(kinds)),
         Workers.layer()
       )
     ),
@@ -172,6 +172,8 @@ export const retention = Retention.layer
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */
 export const events = ({ run, audit }: { readonly run: string; readonly audit: boolean }) =>
-  Layer.merge(Relay.layer({ run, ...Relay.relayDefaults }), audit ? AuditGroup.layer : Layer.empty)
+  Layer.merge(Relay.layer({ run, ...Relay.relayDefaults }), audit ? AuditGroup.layer : Layer.empty).pipe(
+    Layer.provide(kinds)
+  )
 
-export const webhooks = Webhooks.layer
+export const webhooks = (options: Webhooks.WebhooksOptions) => Webhooks.layer(options).pipe(Layer.provide(kinds))

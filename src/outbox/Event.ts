@@ -1,20 +1,29 @@
 /**
  * What other systems are told: JSON as its users know it, with CloudEvents 1.0 attributes (binary mode, Kafka binding 1.0.2). Pure.
  *
- *   EV1  The id of a configuration event is made of its epoch, revision, environment and key: published again, it is the same.
+ *   EV1  The id of a change's event is made of its epoch, revision, kind, environment and key: published again, it is the same. Of the first
+ *        kind the id names none, as it always was.
+ *   EV9  A change of a kind that this node does not know (a newer one commits it) has an event nonetheless, of what is known of it.
  */
-import type { Configuration } from "../configuration/Configuration.ts"
-import { configurationsIn } from "../configuration/ConfigurationKind.ts"
-import type { Revision } from "../propagation/Revision.ts"
+import type { KindsShape, Told } from "../propagation/Kind.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
 
-export const eventTypes = ["config_update", "client_connect", "client_disconnect", "client_timeout"] as const
-export type EventType = (typeof eventTypes)[number]
+/** A change of any kind: `<word>_update`. */
+export type UpdateType = `${string}_update`
+const UPDATE = /^[a-z][a-z0-9_]{0,60}_update$/
+export const isUpdate = (type: string): type is UpdateType => UPDATE.test(type)
+
+export const clientTypes = ["client_connect", "client_disconnect", "client_timeout"] as const
+export type EventType = UpdateType | (typeof clientTypes)[number]
+
+/** The word of a kind that has changed, such as `config`. */
+export const wordOf = (type: UpdateType): string => type.slice(0, -"_update".length)
 
 /** One message for the log: events of one `key` keep their order. */
 export interface LogEvent {
   readonly id: string
   readonly type: EventType
-  /** The configuration key, or the service name of a client event. */
+  /** The key of what changed, or the service name of a client event. */
   readonly key: string
   /** JSON. */
   readonly body: string
@@ -23,7 +32,7 @@ export interface LogEvent {
 
 /** What happened to a client. */
 export interface ClientEvent {
-  readonly type: Exclude<EventType, "config_update">
+  readonly type: (typeof clientTypes)[number]
   readonly environment: string
   readonly service: string
   readonly instance: string
@@ -51,20 +60,28 @@ const headersOf = (
   ...(traceparent === "" ? {} : { traceparent })
 })
 
+/** EV9 */
+const unknown: Told = { service: "", version: 0, deleted: false, value: "", valueType: "", digest: "" }
+
 /** The value does not travel: it may be larger than a broker takes, and whoever reads the topic need not be allowed to read it. */
-const configurationEvent = (
+const changeEvent = (
+  { told, nameOf }: KindsShape,
   { epoch, revision, traceparent, actor, message, committedAt }: Revision,
-  { key, environment, version, valueType, deleted, digest }: Configuration
+  change: Change
 ): LogEvent => {
-  const id = `${epoch}/${revision}/${environment}/${key}`
+  const { kind, key, environment } = change
+  const { word, service, version, deleted, valueType, digest } = told(change) ?? { word: kind, ...unknown }
+  const name = nameOf(change)
+  const id = `${epoch}/${revision}/${name}`
+  const type: UpdateType = `${word}_update`
   const timestamp = new Date(committedAt).toISOString()
   return {
     id,
-    type: "config_update",
+    type,
     key,
     body: JSON.stringify({
-      event_type: "config_update",
-      service_name: key.split(".")[0],
+      event_type: type,
+      service_name: service,
       instance_id: "",
       version,
       timestamp,
@@ -78,13 +95,13 @@ const configurationEvent = (
       actor,
       message
     }),
-    headers: headersOf(id, "config_update", "/herald", `${environment}/${key}`, timestamp, traceparent)
+    headers: headersOf(id, type, "/herald", name, timestamp, traceparent)
   }
 }
 
-/** EV1: one event for every configuration that the commit changed. */
-export const eventsOf = (revision: Revision): ReadonlyArray<LogEvent> =>
-  configurationsIn(revision).map((change) => configurationEvent(revision, change))
+/** EV1: one event for everything that the commit changed. */
+export const eventsOf = (kinds: KindsShape, revision: Revision): ReadonlyArray<LogEvent> =>
+  revision.changes.map((change) => changeEvent(kinds, revision, change))
 
 /** `id` must be unique; the node is where the client was connected. */
 export const clientEvent = (id: string, node: string, event: ClientEvent): LogEvent => {

@@ -11,6 +11,7 @@ import { Clock, Duration, Effect, Layer, Metric, Queue, Random } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Lease, Leases } from "../leases/Leases.ts"
 import { backoff } from "../net/Backoff.ts"
+import { Kinds } from "../propagation/Kinds.ts"
 import { covers, type Position, sameEpoch } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
@@ -64,8 +65,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     yield* Outbox,
     yield* Propagation
   ]
-  const [leases, seal] = [yield* Leases, yield* Seal]
+  const [leases, seal, kinds] = [yield* Leases, yield* Seal, yield* Kinds]
   const clock = yield* Clock.Clock
+  for (const kind of kinds.names) yield* Metric.update(Metric.withAttributes(published, { kind }), 0) // MT1
   let failures = 0
   const late = yield* notice("events", {
     source: "outbox",
@@ -117,11 +119,14 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     if (held.until - now() < leaseNanos / 2n) yield* moveTo(held, held.position)
     const last = page.at(-1)
     if (last === undefined) return false
-    const messages = page.flatMap(eventsOf).map(sealed(seal)) // EV7
+    const messages = page.flatMap((revision) => eventsOf(kinds, revision)).map(sealed(seal)) // EV7
     if (now() >= held.until) return yield* overtaken(held) // EV3
     yield* events.publish(messages)
     yield* moveTo(held, { epoch: held.position.epoch, revision: last.revision }) // EV2
-    yield* Metric.update(Metric.withAttributes(published, { kind: "configuration" }), messages.length)
+    for (const kind of kinds.names) {
+      const its = page.reduce((sum, { changes }) => sum + changes.filter((change) => change.kind === kind).length, 0)
+      yield* Metric.update(Metric.withAttributes(published, { kind }), its)
+    }
     return true
   })
 

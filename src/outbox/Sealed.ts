@@ -7,11 +7,12 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { Kinds } from "../propagation/Kinds.ts"
 import { type Position, samePosition } from "../propagation/Position.ts"
 import type { Revision } from "../propagation/Revision.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
 import { Seal, type SealShape } from "../seals/Seal.ts"
-import { type ClientEvent, eventsOf, type LogEvent } from "./Event.ts"
+import { type ClientEvent, eventsOf, type LogEvent, type UpdateType } from "./Event.ts"
 
 /** A CloudEvents extension attribute. */
 export const SEAL_HEADER = "ce_seal"
@@ -22,7 +23,7 @@ export interface Claimed {
   readonly body: string
   readonly received: { readonly headers: Readonly<Record<string, string>> }
   readonly event:
-    | { readonly event_type: "config_update"; readonly epoch: string; readonly revision: string }
+    | { readonly event_type: UpdateType; readonly epoch: string; readonly revision: string }
     | { readonly event_type: ClientEvent["type"] }
 }
 
@@ -44,6 +45,7 @@ const LOOKS = 16
 export const makeGenuine = Effect.gen(function* () {
   const { verify } = yield* Seal
   const log = yield* RevisionLog
+  const kinds = yield* Kinds
   const looks = Semaphore.makeUnsafe(LOOKS)
   let last: Revision | undefined
 
@@ -57,8 +59,8 @@ export const makeGenuine = Effect.gen(function* () {
   return Effect.fnUntraced(function* ({ id, body, event, received }: Claimed): Effect.fn.Return<boolean, HeraldError> {
     const seal = received.headers[SEAL_HEADER]
     if (seal !== undefined) return yield* verify("event", textOf(id, body), seal)
-    if (event.event_type !== "config_update" || event.revision.length > 18) return false
+    if (!("revision" in event) || event.revision.length > 18) return false
     const revision = yield* looks.withPermits(1)(committed({ epoch: event.epoch, revision: BigInt(event.revision) }))
-    return revision !== undefined && eventsOf(revision).some((mine) => mine.id === id && mine.body === body)
+    return revision !== undefined && eventsOf(kinds, revision).some((mine) => mine.id === id && mine.body === body)
   })
 })

@@ -4,6 +4,7 @@
  *   KI1  A change that names no kind is of the first one: log and lanes were begun with that alone. Only the others are written with theirs.
  *   KI2  A change of a kind that this node does not know is passed on by what it is of, so that the log is followed nonetheless.
  *   KI3  What comes over a lane and is no change, or none of its kind, is refused.
+ *   KI4  A change of every kind is told to other systems, under the word of its kind: events, webhooks, feeds and Redis ask for nothing else.
  */
 import type { Change, Revision } from "./Revision.ts"
 
@@ -17,17 +18,41 @@ export interface Kind<C extends Change = Change> {
   toLane(change: C): object
   /** From parsed JSON of a lane. It is checked, as anybody may have sent it: undefined when it is no change of this kind. */
   fromLane(said: object): C | undefined
+  /** What the kind is called in other systems: `<word>_update`, `<word>.updated`, `<word>:updates:{key}`. Lower case; never changed. KI4 */
+  readonly word: string
+  told(change: C): Told
+}
+
+/** What other systems are told of a change. Nothing that is secret: whoever may read in Redis or follow a feed sees all of it. */
+export interface Told {
+  /** The service that it is for; "" when it is for none. */
+  readonly service: string
+  /** From 1, without gaps. */
+  readonly version: number
+  readonly deleted: boolean
+  /** As it was written; "" when it is deleted. Never in the event log: only its digest is. */
+  readonly value: string
+  /** How the text is to be read, a name of `values/ValueType.ts`. */
+  readonly valueType: string
+  /** SHA-256 (hex) of the value; "" where there is none. */
+  readonly digest: string
 }
 
 /** About how many bytes of memory a revision or a change takes besides its texts. */
 export const OVERHEAD = 500
 
 export interface KindsShape {
+  /** Of all kinds, the first one first. */
+  readonly names: ReadonlyArray<string>
   /** Bytes of memory, about. */
   readonly bytesOf: (revision: Revision) => number
   readonly fromLog: (stored: object) => Change
   readonly toLane: (change: Change) => object
   readonly fromLane: (said: unknown) => Change | undefined
+  /** Undefined: this node does not know the kind. KI2 */
+  readonly told: (change: Change) => (Told & { readonly word: string }) | undefined
+  /** The name of a change where names of all kinds are told apart; of the first kind as it always was. Of audit entries, too. */
+  readonly nameOf: (change: Change) => string
 }
 
 export const makeKinds = (first: Kind, ...others: ReadonlyArray<Kind>): KindsShape => {
@@ -43,6 +68,7 @@ export const makeKinds = (first: Kind, ...others: ReadonlyArray<Kind>): KindsSha
   const named = (stored: object): string => ("kind" in stored ? String(stored.kind) : first.name)
 
   return {
+    names: [...kinds.keys()],
     bytesOf,
     fromLog: (stored) => kinds.get(named(stored))?.fromLog(stored) ?? strange(stored as Change),
     toLane: (change) => {
@@ -54,7 +80,12 @@ export const makeKinds = (first: Kind, ...others: ReadonlyArray<Kind>): KindsSha
       const kind = kinds.get(named(said))
       if (kind !== undefined) return kind.fromLane(said)
       return isChange(said) ? strange(said) : undefined
-    }
+    },
+    told: (change) => {
+      const kind = kinds.get(change.kind)
+      return kind && { word: kind.word, ...kind.told(change) }
+    },
+    nameOf: ({ kind, environment, key }) => `${kind === first.name ? "" : `@${kind}/`}${environment}/${key}`
   }
 }
 

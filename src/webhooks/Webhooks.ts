@@ -2,7 +2,7 @@
  * The group `notification`: turns changes of critical keys into webhooks. The group only queues them, so that no receiver holds up a
  * partition; senders send what is queued.
  *
- *   WN1  Every change of a critical key is queued for every receiver once, and nothing else is.
+ *   WN1  Every change of a critical key, of whatever kind, is queued for every receiver once, and nothing else is.
  */
 import { Effect, Layer, Metric, Redacted } from "effect"
 import { runGroup } from "../consumers/Group.ts"
@@ -23,7 +23,7 @@ export interface WebhooksOptions {
   readonly secret: Redacted.Redacted
   /** Signs as well, while receivers change over to the new secret. */
   readonly previousSecret: Redacted.Redacted | undefined
-  /** Patterns of keys; `*` is every key. */
+  /** Patterns of keys, of every kind; `*` is every key. */
   readonly keys: ReadonlyArray<string>
 }
 
@@ -53,8 +53,8 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
   const consuming = runGroup({
     group: "notification",
     size: SIZE,
-    types: ["config_update"],
-    wanted: ({ event }) => event.event_type === "config_update" && isCritical(keys, event.key), // WN1
+    types: "changes",
+    wanted: ({ event }) => "key" in event && isCritical(keys, event.key), // WN1
     effect: (events) =>
       Effect.map(queue.add(events.map(webhookOf), targets), (fresh) => {
         if (fresh > 0) for (const { wake } of senders) wake()

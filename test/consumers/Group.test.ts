@@ -14,6 +14,7 @@ import { Seal } from "../../src/seals/Seal.ts"
 import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { pass } from "../support/Clock.ts"
 import { layerTestSeal, testKey, testSeal } from "../support/Seal.ts"
+import { kinds } from "../support/Twins.ts"
 
 const event = (service: string, n: number) =>
   clientEvent(`${service}/${n}`, "n1", {
@@ -31,7 +32,7 @@ const write = (topic: Topic, service: string, n: number, headers: Record<string,
 
 /** The topic beside a database. */
 const world = (topic: Topic, state = new State(), seals = layerTestSeal) =>
-  Layer.mergeAll(topic.layer, seals).pipe(Layer.provideMerge(Memory.layerOn(state)))
+  Layer.mergeAll(topic.layer, seals, kinds).pipe(Layer.provideMerge(Memory.layerOn(state)))
 
 const group = (effect: (events: ReadonlyArray<Arrived>) => Effect.Effect<void, HeraldError | Unkeepable>, size = 3) =>
   Effect.forkScoped(
@@ -158,7 +159,8 @@ describe("Group", () => {
     const topic = new Topic()
     const done: Array<string> = []
     return Effect.gen(function* () {
-      topic.write("svc", "{ no JSON", { ce_id: "1", ce_type: "config_update" })
+      for (const ce_type of ["config_update", "flag_update", "segment_update", "client_timeout"])
+        topic.write("svc", "{ no JSON", { ce_id: "1", ce_type })
       topic.write("svc", "{ no JSON", { ce_id: "2", ce_type: "client_dance" })
       write(topic, "svc", 0)
       yield* group((events) => Effect.sync(() => void done.push(...events.map(({ id }) => id))))

@@ -4,6 +4,7 @@ import { written } from "../../src/consumers/DeadLetters.ts"
 import { MAX_BODY, type Received, read } from "../../src/consumers/Received.ts"
 import { clientEvent, eventsOf } from "../../src/outbox/Event.ts"
 import { configuration } from "../support/Configuration.ts"
+import { known } from "../support/Twins.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const received = (body: string | Uint8Array | null, headers: Record<string, string> = { ce_id: "1" }): Received => ({
@@ -28,7 +29,7 @@ const client = clientEvent("n1/1", "n1", {
   at: 5
 })
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-const [commit] = eventsOf({
+const [commit] = eventsOf(known, {
   epoch: "e",
   revision: 12n,
   traceparent,
@@ -77,6 +78,18 @@ describe("reading the topic", () => {
       [altered({ more: 1 }), "fit"]
     ] as const)
       assert.strictEqual(reasonOf(message), reason, String(message.body === null ? null : message.body.slice(0, 200)))
+  })
+
+  it("RD2 a change of a kind that is not known is an event; what only looks like a type is none", () => {
+    const valid = JSON.parse(commit!.body)
+    const altered = (fields: object) => reasonOf(received(JSON.stringify({ ...valid, ...fields })))
+    const told = { event_type: "segment_update", service_name: "", version: 0, value_type: "" }
+    assert.strictEqual(altered(told), "fit")
+    assert.strictEqual(altered({ ...told, version: -1 }), "wrong_shape")
+    assert.strictEqual(altered({ ...told, event_type: "config_update" }), "wrong_shape")
+    assert.strictEqual(altered({ ...told, key: "a\u001b" }), "wrong_shape")
+    for (const event_type of ["_update", "Flag_update", "a b_update", `${"x".repeat(80)}_update`, "flag_updates"])
+      assert.strictEqual(altered({ ...told, event_type }), "unknown_type", event_type)
   })
 
   it("RD1 any bytes and headers are told apart without a defect", () => {

@@ -119,7 +119,7 @@ for (const [mode, start] of [
           const updates: Array<string> = []
           yield* ask(async (one) => {
             one.on("message", (_, text: string) => updates.push(text))
-            await one.subscribe(updatesChannel(key))
+            await one.subscribe(updatesChannel("config", key))
             await Effect.runPromise(lane.tell(revisionOf(3, [configuration(key, 3)])))
             await waitUntil("the update", () => updates.length === 1)
           })

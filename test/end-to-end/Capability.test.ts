@@ -127,7 +127,7 @@ describe("a new capability", () => {
   it("keeps its own tests, those of the documents and the boundaries", async () => {
     const { status, said } = await tests("test/toys", "test/boundaries.test.ts", "test/docs.test.ts")
     assert.strictEqual(status, 0, said)
-    assert.include(said, "test/toys/Toys.test.ts (4 tests)")
+    assert.include(said, "test/toys/Toys.test.ts (5 tests)")
   })
 
   it("is guarded: what it may not import and what no test holds is told", async () => {

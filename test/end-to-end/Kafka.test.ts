@@ -17,6 +17,8 @@ describe("events in Kafka", () => {
     const subscriber = new Subscriber(b.grpc, { token: nodes.token, instance: "one" })
     for (let i = 1; i <= 30; i++)
       assert.strictEqual((await (i % 2 ? a : b).publish(`svc.${i % 3}`, i, {}, { traceparent })).status, 200)
+    const flag = await a.call("PUT", "/v1/flags/checkout?environment=production", { value: { enabled: true } })
+    assert.strictEqual(flag.status, 200)
     const topics = () => kafka.client.admin()
     await waitUntil("the topic", async () => {
       const admin = topics()
@@ -27,6 +29,7 @@ describe("events in Kafka", () => {
     })
     await using reader = await new Reader(kafka).start()
     await waitUntil("every commit", () => reader.of("config_update").length >= 30)
+    await waitUntil("the flag", () => reader.of("flag_update").length >= 1)
     subscriber.close()
     await waitUntil("the client's end", () => reader.of("client_disconnect").length >= 1)
 
@@ -51,6 +54,13 @@ describe("events in Kafka", () => {
       )
       assert.strictEqual(new Set(mine.map(({ partition }) => partition)).size, 1)
     }
+    const { key, value, headers } = reader.of("flag_update")[0]!
+    assert.deepInclude(value, { key: "checkout", version: 1, deleted: false, digest: flag.body.digest })
+    assert.deepInclude(headers, { ce_type: "flag_update", ce_subject: "@flag/production/checkout" })
+    assert.deepStrictEqual(
+      [key, headers["ce_id"]],
+      ["checkout", `${value["epoch"]}/${value["revision"]}/@flag/production/checkout`]
+    )
     assert.deepInclude(reader.of("client_connect")[0]!.value, { service_name: "svc", instance_id: "one", node: "n2" })
     assert.deepInclude(reader.of("client_disconnect")[0]!.value, { service_name: "svc", instance_id: "one" })
     assert.strictEqual(reader.of("client_connect")[0]!.key, "svc")

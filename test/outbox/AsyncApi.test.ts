@@ -6,6 +6,8 @@ import { parse } from "yaml"
 import { written } from "../../src/consumers/DeadLetters.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { configuration } from "../support/Configuration.ts"
+import { featureFlag } from "../support/FeatureFlag.ts"
+import { known } from "../support/Twins.ts"
 
 const { messages, schemas } = parse(
   readFileSync(new URL("../../schema/asyncapi.yaml", import.meta.url), "utf8")
@@ -33,7 +35,9 @@ describe("schema/asyncapi.yaml", () => {
       committedAt: 5
     }
     const changes = [configuration("svc.a", 12), configuration("svc.b", 12, { deleted: true })]
-    for (const event of eventsOf({ ...revision, changes })) fits(event, messages.configUpdate.payload)
+    for (const event of eventsOf(known, { ...revision, changes })) fits(event, messages.configUpdate.payload)
+    const others = [{ kind: "segment", environment: "production", key: "staff" }, featureFlag("checkout", 12)]
+    for (const event of eventsOf(known, { ...revision, changes: others })) fits(event, messages.update.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(
         clientEvent("n1/1", "n1", {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { OutboxTables } from "../../layers/Memory/outbox/OutboxTables.ts"
@@ -14,15 +14,16 @@ import * as Relay from "../../src/outbox/Relay.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { Degraded } from "../../src/telemetry/Degraded.ts"
 import type { Dependency } from "../../src/telemetry/Readiness.ts"
+import { flag } from "../contracts/FlagStores.ts"
 import { pass } from "../support/Clock.ts"
 import { change, release } from "../support/Release.ts"
 import { sweep } from "../support/sweep.ts"
-import { below, propagation } from "../support/Twins.ts"
+import { below, kinds, known, propagation } from "../support/Twins.ts"
 
 const services = (state: State) => propagation().pipe(Layer.provideMerge(below(Memory.layerOn(state))))
 
 const relay = (log: { readonly layer: Layer.Layer<EventLog> }, run = "a") =>
-  Relay.layer({ run, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide(log.layer))
+  Relay.layer({ run, lease: "20 seconds", pollInterval: "1 second", page: 3 }).pipe(Layer.provide([log.layer, kinds]))
 
 const commit = (key: string, value: string | null) =>
   Effect.flatMap(Commits, (commits) => commits.commit(release([change(key, value)])))
@@ -52,6 +53,29 @@ describe("Relay", () => {
       })
     }).pipe(Effect.provide(services(state)), Effect.scoped)
   })
+
+  it.effect(
+    "EV2 a release of several kinds has an event for each change, in its order, and each kind is counted",
+    () => {
+      const [state, log] = [new State(), new Topic()]
+      return Effect.gen(function* () {
+        yield* Layer.build(relay(log))
+        const { commit } = yield* Commits
+        yield* commit({ ...release([]), changes: [change("a", "1"), flag("a", ["on"]), change("b", "1")] as never })
+        yield* commit({ ...release([]), changes: [flag("a", null)] as never })
+        yield* pass(2_000)
+
+        assert.deepStrictEqual(
+          log.events.map(({ body }) => JSON.parse(body)).map((one) => `${one.event_type} ${one.key} ${one.deleted}`),
+          ["config_update a false", "flag_update a false", "config_update b false", "flag_update a true"]
+        )
+        const counts = (yield* Metric.snapshot).flatMap(({ id, attributes, state }) =>
+          id === "herald_events_published_total" ? [[attributes?.["kind"], (state as { count: number }).count]] : []
+        )
+        assert.deepInclude(Object.fromEntries(counts), { configuration: 2, flag: 2 })
+      }).pipe(Effect.provide(services(state)), Effect.provideService(Metric.MetricRegistry, new Map()), Effect.scoped)
+    }
+  )
 
   it.effect("EV2 EV5 an event log that is down keeps nothing in memory, and gets all in order when it is back", () => {
     const [state, log] = [new State(), new Topic()]
@@ -116,7 +140,7 @@ describe("Relay", () => {
         Effect.map(EventLog, ({ publish }) =>
           EventLog.of({ publish: (events) => Effect.andThen(Effect.sleep("60 seconds"), publish(events)) })
         )
-      ).pipe(Layer.provide(log.layer))
+      ).pipe(Layer.provide([log.layer, kinds]))
       return Effect.gen(function* () {
         yield* commits(2)
         yield* Layer.build(relay({ layer: slow }, "a"))
@@ -230,7 +254,7 @@ describe("Relay", () => {
       const commits = yield* Commits
       yield* commits.commit(release([change("a", "1"), change("a", "1", { environment: "staging" }), change("b", "1")]))
       const read = Effect.flatMap(RevisionLog, (log) => Effect.map(log.after(0n, 10), (page) => page!))
-      const [first, again] = [(yield* read).flatMap(eventsOf), (yield* read).flatMap(eventsOf)]
+      const [first = [], again] = [yield* read, yield* read].map((page) => page.flatMap((one) => eventsOf(known, one)))
       assert.strictEqual(new Set(first.map(({ id }) => id)).size, 3)
       assert.deepStrictEqual(first, again)
     }).pipe(Effect.provide(Memory.layerOn(state)))

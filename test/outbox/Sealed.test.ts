@@ -9,6 +9,7 @@ import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { makeGenuine, SEAL_HEADER, sealed } from "../../src/outbox/Sealed.ts"
 import { change, release } from "../support/Release.ts"
 import { layerTestSeal, testSeal } from "../support/Seal.ts"
+import { kinds, known } from "../support/Twins.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const arrived = ({ body, headers }: Pick<LogEvent, "body" | "headers">): Arrived =>
@@ -26,7 +27,7 @@ const genuine = (event: Pick<LogEvent, "body" | "headers">) =>
   Effect.flatMap(makeGenuine, (check) => check(arrived(event)))
 
 describe("whose an event is", () => {
-  const world = layerTestSeal.pipe(Layer.provideMerge(Memory.layerOn(new State())))
+  const world = Layer.merge(layerTestSeal, kinds).pipe(Layer.provideMerge(Memory.layerOn(new State())))
 
   it.effect("EV7 EV8 a sealed event is genuine; with another id, body or key of the seal it is not", () =>
     Effect.gen(function* () {
@@ -55,8 +56,8 @@ describe("whose an event is", () => {
       const commits = yield* Commits
       yield* commits.commit(release([change("before", "1")]))
       const { revision } = yield* commits.commit(release([change("svc", "1"), change("other", "2")]))
-      for (const event of eventsOf(revision)) assert.isTrue(yield* genuine(event))
-      const [event] = eventsOf(revision) as [LogEvent, LogEvent]
+      for (const event of eventsOf(known, revision)) assert.isTrue(yield* genuine(event))
+      const [event] = eventsOf(known, revision) as [LogEvent, LogEvent]
       const said = JSON.parse(event.body)
       const claim = (changed: object, id = event.id) => ({
         body: JSON.stringify({ ...said, ...changed }),

@@ -27,6 +27,26 @@ describe("kinds of changes", () => {
     assert.isAbove(kinds.bytesOf({ ...revisionOf(1, []), changes: [strange] }), kinds.bytesOf(revisionOf(1, [])))
   })
 
+  it("KI4 a change of every kind is told under its word, by one name; of one that is not known nothing is", () => {
+    const gone = configuration("svc.a", 8, { deleted: true, value: "" })
+    const strange = { kind: "flag", environment: "production", key: "svc" }
+    assert.deepStrictEqual(kinds.names, ["configuration", "toy"])
+    assert.deepInclude(kinds.told(configuration("svc.a", 7)), {
+      word: "config",
+      service: "svc",
+      version: 7,
+      deleted: false
+    })
+    assert.deepInclude(kinds.told(gone), { deleted: true, value: "" })
+    assert.deepInclude(kinds.told(one), { word: "toy", service: "", value: "3", valueType: "number" })
+    assert.isUndefined(kinds.told(strange))
+    assert.deepStrictEqual([configuration("svc.a", 7), one, strange].map(kinds.nameOf), [
+      "production/svc.a",
+      "@toy/production/svc",
+      "@flag/production/svc"
+    ])
+  })
+
   it("KI3 what is no change, or none of its kind, is refused", () => {
     const { value: _, ...lacking } = said(kinds.toLane(configuration("svc", 7))) as Record<string, unknown>
     for (const wrong of [null, 1, "x", [], {}, lacking, { kind: "toy", count: "1" }, { kind: "flag", key: "svc" }])

@@ -11,6 +11,7 @@ import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
+import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
@@ -30,7 +31,8 @@ export const below = <A, E, R>(
 ) => Layer.mergeAll(stores, Cache.layer({ maxBytes: cacheBytes }), Digests.layer, workers(threads))
 
 /** What the log may hold. */
-export const kinds = Kinds.layer(configurationKind, flagKind)
+export const known = makeKinds(configurationKind, flagKind)
+export const kinds = Layer.succeed(Kinds, known)
 
 const views = Views.layer(ConfigurationView, FlagView).pipe(
   Layer.provideMerge(Layer.merge(ConfigurationView.layer, FlagView.layer))
@@ -40,7 +42,7 @@ const views = Views.layer(ConfigurationView, FlagView).pipe(
 export const propagation = (changed: Partial<PropagationOptions> = {}) =>
   Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds", ...changed }).pipe(
     Layer.provideMerge(views),
-    Layer.provide(kinds)
+    Layer.provideMerge(kinds)
   )
 
 /** On a database with faults; hints of other writers are lost unless `hints`. */

@@ -103,7 +103,9 @@ describe("Webhook", () => {
   })
 
   it("WH1 a message is the same when it comes out of the queue, and so is its body", () => {
-    const body = new TextEncoder().encode('{"timestamp":"2026-01-01T00:00:00.000Z","actor":"ü"}')
+    const body = new TextEncoder().encode(
+      '{"event_type":"config_update","timestamp":"2026-01-01T00:00:00.000Z","actor":"ü"}'
+    )
     const received = {
       partition: 1,
       offset: "9007199254740993",
@@ -118,7 +120,7 @@ describe("Webhook", () => {
       type: "config.updated",
       timestamp: "2026-01-01T00:00:00.000Z",
       id: "1",
-      data: { timestamp: "2026-01-01T00:00:00.000Z", actor: "ü" }
+      data: { event_type: "config_update", timestamp: "2026-01-01T00:00:00.000Z", actor: "ü" }
     })
   })
 })

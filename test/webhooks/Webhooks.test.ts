@@ -10,12 +10,15 @@ import { Topic } from "../../layers/Memory/Topic.ts"
 import { WebhookTables } from "../../layers/Memory/webhooks/WebhookTables.ts"
 import { eventsOf } from "../../src/outbox/Event.ts"
 import { sealed } from "../../src/outbox/Sealed.ts"
+import type { Change } from "../../src/propagation/Revision.ts"
 import { MAX_AGE } from "../../src/webhooks/Webhook.ts"
 import type { Post } from "../../src/webhooks/WebhookPost.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
 import { configuration } from "../support/Configuration.ts"
+import { featureFlag } from "../support/FeatureFlag.ts"
 import { testKey, testSeal } from "../support/Seal.ts"
+import { kinds, known } from "../support/Twins.ts"
 
 const [A, B] = ["https://a.example/hook", "https://b.example/s3cret"]
 const secret = Redacted.make("twenty-four-letters-or-more")
@@ -24,7 +27,7 @@ const secret = Redacted.make("twenty-four-letters-or-more")
 const world = () => {
   const [state, topic, receivers] = [new State(), new Topic(), new Receivers()]
   state.tables(SealTables).keys.push(testKey)
-  const around = Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest)
+  const around = Layer.mergeAll(Memory.layerOn(state), topic.layer, receivers.layer, layerDigest, kinds)
   const node = (urls: ReadonlyArray<string> = [A], on = around) =>
     Webhooks.layer({
       run: "run",
@@ -34,13 +37,15 @@ const world = () => {
       keys: ["payment.*"]
     }).pipe(Layer.provide(on))
   let revision = 0
-  const commit = (key: string, headers: Record<string, string> = {}) => {
-    const made = configuration(key, ++revision)
+  const commit = (key: string, headers: Record<string, string> = {}, make: Make = configuration) => {
+    const made = make(key, ++revision)
     return Effect.clockWith((clock) =>
       Effect.sync(() => {
         const committedAt = clock.currentTimeMillisUnsafe()
         const change = { epoch: "e", traceparent: "", actor: "ada", message: "", committedAt }
-        for (const event of eventsOf({ ...change, revision: made.revision, changes: [made] }).map(sealed(testSeal)))
+        for (const event of eventsOf(known, { ...change, revision: made.revision, changes: [made] }).map(
+          sealed(testSeal)
+        ))
           topic.write(event.key, event.body, { ...event.headers, ...headers }, committedAt)
       })
     )
@@ -50,6 +55,8 @@ const world = () => {
   const postsTo = (url: string) => receivers.posts.filter((post) => post.url === url)
   return { state, topic, receivers, around, node, commit, webhook, postsTo }
 }
+
+type Make = (key: string, revision: number) => Change & { readonly revision: bigint }
 
 /** Lets fibers run, and `millis` pass. Signing is not of the test's clock. */
 const pass = (millis: number) =>
@@ -67,7 +74,7 @@ const ids = (posts: ReadonlyArray<Post>) => posts.map(({ headers }) => headers["
 const statesOf = (state: State) => [...state.tables(WebhookTables).webhooks.values()].map(({ state }) => state)
 
 describe("Webhooks", () => {
-  it.effect("WN1 critical keys alone are told, once to each receiver, from when it is known", () => {
+  it.effect("WN1 critical keys alone are told, of any kind, once to each receiver, from when it is known", () => {
     const { state, receivers, node, commit, postsTo } = world()
     return Effect.gen(function* () {
       yield* commit("payment.before")
@@ -76,12 +83,19 @@ describe("Webhooks", () => {
       yield* Layer.build(node([A, B]))
       yield* pass(2_000)
       for (const key of ["payment.a", "other", "payment", "payment.b", "payment.a"]) yield* commit(key)
-      yield* passUntil(() => postsTo(A).length + postsTo(B).length >= 6)
+      for (const key of ["other", "payment.a"]) yield* commit(key, {}, featureFlag)
+      yield* passUntil(() => postsTo(A).length + postsTo(B).length >= 8)
       yield* pass(20_000)
 
-      const wanted = ["e/2/production/payment.a", "e/5/production/payment.b", "e/6/production/payment.a"]
+      const wanted = [
+        "e/2/production/payment.a",
+        "e/5/production/payment.b",
+        "e/6/production/payment.a",
+        "e/8/@flag/production/payment.a"
+      ]
       for (const url of [A, B]) assert.deepStrictEqual(ids(postsTo(url)).map(decodeURIComponent).sort(), wanted, url)
-      assert.strictEqual(JSON.parse(receivers.posts[0]!.body).type, "config.updated")
+      const types = receivers.posts.map(({ body }) => JSON.parse(body).type)
+      assert.deepStrictEqual([...new Set(types)].sort(), ["config.updated", "flag.updated"])
       assert.isTrue(statesOf(state).every((one) => one === "delivered"))
     }).pipe(Effect.scoped)
   })

@@ -1,3 +1,3 @@
 /** Where Redis tells of revisions: nodes, and everybody else. See docs/redis.md. */
 export const CHANNEL = "herald:revisions"
-export const updatesChannel = (key: string) => `config:updates:${key}`
+export const updatesChannel = (word: string, key: string) => `${word}:updates:${key}`

@@ -1,5 +1,5 @@
 /**
- * The lane over Redis pub/sub: `herald:revisions` for nodes, `config:updates:{key}` for everybody else. See docs/redis.md.
+ * The lane over Redis pub/sub: `herald:revisions` for nodes, `config:updates:{key}` (and so for each kind) for everybody else. See docs/redis.md.
  *
  *   RL1  A revision and its changes leave in one pipeline; of one larger than 1 MiB nodes are told only the position, which they take for a
  *        gap.
@@ -10,7 +10,6 @@
 
 import { Clock, Deferred, Effect, Metric, Option, Redacted, Schema } from "effect"
 import { Redis } from "ioredis"
-import { configurationsIn, toJson } from "../../../src/configuration/ConfigurationKind.ts"
 import type { HintLane } from "../../../src/propagation/HintLane.ts"
 import { layerLane } from "../../../src/propagation/HintLanes.ts"
 import type { KindsShape } from "../../../src/propagation/Kind.ts"
@@ -62,13 +61,16 @@ const encode = (
   return whole.length <= WHOLE ? whole : JSON.stringify(position)
 }
 
-/** For other programs. `timestamp`: milliseconds since 1970, the database's clock. `value`: null when the key was deleted. */
-const encodeUpdates = (committed: Revision) =>
-  configurationsIn(committed).map((change) => {
-    const { epoch, revision, committedAt, traceparent } = committed
-    const { key, environment, version, value, valueType, deleted } = toJson(change)
+/** For other programs. `timestamp`: milliseconds since 1970, the database's clock. `value`: null when it was deleted. KI4 */
+const encodeUpdates = ({ told }: KindsShape, { changes, epoch, revision, committedAt, traceparent }: Revision) =>
+  changes.flatMap((change) => {
+    const of = told(change)
+    if (of === undefined) return []
+    const { key, environment } = change
+    const { word, version, deleted, valueType } = of
+    const value = deleted ? null : of.value
     const said = { key, environment, version, value, valueType, deleted, revision: String(revision), epoch }
-    return [updatesChannel(key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const
+    return [[updatesChannel(word, key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const]
   })
 
 /** Reads a message on `CHANNEL`: a whole revision, only that there is one ("gap"), or undefined for what is not Herald's. RL4 */
@@ -119,7 +121,7 @@ const lane = Effect.fnUntraced(function* (options: RedisOptions) {
     Effect.ignore(
       call(async (redis) => {
         const pipeline = redis.pipeline().publish(CHANNEL, sealedJson(seal, "lane", encode(kinds, revision))) // RL1
-        for (const [channel, text] of encodeUpdates(revision)) pipeline.publish(channel, text)
+        for (const [channel, text] of encodeUpdates(kinds, revision)) pipeline.publish(channel, text)
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
       }).pipe(
         Effect.tapError(({ refused, message }) => (refused === true ? telling.fails(message) : Effect.void)),

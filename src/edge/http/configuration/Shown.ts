@@ -8,15 +8,17 @@ import type { As, Configuration } from "./Wire.ts"
 /** Marks where a text is put in; nobody can guess it. */
 const HOLE = crypto.randomUUID()
 
+type Shown = Pick<Configuration, "value" | "template" | "deleted"> & { readonly type: string }
+
 /** Whether a value's text is cut in: never a template's, which is no JSON before it is rendered. VJ1 */
-export const isCut = ({ type, template, deleted }: Pick<Configuration, "type" | "template" | "deleted">, as: As) =>
+export const isCut = ({ type, template, deleted }: Omit<Shown, "value">, as: As) =>
   !template &&
   !deleted &&
   as !== "text" &&
   (type === "json" || (as === "json" && (type === "number" || type === "boolean")))
 
 /** The JSON of what `bodyOf` makes of one configuration or many, which has each of them once, in their order. */
-export const shown = <C extends Configuration>(
+export const shown = <C extends Shown>(
   as: As,
   all: ReadonlyArray<C>,
   bodyOf: (all: ReadonlyArray<C>) => unknown

@@ -3,11 +3,12 @@ import { Effect, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Feeds } from "../../../feeds/Feeds.ts"
+import { Kinds } from "../../../propagation/Kinds.ts"
 import { contract, type Part } from "../Contract.ts"
 import type { As } from "../configuration/Wire.ts"
 import { answer } from "../Problem.ts"
 import { FeedsGroup } from "./Api.ts"
-import { begun, bytesOf, positionOf } from "./Wire.ts"
+import { begun, makeTexts, positionOf } from "./Wire.ts"
 
 const headers = {
   "cache-control": "no-store",
@@ -24,6 +25,7 @@ const routes = HttpApiBuilder.group(
   "feeds",
   Effect.fnUntraced(function* (handlers) {
     const feeds = yield* Feeds
+    const { bytesOf } = makeTexts(yield* Kinds)
     const encoder = new TextEncoder()
 
     const follow = Effect.fnUntraced(function* (

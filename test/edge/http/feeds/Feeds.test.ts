@@ -1,10 +1,14 @@
 /** Changes as server-sent events. */
 import { assert, describe, it } from "vitest"
-import { bytesOf, positionOf, textOf } from "../../../../src/edge/http/feeds/Wire.ts"
+import { makeTexts, positionOf } from "../../../../src/edge/http/feeds/Wire.ts"
 import { failure } from "../../../../src/errors/HeraldError.ts"
+import type { Change } from "../../../../src/propagation/Revision.ts"
 import { configuration } from "../../../support/Configuration.ts"
+import { featureFlag } from "../../../support/FeatureFlag.ts"
+import { known } from "../../../support/Twins.ts"
 import { startRoutes } from "../Harness.ts"
 
+const { bytesOf, textOf } = makeTexts(known)
 const at = { epoch: "0ab-1", revision: 7n }
 
 describe("Feeds", () => {
@@ -44,6 +48,32 @@ describe("Feeds", () => {
       assert.strictEqual(bytesOf([told], as), bytesOf([told], as)) // SX2
     }
     assert.strictEqual(JSON.parse(dataOf(textOf(told))).epoch, "0ab-1")
+  })
+
+  it("KI4 VJ1 a change of every kind is told alike, and a value of type json is JSON in it", () => {
+    const flag = featureFlag("new.checkout", 7)
+    const data = (change: Change, as?: "text") =>
+      JSON.parse(/\ndata: (.*)\n/.exec(textOf({ _tag: "Change", change, at, last: true }, as))![1]!)
+    assert.deepStrictEqual(data(flag), {
+      kind: "flag",
+      environment: "production",
+      key: "new.checkout",
+      version: 7,
+      revision: 7,
+      value: JSON.parse(flag.definition),
+      type: "json",
+      deleted: false,
+      digest: flag.digest,
+      epoch: "0ab-1"
+    })
+    assert.strictEqual(data(flag, "text").value, flag.definition)
+    assert.deepInclude(data(featureFlag("old", 7, { deleted: true })), { value: null, deleted: true })
+    assert.deepStrictEqual(data({ kind: "later", environment: "e", key: "k" }), {
+      kind: "later",
+      environment: "e",
+      key: "k",
+      epoch: "0ab-1"
+    })
   })
 
   it("SX2 a change is written once, however many follow it", () => {

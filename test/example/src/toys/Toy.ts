@@ -36,5 +36,14 @@ export const toyKind: Kind<Toy> = {
   bytes: ({ key }) => 100 + 2 * key.length,
   fromLog: (stored) => asToy(stored as ToyRow),
   toLane: ({ environment, key, revision, count }) => ({ environment, key, revision: String(revision), count }),
-  fromLane: (said) => (isRow(said) ? asToy(said) : undefined)
+  fromLane: (said) => (isRow(said) ? asToy(said) : undefined),
+  word: "toy",
+  told: ({ count }) => ({
+    service: "",
+    version: count,
+    deleted: false,
+    value: String(count),
+    valueType: "number",
+    digest: ""
+  })
 }

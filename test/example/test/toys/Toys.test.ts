@@ -5,6 +5,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import * as ToyStore from "../../layers/Memory/toys/ToyStore.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
@@ -52,6 +53,13 @@ describe("Toys", () => {
       assert.strictEqual((yield* count(3)).count, 3)
     }).pipe(asSystem, Effect.provide(layer))
   )
+
+  it("others hear of a count under its word", () => {
+    const { told } = makeKinds(toyKind)
+    const toy = { kind: "toy", environment: "production", key: "svc", revision: 7n, count: 3 } as const
+
+    assert.deepInclude(told(toy), { word: "toy", version: 3, value: "3", deleted: false })
+  })
 
   it.effect("a count that comes again with its idempotency key is made once, and answered twice", () =>
     Effect.gen(function* () {
