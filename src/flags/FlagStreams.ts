@@ -6,7 +6,7 @@
  *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others.
  *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
  */
-import { Context, Deferred, Effect, Layer } from "effect"
+import { Context, Deferred, Effect, Layer, Metric } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -14,6 +14,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
+import { gauge } from "../telemetry/Metrics.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 
 export type ChangeOfFlag = "write" | "update" | "delete"
@@ -126,7 +127,8 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
 
   const all = () => [...byEnvironment.values()].flatMap((streams) => [...streams])
 
-  const check = Effect.suspend(() =>
+  const check = Effect.suspend(() => Effect.andThen(Metric.update(openGauge, open), checkKeys))
+  const checkKeys = Effect.suspend(() =>
     Effect.forEach(
       Map.groupBy(all(), ({ identity }) => identity.keyId).values(),
       Effect.fnUntraced(function* (its) {
@@ -180,3 +182,5 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
     size: () => open
   })
 })
+
+const openGauge = gauge("herald_flag_streams", "streams that tell of changed flags and are open")

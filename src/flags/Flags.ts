@@ -10,6 +10,7 @@ import { Context, Effect, Layer } from "effect"
 import type { Beside } from "../commits/Beside.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Caller } from "../usage/Caller.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
@@ -63,16 +64,18 @@ export class Flags extends Context.Service<
     ) => Effect.Effect<Told, HeraldError>
     /** All flags of an environment as flagd has them: JSON. FX1 */
     readonly document: (environment: string) => Effect.Effect<string, HeraldError>
-    /** The same without the steps, for applications. */
+    /** The same without the steps, for applications: counted as an evaluation by `caller`. */
     readonly resolve: (
       environment: string,
       key: string,
-      context: EvaluationContext
+      context: EvaluationContext,
+      caller: Caller
     ) => Effect.Effect<Resolution, HeraldError>
     /** Of every flag of an environment, in the order of their names. Yields in between. */
     readonly resolveAll: (
       environment: string,
-      context: EvaluationContext
+      context: EvaluationContext,
+      caller: Caller
     ) => Effect.Effect<ReadonlyArray<readonly [key: string, resolution: Resolution]>, HeraldError>
   }
 >()("herald/flags/Flags") {

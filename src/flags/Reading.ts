@@ -4,6 +4,8 @@ import { requirePermission } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
+import type { Caller } from "../usage/Caller.ts"
+import { Usage } from "../usage/Usage.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
@@ -19,6 +21,7 @@ export const makeReading = Effect.gen(function* () {
   const store = yield* FlagStore
   const view = yield* FlagView
   const workers = yield* Workers
+  const usage = yield* Usage
   const slices = new Slices()
 
   const permit = Effect.fnUntraced(function* (
@@ -54,6 +57,17 @@ export const makeReading = Effect.gen(function* () {
     if (view.find(environment, key) === undefined) return yield* unknown(environment, key)
     return yield* failure("NotFound", `the flag ${key} in ${environment} has no version ${number}; see its history`)
   })
+
+  const resolved = (environment: string, key: string, context: Context, caller: Caller): Resolution => {
+    const resolution = view.flag(environment, key)?.evaluate(context)
+    if (resolution === undefined) {
+      usage.noteMiss("FLAG_NOT_FOUND", caller)
+      return notFound(key)
+    }
+    const { variant = "", reason, errorCode = reason } = resolution
+    usage.note(environment, key, view.find(environment, key)?.version ?? 0, variant, errorCode, caller)
+    return resolution
+  }
 
   return {
     permit,
@@ -92,20 +106,18 @@ export const makeReading = Effect.gen(function* () {
     document: (environment: string) =>
       Effect.map(requirePermission("config.read", environment), () => view.document(environment)),
 
-    resolve: (environment: string, key: string, context: Context) =>
-      Effect.map(
-        requirePermission("config.read", environment),
-        () => view.flag(environment, key)?.evaluate(context) ?? notFound(key)
-      ),
+    resolve: (environment: string, key: string, context: Context, caller: Caller) =>
+      Effect.map(requirePermission("config.read", environment), () => resolved(environment, key, context, caller)),
 
-    resolveAll: Effect.fnUntraced(function* (environment: string, context: Context) {
+    resolveAll: Effect.fnUntraced(function* (environment: string, context: Context, caller: Caller) {
       yield* requirePermission("config.read", environment)
+      usage.noteAll(environment, caller)
       const found: Array<readonly [string, Resolution]> = []
       for (let after = ""; ; ) {
         const page = view.page(environment, { prefix: "", after, limit: PAGE })
         for (const { key } of page) {
           if (slices.over()) yield* slices.turn // FU4
-          found.push([key, view.flag(environment, key)?.evaluate(context) ?? notFound(key)])
+          found.push([key, resolved(environment, key, context, caller)])
         }
         if (page.length < PAGE) return found
         after = page.at(-1)!.key

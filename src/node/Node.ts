@@ -43,6 +43,7 @@ import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { defaults, type Settings } from "../settings/Catalogue.ts"
 import * as Sources from "../updates/Sources.ts"
 import type { KindSource } from "../updates/UpdateSource.ts"
+import { Usage } from "../usage/Usage.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
@@ -153,6 +154,7 @@ export const services = (options: NodeOptions) => {
       Layer.mergeAll(
         sources,
         Bookkeeping.layer(),
+        Usage.layer(),
         Access.layer({ pepper, ...access }),
         AuditCheckpoints.layer({ pepper })
       )

@@ -5,6 +5,8 @@ import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { FlagStore } from "../../src/flags/FlagStore.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { makeReading } from "../../src/flags/Reading.ts"
+import { callerOf } from "../../src/usage/Caller.ts"
+import { Usage } from "../../src/usage/Usage.ts"
 import { Workers } from "../../src/work/Workers.ts"
 
 it.live("FU4 rules that take long are evaluated a few in a turn of the event loop, whatever there are of them", () => {
@@ -24,7 +26,8 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
         .filter((key) => key > after)
         .slice(0, limit)
         .map((key) => ({ key })),
-    flag: () => ({ evaluate })
+    flag: () => ({ evaluate }),
+    find: () => undefined
   }
   let turning = true
   const turn = () => {
@@ -34,7 +37,7 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
   turn()
   return Effect.gen(function* () {
     const reading = yield* makeReading
-    const found = yield* reading.resolveAll("production", {})
+    const found = yield* reading.resolveAll("production", {}, callerOf("ofrep-bulk", undefined))
     assert.deepStrictEqual(
       found.map(([key]) => key),
       keys
@@ -42,6 +45,7 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
     assert.isAtMost(most, 4)
   }).pipe(
     Effect.provideService(FlagStore, {} as never),
+    Effect.provideService(Usage, { note: () => {}, noteAll: () => {} } as never),
     Effect.provideService(FlagView, view as never),
     Effect.provideService(Workers, {} as never),
     Effect.provideService(CurrentIdentity, system),

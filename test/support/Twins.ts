@@ -18,6 +18,7 @@ import { Views } from "../../src/propagation/Views.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import type { UpdateSource } from "../../src/updates/UpdateSource.ts"
+import { Usage } from "../../src/usage/Usage.ts"
 import type { Faults } from "./Faults.ts"
 import { workers } from "./workers.ts"
 
@@ -28,7 +29,13 @@ type Threads = Parameters<typeof workers>[0]
 export const below = <A, E, R>(
   stores: Layer.Layer<A, E, R>,
   { cacheBytes = 1_000_000, threads = {} }: { readonly cacheBytes?: number; readonly threads?: Threads } = {}
-) => Layer.mergeAll(stores, Cache.layer({ maxBytes: cacheBytes }), Digests.layer, workers(threads))
+) =>
+  Layer.mergeAll(
+    Layer.provideMerge(Usage.layer(), stores),
+    Cache.layer({ maxBytes: cacheBytes }),
+    Digests.layer,
+    workers(threads)
+  )
 
 /** What the log may hold. */
 export const known = makeKinds(configurationKind, flagKind)

@@ -6,6 +6,7 @@ import type { HeraldError } from "../../../errors/HeraldError.ts"
 import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
+import { type Caller, callerOf, type Door } from "../../../usage/Caller.ts"
 import { isFailure } from "../Decode.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
@@ -31,6 +32,10 @@ const ALIVE = event("keep_alive")
 export const environmentOfCall = (call: ServerCall, identity: Identity, field = "") =>
   Effect.fromResult(environmentOfFlags(String(call.metadata.get("flagd-selector")[0] ?? field), identity.environments))
 
+/** Who evaluates by this call, for the count of evaluations. */
+export const callerOfCall = (door: Door, { metadata }: ServerCall): Caller =>
+  callerOf(door, metadata.get("user-agent")[0]?.toString())
+
 const make = Effect.gen(function* () {
   const flags = yield* Flags
   const streams = yield* FlagStreams
@@ -54,7 +59,9 @@ const make = Effect.gen(function* () {
         const handled: Effect.Effect<Resolved | CallStatus, HeraldError> = isFailure(request)
           ? Effect.fail(request)
           : environmentOfCall(call, identity).pipe(
-              Effect.flatMap((environment) => flags.resolve(environment, request.flagKey, request.context ?? {})),
+              Effect.flatMap((environment) =>
+                flags.resolve(environment, request.flagKey, request.context ?? {}, callerOfCall("flagd-rpc", call))
+              ),
               Effect.map((resolution) => resolved(request.flagKey, resolution, wanted)),
               Effect.provideService(CurrentIdentity, identity)
             )

@@ -15,6 +15,7 @@ import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
 import { FlagStreams } from "../../../flags/FlagStreams.ts"
 import { FlagView } from "../../../flags/FlagView.ts"
+import { Usage } from "../../../usage/Usage.ts"
 import { isFailure } from "../Decode.ts"
 import type { ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
@@ -22,7 +23,7 @@ import { traced } from "../Spans.ts"
 import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { fetchAllFlagsRequest, getMetadataRequest, syncFlagsRequest } from "./Decode.ts"
-import { environmentOfCall } from "./Evaluation.ts"
+import { callerOfCall, environmentOfCall } from "./Evaluation.ts"
 import { follow } from "./Stream.ts"
 
 const definition = FlagSyncServiceService
@@ -31,6 +32,7 @@ const SERVICE = nameOf({ definition })
 const make = Effect.gen(function* () {
   const view = yield* FlagView
   const streams = yield* FlagStreams
+  const usage = yield* Usage
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const encoded = new Map<string, { readonly document: string; readonly message: Buffer }>()
 
@@ -61,7 +63,14 @@ const make = Effect.gen(function* () {
         const request = syncFlagsRequest(bytes)
         return isFailure(request) ? request : environmentOfCall(call, identity, request.selector)
       },
-      open: streams.open,
+      open: (environment, reader) =>
+        Effect.map(streams.open(environment, reader), (close) => {
+          const left = usage.follow(environment, callerOfCall("flagd-sync", call))
+          return () => {
+            left()
+            close()
+          }
+        }),
       first: (environment) => newest(call, environment)!,
       next: (_, environment) => newest(call, environment)
     })
@@ -95,6 +104,7 @@ const make = Effect.gen(function* () {
       if (isFailure(request)) return request
       return environmentOfCall(call, identity, request.selector).pipe(
         Effect.tap((environment) => requirePermission("config.read", environment)),
+        Effect.tap((environment) => Effect.sync(() => usage.noteAll(environment, callerOfCall("flagd-sync", call)))),
         Effect.map((environment) =>
           Buffer.from(FetchAllFlagsResponse.encode({ flagConfiguration: view.document(environment) }).finish())
         )

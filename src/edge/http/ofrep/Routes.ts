@@ -6,6 +6,7 @@ import { CurrentIdentity } from "../../../access/Identity.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
+import { callerOf } from "../../../usage/Caller.ts"
 import { Digest } from "../../../values/Digest.ts"
 import { jsonText } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
@@ -65,7 +66,12 @@ const routes = HttpApiBuilder.group(
           flag,
           Effect.gen(function* () {
             const environment = yield* environmentOf(headers["flagd-selector"])
-            const resolution = yield* flags.resolve(environment, flag, yield* contextOf(request))
+            const resolution = yield* flags.resolve(
+              environment,
+              flag,
+              yield* contextOf(request),
+              callerOf("ofrep", request.headers["user-agent"])
+            )
             return jsonText(Wire.evaluation(flag, resolution), { status: Wire.statusOf(resolution) })
           })
         )
@@ -75,7 +81,8 @@ const routes = HttpApiBuilder.group(
           undefined,
           Effect.gen(function* () {
             const environment = yield* environmentOf(headers["flagd-selector"])
-            const text = Wire.evaluations(yield* flags.resolveAll(environment, yield* contextOf(request)))
+            const caller = callerOf("ofrep-bulk", request.headers["user-agent"])
+            const text = Wire.evaluations(yield* flags.resolveAll(environment, yield* contextOf(request), caller))
             const etag = `"${digestOf(`${environment} ${text}`).slice(0, 32)}"` // OF2
             const said = { etag, "cache-control": "private, no-cache" }
             return Wire.isHeld(headers["if-none-match"], etag)

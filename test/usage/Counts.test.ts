@@ -1,0 +1,97 @@
+import { assert, describe, it } from "@effect/vitest"
+import { callerOf, PROGRAMS } from "../../src/usage/Caller.ts"
+import { BATCH, type Counted, Counts, ROWS, ROWS_OF_FLAG } from "../../src/usage/Counts.ts"
+import { ALL } from "../../src/usage/Use.ts"
+
+const go = callerOf("flagd-rpc", "grpc-go/1.80.0")
+const js = callerOf("flagd-rpc", "grpc-node-js/1.14.7")
+const bulk = callerOf("ofrep-bulk", "node")
+
+const rows = (taken: ReadonlyArray<Counted>) => taken.flatMap(({ uses }) => uses)
+const tallies = (counts: Counts) => {
+  const told: Array<readonly [string, string, number]> = []
+  counts.tallied(({ caller, outcome, count }) => told.push([caller.door, outcome, count]))
+  return told
+}
+
+describe("callers", () => {
+  it("UC1 a program has one name, whatever its version, and what says nothing that is a name is another's", () => {
+    assert.deepStrictEqual(go, { door: "flagd-rpc", sdk: "grpc-go" })
+    assert.strictEqual(callerOf("flagd-rpc", "grpc-go/1.81.0 (linux)"), go)
+    assert.strictEqual(callerOf("ofrep", undefined).sdk, "other")
+    assert.strictEqual(callerOf("ofrep", "\u001b[2J").sdk, "other")
+    assert.isAtMost(callerOf("ofrep", "a".repeat(10_000)).sdk.length, 32)
+  })
+
+  it("UC1 programs that make up names are a few, and then others", () => {
+    const made = new Set(Array.from({ length: 5 * PROGRAMS }, (_, n) => callerOf("ofrep", `made-up-${n}`)))
+    assert.isAtMost(made.size, PROGRAMS)
+    assert.isTrue(made.has(callerOf("ofrep", "never-heard-of")))
+    assert.strictEqual(callerOf("flagd-rpc", "grpc-go/2"), go)
+  })
+})
+
+describe("counts", () => {
+  it("UN1 what is alike is one row with its newest version, and what differs in anything is another", () => {
+    const counts = new Counts()
+    for (let n = 1; n <= 3; n++) counts.note("production", "a", n, "on", "STATIC", go)
+    counts.note("production", "a", 3, "off", "STATIC", go)
+    counts.note("production", "a", 3, "on", "TARGETING_MATCH", go)
+    counts.note("production", "a", 3, "on", "STATIC", js)
+    counts.note("production", "b", 1, "on", "STATIC", go)
+    counts.note("staging", "a", 1, "on", "STATIC", go)
+    const taken = counts.take(5)
+    assert.deepStrictEqual(
+      taken.map(({ environment, uses }) => [environment, uses.length]),
+      [
+        ["production", 5],
+        ["staging", 1]
+      ]
+    )
+    assert.deepStrictEqual(taken[0]!.uses[0], {
+      ...{ flag: "a", variant: "on", outcome: "STATIC", door: "flagd-rpc", sdk: "grpc-go" },
+      ...{ version: 3, count: 3, at: 5 }
+    })
+    assert.deepStrictEqual(counts.take(6), [])
+  })
+
+  it("UN1 metrics are told of each door and outcome, of flags that are not there, too, and of each evaluation once", () => {
+    const counts = new Counts()
+    for (const flag of ["a", "b"]) counts.note("production", flag, 1, "on", "STATIC", go)
+    counts.note("production", "a", 1, "on", "STATIC", js)
+    counts.miss("FLAG_NOT_FOUND", bulk)
+    counts.take(1)
+    assert.deepStrictEqual(tallies(counts), [
+      ["flagd-rpc", "STATIC", 3],
+      ["ofrep-bulk", "FLAG_NOT_FOUND", 1]
+    ])
+    assert.deepStrictEqual(tallies(counts), [])
+  })
+
+  it("UN2 rows are bounded, in all and of one flag; what has no room is still in the metrics", () => {
+    const counts = new Counts()
+    for (let n = 0; n < 2 * ROWS_OF_FLAG; n++) counts.note("production", "a", 1, `v${n}`, "STATIC", go)
+    assert.strictEqual(counts.leftOut, ROWS_OF_FLAG)
+    for (let n = 0; n < 2 * ROWS; n++) counts.note(`e${n % 7}`, `f${n}`, 1, "on", "STATIC", go)
+    const taken = counts.take(1)
+    assert.strictEqual(rows(taken).length, ROWS)
+    assert.isTrue(taken.every(({ uses }) => uses.length < BATCH + ROWS_OF_FLAG))
+    assert.deepStrictEqual(tallies(counts), [["flagd-rpc", "STATIC", 2 * ROWS_OF_FLAG + 2 * ROWS]])
+    counts.note("production", "again", 1, "on", "STATIC", go)
+    assert.strictEqual(rows(counts.take(2)).length, 1)
+  })
+
+  it("UN3 who follows all flags is seen each time until that ends, and is no evaluation", () => {
+    const counts = new Counts()
+    const sync = callerOf("flagd-sync", "grpc-go/1")
+    const [one, two] = [counts.follow("production", sync), counts.follow("production", sync)]
+    const seen = () => rows(counts.take(1)).map(({ flag, count }) => [flag, count])
+    assert.deepStrictEqual(seen(), [[ALL, 2]])
+    one()
+    one()
+    assert.deepStrictEqual(seen(), [[ALL, 0]])
+    two()
+    assert.deepStrictEqual(seen(), [])
+    assert.deepStrictEqual(tallies(counts), [])
+  })
+})
