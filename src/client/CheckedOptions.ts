@@ -7,17 +7,31 @@
  */
 import { MOST_LABELS, wrongLabel, wrongName, wrongText } from "../keys/ClientName.ts"
 import { DEFAULT_ENVIRONMENT, wrongEnvironment } from "../keys/Environment.ts"
+import { nameOf } from "../keys/Name.ts"
 import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
 import { formatAddress, parseAddress } from "../net/Address.ts"
 import { wrongToken } from "./Bearer.ts"
 import { messageOf, OptionError } from "./ClientError.ts"
+import { EVERY_FLAG, FLAG } from "./ClientFlags.ts"
 import { mostBytes } from "./Held.ts"
 import type { ConnectOptions } from "./Options.ts"
 import { bytesOf } from "./Platform.ts"
 
 const names = {
   "": [
-    ...["address", "service", "instance", "environment", "labels", "keys", "token", "tls", "proxy", "lastKnownGood"],
+    ...[
+      "address",
+      "service",
+      "instance",
+      "environment",
+      "labels",
+      "keys",
+      "flags",
+      "token",
+      "tls",
+      "proxy",
+      "lastKnownGood"
+    ],
     ...["bootstrap", "defaults", "waitForSync", "connectTimeoutMillis", "onStateChange", "onEvent", "logger"],
     ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"]
   ],
@@ -118,6 +132,21 @@ const patternsOf = (given: unknown): ReadonlyArray<string> => {
   })
 }
 
+/** Patterns of flags, as the server knows them. */
+const flagsOf = (given: unknown): ReadonlyArray<string> => {
+  if (given === undefined || given === false) return []
+  if (given === true) return [EVERY_FLAG]
+  if (!Array.isArray(given)) return refuse("flags must be true, or a list of names of flags and `prefix.*`.")
+  if (given.length > MOST_PATTERNS)
+    refuse(`flags has ${given.length} patterns. Give at most ${MOST_PATTERNS}, or true.`)
+  return given.map((pattern: unknown) => {
+    const wrong = typeof pattern === "string" ? wrongPattern(pattern) : "is not a text"
+    return wrong === undefined
+      ? nameOf(FLAG, pattern as string)
+      : refuse(`flags holds ${shown(pattern)}, which ${wrong}.`)
+  })
+}
+
 const tokenOf = (token: unknown): ConnectOptions["token"] => {
   if (token === undefined || token === "" || typeof token === "function") return token as ConnectOptions["token"]
   const wrong = wrongToken(token)
@@ -180,7 +209,13 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
   const service = named("service", given.service)
   const environment = environmentOf(given.environment ?? DEFAULT_ENVIRONMENT)
   const labels = labelsOf(given.labels)
-  const keys = patternsOf(given.keys)
+  const flags = flagsOf(given.flags)
+  const asked = patternsOf(given.keys)
+  const onlyFlags = flags.length > 0 && given.keys !== undefined && asked.length === 0
+  const wanted = asked.length > 0 || onlyFlags ? asked : defaultPatterns(service)
+  /** None: the server takes the same patterns for them. */
+  const keys = flags.length === 0 ? asked : [...wanted, ...flags]
+  if (keys.length > MOST_PATTERNS) refuse(`keys and flags have ${keys.length} patterns. Give at most ${MOST_PATTERNS}.`)
   /** Bytes of the first message, apart from what it says is held. */
   const helloBytes = 1_024 + bytesOf(JSON.stringify([service, environment, labels, keys]))
   if (helloBytes > mostBytes) refuse(`labels and keys have ${helloBytes} bytes together. Give at most ${mostBytes}.`)
@@ -192,8 +227,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     labels,
     keys,
     helloBytes,
-    /** What the server takes when no keys are given. */
-    patterns: keys.length > 0 ? keys : defaultPatterns(service),
+    patterns: [...wanted, ...flags],
     token: tokenOf(given.token),
     tls: tlsOf(given.tls),
     proxy: proxy as string | undefined,

@@ -11,6 +11,7 @@ import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
 import { type Checked, check } from "./CheckedOptions.ts"
 import { ClosedError, MissingKeyError, StaleError } from "./ClientError.ts"
+import { ClientFlags } from "./ClientFlags.ts"
 import type { Clock } from "./Clock.ts"
 import { Connection, type State } from "./Connection.ts"
 import type { Entry, Version } from "./Entry.ts"
@@ -26,34 +27,27 @@ import type { ConnectOptions } from "./Options.ts"
 import { instanceName, systemClock } from "./Platform.ts"
 import { decode, type StandardSchemaV1 } from "./StandardSchema.ts"
 import { StrictKeys } from "./StrictKeys.ts"
+import type { Surroundings } from "./Surroundings.ts"
 import type { Ended, Transport } from "./Transport.ts"
 import { Updates } from "./Updates.ts"
 import { Values } from "./Values.ts"
 import { Watch, type WatchOptions } from "./Watch.ts"
 
 export * from "./ClientError.ts"
+export type { CheckFlag, ClientFlags, FlagListener, HeldFlag } from "./ClientFlags.ts"
 export type { Clock } from "./Clock.ts"
 export type { State } from "./Connection.ts"
 export type { Entry, Source } from "./Entry.ts"
 export type { Hooks, UpdateContext, Verdict } from "./Hooks.ts"
 export type { ClientEvent, ConnectOptions, Tls, Token } from "./Options.ts"
 export type { StandardSchemaV1 } from "./StandardSchema.ts"
+export type { Surroundings } from "./Surroundings.ts"
 export type { Ended, Stream, StreamEvents, Transport } from "./Transport.ts"
 export type { Changed, Watch, WatchOptions } from "./Watch.ts"
 
-/** What tests replace. */
-export interface Surroundings {
-  readonly clock?: Clock | undefined
-  readonly transport?: Transport | undefined
-}
-
-/** Who waits for the first sync. */
-interface Gate {
-  readonly synced: () => void
-  readonly failed: (why: Ended) => void
-}
-
 export class HeraldClient implements AsyncDisposable {
+  /** The feature flags that `flags` of the options asked for. */
+  readonly flags: ClientFlags
   readonly #checked: Checked
   readonly #clock: Clock
   readonly #transport: Transport
@@ -66,7 +60,8 @@ export class HeraldClient implements AsyncDisposable {
   readonly #listeners: Listeners
   readonly #limits: HookLimits
   readonly #strict: StrictKeys
-  #gate: Gate | undefined
+  /** Who waits for the first sync. */
+  #gate: { readonly synced: () => void; readonly failed: (why: Ended) => void } | undefined
   #triedLocal = false
   #opened = false
   #closing: Promise<void> | undefined
@@ -77,19 +72,20 @@ export class HeraldClient implements AsyncDisposable {
    */
   static async connect(options: ConnectOptions, surroundings: Surroundings = {}): Promise<HeraldClient> {
     const checked = check(options, instanceName)
-    const { addresses: address, connectTimeoutMillis: tokenMillis } = checked
-    const transport = surroundings.transport ?? new GrpcTransport({ ...checked, address, tokenMillis })
-    const clock = surroundings.clock ?? systemClock
-    const client = new HeraldClient(checked, await readBootstrap(checked.bootstrap), transport, clock)
+    const client = new HeraldClient(checked, await readBootstrap(checked.bootstrap), surroundings)
     await client.#start()
     return client
   }
 
-  private constructor(checked: Checked, bootstrap: ReadonlyMap<string, unknown>, transport: Transport, clock: Clock) {
+  private constructor(checked: Checked, bootstrap: ReadonlyMap<string, unknown>, surroundings: Surroundings) {
+    const { addresses: address, connectTimeoutMillis: tokenMillis } = checked
+    const transport = surroundings.transport ?? new GrpcTransport({ ...checked, address, tokenMillis })
+    const { clock = systemClock, checkFlag } = surroundings
     this.#checked = checked
     this.#clock = clock
     this.#transport = transport
     this.#listeners = new Listeners(checked.listeners, clock)
+    this.flags = new ClientFlags(clock, (name, run) => this.#listeners.call(name, run, "flags"), checkFlag)
     this.#values = new Values({ bootstrap, defaults: new Map(Object.entries(checked.defaults)) })
     this.#acks = new Acks(clock, (acks) => this.#connection.send({ acks }))
     if (checked.lastKnownGood) {
@@ -104,7 +100,11 @@ export class HeraldClient implements AsyncDisposable {
       applied: (version) => this.#acks.applied(version),
       rejected: (version, reason) => this.#rejected(version, reason),
       trouble: (key, source, reason) => this.#listeners.event({ type: "local-rejected", key, source, reason }),
-      held: () => this.#disk?.schedule(),
+      held: (version) => {
+        this.#disk?.schedule()
+        this.flags.became(version)
+      },
+      read: (version) => this.flags.read(version),
       settled: (key, published) => this.#strict.look(key, published)
     })
     this.#strict = new StrictKeys(this.#values, this.#updates, this.#listeners)
@@ -115,6 +115,7 @@ export class HeraldClient implements AsyncDisposable {
       unsure: (unsure) => {
         this.#listeners.event({ type: "freshness", confirmed: !unsure })
         this.#strict.lookAtAll()
+        this.flags.state(this.state, this.confirmed)
       }
     })
     this.#connection = new Connection(transport, clock, checked.connection, {
@@ -241,7 +242,7 @@ export class HeraldClient implements AsyncDisposable {
       })
       await Promise.race([this.#resume(), late])
       const answer = new Promise<"done" | "refused">((resolve) => {
-        const canServe = () => !waitForSync && this.#values.keys().length > 0
+        const canServe = () => !waitForSync && this.#values.keys("").length > 0
         this.#gate = {
           synced: () => resolve("done"),
           failed: (why) => {
@@ -254,7 +255,7 @@ export class HeraldClient implements AsyncDisposable {
         this.#connection.open()
       })
       const outcome = await Promise.race([answer, late])
-      const served = outcome === "done" || (outcome === "late" && !waitForSync && this.#values.keys().length > 0)
+      const served = outcome === "done" || (outcome === "late" && !waitForSync && this.#values.keys("").length > 0)
       if (!served) throw gaveUp(this.#checked, last)
       if (this.state !== "live") this.#tryLocal()
     } catch (error) {
@@ -270,7 +271,9 @@ export class HeraldClient implements AsyncDisposable {
   /** Reads what is on disk. A disk that does not answer is given up with `connect`'s own time limit. */
   async #resume(): Promise<void> {
     const kept = await this.#disk?.load()
-    if (kept !== undefined && !this.#opened) this.#feed.resume(kept)
+    if (kept === undefined || this.#opened) return
+    this.#feed.resume(kept)
+    this.flags.resumed(this.#values)
   }
 
   #tryLocal(): void {
@@ -288,6 +291,7 @@ export class HeraldClient implements AsyncDisposable {
   #became(state: State, former: State, why: Ended | undefined): void {
     this.#values.live = state === "live"
     this.#listeners.state(state, former, why)
+    this.flags.state(state, this.confirmed)
     if (state !== "closed") this.#strict.lookAtAll()
     if (state !== "live") return
     this.#acks.flush()

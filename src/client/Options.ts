@@ -60,6 +60,11 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly labels?: Readonly<Record<string, string>> | undefined
   /** Exact keys or `prefix.*`; the service's own name and `<service>.*` when left out. */
   readonly keys?: ReadonlyArray<string> | undefined
+  /**
+   * Feature flags of the environment as well: all, or those named exactly or as `prefix.*`. With an empty list of `keys` nothing but flags.
+   * They are in `flags` and evaluated by what `herald/openfeature` gives; hooks and `keys()` have nothing of them.
+   */
+  readonly flags?: boolean | ReadonlyArray<string> | undefined
   readonly token?: Token | undefined
   readonly tls?: Tls | undefined
   /** `http://host:port` of an HTTP proxy (CONNECT). None when left out, whatever the environment says, and never for this machine. */

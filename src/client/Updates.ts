@@ -7,6 +7,7 @@
  *        does not end is rejected too, and tried when the hook has ended.
  *   UP4  After `close` nothing changes and nothing is answered, whatever hooks that still run do.
  */
+import { kindIn } from "../keys/Name.ts"
 import { messageOf } from "./ClientError.ts"
 import { type Source, type Version, valueOf } from "./Entry.ts"
 import { type About, type HookSet, HookTimeout } from "./Hooks.ts"
@@ -19,8 +20,10 @@ export interface UpdatesEvents {
   readonly rejected: (version: Version, reason: string) => void
   /** A value that did not come from the server was refused, or an earlier one could not be put back. */
   readonly trouble: (key: string, source: Source, reason: string) => void
-  /** What is held has changed. */
-  readonly held: () => void
+  /** What is held has changed: this is the key's now. */
+  readonly held: (version: Version) => void
+  /** Throws when nothing can be done with it, before any hook sees it. */
+  readonly read: (version: Version) => void
   /** What can be said about the key's freshness may have changed; `published`: its watches got a `Changed` for it. */
   readonly settled: (key: string, published: boolean) => void
 }
@@ -100,7 +103,7 @@ export class Updates {
 
   /** Shows the hooks what disk, bootstrap and defaults serve. */
   tryLocal(): void {
-    for (const key of this.#values.keys()) {
+    for (const key of this.#values.keys("")) {
       if (this.#concerns(key)) this.#lanes.add(key, { run: () => this.#tryLocal(key) })
       else this.#values.slot(key).untried = false
     }
@@ -126,9 +129,9 @@ export class Updates {
     this.#events.settled(key, false)
   }
 
-  /** Has the application anything to say about the key? */
+  /** Has the application anything to say about the key? Hooks of the whole client are for configurations. */
   #concerns(key: string): boolean {
-    if (!this.#global.empty) return true
+    if (!this.#global.empty && kindIn(key) === "") return true
     for (const watch of this.#watches) if (watch.wants(key)) return true
     return false
   }
@@ -138,10 +141,10 @@ export class Updates {
     const slot = this.#values.slot(version.key)
     slot.pending = false
     try {
-      if (!version.deleted) valueOf(version)
+      if (!version.deleted) this.#events.read(version)
       slot.good = slot.current = version
       slot.untried = false
-      this.#events.held()
+      this.#events.held(version)
       this.#events.applied(version)
     } catch (error) {
       this.#events.rejected(version, messageOf(error))
@@ -167,6 +170,7 @@ export class Updates {
     const slot = this.#values.slot(version.key)
     const former = slot.good
     try {
+      if (!version.deleted) this.#events.read(version)
       const found: Effective | undefined = version.deleted
         ? this.#values.defaultOf(version.key)
         : { value: valueOf(version), source: version.source, version }
@@ -178,7 +182,7 @@ export class Updates {
       slot.good = slot.current = version
       slot.untried = false
       this.#settle(tried, context)
-      this.#events.held()
+      this.#events.held(version)
       this.#events.applied(version)
       return true
     } catch (error) {
@@ -231,7 +235,7 @@ export class Updates {
 
   #participants(key: string): Array<Omit<Tried, "value">> {
     const watches = this.watches(key).map((watch) => ({ hooks: watch.hooks, watch }))
-    return this.#global.empty ? watches : [{ hooks: this.#global, watch: undefined }, ...watches]
+    return this.#global.empty || kindIn(key) !== "" ? watches : [{ hooks: this.#global, watch: undefined }, ...watches]
   }
 
   async #run(

@@ -98,10 +98,10 @@ export class Values {
     return this.#strict
   }
 
-  /** Every key that has a value from any source. */
+  /** Every key that has a value from any source: those that the pattern covers; of every kind when it is "". */
   keys(pattern = "*"): Array<string> {
     const all = new Set([...this.#slots.keys(), ...this.#bootstrap.keys(), ...this.#defaults.keys()])
-    return [...all].filter((key) => matches(pattern, key) && this.effective(key) !== undefined)
+    return [...all].filter((key) => (pattern === "" || matches(pattern, key)) && this.effective(key) !== undefined)
   }
 
   fromDisk(versions: Iterable<Version>, epoch: string, revision: bigint): void {

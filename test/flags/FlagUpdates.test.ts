@@ -1,16 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Result } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { Commits } from "../../src/commits/Commits.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
+import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { flagUpdates } from "../../src/flags/FlagUpdates.ts"
-import { received } from "../../src/flags/Sent.ts"
+import { readDefinition } from "../../src/flags/ReadDefinition.ts"
+import { received, sent } from "../../src/flags/Sent.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import type { Change } from "../../src/propagation/Revision.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
+import { release } from "../support/Release.ts"
 import { applied, subscription } from "../support/Subscription.ts"
 import { below, propagation, sessions } from "../support/Twins.ts"
 import { toggle } from "./Reading.ts"
@@ -111,6 +117,77 @@ describe("FlagUpdates", () => {
       assert.deepStrictEqual(told(narrow), ["@flag/a 1 @1"])
     })
   )
+
+  test(
+    "FK5 all clients are sent the same object, until it is another",
+    Effect.gen(function* () {
+      yield* publish("a", toggle(on("pro")))
+      yield* settle
+      const [one, two] = [yield* connect(), yield* connect({ instance: "i2" })]
+      assert.strictEqual(one.sink.values[0], two.sink.values[0])
+      yield* publish("a", toggle(on("free")))
+      yield* settle
+      const late = yield* connect({ instance: "i3" })
+      assert.strictEqual(late.sink.values[0], one.sink.values[1])
+      assert.notStrictEqual(one.sink.values[1], one.sink.values[0])
+    })
+  )
+
+  test(
+    "FK6 a flag that a newer server wrote is a problem, and is taken from nobody",
+    Effect.gen(function* () {
+      yield* publish("a", toggle(on("pro")))
+      const first = yield* connect()
+      const { digest, revision, epoch } = first.sink.values[0]!
+      const newer: FlagWish = {
+        ...{
+          kind: "flag",
+          environment: "production",
+          key: "a",
+          definition: '{"state":"LATER"}',
+          digest: "d",
+          bytes: 17
+        },
+        ...{ expectedVersion: undefined, enabled: true, percentage: null, targetUsers: null },
+        ...{ variants: ["on"], prerequisites: [] }
+      }
+      const { revision: made } = yield* (yield* Commits).commit<Change>({ ...release([]), changes: [newer] })
+      yield* (yield* Propagation).hint(made)
+      yield* settle
+      const again = yield* connect({
+        instance: "i2",
+        held: [["@flag/a", digest, revision]],
+        position: { epoch, revision }
+      })
+      for (const { sink } of [first, again]) {
+        assert.deepStrictEqual(
+          sink.got.filter(({ kind }) => kind === "problem").map((one) => "message" in one && one.message),
+          ["this server can't read it: a newer one wrote it"]
+        )
+        assert.notInclude(
+          sink.got.map(({ kind }) => kind),
+          "deleted"
+        )
+      }
+    })
+  )
+
+  it("FK3 a flag that would be too large is sent as disabled", () => {
+    const text = "x".repeat(200_000)
+    const read = readDefinition(
+      JSON.stringify({
+        ...toggle({ if: [{ in: [{ var: "a" }, Array.from({ length: 8 }, () => ({ $ref: "long" }))] }, "on"] }),
+        $evaluators: { long: { "==": [{ var: "b" }, text] } }
+      })
+    )
+    assert.isTrue(Result.isSuccess(read))
+    if (Result.isFailure(read)) return
+    const none = { ruleOf: () => undefined, definitionOf: () => undefined }
+    const said = JSON.parse(sent("x", read.success, none, "v2"))
+    assert.deepStrictEqual(said, { state: "DISABLED", variants: { on: true, off: false }, defaultVariant: "off" })
+    const flag = received("x", said, Date.now)
+    assert.strictEqual(typeof flag === "string" ? flag : flag.evaluate({}).reason, "DISABLED")
+  })
 
   test(
     "US3 a kind that this server does not have is refused, and not taken for one without keys",
