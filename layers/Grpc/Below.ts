@@ -1,9 +1,11 @@
 /** The port of what speaks HTTP/2 below the services of the gRPC door: a lane of our own (Lane.ts), or grpc-js (GrpcJs.ts). */
 import type { Refuse } from "../../src/access/Refusals.ts"
 import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
+import type { Origins } from "../../src/net/Origins.ts"
 import type { Slices } from "../../src/work/Slices.ts"
 import type { Certificate } from "../Sockets/Certificate.ts"
 import type { GateOptions } from "../Sockets/Gate.ts"
+import type { Connect } from "./connect/Connect.ts"
 import type { Ending } from "./Gate.ts"
 
 /** Bytes of a message that is sent, at most. */
@@ -36,6 +38,12 @@ export interface BelowOptions {
   readonly services: ReadonlyArray<string>
   /** By path; calls to any other are UNIMPLEMENTED. */
   readonly handlers: ReadonlyMap<string, Handler>
+  /** Calls of Connect and gRPC-Web, which the lane serves and grpc-js can't. */
+  readonly connect: Connect
+  /** Whose pages may call so from browsers. */
+  readonly origins: Origins
   readonly refuse: Refuse
+  /** Something threw that never should. */
+  readonly defect: (error: unknown) => void
   readonly soon: Slices["soon"]
 }

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
+import { FileDescriptorProtoSchema, type FileDescriptorSet, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer, Metric } from "effect"
@@ -17,12 +17,14 @@ import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
 import { nameOf, type Service } from "../../src/edge/grpc/Service.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
+import { makeOrigins } from "../../src/net/Origins.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
 import { afterEvery } from "../../src/telemetry/Every.ts"
 import { gauge } from "../../src/telemetry/Metrics.ts"
 import { Slices } from "../../src/work/Slices.ts"
 import { type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
+import { makeConnect } from "./connect/Connect.ts"
 import type { Ending } from "./Gate.ts"
 import { onGrpcJs } from "./GrpcJs.ts"
 import { onLane } from "./Lane.ts"
@@ -37,6 +39,8 @@ export interface GrpcOptions extends Partial<GateOptions> {
   readonly tls?: CertificateFiles | undefined
   /** Whether clients have to show a certificate, where authorities are given. Optional when left out; grpc-js asks for required ones only. */
   readonly clientCertificates?: "optional" | "required" | undefined
+  /** Whose pages may call from browsers; none when left out. OX1 */
+  readonly origins?: ReadonlyArray<string>
   /** Streams that one connection may have open. */
   readonly maxStreams: number
   /** Calls without a token. */
@@ -47,6 +51,10 @@ export interface GrpcOptions extends Partial<GateOptions> {
 }
 
 const GRACE = 3_000
+
+const HEALTH = "grpc.health.v1.Health"
+/** What pages may read of an answer besides its body. */
+const EXPOSED = ["grpc-status", "grpc-message", "herald-code", "retry-after-ms"]
 
 /** A connection for each client, and some for those on their way out. */
 export const connectionsFor = (maxStreams: number): number => maxStreams + 1_000
@@ -62,12 +70,15 @@ export class GrpcServer extends Context.Service<GrpcServer, { readonly port: num
  * What reflection shows: the compiler's own descriptors, made by `npm run proto`. Those that proto-loader derives name the entries of
  * maps otherwise than protoc, and strict clients such as grpcurl refuse them.
  */
-const descriptors = (services: ReadonlyArray<Service>): PackageDefinition => {
+const filesOf = (services: ReadonlyArray<Service>): FileDescriptorSet["file"] => {
   const names = new Set([...services.map(({ descriptors }) => descriptors), "health"])
-  const files = [...names].flatMap((name) => {
+  return [...names].flatMap((name) => {
     const bytes = readFileSync(new URL(`../../proto/generated/${name}.binpb`, import.meta.url))
     return fromBinary(FileDescriptorSetSchema, bytes).file
   })
+}
+
+const descriptors = (files: FileDescriptorSet["file"]): PackageDefinition => {
   const fileDescriptorProtos = files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file)))
   return {
     all: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos }
@@ -107,14 +118,22 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
   const libraries = new Libraries()
   health.addToServer(libraries.server)
-  new ReflectionService(descriptors(services)).addToServer(libraries.server)
+  const files = filesOf(services)
+  new ReflectionService(descriptors(files)).addToServer(libraries.server)
   for (const [path, handler] of libraries.handlers) handlers.set(path, calls.tokenless(handler)) // G6
+  const connect = makeConnect({
+    ...{ handlers, files },
+    services: [...services.filter(({ connect }) => connect === true).map(nameOf), HEALTH]
+  })
+  const origins = makeOrigins({ origins: options.origins ?? [], methods: ["POST"], exposed: EXPOSED })
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const defect = (error: unknown) => void run(Effect.logError("a call failed", error))
   const certificate = yield* makeCertificate(options.tls ?? {})
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       (options.server === "grpc-js" ? onGrpcJs : onLane)({
         ...{ options, gate: gateOptions, certificate, services: own },
-        ...{ handlers, refuse, soon: arrivals.soon }
+        ...{ handlers, connect, origins, refuse, defect, soon: arrivals.soon }
       })
     ),
     (server) =>

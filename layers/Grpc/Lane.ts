@@ -1,17 +1,42 @@
 /** The lane below the gRPC door: the gate is before its sockets, and its protections count for D2–D6. */
+import type { Socket } from "node:net"
 import type { Server as TlsServer } from "node:tls"
 import { Places } from "../../src/access/Places.ts"
 import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
 import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
+import { Http1 } from "./connect/Http1.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
-import { LaneServer, secured } from "./lane/LaneServer.ts"
+import { authOf, LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
 
 export const onLane = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, handlers, refuse, soon } = below
+  const { options, gate, certificate, services, handlers, connect, origins, refuse, defect, soon } = below
   const isExempt = exempting(gate.exempt)
   const [inAll, ofAddress] = WAITING
   const places = new Places([gate.maxConnections + inAll, gate.perAddress + ofAddress])
+  type Caller = Omit<Peer, "stranger">
+  const admit = ({ socket, unread }: Caller, begin: () => void) => {
+    const address = addressOf(socket)
+    const exempt = isExempt(address)
+    const place = places.take("", exempt ? undefined : address) // D6
+    if (typeof place !== "number") {
+      soon(() => {
+        place()
+        begin()
+      })
+      return true
+    }
+    refuse(place === 0 ? "waiting" : "waiting_of_address", address)
+    if (!exempt) unread()
+    return false
+  }
+  // D5
+  const isStranger = (path: string, code: number, socket: Socket) =>
+    (services.some((name) => path.startsWith(`/${name}/`)) ? unknown : other)(code) && !isExempt(addressOf(socket))
+  const http1 = new Http1({
+    ...{ connect, origins, refuse, defect, isStranger, authOf },
+    admit: (socket, begin) => admit({ socket, unread: () => {} }, begin)
+  })
   const lane = new LaneServer({
     maxStreams: options.maxStreams,
     maxReceive: MESSAGE_BYTES,
@@ -19,24 +44,10 @@ export const onLane = (below: BelowOptions): Below => {
     handlers,
     refuse,
     ...(options.ending === undefined ? {} : { unread: options.ending.unread }),
-    admit: (peer, begin) => {
-      const address = addressOf(peer.socket)
-      const exempt = isExempt(address)
-      const place = places.take("", exempt ? undefined : address) // D6
-      if (typeof place !== "number") {
-        soon(() => {
-          place()
-          begin()
-        })
-        return true
-      }
-      refuse(place === 0 ? "waiting" : "waiting_of_address", address)
-      if (!exempt) peer.unread()
-      return false
-    },
-    // D5
-    isStranger: (path, code, socket) =>
-      (services.some((name) => path.startsWith(`/${name}/`)) ? unknown : other)(code) && !isExempt(addressOf(socket))
+    admit,
+    isStranger,
+    defect,
+    http1: http1.accept
   })
   return {
     listen: () => {
@@ -50,8 +61,11 @@ export const onLane = (below: BelowOptions): Below => {
       gateBefore(server, { connection: connections(gate, refuse) }) // GA1
       return lane.listen(options.host, options.port)
     },
-    leave: () => lane.shutdown(),
+    leave: async () => void (await Promise.all([lane.shutdown(), http1.leave()])),
     unsent: () => lane.unsent,
-    cut: () => lane.destroy()
+    cut: () => {
+      lane.destroy()
+      http1.cut()
+    }
   }
 }

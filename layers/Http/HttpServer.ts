@@ -2,7 +2,7 @@
  * Serves HTTP/1.1 with node:http; with TLS also HTTP/2, with node:http2, whichever the client picks (docs/decisions/0020-http2-at-the-http-door.md).
  *
  *   HS1  A slow or endless request ends: headers within 10 s and 24 KiB, the whole request within 60 s.
- *   HS3–HS5 in Unread.ts, HS6 in OpenRequests.ts, HT1–HT7 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
+ *   HS3–HS5 in ../Sockets/Unread.ts, HS6 in OpenRequests.ts, HT1–HT7 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
  *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  *   HS8  With TLS a client has HTTP/2 and HTTP/1.1 to choose from, and every route is the same by both.
  */
@@ -23,9 +23,9 @@ import { whyNotOpened } from "../../src/net/Reason.ts"
 import { withoutSecrets } from "../../src/text/Secrets.ts"
 import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
+import { Unread, type UnreadOptions } from "../Sockets/Unread.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Streams, type StreamTimes } from "./Streams.ts"
-import { Unread, type UnreadOptions } from "./Unread.ts"
 
 /** Milliseconds for a TLS handshake. */
 const HANDSHAKE = 10_000

@@ -1,6 +1,6 @@
 /** One request of HTTP/2, from its headers to the end of its stream. HT2, HT5 and HT6 in Streams.ts */
 import type { ServerHttp2Stream } from "node:http2"
-import type { Reader } from "./Unread.ts"
+import type { Reader } from "../Sockets/Unread.ts"
 
 /** RFC 9113 §7 */
 const NO_ERROR = 0

@@ -14,8 +14,8 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { RateLimits } from "../../src/access/RateLimits.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
 import { addressOf } from "../Sockets/Gate.ts"
+import type { Reader, Unread } from "../Sockets/Unread.ts"
 import { Request } from "./Request.ts"
-import type { Reader, Unread } from "./Unread.ts"
 
 /** What is taken of a socket. */
 interface Wire {

@@ -9,9 +9,9 @@ import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
 
-type Doors = Pick<Settings, "http" | "grpc" | "gate" | "tls">
+type Doors = Pick<Settings, "http" | "grpc" | "gate" | "tls" | "flags">
 
-export const doors = ({ http, grpc, gate, tls }: Doors) => {
+export const doors = ({ http, grpc, gate, tls, flags }: Doors) => {
   const half = (all: number) => gate.perAddress ?? Math.ceil(all / 2)
   const { exempt } = gate
   return Layer.mergeAll(
@@ -21,7 +21,10 @@ export const doors = ({ http, grpc, gate, tls }: Doors) => {
       Layer.provideMerge(HttpServer.layer({ ...http, tls, exempt, perAddress: half(http.maxConnections) }))
     ),
     GrpcServer.layer(
-      { ...grpc, tls: { ...tls, clientCa: grpc.clientCa }, exempt, perAddress: half(connectionsFor(grpc.maxStreams)) },
+      {
+        ...{ ...grpc, tls: { ...tls, clientCa: grpc.clientCa }, exempt, origins: flags.origins },
+        perAddress: half(connectionsFor(grpc.maxStreams))
+      },
       Node.grpc
     )
   )

@@ -12,6 +12,7 @@ import {
 import { sinkOf } from "../../src/edge/grpc/distribution/Subscribe.ts"
 import type { Handler, ServerCall } from "../../src/edge/grpc/ServerCall.ts"
 import { OK } from "../../src/edge/grpc/Status.ts"
+import { makeOrigins } from "../../src/net/Origins.ts"
 import { until } from "../support/turn.ts"
 import { type Ends, sinks } from "./Sinks.ts"
 
@@ -38,6 +39,7 @@ const onSocket = (make: typeof onLane) => async (): Promise<Ends> => {
     certificate: undefined,
     services: [],
     handlers: new Map([["/herald.distribution.v1.DistributionService/Subscribe", subscribe]]),
+    ...{ connect: () => undefined, origins: makeOrigins({ origins: [], methods: [], exposed: [] }), defect: () => {} },
     refuse: () => {},
     soon: (step) => step()
   }

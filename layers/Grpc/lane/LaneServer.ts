@@ -251,7 +251,7 @@ const write = (socket: Socket, parts: ReadonlyArray<Buffer>, bytes: number): boo
 }
 
 /** As grpc-js has it. */
-const authOf = (socket: Socket): unknown => {
+export const authOf = (socket: Socket): unknown => {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return {}
   const certificate = socket.getPeerCertificate()
   return { transportSecurityType: "ssl", sslPeerCertificate: certificate.raw ? certificate : undefined }

@@ -29,6 +29,8 @@ export interface Service<R = any> {
   readonly descriptors: string
   /** Who has it in no environment is refused before anything of the call is read: "<name> is a <role> and <without>". G5 */
   readonly permission: Permission
+  /** Served to clients of Connect and gRPC-Web, too; its descriptors have to be of `descriptors`. Left out: to those of gRPC alone. */
+  readonly connect?: true
   readonly without: string
   readonly serve: (admitted: Admitted) => Effect.Effect<Served, never, R>
 }

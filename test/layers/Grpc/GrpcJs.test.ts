@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { onGrpcJs } from "../../../layers/Grpc/GrpcJs.ts"
+import { makeOrigins } from "../../../src/net/Origins.ts"
 import { makeCertificates } from "../../support/Certificates.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
@@ -20,6 +21,11 @@ describe("GrpcJs", () => {
       certificate: { now: () => pair, keep: () => {} },
       services: [],
       handlers: new Map(),
+      ...{
+        connect: () => undefined,
+        origins: makeOrigins({ origins: [], methods: [], exposed: [] }),
+        defect: () => {}
+      },
       refuse: (reason) => void refused.push(reason),
       soon: (step) => step()
     })

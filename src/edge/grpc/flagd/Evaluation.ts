@@ -100,6 +100,7 @@ const make = Effect.gen(function* () {
 export const evaluation = {
   definition,
   descriptors: "herald",
+  connect: true,
   permission: "config.read",
   without: "reads no flags",
   serve: () =>

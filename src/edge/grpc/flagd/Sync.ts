@@ -123,6 +123,7 @@ const make = Effect.gen(function* () {
 export const sync = {
   definition,
   descriptors: "herald",
+  connect: true,
   permission: "config.read",
   without: "reads no flags",
   serve: () =>
