@@ -7,6 +7,7 @@ import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
+import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
@@ -23,6 +24,7 @@ export const adapters = Layer.mergeAll(
   ConfigurationStore.layer,
   ClientAudit.layer,
   FlagStore.layer,
+  SegmentStore.layer,
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,

@@ -4,6 +4,7 @@ import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
+import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
@@ -16,6 +17,7 @@ export const adapters = Layer.mergeAll(
   AuditLog.layer,
   ClientAudit.layer,
   FlagStore.layer,
+  SegmentStore.layer,
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,

@@ -14,6 +14,8 @@ export const VARIANTS = 100
 export const VARIANT_NAME = 100
 export const METADATA = 50
 export const PREREQUISITES = 16
+/** Segments that one rule names. */
+export const USES = 16
 export const PROBLEMS = 20
 /** Integers beyond it are not the same in every language. */
 export const LARGEST = Number.MAX_SAFE_INTEGER

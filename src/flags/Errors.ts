@@ -28,5 +28,32 @@ export const errors = {
     grpc: 8,
     http: 409,
     exit: 5
+  },
+  InvalidSegment: {
+    code: "HRLD-1021",
+    title: "The segment's definition can't be used",
+    cause: "A part of it is missing, unknown or of the wrong type, or its rule can't be evaluated.",
+    fix: "Correct what the message names, each with its place; `herald segment set … --dry-run` checks without writing.",
+    grpc: 3,
+    http: 422,
+    exit: 3
+  },
+  SegmentUsed: {
+    code: "HRLD-2012",
+    title: "Flags use this segment",
+    cause: "A flag or another segment names it.",
+    fix: "Change what the message names first, or in the same release.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  SegmentsFull: {
+    code: "HRLD-2013",
+    title: "The environment has too many segments",
+    cause: "An environment may have 1,000 segments, whose definitions have 16 MiB together.",
+    fix: "Archive segments that nobody needs: `herald segment archive <segment>`; put long lists of people into a list of ids.",
+    grpc: 8,
+    http: 409,
+    exit: 5
   }
 } satisfies ErrorRows

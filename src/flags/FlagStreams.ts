@@ -4,6 +4,7 @@
  *   FT1  A reader is told of each environment's changes once they are in the view, in a batch: what changes in a burst comes together.
  *   FT2  A reader that can't take more keeps nothing here but that there is something: it asks for the newest when it can.
  *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others.
+ *   FT5  A change of what flags share is told as a change of each of these flags.
  *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
  */
 import { Context, Deferred, Effect, Layer, Metric } from "effect"
@@ -16,6 +17,7 @@ import type { Change, Revision } from "../propagation/Revision.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
+import { FlagView } from "./FlagView.ts"
 
 export type ChangeOfFlag = "write" | "update" | "delete"
 /** By the name of the flag. Undefined: anything may have changed. */
@@ -68,6 +70,7 @@ const kindOf = ({ deleted, version }: FeatureFlag): ChangeOfFlag =>
 
 const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStreamsOptions) {
   const propagation = yield* Propagation
+  const view = yield* FlagView
   const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FT3
   const nobody: Identity | undefined =
@@ -79,19 +82,23 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
   let pending = new Map<string, Map<string, ChangeOfFlag> | undefined>()
   let wake = yield* Deferred.make<void>()
 
-  const note = (environment: string, change: FeatureFlag | undefined): void => {
+  const note = (environment: string, key?: string, change: ChangeOfFlag = "update"): void => {
     if (!byEnvironment.has(environment)) return
     const batch = pending.has(environment) ? pending.get(environment) : new Map<string, ChangeOfFlag>()
-    if (change === undefined || batch === undefined || batch.size >= BATCH) pending.set(environment, undefined)
-    else
-      pending.set(
-        environment,
-        batch.set(change.key, batch.get(change.key) === "write" && !change.deleted ? "write" : kindOf(change))
-      )
+    if (key === undefined || batch === undefined || batch.size >= BATCH) pending.set(environment, undefined)
+    else {
+      const before = batch.get(key)
+      // What is new stays new to who was not told of it yet, and what is gone is not there to be updated.
+      const kept = before === "write" && change === "update" ? before : change
+      pending.set(environment, batch.set(key, kept))
+    }
   }
 
   const heard = (revision: Revision): void => {
-    for (const change of revision.changes) if (isFlag(change)) note(change.environment, change)
+    for (const change of revision.changes) {
+      if (isFlag(change)) note(change.environment, change.key, kindOf(change))
+      else for (const key of view.affected(change)) note(change.environment, key, "update") // FT5
+    }
   }
 
   const events = yield* propagation.events
@@ -101,7 +108,7 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
       Effect.flatMap(events, (event) =>
         Effect.sync(() => {
           if (event._tag === "Committed") heard(event.revision)
-          if (event._tag === "Reset") for (const environment of byEnvironment.keys()) note(environment, undefined)
+          if (event._tag === "Reset") for (const environment of byEnvironment.keys()) note(environment)
           if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
         })
       )

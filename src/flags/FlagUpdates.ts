@@ -1,7 +1,8 @@
 /**
  * What Herald's own clients get of flags (decision 0022).
  *
- *   FK4  A flag is sent as of the newest change of what it stands on: its own, or that of a flag which it needs. Its version is its own.
+ *   FK4  A flag is sent as of the newest change of what it stands on: its own, of a flag which it needs, or of what they share. Its
+ *        version is its own.
  *   FK5  What is written of a flag is kept within `BUDGET` bytes, and is the same object for all clients; what is forgotten is written again.
  *   FK6  A flag that this node can't read, as a newer Herald wrote it, is told as a problem: clients keep what they have.
  */
@@ -46,10 +47,15 @@ export const flagUpdates = Effect.gen(function* () {
 
   /** FK4 */
   const revisionOf = (flag: FeatureFlag): bigint => {
+    const { environment, key } = flag
     let newest = flag.revision
-    for (const other of view.dependents(flag.environment)?.needs(flag.key) ?? []) {
-      const its = view.find(flag.environment, other)?.revision ?? 0n
-      if (its > newest) newest = its
+    const stand = (revision: bigint | undefined): void => {
+      if (revision !== undefined && revision > newest) newest = revision
+    }
+    for (const other of [key, ...(view.dependents(environment)?.needs(key) ?? [])]) {
+      const its = view.find(environment, other)
+      stand(its?.revision)
+      stand(view.shared(environment, its?.uses ?? []))
     }
     return newest
   }
@@ -153,8 +159,11 @@ export const flagUpdates = Effect.gen(function* () {
   }
 
   /** FK4 */
-  const touched: KindSource["touched"] = function* ({ environment, key }) {
-    for (const one of [key, ...(view.dependents(environment)?.of(key) ?? [])]) {
+  const touched: KindSource["touched"] = function* (change) {
+    const { environment } = change
+    const found = new Set(view.affected(change))
+    for (const key of [...found]) for (const one of view.dependents(environment)?.of(key) ?? []) found.add(one)
+    for (const one of found) {
       kept.delete(idOf(environment, one))
       yield { environment, key: nameOf(KIND, one) }
     }
@@ -162,6 +171,7 @@ export const flagUpdates = Effect.gen(function* () {
 
   return {
     kind: KIND,
+    alsoTouchedBy: ["segment"],
     target: (environment, name) =>
       written(environment, name)?.revision ?? view.find(environment, keyIn(name))?.revision,
     standing: (environment, name) => written(environment, name)?.mark ?? unread(environment, name),

@@ -4,50 +4,66 @@
  *   FV3  A flag is compiled when it is first evaluated, once a version, and then for everyone who asks.
  *   FV5  The document of an environment is written once between two changes, and a flag that needs no others once a version.
  *   FV4  A flag is evaluated with its prerequisites as this node has them now.
+ *   FV6  A flag is evaluated with the segments that it names as this node has them now, whoever asks and in whatever form.
  */
 import { Context, Effect, Layer, Result } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
-import { isNewer, sameEpoch } from "../propagation/Position.ts"
-import type { NextView, View } from "../propagation/View.ts"
-import { bytesOf } from "../values/Value.ts"
+import type { Change } from "../propagation/Revision.ts"
+import type { View } from "../propagation/View.ts"
 import { Dependents, needsOf } from "./Dependents.ts"
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
 import { exported } from "./Exported.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagStore } from "./FlagStore.ts"
-import { readDefinition } from "./ReadDefinition.ts"
+import { Named, type PageOptions } from "./Named.ts"
+import { ANY, readDefinition } from "./ReadDefinition.ts"
+import { readPages } from "./ReadPages.ts"
+import { SegmentView } from "./SegmentView.ts"
 
 /** The flags of one environment. */
-class Environment {
-  readonly byKey = new Map<string, FeatureFlag>()
-  /** Made when it is asked for. */
-  #keys: ReadonlyArray<string> | undefined
-  readonly #evaluable = new WeakMap<FeatureFlag, Flag>()
-  /** Of flags that need no other ones, which therefore never change. */
-  readonly #exported = new WeakMap<FeatureFlag, string>()
+class Environment extends Named<FeatureFlag> {
+  #evaluable = new WeakMap<FeatureFlag, Flag>()
+  /** Of flags that need no other ones, so that only what they share changes them. */
+  #exported = new WeakMap<FeatureFlag, string>()
   #document: string | undefined
   readonly dependents = new Dependents()
-  /** Of all definitions, as UTF-8. */
-  bytes = 0
-  readonly how: HowToEvaluate = {
-    bucketing: "v2",
-    ruleOf: () => undefined,
-    flagOf: (name) => this.evaluable(name), // FV4
-    now: Date.now
+  /** Flags by the segments that they name. */
+  readonly #users = new Dependents()
+  readonly how: HowToEvaluate
+
+  constructor(ruleOf: HowToEvaluate["ruleOf"]) {
+    super()
+    this.how = { bucketing: "v2", ruleOf, flagOf: (name) => this.evaluable(name), now: Date.now } // FV4
   }
 
-  set(flag: FeatureFlag): void {
-    if (flag.revision < (this.byKey.get(flag.key)?.revision ?? 0n)) return
-    this.bytes += bytesOf(flag.definition) - bytesOf(this.byKey.get(flag.key)?.definition ?? "")
-    if (flag.deleted ? this.byKey.delete(flag.key) : !this.byKey.has(flag.key)) this.#keys = undefined
-    if (!flag.deleted) this.byKey.set(flag.key, flag)
+  override set(flag: FeatureFlag): boolean {
+    if (!super.set(flag)) return false
     this.dependents.set(flag.key, needsOf(flag.definition))
+    this.#users.set(flag.key, new Set(flag.uses?.map((name) => `$ref ${name}`)))
     this.#document = undefined
+    return true
   }
 
-  /** In their order. */
-  keys(): ReadonlyArray<string> {
-    return (this.#keys ??= [...this.byKey.keys()].sort())
+  /** Flags that name one of these segments. */
+  users(segments: Iterable<string>): ReadonlySet<string> {
+    const found = new Set<string>()
+    for (const name of segments) for (const key of this.#users.of(`$ref ${name}`)) found.add(key)
+    return found
+  }
+
+  /** What they share has changed: they are read anew. FV6 */
+  outdated(keys: Iterable<string> | undefined): void {
+    if (keys === undefined) {
+      this.#evaluable = new WeakMap()
+      this.#exported = new WeakMap()
+    } else {
+      for (const key of keys) {
+        const flag = this.byKey.get(key)
+        if (flag === undefined) continue
+        this.#evaluable.delete(flag)
+        this.#exported.delete(flag)
+      }
+    }
+    this.#document = undefined
   }
 
   /** FV5 */
@@ -76,7 +92,7 @@ class Environment {
     if (stored === undefined) return undefined
     let made = this.#evaluable.get(stored)
     if (made === undefined) {
-      const read = readDefinition(stored.definition)
+      const read = readDefinition(stored.definition, ANY)
       // A node of another version may take what this one does not: it is there, and can't be evaluated.
       if (Result.isFailure(read)) return undefined
       made = new Flag(key, read.success, this.how)
@@ -94,100 +110,87 @@ export class FlagView extends Context.Service<
     /** Ready to be evaluated. Undefined: there is none, or a newer Herald wrote it. */
     readonly flag: (environment: string, key: string) => Flag | undefined
     /** All flags of an environment, and the bytes of their definitions. */
-    readonly all: (environment: string) => { readonly flags: ReadonlyMap<string, FeatureFlag>; readonly bytes: number }
+    readonly all: (environment: string) => Pick<Named<FeatureFlag>, "byKey" | "bytes">
     /** All flags of an environment as flagd has them: the same text until one changes. FX1 */
     readonly document: (environment: string) => string
     readonly how: (environment: string) => HowToEvaluate | undefined
     /** What needs which flags. */
     readonly dependents: (environment: string) => Dependents | undefined
-    /** Flags in the order of their names, at most `limit`, behind `after`, whose names begin with `prefix`. */
-    readonly page: (
-      environment: string,
-      options: { readonly prefix: string; readonly after: string; readonly limit: number }
-    ) => ReadonlyArray<FeatureFlag>
+    /** Flags that are evaluated otherwise since the change: the flag itself, or those that share what was changed. */
+    readonly affected: (change: Change) => Iterable<string>
+    /** The newest revision of these segments, and of those that they name. Undefined: there are none. */
+    readonly shared: (environment: string, segments: ReadonlyArray<string>) => bigint | undefined
+    /** In the order of their names, at most `limit`, behind `after`, whose names begin with `prefix`. */
+    readonly page: (environment: string, options: PageOptions) => ReadonlyArray<FeatureFlag>
   }
 >()("herald/flags/FlagView") {
   static readonly layer = Layer.effect(
     FlagView,
-    Effect.suspend(() => make())
-  )
+    Effect.suspend(() => make)
+  ).pipe(Layer.provide(SegmentView.layer))
 }
 
 type Environments = Map<string, Environment>
 
-const put = (environments: Environments, flag: FeatureFlag): void => {
-  let of = environments.get(flag.environment)
-  if (of === undefined) environments.set(flag.environment, (of = new Environment()))
-  of.set(flag)
-}
-
-const make = Effect.fnUntraced(function* () {
+const make = Effect.gen(function* () {
   const store = yield* FlagStore
+  const segments = yield* SegmentView
   let served: Environments = new Map()
 
-  const read: Effect.Effect<NextView<FeatureFlag>, HeraldError> = Effect.gen(function* () {
-    const next: Environments = new Map()
-    let page = yield* store.page(undefined)
-    const from = page.position
-    let newest = from
-    while (true) {
-      for (const flag of page.flags) {
-        put(next, flag)
-        const at = { epoch: from.epoch, revision: flag.revision }
-        if (isNewer(at, newest)) newest = at
-      }
-      if (page.next === undefined) break
-      yield* Effect.yieldNow
-      page = yield* store.page(page.next)
-      if (!sameEpoch(page.position, from)) return yield* read
+  const put = (environments: Environments, flag: FeatureFlag): void => {
+    const { environment } = flag
+    let of = environments.get(environment)
+    if (of === undefined) {
+      environments.set(environment, (of = new Environment((name) => segments.rule(environment, name))))
     }
-    return {
-      from,
-      newest,
-      catchUp: (flag) => put(next, flag),
-      begin: () => {
-        served = next
-      }
-    }
+    of.set(flag)
+  }
+
+  const usersOf = (environment: string, segment: string): ReadonlySet<string> =>
+    served.get(environment)?.users(segments.above(environment, segment)) ?? new Set()
+
+  // FV6
+  segments.listen((changed) => {
+    if (changed !== undefined) served.get(changed.environment)?.outdated(usersOf(changed.environment, changed.key))
+    else for (const of of served.values()) of.outdated(undefined)
   })
 
   return FlagView.of({
     kind: "flag",
-    read,
+    read: readPages(store, () => {
+      const next: Environments = new Map()
+      return {
+        put: (flag) => put(next, flag),
+        begin: () => {
+          served = next
+        }
+      }
+    }),
     apply: (flag) => put(served, flag),
     committed: () => {},
     forget: () => {},
     find: (environment, key) => served.get(environment)?.byKey.get(key),
     flag: (environment, key) => served.get(environment)?.evaluable(key),
-    all: (environment) => {
-      const of = served.get(environment)
-      return { flags: of?.byKey ?? new Map(), bytes: of?.bytes ?? 0 }
-    },
+    all: (environment) => served.get(environment) ?? NONE,
     document: (environment) => served.get(environment)?.document() ?? '{"flags":{}}',
     how: (environment) => served.get(environment)?.how,
     dependents: (environment) => served.get(environment)?.dependents,
-    page: (environment, { prefix, after, limit }) => {
-      const of = served.get(environment)
-      if (of === undefined) return []
-      const keys = of.keys()
-      const found: Array<FeatureFlag> = []
-      for (let at = firstBehind(keys, [prefix, after].sort()[1]!); at < keys.length && found.length < limit; at++) {
-        const key = keys[at]!
-        if (!key.startsWith(prefix)) break
-        if (key > after) found.push(of.byKey.get(key)!)
+    affected: ({ kind, environment, key }) => {
+      if (kind === "flag") return [key]
+      return kind === "segment" ? usersOf(environment, key) : []
+    },
+    shared: (environment, names) => {
+      let newest: bigint | undefined
+      for (const name of names) {
+        for (const one of segments.below(environment, name)) {
+          const revision = segments.find(environment, one)?.revision
+          if (revision !== undefined && revision > (newest ?? 0n)) newest = revision
+        }
       }
-      return found
-    }
+      return newest
+    },
+    page: (environment, options) => served.get(environment)?.page(options) ?? []
   })
 })
 
-/** The place of the first that is not before `key`. */
-const firstBehind = (keys: ReadonlyArray<string>, key: string): number => {
-  let [low, high] = [0, keys.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (keys[middle]! < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+const NONE = new Named<FeatureFlag>()

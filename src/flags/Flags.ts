@@ -11,51 +11,35 @@ import type { Beside } from "../commits/Beside.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Caller } from "../usage/Caller.ts"
-import type { Difference } from "../values/Diff.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
-import { makeReading } from "./Reading.ts"
+import { makeReading, makeSegmentReading, type Reads } from "./Reading.ts"
 import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
+import type { Segment } from "./Segment.ts"
+import { SegmentView } from "./SegmentView.ts"
 import type { Told } from "./Steps.ts"
 import { makeWriting } from "./Writing.ts"
 
 export class Flags extends Context.Service<
   Flags,
-  {
-    /** Fails `InvalidFlag` (details: problems), `TooLarge`, `FlagNeeded`, `FlagsFull`, `NotFound` to archive what is not there, and as `Commits.commit`. */
+  Reads<FeatureFlag> & {
+    /**
+     * Of a flag, or of what flags share. Fails `InvalidFlag` and `InvalidSegment` (details: problems), `TooLarge`, `FlagNeeded`, `SegmentUsed`,
+     * `FlagsFull`, `SegmentsFull`, `NotFound` to archive what is not there, and as `Commits.commit`.
+     */
     readonly publish: (draft: FlagDraft, options: CommitOptions) => Effect.Effect<FlagWritten, HeraldError>
-    /** As parts of a release: checked when it is, and committed with it. Fails `InvalidInput` for a flag that is in it twice, `Forbidden`. */
+    /** As parts of a release: checked when it is, and committed with it. Fails `InvalidInput` for one that is in it twice, `Forbidden`. */
     readonly beside: (drafts: ReadonlyArray<FlagDraft>) => Effect.Effect<Beside, HeraldError>
     /** Publishes an old version anew. Fails `NotFound` when there is none, and as `publish`. */
     readonly rollback: (
       environment: string,
       key: string,
       toVersion: number,
-      options: CommitOptions & Pick<FlagDraft, "expectedVersion">
+      options: CommitOptions & Pick<FlagDraft, "expectedVersion" | "kind">
     ) => Effect.Effect<FlagWritten, HeraldError>
     /** Of one release, in its order. Fails as `publish`. FU2 */
     readonly validate: (drafts: ReadonlyArray<FlagDraft>) => Effect.Effect<ReadonlyArray<FlagValidated>, HeraldError>
-    /** As this node knows it. Fails `NotFound`. */
-    readonly get: (environment: string, key: string) => Effect.Effect<FeatureFlag, HeraldError>
-    readonly list: (
-      environment: string,
-      options: { readonly prefix: string; readonly after: string; readonly limit: number }
-    ) => Effect.Effect<ReadonlyArray<FeatureFlag>, HeraldError>
-    /** Fails `NotFound` when there is no such version. */
-    readonly version: (environment: string, key: string, version: number) => Effect.Effect<FeatureFlag, HeraldError>
-    /** Newest first: one page (PB1). Fails `NotFound` when there never was such a flag. */
-    readonly history: (
-      environment: string,
-      key: string,
-      options: { readonly limit: number; readonly before: number | undefined }
-    ) => Effect.Effect<ReadonlyArray<FeatureFlag>, HeraldError>
-    /** Fails `NotFound` when there is no such version, `Busy`. */
-    readonly diff: (
-      environment: string,
-      key: string,
-      from: number,
-      to: number
-    ) => Effect.Effect<Difference, HeraldError>
+    readonly segments: Reads<Segment>
     /** What the flag is for this context, with the steps that lead there. That there is no such flag is an answer, too. */
     readonly evaluate: (
       environment: string,
@@ -82,9 +66,8 @@ export class Flags extends Context.Service<
   static readonly layer = Layer.effect(
     Flags,
     Effect.gen(function* () {
-      const reading = yield* makeReading
-      const { permit: _, ...reads } = reading
-      return Flags.of({ ...reads, ...(yield* makeWriting(reading)) })
+      const [flag, segment] = [yield* makeReading, yield* makeSegmentReading]
+      return Flags.of({ ...flag, ...(yield* makeWriting({ flag, segment })), segments: segment })
     })
-  )
+  ).pipe(Layer.provide(SegmentView.layer))
 }

@@ -25,9 +25,11 @@ import {
   pointed,
   STATES,
   typeOf,
+  USES,
   VARIANT_NAME,
   VARIANTS
 } from "./Definition.ts"
+import { namesIn } from "./References.ts"
 import { checkRule } from "./Rule.ts"
 import { fromSimple, isSimple, SIMPLE } from "./Simple.ts"
 
@@ -50,34 +52,46 @@ const alone = (at: string, problem: string): Result.Result<never, ReadonlyArray<
   Result.fail([{ at, problem }])
 
 type Json = Schema.Json
-type Members = Readonly<Record<string, Json>>
+export type Members = Readonly<Record<string, Json>>
 export const isMembers = (value: Json | undefined): value is Members =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** `known`: names of rules that the environment has for all its flags. */
+/** Names of rules that the environment has for all its flags; `ANY`: whether they are there is asked where they are stored (FN4). */
+export type Known = ReadonlySet<string> | typeof ANY
+export const ANY = "any"
+
 export const readDefinition = (
   text: string,
-  known: ReadonlySet<string> = new Set()
-): Result.Result<Definition, ReadonlyArray<Problem>> => {
-  const found = read("json", text) // FG3
+  known: Known = new Set()
+): Result.Result<Definition, ReadonlyArray<Problem>> =>
+  Result.flatMap(readMembers(text), (json) => decodeDefinition(json, known))
+
+/** The members of a definition. FG3 */
+export const readMembers = (text: string): Result.Result<Members, ReadonlyArray<Problem>> => {
+  const found = read("json", text)
   if (Result.isFailure(found)) return alone("", `can't be read: ${found.failure}`)
   const { json, inexact } = found.success
   const [place] = inexact ?? []
   if (place !== undefined) return alone(place[0], `is ${place[1].slice(0, 40)}, which not every language holds exactly`)
-  return decodeDefinition(json, known)
+  return isMembers(json) ? Result.succeed(json) : alone("", "is no object")
 }
+
+/** Gathers problems, up to `PROBLEMS`. FG2 */
+export const sayInto =
+  (problems: Array<Problem>): Say =>
+  (at, problem) => {
+    if (problems.length < PROBLEMS) problems.push({ at, problem })
+    return undefined
+  }
 
 /** Of JSON that `readDefinition`, or what read a whole document, has looked at. */
 export const decodeDefinition = (
   json: Json,
-  known: ReadonlySet<string> = new Set()
+  known: Known = new Set()
 ): Result.Result<Definition, ReadonlyArray<Problem>> => {
   if (!isMembers(json)) return alone("", "is no object")
   const problems: Array<Problem> = []
-  const say = (at: string, problem: string): undefined => {
-    if (problems.length < PROBLEMS) problems.push({ at, problem })
-    return undefined
-  }
+  const say = sayInto(problems)
   const simple = isSimple(json)
   for (const name of Object.keys(json)) {
     const names = simple ? [...SIMPLE, ...ABOUT, "metadata", "prerequisites", "$comment"] : MEMBERS
@@ -97,7 +111,7 @@ export const decodeDefinition = (
   const defaultVariant = readDefault(said["defaultVariant"], variants, say)
   const evaluators = readEvaluators(said["$evaluators"], say)
   const targeting = readTargeting(said["targeting"], say)
-  const names = new Set([...evaluators.keys(), ...known])
+  const names = known === ANY ? ANY : new Set([...evaluators.keys(), ...known])
   if (targeting !== undefined) checkRule(targeting, "/targeting", { variants, names, leaf: true }, say)
   for (const [name, rule] of evaluators) {
     checkRule(rule, pointed("/$evaluators", name), { variants: undefined, names, leaf: false }, say)
@@ -108,6 +122,8 @@ export const decodeDefinition = (
     say("/prerequisites", "change nothing: without targeting the default variant is served either way")
   }
   const about = readAbout(said, say)
+  const uses = usesOf({ targeting, evaluators })
+  if (uses.length > USES) say("/targeting", `names ${uses.length} segments; ${USES} are the most`)
   if (problems.length > 0 || type === undefined) return Result.fail(problems) // FG2
   return Result.succeed({
     enabled: state === "ENABLED",
@@ -122,7 +138,14 @@ export const decodeDefinition = (
   })
 }
 
-type Say = (at: string, problem: string) => undefined
+/** Segments that a flag's rules name, in their order. */
+export const usesOf = ({
+  targeting,
+  evaluators
+}: Pick<Definition, "targeting" | "evaluators">): ReadonlyArray<string> =>
+  namesIn([targeting ?? null, ...evaluators.values()], (name) => !evaluators.has(name))
+
+export type Say = (at: string, problem: string) => undefined
 
 const shown = (value: unknown): string => (value === undefined ? "missing" : excerpt(JSON.stringify(value)))
 
@@ -211,7 +234,7 @@ const readPrerequisites = (given: Json | undefined, say: Say): ReadonlyArray<Pre
   })
 }
 
-const readAbout = (given: Members, say: Say): About => {
+export const readAbout = (given: Members, say: Say): About => {
   const text = (name: string, most: number): string | undefined => {
     const value = given[name]
     if (value === undefined) return undefined

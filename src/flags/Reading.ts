@@ -1,62 +1,126 @@
 /** The reading half of Flags. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import { failure } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { Caller } from "../usage/Caller.ts"
 import { Usage } from "../usage/Usage.ts"
+import type { Difference } from "../values/Diff.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
 import { notFound } from "./Evaluator.ts"
-import { FlagStore } from "./FlagStore.ts"
+import { type KeptKind, nouns } from "./FlagDraft.ts"
+import { FlagStore, type StoreOf } from "./FlagStore.ts"
 import { FlagView } from "./FlagView.ts"
+import type { PageOptions } from "./Named.ts"
 import type { Context, Resolution } from "./Resolution.ts"
+import { SegmentStore } from "./SegmentStore.ts"
+import { SegmentView } from "./SegmentView.ts"
 import { tell } from "./Steps.ts"
+import type { Stored } from "./Stored.ts"
 
 const PAGE = 1_000
 
-export const makeReading = Effect.gen(function* () {
-  const store = yield* FlagStore
-  const view = yield* FlagView
-  const workers = yield* Workers
-  const usage = yield* Usage
-  const slices = new Slices()
-
-  const permit = Effect.fnUntraced(function* (
-    permission: "config.read" | "config.write",
+/** Reads of flags, and of what they share. */
+export interface Reads<C extends Stored> {
+  /** As this node knows it. Fails `NotFound`. */
+  readonly get: (environment: string, key: string) => Effect.Effect<C, HeraldError>
+  readonly list: (environment: string, options: PageOptions) => Effect.Effect<ReadonlyArray<C>, HeraldError>
+  /** Fails `NotFound` when there is no such version. */
+  readonly version: (environment: string, key: string, version: number) => Effect.Effect<C, HeraldError>
+  /** Newest first: one page (PB1). Fails `NotFound` when there never was one of that name. */
+  readonly history: (
     environment: string,
-    key: string
-  ) {
-    const identity = yield* requirePermission(permission, environment)
-    const problem = targetProblem(environment, key)
-    if (problem !== undefined) return yield* problem
-    if (key.length > FLAG_NAME) {
-      return yield* failure(
-        "InvalidInput",
-        `a flag's name has at most ${FLAG_NAME} characters; this one has ${key.length}`
-      )
-    }
-    return identity
-  })
+    key: string,
+    options: { readonly limit: number; readonly before: number | undefined }
+  ) => Effect.Effect<ReadonlyArray<C>, HeraldError>
+  /** Fails `NotFound` when there is no such version, `Busy`. */
+  readonly diff: (environment: string, key: string, from: number, to: number) => Effect.Effect<Difference, HeraldError>
+}
 
+/** Who may, and what may be such a name. */
+export const permit = Effect.fnUntraced(function* (
+  permission: "config.read" | "config.write",
+  kind: KeptKind,
+  environment: string,
+  key: string
+) {
+  const identity = yield* requirePermission(permission, environment)
+  const problem = targetProblem(environment, key)
+  if (problem !== undefined) return yield* problem
+  if (key.length > FLAG_NAME) {
+    return yield* failure(
+      "InvalidInput",
+      `a ${nouns[kind]}'s name has at most ${FLAG_NAME} characters; this one has ${key.length}`
+    )
+  }
+  return identity
+})
+
+interface Known<C extends Stored> {
+  readonly find: (environment: string, key: string) => C | undefined
+  readonly page: (environment: string, options: PageOptions) => ReadonlyArray<C>
+}
+
+const reads = <C extends Stored>(
+  kind: KeptKind,
+  store: StoreOf<C>,
+  view: Known<C>,
+  compare: (before: string, after: string) => Effect.Effect<Difference, HeraldError>
+): Reads<C> => {
+  const noun = nouns[kind]
   const unknown = (environment: string, key: string) => {
-    const keys = view.page(environment, { prefix: "", after: "", limit: PAGE }).map((flag) => flag.key)
+    const keys = view.page(environment, { prefix: "", after: "", limit: PAGE }).map((one) => one.key)
     const near = nearby(key, keys)
     const instead = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`
-    return failure("NotFound", `there is no flag ${key} in ${environment}${instead}`, {
+    return failure("NotFound", `there is no ${noun} ${key} in ${environment}${instead}`, {
       details: { key, environment, near }
     })
   }
-
   const version = Effect.fn("Flags.version")(function* (environment: string, key: string, number: number) {
-    yield* permit("config.read", environment, key)
+    yield* permit("config.read", kind, environment, key)
     const found = yield* store.version(environment, key, number)
     if (found !== undefined) return found
     if (view.find(environment, key) === undefined) return yield* unknown(environment, key)
-    return yield* failure("NotFound", `the flag ${key} in ${environment} has no version ${number}; see its history`)
+    return yield* failure("NotFound", `the ${noun} ${key} in ${environment} has no version ${number}; see its history`)
   })
+  return {
+    get: Effect.fn("Flags.get")(function* (environment: string, key: string) {
+      yield* permit("config.read", kind, environment, key)
+      return view.find(environment, key) ?? (yield* unknown(environment, key))
+    }),
+    list: Effect.fn("Flags.list")(function* (environment: string, options: PageOptions) {
+      yield* requirePermission("config.read", environment)
+      return view.page(environment, { ...options, limit: Math.max(1, Math.min(PAGE, options.limit)) })
+    }),
+    version,
+    history: Effect.fn("Flags.history")(function* (
+      environment: string,
+      key: string,
+      { limit, before }: { readonly limit: number; readonly before: number | undefined }
+    ) {
+      yield* permit("config.read", kind, environment, key)
+      const found = yield* store.history(environment, key, { limit: Math.max(1, Math.min(PAGE, limit)), before })
+      if (found.length > 0 || before !== undefined) return found
+      return yield* unknown(environment, key)
+    }),
+    diff: Effect.fn("Flags.diff")(function* (environment: string, key: string, from: number, to: number) {
+      const [before, after] = [yield* version(environment, key, from), yield* version(environment, key, to)]
+      return yield* compare(before.definition, after.definition)
+    })
+  }
+}
+
+export const makeSegmentReading = Effect.gen(function* () {
+  return reads("segment", yield* SegmentStore, yield* SegmentView, (yield* Workers).compare)
+})
+
+export const makeReading = Effect.gen(function* () {
+  const view = yield* FlagView
+  const usage = yield* Usage
+  const slices = new Slices()
 
   const resolved = (environment: string, key: string, context: Context, caller: Caller): Resolution => {
     const resolution = view.flag(environment, key)?.evaluate(context)
@@ -70,38 +134,7 @@ export const makeReading = Effect.gen(function* () {
   }
 
   return {
-    permit,
-
-    get: Effect.fn("Flags.get")(function* (environment: string, key: string) {
-      yield* permit("config.read", environment, key)
-      return view.find(environment, key) ?? (yield* unknown(environment, key))
-    }),
-
-    list: Effect.fn("Flags.list")(function* (
-      environment: string,
-      options: { readonly prefix: string; readonly after: string; readonly limit: number }
-    ) {
-      yield* requirePermission("config.read", environment)
-      return view.page(environment, { ...options, limit: Math.max(1, Math.min(PAGE, options.limit)) })
-    }),
-
-    version,
-
-    history: Effect.fn("Flags.history")(function* (
-      environment: string,
-      key: string,
-      { limit, before }: { readonly limit: number; readonly before: number | undefined }
-    ) {
-      yield* permit("config.read", environment, key)
-      const found = yield* store.history(environment, key, { limit: Math.max(1, Math.min(PAGE, limit)), before })
-      if (found.length > 0 || before !== undefined) return found
-      return yield* unknown(environment, key)
-    }),
-
-    diff: Effect.fn("Flags.diff")(function* (environment: string, key: string, from: number, to: number) {
-      const [before, after] = [yield* version(environment, key, from), yield* version(environment, key, to)]
-      return yield* workers.compare(before.definition, after.definition)
-    }),
+    ...reads("flag", yield* FlagStore, view, (yield* Workers).compare),
 
     document: (environment: string) =>
       Effect.map(requirePermission("config.read", environment), () => view.document(environment)),
@@ -126,7 +159,7 @@ export const makeReading = Effect.gen(function* () {
 
     // FU3
     evaluate: Effect.fnUntraced(function* (environment: string, key: string, context: Context) {
-      yield* permit("config.read", environment, key)
+      yield* permit("config.read", "flag", environment, key)
       const [flag, how] = [view.flag(environment, key), view.how(environment)]
       return flag === undefined || how === undefined
         ? { resolution: notFound(key), steps: [] }

@@ -46,3 +46,19 @@ export const resolved = (rule: Json, ruleOf: (name: string) => Json | undefined)
   const made = visit(rule, 0)
   return problem === undefined ? { rule: made } : { problem }
 }
+
+/** Names of rules that a rule names and that are asked for, each once, in their order. */
+export const namesIn = (rule: Json, asked: (name: string) => boolean): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  const visit = (one: Json): void => {
+    if (typeof one !== "object" || one === null) return
+    const named = Array.isArray(one) ? undefined : (one as Readonly<Record<string, Json>>)[REF]
+    if (typeof named === "string") {
+      if (asked(named)) found.add(named)
+      return
+    }
+    for (const part of Array.isArray(one) ? one : Object.values(one)) visit(part as Json)
+  }
+  visit(rule)
+  return [...found].sort()
+}

@@ -18,8 +18,8 @@ type Say = (at: string, problem: string) => undefined
 export interface Around {
   /** Undefined: the rule is a part of others, and it is not known what it decides. */
   readonly variants: ReadonlyMap<string, unknown> | undefined
-  /** Of rules that `$ref` may name. */
-  readonly names: ReadonlySet<string>
+  /** Of rules that `$ref` may name; "any": it is not known yet. */
+  readonly names: ReadonlySet<string> | "any"
   /** What it gives is the variant. */
   readonly leaf: boolean
 }
@@ -49,7 +49,8 @@ export const checkRule = (rule: Json, at: string, around: Around, say: Say): voi
   if (name === REF) {
     // FR4
     if (typeof given !== "string") say(here, "has to be the name of a rule")
-    else if (!names.has(given)) say(here, `is ${excerpt(given)}, and no rule is called so${meant(given, names)}`)
+    else if (names !== "any" && !names.has(given))
+      say(here, `is ${excerpt(given)}, and no rule is called so${meant(given, names)}`)
     return
   }
   const operator = operators.get(name)

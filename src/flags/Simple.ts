@@ -4,10 +4,11 @@
  *   FG4  Who is on at some percentage is on at every larger one.
  */
 import type { Schema } from "effect"
+import { REF } from "./Operators.ts"
 
 type Members = Readonly<Record<string, Schema.Json>>
 
-export const SIMPLE = ["enabled", "percentage", "targetUsers"]
+export const SIMPLE = ["enabled", "percentage", "targetUsers", "segments"]
 /** Names of users in a simple form. More belong into a list of ids. */
 export const USERS = 1_000
 
@@ -15,7 +16,7 @@ export const isSimple = (json: Members): boolean => SIMPLE.some((name) => Object
 
 /** As flagd's form: variants `on` and `off`. */
 export const fromSimple = (json: Members, say: (at: string, problem: string) => undefined): Members => {
-  const { enabled = true, percentage = 100, targetUsers = [], ...about } = json
+  const { enabled = true, percentage = 100, targetUsers = [], segments = [], ...about } = json
   if (typeof enabled !== "boolean") say("/enabled", "has to be true or false")
   const share =
     typeof percentage === "number" && percentage >= 0 && percentage <= 100 && Number.isInteger(percentage * 1_000)
@@ -23,6 +24,8 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
   const named = Array.isArray(targetUsers) && targetUsers.every((user) => typeof user === "string" && user !== "")
   if (!named) say("/targetUsers", "has to be a list of texts: targeting keys")
   else if (targetUsers.length > USERS) say("/targetUsers", `has ${targetUsers.length}; ${USERS} are the most`)
+  const within = Array.isArray(segments) && segments.every((name) => typeof name === "string" && name !== "")
+  if (!within) say("/segments", "has to be a list of texts: names of segments")
   // Where others decide whether it is on at all, its default is off.
   const conditional = Array.isArray(json["prerequisites"]) && json["prerequisites"].length > 0
   return {
@@ -30,12 +33,22 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
     state: enabled === false ? "DISABLED" : "ENABLED",
     variants: { on: true, off: false },
     defaultVariant: percentage === 100 && !conditional ? "on" : "off",
-    ...(share && named ? targetingOf(percentage, targetUsers as ReadonlyArray<string>, conditional) : {})
+    ...(share && named && within
+      ? targetingOf(
+          percentage,
+          [...namedIn(targetUsers as ReadonlyArray<string>), ...segments.map((name) => ({ [REF]: name }))],
+          conditional
+        )
+      : {})
   }
 }
 
+/** Whether somebody is one of these. None: no condition. */
+export const namedIn = (users: ReadonlyArray<string>): ReadonlyArray<Members> =>
+  users.length === 0 ? [] : [{ in: [{ var: "targetingKey" }, [...users]] }]
+
 /** None where everyone gets the same: clients may keep that. FG4: `on` stands first. */
-const targetingOf = (percentage: number, users: ReadonlyArray<string>, conditional: boolean): Members => {
+const targetingOf = (percentage: number, anyOf: ReadonlyArray<Members>, conditional: boolean): Members => {
   const scale = Number.isInteger(percentage) ? 1 : 1_000
   const on = Math.round(percentage * scale)
   const others: Schema.Json =
@@ -48,7 +61,8 @@ const targetingOf = (percentage: number, users: ReadonlyArray<string>, condition
           ]
         }
   if (percentage === 100) return conditional ? { targeting: { if: [true, "on"] } } : {}
-  if (users.length > 0) return { targeting: { if: [{ in: [{ var: "targetingKey" }, [...users]] }, "on", others] } }
+  const [only, ...more] = anyOf
+  if (only !== undefined) return { targeting: { if: [more.length === 0 ? only : { or: anyOf }, "on", others] } }
   return percentage === 0 ? {} : { targeting: others }
 }
 

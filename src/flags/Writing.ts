@@ -1,5 +1,5 @@
 /** The writing half of Flags. */
-import { Effect, Result } from "effect"
+import { Effect, Result, type Schema } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
@@ -11,62 +11,106 @@ import type { Difference } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
 import { PAGE_BYTES } from "../values/Page.ts"
 import { bytesOf, exceeds } from "../values/Value.ts"
+import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { type Problem, told } from "./Definition.ts"
-import { DEFINITION_BYTES, type FeatureFlag, type FlagWish } from "./FeatureFlag.ts"
-import type { FlagDraft, FlagWritten } from "./FlagDraft.ts"
+import { DEFINITION_BYTES, type FlagWish } from "./FeatureFlag.ts"
+import {
+  type FlagDraft,
+  type FlagWritten,
+  type Kept,
+  type KeptKind,
+  type KeptWish,
+  kindOf,
+  nouns
+} from "./FlagDraft.ts"
 import { FlagView } from "./FlagView.ts"
-import { flagProblem } from "./Needs.ts"
+import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
-import { readDefinition } from "./ReadDefinition.ts"
+import { ANY, readDefinition, usesOf } from "./ReadDefinition.ts"
 import { differences } from "./Readers.ts"
-import type { makeReading } from "./Reading.ts"
+import { permit, type Reads } from "./Reading.ts"
+import { resolved } from "./References.ts"
+import { readSegment, type SegmentWish } from "./Segment.ts"
+import { SegmentView } from "./SegmentView.ts"
 import { simpleOf } from "./Simple.ts"
 
-export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Effect.Success<typeof makeReading>) {
+/** `of`: reads of each kind. */
+export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in KeptKind]: Reads<Kept> }) {
   const view = yield* FlagView
+  const segments = yield* SegmentView
   const workers = yield* Workers
   const digestOf = yield* Digest
   const commit = yield* makeCommitting
+  const slices = new Slices()
 
-  /** FU1 */
-  const checked = Effect.fnUntraced(function* (draft: FlagDraft) {
+  const sized = (noun: string, key: string, definition: string) =>
+    exceeds(definition, DEFINITION_BYTES)
+      ? failure("TooLarge", `the definition of the ${noun} ${key} is larger than ${DEFINITION_BYTES} bytes`)
+      : Effect.succeed({ digest: digestOf(definition), bytes: bytesOf(definition) })
+
+  const refused = (
+    name: "InvalidFlag" | "InvalidSegment",
+    { key, environment }: FlagDraft,
+    problems: ReadonlyArray<Problem>
+  ) => failure(name, `${key}: ${problems.map(told).join("; ")}`, { details: { key, environment, problems } })
+
+  interface Checked {
+    readonly wish: KeptWish
+    readonly warnings: ReadonlyArray<Problem>
+  }
+
+  const checkedFlag = Effect.fnUntraced(function* (draft: FlagDraft) {
     const { environment, key, definition, expectedVersion } = draft
     const wish = { kind: "flag", environment, key, definition, expectedVersion } as const
-    if (definition === null) {
-      const none = {
-        digest: "",
-        bytes: 0,
-        variants: [],
-        prerequisites: [],
-        enabled: false,
-        percentage: null,
-        targetUsers: null
-      }
-      return { wish: { ...wish, ...none } satisfies FlagWish, warnings: [] }
-    }
-    if (exceeds(definition, DEFINITION_BYTES)) {
-      return yield* failure("TooLarge", `the definition of ${key} is larger than ${DEFINITION_BYTES} bytes`)
-    }
-    const read = readDefinition(definition)
-    if (Result.isFailure(read)) {
-      const problems = read.failure
-      return yield* failure("InvalidFlag", `${key}: ${problems.map(told).join("; ")}`, {
-        details: { key, environment, problems }
-      })
-    }
+    if (definition === null) return { wish: { ...wish, ...archived }, warnings: [] }
+    const size = yield* sized("flag", key, definition)
+    const read = readDefinition(definition, ANY)
+    if (Result.isFailure(read)) return yield* refused("InvalidFlag", draft, read.failure)
     const { variants, prerequisites, enabled, targeting } = read.success
     const made: FlagWish = {
       ...wish,
-      digest: digestOf(definition),
-      bytes: bytesOf(definition),
+      ...size,
       variants: [...variants.keys()],
       prerequisites,
+      uses: usesOf(read.success),
       enabled,
       ...simpleOf(definition)
     }
     return { wish: made, warnings: targeting === undefined ? [] : differences(targeting) }
   })
+
+  const checkedSegment = Effect.fnUntraced(function* (draft: FlagDraft) {
+    const { environment, key, definition, expectedVersion } = draft
+    const wish = { kind: "segment", environment, key, definition, expectedVersion } as const
+    if (definition === null) return { wish: { ...wish, digest: "", bytes: 0 }, warnings: [] }
+    const size = yield* sized("segment", key, definition)
+    const read = readSegment(definition)
+    if (Result.isFailure(read)) return yield* refused("InvalidSegment", draft, read.failure)
+    const { uses, rule, asked } = read.success
+    const made: SegmentWish = { ...wish, ...size, uses }
+    yield* stillReadable(environment, key, rule)
+    return { wish: made, warnings: asked === undefined ? [] : differences(asked, "/rule") }
+  })
+
+  /** Of the flags that name a segment: with it they are not larger than a rule may be. FR6 */
+  const stillReadable = Effect.fnUntraced(function* (environment: string, key: string, rule: Schema.Json) {
+    const ruleOf = (name: string) => (name === key ? rule : segments.asWritten(environment, name))
+    for (const flag of view.affected({ kind: "segment", environment, key })) {
+      if (slices.over()) yield* slices.turn
+      const definition = view.flag(environment, flag)?.definition
+      if (definition?.targeting === undefined) continue
+      const found = resolved(definition.targeting, (name) => definition.evaluators.get(name) ?? ruleOf(name))
+      if (found.problem !== undefined && !found.problem.includes("which is not there"))
+        return yield* failure("InvalidSegment", `with it the rule of the flag ${flag} ${found.problem}`, {
+          details: { key, environment, flag }
+        })
+    }
+  })
+
+  /** FU1 */
+  const checked = (draft: FlagDraft): Effect.Effect<Checked, HeraldError> =>
+    kindOf(draft) === "flag" ? checkedFlag(draft) : checkedSegment(draft)
 
   const write = Effect.fnUntraced(function* (
     action: Action,
@@ -77,11 +121,11 @@ export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Eff
   ) {
     const identity = yield* requirePermission("config.write", environment)
     let warnings: ReadonlyArray<Problem> = []
-    const committed = yield* commit<FeatureFlag>({
+    const committed = yield* commit<Kept>({
       action,
       identity,
       options,
-      request: { kind: "flag", ...(request as object) },
+      request,
       check: () =>
         Effect.map(Effect.flatMap(draft, checked), (made) => {
           warnings = made.warnings
@@ -93,19 +137,25 @@ export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Eff
 
   return {
     publish: Effect.fn("Flags.publish")(function* (draft: FlagDraft, options: CommitOptions) {
-      yield* permit("config.write", draft.environment, draft.key)
+      const kind = kindOf(draft)
+      yield* permit("config.write", kind, draft.environment, draft.key)
       const action = draft.definition === null ? "delete" : "publish"
-      return yield* write(action, options, draft, Effect.succeed(draft), draft.environment)
+      return yield* write(action, options, { ...draft, kind }, Effect.succeed(draft), draft.environment)
     }),
 
     beside: Effect.fn("Flags.beside")(function* (drafts: ReadonlyArray<FlagDraft>) {
       const seen = new Set<string>()
       let identity: Identity | undefined
-      for (const { environment, key } of drafts) {
-        identity = yield* permit("config.write", environment, key)
-        const id = `${environment}/${key}`
+      for (const draft of drafts) {
+        const { environment, key } = draft
+        const kind = kindOf(draft)
+        identity = yield* permit("config.write", kind, environment, key)
+        const id = `${kind}/${environment}/${key}`
         if (seen.has(id))
-          return yield* failure("InvalidInput", `the flag ${key} in ${environment} appears twice in the release`)
+          return yield* failure(
+            "InvalidInput",
+            `the ${nouns[kind]} ${key} in ${environment} appears twice in the release`
+          )
         seen.add(id)
       }
       if (identity === undefined) return yield* failure("NothingChanged", "the release has no change")
@@ -123,22 +173,23 @@ export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Eff
       environment: string,
       key: string,
       toVersion: number,
-      { expectedVersion, ...options }: CommitOptions & Pick<FlagDraft, "expectedVersion">
+      { expectedVersion, kind = "flag", ...options }: CommitOptions & Pick<FlagDraft, "expectedVersion" | "kind">
     ) {
-      yield* permit("config.write", environment, key)
+      yield* permit("config.write", kind, environment, key)
       const draft = Effect.gen(function* () {
-        const old = yield* version(environment, key, toVersion)
-        if (!old.deleted) return { environment, key, definition: old.definition, expectedVersion }
+        const old = yield* of[kind].version(environment, key, toVersion)
+        if (!old.deleted) return { kind, environment, key, definition: old.definition, expectedVersion }
         return yield* failure(
           "InvalidInput",
-          `version ${toVersion} of the flag ${key} in ${environment} archived it; archive it, or roll back to a version with a definition`
+          `version ${toVersion} of the ${nouns[kind]} ${key} in ${environment} archived it; archive it, or roll back to a version with a definition`
         )
       })
-      return yield* write("rollback", options, { environment, key, toVersion, expectedVersion }, draft, environment)
+      const request = { kind, environment, key, toVersion, expectedVersion }
+      return yield* write("rollback", options, request, draft, environment)
     }),
 
     validate: Effect.fn("Flags.validate")(function* (drafts: ReadonlyArray<FlagDraft>) {
-      for (const { environment, key } of drafts) yield* permit("config.write", environment, key)
+      for (const draft of drafts) yield* permit("config.write", kindOf(draft), draft.environment, draft.key)
       const all = yield* Effect.forEach(drafts, checked)
       const wishes = Map.groupBy(
         all.map(({ wish }) => wish),
@@ -146,28 +197,39 @@ export const makeWriting = Effect.fnUntraced(function* ({ permit, version }: Eff
       )
       const others = new Map(
         Array.from(wishes, ([environment, its]) => {
-          const { flags, bytes } = view.all(environment)
-          return [environment, othersOf(flags, bytes, its)]
+          const before = { flag: view.all(environment), segment: segments.all(environment) }
+          return [environment, othersOf(before, its)]
         })
       )
       let shown = 0
       return yield* Effect.forEach(
         all,
         Effect.fnUntraced(function* ({ wish, warnings }) {
-          const { environment, key, definition } = wish
-          const current = view.find(environment, key)
-          const problem = flagProblem(wish, current, others.get(environment)!)
+          const { kind, environment, key, definition } = wish
+          const current = (kind === "flag" ? view : segments).find(environment, key)
+          const problem = problemOf(wish, current, others.get(environment)!)
           if (problem !== undefined) return yield* problem
           const [before, after] = [current?.definition ?? "", definition ?? ""]
           const full = shown > PAGE_BYTES // PB1
           shown += before.length + after.length
           const difference = full ? tooMuch : yield* workers.compare(before, after)
-          return { flag: key, environment, difference, warnings }
+          return { kind, key, environment, difference, warnings }
         })
       )
     })
   }
 })
+
+/** What a flag becomes. */
+const archived = {
+  digest: "",
+  bytes: 0,
+  variants: [],
+  prerequisites: [],
+  enabled: false,
+  percentage: null,
+  targetUsers: null
+}
 
 /** Shown instead of a difference when those before it have filled the answer. */
 const tooMuch: Difference = {

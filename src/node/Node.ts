@@ -24,12 +24,15 @@ import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
+import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
 import { flagUpdates } from "../flags/FlagUpdates.ts"
 import { FlagView } from "../flags/FlagView.ts"
+import { segmentKind } from "../flags/Segment.ts"
+import { SegmentView } from "../flags/SegmentView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import * as Relay from "../outbox/Relay.ts"
@@ -84,6 +87,7 @@ const capabilities = [
     source: flagUpdates,
     http: flagRoutes
   },
+  { kind: segmentKind, view: SegmentView, http: segmentRoutes },
   { http: ofrep, grpc: evaluation },
   { grpc: sync },
   {

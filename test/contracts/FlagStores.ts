@@ -66,7 +66,7 @@ export const flagsContract = (test: Test) => {
       const before = yield* store.history("production", key, { limit: 1, before: 3 })
       const found: Array<FeatureFlag> = []
       for (let page = yield* store.page(undefined); ; page = yield* store.page(page.next)) {
-        found.push(...page.flags)
+        found.push(...page.found)
         if (page.next === undefined) break
       }
 
@@ -86,7 +86,7 @@ export const flagsContract = (test: Test) => {
       )
       assert.isTrue((yield* store.version("production", key, 3))?.deleted)
       assert.isUndefined(yield* store.version("production", key, 5))
-      assert.isFalse(gone.flags.some((one) => one.key === key))
+      assert.isFalse(gone.found.some((one) => one.key === key))
       assert.strictEqual(found.find((one) => one.key === key)?.version, 4)
       assert.strictEqual(found.find((one) => one.key === other)?.version, 1)
     }))

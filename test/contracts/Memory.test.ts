@@ -11,12 +11,14 @@ import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
+import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
 describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   flagsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  segmentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

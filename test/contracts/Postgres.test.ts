@@ -25,6 +25,7 @@ import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
+import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
@@ -43,6 +44,7 @@ afterAll(async () => {
 describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   flagsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -10,12 +10,13 @@ import type { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
 import type { FlagStore } from "../../src/flags/FlagStore.ts"
+import type { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"
 import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { fresh } from "../support/fresh.ts"
 import { two } from "./RacingNodes.ts"
 
-type Stores = Commits | ConfigurationStore | RevisionLog | AuditLog | FlagStore
+type Stores = Commits | ConfigurationStore | RevisionLog | AuditLog | FlagStore | SegmentStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 
 const LIMIT = { type: "number", maximum: 10 }

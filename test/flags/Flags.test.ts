@@ -137,7 +137,7 @@ describe("Flags", () => {
           ["next"]
         )
         yield* publish("next", null)
-        assert.deepStrictEqual([...view.all("production").flags.keys()], ["base"])
+        assert.deepStrictEqual([...view.all("production").byKey.keys()], ["base"])
       }).pipe(as(system), Effect.provide(layer))
   )
 

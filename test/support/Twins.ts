@@ -10,6 +10,8 @@ import { configurationUpdates } from "../../src/configuration/ConfigurationUpdat
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
+import { segmentKind } from "../../src/flags/Segment.ts"
+import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
 import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
@@ -38,11 +40,11 @@ export const below = <A, E, R>(
   )
 
 /** What the log may hold. */
-export const known = makeKinds(configurationKind, flagKind)
+export const known = makeKinds(configurationKind, flagKind, segmentKind)
 export const kinds = Layer.succeed(Kinds, known)
 
-const views = Views.layer(ConfigurationView, FlagView).pipe(
-  Layer.provideMerge(Layer.merge(ConfigurationView.layer, FlagView.layer))
+const views = Views.layer(ConfigurationView, FlagView, SegmentView).pipe(
+  Layer.provideMerge(Layer.mergeAll(ConfigurationView.layer, FlagView.layer, SegmentView.layer))
 )
 
 /** With the view of each kind, as a node has it. */

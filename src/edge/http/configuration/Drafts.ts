@@ -2,7 +2,7 @@
 import type { Draft } from "../../../configuration/Draft.ts"
 import type { FlagDraft } from "../../../flags/FlagDraft.ts"
 import type { Written } from "../../../values/Written.ts"
-import type { ReleaseChange, ReleaseFlag } from "./ReleaseWire.ts"
+import type { ReleaseChange, ReleaseFlag, ReleaseSegment } from "./ReleaseWire.ts"
 
 /** `value`: as the reader of the body gave it, `Written` or null. */
 export const draftOf = (change: Omit<ReleaseChange, "value"> & { readonly value: unknown }): Draft => {
@@ -26,4 +26,10 @@ export const flagDraftOf = ({ flag, environment, value, expectedVersion }: Relea
   key: flag,
   definition: value === null ? null : (value as Written).text,
   expectedVersion
+})
+
+/** As a flag's. */
+export const segmentDraftOf = ({ segment, ...change }: ReleaseSegment): FlagDraft => ({
+  ...flagDraftOf({ flag: segment, ...change }),
+  kind: "segment"
 })

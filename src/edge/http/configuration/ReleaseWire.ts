@@ -4,9 +4,11 @@ import type { Committed } from "../../../commits/Release.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
 import { type FeatureFlag, flagKind } from "../../../flags/FeatureFlag.ts"
+import type { FlagValidated, Kept } from "../../../flags/FlagDraft.ts"
+import { type Segment, segmentKind } from "../../../flags/Segment.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Environment, FlagName, Key, Message, Whole } from "../Wire.ts"
-import { Changed, changed, commit, commitFields, Version } from "./Wire.ts"
+import { Changed, changed, commit, commitFields, type Validated, Version } from "./Wire.ts"
 
 /** One change: `value` null deletes the key. */
 export const ReleaseChange = Schema.Struct({
@@ -29,21 +31,25 @@ export const ReleaseFlag = Schema.Struct({
 }).annotate({ identifier: "ReleaseFlag" })
 export type ReleaseFlag = typeof ReleaseFlag.Type
 
-/** `flags`: changes of flags in the same revision; with them `changes` may be empty. */
+/** A segment in a release: `value` is its definition, null archives it. */
+export const ReleaseSegment = Schema.Struct({
+  segment: FlagName,
+  environment: Environment,
+  value: Schema.Unknown,
+  expectedVersion: Schema.optionalKey(Version)
+}).annotate({ identifier: "ReleaseSegment" })
+export type ReleaseSegment = typeof ReleaseSegment.Type
+
+const atMost = Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
+  toJsonSchema: () => ({ maxItems: limits.changes })
+})
+
+/** `flags`, `segments`: changes of them in the same revision; with them `changes` may be empty. */
 export const ReleaseBody = Schema.Struct({
   message: Schema.optionalKey(Message),
-  flags: Schema.optionalKey(
-    Schema.Array(ReleaseFlag).check(
-      Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
-        toJsonSchema: () => ({ maxItems: limits.changes })
-      })
-    )
-  ),
-  changes: Schema.Array(ReleaseChange).check(
-    Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
-      toJsonSchema: () => ({ maxItems: limits.changes })
-    })
-  )
+  flags: Schema.optionalKey(Schema.Array(ReleaseFlag).check(atMost)),
+  segments: Schema.optionalKey(Schema.Array(ReleaseSegment).check(atMost)),
+  changes: Schema.Array(ReleaseChange).check(atMost)
 }).annotate({
   identifier: "ReleaseBody",
   examples: [
@@ -57,39 +63,55 @@ export const ReleaseBody = Schema.Struct({
   ]
 })
 
-/** What a commit did to one flag. */
-export const ChangedFlag = Schema.Struct({
-  flag: Schema.String,
+const changedFields = {
   environment: Schema.String,
   version: Whole,
   digest: Schema.String,
   deleted: Schema.Boolean
-}).annotate({ identifier: "ChangedFlag" })
+}
+/** What a commit did to one flag. */
+export const ChangedFlag = Schema.Struct({ flag: Schema.String, ...changedFields }).annotate({
+  identifier: "ChangedFlag"
+})
+export const ChangedSegment = Schema.Struct({ segment: Schema.String, ...changedFields }).annotate({
+  identifier: "ChangedSegment"
+})
 
 export const Released = Schema.Struct({
   ...commitFields,
   message: Schema.String,
   changes: Schema.Array(Changed),
   /** Where the release had flags. */
-  flags: Schema.optionalKey(Schema.Array(ChangedFlag))
+  flags: Schema.optionalKey(Schema.Array(ChangedFlag)),
+  segments: Schema.optionalKey(Schema.Array(ChangedSegment))
 }).annotate({ identifier: "Released" })
 export type Released = typeof Released.Type
 
-const changedFlag = ({ key, environment, version, digest, deleted }: FeatureFlag) => ({
-  flag: key,
-  environment,
-  version,
-  digest,
-  deleted
-})
+const fields = ({ environment, version, digest, deleted }: Kept) => ({ environment, version, digest, deleted })
 
 export const released = (committed: Committed): Released => {
   const { changes, message } = committed.revision
   const flags = changes.filter((change): change is FeatureFlag => change.kind === flagKind.name)
+  const segments = changes.filter((change): change is Segment => change.kind === segmentKind.name)
   return {
     ...commit(committed),
     message,
     changes: configurationsIn(committed.revision).map(changed),
-    ...(flags.length === 0 ? {} : { flags: flags.map(changedFlag) })
+    ...(flags.length === 0 ? {} : { flags: flags.map((flag) => ({ flag: flag.key, ...fields(flag) })) }),
+    ...(segments.length === 0
+      ? {}
+      : { segments: segments.map((segment) => ({ segment: segment.key, ...fields(segment) })) })
+  }
+}
+
+/** What would become of the flags and segments of a release. */
+export const validated = (all: ReadonlyArray<FlagValidated>): Pick<Validated, "flags" | "segments"> => {
+  const flags = all.filter(({ kind }) => kind === "flag")
+  const segments = all.filter(({ kind }) => kind === "segment")
+  return {
+    ...(flags.length === 0 ? {} : { flags: flags.map(({ kind: _, key, ...more }) => ({ flag: key, ...more })) }),
+    ...(segments.length === 0
+      ? {}
+      : { segments: segments.map(({ kind: _, key, ...more }) => ({ segment: key, ...more })) })
   }
 }

@@ -151,22 +151,20 @@ export const DiffResult = Schema.Struct({
 })
 export type DiffResult = typeof DiffResult.Type
 
+const wouldBe = {
+  environment: Schema.String,
+  difference: Difference,
+  warnings: Schema.Array(Schema.Struct({ at: Schema.String, problem: Schema.String }))
+}
+
 /** What would change, and for how many connected clients. Nothing was written. */
 export const Validated = Schema.Struct({
   changes: Schema.Array(
     Schema.Struct({ key: Schema.String, environment: Schema.String, difference: Difference, clients: Whole })
   ),
   /** Where the release has flags. */
-  flags: Schema.optionalKey(
-    Schema.Array(
-      Schema.Struct({
-        flag: Schema.String,
-        environment: Schema.String,
-        difference: Difference,
-        warnings: Schema.Array(Schema.Struct({ at: Schema.String, problem: Schema.String }))
-      })
-    )
-  )
+  flags: Schema.optionalKey(Schema.Array(Schema.Struct({ flag: Schema.String, ...wouldBe }))),
+  segments: Schema.optionalKey(Schema.Array(Schema.Struct({ segment: Schema.String, ...wouldBe })))
 }).annotate({ identifier: "Validated" })
 export type Validated = typeof Validated.Type
 

@@ -11,7 +11,7 @@ import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
-import { draftOf, flagDraftOf } from "./Drafts.ts"
+import { draftOf, flagDraftOf, segmentDraftOf } from "./Drafts.ts"
 import { etagOf, expectedOf } from "./Preconditions.ts"
 import * as Release from "./ReleaseWire.ts"
 import * as Wire from "./Wire.ts"
@@ -97,12 +97,12 @@ export const makeWrites = Effect.gen(function* () {
       yield* requireAnywhere("config.write") // B5
       const body = yield* readRelease(request)
       const drafts = body.changes.map(draftOf)
-      const flagDrafts = (body.flags ?? []).map(flagDraftOf)
+      const flagDrafts = [...(body.segments ?? []).map(segmentDraftOf), ...(body.flags ?? []).map(flagDraftOf)]
       const said = options(body.message, headers)
       if (dryRun) {
         const changes = drafts.length > 0 || flagDrafts.length === 0 ? yield* configurations.validate(drafts) : []
         if (flagDrafts.length === 0) return json({ changes } satisfies Wire.Validated)
-        return json({ changes, flags: yield* flags.validate(flagDrafts) } satisfies Wire.Validated)
+        return json({ changes, ...Release.validated(yield* flags.validate(flagDrafts)) } satisfies Wire.Validated)
       }
       if (flagDrafts.length === 0) return json(Release.released(yield* configurations.publish(drafts, said)))
       return json(Release.released(yield* configurations.release(drafts, said, yield* flags.beside(flagDrafts))))

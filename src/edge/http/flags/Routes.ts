@@ -4,11 +4,9 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
 import { failure } from "../../../errors/HeraldError.ts"
-import type { FeatureFlag } from "../../../flags/FeatureFlag.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { Digest } from "../../../values/Digest.ts"
-import { PAGE_BYTES } from "../../../values/Page.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json, jsonText } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
@@ -16,37 +14,15 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { isHeld } from "../ofrep/Wire.ts"
 import { answer } from "../Problem.ts"
+import { listed, one, options, PAGE, versions } from "./Answers.ts"
 import { FlagsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
-
-const PAGE = 100
 
 type Request = HttpServerRequest.HttpServerRequest
 interface Target {
   readonly environment: string
   readonly flag: string
 }
-interface Keys {
-  readonly "idempotency-key"?: string
-}
-
-const options = (message: string | undefined, headers: Keys) => ({
-  message: message ?? "",
-  idempotencyKey: headers["idempotency-key"]
-})
-
-const one = (flag: FeatureFlag) =>
-  jsonText(Wire.storedText(flag), {
-    headers: { "cache-control": "private, no-cache", "herald-version": String(flag.version) }
-  })
-
-/** Flags whose definitions are within a page (PB1), one at least. */
-const within = (flags: ReadonlyArray<FeatureFlag>): ReadonlyArray<FeatureFlag> => {
-  let bytes = 0
-  const end = flags.findIndex((flag) => (bytes += flag.definition.length) > PAGE_BYTES)
-  return end === -1 ? flags : flags.slice(0, Math.max(1, end))
-}
-
 const routes = HttpApiBuilder.group(
   contract.add(FlagsGroup),
   "flags",
@@ -59,10 +35,14 @@ const routes = HttpApiBuilder.group(
     const readEvaluate = bodyReader(Wire.EvaluateBody, bodyLimits.small)
 
     const written = (made: FlagWritten, { environment, flag }: Target) => {
-      const body = Wire.published(made, environment, flag)
-      return body === undefined
+      const fields = Wire.published(made, "flag", environment, flag)
+      return fields === undefined
         ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch this flag"))
-        : Effect.succeed(json(body, { headers: { "herald-version": String(body.version) } }))
+        : Effect.succeed(
+            json({ flag, ...fields } satisfies Wire.PublishedFlag, {
+              headers: { "herald-version": String(fields.version) }
+            })
+          )
     }
 
     const readDraft = Effect.fnUntraced(function* (request: Request, { environment, flag }: Target) {
@@ -99,13 +79,7 @@ const routes = HttpApiBuilder.group(
         )
       )
       .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
-        answer(
-          Effect.map(flags.list(environment, { prefix, after, limit }), (found) => {
-            const shown = within(found)
-            const next = found.length < limit && shown.length === found.length ? null : (shown.at(-1)?.key ?? null)
-            return jsonText(`{"flags":[${shown.map(Wire.storedText).join(",")}],"next":${JSON.stringify(next)}}`)
-          })
-        )
+        answer(Effect.map(flags.list(environment, { prefix, after, limit }), (found) => listed("flags", found, limit)))
       )
       .handle("document", ({ query: { environment }, headers }) =>
         answer(
@@ -119,13 +93,7 @@ const routes = HttpApiBuilder.group(
         )
       )
       .handle("history", ({ params, query: { environment, limit = PAGE, before } }) =>
-        answer(
-          Effect.map(flags.history(environment, params.flag, { limit, before }), (versions) => {
-            const oldest = versions.at(-1)?.version ?? 1
-            const next = versions.length === 0 || oldest <= 1 ? null : oldest
-            return jsonText(`{"versions":[${versions.map(Wire.storedText).join(",")}],"next":${next}}`)
-          })
-        )
+        answer(Effect.map(flags.history(environment, params.flag, { limit, before }), versions))
       )
       .handle("version", ({ params, query }) =>
         answer(Effect.map(flags.version(query.environment, params.flag, params.version), one))

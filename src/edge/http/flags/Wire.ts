@@ -1,10 +1,9 @@
 /** Flags, and what became of them, as JSON. */
 import { Schema } from "effect"
-import type { Committed } from "../../../commits/Release.ts"
 import type { Problem } from "../../../flags/Definition.ts"
-import type { FeatureFlag } from "../../../flags/FeatureFlag.ts"
-import type { FlagWritten } from "../../../flags/FlagDraft.ts"
+import type { FlagWritten, KeptKind } from "../../../flags/FlagDraft.ts"
 import type { Told } from "../../../flags/Steps.ts"
+import type { Stored } from "../../../flags/Stored.ts"
 import { Difference, Version } from "../configuration/Wire.ts"
 import { Environment, FlagName, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
@@ -34,9 +33,8 @@ export const EvaluateBody = Schema.Struct({
   context: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 }).annotate({ identifier: "EvaluateBody", examples: [{ context: { targetingKey: "ann", country: "de" } }] })
 
-/** `definition`: JSON, in its own digits and spaces; null for an archived flag. */
-export const StoredFlag = Schema.Struct({
-  flag: Schema.String,
+/** `definition`: JSON, in its own digits and spaces; null for what is archived. */
+export const storedFields = {
   environment: Schema.String,
   version: Whole,
   revision: Whole,
@@ -49,7 +47,10 @@ export const StoredFlag = Schema.Struct({
   updatedTime: Stamp,
   updatedBy: Schema.String,
   message: Schema.String
-}).annotate({ identifier: "StoredFlag" })
+}
+export const StoredFlag = Schema.Struct({ flag: Schema.String, ...storedFields }).annotate({
+  identifier: "StoredFlag"
+})
 export type StoredFlag = typeof StoredFlag.Type
 
 /** `next`: give it as `after` for the next page; null at the end. */
@@ -67,8 +68,7 @@ export const FlagdDocument = Schema.Struct({ flags: Schema.Record(Schema.String,
 /** What of a rule the engines of different languages read differently, with its place as a JSON Pointer. */
 export const Warning = Schema.Struct({ at: Schema.String, problem: Schema.String }).annotate({ identifier: "Warning" })
 
-export const PublishedFlag = Schema.Struct({
-  flag: Schema.String,
+export const publishedFields = {
   environment: Schema.String,
   version: Whole,
   digest: Schema.String,
@@ -80,22 +80,19 @@ export const PublishedFlag = Schema.Struct({
   /** The same Idempotency-Key had this result before; nothing was written now. */
   replayed: Schema.Boolean,
   warnings: Schema.Array(Warning)
-}).annotate({ identifier: "PublishedFlag" })
+}
+export const PublishedFlag = Schema.Struct({ flag: Schema.String, ...publishedFields }).annotate({
+  identifier: "PublishedFlag"
+})
 export type PublishedFlag = typeof PublishedFlag.Type
 
 /** Nothing was written. */
-export const ValidatedFlag = Schema.Struct({ difference: Difference, warnings: Schema.Array(Warning) }).annotate({
-  identifier: "ValidatedFlag"
-})
+export const validatedFields = { difference: Difference, warnings: Schema.Array(Warning) }
+export const ValidatedFlag = Schema.Struct(validatedFields).annotate({ identifier: "ValidatedFlag" })
 export type ValidatedFlag = typeof ValidatedFlag.Type
 
-export const FlagDiff = Schema.Struct({
-  flag: Schema.String,
-  environment: Schema.String,
-  from: Whole,
-  to: Whole,
-  difference: Difference
-})
+export const diffFields = { environment: Schema.String, from: Whole, to: Whole, difference: Difference }
+export const FlagDiff = Schema.Struct({ flag: Schema.String, ...diffFields })
 export type FlagDiff = typeof FlagDiff.Type
 
 /** `value` and `variant` null: the caller's own default is served. `steps`: what was asked, what it gave, and why. */
@@ -119,37 +116,37 @@ export const Evaluated = Schema.Struct({
 }).annotate({ identifier: "Evaluated" })
 export type Evaluated = typeof Evaluated.Type
 
-export const stored = (flag: FeatureFlag): Omit<StoredFlag, "definition"> => ({
-  flag: flag.key,
-  environment: flag.environment,
-  version: flag.version,
-  revision: Number(flag.revision),
-  deleted: flag.deleted,
-  digest: flag.digest,
-  createdAt: flag.createdAt,
-  createdTime: stamp(flag.createdAt),
-  updatedAt: flag.updatedAt,
-  updatedTime: stamp(flag.updatedAt),
-  updatedBy: flag.updatedBy,
-  message: flag.message
+type StoredFields = Omit<StoredFlag, "flag">
+
+export const stored = (of: Stored): Omit<StoredFields, "definition"> => ({
+  environment: of.environment,
+  version: of.version,
+  revision: Number(of.revision),
+  deleted: of.deleted,
+  digest: of.digest,
+  createdAt: of.createdAt,
+  createdTime: stamp(of.createdAt),
+  updatedAt: of.updatedAt,
+  updatedTime: stamp(of.updatedAt),
+  updatedBy: of.updatedBy,
+  message: of.message
 })
 
-/** The JSON of a flag, its definition as it was written. */
-export const storedText = (flag: FeatureFlag): string =>
-  `${JSON.stringify(stored(flag)).slice(0, -1)},"definition":${flag.deleted ? "null" : flag.definition}}`
+/** The JSON of a flag, or of what flags share, its definition as it was written. */
+export const storedText = (of: Stored): string =>
+  `${JSON.stringify({ [of.kind]: of.key, ...stored(of) }).slice(0, -1)},"definition":${of.deleted ? "null" : of.definition}}`
 
+/** Without its name. Undefined: nothing of that name is in the commit. */
 export const published = (
   { committed, warnings }: FlagWritten,
+  kind: KeptKind,
   environment: string,
-  flag: string
-): PublishedFlag | undefined => {
-  const { revision, replayed } = committed as Committed<FeatureFlag>
-  const found = revision.changes.find(
-    (one) => one.kind === "flag" && one.key === flag && one.environment === environment
-  )
+  key: string
+): Omit<PublishedFlag, "flag"> | undefined => {
+  const { revision, replayed } = committed
+  const found = revision.changes.find((one) => one.kind === kind && one.key === key && one.environment === environment)
   return (
     found && {
-      flag,
       environment,
       version: found.version,
       digest: found.digest,

@@ -1,0 +1,141 @@
+/** Flags, and what they share, in memory: the stores over a `State`, and the tables that commits write. */
+import { Effect } from "effect"
+import type { KeptKind, KeptWish } from "../../../src/flags/FlagDraft.ts"
+import type { FlagCursor, StoreOf } from "../../../src/flags/FlagStore.ts"
+import { problemOf } from "../../../src/flags/Needs.ts"
+import { type Before, othersOf } from "../../../src/flags/Others.ts"
+import type { Stored } from "../../../src/flags/Stored.ts"
+import type { Change } from "../../../src/propagation/Revision.ts"
+import { pageOf } from "../../../src/values/Page.ts"
+import { bytesOf } from "../../../src/values/Value.ts"
+import { KindTables } from "../commits/KindTables.ts"
+import type { At, Table } from "../commits/Table.ts"
+import { State } from "../State.ts"
+
+class Versions {
+  /** Ascending, by "<environment>/<key>". */
+  readonly versions = new Map<string, ReadonlyArray<Stored>>()
+  /** Archived ones that nobody reads any more, by the same. Their history stays. */
+  readonly swept = new Set<string>()
+
+  of({ environment, key }: Pick<Change, "environment" | "key">): ReadonlyArray<Stored> {
+    return this.versions.get(`${environment}/${key}`) ?? []
+  }
+
+  live(): ReadonlyArray<Stored> {
+    return [...this.versions.values()].map((versions) => versions.at(-1)!).filter(({ deleted }) => !deleted)
+  }
+
+  in(environment: string): { readonly byKey: ReadonlyMap<string, never>; readonly bytes: number } {
+    const its = this.live().filter((one) => one.environment === environment)
+    return {
+      byKey: new Map(its.map((one) => [one.key, one as never])),
+      bytes: its.reduce((sum, { definition }) => sum + bytesOf(definition), 0)
+    }
+  }
+}
+
+class Tables {
+  readonly #byKind = new Map<KeptKind, Versions>()
+
+  of(kind: KeptKind): Versions {
+    let versions = this.#byKind.get(kind)
+    if (versions === undefined) this.#byKind.set(kind, (versions = new Versions()))
+    return versions
+  }
+
+  in(environment: string): Before {
+    return { flag: this.of("flag").in(environment), segment: this.of("segment").in(environment) }
+  }
+}
+
+const bytesIn = ({ definition, message }: Stored): number => bytesOf(definition) + bytesOf(message)
+const place = ({ environment, key }: FlagCursor): string => `${environment}\u0000${key}`
+
+/** The store of a kind. */
+export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf<C>, never, State> =>
+  Effect.map(State.service, (state) => {
+    const all = state.tables(Tables)
+    const tables = all.of(kind)
+    state.tables(KindTables).kinds.set(kind, tableOf(all, kind))
+    return {
+      page: (after) =>
+        Effect.sync(() => {
+          const left = tables
+            .live()
+            .filter((one) => after === undefined || place(one) > place(after))
+            .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+          const found = pageOf(left, left.length, bytesIn) as ReadonlyArray<C>
+          return {
+            position: { epoch: state.epoch, revision: state.head },
+            found,
+            next: found.length === left.length ? undefined : found.at(-1)
+          }
+        }),
+      version: (environment, key, version) =>
+        Effect.sync(() => tables.of({ environment, key })[version - 1] as C | undefined),
+      history: (environment, key, { limit, before }) =>
+        Effect.sync(
+          () =>
+            pageOf(
+              tables
+                .of({ environment, key })
+                .filter(({ version }) => before === undefined || version < before)
+                .reverse(),
+              limit,
+              bytesIn
+            ) as ReadonlyArray<C>
+        )
+    }
+  })
+
+const tableOf = (all: Tables, kind: KeptKind): Table => {
+  const tables = all.of(kind)
+  return {
+    problem: (wish, { changes }) => {
+      const { environment, key } = wish
+      const wishes = (changes as ReadonlyArray<KeptWish>).filter(
+        (one) => (one.kind === "flag" || one.kind === "segment") && one.environment === environment
+      )
+      const current = tables.swept.has(`${environment}/${key}`) ? undefined : tables.of(wish).at(-1)
+      return problemOf(wish as KeptWish, current, othersOf(all.in(environment), wishes))
+    },
+    write: (wish, at) => {
+      const made = asWritten(wish as KeptWish, tables.of(wish), at)
+      tables.versions.set(`${made.environment}/${made.key}`, [...tables.of(wish), made])
+      tables.swept.delete(`${made.environment}/${made.key}`)
+      return made
+    },
+    at: (change, revision) => tables.of(change).find((one) => one.revision === revision),
+    sweep: (horizon) => {
+      let swept = 0
+      for (const [name, versions] of tables.versions) {
+        const { deleted, revision } = versions.at(-1)!
+        if (!deleted || revision > horizon || tables.swept.has(name)) continue
+        tables.swept.add(name)
+        swept++
+      }
+      return swept
+    }
+  }
+}
+
+const asWritten = (
+  { kind, environment, key, definition, digest, uses = [] }: KeptWish,
+  earlier: ReadonlyArray<Stored>,
+  { actor, revision, now, message }: At
+): Stored => ({
+  kind,
+  environment,
+  key,
+  revision,
+  version: earlier.length + 1,
+  definition: definition ?? "",
+  deleted: definition === null,
+  digest,
+  createdAt: earlier[0]?.createdAt ?? now,
+  updatedAt: now,
+  updatedBy: actor,
+  message,
+  ...(uses.length === 0 ? {} : { uses })
+})

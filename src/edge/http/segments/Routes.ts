@@ -1,0 +1,138 @@
+/** Answers the routes of segments. */
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { requirePermission } from "../../../access/Access.ts"
+import { failure } from "../../../errors/HeraldError.ts"
+import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
+import { Flags } from "../../../flags/Flags.ts"
+import type { Written } from "../../../values/Written.ts"
+import { json } from "../Answer.ts"
+import { makeBodyReader } from "../Body.ts"
+import { bodyLimits } from "../BodyLimits.ts"
+import { contract, type Part } from "../Contract.ts"
+import { listed, one, options, PAGE, versions } from "../flags/Answers.ts"
+import { published, warning } from "../flags/Wire.ts"
+import { answer } from "../Problem.ts"
+import { SegmentsGroup } from "./Api.ts"
+import * as Wire from "./Wire.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+interface Target {
+  readonly environment: string
+  readonly segment: string
+}
+const routes = HttpApiBuilder.group(
+  contract.add(SegmentsGroup),
+  "segments",
+  Effect.fnUntraced(function* (handlers) {
+    const flags = yield* Flags
+    const bodyReader = yield* makeBodyReader
+    const readSegment = bodyReader(Wire.SegmentBody, bodyLimits.publish, "value")
+    const readRollback = bodyReader(Wire.SegmentRollbackBody, bodyLimits.small)
+
+    const written = (made: FlagWritten, { environment, segment }: Target) => {
+      const fields = published(made, "segment", environment, segment)
+      return fields === undefined
+        ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch this segment"))
+        : Effect.succeed(
+            json({ segment, ...fields } satisfies Wire.PublishedSegment, {
+              headers: { "herald-version": String(fields.version) }
+            })
+          )
+    }
+
+    const readDraft = Effect.fnUntraced(function* (request: Request, { environment, segment }: Target) {
+      yield* requirePermission("config.write", environment) // B5
+      const { value, message, expectedVersion } = yield* readSegment(request)
+      const definition = value as Written | null
+      if (definition === null) {
+        return yield* Effect.fail(
+          failure("InvalidInput", "value: null is no definition; to archive the segment use DELETE")
+        )
+      }
+      const draft: FlagDraft = {
+        kind: "segment",
+        environment,
+        key: segment,
+        definition: definition.text,
+        expectedVersion
+      }
+      return { draft, message }
+    })
+
+    return handlers
+      .handleRaw("publish", ({ request, params, query, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            const target = { ...params, ...query }
+            const { draft, message } = yield* readDraft(request, target)
+            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+          })
+        )
+      )
+      .handle("get", ({ params, query }) =>
+        answer(Effect.map(flags.segments.get(query.environment, params.segment), one))
+      )
+      .handle("archive", ({ params, query: { environment, message, expectedVersion }, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            const target = { ...params, environment }
+            const draft: FlagDraft = {
+              kind: "segment",
+              environment,
+              key: params.segment,
+              definition: null,
+              expectedVersion
+            }
+            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+          })
+        )
+      )
+      .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
+        answer(
+          Effect.map(flags.segments.list(environment, { prefix, after, limit }), (found) =>
+            listed("segments", found, limit)
+          )
+        )
+      )
+      .handle("history", ({ params, query: { environment, limit = PAGE, before } }) =>
+        answer(Effect.map(flags.segments.history(environment, params.segment, { limit, before }), versions))
+      )
+      .handle("version", ({ params, query }) =>
+        answer(Effect.map(flags.segments.version(query.environment, params.segment, params.version), one))
+      )
+      .handle("diff", ({ params: { segment }, query: { environment, from, to } }) =>
+        answer(
+          Effect.map(flags.segments.diff(environment, segment, from, to), (difference) =>
+            json({ segment, environment, from, to, difference } satisfies Wire.SegmentDiff)
+          )
+        )
+      )
+      .handleRaw("rollback", ({ request, params, query, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* requirePermission("config.write", query.environment) // B5
+            const { version, message } = yield* readRollback(request)
+            const made = yield* flags.rollback(query.environment, params.segment, version, {
+              kind: "segment",
+              ...options(message, headers)
+            })
+            return yield* written(made, { ...params, ...query })
+          })
+        )
+      )
+      .handleRaw("validate", ({ request, params, query }) =>
+        answer(
+          Effect.gen(function* () {
+            const { draft } = yield* readDraft(request, { ...params, ...query })
+            const [found] = yield* flags.validate([draft])
+            const { difference, warnings } = found!
+            return json({ difference, warnings: warnings.map(warning) } satisfies Wire.ValidatedSegment)
+          })
+        )
+      )
+  })
+)
+
+export const segments = { groups: [SegmentsGroup], routes } as const satisfies Part

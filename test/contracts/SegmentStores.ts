@@ -1,0 +1,144 @@
+/** What every store must do with segments. Run by Memory.test.ts and Postgres.test.ts. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { Commits } from "../../src/commits/Commits.ts"
+import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
+import { type Segment, type SegmentWish, segmentKind } from "../../src/flags/Segment.ts"
+import { SegmentStore } from "../../src/flags/SegmentStore.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { fresh } from "../support/fresh.ts"
+import { change, release } from "../support/Release.ts"
+import { flag } from "./FlagStores.ts"
+import { verified } from "./Verified.ts"
+
+type Services = Commits | SegmentStore | RevisionLog | Effect.Services<typeof verified>
+type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
+
+/** `uses`: the segments that it names; null archives it. */
+const segment = (
+  key: string,
+  uses: ReadonlyArray<string> | null = [],
+  changed: Partial<SegmentWish> = {}
+): SegmentWish => {
+  const definition =
+    uses === null ? null : JSON.stringify({ rule: { and: [true, ...uses.map((one) => ({ $ref: one }))] } })
+  return {
+    kind: "segment",
+    environment: "production",
+    key,
+    definition,
+    digest: definition === null ? "" : digestOf(definition),
+    bytes: definition?.length ?? 0,
+    expectedVersion: undefined,
+    uses: uses ?? [],
+    ...changed
+  }
+}
+const using = (key: string, ...uses: ReadonlyArray<string>) => flag(key, ["on"], { uses })
+
+const commit = (...changes: ReadonlyArray<FlagWish | SegmentWish | ReturnType<typeof change>>) =>
+  Effect.flatMap(Commits, (commits) => commits.commit({ ...release([]), changes: changes as never }))
+const refusal = (...changes: ReadonlyArray<FlagWish | SegmentWish>) =>
+  Effect.map(Effect.flip(commit(...changes)), ({ name, message }) => ({ name, message }))
+const nameOf = (...changes: ReadonlyArray<FlagWish | SegmentWish>) =>
+  Effect.map(refusal(...changes), ({ name }) => name)
+
+export const segmentsContract = (test: Test) => {
+  test("C1 FS1 W1 a segment's versions count from 1, and the log has it as it was answered, beside all else", () =>
+    Effect.gen(function* () {
+      const store = yield* SegmentStore
+      const log = yield* RevisionLog
+      const [key, other, beside] = [fresh("segment"), fresh("segment"), fresh("config")]
+      yield* commit(segment(key))
+      const before = yield* log.head
+      const { revision } = yield* commit(segment(other), segment(key, [other]), using(key, key), change(beside, "1"))
+      const [kept] = (yield* log.after(before.revision, 10))!
+      yield* commit(using(key))
+      yield* commit(segment(key, null))
+      const found: Array<Segment> = []
+      for (let page = yield* store.page(undefined); ; page = yield* store.page(page.next)) {
+        found.push(...page.found)
+        if (page.next === undefined) break
+      }
+
+      assert.deepStrictEqual(
+        revision.changes.map(({ kind }) => kind),
+        ["segment", "segment", "flag", "configuration"]
+      )
+      assert.deepStrictEqual(kept, revision)
+      assert.deepStrictEqual(
+        revision.changes.slice(0, 3).map((one) => (one as { uses?: ReadonlyArray<string> }).uses),
+        [undefined, [other], [key]]
+      )
+      assert.deepStrictEqual(
+        segmentKind.fromLane(segmentKind.toLane(revision.changes[1] as never)),
+        revision.changes[1]
+      )
+      assert.deepStrictEqual(
+        (yield* store.history("production", key, { limit: 10, before: undefined })).map(
+          ({ version, deleted, uses }) => [version, deleted, uses]
+        ),
+        [
+          [3, true, undefined],
+          [2, false, [other]],
+          [1, false, undefined]
+        ]
+      )
+      assert.isFalse(found.some((one) => one.key === key))
+      assert.strictEqual(found.find((one) => one.key === other)?.version, 1)
+      assert.strictEqual(
+        (yield* store.version("production", key, 2))?.definition,
+        JSON.stringify({ rule: { and: [true, { $ref: other }] } })
+      )
+      assert.isUndefined(yield* store.version("production", key, 4))
+      assert.isUndefined((yield* verified).problem)
+    }))
+
+  test("FN3 W5 a segment is changed only at the version that was expected", () =>
+    Effect.gen(function* () {
+      const key = fresh("segment")
+      assert.strictEqual(yield* nameOf(segment(key, null)), "NotFound")
+      yield* commit(segment(key, [], { expectedVersion: 0 }))
+      assert.strictEqual(yield* nameOf(segment(key, [], { expectedVersion: 0 })), "VersionConflict")
+      assert.strictEqual(yield* nameOf(segment(key, [], { expectedVersion: 2 })), "VersionConflict")
+      yield* commit(segment(key, null, { expectedVersion: 1 }))
+      yield* commit(segment(key, [], { expectedVersion: 0 }))
+    }))
+
+  test("FN4 what a flag or a segment names is there at every commit: of whom names it, and of whom is named", () =>
+    Effect.gen(function* () {
+      const [beta, staff, next, third] = [fresh("beta"), fresh("staff"), fresh("next"), fresh("third")]
+      assert.strictEqual(yield* nameOf(using(next, beta)), "InvalidFlag")
+      assert.strictEqual(yield* nameOf(segment(staff, [beta])), "InvalidSegment")
+      assert.strictEqual(yield* nameOf(using(next, beta), segment(beta, [], { environment: "staging" })), "InvalidFlag")
+      yield* commit(using(next, beta), segment(beta))
+      assert.deepStrictEqual(yield* refusal(segment(beta, null)), {
+        name: "SegmentUsed",
+        message: `the flag ${next} in production names the segment ${beta}`
+      })
+      assert.strictEqual(yield* nameOf(segment(beta, null), using(third, beta)), "SegmentUsed")
+      assert.strictEqual(yield* nameOf(using(third, beta), segment(beta, null), using(next)), "InvalidFlag")
+      yield* commit(segment(staff, [beta]), using(next, staff))
+      assert.deepStrictEqual(yield* refusal(segment(beta, null)), {
+        name: "SegmentUsed",
+        message: `the segment ${staff} in production names the segment ${beta}`
+      })
+      yield* commit(segment(beta, null), segment(staff))
+      yield* commit(segment(staff, null), flag(next, null))
+    }))
+
+  test("FN2 segments go in no circle, not over others and not within one release", () =>
+    Effect.gen(function* () {
+      const [a, b, c, d] = [fresh("a"), fresh("b"), fresh("c"), fresh("d")]
+      assert.strictEqual(yield* nameOf(segment(a, [a])), "InvalidSegment")
+      assert.strictEqual(yield* nameOf(segment(a, [b]), segment(b, [a])), "InvalidSegment")
+      yield* commit(segment(a), segment(b, [a]), segment(c, [b]))
+      assert.strictEqual(yield* nameOf(segment(a, [c])), "InvalidSegment")
+      yield* commit(segment(d, [c, b, a]))
+      const long = Array.from({ length: 66 }, () => fresh("long"))
+      yield* commit(segment(long[0]!))
+      for (const [at, one] of long.slice(1, 65).entries()) yield* commit(segment(one, [long[at]!]))
+      assert.strictEqual(yield* nameOf(segment(long[65]!, [long[64]!])), "InvalidSegment")
+    }))
+}
