@@ -12,7 +12,7 @@ import { ConfigurationView } from "../configuration/ConfigurationView.ts"
 import * as Templates from "../configuration/Templates.ts"
 import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
-import { evaluation } from "../edge/grpc/flagd/Evaluation.ts"
+import { evaluation, firstEvaluation } from "../edge/grpc/flagd/Evaluation.ts"
 import { sync } from "../edge/grpc/flagd/Sync.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
@@ -89,6 +89,7 @@ const capabilities = [
   },
   { kind: segmentKind, view: SegmentView, http: segmentRoutes },
   { http: ofrep, grpc: evaluation },
+  { grpc: firstEvaluation },
   { grpc: sync },
   {
     services: ({ sessions }) => Layer.merge(Clients.layer, HealthReports.layer(sessions.ownership)),

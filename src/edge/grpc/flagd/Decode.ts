@@ -1,4 +1,5 @@
-/** Decodes messages of flagd.evaluation.v2 and flagd.sync.v1. */
+/** Decodes messages of flagd.evaluation and flagd.sync.v1. */
+import { ResolveAllRequest } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import {
   EventStreamRequest,
   ResolveBooleanRequest
@@ -10,11 +11,12 @@ import {
 } from "../../../../proto/generated/flagd/sync/v1/sync.ts"
 import { decoderOf } from "../Decode.ts"
 
-const evaluation = decoderOf("flagd.evaluation.v2")
+const evaluation = decoderOf("flagd.evaluation")
 const sync = decoderOf("flagd.sync.v1")
 
-/** The requests of all types have the same fields. */
+/** The requests of all types, and of both versions, have the same fields. */
 export const resolveRequest = evaluation(ResolveBooleanRequest, {})
+export const resolveAllRequest = evaluation(ResolveAllRequest, {})
 export const eventStreamRequest = evaluation(EventStreamRequest, {})
 export const syncFlagsRequest = sync(SyncFlagsRequest, {})
 export const fetchAllFlagsRequest = sync(FetchAllFlagsRequest, {})

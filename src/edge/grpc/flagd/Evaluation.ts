@@ -1,28 +1,31 @@
-/** flagd.evaluation.v2.Service: what providers of OpenFeature ask that evaluate on the server. */
+/** flagd.evaluation: what providers of OpenFeature ask that evaluate on the server. The second version, and the first of older ones and of browsers. */
 import { Effect, Exit } from "effect"
+import { ServiceService as FirstService } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
 import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { FlagView } from "../../../flags/FlagView.ts"
+import type { Context, Resolution } from "../../../flags/Resolution.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
 import { type Caller, callerOf, type Door } from "../../../usage/Caller.ts"
+import { Slices } from "../../../work/Slices.ts"
 import { isFailure } from "../Decode.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
 import { traced } from "../Spans.ts"
 import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
-import { eventStreamRequest, resolveRequest } from "./Decode.ts"
+import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.ts"
+import { inFirst, partOfAll } from "./FirstVersion.ts"
 import { follow } from "./Stream.ts"
 import { isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
-
-const definition = ServiceService
-const SERVICE = nameOf({ definition })
 
 /** Milliseconds between two signs of life of a stream. */
 const KEEP_ALIVE = 20_000
 
+/** As the messages of the first version are, too. */
 const event = (type: string, data?: object): Buffer =>
   Buffer.from(EventStreamResponse.encode({ type, data: data as Record<string, unknown> | undefined }).finish())
 const READY = event("provider_ready")
@@ -36,7 +39,13 @@ export const environmentOfCall = (call: ServerCall, identity: Identity, field = 
 export const callerOfCall = (door: Door, { metadata }: ServerCall): Caller =>
   callerOf(door, metadata.get("user-agent")[0]?.toString())
 
-const make = Effect.gen(function* () {
+interface Version {
+  readonly definition: typeof ServiceService | typeof FirstService
+  readonly said: (key: string, resolution: Resolution, wanted: Wanted) => Resolved | CallStatus
+}
+
+const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
+  const SERVICE = nameOf({ definition })
   const flags = yield* Flags
   const streams = yield* FlagStreams
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -62,7 +71,7 @@ const make = Effect.gen(function* () {
               Effect.flatMap((environment) =>
                 flags.resolve(environment, request.flagKey, request.context ?? {}, callerOfCall("flagd-rpc", call))
               ),
-              Effect.map((resolution) => resolved(request.flagKey, resolution, wanted)),
+              Effect.map((resolution) => said(request.flagKey, resolution, wanted)),
               Effect.provideService(CurrentIdentity, identity)
             )
         run(traced(`${SERVICE}/${method}`, call, handled)).addObserver((exit) => {
@@ -97,12 +106,73 @@ const make = Effect.gen(function* () {
   }
 })
 
-export const evaluation = {
-  definition,
+/** What the first version has alone: all flags of an environment. */
+const makeResolveAll = Effect.gen(function* () {
+  const flags = yield* Flags
+  const view = yield* FlagView
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const slices = new Slices()
+  const method = `${nameOf({ definition: FirstService })}/ResolveAll`
+
+  const answer = Effect.fnUntraced(function* (call: ServerCall, identity: Identity, context: Context) {
+    const environment = yield* environmentOfCall(call, identity)
+    const parts: Array<Buffer> = []
+    for (const [key, resolution] of yield* flags.resolveAll(
+      environment,
+      context,
+      callerOfCall("flagd-rpc-all", call)
+    )) {
+      if (slices.over()) yield* slices.turn
+      parts.push(partOfAll(key, resolution, view.flag(environment, key)?.definition.type))
+    }
+    return Buffer.concat(parts)
+  })
+
+  return (call: ServerCall, identity: Identity): void =>
+    hearOne(call, (bytes) => {
+      const request = resolveAllRequest(bytes)
+      const handled = isFailure(request) ? Effect.fail(request) : answer(call, identity, request.context ?? {})
+      run(traced(method, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
+        if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+        call.send(exit.value)
+        call.end(OK)
+      })
+    })
+})
+
+const common = {
   descriptors: "herald",
   connect: true,
   permission: "config.read",
-  without: "reads no flags",
+  without: "reads no flags"
+} as const
+
+export const evaluation = {
+  ...common,
+  definition: ServiceService,
   serve: () =>
-    Effect.map(Effect.all([make, FlagStreams]), ([handlers, { drain, nobody }]) => ({ handlers, drain, nobody }))
+    Effect.map(
+      Effect.all([make({ definition: ServiceService, said: resolved }), FlagStreams]),
+      ([handlers, { drain, nobody }]) => ({ handlers, drain, nobody })
+    )
+} as const satisfies Service
+
+export const firstEvaluation = {
+  ...common,
+  definition: FirstService,
+  serve: () =>
+    Effect.map(
+      Effect.all([
+        make({
+          definition: FirstService,
+          said: (key, resolution, wanted) => inFirst(key, resolved(key, resolution, wanted), wanted)
+        }),
+        makeResolveAll,
+        FlagStreams
+      ]),
+      ([handlers, resolveAll, { nobody }]) => ({
+        handlers: { ...handlers, resolveAll },
+        ...{ nobody, drain: Effect.void } // the second version ends the streams of both
+      })
+    )
 } as const satisfies Service
