@@ -26,7 +26,7 @@ export class Written {
   }
 }
 
-/** Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`, and of `flags`. */
+/** Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`, of `flags` and of `segments`. */
 export type Carries = "nothing" | "value" | "changes"
 
 /** The parsed document, with `Written` or null in the place of each value. */
@@ -73,7 +73,7 @@ interface Cut {
 }
 
 /** Members of a release. */
-const LISTS = ["changes", "flags"]
+const LISTS = ["changes", "flags", "segments"]
 
 /** Takes the values out of `json` in the order of the text, and leaves null in their places. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {

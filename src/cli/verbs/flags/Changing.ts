@@ -93,4 +93,4 @@ export const notSimple = (flag: string): CliFailure =>
   )
 
 export const isSimple = (definition: Members): boolean =>
-  ["enabled", "percentage", "targetUsers"].some((name) => Object.hasOwn(definition, name))
+  ["enabled", "percentage", "targetUsers", "segments"].some((name) => Object.hasOwn(definition, name))

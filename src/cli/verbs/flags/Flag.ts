@@ -33,17 +33,19 @@ const create = Command.make(
     env,
     percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100; everyone unless given"),
     user: several("user", "A targeting key for whom it is on whatever the percentage, may be repeated"),
+    segment: several("segment", "A segment of people for whom it is on whatever the percentage, may be repeated"),
     disabled: yes("disabled", "Every caller gets its own default until it is enabled"),
     description: optionalText("description", "What it is for", "text"),
     owner: optionalText("owner", "Who answers for it", "text"),
     ...changeFlags
   },
-  Effect.fn("Flag.create")(function* ({ flag, env, percentage, user, disabled, description, owner, ...how }) {
+  Effect.fn("Flag.create")(function* ({ flag, env, percentage, user, segment, disabled, description, owner, ...how }) {
     const here = yield* invocation
     const definition = {
       enabled: !disabled,
       ...(percentage === undefined ? {} : { percentage }),
       ...(user.length === 0 ? {} : { targetUsers: user }),
+      ...(segment.length === 0 ? {} : { segments: segment }),
       ...(description === undefined ? {} : { description }),
       ...(owner === undefined ? {} : { owner })
     }
@@ -93,22 +95,29 @@ const target = Command.make(
     percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100"),
     add: several("add", "A targeting key for whom it is on, may be repeated"),
     remove: several("remove", "A targeting key that is no longer named, may be repeated"),
+    segment: several("segment", "A segment of people for whom it is on, may be repeated"),
+    removeSegment: several("remove-segment", "A segment that is no longer named, may be repeated"),
     ...changeFlags
   },
-  Effect.fn("Flag.target")(function* ({ flag, env, percentage, add, remove, ...how }) {
+  Effect.fn("Flag.target")(function* ({ flag, env, percentage, add, remove, segment, removeSegment, ...how }) {
     const here = yield* invocation
-    if (percentage === undefined && add.length === 0 && remove.length === 0) {
-      return yield* usage("nothing is to be changed", "Give --percentage, --add or --remove.")
+    if (percentage === undefined && [add, remove, segment, removeSegment].every((names) => names.length === 0)) {
+      return yield* usage("nothing is to be changed", "Give --percentage, --add, --remove or --segment.")
     }
     yield* alter(here, here.environment(env), flag, "targeted", how, (definition) => {
       if (!isSimple(definition)) return notSimple(flag)
-      const before = (definition["targetUsers"] as ReadonlyArray<string> | undefined) ?? []
-      const users = [...new Set([...before, ...add])].filter((user) => !remove.includes(user))
-      const { targetUsers: _, ...rest } = definition
+      const changed = (name: string, more: ReadonlyArray<string>, fewer: ReadonlyArray<string>) =>
+        [...new Set([...((definition[name] as ReadonlyArray<string> | undefined) ?? []), ...more])].filter(
+          (one) => !fewer.includes(one)
+        )
+      const targetUsers = changed("targetUsers", add, remove)
+      const segments = changed("segments", segment, removeSegment)
+      const { targetUsers: _, segments: __, ...rest } = definition
       return {
         ...rest,
         ...(percentage === undefined ? {} : { percentage }),
-        ...(users.length === 0 ? {} : { targetUsers: users })
+        ...(targetUsers.length === 0 ? {} : { targetUsers }),
+        ...(segments.length === 0 ? {} : { segments })
       }
     })
   })

@@ -24,12 +24,13 @@ type Definition = Readonly<Record<string, unknown>>
 export const gist = (definition: unknown): { readonly state: string; readonly serves: string } => {
   if (typeof definition !== "object" || definition === null) return { state: "archived", serves: "" }
   const its = definition as Definition
-  const simple = "enabled" in its || "percentage" in its || "targetUsers" in its
+  const simple = "enabled" in its || "percentage" in its || "targetUsers" in its || "segments" in its
   if (simple) {
-    const { enabled = true, percentage = 100, targetUsers = [] } = its
+    const { enabled = true, percentage = 100, targetUsers = [], segments = [] } = its
     const users = (targetUsers as ReadonlyArray<string>).length
     const named = users === 0 ? "" : ` and ${users} ${users === 1 ? "user" : "users"}`
-    return { state: enabled === true ? "on" : "off", serves: `${percentage} %${named}` }
+    const within = (segments as ReadonlyArray<string>).map((name) => ` and ${name}`).join("")
+    return { state: enabled === true ? "on" : "off", serves: `${percentage} %${named}${within}` }
   }
   const rule = typeof its["targeting"] === "object" && Object.keys(its["targeting"] ?? {}).length > 0
   const standard = its["defaultVariant"] ?? "the caller's default"

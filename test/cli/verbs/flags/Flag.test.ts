@@ -80,6 +80,19 @@ describe("herald flag", () => {
     )
   })
 
+  it("create and target name segments, and no longer name them", async () => {
+    const { request } = await ask(["flag", "create", "shop", "--percentage", "0", "--segment", "beta"], `PUT ${FLAG}`, {
+      body: published
+    })
+    assert.deepInclude(request.body, { value: { enabled: true, percentage: 0, segments: ["beta"] } })
+    await using herald = await FakeHerald.start()
+    herald.on(`GET ${FLAG}`, { body: stored(1, { segments: ["beta", "staff"], targetUsers: ["ann"] }) })
+    herald.on(`PUT ${FLAG}`, { body: published })
+    const args = ["--segment", "family", "--remove-segment", "beta", "--server", herald.url]
+    assert.strictEqual(await terminal().run("flag", "target", "shop", ...args), 0)
+    assert.deepInclude(herald.last.body, { value: { targetUsers: ["ann"], segments: ["staff", "family"] } })
+  })
+
   it("enable and disable change what the form calls it; a flag with a rule has no target users", async () => {
     for (const [definition, expected] of [
       [{ percentage: 5 }, { percentage: 5, enabled: false }],
