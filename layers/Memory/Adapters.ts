@@ -14,6 +14,7 @@ import * as Outbox from "./outbox/Outbox.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as Seal from "./seals/Seal.ts"
+import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
@@ -31,5 +32,6 @@ export const adapters = Layer.mergeAll(
   RevisionLog.layer,
   RetentionStore.layer,
   Seal.layer,
+  UsageStore.layer,
   WebhookQueue.layer
 )

@@ -10,6 +10,7 @@ import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as Seal from "./seals/Seal.ts"
+import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
@@ -23,5 +24,6 @@ export const adapters = Layer.mergeAll(
   Outbox.layer,
   RetentionStore.layer,
   Seal.layer,
+  UsageStore.layer,
   WebhookQueue.layer
 )

@@ -47,6 +47,7 @@ import { defaults, type Settings } from "../settings/Catalogue.ts"
 import * as Sources from "../updates/Sources.ts"
 import type { KindSource } from "../updates/UpdateSource.ts"
 import { Usage } from "../usage/Usage.ts"
+import * as UsageRetention from "../usage/UsageRetention.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
@@ -159,7 +160,7 @@ export const services = (options: NodeOptions) => {
       Layer.mergeAll(
         sources,
         Bookkeeping.layer(),
-        Usage.layer(),
+        Usage.layer(settings.usage),
         Access.layer({ pepper, ...access }),
         AuditCheckpoints.layer({ pepper })
       )
@@ -175,7 +176,12 @@ export const services = (options: NodeOptions) => {
 }
 
 /** What runs beside the services. */
-export const retention = Retention.layer
+export const retention = ({
+  retention,
+  usage,
+  run
+}: Pick<Settings, "retention" | "usage"> & { readonly run: string }) =>
+  Layer.merge(Retention.layer({ ...retention, run }), UsageRetention.layer({ ...usage, run }))
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */
 export const events = ({ run, audit }: { readonly run: string; readonly audit: boolean }) =>

@@ -19,7 +19,7 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   const run = randomUUID()
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
   const { beneath, beside } = events(settings, run)
-  return Layer.mergeAll(beside, Node.retention({ ...settings.retention, run })).pipe(
+  return Layer.mergeAll(beside, Node.retention({ ...settings, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions })),
     Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))

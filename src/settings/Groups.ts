@@ -9,6 +9,7 @@ import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
 import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
+import { settings as usage } from "../usage/Settings.ts"
 import { settings as webhooks, rule as webhooksRule } from "../webhooks/Settings.ts"
 import { settings, rule as settingsRule } from "./Settings.ts"
 
@@ -24,6 +25,7 @@ export const groups = {
   ...sessions,
   ...settings,
   ...telemetry,
+  ...usage,
   ...webhooks
 }
 

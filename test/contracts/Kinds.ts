@@ -17,6 +17,7 @@ import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { RetentionStore } from "../../src/retention/RetentionStore.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
+import type { UsageStore } from "../../src/usage/UsageStore.ts"
 import { FakeSink } from "../support/FakeSink.ts"
 import { change, release } from "../support/Release.ts"
 import { applied, subscription } from "../support/Subscription.ts"
@@ -32,6 +33,7 @@ type Services =
   | AuditLog
   | Leases
   | RetentionStore
+  | UsageStore
   | InstanceStore
   | ToyStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void

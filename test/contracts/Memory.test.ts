@@ -13,6 +13,7 @@ import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
+import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
 describe("memory", () => {
@@ -26,6 +27,7 @@ describe("memory", () => {
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instanceFactsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   ownersContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  usagesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   webhooksContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   // Last: the retention waits for a relay that has held its lease.
   outboxContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

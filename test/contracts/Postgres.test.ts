@@ -27,6 +27,7 @@ import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
+import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
 let database: Database
@@ -52,6 +53,7 @@ describe("PostgreSQL", () => {
   instancesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   instanceFactsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   ownersContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  usagesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {
     const entry = {

@@ -13,10 +13,11 @@ import type { FlagStore } from "../../src/flags/FlagStore.ts"
 import type { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"
 import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import type { UsageStore } from "../../src/usage/UsageStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { two } from "./RacingNodes.ts"
 
-type Stores = Commits | ConfigurationStore | RevisionLog | AuditLog | FlagStore | SegmentStore
+type Stores = Commits | ConfigurationStore | RevisionLog | AuditLog | FlagStore | SegmentStore | UsageStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 
 const LIMIT = { type: "number", maximum: 10 }
