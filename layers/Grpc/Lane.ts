@@ -6,6 +6,7 @@ import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
 import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
 import { Http1 } from "./connect/Http1.ts"
+import { Http2 } from "./connect/Http2.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
 import { authOf, LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
 
@@ -37,6 +38,7 @@ export const onLane = (below: BelowOptions): Below => {
     ...{ connect, origins, refuse, defect, isStranger, authOf },
     admit: (socket, begin) => admit({ socket, unread: () => {} }, begin)
   })
+  const http2 = new Http2({ connect, origins, refuse })
   const lane = new LaneServer({
     maxStreams: options.maxStreams,
     maxReceive: MESSAGE_BYTES,
@@ -47,7 +49,15 @@ export const onLane = (below: BelowOptions): Below => {
     admit,
     isStranger,
     defect,
-    http1: http1.accept
+    http1: http1.accept,
+    other: (stream, request, { peer, auth }, caller) =>
+      http2.take(stream, request, {
+        ...{ peer, auth, onDefect: defect },
+        admit: (begin) => admit(caller, begin),
+        onStatus: (code) => {
+          if (isStranger(request.path, code, caller.socket)) queueMicrotask(caller.stranger)
+        }
+      })
   })
   return {
     listen: () => {

@@ -44,10 +44,15 @@ const SAYS = `This is Herald's gRPC port: gRPC by HTTP/2, and for feature flags 
 The HTTP API, with its documentation at /docs, is on Herald's other port (HTTP_PORT, 8080 unless it was changed).
 `
 
-const headersOf = ({ rawHeaders }: IncomingMessage): Headers => {
+/** Undefined: node:http takes what `Headers` does not. */
+const headersOf = ({ rawHeaders }: IncomingMessage): Headers | undefined => {
   const headers = new Headers()
-  for (let i = 0; i < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!)
-  return headers
+  try {
+    for (let i = 0; i < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!)
+    return headers
+  } catch {
+    return undefined
+  }
 }
 
 export class Http1 {
@@ -111,15 +116,20 @@ export class Http1 {
   }
 
   #call(call: Called, path: string, request: IncomingMessage, response: ServerResponse): void {
-    const { socket, headers } = request
+    const { socket } = request
+    const headers = headersOf(request)
+    if (headers === undefined) {
+      this.#tell(request, response, 400)
+      return
+    }
     const gone = new AbortController()
     response.once("close", () => gone.abort())
     const { remoteAddress = "unknown", remotePort } = socket
     const exchange = {
-      ...{ httpVersion: "1.1" as const, headers: headersOf(request), signal: gone.signal },
+      ...{ httpVersion: "1.1" as const, headers, signal: gone.signal },
       body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
       peer: { address: remoteAddress, port: remotePort },
-      host: headers.host ?? "",
+      host: headers.get("host") ?? "",
       auth: () => this.#options.authOf(socket),
       admit: (begin: () => void) => this.#options.admit(socket, begin),
       onDefect: this.#options.defect,

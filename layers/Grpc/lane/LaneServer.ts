@@ -40,6 +40,8 @@ export interface LaneOptions {
   readonly isStranger?: (path: string, code: number, socket: Socket) => boolean
   /** Milliseconds that a client has to read an answer that is complete. D4 */
   readonly unread?: number
+  /** Takes requests of HTTP/2 that carry no call of gRPC; false: they are refused. */
+  readonly other?: (stream: Stream, request: Request, origin: Origin, peer: Peer) => boolean
   /** For connections of HTTP/1.1, such as node:http's `emit("connection")`. LV1 */
   readonly http1?: (socket: Socket) => void
 }
@@ -161,8 +163,10 @@ export class LaneServer {
 
   #onStream(stream: Stream, request: Request, tooLong: boolean, origin: Origin, peer: Peer) {
     const type = valueOf(request.headers, "content-type") ?? ""
-    if (!tooLong && (request.method !== "POST" || !/^application\/grpc([+;]|$)/.test(type)))
+    if (!tooLong && (request.method !== "POST" || !/^application\/grpc([+;]|$)/.test(type))) {
+      if (this.#options.other?.(stream, request, origin, peer) === true) return
       return refuseBody(stream, request.method === "POST" ? 415 : 405, () => this.#said(request, Number.NaN, peer))
+    }
     const end = (code: number, details: string) => {
       stream.listener = ignored(stream)
       stream.finish(trailers(stream.id, { code, details, trailers: IDENTITY }, false, origin.maxList()))

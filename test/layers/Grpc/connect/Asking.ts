@@ -23,7 +23,14 @@ const registries = [read("herald"), read("health")]
 export type Any = any
 
 /** The ways to ask. */
-export const ways = ["Connect, binary", "Connect, JSON", "gRPC-Web, binary", "gRPC-Web, JSON"] as const
+export const ways = [
+  "Connect, binary",
+  "Connect, JSON",
+  "gRPC-Web, binary",
+  "gRPC-Web, JSON",
+  "Connect on HTTP/2, JSON",
+  "gRPC-Web on HTTP/2, binary"
+] as const
 export type Way = (typeof ways)[number]
 
 export const transportOf = (
@@ -37,7 +44,12 @@ export const transportOf = (
     return next(request)
   }
   const options = {
-    ...{ baseUrl, httpVersion: "1.1" as const, useBinaryFormat: way.endsWith("binary"), interceptors: [saying] },
+    ...{
+      baseUrl,
+      httpVersion: way.includes("HTTP/2") ? ("2" as const) : ("1.1" as const),
+      useBinaryFormat: way.endsWith("binary"),
+      interceptors: [saying]
+    },
     ...(more as object)
   }
   return way.startsWith("Connect") ? createConnectTransport(options) : createGrpcWebTransport(options)
