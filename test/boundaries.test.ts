@@ -21,7 +21,7 @@ const inSrc = (path: string) => path.startsWith("src/")
 const technologyOf = (path: string) => /^layers\/([^/]+)\//.exec(path)?.[1]
 
 /** What translates, what is shipped, where all is put together: every other folder of src holds a capability, or what several share. */
-const ROOMS_OF_THEIR_OWN = ["edge", "client", "cli", "node"]
+const ROOMS_OF_THEIR_OWN = ["edge", "client", "openfeature", "cli", "node"]
 const isCapability = (path: string) => roomOf(path) !== undefined && !ROOMS_OF_THEIR_OWN.includes(roomOf(path)!)
 /** Where ports meet layers. */
 const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
@@ -31,6 +31,8 @@ const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|
 const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
 /** What dials a server. What serves has a port of its own for calls: src/edge/grpc/ServerCall.ts. */
 const OF_GRPC = /^src\/client\//
+/** What stands on the SDK of somebody else. */
+const OF_OPENFEATURE = /^src\/openfeature\//
 /** What Node itself gives: every other technology may stand on it. */
 const OF_NODE = ["Crypto", "Files", "Sockets"]
 /** The lists, made by `npm run docs`, of what every room tells users, and of its settings. */
@@ -66,6 +68,7 @@ describe("boundaries", () => {
       broken(({ file, to }) => {
         const from = packageOf(to)
         if (!inSrc(file) || PLATFORM.test(file) || from === undefined || COMPUTES.includes(from)) return false
+        if (from === "@openfeature/server-sdk" && OF_OPENFEATURE.test(file)) return false
         return !(from === "@grpc/grpc-js" && OF_GRPC.test(file))
       }),
       []
@@ -119,26 +122,39 @@ describe("boundaries", () => {
   })
 
   it("of the server the SDK imports models alone, which import no package; beside them only the protocol", () => {
-    const isSdk = (file: string) => roomOf(file) === "client"
-    const reached = new Set(files(isSdk))
-    for (const file of reached)
-      for (const edge of edges) if (edge.file === file && tree.has(edge.to)) reached.add(edge.to)
-    const shared = [...reached].filter((file) => !isSdk(file) && inSrc(file))
+    const { shared, others } = reachedBy("client")
     assert.isNotEmpty(shared)
-    assert.deepStrictEqual(
-      shared.filter((file) => !isCapability(file) || roles.get(file) !== "model"),
-      []
-    )
     assert.deepStrictEqual(
       broken(({ file, to }) => shared.includes(file) && packageOf(to) !== undefined),
       []
     )
+    assert.deepStrictEqual(others, [])
+  })
+
+  it("what the SDK has for OpenFeature stands on the SDK, and on models that import the engine of rules alone", () => {
+    const { shared, others } = reachedBy("openfeature")
+    assert.include(shared, "src/flags/Evaluator.ts")
     assert.deepStrictEqual(
-      [...reached].filter((file) => !inSrc(file) && !file.startsWith("proto/generated/")),
+      broken(({ file, to }) => shared.includes(file) && ![undefined, "json-logic-engine"].includes(packageOf(to))),
       []
     )
+    assert.deepStrictEqual(others, [])
   })
 })
+
+/** Files of the server that a room of the SDK ships: models alone; and what else it ships. */
+const reachedBy = (room: string) => {
+  const isSdk = (file: string) => [room, "client"].includes(roomOf(file) ?? "")
+  const reached = new Set(files((file) => roomOf(file) === room))
+  for (const file of reached)
+    for (const edge of edges) if (edge.file === file && tree.has(edge.to)) reached.add(edge.to)
+  const shared = [...reached].filter((file) => !isSdk(file) && inSrc(file))
+  assert.deepStrictEqual(
+    shared.filter((file) => !isCapability(file) || roles.get(file) !== "model"),
+    []
+  )
+  return { shared, others: [...reached].filter((file) => !inSrc(file) && !file.startsWith("proto/generated/")) }
+}
 
 describe("layers", () => {
   it("KI4 what tells others of changes knows no kind: each says itself what is told of it", () => {

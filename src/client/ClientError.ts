@@ -71,9 +71,15 @@ export class ClosedError extends HeraldClientError {
   }
 }
 
-/** The server did not take a health report. */
+/** The server did not take a report. */
 export class ReportError extends HeraldClientError {
   override readonly name = "ReportError"
+  /** The gRPC status, if a server answered. */
+  readonly status: number | undefined
+  constructor(code: string, message: string, status?: number) {
+    super(code, message)
+    this.status = status
+  }
 }
 
 const longest = 4_096

@@ -5,10 +5,12 @@
  *   LF1  What is here is what passed the check, live or from disk: a flag that is refused leaves the one before in its place.
  *   LF2  Changes are told together, once a turn of the event loop, each flag once; `held` is up to date before that.
  */
+import type { ReportRequest, ReportResponse } from "../../proto/generated/herald/reporting/v1/reporting.ts"
 import { keyIn, kindIn, nameOf } from "../keys/Name.ts"
 import type { Clock } from "./Clock.ts"
 import type { State } from "./Connection.ts"
 import { type Version, valueOf } from "./Entry.ts"
+import type { Listeners } from "./Listeners.ts"
 import type { Values } from "./Values.ts"
 
 /** The kind of flags on the wire. */
@@ -32,21 +34,28 @@ export interface FlagListener {
   readonly state?: (state: State, confirmed: boolean) => void
 }
 
+/** What flags are of, and where reports on them go. */
+export interface FlagsHome {
+  readonly environment: string
+  readonly clock: Clock
+  /** Rejects with `ReportError` or `ClosedError`. Undefined: nothing can be reported. */
+  readonly report: ((request: ReportRequest) => Promise<ReportResponse>) | undefined
+  /** Calls what is the application's. */
+  readonly listeners: Pick<Listeners, "call" | "event">
+}
+
 /** Why a flag can't be evaluated here; undefined when it can. */
 export type CheckFlag = (name: string, said: unknown) => string | undefined
 
 export class ClientFlags {
-  readonly #clock: Clock
+  readonly home: FlagsHome
   readonly #held = new Map<string, HeldFlag>()
   readonly #listeners = new Set<FlagListener>()
-  readonly #told: (listener: string, run: () => unknown) => void
   readonly #check: CheckFlag | undefined
   #changed = new Set<string>()
 
-  /** `told`: calls what is the application's. */
-  constructor(clock: Clock, told: (listener: string, run: () => unknown) => void, check: CheckFlag | undefined) {
-    this.#clock = clock
-    this.#told = told
+  constructor(home: FlagsHome, check: CheckFlag | undefined) {
+    this.home = home
     this.#check = check
   }
 
@@ -87,18 +96,19 @@ export class ClientFlags {
       const revision = Number(version.revision)
       this.#held.set(name, { name, version: version.version, revision, said: valueOf(version) })
     }
-    if (this.#changed.size === 0) this.#clock.soon(() => this.#tell()) // LF2
+    if (this.#changed.size === 0) this.home.clock.soon(() => this.#tell()) // LF2
     this.#changed.add(name)
   }
 
   /** The client's. */
   state(state: State, confirmed: boolean): void {
-    for (const one of [...this.#listeners]) this.#told("state", () => one.state?.(state, confirmed))
+    for (const one of [...this.#listeners])
+      this.home.listeners.call("state", () => one.state?.(state, confirmed), "flags")
   }
 
   #tell(): void {
     const names = [...this.#changed]
     this.#changed = new Set()
-    for (const one of [...this.#listeners]) this.#told("changed", () => one.changed?.(names))
+    for (const one of [...this.#listeners]) this.home.listeners.call("changed", () => one.changed?.(names), "flags")
   }
 }

@@ -8,13 +8,19 @@
  *   GT4  After `close` nothing of it keeps the process alive: no call, no timer, no question for a token.
  *   GT5  A held stream is not read: HTTP/2's window fills, and the server keeps the newest of each key.
  */
-import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js"
-import type {
-  ConfigUpdate,
-  DistributionServiceClient,
-  ReportHealthRequest,
-  SubscribeRequest
+import { type Client, type ClientDuplexStream, Metadata, type MethodDefinition, status } from "@grpc/grpc-js"
+import {
+  type ConfigUpdate,
+  type DistributionServiceClient,
+  DistributionServiceService as distribution,
+  type ReportHealthRequest,
+  type SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import {
+  type ReportRequest,
+  type ReportResponse,
+  ReportingServiceService as reporting
+} from "../../proto/generated/herald/reporting/v1/reporting.ts"
 import { plainly } from "../net/Reason.ts"
 import { Bearer } from "./Bearer.ts"
 import { ClosedError, messageOf, ReportError } from "./ClientError.ts"
@@ -139,19 +145,12 @@ export class GrpcTransport implements Transport {
   }
 
   async reportHealth(request: ReportHealthRequest): Promise<boolean> {
-    if (this.#closed) throw new ClosedError()
-    const limit = this.#limited(reportMillis, "no answer")
-    try {
-      const metadata = await this.#metadata(limit.signal)
-      limit.signal.throwIfAborted() // GT4
-      this.#reports ??= this.#dial.client(this.#address())
-      return await this.#report(this.#reports, request, metadata, limit.signal)
-    } catch (error) {
-      if (error instanceof ReportError || error instanceof ClosedError) throw error
-      throw this.#notTaken(undefined, messageOf(error))
-    } finally {
-      limit.stop()
-    }
+    const { accepted } = await this.#say("the health report", distribution.reportHealth, request)
+    return accepted
+  }
+
+  report(request: ReportRequest): Promise<ReportResponse> {
+    return this.#say("the report on flags", reporting.report, request)
   }
 
   close(): void {
@@ -160,18 +159,44 @@ export class GrpcTransport implements Transport {
     this.#leaveReports()
   }
 
-  #report(
-    client: DistributionServiceClient,
-    request: ReportHealthRequest,
+  /** `what`: what is said, for people. Rejects with `ReportError` or `ClosedError`. */
+  async #say<I, O>(what: string, method: MethodDefinition<I, O>, request: I): Promise<O> {
+    if (this.#closed) throw new ClosedError()
+    const limit = this.#limited(reportMillis, "no answer")
+    try {
+      const metadata = await this.#metadata(limit.signal)
+      limit.signal.throwIfAborted() // GT4
+      this.#reports ??= this.#dial.client(this.#address())
+      return await this.#answer(this.#reports, what, method, request, metadata, limit.signal)
+    } catch (error) {
+      if (error instanceof ReportError || error instanceof ClosedError) throw error
+      throw this.#notTaken(what, undefined, messageOf(error))
+    } finally {
+      limit.stop()
+    }
+  }
+
+  #answer<I, O>(
+    client: Client,
+    what: string,
+    { path, requestSerialize, responseDeserialize }: MethodDefinition<I, O>,
+    request: I,
     metadata: Metadata,
     signal: AbortSignal
-  ): Promise<boolean> {
+  ): Promise<O> {
     return new Promise((resolve, reject) => {
-      const call = client.reportHealth(request, metadata, (error, response) => {
-        if (error === null) return resolve(response.accepted)
-        const ended = this.#endedOf(error.code, error.details, error.metadata)
-        reject(this.#notTaken(ended.code, ended.message))
-      })
+      const call = client.makeUnaryRequest<I, O>(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+        (error, response) => {
+          if (error === null) return resolve(response!)
+          const ended = this.#endedOf(error.code, error.details, error.metadata)
+          reject(this.#notTaken(what, ended.code, ended.message, ended.status))
+        }
+      )
       signal.addEventListener("abort", () => {
         reject(signal.reason)
         call.cancel()
@@ -179,9 +204,9 @@ export class GrpcTransport implements Transport {
     })
   }
 
-  #notTaken(code: string | undefined, why: string): ReportError {
-    const text = `the health report was not taken by ${this.#address()}: ${why}. Report again when the client is live.`
-    return new ReportError(code ?? errors.NotConnected.code, text)
+  #notTaken(what: string, code: string | undefined, why: string, status?: number): ReportError {
+    const text = `${what} was not taken by ${this.#address()}: ${why}. Report again when the client is live.`
+    return new ReportError(code ?? errors.NotConnected.code, text, status)
   }
 
   /** A signal that aborts after `millis`, or with `close`; `stop` clears the timer. */

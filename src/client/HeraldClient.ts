@@ -85,7 +85,8 @@ export class HeraldClient implements AsyncDisposable {
     this.#clock = clock
     this.#transport = transport
     this.#listeners = new Listeners(checked.listeners, clock)
-    this.flags = new ClientFlags(clock, (name, run) => this.#listeners.call(name, run, "flags"), checkFlag)
+    const home = { ...checked, clock, report: transport.report?.bind(transport), listeners: this.#listeners }
+    this.flags = new ClientFlags(home, checkFlag)
     this.#values = new Values({ bootstrap, defaults: new Map(Object.entries(checked.defaults)) })
     this.#acks = new Acks(clock, (acks) => this.#connection.send({ acks }))
     if (checked.lastKnownGood) {
@@ -236,13 +237,13 @@ export class HeraldClient implements AsyncDisposable {
     const { connectTimeoutMillis, waitForSync } = this.#checked
     let last: Ended | undefined
     let cancel = () => {}
+    const canServe = () => !waitForSync && this.#values.keys("").length > 0
     try {
       const late = new Promise<"late">((resolve) => {
         cancel = this.#clock.after(connectTimeoutMillis, () => resolve("late"))
       })
       await Promise.race([this.#resume(), late])
       const answer = new Promise<"done" | "refused">((resolve) => {
-        const canServe = () => !waitForSync && this.#values.keys("").length > 0
         this.#gate = {
           synced: () => resolve("done"),
           failed: (why) => {
@@ -255,8 +256,7 @@ export class HeraldClient implements AsyncDisposable {
         this.#connection.open()
       })
       const outcome = await Promise.race([answer, late])
-      const served = outcome === "done" || (outcome === "late" && !waitForSync && this.#values.keys("").length > 0)
-      if (!served) throw gaveUp(this.#checked, last)
+      if (outcome !== "done" && !(outcome === "late" && canServe())) throw gaveUp(this.#checked, last)
       if (this.state !== "live") this.#tryLocal()
     } catch (error) {
       await this.close()

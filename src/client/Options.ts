@@ -40,6 +40,8 @@ export type ClientEvent =
   | { readonly type: "drain"; readonly reconnectAfterMillis: number }
   /** The node we are connected to can no longer confirm, or can again, that what it has sent is the newest. */
   | { readonly type: "freshness"; readonly confirmed: boolean }
+  /** What is reported of flags: something was left out, or can't be taken. */
+  | { readonly type: "report"; readonly message: string }
   /** A function of the application threw or rejected: `onStateChange` or a watch's `onStale`. */
   | { readonly type: "listener-failed"; readonly listener: string; readonly reason: string }
   | {

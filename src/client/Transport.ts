@@ -1,9 +1,10 @@
-/** Says how the SDK talks to a server: one stream at a time and unary reports. `GrpcTransport` is the real one. */
+/** Says how the SDK talks to a server: one stream at a time, and reports. `GrpcTransport` is the real one. */
 import type {
   ConfigUpdate,
   ReportHealthRequest,
   SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
+import type { ReportRequest, ReportResponse } from "../../proto/generated/herald/reporting/v1/reporting.ts"
 
 /** Why a stream ended. */
 export interface Ended {
@@ -40,5 +41,7 @@ export interface Stream {
 export interface Transport {
   readonly open: (first: SubscribeRequest, events: StreamEvents) => Stream
   readonly reportHealth: (request: ReportHealthRequest) => Promise<boolean>
+  /** Of the flags that were evaluated here. Rejects with `ReportError` or `ClosedError`. Left out: it can't. */
+  readonly report?: (request: ReportRequest) => Promise<ReportResponse>
   readonly close: () => void
 }

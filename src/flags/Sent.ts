@@ -30,13 +30,15 @@ interface Sent {
   readonly targeting?: Json
   readonly metadata?: Metadata
   readonly prerequisites?: ReadonlyArray<Need>
+  /** Whoever is shown it is to be reported. */
+  readonly purpose?: "experiment"
   /** "v2" when it is left out. */
   readonly bucketing?: Bucketing
 }
 
 /** What is sent of a flag. FK1 */
 export const sent = (key: string, definition: Definition, exporting: Exporting, bucketing: Bucketing): string => {
-  const { enabled, variants, defaultVariant, metadata } = definition
+  const { enabled, variants, defaultVariant, metadata, about } = definition
   const rules = enabled ? compiled(key, definition, exporting) : { targeting: undefined, prerequisites: [] }
   const write = (its: typeof rules): string =>
     JSON.stringify({
@@ -46,6 +48,7 @@ export const sent = (key: string, definition: Definition, exporting: Exporting, 
       ...(its?.targeting === undefined ? {} : { targeting: its.targeting }),
       ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
       ...(its === undefined || its.prerequisites.length === 0 ? {} : { prerequisites: its.prerequisites }),
+      ...(about.purpose === "experiment" ? { purpose: about.purpose } : {}),
       ...(bucketing === "v2" ? {} : { bucketing })
     } satisfies Sent)
   const text = write(rules)

@@ -81,7 +81,7 @@ describe("FlagUpdates", () => {
   )
 
   test(
-    "FK4 a change touches every flag that stands on it, over all levels, and no other",
+    "FK4 FK7 a change touches every flag that stands on it, over all levels, and no other",
     Effect.gen(function* () {
       const needs = (flag: string) => ({ enabled: true, prerequisites: [{ flag, variant: "on" }] })
       yield* publish("base", toggle(on("pro")))

@@ -5,6 +5,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { CurrentIdentity } from "../../../access/Identity.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { evaluation, evaluations } from "../../../flags/Ofrep.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
 import { callerOf } from "../../../usage/Caller.ts"
 import { Digest } from "../../../values/Digest.ts"
@@ -72,7 +73,7 @@ const routes = HttpApiBuilder.group(
               yield* contextOf(request),
               callerOf("ofrep", request.headers["user-agent"])
             )
-            return jsonText(Wire.evaluation(flag, resolution), { status: Wire.statusOf(resolution) })
+            return jsonText(evaluation(flag, resolution), { status: Wire.statusOf(resolution) })
           })
         )
       )
@@ -82,7 +83,7 @@ const routes = HttpApiBuilder.group(
           Effect.gen(function* () {
             const environment = yield* environmentOf(headers["flagd-selector"])
             const caller = callerOf("ofrep-bulk", request.headers["user-agent"])
-            const text = Wire.evaluations(yield* flags.resolveAll(environment, yield* contextOf(request), caller))
+            const text = evaluations(yield* flags.resolveAll(environment, yield* contextOf(request), caller))
             const etag = `"${digestOf(`${environment} ${text}`).slice(0, 32)}"` // OF2
             const said = { etag, "cache-control": "private, no-cache" }
             return Wire.isHeld(headers["if-none-match"], etag)

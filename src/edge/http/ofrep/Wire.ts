@@ -1,7 +1,7 @@
 /**
  * Flags as OFREP 0.3 has them: https://github.com/open-feature/protocol. Pure.
  *
- *   OF1  An answer has no `value` where the caller's own default is served, and each error has its details: older clients read them.
+ *   OF1 in Ofrep.ts of the flags
  *   OF2  The entity tag of all flags is of what is answered, so it covers the context, the selector and every flag; flags stand in one order.
  */
 import { Schema } from "effect"
@@ -34,28 +34,6 @@ export const refused = (httpApiStatus: number) =>
 export const Evaluations = Schema.Struct({ flags: Schema.Array(Evaluation) }).annotate({
   identifier: "OfrepEvaluations"
 })
-
-const parts = new WeakMap<Resolution, string>()
-
-/** What stands behind the key; kept, as answers are shared by all who get them. */
-const partOf = (resolution: Resolution): string => {
-  let part = parts.get(resolution)
-  if (part === undefined) {
-    const { value, variant, reason, errorCode, errorDetails, metadata } = resolution
-    const said = errorCode === undefined ? { value, variant, reason, metadata } : { errorCode, errorDetails, metadata }
-    part = JSON.stringify(said).slice(1)
-    parts.set(resolution, part)
-  }
-  return part
-}
-
-/** OF1 */
-export const evaluation = (key: string, resolution: Resolution): string =>
-  `{"key":${JSON.stringify(key)},${partOf(resolution)}`
-
-/** OF2 */
-export const evaluations = (all: ReadonlyArray<readonly [key: string, resolution: Resolution]>): string =>
-  `{"flags":[${all.map(([key, resolution]) => evaluation(key, resolution)).join(",")}]}`
 
 export const statusOf = ({ errorCode }: Resolution): number =>
   errorCode === undefined ? 200 : errorCode === "FLAG_NOT_FOUND" ? 404 : 400

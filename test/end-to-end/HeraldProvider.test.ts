@@ -1,0 +1,151 @@
+/** OpenFeature's SDK on Herald's own provider, against a real server: what the server is, what becomes of it, and what is served meanwhile. */
+import { assert, describe, it } from "@effect/vitest"
+import { OFREPProvider } from "@openfeature/ofrep-provider"
+import { type Client, OpenFeature, ProviderEvents, ProviderStatus } from "@openfeature/server-sdk"
+import { afterAll, beforeAll, onTestFinished } from "vitest"
+import { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { HeraldProvider, type HeraldProviderOptions } from "../../src/openfeature/HeraldProvider.ts"
+import { answers, fill, put, toggle } from "../support/FlagCases.ts"
+import { newFolder } from "../support/folder.ts"
+import { type Server, startServer } from "../support/Server.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+
+let server: Server
+beforeAll(async () => {
+  server = await startServer()
+  await fill(server)
+})
+afterAll(async () => {
+  await OpenFeature.close()
+  await server[Symbol.asyncDispose]()
+})
+
+const options = (of = server) => ({
+  address: of.grpc,
+  token: of.token,
+  service: "shop",
+  reconnect: { baseMillis: 50, capMillis: 200 }
+})
+
+let names = 0
+/** The names of its events, in order. */
+const using = async (provider: HeraldProvider): Promise<{ client: Client; events: Array<string>; name: string }> => {
+  const name = `herald-${++names}`
+  const client = OpenFeature.getClient(name)
+  const events: Array<string> = []
+  for (const event of [ProviderEvents.Ready, ProviderEvents.Stale, ProviderEvents.Error])
+    client.addHandler(event, () => void events.push(event))
+  client.addHandler(
+    ProviderEvents.ConfigurationChanged,
+    (event) => void events.push(`changed ${event?.flagsChanged?.toSorted().join()}`)
+  )
+  await OpenFeature.setProviderAndWait(name, provider).catch(() => {})
+  return { client, events, name }
+}
+const made = (more: Partial<HeraldProviderOptions> = {}, of = server) =>
+  new HeraldProvider({ ...options(of), ...more } as HeraldProviderOptions)
+const pro = { targetingKey: "ann", plan: "pro" }
+
+describe("HeraldProvider", () => {
+  it("HV1 FK1 answers as the server's doors do", async () => {
+    const { client } = await using(made())
+    await OpenFeature.setProviderAndWait(
+      "doors",
+      new OFREPProvider({ baseUrl: server.http, headers: [["Authorization", `Bearer ${server.token}`]] })
+    )
+    const mine = await answers(client)
+    assert.deepStrictEqual(mine, await answers(OpenFeature.getClient("doors")))
+    assert.deepStrictEqual(mine.match, [true, "on", "TARGETING_MATCH", undefined])
+    for (const own of [true, false]) {
+      const dark = await client.getBooleanDetails("dark", own)
+      assert.deepStrictEqual([dark.value, dark.reason], [own, "DISABLED"])
+      assert.strictEqual(await client.getBooleanValue("open", own), own)
+    }
+    assert.strictEqual((await client.getBooleanDetails("after", true, {})).flagMetadata["prerequisiteFailed"], "toggle")
+    assert.strictEqual((await client.getNumberDetails("object", 1)).errorCode, "TYPE_MISMATCH")
+  })
+
+  it("HV4 a change is told by name when it can be evaluated, with those that stand on it, and a release once", async () => {
+    const { client, events } = await using(made())
+    let seen: unknown
+    client.addHandler(ProviderEvents.ConfigurationChanged, async () => {
+      seen = await client.getStringValue("text", "code")
+    })
+    await put(server, "text", { state: "ENABLED", variants: { full: "text" }, defaultVariant: "full" })
+    await waitUntil("the change", () => events.includes("changed text"))
+    await waitUntil("its value", () => seen === "text")
+    await put(server, "toggle", toggle({ metadata: { again: true } }))
+    await waitUntil("both", () => events.includes("changed after,toggle"))
+    await put(server, "text", { state: "ENABLED", variants: { empty: "" }, defaultVariant: "empty" })
+    const flags = ["one", "two"].map((flag) => ({ flag, environment: "production", value: toggle() }))
+    const { status } = await server.call("POST", "/v1/releases", {
+      changes: [{ key: "shop", environment: "production", value: 1, type: "number" }],
+      flags
+    })
+    assert.strictEqual(status, 200)
+    await waitUntil("the release", () => events.includes("changed one,two"))
+  })
+
+  it("HV2 FK4 serves on while the server is gone, says so, and is current again by itself", async () => {
+    const own = await startServer()
+    onTestFinished(() => own[Symbol.asyncDispose]())
+    await fill(own)
+    let served = true
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const { client, events } = await using(made({}, own))
+      assert.deepStrictEqual(events, [ProviderEvents.Ready])
+      const now = () => client.getBooleanValue("toggle", !served, pro)
+      await own.end(signal)
+      await waitUntil("the provider to know", () => events.includes(ProviderEvents.Stale))
+      assert.strictEqual(client.providerStatus, ProviderStatus.STALE)
+      assert.strictEqual(await now(), served)
+      await own.start()
+      served = !served
+      await put(own, "toggle", toggle({ targeting: { if: [true, served ? "on" : "off"] } }))
+      await waitUntil("the flag", async () => (await now()) === served)
+      await waitUntil("the provider to be ready", () => client.providerStatus === ProviderStatus.READY)
+    }
+  })
+
+  it("HV3 without a server it begins with the flags from before, and with none it is in error until there is one", async () => {
+    const { path: directory, remove } = newFolder()
+    const own = await startServer()
+    onTestFinished(async () => {
+      await own[Symbol.asyncDispose]()
+      remove()
+    })
+    await fill(own)
+    const lastKnownGood = { lastKnownGood: { directory, delayMillis: 1 } }
+    const first = made(lastKnownGood, own)
+    await using(first)
+    await first.onClose()
+    await own.end("SIGKILL")
+
+    const cold = await using(made({ ...lastKnownGood, connectTimeoutMillis: 2_000 }, own))
+    await waitUntil("it to be stale", () => cold.client.providerStatus === ProviderStatus.STALE)
+    assert.strictEqual(await cold.client.getBooleanValue("toggle", false, pro), true)
+    const empty = await using(made({ connectTimeoutMillis: 300 }, own))
+    assert.strictEqual(empty.client.providerStatus, ProviderStatus.ERROR)
+    const asked = await empty.client.getBooleanDetails("toggle", true, pro)
+    assert.deepStrictEqual([asked.value, asked.errorCode], [true, "PROVIDER_NOT_READY"])
+
+    await own.start()
+    for (const { client } of [cold, empty]) {
+      await waitUntil("it to be ready", () => client.providerStatus === ProviderStatus.READY)
+      assert.strictEqual(await client.getBooleanValue("toggle", false, pro), true)
+    }
+  })
+
+  it("HV2 a client that is refused says why, and HV5 one that the application gave stays open", async () => {
+    const refused = await using(made({ token: "none", connectTimeoutMillis: 2_000 }))
+    assert.strictEqual(refused.client.providerStatus, ProviderStatus.ERROR)
+    const client = await HeraldClient.connect({ ...options(), flags: ["toggle"], keys: ["shop"] })
+    onTestFinished(() => client.close())
+    const provider = new HeraldProvider({ client })
+    const shared = await using(provider)
+    assert.strictEqual(await shared.client.getBooleanValue("toggle", false, pro), true)
+    assert.strictEqual((await shared.client.getBooleanDetails("half", false, pro)).errorCode, "FLAG_NOT_FOUND")
+    await provider.onClose()
+    assert.strictEqual(client.state, "live")
+  })
+})
