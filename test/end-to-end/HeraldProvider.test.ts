@@ -86,7 +86,7 @@ describe("HeraldProvider", () => {
     await waitUntil("the release", () => events.includes("changed one,two"))
   })
 
-  it("HV2 FK4 serves on while the server is gone, says so, and is current again by itself", async () => {
+  it("HV2 FH2 FK4 serves on while the server is gone, says so, and is current again by itself", async () => {
     const own = await startServer()
     onTestFinished(() => own[Symbol.asyncDispose]())
     await fill(own)

@@ -199,7 +199,7 @@ describe("HeraldProvider", () => {
     assert.lengthOf(transport.batches, 0)
   })
 
-  it("PG1 PG2 flags for a page are JSON that no value breaks out of, and only those that were named", async () => {
+  it("PJ1 PJ2 flags for a page are JSON that no value breaks out of, and only those that were named", async () => {
     const evil = { state: "ENABLED", variants: { x: "</script><!--\u2028&" }, defaultVariant: "x" }
     const { provider } = await start([flag("page.a", 1, evil), flag("page.b", 2), flag("secret", 3)])
     const text = provider.bootstrap(ann, ["page.*"])
