@@ -2,28 +2,20 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import type { FlagList } from "../../../edge/http/flags/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { canonical } from "../../../values/Canonical.ts"
-import { RELEASE_CHANGES } from "../../../values/Limits.ts"
 import { CliFailure } from "../../CliFailure.ts"
 import { env, type Invocation, invocation, message, yes } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
 import { Shell } from "../../Shell.ts"
 import { flagsOfFile } from "./FlagdFile.ts"
+import { type Change, planOf } from "./Plan.ts"
 
 const PAGE = 1_000
-/** Characters of one release, which stays below what a server takes. */
-const RELEASE = 3_000_000
-
-interface Change {
-  readonly flag: string
-  readonly environment: string
-  /** null: it is archived. */
-  readonly value: unknown
-}
 
 const currentOf = Effect.fnUntraced(function* (here: Invocation, environment: string) {
   const found = new Map<string, unknown>()
@@ -37,22 +29,18 @@ const currentOf = Effect.fnUntraced(function* (here: Invocation, environment: st
   return found
 })
 
-const inReleases = (changes: ReadonlyArray<Change>): ReadonlyArray<ReadonlyArray<Change>> => {
-  const releases: Array<Array<Change>> = []
-  let room = 0
-  for (const change of changes) {
-    const size = JSON.stringify(change).length
-    const last = releases.at(-1)
-    if (last === undefined || last.length === RELEASE_CHANGES || size > room) {
-      releases.push([change])
-      room = RELEASE - size
-    } else {
-      last.push(change)
-      room -= size
-    }
-  }
-  return releases
-}
+/** Releases that are on their way at the same time: the server reads one while the database takes another. */
+const AT_ONCE = 4
+
+/** What failed, and how much of the import is there. */
+const atPart = (failed: CliFailure, done: number, count: number): CliFailure =>
+  done === 0
+    ? failed
+    : new CliFailure({
+        ...failed,
+        what: `${failed.what}${failed.what === "" ? "" : "\n"}${done} of ${count} releases were committed before, and stay`,
+        fix: `${failed.fix}${failed.fix === "" ? "" : "\n"}Import again: what is there already is left alone.`
+      })
 
 export const importFlags = Command.make(
   "import",
@@ -76,22 +64,43 @@ export const importFlags = Command.make(
       .filter(([flag, value]) => !same(flag, value))
       .map(([flag, value]): Change => ({ flag, environment, value }))
     const gone = replace ? [...current.keys()].filter((flag) => !flags.has(flag)) : []
-    const releases = inReleases([...changed, ...gone.map((flag): Change => ({ flag, environment, value: null }))])
+    const { inOrder, together } = planOf(
+      [...changed, ...gone.map((flag): Change => ({ flag, environment, value: null }))],
+      current
+    )
+    const count = inOrder.length + together.length
     const revisions: Array<number> = []
     const warnings: Array<{ readonly flag: string; readonly at: string; readonly problem: string }> = []
-    for (const [at, its] of releases.entries()) {
-      const { body } = yield* here.call({
-        method: "POST",
-        path: "/v1/releases",
-        ...(dryRun ? { query: { dryRun: true }, readOnly: true } : {}),
-        body: { changes: [], flags: its, ...(message === undefined ? {} : { message }) }
-      })
+    let [done, flagsDone] = [0, 0]
+    let failed: CliFailure | undefined
+    const release = Effect.fnUntraced(function* (its: ReadonlyArray<Change>) {
+      if (failed !== undefined) return
+      const answered = yield* Effect.result(
+        here.call({
+          method: "POST",
+          path: "/v1/releases",
+          ...(dryRun ? { query: { dryRun: true }, readOnly: true } : {}),
+          body: { changes: [], flags: its, ...(message === undefined ? {} : { message }) }
+        })
+      )
+      if (Result.isFailure(answered)) {
+        failed ??= answered.failure
+        return
+      }
+      const { body } = answered.success
       if (!dryRun) revisions.push((body as Released).revision)
       else
         for (const { flag, warnings: said } of (body as Validated).flags ?? [])
           for (const one of said) warnings.push({ flag, ...one })
-      if (releases.length > 1) yield* shell.progress(`${at + 1} of ${releases.length} releases`)
-    }
+      done++
+      flagsDone += its.length
+      if (count > 1) yield* shell.progress(`${done} of ${count} releases, ${flagsDone} flags`)
+    })
+    for (const its of inOrder) yield* release(its)
+    yield* Effect.forEach(together, release, { concurrency: AT_ONCE, discard: true })
+    // Those that were on their way have come to their end: what is told here is all that there will be.
+    if (failed !== undefined) return yield* atPart(failed, dryRun ? 0 : done, count)
+    revisions.sort((one, other) => one - other)
     const told = {
       environment,
       imported: changed.length,
