@@ -17,6 +17,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
+import { takenOut } from "../../src/access/Ticket.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
@@ -74,7 +75,9 @@ const guard = (server: Server | Http2SecureServer, given: Partial<HttpOptions>, 
   server.once("close", () => clearInterval(looking))
   const open = openRequests({ ...options.open, isExempt }, refuse)
   const request = (asked: IncomingMessage | Http2ServerRequest, answer: ServerResponse): boolean => {
-    asked.url = withoutSecrets(asked.url ?? "/") // TU1
+    const [url, ticket] = takenOut(asked.url ?? "/")
+    asked.url = withoutSecrets(url) // TU1
+    if (ticket !== undefined) asked.headers.authorization ??= ticket
     if (!isHttp2(asked)) return unread.admit(asked, answer) && open(asked, answer)
     // node:http2 tells nobody that the client of such a request went away.
     if (asked.method === "HEAD") asked.stream.once("close", () => answer.writableEnded || answer.emit("close"))

@@ -45,8 +45,11 @@ const COOKIE = /(?:^|;) *herald-token=/
 const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
   headers.authorization !== undefined || (path === BY_COOKIE && COOKIE.test(headers.cookie ?? ""))
 
+/** Where who has no API key is limited with what it may have: OK2 in src/flags/OpenFlags.ts */
+const ofFlags = (path: string): boolean => path.startsWith("/ofrep/") || path === "/v1/flagd"
+
 const isOpen = (path: string, request: IncomingMessage): boolean =>
-  !path.startsWith("/v1/") || path.startsWith("/v1/errors/") || !hasToken(path, request)
+  !ofFlags(path) && (!path.startsWith("/v1/") || path.startsWith("/v1/errors/") || !hasToken(path, request))
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)

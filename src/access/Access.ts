@@ -10,25 +10,17 @@
  */
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { isEnvironment, wrongEnvironment } from "../keys/Environment.ts"
+import { isEnvironment } from "../keys/Environment.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
-import {
-  CurrentIdentity,
-  type Identity,
-  may,
-  mayAnywhere,
-  type Permission,
-  type Role,
-  roles,
-  system
-} from "./Identity.ts"
+import { CurrentIdentity, type Identity, may, mayAnywhere, type Permission, system } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
-import { nameProblem } from "./Principal.ts"
+import { checkKey, type KeyOptions } from "./NewKey.ts"
 import { RateLimits } from "./RateLimits.ts"
+import * as Ticket from "./Ticket.ts"
 import * as Token from "./Token.ts"
 
 export interface AccessOptions {
@@ -39,15 +31,7 @@ export interface AccessOptions {
   readonly burst: number
 }
 
-export interface KeyOptions {
-  readonly name: string
-  readonly role: Role
-  readonly environments: ReadonlyArray<string>
-  /** Milliseconds since 1970; null: never. */
-  readonly expiresAt: number | null
-  /** A further key for a principal that has one. PN3 */
-  readonly add?: boolean
-}
+export type { KeyOptions } from "./NewKey.ts"
 
 export class Access extends Context.Service<
   Access,
@@ -57,6 +41,10 @@ export class Access extends Context.Service<
      * `RateLimited` (details.retryAfterMillis), `DatabaseUnavailable` for a key that only the database may know.
      */
     readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
+    /** What opens streams of an environment's flags in the token's place. TI1 */
+    readonly ticketFor: (identity: Identity, environment: string) => Effect.Effect<string>
+    /** Whose ticket it is, with the rights that it gives. Fails `Unauthenticated`, and as `authenticate`. TI1 */
+    readonly byTicket: (ticket: string, environment: string, cost?: number) => Effect.Effect<Identity, HeraldError>
     /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
     readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
     /** Whether the identity's key is still good: for open streams. Never fails, as a database that is away revokes nothing. */
@@ -130,20 +118,6 @@ const limited = (message: string, wait: number) =>
 const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({ keyId: id, name, role, environments })
 const good = (key: ApiKey, now: number) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
 
-const checkKey = (wanted: KeyOptions, now: number): Effect.Effect<void, HeraldError> => {
-  const refuse = (message: string) => Effect.fail(failure("InvalidInput", message))
-  const wrongName = nameProblem(wanted.name) // PN2
-  if (wrongName !== undefined) return refuse(wrongName)
-  if (!roles.includes(wanted.role)) return refuse(`role: one of ${roles.join(", ")}`)
-  if (wanted.environments.length === 0 || wanted.environments.length > 100) {
-    return refuse('environments: name 1 to 100, or "*" for all')
-  }
-  const wrong = wanted.environments.find((environment) => environment !== "*" && !isEnvironment(environment))
-  if (wrong !== undefined) return refuse(`environments: ${excerpt(wrong)} ${wrongEnvironment(wrong)}`)
-  if (wanted.expiresAt !== null && !(wanted.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
-  return Effect.void
-}
-
 const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const store = yield* ApiKeyStore
   const crypto = yield* KeyHash
@@ -189,6 +163,22 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const refusal = tooOften(key.name, now, cost)
     if (refusal !== undefined) return yield* refusal
     return identityOf(key)
+  })
+
+  const marks: Ticket.Marks = { hash: (text) => crypto.hash(pepper, text), equal: crypto.equal }
+
+  const ticketFor = ({ keyId }: Identity, environment: string) =>
+    Effect.sync(() => Ticket.make(keyId, environment, clock.currentTimeMillisUnsafe(), marks))
+
+  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1) {
+    const now = clock.currentTimeMillisUnsafe()
+    const id = Ticket.keyOf(ticket, environment, now, marks)
+    const key = id === undefined ? undefined : yield* keys.find(id)
+    if (key === undefined || !good(key, now))
+      return yield* unauthenticated("the ticket is not, or no longer, good: ask for all flags again, which gives one")
+    const refusal = tooOften(key.name, now, cost)
+    if (refusal !== undefined) return yield* refusal
+    return Ticket.holder(identityOf(key), environment)
   })
 
   const spend = (identity: Identity, cost: number) =>
@@ -268,6 +258,8 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
 
   return Access.of({
     authenticate,
+    ticketFor,
+    byTicket,
     spend,
     stillValid,
     createKey,

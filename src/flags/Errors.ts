@@ -55,5 +55,15 @@ export const errors = {
     grpc: 8,
     http: 409,
     exit: 5
+  },
+  FlagsBehind: {
+    code: "HRLD-4012",
+    title: "This node does not have that change yet",
+    cause:
+      "You were told of a change of flags by another node, and this one did not come to it within 5 s: it would have answered with older flags.",
+    fix: "Ask again after Retry-After; while it lasts, `/readyz` of that node says what it waits for.",
+    grpc: 14,
+    http: 503,
+    exit: 7
   }
 } satisfies ErrorRows

@@ -5,9 +5,10 @@
  *   FT2  A reader that can't take more keeps nothing here but that there is something: it asks for the newest when it can.
  *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others.
  *   FT5  A change of what flags share is told as a change of each of these flags.
+ *   FT6  Whether flags changed is known for as long as this node follows the log, for readers that say what they had.
  *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
  */
-import { Context, Deferred, Effect, Layer, Metric } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Metric } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -16,8 +17,10 @@ import { Propagation } from "../propagation/Propagation.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
+import { Changed } from "./Changed.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagView } from "./FlagView.ts"
+import { isAnonymous } from "./OpenFlags.ts"
 
 export type ChangeOfFlag = "write" | "update" | "delete"
 /** By the name of the flag. Undefined: anything may have changed. */
@@ -29,26 +32,22 @@ export interface FlagReader {
   readonly ended: (error: HeraldError) => void
 }
 
-export interface FlagStreamsOptions {
-  readonly streams: number
-  /** Environments whose flags may be read without an API key. */
-  readonly anonymous: ReadonlyArray<string>
-}
-
 export class FlagStreams extends Context.Service<
   FlagStreams,
   {
     /** Requires config.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
     readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
+    /** When flags changed, as told to readers or about to be. A reader that is open first misses nothing that is not in it. FT6 */
+    readonly changed: Changed
+    /** Waits until this node goes on in the log from where it is now. */
+    readonly advanced: () => Effect.Effect<void>
     /** Ends all and refuses new ones. FT4 */
     readonly drain: Effect.Effect<void>
-    /** Who calls without an API key, which some providers can't send. Undefined: nobody may. */
-    readonly nobody: Identity | undefined
     /** How many are open. */
     readonly size: () => number
   }
 >()("herald/flags/FlagStreams") {
-  static readonly layer = (options: FlagStreamsOptions) => Layer.effect(FlagStreams, make(options))
+  static readonly layer = (options: { readonly streams: number }) => Layer.effect(FlagStreams, make(options))
 }
 
 interface Stream extends FlagReader {
@@ -68,19 +67,22 @@ const isFlag = (change: Change): change is FeatureFlag => change.kind === "flag"
 const kindOf = ({ deleted, version }: FeatureFlag): ChangeOfFlag =>
   deleted ? "delete" : version === 1 ? "write" : "update"
 
-const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStreamsOptions) {
+const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: number }) {
   const propagation = yield* Propagation
   const view = yield* FlagView
   const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FT3
-  const nobody: Identity | undefined =
-    anonymous.length === 0 ? undefined : { name: "anonymous", keyId: "", role: "subscriber", environments: anonymous }
   const byEnvironment = new Map<string, Set<Stream>>()
   let open = 0
   let draining = false
   /** What was not told yet. */
   let pending = new Map<string, Map<string, ChangeOfFlag> | undefined>()
   let wake = yield* Deferred.make<void>()
+
+  const clock = yield* Clock.Clock
+  const events = yield* propagation.events
+  const changed = new Changed(propagation.position(), clock.currentTimeMillisUnsafe())
+  let step = yield* Deferred.make<void>()
 
   const note = (environment: string, key?: string, change: ChangeOfFlag = "update"): void => {
     if (!byEnvironment.has(environment)) return
@@ -97,19 +99,34 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
   const heard = (revision: Revision): void => {
     for (const change of revision.changes) {
       if (isFlag(change)) note(change.environment, change.key, kindOf(change))
-      else for (const key of view.affected(change)) note(change.environment, key, "update") // FT5
+      else {
+        const affected = [...view.affected(change)]
+        if (affected.length === 0) continue
+        for (const key of affected) note(change.environment, key, "update") // FT5
+      }
+      const at = { epoch: revision.epoch, revision: revision.revision }
+      changed.note(change.environment, at, clock.currentTimeMillisUnsafe()) // FT6
     }
   }
 
-  const events = yield* propagation.events
+  const reset = (): void => {
+    for (const environment of byEnvironment.keys()) note(environment)
+    changed.reset(propagation.position(), clock.currentTimeMillisUnsafe())
+  }
+
   yield* Effect.forkScoped(
     always(
       "streams of flags were not told of a revision",
-      Effect.flatMap(events, (event) =>
-        Effect.sync(() => {
+      Effect.flatMap(
+        events,
+        Effect.fnUntraced(function* (event) {
+          if (event._tag === "Freshness") return
           if (event._tag === "Committed") heard(event.revision)
-          if (event._tag === "Reset") for (const environment of byEnvironment.keys()) note(environment)
+          else reset()
           if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
+          const before = step
+          step = yield* Deferred.make<void>()
+          Deferred.doneUnsafe(before, Effect.void)
         })
       )
     )
@@ -140,7 +157,7 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
       Map.groupBy(all(), ({ identity }) => identity.keyId).values(),
       Effect.fnUntraced(function* (its) {
         const { identity } = its[0]!
-        if (identity === nobody || (yield* access.stillValid(identity))) return
+        if (isAnonymous(identity) || (yield* access.stillValid(identity))) return
         const error = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
         for (const stream of its) end(stream, error) // FT4
       }),
@@ -155,6 +172,8 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
   }
 
   return FlagStreams.of({
+    changed,
+    advanced: () => Deferred.await(step),
     open: Effect.fnUntraced(function* (environment, reader) {
       const identity = yield* requirePermission("config.read", environment)
       if (draining) return yield* failure("Draining", "this server is leaving; come back to another")
@@ -185,7 +204,6 @@ const make = Effect.fnUntraced(function* ({ streams: max, anonymous }: FlagStrea
       draining = true
       for (const stream of all()) end(stream, failure("Draining", "this server is leaving; come back to another"))
     }),
-    nobody,
     size: () => open
   })
 })

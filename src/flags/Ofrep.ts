@@ -23,6 +23,11 @@ const partOf = (resolution: Resolution): string => {
 export const evaluation = (key: string, resolution: Resolution): string =>
   `{"key":${JSON.stringify(key)},${partOf(resolution)}`
 
-/** Of several flags, in the order in which they are given. */
-export const evaluations = (all: ReadonlyArray<readonly [key: string, resolution: Resolution]>): string =>
-  `{"flags":[${all.map(([key, resolution]) => evaluation(key, resolution)).join(",")}]}`
+/** Of several flags, in the order in which they are given. `eventStreams`, JSON: where changes are told. */
+export const evaluations = (
+  all: ReadonlyArray<readonly [key: string, resolution: Resolution]>,
+  eventStreams?: string
+): string => {
+  const flags = `"flags":[${all.map(([key, resolution]) => evaluation(key, resolution)).join(",")}]`
+  return eventStreams === undefined ? `{${flags}}` : `{${flags},"eventStreams":${eventStreams}}`
+}

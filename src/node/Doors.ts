@@ -5,6 +5,7 @@ import * as HttpServer from "../../layers/Http/HttpServer.ts"
 import * as Packer from "../../layers/Http/Packer.ts"
 import { serve } from "../edge/http/Http.ts"
 import { Feeds } from "../feeds/Feeds.ts"
+import { FlagStreams } from "../flags/FlagStreams.ts"
 import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
@@ -30,8 +31,12 @@ export const doors = ({ http, grpc, gate, tls, flags }: Doors) => {
   )
 }
 
-/** Feeds end before their door closes. FF4 */
-const leaving = Layer.effectDiscard(Effect.flatMap(Feeds, ({ drain }) => Effect.addFinalizer(() => drain)))
+/** What is followed ends before its door closes. FF4, FT4 */
+const leaving = Layer.effectDiscard(
+  Effect.flatMap(Effect.all([Feeds, FlagStreams]), (all) =>
+    Effect.addFinalizer(() => Effect.forEach(all, ({ drain }) => drain, { discard: true }))
+  )
+)
 
 /** Addresses of the doors, for programs of this machine. */
 export const addressesOf = Effect.fnUntraced(function* (

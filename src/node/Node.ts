@@ -31,6 +31,8 @@ import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
 import { flagUpdates } from "../flags/FlagUpdates.ts"
 import { FlagView } from "../flags/FlagView.ts"
+import { OpenFlags } from "../flags/OpenFlags.ts"
+import { Refetches } from "../flags/Refetches.ts"
 import { segmentKind } from "../flags/Segment.ts"
 import { SegmentView } from "../flags/SegmentView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
@@ -71,6 +73,8 @@ interface Capability {
   readonly grpc?: Service
 }
 
+const nobody: NonNullable<Given["strangers"]> = { nearby: [], shared: () => false }
+
 /** The first stays the first: changes that name no kind are of its kind. */
 const capabilities = [
   {
@@ -82,7 +86,15 @@ const capabilities = [
     grpc: publishing
   },
   {
-    services: ({ flags }) => Layer.merge(Flags.layer, FlagStreams.layer(flags)),
+    services: ({ flags, strangers: { nearby, shared } = nobody }) => {
+      const { anonymous = nearby } = flags
+      const open = { ...flags, anonymous, near: flags.anonymous === undefined, shared }
+      return Layer.mergeAll(
+        Flags.layer,
+        OpenFlags.layer(open),
+        Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer(flags)))
+      )
+    },
     kind: flagKind,
     view: FlagView,
     source: flagUpdates,
@@ -126,6 +138,13 @@ const sources = Sources.layer(...added("source"))
 
 /** What every node is given. */
 interface Given {
+  /** Who calls without an API key; left out, nobody does but where FLAGS_ANONYMOUS says so. */
+  readonly strangers?: {
+    /** Environments whose flags programs of this machine read, unless FLAGS_ANONYMOUS says otherwise. OK3 */
+    readonly nearby: ReadonlyArray<string>
+    /** Whether many share an address, such as a proxy's. OK2 */
+    readonly shared: (address: string) => boolean
+  }
   /** This life of this process, as the other nodes know it; one of its own when left out. */
   readonly run?: string
   readonly node: string

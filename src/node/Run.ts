@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { Effect, Layer, type Redacted } from "effect"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import { DataFolder } from "../../layers/Files/DataFolder.ts"
+import { exempting } from "../../layers/Sockets/Gate.ts"
 import * as Loop from "../../layers/Telemetry/Loop.ts"
 import { Access } from "../access/Access.ts"
 import { failure } from "../errors/HeraldError.ts"
@@ -10,6 +11,7 @@ import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
 import { events } from "./Events.ts"
 import { lanes } from "./Lanes.ts"
+import { nearbyOf, openOf } from "./Nearby.ts"
 import * as Node from "./Node.ts"
 import { database, stores } from "./Stores.ts"
 import { recovered, say, serving, welcome } from "./Welcome.ts"
@@ -17,10 +19,11 @@ import { recovered, say, serving, welcome } from "./Welcome.ts"
 const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   /** This life of this process, as the other nodes know it. */
   const run = randomUUID()
+  const strangers = { nearby: nearbyOf(settings), shared: exempting(settings.gate.exempt) }
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
   const { beneath, beside } = events(settings, run)
   return Layer.mergeAll(beside, Node.retention({ ...settings, run })).pipe(
-    Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions })),
+    Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions, strangers })),
     Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
     Layer.provideMerge(stores(settings))
   )
@@ -43,7 +46,8 @@ export const run = Effect.fnUntraced(function* (settings: Settings, version: str
   const addresses = yield* addressesOf(settings, opened)
   yield* Effect.acquireRelease(folder.announce(addresses), () => folder.retract)
   const embedded = settings.database.url === undefined
-  const ready = { version, ...addresses, folder: folder.path, embedded, token }
+  const open = openOf(settings)
+  const ready = { version, ...addresses, folder: folder.path, embedded, token, open }
   yield* serving(ready, tokenFile)
   if (bannerFor(settings)) yield* say(welcome(ready))
   yield* Effect.addFinalizer(() => Effect.logInfo("Herald is stopping"))

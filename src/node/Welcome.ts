@@ -19,29 +19,32 @@ export interface Ready {
   readonly embedded: boolean
   /** The first admin's; undefined when there is an admin key already. */
   readonly token: string | undefined
+  /** What may be read without an API key; undefined: nothing. */
+  readonly open: string | undefined
 }
 
 export const say = (text: string) => Effect.sync(() => void process.stdout.write(text))
 
 /** The same as a line of the log. Of PostgreSQL it says only whose it is, as its URL has a password. */
-export const serving = ({ version, http, grpc, folder, embedded, token }: Ready, tokenFile: string | undefined) =>
+export const serving = ({ version, http, grpc, folder, embedded, token, open }: Ready, tokenFile: string | undefined) =>
   Effect.logInfo("Herald is serving", {
     version,
     http,
     grpc,
     data: folder,
     postgresql: embedded ? "embedded, for development" : "DATABASE_URL",
+    ...(open === undefined ? {} : { open_without_a_key: open }),
     ...(token === undefined ? {} : { admin_token_in: tokenFile }),
     pid: process.pid
   })
 
-export const welcome = ({ version, http, grpc: at, folder, embedded, token }: Ready) => `
+export const welcome = ({ version, http, grpc: at, folder, embedded, token, open }: Ready) => `
   Herald ${version} is serving
 
     HTTP   ${http}        API reference at ${http}/docs
     gRPC   ${at}               ${grpc.map(nameOf).join(", ")}, reflection is on
     Data   ${folder}
-    ${embedded ? "PostgreSQL 18, embedded: for development, NOT for production. Set DATABASE_URL to a PostgreSQL of your own." : "PostgreSQL as DATABASE_URL says"}
+${open === undefined ? "" : `    Open   ${open}, without an API key (FLAGS_ANONYMOUS)\n`}    ${embedded ? "PostgreSQL 18, embedded: for development, NOT for production. Set DATABASE_URL to a PostgreSQL of your own." : "PostgreSQL as DATABASE_URL says"}
 ${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/admin-token (the CLI on this machine finds it):\n\n    ${token}\n`}
   Next, in another terminal:
 

@@ -158,14 +158,18 @@ export const patterns: Form<ReadonlyArray<string>> = {
   secret: false
 }
 
-/** Names of environments; none where nothing is given. */
+/** Names of environments; `none` of them. */
 export const environments: Form<ReadonlyArray<string>> = {
-  expected: "names of environments with commas between",
+  expected: "names of environments with commas between; none: no environment",
   read: (raw) => {
-    const found = raw === "" ? [] : listOf(raw)
+    const found = listOf(raw)
+    if (found.length === 1 && (found[0] === "none" || found[0] === "")) return []
     return found.length <= 100 && found.every(isEnvironment) ? found : undefined
   },
-  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  show: (value) => {
+    const found = value as ReadonlyArray<string> | undefined
+    return found?.length === 0 ? "none" : (found ?? []).join(",")
+  },
   schema: { type: "string" },
   secret: false
 }

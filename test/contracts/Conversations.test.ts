@@ -11,6 +11,7 @@ import { Configurations } from "../../src/configuration/Configurations.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { FlagStreams } from "../../src/flags/FlagStreams.ts"
 import { Flags } from "../../src/flags/Flags.ts"
+import { OpenFlags } from "../../src/flags/OpenFlags.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
@@ -74,7 +75,8 @@ const start = async (): Promise<Node> => {
           HealthReports.layer("principal"),
           Configurations.layer,
           Flags.layer,
-          FlagStreams.layer({ streams: 100, anonymous: [] })
+          FlagStreams.layer({ streams: 100 }),
+          OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false })
         )
       ),
       Layer.provideMerge(services)

@@ -12,7 +12,7 @@ import { waitUntil } from "../support/waitUntil.ts"
 let server: Server
 let open: Server
 beforeAll(async () => {
-  server = await startServer()
+  server = await startServer({ FLAGS_ANONYMOUS: "none" })
   open = await startServer({ FLAGS_ANONYMOUS: "production" })
   for (const one of [server, open]) await fill(one)
 })

@@ -22,7 +22,7 @@ const access = Layer.mock(Access, {
 })
 const layer = (streams = 10) =>
   Layer.suspend(() =>
-    Layer.merge(Flags.layer, FlagStreams.layer({ streams, anonymous: [] })).pipe(
+    Layer.merge(Flags.layer, FlagStreams.layer({ streams })).pipe(
       Layer.provide(access),
       Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
       Layer.provide([Views.layer(FlagView), Kinds.layer(configurationKind, flagKind)]),
@@ -135,5 +135,26 @@ describe("FlagStreams", () => {
       assert.strictEqual(size(), 0)
       assert.strictEqual((yield* Effect.flip(open().pipe(as(system)))).name, "Draining")
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.live("FT6 it knows whose flags changed after a position, and since when, and nothing of before it began", () =>
+    Effect.gen(function* () {
+      const { changed, advanced } = yield* FlagStreams
+      const propagation = yield* Propagation
+      const began = propagation.position()
+      const soon = Date.now() + 600_000
+      assert.isFalse(changed.after("production", began))
+      assert.isTrue(changed.since("production", 0))
+      const step = advanced()
+      yield* publish("a")
+      yield* step
+      assert.deepStrictEqual(
+        ["production", "staging"].map((environment) => changed.after(environment, began)),
+        [true, false]
+      )
+      assert.isFalse(changed.after("production", propagation.position()))
+      assert.isTrue(changed.after("production", { epoch: "another", revision: 9n }))
+      assert.deepStrictEqual([changed.since("production", 0), changed.since("production", soon)], [true, false])
+    }).pipe(as(system), Effect.provide(layer()))
   )
 })

@@ -19,7 +19,7 @@ import { toggle } from "./Reading.ts"
 
 const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
 const layer = Layer.suspend(() =>
-  Layer.merge(Flags.layer, FlagStreams.layer({ streams: 10, anonymous: [] })).pipe(
+  Layer.merge(Flags.layer, FlagStreams.layer({ streams: 10 })).pipe(
     Layer.provide(access),
     Layer.provideMerge(Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" })),
     Layer.provide([Views.layer(FlagView, SegmentView), kinds]),

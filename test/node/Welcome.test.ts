@@ -10,7 +10,8 @@ const ready = {
   grpc: "127.0.0.1:50051",
   folder: "/data",
   embedded: true,
-  token: undefined
+  token: undefined,
+  open: undefined
 }
 
 describe("what a person who starts a server reads", () => {

@@ -19,6 +19,7 @@ export const samples: Readonly<Record<string, string>> = {
   "tls.key": "/run/tls/tls.key",
   "feeds.max": "7",
   "flags.anonymous": "staging,test",
+  "flags.anonymousPerSecond": "70",
   "flags.origins": "https://app.example.com,http://localhost:3000",
   "flags.streams": "50",
   "clients.ownership": "shared",

@@ -16,6 +16,7 @@ import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { Service } from "../../src/edge/grpc/Service.ts"
 import { FlagStreams } from "../../src/flags/FlagStreams.ts"
 import { Flags } from "../../src/flags/Flags.ts"
+import { OpenFlags } from "../../src/flags/OpenFlags.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { HealthReports } from "../../src/sessions/HealthReports.ts"
 import { publish } from "./Release.ts"
@@ -26,7 +27,8 @@ export const services = Layer.mergeAll(
   HealthReports.layer("principal"),
   Configurations.layer,
   Flags.layer,
-  FlagStreams.layer({ streams: 100, anonymous: [] })
+  FlagStreams.layer({ streams: 100 }),
+  OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false })
 ).pipe(
   Layer.provideMerge(sessions({ drainSpread: "1 second" })),
   Layer.provideMerge(access),

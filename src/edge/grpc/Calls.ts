@@ -11,7 +11,7 @@
  */
 import { Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
-import { type Identity, mayAnywhere } from "../../access/Identity.ts"
+import { mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
@@ -20,7 +20,7 @@ import { unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../work/Slices.ts"
 import { Code } from "./Code.ts"
 import type { CallListener, CallStatus, Handler, ServerCall } from "./ServerCall.ts"
-import { type AdmittedHandler, nameOf, type Service } from "./Service.ts"
+import { type AdmittedHandler, nameOf, type Served, type Service } from "./Service.ts"
 import { traced } from "./Spans.ts"
 import { statusOf, statusOfExit } from "./Status.ts"
 
@@ -61,6 +61,12 @@ const refusals = new Map([
   [catalogue.TooManySubscriptions.code, "quota"],
   [catalogue.ServerFull.code, "full"],
   [catalogue.InvalidInput.code, "malformed"]
+])
+
+/** Why a caller was not let in. */
+const reasons = new Map<number, string>([
+  [Code.UNAUTHENTICATED, "no_token"],
+  [Code.RESOURCE_EXHAUSTED, "rate"]
 ])
 
 /** G7: messages that may wait for their answers. */
@@ -172,10 +178,11 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   const authenticated = Effect.fnUntraced(function* (
     { permission, without }: Service,
     call: ServerCall,
-    nobody: Identity | undefined
+    nobody: Served["nobody"]
   ) {
     const token = tokenOf(call)
-    const identity = token === undefined && nobody !== undefined ? nobody : yield* access.authenticate(token)
+    const stranger = token === undefined && nobody !== undefined ? yield* nobody(call) : undefined
+    const identity = stranger ?? (yield* access.authenticate(token))
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
@@ -186,8 +193,13 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     if (reason !== undefined) refuse(reason)
   }
 
-  /** For a method of a service that asks for a token. `nobody`: who calls without one. G5 */
-  const admitting = (service: Service, method: string, handler: AdmittedHandler, nobody?: Identity): Handler => {
+  /** For a method of a service that asks for a token. `nobody`: who a caller without one is. G5 */
+  const admitting = (
+    service: Service,
+    method: string,
+    handler: AdmittedHandler,
+    nobody?: Served["nobody"]
+  ): Handler => {
     const name = `${nameOf(service)}/${method}`
     return (call) => {
       const place = placeFor(call, waiting)
@@ -209,7 +221,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
           return arrivals.soon(() => over || handler(call, exit.value)) // G11
         }
         const said = statusOfExit(exit)
-        refuse(said.code === Code.UNAUTHENTICATED ? "no_token" : "no_permission")
+        refuse(reasons.get(said.code) ?? "no_permission")
         run(Effect.exit(traced(name, call, exit)))
         call.end(said)
       })

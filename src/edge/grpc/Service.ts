@@ -1,6 +1,7 @@
 /** Describes what a capability adds to the gRPC door: a service of the protocol, and what answers its calls. */
 import type { Effect } from "effect"
 import type { Identity, Permission } from "../../access/Identity.ts"
+import type { HeraldError } from "../../errors/HeraldError.ts"
 import type { Slices } from "../../work/Slices.ts"
 import type { ServerCall, ServiceDefinition } from "./ServerCall.ts"
 
@@ -16,8 +17,8 @@ export type AdmittedHandler = (call: ServerCall, identity: Identity) => void
 export interface Served {
   /** By the names that the definition has. */
   readonly handlers: Readonly<Record<string, AdmittedHandler>>
-  /** Who calls without a token. Undefined: nobody may. */
-  readonly nobody?: Identity | undefined
+  /** Who a caller without a token is; absent, or undefined of one: nobody who may. Fails `RateLimited`. */
+  readonly nobody?: (call: ServerCall) => Effect.Effect<Identity | undefined, HeraldError>
   /** Ends open calls, before the door closes. */
   readonly drain: Effect.Effect<void>
 }

@@ -2,12 +2,15 @@
  * Decides by the head of a request who asks and whether they may, so that no body is read for nothing. The bearer token's identity becomes the
  * request's `CurrentIdentity`; use cases check again what they touch.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
 import { CurrentIdentity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
+import { ticketIn } from "../../access/Ticket.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import { OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
+import { unmapped } from "../../net/Address.ts"
 import { Authentication } from "./Contract.ts"
 import { costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
@@ -17,6 +20,15 @@ import { problemResponse } from "./Problem.ts"
  * changes nothing, as another page can make the browser send the cookie, too.
  */
 export class ByCookie extends Context.Service<ByCookie, boolean>()("herald/edge/http/ByCookie") {}
+
+/** Annotates endpoints that a ticket opens in the token's place, for the environment of their query. TI1 in src/access/Ticket.ts */
+export class ByTicket extends Context.Service<ByTicket, boolean>()("herald/edge/http/ByTicket") {}
+
+/** Annotates endpoints that give flags, which some may read without an API key. OK1 in src/flags/OpenFlags.ts */
+export class Openly extends Context.Service<Openly, boolean>()("herald/edge/http/Openly") {}
+
+const has = (annotations: Context.Context<never>, what: Context.Service<never, boolean>): boolean =>
+  Context.getOrUndefined(annotations, what) === true
 
 /** As providers of OpenFeature send an API key that have no name for a bearer token. */
 const bearer = (key: string | undefined): string | undefined => (key === undefined ? undefined : `Bearer ${key}`)
@@ -28,9 +40,7 @@ const tokenIn = (
 ) =>
   headers["authorization"] ??
   bearer(headers["x-api-key"]) ??
-  (Context.getOrUndefined(annotations as Context.Context<ByCookie>, ByCookie) === true
-    ? request.cookies["herald-token"]
-    : undefined)
+  (has(annotations, ByCookie as never) ? request.cookies["herald-token"] : undefined)
 
 /** The environment that the query names; undefined when it names none, or several. */
 const environmentOf = (url: string): string | undefined => {
@@ -51,11 +61,37 @@ const reasons: Readonly<Record<string, string>> = {
   RateLimited: "rate"
 }
 
+const strangerOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  headers: HttpServerRequest.HttpServerRequest["headers"]
+): Stranger => ({
+  address: unmapped(Option.getOrElse(request.remoteAddress, () => "unknown")),
+  host: headers["host"] ?? headers[":authority"] ?? "",
+  came: (name) => headers[name] !== undefined
+})
+
 export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const access = yield* Access
+    const openFlags = yield* OpenFlags
     const refuse = yield* makeRefusals("http")
+
+    const identified = Effect.fnUntraced(function* (
+      request: HttpServerRequest.HttpServerRequest,
+      headers: HttpServerRequest.HttpServerRequest["headers"],
+      annotations: Context.Context<never>,
+      cost: number
+    ) {
+      const token = tokenIn(request, headers, annotations)
+      const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
+      if (ticket !== undefined) return yield* access.byTicket(ticket, environmentOf(request.url) ?? "", cost)
+      if (token === undefined && openFlags.open && has(annotations, Openly as never)) {
+        const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)
+        if (stranger !== undefined) return stranger
+      }
+      return yield* access.authenticate(token, cost)
+    })
 
     const admitted = Effect.fnUntraced(function* (
       name: string,
@@ -65,7 +101,7 @@ export const AuthenticationLive = Layer.effect(
     ) {
       const { headers } = request // made anew whenever they are asked for
       const cost = need === undefined ? 1 : costOf(need, headers)
-      const identity = yield* access.authenticate(tokenIn(request, headers, annotations), cost)
+      const identity = yield* identified(request, headers, annotations, cost)
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       return identity

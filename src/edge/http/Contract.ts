@@ -5,8 +5,10 @@
  *   R1  Every failure is a problem document (RFC 9457) with a code of the catalogue.
  *   R2  Every route of `/v1` but the error catalogue wants a bearer token.
  */
-import type { Layer } from "effect"
+import type { Effect, Layer } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
+import type { OpenFlags } from "../../flags/OpenFlags.ts"
+import type { Origins } from "../../net/Origins.ts"
 import { documented } from "./Document.ts"
 
 /** R2. Provides `CurrentIdentity`. */
@@ -31,6 +33,10 @@ export interface Part {
   readonly groups: readonly [HttpApiGroup.Constraint, ...ReadonlyArray<HttpApiGroup.Constraint>]
   // biome-ignore lint/suspicious/noExplicitAny: each part needs its own services
   readonly routes: Layer.Layer<any, never, any>
+  /** Whose pages may read what is below a path. OX1 */
+  readonly pages?: { readonly under: string; readonly origins: Effect.Effect<Origins, never, OpenFlags> }
+  /** How a URL is written that a route is to be found for. */
+  readonly asRouted?: (url: string) => string
 }
 
 /** The contract of a door with these parts. */

@@ -15,6 +15,7 @@ import { Docs, docsPaths } from "./Docs.ts"
 import { HealthRoutes } from "./Health.ts"
 import { measured } from "./Measure.ts"
 import { Packer, packed } from "./Packing.ts"
+import { makePages } from "./Pages.ts"
 import { type Paths, pathsOf, routesIn } from "./Paths.ts"
 import { answerFailures } from "./Problem.ts"
 import { answerUnrouted } from "./Unrouted.ts"
@@ -43,12 +44,36 @@ export const routerConfig = { maxParamLength: 1_024 } as const
 /** Routes that are no part of the contract. */
 const others = ["/livez", "/readyz", "/metrics", "/openapi.json", ...docsPaths].map((path) => ["GET", path] as const)
 
-const sharedOf = (paths: Paths) => Layer.unwrap(Effect.map(Packer, (pack) => through(paths, packed(pack))))
+/** How parts write a URL that a route is to be found for. */
+const rewriting = (parts: ReadonlyArray<Part>) => {
+  const all = parts.flatMap(({ asRouted }) => (asRouted === undefined ? [] : [asRouted]))
+  return <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.withFiber((fiber) => {
+      const request = fiber.context.mapUnsafe.get(HttpServerRequest.HttpServerRequest.key)
+      const url = all.reduce((url, asRouted) => asRouted(url), request.url)
+      return url === request.url
+        ? app
+        : Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url }))
+    })
+}
 
-const through = (paths: Paths, pack: ReturnType<typeof packed>) => {
+const sharedOf = (paths: Paths, parts: ReadonlyArray<Part>) =>
+  Layer.unwrap(
+    Effect.map(Effect.all([Packer, makePages(parts)]), ([pack, forPages]) =>
+      through(paths, packed(pack), forPages, rewriting(parts))
+    )
+  )
+
+const through = (
+  paths: Paths,
+  pack: ReturnType<typeof packed>,
+  forPages: Effect.Success<ReturnType<typeof makePages>>,
+  routed: ReturnType<typeof rewriting>
+) => {
   const unrouted = answerUnrouted(paths)
   return HttpRouter.middleware(
-    (app) => Effect.map(pack(measured(app, (found) => traced(answerFailures(unrouted(found))))), secured),
+    (app) =>
+      Effect.map(routed(forPages(pack(measured(app, (found) => traced(answerFailures(unrouted(found))))))), secured),
     {
       global: true
     }
@@ -64,7 +89,7 @@ export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) 
     Layer.provide([AuthenticationLive, Budget.layer])
   )
   const paths = pathsOf([...routesIn(api), ...others], routerConfig)
-  return Layer.mergeAll(versioned, HealthRoutes, Docs, sharedOf(paths))
+  return Layer.mergeAll(versioned, HealthRoutes, Docs, sharedOf(paths, parts))
 }
 
 /** `routesOf(parts)` on the `HttpServer` of the context. */

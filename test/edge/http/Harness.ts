@@ -19,7 +19,10 @@ import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
+import { FlagStreams } from "../../../src/flags/FlagStreams.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
+import { OpenFlags, type OpenFlagsOptions } from "../../../src/flags/OpenFlags.ts"
+import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
@@ -68,7 +71,7 @@ const still = Layer.effect(
 )
 
 /** Every service that the routes need; nobody is connected. `mint` makes a key for each role. */
-export const startServices = () => {
+export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
   const state = { stale: false, seen: [] as Array<Seen> }
   /** Stale when a test says so: not when the machine was too slow to ask for 3 s. */
   const view = Layer.effect(
@@ -79,6 +82,15 @@ export const startServices = () => {
   const services = Layer.mergeAll(
     watched(state.seen),
     Flags.layer,
+    Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer({ streams: 10 })), Layer.provide(access)),
+    OpenFlags.layer({
+      anonymous: [],
+      near: false,
+      anonymousPerSecond: 1_000,
+      origins: [],
+      shared: () => false,
+      ...open
+    }),
     Clients.layer,
     Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),
@@ -122,8 +134,8 @@ export const startServices = () => {
 }
 
 /** `also`: further parts. */
-export const startRoutes = async (also: ReadonlyArray<Part> = []) => {
-  const { state, tokens, services, mint } = startServices()
+export const startRoutes = async (also: ReadonlyArray<Part> = [], open: Partial<OpenFlagsOptions> = {}) => {
+  const { state, tokens, services, mint } = startServices(open)
   const { handler, dispose } = HttpRouter.toWebHandler(
     Layer.mergeAll(routesOf([...parts, ...(also as ReadonlyArray<never>)]), mint).pipe(
       Layer.provide(services),

@@ -52,6 +52,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/flagd?environment={environment}", "read", "environment"],
   ["POST", "/ofrep/v1/evaluate/flags/k", "read", "somewhere"],
   ["POST", "/ofrep/v1/evaluate/flags", "read", "somewhere"],
+  ["GET", "/ofrep/v1/events?environment={environment}", "read", "environment"],
   ["GET", "/v1/events?environment={environment}", "read", "environment"],
   ["POST", "/v1/releases", "write", "somewhere"],
   ["GET", "/v1/clients?environment={environment}", "clients", "environment or everywhere"],
@@ -88,7 +89,7 @@ describe("Needs", () => {
           const name = `${as} in ${environment}`
           // A feed has no end: its head is decided alike.
           const { status, body } = await door.call(
-            path.startsWith("/v1/events") ? "HEAD" : method,
+            path.includes("/v1/events") ? "HEAD" : method,
             path.replace("{environment}", environment),
             {
               as,

@@ -19,6 +19,7 @@ import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.ts"
 import { inFirst, partOfAll } from "./FirstVersion.ts"
+import { strangers } from "./Stranger.ts"
 import { follow } from "./Stream.ts"
 import { isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
 
@@ -152,8 +153,8 @@ export const evaluation = {
   definition: ServiceService,
   serve: () =>
     Effect.map(
-      Effect.all([make({ definition: ServiceService, said: resolved }), FlagStreams]),
-      ([handlers, { drain, nobody }]) => ({ handlers, drain, nobody })
+      Effect.all([make({ definition: ServiceService, said: resolved }), FlagStreams, strangers]),
+      ([handlers, { drain }, nobody]) => ({ handlers, drain, nobody })
     )
 } as const satisfies Service
 
@@ -168,9 +169,9 @@ export const firstEvaluation = {
           said: (key, resolution, wanted) => inFirst(key, resolved(key, resolution, wanted), wanted)
         }),
         makeResolveAll,
-        FlagStreams
+        strangers
       ]),
-      ([handlers, resolveAll, { nobody }]) => ({
+      ([handlers, resolveAll, nobody]) => ({
         handlers: { ...handlers, resolveAll },
         ...{ nobody, drain: Effect.void } // the second version ends the streams of both
       })

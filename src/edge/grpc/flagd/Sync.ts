@@ -24,6 +24,7 @@ import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { fetchAllFlagsRequest, getMetadataRequest, syncFlagsRequest } from "./Decode.ts"
 import { callerOfCall, environmentOfCall } from "./Evaluation.ts"
+import { strangers } from "./Stranger.ts"
 import { follow } from "./Stream.ts"
 
 const definition = FlagSyncServiceService
@@ -127,5 +128,5 @@ export const sync = {
   permission: "config.read",
   without: "reads no flags",
   serve: () =>
-    Effect.map(Effect.all([make, FlagStreams]), ([handlers, { nobody }]) => ({ handlers, nobody, drain: Effect.void }))
+    Effect.map(Effect.all([make, strangers]), ([handlers, nobody]) => ({ handlers, nobody, drain: Effect.void }))
 } as const satisfies Service

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { FLAG_NAME } from "../../../flags/Definition.ts"
 import { Plain } from "../../../text/Plain.ts"
+import { Openly } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
 import { Needs, need } from "../Needs.ts"
@@ -65,6 +66,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       error
     })
       .annotate(Needs, need("config.read", "named", 20))
+      .annotate(Openly, true)
       .annotateMerge(about("All flags as flagd has them", "For flagd's HTTP source, and for files. With an ETag.")),
     get("history", "/v1/flags/:flag/history", {
       params: Wire.Target,

@@ -1,10 +1,15 @@
 /** The group `ofrep`: what OpenFeature's remote evaluation protocol asks. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { Plain } from "../../../text/Plain.ts"
+import { ByTicket, Openly } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { FlagName, FlagSelector, IfNoneMatch, problems } from "../Wire.ts"
+import { Environment, FlagName, FlagSelector, IfNoneMatch, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
+
+/** `<epoch>.<revision>` */
+const EventId = Plain(90)
 
 /** `Flagd-Selector: flagSetId=<environment>`. Left out: the one environment of the API key, or else production. */
 const selector = {
@@ -28,6 +33,7 @@ export class OfrepGroup extends HttpApiGroup.make("ofrep")
       error: errors
     })
       .annotate(Needs, need("config.read", "somewhere"))
+      .annotate(Openly, true)
       .annotateMerge(about("Evaluate a flag", "OFREP 0.3, for OpenFeature's OFREP providers.")),
     HttpApiEndpoint.post("bulk", "/ofrep/v1/evaluate/flags", {
       query: refetch,
@@ -37,10 +43,29 @@ export class OfrepGroup extends HttpApiGroup.make("ofrep")
       error: errors
     })
       .annotate(Needs, need("config.read", "somewhere", 4))
+      .annotate(Openly, true)
       .annotateMerge(
         about(
           "Evaluate all flags",
           "OFREP 0.3. With the ETag of an earlier answer as `If-None-Match`: 304 where it would be the same."
+        )
+      ),
+    HttpApiEndpoint.get("changes", Wire.EVENTS, {
+      query: {
+        environment: Environment,
+        lastEventId: Schema.optionalKey(EventId)
+      },
+      headers: { "last-event-id": Schema.optionalKey(EventId) },
+      success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+      error: problems
+    })
+      .annotate(Needs, need("config.read", "named", 4))
+      .annotate(Openly, true)
+      .annotate(ByTicket, true)
+      .annotateMerge(
+        about(
+          "Hear when to evaluate again",
+          "Server-sent events of OFREP 0.3 (`refetchEvaluation`). Its address with a ticket (`ticket=…`), in place of a token, comes with the evaluation of all flags."
         )
       )
   )

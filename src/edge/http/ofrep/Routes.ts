@@ -1,11 +1,14 @@
 /** Answers OpenFeature's remote evaluation protocol. */
-import { Effect, Schema } from "effect"
-import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Effect, Random, Schema, Stream } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity } from "../../../access/Identity.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { evaluation, evaluations } from "../../../flags/Ofrep.ts"
+import { isAnonymous, OpenFlags } from "../../../flags/OpenFlags.ts"
+import { Refetches } from "../../../flags/Refetches.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
 import { callerOf } from "../../../usage/Caller.ts"
 import { Digest } from "../../../values/Digest.ts"
@@ -13,7 +16,7 @@ import { jsonText } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
-import { problemResponse } from "../Problem.ts"
+import { answer, problemResponse } from "../Problem.ts"
 import { OfrepGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -21,6 +24,15 @@ type Request = HttpServerRequest.HttpServerRequest
 
 /** Members that this version does not know are a newer client's. */
 const Lenient = Schema.Record(Schema.String, Schema.Unknown)
+
+const events = {
+  contentType: "text/event-stream",
+  headers: {
+    "cache-control": "no-store",
+    // Or proxies such as nginx would hold events back.
+    "x-accel-buffering": "no"
+  }
+}
 
 /** What is wrong with the request is said as the protocol says it; all else as everywhere. */
 const answered = <R>(
@@ -40,6 +52,8 @@ const routes = HttpApiBuilder.group(
   "ofrep",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const refetches = yield* Refetches
+    const access = yield* Access
     const digestOf = yield* Digest
     const read = (yield* makeBodyReader)(Lenient, bodyLimits.small, "nothing", {})
 
@@ -61,7 +75,30 @@ const routes = HttpApiBuilder.group(
         Effect.fromResult(environmentOfFlags(selector, identity?.environments ?? []))
       )
 
+    const ticketFor = (environment: string) =>
+      Effect.flatMap(CurrentIdentity, (identity) =>
+        identity === undefined || isAnonymous(identity) ? Effect.undefined : access.ticketFor(identity, environment)
+      )
+
+    const follow = Effect.fnUntraced(function* (environment: string, last: string | undefined) {
+      const { method } = yield* HttpServerRequest.HttpServerRequest
+      if (method === "HEAD")
+        return HttpServerResponse.empty({
+          status: 200,
+          headers: { ...events.headers, "content-type": events.contentType }
+        })
+      const told = yield* refetches.open(environment, Wire.positionOf(last))
+      const retry = Wire.begun(yield* Random.nextIntBetween(1_000, 4_000)) // or all come back at once
+      return HttpServerResponse.stream(
+        Stream.concat(Stream.succeed(retry), Stream.map(told, Wire.eventOf)).pipe(Stream.encodeText),
+        events
+      )
+    })
+
     return handlers
+      .handle("changes", ({ query: { environment, lastEventId }, headers }) =>
+        answer(follow(environment, headers["last-event-id"] ?? lastEventId))
+      )
       .handleRaw("single", ({ request, params: { flag }, headers }) =>
         answered(
           flag,
@@ -77,13 +114,17 @@ const routes = HttpApiBuilder.group(
           })
         )
       )
-      .handleRaw("bulk", ({ request, headers }) =>
+      .handleRaw("bulk", ({ request, query, headers }) =>
         answered(
           undefined,
           Effect.gen(function* () {
             const environment = yield* environmentOf(headers["flagd-selector"])
+            const context = yield* contextOf(request)
+            const told = Wire.positionOf(query.flagConfigEtag)
+            if (told !== undefined) yield* refetches.reached(told) // RG3
             const caller = callerOf("ofrep-bulk", request.headers["user-agent"])
-            const text = evaluations(yield* flags.resolveAll(environment, yield* contextOf(request), caller))
+            const found = yield* flags.resolveAll(environment, context, caller)
+            const text = evaluations(found, Wire.eventStreams(environment, yield* ticketFor(environment)))
             const etag = `"${digestOf(`${environment} ${text}`).slice(0, 32)}"` // OF2
             const said = { etag, "cache-control": "private, no-cache" }
             return Wire.isHeld(headers["if-none-match"], etag)
@@ -95,4 +136,9 @@ const routes = HttpApiBuilder.group(
   })
 )
 
-export const ofrep = { groups: [OfrepGroup], routes } as const satisfies Part
+export const ofrep = {
+  groups: [OfrepGroup],
+  routes,
+  pages: { under: "/ofrep/", origins: Effect.map(OpenFlags, ({ origins }) => origins) },
+  asRouted: Wire.asRouted
+} as const satisfies Part

@@ -3,9 +3,15 @@
  *
  *   OF1 in Ofrep.ts of the flags
  *   OF2  The entity tag of all flags is of what is answered, so it covers the context, the selector and every flag; flags stand in one order.
+ *   OF5  All that follows `flags/` in the path is the flag's name, percent-encoded or not.
+ *   OF3  The address of the stream of changes is part of what is answered, so that who has an old one gets the new one; it has a ticket of its own
+ *        and never the caller's token.
+ *   OF4  An event's id and `etag` are the position that its reader should have; who says it again is given nothing older.
  */
 import { Schema } from "effect"
+import type { Refetch } from "../../../flags/Refetches.ts"
 import type { ErrorCode, Resolution } from "../../../flags/Resolution.ts"
+import type { Position } from "../../../propagation/Position.ts"
 
 /** What a request may have; members that nobody knows are left alone. */
 export const Body = Schema.Struct({
@@ -31,9 +37,32 @@ export const refused = (httpApiStatus: number) =>
     metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
   }).annotate({ identifier: `OfrepRefused${httpApiStatus}`, httpApiStatus })
 
-export const Evaluations = Schema.Struct({ flags: Schema.Array(Evaluation) }).annotate({
-  identifier: "OfrepEvaluations"
-})
+const EventStream = Schema.Struct({ type: Schema.String, endpoint: Schema.Struct({ requestUri: Schema.String }) })
+
+export const Evaluations = Schema.Struct({
+  flags: Schema.Array(Evaluation),
+  eventStreams: Schema.optionalKey(Schema.Array(EventStream))
+}).annotate({ identifier: "OfrepEvaluations" })
+
+const SINGLE = "/ofrep/v1/evaluate/flags/"
+
+/** Providers write a flag's name into the path as it is: a slash, `?` and `%` of it are its own. OF5 */
+export const asRouted = (url: string): string =>
+  url.startsWith(SINGLE)
+    ? SINGLE +
+      url
+        .slice(SINGLE.length)
+        .replace(/[/?;#]/g, encodeURIComponent)
+        .replace(/%(?![0-9a-f]{2})/gi, "%25")
+    : url
+
+export const EVENTS = "/ofrep/v1/events"
+
+/** Where changes are told: without an origin, as a proxy's clients know it. `ticket`: undefined for who needs none. TI2, OF3 */
+export const eventStreams = (environment: string, ticket: string | undefined): string => {
+  const requestUri = `${EVENTS}?environment=${encodeURIComponent(environment)}${ticket === undefined ? "" : `&ticket=${ticket}`}`
+  return JSON.stringify([{ type: "sse", endpoint: { requestUri } }])
+}
 
 export const statusOf = ({ errorCode }: Resolution): number =>
   errorCode === undefined ? 200 : errorCode === "FLAG_NOT_FOUND" ? 404 : 400
@@ -55,3 +84,24 @@ export const isHeld = (header: string | undefined, etag: string): boolean =>
         .replace(/^W\//, "")
         .replace(/^"(.*?)(?:-gzip|-br)?"$/, "$1") === etag.slice(1, -1)
   )
+
+const idOf = ({ epoch, revision }: Position): string => `${epoch}.${revision}`
+
+const ID = /^"?([0-9a-zA-Z-]{1,64})\.(\d{1,19})"?$/
+
+/** Undefined: it is none of ours. OF4 */
+export const positionOf = (id: string | undefined): Position | undefined => {
+  const [, epoch, revision] = ID.exec(id ?? "") ?? []
+  return epoch === undefined || revision === undefined ? undefined : { epoch, revision: BigInt(revision) }
+}
+
+/** The beginning of a stream. `retry`: milliseconds after which to come again when it ends. */
+export const begun = (retry: number): string => `retry: ${retry}\n\n`
+
+/** It has no name, as providers listen to none. OF4 */
+export const eventOf = (told: Refetch): string => {
+  if (told._tag === "Alive") return ": alive\n\n"
+  const id = idOf(told.at)
+  if (told._tag === "Open") return `id: ${id}\n\n`
+  return `id: ${id}\ndata: ${JSON.stringify({ type: "refetchEvaluation", etag: id })}\n\n`
+}

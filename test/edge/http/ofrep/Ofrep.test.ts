@@ -1,6 +1,7 @@
 /** OpenFeature's remote evaluation protocol, as its providers use it. */
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
+import { eventOf, positionOf } from "../../../../src/edge/http/ofrep/Wire.ts"
 import { startRoutes } from "../Harness.ts"
 
 let door: Awaited<ReturnType<typeof startRoutes>>
@@ -11,8 +12,16 @@ const put = async (flag: string, value: unknown, environment = "production") => 
   const { status, body } = await door.call("PUT", path, { as: "admin", body: { value } })
   assert.strictEqual(status, 200, JSON.stringify(body))
 }
-const ask = (flag: string, context: unknown, more: object = {}) =>
-  door.call("POST", flag === "" ? ALL : `${ALL}/${flag}`, { as: "subscriber@production", body: { context }, ...more })
+const ask = (
+  flag: string,
+  context: unknown,
+  { path = "", ...more }: { readonly path?: string; readonly [option: string]: unknown } = {}
+) =>
+  door.call("POST", flag === "" ? `${ALL}${path}` : `${ALL}/${flag}`, {
+    as: "subscriber@production",
+    body: { context },
+    ...more
+  })
 
 beforeAll(async () => {
   door = await startRoutes()
@@ -117,5 +126,168 @@ describe("OFREP", () => {
       const { status, body } = await as("admin", wrong)
       assert.deepStrictEqual([status, body.errorCode], [400, "GENERAL"], wrong)
     }
+  })
+
+  it("OF3 with all flags comes where changes are told: with a ticket of its own that no token is in, the same for an hour", async () => {
+    const [one, two] = [await ask("", {}), await ask("", { plan: "pro" })]
+    const [stream, ...more] = one.body.eventStreams
+    assert.deepStrictEqual(more, [])
+    assert.deepStrictEqual(Object.keys(stream), ["type", "endpoint"])
+    const uri: string = stream.endpoint.requestUri
+    assert.match(uri, /^\/ofrep\/v1\/events\?environment=production&ticket=[0-9a-f]{16}\.\d+\.[0-9a-f]{32}$/)
+    assert.notInclude(uri, door.tokens.get("subscriber@production")!.split("_")[2]!)
+    assert.deepStrictEqual(two.body.eventStreams, one.body.eventStreams)
+    assert.notDeepEqual((await ask("", {}, { as: "admin" })).body.eventStreams, one.body.eventStreams)
+    const staging = await ask("", {}, { as: "admin", headers: { "flagd-selector": "flagSetId=staging" } })
+    assert.include(staging.body.eventStreams[0].endpoint.requestUri, "environment=staging&")
+  })
+
+  it("TI1 a ticket opens the stream of its environment, and nothing else", async () => {
+    const { eventStreams } = (await ask("", {})).body
+    const [path = "", ticket = ""] = eventStreams[0].endpoint.requestUri.split("&ticket=")
+    const by = (method: string, url: string, said = ticket) =>
+      door.call(method, url, { as: "nobody", headers: { authorization: `Ticket ${said}` } })
+
+    const { status, headers } = await by("HEAD", path)
+    assert.deepStrictEqual([status, headers.get("content-type")], [200, "text/event-stream"])
+    assert.strictEqual((await by("HEAD", path.replace("production", "staging"))).status, 401)
+    assert.strictEqual((await by("HEAD", path, `${ticket}0`)).status, 401)
+    assert.strictEqual((await by("HEAD", "/ofrep/v1/events")).status, 401)
+    for (const url of [
+      "/v1/flags?environment=production",
+      "/v1/events?environment=production",
+      "/v1/flagd?environment=production"
+    ])
+      assert.strictEqual((await by("GET", url)).status, 401, url)
+    assert.strictEqual(
+      (await door.call("POST", ALL, { as: "nobody", headers: { authorization: `Ticket ${ticket}` } })).status,
+      401
+    )
+  })
+
+  it("OF4 events have no name, and their id is what their reader should have", () => {
+    const at = { epoch: "e-1", revision: 7n }
+    assert.strictEqual(eventOf({ _tag: "Open", at }), "id: e-1.7\n\n")
+    assert.strictEqual(eventOf({ _tag: "Alive" }), ": alive\n\n")
+    const event = 'id: e-1.7\ndata: {"type":"refetchEvaluation","etag":"e-1.7"}\n\n'
+    assert.strictEqual(eventOf({ _tag: "Changed", at }), event)
+    assert.deepStrictEqual([positionOf("e-1.7"), positionOf('"e-1.7"')], [at, at])
+    for (const other of [undefined, "", "7", "e.x", "e.7.8", `e.${"9".repeat(30)}`])
+      assert.isUndefined(positionOf(other))
+  })
+
+  it("OF4 what was told of is there, or the answer is to come again", async () => {
+    const { revision, epoch } = (
+      await door.call("PUT", "/v1/flags/zero?environment=production", { body: { value: { enabled: true } } })
+    ).body
+    const again = await ask("", {}, { path: `?flagConfigEtag=${epoch}.${revision}` })
+    assert.strictEqual(again.status, 200)
+    for (const other of ["nonsense", "%22x%22", `gone.${revision}`])
+      assert.strictEqual((await ask("", {}, { path: `?flagConfigEtag=${other}&flagConfigLastModified=1` })).status, 200)
+    await put("zero", { state: "ENABLED", variants: { none: 0 }, defaultVariant: "none" })
+  })
+
+  it("OF5 a name with slashes is found, percent-encoded or not; what else stands there is a name that nobody has", async () => {
+    await put("team%2Fone", { enabled: true })
+    for (const name of ["team/one", "team%2Fone", "team%2fone"]) {
+      const { status, body } = await ask(name, {})
+      assert.deepStrictEqual([status, body.key, body.value], [200, "team/one", true], name)
+    }
+    for (const [name, key] of [
+      ["team/one/more", "team/one/more"],
+      ["rule?x=1", "rule?x=1"],
+      ["rule%3F", "rule?"],
+      ["rule%", "rule%"],
+      ["50%off", "50%off"],
+      ["rule/", "rule/"]
+    ] as const) {
+      const { status, body } = await ask(name, {})
+      assert.deepStrictEqual([status, body.errorCode, body.key], [404, "FLAG_NOT_FOUND", key], name)
+    }
+  })
+})
+
+describe("OFREP without an API key", () => {
+  let open: typeof door
+  beforeAll(async () => {
+    open = await startRoutes([], {
+      anonymous: ["production"],
+      anonymousPerSecond: 100,
+      origins: ["https://app.example.com"],
+      shared: () => true
+    })
+    for (const environment of ["production", "staging"])
+      await open.call("PUT", `/v1/flags/a?environment=${environment}`, { body: { value: { enabled: true } } })
+  })
+  afterAll(() => open.dispose())
+
+  it("OK1 flags of the environment can be had, and nothing else", async () => {
+    const nobody = { as: "nobody", body: {} }
+    const all = await open.call("POST", ALL, nobody)
+    assert.deepStrictEqual([all.status, all.body.flags.length], [200, 1])
+    assert.strictEqual(all.body.eventStreams[0].endpoint.requestUri, "/ofrep/v1/events?environment=production")
+    assert.strictEqual((await open.call("POST", `${ALL}/a`, nobody)).body.value, true)
+    assert.strictEqual((await open.call("GET", "/v1/flagd?environment=production", { as: "nobody" })).status, 200)
+    assert.strictEqual(
+      (await open.call("HEAD", "/ofrep/v1/events?environment=production", { as: "nobody" })).status,
+      200
+    )
+
+    const headers = { "flagd-selector": "flagSetId=staging" }
+    assert.strictEqual((await open.call("POST", `${ALL}/a`, { ...nobody, headers })).status, 403)
+    for (const [method, url] of [
+      ["GET", "/v1/flagd?environment=staging"],
+      ["GET", "/ofrep/v1/events?environment=staging"]
+    ] as const)
+      assert.strictEqual((await open.call(method, url, { as: "nobody" })).status, 403, url)
+    for (const [method, url] of [
+      ["GET", "/v1/flags?environment=production"],
+      ["GET", "/v1/flags/a?environment=production"],
+      ["POST", "/v1/flags/a/evaluate?environment=production"],
+      ["PUT", "/v1/flags/a?environment=production"],
+      ["GET", "/v1/config?environment=production"],
+      ["GET", "/v1/events?environment=production"]
+    ] as const)
+      assert.strictEqual((await open.call(method, url, { as: "nobody" })).status, 401, url)
+    assert.strictEqual(
+      (await open.call("POST", `${ALL}/a`, { as: "nobody", body: {}, headers: { authorization: "Bearer x" } })).status,
+      401
+    )
+  })
+
+  it("OX1 pages of the origins that are named read flags, refusals too, and their browser asks once a day", async () => {
+    const app = { origin: "https://app.example.com" }
+    const asked = {
+      ...app,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "content-type,if-none-match"
+    }
+    const before = await open.call("OPTIONS", ALL, { as: "nobody", headers: asked })
+    assert.deepStrictEqual(
+      [
+        before.status,
+        ...["origin", "methods", "headers"].map((one) => before.headers.get(`access-control-allow-${one}`))
+      ],
+      [204, "https://app.example.com", "GET, POST", "content-type,if-none-match"]
+    )
+    assert.strictEqual(before.headers.get("access-control-max-age"), "86400")
+    for (const [method, url, as] of [
+      ["POST", ALL, "nobody"],
+      ["POST", `${ALL}/gone`, "nobody"],
+      ["POST", ALL, "revoked"],
+      ["HEAD", "/ofrep/v1/events?environment=production", "nobody"]
+    ] as const) {
+      const { headers } = await open.call(method, url, { as, headers: app, ...(method === "POST" ? { body: {} } : {}) })
+      assert.strictEqual(headers.get("access-control-allow-origin"), "https://app.example.com", url)
+      assert.strictEqual(headers.get("access-control-expose-headers"), "etag, retry-after")
+      assert.include(headers.get("vary")!.split(", "), "Origin")
+      assert.isNull(headers.get("access-control-allow-credentials"))
+    }
+    const other = await open.call("POST", ALL, { body: {}, headers: { origin: "https://other.example.com" } })
+    assert.deepStrictEqual([other.status, other.headers.get("access-control-allow-origin")], [200, null])
+    const refused = await open.call("OPTIONS", ALL, { as: "nobody", headers: { ...asked, origin: "null" } })
+    assert.isNull(refused.headers.get("access-control-allow-origin"))
+    const elsewhere = await open.call("GET", "/v1/flags?environment=production", { headers: app })
+    assert.isNull(elsewhere.headers.get("access-control-allow-origin"))
   })
 })
