@@ -5,6 +5,8 @@
  *   FU2  A dry run says what a publish would say, and writes nothing.
  *   FU3  What is evaluated, and for whom, is in no log: a context is the caller's own.
  *   FU4  Evaluating all flags takes a few milliseconds of a turn of the event loop, for all callers together, and one evaluation more.
+ *   FU5  Reading what is to be published takes a few milliseconds of a turn of the event loop, and one definition more; a large one is read in a
+ *        thread.
  */
 import { Context, Effect, Layer } from "effect"
 import type { Beside } from "../commits/Beside.ts"

@@ -1,5 +1,5 @@
 /** The writing half of Flags. */
-import { Effect, Result, type Schema } from "effect"
+import { Effect, type Schema } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
@@ -13,6 +13,7 @@ import { PAGE_BYTES } from "../values/Page.ts"
 import { bytesOf, exceeds } from "../values/Value.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
+import { readers } from "./Checking.ts"
 import { type Problem, told } from "./Definition.ts"
 import { DEFINITION_BYTES, type FlagWish } from "./FeatureFlag.ts"
 import {
@@ -27,13 +28,10 @@ import {
 import { FlagView } from "./FlagView.ts"
 import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
-import { ANY, readDefinition, usesOf } from "./ReadDefinition.ts"
-import { differences } from "./Readers.ts"
 import { permit, type Reads } from "./Reading.ts"
 import { resolved } from "./References.ts"
-import { readSegment, type SegmentWish } from "./Segment.ts"
+import type { SegmentWish } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
-import { simpleOf } from "./Simple.ts"
 
 /** `of`: reads of each kind. */
 export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in KeptKind]: Reads<Kept> }) {
@@ -65,19 +63,10 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const wish = { kind: "flag", environment, key, definition, expectedVersion } as const
     if (definition === null) return { wish: { ...wish, ...archived }, warnings: [] }
     const size = yield* sized("flag", key, definition)
-    const read = readDefinition(definition, ANY)
-    if (Result.isFailure(read)) return yield* refused("InvalidFlag", draft, read.failure)
-    const { variants, prerequisites, enabled, targeting } = read.success
-    const made: FlagWish = {
-      ...wish,
-      ...size,
-      variants: [...variants.keys()],
-      prerequisites,
-      uses: usesOf(read.success),
-      enabled,
-      ...simpleOf(definition)
-    }
-    return { wish: made, warnings: targeting === undefined ? [] : differences(targeting) }
+    const found = yield* workers.aside("flag", definition, readers.flag)
+    if ("problems" in found) return yield* refused("InvalidFlag", draft, found.problems)
+    const { warnings, ...facts } = found
+    return { wish: { ...wish, ...size, ...facts } satisfies FlagWish, warnings }
   })
 
   const checkedSegment = Effect.fnUntraced(function* (draft: FlagDraft) {
@@ -85,12 +74,11 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const wish = { kind: "segment", environment, key, definition, expectedVersion } as const
     if (definition === null) return { wish: { ...wish, digest: "", bytes: 0 }, warnings: [] }
     const size = yield* sized("segment", key, definition)
-    const read = readSegment(definition)
-    if (Result.isFailure(read)) return yield* refused("InvalidSegment", draft, read.failure)
-    const { uses, rule, asked } = read.success
-    const made: SegmentWish = { ...wish, ...size, uses }
+    const found = yield* workers.aside("segment", definition, readers.segment)
+    if ("problems" in found) return yield* refused("InvalidSegment", draft, found.problems)
+    const { uses, rule, warnings } = found
     yield* stillReadable(environment, key, rule)
-    return { wish: made, warnings: asked === undefined ? [] : differences(asked, "/rule") }
+    return { wish: { ...wish, ...size, uses } satisfies SegmentWish, warnings }
   })
 
   /** Of the flags that name a segment: with it they are not larger than a rule may be. FR6 */
@@ -108,9 +96,12 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     }
   })
 
-  /** FU1 */
+  /** FU1, FU5 */
   const checked = (draft: FlagDraft): Effect.Effect<Checked, HeraldError> =>
-    kindOf(draft) === "flag" ? checkedFlag(draft) : checkedSegment(draft)
+    Effect.flatMap(
+      Effect.suspend(() => (slices.over() ? slices.turn : Effect.void)),
+      (): Effect.Effect<Checked, HeraldError> => (kindOf(draft) === "flag" ? checkedFlag(draft) : checkedSegment(draft))
+    )
 
   const write = Effect.fnUntraced(function* (
     action: Action,

@@ -39,7 +39,18 @@ export interface CarryJob {
   readonly carries: Carries
 }
 
-export type Job = ReadJob | CompareJob | CarryJob
+/** A text of a capability's own form. */
+export interface AsideJob {
+  readonly kind: "aside"
+  /** The name of a reader. */
+  readonly reader: string
+  readonly text: string
+}
+
+/** What capabilities read in their own way, by name. What comes out is plain data. */
+export type Readers = Readonly<Record<string, (text: string) => unknown>>
+
+export type Job = ReadJob | CompareJob | CarryJob | AsideJob
 
 /** What a thread is busy with. Each stage has a time limit of its own, and tells whose fault it is when that passes. */
 export type Stage = "read" | "schema" | "compare"
@@ -56,6 +67,7 @@ export type JobResult =
   | { readonly _tag: "InvalidSchema"; readonly message: string }
   | { readonly _tag: "Compared"; readonly difference: Difference }
   | { readonly _tag: "Carried"; readonly json: unknown }
+  | { readonly _tag: "Given"; readonly answer: unknown }
 
 /** Checks a value by a schema, which is JSON text. Undefined: it fits. */
 export type SchemaCheck = (schema: string, value: Read) => JobResult | undefined
@@ -66,6 +78,8 @@ export const bytesOfJob = (job: Job): number => {
       return 2 * (job.from.length + job.to.length)
     case "carry":
       return job.bytes.byteLength
+    case "aside":
+      return 2 * job.text.length
     case "read":
       return 2 * (job.text.length + (job.schema?.length ?? 0))
   }
@@ -98,13 +112,19 @@ const carry = ({ bytes, carries }: CarryJob): JobResult => {
 }
 
 /** Calls `enter` before each stage. */
-export const perform = (job: Job, check: SchemaCheck, enter: (stage: Stage) => void): JobResult => {
+export const perform = (
+  job: Job,
+  check: SchemaCheck,
+  enter: (stage: Stage) => void,
+  readers: Readers = {}
+): JobResult => {
   if (job.kind === "compare") {
     enter("compare")
     return { _tag: "Compared", difference: difference(job.from, job.to) }
   }
   enter("read")
   if (job.kind === "carry") return carry(job)
+  if (job.kind === "aside") return { _tag: "Given", answer: readers[job.reader]!(job.text) }
   const members = () => (job.want === "members" ? namedTextsIn(job.text) : undefined)
   if (job.checked === true && job.type === "json" && job.schema === undefined && job.want !== "secrets")
     return { _tag: "Read", secrets: [], members: members() } // CV4

@@ -69,6 +69,8 @@ export class Workers extends Context.Service<
     readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
     /** Reads the body of a request, with the fields of `Written` in place of the values that it carries. Fails `Busy`, `Timeout`. */
     readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<Carrying, HeraldError>
+    /** What `read` makes of a text, here or, where it is large, in a thread, which knows it as `reader`. Fails `Busy`, `Timeout`, `InvalidValue`. */
+    readonly aside: <A>(reader: string, text: string, read: (text: string) => A) => Effect.Effect<A, HeraldError>
     /** The difference between two texts. Fails `Busy`, `Timeout`. */
     readonly compare: (from: string, to: string) => Effect.Effect<Difference, HeraldError>
   }
@@ -212,7 +214,9 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     }
     const answer = yield* answered(job, inline)
     if (id !== "" && answer._tag === "Read") remember(id)
-    return answer._tag === "Carried" || answer._tag === "Compared" ? yield* mistaken(answer) : answer
+    return answer._tag === "Carried" || answer._tag === "Compared" || answer._tag === "Given"
+      ? yield* mistaken(answer)
+      : answer
   })
 
   const read = Effect.fnUntraced(function* (type: ValueType, text: string, options?: Want) {
@@ -232,7 +236,15 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     return yield* answer._tag === "Unreadable" ? mistakeOf(answer) : mistaken(answer)
   })
 
-  return Workers.of({ examine, read, carry, compare })
+  const aside = <A>(reader: string, text: string, read: (text: string) => A): Effect.Effect<A, HeraldError> =>
+    text.length <= INLINE.json
+      ? Effect.sync(() => read(text))
+      : Effect.flatMap(submit({ kind: "aside", reader, text }), (answer) => {
+          if (answer._tag === "Given") return Effect.succeed(answer.answer as A)
+          return answer._tag === "Unreadable" ? Effect.fail(mistakeOf(answer)) : mistaken(answer)
+        })
+
+  return Workers.of({ examine, read, carry, compare, aside })
 })
 
 const nothing: Reading = { _tag: "Read", secrets: [], members: undefined }

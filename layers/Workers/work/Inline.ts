@@ -3,6 +3,7 @@
  * or to end their thread.
  */
 import { Effect, Layer, Queue } from "effect"
+import { readers } from "../../../src/flags/Checking.ts"
 import { type Job, perform } from "../../../src/work/Job.ts"
 import { type Heard, type Thread, Threads } from "../../../src/work/Threads.ts"
 import { makeSchemaCheck } from "./Schemas.ts"
@@ -40,7 +41,7 @@ export const layer = (options: Partial<InlineOptions> = {}) => {
         say({ _tag: "Died", reason: "out of memory" })
       } else if (hangs(job)) say({ _tag: "Entered", stage })
       else {
-        const answer = perform(job, check, (entered) => say({ _tag: "Entered", stage: entered }))
+        const answer = perform(job, check, (entered) => say({ _tag: "Entered", stage: entered }), readers)
         say({ _tag: "Answered", answer: structuredClone(answer) })
       }
     }

@@ -1,5 +1,6 @@
 /** The worker thread: does one job after the other. It never touches Herald's state, so it can be ended at any time. */
 import { parentPort } from "node:worker_threads"
+import { readers } from "../../../src/flags/Checking.ts"
 import { type Job, perform } from "../../../src/work/Job.ts"
 import type { Heard } from "../../../src/work/Threads.ts"
 import { makeSchemaCheck } from "./Schemas.ts"
@@ -17,6 +18,6 @@ perform(
 )
 
 parentPort?.on("message", (job: Job) =>
-  say({ _tag: "Answered", answer: perform(job, check, (stage) => say({ _tag: "Entered", stage })) })
+  say({ _tag: "Answered", answer: perform(job, check, (stage) => say({ _tag: "Entered", stage }), readers) })
 )
 parentPort?.postMessage("ready")

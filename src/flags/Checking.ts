@@ -1,0 +1,50 @@
+/** Reads definitions that are to be published, for what their wishes need: plain data, as worker threads give it. Pure. */
+import { Result, type Schema } from "effect"
+import type { Prerequisite, Problem } from "./Definition.ts"
+import { ANY, readDefinition, usesOf } from "./ReadDefinition.ts"
+import { differences } from "./Readers.ts"
+import { readSegment } from "./Segment.ts"
+import { simpleOf } from "./Simple.ts"
+
+export interface Wrong {
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/** `warnings`: what engines read differently. */
+export interface FlagFacts extends ReturnType<typeof simpleOf> {
+  readonly variants: ReadonlyArray<string>
+  readonly prerequisites: ReadonlyArray<Prerequisite>
+  readonly uses: ReadonlyArray<string>
+  readonly enabled: boolean
+  readonly warnings: ReadonlyArray<Problem>
+}
+
+export interface SegmentFacts {
+  readonly uses: ReadonlyArray<string>
+  readonly rule: Schema.Json
+  readonly warnings: ReadonlyArray<Problem>
+}
+
+const checkFlag = (definition: string): FlagFacts | Wrong => {
+  const read = readDefinition(definition, ANY)
+  if (Result.isFailure(read)) return { problems: read.failure }
+  const { variants, prerequisites, enabled, targeting } = read.success
+  return {
+    variants: [...variants.keys()],
+    prerequisites,
+    uses: usesOf(read.success),
+    enabled,
+    ...simpleOf(definition),
+    warnings: targeting === undefined ? [] : differences(targeting)
+  }
+}
+
+const checkSegment = (definition: string): SegmentFacts | Wrong => {
+  const read = readSegment(definition)
+  if (Result.isFailure(read)) return { problems: read.failure }
+  const { uses, rule, asked } = read.success
+  return { uses, rule, warnings: asked === undefined ? [] : differences(asked, "/rule") }
+}
+
+/** By what worker threads know them as. */
+export const readers = { flag: checkFlag, segment: checkSegment }
