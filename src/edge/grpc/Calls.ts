@@ -8,12 +8,15 @@
  *   G7  Of a call that needs no token, no more is read than its caller reads answers.
  *   G11 Callers who come all at once are let in for a few milliseconds of each turn of the event loop: to begin a call, and to have a hello
  *       read. Work for those who are in already goes on in between.
+ *   G15 The key of a caller is what `authorization` says (Bearer, or the password of Basic), or else `x-api-key`, the beginning of the server's
+ *       name, or a selector of flags that is a key: some clients can send no more.
  */
 import { Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
 import { mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
+import { parse } from "../../access/Token.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
 import { unmapped } from "../../net/Address.ts"
@@ -47,12 +50,24 @@ const WATCH = "/grpc.health.v1.Health/Watch"
 
 /** A name of this server that begins with a key: what a client can say that sends no metadata of its own. */
 const IN_HOST = /^(hrld_[0-9a-f]{16}_[0-9a-f]{64})(?:[.:]|$)/
+const BASIC = /^basic +([a-z0-9+/=_-]{1,1024})$/i
 
-const tokenOf = ({ metadata, host }: Pick<ServerCall, "metadata" | "host">): string | undefined => {
+/** A client that can name a user and a password alone says the key as the password. */
+const passwordOf = (text: string): string | undefined => {
+  const packed = BASIC.exec(text)?.[1]
+  const said = packed === undefined ? "" : Buffer.from(packed, "base64").toString("latin1")
+  return said.includes(":") ? said.slice(said.indexOf(":") + 1) : undefined
+}
+
+/** G15 */
+export const tokenOf = ({ metadata, host }: Pick<ServerCall, "metadata" | "host">): string | undefined => {
   const value = metadata.get("authorization")[0]
-  if (value !== undefined) return String(value)
-  const key = metadata.get("x-api-key")[0] ?? IN_HOST.exec(host)?.[1]
-  return key === undefined ? undefined : `Bearer ${String(key)}`
+  const said = value === undefined ? undefined : String(value)
+  const selector = metadata.get("flagd-selector")[0]
+  const inSelector = typeof selector === "string" && parse(selector) !== undefined ? selector : undefined
+  const key =
+    said === undefined ? (metadata.get("x-api-key")[0] ?? IN_HOST.exec(host)?.[1] ?? inSelector) : passwordOf(said)
+  return key === undefined ? said : `Bearer ${String(key)}`
 }
 
 /** Which errors of a handler count as refusals, and under which reason. */
