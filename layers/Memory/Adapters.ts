@@ -13,6 +13,7 @@ import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
@@ -31,6 +32,7 @@ export const adapters = Layer.mergeAll(
   Outbox.layer,
   RevisionLog.layer,
   RetentionStore.layer,
+  ScheduleStore.layer,
   Seal.layer,
   UsageStore.layer,
   WebhookQueue.layer

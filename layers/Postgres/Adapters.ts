@@ -9,6 +9,7 @@ import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
@@ -23,6 +24,7 @@ export const adapters = Layer.mergeAll(
   Leases.layer,
   Outbox.layer,
   RetentionStore.layer,
+  ScheduleStore.layer,
   Seal.layer,
   UsageStore.layer,
   WebhookQueue.layer

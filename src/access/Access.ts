@@ -115,8 +115,14 @@ const REFRESH = "1 second" // half of A3's bound
 const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
 const limited = (message: string, wait: number) =>
   Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
-const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({ keyId: id, name, role, environments })
-const good = (key: ApiKey, now: number) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
+export const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({
+  keyId: id,
+  name,
+  role,
+  environments
+})
+export const isGood = (key: ApiKey, now: number) =>
+  key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
 
 const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const store = yield* ApiKeyStore
@@ -155,7 +161,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
       if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
       return yield* unauthenticated("the token is unknown")
     }
-    if (!good(key, now)) {
+    if (!isGood(key, now)) {
       return yield* unauthenticated(
         `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
       )
@@ -174,7 +180,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const now = clock.currentTimeMillisUnsafe()
     const id = Ticket.keyOf(ticket, environment, now, marks)
     const key = id === undefined ? undefined : yield* keys.find(id)
-    if (key === undefined || !good(key, now))
+    if (key === undefined || !isGood(key, now))
       return yield* unauthenticated("the ticket is not, or no longer, good: ask for all flags again, which gives one")
     const refusal = tooOften(key.name, now, cost)
     if (refusal !== undefined) return yield* refusal
@@ -191,7 +197,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     identity.keyId === system.keyId
       ? Effect.succeed(true)
       : keys.find(identity.keyId).pipe(
-          Effect.map((key) => key !== undefined && good(key, clock.currentTimeMillisUnsafe())),
+          Effect.map((key) => key !== undefined && isGood(key, clock.currentTimeMillisUnsafe())),
           Effect.orElseSucceed(() => true)
         )
 
@@ -217,7 +223,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const now = clock.currentTimeMillisUnsafe()
     const gone = failure("NotFound", "there is no API key with that id that is still good")
     const old = yield* store.find(id)
-    if (old === undefined || !good(old, now)) return yield* gone
+    if (old === undefined || !isGood(old, now)) return yield* gone
     const { name, role, environments } = old
     const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt)
     const made = minted({ name, role, environments, expiresAt }, identity.name)

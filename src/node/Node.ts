@@ -24,6 +24,7 @@ import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
+import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
@@ -43,6 +44,10 @@ import { Kinds } from "../propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
 import { Views } from "../propagation/Views.ts"
 import * as Retention from "../retention/Retention.ts"
+import { scheduleKind } from "../schedules/Schedule.ts"
+import * as Scheduler from "../schedules/Scheduler.ts"
+import { Schedules } from "../schedules/Schedules.ts"
+import { ScheduleView } from "../schedules/ScheduleView.ts"
 import { HealthReports } from "../sessions/HealthReports.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { defaults, type Settings } from "../settings/Catalogue.ts"
@@ -101,6 +106,15 @@ const capabilities = [
     http: flagRoutes
   },
   { kind: segmentKind, view: SegmentView, http: segmentRoutes },
+  {
+    services: ({ run = crypto.randomUUID(), schedules }) =>
+      Layer.merge(Schedules.layer, Scheduler.layer({ run, ...schedules })).pipe(
+        Layer.provide([Configurations.layer, Flags.layer])
+      ),
+    kind: scheduleKind,
+    view: ScheduleView,
+    http: scheduleRoutes
+  },
   { http: ofrep, grpc: evaluation },
   { grpc: firstEvaluation },
   { grpc: sync },

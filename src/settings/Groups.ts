@@ -7,6 +7,7 @@ import { settings as flags } from "../flags/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
+import { settings as schedules } from "../schedules/Settings.ts"
 import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
 import { settings as usage } from "../usage/Settings.ts"
@@ -22,6 +23,7 @@ export const groups = {
   ...node,
   ...propagation,
   ...retention,
+  ...schedules,
   ...sessions,
   ...settings,
   ...telemetry,

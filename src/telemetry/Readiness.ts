@@ -2,7 +2,7 @@
 
 /**
  * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
- * answers and takes no writes. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
+ * answers and takes no writes. `schedules`: changes wait although their time has come. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
  */
 export type Dependency =
   | "audit"
@@ -10,6 +10,7 @@ export type Dependency =
   | "postgresql-replica"
   | "postgresql-writes"
   | "redis"
+  | "schedules"
   | "telemetry"
   | "webhooks"
 

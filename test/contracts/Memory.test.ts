@@ -11,6 +11,8 @@ import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
+import { schedulesContract } from "./ScheduleStores.ts"
+import { scheduleVersionsContract } from "./ScheduleVersions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
 import { usagesContract } from "./Usages.ts"
@@ -20,6 +22,8 @@ describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   flagsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   segmentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -25,6 +25,8 @@ import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
+import { schedulesContract } from "./ScheduleStores.ts"
+import { scheduleVersionsContract } from "./ScheduleVersions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
 import { storesContract } from "./Stores.ts"
 import { usagesContract } from "./Usages.ts"
@@ -46,6 +48,8 @@ describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   flagsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -17,6 +17,8 @@ import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
+import { scheduleKind } from "../../src/schedules/Schedule.ts"
+import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import type { UpdateSource } from "../../src/updates/UpdateSource.ts"
@@ -40,11 +42,11 @@ export const below = <A, E, R>(
   )
 
 /** What the log may hold. */
-export const known = makeKinds(configurationKind, flagKind, segmentKind)
+export const known = makeKinds(configurationKind, flagKind, segmentKind, scheduleKind)
 export const kinds = Layer.succeed(Kinds, known)
 
-const views = Views.layer(ConfigurationView, FlagView, SegmentView).pipe(
-  Layer.provideMerge(Layer.mergeAll(ConfigurationView.layer, FlagView.layer, SegmentView.layer))
+const views = Views.layer(ConfigurationView, FlagView, SegmentView, ScheduleView).pipe(
+  Layer.provideMerge(Layer.mergeAll(ConfigurationView.layer, FlagView.layer, SegmentView.layer, ScheduleView.layer))
 )
 
 /** With the view of each kind, as a node has it. */

@@ -21,7 +21,8 @@ interface Place {
   readonly versions: number
 }
 
-const isVersion = (action: string) => ["publish", "delete", "rollback", "release"].includes(action)
+const isVersion = (action: string) =>
+  ["publish", "delete", "rollback", "release", "schedule", "cancel"].includes(action)
 
 const valueProblem = (state: State, { configId, details }: AuditEntry): string | undefined => {
   if (details["kind"] !== undefined) return changeProblem(state, configId, details)

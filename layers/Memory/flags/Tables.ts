@@ -35,7 +35,7 @@ class Versions {
   }
 }
 
-class Tables {
+export class Tables {
   readonly #byKind = new Map<KeptKind, Versions>()
 
   of(kind: KeptKind): Versions {

@@ -18,6 +18,7 @@ import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
+import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { FlagStreams } from "../../../src/flags/FlagStreams.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
@@ -26,10 +27,20 @@ import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
+import { Schedules } from "../../../src/schedules/Schedules.ts"
 import { below, propagation, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
-export const parts = [configuration, flags, ofrep, fleet, feeds, access, errors] as const satisfies ReadonlyArray<Part>
+export const parts = [
+  configuration,
+  flags,
+  schedules,
+  ofrep,
+  fleet,
+  feeds,
+  access,
+  errors
+] as const satisfies ReadonlyArray<Part>
 
 interface Seen extends CommitOptions {
   readonly drafts: ReadonlyArray<Draft>
@@ -80,8 +91,6 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
   ).pipe(Layer.provideMerge(propagation()))
   const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 }).pipe(Layer.provide(still))
   const services = Layer.mergeAll(
-    watched(state.seen),
-    Flags.layer,
     Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer({ streams: 10 })), Layer.provide(access)),
     OpenFlags.layer({
       anonymous: [],
@@ -91,6 +100,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
       shared: () => false,
       ...open
     }),
+    Schedules.layer.pipe(Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))),
     Clients.layer,
     Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),

@@ -1,0 +1,45 @@
+/**
+ * Decides who acts when something is done that was asked for before.
+ *
+ *   A7  It is done in its principal's name only while that has a good key that may, and never once the key that asked for it was revoked.
+ */
+import { Clock, Effect } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { identityOf, isGood, requirePermission } from "./Access.ts"
+import { ApiKeyStore } from "./ApiKeyStore.ts"
+import { CurrentIdentity, type Identity, may, type Permission, system } from "./Identity.ts"
+
+/** Who asked. */
+export interface Asker {
+  /** The principal. */
+  readonly name: string
+  /** Public id of the API key; undefined: none. */
+  readonly keyId: string | undefined
+}
+
+/**
+ * By the key itself if it is still good, by another of the principal's where it ended by itself, as after a rotation. Asks the store. Fails
+ * `Unauthenticated`, `Forbidden`, `DatabaseUnavailable`, `Timeout`.
+ */
+export const makeActing = Effect.gen(function* () {
+  const store = yield* ApiKeyStore
+  const clock = yield* Clock.Clock
+
+  return Effect.fnUntraced(function* (
+    { name, keyId }: Asker,
+    permission: Permission,
+    environment: string
+  ): Effect.fn.Return<Identity, HeraldError> {
+    if (keyId === system.keyId) return system
+    const theirs = (yield* store.list).filter((key) => key.name === name)
+    if (theirs.some(({ id, revokedAt }) => id === keyId && revokedAt !== null)) {
+      return yield* failure("Unauthenticated", `the API key ${name} (${keyId}) was revoked`)
+    }
+    const now = clock.currentTimeMillisUnsafe()
+    const good = theirs.filter((key) => isGood(key, now)).map(identityOf)
+    const acting =
+      good.find((one) => one.keyId === keyId) ?? good.find((one) => may(one, permission, environment)) ?? good[0]
+    if (acting === undefined) return yield* failure("Unauthenticated", `${name} has no API key any more that is good`)
+    return yield* Effect.provideService(requirePermission(permission, environment), CurrentIdentity, acting)
+  })
+})

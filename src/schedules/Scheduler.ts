@@ -1,0 +1,231 @@
+/**
+ * Makes scheduled changes when their time comes. Every node waits for the next one; of several, one has the lease and the work. That it is made
+ * once does not hang on the lease: DU1.
+ *
+ *   SY1  Who asked for it acts when it is due: what that principal may not do any more is refused.
+ *   SY2  What can't be made for a reason that may pass is tried again until the grace is over, and keeps no other one from being made.
+ *   SY3  A change that was not made is told of in the log, with why, as one that was.
+ *   SY4  Changes of one environment are made in the order of their times, and those of one time in the order in which they were asked for.
+ */
+import { Cause, Effect, Layer, Metric } from "effect"
+import { makeActing } from "../access/Acting.ts"
+import { CurrentIdentity, system } from "../access/Identity.ts"
+import type { Beside } from "../commits/Beside.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import { Conflict, Overtaken } from "../commits/Conflict.ts"
+import { Configurations } from "../configuration/Configurations.ts"
+import { catalogue } from "../errors/Catalogue.ts"
+import { HeraldError } from "../errors/HeraldError.ts"
+import { Flags } from "../flags/Flags.ts"
+import { Leases } from "../leases/Leases.ts"
+import { notice } from "../telemetry/Degraded.ts"
+import { always, saidOf } from "../telemetry/Every.ts"
+import { counter, each, gauge, histogram } from "../telemetry/Metrics.ts"
+import { draftsOf } from "./Body.ts"
+import { type EndWish, REASON, type Schedule, states } from "./Schedule.ts"
+import { DUE, type DueOne, type Held, ScheduleStore } from "./ScheduleStore.ts"
+import { ScheduleView } from "./ScheduleView.ts"
+
+export interface SchedulerOptions {
+  /** This run of the process, as in the list of nodes. */
+  readonly run: string
+  /** How much later than its time a change is still made. DU2 */
+  readonly graceMillis: number
+}
+
+/** Milliseconds. Whoever holds the lease and dies keeps the others from their work for so long. */
+const LEASE = 2_000
+/** Milliseconds between two looks when nothing is due: the clock of the database may jump. */
+const IDLE = 5_000
+/** Milliseconds until another look when something is due and was not made. */
+const AGAIN = 500
+/** Milliseconds; when a change is later, the node says that it is degraded. */
+const LATE = 5_000
+/** For one change. What it was about to commit is committed by then, or the next look finds it pending. */
+const LONGEST = "30 seconds"
+/** Environments at the same time. */
+const ABREAST = 4
+
+const NONE = Effect.succeed([])
+
+const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions) {
+  const store = yield* ScheduleStore
+  const view = yield* ScheduleView
+  const leases = yield* Leases
+  const actingFor = yield* makeActing
+  const configurations = yield* Configurations
+  const flags = yield* Flags
+  const commit = yield* makeCommitting
+  const late = yield* notice("schedules", {
+    source: "due",
+    began: "scheduled changes wait although their time has come",
+    ended: "no scheduled change waits any more"
+  })
+
+  const over = (schedule: Schedule, state: EndWish["state"], fields: Readonly<Record<string, unknown>>) => {
+    const { environment, key: id } = schedule
+    const line = { environment, id, ...fields }
+    const log =
+      state === "committed"
+        ? Effect.logInfo("a scheduled change was made", line)
+        : Effect.logWarning(`a scheduled change was ${state}`, line)
+    return Effect.andThen(Metric.update(Metric.withAttributes(endedTotal, { state }), 1), log)
+  }
+
+  /** SY3 */
+  const end = Effect.fnUntraced(function* (
+    { schedule, expected }: Held,
+    state: "cancelled" | "refused" | "missed",
+    why: string
+  ) {
+    const { environment, key } = schedule
+    // It may quote a text that can't be kept.
+    const reason = why.slice(0, REASON).toWellFormed().replaceAll("\u0000", "\ufffd")
+    const wish: EndWish = { kind: "schedule", environment, key, state, reason, graceMillis, expected }
+    yield* commit<Schedule>({
+      action: "cancel",
+      identity: system,
+      options: { message: `the scheduled change ${key} was ${state}: ${reason}` },
+      request: undefined,
+      check: () => Effect.succeed({ changes: [wish] })
+    })
+    yield* over(schedule, state, { reason })
+  })
+
+  const carryOut = Effect.fnUntraced(function* ({ schedule, keyId, expected, body }: Held) {
+    const { environment, key, madeBy, message } = schedule
+    const identity = yield* actingFor({ name: madeBy, keyId }, "config.write", environment) // SY1
+    const drafts = draftsOf(body, environment, expected)
+    const done: EndWish = { kind: "schedule", environment, key, state: "committed", reason: "", graceMillis }
+    yield* Effect.gen(function* () {
+      const of = drafts.flags.length === 0 ? undefined : yield* flags.beside(drafts.flags)
+      const beside: Beside = {
+        identity,
+        changes: of?.changes ?? 0,
+        bytes: of?.bytes ?? 0,
+        request: undefined,
+        check: Effect.map(of?.check ?? NONE, (wishes) => [...wishes, done]) // DU1
+      }
+      const { revision } = yield* configurations.release(drafts.changes, { message }, beside)
+      const lateness = Math.max(0, revision.committedAt - schedule.dueAt)
+      yield* Metric.update(latenessSeconds, lateness / 1_000)
+      yield* over(schedule, "committed", { revision: String(revision.revision), lateMillis: lateness })
+    }).pipe(Effect.provideService(CurrentIdentity, identity))
+  })
+
+  const settle = Effect.fnUntraced(function* ({ environment, key, dueAt }: DueOne, now: number) {
+    const held = yield* store.find(environment, key)
+    if (held?.schedule.state !== "pending") return
+    if (now > dueAt + graceMillis) {
+      return yield* end(
+        held,
+        "missed",
+        `it was to be made at ${new Date(dueAt).toISOString()}, and nobody could until its grace was over`
+      )
+    }
+    yield* Effect.catch(carryOut(held), (error) => {
+      if (isOver(error) || mayPass(error)) return Effect.fail(error)
+      return error instanceof Conflict
+        ? end(held, "cancelled", error.message)
+        : end(held, "refused", `${error.message} (${error.code})`)
+    })
+  })
+
+  /** What could not be made at the last try, and why: told once. */
+  const waiting = new Map<string, string>()
+  const stays = ({ environment, key: id }: DueOne, why: string, cause: Cause.Cause<unknown>) => {
+    const name = `${environment}/${id}`
+    const known = waiting.get(name) === why
+    waiting.set(name, why)
+    const said = { environment, id, reason: why }
+    if (known) return Effect.logDebug("a scheduled change still waits", said)
+    return Cause.hasDies(cause)
+      ? Effect.logError("a scheduled change met a defect, and is tried again", said, cause)
+      : Effect.logWarning("a scheduled change could not be made yet, and is tried again", said)
+  }
+
+  /** Whether it is over with. SY2 */
+  const tried = (one: DueOne, now: number): Effect.Effect<boolean> =>
+    settle(one, now).pipe(
+      Effect.timeout(LONGEST),
+      Effect.as(true),
+      Effect.catchCause((cause) => {
+        const error = cause.reasons.find(Cause.isFailReason)?.error
+        if (error instanceof HeraldError && isOver(error)) return Effect.succeed(true)
+        const why =
+          error instanceof HeraldError ? `${error.message} (${error.code})` : "it took too long, or met a defect"
+        return Effect.as(stays(one, why, cause), false)
+      }),
+      Effect.tap((over) => Effect.sync(() => over && waiting.delete(`${one.environment}/${one.key}`)))
+    )
+
+  const inTurn = Effect.fnUntraced(function* (those: ReadonlyArray<DueOne>, now: number) {
+    let left = 0
+    for (const one of those) if (!(yield* tried(one, now))) left++ // SY4
+    return left
+  })
+
+  /** One look at what is due. Returns in how many milliseconds there is to be another. */
+  const look = Effect.gen(function* () {
+    let page = yield* store.due(undefined)
+    const { now, next, pending } = page
+    yield* Metric.update(pendingGauge, pending)
+    const first = page.due[0]
+    if (first === undefined) {
+      waiting.clear()
+      yield* late.works
+      return next === undefined ? IDLE : Math.min(IDLE, Math.max(1, next - now))
+    }
+    if (now - first.dueAt > LATE)
+      yield* late.fails(`${pending} pending, the first for ${Math.round((now - first.dueAt) / 1_000)} s`)
+    let left = 0
+    while (page.due.length > 0) {
+      if ((yield* leases.claim("schedules", run, LEASE)) === undefined) return AGAIN
+      const environments = [...Map.groupBy(page.due, ({ environment }) => environment).values()]
+      const those = yield* Effect.forEach(environments, (its) => inTurn(its, now), { concurrency: ABREAST })
+      left += those.reduce((sum, n) => sum + n, 0)
+      page = page.due.length < DUE ? { ...page, due: [] } : yield* store.due(page.due.at(-1))
+    }
+    return left === 0 ? 0 : AGAIN
+  })
+
+  yield* Effect.forkScoped(
+    always(
+      "the scheduler met a defect",
+      look.pipe(
+        Effect.catch((error) =>
+          Effect.as(Effect.logDebug("nobody could look for scheduled changes", saidOf(error)), AGAIN)
+        ),
+        Effect.flatMap((millis) => Effect.raceFirst(Effect.sleep(millis), view.news))
+      )
+    )
+  )
+})
+
+/** Somebody else has settled it. DU1 */
+const isOver = ({ row }: HeraldError): boolean => row === catalogue.ScheduleOver
+
+/** Overtaken, asked too often, or not answered: the same may be made a little later. */
+const mayPass = (error: HeraldError): boolean =>
+  error instanceof Overtaken || !error.refused || error.row.http === 429 || error.row.http === 408
+
+/** Makes what is due as long as the layer lives. */
+export const layer = (options: SchedulerOptions) => Layer.effectDiscard(make(options))
+
+const endedTotal = counter(
+  "herald_schedules_ended_total",
+  "scheduled changes that this node made, or found that they can't be made",
+  each(
+    "state",
+    states.filter((state) => state !== "pending")
+  )
+)
+const latenessSeconds = histogram(
+  "herald_schedule_lateness_seconds",
+  "how long after its time a scheduled change was committed, by the database's clock",
+  [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300, 3_600]
+)
+const pendingGauge = gauge(
+  "herald_schedules_pending",
+  "scheduled changes whose time has not come, or that could not be made yet"
+)
