@@ -48,7 +48,11 @@ export default defineConfig({
           // One a processor; Vitest leaves one of them to itself, and most of its time it has nothing to do.
           maxWorkers: "100%",
           // What the installed package exports is compiled; here it is what it is compiled from.
-          alias: { "herald/client": here("src/client/HeraldClient.ts"), "herald/testing": here("src/testing.ts") },
+          alias: {
+            "herald/client": here("src/client/HeraldClient.ts"),
+            "herald/openfeature": here("src/openfeature/HeraldProvider.ts"),
+            "herald/testing": here("src/testing.ts")
+          },
           // Only when to give up: on a starved machine the longest took more than 30 s.
           testTimeout: 120_000,
           hookTimeout: 120_000

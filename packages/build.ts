@@ -3,8 +3,9 @@
  * `npm publish` run it by `prepack`; `node packages/build.ts herald` does by hand. See docs/decisions/0017-two-packages.md.
  *
  *   PK1  `dist` is the tree again, compiled: whatever a file finds by a relative path, it finds there by the same one.
- *   PK2  A package declares everything that it imports. The client declares grpc-js and nothing else.
- *   PK3  The client takes at most 3 MB of disk beside grpc-js.
+ *   PK2  A package declares everything that it imports. The client declares grpc-js and the engine of rules; OpenFeature's SDK is the
+ *        application's own, and only what is for it imports it, or the engine.
+ *   PK3  The client takes at most 3 MB of disk beside grpc-js, with the engine.
  *   PK4  Strict TypeScript takes the declarations, libraries checked; source maps hold their sources, and no .ts of ours is shipped.
  */
 import { execFileSync } from "node:child_process"

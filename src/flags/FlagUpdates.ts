@@ -1,5 +1,5 @@
 /**
- * What Herald's own clients get of flags (decision 0022).
+ * What Herald's own clients get of flags (decision 0023).
  *
  *   FK4  A flag is sent as of the newest change of what it stands on: its own, of a flag which it needs, or of what they share. Its
  *        version is its own.

@@ -22,7 +22,7 @@ import {
 } from "@openfeature/server-sdk"
 import { Backoff } from "../client/Backoff.ts"
 import { OptionError } from "../client/ClientError.ts"
-import type { FlagsHome } from "../client/ClientFlags.ts"
+import type { ClientFlags, FlagsHome } from "../client/ClientFlags.ts"
 import { type ConnectOptions, HeraldClient, type State, type Surroundings } from "../client/HeraldClient.ts"
 import { systemClock } from "../client/Platform.ts"
 import { type FlagType, typeOf } from "../flags/Definition.ts"
@@ -66,7 +66,7 @@ interface Open {
 export class HeraldProvider implements Provider {
   readonly metadata = { name: "herald" } as const
   readonly runsOn = "server" as const
-  readonly events = new OpenFeatureEventEmitter()
+  readonly events: OpenFeatureEventEmitter = new OpenFeatureEventEmitter()
   readonly #options: HeraldProviderOptions
   readonly #surroundings: Surroundings
   readonly #exposures: NonNullable<ReportOptions["exposures"]>
@@ -166,7 +166,7 @@ export class HeraldProvider implements Provider {
     if (open === undefined) return { value: own, reason: "ERROR", errorCode: NOT_READY, errorMessage: "no flags yet" }
     const resolution = open.flags.evaluate(name, plain(context))
     const { value, variant } = resolution
-    const its = detailsOf(resolution)
+    const its = detailsOf(resolution, name, open.client.flags)
     if (value === undefined) return { ...its, value: own }
     if (typeOf(value) !== type) {
       const errorMessage = `the flag ${name} is not of the type ${type}`
@@ -243,18 +243,27 @@ const WHY: Readonly<Record<string, string>> = {
 
 const made = new WeakMap<Resolution, ResolutionDetails<unknown>>()
 
-/** Without a value where the caller's own is served. One for all who get the same. */
-const detailsOf = (resolution: Resolution): Omit<ResolutionDetails<unknown>, "value"> => {
+/**
+ * Without a value where the caller's own is served. One for all who get the same: a resolution is of one version of one flag. The metadata has what
+ * OpenTelemetry's conventions ask for, by OpenFeature's names.
+ */
+const detailsOf = (
+  resolution: Resolution,
+  name: string,
+  flags: ClientFlags
+): Omit<ResolutionDetails<unknown>, "value"> => {
   let details = made.get(resolution)
   if (details === undefined) {
     const { value, variant, reason, errorCode, errorDetails, metadata } = resolution
+    const held = flags.held(name)
+    const of = { flagSetId: flags.home.environment, ...(held === undefined ? {} : { version: String(held.version) }) }
     details = {
       ...(value === undefined ? {} : { value }),
       ...(variant === undefined ? {} : { variant }),
       reason,
       ...(errorCode === undefined ? {} : { errorCode: errorCode as never }),
       ...(errorDetails === undefined ? {} : { errorMessage: errorDetails }),
-      flagMetadata: metadata
+      flagMetadata: { ...of, ...metadata }
     } as ResolutionDetails<unknown>
     made.set(resolution, Object.freeze(details))
   }

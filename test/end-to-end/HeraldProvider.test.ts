@@ -1,10 +1,14 @@
 /** OpenFeature's SDK on Herald's own provider, against a real server: what the server is, what becomes of it, and what is served meanwhile. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { OFREPProvider } from "@openfeature/ofrep-provider"
 import { type Client, OpenFeature, ProviderEvents, ProviderStatus } from "@openfeature/server-sdk"
 import { afterAll, beforeAll, onTestFinished } from "vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { HeraldProvider, type HeraldProviderOptions } from "../../src/openfeature/HeraldProvider.ts"
+import { bin, root, run } from "../support/Consumer.ts"
 import { answers, fill, put, toggle } from "../support/FlagCases.ts"
 import { newFolder } from "../support/folder.ts"
 import { type Server, startServer } from "../support/Server.ts"
@@ -147,5 +151,26 @@ describe("HeraldProvider", () => {
     assert.strictEqual((await shared.client.getBooleanDetails("half", false, pro)).errorCode, "FLAG_NOT_FOUND")
     await provider.onClose()
     assert.strictEqual(client.state, "live")
+  })
+
+  it("HV1 the example of the page runs as it stands, on Node and on Deno", async () => {
+    const page = readFileSync(join(root, "docs/flags.md"), "utf8")
+    const [, example = ""] = /## TypeScript with Herald's own provider[\s\S]*?```ts\n([\s\S]*?)```/.exec(page) ?? []
+    const at = (path: string) => JSON.stringify(pathToFileURL(join(root, path)).href)
+    const { path, remove } = newFolder()
+    onTestFinished(remove)
+    const text = example
+      .replace('"@herald/client/openfeature"', at("src/openfeature/HeraldProvider.ts"))
+      .replace('"@openfeature/server-sdk"', JSON.stringify(import.meta.resolve("@openfeature/server-sdk")))
+      .replace("/var/lib/shop", join(path, "flags"))
+    await put(server, "new-checkout", { enabled: true, percentage: 100 })
+    const env = { HERALD_GRPC: server.grpc, HERALD_TOKEN: server.token }
+    for (const argv of [
+      [process.execPath, "--input-type=module-typescript", "--eval"],
+      [bin("deno"), "eval", "--ext=ts"]
+    ]) {
+      const said = await run([...argv, `${text}\nawait OpenFeature.close()`], root, env)
+      assert.strictEqual(said, "the new checkout\n", argv.join(" "))
+    }
   })
 })

@@ -9,6 +9,9 @@ import { Server } from "../support/Server.ts"
 import { importsOf } from "../support/Syntax.ts"
 
 const NODE_24 = "node@24.21.0"
+const OPENFEATURE = "@openfeature/server-sdk@1.23.0"
+/** Its own declarations do not fit those of Node 26. */
+const THEIRS = ["--skipLibCheck"]
 const patience = { timeout: 900_000 }
 
 const service = new Consumer()
@@ -18,10 +21,12 @@ let server: Server
 beforeAll(async () => {
   const client = await pack("packages/client", service.folder.path)
   const herald = await pack(".", operator.folder.path)
-  await service.install(client, NODE_24, "esbuild@0.28.2")
+  await service.install(client, NODE_24, "esbuild@0.28.2", OPENFEATURE)
   await operator.install(herald)
   server = await new Server({}, { command: [process.execPath, command, "start"] }).start()
   assert.strictEqual((await server.publish("shop", { port: 8080 }, { type: "json" })).status, 200)
+  const flag = { value: { enabled: true, percentage: 100 } }
+  assert.strictEqual((await server.call("PUT", "/v1/flags/checkout?environment=production", flag)).status, 200)
 }, patience.timeout)
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
@@ -66,6 +71,20 @@ const plain = program
   .replace(/^interface.*$/m, "")
   .replaceAll(/: AsyncIterable<Changed<Shop>>|<Shop>|: unknown/g, "")
 
+const flagging = (from: string) => `
+import { OpenFeature } from "@openfeature/server-sdk"
+import { HeraldProvider } from "${from}"
+
+const options = { address: process.env["GRPC"] ?? "", token: process.env["TOKEN"] ?? "", service: "shop" }
+const main = async () => {
+  await OpenFeature.setProviderAndWait(new HeraldProvider(options))
+  const { value, variant, reason } = await OpenFeature.getClient().getBooleanDetails("checkout", false, { targetingKey: "ann" })
+  console.log(value, variant, reason)
+  await OpenFeature.close()
+}
+void main()
+`
+
 const commonJs = plain
   .replace("import { HeraldClient } from", "const { HeraldClient } =")
   .replace('"@herald/client"', 'require("@herald/client")')
@@ -78,7 +97,8 @@ describe("the packages", () => {
   it("PK1 PK2 each holds and declares all that it asks for", () => {
     for (const folder of packages) {
       const manifest = read<Manifest>(folder, "package.json")
-      const declared = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
+      const { dependencies, optionalDependencies, peerDependencies } = manifest
+      const declared = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })
       const asked = (file: string) => {
         const text = readFileSync(file, "utf8")
         const imports = importsOf(file, text).map(({ to }) => to)
@@ -118,24 +138,38 @@ describe("the packages", () => {
     }
   })
 
-  it("PK2 the client asks for grpc-js only, and both packages and JSR name one version of everything", () => {
+  it("PK2 the client asks for grpc-js and the engine only, and both packages and JSR name one version of everything", () => {
     const server = read<Manifest>(root, "package.json")
     const client = read<Manifest>(root, "packages/client/package.json")
     const jsr = read<Manifest & { readonly imports: Record<string, string> }>(root, "packages/client/jsr.json")
     const of = (name: string) => server.dependencies?.[name]
 
-    assert.deepStrictEqual(client.dependencies, { "@grpc/grpc-js": `^${of("@grpc/grpc-js")}` })
+    const engine = of("json-logic-engine") ?? "none"
+    assert.deepStrictEqual(client.dependencies, {
+      "@grpc/grpc-js": `^${of("@grpc/grpc-js")}`,
+      "json-logic-engine": engine
+    })
+    assert.deepStrictEqual(client.peerDependencies, server.peerDependencies)
     assert.deepStrictEqual([client.version, jsr.version], [server.version, server.version])
     assert.strictEqual(jsr.name, client.name)
     assert.deepStrictEqual(jsr.imports, {
       "@bufbuild/protobuf/wire": `npm:@bufbuild/protobuf@${of("@bufbuild/protobuf")}/wire`,
-      "@grpc/grpc-js": `npm:@grpc/grpc-js@^${of("@grpc/grpc-js")}`
+      "@grpc/grpc-js": `npm:@grpc/grpc-js@^${of("@grpc/grpc-js")}`,
+      "@openfeature/server-sdk": `npm:@openfeature/server-sdk@${client.peerDependencies?.["@openfeature/server-sdk"]}`,
+      "json-logic-engine": `npm:json-logic-engine@${engine}`
     })
   })
 
+  it("PK2 what has nothing to do with flags loads neither OpenFeature's SDK nor the engine", async () => {
+    const loaded =
+      'import { registerHooks } from "node:module"\nconst seen = []\nregisterHooks({ resolve: (to, of, next) => (seen.push(to), next(to, of)) })\nawait import("@herald/client")\nconsole.log(seen.length > 10, seen.filter((to) => /openfeature|json-logic/.test(to)))\n'
+    service.write("loaded.js", loaded)
+    assert.strictEqual(await service.run([process.execPath, "loaded.js"]), "true []\n")
+  })
+
   it("PK3 the client takes at most 3 MB of disk beside grpc-js", () => {
-    const folder = service.at("node_modules/@herald")
-    const bytes = filesOf(folder).reduce((sum, file) => sum + lstatSync(file).blocks * 512, 0)
+    const folders = ["@herald", "json-logic-engine"].map((name) => service.at("node_modules", name))
+    const bytes = folders.flatMap(filesOf).reduce((sum, file) => sum + lstatSync(file).blocks * 512, 0)
 
     assert.isBelow(bytes, 3_000_000)
   })
@@ -156,6 +190,17 @@ describe("a service that installed @herald/client", patience, () => {
       assert.strictEqual(await applied(...argv, "shop.cjs"), "8080 live", argv.join(" "))
     }
     assert.match(await service.run([service.at("node_modules/node/bin/node"), "--version"]), /^v24\./)
+  })
+
+  it("FK1 evaluates flags by OpenFeature's SDK, under Node 26, Node 24 and Deno, imported or required, with strict types", async () => {
+    const text = flagging("@herald/client/openfeature")
+    for (const file of ["flags.ts", "flags.js"]) service.write(file, text)
+    service.write("flags.cjs", text.replaceAll(/import (.*) from (".*")/g, "const $1 = require($2)"))
+    for (const how of ["nodenext", "bundler"] as const) await service.types("flags.ts", how, ...THEIRS)
+    for (const argv of [[process.execPath], [service.at("node_modules/node/bin/node")], [bin("deno"), "run", "-A"]]) {
+      assert.strictEqual(await applied(...argv, "flags.js"), "true on STATIC", argv.join(" "))
+      assert.strictEqual(await applied(...argv, "flags.cjs"), "true on STATIC", argv.join(" "))
+    }
   })
 
   it("applies a value as one file that esbuild made", async () => {
@@ -218,6 +263,14 @@ describe("an operator who installed herald", patience, () => {
     const schema = { type: "object", properties: { all: { type: "array", items: { type: "integer" } } } }
     const answer = await server.publish("large", { all: Array(20_000).fill(1) }, { type: "json", schema })
     assert.strictEqual(answer.status, 200, JSON.stringify(answer.body))
+  })
+
+  it("FK1 evaluates flags by herald/openfeature, once OpenFeature's SDK is there", async () => {
+    await operator.install(OPENFEATURE)
+    operator.write("flags.ts", flagging("herald/openfeature"))
+    await operator.types("flags.ts", "nodenext", ...THEIRS)
+    const env = { GRPC: server.grpc, TOKEN: server.token }
+    assert.strictEqual(await operator.run([process.execPath, "flags.ts"], env), "true on STATIC\n")
   })
 
   it("PK4 tests with herald/testing, whose types are strict", async () => {

@@ -68,6 +68,14 @@ describe("HeraldProvider", () => {
     assert.strictEqual((await provider.resolveBooleanEvaluation("a", true, ann)).errorCode, "FLAG_NOT_FOUND")
   })
 
+  it("HV1 an answer says its flag set and version, for telemetry, beside the flag's own metadata", async () => {
+    const { provider } = await start([flag("a", 7, toggle({ metadata: { team: "x", version: "mine" } })), flag("b", 8)])
+    const of = async (name: string) => (await provider.resolveBooleanEvaluation(name, false, ann)).flagMetadata
+    assert.deepStrictEqual(await of("a"), { flagSetId: "production", version: "mine", team: "x" })
+    assert.deepStrictEqual(await of("b"), { flagSetId: "production", version: "8" })
+    assert.deepStrictEqual(await of("gone"), { flagSetId: "production" })
+  })
+
   it("HV1 dates of a context are read as JSON has them, and a context that is none fails that evaluation alone", async () => {
     const day = "2026-01-01T00:00:00.000Z"
     const rule = { if: [{ "==": [{ var: "at.day" }, day] }, "on"] }

@@ -62,12 +62,12 @@ export class Consumer {
     await this.run(["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", ...what])
   }
 
-  /** Checks the types of a file strictly, with the declarations of libraries. */
-  async types(file: string, module: "nodenext" | "bundler"): Promise<void> {
+  /** Checks the types of a file strictly, with the declarations of libraries unless `more` says otherwise. */
+  async types(file: string, module: "nodenext" | "bundler", ...more: ReadonlyArray<string>): Promise<void> {
     const kind = module === "bundler" ? ["esnext", "bundler"] : ["nodenext", "nodenext"]
     const flags = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--target", "es2024"]
     const how = ["--ignoreConfig", "--noEmit", "--module", kind[0]!, "--moduleResolution", kind[1]!]
-    await this.run([bin("tsc"), file, ...how, ...flags])
+    await this.run([bin("tsc"), file, ...how, ...flags, ...more])
   }
 }
 
@@ -76,6 +76,7 @@ export interface Manifest {
   readonly version: string
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 export const read = <A>(...names: ReadonlyArray<string>): A => JSON.parse(readFileSync(join(...names), "utf8")) as A
