@@ -36,7 +36,7 @@ describe("schema/asyncapi.yaml", () => {
     }
     const changes = [configuration("svc.a", 12), configuration("svc.b", 12, { deleted: true })]
     for (const event of eventsOf(known, { ...revision, changes })) fits(event, messages.configUpdate.payload)
-    const others = [{ kind: "segment", environment: "production", key: "staff" }, featureFlag("checkout", 12)]
+    const others = [{ kind: "gadget", environment: "production", key: "staff" }, featureFlag("checkout", 12)]
     for (const event of eventsOf(known, { ...revision, changes: others })) fits(event, messages.update.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(

@@ -48,9 +48,9 @@ describe("events of changes", () => {
   })
 
   it("EV9 a change of a kind that is not known is told by what it is of", () => {
-    const [event] = told({ kind: "segment", environment: "production", key: "staff" })
-    assert.deepInclude(JSON.parse(event!.body), { event_type: "segment_update", key: "staff", version: 0, digest: "" })
+    const [event] = told({ kind: "gadget", environment: "production", key: "staff" })
+    assert.deepInclude(JSON.parse(event!.body), { event_type: "gadget_update", key: "staff", version: 0, digest: "" })
     assert.isTrue(isUpdate(event!.type))
-    assert.strictEqual(wordOf("segment_update"), "segment")
+    assert.strictEqual(wordOf("gadget_update"), "gadget")
   })
 })

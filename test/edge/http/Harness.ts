@@ -19,6 +19,7 @@ import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
+import { segments } from "../../../src/edge/http/segments/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { FlagStreams } from "../../../src/flags/FlagStreams.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
@@ -34,6 +35,7 @@ import { below, propagation, configurations as updates } from "../../support/Twi
 export const parts = [
   configuration,
   flags,
+  segments,
   schedules,
   ofrep,
   fleet,
