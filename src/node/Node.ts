@@ -15,6 +15,7 @@ import { distribution } from "../edge/grpc/distribution/Routes.ts"
 import { evaluation, firstEvaluation } from "../edge/grpc/flagd/Evaluation.ts"
 import { sync } from "../edge/grpc/flagd/Sync.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
+import { reporting } from "../edge/grpc/reporting/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
 import { access } from "../edge/http/access/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
@@ -26,14 +27,17 @@ import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
+import { usage } from "../edge/http/usage/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
 import { flagUpdates } from "../flags/FlagUpdates.ts"
+import { FlagUses } from "../flags/FlagUses.ts"
 import { FlagView } from "../flags/FlagView.ts"
 import { OpenFlags } from "../flags/OpenFlags.ts"
 import { Refetches } from "../flags/Refetches.ts"
+import { Reports } from "../flags/Reports.ts"
 import { segmentKind } from "../flags/Segment.ts"
 import { SegmentView } from "../flags/SegmentView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
@@ -114,6 +118,11 @@ const capabilities = [
     kind: scheduleKind,
     view: ScheduleView,
     http: scheduleRoutes
+  },
+  {
+    services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),
+    http: usage,
+    grpc: reporting
   },
   { http: ofrep, grpc: evaluation },
   { grpc: firstEvaluation },

@@ -76,7 +76,8 @@ const start = async (): Promise<Node> => {
           Configurations.layer,
           Flags.layer,
           FlagStreams.layer({ streams: 100 }),
-          OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false })
+          OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false }),
+          Twins.reports
         )
       ),
       Layer.provideMerge(services)

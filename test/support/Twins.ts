@@ -10,6 +10,7 @@ import { configurationUpdates } from "../../src/configuration/ConfigurationUpdat
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
+import { Reports } from "../../src/flags/Reports.ts"
 import { segmentKind } from "../../src/flags/Segment.ts"
 import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
@@ -80,6 +81,9 @@ export const sessions = <R = Layer.Services<typeof configurations>>(
     ownership: "principal",
     ...changed
   }).pipe(Layer.provideMerge(Layer.mergeAll(source, Bookkeeping.layer())))
+
+/** What applications report is taken. */
+export const reports = Reports.layer({ pepper: "p" }).pipe(Layer.provide(KeyHash.layer))
 
 /** API keys are asked for. */
 export const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(

@@ -1,4 +1,4 @@
-/** UsageStore over a `State`, by the rules of migration 0024. */
+/** UsageStore over a `State`, by the rules of migration 0025. */
 import { Clock, Effect, Layer } from "effect"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { GIVES_ALL } from "../../../src/usage/Caller.ts"

@@ -6,6 +6,8 @@ import { VALUE_BYTES } from "../../values/Limits.ts"
 /** Bytes. As a JSON string, a value may take twice its size. */
 export const bodyLimits = {
   small: 65_536,
+  /** 1,000 items, as in a message of gRPC. */
+  report: 262_144,
   publish: 2 * (VALUE_BYTES + SCHEMA_BYTES) + 65_536,
   release: 2 * limits.release + 65_536
 } as const

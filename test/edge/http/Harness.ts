@@ -20,16 +20,18 @@ import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
+import { usage } from "../../../src/edge/http/usage/Routes.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { FlagStreams } from "../../../src/flags/FlagStreams.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
+import { FlagUses } from "../../../src/flags/FlagUses.ts"
 import { OpenFlags, type OpenFlagsOptions } from "../../../src/flags/OpenFlags.ts"
 import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Schedules } from "../../../src/schedules/Schedules.ts"
-import { below, propagation, configurations as updates } from "../../support/Twins.ts"
+import { below, propagation, reports, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
 export const parts = [
@@ -37,6 +39,7 @@ export const parts = [
   flags,
   segments,
   schedules,
+  usage,
   ofrep,
   fleet,
   feeds,
@@ -103,6 +106,8 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
       ...open
     }),
     Schedules.layer.pipe(Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))),
+    FlagUses.layer,
+    reports,
     Clients.layer,
     Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),

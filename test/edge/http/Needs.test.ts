@@ -23,7 +23,8 @@ const rolesFor: Readonly<Record<string, ReadonlyArray<string>>> = {
   write: ["publisher", "admin"],
   clients: ["viewer", "publisher", "admin"],
   audit: ["viewer", "admin"],
-  keys: ["admin"]
+  keys: ["admin"],
+  subscribe: ["subscriber", "publisher", "admin"]
 }
 type Where = "environment" | "environment or everywhere" | "somewhere" | "everywhere"
 
@@ -64,6 +65,11 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/schedules/s1?environment={environment}", "read", "environment"],
   ["GET", "/v1/schedules/s1/preview?environment={environment}", "write", "environment"],
   ["DELETE", "/v1/schedules/s1?environment={environment}", "write", "environment"],
+  ["GET", "/v1/flags/k/usage?environment={environment}", "read", "environment"],
+  ["GET", "/v1/flag-usage?environment={environment}", "read", "environment"],
+  ["GET", "/v1/stale-flags?environment={environment}", "read", "environment"],
+  ["POST", "/v1/reports", "subscribe", "somewhere"],
+  ["POST", "/v1/track", "subscribe", "somewhere"],
   ["POST", "/ofrep/v1/evaluate/flags/k", "read", "somewhere"],
   ["POST", "/ofrep/v1/evaluate/flags", "read", "somewhere"],
   ["GET", "/ofrep/v1/events?environment={environment}", "read", "environment"],

@@ -1,0 +1,45 @@
+/** herald.reporting.v1.ReportingService: translates, decides nothing. */
+import { Effect, Exit } from "effect"
+import { ReportingServiceService } from "../../../../proto/generated/herald/reporting/v1/reporting.ts"
+import { Access } from "../../../access/Access.ts"
+import { CurrentIdentity } from "../../../access/Identity.ts"
+import { Reports } from "../../../flags/Reports.ts"
+import { isFailure } from "../Decode.ts"
+import { costOfReading } from "../publishing/Publish.ts"
+import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
+import { traced } from "../Spans.ts"
+import { OK, statusOfExit } from "../Status.ts"
+import { hearOne } from "../Unary.ts"
+import { reportRequest } from "./Decode.ts"
+import { responseOf, saidOf } from "./Wire.ts"
+
+const definition = ReportingServiceService
+const METHOD = `${nameOf({ definition })}/Report`
+
+const make = Effect.gen(function* () {
+  const access = yield* Access
+  const { report } = yield* Reports
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+
+  const handler: AdmittedHandler = (call, identity) =>
+    hearOne(call, (bytes) => {
+      const request = reportRequest(bytes)
+      const handled = isFailure(request)
+        ? Effect.fail(request)
+        : Effect.andThen(access.spend(identity, costOfReading(bytes.length)), report(saidOf(request)))
+      run(traced(METHOD, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
+        if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+        call.send(definition.report.responseSerialize(responseOf(exit.value)))
+        call.end(OK)
+      })
+    })
+  return { handlers: { report: handler }, drain: Effect.void }
+})
+
+export const reporting = {
+  definition,
+  descriptors: "herald",
+  permission: "subscribe",
+  without: "reports nothing",
+  serve: () => make
+} as const satisfies Service

@@ -1,0 +1,111 @@
+/** herald.reporting.v1 at a door. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js"
+import { Effect } from "effect"
+import {
+  ReportingServiceClient,
+  type ReportRequest,
+  type ReportResponse
+} from "../../../../proto/generated/herald/reporting/v1/reporting.ts"
+import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
+import { Flags } from "../../../../src/flags/Flags.ts"
+import { ITEMS } from "../../../../src/usage/Report.ts"
+import { UsageStore } from "../../../../src/usage/UsageStore.ts"
+import { Door } from "../../../support/Door.ts"
+
+const UNIT = "ann@example.org"
+let door: Door
+let client: ReportingServiceClient
+let names = 0
+
+beforeAll(async () => {
+  door = await Door.open()
+  client = new ReportingServiceClient(door.address, credentials.createInsecure())
+  await door.run(
+    Effect.flatMap(Flags, (flags) =>
+      flags.publish({ environment: "production", key: "a", definition: '{"enabled":true}' }, { message: "" })
+    ).pipe(Effect.provideService(CurrentIdentity, system))
+  )
+})
+afterAll(async () => {
+  client.close()
+  await door.close()
+})
+
+const report = (more: Partial<ReportRequest>, token = door.token) =>
+  new Promise<ReportResponse | ServiceError>((resolve) => {
+    const metadata = new Metadata()
+    metadata.set("authorization", `Bearer ${token}`)
+    const request = {
+      ...{ batchId: `batch-grpc-${++names}`, environment: "", sdk: "go/1", evaluations: [], exposures: [], tracks: [] },
+      ...more
+    }
+    client.report(request, metadata, (error, answer) => resolve(error ?? answer))
+  })
+const evaluation = (more: Partial<ReportRequest["evaluations"][number]> = {}) => ({
+  ...{ flag: "a", variant: "on", version: 1, reason: "STATIC", errorCode: "", count: 5n, lastAtMs: 0n },
+  ...more
+})
+const exposure = { flag: "a", variant: "on", version: 1, unit: UNIT, atMs: 0n }
+const track = { name: "bought", unit: UNIT, value: 2.5, atMs: 0n, detailsJson: '{"plan":"pro"}' }
+const store = <A>(use: (store: UsageStore["Service"]) => Effect.Effect<A, unknown>) =>
+  door.run(Effect.flatMap(UsageStore, use))
+const today = { from: 0, until: Date.now() + 86_400_000, limit: 10 }
+
+describe("reports over gRPC", () => {
+  it("UR1 a batch is written before it is answered, once however often it is sent", async () => {
+    const batch = { batchId: "batch-twice", evaluations: [evaluation()], exposures: [exposure], tracks: [track] }
+    const answers = [await report(batch), await report(batch)]
+    const answer = { accepted: 3, refused: [], refusedCount: 0, overLimit: 0 }
+    assert.deepStrictEqual(answers, [
+      { ...answer, replayed: false },
+      { ...answer, replayed: true }
+    ])
+    const [count] = await store((its) => its.counts("production", "a", { from: 0, limit: 10 }))
+    assert.deepInclude(count, { count: 5, sdk: "go/1", door: "report", variant: "on", outcome: "STATIC" })
+    const tracks = await store((its) => its.tracks("production", "bought", today))
+    assert.deepInclude(tracks[0], { value: 2.5, details: { plan: "pro" } })
+  })
+
+  it("UR2 who it was is kept as a hash that fits exposures and tracks together, of this environment alone", async () => {
+    await report({
+      exposures: [exposure],
+      tracks: [
+        { ...track, name: "left" },
+        { ...track, name: UNIT, unit: "" }
+      ]
+    })
+    const [exposed] = await store((its) => its.exposures("production", "a", today))
+    const [left] = await store((its) => its.tracks("production", "left", today))
+    assert.match(exposed!.unit, /^[0-9a-f]{32}$/)
+    assert.strictEqual(left!.unit, exposed!.unit)
+    assert.notInclude(JSON.stringify([exposed, left]), UNIT)
+    await report({ environment: "staging", tracks: [{ ...track, name: "left" }] })
+    const [elsewhere] = await store((its) => its.tracks("staging", "left", today))
+    assert.notStrictEqual(elsewhere!.unit, exposed!.unit)
+  })
+
+  it("UR1 what is wrong with an item is told with its place; bytes that are no report, or too many items, are refused", async () => {
+    const answer = (await report({
+      evaluations: [evaluation({ flag: "made-up" }), evaluation()],
+      tracks: [
+        { ...track, detailsJson: "{" },
+        { ...track, detailsJson: "[]" }
+      ]
+    })) as ReportResponse
+    assert.deepInclude(answer, { accepted: 1, refusedCount: 3 })
+    assert.deepStrictEqual(
+      answer.refused.map(({ field, index }) => `${field} ${index}`),
+      ["evaluations 0", "tracks 0", "tracks 1"]
+    )
+    const many = Array.from({ length: ITEMS + 1 }, () => evaluation())
+    for (const wrong of [{ evaluations: many }, { batchId: "" }, { environment: "no environment" }])
+      assert.strictEqual(((await report(wrong)) as ServiceError).code, status.INVALID_ARGUMENT)
+  })
+
+  it("UR1 a key that only looks reports nothing", async () => {
+    const viewer = await door.key("viewer")
+    assert.strictEqual(((await report({}, viewer)) as ServiceError).code, status.PERMISSION_DENIED)
+    assert.strictEqual(((await report({}, "no token")) as ServiceError).code, status.UNAUTHENTICATED)
+  })
+})
