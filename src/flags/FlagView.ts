@@ -2,17 +2,19 @@
  * What a node knows of flags: all of them, ready to be evaluated. An evaluation never waits for a store.
  *
  *   FV3  A flag is compiled when it is first evaluated, once a version, and then for everyone who asks.
- *   FV5  The document of an environment is written once between two changes, and a flag that needs no others once a version.
  *   FV4  A flag is evaluated with its prerequisites as this node has them now.
  *   FV6  A flag is evaluated with the segments that it names as this node has them now, whoever asks and in whatever form.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import type { Change } from "../propagation/Revision.ts"
 import type { View } from "../propagation/View.ts"
+import { Slices } from "../work/Slices.ts"
+import type { Definition } from "./Definition.ts"
 import { Dependents, needsOf } from "./Dependents.ts"
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
 import { exported } from "./Exported.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
+import { FlagDocument, type Written } from "./FlagDocument.ts"
 import { FlagStore } from "./FlagStore.ts"
 import { Named, type PageOptions } from "./Named.ts"
 import { ANY, readDefinition } from "./ReadDefinition.ts"
@@ -22,16 +24,15 @@ import { SegmentView } from "./SegmentView.ts"
 /** The flags of one environment. */
 class Environment extends Named<FeatureFlag> {
   #evaluable = new WeakMap<FeatureFlag, Flag>()
-  /** Of flags that need no other ones, so that only what they share changes them. */
-  #exported = new WeakMap<FeatureFlag, string>()
-  #document: string | undefined
   readonly dependents = new Dependents()
   /** Flags by the segments that they name. */
   readonly #users = new Dependents()
   readonly how: HowToEvaluate
+  readonly document: FlagDocument
 
-  constructor(ruleOf: HowToEvaluate["ruleOf"]) {
+  constructor(ruleOf: HowToEvaluate["ruleOf"], slices: Slices) {
     super()
+    this.document = new FlagDocument({ keys: () => this.keys(), exported: (key) => this.#exported(key), slices })
     this.how = { bucketing: "v2", ruleOf, flagOf: (name) => this.evaluable(name), now: Date.now } // FV4
   }
 
@@ -39,7 +40,7 @@ class Environment extends Named<FeatureFlag> {
     if (!super.set(flag)) return false
     this.dependents.set(flag.key, needsOf(flag.definition))
     this.#users.set(flag.key, new Set(flag.uses?.map((name) => `$ref ${name}`)))
-    this.#document = undefined
+    this.document.outdated([flag.key, ...this.dependents.of(flag.key)])
     return true
   }
 
@@ -54,36 +55,32 @@ class Environment extends Named<FeatureFlag> {
   outdated(keys: Iterable<string> | undefined): void {
     if (keys === undefined) {
       this.#evaluable = new WeakMap()
-      this.#exported = new WeakMap()
-    } else {
-      for (const key of keys) {
-        const flag = this.byKey.get(key)
-        if (flag === undefined) continue
-        this.#evaluable.delete(flag)
-        this.#exported.delete(flag)
-      }
+      this.document.outdated(undefined)
+      return
     }
-    this.#document = undefined
+    for (const key of keys) {
+      const flag = this.byKey.get(key)
+      if (flag === undefined) continue
+      this.#evaluable.delete(flag)
+      this.document.outdated([key, ...this.dependents.of(key)])
+    }
   }
 
-  /** FV5 */
-  document(): string {
-    return (this.#document ??= `{"flags":{${this.keys()
-      .flatMap((key) => this.#member(key))
-      .join(",")}}}`)
+  #exported(key: string): string | undefined {
+    const definition = this.#definition(key)
+    if (definition === undefined) return undefined
+    return exported(key, definition, {
+      ruleOf: this.how.ruleOf,
+      definitionOf: (name) => this.evaluable(name)?.definition
+    })
   }
 
-  #member(key: string): ReadonlyArray<string> {
-    const stored = this.byKey.get(key)!
-    let member = this.#exported.get(stored)
-    if (member !== undefined) return [member]
-    const definition = this.evaluable(key)?.definition
-    if (definition === undefined) return []
-    const { ruleOf } = this.how
-    const definitionOf = (name: string) => this.evaluable(name)?.definition
-    member = `${JSON.stringify(key)}:${exported(key, definition, { ruleOf, definitionOf })}`
-    if (definition.prerequisites.length === 0) this.#exported.set(stored, member)
-    return [member]
+  /** Of a flag that nobody evaluates here it is read, and not kept. */
+  #definition(key: string): Definition | undefined {
+    const stored = this.byKey.get(key)
+    if (stored === undefined) return undefined
+    const held = this.#evaluable.get(stored)
+    return held === undefined ? Result.getOrUndefined(readDefinition(stored.definition, ANY)) : held.definition
   }
 
   /** FV3 */
@@ -111,8 +108,8 @@ export class FlagView extends Context.Service<
     readonly flag: (environment: string, key: string) => Flag | undefined
     /** All flags of an environment, and the bytes of their definitions. */
     readonly all: (environment: string) => Pick<Named<FeatureFlag>, "byKey" | "bytes">
-    /** All flags of an environment as flagd has them: the same text until one changes. FX1 */
-    readonly document: (environment: string) => string
+    /** All flags of an environment as flagd has them: the same until one changes. FX1, FY1 */
+    readonly document: (environment: string) => Effect.Effect<Written>
     readonly how: (environment: string) => HowToEvaluate | undefined
     /** What needs which flags. */
     readonly dependents: (environment: string) => Dependents | undefined
@@ -135,13 +132,15 @@ type Environments = Map<string, Environment>
 const make = Effect.gen(function* () {
   const store = yield* FlagStore
   const segments = yield* SegmentView
+  const slices = new Slices()
+  const none = new Environment(() => undefined, slices)
   let served: Environments = new Map()
 
   const put = (environments: Environments, flag: FeatureFlag): void => {
     const { environment } = flag
     let of = environments.get(environment)
     if (of === undefined) {
-      environments.set(environment, (of = new Environment((name) => segments.rule(environment, name))))
+      environments.set(environment, (of = new Environment((name) => segments.rule(environment, name), slices)))
     }
     of.set(flag)
   }
@@ -172,7 +171,7 @@ const make = Effect.gen(function* () {
     find: (environment, key) => served.get(environment)?.byKey.get(key),
     flag: (environment, key) => served.get(environment)?.evaluable(key),
     all: (environment) => served.get(environment) ?? NONE,
-    document: (environment) => served.get(environment)?.document() ?? '{"flags":{}}',
+    document: (environment) => Effect.suspend(() => (served.get(environment) ?? none).document.newest),
     how: (environment) => served.get(environment)?.how,
     dependents: (environment) => served.get(environment)?.dependents,
     affected: ({ kind, environment, key }) => {

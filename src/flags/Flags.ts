@@ -48,8 +48,10 @@ export class Flags extends Context.Service<
       key: string,
       context: EvaluationContext
     ) => Effect.Effect<Told, HeraldError>
-    /** All flags of an environment as flagd has them: JSON. FX1 */
-    readonly document: (environment: string) => Effect.Effect<string, HeraldError>
+    /** All flags of an environment as flagd has them: JSON, which nobody may write into, and a digest of it. FX1 */
+    readonly document: (
+      environment: string
+    ) => Effect.Effect<{ readonly json: Uint8Array; readonly digest: string }, HeraldError>
     /** The same without the steps, for applications: counted as an evaluation by `caller`. */
     readonly resolve: (
       environment: string,

@@ -7,10 +7,12 @@ import { nearby } from "../text/Nearest.ts"
 import type { Caller } from "../usage/Caller.ts"
 import { Usage } from "../usage/Usage.ts"
 import type { Difference } from "../values/Diff.ts"
+import { Digest } from "../values/Digest.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
 import { notFound } from "./Evaluator.ts"
+import { digestOfDocument } from "./FlagDocument.ts"
 import { type KeptKind, nouns } from "./FlagDraft.ts"
 import { FlagStore, type StoreOf } from "./FlagStore.ts"
 import { FlagView } from "./FlagView.ts"
@@ -120,6 +122,7 @@ export const makeSegmentReading = Effect.gen(function* () {
 export const makeReading = Effect.gen(function* () {
   const view = yield* FlagView
   const usage = yield* Usage
+  const digestOf = yield* Digest
   const slices = new Slices()
 
   const resolved = (environment: string, key: string, context: Context, caller: Caller): Resolution => {
@@ -137,7 +140,11 @@ export const makeReading = Effect.gen(function* () {
     ...reads("flag", yield* FlagStore, view, (yield* Workers).compare),
 
     document: (environment: string) =>
-      Effect.map(requirePermission("config.read", environment), () => view.document(environment)),
+      Effect.gen(function* () {
+        yield* requirePermission("config.read", environment)
+        const document = yield* view.document(environment)
+        return { json: document.json, digest: yield* digestOfDocument(document, digestOf, slices) }
+      }),
 
     resolve: (environment: string, key: string, context: Context, caller: Caller) =>
       Effect.map(requirePermission("config.read", environment), () => resolved(environment, key, context, caller)),

@@ -10,6 +10,7 @@ import { FlagView } from "../../src/flags/FlagView.ts"
 import { makeReading } from "../../src/flags/Reading.ts"
 import { callerOf } from "../../src/usage/Caller.ts"
 import { Usage } from "../../src/usage/Usage.ts"
+import { Digest } from "../../src/values/Digest.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Workers } from "../../src/work/Workers.ts"
 import { below, propagation } from "../support/Twins.ts"
@@ -66,6 +67,7 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
     Effect.provideService(Usage, { note: () => {}, noteAll: () => {} } as never),
     Effect.provideService(FlagView, view as never),
     Effect.provideService(Workers, {} as never),
+    Effect.provideService(Digest, () => ""),
     Effect.provideService(CurrentIdentity, system),
     Effect.ensuring(end)
   )

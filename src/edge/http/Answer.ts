@@ -11,6 +11,14 @@ interface Options {
 export const json = (body: unknown, options?: Options): HttpServerResponse.HttpServerResponse =>
   jsonText(JSON.stringify(body), options)
 
+/** `bytes` are JSON in UTF-8 already. */
+export const jsonBytes = (bytes: Uint8Array, options?: Options): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.uint8Array(bytes, {
+    status: options?.status ?? 200,
+    contentType: "application/json",
+    headers: { ...privately, ...options?.headers }
+  })
+
 /** `text` is JSON already. */
 export const jsonText = (text: string, options?: Options): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(text, {

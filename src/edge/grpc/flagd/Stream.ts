@@ -14,6 +14,9 @@ import { traced } from "../Spans.ts"
 import { statusOf, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 
+/** False: it was not sent, and the client asks again when it can take one, if it ever can. */
+export type Arrive = (message: Buffer) => boolean
+
 export interface Following {
   readonly call: ServerCall
   readonly identity: Identity
@@ -24,9 +27,13 @@ export interface Following {
   /** The environment that the request means. */
   readonly decode: (bytes: Uint8Array) => HeraldError | Effect.Effect<string, HeraldError>
   readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
-  readonly first: (environment: string) => Buffer
-  /** What is sent of changes; undefined stands for several batches that came while one waited. "again": the client has to come again. */
-  readonly next: (changes: Changes, environment: string) => Buffer | "again" | undefined
+  /** Undefined: `then` is called when it is there. */
+  readonly first: (environment: string, then: Arrive) => Buffer | undefined
+  /**
+   * What is sent of changes; undefined stands for several batches that came while one waited. "again": the client has to come again. Undefined: nothing, or
+   * `then` is called when it is there.
+   */
+  readonly next: (changes: Changes, environment: string, then: Arrive) => Buffer | "again" | undefined
   readonly alive?: { readonly every: number; readonly message: Buffer }
 }
 
@@ -65,9 +72,19 @@ export const follow = ({ call, identity, method, run, decode, open, first, next,
       more = true
       return
     }
-    const message = next(changes, its)
+    const message = next(changes, its, arrive)
     if (message === "again") end(failure("Draining", "more has changed than is told one by one; come again"))
     else if (message !== undefined) send(message)
+  }
+
+  const arrive: Arrive = (message) => {
+    if (over) return false
+    if (waits) {
+      more = true
+      return false
+    }
+    send(message)
+    return true
   }
 
   const opened = (environment: Effect.Effect<string, HeraldError>) =>
@@ -89,7 +106,8 @@ export const follow = ({ call, identity, method, run, decode, open, first, next,
           close = exit.value
           if (over) return left()
           call.begin({})
-          send(first(its))
+          const message = first(its, arrive)
+          if (message !== undefined) send(message)
           if (alive === undefined) return
           timer = setInterval(() => {
             if (!waits && !over) send(alive.message)

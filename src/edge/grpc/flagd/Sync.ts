@@ -1,21 +1,19 @@
 /**
  * flagd.sync.v1.FlagSyncService: all flags of an environment, for providers that evaluate in their own process, and for flagd.
  *
- *   FP6  The document of an environment is encoded once between two changes, and shared by all streams.
+ *   FP6  The document of an environment is one message between two changes, whose bytes all streams share, and which is no copy of it.
+ *   FP9  A stream that is told of a change is sent a document that has it, once that is written: all that wait are sent the same one.
  */
 import { Effect, Exit } from "effect"
-import {
-  FetchAllFlagsResponse,
-  FlagSyncServiceService,
-  GetMetadataResponse,
-  SyncFlagsResponse
-} from "../../../../proto/generated/flagd/sync/v1/sync.ts"
+import { FlagSyncServiceService, GetMetadataResponse } from "../../../../proto/generated/flagd/sync/v1/sync.ts"
 import { requirePermission } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
+import type { Written } from "../../../flags/FlagDocument.ts"
 import { FlagStreams } from "../../../flags/FlagStreams.ts"
 import { FlagView } from "../../../flags/FlagView.ts"
 import { Usage } from "../../../usage/Usage.ts"
+import { Slices } from "../../../work/Slices.ts"
 import { isFailure } from "../Decode.ts"
 import type { ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
@@ -25,36 +23,72 @@ import { hearOne } from "../Unary.ts"
 import { fetchAllFlagsRequest, getMetadataRequest, syncFlagsRequest } from "./Decode.ts"
 import { callerOfCall, environmentOfCall } from "./Evaluation.ts"
 import { strangers } from "./Stranger.ts"
-import { follow } from "./Stream.ts"
+import { type Arrive, follow } from "./Stream.ts"
 
 const definition = FlagSyncServiceService
 const SERVICE = nameOf({ definition })
+
+/** Field 2 of a `SyncFlagsResponse`, `sync_context`: there, and empty. A `FetchAllFlagsResponse` has none. */
+const BEHIND = Buffer.from([0x12, 0])
+const messages = new WeakMap<Written, Buffer>()
+
+/** As a `SyncFlagsResponse`, around the document where it is. FP6 */
+const messageOf = (document: Written): Buffer => {
+  let message = messages.get(document)
+  if (message === undefined) {
+    const { json } = document
+    const before = [0x0a] // field 1, `flag_configuration`, and its length
+    for (let left = json.length; ; left >>>= 7) {
+      before.push(left > 0x7f ? (left & 0x7f) | 0x80 : left)
+      if (left <= 0x7f) break
+    }
+    const length = before.length + json.length + BEHIND.length
+    message = Buffer.from(json.buffer as ArrayBuffer, json.byteOffset - before.length, length)
+    message.set(before)
+    message.set(BEHIND, length - BEHIND.length)
+    messages.set(document, message)
+  }
+  return message
+}
 
 const make = Effect.gen(function* () {
   const view = yield* FlagView
   const streams = yield* FlagStreams
   const usage = yield* Usage
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const encoded = new Map<string, { readonly document: string; readonly message: Buffer }>()
-
-  /** FP6 */
-  const documentOf = (environment: string): Buffer => {
-    const document = view.document(environment)
-    let found = encoded.get(environment)
-    if (found?.document !== document) {
-      const bytes = SyncFlagsResponse.encode({ flagConfiguration: document, syncContext: {} }).finish()
-      found = { document, message: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) }
-      encoded.set(environment, found)
-    }
-    return found.message
-  }
+  const slices = new Slices()
+  /** Streams by environment that are to be sent the next document. */
+  const waiting = new Map<string, Map<ServerCall, Arrive>>()
   /** What each stream was sent last, so that a change elsewhere, or none, sends nothing. */
   const sent = new WeakMap<ServerCall, Buffer>()
-  const newest = (call: ServerCall, environment: string): Buffer | undefined => {
-    const message = documentOf(environment)
-    if (sent.get(call) === message) return undefined
-    sent.set(call, message)
-    return message
+
+  /** FP9 */
+  const serve = Effect.fnUntraced(function* (environment: string) {
+    while (true) {
+      yield* Effect.yieldNow // others that are told of the same change
+      const its = waiting.get(environment)!
+      if (its.size === 0) return void waiting.delete(environment) // in the same step: whoever comes now is not overlooked
+      waiting.set(environment, new Map())
+      const message = messageOf(yield* view.document(environment))
+      for (const [call, arrive] of its) {
+        if (sent.get(call) === message) continue
+        if (slices.over()) yield* slices.turn
+        if (arrive(message)) sent.set(call, message)
+      }
+    }
+  })
+  const later = (call: ServerCall, environment: string, arrive: Arrive): undefined => {
+    const its = waiting.get(environment)
+    if (its !== undefined) its.set(call, arrive)
+    else {
+      waiting.set(environment, new Map([[call, arrive]]))
+      run(
+        Effect.catchCause(serve(environment), (cause) => {
+          waiting.delete(environment)
+          return Effect.logError("streams of flags were not sent a document", cause)
+        })
+      )
+    }
   }
 
   const syncFlags: AdmittedHandler = (call, identity) =>
@@ -72,8 +106,8 @@ const make = Effect.gen(function* () {
             close()
           }
         }),
-      first: (environment) => newest(call, environment)!,
-      next: (_, environment) => newest(call, environment)
+      first: (environment, arrive) => later(call, environment, arrive),
+      next: (_, environment, arrive) => later(call, environment, arrive)
     })
 
   const once =
@@ -106,9 +140,8 @@ const make = Effect.gen(function* () {
       return environmentOfCall(call, identity, request.selector).pipe(
         Effect.tap((environment) => requirePermission("config.read", environment)),
         Effect.tap((environment) => Effect.sync(() => usage.noteAll(environment, callerOfCall("flagd-sync", call)))),
-        Effect.map((environment) =>
-          Buffer.from(FetchAllFlagsResponse.encode({ flagConfiguration: view.document(environment) }).finish())
-        )
+        Effect.flatMap(view.document),
+        Effect.map((document) => messageOf(document).subarray(0, -BEHIND.length))
       )
     }),
     // Older providers begin with it, some without a deadline.

@@ -6,9 +6,8 @@ import { requirePermission } from "../../../access/Access.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
-import { Digest } from "../../../values/Digest.ts"
 import type { Written } from "../../../values/Written.ts"
-import { json, jsonText } from "../Answer.ts"
+import { json, jsonBytes } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -28,7 +27,6 @@ const routes = HttpApiBuilder.group(
   "flags",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
-    const digestOf = yield* Digest
     const bodyReader = yield* makeBodyReader
     const readFlag = bodyReader(Wire.FlagBody, bodyLimits.publish, "value")
     const readRollback = bodyReader(Wire.FlagRollbackBody, bodyLimits.small)
@@ -83,12 +81,12 @@ const routes = HttpApiBuilder.group(
       )
       .handle("document", ({ query: { environment }, headers }) =>
         answer(
-          Effect.map(flags.document(environment), (text) => {
-            const etag = `"${digestOf(text).slice(0, 32)}"`
+          Effect.map(flags.document(environment), ({ json, digest }) => {
+            const etag = `"${digest.slice(0, 32)}"`
             const said = { etag, "cache-control": "private, no-cache" }
             return isHeld(headers["if-none-match"], etag)
               ? HttpServerResponse.empty({ status: 304, headers: said })
-              : jsonText(text, { headers: said })
+              : jsonBytes(json, { headers: said })
           })
         )
       )

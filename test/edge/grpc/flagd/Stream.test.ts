@@ -5,56 +5,11 @@ import { system } from "../../../../src/access/Identity.ts"
 import { resolveRequest } from "../../../../src/edge/grpc/flagd/Decode.ts"
 import { follow } from "../../../../src/edge/grpc/flagd/Stream.ts"
 import { isStatus, resolved, type Wanted } from "../../../../src/edge/grpc/flagd/Wire.ts"
-import type { CallListener, CallStatus, ServerCall } from "../../../../src/edge/grpc/ServerCall.ts"
+import type { CallStatus } from "../../../../src/edge/grpc/ServerCall.ts"
 import { failure, HeraldError } from "../../../../src/errors/HeraldError.ts"
 import type { Changes, FlagReader } from "../../../../src/flags/FlagStreams.ts"
 import type { Resolution } from "../../../../src/flags/Resolution.ts"
-
-/** A call whose transport takes as much as a test says. */
-const calling = () => {
-  const sent: Array<string> = []
-  const ends: Array<CallStatus> = []
-  let listener: CallListener | undefined
-  let clear: (() => void) | undefined
-  let room = Number.POSITIVE_INFINITY
-  const call = {
-    path: "",
-    metadata: { get: () => [], getMap: () => ({}) },
-    peer: { address: "unknown", port: undefined },
-    host: "",
-    deadline: Number.POSITIVE_INFINITY,
-    auth: () => undefined,
-    whenEnded: undefined,
-    hear: (its: CallListener) => {
-      listener = its
-    },
-    read: () => {},
-    begin: () => {},
-    send: (message: Buffer) => {
-      sent.push(String(message))
-      return --room > 0
-    },
-    whenClear: (then: () => void) => {
-      clear = then
-    },
-    end: (status: CallStatus) => void ends.push(status)
-  } satisfies ServerCall
-  return {
-    ...{ call, sent, ends },
-    ask: () => {
-      listener!.message(Buffer.alloc(0))
-      listener!.end()
-    },
-    leave: () => listener!.over(),
-    only: (messages: number) => {
-      room = messages
-    },
-    clear: () => {
-      room = Number.POSITIVE_INFINITY
-      clear!()
-    }
-  }
-}
+import { calling } from "./Calling.ts"
 
 const following = async (fake: ReturnType<typeof calling>, next: (changes: Changes) => string | undefined) => {
   let reader: FlagReader | undefined
