@@ -2,10 +2,13 @@
 import { readFileSync } from "node:fs"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { answersOf, encode, encodePlain, type PublishAnswer } from "../../layers/Postgres/commits/WriterMessages.ts"
+import type { Release } from "../../src/commits/Release.ts"
+import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
 import { fresh } from "../support/fresh.ts"
-import { type Answer, committing, release } from "./Committing.ts"
+import { type Answer, committing, release, text } from "./Committing.ts"
 
-const { session, epoch, head, commit } = committing()
+const { session, clock, epoch, head, commit } = committing()
 
 /** A second kind, whose rules look at tables. */
 beforeAll(async () => {
@@ -134,6 +137,24 @@ describe("herald_commit", () => {
     }
   }
 
+  /** The log and the audit, without what is of the moment. */
+  const logged = async ({ environment, head }: Place) => {
+    const rows = await session.query(
+      `select (revision - ${head})::int as revision, payload, traceparent, actor, message from revisions
+        where payload->0->>'environment' = '${environment}' and revision > ${head} order by revision`
+    )
+    const entries = await session.query(
+      `select action, performed_by, config_id, details - 'digest' as details from audit_log where starts_with(config_id, '${environment}/')
+        and (details->>'revision')::bigint > ${head} order by id`
+    )
+    const text = JSON.stringify([rows, entries], (name, value) =>
+      /^(created|updated)At$/.test(name) ? undefined : value
+    )
+    return text
+      .replaceAll(environment, "here")
+      .replaceAll(/"revision":"(\d+)"/g, (_, revision) => `"revision":"+${Number(revision) - head}"`)
+  }
+
   const verified = async () => {
     let place: unknown = null
     do {
@@ -160,6 +181,76 @@ describe("herald_commit", () => {
       assert.deepStrictEqual(plain(batch, together), plain(answers, alone))
       assert.deepStrictEqual(await kept(together), await kept(alone))
     })
+
+  /** As the writer sends what may go the short way. `past`: until when, instead of for ever. */
+  const shortly = async (releases: ReadonlyArray<Release>, past?: number) => {
+    const flat = releases.map((one) => `{"notAfter":${past ?? 4e12},${encodePlain(one, fresh("made"))}`)
+    const terms = { clock: (await clock()).server, wait: 5_000, since: null }
+    const [row] = await session.query(
+      `select herald_publish($json$[${flat.join(",")}]$json$::json, ${text(terms)}::jsonb) as answers`
+    )
+    return row!["answers"] as PublishAnswer | null
+  }
+
+  const wishOf = (any: (below: number) => number, key: string, environment: string): ConfigurationWish => {
+    const value = values[any(values.length)]!
+    const schema = SCHEMAS[any(3)]
+    return {
+      kind: "configuration",
+      ...{ key, environment, value, schema, valueType: any(2) === 0 ? "string" : "json", strict: any(2) === 0 },
+      ...{ template: value.includes("{{"), digest: digestOf(value), changeLog: `why "${any(10)}" \\ \n\u2028` },
+      expectedVersion: any(8) === 0 ? 1 + any(3) : undefined,
+      kept:
+        any(3) === 0
+          ? { live: any(4) > 0, fields: (["schema", "strict", "type"] as const).filter(() => any(5) === 0) }
+          : undefined
+    }
+  }
+
+  it("W1 W2 W5 X10 the short way commits what the long way would, or nothing where that refuses one", async () => {
+    const came = { short: 0, refused: 0 }
+    for (let seed = 1; seed <= 60; seed++) {
+      const name = fresh("short").replaceAll(".", "-")
+      const made = [`short-${name}`, `long-${name}`].map((environment) => {
+        const drawn = numbers(seed)
+        const before = Array.from({ length: drawn(4) }, (_, n) => makeRelease(drawn, `${name}.${n}`))
+        const keyId = drawn(2) === 0 ? undefined : 'key-"1'
+        const asked = { action: "publish" as const, actor: "o'\"tester", keyId, message: 'm\\"|', traceparent: "t" }
+        const releases = KEYS.slice(0, 1 + drawn(KEYS.length)).map(
+          (key): Release => ({ ...asked, idempotency: undefined, changes: [wishOf(drawn, key, environment)] })
+        )
+        return { environment, before, releases }
+      })
+      const places: Array<Place> = []
+      const answers: Array<ReadonlyArray<Answer>> = []
+      for (const [way, { environment, before, releases }] of made.entries()) {
+        for (const one of before) await commit([one(await placeOf(environment))])
+        const place = await placeOf(environment)
+        places.push(place)
+        if (way === 0) {
+          const untouched = await kept(place)
+          assert.isNull(await shortly(releases, place.past))
+          const short = await shortly(releases)
+          if (short === null) assert.deepStrictEqual(await kept(place), untouched)
+          answers.push(short === null ? [] : (answersOf(short) as ReadonlyArray<unknown> as ReadonlyArray<Answer>))
+        } else {
+          const long: Array<Answer> = []
+          for (const one of releases) long.push(...(await commit([JSON.parse(`{${encode(one, fresh("made"))}`)])))
+          answers.push(long)
+        }
+      }
+      const [short, long] = answers as [ReadonlyArray<Answer>, ReadonlyArray<Answer>]
+      came[short.length === 0 ? "refused" : "short"]++
+      if (short.length === 0) assert.isFalse(long.every(({ ok }) => ok))
+      else {
+        assert.deepStrictEqual(plain(short, places[0]!), plain(long, places[1]!))
+        assert.deepStrictEqual(await kept(places[0]!), await kept(places[1]!))
+        assert.deepStrictEqual(await logged(places[0]!), await logged(places[1]!))
+      }
+    }
+    assert.isAbove(came.short, 10)
+    assert.isAbove(came.refused, 10)
+  })
 
   it("AL2 and the audit log tells of all of them", verified)
 })

@@ -10,6 +10,11 @@ interface Sent {
   readonly notAfter: number
   readonly changes: ReadonlyArray<{ readonly key: string }>
 }
+interface Flat extends Omit<Sent, "changes"> {
+  readonly key: string
+}
+const whole = ({ key, ...sent }: Flat): Sent => ({ ...sent, changes: [{ key }] })
+
 interface Terms {
   readonly clock: string
   readonly wait: number
@@ -28,13 +33,15 @@ export const held = new SqlError({
 
 /**
  * What `herald_commit` promises: an idempotency key is committed once, and answered again; nothing is committed after its time; what is on
- * terms of another server's clock is not looked at. A key named `poison` is an error, and the answer to one named
+ * terms of another server's clock is not looked at. `herald_publish` does the same for what nothing stands in the way of, or nothing. A key named `poison` is an error, and the answer to one named
  * `unreadable` says nothing of it.
  */
 export class Database {
   readonly committed = new Map<string, ReadonlyArray<{ readonly key: string }>>()
   readonly batches: Array<number> = []
   readonly terms: Array<Terms> = []
+  /** Whether each call was of `herald_publish`. */
+  readonly short: Array<boolean> = []
   /** When it was sent something, by its own clock. */
   readonly asked: Array<number> = []
   /** The moods of the next calls; after those, `always`. */
@@ -52,10 +59,10 @@ export class Database {
   afterwards = 0
 
   /** A statement goes on when nobody waits for it any more. */
-  readonly #statement = (_: TemplateStringsArray, json: string, termsJson: string) =>
-    Effect.flatMap(Effect.forkDetach(this.#run(json, termsJson)), Fiber.join)
+  readonly #statement = ([text]: TemplateStringsArray, json: string, termsJson: string) =>
+    Effect.flatMap(Effect.forkDetach(this.#run(text!.includes("herald_publish"), json, termsJson)), Fiber.join)
 
-  #run(json: string, termsJson: string) {
+  #run(plain: boolean, json: string, termsJson: string) {
     return Effect.gen({ self: this }, function* () {
       if (typeof termsJson !== "string") return [] // who holds the lock
       const terms = JSON.parse(termsJson) as Terms
@@ -64,16 +71,23 @@ export class Database {
       if (mood === "chokes") return yield* choked
       yield* Effect.sleep(this.transit)
       this.terms.push(terms)
+      this.short.push(plain)
       if (terms.clock !== this.server) return [{ answers: null, clock: yield* this.#clock }]
       const waits = this.heldUntil - (yield* Clock.currentTimeMillis)
       if (waits > 0) yield* Effect.sleep(Math.min(waits, terms.wait))
       if (waits > terms.wait) return yield* held
-      const batch = JSON.parse(json) as ReadonlyArray<Sent>
+      const batch = plain
+        ? (JSON.parse(json) as ReadonlyArray<Flat>).map(whole)
+        : (JSON.parse(json) as ReadonlyArray<Sent>)
+      const told = yield* this.#clock
+      if (plain && !batch.every((sent) => this.#isOrdinary(sent, told.now))) return [{ answers: null, clock: told }]
       this.batches.push(batch.length)
       if (batch.some(({ changes }) => changes[0]?.key === "poison")) return yield* choked
       const { now } = yield* this.#clock
       this.asked.push(now)
-      const answers = batch.map((sent) => this.#commit(sent, now))
+      const before = String(this.committed.size)
+      const each = batch.map((sent) => this.#commit(sent, now))
+      const answers = plain ? { epoch: this.epoch, before, commits: each.map(() => [0, 1, 0]) } : each
       if (mood === "answer lost") return yield* gone
       const clock = yield* this.#clock
       yield* Effect.sleep(this.afterwards)
@@ -101,6 +115,11 @@ export class Database {
     return [...this.committed.values()].map(([first]) => first!.key)
   }
 
+  /** What `herald_publish` takes. */
+  #isOrdinary({ commitId, changes, notAfter }: Sent, now: number) {
+    return !this.committed.has(commitId) && changes[0]?.key !== "unreadable" && now <= notAfter
+  }
+
   #commit({ commitId, changes, notAfter }: Sent, now: number) {
     const replayed = this.committed.has(commitId)
     if (!replayed && now > notAfter) return { ok: false, name: "Timeout", message: "too late", details: {} }
@@ -113,7 +132,7 @@ export class Database {
         revision,
         epoch: this.epoch,
         committedAt: 0,
-        versions: changes[0]?.key === "unreadable" ? [] : [{ version: 1, createdAt: 0 }]
+        versions: changes[0]?.key === "unreadable" ? [] : changes.map(() => ({ version: 1, createdAt: 0 }))
       }
     }
     const row = { revision, epoch: this.epoch, payload: [], traceparent: "", actor: "", message: "", committedAt: 0 }

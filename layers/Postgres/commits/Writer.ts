@@ -9,22 +9,23 @@
  *   X4  Who is told that nothing was written can rely on it. Where the answer to a commit was lost, the database is asked until `GRACE`
  *       ends; then the publisher is told that the outcome is unknown: committed by now, or never.
  *   X5  A publisher that left is not served: nothing of it is sent any more.
+ *   X11 One call is under way at a time, and who comes meanwhile goes with the next; but a call that is not answered within 20 ms holds up
+ *       nobody: another is sent beside it.
  *   X9  One call holds a bounded number of releases, and of their characters one release more than a bound.
  */
 import { randomUUID } from "node:crypto"
-import { Clock, Deferred, Duration, Effect, Option, Queue, Tracer } from "effect"
+import { Clock, Deferred, Duration, Effect, Latch, Option, Queue, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
-import type { Position } from "../../../src/propagation/Position.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery, always } from "../../../src/telemetry/Every.ts"
-import { within } from "../../../src/telemetry/Traces.ts"
-import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
 import { Gone, guarded, isLockTimeout, isReadOnly, takesNoWrites } from "../connection/Failure.ts"
 import type { Seen } from "../connection/Witness.ts"
-import { type CommitAnswer, encode, resultOf, sinceOf } from "./WriterMessages.ts"
+import { makeCalling } from "./Calling.ts"
+import { endOf, GRACE, Waiting } from "./Waiting.ts"
+import { type CommitAnswer, resultOf } from "./WriterMessages.ts"
 
 export interface WriterOptions {
   readonly deadline: Duration.Input
@@ -32,40 +33,16 @@ export interface WriterOptions {
   readonly committed: (newest: Seen | undefined) => void
 }
 
-interface Waiting {
-  readonly release: Release
-  /** The newest commit that was known when the release came. */
-  readonly known: Position | undefined
-  readonly json: string
-  readonly span: Tracer.AnySpan | undefined
-  readonly done: Deferred.Deferred<Committed, HeraldError>
-  /** Nanoseconds of the monotonic clock. */
-  readonly until: bigint
-  /** When its publisher waits no longer, for whatever answer. */
-  readonly gives: bigint
-  /** It was given to a connection. */
-  sent: boolean
-  /** Its answer was lost, so it may be committed. X1 */
-  lost: boolean
-  /** Nobody waits for it any more. */
-  left: boolean
-}
-
 /** Publishers in the queue; further ones wait for a place in it, within their deadline. */
 const QUEUE = 1_024
-/** Calls at the same time: while the database works on one, the next is gathered and sent. The lock in herald_commit keeps their order. */
-const CALLS = 2
+/**
+ * A second call is sent beside one that has no answer yet after this time, or twice of it. Before that who comes is gathered, as a call costs as much
+ * as some five releases. The lock in the database keeps the order of both.
+ */
+const OVERLAP = "10 millis"
 const BATCH = 128
 const BATCH_CHARACTERS = 8_388_608
 const RETRY = Duration.millis(100)
-/** Nanoseconds that an answer which is under way, or was lost, is waited for after the deadline. */
-const GRACE = 1_000_000_000n
-/**
- * Milliseconds that one call waits for the lock. Not less, or releases that come one after the other would each end a wait of their own. Not
- * more, so that the database ends the wait, and says so, before this process takes it for gone.
- */
-const [LEAST_WAIT, LONGEST_WAIT] = [250, 4_000]
-
 /** Time between two looks at a database that is read-only. */
 const LOOK = "2 seconds"
 
@@ -76,7 +53,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const scope = yield* Effect.scope
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
   const deadline = Duration.toNanosUnsafe(options.deadline)
-  const databaseClock = makeDatabaseClock()
+  const call = makeCalling(sql, clock, deadline)
 
   const writes = yield* notice("postgresql-writes", {
     source: "commits",
@@ -87,34 +64,6 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   let readOnly = false
 
   let newest: Seen | undefined
-
-  /** Calls `reached` when the statement is given to a connection. */
-  const call = (batch: ReadonlyArray<Waiting>, now: bigint, reached: () => void) => {
-    const left = batch.reduce((least, one) => Math.min(least, Number(endOf(one) - now)), Number(deadline))
-    const releases = `[${batch.map(({ json, until }) => `{"notAfter":${databaseClock.at(until)},${json}`).join(",")}]`
-    const terms = JSON.stringify({
-      clock: databaseClock.server(now),
-      wait: Math.min(LONGEST_WAIT, Math.max(LEAST_WAIT, Math.ceil(left / 1_000_000))),
-      since: sinceOf(batch)
-    })
-    const statement = sql<{ answers: ReadonlyArray<CommitAnswer> | null; clock: Told }>`
-      select herald_commit(${releases}::text::jsonb, null, ${terms}::text::jsonb) as answers, herald_clock() as clock`
-    let asked = now
-    return Effect.scoped(
-      Effect.flatMap(sql.reserve, (connection) => {
-        asked = clock.monotonicTimeNanosUnsafe()
-        reached()
-        return Effect.provideService(statement, sql.transactionService, [connection, 0])
-      })
-    ).pipe(
-      Effect.map((rows) => {
-        databaseClock.heard(rows[0]!.clock, asked, clock.monotonicTimeNanosUnsafe())
-        return rows[0]!.answers
-      }),
-      guarded("commit"),
-      within(batch.flatMap(({ span }) => span ?? []))
-    )
-  }
 
   /** X3 */
   const read = (release: Release, answer: CommitAnswer): Effect.Effect<Committed, HeraldError> => {
@@ -156,7 +105,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
     Deferred.doneUnsafe(done, Effect.fail(lost ? unknown(error) : never(error)))
 
   /** Sends releases that may still be sent; the others fail with `error`. X2 */
-  const write = (batch: ReadonlyArray<Waiting>, error: HeraldError): Effect.Effect<void> =>
+  const write = (batch: ReadonlyArray<Waiting>, error: HeraldError, whole = false): Effect.Effect<void> =>
     Effect.suspend(() => {
       const now = clock.monotonicTimeNanosUnsafe()
       const ready: Array<Waiting> = []
@@ -168,15 +117,15 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       }
       if (ready.length === 0) return Effect.void
       let reached = false
-      return call(ready, now, () => {
+      return call(ready, now, whole, () => {
         reached = true
         for (const one of ready) one.sent = true
       }).pipe(
         Effect.matchEffect({
           onSuccess: (answers) =>
-            // The deadlines were by another server's clock; now this one's is known.
-            answers === null
-              ? write(ready, error)
+            // Nothing was done. The deadlines were by another server's clock, and now this one's is known; or X10.
+            answers === "clock" || answers === "whole"
+              ? write(ready, error, answers === "whole")
               : Effect.andThen(
                   Effect.sync(() => settle(ready, answers)),
                   writes.works
@@ -199,15 +148,37 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
       )
     })
 
-  const next = Effect.gen(function* () {
+  const gathered = Effect.gen(function* () {
     const batch = [yield* Queue.take(queue)]
-    let characters = batch[0]!.json.length
+    let characters = batch[0]!.characters
     while (batch.length < BATCH && characters < BATCH_CHARACTERS && Queue.sizeUnsafe(queue) > 0) {
       const one = yield* Queue.take(queue)
       batch.push(one)
-      characters += one.json.length
+      characters += one.characters
     }
-    yield* write(batch, tooLate)
+    return batch
+  })
+
+  /** Open while a call is under way; `turn` is another with each that begins or ends. */
+  const busy = Latch.makeUnsafe(false)
+  let turn = 0
+  const next = Effect.flatMap(gathered, (batch) => {
+    turn++
+    busy.openUnsafe()
+    return Effect.ensuring(
+      write(batch, tooLate),
+      Effect.sync(() => {
+        turn++
+        busy.closeUnsafe()
+      })
+    )
+  })
+  /** X11 */
+  const beside = Effect.gen(function* () {
+    yield* busy.await
+    const last = turn
+    yield* Effect.sleep(OVERLAP)
+    if (turn === last && Queue.sizeUnsafe(queue) > 0) yield* write(yield* gathered, tooLate)
   })
 
   /** So that it shows without a publish that the database takes writes again. Whether a disk is still full only a publish can tell. */
@@ -217,8 +188,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const look = Effect.suspend(() => (readOnly && writes.failing() ? asked : Effect.void))
   yield* Effect.forkScoped(afterEvery("the database takes no writes yet", LOOK, look))
 
-  const writing = always("the writer met a defect", next)
-  for (let i = 0; i < CALLS; i++) yield* Effect.forkScoped(writing)
+  for (const writing of [next, beside]) yield* Effect.forkScoped(always("the writer met a defect", writing))
 
   /** Who waits, in the order in which they came, which is that in which they give up. */
   const publishers = new Set<Waiting>()
@@ -237,18 +207,13 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
 
   return Effect.fnUntraced(function* (release: Release) {
     const now = clock.monotonicTimeNanosUnsafe()
-    const waiting: Waiting = {
-      release,
+    const waiting = new Waiting(release, randomUUID(), {
       known: newest,
-      json: encode(release, randomUUID()),
       span: Option.getOrUndefined(yield* Effect.serviceOption(Tracer.ParentSpan)),
       done: yield* Deferred.make<Committed, HeraldError>(),
       until: earlier(now + deadline, release.until), // W6
-      gives: now + deadline + GRACE,
-      sent: false,
-      lost: false,
-      left: false
-    }
+      gives: now + deadline + GRACE
+    })
     publishers.add(waiting)
     if (!watching) {
       watching = true
@@ -269,9 +234,6 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
 })
 
 const earlier = (one: bigint, other: bigint | undefined): bigint => (other !== undefined && other < one ? other : one)
-
-/** Until when it may be sent: its deadline, or a little longer to ask what became of it. */
-const endOf = ({ until, lost }: Waiting): bigint => (lost ? until + GRACE : until)
 
 const tooLate = failure("Timeout", "too many publishers wait for the database")
 const noAnswer = failure("DatabaseUnavailable", "the database did not answer")

@@ -1,9 +1,9 @@
-/** Writes what goes to `herald_commit`, and reads what comes back. Pure. */
+/** Writes what goes to `herald_commit` and `herald_publish`, and reads what comes back. Pure. */
 import { Effect } from "effect"
 import { Conflict, Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
-import type { Basis, ConfigurationWish } from "../../../src/configuration/Wish.ts"
+import type { Basis, ConfigurationWish, Kept } from "../../../src/configuration/Wish.ts"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { KindsShape } from "../../../src/propagation/Kind.ts"
@@ -39,6 +39,22 @@ export type CommitAnswer =
       readonly message: string
       readonly details: Record<string, unknown>
     }
+
+/** Of `herald_publish`, for each release in order. */
+export interface PublishAnswer {
+  readonly epoch: string
+  /** The revision before the first of these. */
+  readonly before: string
+  readonly commits: ReadonlyArray<readonly [committedAt: number, version: number, createdAt: number]>
+}
+
+export const answersOf = ({ epoch, before, commits }: PublishAnswer): ReadonlyArray<CommitAnswer> => {
+  const first = BigInt(before) + 1n
+  return commits.map(([committedAt, version, createdAt], n) => {
+    const revision = String(first + BigInt(n))
+    return { ok: true, replayed: false, revision, epoch, committedAt, versions: [{ version, createdAt }] }
+  })
+}
 
 interface Asked {
   readonly known: Position | undefined
@@ -76,6 +92,28 @@ export const encode = (release: Release, made: string): string => {
     basis: basis && stated(basis as Basis),
     changes
   }).slice(1)
+}
+
+/**
+ * The same for `herald_publish`; undefined for what it can't commit: more than one change, none of a value or of another kind, what was checked
+ * against more than what it changes, and what may have been committed before.
+ */
+export const encodePlain = (release: Release, made: string): string | undefined => {
+  const { action, actor, keyId, message, traceparent, idempotency, basis, changes } = release
+  const [change] = changes
+  if (change === undefined || changes.length > 1 || !isConfiguration(change)) return undefined
+  if (idempotency !== undefined || basis !== undefined || change.value === null || change.expectedVersion === 0)
+    return undefined
+  const { key, environment, value, valueType, schema, strict, template, digest, changeLog, expectedVersion, kept } =
+    change
+  const keeps = (field: Kept["fields"][number]) => kept?.live === true && kept.fields.includes(field)
+  const commitId = `~${made}`
+  const [keepsSchema, keepsStrict, keepsType] = [keeps("schema"), keeps("strict"), keeps("type")]
+  const [what, whose] = [
+    { key, environment, value, valueType, schema, strict, template, digest, changeLog, expectedVersion },
+    { action, actor, keyId, message, traceparent, commitId }
+  ]
+  return JSON.stringify({ ...whose, ...what, live: kept?.live, keepsSchema, keepsStrict, keepsType }).slice(1)
 }
 
 /** What a release was checked against: positions of configurations as SQL reads them, and all of other kinds as it is. */

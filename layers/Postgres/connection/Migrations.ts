@@ -4,6 +4,7 @@
  *   Z1  One writer at a time: servers that start together wait for each other.
  *   Z2  Only forward: a database that knows a later migration than this server is refused and left as it is.
  *   Z3  A file that was changed after it was applied is refused.
+ *   Z4  A database of any server since migration 20 is brought to the newest with all that it holds, while servers of before run on.
  */
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"

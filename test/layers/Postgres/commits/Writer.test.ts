@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Database } from "../../../support/FakeDatabase.ts"
+import { change, release } from "../../../support/Release.ts"
 import { one, outcome, pass, start } from "./Writing.ts"
 
 describe("Writer", () => {
@@ -147,7 +148,7 @@ describe("Writer", () => {
         const write = yield* start(database)
         yield* write(one("first")) // its clock is known now
         database.transit = 8_000
-        const slow = yield* Effect.forkChild(outcome(write(one("slow"))))
+        const slow = yield* Effect.forkChild(outcome(write(one("slow", "mine"))))
         yield* pass(12_000)
 
         const { name, took } = yield* Fiber.join(slow)
@@ -157,6 +158,82 @@ describe("Writer", () => {
       })
     }
   )
+
+  it.effect("X11 who comes while a call is under way goes with the next, however many they are", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.batches.splice(0)
+      database.transit = 5
+      const all = yield* Effect.forkChild(
+        Effect.forEach(["a", "b", "c", "d"], (key, n) => Effect.delay(write(one(key)), n), { concurrency: "unbounded" })
+      )
+      for (let n = 0; n < 20; n++) yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(all)
+      assert.deepStrictEqual(database.batches, [1, 3])
+    })
+  })
+
+  it.effect("X11 a call without an answer holds up nobody who comes later", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.moods = ["hangs"]
+      yield* Effect.forkChild(outcome(write(one("hangs"))))
+      const later = yield* Effect.forkChild(outcome(Effect.delay(write(one("later")), "1 millis")))
+      for (let n = 0; n < 30; n++) yield* TestClock.adjust("1 millis")
+      const { name, took } = yield* Fiber.join(later)
+      assert.strictEqual(name, "committed")
+      assert.isAtMost(took, 20)
+    })
+  })
+
+  it.effect("X10 X2 what the short way did not take is not sent again after its deadline", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.transit = 8_000
+      const slow = yield* Effect.forkChild(outcome(write(one("slow"))))
+      yield* pass(20_000)
+
+      const { name, took } = yield* Fiber.join(slow)
+      assert.deepStrictEqual([name, took], ["OutcomeUnknown", 6_000])
+      assert.deepStrictEqual(database.short, [false, true, true, false]) // the last asks what became of it: its answer was lost
+      assert.isNotNull(database.terms.at(-1)!.since)
+      assert.deepStrictEqual(database.keys, ["first"])
+    })
+  })
+
+  it.effect("X10 what only gives values to configurations, each once, goes the short way; all else does not", () => {
+    const database = new Database()
+    return Effect.gen(function* () {
+      const write = yield* start(database)
+      yield* write(one("first"))
+      database.short.splice(0)
+      const together = (...releases: ReadonlyArray<ReturnType<typeof one>>) =>
+        Effect.all(releases.map(write), { concurrency: "unbounded" })
+      const short = Effect.map(
+        Effect.sync(() => database.short.splice(0)),
+        ([way]) => way
+      )
+
+      yield* together(one("a"), one("b"))
+      assert.isTrue(yield* short)
+      yield* together(one("a"), one("a"))
+      assert.isFalse(yield* short)
+      yield* together(one("a"), one("b", "mine"))
+      assert.isFalse(yield* short)
+      yield* write(release([{ ...change("a", "v"), value: null }], {}))
+      assert.isFalse(yield* short)
+      yield* write(release([change("a", "v")], { basis: { values: [], templates: [] } }))
+      assert.isFalse(yield* short)
+      yield* write(release([change("a", "v"), change("b", "v")], {}))
+      assert.isFalse(yield* short)
+    })
+  })
 
   it.effect("X3 X4 an answer that can't be read is of one release; the others of its call have theirs", () => {
     const database = new Database()
