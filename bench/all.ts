@@ -14,6 +14,7 @@ const NAMES = [
   "relay",
   "costs",
   "flags",
+  "provider",
   "evaluations",
   "memory",
   "start"

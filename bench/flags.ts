@@ -14,7 +14,7 @@ const FLAGS = 20
 const CONTEXTS = 1_000
 
 /** Each flag with constants of its own, so that nothing is shared between them. */
-const rules: Readonly<Record<string, (n: number) => unknown>> = {
+export const rules: Readonly<Record<string, (n: number) => unknown>> = {
   "plain comparison": (n) => ({ if: [{ "==": [{ var: "plan" }, n % 2 === 0 ? "pro" : "free"] }, "on", "off"] }),
   "list + version + suffix + fractional": (n) => ({
     if: [
@@ -45,7 +45,7 @@ const reaches: Readonly<Record<string, string>> = {
 }
 
 /** Texts as they come out of a request: each context with its own. */
-const contexts: ReadonlyArray<Record<string, unknown>> = JSON.parse(
+export const contexts: ReadonlyArray<Record<string, unknown>> = JSON.parse(
   JSON.stringify(
     Array.from({ length: CONTEXTS }, (_, n) => ({
       targetingKey: `user-${n * 7_919}`,

@@ -189,7 +189,7 @@ export class HeraldProvider implements Provider {
     const own = !("client" in options)
     const client = own
       ? await HeraldClient.connect(
-          { flags: true, keys: [], ...(options as ConnectOptions) },
+          { keys: [], ...(options as ConnectOptions), flags: (options as ConnectOptions).flags || true },
           { ...this.#surroundings, checkFlag }
         )
       : (options.client as HeraldClient)

@@ -2,7 +2,7 @@
  * Sends what was gathered, one batch at a time.
  *
  *   RB5  A batch that was not answered is sent again under the same name, with backoff, before anything else: it counts once. What a server
- *        will never take is given up.
+ *        will never take is given up; one that takes no reports at all is asked again after `AWAY`.
  *   RB6  Nothing waits for it: an evaluation only counts, and a server that is gone costs no more than what `Gathered` may hold.
  *   RB7  `close` sends what is left, for `LAST` milliseconds at most; then nothing of it keeps the process alive.
  */
@@ -15,8 +15,11 @@ import { Gathered } from "./Gathered.ts"
 
 /** Milliseconds. RB7 */
 const LAST = 2_000
-/** gRPC: INVALID_ARGUMENT, and UNIMPLEMENTED of a server that takes no reports. RB5 */
-const NEVER = new Set([3, 12])
+/** Milliseconds. RB5 */
+const AWAY = 600_000
+/** gRPC's codes. RB5 */
+const INVALID_ARGUMENT = 3
+const UNIMPLEMENTED = 12
 
 export class Reporter {
   readonly gathered: Gathered
@@ -29,6 +32,8 @@ export class Reporter {
   #sending: Promise<boolean> | undefined
   #cancel: (() => void) | undefined
   #closed = false
+  /** The server takes no reports. RB5 */
+  #away = false
 
   constructor(flags: Flags, home: FlagsHome, everyMillis: number, now: () => number = Date.now) {
     this.gathered = new Gathered(now)
@@ -66,7 +71,10 @@ export class Reporter {
   #plan(millis: number): void {
     if (this.#closed) return
     this.#cancel = this.#home.clock.after(millis, () => {
-      void this.#send().then((all) => this.#plan(all ? this.#spread() : Math.max(this.#backoff.next(), 500)))
+      this.#away = false
+      void this.#send().then((all) =>
+        this.#plan(this.#away ? AWAY : all ? this.#spread() : Math.max(this.#backoff.next(), 500))
+      )
     })
   }
 
@@ -90,10 +98,13 @@ export class Reporter {
         if (refusedCount > 0)
           this.#tell(`${refusedCount} items of a report were refused, such as: ${refused[0]?.problem ?? "no reason"}`)
       } catch (error) {
-        if (!(error instanceof ReportError && NEVER.has(error.status ?? -1))) return false
+        const status = error instanceof ReportError ? error.status : undefined
+        if (status !== INVALID_ARGUMENT && status !== UNIMPLEMENTED) return false
         this.#tell(`a report is given up: ${messageOf(error)}`)
+        if (status === UNIMPLEMENTED) this.#away = true
       }
       this.#batch = undefined
+      if (this.#away) break
     }
     if (this.gathered.leftOut > 0) this.#tell(`${this.gathered.leftOut} things that were to be reported are left out`)
     this.gathered.leftOut = 0

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { ProviderEvents } from "@openfeature/server-sdk"
+import { UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { ReportRequest, ReportResponse } from "../../proto/generated/herald/reporting/v1/reporting.ts"
 import { ReportError } from "../../src/client/ClientError.ts"
 import type { ClientEvent, ConnectOptions } from "../../src/client/HeraldClient.ts"
@@ -138,6 +140,49 @@ describe("HeraldProvider", () => {
     assert.lengthOf(told, 2)
     assert.match(String(told[0]), /given up: .*no/)
     assert.match(String(told[1]), /2 items .* no such flag/)
+  })
+
+  it("RB5 a server that takes no reports is asked again after ten minutes, and what is new is counted until then", async () => {
+    const { provider, clock, transport } = await start([flag("a", 1)], { everyMillis: 1_000 })
+    transport.next.push(new ReportError("HRLD-1001", "no such service", 12))
+    await provider.resolveBooleanEvaluation("a", false, ann)
+    await clock.advance(2_000)
+    for (let n = 0; n < 3; n++) await provider.resolveBooleanEvaluation("a", false, ann)
+    await clock.advance(590_000)
+    assert.lengthOf(transport.batches, 1)
+    await clock.advance(20_000)
+    assert.deepStrictEqual(
+      transport.batches.slice(1).flatMap(({ evaluations }) => evaluations.map(({ count }) => count)),
+      [3n]
+    )
+  })
+
+  it("HV2 it is stale while the server is unsure or gone, in error while it is refused, and ready when it is sure again", async () => {
+    const { provider, clock, transport } = await start([flag("a", 1)], false)
+    const told: Array<string> = []
+    for (const event of [ProviderEvents.Ready, ProviderEvents.Stale, ProviderEvents.Error])
+      provider.events.addHandler(event, (details) => void told.push(`${event} ${details?.message ?? ""}`.trim()))
+    const beat = (stale: boolean) => transport.say({ kind: UpdateKind.UPDATE_KIND_HEARTBEAT, stale })
+    const next = async () => {
+      await turn()
+      return told.splice(0)
+    }
+    beat(true)
+    assert.match(String(await next()), /^PROVIDER_STALE the server can't confirm/)
+    beat(true)
+    beat(false)
+    assert.deepStrictEqual(await next(), ["PROVIDER_READY"])
+    transport.end({ status: 16, message: "no such key" })
+    assert.match(String(await next()), /^PROVIDER_ERROR the server refuses/)
+    await clock.advance(30_000)
+    await turn()
+    assert.deepStrictEqual(await next(), ["PROVIDER_READY"])
+    transport.end()
+    assert.match(String(await next()), /^PROVIDER_STALE the server is gone/)
+    assert.strictEqual((await provider.resolveBooleanEvaluation("a", false, ann)).variant, "on")
+    await provider.onClose()
+    await clock.advance(120_000)
+    assert.deepStrictEqual(await next(), [])
   })
 
   it("RB2 HV1 exposures are of experiments, of all, or of none, and need a targeting key", async () => {
