@@ -7,6 +7,7 @@ import { env, idempotencyKey, invocation, message, optionalInt } from "../../Glo
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { toldOne } from "./Told.ts"
 
 export const remove = Command.make(
@@ -17,11 +18,18 @@ export const remove = Command.make(
     message,
     expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),
     idempotencyKey,
+    ...atFlags,
     ...waitFlags
   },
-  Effect.fn("Delete.run")(function* ({ key, env, message, expectedVersion, idempotencyKey, wait, timeout }) {
+  Effect.fn("Delete.run")(function* ({ key, env, expectedVersion, wait, timeout, ...how }) {
+    const { message, idempotencyKey } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
+    if (yield* timed({ ...how, waiting })) {
+      const expected = expectedVersion === undefined ? {} : { expectedVersion }
+      const change = { key, environment: here.environment(env), value: null, ...expected }
+      return yield* schedule(here, { changes: [change] }, how)
+    }
     const { body } = yield* here
       .call({
         method: "DELETE",

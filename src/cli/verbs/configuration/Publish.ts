@@ -6,6 +6,7 @@ import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { env, idempotencyKey, invocation, message, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { bodyOf, changeFlags, tryOut } from "./ChangeFlags.ts"
 import { toldOne } from "./Told.ts"
 
@@ -18,6 +19,7 @@ export const publish = Command.make(
     ...changeFlags,
     message,
     idempotencyKey,
+    ...atFlags,
     ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
@@ -25,6 +27,10 @@ export const publish = Command.make(
     const here = yield* invocation
     const environment = here.environment(input.env)
     const waiting = yield* waitingOf(input)
+    if (yield* timed({ ...input, waiting })) {
+      const { message: _, ...change } = yield* bodyOf(input)
+      return yield* schedule(here, { changes: [{ key: input.key, environment, ...change }] }, input)
+    }
     if (input.dryRun) return yield* tryOut(here, environment, input)
     const { body } = yield* here.call({
       method: "PUT",

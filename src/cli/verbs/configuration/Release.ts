@@ -8,6 +8,7 @@ import { CliFailure } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, messageOf, yes } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { toldDryRun } from "./ChangeFlags.ts"
 import { toldRelease } from "./Told.ts"
 
@@ -18,16 +19,22 @@ const apply = Command.make(
     env,
     message: messageOf("Why; instead of the file's message"),
     idempotencyKey,
+    ...atFlags,
     ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
-  Effect.fn("Release.apply")(function* ({ file, env, message, idempotencyKey, wait, timeout, dryRun }) {
+  Effect.fn("Release.apply")(function* ({ file, env, wait, timeout, ...how }) {
+    const { message, idempotencyKey, dryRun } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
     const text = yield* readFile(file)
     const { releaseOf } = yield* Effect.promise(() => import("./ReleaseFile.ts"))
     const release = releaseOf(file === "-" ? "standard input" : file, text, here.environment(env))
     if (release instanceof CliFailure) return yield* release
+    if (yield* timed({ ...how, waiting })) {
+      const { message: said, ...parts } = release
+      return yield* schedule(here, parts, { ...how, message: message ?? said })
+    }
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/releases",

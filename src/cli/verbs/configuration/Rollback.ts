@@ -3,11 +3,13 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { Published } from "../../../edge/http/configuration/Wire.ts"
+import type { Configuration, Published } from "../../../edge/http/configuration/Wire.ts"
+import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
+import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { toldOne } from "./Told.ts"
 
 export const rollback = Command.make(
@@ -21,11 +23,23 @@ export const rollback = Command.make(
     env,
     message,
     idempotencyKey,
+    ...atFlags,
     ...waitFlags
   },
-  Effect.fn("Rollback.run")(function* ({ key, to, env, message, idempotencyKey, wait, timeout }) {
+  Effect.fn("Rollback.run")(function* ({ key, to, env, wait, timeout, ...how }) {
+    const { message, idempotencyKey } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
+    if (yield* timed({ ...how, waiting })) {
+      const environment = here.environment(env)
+      const path = `/v1/config/${segment(key)}/versions/${to}`
+      const { body } = yield* here
+        .call({ method: "GET", path, query: { environment, as: "text" } })
+        .pipe(meaning(here, environment, key))
+      const { value, type, schema, strict, deleted } = body as Configuration
+      if (deleted) return yield* usage(`version ${to} of ${key} is a deletion`, "Delete the key, or return to another.")
+      return yield* schedule(here, { changes: [{ key, environment, value, type, schema, strict }] }, how)
+    }
     const { body } = yield* here
       .call({
         method: "POST",

@@ -9,15 +9,17 @@ import { type CliFailure, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { type Invocation, idempotencyKey, message, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { type At, atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { warned, written } from "./Told.ts"
 
 export const changeFlags = {
   message,
   idempotencyKey,
-  dryRun: yes("dry-run", "Check everything and say what would change, without writing")
+  dryRun: yes("dry-run", "Check everything and say what would change, without writing"),
+  ...atFlags
 }
 
-export interface Change {
+export interface Change extends At {
   readonly message: string | undefined
   readonly idempotencyKey: string | undefined
   readonly dryRun: boolean
@@ -37,9 +39,14 @@ export const send = Effect.fnUntraced(function* (
   flag: string,
   verb: string,
   definition: unknown,
-  { message, idempotencyKey, dryRun }: Change,
+  how: Change,
   expectedVersion?: number
 ) {
+  const { message, idempotencyKey, dryRun, evenIfChanged } = how
+  if (yield* timed(how)) {
+    const expected = expectedVersion === undefined || evenIfChanged ? {} : { expectedVersion }
+    return yield* schedule(here, { flags: [{ flag, environment, value: definition, ...expected }] }, how)
+  }
   const body = {
     value: definition,
     ...(message === undefined || dryRun ? {} : { message }),

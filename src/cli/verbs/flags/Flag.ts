@@ -4,10 +4,11 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PublishedFlag } from "../../../edge/http/flags/Wire.ts"
+import type { PublishedFlag, StoredFlag } from "../../../edge/http/flags/Wire.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
+import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
@@ -124,7 +125,11 @@ const target = Command.make(
 ).pipe(
   Command.withDescription("Say for whom an on-off flag is on"),
   Command.withExamples([
-    { command: "herald flag target new-checkout --percentage 25 --add bob", description: "More of them" }
+    { command: "herald flag target new-checkout --percentage 25 --add bob", description: "More of them" },
+    {
+      command: "herald flag target new-checkout --percentage 50 --at 2026-12-01T09:00:00+01:00",
+      description: "On that day, unless somebody changes it before"
+    }
   ])
 )
 
@@ -156,14 +161,23 @@ const rollback = Command.make(
     ),
     env,
     message,
-    idempotencyKey
+    idempotencyKey,
+    ...atFlags
   },
-  Effect.fn("Flag.rollback")(function* ({ flag, to, env, message, idempotencyKey }) {
+  Effect.fn("Flag.rollback")(function* ({ flag, to, env, ...how }) {
+    const { message, idempotencyKey } = how
     const here = yield* invocation
+    const environment = here.environment(env)
+    const query = { environment }
+    if (yield* timed(how)) {
+      const old = (yield* here.call({ method: "GET", path: pathOf(flag, `/versions/${to}`), query })).body as StoredFlag
+      if (old.deleted) return yield* usage(`version ${to} of ${flag} archived it`, "Archive it, or return to another.")
+      return yield* schedule(here, { flags: [{ flag, environment, value: old.definition }] }, how)
+    }
     const { body } = yield* here.call({
       method: "POST",
       path: pathOf(flag, "/rollback"),
-      query: { environment: here.environment(env) },
+      query,
       body: { version: to, ...(message === undefined ? {} : { message }) },
       idempotencyKey
     })
@@ -176,10 +190,13 @@ const rollback = Command.make(
 
 const archive = Command.make(
   "archive",
-  { flag, env, message, idempotencyKey },
-  Effect.fn("Flag.archive")(function* ({ flag, env, message, idempotencyKey }) {
+  { flag, env, message, idempotencyKey, ...atFlags },
+  Effect.fn("Flag.archive")(function* ({ flag, env, ...how }) {
+    const { message, idempotencyKey } = how
     const here = yield* invocation
-    const query = { environment: here.environment(env), message }
+    const environment = here.environment(env)
+    if (yield* timed(how)) return yield* schedule(here, { flags: [{ flag, environment, value: null }] }, how)
+    const query = { environment, message }
     const { body } = yield* here.call({ method: "DELETE", path: pathOf(flag), query, idempotencyKey })
     yield* here.emit(body, (paint) => written("archived", body as PublishedFlag, paint))
   })

@@ -9,6 +9,7 @@ import { env, type Invocation, idempotencyKey, invocation, message, optionalInt,
 import { readValue } from "../../Input.ts"
 import { type Change, changeFlags } from "../flags/Changing.ts"
 import { warned } from "../flags/Told.ts"
+import { schedule, timed } from "../schedules/Scheduling.ts"
 import { diff, get, history, list, pathOf, segment } from "./Look.ts"
 import { written } from "./Told.ts"
 
@@ -19,9 +20,14 @@ const send = Effect.fnUntraced(function* (
   segment: string,
   verb: string,
   definition: unknown,
-  { message, idempotencyKey, dryRun }: Change,
+  how: Change,
   expectedVersion?: number
 ) {
+  const { message, idempotencyKey, dryRun, evenIfChanged } = how
+  if (yield* timed(how)) {
+    const expected = expectedVersion === undefined || evenIfChanged ? {} : { expectedVersion }
+    return yield* schedule(here, { segments: [{ segment, environment, value: definition, ...expected }] }, how)
+  }
   const body = {
     value: definition,
     ...(message === undefined || dryRun ? {} : { message }),
