@@ -6,6 +6,7 @@ import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
 import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
@@ -25,6 +26,7 @@ export const adapters = Layer.mergeAll(
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,
+  FlagSettingsStore.layer,
   FlagStore.layer,
   SegmentStore.layer,
   InstanceStore.layer,

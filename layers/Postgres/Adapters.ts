@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
 import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
@@ -18,6 +19,7 @@ export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
   AuditLog.layer,
   ClientAudit.layer,
+  FlagSettingsStore.layer,
   FlagStore.layer,
   SegmentStore.layer,
   InstanceStore.layer,

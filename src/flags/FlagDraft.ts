@@ -3,15 +3,22 @@ import type { Committed } from "../commits/Release.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { Problem } from "./Definition.ts"
 import type { FeatureFlag, FlagWish } from "./FeatureFlag.ts"
+import type { FlagSettings, FlagSettingsWish } from "./FlagSettings.ts"
+import type { Bucketing } from "./Fractional.ts"
+import type { Moved } from "./Moving.ts"
 import type { Segment, SegmentWish } from "./Segment.ts"
 
 /** All that is stored for flags. */
-export type Kept = FeatureFlag | Segment
+export type Kept = FeatureFlag | Segment | FlagSettings
 export type KeptKind = Kept["kind"]
-export type KeptWish = FlagWish | SegmentWish
+export type KeptWish = FlagWish | SegmentWish | FlagSettingsWish
 
 /** What people call one. */
-export const nouns: Readonly<Record<KeptKind, string>> = { flag: "flag", segment: "segment" }
+export const nouns: Readonly<Record<KeptKind, string>> = {
+  flag: "flag",
+  segment: "segment",
+  flag_settings: "settings of"
+}
 
 /** A change that is asked for. `definition` null archives it. */
 export interface FlagDraft {
@@ -41,3 +48,20 @@ export interface FlagValidated {
   /** FR7 */
   readonly warnings: ReadonlyArray<Problem>
 }
+
+/** Who would be given another variant with another bucketing. WB3 */
+export interface Moving {
+  readonly from: Bucketing
+  readonly to: Bucketing
+  /** Flags that put people into buckets. */
+  readonly flags: number
+  /** Those of them that were counted: all, unless they are too many. */
+  readonly counted: number
+  /** Whether people were made up, or given. */
+  readonly madeUp: boolean
+  /** Those who move the most people first, `MOVED` of them at most. */
+  readonly moved: ReadonlyArray<Moved>
+  /** Of one flag, of a hundred people: on an average of all that were counted. */
+  readonly percent: number
+}
+export const MOVED = 1_000

@@ -171,7 +171,7 @@ export const flagUpdates = Effect.gen(function* () {
 
   return {
     kind: KIND,
-    alsoTouchedBy: ["segment"],
+    alsoTouchedBy: ["segment", "flag_settings"],
     target: (environment, name) =>
       written(environment, name)?.revision ?? view.find(environment, keyIn(name))?.revision,
     standing: (environment, name) => written(environment, name)?.mark ?? unread(environment, name),

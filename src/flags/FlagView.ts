@@ -3,7 +3,9 @@
  *
  *   FV3  A flag is compiled when it is first evaluated, once a version, and then for everyone who asks.
  *   FV4  A flag is evaluated with its prerequisites as this node has them now.
- *   FV6  A flag is evaluated with the segments that it names as this node has them now, whoever asks and in whatever form.
+ *   FV6  A flag is evaluated with the segments that it names, and in the buckets that its environment has, as this node has them now, whoever
+ *        asks and in whatever form.
+ *   FV7  Where people are not put into buckets as by default, each answer with a rule says so in its metadata, as do all who are told of it.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import type { Change } from "../propagation/Revision.ts"
@@ -15,11 +17,23 @@ import { Flag, type HowToEvaluate } from "./Evaluator.ts"
 import { exported } from "./Exported.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagDocument, type Written } from "./FlagDocument.ts"
+import { defaults } from "./FlagSettings.ts"
+import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagStore } from "./FlagStore.ts"
+import type { Bucketing } from "./Fractional.ts"
 import { Named, type PageOptions } from "./Named.ts"
 import { ANY, readDefinition } from "./ReadDefinition.ts"
 import { readPages } from "./ReadPages.ts"
 import { SegmentView } from "./SegmentView.ts"
+
+/** What the flags of an environment share, as it is now. */
+type Shared = Pick<HowToEvaluate, "bucketing" | "ruleOf">
+
+/** FV7 */
+const saying = (definition: Definition, bucketing: Bucketing): Definition =>
+  bucketing === defaults.bucketing || definition.targeting === undefined
+    ? definition
+    : { ...definition, metadata: { bucketing, ...definition.metadata } }
 
 /** The flags of one environment. */
 class Environment extends Named<FeatureFlag> {
@@ -30,10 +44,18 @@ class Environment extends Named<FeatureFlag> {
   readonly how: HowToEvaluate
   readonly document: FlagDocument
 
-  constructor(ruleOf: HowToEvaluate["ruleOf"], slices: Slices) {
+  constructor({ shared, slices }: { readonly shared: Shared; readonly slices: Slices }) {
     super()
     this.document = new FlagDocument({ keys: () => this.keys(), exported: (key) => this.#exported(key), slices })
-    this.how = { bucketing: "v2", ruleOf, flagOf: (name) => this.evaluable(name), now: Date.now } // FV4
+    const flagOf = (name: string) => this.evaluable(name) // FV4
+    this.how = {
+      get bucketing() {
+        return shared.bucketing
+      },
+      ruleOf: shared.ruleOf,
+      flagOf,
+      now: Date.now
+    }
   }
 
   override set(flag: FeatureFlag): boolean {
@@ -80,7 +102,13 @@ class Environment extends Named<FeatureFlag> {
     const stored = this.byKey.get(key)
     if (stored === undefined) return undefined
     const held = this.#evaluable.get(stored)
-    return held === undefined ? Result.getOrUndefined(readDefinition(stored.definition, ANY)) : held.definition
+    return held === undefined ? this.#read(stored) : held.definition
+  }
+
+  /** Undefined: a node of another version may take what this one does not. FV7 */
+  #read(stored: FeatureFlag): Definition | undefined {
+    const read = readDefinition(stored.definition, ANY)
+    return Result.isFailure(read) ? undefined : saying(read.success, this.how.bucketing)
   }
 
   /** FV3 */
@@ -89,10 +117,9 @@ class Environment extends Named<FeatureFlag> {
     if (stored === undefined) return undefined
     let made = this.#evaluable.get(stored)
     if (made === undefined) {
-      const read = readDefinition(stored.definition, ANY)
-      // A node of another version may take what this one does not: it is there, and can't be evaluated.
-      if (Result.isFailure(read)) return undefined
-      made = new Flag(key, read.success, this.how)
+      const definition = this.#read(stored)
+      if (definition === undefined) return undefined
+      made = new Flag(key, definition, this.how)
       this.#evaluable.set(stored, made)
     }
     return made
@@ -115,7 +142,7 @@ export class FlagView extends Context.Service<
     readonly dependents: (environment: string) => Dependents | undefined
     /** Flags that are evaluated otherwise since the change: the flag itself, or those that share what was changed. */
     readonly affected: (change: Change) => Iterable<string>
-    /** The newest revision of these segments, and of those that they name. Undefined: there are none. */
+    /** The newest revision of what is said of all flags, of these segments, and of those that they name. Undefined: there is nothing. */
     readonly shared: (environment: string, segments: ReadonlyArray<string>) => bigint | undefined
     /** In the order of their names, at most `limit`, behind `after`, whose names begin with `prefix`. */
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<FeatureFlag>
@@ -124,7 +151,7 @@ export class FlagView extends Context.Service<
   static readonly layer = Layer.effect(
     FlagView,
     Effect.suspend(() => make)
-  ).pipe(Layer.provide(SegmentView.layer))
+  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer]))
 }
 
 type Environments = Map<string, Environment>
@@ -132,15 +159,22 @@ type Environments = Map<string, Environment>
 const make = Effect.gen(function* () {
   const store = yield* FlagStore
   const segments = yield* SegmentView
+  const settings = yield* FlagSettingsView
   const slices = new Slices()
-  const none = new Environment(() => undefined, slices)
+  const none = new Environment({ shared: { ...defaults, ruleOf: () => undefined }, slices })
   let served: Environments = new Map()
 
   const put = (environments: Environments, flag: FeatureFlag): void => {
     const { environment } = flag
     let of = environments.get(environment)
     if (of === undefined) {
-      environments.set(environment, (of = new Environment((name) => segments.rule(environment, name), slices)))
+      const shared: Shared = {
+        get bucketing() {
+          return settings.said(environment).bucketing
+        },
+        ruleOf: (name) => segments.rule(environment, name)
+      }
+      environments.set(environment, (of = new Environment({ shared, slices })))
     }
     of.set(flag)
   }
@@ -152,6 +186,9 @@ const make = Effect.gen(function* () {
   segments.listen((changed) => {
     if (changed !== undefined) served.get(changed.environment)?.outdated(usersOf(changed.environment, changed.key))
     else for (const of of served.values()) of.outdated(undefined)
+  })
+  settings.listen((environment) => {
+    for (const [name, of] of served) if (name === (environment ?? name)) of.outdated(undefined)
   })
 
   return FlagView.of({
@@ -176,10 +213,11 @@ const make = Effect.gen(function* () {
     dependents: (environment) => served.get(environment)?.dependents,
     affected: ({ kind, environment, key }) => {
       if (kind === "flag") return [key]
-      return kind === "segment" ? usersOf(environment, key) : []
+      if (kind === "segment") return usersOf(environment, key)
+      return kind === "flag_settings" ? (served.get(environment)?.byKey.keys() ?? []) : []
     },
     shared: (environment, names) => {
-      let newest: bigint | undefined
+      let newest = settings.find(environment)?.revision
       for (const name of names) {
         for (const one of segments.below(environment, name)) {
           const revision = segments.find(environment, one)?.revision

@@ -13,9 +13,13 @@ import type { Beside } from "../commits/Beside.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Caller } from "../usage/Caller.ts"
+import { type Evaluating, makeBuckets } from "./Buckets.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
-import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
-import { makeReading, makeSegmentReading, type Reads } from "./Reading.ts"
+import type { FlagDraft, FlagValidated, FlagWritten, Moving } from "./FlagDraft.ts"
+import type { FlagSettings } from "./FlagSettings.ts"
+import { FlagSettingsView } from "./FlagSettingsView.ts"
+import type { Bucketing } from "./Fractional.ts"
+import { makeReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
 import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
 import type { Segment } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
@@ -42,6 +46,21 @@ export class Flags extends Context.Service<
     /** Of one release, in its order. Fails as `publish`. FU2 */
     readonly validate: (drafts: ReadonlyArray<FlagDraft>) => Effect.Effect<ReadonlyArray<FlagValidated>, HeraldError>
     readonly segments: Reads<Segment>
+    /** What an environment says of all its flags, under the key `SETTINGS_KEY`. */
+    readonly settings: Reads<FlagSettings>
+    /** How people are put into buckets now (`version` 0: nothing was said), and who does so by itself, on this node. WB5 */
+    readonly buckets: (
+      environment: string
+    ) => Effect.Effect<
+      { readonly version: number; readonly bucketing: Bucketing; readonly evaluating: ReadonlyArray<Evaluating> },
+      HeraldError
+    >
+    /** Who would be given another variant with these settings; of `people`, or of made up ones. Requires config.write. WB3 */
+    readonly moving: (
+      environment: string,
+      definition: string,
+      people: ReadonlyArray<EvaluationContext> | undefined
+    ) => Effect.Effect<Moving, HeraldError>
     /** What the flag is for this context, with the steps that lead there. That there is no such flag is an answer, too. */
     readonly evaluate: (
       environment: string,
@@ -70,8 +89,14 @@ export class Flags extends Context.Service<
   static readonly layer = Layer.effect(
     Flags,
     Effect.gen(function* () {
-      const [flag, segment] = [yield* makeReading, yield* makeSegmentReading]
-      return Flags.of({ ...flag, ...(yield* makeWriting({ flag, segment })), segments: segment })
+      const [flag, segment, settings] = [yield* makeReading, yield* makeSegmentReading, yield* makeSettingsReading]
+      return Flags.of({
+        ...flag,
+        ...(yield* makeWriting({ flag, segment, flag_settings: settings })),
+        ...(yield* makeBuckets),
+        segments: segment,
+        settings
+      })
     })
-  ).pipe(Layer.provide(SegmentView.layer))
+  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer]))
 }

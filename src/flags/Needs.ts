@@ -12,8 +12,8 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import { HOPS } from "./Evaluator.ts"
-import { FLAGS, FLAGS_BYTES, type FlagWish, type Shape } from "./FeatureFlag.ts"
-import { type KeptWish, nouns } from "./FlagDraft.ts"
+import { DEFINITION_BYTES, FLAGS, FLAGS_BYTES, type FlagWish, type Shape } from "./FeatureFlag.ts"
+import { type KeptKind, type KeptWish, nouns } from "./FlagDraft.ts"
 import { SEGMENTS, SEGMENTS_BYTES } from "./Segment.ts"
 import type { Stored } from "./Stored.ts"
 
@@ -29,18 +29,19 @@ export interface Others {
   readonly user: (segment: string) => string | undefined
   readonly segmentNames: () => Iterable<string>
   /** As they were before the release. */
-  readonly before: { readonly [K in "flag" | "segment"]: { readonly count: number; readonly bytes: number } }
+  readonly before: { readonly [K in KeptKind]: { readonly count: number; readonly bytes: number } }
 }
 
 type Current = Pick<Stored, "version" | "deleted" | "definition"> | undefined
 
-const most = { flag: FLAGS, segment: SEGMENTS } as const
-const mostBytes = { flag: FLAGS_BYTES, segment: SEGMENTS_BYTES } as const
+const most = { flag: FLAGS, segment: SEGMENTS, flag_settings: 1 } as const
+const mostBytes = { flag: FLAGS_BYTES, segment: SEGMENTS_BYTES, flag_settings: 2 * DEFINITION_BYTES } as const
 
 export const problemOf = (wish: KeptWish, current: Current, others: Others): HeraldError | undefined =>
   versionProblem(wish, current) ??
   (wish.definition === null ? undefined : usedProblem(wish, others)) ??
-  (wish.kind === "flag" ? flagProblem(wish, others) : stillUsed(wish, others)) ??
+  (wish.kind === "flag" ? flagProblem(wish, others) : undefined) ??
+  (wish.kind === "segment" ? stillUsed(wish, others) : undefined) ??
   fullProblem(wish, current, others)
 
 const flagProblem = (wish: FlagWish, others: Others): HeraldError | undefined =>

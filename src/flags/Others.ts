@@ -2,6 +2,7 @@
 import { Result } from "effect"
 import type { FeatureFlag, FlagWish, Shape } from "./FeatureFlag.ts"
 import type { KeptWish } from "./FlagDraft.ts"
+import type { FlagSettings } from "./FlagSettings.ts"
 import type { Others } from "./Needs.ts"
 import { ANY, readDefinition } from "./ReadDefinition.ts"
 import type { Segment, SegmentWish } from "./Segment.ts"
@@ -31,13 +32,14 @@ export interface There<C extends Stored> {
 export interface Before {
   readonly flag: There<FeatureFlag>
   readonly segment: There<Segment>
+  readonly flag_settings: There<FlagSettings>
 }
 
 const byName = <W extends KeptWish>(wishes: ReadonlyArray<KeptWish>, kind: W["kind"]): ReadonlyMap<string, W> =>
   new Map(wishes.filter((wish): wish is W => wish.kind === kind).map((wish) => [wish.key, wish]))
 
 /** `before`: of one environment. `wishes`: of the release, of that environment. */
-export const othersOf = ({ flag, segment }: Before, wishes: ReadonlyArray<KeptWish>): Others => {
+export const othersOf = ({ flag, segment, flag_settings }: Before, wishes: ReadonlyArray<KeptWish>): Others => {
   const flags = byName<FlagWish>(wishes, "flag")
   const segments = byName<SegmentWish>(wishes, "segment")
   const stored = flag.byKey
@@ -83,7 +85,8 @@ export const othersOf = ({ flag, segment }: Before, wishes: ReadonlyArray<KeptWi
     segmentNames: () => [...segment.byKey.keys(), ...segments.keys()],
     before: {
       flag: { count: stored.size, bytes: flag.bytes },
-      segment: { count: segment.byKey.size, bytes: segment.bytes }
+      segment: { count: segment.byKey.size, bytes: segment.bytes },
+      flag_settings: { count: flag_settings.byKey.size, bytes: flag_settings.bytes }
     }
   }
 }

@@ -14,6 +14,9 @@ import { FLAG_NAME } from "./Definition.ts"
 import { notFound } from "./Evaluator.ts"
 import { digestOfDocument } from "./FlagDocument.ts"
 import { type KeptKind, nouns } from "./FlagDraft.ts"
+import { type FlagSettings, SETTINGS_KEY } from "./FlagSettings.ts"
+import { FlagSettingsStore } from "./FlagSettingsStore.ts"
+import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagStore, type StoreOf } from "./FlagStore.ts"
 import { FlagView } from "./FlagView.ts"
 import type { PageOptions } from "./Named.ts"
@@ -117,6 +120,17 @@ const reads = <C extends Stored>(
 
 export const makeSegmentReading = Effect.gen(function* () {
   return reads("segment", yield* SegmentStore, yield* SegmentView, (yield* Workers).compare)
+})
+
+/** `view.find` and `page` of settings know one key. */
+export const makeSettingsReading = Effect.gen(function* () {
+  const view = yield* FlagSettingsView
+  const found = (environment: string, key: string) => (key === SETTINGS_KEY ? view.find(environment) : undefined)
+  const known: Known<FlagSettings> = {
+    find: found,
+    page: (environment) => [found(environment, SETTINGS_KEY)].filter((one) => one !== undefined)
+  }
+  return reads("flag_settings", yield* FlagSettingsStore, known, (yield* Workers).compare)
 })
 
 export const makeReading = Effect.gen(function* () {

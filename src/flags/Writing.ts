@@ -1,5 +1,5 @@
 /** The writing half of Flags. */
-import { Effect, type Schema } from "effect"
+import { Effect, Result, type Schema } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
@@ -25,6 +25,8 @@ import {
   kindOf,
   nouns
 } from "./FlagDraft.ts"
+import { type FlagSettings, type FlagSettingsWish, readFlagSettings, SETTINGS_KEY } from "./FlagSettings.ts"
+import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
 import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
@@ -37,6 +39,8 @@ import { SegmentView } from "./SegmentView.ts"
 export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in KeptKind]: Reads<Kept> }) {
   const view = yield* FlagView
   const segments = yield* SegmentView
+  const settings = yield* FlagSettingsView
+  const finding = { flag: view, segment: segments }
   const workers = yield* Workers
   const digestOf = yield* Digest
   const commit = yield* makeCommitting
@@ -96,11 +100,24 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     }
   })
 
+  const checkedSettings = Effect.fnUntraced(function* (draft: FlagDraft) {
+    const { environment, key, definition, expectedVersion } = draft
+    if (definition === null || key !== SETTINGS_KEY)
+      return yield* failure("InvalidInput", "what is said of all flags has one name, and is never taken away")
+    const size = yield* sized("settings of", key, definition)
+    const read = readFlagSettings(definition)
+    if (Result.isFailure(read)) return yield* refused("InvalidFlag", draft, read.failure)
+    const wish: FlagSettingsWish = { kind: "flag_settings", environment, key, definition, expectedVersion, ...size }
+    return { wish, warnings: [] }
+  })
+
+  const checks = { flag: checkedFlag, segment: checkedSegment, flag_settings: checkedSettings }
+
   /** FU1, FU5 */
   const checked = (draft: FlagDraft): Effect.Effect<Checked, HeraldError> =>
     Effect.flatMap(
       Effect.suspend(() => (slices.over() ? slices.turn : Effect.void)),
-      (): Effect.Effect<Checked, HeraldError> => (kindOf(draft) === "flag" ? checkedFlag(draft) : checkedSegment(draft))
+      (): Effect.Effect<Checked, HeraldError> => checks[kindOf(draft)](draft)
     )
 
   const write = Effect.fnUntraced(function* (
@@ -188,7 +205,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
       )
       const others = new Map(
         Array.from(wishes, ([environment, its]) => {
-          const before = { flag: view.all(environment), segment: segments.all(environment) }
+          const before = { flag: view.all(environment), segment: segments.all(environment), flag_settings: NONE }
           return [environment, othersOf(before, its)]
         })
       )
@@ -197,7 +214,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
         all,
         Effect.fnUntraced(function* ({ wish, warnings }) {
           const { kind, environment, key, definition } = wish
-          const current = (kind === "flag" ? view : segments).find(environment, key)
+          const current = kind === "flag_settings" ? settings.find(environment) : finding[kind].find(environment, key)
           const problem = problemOf(wish, current, others.get(environment)!)
           if (problem !== undefined) return yield* problem
           const [before, after] = [current?.definition ?? "", definition ?? ""]
@@ -210,6 +227,9 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     })
   }
 })
+
+/** Settings that are there need no room. */
+const NONE = { byKey: new Map<string, FlagSettings>(), bytes: 0 }
 
 /** What a flag becomes. */
 const archived = {

@@ -22,6 +22,7 @@ import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
 import { feeds } from "../edge/http/feeds/Routes.ts"
+import { flagSettings } from "../edge/http/flagSettings/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
@@ -30,6 +31,8 @@ import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
+import { flagSettingsKind } from "../flags/FlagSettings.ts"
+import { FlagSettingsView } from "../flags/FlagSettingsView.ts"
 import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
 import { flagUpdates } from "../flags/FlagUpdates.ts"
@@ -124,6 +127,7 @@ const capabilities = [
     http: usage,
     grpc: reporting
   },
+  { kind: flagSettingsKind, view: FlagSettingsView, http: flagSettings },
   { http: ofrep, grpc: evaluation },
   { grpc: firstEvaluation },
   { grpc: sync },

@@ -87,6 +87,11 @@ export class Counts {
     }
   }
 
+  /** Clients that follow all flags of an environment at the moment. */
+  following(environment: string): ReadonlyMap<Caller, number> {
+    return this.#following.get(environment) ?? new Map()
+  }
+
   /** All that waits, as of `at` (milliseconds since 1970), in parts of at most `BATCH` rows. */
   take(at: number): Array<Counted> {
     const taken: Array<Counted> = []

@@ -51,6 +51,8 @@ export class Usage extends Context.Service<
     readonly lastOf: (environment: string, flag: string) => Effect.Effect<LastUse | undefined, HeraldError>
     /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays pending. */
     readonly flush: Effect.Effect<void>
+    /** Clients of this node that follow all flags of an environment. */
+    readonly following: (environment: string) => ReadonlyMap<Caller, number>
   }
 >()("herald/usage/Usage") {
   static readonly layer = (options: Partial<UsageOptions> = {}) =>
@@ -237,7 +239,8 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
         )
       }),
     lastOf: (environment, flag) => store.lastOf(environment, flag),
-    flush
+    flush,
+    following: (environment) => counts.following(environment)
   })
 })
 

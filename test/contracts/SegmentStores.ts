@@ -3,7 +3,9 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { Commits } from "../../src/commits/Commits.ts"
-import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
+import type { KeptWish } from "../../src/flags/FlagDraft.ts"
+import type { FlagSettingsWish } from "../../src/flags/FlagSettings.ts"
+import { FlagSettingsStore } from "../../src/flags/FlagSettingsStore.ts"
 import { type Segment, type SegmentWish, segmentKind } from "../../src/flags/Segment.ts"
 import { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -12,7 +14,7 @@ import { change, release } from "../support/Release.ts"
 import { flag } from "./FlagStores.ts"
 import { verified } from "./Verified.ts"
 
-type Services = Commits | SegmentStore | RevisionLog | Effect.Services<typeof verified>
+type Services = Commits | SegmentStore | FlagSettingsStore | RevisionLog | Effect.Services<typeof verified>
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 /** `uses`: the segments that it names; null archives it. */
@@ -37,12 +39,11 @@ const segment = (
 }
 const using = (key: string, ...uses: ReadonlyArray<string>) => flag(key, ["on"], { uses })
 
-const commit = (...changes: ReadonlyArray<FlagWish | SegmentWish | ReturnType<typeof change>>) =>
+const commit = (...changes: ReadonlyArray<KeptWish | ReturnType<typeof change>>) =>
   Effect.flatMap(Commits, (commits) => commits.commit({ ...release([]), changes: changes as never }))
-const refusal = (...changes: ReadonlyArray<FlagWish | SegmentWish>) =>
+const refusal = (...changes: ReadonlyArray<KeptWish>) =>
   Effect.map(Effect.flip(commit(...changes)), ({ name, message }) => ({ name, message }))
-const nameOf = (...changes: ReadonlyArray<FlagWish | SegmentWish>) =>
-  Effect.map(refusal(...changes), ({ name }) => name)
+const nameOf = (...changes: ReadonlyArray<KeptWish>) => Effect.map(refusal(...changes), ({ name }) => name)
 
 export const segmentsContract = (test: Test) => {
   test("C1 FS1 W1 a segment's versions count from 1, and the log has it as it was answered, beside all else", () =>
@@ -126,6 +127,31 @@ export const segmentsContract = (test: Test) => {
       })
       yield* commit(segment(beta, null), segment(staff))
       yield* commit(segment(staff, null), flag(next, null))
+    }))
+
+  test("FN3 W1 what is said of all flags of an environment counts its versions, and is in the log as it was answered", () =>
+    Effect.gen(function* () {
+      const store = yield* FlagSettingsStore
+      const log = yield* RevisionLog
+      const environment = fresh("env")
+      const said = (definition: string, expectedVersion?: number): FlagSettingsWish => ({
+        ...{ kind: "flag_settings", environment, key: "flags", definition, digest: digestOf(definition) },
+        ...{ bytes: definition.length, expectedVersion }
+      })
+      yield* commit(said('{"bucketing":"v3"}', 0))
+      const before = yield* log.head
+      const { revision } = yield* commit(said("{}"), change(fresh("config"), "1"))
+      const [kept] = (yield* log.after(before.revision, 10))!
+
+      assert.deepStrictEqual(kept, revision)
+      assert.strictEqual(yield* nameOf(said("{}", 1)), "VersionConflict")
+      assert.deepStrictEqual(
+        (yield* store.history(environment, "flags", { limit: 9, before: undefined })).map((one) => one.definition),
+        ["{}", '{"bucketing":"v3"}']
+      )
+      const page = yield* store.page({ environment, key: "" })
+      assert.strictEqual(page.found.find((one) => one.environment === environment)?.version, 2)
+      assert.isUndefined((yield* verified).problem)
     }))
 
   test("FN2 segments go in no circle, not over others and not within one release", () =>

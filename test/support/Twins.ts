@@ -9,6 +9,8 @@ import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
+import { flagSettingsKind } from "../../src/flags/FlagSettings.ts"
+import { FlagSettingsView } from "../../src/flags/FlagSettingsView.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { Reports } from "../../src/flags/Reports.ts"
 import { segmentKind } from "../../src/flags/Segment.ts"
@@ -43,11 +45,19 @@ export const below = <A, E, R>(
   )
 
 /** What the log may hold. */
-export const known = makeKinds(configurationKind, flagKind, segmentKind, scheduleKind)
+export const known = makeKinds(configurationKind, flagKind, segmentKind, flagSettingsKind, scheduleKind)
 export const kinds = Layer.succeed(Kinds, known)
 
-const views = Views.layer(ConfigurationView, FlagView, SegmentView, ScheduleView).pipe(
-  Layer.provideMerge(Layer.mergeAll(ConfigurationView.layer, FlagView.layer, SegmentView.layer, ScheduleView.layer))
+const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettingsView, ScheduleView).pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(
+      ConfigurationView.layer,
+      FlagView.layer,
+      SegmentView.layer,
+      FlagSettingsView.layer,
+      ScheduleView.layer
+    )
+  )
 )
 
 /** With the view of each kind, as a node has it. */

@@ -1,6 +1,6 @@
 /** Flags, and what they share, in memory: the stores over a `State`, and the tables that commits write. */
 import { Effect } from "effect"
-import type { KeptKind, KeptWish } from "../../../src/flags/FlagDraft.ts"
+import { type KeptKind, type KeptWish, nouns } from "../../../src/flags/FlagDraft.ts"
 import type { FlagCursor, StoreOf } from "../../../src/flags/FlagStore.ts"
 import { problemOf } from "../../../src/flags/Needs.ts"
 import { type Before, othersOf } from "../../../src/flags/Others.ts"
@@ -45,7 +45,11 @@ export class Tables {
   }
 
   in(environment: string): Before {
-    return { flag: this.of("flag").in(environment), segment: this.of("segment").in(environment) }
+    return {
+      flag: this.of("flag").in(environment),
+      segment: this.of("segment").in(environment),
+      flag_settings: this.of("flag_settings").in(environment)
+    }
   }
 }
 
@@ -95,7 +99,7 @@ const tableOf = (all: Tables, kind: KeptKind): Table => {
     problem: (wish, { changes }) => {
       const { environment, key } = wish
       const wishes = (changes as ReadonlyArray<KeptWish>).filter(
-        (one) => (one.kind === "flag" || one.kind === "segment") && one.environment === environment
+        (one) => Object.hasOwn(nouns, one.kind) && one.environment === environment
       )
       const current = tables.swept.has(`${environment}/${key}`) ? undefined : tables.of(wish).at(-1)
       return problemOf(wish as KeptWish, current, othersOf(all.in(environment), wishes))

@@ -27,7 +27,8 @@ interface Names {
 
 const names: Readonly<Record<KeptKind, Names>> = {
   flag: { current: "feature_flags", history: "feature_flag_history", key: "flag_name" },
-  segment: { current: "flag_segments", history: "flag_segment_history", key: "segment_name" }
+  segment: { current: "flag_segments", history: "flag_segment_history", key: "segment_name" },
+  flag_settings: { current: "flag_settings", history: "flag_settings_history", key: "settings_name" }
 }
 
 const ROWS = 5_000

@@ -14,6 +14,7 @@ import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
 import { errors } from "../../../src/edge/http/errors/Routes.ts"
 import { feeds } from "../../../src/edge/http/feeds/Routes.ts"
+import { flagSettings } from "../../../src/edge/http/flagSettings/Routes.ts"
 import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
@@ -40,6 +41,7 @@ export const parts = [
   segments,
   schedules,
   usage,
+  flagSettings,
   ofrep,
   fleet,
   feeds,

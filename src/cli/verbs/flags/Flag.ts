@@ -1,4 +1,4 @@
-/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive|import|export`: feature flags. */
+/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive|bucketing|import|export`: feature flags. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -9,6 +9,7 @@ import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
 import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
+import { bucketing } from "./Bucketing.ts"
 import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
@@ -222,6 +223,7 @@ export const flagVerb = Command.make("flag").pipe(
     diff,
     rollback,
     archive,
+    bucketing,
     importFlags,
     exportFlags
   ])

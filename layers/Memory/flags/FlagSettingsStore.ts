@@ -1,0 +1,6 @@
+/** FlagSettingsStore in memory. */
+import { Layer } from "effect"
+import { FlagSettingsStore } from "../../../src/flags/FlagSettingsStore.ts"
+import { storeOf } from "./Tables.ts"
+
+export const layer = Layer.effect(FlagSettingsStore, storeOf("flag_settings"))
