@@ -156,6 +156,43 @@ describe("flags", () => {
     assert.include([400, 422], (await ask("PUT", "/v1/flags/deep?environment=production", deep)).status)
   })
 
+  it("UR1 UG2 what is reported is there after the server was killed, and what doors counted after it left", async () => {
+    assert.deepInclude(await json("create", "counted", "--percentage", "50"), { version: 1 })
+    const batch = JSON.stringify({
+      batchId: "end-to-end-1",
+      sdk: "my-sdk/1.0",
+      evaluations: [{ flag: "counted", variant: "on", reason: "TARGETING_MATCH", count: 7 }],
+      exposures: [{ flag: "counted", variant: "on", unit: "ann" }]
+    })
+    const reported = async () => JSON.parse((await ask("POST", "/v1/reports", batch)).text)
+    assert.deepInclude(await reported(), { accepted: 2, replayed: false, refusedCount: 0 })
+
+    await server.end("SIGKILL")
+    await server.start()
+
+    assert.deepInclude(await reported(), { accepted: 2, replayed: true })
+    assert.strictEqual(
+      (await ask("POST", "/ofrep/v1/evaluate/flags/counted", '{"context":{"targetingKey":"a"}}')).status,
+      200
+    )
+
+    await server.end("SIGTERM")
+    await server.start()
+
+    const { counts } = await json("usage", "counted")
+    assert.deepStrictEqual(
+      counts.map(({ door, sdk, count }: { door: string; sdk: string; count: number }) => [door, sdk, count]),
+      [
+        ["report", "my-sdk/1.0", 7],
+        ["ofrep", "node", 1]
+      ]
+    )
+    assert.match(await table("get", "counted"), /evaluated +\d+ (s|min) ago by node \(ofrep\)/)
+    assert.match(await table("list", "counted"), /ago/)
+    const stale = await run("stale", "--check", "--output", "table")
+    assert.strictEqual(stale.code, 0, stale.out + stale.err)
+  })
+
   it("FI1, FX1 two thousand flags are taken over from a file of flagd, and come out as one", async () => {
     const rule = {
       if: [

@@ -1,4 +1,4 @@
-/** `herald flag create|set|target|enable|disable|list|get|eval|history|diff|rollback|archive|bucketing|import|export`: feature flags. */
+/** `herald flag create|set|target|enable|disable|list|get|usage|stale|eval|history|diff|rollback|archive|bucketing|import|export`: feature flags. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -15,6 +15,7 @@ import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
 import { diff, get, history, list } from "./Look.ts"
 import { written } from "./Told.ts"
+import { stale, usageVerb } from "./Usage.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
 
@@ -218,6 +219,8 @@ export const flagVerb = Command.make("flag").pipe(
     switched("disable", "Give every caller its own default"),
     list,
     get,
+    usageVerb,
+    stale,
     evaluate,
     history,
     diff,

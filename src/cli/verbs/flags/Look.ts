@@ -11,6 +11,7 @@ import { Shell } from "../../Shell.ts"
 import { clip, table, time } from "../../Table.ts"
 import { pathOf, read } from "./Changing.ts"
 import { gist, one } from "./Told.ts"
+import { evaluated, lastLine, lastUses, usageOf } from "./Usage.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
 const PAGE = 1_000
@@ -36,7 +37,14 @@ export const list = Command.make(
       flags.push(...page.flags)
       after = page.next ?? undefined
     } while (after !== undefined && flags.length < limit)
-    yield* here.emit(flags, (paint) =>
+    const uses = flags.length === 0 ? undefined : yield* lastUses(here, environment, prefix, flags.at(-1)!.flag)
+    const now = Date.now()
+    const shown = flags.map((one) => ({
+      ...one,
+      lastEvaluatedAt: uses?.get(one.flag)?.lastEvaluatedAt ?? null,
+      lastEvaluatedTime: uses?.get(one.flag)?.lastEvaluatedTime ?? null
+    }))
+    yield* here.emit(shown, (paint) =>
       flags.length === 0
         ? `no flags in ${printable(environment)}; make one: herald flag create <flag> --env ${printable(environment)}`
         : table(
@@ -50,6 +58,7 @@ export const list = Command.make(
               },
               { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
               { title: "VERSION", value: (row) => String(row.version), right: true },
+              { title: "EVALUATED", value: (row) => evaluated(uses?.get(row.flag), now) },
               { title: "CHANGED", value: (row) => time(row.updatedAt) },
               { title: "BY", value: (row) => row.updatedBy }
             ],
@@ -83,7 +92,12 @@ export const get = Command.make(
         : ((yield* here.call({ method: "GET", path: pathOf(flag, `/versions/${version}`), query: { environment } }))
             .body as StoredFlag)
     if (raw) return yield* shell.out(JSON.stringify(found.definition, null, 2))
-    yield* here.emit(found, (paint) => one(found, paint))
+    if (version !== undefined || found.deleted) return yield* here.emit(found, (paint) => one(found, paint))
+    const use = yield* usageOf(here, environment, flag, 1)
+    const { lastEvaluatedAt, lastEvaluatedTime } = use
+    yield* here.emit({ ...found, lastEvaluatedAt, lastEvaluatedTime }, (paint) =>
+      one(found, paint, lastLine(use, Date.now()))
+    )
   })
 ).pipe(
   Command.withDescription("Show a flag's definition, or an old version of it"),

@@ -40,7 +40,8 @@ export const gist = (definition: unknown): { readonly state: string; readonly se
   }
 }
 
-export const one = (flag: StoredFlag, paint: Paint): string =>
+/** `evaluated`: when it was, last; "" for an old version. */
+export const one = (flag: StoredFlag, paint: Paint, evaluated = ""): string =>
   [
     `${paint.bold(printable(flag.flag))} in ${printable(flag.environment)}`,
     facts(
@@ -49,6 +50,7 @@ export const one = (flag: StoredFlag, paint: Paint): string =>
         ["state", gist(flag.definition).state],
         ["serves", gist(flag.definition).serves],
         ["changed", `${time(flag.updatedAt)} by ${flag.updatedBy}`],
+        ["evaluated", evaluated],
         ["message", flag.message]
       ],
       paint
