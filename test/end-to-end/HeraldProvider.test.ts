@@ -7,6 +7,7 @@ import { OFREPProvider } from "@openfeature/ofrep-provider"
 import { type Client, OpenFeature, ProviderEvents, ProviderStatus } from "@openfeature/server-sdk"
 import { afterAll, beforeAll, onTestFinished } from "vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
+import { SDK } from "../../src/openfeature/Flags.ts"
 import { HeraldProvider, type HeraldProviderOptions } from "../../src/openfeature/HeraldProvider.ts"
 import { bin, root, run } from "../support/Consumer.ts"
 import { answers, fill, put, toggle } from "../support/FlagCases.ts"
@@ -151,6 +152,27 @@ describe("HeraldProvider", () => {
     assert.strictEqual((await shared.client.getBooleanDetails("half", false, pro)).errorCode, "FLAG_NOT_FOUND")
     await provider.onClose()
     assert.strictEqual(client.state, "live")
+  })
+
+  it("RB5 the server counts what was evaluated here, once, and knows who was shown what", async () => {
+    await put(server, "trial", { enabled: true, percentage: 100, purpose: "experiment" })
+    const refused: Array<unknown> = []
+    const onEvent = (event: { readonly type: string }) => event.type === "report" && refused.push(event)
+    const provider = made({ report: { everyMillis: 60_000 }, onEvent: (event) => void onEvent(event) })
+    const { client, name } = await using(provider)
+    for (let n = 0; n < 3; n++) await client.getBooleanValue("trial", false, pro)
+    client.track("paid", pro, { value: 12.5, plan: "pro" })
+    assert.isTrue(await provider.flush())
+    assert.isTrue(await provider.flush())
+    await client.getBooleanValue("trial", false, pro)
+    await OpenFeature.setProviderAndWait(name, made())
+    const used = async () => (await server.call("GET", "/v1/flags/trial/usage?environment=production")).body
+    await waitUntil("the last report", async () => (await used()).counts?.[0]?.count === 4)
+    const { counts, sdk } = await used()
+    assert.lengthOf(counts, 1)
+    assert.deepInclude(counts[0], { variant: "on", version: 1, outcome: "STATIC", sdk: SDK, count: 4 })
+    assert.strictEqual(sdk, SDK)
+    assert.deepStrictEqual(refused, []) // exposures and tracks neither
   })
 
   it("HV1 the example of the page runs as it stands, on Node and on Deno", async () => {
