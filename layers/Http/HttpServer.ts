@@ -18,6 +18,7 @@ import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { takenOut } from "../../src/access/Ticket.ts"
+import { type Quick, type QuickAnswer, QuickDoor, type Source } from "../../src/edge/http/Quick.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
@@ -60,8 +61,27 @@ const GRACE = 1_500
 const isHttp2 = (request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest =>
   request.httpVersionMajor === 2
 
+/** What the door may answer before any route hears of it. QK1 in src/edge/http/Quick.ts */
+interface Shortcut {
+  quick: Quick | undefined
+}
+
+const answering =
+  (response: ServerResponse) =>
+  ({ status, headers, text }: QuickAnswer): void => {
+    if (response.destroyed) return
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) })
+    response.end(text)
+  }
+
 /** Limits what connections and their requests may do before any route hears of them. */
-const guard = (server: Server | Http2SecureServer, given: Partial<HttpOptions>, refuse: Refuse): Streams => {
+const guard = (
+  server: Server | Http2SecureServer,
+  given: Partial<HttpOptions>,
+  refuse: Refuse,
+  shortcut: Shortcut
+): Streams => {
+  const goOn = server.emit.bind(server)
   const options = { ...defaults, ...given }
   const unread = new Unread(options, refuse)
   const isExempt = exempting(options.exempt)
@@ -78,7 +98,12 @@ const guard = (server: Server | Http2SecureServer, given: Partial<HttpOptions>, 
     const [url, ticket] = takenOut(asked.url ?? "/")
     asked.url = withoutSecrets(url) // TU1
     if (ticket !== undefined) asked.headers.authorization ??= ticket
-    if (!isHttp2(asked)) return unread.admit(asked, answer) && open(asked, answer)
+    if (!isHttp2(asked))
+      return (
+        unread.admit(asked, answer) &&
+        open(asked, answer) &&
+        shortcut.quick?.(asked as Source, answering(answer), () => goOn("request", asked, answer)) !== true
+      )
     // node:http2 tells nobody that the client of such a request went away.
     if (asked.method === "HEAD") asked.stream.once("close", () => answer.writableEnded || answer.emit("close"))
     if (open(asked as unknown as IncomingMessage, answer)) return true
@@ -139,33 +164,35 @@ const make = (certificate: Certificate | undefined): Server | Http2SecureServer 
   return server
 }
 
-const create = (options: Partial<HttpOptions>, refuse: Refuse, certificate?: Certificate) => (): Server => {
-  // Both kinds have all that is used of it below.
-  const server = make(certificate) as Server
-  server.maxHeadersCount = HEADERS
-  // No route changes the protocol, so a request to upgrade is answered like any other.
-  Object.assign(server, { shouldUpgradeCallback: () => false })
-  const streams = guard(server, options, refuse)
-  const close = server.close.bind(server)
-  // HS2: `close` alone waits for clients that keep their connection open.
-  server.close = (done) => {
-    server.on("request", (asked, response) => isHttp2(asked) || response.setHeader("connection", "close"))
-    const cut = () => {
-      Server.prototype.closeAllConnections.call(server) // node:http2 has none of its own
-      streams.destroy()
+const create =
+  (options: Partial<HttpOptions>, refuse: Refuse, shortcut: Shortcut, certificate?: Certificate) => (): Server => {
+    // Both kinds have all that is used of it below.
+    const server = make(certificate) as Server
+    server.maxHeadersCount = HEADERS
+    // No route changes the protocol, so a request to upgrade is answered like any other.
+    Object.assign(server, { shouldUpgradeCallback: () => false })
+    const streams = guard(server, options, refuse, shortcut)
+    const close = server.close.bind(server)
+    // HS2: `close` alone waits for clients that keep their connection open.
+    server.close = (done) => {
+      shortcut.quick = undefined
+      server.on("request", (asked, response) => isHttp2(asked) || response.setHeader("connection", "close"))
+      const cut = () => {
+        Server.prototype.closeAllConnections.call(server) // node:http2 has none of its own
+        streams.destroy()
+      }
+      const timer = setTimeout(cut, options.grace ?? GRACE)
+      const sweep = setInterval(() => server.closeIdleConnections(), 50)
+      close((error) => {
+        clearTimeout(timer)
+        clearInterval(sweep)
+        done?.(error)
+      })
+      server.closeIdleConnections()
+      return server
     }
-    const timer = setTimeout(cut, options.grace ?? GRACE)
-    const sweep = setInterval(() => server.closeIdleConnections(), 50)
-    close((error) => {
-      clearTimeout(timer)
-      clearInterval(sweep)
-      done?.(error)
-    })
-    server.closeIdleConnections()
     return server
   }
-  return server
-}
 
 export const layer = (options: HttpOptions) =>
   Layer.unwrap(
@@ -175,8 +202,17 @@ export const layer = (options: HttpOptions) =>
     })
   )
 
-const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, certificate: Certificate | undefined) =>
-  NodeHttpServer.layer(create(limits, refuse, certificate), { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
+const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, certificate: Certificate | undefined) => {
+  const shortcut: Shortcut = { quick: undefined }
+  const open = (quick: Quick) => void (shortcut.quick = quick)
+  return Layer.merge(
+    opening({ host, port }, create(limits, refuse, shortcut, certificate)),
+    Layer.succeed(QuickDoor, { open })
+  )
+}
+
+const opening = ({ host, port }: Pick<HttpOptions, "host" | "port">, make: () => Server) =>
+  NodeHttpServer.layer(make, { host, port, gracefulShutdownTimeout: "2 seconds" }).pipe(
     Layer.catch((error) =>
       Layer.effectContext(
         Effect.fail(

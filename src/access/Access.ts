@@ -33,6 +33,14 @@ export interface AccessOptions {
 
 export type { KeyOptions } from "./NewKey.ts"
 
+/** For what can't wait for a fiber. */
+export interface AtOnce {
+  /** Whom `authenticate` would find, before it counts; undefined where only that can say who it is, or why nobody. */
+  readonly recognise: (token: string | undefined) => Identity | undefined
+  /** Counts `cost` requests. False: that is over the identity's rate, nothing was counted, and `authenticate` would say so. A4 */
+  readonly charge: (identity: Identity, cost: number) => boolean
+}
+
 export class Access extends Context.Service<
   Access,
   {
@@ -41,6 +49,7 @@ export class Access extends Context.Service<
      * `RateLimited` (details.retryAfterMillis), `DatabaseUnavailable` for a key that only the database may know.
      */
     readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
+    readonly atOnce: Effect.Effect<AtOnce>
     /** What opens streams of an environment's flags in the token's place. TI1 */
     readonly ticketFor: (identity: Identity, environment: string) => Effect.Effect<string>
     /** Whose ticket it is, with the rights that it gives. Fails `Unauthenticated`, and as `authenticate`. TI1 */
@@ -187,6 +196,18 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     return Ticket.holder(identityOf(key), environment)
   })
 
+  /** A2 */
+  const recognise = (header: string | undefined): Identity | undefined => {
+    const parts = Token.parse(Token.fromHeader(header))
+    const key = parts && keys.known(parts.id)
+    if (parts === undefined || key === undefined) return undefined
+    const matches = crypto.equal(crypto.hash(pepper, parts.secret), key.hash)
+    return matches && isGood(key, clock.currentTimeMillisUnsafe()) ? identityOf(key) : undefined
+  }
+
+  const charge = ({ name }: Identity, cost: number): boolean =>
+    rates.take(name, clock.currentTimeMillisUnsafe(), cost) === 0
+
   const spend = (identity: Identity, cost: number) =>
     Effect.suspend(() => {
       const refusal = tooOften(identity.name, clock.currentTimeMillisUnsafe(), cost)
@@ -264,6 +285,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
 
   return Access.of({
     authenticate,
+    atOnce: Effect.succeed({ recognise, charge }),
     ticketFor,
     byTicket,
     spend,

@@ -13,6 +13,8 @@ import { RateLimits } from "./RateLimits.ts"
 export interface KnownKeys {
   /** Undefined: there is no such key. Fails as `ApiKeyStore.find` when only the database can say. */
   readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
+  /** As it is known now, without a question to anybody. Undefined: only `find` can say. */
+  readonly known: (id: string) => ApiKey | undefined
   readonly remember: (key: ApiKey) => void
   /** Marks a key as revoked at once, not at the next refresh. `at`: milliseconds since 1970. */
   readonly revoked: (id: string, at: number) => void
@@ -74,6 +76,7 @@ export const makeKnownKeys = (options: {
             )
           )
         }),
+      known: (id) => known.get(id),
       remember: (key) => {
         unknown.delete(key.id)
         fresh.add(key.id)

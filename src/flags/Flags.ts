@@ -9,6 +9,7 @@
  *        thread.
  */
 import { Context, Effect, Layer } from "effect"
+import type { Identity } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -78,6 +79,14 @@ export class Flags extends Context.Service<
       context: EvaluationContext,
       caller: Caller
     ) => Effect.Effect<Resolution, HeraldError>
+    /** The same at once, by an identity that was recognised. Undefined: it may not, and `resolve` says why. */
+    readonly resolveNow: (
+      identity: Identity,
+      environment: string,
+      key: string,
+      context: EvaluationContext,
+      caller: Caller
+    ) => Resolution | undefined
     /** Of every flag of an environment, in the order of their names. Yields in between. */
     readonly resolveAll: (
       environment: string,

@@ -1,8 +1,9 @@
 /** The reading half of Flags. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
+import { type Identity, may } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { targetProblem } from "../keys/Target.ts"
+import { environmentProblem, targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { Caller } from "../usage/Caller.ts"
 import { Usage } from "../usage/Usage.ts"
@@ -162,6 +163,11 @@ export const makeReading = Effect.gen(function* () {
 
     resolve: (environment: string, key: string, context: Context, caller: Caller) =>
       Effect.map(requirePermission("config.read", environment), () => resolved(environment, key, context, caller)),
+
+    resolveNow: (identity: Identity, environment: string, key: string, context: Context, caller: Caller) =>
+      may(identity, "config.read", environment) && environmentProblem(environment) === undefined
+        ? resolved(environment, key, context, caller)
+        : undefined,
 
     resolveAll: Effect.fnUntraced(function* (environment: string, context: Context, caller: Caller) {
       yield* requirePermission("config.read", environment)

@@ -111,6 +111,12 @@ const carry = ({ bytes, carries }: CarryJob): JobResult => {
     : { _tag: "Carried", json: found.success }
 }
 
+/** What a small body without values of ours says. Undefined: it is no good, which a job says the why of. */
+export const carriedNow = (bytes: Uint8Array): unknown => {
+  const found = carry({ kind: "carry", bytes, carries: "nothing" })
+  return found._tag === "Carried" ? found.json : undefined
+}
+
 /** Calls `enter` before each stage. */
 export const perform = (
   job: Job,

@@ -3,6 +3,9 @@ import { HttpServerResponse } from "effect/http"
 
 const privately = { "cache-control": "no-store" }
 
+/** What every JSON answer says, unless it says otherwise. */
+export const headersOfJson: Readonly<Record<string, string>> = { ...privately, "content-type": "application/json" }
+
 interface Options {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>

@@ -12,6 +12,7 @@ import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
 import { unmapped } from "../../net/Address.ts"
 import { Authentication } from "./Contract.ts"
+import { wasCounted } from "./Gathered.ts"
 import { costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
 
@@ -33,14 +34,14 @@ const has = (annotations: Context.Context<never>, what: Context.Service<never, b
 /** As providers of OpenFeature send an API key that have no name for a bearer token. */
 const bearer = (key: string | undefined): string | undefined => (key === undefined ? undefined : `Bearer ${key}`)
 
+export const tokenInHeaders = (headers: Readonly<Record<string, string | undefined>>): string | undefined =>
+  headers["authorization"] ?? bearer(headers["x-api-key"])
+
 const tokenIn = (
   request: HttpServerRequest.HttpServerRequest,
   headers: HttpServerRequest.HttpServerRequest["headers"],
   annotations: Context.Context<never>
-) =>
-  headers["authorization"] ??
-  bearer(headers["x-api-key"]) ??
-  (has(annotations, ByCookie as never) ? request.cookies["herald-token"] : undefined)
+) => tokenInHeaders(headers) ?? (has(annotations, ByCookie as never) ? request.cookies["herald-token"] : undefined)
 
 /** The environment that the query names; undefined when it names none, or several. */
 const environmentOf = (url: string): string | undefined => {
@@ -100,7 +101,7 @@ export const AuthenticationLive = Layer.effect(
       annotations: Context.Context<never>
     ) {
       const { headers } = request // made anew whenever they are asked for
-      const cost = need === undefined ? 1 : costOf(need, headers)
+      const cost = wasCounted(request) ? 0 : need === undefined ? 1 : costOf(need, headers)
       const identity = yield* identified(request, headers, annotations, cost)
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)

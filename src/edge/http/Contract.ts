@@ -7,9 +7,12 @@
  */
 import type { Effect, Layer } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
+import type { Access } from "../../access/Access.ts"
+import type { Flags } from "../../flags/Flags.ts"
 import type { OpenFlags } from "../../flags/OpenFlags.ts"
 import type { Origins } from "../../net/Origins.ts"
 import { documented } from "./Document.ts"
+import type { QuickRoute } from "./Quick.ts"
 
 /** R2. Provides `CurrentIdentity`. */
 export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/http/Authentication", {
@@ -35,6 +38,8 @@ export interface Part {
   readonly routes: Layer.Layer<any, never, any>
   /** Whose pages may read what is below a path. OX1 */
   readonly pages?: { readonly under: string; readonly origins: Effect.Effect<Origins, never, OpenFlags> }
+  /** A short way for what is asked all the time. QK1 */
+  readonly quick?: Effect.Effect<QuickRoute, never, Access | Flags | OpenFlags>
   /** How a URL is written that a route is to be found for. */
   readonly asRouted?: (url: string) => string
 }

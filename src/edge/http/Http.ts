@@ -18,14 +18,11 @@ import { Packer, packed } from "./Packing.ts"
 import { makePages } from "./Pages.ts"
 import { type Paths, pathsOf, routesIn } from "./Paths.ts"
 import { answerFailures } from "./Problem.ts"
+import { openQuick } from "./Quick.ts"
+import { securing } from "./Securing.ts"
 import { answerUnrouted } from "./Unrouted.ts"
 
-/** H1 */
-const secured = HttpServerResponse.setHeaders({
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer"
-})
+const secured = HttpServerResponse.setHeaders(securing)
 
 /** H2 */
 const traced = <A, E, R>(app: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
@@ -86,6 +83,7 @@ export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) 
   const routes = parts.map((part) => part.routes) as unknown as [Parts[number]["routes"]]
   const versioned = HttpApiBuilder.layer(api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide(routes),
+    Layer.merge(Layer.effectDiscard(openQuick(parts))),
     Layer.provide([AuthenticationLive, Budget.layer])
   )
   const paths = pathsOf([...routesIn(api), ...others], routerConfig)

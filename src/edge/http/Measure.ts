@@ -1,5 +1,5 @@
 /** Counts every answer by class of status, and times it by method and route. */
-import { Effect, Metric } from "effect"
+import { Clock, Effect, Metric } from "effect"
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { counter, each, histogram } from "../../telemetry/Metrics.ts"
 
@@ -53,3 +53,13 @@ export const measured = <E, R, E2, R2>(app: App<E, R>, around: (app: App<E, R>) 
       })
     })
   })
+
+/** For requests that are answered without a fiber. `startedAt`: nanoseconds of `now`. */
+export const makeCounting = Effect.map(Effect.all([Effect.context<never>(), Clock.Clock]), ([context, clock]) => ({
+  now: () => clock.monotonicTimeNanosUnsafe(),
+  count: (method: string, route: string, status: number, startedAt: bigint): void => {
+    const counted = classes[Math.floor(status / 100) - 1] ?? requests
+    counted.updateUnsafe(1, context)
+    timerOf(method, route).updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9, context)
+  }
+}))

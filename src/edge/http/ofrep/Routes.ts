@@ -18,6 +18,7 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer, problemResponse } from "../Problem.ts"
 import { OfrepGroup } from "./Api.ts"
+import { short } from "./Short.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -140,5 +141,6 @@ export const ofrep = {
   groups: [OfrepGroup],
   routes,
   pages: { under: "/ofrep/", origins: Effect.map(OpenFlags, ({ origins }) => origins) },
-  asRouted: Wire.asRouted
+  asRouted: Wire.asRouted,
+  quick: short
 } as const satisfies Part

@@ -44,7 +44,7 @@ export const Evaluations = Schema.Struct({
   eventStreams: Schema.optionalKey(Schema.Array(EventStream))
 }).annotate({ identifier: "OfrepEvaluations" })
 
-const SINGLE = "/ofrep/v1/evaluate/flags/"
+export const SINGLE = "/ofrep/v1/evaluate/flags/"
 
 /** Providers write a flag's name into the path as it is: a slash, `?` and `%` of it are its own. OF5 */
 export const asRouted = (url: string): string =>

@@ -1,0 +1,64 @@
+/** The short way for the evaluation of one flag. QK1 in ../Quick.ts; what it does is what `single` of Routes.ts does. */
+import { Effect, Result } from "effect"
+import { Access } from "../../../access/Access.ts"
+import { may } from "../../../access/Identity.ts"
+import { Flags } from "../../../flags/Flags.ts"
+import { evaluation } from "../../../flags/Ofrep.ts"
+import { OpenFlags } from "../../../flags/OpenFlags.ts"
+import type { Context } from "../../../flags/Resolution.ts"
+import { environmentOfFlags } from "../../../flags/Selector.ts"
+import { callerOf } from "../../../usage/Caller.ts"
+import { carriedNow } from "../../../work/Job.ts"
+import { headersOfJson } from "../Answer.ts"
+import { tokenInHeaders } from "../Authentication.ts"
+import { costOf, needOf } from "../Needs.ts"
+import type { QuickRoute } from "../Quick.ts"
+import { securing } from "../Securing.ts"
+import { OfrepGroup } from "./Api.ts"
+import * as Wire from "./Wire.ts"
+
+/** Names that are written into a path as they are. */
+const PLAIN = /^[\w.:-]{1,100}$/
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Undefined: there is something to be said of it. */
+const contextIn = (body: Uint8Array): Context | undefined => {
+  const found = carriedNow(body)
+  if (!isObject(found)) return undefined
+  const { context = {} } = found
+  return isObject(context) ? context : undefined
+}
+
+export const short = Effect.gen(function* () {
+  const { recognise, charge } = yield* (yield* Access).atOnce
+  const { resolveNow } = yield* Flags
+  const { origins } = yield* OpenFlags
+  const endpoint = OfrepGroup.endpoints["single"]!
+  const need = needOf(endpoint)!
+  const headers = { ...headersOfJson, ...securing, ...origins.answering(undefined) }
+
+  const route: QuickRoute = ({ method, url, headers: said }) => {
+    if (method !== "POST" || !url.startsWith(Wire.SINGLE)) return undefined
+    const flag = url.slice(Wire.SINGLE.length)
+    if (!PLAIN.test(flag)) return undefined
+    const identity = recognise(tokenInHeaders(said))
+    if (identity === undefined) return undefined
+    const found = environmentOfFlags(said["flagd-selector"], identity.environments)
+    if (Result.isFailure(found) || !may(identity, need.permission, found.success)) return undefined
+    const environment = found.success
+    if (!charge(identity, costOf(need, said))) return undefined
+    const caller = callerOf("ofrep", said["user-agent"])
+    return {
+      owner: identity.name,
+      route: endpoint.path,
+      answer: (body) => {
+        const context = contextIn(body)
+        const resolution = context && resolveNow(identity, environment, flag, context, caller)
+        return resolution && { status: Wire.statusOf(resolution), headers, text: evaluation(flag, resolution) }
+      }
+    }
+  }
+  return route
+})
