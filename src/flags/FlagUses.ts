@@ -1,7 +1,11 @@
-/** Tells how flags are used, and which are stale. Every method checks `CurrentIdentity` for the environment that it touches. */
+/**
+ * Tells how flags are used, and which are stale. Every method checks `CurrentIdentity` for the environment that it touches, and what this node
+ * counted is written first: whoever evaluates a flag and looks then sees it.
+ */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Usage } from "../usage/Usage.ts"
 import { UsageStore } from "../usage/UsageStore.ts"
 import { ALL, type LastUse, type Use } from "../usage/Use.ts"
 import { Slices } from "../work/Slices.ts"
@@ -60,6 +64,7 @@ export class FlagUses extends Context.Service<
 
 const make = Effect.fnUntraced(function* () {
   const store = yield* UsageStore
+  const usage = yield* Usage
   const view = yield* FlagView
   const clock = yield* Clock.Clock
   const slices = new Slices()
@@ -79,6 +84,7 @@ const make = Effect.fnUntraced(function* () {
   return FlagUses.of({
     last: Effect.fnUntraced(function* (environment, { prefix, after, limit }) {
       yield* requirePermission("config.read", environment)
+      yield* usage.flush
       const most = Math.max(1, Math.min(PAGE, limit))
       const uses = yield* store.last(environment, { prefix, after, limit: most })
       return {
@@ -92,7 +98,7 @@ const make = Effect.fnUntraced(function* () {
 
     of: Effect.fnUntraced(function* (environment, flag, days) {
       yield* requirePermission("config.read", environment)
-      const last = yield* store.lastOf(environment, flag)
+      const last = yield* usage.lastOf(environment, flag)
       if (last === undefined && view.find(environment, flag) === undefined)
         return yield* failure("NotFound", `there is no flag ${flag} in ${environment}`)
       const from = clock.currentTimeMillisUnsafe() - (days - 1) * DAY
@@ -101,6 +107,7 @@ const make = Effect.fnUntraced(function* () {
 
     stale: Effect.fnUntraced(function* (environment, { days, after }) {
       yield* requirePermission("config.read", environment)
+      yield* usage.flush
       const page = view.page(environment, { prefix: "", after, limit: PAGE })
       const end = page.at(-1)
       if (end === undefined) return { stale: [], next: undefined }

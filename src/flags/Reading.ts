@@ -4,6 +4,7 @@ import { requirePermission } from "../access/Access.ts"
 import { type Identity, may } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { environmentProblem, targetProblem } from "../keys/Target.ts"
+import { happened } from "../telemetry/Traces.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { Caller } from "../usage/Caller.ts"
 import { Usage } from "../usage/Usage.ts"
@@ -12,6 +13,7 @@ import { Digest } from "../values/Digest.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
+import { evaluationEvent } from "./EvaluationEvent.ts"
 import { notFound } from "./Evaluator.ts"
 import { digestOfDocument } from "./FlagDocument.ts"
 import { type KeptKind, nouns } from "./FlagDraft.ts"
@@ -162,7 +164,14 @@ export const makeReading = Effect.gen(function* () {
       }),
 
     resolve: (environment: string, key: string, context: Context, caller: Caller) =>
-      Effect.map(requirePermission("config.read", environment), () => resolved(environment, key, context, caller)),
+      Effect.flatMap(requirePermission("config.read", environment), () => {
+        const resolution = resolved(environment, key, context, caller)
+        const version = view.find(environment, key)?.version
+        return Effect.as(
+          happened("feature_flag.evaluation", () => evaluationEvent(environment, key, version, resolution)),
+          resolution
+        )
+      }),
 
     resolveNow: (identity: Identity, environment: string, key: string, context: Context, caller: Caller) =>
       may(identity, "config.read", environment) && environmentProblem(environment) === undefined

@@ -7,7 +7,7 @@
  *
  * Names and attributes of messages: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  */
-import { Context, Effect, Exit, Option, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, Option, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 
 /** Links that the SDK keeps of a span. */
@@ -76,6 +76,15 @@ export const step =
         ? work
         : Effect.withSpan(work, name, { captureStackTrace: false })
     )
+
+/** Notes in the span of this fiber what happened, where somebody keeps that span. TE11 */
+export const happened = (name: string, attributes: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const span: Tracer.AnySpan | undefined = fiber.context.mapUnsafe.get(Tracer.ParentSpan.key)
+    if (span?._tag === "Span" && span.sampled && fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer)
+      span.event(name, fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), attributes())
+    return Effect.void
+  })
 
 export interface Mark {
   readonly name: string

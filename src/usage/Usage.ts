@@ -47,7 +47,7 @@ export class Usage extends Context.Service<
     readonly follow: (environment: string, caller: Caller) => () => void
     /** Writes a checked report. Fails `Busy`, `InvalidInput` for what can't be kept, `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`. UG3 */
     readonly report: (batch: UsageBatch) => Effect.Effect<Recorded, HeraldError>
-    /** When a flag was used last, as far as any node wrote it, and this one knows. Fails as the store. */
+    /** When a flag was used last: what other nodes counted in the last half minute may be missing. Fails as the store. */
     readonly lastOf: (environment: string, flag: string) => Effect.Effect<LastUse | undefined, HeraldError>
     /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays pending. */
     readonly flush: Effect.Effect<void>
@@ -175,14 +175,14 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
       return measureRecorded(said, leftOut)
     })
 
-  const flush = Effect.sync(gather).pipe(
-    Effect.andThen(write),
-    Effect.repeat({ while: (done) => done && (own.length > 0 || waiting.length > 0) }),
-    Effect.asVoid
-  )
+  const writeWhile = (more: () => boolean) =>
+    Effect.sync(gather).pipe(Effect.andThen(write), Effect.repeat({ while: (done) => done && more() }), Effect.asVoid)
+  const flush = writeWhile(() => own.length > 0)
   // Runs after the loop below has ended: reports that wait are written and answered, or fail.
   yield* Effect.addFinalizer(() =>
-    Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))).pipe(
+    Effect.interruptible(
+      writeWhile(() => own.length > 0 || waiting.length > 0).pipe(Effect.timeoutOption("2 seconds"))
+    ).pipe(
       Effect.andThen(
         Effect.sync(() => {
           for (const { done } of waiting.splice(0)) Deferred.doneUnsafe(done, Effect.fail(interrupted))
@@ -238,7 +238,7 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
           })
         )
       }),
-    lastOf: (environment, flag) => store.lastOf(environment, flag),
+    lastOf: (environment, flag) => Effect.andThen(flush, store.lastOf(environment, flag)),
     flush,
     following: (environment) => counts.following(environment)
   })

@@ -97,6 +97,28 @@ export const usagesContract = (test: Test) => {
       assert.isAbove(much!.count, most)
     }))
 
+  test("UT1 UT2 batches that several write at once, in whatever order, count once each and wait for nobody for ever", () =>
+    Effect.gen(function* () {
+      const store = yield* UsageStore
+      const [one, two] = [fresh("env"), fresh("env")]
+      const flags = ["a", "b", "c"]
+      const mixed = (n: number) => {
+        const uses = flags.map((flag) => use(flag, { sdk: `sdk-${n % 3}` }))
+        const both = [batch(one, { uses }), batch(two, { uses: uses.toReversed() })]
+        return n % 2 === 0 ? both : both.toReversed()
+      }
+      const all = Array.from({ length: 12 }, (_, n) => mixed(n))
+      yield* Effect.forEach([...all, ...all], (batches) => record(batches), { concurrency: 8 })
+      for (const environment of [one, two])
+        for (const flag of flags) {
+          const found = yield* store.counts(environment, flag, { from: noon, limit: 10 })
+          assert.deepStrictEqual(
+            found.map(({ sdk, count }) => [sdk, count]),
+            [0, 1, 2].map((n) => [`sdk-${n}`, 4])
+          )
+        }
+    }))
+
   test("UT2 the last use of a flag is by whoever asked last; that it was given with all others is another thing", () =>
     Effect.gen(function* () {
       const store = yield* UsageStore

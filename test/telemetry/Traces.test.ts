@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Tracer } from "effect"
-import { makeMark, step } from "../../src/telemetry/Traces.ts"
+import { happened, makeMark, step } from "../../src/telemetry/Traces.ts"
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -37,6 +37,28 @@ describe("spans that nobody keeps", () => {
       assert.strictEqual((yield* seen(inStep, false)).found, "request")
       const alone = Effect.map(Effect.orDie(Effect.currentSpan), ({ name }) => name).pipe(step("alone"))
       assert.strictEqual((yield* seen(alone, false)).found, "alone")
+    })
+  )
+
+  it.effect("TE11 what happened is noted in a span that is kept, and its attributes are made for nobody else", () =>
+    Effect.gen(function* () {
+      const events: Array<unknown> = []
+      let made = 0
+      const note = happened("happened", () => ({ n: ++made }))
+      const keeping = (sampled: boolean) =>
+        Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan({ ...options, sampled })
+            span.event = (name, _, attributes) => void events.push([name, attributes])
+            return span
+          }
+        })
+      yield* Effect.withSpan(note, "request")
+      yield* Effect.withTracer(note, keeping(true))
+      yield* Effect.withTracer(Effect.withSpan(note, "request"), keeping(false))
+      assert.strictEqual(made, 0)
+      yield* Effect.withTracer(Effect.withSpan(note, "request"), keeping(true))
+      assert.deepStrictEqual(events, [["happened", { n: 1 }]])
     })
   )
 })
