@@ -13,6 +13,7 @@ import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
+import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
@@ -33,6 +34,7 @@ export const adapters = Layer.mergeAll(
   Leases.layer,
   Outbox.layer,
   RevisionLog.layer,
+  RefStore.layer,
   RetentionStore.layer,
   ScheduleStore.layer,
   Seal.layer,

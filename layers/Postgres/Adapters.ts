@@ -9,6 +9,7 @@ import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
+import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
@@ -25,6 +26,7 @@ export const adapters = Layer.mergeAll(
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,
+  RefStore.layer,
   RetentionStore.layer,
   ScheduleStore.layer,
   Seal.layer,

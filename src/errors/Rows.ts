@@ -7,6 +7,7 @@ import { errors as flags } from "../flags/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
+import { errors as refs } from "../refs/Errors.ts"
 import { errors as schedules } from "../schedules/Errors.ts"
 import { errors as sessions } from "../sessions/Errors.ts"
 import { errors as settings } from "../settings/Errors.ts"
@@ -24,6 +25,7 @@ export const rows = {
   ...fleet,
   ...keys,
   ...outbox,
+  ...refs,
   ...schedules,
   ...sessions,
   ...settings,

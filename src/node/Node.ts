@@ -26,6 +26,7 @@ import { flagSettings } from "../edge/http/flagSettings/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
+import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
@@ -50,6 +51,7 @@ import type { Kind } from "../propagation/Kind.ts"
 import { Kinds } from "../propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
 import { Views } from "../propagation/Views.ts"
+import { Refs } from "../refs/Refs.ts"
 import * as Retention from "../retention/Retention.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
 import * as Scheduler from "../schedules/Scheduler.ts"
@@ -122,6 +124,7 @@ const capabilities = [
     view: ScheduleView,
     http: scheduleRoutes
   },
+  { services: Refs.layer, http: refRoutes },
   {
     services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),
     http: usage,

@@ -9,6 +9,7 @@ import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
+import { refsContract } from "./RefStores.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { schedulesContract } from "./ScheduleStores.ts"
@@ -22,6 +23,7 @@ describe("memory", () => {
   storesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   flagsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   segmentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  refsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -23,6 +23,7 @@ import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { ownersContract } from "./Owners.ts"
 import { peopleContract } from "./People.ts"
+import { refsContract } from "./RefStores.ts"
 import { releasesContract } from "./Releases.ts"
 import { retentionContract } from "./Retentions.ts"
 import { schedulesContract } from "./ScheduleStores.ts"
@@ -48,6 +49,7 @@ describe("PostgreSQL", () => {
   storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   flagsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  refsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -19,6 +19,7 @@ import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
+import { refs } from "../../../src/edge/http/refs/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
@@ -31,6 +32,7 @@ import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
+import { Refs } from "../../../src/refs/Refs.ts"
 import { Schedules } from "../../../src/schedules/Schedules.ts"
 import { below, propagation, reports, configurations as updates } from "../../support/Twins.ts"
 
@@ -40,6 +42,7 @@ export const parts = [
   flags,
   segments,
   schedules,
+  refs,
   usage,
   flagSettings,
   ofrep,
@@ -107,6 +110,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
       shared: () => false,
       ...open
     }),
+    Refs.layer,
     Schedules.layer.pipe(Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))),
     FlagUses.layer,
     reports,
