@@ -25,12 +25,12 @@ interface Budget {
 }
 
 /** The members of a flag in flagd's document. */
-export const exported = (key: string, definition: Definition, exporting: Exporting): string => {
+export const exported = (key: string, definition: Definition, { ruleOf, definitionOf }: Exporting): string => {
   const { enabled, variants, defaultVariant, metadata } = definition
   let state = enabled ? "ENABLED" : "DISABLED"
   let targeting: Json | undefined
   try {
-    if (enabled) targeting = compiling(key, exporting).rule(key, definition, { left: EXPANDED })
+    if (enabled) targeting = ruleWith(key, definition, { left: EXPANDED })
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error
     state = "DISABLED"
@@ -42,34 +42,8 @@ export const exported = (key: string, definition: Definition, exporting: Exporti
     ...(targeting === undefined ? {} : { targeting }),
     metadata
   })
-}
 
-/** What becomes of the rules of a flag, and of those that it needs, for whoever has nothing else. Undefined: too large. FX2 */
-export const compiled = (
-  key: string,
-  definition: Definition,
-  exporting: Exporting
-):
-  | {
-      readonly targeting: Json | undefined
-      readonly prerequisites: ReadonlyArray<{ readonly flag: string; readonly holds: Json }>
-    }
-  | undefined => {
-  const budget = { left: EXPANDED }
-  const { own, holds } = compiling(key, exporting)
-  try {
-    return {
-      targeting: own(definition, budget),
-      prerequisites: definition.prerequisites.map((one) => ({ flag: one.flag, holds: holds(one, budget, 0) }))
-    }
-  } catch (error) {
-    if (!(error instanceof TooLarge)) throw error
-    return undefined
-  }
-}
-
-const compiling = (key: string, { ruleOf, definitionOf }: Exporting) => {
-  const own = ({ targeting, evaluators }: Definition, budget: Budget): Json | undefined => {
+  function ownRule({ targeting, evaluators }: Definition, budget: Budget): Json | undefined {
     if (targeting === undefined) return undefined
     const { rule } = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
     if (rule === undefined) throw new TooLarge()
@@ -77,25 +51,23 @@ const compiling = (key: string, { ruleOf, definitionOf }: Exporting) => {
     return rule
   }
 
-  const rule = (of: string, its: Definition, budget: Budget, depth = 0): Json | undefined => {
+  function ruleWith(of: string, its: Definition, budget: Budget, depth = 0): Json | undefined {
     if (depth > EXPANDED_DEPTH / 10) throw new TooLarge()
-    const alone = own(its, budget)
-    const named = alone === undefined || of === key ? alone : inTheNameOf(of, alone)
-    if (its.prerequisites.length === 0 || named === undefined) return named
-    return { if: [{ and: its.prerequisites.map((one) => holds(one, budget, depth)) }, named, null] }
+    const rule = ownRule(its, budget)
+    const own = rule === undefined || of === key ? rule : inTheNameOf(of, rule)
+    if (its.prerequisites.length === 0 || own === undefined) return own
+    return { if: [{ and: its.prerequisites.map((one) => holds(one, budget, depth)) }, own, null] }
   }
 
   /** Whether another flag serves that variant: its rule is mentioned once, so that a chain of flags stays a chain. */
-  const holds = ({ flag, variant }: Prerequisite, budget: Budget, depth: number): Json => {
+  function holds({ flag, variant }: Prerequisite, budget: Budget, depth: number): Json {
     const other = definitionOf(flag)
     if (other === undefined || !other.enabled) return false
-    const its = rule(flag, other, budget, depth + 1)
-    if (its === undefined) return other.defaultVariant === variant
-    if (other.defaultVariant !== variant) return { in: [its, formsOf([variant])] }
-    return { "!": [{ in: [its, formsOf([...other.variants.keys()].filter((name) => name !== variant))] }] }
+    const rule = ruleWith(flag, other, budget, depth + 1)
+    if (rule === undefined) return other.defaultVariant === variant
+    if (other.defaultVariant !== variant) return { in: [rule, formsOf([variant])] }
+    return { "!": [{ in: [rule, formsOf([...other.variants.keys()].filter((name) => name !== variant))] }] }
   }
-
-  return { own, rule, holds }
 }
 
 /** What a rule may give for these variants: a rule's result is taken by its text. */
@@ -104,6 +76,8 @@ const formsOf = (names: ReadonlyArray<string>): ReadonlyArray<Json> =>
     if (name === "true" || name === "false") return [name, name === "true"]
     return String(Number(name)) === name ? [name, Number(name)] : [name]
   })
+
+const CHARACTERS = 64
 
 const TARGETING_KEY: Json = { var: "targetingKey" }
 
@@ -119,7 +93,9 @@ const inTheNameOf = (flag: string, rule: Json): Json => {
   return { if: [TARGETING_KEY, { fractional: [{ cat: [flag, TARGETING_KEY] }, ...own] }, null] }
 }
 
+/** Values, and a text for each `CHARACTERS` of it: a rule that is named again and again may hold a long one. */
 const sizeOf = (rule: Json): number => {
+  if (typeof rule === "string") return 1 + Math.floor(rule.length / CHARACTERS)
   if (typeof rule !== "object" || rule === null) return 1
   let size = 1
   for (const one of Array.isArray(rule) ? rule : Object.values(rule)) size += sizeOf(one as Json)

@@ -1,65 +1,112 @@
 /**
- * A flag as Herald's own clients get it, as one text a flag: its rule with all that it refers to, and nothing that is for people alone. Pure,
- * without packages beside the engine: the SDK reads here what the server writes.
+ * A flag as Herald's own clients get it, as one text a flag: its rule with all that it names, the flags that it needs, and nothing that is for
+ * people alone. Pure, without packages beside the engine: the SDK reads here what the server writes.
  *
  *   FK1  A client that evaluates what it was sent is answered as the server answers: values, variants, reasons, error codes, metadata.
  *   FK2  What a client can't evaluate it refuses when it comes, with the reason, and keeps what it had: an operator or a bucketing of a newer
  *        server would otherwise give each caller the default.
- *   FK3  A flag that would have more than `SENT` characters is sent as disabled, so that its callers are served their own default.
+ *   FK3  A flag that would have more than `SENT` characters, or names what can't be put into its place, is sent as disabled, so that its callers
+ *        are served their own default.
  */
 import { excerpt } from "../text/Excerpt.ts"
-import { type Definition, type FlagType, type Metadata, typeOf } from "./Definition.ts"
+import { type Definition, type FlagType, type Metadata, type Prerequisite, typeOf } from "./Definition.ts"
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
-import { compiled, type Exporting } from "./Exported.ts"
+import type { Exporting } from "./Exported.ts"
 import type { Bucketing } from "./Fractional.ts"
 import type { Json } from "./Json.ts"
 import { operation, operators } from "./Operators.ts"
+import { resolved } from "./References.ts"
 
 /** Characters of one flag. FK3 */
 export const SENT = 1_048_576
 
-interface Need {
-  readonly flag: string
-  readonly holds: Json
-}
-
-interface Sent {
+/** A flag that another one needs: which variant it serves is all that counts. */
+interface Other {
   readonly state: "ENABLED" | "DISABLED"
   readonly variants: { readonly [name: string]: Json }
   readonly defaultVariant?: string
+  /** Without references. */
   readonly targeting?: Json
+  readonly prerequisites?: ReadonlyArray<Prerequisite>
+}
+
+interface Sent extends Other {
   readonly metadata?: Metadata
-  readonly prerequisites?: ReadonlyArray<Need>
+  /** The flags that it needs, and that they need, by their names. One that is not here is not there. */
+  readonly others?: { readonly [flag: string]: Other }
   /** Whoever is shown it is to be reported. */
   readonly purpose?: "experiment"
   /** "v2" when it is left out. */
   readonly bucketing?: Bucketing
 }
 
+/** It would be too large, or names what is not there. FK3 */
+class Unsendable extends Error {}
+
 /** What is sent of a flag. FK1 */
 export const sent = (key: string, definition: Definition, exporting: Exporting, bucketing: Bucketing): string => {
-  const { enabled, variants, defaultVariant, metadata, about } = definition
-  const rules = enabled ? compiled(key, definition, exporting) : { targeting: undefined, prerequisites: [] }
-  const write = (its: typeof rules): string =>
-    JSON.stringify({
-      state: its === undefined || !enabled ? "DISABLED" : "ENABLED",
-      variants: Object.fromEntries(variants),
-      ...(defaultVariant === undefined ? {} : { defaultVariant }),
-      ...(its?.targeting === undefined ? {} : { targeting: its.targeting }),
-      ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-      ...(its === undefined || its.prerequisites.length === 0 ? {} : { prerequisites: its.prerequisites }),
-      ...(about.purpose === "experiment" ? { purpose: about.purpose } : {}),
-      ...(bucketing === "v2" ? {} : { bucketing })
-    } satisfies Sent)
-  const text = write(rules)
-  return text.length <= SENT ? text : write(undefined) // FK3
+  try {
+    const text = written(key, definition, exporting, bucketing)
+    if (text.length <= SENT) return text
+  } catch (error) {
+    if (!(error instanceof Unsendable)) throw error
+  }
+  return written(key, { ...definition, enabled: false }, exporting, bucketing)
+}
+
+const written = (
+  key: string,
+  definition: Definition,
+  { ruleOf, definitionOf }: Exporting,
+  bucketing: Bucketing
+): string => {
+  let left = SENT
+  const otherOf = (its: Definition, variants: Other["variants"]): Other => {
+    const { enabled, defaultVariant, targeting, evaluators, prerequisites } = its
+    const base = {
+      state: enabled ? ("ENABLED" as const) : ("DISABLED" as const),
+      variants,
+      ...(defaultVariant === undefined ? {} : { defaultVariant })
+    }
+    if (!enabled || targeting === undefined) return base
+    const { rule } = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
+    if (rule === undefined || (left -= charactersOf(rule)) < 0) throw new Unsendable()
+    return { ...base, targeting: rule, ...(prerequisites.length === 0 ? {} : { prerequisites }) }
+  }
+  const { variants, metadata, about } = definition
+  const own = otherOf(definition, Object.fromEntries(variants))
+  const others = new Map<string, Other>()
+  const wanted = new Set(own.prerequisites?.map(({ flag }) => flag))
+  for (const flag of wanted) {
+    const its = flag === key ? undefined : definitionOf(flag)
+    if (its === undefined) continue
+    const other = otherOf(its, Object.fromEntries(Array.from(its.variants.keys(), (name) => [name, true])))
+    others.set(flag, other)
+    for (const one of other.prerequisites ?? []) wanted.add(one.flag)
+  }
+  return JSON.stringify({
+    ...own,
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(others.size === 0 ? {} : { others: Object.fromEntries(others) }),
+    ...(about.purpose === "experiment" ? { purpose: about.purpose } : {}),
+    ...(bucketing === "v2" ? {} : { bucketing })
+  } satisfies Sent)
+}
+
+/** Of a rule as JSON, at least. */
+const charactersOf = (rule: Json): number => {
+  if (typeof rule === "string") return rule.length + 2
+  if (typeof rule !== "object" || rule === null) return 2
+  let size = 2
+  for (const [name, one] of Object.entries(rule)) size += name.length + charactersOf(one as Json)
+  return size
 }
 
 const isObject = (value: unknown): value is { readonly [name: string]: Json } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const isNeed = (said: unknown): said is Need =>
-  isObject(said) && typeof said["flag"] === "string" && said["holds"] !== undefined
+const isNeed = (said: unknown): said is Prerequisite =>
+  isObject(said) && typeof said["flag"] === "string" && typeof said["variant"] === "string"
 
 /** Why a rule can't be evaluated here; undefined when it can. FK2 */
 const problemOf = (rule: Json): string | undefined => {
@@ -76,18 +123,27 @@ const problemOf = (rule: Json): string | undefined => {
   return undefined
 }
 
-/** Whether another flag serves what this one needs. */
-const MET = new Map<string, Json>([
-  ["met", true],
-  ["unmet", false]
-])
-
 /** The flag that a text is of, as `JSON.parse` read it; or why it can't be evaluated. It says nothing of the values in it. FK2 */
 export const received = (key: string, said: unknown, now: () => number): Flag | string => {
   if (!isObject(said)) return "it is no object"
-  const { state, variants, defaultVariant, targeting, metadata = {}, prerequisites = [], bucketing = "v2" } = said
-  if (state !== "ENABLED" && state !== "DISABLED") return "its state is neither ENABLED nor DISABLED"
+  const { others = {}, bucketing = "v2" } = said
   if (bucketing !== "v2" && bucketing !== "v3") return "it has a bucketing that this version does not know"
+  if (!isObject(others)) return "the flags that it needs are no object"
+  const flags = new Map<string, Flag>()
+  const how: HowToEvaluate = { bucketing, ruleOf: () => undefined, flagOf: (name) => flags.get(name), now }
+  for (const [name, one] of Object.entries(others)) {
+    const read = definitionOf(one)
+    if (typeof read === "string") return `of ${excerpt(name)}, which it needs, ${read}`
+    flags.set(name, new Flag(name, read, how))
+  }
+  const read = definitionOf(said)
+  return typeof read === "string" ? read : new Flag(key, read, how)
+}
+
+const definitionOf = (said: Json): Definition | string => {
+  if (!isObject(said)) return "it is no object"
+  const { state, variants, defaultVariant, targeting, metadata = {}, prerequisites = [] } = said
+  if (state !== "ENABLED" && state !== "DISABLED") return "its state is neither ENABLED nor DISABLED"
   if (!isObject(variants)) return "it has no variants"
   const [first] = Object.values(variants)
   const type: FlagType | undefined = first === undefined ? undefined : typeOf(first)
@@ -97,41 +153,17 @@ export const received = (key: string, said: unknown, now: () => number): Flag | 
     return "its default is none of its variants"
   if (!isObject(metadata)) return "its metadata is no object"
   if (!Array.isArray(prerequisites) || !prerequisites.every(isNeed)) return "its prerequisites are no list of them"
-  const needs: ReadonlyArray<Need> = prerequisites
-  for (const rule of [...(targeting === undefined ? [] : [targeting]), ...needs.map(({ holds }) => holds)]) {
-    const problem = problemOf(rule)
-    if (problem !== undefined) return problem
-  }
-  const how = { bucketing, ruleOf: () => undefined, now } as const
-  const definitionOf = (more: Partial<Definition>): Definition => ({
-    enabled: true,
-    type: "boolean",
-    variants: MET,
-    defaultVariant: "unmet",
-    targeting: undefined,
+  const problem = targeting === undefined ? undefined : problemOf(targeting)
+  if (problem !== undefined) return problem
+  return {
+    enabled: state === "ENABLED",
+    type,
+    variants: new Map(Object.entries(variants)),
+    defaultVariant: defaultVariant as string | undefined,
+    targeting,
     evaluators: new Map(),
-    metadata: {},
-    prerequisites: [],
-    about: {},
-    ...more
-  })
-  const others = new Map<string, Flag>()
-  const flagOf: HowToEvaluate["flagOf"] = (name) => others.get(name)
-  for (const [flag, its] of Map.groupBy(needs, (one) => one.flag)) {
-    const targeting = { if: [{ and: its.map(({ holds }) => holds) }, "met", "unmet"] }
-    others.set(flag, new Flag(key, definitionOf({ targeting }), { ...how, flagOf }))
+    metadata: metadata as Metadata,
+    prerequisites,
+    about: {}
   }
-  return new Flag(
-    key,
-    definitionOf({
-      enabled: state === "ENABLED",
-      type,
-      variants: new Map(Object.entries(variants)),
-      defaultVariant: defaultVariant as string | undefined,
-      targeting,
-      metadata: metadata as Metadata,
-      prerequisites: [...others.keys()].map((flag) => ({ flag, variant: "met" }))
-    }),
-    { ...how, flagOf }
-  )
 }

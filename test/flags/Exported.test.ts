@@ -115,4 +115,15 @@ describe("exported flags", () => {
     })
     assert.strictEqual(JSON.parse(text).state, "DISABLED")
   })
+
+  it("FX2 a rule that names a long text again and again is exported as disabled, and not written out first", () => {
+    const long = { "==": [{ var: "b" }, "x".repeat(100_000)] }
+    const often = Array.from({ length: 900 }, () => ({ $ref: "long" }))
+    const text = exported("x", definitionOf(toggle({ if: [{ or: often }, "on"] }, { $evaluators: { long } })), {
+      ruleOf: () => undefined,
+      definitionOf: () => undefined
+    })
+    assert.strictEqual(JSON.parse(text).state, "DISABLED")
+    assert.isBelow(text.length, 1_000)
+  })
 })

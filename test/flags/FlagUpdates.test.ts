@@ -208,12 +208,20 @@ describe("FlagUpdates", () => {
     }
     assert.isUndefined(problem({}))
     assert.include(problem({ targeting: { if: [{ regex: [1] }, "on"] } }), '"regex"')
-    assert.include(problem({ prerequisites: [{ flag: "a", holds: { regex: [] } }] }), '"regex"')
+    const other = { state: "ENABLED", variants: { on: true }, targeting: { regex: [] } }
+    assert.include(problem({ others: { a: other } }), 'of "a", which it needs, its rule has the operator "regex"')
     assert.include(problem({ targeting: { a: 1, b: 2 } }), "no operator")
     assert.include(problem({ bucketing: "v4" }), "bucketing")
     for (const wrong of [{ state: "ON" }, { variants: [] }, { variants: { a: 1, b: "" } }, { defaultVariant: "x" }])
       assert.isString(problem(wrong), JSON.stringify(wrong))
-    for (const wrong of [{ metadata: 1 }, { prerequisites: {} }, { prerequisites: [null] }, { variants: {} }])
+    for (const wrong of [
+      { metadata: 1 },
+      { prerequisites: {} },
+      { prerequisites: [null] },
+      { variants: {} },
+      { others: [] },
+      { others: { a: 1 } }
+    ])
       assert.isString(problem(wrong), JSON.stringify(wrong))
     for (const said of [null, 1, "x", [], undefined]) assert.isString(received("x", said, Date.now))
   })

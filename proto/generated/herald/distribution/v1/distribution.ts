@@ -287,8 +287,8 @@ export interface ConfigUpdate {
   format: string;
   /**
    * The whole value (UTF-8), or a JSON Patch when `delta_base` is set. Of a flag: a JSON object with state, variants, defaultVariant and
-   * targeting as flagd has them, without references; with metadata, and where there are any with prerequisites (each a flag and the rule that
-   * holds when it serves what is needed) and a bucketing other than v2.
+   * targeting as flagd has them, without references; with metadata, and where there are any with prerequisites (each a flag and the variant
+   * that it has to serve), `others` (the flags that it needs, by name) and a bucketing other than v2.
    */
   content: Buffer;
   environment: string;
