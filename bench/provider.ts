@@ -19,7 +19,10 @@ const DEFAULT_OFF = { state: "ENABLED", variants: { on: true, off: false }, defa
 const client = () => {
   const listeners = { call: () => {}, event: () => {} }
   const report = async () => ({ replayed: false, accepted: 0, refused: [], refusedCount: 0, overLimit: 0 })
-  const flags = new ClientFlags({ environment: "production", clock: systemClock, listeners, report }, checkFlag)
+  const flags = new ClientFlags(
+    { environment: "production", patterns: ["@flag/*"], clock: systemClock, listeners, report },
+    checkFlag
+  )
   NAMES.forEach((name, n) => {
     const content = JSON.stringify({ ...DEFAULT_OFF, targeting: rules[RULE]!(n) })
     const rest = { format: "json", digest: "", deleted: false, strict: false, unconfirmed: false, traceparent: "" }

@@ -37,6 +37,8 @@ export interface FlagListener {
 /** What flags are of, and where reports on them go. */
 export interface FlagsHome {
   readonly environment: string
+  /** What the client asks for. */
+  readonly patterns: ReadonlyArray<string>
   readonly clock: Clock
   /** Rejects with `ReportError` or `ClosedError`. Undefined: nothing can be reported. */
   readonly report: ((request: ReportRequest) => Promise<ReportResponse>) | undefined
@@ -57,6 +59,11 @@ export class ClientFlags {
   constructor(home: FlagsHome, check: CheckFlag | undefined) {
     this.home = home
     this.#check = check
+  }
+
+  /** Whether the client asks for any. */
+  get wanted(): boolean {
+    return this.home.patterns.some((pattern) => kindIn(pattern) === FLAG)
   }
 
   /** In no order. */

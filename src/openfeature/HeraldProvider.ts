@@ -187,6 +187,8 @@ export class HeraldProvider implements Provider {
   async #connect(isOver: () => boolean): Promise<undefined> {
     const { report, ...options } = this.#options
     const own = !("client" in options)
+    if (!own && !(options.client as HeraldClient).flags.wanted)
+      throw new OptionError("client was connected without flags. Connect it with flags: true.")
     const client = own
       ? await HeraldClient.connect(
           { keys: [], ...(options as ConnectOptions), flags: (options as ConnectOptions).flags || true },

@@ -10,9 +10,11 @@ import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { SDK } from "../../src/openfeature/Flags.ts"
 import { HeraldProvider, type HeraldProviderOptions } from "../../src/openfeature/HeraldProvider.ts"
 import { bin, root, run } from "../support/Consumer.ts"
+import { startDatabase } from "../support/Database.ts"
 import { answers, fill, put, toggle } from "../support/FlagCases.ts"
 import { newFolder } from "../support/folder.ts"
 import { type Server, startServer } from "../support/Server.ts"
+import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 let server: Server
@@ -110,6 +112,26 @@ describe("HeraldProvider", () => {
       await waitUntil("the flag", async () => (await now()) === served)
       await waitUntil("the provider to be ready", () => client.providerStatus === ProviderStatus.READY)
     }
+  })
+
+  it("HV2 is stale while its node has no database, a new one too, and ready when there is one again", async () => {
+    await using database = await startDatabase()
+    await using proxy = new TcpProxy(database.port)
+    const url = database.url.replace(`:${database.port}/`, `:${await proxy.listen()}/`)
+    await using own = await startServer({ DATABASE_URL: url, STALE_AFTER: "1s" })
+    await fill(own)
+    const before = await using(made({}, own))
+    proxy.fault = "refuse"
+    proxy.cut()
+    await waitUntil("it to be stale", () => before.client.providerStatus === ProviderStatus.STALE)
+    const newcomer = await using(made({}, own))
+    await waitUntil("it to be stale", () => newcomer.client.providerStatus === ProviderStatus.STALE)
+    for (const { client } of [before, newcomer])
+      assert.strictEqual(await client.getBooleanValue("toggle", false, pro), true)
+    proxy.fault = "none"
+    for (const { client } of [before, newcomer])
+      await waitUntil("it to be ready", () => client.providerStatus === ProviderStatus.READY)
+    await OpenFeature.clearProviders()
   })
 
   it("HV3 without a server it begins with the flags from before, and with none it is in error until there is one", async () => {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { ProviderEvents } from "@openfeature/server-sdk"
+import * as Web from "@openfeature/web-sdk"
 import { UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { ReportRequest, ReportResponse } from "../../proto/generated/herald/reporting/v1/reporting.ts"
 import { ReportError } from "../../src/client/ClientError.ts"
-import type { ClientEvent, ConnectOptions } from "../../src/client/HeraldClient.ts"
+import { type ClientEvent, type ConnectOptions, HeraldClient } from "../../src/client/HeraldClient.ts"
 import { SDK } from "../../src/openfeature/Flags.ts"
 import { HeraldProvider, type ReportOptions } from "../../src/openfeature/HeraldProvider.ts"
 import { FakeClock } from "../support/FakeClock.ts"
@@ -264,6 +265,29 @@ describe("HeraldProvider", () => {
       ]
     })
     assert.lengthOf(JSON.parse(provider.bootstrap()).flags, 3)
+  })
+
+  it("PJ1 a page's provider takes them as the page of the documents shows", async () => {
+    const { provider } = await start([flag("page.a", 1), flag("page.dark", 2, toggle({ state: "DISABLED" }))])
+    const page = readFileSync(new URL("../../docs/flags.md", import.meta.url), "utf8")
+    const [, code = ""] =
+      /import \{ InMemoryProvider, OpenFeature \} from "@openfeature\/web-sdk"\n([\s\S]*?)```/.exec(page) ?? []
+    const run = new Function("InMemoryProvider", "OpenFeature", "window", code)
+    run(Web.InMemoryProvider, Web.OpenFeature, { flags: JSON.parse(provider.bootstrap(ann)) })
+    await turn()
+    const client = Web.OpenFeature.getClient()
+    assert.strictEqual(client.getBooleanValue("page.a", false), true)
+    assert.strictEqual(client.getBooleanDetails("page.dark", true).value, true)
+    await Web.OpenFeature.close()
+  })
+
+  it("HV5 a client that was connected without flags is no client for it", async () => {
+    const [clock, transport] = [new FakeClock(), new Reporting()]
+    transport.greet = (stream) => stream.say(synced(1))
+    const client = await HeraldClient.connect({ address: "x:1", service: "shop" }, { clock, transport })
+    const error = await new HeraldProvider({ client }).initialize().catch((error: unknown) => error)
+    assert.strictEqual((error as { readonly code?: string }).code, "PROVIDER_FATAL")
+    assert.include(String(error), "flags: true")
   })
 
   it("FH3 it calls itself by the version that is shipped", () => {
