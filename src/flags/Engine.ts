@@ -4,6 +4,8 @@
  *
  *   FE1  A rule is bounded in its work, whatever it and its context are: `STEPS` for all lists that it goes through, the texts that it reads there,
  *        and what it looks for in texts. Beyond them it ends as an error.
+ *   FE12 Evaluations that are asked for together share what they may use: one with all its prerequisites has `STEPS`, and all flags of a request ten
+ *        times as many. When these are used up each has `FLOOR` steps, so that what is cheap is answered whatever stands beside it.
  *   FE2  Nothing of an evaluation stays behind for the next.
  */
 import { Constants, defaultMethods, LogicEngine } from "json-logic-engine"
@@ -11,6 +13,8 @@ import { harmfulPart, operators } from "./Operators.ts"
 
 /** Elements of lists, each times the size of what is asked of it. About 20 ms at most. */
 export const STEPS = 1_000_000
+/** Steps that a rule has in any case. FE12 */
+export const FLOOR = 1_000
 /** Characters that count as a step. */
 const CHARACTERS = 256
 /** Characters of a name that is put together as the rule runs. */
@@ -27,6 +31,18 @@ const now: { left: number; context: unknown; flagKey: string; seconds: number } 
   seconds: 0
 }
 
+/** Steps that several evaluations have together. FE12 */
+export interface Allowance {
+  left: number
+}
+
+let shared: Allowance | undefined
+
+/** From now on rules run on this, until it is called again: nothing else runs in between, as evaluations are synchronous. */
+export const share = (allowance: Allowance | undefined): void => {
+  shared = allowance
+}
+
 /** Runs a rule with all that it may use. */
 export const running = (
   rule: (context: unknown) => unknown,
@@ -34,13 +50,15 @@ export const running = (
   flagKey: string,
   seconds: number
 ): unknown => {
-  now.left = STEPS
+  const most = shared === undefined ? STEPS : Math.min(STEPS, Math.max(FLOOR, shared.left)) // FE12
+  now.left = most
   now.context = context
   now.flagKey = flagKey
   now.seconds = seconds
   try {
     return rule(context)
   } finally {
+    if (shared !== undefined) shared.left -= most - Math.max(0, now.left)
     now.context = undefined // FE2
   }
 }

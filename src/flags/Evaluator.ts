@@ -9,7 +9,7 @@
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Definition } from "./Definition.ts"
-import { build, running, TooMuchWork } from "./Engine.ts"
+import { type Allowance, build, FLOOR, running, STEPS, share, TooMuchWork } from "./Engine.ts"
 import type { Bucketing } from "./Fractional.ts"
 import type { Json } from "./Json.ts"
 import { lower } from "./Lowering.ts"
@@ -60,9 +60,20 @@ export class Flag {
     }
   }
 
-  /** FE5 */
-  evaluate(context: Context): Resolution {
-    return this.#fixed ?? this.#evaluated(context, undefined)
+  /** `allowance`: what it shares with others. FE5, FE12 */
+  evaluate(context: Context, allowance?: Allowance): Resolution {
+    if (this.#fixed !== undefined) return this.#fixed
+    if (allowance === undefined && this.definition.prerequisites.length === 0)
+      return this.#evaluated(context, undefined)
+    const given = Math.min(STEPS, Math.max(FLOOR, allowance?.left ?? STEPS))
+    const own = { left: given }
+    share(own)
+    try {
+      return this.#evaluated(context, undefined)
+    } finally {
+      share(undefined)
+      if (allowance !== undefined) allowance.left -= given - own.left
+    }
   }
 
   #evaluated(context: Context, hops: { left: number } | undefined): Resolution {

@@ -13,6 +13,7 @@ import { Digest } from "../values/Digest.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
 import { FLAG_NAME } from "./Definition.ts"
+import { type Allowance, STEPS } from "./Engine.ts"
 import { evaluationEvent } from "./EvaluationEvent.ts"
 import { notFound } from "./Evaluator.ts"
 import { digestOfDocument } from "./FlagDocument.ts"
@@ -30,6 +31,8 @@ import { tell } from "./Steps.ts"
 import type { Stored } from "./Stored.ts"
 
 const PAGE = 1_000
+/** Steps of all flags of a request: some 200 ms. FE12 */
+const TOGETHER = 10 * STEPS
 
 /** Reads of flags, and of what they share. */
 export interface Reads<C extends Stored> {
@@ -142,8 +145,14 @@ export const makeReading = Effect.gen(function* () {
   const digestOf = yield* Digest
   const slices = new Slices()
 
-  const resolved = (environment: string, key: string, context: Context, caller: Caller): Resolution => {
-    const resolution = view.flag(environment, key)?.evaluate(context)
+  const resolved = (
+    environment: string,
+    key: string,
+    context: Context,
+    caller: Caller,
+    allowance?: Allowance
+  ): Resolution => {
+    const resolution = view.flag(environment, key)?.evaluate(context, allowance)
     if (resolution === undefined) {
       usage.noteMiss("FLAG_NOT_FOUND", caller)
       return notFound(key)
@@ -182,11 +191,12 @@ export const makeReading = Effect.gen(function* () {
       yield* requirePermission("config.read", environment)
       usage.noteAll(environment, caller)
       const found: Array<readonly [string, Resolution]> = []
+      const allowance = { left: TOGETHER } // FE12
       for (let after = ""; ; ) {
         const page = view.page(environment, { prefix: "", after, limit: PAGE })
         for (const { key } of page) {
           if (slices.over()) yield* slices.turn // FU4
-          found.push([key, resolved(environment, key, context, caller)])
+          found.push([key, resolved(environment, key, context, caller, allowance)])
         }
         if (page.length < PAGE) return found
         after = page.at(-1)!.key

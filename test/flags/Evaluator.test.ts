@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { FLOOR, STEPS } from "../../src/flags/Engine.ts"
 import { Flag } from "../../src/flags/Evaluator.ts"
 import { tell } from "../../src/flags/Steps.ts"
 import { definitionOf, flagsOf, flagWith, how, NOON, toggle } from "./Reading.ts"
@@ -206,6 +207,50 @@ describe("Flag", () => {
     })
     assert.strictEqual(flags.get("a")!.evaluate({}).variant, "off")
     assert.notStrictEqual(flags.get("n11")!.evaluate({}).variant, "on")
+  })
+
+  it("FE12 a flag and all its prerequisites have together what one rule has", () => {
+    const costly = { if: [{ some: [{ var: "l" }, { in: [{ var: "" }, ["x", "y"]] }] }, "off", "on"] }
+    const list = (length: number) => ({ l: Array.from({ length }, () => "a") })
+    const chain = Object.fromEntries(
+      Array.from({ length: 10 }, (_, n) => [
+        `n${n}`,
+        { ...toggle(costly), ...(n === 0 ? {} : { prerequisites: [{ flag: `n${n - 1}`, variant: "on" }] }) }
+      ])
+    )
+    const flags = flagsOf(chain)
+    const steps = (length: number) => {
+      const allowance = { left: 10 * STEPS }
+      flags.get("n0")!.evaluate(list(length), allowance)
+      return 10 * STEPS - allowance.left
+    }
+    const third = Math.floor((100_000 * STEPS) / 3 / steps(100_000))
+    assert.strictEqual(flags.get("n0")!.evaluate(list(third)).variant, "on")
+    assert.strictEqual(flags.get("n1")!.evaluate(list(third)).variant, "on")
+    // The rules at its end are not run any more: it serves its default, or says that it was too much.
+    assert.notStrictEqual(flags.get("n9")!.evaluate(list(third)).variant, "on")
+    assert.strictEqual(flags.get("n0")!.evaluate(list(third)).variant, "on")
+  })
+
+  it("FE12 evaluations that share their steps end as errors where they are costly, and are answered where they are cheap", () => {
+    const flags = flagsOf({
+      cheap: toggle({ if: [{ some: [[1, 2, 3], { "==": [{ var: "" }, 3] }] }, "on"] }),
+      costly: toggle({ if: [{ some: [{ var: "l" }, { in: [{ var: "" }, ["x", "y"]] }] }, "off", "on"] })
+    })
+    const context = { l: Array.from({ length: 50_000 }, () => "a") }
+    const allowance = { left: 3 * STEPS }
+    const answers: Array<string> = []
+    for (let n = 0; n < 200; n++) {
+      const { errorCode, variant = "" } = flags.get("costly")!.evaluate(context, allowance)
+      answers.push(errorCode ?? variant)
+      assert.strictEqual(flags.get("cheap")!.evaluate(context, allowance).variant, "on")
+    }
+    const answered = answers.indexOf("GENERAL")
+    assert.isAbove(answered, 0)
+    assert.deepStrictEqual(new Set(answers.slice(0, answered)), new Set(["on"]))
+    assert.deepStrictEqual(new Set(answers.slice(answered)), new Set(["GENERAL"]))
+    assert.isAbove(allowance.left, -400 * FLOOR)
+    assert.strictEqual(flags.get("costly")!.evaluate(context).variant, "on")
   })
 
   it("FE9, FE10 steps say what was asked, what it gave and why, and end with the answer", () => {
