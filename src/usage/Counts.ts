@@ -4,6 +4,7 @@
  *   UN1  To count one more of what was counted before makes no object and asks no clock.
  *   UN2  At most `ROWS` different ones wait, and `ROWS_OF_FLAG` of one flag. What has no room is counted in numbers alone: `leftOut`.
  *   UN3  Who follows all flags of an environment is noted as doing so as long as it does; which of them it uses nobody knows.
+ *   UN4  However much waits, what is taken at once is bounded, and takes a few milliseconds.
  */
 import type { Caller } from "./Caller.ts"
 import { ALL, type Use } from "./Use.ts"
@@ -13,6 +14,8 @@ export const ROWS = 50_000
 export const ROWS_OF_FLAG = 500
 /** Rows that are written at once. */
 export const BATCH = 2_000
+/** UN4 */
+const TAKEN = 4_000
 
 /** Of a door and an outcome, for metrics. */
 export interface Tally {
@@ -37,7 +40,7 @@ export interface Counted {
 }
 
 export class Counts {
-  #environments = new Map<string, Map<string, Array<Row>>>()
+  readonly #environments = new Map<string, Map<string, Array<Row>>>()
   #rows = 0
   readonly #tallies: Array<Tally> = []
   /** Clients that follow all flags of an environment at the moment, by environment. */
@@ -92,24 +95,34 @@ export class Counts {
     return this.#following.get(environment) ?? new Map()
   }
 
-  /** All that waits, as of `at` (milliseconds since 1970), in parts of at most `BATCH` rows. */
+  /** How many rows wait, with one for each way in which somebody follows all flags. UN3 */
+  due(): number {
+    for (const [environment, of] of this.#following) for (const caller of of.keys()) this.#all(environment, caller, 0)
+    return this.#rows
+  }
+
+  /** What waits, as of `at` (milliseconds since 1970), in parts of about `BATCH` rows: `TAKEN` or so, for the time that it takes. UN4 */
   take(at: number): Array<Counted> {
     const taken: Array<Counted> = []
-    // UN3
-    for (const [environment, of] of this.#following) for (const caller of of.keys()) this.#all(environment, caller, 0)
+    let rows = 0
     for (const [environment, flags] of this.#environments) {
       let uses: Array<Use> = []
-      for (const [flag, rows] of flags) {
-        for (const { variant, outcome, caller, version, count } of rows)
+      for (const [flag, its] of flags) {
+        for (const { variant, outcome, caller, version, count } of its)
           uses.push({ flag, variant, outcome, ...caller, version, count, at })
-        if (uses.length < BATCH) continue
-        taken.push({ environment, uses })
-        uses = []
+        flags.delete(flag)
+        rows += its.length
+        if (uses.length >= BATCH) {
+          taken.push({ environment, uses })
+          uses = []
+        }
+        if (rows >= TAKEN) break
       }
       if (uses.length > 0) taken.push({ environment, uses })
+      if (flags.size === 0) this.#environments.delete(environment)
+      if (rows >= TAKEN) break
     }
-    this.#environments = new Map()
-    this.#rows = 0
+    this.#rows -= rows
     return taken
   }
 

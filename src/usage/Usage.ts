@@ -96,13 +96,20 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
 
   const again = (): void => void Queue.offerUnsafe(wake, undefined)
 
+  /** Rows that are to be written now. */
+  let due = 0
+  const ask = (): void => {
+    due = counts.due()
+  }
+
   /** UG2 */
   const gather = (): void => {
-    if (own.length > 0) return
+    if (own.length > 0 || due <= 0) return
     const nothing = { principal: "", exposures: [], tracks: [] }
     own = counts
       .take(clock.currentTimeMillisUnsafe())
       .map((counted) => ({ ...nothing, ...counted, batch: `${run}.${++parts}` }))
+    for (const { uses } of own) due -= uses.length
   }
 
   /** Reports for one call, one at least. */
@@ -137,6 +144,7 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
   /** Writes parts of this node, and reports; false when that failed. */
   const writeOnce = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      gather()
       const reports = takeReports()
       const mine = own.slice(0, PARTS)
       const batches = [...mine, ...reports.map(({ batch }) => batch)]
@@ -176,12 +184,12 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
     })
 
   const writeWhile = (more: () => boolean) =>
-    Effect.sync(gather).pipe(Effect.andThen(write), Effect.repeat({ while: (done) => done && more() }), Effect.asVoid)
-  const flush = writeWhile(() => own.length > 0)
+    Effect.sync(ask).pipe(Effect.andThen(write), Effect.repeat({ while: (done) => done && more() }), Effect.asVoid)
+  const flush = writeWhile(() => own.length > 0 || due > 0)
   // Runs after the loop below has ended: reports that wait are written and answered, or fail.
   yield* Effect.addFinalizer(() =>
     Effect.interruptible(
-      writeWhile(() => own.length > 0 || waiting.length > 0).pipe(Effect.timeoutOption("2 seconds"))
+      writeWhile(() => own.length > 0 || due > 0 || waiting.length > 0).pipe(Effect.timeoutOption("2 seconds"))
     ).pipe(
       Effect.andThen(
         Effect.sync(() => {
@@ -190,9 +198,11 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
       )
     )
   )
-  const due = Queue.take(wake).pipe(Effect.asVoid)
-  const round = Effect.andThen(due, write).pipe(
-    Effect.tap((done) => Effect.sync(() => (done && (own.length > 0 || waiting.length > 0) ? again() : undefined))),
+  const woken = Queue.take(wake).pipe(Effect.asVoid)
+  const round = Effect.andThen(woken, write).pipe(
+    Effect.tap((done) =>
+      Effect.sync(() => (done && (own.length > 0 || due > 0 || waiting.length > 0) ? again() : undefined))
+    ),
     Effect.flatMap((done) => (done ? Effect.void : Effect.andThen(Effect.sleep(RETRY), Effect.sync(again))))
   )
   yield* Effect.forkScoped(always("how flags are used was not written", round))
@@ -201,7 +211,7 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
       "evaluations were not gathered",
       options.flushEvery,
       Effect.sync(() => {
-        gather()
+        ask()
         again()
       })
     )

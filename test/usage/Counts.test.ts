@@ -8,6 +8,16 @@ const js = callerOf("flagd-rpc", "grpc-node-js/1.14.7")
 const bulk = callerOf("ofrep-bulk", "node")
 
 const rows = (taken: ReadonlyArray<Counted>) => taken.flatMap(({ uses }) => uses)
+/** All that waits. */
+const takeAll = (counts: Counts, at: number): ReadonlyArray<Counted> => {
+  const taken: Array<Counted> = []
+  for (let left = counts.due(); left > 0; ) {
+    const some = counts.take(at)
+    left -= rows(some).length
+    taken.push(...some)
+  }
+  return taken
+}
 const tallies = (counts: Counts) => {
   const told: Array<readonly [string, string, number]> = []
   counts.tallied(({ caller, outcome, count }) => told.push([caller.door, outcome, count]))
@@ -40,7 +50,7 @@ describe("counts", () => {
     counts.note("production", "a", 3, "on", "STATIC", js)
     counts.note("production", "b", 1, "on", "STATIC", go)
     counts.note("staging", "a", 1, "on", "STATIC", go)
-    const taken = counts.take(5)
+    const taken = takeAll(counts, 5)
     assert.deepStrictEqual(
       taken.map(({ environment, uses }) => [environment, uses.length]),
       [
@@ -52,7 +62,7 @@ describe("counts", () => {
       ...{ flag: "a", variant: "on", outcome: "STATIC", door: "flagd-rpc", sdk: "grpc-go" },
       ...{ version: 3, count: 3, at: 5 }
     })
-    assert.deepStrictEqual(counts.take(6), [])
+    assert.deepStrictEqual(takeAll(counts, 6), [])
   })
 
   it("UN1 metrics are told of each door and outcome, of flags that are not there, too, and of each evaluation once", () => {
@@ -60,7 +70,7 @@ describe("counts", () => {
     for (const flag of ["a", "b"]) counts.note("production", flag, 1, "on", "STATIC", go)
     counts.note("production", "a", 1, "on", "STATIC", js)
     counts.miss("FLAG_NOT_FOUND", bulk)
-    counts.take(1)
+    takeAll(counts, 1)
     assert.deepStrictEqual(tallies(counts), [
       ["flagd-rpc", "STATIC", 3],
       ["ofrep-bulk", "FLAG_NOT_FOUND", 1]
@@ -73,19 +83,35 @@ describe("counts", () => {
     for (let n = 0; n < 2 * ROWS_OF_FLAG; n++) counts.note("production", "a", 1, `v${n}`, "STATIC", go)
     assert.strictEqual(counts.leftOut, ROWS_OF_FLAG)
     for (let n = 0; n < 2 * ROWS; n++) counts.note(`e${n % 7}`, `f${n}`, 1, "on", "STATIC", go)
-    const taken = counts.take(1)
+    const taken = takeAll(counts, 1)
     assert.strictEqual(rows(taken).length, ROWS)
     assert.isTrue(taken.every(({ uses }) => uses.length < BATCH + ROWS_OF_FLAG))
     assert.deepStrictEqual(tallies(counts), [["flagd-rpc", "STATIC", 2 * ROWS_OF_FLAG + 2 * ROWS]])
     counts.note("production", "again", 1, "on", "STATIC", go)
-    assert.strictEqual(rows(counts.take(2)).length, 1)
+    assert.strictEqual(rows(takeAll(counts, 2)).length, 1)
+  })
+
+  it("UN4 what is taken at once is bounded, and what comes meanwhile is the next one's", () => {
+    const counts = new Counts()
+    for (let n = 0; n < 20_000; n++) counts.note(`e${n % 3}`, `f${n}`, 1, "on", "STATIC", go)
+    const due = counts.due()
+    const sizes: Array<number> = []
+    for (let taken = 0; taken < due; taken += sizes.at(-1)!) {
+      sizes.push(rows(counts.take(1)).length)
+      counts.note("e0", "later", 1, "on", "STATIC", go)
+    }
+    assert.isTrue(sizes.every((size) => size <= 4_000))
+    assert.isAbove(sizes.length, 3)
+    const left = rows(takeAll(counts, 2)).reduce((sum, { count }) => sum + count, 0)
+    assert.strictEqual(sizes.reduce((sum, size) => sum + size, 0) + left >= 20_000, true)
+    assert.strictEqual(counts.due(), 0)
   })
 
   it("UN3 who follows all flags is seen each time until that ends, and is no evaluation", () => {
     const counts = new Counts()
     const sync = callerOf("flagd-sync", "grpc-go/1")
     const [one, two] = [counts.follow("production", sync), counts.follow("production", sync)]
-    const seen = () => rows(counts.take(1)).map(({ flag, count }) => [flag, count])
+    const seen = () => rows(takeAll(counts, 1)).map(({ flag, count }) => [flag, count])
     assert.deepStrictEqual(seen(), [[ALL, 2]])
     one()
     one()
