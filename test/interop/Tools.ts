@@ -57,15 +57,23 @@ export const goProgram = async (program: GoProgram): Promise<string> => {
   return join(home, program)
 }
 
-/** A Python with what guests/python/requirements.txt lists. */
-export const python = async (): Promise<string> => {
-  const home = await built("python", async (to, from) => {
+/** A Python with what `requirements.txt` of a folder of guests lists. */
+export const python = async (folder = "python"): Promise<string> => {
+  const home = await built(folder, async (to, from) => {
     installed("python3", ["python3", "python3-venv"])
     await run("python3", ["-m", "venv", to], from)
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
     await run(join(to, "bin/python"), [...pip, "--requirement", "requirements.txt"], from)
   })
   return join(home, "bin/python")
+}
+
+/** The application of guests/flags-go, which has OpenFeature's provider for flagd. */
+export const goFlags = async (): Promise<string> => {
+  const home = await built("flags-go", (to, from) =>
+    run("go", ["build", "-o", join(to, "flags"), "."], from, { GOFLAGS: "-mod=readonly -buildvcs=false" })
+  )
+  return join(home, "flags")
 }
 
 /** The class path of guests/java. */
