@@ -100,6 +100,7 @@ beforeAll(async () => {
     new App("Python, by OFREP", [py, probe, "ofrep"], said),
     new App("TypeScript, asking", [...node], { ...asking, ...uncached }),
     new App("TypeScript, in process", [...node], holding),
+    new App("TypeScript, by OFREP", [...node, "./ofrep.ts"], said),
     new App("a page", [process.execPath, guest("flags-node", "web-probe.ts"), host, port], {})
   ]
 })

@@ -1,6 +1,7 @@
 /** What an application in TypeScript makes of flags, as lines of JSON whenever that changes: see Flags.test.ts. */
 import { ProviderEvents } from "@openfeature/server-sdk"
-import { flags, hasNewCheckout } from "./app.ts"
+
+const { flags, hasNewCheckout } = (await import(process.argv[2] ?? "./app.ts")) as typeof import("./app.ts")
 
 const say = (fact: string, value: unknown) => process.stdout.write(`${JSON.stringify({ fact, value })}\n`)
 
