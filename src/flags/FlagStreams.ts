@@ -21,8 +21,8 @@ import { Changed } from "./Changed.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagView } from "./FlagView.ts"
 import { isAnonymous } from "./OpenFlags.ts"
+import { type ChangeOfFlag, Recent } from "./Recent.ts"
 
-export type ChangeOfFlag = "write" | "update" | "delete"
 /** By the name of the flag. Undefined: anything may have changed. */
 export type Changes = ReadonlyMap<string, ChangeOfFlag> | undefined
 
@@ -37,6 +37,8 @@ export class FlagStreams extends Context.Service<
   {
     /** Requires config.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
     readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
+    /** Flags that changed of late: what a reader may have missed that was here before. FT8 */
+    readonly recent: (environment: string) => ReadonlyMap<string, ChangeOfFlag>
     /** When flags changed, as told to readers or about to be. A reader that is open first misses nothing that is not in it. FT6 */
     readonly changed: Changed
     /** Waits until this node goes on in the log from where it is now. */
@@ -82,9 +84,11 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   const clock = yield* Clock.Clock
   const events = yield* propagation.events
   const changed = new Changed(propagation.position(), clock.currentTimeMillisUnsafe())
+  const recent = new Recent((environment) => view.all(environment).byKey.values())
   let step = yield* Deferred.make<void>()
 
   const note = (environment: string, key?: string, change: ChangeOfFlag = "update"): void => {
+    if (key !== undefined) recent.note(environment, key, change, clock.currentTimeMillisUnsafe()) // FT8
     if (!byEnvironment.has(environment)) return
     const batch = pending.has(environment) ? pending.get(environment) : new Map<string, ChangeOfFlag>()
     if (key === undefined || batch === undefined || batch.size >= BATCH) pending.set(environment, undefined)
@@ -111,6 +115,7 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
 
   const reset = (): void => {
     for (const environment of byEnvironment.keys()) note(environment)
+    recent.reset()
     changed.reset(propagation.position(), clock.currentTimeMillisUnsafe())
   }
 
@@ -173,6 +178,7 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
 
   return FlagStreams.of({
     changed,
+    recent: (environment) => recent.of(environment, clock.currentTimeMillisUnsafe()),
     advanced: () => Deferred.await(step),
     open: Effect.fnUntraced(function* (environment, reader) {
       const identity = yield* requirePermission("config.read", environment)

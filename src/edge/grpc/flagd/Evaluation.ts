@@ -1,4 +1,9 @@
-/** flagd.evaluation: what providers of OpenFeature ask that evaluate on the server. The second version, and the first of older ones and of browsers. */
+/**
+ * flagd.evaluation: what providers of OpenFeature ask that evaluate on the server. The second version, and the first of older ones and of browsers.
+ *
+ *   FP8  Whoever opens a stream is told of flags that changed of late: what a provider asked for and keeps since its last stream broke off may be
+ *        older.
+ */
 import { Effect, Exit } from "effect"
 import { ServiceService as FirstService } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
@@ -91,7 +96,11 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
         return isFailure(request) ? request : environmentOfCall(call, identity)
       },
       open: streams.open,
-      first: () => READY,
+      first: (environment, arrive) => {
+        const recent = streams.recent(environment)
+        if (recent.size === 0) return READY
+        return arrive(READY) ? changed(recent) : undefined // FP8
+      },
       // What it can't be told one by one, it finds out when it comes again.
       next: (changes) => (changes === undefined ? "again" : changed(changes)),
       alive: { every: KEEP_ALIVE, message: ALIVE }

@@ -85,6 +85,19 @@ describe("Connect", () => {
     }
   )
 
+  it("FP8 whoever comes again is told of what changed of late", async () => {
+    await put(door, "late", { enabled: true })
+    const { got } = follow(v2("Connect, binary").eventStream({}))
+    await waitUntil("the change", () => got[1])
+    assert.deepStrictEqual(
+      got.slice(0, 2).map(({ type, data }) => [type, data?.flags?.late?.type]),
+      [
+        ["provider_ready", undefined],
+        ["configuration_change", "write"]
+      ]
+    )
+  })
+
   it.each(ways)("G5, FG5 asks who calls, in every way that gRPC knows, by %s", async (way) => {
     const staging = await door.key("subscriber", ["staging"], `staging ${way.replace(/,/g, "")}`)
     const admin = await door.key("admin", ["staging"], `admin ${way.replace(/,/g, "")}`)
