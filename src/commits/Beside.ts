@@ -10,6 +10,8 @@ export interface Beside {
   readonly changes: number
   /** Bytes of their values, as UTF-8. */
   readonly bytes: number
+  /** What is wrong with them for a release with this message. */
+  readonly problem?: (message: string) => HeraldError | undefined
   /** What an idempotency key stands for, as JSON. */
   readonly request: unknown
   /** Checks them. Run again when the release is checked again. */

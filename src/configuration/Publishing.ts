@@ -76,6 +76,8 @@ export const makePublishing = Effect.gen(function* () {
     beside: Beside
   ) {
     const actor = yield* permit(drafts, beside)
+    const problem = beside.problem?.(options.message)
+    if (problem !== undefined) return yield* problem
     const request = [drafts.map(asked), beside.request]
     return yield* commit("release", actor, options, request, Effect.succeed(drafts), beside)
   })

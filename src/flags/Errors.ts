@@ -20,6 +20,15 @@ export const errors = {
     http: 409,
     exit: 5
   },
+  FlagEvaluated: {
+    code: "HRLD-2032",
+    title: "Applications evaluate the flag",
+    cause: "It was evaluated within the last day: without it, each of them gets its own default.",
+    fix: "Take it out of the code that the message names, and wait for a day; or say --force, and with --message why.",
+    grpc: 9,
+    http: 409,
+    exit: 3
+  },
   FlagsFull: {
     code: "HRLD-2011",
     title: "The environment has too many flags",

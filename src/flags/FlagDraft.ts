@@ -28,6 +28,8 @@ export interface FlagDraft {
   readonly key: string
   readonly definition: string | null
   readonly expectedVersion?: number | undefined
+  /** To archive a flag although it is evaluated. AV1 */
+  readonly force?: boolean | undefined
 }
 
 export const kindOf = ({ kind = "flag" }: Pick<FlagDraft, "kind">): KeptKind => kind

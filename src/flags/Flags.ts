@@ -31,7 +31,7 @@ export class Flags extends Context.Service<
   Flags,
   Reads<FeatureFlag> & {
     /**
-     * Of a flag, or of what flags share. Fails `InvalidFlag` and `InvalidSegment` (details: problems), `TooLarge`, `FlagNeeded`, `SegmentUsed`,
+     * Of a flag, or of what flags share. Fails `InvalidFlag` and `InvalidSegment` (details: problems), `TooLarge`, `FlagNeeded`, `FlagEvaluated`, `SegmentUsed`,
      * `FlagsFull`, `SegmentsFull`, `NotFound` to archive what is not there, and as `Commits.commit`.
      */
     readonly publish: (draft: FlagDraft, options: CommitOptions) => Effect.Effect<FlagWritten, HeraldError>

@@ -13,6 +13,7 @@ import { PAGE_BYTES } from "../values/Page.ts"
 import { bytesOf, exceeds } from "../values/Value.ts"
 import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
+import { forcedProblem, makeArchiving } from "./Archiving.ts"
 import { readers } from "./Checking.ts"
 import { type Problem, told } from "./Definition.ts"
 import { DEFINITION_BYTES, type FlagWish } from "./FeatureFlag.ts"
@@ -45,6 +46,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
   const digestOf = yield* Digest
   const commit = yield* makeCommitting
   const slices = new Slices()
+  const quiet = yield* makeArchiving
 
   const sized = (noun: string, key: string, definition: string) =>
     exceeds(definition, DEFINITION_BYTES)
@@ -65,7 +67,10 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
   const checkedFlag = Effect.fnUntraced(function* (draft: FlagDraft) {
     const { environment, key, definition, expectedVersion } = draft
     const wish = { kind: "flag", environment, key, definition, expectedVersion } as const
-    if (definition === null) return { wish: { ...wish, ...archived }, warnings: [] }
+    if (definition === null) {
+      yield* quiet(draft) // AV1
+      return { wish: { ...wish, ...archived }, warnings: [] }
+    }
     const size = yield* sized("flag", key, definition)
     const found = yield* workers.aside("flag", definition, readers.flag)
     if ("problems" in found) return yield* refused("InvalidFlag", draft, found.problems)
@@ -147,6 +152,8 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     publish: Effect.fn("Flags.publish")(function* (draft: FlagDraft, options: CommitOptions) {
       const kind = kindOf(draft)
       yield* permit("config.write", kind, draft.environment, draft.key)
+      const unsaid = forcedProblem([draft], options.message)
+      if (unsaid !== undefined) return yield* unsaid
       const action = draft.definition === null ? "delete" : "publish"
       return yield* write(action, options, { ...draft, kind }, Effect.succeed(draft), draft.environment)
     }),
@@ -170,6 +177,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
       const beside: Beside = {
         identity,
         changes: drafts.length,
+        problem: (message) => forcedProblem(drafts, message),
         bytes: drafts.reduce((bytes, { definition }) => bytes + bytesOf(definition ?? ""), 0),
         request: drafts,
         check: Effect.map(Effect.forEach(drafts, checked), (all) => all.map(({ wish }) => wish))

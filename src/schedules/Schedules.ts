@@ -69,6 +69,9 @@ export class Schedules extends Context.Service<
   )
 }
 
+/** Whoever only asks need not say why. */
+const SAID = "a dry run"
+
 const make = Effect.gen(function* () {
   const store = yield* ScheduleStore
   const configurations = yield* Configurations
@@ -91,13 +94,17 @@ const make = Effect.gen(function* () {
     return { identity: yield* requirePermission("config.write", environment), environment }
   })
 
-  const tried = Effect.fnUntraced(function* ({ changes, flags: drafts }: Drafts) {
+  /** `later`: not now, so that it does not count whether a flag to be archived is evaluated now. */
+  const tried = Effect.fnUntraced(function* ({ changes, flags: drafts }: Drafts, message: string, later: boolean) {
     const beside = drafts.length === 0 ? undefined : yield* flags.beside(drafts)
-    const problem = draftsProblem(changes, beside)
+    const problem = beside?.problem?.(message) ?? draftsProblem(changes, beside)
     if (problem !== undefined) return yield* problem
     return {
       changes: changes.length === 0 ? [] : yield* configurations.validate(changes),
-      flags: drafts.length === 0 ? [] : yield* flags.validate(drafts)
+      flags:
+        drafts.length === 0
+          ? []
+          : yield* flags.validate(later ? drafts.map((draft) => ({ ...draft, force: true })) : drafts)
     } satisfies Preview
   })
 
@@ -146,19 +153,20 @@ const make = Effect.gen(function* () {
         identity,
         options,
         request: { kind: "schedule", environment, when, evenIfChanged, touches, digest },
-        check: () => Effect.as(tried(wanted), { changes: [wish] }) // SZ1
+        check: () => Effect.as(tried(wanted, options.message, true), { changes: [wish] }) // SZ1
       })
     }),
 
     validate: Effect.fn("Schedules.validate")(function* (wanted) {
       const { environment } = yield* permit(wanted)
       yield* wishOf(wanted, environment)
-      return yield* tried(wanted)
+      return yield* tried(wanted, SAID, true)
     }),
 
     preview: Effect.fn("Schedules.preview")(function* (environment, key) {
       const { schedule, expected, body } = yield* get(environment, key)
-      if (schedule.state === "pending") return yield* tried(draftsOf(body, environment, expected))
+      if (schedule.state === "pending")
+        return yield* tried(draftsOf(body, environment, expected), schedule.message, false)
       return yield* failure(
         "ScheduleOver",
         `the scheduled change ${key} in ${environment} is over: it was ${schedule.state}`,

@@ -192,20 +192,33 @@ const rollback = Command.make(
 
 const archive = Command.make(
   "archive",
-  { flag, env, message, idempotencyKey, ...atFlags },
-  Effect.fn("Flag.archive")(function* ({ flag, env, ...how }) {
+  {
+    flag,
+    env,
+    message,
+    idempotencyKey,
+    force: yes("force", "Although applications evaluate it; needs --message, which says why"),
+    ...atFlags
+  },
+  Effect.fn("Flag.archive")(function* ({ flag, env, force, ...how }) {
     const { message, idempotencyKey } = how
     const here = yield* invocation
     const environment = here.environment(env)
-    if (yield* timed(how)) return yield* schedule(here, { flags: [{ flag, environment, value: null }] }, how)
-    const query = { environment, message }
+    const forced = force ? { force } : {}
+    if (yield* timed(how)) {
+      return yield* schedule(here, { flags: [{ flag, environment, value: null, ...forced }] }, how)
+    }
+    const query = { environment, message, ...forced }
     const { body } = yield* here.call({ method: "DELETE", path: pathOf(flag), query, idempotencyKey })
     yield* here.emit(body, (paint) => written("archived", body as PublishedFlag, paint))
   })
 ).pipe(
   Command.withDescription("Take a flag away; its history stays, and a rollback brings it back"),
   Command.withExamples([
-    { command: "herald flag archive new-checkout", description: "Refused while another flag needs it" }
+    {
+      command: "herald flag archive new-checkout",
+      description: "Refused while another flag needs it, or an application evaluates it"
+    }
   ])
 )
 

@@ -48,10 +48,11 @@ export const importFlags = Command.make(
     file: Argument.String("file").pipe(Argument.withDescription("A file of flagd, or - for standard input")),
     env,
     replace: yes("replace", "Archive the flags of the environment that are not in the file"),
+    force: yes("force", "With --replace: those too that applications evaluate; needs --message, which says why"),
     message,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
-  Effect.fn("Flag.import")(function* ({ file, env, replace, message, dryRun }) {
+  Effect.fn("Flag.import")(function* ({ file, env, replace, force, message, dryRun }) {
     const shell = yield* Shell
     const here = yield* invocation
     const environment = here.environment(env)
@@ -65,7 +66,7 @@ export const importFlags = Command.make(
       .map(([flag, value]): Change => ({ flag, environment, value }))
     const gone = replace ? [...current.keys()].filter((flag) => !flags.has(flag)) : []
     const { inOrder, together } = planOf(
-      [...changed, ...gone.map((flag): Change => ({ flag, environment, value: null }))],
+      [...changed, ...gone.map((flag): Change => ({ flag, environment, value: null, ...(force ? { force } : {}) }))],
       current
     )
     const count = inOrder.length + together.length

@@ -14,6 +14,8 @@ export interface Change {
   readonly environment: string
   /** null: it is archived. */
   readonly value: unknown
+  /** It is archived although it is evaluated. */
+  readonly force?: boolean
 }
 
 type Release = ReadonlyArray<Change>

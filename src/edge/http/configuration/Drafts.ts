@@ -21,11 +21,12 @@ export const draftOf = (change: Omit<ReleaseChange, "value"> & { readonly value:
 }
 
 /** `value`: as the reader of the body gave it, `Written` or null. */
-export const flagDraftOf = ({ flag, environment, value, expectedVersion }: ReleaseFlag): FlagDraft => ({
+export const flagDraftOf = ({ flag, environment, value, expectedVersion, force }: ReleaseFlag): FlagDraft => ({
   environment,
   key: flag,
   definition: value === null ? null : (value as Written).text,
-  expectedVersion
+  expectedVersion,
+  ...(force === undefined ? {} : { force })
 })
 
 /** As a flag's. */

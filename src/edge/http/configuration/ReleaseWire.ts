@@ -22,12 +22,13 @@ export const ReleaseChange = Schema.Struct({
 }).annotate({ identifier: "ReleaseChange" })
 export type ReleaseChange = typeof ReleaseChange.Type
 
-/** A flag in a release: `value` is its definition, null archives it. */
+/** A flag in a release: `value` is its definition, null archives it; with `force` although it is evaluated, and a message that says why. */
 export const ReleaseFlag = Schema.Struct({
   flag: FlagName,
   environment: Environment,
   value: Schema.Unknown,
-  expectedVersion: Schema.optionalKey(Version)
+  expectedVersion: Schema.optionalKey(Version),
+  force: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "ReleaseFlag" })
 export type ReleaseFlag = typeof ReleaseFlag.Type
 

@@ -39,14 +39,20 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       query: {
         ...Wire.InEnvironment,
         message: Schema.optionalKey(Message),
-        expectedVersion: Schema.optionalKey(Version)
+        expectedVersion: Schema.optionalKey(Version),
+        force: Schema.optionalKey(Schema.Boolean)
       },
       headers,
       success: Wire.PublishedFlag,
       error
     })
       .annotate(Needs, need("config.write", "named", 4))
-      .annotateMerge(about("Archive a flag", "Its history stays; refused while another flag needs it.")),
+      .annotateMerge(
+        about(
+          "Archive a flag",
+          "Its history stays. Refused while another flag needs it, and while it is evaluated: with `force`, and a message that says why, all the same."
+        )
+      ),
     get("list", "/v1/flags", {
       query: {
         ...Wire.InEnvironment,

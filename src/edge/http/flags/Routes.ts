@@ -67,11 +67,11 @@ const routes = HttpApiBuilder.group(
         )
       )
       .handle("get", ({ params, query }) => answer(Effect.map(flags.get(query.environment, params.flag), one)))
-      .handle("archive", ({ params, query: { environment, message, expectedVersion }, headers }) =>
+      .handle("archive", ({ params, query: { environment, message, expectedVersion, force }, headers }) =>
         answer(
           Effect.gen(function* () {
             const target = { ...params, environment }
-            const draft = { environment, key: params.flag, definition: null, expectedVersion }
+            const draft = { environment, key: params.flag, definition: null, expectedVersion, force }
             return yield* written(yield* flags.publish(draft, options(message, headers)), target)
           })
         )
