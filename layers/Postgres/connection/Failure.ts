@@ -4,7 +4,7 @@
  *   FL1  A message for callers says what could not be done and what kind of failure it was, in Herald's words and never the database's.
  *   FL2  A statement whose connection was closed under it failed, whether or not it was done: it interrupts nobody who waits for it.
  */
-import { Cause, Duration, Effect, Fiber, Metric, Scope } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber, Metric, Scope } from "effect"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
 import { HeraldError } from "../../../src/errors/HeraldError.ts"
@@ -118,12 +118,28 @@ export const fromSql =
 export const inTime =
   <B, E2>(duration: Duration.Input, orElse: () => Effect.Effect<B, E2>) =>
   <A, E, R>(statement: Effect.Effect<A, E, R>): Effect.Effect<A | B, E | E2, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.forkDetach(restore(statement)), (fiber) =>
-        restore(Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse })).pipe(
-          Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
-        )
-      )
+    Effect.withFiber((asking) =>
+      Effect.callback<A | B, E | E2>((resume) => {
+        // Not forked and raced: every statement comes by here, and each fiber that is scheduled costs it a turn of the event loop.
+        const run = Effect.runForkWith(asking.context as Context.Context<R>)
+        const running = run(statement)
+        const early = running.pollUnsafe()
+        if (early !== undefined) return resume(early)
+        const timer = run(Effect.sleep(duration))
+        running.addObserver((exit) => {
+          timer.interruptUnsafe()
+          resume(exit)
+        })
+        timer.addObserver((exit) => {
+          if (Exit.isFailure(exit)) return
+          resume(orElse())
+          running.interruptUnsafe()
+        })
+        return Effect.sync(() => {
+          running.interruptUnsafe()
+          timer.interruptUnsafe()
+        })
+      })
     )
 
 /** How long the end of a scope waits for connections to close. */

@@ -13,7 +13,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { gauge } from "../../../src/telemetry/Metrics.ts"
 import { type ClientOptions, POOLS, type PoolName } from "./Client.ts"
-import { ownScope } from "./Failure.ts"
+import { inTime, ownScope } from "./Failure.ts"
 import { type Host, makePrimary, unavailable } from "./Primary.ts"
 import { makeWitness, type Witness } from "./Witness.ts"
 
@@ -72,11 +72,9 @@ const make = Effect.fnUntraced(function* (options: ClientOptions) {
         return watched(connection, host)
       }).pipe(
         // PG2
-        Effect.timeoutOrElse({
-          duration: options.acquireTimeout,
-          orElse: () =>
-            Effect.fail(unavailable(`no connection was free within ${options.acquireTimeout} ms (pool ${name})`))
-        }),
+        inTime(options.acquireTimeout, () =>
+          Effect.fail(unavailable(`no connection was free within ${options.acquireTimeout} ms (pool ${name})`))
+        ),
         restore,
         Effect.ensuring(Effect.sync(() => waiting[name]--))
       )
