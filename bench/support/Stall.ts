@@ -5,6 +5,7 @@
  */
 import { rmSync } from "node:fs"
 import { createServer } from "node:net"
+import { isMainThread } from "node:worker_threads"
 
 /** Milliseconds between two looks. What is told is how much later than that the later look came. */
 const EVERY = 5
@@ -20,20 +21,23 @@ setInterval(look, EVERY).unref()
 
 const gc = (globalThis as { readonly gc?: () => void }).gc
 
-const socketFile = process.env["HERALD_BENCH_SOCKET"]!
-rmSync(socketFile, { force: true })
+/** Worker threads are loaded with it, too, and are not asked. */
+if (isMainThread) {
+  const socketFile = process.env["HERALD_BENCH_SOCKET"]!
+  rmSync(socketFile, { force: true })
 
-createServer((socket) => {
-  socket.on("error", () => {})
-  socket.on("data", (bytes) => {
-    look()
-    const stall = longest
-    if (String(bytes).endsWith("collect")) gc?.()
-    const { heapUsed, external, rss } = process.memoryUsage()
-    last = performance.now()
-    longest = 0
-    socket.end(JSON.stringify({ stall, heap: heapUsed + external, resident: rss }))
+  createServer((socket) => {
+    socket.on("error", () => {})
+    socket.on("data", (bytes) => {
+      look()
+      const stall = longest
+      if (String(bytes).endsWith("collect")) gc?.()
+      const { heapUsed, external, rss } = process.memoryUsage()
+      last = performance.now()
+      longest = 0
+      socket.end(JSON.stringify({ stall, heap: heapUsed + external, resident: rss }))
+    })
   })
-})
-  .listen(socketFile)
-  .unref()
+    .listen(socketFile)
+    .unref()
+}
