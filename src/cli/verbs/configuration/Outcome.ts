@@ -29,8 +29,19 @@ export const validated = (answer: Validated, paint: Paint, before: ReadonlyMap<n
         : `${clientsOf(clients)} would get it`
       const near = meant.length === 0 ? "" : `\n${paint.yellow(printable(offer(meant)))}`
       return `${head}${who}${near}\n${shortened(showDifference(difference, paint, value), SOME, paint)}`
-    })
+    }),
+    ...besides(answer).flatMap(({ noun, name, environment, difference, warnings }) => [
+      `${noun} ${paint.bold(printable(name))} in ${printable(environment)}`,
+      shortened(showDifference(difference, paint, undefined), SOME, paint),
+      ...warnings.map(({ at, problem }) => `${paint.yellow("note")} ${printable(at)} ${printable(problem)}`)
+    ])
   ].join("\n")
+
+/** Flags and segments of a dry run. */
+const besides = ({ flags = [], segments = [] }: Validated) => [
+  ...segments.map(({ segment, ...one }) => ({ noun: "segment", name: segment, ...one })),
+  ...flags.map(({ flag, ...one }) => ({ noun: "flag", name: flag, ...one }))
+]
 
 const replayedNote = (replayed: boolean, paint: Paint): string =>
   replayed ? `\n${paint.yellow("nothing was written now: this idempotency key had this result before")}` : ""
@@ -39,13 +50,23 @@ export const committed = (verb: string, answer: Published, paint: Paint): string
   `${paint.green(verb)} ${paint.bold(printable(answer.key))} version ${answer.version} ` +
   `in ${printable(answer.environment)} (revision ${answer.revision})${replayedNote(answer.replayed, paint)}`
 
-export const released = (answer: Released, paint: Paint): string =>
-  [
-    `${paint.green("released")} ${answer.changes.length} ${answer.changes.length === 1 ? "change" : "changes"} ` +
-      `as revision ${answer.revision}`,
-    ...answer.changes.map(
-      (change) =>
-        `  ${change.deleted ? paint.red("deleted  ") : paint.green("published")} ${printable(change.key)} ` +
-        `version ${change.version} in ${printable(change.environment)}`
-    )
-  ].join("\n") + replayedNote(answer.replayed, paint)
+/** What a release changed, whatever it is of: configurations by their keys alone. */
+const changedIn = ({ changes, flags = [], segments = [] }: Released) => [
+  ...changes.map((one) => ({ ...one, name: one.key, gone: "deleted  " })),
+  ...segments.map((one) => ({ ...one, name: `segment ${one.segment}`, gone: "archived " })),
+  ...flags.map((one) => ({ ...one, name: `flag ${one.flag}`, gone: "archived " }))
+]
+
+export const released = (answer: Released, paint: Paint): string => {
+  const all = changedIn(answer)
+  return (
+    [
+      `${paint.green("released")} ${all.length} ${all.length === 1 ? "change" : "changes"} as revision ${answer.revision}`,
+      ...all.map(
+        ({ name, deleted, gone, version, environment }) =>
+          `  ${deleted ? paint.red(gone) : paint.green("published")} ${printable(name)} ` +
+          `version ${version} in ${printable(environment)}`
+      )
+    ].join("\n") + replayedNote(answer.replayed, paint)
+  )
+}

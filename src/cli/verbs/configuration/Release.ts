@@ -59,8 +59,16 @@ changes:
     value: 5
   - key: user-service.old
     delete: true
+segments:
+  - segment: staff
+    value: { rule: { ends_with: [{ var: email }, "@example.com"] } }
+flags:
+  - flag: new-checkout
+    value: { enabled: true, percentage: 5, segments: [staff] }
+  - flag: old-checkout
+    archive: true
 
-Further fields of a change: environment, type, schema, strict, expectedVersion.`
+Further fields of a change: environment, type, schema, strict, expectedVersion; of a flag or a segment: environment, expectedVersion.`
   ),
   Command.withShortDescription("Apply a file of changes as one revision"),
   Command.withExamples([
