@@ -6,7 +6,8 @@
  *   FY3  A document is of one moment: a release is in it whole or not at all. Who asks gets one that is not older than the question, also
  *        while flags change all the time.
  */
-import { Deferred, Effect, Exit } from "effect"
+import { Deferred, Effect, Exit, Metric } from "effect"
+import { histogram } from "../telemetry/Metrics.ts"
 import type { Slices } from "../work/Slices.ts"
 
 /** Bytes before and behind the JSON that are free in its memory, for whoever puts it into a message without a copy. */
@@ -144,6 +145,7 @@ export class FlagDocument {
         at += bytes
       }
       CLOSE.copy(json, at)
+      yield* Metric.update(documentBytes, length)
       return { json, members: its }
     })
   }
@@ -158,3 +160,9 @@ export class FlagDocument {
     return member
   }
 }
+
+const documentBytes = histogram(
+  "herald_flag_document_bytes",
+  "bytes of the document of an environment's flags, each time that it is written anew for streams and files",
+  [1e3, 1e4, 1e5, 1e6, 1e7, 1e8]
+)
