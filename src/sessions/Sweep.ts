@@ -21,7 +21,7 @@ interface Parts {
 export function* sweep({ updates, holds }: Parts, session: Session): Generator<Look | undefined, void> {
   const { client, patterns, held } = session.subscription
   const { environment } = client
-  // First what it was told: a lost history may have taken such a key away. Keys told meanwhile come at the end, one look too many.
+  // First what it was told: a lost history may have taken such a key away. Keys told meanwhile may come at the end, one look too many.
   for (const key of session.told.keys()) yield { key, held: undefined }
   // What it said that it holds and was neither told of nor could be; at the first comparing there is nothing of that.
   for (const key of session.claims.keys()) yield { key, held: undefined }

@@ -6,6 +6,7 @@
  */
 import { samePosition } from "../propagation/Position.ts"
 import type { Mark } from "../updates/Update.ts"
+import { Remembered } from "./Remembered.ts"
 import type { Answer } from "./Subscription.ts"
 
 /** Unanswered updates of one key that are remembered; an answer to an older one is ignored. */
@@ -13,7 +14,7 @@ const UNANSWERED = 4
 
 export class Told {
   /** The last update of each key that the client was sent, or said it holds. S8 */
-  readonly #last = new Map<string, Mark>()
+  readonly #last = new Remembered()
   /** What it was sent of a key and has not applied, oldest first. */
   readonly #open = new Map<string, Array<Mark>>()
   /** How often it has caught up: applied all that it was sent. */
@@ -32,13 +33,13 @@ export class Told {
     return this.#last.has(key)
   }
 
-  /** Keys that are added during the iteration come at its end. */
-  keys(): Iterable<string> {
-    return this.#last.keys()
+  /** Keys that are kept for this session alone. MK1 */
+  get own(): number {
+    return this.#last.own
   }
 
-  values(): Iterable<Mark> {
-    return this.#last.values()
+  keys(): Iterable<string> {
+    return this.#last.keys()
   }
 
   /** As far as is known, it applied all that it was sent of the key. */
@@ -49,7 +50,7 @@ export class Told {
   /** It was sent this. */
   sent(mark: Mark): void {
     const open = this.#open.get(mark.key)
-    this.#last.set(mark.key, mark)
+    this.#last.set(mark)
     if (open === undefined) this.#open.set(mark.key, [mark])
     else {
       open.push(mark)
@@ -59,8 +60,11 @@ export class Told {
 
   /** It has this already. */
   holds(mark: Mark): void {
-    this.#last.set(mark.key, mark)
-    if (this.#open.delete(mark.key) && this.#open.size === 0) this.caughtUp++
+    this.#last.set(mark)
+    const had = this.#open.delete(mark.key)
+    if (this.#open.size > 0) return
+    if (had) this.caughtUp++
+    this.#last.share()
   }
 
   /** The update that an answer is about; undefined when nothing like it was sent. S7 */
@@ -95,6 +99,8 @@ export class Told {
       return
     }
     this.#open.delete(key)
-    if (this.#open.size === 0) this.caughtUp++
+    if (this.#open.size > 0) return
+    this.caughtUp++
+    this.#last.share()
   }
 }
