@@ -1,4 +1,4 @@
-/** Shell on Node and Deno: the only file of the CLI that touches the platform. */
+/** Shell on Node and Deno: the only file of the CLI that touches the platform, but for Checkout.ts. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { createReadStream, constants as modes, writeSync } from "node:fs"
@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline/promises"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import { checkout } from "./Checkout.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
 import type { Shell } from "./Shell.ts"
 
@@ -255,6 +256,7 @@ export const shell: Shell["Service"] = {
     }),
   readTrusted,
   readFileIfAny: (path) => Effect.promise(() => readOwn(path).catch(() => undefined)),
+  checkout: (folder) => checkout(resolve(folder)),
   absolute: (path) => resolve(path),
   uuid: Effect.sync(() => randomUUID()),
   runServer

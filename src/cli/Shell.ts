@@ -1,6 +1,7 @@
 /** Port: the process around the CLI. `Process.ts` implements it; tests have one of their own. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Checkout } from "./Checkout.ts"
 import type { CliFailure } from "./CliFailure.ts"
 
 export class Shell extends Context.Service<
@@ -55,6 +56,8 @@ export class Shell extends Context.Service<
      * root's, or others may write it.
      */
     readonly readTrusted: (path: string) => Effect.Effect<string | undefined, CliFailure>
+    /** A checkout of source code. */
+    readonly checkout: (folder: string) => Effect.Effect<Checkout, CliFailure>
     /** A path as it is from anywhere. */
     readonly absolute: (path: string) => string
     readonly uuid: Effect.Effect<string>

@@ -1,6 +1,7 @@
 /** A terminal or a pipe that a test gives to the command line; it remembers what was printed. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
+import { checkout } from "../../src/cli/Checkout.ts"
 import { type CliFailure, usage } from "../../src/cli/CliFailure.ts"
 import { run } from "../../src/cli/Herald.ts"
 import { Retries } from "../../src/cli/Http.ts"
@@ -94,6 +95,7 @@ export const terminal = (options: TerminalOptions = {}) => {
     readFile: file,
     readFileIfAny: text,
     readTrusted: text,
+    checkout,
     absolute: (path) => (path.startsWith("/") ? path : `/here/${path}`),
     uuid: Effect.sync(() => `uuid-${++uuids}`),
     runServer: (args, env) =>

@@ -14,6 +14,7 @@ import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changin
 import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
 import { diff, get, history, list } from "./Look.ts"
+import { refsVerb } from "./Refs.ts"
 import { written } from "./Told.ts"
 import { stale, usageVerb } from "./Usage.ts"
 
@@ -241,6 +242,7 @@ export const flagVerb = Command.make("flag").pipe(
     archive,
     bucketing,
     importFlags,
-    exportFlags
+    exportFlags,
+    refsVerb
   ])
 )

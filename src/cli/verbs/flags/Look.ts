@@ -9,7 +9,9 @@ import { showDifference } from "../../DiffView.ts"
 import { env, invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { clip, table, time } from "../../Table.ts"
+import { comingOf } from "../schedules/Scheduling.ts"
 import { pathOf, read } from "./Changing.ts"
+import { inCode, placesOf } from "./Refs.ts"
 import { gist, one } from "./Told.ts"
 import { evaluated, lastLine, lastUses, usageOf } from "./Usage.ts"
 
@@ -95,8 +97,15 @@ export const get = Command.make(
     if (version !== undefined || found.deleted) return yield* here.emit(found, (paint) => one(found, paint))
     const use = yield* usageOf(here, environment, flag, 1)
     const { lastEvaluatedAt, lastEvaluatedTime } = use
-    yield* here.emit({ ...found, lastEvaluatedAt, lastEvaluatedTime }, (paint) =>
-      one(found, paint, lastLine(use, Date.now()))
+    const places = yield* placesOf(here, environment, flag)
+    const coming = yield* comingOf(here, environment, flag)
+    const told = { lastEvaluatedAt, lastEvaluatedTime, refs: places.refs, scheduled: coming }
+    yield* here.emit({ ...found, ...told }, (paint) =>
+      one(found, paint, [
+        ["evaluated", lastLine(use, Date.now())],
+        ["scheduled", coming.map(({ id, dueAt }) => `${id} ${time(dueAt)}`).join(", ")],
+        ["in code", inCode(places)]
+      ])
     )
   })
 ).pipe(

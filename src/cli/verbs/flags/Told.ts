@@ -40,8 +40,12 @@ export const gist = (definition: unknown): { readonly state: string; readonly se
   }
 }
 
-/** `evaluated`: when it was, last; "" for an old version. */
-export const one = (flag: StoredFlag, paint: Paint, evaluated = ""): string =>
+/** `more`: what is known of the current version alone; what is empty is left out. */
+export const one = (
+  flag: StoredFlag,
+  paint: Paint,
+  more: ReadonlyArray<readonly [name: string, value: string]> = []
+): string =>
   [
     `${paint.bold(printable(flag.flag))} in ${printable(flag.environment)}`,
     facts(
@@ -50,7 +54,7 @@ export const one = (flag: StoredFlag, paint: Paint, evaluated = ""): string =>
         ["state", gist(flag.definition).state],
         ["serves", gist(flag.definition).serves],
         ["changed", `${time(flag.updatedAt)} by ${flag.updatedBy}`],
-        ["evaluated", evaluated],
+        ...more,
         ["message", flag.message]
       ],
       paint

@@ -1,7 +1,7 @@
 /** `--at`: a change is not made now, but at a time. What a verb sends then, and what it tells. */
 import * as Effect from "effect/Effect"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
-import type { Scheduled } from "../../../edge/http/schedules/Wire.ts"
+import type { Scheduled, ScheduleList } from "../../../edge/http/schedules/Wire.ts"
 import { usage } from "../../CliFailure.ts"
 import { type Invocation, optionalText, yes } from "../../Globals.ts"
 import { toldDryRun } from "../configuration/ChangeFlags.ts"
@@ -46,6 +46,13 @@ export const timed = ({ at, evenIfChanged, waiting }: Pick<How, "at" | "evenIfCh
     )
   return Effect.succeed(at !== undefined)
 }
+
+/** What is to become of a flag, the next first; nothing where the server can't say. */
+export const comingOf = (here: Invocation, environment: string, flag: string) =>
+  here.call({ method: "GET", path: "/v1/schedules", query: { environment, flag, state: "pending" } }).pipe(
+    Effect.map(({ body }) => (body as ScheduleList).schedules.toSorted((a, b) => a.dueAt - b.dueAt)),
+    Effect.orElseSucceed(() => [])
+  )
 
 export const schedule = Effect.fnUntraced(function* (
   here: Invocation,
