@@ -98,6 +98,7 @@ const measureOnce = async (brief: boolean) => {
   const http = await Promise.all(Array.from({ length: 4 }, () => server.connect()))
   const release = async (connection: number, its: Flags, environment: string) => {
     const body = { changes: [], flags: its.map(([flag, value]) => ({ flag, environment, value })) }
+    if (http[connection]!.closed !== undefined) http[connection] = await server.connect() // idle for long
     const { status, body: said } = await http[connection]!.request("POST", "/v1/releases", JSON.stringify(body))
     if (status !== 200) wrong.push(`a release of flags was answered ${status}: ${said.slice(0, 200)}`)
   }

@@ -105,6 +105,7 @@ const make = Effect.fnUntraced(function* () {
       cache.setIfNewer({ epoch: at.epoch, configuration })
     },
     committed: (configuration, at) => share({ epoch: at.epoch, configuration }),
+    count: () => Array.from(heads.environments()).reduce((sum, environment) => sum + heads.count(environment), 0),
     forget: (horizon) => heads.forget(horizon)
   }
 

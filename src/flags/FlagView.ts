@@ -204,6 +204,7 @@ const make = Effect.gen(function* () {
     }),
     apply: (flag) => put(served, flag),
     committed: () => {},
+    count: () => Array.from(served.values()).reduce((sum, { byKey }) => sum + byKey.size, 0),
     forget: () => {},
     find: (environment, key) => served.get(environment)?.byKey.get(key),
     flag: (environment, key) => served.get(environment)?.evaluable(key),

@@ -117,6 +117,7 @@ const make = Effect.gen(function* () {
       tell(segment)
     },
     committed: () => {},
+    count: () => Array.from(served.values()).reduce((sum, { byKey }) => sum + byKey.size, 0),
     forget: () => {},
     find: (environment, key) => of(environment).byKey.get(key),
     rule: (environment, name) => of(environment).rule(name),

@@ -28,7 +28,7 @@ import { covers, isNewer, isNext, type Position, sameEpoch, samePosition } from 
 import type { Revision } from "./Revision.ts"
 import { RevisionLog } from "./RevisionLog.ts"
 import { makeTelling } from "./Telling.ts"
-import { Views } from "./Views.ts"
+import { measured, Views } from "./Views.ts"
 
 export type { PropagationEvent } from "./Events.ts"
 
@@ -60,7 +60,8 @@ const FORGET = "1 minute"
 const make = Effect.fnUntraced(function* (options: PropagationOptions) {
   const log = yield* RevisionLog
   const { bytesOf } = yield* Kinds
-  const views = new Map((yield* Views).map((view) => [view.kind, view]))
+  const all = yield* Views
+  const views = new Map(all.map((view) => [view.kind, view]))
   const clock = yield* Clock.Clock
   const load = yield* makeLoading
   const mark = yield* makeMark
@@ -219,6 +220,7 @@ const make = Effect.fnUntraced(function* (options: PropagationOptions) {
     if (sameEpoch(asked, position)) for (const view of views.values()) view.forget(horizon)
   })
   yield* Effect.forkScoped(afterEvery("nothing was forgotten", FORGET, forget))
+  yield* measured(all)
 
   const committed = Effect.fnUntraced(function* (revision: Revision) {
     yield* hint(revision)

@@ -6,6 +6,7 @@
  *   VW2  While a view reads again, what it had is served until it begins.
  *   VW3  A view that throws fails no publisher, whose commit is done: the revision is applied again from the log until it can be, and
  *        until then nobody is told of it.
+ *   VW4  What a node knows of each kind is counted, and shown where operators look: metrics, `/readyz`, `herald status`.
  */
 import type { Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -32,6 +33,8 @@ export interface View<C extends Change = Change> {
   apply(change: C, at: Position): void
   /** Called after `apply` on the node that committed the change, which may tell programs outside. Never waits. */
   committed(change: C, at: Position): void
+  /** How many of them there are now, for operators; left out by a view that keeps nothing worth counting. VW4 */
+  readonly count?: () => number
   /** Drops what was deleted up to `horizon`: nobody can read those revisions any more. P8 */
   forget(horizon: bigint): void
 }

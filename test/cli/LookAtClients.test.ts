@@ -271,7 +271,9 @@ describe("looking at clients", () => {
       versions: [at(3, 7), at(2, 3)]
     }
     const service = { environment: "production", service: "shop", connected: 10, away: 1, more: false, keys: [key] }
-    herald.on("GET /readyz", { body: { status: "ready", degraded: ["redis"], epoch: "e", revision: 9 }, strange: true })
+    const holds = { configuration: 12, flag: 1, segment: 0, toy: 7 }
+    const health = { status: "ready", degraded: ["redis"], epoch: "e", revision: 9, holds }
+    herald.on("GET /readyz", { body: health, strange: true })
     herald.on("GET /v1/clients/summary", { body: { services: [service], next: null } })
     const rejected = { version: 3, revision: 3, epoch: "e", at: 1, reason: "port is taken" }
     const refuser = { service: "shop", instance: "w7", keys: [{ key: "shop", rejected, problem: "" }] }
@@ -284,6 +286,7 @@ describe("looking at clients", () => {
       `${herald.url} ready, revision 9, without redis`,
       "2 nodes: a (5), b (5)",
       "  c last seen 10 min ago",
+      "12 keys, 1 flag",
       "10 clients connected, 1 away",
       "SERVICE  ENV         CLIENTS  KEY   NEWEST  HAVE IT  OTHERS",
       "shop     production       10  shop       3     7/10  3 on 2, 1 rejected, 2 to go",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Cache from "../../layers/Memory/configuration/Cache.ts"
@@ -8,6 +8,8 @@ import { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
+import type { View } from "../../src/propagation/View.ts"
+import { measured } from "../../src/propagation/Views.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { change, release } from "../support/Release.ts"
@@ -36,6 +38,26 @@ const seen = Effect.gen(function* () {
 })
 
 describe("views", () => {
+  it.effect("VW4 what is there of each kind is counted, without what is deleted", () =>
+    Effect.gen(function* () {
+      const view = (kind: string, count?: number) =>
+        ({ kind, ...(count === undefined ? {} : { count: () => count }) }) as View
+      yield* measured([view("configuration", 3), view("flag", 0), view("toy")])
+      yield* TestClock.adjust("5 seconds")
+      yield* settle
+      const counted = (yield* Metric.snapshot).flatMap(({ id, attributes, state }) =>
+        id === "herald_view_entries" ? [[attributes?.["kind"], (state as { value: number }).value]] : []
+      )
+      assert.deepStrictEqual(Object.fromEntries(counted), { configuration: 3, flag: 0 })
+      const { count } = yield* ConfigurationView
+      for (const one of [change("a", "1"), change("b", "1"), change("a", null)]) {
+        const { revision } = yield* Effect.flatMap(Commits, (commits) => commits.commit(release([one])))
+        yield* Effect.flatMap(Propagation, ({ hint }) => hint(revision))
+      }
+      assert.strictEqual(count?.(), 1)
+    }).pipe(Effect.scoped, Effect.provide(layer(new Faults())), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
   it.effect("VW1 whoever hears of a revision finds all its changes applied, each in the view of its kind", () =>
     Effect.gen(function* () {
       const node = yield* Propagation

@@ -4,6 +4,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import packageJson from "../../../package.json" with { type: "json" }
 import { Propagation } from "../../propagation/Propagation.ts"
+import { countsOf, Views } from "../../propagation/Views.ts"
 import { Degraded } from "../../telemetry/Degraded.ts"
 import { Exemplars } from "../../telemetry/Exemplars.ts"
 import { readinessOf } from "../../telemetry/Readiness.ts"
@@ -19,15 +20,17 @@ const Live = HttpRouter.add("GET", "/livez", Effect.succeed(json({ status: "aliv
 /** Ready: the database confirms the node's views. While it does not, streams and reads go on, marked stale. DG1 */
 const Ready = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const [propagation, without] = [yield* Propagation, yield* Degraded]
+    const [propagation, without, views] = [yield* Propagation, yield* Degraded, yield* Views]
     yield* router.add(
       "GET",
       "/readyz",
       Effect.sync(() => {
         const { epoch, revision } = propagation.position()
         const { ready, degraded } = readinessOf(propagation.stale(), without)
+        const status = ready ? "ready" : "stale"
+        const holds = countsOf(views) // VW4
         return json(
-          { status: ready ? "ready" : "stale", degraded, epoch, revision: Number(revision), version },
+          { status, degraded, epoch, revision: Number(revision), holds, version },
           { status: ready ? 200 : 503 }
         )
       })

@@ -163,8 +163,9 @@ describe("failures", () => {
 })
 
 describe("routes without a token", () => {
-  it("livez, readyz, metrics, openapi, docs and error codes", async () => {
+  it("VW4 livez, readyz, metrics, openapi, docs and error codes", async () => {
     const as = "nobody"
+    await door.call("PUT", "/v1/flags/counted?environment=production", { body: { value: { enabled: true } } })
     const live = await door.call("GET", "/livez", { as })
     const ready = await door.call("GET", "/readyz", { as })
     door.state.stale = true
@@ -178,6 +179,8 @@ describe("routes without a token", () => {
 
     assert.deepStrictEqual([live.status, ready.status, stale.status, metrics.status], [200, 200, 503, 200])
     assert.deepStrictEqual([ready.body.degraded, stale.body.degraded], [[], ["postgresql"]])
+    assert.isAtLeast(ready.body.holds.flag, 1)
+    assert.isNumber(ready.body.holds.configuration)
     assert.strictEqual(openapi.body.openapi, "3.1.0")
     assert.include(Object.keys(openapi.body.paths), "/v1/config/{key}")
     assert.include(docs.text, "rapi-doc")

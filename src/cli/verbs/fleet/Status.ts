@@ -89,6 +89,22 @@ const nodesOf = (nodes: ReadonlyArray<Node> | undefined, now: number, paint: Pai
   ]
 }
 
+/** What is counted, and how it is called: one, and many. */
+const NOUNS: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  configuration: ["key", "keys"],
+  flag: ["flag", "flags"],
+  segment: ["segment", "segments"]
+}
+
+/** "12 keys, 3 flags"; what there is none of is left out. */
+const heldOf = ({ holds = {} }: Health): ReadonlyArray<string> => {
+  const said = Object.entries(NOUNS).flatMap(([kind, [one, many]]) => {
+    const count = holds[kind] ?? 0
+    return count > 0 ? [`${count} ${count === 1 ? one : many}`] : []
+  })
+  return said.length === 0 ? [] : [said.join(", ")]
+}
+
 const asTable = (status: Status, now: number, room: number, paint: Paint, unknown?: string): string => {
   const { server, nodes, health, services, refusals } = status
   const connected = services.reduce((sum, one) => sum + one.connected, 0)
@@ -100,6 +116,7 @@ const asTable = (status: Status, now: number, room: number, paint: Paint, unknow
   return [
     `${paint.bold(printable(server))} ${ready}${at}${without}`,
     ...nodesOf(nodes, now, paint),
+    ...heldOf(health),
     `${connected} ${connected === 1 ? "client" : "clients"} connected${away > 0 ? `, ${away} away` : ""}`,
     ...(services.length === 0
       ? [unknown === undefined ? "no client is known; try: herald subscribe <service>" : printable(unknown)]
