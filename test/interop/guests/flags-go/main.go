@@ -24,6 +24,12 @@ func told[T any](of openfeature.GenericEvaluationDetails[T], _ error) []any {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "flagd" {
+		if err := beFlagd(os.Args[2], os.Args[3]); err != nil {
+			say("failed", err.Error())
+		}
+		return
+	}
 	flags, err := connect()
 	if err != nil {
 		say("failed", err.Error())
