@@ -1,5 +1,5 @@
 /** The messages of a call, taken one by one, and the items in them with their values whole. */
-import { Effect } from "effect"
+import { type Clock, Effect } from "effect"
 import type { PublishManyRequest, PublishRequest } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { VALUE_BYTES } from "../../../values/Limits.ts"
@@ -11,14 +11,17 @@ export type Heard = Buffer | "end" | HeraldError
 /** Reads no message before the last was taken. `left`: called once, when the call is over. */
 export class Messages {
   readonly #call: Pick<ServerCall, "hear" | "read">
+  readonly #clock: Clock.Clock
+  #asked: number | undefined
   #came: Buffer | "end" | undefined
   #stopped: HeraldError | undefined
   #wake: (() => void) | undefined
   /** Told when nothing more is to begin. */
   whenStopped: (() => void) | undefined
 
-  constructor(call: Pick<ServerCall, "hear" | "read">, left: () => void) {
+  constructor(call: Pick<ServerCall, "hear" | "read">, clock: Clock.Clock, left: () => void) {
     this.#call = call
+    this.#clock = clock
     const heard = (what: Buffer | "end") => {
       this.#came = what
       this.#wake?.()
@@ -28,6 +31,11 @@ export class Messages {
 
   get stopped(): HeraldError | undefined {
     return this.#stopped
+  }
+
+  /** Milliseconds for which the client's next message is awaited; 0 while none is. */
+  get silentFor(): number {
+    return this.#asked === undefined ? 0 : this.#clock.currentTimeMillisUnsafe() - this.#asked
   }
 
   /** What has not been taken yet is left, for this reason. */
@@ -43,11 +51,13 @@ export class Messages {
       if (heard === undefined) return false
       this.#came = undefined
       this.#wake = undefined
+      this.#asked = undefined
       resume(Effect.succeed(heard))
       return true
     }
     if (look()) return
     this.#wake = look
+    this.#asked = this.#clock.currentTimeMillisUnsafe()
     this.#call.read()
   })
 }

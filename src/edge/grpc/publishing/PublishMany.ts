@@ -4,7 +4,10 @@
  *   PM1  Each item is answered once, in the order in which they came, with what it became or why not; one that fails ends nothing.
  *   PM2  Items of one key happen in their order, and an environment's variables between what came before and after. Others don't wait.
  *   PM3  At most `WINDOW` items and `BYTES` bytes of them are not answered yet; until there is room, no more is read. So a client that doesn't
- *        read its answers is read no further. Items of all streams have a bound in bytes as well, in all and for one principal.
+ *        read its answers is read no further.
+ *   PM7  Items of all streams have a bound in bytes, in all and for one principal, from when they are decoded until they are answered; a value
+ *        that comes in parts from its first part on. Who finds no room is read no further.
+ *   PM8  A stream on which nothing came for `IDLE`, or for `REST` while the rest of a value is awaited, ends.
  *   PM4  A principal over its rate is not refused, but read as fast as its rate allows. What brings no whole item costs, too.
  *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further, and nothing that waits to begin does; what was begun
  *        is answered, and then the call ends with the reason. What has no answer was not begun. Where answers take too long for that, the
@@ -31,6 +34,7 @@ import type { AdmittedHandler } from "../Service.ts"
 import { childOf, traced } from "../Spans.ts"
 import { errorIn, OK, statusOf, statusOfExit } from "../Status.ts"
 import { Answers } from "./Answers.ts"
+import { Claims, mostOf, PARTED, weightOf } from "./Claims.ts"
 import { publishManyRequest } from "./Decode.ts"
 import { Messages, Whole } from "./Messages.ts"
 import { Order } from "./Order.ts"
@@ -39,9 +43,11 @@ import { bytesOf, problemOf, targetOf } from "./Wire.ts"
 
 /** Open streams, in all and of one principal. */
 const STREAMS: readonly [inAll: number, ofPrincipal: number] = [128, 32]
-/** Bytes of items that are not answered yet, of all streams and of those of one principal. PM3 */
-const IN_ALL = 67_108_864
-const OF_ONE = 50_331_648
+/** Bytes of items that are not answered yet, of all streams and of those of one principal. PM7 */
+const BOUNDS: readonly [inAll: number, ofPrincipal: number] = [67_108_864, 50_331_648]
+/** Milliseconds. PM8 */
+const IDLE = 600_000
+const REST = 30_000
 /** Milliseconds until room is looked for again that others took. */
 const ROOM = 20
 /** Milliseconds until it is looked again whether something that its rate delays may begin at all. PM5 */
@@ -62,20 +68,32 @@ const [published, refused, failed] = (["published", "refused", "failed"] as cons
 const unanswered = ({ message }: HeraldError) =>
   failure("OutcomeUnknown", `${message}, and the first item without an answer may be committed by now, or may not`)
 
+const silent = (within: boolean) =>
+  failure(
+    "Timeout",
+    within
+      ? `the rest of a value did not come within ${REST / 1_000} s`
+      : `nothing came for ${IDLE / 60_000} minutes; open another stream when there is something`
+  )
+
 interface Open {
   readonly identity: Identity
   readonly messages: Messages
+  readonly whole: Whole
   readonly over: Deferred.Deferred<void>
 }
 
 /** `method`: its full name. */
-export const makePublishMany = Effect.fnUntraced(function* (method: string) {
+export const makePublishMany = Effect.fnUntraced(function* (
+  method: string,
+  bounds: readonly [inAll: number, ofPrincipal: number] = BOUNDS
+) {
   const access = yield* Access
   const publish = yield* makePublish
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const places = new Places(STREAMS)
-  const budget = new ByteBudget(IN_ALL, OF_ONE)
+  const budget = new ByteBudget(...bounds)
   const streams = new Set<Open>()
   let leaving: HeraldError | undefined
 
@@ -99,36 +117,42 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
         : Effect.andThen(Effect.sleep(wait), paced(identity, cost, messages))
     })
 
-  const serve = Effect.fnUntraced(function* (call: ServerCall, { identity, messages }: Open) {
+  const serve = Effect.fnUntraced(function* (call: ServerCall, { identity, messages, whole }: Open, claims: Claims) {
     const asking = { identity, until: untilOf(clock, call) }
     const order = new Order()
-    const whole = new Whole()
     const answers = new Answers({
       write: (results) => call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
       drained: (then) => call.whenClear(then)
     })
     messages.whenStopped = () => answers.stop()
 
-    /** False: there is no room for it. Not to be left in between, or what it took would stay taken. */
-    const begun = (item: PublishRequest, bytes: number) =>
+    /** Waits for room. PM7 */
+    const room = (bytes: number): Effect.Effect<void> =>
+      Effect.suspend(() =>
+        messages.stopped !== undefined || claims.take(bytes)
+          ? Effect.void
+          : Effect.andThen(Effect.sleep(ROOM), room(bytes))
+      )
+
+    /** Not to be left in between, or what it took would stay taken. */
+    const begun = (item: PublishRequest) =>
       Effect.suspend(() => {
-        if (messages.stopped !== undefined) return Effect.succeed(true) // PM5
-        if (!budget.take(bytes, identity.name)) return Effect.succeed(false)
-        const slot = answers.take(bytes)
+        if (messages.stopped !== undefined) return Effect.void // PM5
+        const answered = claims.leave(weightOf(item))
+        const slot = answers.take(bytesOf(item))
         const turn = order.take(targetOf(item))
         const done = Effect.gen(function* () {
           for (const one of turn.after) yield* Deferred.await(one) // PM2
           answers.give(slot, yield* Effect.flatMap(Effect.exit(publish(item, asking)), told))
           turn.end() // of a stream that is over nothing else begins
-        }).pipe(Effect.ensuring(Effect.sync(() => budget.give(bytes, identity.name))))
-        return Effect.as(Effect.forkChild(done, { startImmediately: true }), true) // PM6
+        }).pipe(Effect.ensuring(Effect.sync(answered)))
+        return Effect.forkChild(done, { startImmediately: true }) // PM6
       }).pipe(Effect.uninterruptible)
 
     const begin = Effect.fnUntraced(function* (item: PublishRequest) {
-      const bytes = bytesOf(item)
       yield* answers.room // PM3
-      yield* paced(identity, costOf(item, bytes), messages)
-      while (!(yield* begun(item, bytes))) yield* Effect.sleep(ROOM)
+      yield* paced(identity, costOf(item, bytesOf(item)), messages)
+      yield* begun(item)
     })
 
     /** Begins what comes, until nothing more does; returns why, where that is not the client's will. */
@@ -138,22 +162,42 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
         if (heard instanceof HeraldError) return heard
         if (heard === "end")
           return whole.waits ? failure("InvalidInput", "the last value is not whole: its rest did not come") : undefined
+        const parted = whole.waits
+        const most = parted ? 0 : mostOf(heard.length)
+        yield* room(most)
+        if (messages.stopped !== undefined) return messages.stopped
         const message = publishManyRequest(heard)
         if (isFailure(message)) return message
         const its = whole.take(message)
         if (its instanceof HeraldError) return its
+        const first = parted ? its[0] : undefined
+        const others = parted ? its.slice(1) : its
+        const weight = others.reduce((sum, item) => sum + weightOf(item), 0)
+        if (!parted) claims.give(most - weight)
+        if (first !== undefined) {
+          claims.give(PARTED - weightOf(first))
+          yield* begin(first)
+          yield* room(weight)
+        }
         // With an item that is whole, its bytes are paid for.
         if (its.length === 0) yield* paced(identity, 1 + costOfReading(heard.length), messages)
-        for (const item of its) {
+        for (const item of others) {
           if (messages.stopped !== undefined) return messages.stopped // PM5
           yield* begin(item)
         }
+        if (whole.waits && (!parted || first !== undefined)) yield* room(PARTED)
       }
     })
     const reason = yield* read
     if (reason === undefined) return yield* Effect.as(answers.all, undefined)
     const answered = yield* Effect.timeoutOption(answers.all, LAST_ANSWERS)
     return Option.isSome(answered) ? reason : unanswered(reason)
+  })
+
+  /** PM8 */
+  const endSilent = Effect.sync(() => {
+    for (const { messages, whole } of streams)
+      if (messages.silentFor > (whole.waits ? REST : IDLE)) messages.stop(silent(whole.waits))
   })
 
   /** PM5, A3 */
@@ -170,7 +214,11 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
     )
   )
   yield* Effect.forkScoped(
-    afterEvery("the API keys of streams that publish could not be looked at", "1 second", endRevoked)
+    afterEvery(
+      "the API keys of streams that publish could not be looked at",
+      "1 second",
+      Effect.andThen(endSilent, endRevoked)
+    )
   )
 
   const placeOf = (identity: Identity): Effect.Effect<() => void, HeraldError> => {
@@ -189,19 +237,21 @@ export const makePublishMany = Effect.fnUntraced(function* (method: string) {
   const publishMany: AdmittedHandler = (call, identity) => {
     let working: Fiber.Fiber<unknown, unknown> | undefined
     let left = false
-    const messages = new Messages(call, () => {
+    const messages = new Messages(call, clock, () => {
       left = true
       working?.interruptUnsafe() // PM6
     })
     run(traced(method, call, placeOf(identity), true)).addObserver((exit) => {
       if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
-      const open: Open = { identity, messages, over: Deferred.makeUnsafe() }
+      const open: Open = { identity, messages, whole: new Whole(), over: Deferred.makeUnsafe() }
+      const claims = new Claims(budget, identity.name)
       streams.add(open)
       if (leaving !== undefined) messages.stop(leaving) // PM5
-      const serving = run(childOf(call.metadata, serve(call, open)))
+      const serving = run(childOf(call.metadata, serve(call, open, claims)))
       working = serving
       serving.addObserver((ended) => {
         exit.value()
+        claims.end()
         streams.delete(open)
         Deferred.doneUnsafe(open.over, Effect.void)
         if (Exit.isFailure(ended)) call.end(statusOfExit(ended))

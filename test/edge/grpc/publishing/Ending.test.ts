@@ -1,14 +1,18 @@
 /** Streams of `PublishMany` that have to end while something in them waits. */
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Latch } from "effect"
+import { Clock, Effect, Fiber, Latch } from "effect"
+import { TestClock } from "effect/testing"
 import {
   PublishManyRequest,
   type PublishManyResponse
 } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { Access } from "../../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
+import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
 import { Commits } from "../../../../src/commits/Commits.ts"
 import { WINDOW } from "../../../../src/edge/grpc/publishing/Answers.ts"
+import { Messages } from "../../../../src/edge/grpc/publishing/Messages.ts"
+import type { CallListener } from "../../../../src/edge/grpc/ServerCall.ts"
 import { type BothDoors, openBoth } from "../../../support/BothDoors.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 
@@ -64,6 +68,68 @@ describe("PublishMany", () => {
     assert.match(state.details!, /HRLD-4006.* the API key machine is no longer valid, and the first item without/)
     assert.deepStrictEqual([state.answers, begun.length, late], [0, WINDOW, 404])
   })
+
+  it("PM7 who finds no room is read no further, and goes on when there is some", async () => {
+    const doors = await openBoth()
+    await doors.mint("machine", "publisher", ["*"])
+    const { begun } = await held(doors)
+    const { take } = ByteBudget.prototype
+    let full = 0
+    const spied = vi.spyOn(ByteBudget.prototype, "take").mockImplementation(function (this: ByteBudget, bytes, owner) {
+      if (owner !== "machine" || full > 2) return take.call(this, bytes, owner)
+      full++
+      assert.isEmpty(begun)
+      return false
+    })
+    const state = opener(doors, "machine")("a", "b")
+    await waitUntil("both answers", () => state.answers === 2)
+    spied.mockRestore()
+    await doors.close()
+    assert.deepStrictEqual([full, begun], [3, ["a", "b"]])
+  })
+
+  for (const [what, idle, said] of [
+    ["at all", 600_001, /HRLD-4004.* nothing came for 10 minutes/],
+    ["of the rest of a value", 30_001, /HRLD-4004.* the rest of a value did not come within 30 s/]
+  ] as const)
+    it(`PM8 a stream on which nothing comes ${what} for long is ended; what came is answered`, async () => {
+      const doors = await openBoth()
+      const stream = doors.client().publishMany(doors.metadataOf("admin"))
+      let [answers, details] = [0, ""]
+      stream.on("data", ({ results }: PublishManyResponse) => {
+        answers += results.length
+      })
+      stream.on("error", () => {})
+      stream.on("status", (status) => {
+        details = status.details
+      })
+      const items = ["a", "b"].map((key) => ({ key, value: "1", type: "json" }))
+      stream.write(PublishManyRequest.fromPartial({ items, more: idle < 600_000 }))
+      const expected = idle < 600_000 ? 1 : 2
+      await waitUntil("what was whole", () => answers === expected)
+      const silent = vi.spyOn(Messages.prototype, "silentFor", "get").mockReturnValue(idle)
+      await waitUntil("the end of the stream", () => details !== "")
+      silent.mockRestore()
+      await doors.close()
+      assert.match(details, said)
+      assert.strictEqual(answers, expected)
+    })
+
+  it.effect("PM8 a client is silent while its next message is awaited, and not while one is worked on", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let listener: CallListener | undefined
+      const call = { hear: (told: CallListener) => (listener = told), read: () => {} }
+      const messages = new Messages(call, clock, () => {})
+      const next = yield* Effect.forkChild(messages.next, { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(messages.silentFor, 5_000)
+      listener!.message(Buffer.from(""))
+      yield* Fiber.join(next)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(messages.silentFor, 0)
+    })
+  )
 
   it("PM5 a stream that begins while the server leaves is told to go at once", async () => {
     const doors = await openBoth()
