@@ -20,6 +20,7 @@ import type { FlagDraft, FlagValidated, FlagWritten, Moving } from "./FlagDraft.
 import type { FlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import type { Bucketing } from "./Fractional.ts"
+import type { Json } from "./Json.ts"
 import { makeReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
 import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
 import type { Segment } from "./Segment.ts"
@@ -72,12 +73,16 @@ export class Flags extends Context.Service<
     readonly document: (
       environment: string
     ) => Effect.Effect<{ readonly json: Uint8Array; readonly digest: string }, HeraldError>
-    /** The same without the steps, for applications: counted as an evaluation by `caller`. */
+    /**
+     * The same without the steps, for applications: counted as an evaluation by `caller`, or as an error of it where the value does not fit what
+     * it asked for, which is for the door to say.
+     */
     readonly resolve: (
       environment: string,
       key: string,
       context: EvaluationContext,
-      caller: Caller
+      caller: Caller,
+      fits?: (value: Json) => boolean
     ) => Effect.Effect<Resolution, HeraldError>
     /** The same at once, by an identity that was recognised. Undefined: it may not, and `resolve` says why. */
     readonly resolveNow: (

@@ -23,6 +23,7 @@ import { FlagSettingsStore } from "./FlagSettingsStore.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagStore, type StoreOf } from "./FlagStore.ts"
 import { FlagView } from "./FlagView.ts"
+import type { Json } from "./Json.ts"
 import type { PageOptions } from "./Named.ts"
 import type { Context, Resolution } from "./Resolution.ts"
 import { SegmentStore } from "./SegmentStore.ts"
@@ -139,6 +140,8 @@ export const makeSettingsReading = Effect.gen(function* () {
   return reads("flag_settings", yield* FlagSettingsStore, known, (yield* Workers).compare)
 })
 
+const anything = () => true
+
 export const makeReading = Effect.gen(function* () {
   const view = yield* FlagView
   const usage = yield* Usage
@@ -150,15 +153,17 @@ export const makeReading = Effect.gen(function* () {
     key: string,
     context: Context,
     caller: Caller,
-    allowance?: Allowance
+    allowance?: Allowance,
+    fits: (value: Json) => boolean = anything
   ): Resolution => {
     const resolution = view.flag(environment, key)?.evaluate(context, allowance)
     if (resolution === undefined) {
       usage.noteMiss("FLAG_NOT_FOUND", caller)
       return notFound(key)
     }
-    const { variant = "", reason, errorCode = reason } = resolution
-    usage.note(environment, key, view.find(environment, key)?.version ?? 0, variant, errorCode, caller)
+    const { variant = "", reason, errorCode = reason, value } = resolution
+    const outcome = value === undefined || fits(value) ? errorCode : "TYPE_MISMATCH"
+    usage.note(environment, key, view.find(environment, key)?.version ?? 0, variant, outcome, caller)
     return resolution
   }
 
@@ -172,9 +177,9 @@ export const makeReading = Effect.gen(function* () {
         return { json: document.json, digest: yield* digestOfDocument(document, digestOf, slices) }
       }),
 
-    resolve: (environment: string, key: string, context: Context, caller: Caller) =>
+    resolve: (environment: string, key: string, context: Context, caller: Caller, fits?: (value: Json) => boolean) =>
       Effect.flatMap(requirePermission("config.read", environment), () => {
-        const resolution = resolved(environment, key, context, caller)
+        const resolution = resolved(environment, key, context, caller, undefined, fits)
         const version = view.find(environment, key)?.version
         return Effect.as(
           happened("feature_flag.evaluation", () => evaluationEvent(environment, key, version, resolution)),

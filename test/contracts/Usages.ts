@@ -188,6 +188,19 @@ export const usagesContract = (test: Test) => {
       assert.deepStrictEqual(yield* record([batch(env, { uses: [use("a")] })], 3), [written])
     }))
 
+  test("UT1 amounts and details come back as they were written", () =>
+    Effect.gen(function* () {
+      const store = yield* UsageStore
+      const env = fresh("env")
+      const values = [0, -Number.MAX_VALUE, Number.MIN_VALUE, 0.1, 2 ** 53 - 1, null]
+      const details = { "naïve ☃": "\n\u001b[2J", share: 0.1, all: false }
+      const tracks = values.map((value, n) =>
+        track("odd ☃", { value, at: noon + n, details: n % 2 === 0 ? details : null })
+      )
+      yield* record([batch(env, { tracks })])
+      assert.deepStrictEqual(yield* store.tracks(env, "odd ☃", { from: noon, until: noon + 99, limit: 10 }), tracks)
+    }))
+
   test("UT1 LE1 what is old is swept by the holder of the lease, and what is not so old stays", () =>
     Effect.gen(function* () {
       const store = yield* UsageStore

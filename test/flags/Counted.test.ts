@@ -43,6 +43,7 @@ describe("evaluations", () => {
       yield* flags.resolve("production", "a", {}, rpc)
       yield* flags.resolve("production", "b", { email: "ann@example.org" }, rpc)
       yield* flags.resolve("production", "c", {}, rpc)
+      yield* flags.resolve("production", "a", {}, rpc, (value) => typeof value === "string")
       yield* flags.resolveAll("production", {}, callerOf("ofrep-bulk", "node"))
       yield* flags.evaluate("production", "a", {})
       yield* TestClock.adjust("1 second")
@@ -50,6 +51,7 @@ describe("evaluations", () => {
         ["flagd-rpc", "FLAG_NOT_FOUND", 1],
         ["flagd-rpc", "STATIC", 2],
         ["flagd-rpc", "TARGETING_MATCH", 1],
+        ["flagd-rpc", "TYPE_MISMATCH", 1],
         ["ofrep-bulk", "STATIC", 1],
         ["ofrep-bulk", "TARGETING_MATCH", 1]
       ])

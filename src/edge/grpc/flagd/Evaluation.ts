@@ -26,7 +26,7 @@ import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.
 import { inFirst, partOfAll } from "./FirstVersion.ts"
 import { strangers } from "./Stranger.ts"
 import { follow } from "./Stream.ts"
-import { isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
+import { fits, isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
 
 /** Milliseconds between two signs of life of a stream. */
 const KEEP_ALIVE = 20_000
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
   }
 
   const resolving =
-    (method: string, wanted: Wanted, encode: (answer: never) => Buffer): AdmittedHandler =>
+    (method: string, wanted: Wanted, encode: (answer: never) => Buffer, fitting = fits(wanted)): AdmittedHandler =>
     (call, identity) =>
       hearOne(call, (bytes) => {
         const request = resolveRequest(bytes)
@@ -75,7 +75,13 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
           ? Effect.fail(request)
           : environmentOfCall(call, identity).pipe(
               Effect.flatMap((environment) =>
-                flags.resolve(environment, request.flagKey, request.context ?? {}, callerOfCall("flagd-rpc", call))
+                flags.resolve(
+                  environment,
+                  request.flagKey,
+                  request.context ?? {},
+                  callerOfCall("flagd-rpc", call),
+                  fitting
+                )
               ),
               Effect.map((resolution) => said(request.flagKey, resolution, wanted)),
               Effect.provideService(CurrentIdentity, identity)

@@ -46,6 +46,12 @@ const valueOf = (value: Schema.Json, wanted: Wanted): unknown => {
   }
 }
 
+/** Whether a value can be told to who wants one of that type. FP3 */
+export const fits =
+  (wanted: Wanted) =>
+  (value: Schema.Json): boolean =>
+    valueOf(value, wanted) !== NONE
+
 /** FP1, FP2 */
 export const resolved = (key: string, resolution: Resolution, wanted: Wanted): Resolved | CallStatus => {
   const { value, variant, reason, errorCode, errorDetails = "", metadata } = resolution

@@ -108,4 +108,55 @@ describe("reports over gRPC", () => {
     assert.strictEqual(((await report({}, viewer)) as ServiceError).code, status.PERMISSION_DENIED)
     assert.strictEqual(((await report({}, "no token")) as ServiceError).code, status.UNAUTHENTICATED)
   })
+
+  it("UR1 whatever a field holds, the answer is the caller's to understand, and what counted before counts still", async () => {
+    const most = 2n ** 63n - 1n
+    const texts = [
+      "",
+      "\u0000",
+      "\u001b[2J",
+      "\u202e",
+      "x".repeat(50_000),
+      "é".repeat(300),
+      "__proto__",
+      "'; drop table flag_usage --"
+    ]
+    const times = [-most - 1n, -1n, most, BigInt(Number.MAX_SAFE_INTEGER)]
+    const numbers = [Number.NaN, Number.POSITIVE_INFINITY, -Number.MAX_VALUE, Number.MIN_VALUE, -0]
+    const details = ["null", "1", '"x"', "[".repeat(500), '{"a":1e999}', '{"__proto__":1}', '{"a":{"b":1}}', "\u0000"]
+    const batches: ReadonlyArray<Partial<ReportRequest>> = [
+      ...texts.flatMap((text) => [
+        { batchId: text },
+        { environment: text },
+        { sdk: text, evaluations: [evaluation()] },
+        {
+          evaluations: [evaluation({ flag: text }), evaluation({ variant: text }), evaluation({ reason: text })],
+          exposures: [
+            { ...exposure, flag: text },
+            { ...exposure, variant: text },
+            { ...exposure, unit: text }
+          ],
+          tracks: [
+            { ...track, name: text },
+            { ...track, unit: text },
+            { ...track, detailsJson: text }
+          ]
+        }
+      ]),
+      {
+        evaluations: times.map((lastAtMs) => evaluation({ lastAtMs })),
+        tracks: times.map((atMs) => ({ ...track, atMs }))
+      },
+      { evaluations: [0n, 2n ** 64n - 1n].map((count) => evaluation({ count })) },
+      { exposures: [{ ...exposure, version: 2 ** 32 - 1 }] },
+      { tracks: numbers.map((value) => ({ ...track, value })) },
+      { tracks: details.map((detailsJson) => ({ ...track, detailsJson })) }
+    ]
+    for (const batch of batches) {
+      const answer = await report(batch)
+      if ("accepted" in answer) continue
+      assert.include([status.INVALID_ARGUMENT, status.RESOURCE_EXHAUSTED], answer.code, JSON.stringify(answer.details))
+    }
+    assert.deepInclude(await report({ evaluations: [evaluation()] }), { accepted: 1, refusedCount: 0 })
+  })
 })
