@@ -45,16 +45,20 @@ export class Door implements AsyncDisposable {
   address = ""
   token = ""
 
-  private constructor(limits: Partial<GrpcOptions>, also: ReadonlyArray<Service<never>>) {
+  private constructor(limits: Partial<GrpcOptions>, also: ReadonlyArray<Service<never>>, beneath: Layer.Layer<never>) {
     const options = { host: "127.0.0.1", port: 0, maxStreams: 100, ...standing, ...limits }
     this.#runtime = ManagedRuntime.make(
-      GrpcServer.layer(options, [...grpc, ...also]).pipe(Layer.provideMerge(services))
+      GrpcServer.layer(options, [...grpc, ...also]).pipe(Layer.provideMerge(services), Layer.provide(beneath))
     )
   }
 
-  /** `also`: services besides those of a node. */
-  static async open(limits: Partial<GrpcOptions> = {}, also: ReadonlyArray<Service<never>> = []): Promise<Door> {
-    const door = new Door(limits, also)
+  /** `also`: services besides those of a node. `beneath`: what all of them stand on, such as a tracer. */
+  static async open(
+    limits: Partial<GrpcOptions> = {},
+    also: ReadonlyArray<Service<never>> = [],
+    beneath: Layer.Layer<never> = Layer.empty
+  ): Promise<Door> {
+    const door = new Door(limits, also, beneath)
     door.address = `127.0.0.1:${(await door.#runtime.runPromise(GrpcServer)).port}`
     door.token = await door.key("admin")
     return door

@@ -13,7 +13,7 @@
  */
 import { Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
-import { mayAnywhere } from "../../access/Identity.ts"
+import { type Identity, mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import { parse } from "../../access/Token.ts"
@@ -174,6 +174,7 @@ export interface CallsOptions {
 /** What stands before every handler. */
 export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
+  const { recognise, charge } = yield* access.atOnce
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const open = new Places([limits.inAll, limits.ofAddress, limits.ofConnection])
   const waiting = new Places(WAITING)
@@ -203,6 +204,12 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     return identity
   })
 
+  /** Who is let in without waiting; undefined: it has to be asked, or to be said why not. */
+  const atOnce = ({ permission }: Service, call: ServerCall): Identity | undefined => {
+    const identity = recognise(tokenOf(call))
+    return identity !== undefined && mayAnywhere(identity, permission) && charge(identity, 1) ? identity : undefined
+  }
+
   const countRefusal = ({ trailers }: CallStatus): void => {
     const reason = refusals.get(String(trailers?.["herald-code"]))
     if (reason !== undefined) refuse(reason)
@@ -217,6 +224,11 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   ): Handler => {
     const name = `${nameOf(service)}/${method}`
     return (call) => {
+      const known = atOnce(service, call)
+      if (known !== undefined) {
+        call.whenEnded = countRefusal
+        return arrivals.soon(() => handler(call, known)) // G11
+      }
       const place = placeFor(call, waiting)
       if (place === undefined) return
       let over = false

@@ -5,7 +5,7 @@
  *
  * The span of a stream ends once the stream is open, as it may stay open for days.
  */
-import { Effect, Exit, Metric } from "effect"
+import { Clock, Effect, Exit, Metric, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import type { HeraldError } from "../../errors/HeraldError.ts"
 import { histogram } from "../../telemetry/Metrics.ts"
@@ -64,6 +64,18 @@ const timed = <A>(method: string, handled: Effect.Effect<Exit.Exit<A, HeraldErro
       return Metric.update(timerOf(method, code), took)
     })
   })
+
+/** For calls that are answered without a fiber: where spans are kept there are none, or one would be missing. */
+export const makeCounting = Effect.map(
+  Effect.all([Effect.context<never>(), Clock.Clock, Tracer.Tracer]),
+  ([context, clock, tracer]) => ({
+    keepsSpans: tracer !== Tracer.nativeTracer,
+    now: () => clock.monotonicTimeNanosUnsafe(),
+    /** An answer, as the span of its call would time it. `startedAt`: nanoseconds of `now`. */
+    answered: (method: string, startedAt: bigint): void =>
+      timerOf(method, "OK").updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9, context)
+  })
+)
 
 /** `method`: its full name. `stream`: success means that it is open, and its status is not known yet. TE9 */
 export const traced = <A>(

@@ -3,8 +3,10 @@
  *
  *   FP8  Whoever opens a stream is told of flags that changed of late: what a provider asked for and keeps since its last stream broke off may be
  *        older.
+ *   FP10 One evaluation is answered without a fiber, where nobody keeps spans: what is answered so is what would be answered otherwise, and counted
+ *        alike.
  */
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Result } from "effect"
 import { ServiceService as FirstService } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
@@ -19,7 +21,7 @@ import { Slices } from "../../../work/Slices.ts"
 import { isFailure } from "../Decode.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
-import { traced } from "../Spans.ts"
+import { makeCounting, traced } from "../Spans.ts"
 import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.ts"
@@ -37,13 +39,20 @@ const event = (type: string, data?: object): Buffer =>
 const READY = event("provider_ready")
 const ALIVE = event("keep_alive")
 
+const selectorOf = (call: ServerCall, field = ""): string => String(call.metadata.get("flagd-selector")[0] ?? field)
+
 /** The environment that a call means, by its selector or its key. */
 export const environmentOfCall = (call: ServerCall, identity: Identity, field = "") =>
-  Effect.fromResult(environmentOfFlags(String(call.metadata.get("flagd-selector")[0] ?? field), identity.environments))
+  Effect.fromResult(environmentOfFlags(selectorOf(call, field), identity.environments))
 
 /** Who evaluates by this call, for the count of evaluations. */
 export const callerOfCall = (door: Door, { metadata }: ServerCall): Caller =>
   callerOf(door, metadata.get("user-agent")[0]?.toString())
+
+interface Asked {
+  readonly flagKey: string
+  readonly context?: Context | undefined
+}
 
 interface Version {
   readonly definition: typeof ServiceService | typeof FirstService
@@ -55,6 +64,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
   const flags = yield* Flags
   const streams = yield* FlagStreams
   const run = Effect.runForkWith(yield* Effect.context<never>())
+  const { keepsSpans, now, answered } = yield* makeCounting
 
   /** Of one batch, for all streams of its environment. */
   let last: { readonly changes: Changes; readonly message: Buffer } | undefined
@@ -66,11 +76,33 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
     return last.message
   }
 
+  /** FP10. Undefined: the long way says why not. */
+  const atOnce = (call: ServerCall, identity: Identity, { flagKey, context = {} }: Asked): Resolution | undefined => {
+    const environment = environmentOfFlags(selectorOf(call), identity.environments)
+    return Result.isFailure(environment)
+      ? undefined
+      : flags.resolveNow(identity, environment.success, flagKey, context, callerOfCall("flagd-rpc", call))
+  }
+
   const resolving =
     (method: string, wanted: Wanted, encode: (answer: never) => Buffer, fitting = fits(wanted)): AdmittedHandler =>
     (call, identity) =>
       hearOne(call, (bytes) => {
+        const startedAt = now()
+        const name = `${SERVICE}/${method}`
         const request = resolveRequest(bytes)
+        const answer = (one: Resolved | CallStatus): void => {
+          const failed = isStatus(one)
+          if (!failed) call.send(encode(one as never))
+          call.end(failed ? one : OK)
+        }
+        if (!isFailure(request) && !keepsSpans) {
+          const found = atOnce(call, identity, request)
+          if (found !== undefined) {
+            answer(said(request.flagKey, found, wanted))
+            return answered(name, startedAt)
+          }
+        }
         const handled: Effect.Effect<Resolved | CallStatus, HeraldError> = isFailure(request)
           ? Effect.fail(request)
           : environmentOfCall(call, identity).pipe(
@@ -86,11 +118,9 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
               Effect.map((resolution) => said(request.flagKey, resolution, wanted)),
               Effect.provideService(CurrentIdentity, identity)
             )
-        run(traced(`${SERVICE}/${method}`, call, handled)).addObserver((exit) => {
+        run(traced(name, call, handled)).addObserver((exit) => {
           if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
-          if (isStatus(exit.value)) return call.end(exit.value)
-          call.send(encode(exit.value as never))
-          call.end(OK)
+          answer(exit.value)
         })
       })
 
