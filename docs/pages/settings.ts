@@ -32,6 +32,7 @@ retention: { time: 30d }
 - \`LIMIT_STREAMS_PER_IDENTITY\`: absent, four fifths of \`GRPC_MAX_STREAMS\`; \`LIMIT_STREAMS_PER_ENVIRONMENT\`: absent, nine tenths. Where one key or one
   environment is all there is, set them to \`GRPC_MAX_STREAMS\`. \`LIMIT_CONNECTIONS_PER_ADDRESS\`: absent, half of what each door takes.
 - \`LIMIT_EXEMPT_ADDRESSES\`: put a reverse proxy's addresses there, which all clients behind it share.
+- \`FLAGS_ANONYMOUS\`: absent, \`production\` by programs of this machine where the server serves nobody else ([decision](decisions/0022-anonymous.md)); \`none\`: nobody.
 - \`CLIENT_OWNERSHIP\`: \`principal\`, an instance belongs to the principal that connected it ([docs/security.md](security.md)); \`shared\`, every
   key of the environment may take it. The same on every node.
 - Retention covers the log of revisions and deliveries. The newest \`retention.atLeast\` revisions always stay; versions and audit stay for
