@@ -13,7 +13,7 @@ import { comingOf } from "../schedules/Scheduling.ts"
 import { pathOf, read } from "./Changing.ts"
 import { inCode, placesOf } from "./Refs.ts"
 import { gist, one } from "./Told.ts"
-import { evaluated, lastLine, lastUses, usageOf } from "./Usage.ts"
+import { evaluated, lastLine, lastUse, lastUses } from "./Usage.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
 const PAGE = 1_000
@@ -60,7 +60,7 @@ export const list = Command.make(
               },
               { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
               { title: "VERSION", value: (row) => String(row.version), right: true },
-              { title: "EVALUATED", value: (row) => evaluated(uses?.get(row.flag), now) },
+              { title: "EVALUATED", value: (row) => (uses === undefined ? "" : evaluated(uses.get(row.flag), now)) },
               { title: "CHANGED", value: (row) => time(row.updatedAt) },
               { title: "BY", value: (row) => row.updatedBy }
             ],
@@ -95,8 +95,8 @@ export const get = Command.make(
             .body as StoredFlag)
     if (raw) return yield* shell.out(JSON.stringify(found.definition, null, 2))
     if (version !== undefined || found.deleted) return yield* here.emit(found, (paint) => one(found, paint))
-    const use = yield* usageOf(here, environment, flag, 1)
-    const { lastEvaluatedAt, lastEvaluatedTime } = use
+    const use = yield* lastUse(here, environment, flag)
+    const { lastEvaluatedAt = null, lastEvaluatedTime = null } = use ?? {}
     const places = yield* placesOf(here, environment, flag)
     const coming = yield* comingOf(here, environment, flag)
     const told = { lastEvaluatedAt, lastEvaluatedTime, refs: places.refs, scheduled: coming }

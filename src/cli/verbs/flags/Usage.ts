@@ -23,13 +23,11 @@ export const evaluated = (use: FlagUse | undefined, now: number): string => {
   return use?.lastGivenAt != null ? `with all, ${ago(use.lastGivenAt, now)}` : "never"
 }
 
-/** By flag, of those whose names begin with `prefix`, up to `until`. */
-export const lastUses = Effect.fnUntraced(function* (
-  here: Invocation,
-  environment: string,
-  prefix: string,
-  until: string
-) {
+/** By flag, of those whose names begin with `prefix`, up to `until`. Undefined: the server can't tell, as it knows flags without its database. */
+export const lastUses = (here: Invocation, environment: string, prefix: string, until: string) =>
+  Effect.orElseSucceed(pagesOfUses(here, environment, prefix, until), () => undefined)
+
+const pagesOfUses = Effect.fnUntraced(function* (here: Invocation, environment: string, prefix: string, until: string) {
   const found = new Map<string, FlagUse>()
   let after: string | undefined
   do {
@@ -41,13 +39,18 @@ export const lastUses = Effect.fnUntraced(function* (
   return found
 })
 
-export const usageOf = Effect.fnUntraced(function* (here: Invocation, environment: string, flag: string, days: number) {
+const usageOf = Effect.fnUntraced(function* (here: Invocation, environment: string, flag: string, days: number) {
   const { body } = yield* here.call({ method: "GET", path: pathOf(flag, "/usage"), query: { environment, days } })
   return body as FlagUsage
 })
 
+/** For `herald flag get`. Undefined: the server can't tell. */
+export const lastUse = (here: Invocation, environment: string, flag: string) =>
+  Effect.orElseSucceed(usageOf(here, environment, flag, 1), () => undefined)
+
 /** A line for `herald flag get`. */
-export const lastLine = (use: FlagUsage, now: number): string => {
+export const lastLine = (use: FlagUsage | undefined, now: number): string => {
+  if (use === undefined) return ""
   const by = use.sdk === null ? "" : ` by ${use.sdk} (${use.door})`
   const since = use.lastEvaluatedAt === null ? `; counted since ${use.sinceTime.slice(0, 10)}` : ""
   return `${evaluated(use, now)}${by}${since}`

@@ -1,6 +1,6 @@
 /** `herald flag usage|stale`, and what `list` and `get` say of use. */
 import { assert, describe, it } from "@effect/vitest"
-import { FakeHerald, stamped } from "../../../support/FakeHerald.ts"
+import { FakeHerald, problem, stamped } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
 import { ask } from "../../Ask.ts"
 
@@ -49,6 +49,20 @@ describe("how flags are used", () => {
     const old = terminal({ terminal: true })
     assert.strictEqual(await old.run("flag", "get", "a", "--version", "2", "--server", herald.url), 0, old.said)
     assert.notInclude(old.printed, "evaluated")
+  })
+
+  it("list and get show flags of a server that can't tell how they are used", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/flags", { body: { flags: [stored("a")], next: null } })
+    herald.on("GET /v1/flags/a", { body: stored("a") })
+    herald.on("GET /v1/flag-usage", problem("DatabaseUnavailable", "away"))
+    herald.on("GET /v1/flags/a/usage", problem("DatabaseUnavailable", "away"))
+    for (const args of [["list"], ["get", "a"]]) {
+      const cli = terminal({ terminal: true })
+      assert.strictEqual(await cli.run("flag", ...args, "--server", herald.url), 0, cli.said)
+      assert.match(cli.printed, /^a /m)
+      assert.notInclude(cli.printed, "never")
+    }
   })
 
   it("usage shows counts by day, and since when it is counted where there are none", async () => {
