@@ -14,9 +14,10 @@ import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { HealthReports } from "../../../sessions/HealthReports.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
 import { isFailure } from "../Decode.ts"
+import { richStatusOfExit } from "../RichStatus.ts"
 import { type Admitted, type AdmittedHandler, nameOf, type Service } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { OK, statusOfExit } from "../Status.ts"
+import { OK } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { heartbeatRequest, reportHealthRequest } from "./Decode.ts"
 import { makeSubscribe } from "./Subscribe.ts"
@@ -53,7 +54,7 @@ export const makeDistribution = Effect.fnUntraced(function* (admitted: Admitted)
         const request = decode(bytes)
         const handled = isFailure(request) ? request : handle(request, identity)
         run(traced(`${SERVICE}/${name}`, call, handled)).addObserver((exit) => {
-          if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+          if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
           call.send(encode(exit.value))
           call.end(OK)
         })

@@ -16,10 +16,11 @@ import { Held } from "../../../sessions/Held.ts"
 import type { Session, Sink } from "../../../sessions/Session.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
 import { isFailure } from "../Decode.ts"
+import { richStatusOf, richStatusOfEnding, richStatusOfExit } from "../RichStatus.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import type { Admitted, AdmittedHandler } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { OK, statusOf, statusOfEnding, statusOfExit } from "../Status.ts"
+import { OK } from "../Status.ts"
 import { subscribeRequest } from "./Decode.ts"
 import { answersOf, encode, heldOf, instanceOf, subscriptionOf } from "./Wire.ts"
 
@@ -135,15 +136,15 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
     const finish = (status: CallStatus = OK) => {
       if (over("the call was ended")) call.end(status)
     }
-    const fail = (error: HeraldError) => finish(statusOf(error))
+    const fail = (error: HeraldError) => finish(richStatusOf(error))
 
     const opened = (exit: Exit.Exit<Session, HeraldError>) => {
-      if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+      if (Exit.isFailure(exit)) return finish(richStatusOfExit(exit))
       const session = exit.value
       if (stage.name !== "opening") return sessions.end(session, { name: "Closed", reason: "the client left" })
       stage = { name: "open", session }
       call.read()
-      session.whenEnded((ending) => finish(statusOfEnding(ending)))
+      session.whenEnded((ending) => finish(richStatusOfEnding(ending)))
     }
 
     /** A place for an incomplete hello, and a time by which it must be complete. G4, G10 */
@@ -178,7 +179,7 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
 
     const ask = (first: SubscribeRequest) =>
       run(greeted(caller, first)).addObserver((exit) => {
-        if (Exit.isFailure(exit)) return finish(statusOfExit(exit))
+        if (Exit.isFailure(exit)) return finish(richStatusOfExit(exit))
         if (stage.name !== "asking") return
         const identity = exit.value
         const held = new Held(hellos, identity.name)

@@ -29,17 +29,18 @@ import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { afterEvery } from "../../../telemetry/Every.ts"
 import { counter, each } from "../../../telemetry/Metrics.ts"
 import { isFailure } from "../Decode.ts"
+import { problemOf, richStatusOf, richStatusOfExit } from "../RichStatus.ts"
 import type { ServerCall } from "../ServerCall.ts"
 import type { AdmittedHandler } from "../Service.ts"
 import { childOf, traced } from "../Spans.ts"
-import { errorIn, OK, statusOf, statusOfExit } from "../Status.ts"
+import { errorIn, OK } from "../Status.ts"
 import { Answers } from "./Answers.ts"
 import { Claims, mostOf, PARTED, weightOf } from "./Claims.ts"
 import { publishManyRequest } from "./Decode.ts"
 import { Messages, Whole } from "./Messages.ts"
 import { Order } from "./Order.ts"
 import { costOf, costOfReading, makePublish, untilOf } from "./Publish.ts"
-import { bytesOf, problemOf, targetOf } from "./Wire.ts"
+import { bytesOf, targetOf } from "./Wire.ts"
 
 /** Open streams, in all and of one principal. */
 const STREAMS: readonly [inAll: number, ofPrincipal: number] = [128, 32]
@@ -242,7 +243,7 @@ export const makePublishMany = Effect.fnUntraced(function* (
       working?.interruptUnsafe() // PM6
     })
     run(traced(method, call, placeOf(identity), true)).addObserver((exit) => {
-      if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+      if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
       const open: Open = { identity, messages, whole: new Whole(), over: Deferred.makeUnsafe() }
       const claims = new Claims(budget, identity.name)
       streams.add(open)
@@ -254,8 +255,8 @@ export const makePublishMany = Effect.fnUntraced(function* (
         claims.end()
         streams.delete(open)
         Deferred.doneUnsafe(open.over, Effect.void)
-        if (Exit.isFailure(ended)) call.end(statusOfExit(ended))
-        else call.end(ended.value === undefined ? OK : statusOf(ended.value))
+        if (Exit.isFailure(ended)) call.end(richStatusOfExit(ended))
+        else call.end(ended.value === undefined ? OK : richStatusOf(ended.value))
       })
       if (left) serving.interruptUnsafe()
     })

@@ -8,25 +8,19 @@ import { Access } from "../../../access/Access.ts"
 import type { Identity } from "../../../access/Identity.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
 import { isFailure } from "../Decode.ts"
-import type { CallStatus, ServerCall } from "../ServerCall.ts"
+import { richStatusOfExit } from "../RichStatus.ts"
+import type { ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { errorIn, OK, statusOf } from "../Status.ts"
+import { OK } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { publishRequest } from "./Decode.ts"
 import { costOf, makePublish, PERMISSION, untilOf } from "./Publish.ts"
 import { makePublishMany } from "./PublishMany.ts"
-import { bytesOf, problemOf, richStatus } from "./Wire.ts"
+import { bytesOf } from "./Wire.ts"
 
 const definition = PublishingServiceService
 const SERVICE = nameOf({ definition })
-
-/** With the problem for programs. */
-const failed = (error: HeraldError): CallStatus => {
-  const { trailers, ...status } = statusOf(error)
-  const rich = richStatus(problemOf(error), status.details)
-  return { ...status, trailers: { ...trailers, "grpc-status-details-bin": rich.toString("base64") } }
-}
 
 export const makePublishing = Effect.gen(function* () {
   const access = yield* Access
@@ -54,7 +48,7 @@ export const makePublishing = Effect.gen(function* () {
         const working = run(traced(`${SERVICE}/Publish`, call, handled(call, bytes, identity)))
         leave = () => working.interruptUnsafe() // PX3
         working.addObserver((exit) => {
-          if (Exit.isFailure(exit)) return call.end(failed(errorIn(exit)))
+          if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
           call.send(definition.publish.responseSerialize(exit.value))
           call.end(OK)
         })

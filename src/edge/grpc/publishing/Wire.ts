@@ -1,10 +1,5 @@
 /** Translates between herald.publishing.v1 and the model. Pure. */
-import { BinaryWriter } from "@bufbuild/protobuf/wire"
-import {
-  Problem,
-  type PublishRequest,
-  type PublishResponse
-} from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
+import type { PublishRequest, PublishResponse } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import type { Committed } from "../../../commits/Release.ts"
 import type { Configuration } from "../../../configuration/Configuration.ts"
 import type { Draft } from "../../../configuration/Draft.ts"
@@ -12,7 +7,6 @@ import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { DEFAULT_ENVIRONMENT } from "../../../keys/Environment.ts"
 import type { Target } from "../../../keys/Target.ts"
 import { excerpt } from "../../../text/Excerpt.ts"
-import { fitted } from "../../../text/Fitted.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 
 const invalid = (message: string) => failure("InvalidInput", message)
@@ -78,38 +72,3 @@ export const validatedOf = (clients: number): PublishResponse => ({
   ...{ version: 0n, revision: 0n, epoch: "", digest: "", type: "" },
   ...{ committedAtMs: 0n, replayed: false, clients }
 })
-
-/** UTF-16 units of a problem's text, and of its details. */
-const DETAIL = 1_024
-const DETAILS = 2_048
-
-const plain = (_: string, value: unknown) => (typeof value === "bigint" ? Number(value) : value)
-
-/** Details that are too long for a trailer are left out. */
-export const problemOf = (error: HeraldError): Problem => {
-  const { code, grpc, fix } = error.row
-  const details = error.details === undefined ? "" : JSON.stringify(error.details, plain)
-  return {
-    code,
-    status: grpc,
-    detail: fitted(error.message, DETAIL),
-    fix,
-    detailsJson: details.length > DETAILS ? "" : details,
-    retryAfterMs: Number(error.details?.["retryAfterMillis"] ?? 0)
-  }
-}
-
-/**
- * A `google.rpc.Status` with a Problem in its details: https://grpc.io/docs/guides/error/#richer-error-model
- * `message` is the call's own: libraries (Go's, for one) show this one instead.
- */
-export const richStatus = (problem: Problem, message: string): Buffer => {
-  const any = new BinaryWriter()
-    .uint32(0x0a)
-    .string("type.googleapis.com/herald.publishing.v1.Problem")
-    .uint32(0x12)
-    .bytes(Problem.encode(problem).finish())
-    .finish()
-  const status = new BinaryWriter().uint32(0x08).int32(problem.status).uint32(0x12).string(fitted(message, DETAIL))
-  return Buffer.from(status.uint32(0x1a).bytes(any).finish())
-}

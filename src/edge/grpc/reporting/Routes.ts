@@ -6,9 +6,10 @@ import { CurrentIdentity } from "../../../access/Identity.ts"
 import { Reports } from "../../../flags/Reports.ts"
 import { isFailure } from "../Decode.ts"
 import { costOfReading } from "../publishing/Publish.ts"
+import { richStatusOfExit } from "../RichStatus.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
 import { traced } from "../Spans.ts"
-import { OK, statusOfExit } from "../Status.ts"
+import { OK } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { reportRequest } from "./Decode.ts"
 import { responseOf, saidOf } from "./Wire.ts"
@@ -28,7 +29,7 @@ const make = Effect.gen(function* () {
         ? Effect.fail(request)
         : Effect.andThen(access.spend(identity, costOfReading(bytes.length)), report(saidOf(request)))
       run(traced(METHOD, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
-        if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+        if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
         call.send(definition.report.responseSerialize(responseOf(exit.value)))
         call.end(OK)
       })

@@ -1,0 +1,65 @@
+/**
+ * Says in the trailers of a call why it failed, for programs: https://grpc.io/docs/guides/error/#richer-error-model
+ *
+ *   G16 Every failed call of Herald's own services has a `google.rpc.Status` with a `herald.publishing.v1.Problem`, whose message is the call's own.
+ *       Calls of other protocols (flagd's) have what those say.
+ */
+import { BinaryWriter } from "@bufbuild/protobuf/wire"
+import type { Exit } from "effect"
+import { Problem } from "../../../proto/generated/herald/publishing/v1/publishing.ts"
+import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import type { Ending } from "../../sessions/Ending.ts"
+import { fitted } from "../../text/Fitted.ts"
+import type { CallStatus } from "./ServerCall.ts"
+import { errorIn, statusOf, statusOfEnding } from "./Status.ts"
+
+/** UTF-16 units of a problem's text, and of its details. */
+const DETAIL = 1_024
+const DETAILS = 2_048
+
+const plain = (_: string, value: unknown) => (typeof value === "bigint" ? Number(value) : value)
+
+/** Details that are too long for a trailer are left out. */
+export const problemOf = (error: HeraldError): Problem => {
+  const { code, grpc, fix } = error.row
+  const details = error.details === undefined ? "" : JSON.stringify(error.details, plain)
+  return {
+    code,
+    status: grpc,
+    detail: fitted(error.message, DETAIL),
+    fix,
+    detailsJson: details.length > DETAILS ? "" : details,
+    retryAfterMs: Number(error.details?.["retryAfterMillis"] ?? 0)
+  }
+}
+
+/** `message` is the call's own: libraries (Go's, for one) show this one instead. */
+const richStatus = (problem: Problem, message: string): Buffer => {
+  const any = new BinaryWriter()
+    .uint32(0x0a)
+    .string("type.googleapis.com/herald.publishing.v1.Problem")
+    .uint32(0x12)
+    .bytes(Problem.encode(problem).finish())
+    .finish()
+  const status = new BinaryWriter().uint32(0x08).int32(problem.status).uint32(0x12).string(fitted(message, DETAIL))
+  return Buffer.from(status.uint32(0x1a).bytes(any).finish())
+}
+
+const withProblem = (status: CallStatus, error: HeraldError): CallStatus => {
+  const rich = richStatus(problemOf(error), status.details)
+  return { ...status, trailers: { ...status.trailers, "grpc-status-details-bin": rich.toString("base64") } }
+}
+
+/** As `statusOf`. G16 */
+export const richStatusOf = (error: HeraldError): CallStatus => withProblem(statusOf(error), error)
+
+/** As `statusOfExit`. G16 */
+export const richStatusOfExit = (exit: Exit.Failure<unknown, HeraldError>): CallStatus => richStatusOf(errorIn(exit))
+
+/** As `statusOfEnding`. G16 */
+export const richStatusOfEnding = (ending: Ending): CallStatus | undefined => {
+  const status = statusOfEnding(ending)
+  return status === undefined || ending.name === "Closed"
+    ? undefined
+    : withProblem(status, failure(ending.name, ending.reason))
+}
