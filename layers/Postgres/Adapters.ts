@@ -5,6 +5,7 @@ import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
+import * as IdListStore from "./flags/IdListStore.ts"
 import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
@@ -22,6 +23,7 @@ export const adapters = Layer.mergeAll(
   ClientAudit.layer,
   FlagSettingsStore.layer,
   FlagStore.layer,
+  IdListStore.layer,
   SegmentStore.layer,
   InstanceStore.layer,
   Leases.layer,

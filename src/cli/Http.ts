@@ -24,6 +24,10 @@ export interface Call {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
+  /** A body that is plain text, instead. */
+  readonly text?: Uint8Array
+  /** Milliseconds until there has to be an answer, where it may take longer than any other. */
+  readonly timeout?: number
   readonly headers?: Readonly<Record<string, string>>
   /** For writes: the user's own key; a random one otherwise. */
   readonly idempotencyKey?: string | undefined
@@ -96,6 +100,7 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
           headers,
           redirect: "error",
           signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+          ...(call.text !== undefined ? { body: call.text as Uint8Array<ArrayBuffer> } : {}),
           ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) })
         })
         return { response, raw: await response.text() }
@@ -142,13 +147,14 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
     accept: "application/json, application/problem+json",
     "user-agent": "herald-cli",
     ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(call.text === undefined ? {} : { "content-type": "text/plain; charset=utf-8" }),
     ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
     ...(key === undefined ? {} : { "idempotency-key": key }), // CH1
     ...call.headers
   }
   const start = yield* Clock.currentTimeMillis
   for (let attempt = 0; ; attempt++) {
-    const result = yield* Effect.result(once(target, call, headers, retries.timeout))
+    const result = yield* Effect.result(once(target, call, headers, call.timeout ?? retries.timeout))
     if (Result.isSuccess(result)) return result.success
     const failure = result.failure
     const elapsed = (yield* Clock.currentTimeMillis) - start

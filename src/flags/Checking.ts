@@ -3,7 +3,7 @@ import { Result, type Schema } from "effect"
 import type { Prerequisite, Problem } from "./Definition.ts"
 import { ANY, readDefinition, usesOf } from "./ReadDefinition.ts"
 import { differences } from "./Readers.ts"
-import { readSegment } from "./Segment.ts"
+import { readSegment, type SegmentDefinition } from "./Segment.ts"
 import { simpleOf } from "./Simple.ts"
 
 export interface Wrong {
@@ -22,6 +22,7 @@ export interface FlagFacts extends ReturnType<typeof simpleOf> {
 export interface SegmentFacts {
   readonly uses: ReadonlyArray<string>
   readonly rule: Schema.Json
+  readonly list: SegmentDefinition["list"]
   readonly warnings: ReadonlyArray<Problem>
 }
 
@@ -42,8 +43,8 @@ const checkFlag = (definition: string): FlagFacts | Wrong => {
 const checkSegment = (definition: string): SegmentFacts | Wrong => {
   const read = readSegment(definition)
   if (Result.isFailure(read)) return { problems: read.failure }
-  const { uses, rule, asked } = read.success
-  return { uses, rule, warnings: asked === undefined ? [] : differences(asked, "/rule") }
+  const { uses, rule, asked, list } = read.success
+  return { uses, rule, list, warnings: asked === undefined ? [] : differences(asked, "/rule") }
 }
 
 /** By what worker threads know them as. */

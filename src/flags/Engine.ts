@@ -23,6 +23,9 @@ const NAME = 1_000
 /** What a rule ends with that needs more than `STEPS`. */
 export class TooMuchWork extends Error {}
 
+/** What a rule ends with that asks for a list of ids which this node has not loaded yet. */
+export class NotLoaded extends Error {}
+
 /** What the evaluation that runs now has left and sees: evaluations are synchronous. FE2 */
 const now: { left: number; context: unknown; flagKey: string; seconds: number } = {
   left: STEPS,

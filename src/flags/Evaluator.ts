@@ -5,11 +5,12 @@
  *   FE5  An evaluation always answers: what a rule throws is an answer, too, with an error code of OpenFeature's.
  *   FE6  Values, variants, reasons and error codes are those of flagd.
  *   FE7  Who is answered can't change what others are answered: everything in an answer is frozen.
+ *   FE11 Who is not known to be in a list of ids or not, as it is not loaded, is answered with an error, never as one who is not in it.
  *   FE8  A flag whose prerequisites don't hold serves its default, and says so. They are as many as `HOPS` at most, on all levels.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Definition } from "./Definition.ts"
-import { type Allowance, build, FLOOR, running, STEPS, share, TooMuchWork } from "./Engine.ts"
+import { type Allowance, build, FLOOR, NotLoaded, running, STEPS, share, TooMuchWork } from "./Engine.ts"
 import type { Bucketing } from "./Fractional.ts"
 import type { Json } from "./Json.ts"
 import { lower } from "./Lowering.ts"
@@ -87,6 +88,8 @@ export class Flag {
     try {
       found = rule(context)
     } catch (error) {
+      if (error instanceof NotLoaded)
+        return this.#error("GENERAL", `a list of ids that ${excerpt(this.key)} asks for is not loaded yet`) // FE11
       return error instanceof TooMuchWork
         ? this.#error("GENERAL", `the rule of ${excerpt(this.key)} takes too much work with this context`)
         : this.#failed

@@ -20,6 +20,7 @@ import { gauge } from "../telemetry/Metrics.ts"
 import { Changed } from "./Changed.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagView } from "./FlagView.ts"
+import { IdLists } from "./IdLists.ts"
 import { isAnonymous } from "./OpenFlags.ts"
 import { type ChangeOfFlag, Recent } from "./Recent.ts"
 
@@ -49,7 +50,8 @@ export class FlagStreams extends Context.Service<
     readonly size: () => number
   }
 >()("herald/flags/FlagStreams") {
-  static readonly layer = (options: { readonly streams: number }) => Layer.effect(FlagStreams, make(options))
+  static readonly layer = (options: { readonly streams: number }) =>
+    Layer.effect(FlagStreams, make(options)).pipe(Layer.provide(IdLists.layer))
 }
 
 interface Stream extends FlagReader {
@@ -72,6 +74,7 @@ const kindOf = ({ deleted, version }: FeatureFlag): ChangeOfFlag =>
 const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: number }) {
   const propagation = yield* Propagation
   const view = yield* FlagView
+  const lists = yield* IdLists
   const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FT3
   const byEnvironment = new Map<string, Set<Stream>>()
@@ -82,6 +85,12 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   let wake = yield* Deferred.make<void>()
 
   const clock = yield* Clock.Clock
+  // A list of ids that came later than its segment changes what flags are, without a commit. FT5
+  lists.loaded((environment, key) => {
+    for (const flag of view.affected({ kind: "segment", environment, key })) note(environment, flag)
+    if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
+  })
+
   const events = yield* propagation.events
   const changed = new Changed(propagation.position(), clock.currentTimeMillisUnsafe())
   const recent = new Recent((environment) => view.all(environment).byKey.values())

@@ -93,6 +93,7 @@ class Environment extends Named<FeatureFlag> {
     if (definition === undefined) return undefined
     return exported(key, definition, {
       ruleOf: this.how.ruleOf,
+      bucketing: this.how.bucketing,
       definitionOf: (name) => this.evaluable(name)?.definition
     })
   }

@@ -20,6 +20,9 @@ import type { FlagDraft, FlagValidated, FlagWritten, Moving } from "./FlagDraft.
 import type { FlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import type { Bucketing } from "./Fractional.ts"
+import type { Mode } from "./IdList.ts"
+import { IdLists } from "./IdLists.ts"
+import { type IdsWritten, makeIds } from "./Ids.ts"
 import type { Json } from "./Json.ts"
 import { makeReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
 import type { Context as EvaluationContext, Resolution } from "./Resolution.ts"
@@ -48,6 +51,17 @@ export class Flags extends Context.Service<
     /** Of one release, in its order. Fails as `publish`. FU2 */
     readonly validate: (drafts: ReadonlyArray<FlagDraft>) => Effect.Effect<ReadonlyArray<FlagValidated>, HeraldError>
     readonly segments: Reads<Segment>
+    /**
+     * Changes who is in the list of ids of a segment, which is made where there is none; `text`: an id on each line, UTF-8. Fails
+     * `InvalidInput` with the line, `TooLarge`, `NotFound` to take from what is not there, and as `publish`. IL8
+     */
+    readonly changeIds: (
+      environment: string,
+      key: string,
+      mode: Mode,
+      text: Uint8Array,
+      options: CommitOptions & Pick<FlagDraft, "expectedVersion">
+    ) => Effect.Effect<IdsWritten, HeraldError>
     /** What an environment says of all its flags, under the key `SETTINGS_KEY`. */
     readonly settings: Reads<FlagSettings>
     /** How people are put into buckets now (`version` 0: nothing was said), and who does so by itself, on this node. WB5 */
@@ -104,13 +118,15 @@ export class Flags extends Context.Service<
     Flags,
     Effect.gen(function* () {
       const [flag, segment, settings] = [yield* makeReading, yield* makeSegmentReading, yield* makeSettingsReading]
+      const { write, ...writing } = yield* makeWriting({ flag, segment, flag_settings: settings })
       return Flags.of({
         ...flag,
-        ...(yield* makeWriting({ flag, segment, flag_settings: settings })),
+        ...writing,
+        changeIds: yield* makeIds(write),
         ...(yield* makeBuckets),
         segments: segment,
         settings
       })
     })
-  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer]))
+  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer, IdLists.layer]))
 }

@@ -8,7 +8,7 @@
 import { OWN, targetingKeyNow } from "./Engine.ts"
 import { type Bucketing, type Buckets, chosen, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
 import { begin, hashText } from "./Murmur.ts"
-import { argumentsOf, harmfulPart, ITERATORS, operation, operators } from "./Operators.ts"
+import { argumentsOf, harmfulPart, ITERATORS, MEMBER, operation, operators } from "./Operators.ts"
 import { compared, comparing, isComparison } from "./Version.ts"
 
 export interface Lowered {
@@ -181,6 +181,10 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
     if (Array.isArray(rule)) return rule.map((one) => visit(one, inside))
     if (!isObject(rule)) return rule
     const [name, given] = operation(rule) ?? []
+    if (name === MEMBER) {
+      const [isIn, who] = given as ReadonlyArray<unknown>
+      return { [OWN.call]: [isIn, visit(who, inside)] }
+    }
     if (name === undefined || !operators.has(name)) throw new Unreadable() // FR1
     switch (name) {
       case "var":

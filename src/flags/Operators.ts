@@ -68,6 +68,12 @@ export const operators: ReadonlyMap<string, Operator> = new Map([
 /** The operator by which a rule stands for another that has a name. */
 export const REF = "$ref"
 
+/**
+ * What stands for a list of ids that is kept beside its segment: [whether somebody is in it, who, the segment's name]. Rules as they are written
+ * can't have it (FR1), and neither can what is sent to clients.
+ */
+export const MEMBER = "$member"
+
 export const argumentsOf = (given: unknown): ReadonlyArray<unknown> => (Array.isArray(given) ? given : [given])
 
 /** Names that JavaScript gives to every object, or to texts and lists. FR2 */

@@ -6,7 +6,7 @@
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Json } from "./Json.ts"
-import { operation, REF } from "./Operators.ts"
+import { MEMBER, operation, REF } from "./Operators.ts"
 
 /** Values of a rule with all that it names. FR6 */
 export const EXPANDED = 200_000
@@ -61,4 +61,16 @@ export const namesIn = (rule: Json, asked: (name: string) => boolean): ReadonlyA
   }
   visit(rule)
   return [...found].sort()
+}
+
+/** A segment whose list of ids is kept beside it, so that the rule can't be told to others (FE11). */
+export const listIn = (rule: Json): string | undefined => {
+  const left: Array<Json> = [rule]
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    if (typeof one !== "object" || one === null) continue
+    if (!Array.isArray(one) && MEMBER in one)
+      return String((one as { readonly [MEMBER]: ReadonlyArray<Json> })[MEMBER][2])
+    for (const part of Array.isArray(one) ? one : Object.values(one)) left.push((part ?? null) as Json)
+  }
+  return undefined
 }

@@ -8,6 +8,7 @@ import { Result, type Schema } from "effect"
 import type { Kind } from "../propagation/Kind.ts"
 import { nearby } from "../text/Nearest.ts"
 import { type About, type Problem, pointed, USES } from "./Definition.ts"
+import { IDS, INLINE } from "./IdList.ts"
 import { ANY, isMembers, readAbout, readMembers, sayInto } from "./ReadDefinition.ts"
 import { namesIn } from "./References.ts"
 import { checkRule } from "./Rule.ts"
@@ -28,12 +29,14 @@ export interface SegmentDefinition {
   readonly rule: Schema.Json
   /** What it says as its rule; undefined: it names people alone. */
   readonly asked: Schema.Json | undefined
+  /** A list of ids that is kept beside it: who is in that is in the segment, too. */
+  readonly list: { readonly digest: string; readonly count: number } | undefined
   /** Segments that it names, in their order. */
   readonly uses: ReadonlyArray<string>
   readonly about: Pick<About, "description" | "owner" | "tags">
 }
 
-const MEMBERS = ["rule", "targetUsers", "description", "owner", "tags", "$comment"]
+const MEMBERS = ["rule", "targetUsers", "ids", "description", "owner", "tags", "$comment"]
 
 export const readSegment = (text: string): Result.Result<SegmentDefinition, ReadonlyArray<Problem>> =>
   Result.flatMap(readMembers(text), (json) => {
@@ -50,12 +53,39 @@ export const readSegment = (text: string): Result.Result<SegmentDefinition, Read
     const named = Array.isArray(targetUsers) && targetUsers.every((user) => typeof user === "string" && user !== "")
     if (!named) say("/targetUsers", "has to be a list of texts: targeting keys")
     else if (targetUsers.length > USERS) say("/targetUsers", `has ${targetUsers.length}; ${USERS} are the most`)
-    if (rule === undefined && json["targetUsers"] === undefined) say("", "has neither a rule nor targetUsers")
+    const { keys, list } = readIds(json["ids"], say)
+    if (["rule", "targetUsers", "ids"].every((name) => json[name] === undefined))
+      say("", "has neither a rule nor targetUsers nor ids")
     const uses = namesIn(rule ?? null, () => true)
     if (uses.length > USES) say("/rule", `names ${uses.length} segments; ${USES} are the most`)
     const about = readAbout(json, say)
     if (problems.length > 0) return Result.fail(problems)
-    const anyOf = [...namedIn(targetUsers as ReadonlyArray<string>), ...(rule === undefined ? [] : [rule])]
+    const everybody = [...(targetUsers as ReadonlyArray<string>), ...keys]
+    const anyOf = [...namedIn(everybody), ...(rule === undefined ? [] : [rule])]
     const all: Schema.Json = anyOf.length === 0 ? false : anyOf.length === 1 ? anyOf[0]! : { or: anyOf }
-    return Result.succeed({ rule: all, asked: rule, uses, about })
+    return Result.succeed({ rule: all, asked: rule, list, uses, about })
   })
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** `{"count", "digest"}`, with the ids as `keys` where they are few. It is what `herald segment ids` writes. */
+const readIds = (
+  given: Schema.Json | undefined,
+  say: (at: string, problem: string) => undefined
+): { readonly keys: ReadonlyArray<string>; readonly list: SegmentDefinition["list"] } => {
+  const none = { keys: [], list: undefined }
+  if (given === undefined) return none
+  const { count, digest, keys, ...more } = isMembers(given) ? given : {}
+  const named = Array.isArray(keys) && keys.every((key) => typeof key === "string" && key !== "")
+  const whole =
+    Number.isInteger(count) && (count as number) >= 0 && (count as number) <= IDS && Object.keys(more).length === 0
+  const right =
+    keys === undefined
+      ? typeof digest === "string" && DIGEST.test(digest)
+      : named && keys.length === count && keys.length <= INLINE && digest === undefined
+  if (!whole || !right)
+    return say("/ids", "is what herald segment ids writes: a count with a digest, or with keys") ?? none
+  return keys === undefined
+    ? { keys: [], list: { digest: digest as string, count: count as number } }
+    : { keys: keys as ReadonlyArray<string>, list: undefined }
+}

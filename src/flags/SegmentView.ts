@@ -6,20 +6,30 @@
 import { Context, Effect, Layer, Result, type Schema } from "effect"
 import type { View } from "../propagation/View.ts"
 import { Dependents } from "./Dependents.ts"
+import { IdLists } from "./IdLists.ts"
 import { Named, type PageOptions } from "./Named.ts"
+import { MEMBER } from "./Operators.ts"
 import { readPages } from "./ReadPages.ts"
 import { resolved } from "./References.ts"
-import { readSegment, type Segment } from "./Segment.ts"
+import { readSegment, type Segment, type SegmentDefinition } from "./Segment.ts"
 import { SegmentStore } from "./SegmentStore.ts"
 
 type Json = Schema.Json
 
 /** The segments of one environment. */
 class Environment extends Named<Segment> {
+  readonly #environment: string
+  readonly #lists: Pick<IdLists["Service"], "has">
   readonly #read = new WeakMap<Segment, Json | undefined>()
   readonly #graph = new Dependents()
   /** With what they name in its place. */
   #rules = new Map<string, Json | undefined>()
+
+  constructor(environment: string, lists: Pick<IdLists["Service"], "has">) {
+    super()
+    this.#environment = environment
+    this.#lists = lists
+  }
 
   override set(segment: Segment): boolean {
     if (!super.set(segment)) return false
@@ -40,8 +50,19 @@ class Environment extends Named<Segment> {
   asWritten(name: string): Json | undefined {
     const segment = this.byKey.get(name)
     if (segment === undefined) return undefined
-    if (!this.#read.has(segment)) this.#read.set(segment, Result.getOrUndefined(readSegment(segment.definition))?.rule)
+    if (!this.#read.has(segment)) {
+      const read = Result.getOrUndefined(readSegment(segment.definition))
+      this.#read.set(segment, read && this.#withList(name, read))
+    }
     return this.#read.get(segment)
+  }
+
+  /** IL5 */
+  #withList(name: string, { rule, list }: SegmentDefinition): Json {
+    if (list === undefined) return rule
+    const isIn = (id: unknown): boolean => typeof id === "string" && this.#lists.has(this.#environment, name, id)
+    const member = { [MEMBER]: [isIn as unknown as Json, { var: "targetingKey" }, name] }
+    return rule === false ? member : { or: [member, rule] }
   }
 
   /** It, and those that name it, over others, too. */
@@ -71,34 +92,35 @@ export class SegmentView extends Context.Service<
     /** A segment, and those that it names, over others, too. */
     readonly below: (environment: string, name: string) => ReadonlyArray<string>
     readonly page: (environment: string, options: PageOptions) => ReadonlyArray<Segment>
-    /** Calls synchronously with each that changes. Undefined: any may have. GM3 */
-    readonly listen: (heard: (changed: Segment | undefined) => void) => void
+    /** Calls synchronously with each that changes, and whose list of ids is loaded. Undefined: any may have. GM3 */
+    readonly listen: (heard: (changed: Pick<Segment, "environment" | "key"> | undefined) => void) => void
   }
 >()("herald/flags/SegmentView") {
   static readonly layer = Layer.effect(
     SegmentView,
     Effect.suspend(() => make)
-  )
+  ).pipe(Layer.provide(IdLists.layer))
 }
 
 type Environments = Map<string, Environment>
 
-const put = (environments: Environments, segment: Segment): void => {
-  let of = environments.get(segment.environment)
-  if (of === undefined) environments.set(segment.environment, (of = new Environment()))
-  of.set(segment)
-}
-
-const NONE = new Environment()
-
 const make = Effect.gen(function* () {
   const store = yield* SegmentStore
+  const lists = yield* IdLists
+  const none = new Environment("", lists)
   let served: Environments = new Map()
-  const listeners: Array<(changed: Segment | undefined) => void> = []
-  const tell = (changed: Segment | undefined): void => {
+  const listeners: Array<(changed: Pick<Segment, "environment" | "key"> | undefined) => void> = []
+  const tell = (changed: Pick<Segment, "environment" | "key"> | undefined): void => {
     for (const heard of listeners) heard(changed)
   }
-  const of = (environment: string) => served.get(environment) ?? NONE
+  const of = (environment: string) => served.get(environment) ?? none
+  const put = (environments: Environments, segment: Segment): void => {
+    const { environment } = segment
+    let its = environments.get(environment)
+    if (its === undefined) environments.set(environment, (its = new Environment(environment, lists)))
+    its.set(segment)
+  }
+  lists.loaded((environment, key) => tell({ environment, key }))
 
   return SegmentView.of({
     kind: "segment",
@@ -108,12 +130,19 @@ const make = Effect.gen(function* () {
         put: (segment) => put(next, segment),
         begin: () => {
           served = next
+          const wanted: Array<readonly [environment: string, key: string, digest: string]> = []
+          for (const [environment, { byKey }] of next)
+            for (const [key, segment] of byKey) {
+              if (segment.list !== undefined) wanted.push([environment, key, segment.list])
+            }
+          lists.begin(wanted)
           tell(undefined)
         }
       }
     }),
     apply: (segment) => {
       put(served, segment)
+      lists.want(segment.environment, segment.key, segment.list)
       tell(segment)
     },
     committed: () => {},

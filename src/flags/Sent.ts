@@ -5,8 +5,8 @@
  *   FK1  A client that evaluates what it was sent is answered as the server answers: values, variants, reasons, error codes, metadata.
  *   FK2  What a client can't evaluate it refuses when it comes, with the reason, and keeps what it had: an operator or a bucketing of a newer
  *        server would otherwise give each caller the default.
- *   FK3  A flag that would have more than `SENT` characters, or names what can't be put into its place, is sent as disabled, so that its callers
- *        are served their own default.
+ *   FK3  A flag that would have more than `SENT` characters, names what can't be put into its place, or asks for a list of ids that stays on the
+ *        server, is sent as disabled, so that its callers are served their own default; the metadata says why, as `notCompiled`.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import { type Definition, type FlagType, type Metadata, type Prerequisite, typeOf } from "./Definition.ts"
@@ -15,7 +15,7 @@ import type { Exporting } from "./Exported.ts"
 import type { Bucketing } from "./Fractional.ts"
 import type { Json } from "./Json.ts"
 import { operation, operators } from "./Operators.ts"
-import { resolved } from "./References.ts"
+import { listIn, resolved } from "./References.ts"
 
 /** Characters of one flag. FK3 */
 export const SENT = 1_048_576
@@ -40,18 +40,23 @@ interface Sent extends Other {
   readonly bucketing?: Bucketing
 }
 
-/** It would be too large, or names what is not there. FK3 */
+/** Why it can't be sent: it would be too large, names what is not there, or asks for what stays on the server. FK3 */
 class Unsendable extends Error {}
+
+const TOO_LARGE = "it is too large"
 
 /** What is sent of a flag. FK1 */
 export const sent = (key: string, definition: Definition, exporting: Exporting, bucketing: Bucketing): string => {
+  let notCompiled = TOO_LARGE
   try {
     const text = written(key, definition, exporting, bucketing)
     if (text.length <= SENT) return text
   } catch (error) {
     if (!(error instanceof Unsendable)) throw error
+    notCompiled = error.message
   }
-  return written(key, { ...definition, enabled: false }, exporting, bucketing)
+  const metadata = { ...definition.metadata, notCompiled }
+  return written(key, { ...definition, enabled: false, metadata }, exporting, bucketing)
 }
 
 const written = (
@@ -70,7 +75,10 @@ const written = (
     }
     if (!enabled || targeting === undefined) return base
     const { rule } = resolved(targeting, (name) => evaluators.get(name) ?? ruleOf(name))
-    if (rule === undefined || (left -= charactersOf(rule)) < 0) throw new Unsendable()
+    if (rule === undefined) throw new Unsendable("it names what is not there")
+    const list = listIn(rule)
+    if (list !== undefined) throw new Unsendable(`the ids of the segment ${list} stay on the server`)
+    if ((left -= charactersOf(rule)) < 0) throw new Unsendable(TOO_LARGE)
     return { ...base, targeting: rule, ...(prerequisites.length === 0 ? {} : { prerequisites }) }
   }
   const { variants, metadata, about } = definition

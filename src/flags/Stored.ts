@@ -23,6 +23,8 @@ export interface Stored<K extends string = string> extends Change {
   readonly message: string
   /** Segments that it names, in their order. Left out: none. */
   readonly uses?: ReadonlyArray<string>
+  /** The digest of the list of ids that it names. Left out: it names none, or has its ids in its definition. */
+  readonly list?: string
 }
 
 /** A checked change: the definition is known to be right by itself. */
@@ -35,6 +37,8 @@ export interface StoredWish<C extends Stored = Stored> extends Wish<C> {
   readonly expectedVersion: number | undefined
   /** Segments that it names, in their order. Left out: none. */
   readonly uses?: ReadonlyArray<string>
+  /** The digest of the list of ids that it names. Left out: it names none, or has its ids in its definition. */
+  readonly list?: string
 }
 
 /** As rows and JSON carry it: JSON has no 64-bit integers. */
@@ -53,7 +57,8 @@ export const asStored = <K extends string>(kind: K, row: StoredRow): Stored<K> =
   updatedAt: row.updatedAt,
   updatedBy: row.updatedBy,
   message: row.message,
-  ...(row.uses === undefined || row.uses.length === 0 ? {} : { uses: row.uses })
+  ...(row.uses === undefined || row.uses.length === 0 ? {} : { uses: row.uses }),
+  ...(row.list === undefined ? {} : { list: row.list })
 })
 
 export const rowOf = ({ kind: _, revision, ...stored }: Stored): StoredRow => ({
@@ -71,6 +76,7 @@ const isRow = (said: Partial<Record<keyof StoredRow, unknown>>): said is StoredR
   typeof said.deleted === "boolean" &&
   (said.definition === "") === said.deleted &&
   (said.uses === undefined || (Array.isArray(said.uses) && said.uses.every((name) => typeof name === "string"))) &&
+  (said.list === undefined || typeof said.list === "string") &&
   /^\d{1,19}$/.test(String(said.revision))
 
 /** About how many bytes of memory it takes. */

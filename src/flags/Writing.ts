@@ -75,8 +75,18 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const found = yield* workers.aside("flag", definition, readers.flag)
     if ("problems" in found) return yield* refused("InvalidFlag", draft, found.problems)
     const { warnings, ...facts } = found
-    return { wish: { ...wish, ...size, ...facts } satisfies FlagWish, warnings }
+    const made: FlagWish = { ...wish, ...size, ...facts }
+    return { wish: made, warnings: [...warnings, ...unseen(environment, made.uses ?? [])] }
   })
+
+  /** Of a list that is kept beside its segment, those who evaluate by themselves know nothing. */
+  const unseen = (environment: string, uses: ReadonlyArray<string>): ReadonlyArray<Problem> =>
+    [...new Set(uses.flatMap((name) => segments.below(environment, name)))]
+      .filter((name) => segments.find(environment, name)?.list !== undefined)
+      .map((name) => ({
+        at: "/targeting",
+        problem: `asks for the ids of the segment ${name}, which stay on the server: who evaluates by itself is served the caller's own default`
+      }))
 
   const checkedSegment = Effect.fnUntraced(function* (draft: FlagDraft) {
     const { environment, key, definition, expectedVersion } = draft
@@ -85,9 +95,12 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const size = yield* sized("segment", key, definition)
     const found = yield* workers.aside("segment", definition, readers.segment)
     if ("problems" in found) return yield* refused("InvalidSegment", draft, found.problems)
-    const { uses, rule, warnings } = found
+    const { uses, rule, list, warnings } = found
     yield* stillReadable(environment, key, rule)
-    return { wish: { ...wish, ...size, uses } satisfies SegmentWish, warnings }
+    return {
+      wish: { ...wish, ...size, uses, ...(list === undefined ? {} : { list: list.digest }) } satisfies SegmentWish,
+      warnings
+    }
   })
 
   /** Of the flags that name a segment: with it they are not larger than a rule may be. FR6 */
@@ -129,8 +142,9 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     action: Action,
     options: CommitOptions,
     request: unknown,
-    draft: Effect.Effect<FlagDraft, HeraldError>,
-    environment: string
+    draft: (again: boolean) => Effect.Effect<FlagDraft, HeraldError>,
+    environment: string,
+    conditional = false
   ) {
     const identity = yield* requirePermission("config.write", environment)
     let warnings: ReadonlyArray<Problem> = []
@@ -139,23 +153,25 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
       identity,
       options,
       request,
-      check: () =>
-        Effect.map(Effect.flatMap(draft, checked), (made) => {
+      check: (again) =>
+        Effect.map(Effect.flatMap(draft(again), checked), (made) => {
           warnings = made.warnings
-          return { changes: [made.wish] }
+          return { changes: [made.wish], conditional }
         })
     })
     return { committed, warnings } satisfies FlagWritten
   })
 
   return {
+    write,
+
     publish: Effect.fn("Flags.publish")(function* (draft: FlagDraft, options: CommitOptions) {
       const kind = kindOf(draft)
       yield* permit("config.write", kind, draft.environment, draft.key)
       const unsaid = forcedProblem([draft], options.message)
       if (unsaid !== undefined) return yield* unsaid
       const action = draft.definition === null ? "delete" : "publish"
-      return yield* write(action, options, { ...draft, kind }, Effect.succeed(draft), draft.environment)
+      return yield* write(action, options, { ...draft, kind }, () => Effect.succeed(draft), draft.environment)
     }),
 
     beside: Effect.fn("Flags.beside")(function* (drafts: ReadonlyArray<FlagDraft>) {
@@ -201,7 +217,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
         )
       })
       const request = { kind, environment, key, toVersion, expectedVersion }
-      return yield* write("rollback", options, request, draft, environment)
+      return yield* write("rollback", options, request, () => draft, environment)
     }),
 
     validate: Effect.fn("Flags.validate")(function* (drafts: ReadonlyArray<FlagDraft>) {

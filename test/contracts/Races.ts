@@ -11,6 +11,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import type { Draft } from "../../src/configuration/Draft.ts"
 import type { FlagSettingsStore } from "../../src/flags/FlagSettingsStore.ts"
 import type { FlagStore } from "../../src/flags/FlagStore.ts"
+import type { IdListStore } from "../../src/flags/IdListStore.ts"
 import type { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"
 import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -26,6 +27,7 @@ type Stores =
   | FlagStore
   | SegmentStore
   | FlagSettingsStore
+  | IdListStore
   | UsageStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 

@@ -6,6 +6,7 @@ import { Commits } from "../../src/commits/Commits.ts"
 import type { KeptWish } from "../../src/flags/FlagDraft.ts"
 import type { FlagSettingsWish } from "../../src/flags/FlagSettings.ts"
 import { FlagSettingsStore } from "../../src/flags/FlagSettingsStore.ts"
+import { IdListStore } from "../../src/flags/IdListStore.ts"
 import { type Segment, type SegmentWish, segmentKind } from "../../src/flags/Segment.ts"
 import { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -14,7 +15,13 @@ import { change, release } from "../support/Release.ts"
 import { flag } from "./FlagStores.ts"
 import { verified } from "./Verified.ts"
 
-type Services = Commits | SegmentStore | FlagSettingsStore | RevisionLog | Effect.Services<typeof verified>
+type Services =
+  | Commits
+  | SegmentStore
+  | FlagSettingsStore
+  | IdListStore
+  | RevisionLog
+  | Effect.Services<typeof verified>
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 /** `uses`: the segments that it names; null archives it. */
@@ -151,6 +158,40 @@ export const segmentsContract = (test: Test) => {
       )
       const page = yield* store.page({ environment, key: "" })
       assert.strictEqual(page.found.find((one) => one.environment === environment)?.version, 2)
+      assert.isUndefined((yield* verified).problem)
+    }))
+
+  test("IL4 a list is there only with its pieces, a segment names only one that is there, and versions keep theirs", () =>
+    Effect.gen(function* () {
+      const lists = yield* IdListStore
+      const store = yield* SegmentStore
+      const key = fresh("segment")
+      const pieces = ["a\né", "b"].map((ids) => ({ digest: digestOf(`${key} ${ids}`), ids }))
+      const list = { digest: digestOf(key), count: 3, bytes: 6, pieces: [pieces[0]!.digest, "", pieces[1]!.digest] }
+      const naming = segment(key, [], { list: list.digest })
+      assert.deepStrictEqual(
+        yield* lists.missing(pieces.map(({ digest }) => digest)),
+        pieces.map(({ digest }) => digest)
+      )
+      yield* lists.putPieces(pieces.slice(0, 1))
+      assert.strictEqual((yield* Effect.flip(lists.putList(list))).name, "NotFound")
+      assert.strictEqual(yield* nameOf(naming), "InvalidSegment")
+      yield* lists.putPieces(pieces)
+      yield* lists.putList(list)
+      yield* lists.putList(list)
+      assert.deepStrictEqual(yield* lists.missing([pieces[1]!.digest, "0"]), ["0"])
+      assert.deepStrictEqual(yield* lists.list(list.digest), list)
+      assert.isUndefined(yield* lists.list("0"))
+      assert.sameDeepMembers([...(yield* lists.pieces(["0", ...pieces.map(({ digest }) => digest)]))], pieces)
+      const { revision } = yield* commit(naming)
+      assert.strictEqual((revision.changes[0] as Segment).list, list.digest)
+      assert.strictEqual((yield* store.version("production", key, 1))?.list, list.digest)
+      const large = Array.from({ length: 3 }, (_, n) => ({
+        digest: digestOf(`${key} ${n}`),
+        ids: `${n}`.repeat(1_500_000)
+      }))
+      for (const one of large) yield* lists.putPieces([one])
+      assert.strictEqual((yield* lists.pieces(large.map(({ digest }) => digest))).length, 2)
       assert.isUndefined((yield* verified).problem)
     }))
 

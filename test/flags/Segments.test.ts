@@ -56,7 +56,7 @@ describe("segments", () => {
       "/rule/iff is no operator; is if meant?",
       "/owner has to be a text of at most 100 characters"
     ])
-    assert.deepStrictEqual(refusals({}), ["it has neither a rule nor targetUsers"])
+    assert.deepStrictEqual(refusals({}), ["it has neither a rule nor targetUsers nor ids"])
     assert.deepStrictEqual(refusals({ rule: "a", targetUsers: [""] }), [
       "/rule has to be an object: an operator and what it is given",
       "/targetUsers has to be a list of texts: targeting keys"

@@ -1,5 +1,6 @@
 /** Flags, and what they share, in memory: the stores over a `State`, and the tables that commits write. */
 import { Effect } from "effect"
+import { failure } from "../../../src/errors/HeraldError.ts"
 import { type KeptKind, type KeptWish, nouns } from "../../../src/flags/FlagDraft.ts"
 import type { FlagCursor, StoreOf } from "../../../src/flags/FlagStore.ts"
 import { problemOf } from "../../../src/flags/Needs.ts"
@@ -11,6 +12,7 @@ import { bytesOf } from "../../../src/values/Value.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
 import { State } from "../State.ts"
+import { IdListTables } from "./IdListTables.ts"
 
 class Versions {
   /** Ascending, by "<environment>/<key>". */
@@ -61,7 +63,7 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
   Effect.map(State.service, (state) => {
     const all = state.tables(Tables)
     const tables = all.of(kind)
-    state.tables(KindTables).kinds.set(kind, tableOf(all, kind))
+    state.tables(KindTables).kinds.set(kind, tableOf(state, all, kind))
     return {
       page: (after) =>
         Effect.sync(() => {
@@ -93,7 +95,7 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
     }
   })
 
-const tableOf = (all: Tables, kind: KeptKind): Table => {
+const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
   const tables = all.of(kind)
   return {
     problem: (wish, { changes }) => {
@@ -101,6 +103,11 @@ const tableOf = (all: Tables, kind: KeptKind): Table => {
       const wishes = (changes as ReadonlyArray<KeptWish>).filter(
         (one) => Object.hasOwn(nouns, one.kind) && one.environment === environment
       )
+      const { list } = wish as KeptWish
+      if (list !== undefined && !state.tables(IdListTables).lists.has(list))
+        return failure("InvalidSegment", `${key} names a list of ids that is not there`, {
+          details: { key, environment }
+        })
       const current = tables.swept.has(`${environment}/${key}`) ? undefined : tables.of(wish).at(-1)
       return problemOf(wish as KeptWish, current, othersOf(all.in(environment), wishes))
     },
@@ -125,7 +132,7 @@ const tableOf = (all: Tables, kind: KeptKind): Table => {
 }
 
 const asWritten = (
-  { kind, environment, key, definition, digest, uses = [] }: KeptWish,
+  { kind, environment, key, definition, digest, uses = [], list }: KeptWish,
   earlier: ReadonlyArray<Stored>,
   { actor, revision, now, message }: At
 ): Stored => ({
@@ -141,5 +148,6 @@ const asWritten = (
   updatedAt: now,
   updatedBy: actor,
   message,
-  ...(uses.length === 0 ? {} : { uses })
+  ...(uses.length === 0 ? {} : { uses }),
+  ...(list === undefined ? {} : { list })
 })

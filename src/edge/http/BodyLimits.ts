@@ -12,5 +12,8 @@ export const bodyLimits = {
   release: 2 * limits.release + 65_536
 } as const
 
+/** Bytes of a text of ids. */
+export const IDS_BODY = 50_331_648
+
 /** Bytes. No route reads a larger one. */
 export const LARGEST_BODY = Math.max(...Object.values(bodyLimits))

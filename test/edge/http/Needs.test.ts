@@ -59,6 +59,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/segments/k/diff?environment={environment}&from=1&to=1", "read", "environment"],
   ["POST", "/v1/segments/k/rollback?environment={environment}", "write", "environment"],
   ["POST", "/v1/segments/k/validate?environment={environment}", "write", "environment"],
+  ["POST", "/v1/segments/k/ids?environment={environment}", "write", "environment"],
   ["GET", "/v1/flag-settings?environment={environment}", "read", "environment"],
   ["PUT", "/v1/flag-settings?environment={environment}", "write", "environment"],
   ["POST", "/v1/flag-settings/validate?environment={environment}", "write", "environment"],

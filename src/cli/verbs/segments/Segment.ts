@@ -1,12 +1,14 @@
-/** `herald segment create|set|list|get|history|diff|rollback|archive`: rules with a name, for all flags of an environment. */
+/** `herald segment create|set|ids|list|get|history|diff|rollback|archive`: rules with a name, for all flags of an environment. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { PublishedSegment, ValidatedSegment } from "../../../edge/http/segments/Wire.ts"
+import type { PublishedIds, PublishedSegment, ValidatedSegment } from "../../../edge/http/segments/Wire.ts"
+import { usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { env, type Invocation, idempotencyKey, invocation, message, optionalInt, optionalText } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
+import { Shell } from "../../Shell.ts"
 import { type Change, changeFlags } from "../flags/Changing.ts"
 import { warned } from "../flags/Told.ts"
 import { schedule, timed } from "../schedules/Scheduling.ts"
@@ -157,7 +159,57 @@ const archive = Command.make(
   ])
 )
 
+/** Bytes of a file of ids. */
+const IDS = 50_331_648
+
+const ids = Command.make(
+  "ids",
+  {
+    segment,
+    change: Argument.Literals("change", ["add", "remove", "replace"]).pipe(
+      Argument.withDescription("What becomes of the ids of the file")
+    ),
+    file: Flags.String("file").pipe(
+      Flags.withDescription("A file with a targeting key on each line, up to a million, or - for standard input"),
+      Flags.withMetavar("file")
+    ),
+    env,
+    expectedVersion: optionalInt(
+      "expected-version",
+      "Fail unless this is the current version; 0: the segment is new",
+      "n"
+    ),
+    message,
+    idempotencyKey
+  },
+  Effect.fn("Segment.ids")(function* ({ segment, change, file, env, expectedVersion, message, idempotencyKey }) {
+    const shell = yield* Shell
+    const here = yield* invocation
+    const text = yield* file === "-" ? shell.stdin(IDS) : shell.readFile(file, IDS)
+    if (text.byteLength > IDS) return yield* usage(`${file} has more than ${IDS} bytes`, "Add its ids in parts.")
+    const { body } = yield* here.call({
+      method: "POST",
+      path: pathOf(segment, "/ids"),
+      query: { environment: here.environment(env), mode: change, message, expectedVersion },
+      text,
+      timeout: 120_000,
+      idempotencyKey
+    })
+    const made = body as PublishedIds
+    yield* here.emit(
+      made,
+      (paint) => `${written("changed", made, paint)}\n${made.count} ${made.count === 1 ? "id" : "ids"}`
+    )
+  })
+).pipe(
+  Command.withDescription("Change the ids of a segment: up to a million, kept on the server"),
+  Command.withExamples([
+    { command: "herald segment ids beta add --file ids.txt", description: "These, too" },
+    { command: "sort -u export.csv | herald segment ids beta replace --file -", description: "These and no others" }
+  ])
+)
+
 export const segmentVerb = Command.make("segment").pipe(
   Command.withDescription("Segments: rules with a name, for all flags of an environment"),
-  Command.withSubcommands([create, set, list, get, history, diff, rollback, archive])
+  Command.withSubcommands([create, set, ids, list, get, history, diff, rollback, archive])
 )

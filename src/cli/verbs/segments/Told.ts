@@ -17,10 +17,15 @@ type Definition = Readonly<Record<string, unknown>>
 /** Who is in it, at a glance. */
 export const gist = (definition: unknown): string => {
   if (typeof definition !== "object" || definition === null) return "archived"
-  const { rule, targetUsers = [] } = definition as Definition
+  const { rule, targetUsers = [], ids } = definition as Definition
   const users = (targetUsers as ReadonlyArray<string>).length
-  const named = `${users} ${users === 1 ? "user" : "users"}`
-  return rule === undefined ? named : users === 0 ? "a rule" : `a rule and ${named}`
+  const count = (ids as { readonly count?: number } | undefined)?.count ?? 0
+  const parts = [
+    ...(rule === undefined ? [] : ["a rule"]),
+    ...(users === 0 ? [] : [`${users} ${users === 1 ? "user" : "users"}`]),
+    ...(count === 0 ? [] : [`${count} ${count === 1 ? "id" : "ids"}`])
+  ]
+  return parts.length === 0 ? "nobody" : parts.join(" and ")
 }
 
 export const one = (segment: StoredSegment, paint: Paint): string =>

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { FLAG_NAME } from "../../../flags/Definition.ts"
+import { MODES } from "../../../flags/IdList.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
@@ -105,7 +106,27 @@ export class SegmentsGroup extends HttpApiGroup.make("segments")
       error
     })
       .annotate(Needs, need("config.write", "named", 10))
-      .annotateMerge(about("Try a publish of a segment without writing"))
+      .annotateMerge(about("Try a publish of a segment without writing")),
+    post("ids", "/v1/segments/:segment/ids", {
+      params: Wire.Target,
+      query: {
+        ...Wire.InEnvironment,
+        mode: Schema.optionalKey(Schema.Literals(MODES)),
+        message: Schema.optionalKey(Message),
+        expectedVersion: Schema.optionalKey(Version)
+      },
+      headers,
+      payload: Wire.Ids,
+      success: Wire.PublishedIds,
+      error
+    })
+      .annotate(Needs, need("config.write", "named", 50))
+      .annotateMerge(
+        about(
+          "Change the ids of a segment",
+          "A targeting key on each line. `mode`: `add` (unless it says otherwise), `remove` or `replace`; a new version of the segment, which is made where there is none."
+        )
+      )
   )
   .middleware(Authentication)
   .annotateMerge(OpenApi.annotations({ title: "Segments" })) {}

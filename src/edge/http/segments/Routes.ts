@@ -9,11 +9,12 @@ import { Flags } from "../../../flags/Flags.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
-import { bodyLimits } from "../BodyLimits.ts"
+import { bodyLimits, IDS_BODY } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { listed, one, options, PAGE, versions } from "../flags/Answers.ts"
 import { published, warning } from "../flags/Wire.ts"
 import { answer } from "../Problem.ts"
+import { makeTextReader } from "../TextBody.ts"
 import { SegmentsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -29,6 +30,7 @@ const routes = HttpApiBuilder.group(
     const flags = yield* Flags
     const bodyReader = yield* makeBodyReader
     const readSegment = bodyReader(Wire.SegmentBody, bodyLimits.publish, "value")
+    const readIds = (yield* makeTextReader)(IDS_BODY)
     const readRollback = bodyReader(Wire.SegmentRollbackBody, bodyLimits.small)
 
     const written = (made: FlagWritten, { environment, segment }: Target) => {
@@ -129,6 +131,24 @@ const routes = HttpApiBuilder.group(
             const [found] = yield* flags.validate([draft])
             const { difference, warnings } = found!
             return json({ difference, warnings: warnings.map(warning) } satisfies Wire.ValidatedSegment)
+          })
+        )
+      )
+      .handleRaw("ids", ({ request, params: { segment }, query, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            const { environment, mode = "add", message, expectedVersion } = query
+            yield* requirePermission("config.write", environment) // B5
+            const made = yield* readIds(request as Request, (text) =>
+              flags.changeIds(environment, segment, mode, text, { ...options(message, headers), expectedVersion })
+            )
+            const fields = published(made, "segment", environment, segment)
+            if (fields === undefined)
+              return yield* failure(
+                "IdempotencyConflict",
+                "the key was used for a commit that did not touch this segment"
+              )
+            return json({ segment, ...fields, count: made.count } satisfies Wire.PublishedIds)
           })
         )
       )

@@ -1,5 +1,6 @@
 /** Segments, and what became of them, as JSON. */
 import { Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
 import { Version } from "../configuration/Wire.ts"
 import { diffFields, publishedFields, storedFields, validatedFields } from "../flags/Wire.ts"
 import { Environment, FlagName, Message, Whole } from "../Wire.ts"
@@ -49,3 +50,12 @@ export type ValidatedSegment = typeof ValidatedSegment.Type
 
 export const SegmentDiff = Schema.Struct({ segment: Schema.String, ...diffFields })
 export type SegmentDiff = typeof SegmentDiff.Type
+
+/** A targeting key on each line, in UTF-8. */
+export const Ids = Schema.String.annotate({ identifier: "Ids", examples: ["ann\nbob\n"] }).pipe(HttpApiSchema.asText())
+
+/** `count`: how many ids the segment has now. */
+export const PublishedIds = Schema.Struct({ segment: Schema.String, ...publishedFields, count: Whole }).annotate({
+  identifier: "PublishedIds"
+})
+export type PublishedIds = typeof PublishedIds.Type
