@@ -126,4 +126,30 @@ describe("exported flags", () => {
     assert.strictEqual(JSON.parse(text).state, "DISABLED")
     assert.isBelow(text.length, 1_000)
   })
+
+  it("FX1, FX2 with bucketing v3 the buckets of another flag can't be told: the flag says why, and nobody gets another variant", () => {
+    const base = definitionOf(
+      toggle({
+        fractional: [
+          ["on", 50],
+          ["off", 50]
+        ]
+      })
+    )
+    const by = definitionOf(toggle({ fractional: [{ var: "org.key" }, ["on", 50], ["off", 50]] }))
+    const needs = (flag: string) =>
+      definitionOf(toggle({ if: [true, "on"] }, { prerequisites: [{ flag, variant: "on" }] }))
+    const written = (flag: string, bucketing: "v2" | "v3") =>
+      JSON.parse(
+        exported("next", needs(flag), {
+          ruleOf: () => undefined,
+          definitionOf: (name) => (name === "base" ? base : by),
+          bucketing
+        })
+      )
+    assert.deepInclude(written("base", "v3"), { state: "DISABLED" })
+    assert.include(written("base", "v3").metadata.notCompiled, "the buckets of base")
+    assert.strictEqual(written("by", "v3").state, "ENABLED")
+    assert.strictEqual(written("base", "v2").state, "ENABLED")
+  })
 })

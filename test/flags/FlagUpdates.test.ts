@@ -184,7 +184,10 @@ describe("FlagUpdates", () => {
     if (Result.isFailure(read)) return
     const none = { ruleOf: () => undefined, definitionOf: () => undefined }
     const said = JSON.parse(sent("x", read.success, none, "v2"))
-    assert.deepStrictEqual(said, { state: "DISABLED", variants: { on: true, off: false }, defaultVariant: "off" })
+    const metadata = { notCompiled: "it is too large" }
+    assert.deepStrictEqual(said, {
+      ...{ state: "DISABLED", variants: { on: true, off: false }, defaultVariant: "off", metadata }
+    })
     const flag = received("x", said, Date.now)
     assert.strictEqual(typeof flag === "string" ? flag : flag.evaluate({}).reason, "DISABLED")
   })

@@ -124,7 +124,7 @@ export class FakeHerald implements AsyncDisposable {
           line,
           query: Object.fromEntries(url.searchParams),
           headers: request.headers,
-          body: text === "" ? undefined : JSON.parse(text)
+          body: text === "" ? undefined : /json/.test(request.headers["content-type"] ?? "") ? JSON.parse(text) : text
         })
         const replies = this.#answers.get(line) ?? [problem("NotFound", `no route ${line}`)]
         const reply = replies.length > 1 ? replies.shift()! : replies[0]!

@@ -1,4 +1,8 @@
-/** Reads request bodies that are plain text, as bytes. B1, B6 and B7 in Body.ts and Budget.ts hold for them, too. */
+/**
+ * Reads request bodies that are plain text, as bytes, as those of JSON are read.
+ *
+ *   B1, B7 in Body.ts · B6 in Budget.ts
+ */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"

@@ -70,6 +70,19 @@ describe("herald segment", () => {
     assert.include(gone.printed, "archived beta version 3")
   })
 
+  it("ids sends the file as it is, as text, and says how many there are", async () => {
+    const { request, printed } = await ask(
+      ["segment", "ids", "beta", "replace", "--file", "ids.txt", "--message", "new"],
+      `POST ${BETA}/ids`,
+      { body: { ...published, count: 2 } },
+      { files: { "ids.txt": "ann\r\nbob\n" } }
+    )
+    assert.deepStrictEqual(request.query, { environment: "production", mode: "replace", message: "new" })
+    assert.strictEqual(request.headers["content-type"], "text/plain; charset=utf-8")
+    assert.strictEqual(request.body, "ann\r\nbob\n")
+    assert.include(printed, "changed beta version 3 in production (revision 7)\n2 ids")
+  })
+
   it("list, get, history and diff show who is in it", async () => {
     const both = { rule: { var: "x" }, targetUsers: ["a", "b"] }
     await using herald = await FakeHerald.start()
