@@ -4,7 +4,7 @@
  *   IL8  A change of ids is a version of the segment, whole or not at all, made on the version that is current when it is committed. What is added
  *        to and taken from is never a list that somebody else has changed meanwhile.
  *   IL9  Reading, sorting and writing them takes a few milliseconds of a turn of the event loop; one change at a time has a node's memory
- *        (held by `breath` in each of its loops, and `alone`).
+ *        (held by breath and alone)
  */
 import { Effect, Semaphore } from "effect"
 import type { CommitOptions } from "../commits/Request.ts"
