@@ -16,6 +16,7 @@ const NAMES = [
   "flags",
   "provider",
   "evaluations",
+  "flagDocument",
   "manyFlags",
   "memory",
   "start"

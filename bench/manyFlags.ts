@@ -188,7 +188,7 @@ const measureOnce = async (brief: boolean) => {
   // At the bounds: 20,000 flags, 64 MiB.
   let boundStall: number | undefined
   if (!brief) {
-    await publish(flags(0, 19_900, 0, 2_800), "bounds", 700)
+    await publish(flags(0, 19_900, 0, 2_800), "bounds")
     await ask(socket)
     // Over HTTP: a message of gRPC is not as large.
     for (const round of [0, 1]) {
