@@ -11,7 +11,8 @@ describe("docs/flags.md", () => {
     ["ts", "node/web.ts"],
     ["python", "python/app.py"],
     ["python", "python/ofrep.py"],
-    ["go", "go/app.go"]
+    ["go", "go/app.go"],
+    ["java", "java/Shop.java"]
   ])("shows the application in %s, %s, as it is run", (language, file) => {
     assert.include(read("docs/flags.md"), `\`\`\`${language}\n${read(`test/interop/guests/flags-${file}`)}\`\`\`\n`)
   })

@@ -1,13 +1,13 @@
 /**
  * Applications with OpenFeature's SDK and providers that nobody here wrote, as docs/flags.md shows them, each a process of its own, at a real
- * server: Go's by Connect and by gRPC, Python's by gRPC and by OFREP, JavaScript's by gRPC, and that of browsers by Connect.
+ * server: Go's by Connect and by gRPC, Python's by gRPC and by OFREP, Java's of the first version by gRPC, JavaScript's by gRPC and by OFREP, and that of browsers by Connect.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type Server, startServer } from "../support/Server.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { goFlags, guest, python } from "./Tools.ts"
+import { goFlags, guest, javaFlags, python } from "./Tools.ts"
 
 /** What an application made of its flags: value, variant, reason and error code. */
 type Told = readonly [value: unknown, variant: string | null, reason: string, code: string | null]
@@ -66,7 +66,7 @@ const flag = (value: unknown, more: object = {}) => ({
 })
 
 beforeAll(async () => {
-  const [go, py] = [await goFlags(), await python("flags-python")]
+  const [go, py, classes] = [await goFlags(), await python("flags-python"), await javaFlags()]
   server = await startServer({ FLAGS_ANONYMOUS: "production" })
   await put("new-checkout", {
     ...{ state: "ENABLED", variants: { on: true, off: false }, defaultVariant: "off" },
@@ -89,6 +89,7 @@ beforeAll(async () => {
   const asking = { ...said, FLAGD_RESOLVER: "rpc" }
   const holding = { ...said, FLAGD_RESOLVER: "in-process" }
   const probe = guest("flags-python", "probe.py")
+  const java = ["java", "-XX:TieredStopAtLevel=1", "-cp", classes, "Probe"] as const
   const node = [process.execPath, guest("flags-node", "probe.ts")] as const
   apps = [
     new App("Go, asking", [go], { ...asking, FLAGD_HOST: `herald:${server.token}@${host}` }),
@@ -96,7 +97,10 @@ beforeAll(async () => {
     new App("Python, asking", [py, probe, "app"], { ...asking, FLAGD_DEADLINE_MS: "3000" }),
     new App("Python, in process", [py, probe, "app"], holding),
     new App("Python, by OFREP", [py, probe, "ofrep"], said),
-    new App("TypeScript, asking", [...node], { ...asking, FLAGD_CACHE: "disabled" }), // its cache knows no types
+    // Their caches know no types.
+    new App("Java, asking", [...java], { ...asking, FLAGD_CACHE: "disabled" }),
+    new App("Java, in process", [...java], holding),
+    new App("TypeScript, asking", [...node], { ...asking, FLAGD_CACHE: "disabled" }),
     new App("TypeScript, in process", [...node], holding),
     new App("TypeScript, by OFREP", [...node, "./ofrep.ts"], said),
     new App("a page", [process.execPath, guest("flags-node", "web-probe.ts"), host, port], {})
@@ -107,8 +111,18 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-/** What is not the server's: Go's provider that evaluates itself takes the zero for a flag that is disabled, and so do providers of the first version. */
-const zeroIfDisabled = ["Go, in process", "a page"]
+/**
+ * What providers make of a flag that is disabled, where it is not the caller's own with the reason DISABLED: Go's that evaluates itself and those of the
+ * first version take the zero; those for OFREP want a value or a variant, where the protocol has none; Java's that evaluates itself finds no flag.
+ */
+const ofDisabled: Readonly<Record<string, readonly [value: boolean, reason: string]>> = {
+  "Go, in process": [false, "DISABLED"],
+  "Java, asking": [false, "DISABLED"],
+  "a page": [false, "DISABLED"],
+  "Java, in process": [true, "ERROR"],
+  "Python, by OFREP": [true, "ERROR"],
+  "TypeScript, by OFREP": [true, "ERROR"]
+}
 
 describe("applications with OpenFeature", () => {
   it("CJ5, FP1, FP7, FX1, OF1 have the same flags in every language", async () => {
@@ -116,19 +130,18 @@ describe("applications with OpenFeature", () => {
       await app.met("its flags", ({ text }) => text?.[0] === "before")
       const { checkout, ...flags } = app.last!
       const values = Object.fromEntries(Object.entries(flags).map(([key, [value]]) => [key, value]))
+      const [value, reason] = ofDisabled[app.name] ?? [true, "DISABLED"]
       assert.deepStrictEqual(checkout, [true, false], app.name)
       assert.deepStrictEqual(
         values,
         {
           ...{ text: "before", whole: 3, half: 0.5, object: { list: [1, "x", null] } },
-          ...{ dark: !zeroIfDisabled.includes(app.name), open: true, gone: true, wrong: "own" }
+          ...{ dark: value, open: true, gone: true, wrong: "own" }
         },
         app.name
       )
       const { dark, gone, wrong, text } = app.last!
-      // Those for OFREP want a value or a variant, where the protocol has none.
-      const disabled = app.name.includes("OFREP") ? "ERROR" : "DISABLED"
-      assert.deepStrictEqual([dark![2], gone![3], wrong![3]], [disabled, "FLAG_NOT_FOUND", "TYPE_MISMATCH"], app.name)
+      assert.deepStrictEqual([dark![2], gone![3], wrong![3]], [reason, "FLAG_NOT_FOUND", "TYPE_MISMATCH"], app.name)
       assert.deepStrictEqual(text!.slice(1, 3), ["a", "STATIC"], app.name)
     }
   })

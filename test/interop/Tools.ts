@@ -76,14 +76,23 @@ export const goFlags = async (): Promise<string> => {
   return join(home, "flags")
 }
 
-/** The class path of guests/java. */
-export const javaClasses = async (): Promise<string> => {
-  const home = await built("java", async (to, from) => {
+/** The class path of a folder of guests with a pom.xml. `alone`: a package that is taken without what it needs. */
+export const javaClasses = async (folder = "java", alone?: string): Promise<string> => {
+  const home = await built(folder, async (to, from) => {
     installed("mvn", ["maven"])
     installed("javac", ["default-jdk-headless"])
-    const copy = ["-q", "-B", "-f", "pom.xml", "dependency:copy-dependencies", `-DoutputDirectory=${to}`]
-    await run("mvn", copy, from)
-    await run("javac", ["-cp", `${to}/*`, "-d", to, "Herald.java"], from)
+    const maven = (...goal: ReadonlyArray<string>) => run("mvn", ["-q", "-B", ...goal, `-DoutputDirectory=${to}`], from)
+    await maven("-f", "pom.xml", "dependency:copy-dependencies")
+    if (alone !== undefined) await maven("dependency:copy", `-Dartifact=${alone}`)
+    const sources = readdirSync(from).filter((file) => file.endsWith(".java"))
+    await run("javac", ["-cp", `${to}/*`, "-d", to, ...sources], from)
   })
   return `${home}:${home}/*`
 }
+
+/** The application of guests/flags-java, with OpenFeature's provider for flagd as the pom there names it. */
+export const javaFlags = (): Promise<string> =>
+  javaClasses(
+    "flags-java",
+    /<provider>(.*)<\/provider>/.exec(readFileSync(guest("flags-java", "pom.xml"), "utf8"))?.[1]
+  )
