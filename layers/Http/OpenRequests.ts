@@ -3,6 +3,7 @@
  *
  *   HS6  An address makes a limited number of them a second, the dearer the fewer; wrong tokens count too. Whoever has a token is not held
  *        up by others of its address, and neither is who only asks whether the server is well.
+ *        Who asks for flags is limited elsewhere: with a key by its rate, without one by OK2.
  *   HS7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"

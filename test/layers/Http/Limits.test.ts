@@ -205,6 +205,20 @@ describe("connections and requests without a token", () => {
   )
 
   it.each(protocols)(
+    "HS6 who asks for flags is not held up by its address: with a key by its rate, and without one by that of all who have none (%s)",
+    async (protocol) => {
+      const door = await startBy(protocol, { open: { perSecond: 0.000_1, burst: 3 } })
+      const found = new Set<number>()
+      for (const headers of [{ authorization: "Bearer y" }, {}] as ReadonlyArray<Record<string, string>>)
+        for (const path of ["/ofrep/v1/evaluate/flags", "/v1/flagd?environment=production"])
+          for (let n = 0; n < 5; n++) found.add(await door.status(path, { headers }))
+      assert.notInclude([...found], 429)
+      const open = [await door.status("/hello"), await door.status("/hello"), await door.status("/hello")]
+      assert.deepStrictEqual([...open, await door.status("/hello")], [200, 200, 200, 429])
+    }
+  )
+
+  it.each(protocols)(
     "HS7 metrics are had by an address of which wrong tokens come, and only they use up what it may ask of them (%s)",
     async (protocol) => {
       const door = await startBy(protocol, { open: { perSecond: 0.000_1, burst: 20 } })
