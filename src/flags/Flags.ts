@@ -106,6 +106,8 @@ export class Flags extends Context.Service<
       context: EvaluationContext,
       caller: Caller
     ) => Resolution | undefined
+    /** Flags of an environment, for what evaluating all of them costs. */
+    readonly count: (environment: string) => number
     /** Of every flag of an environment, in the order of their names. Yields in between. */
     readonly resolveAll: (
       environment: string,

@@ -192,6 +192,8 @@ export const makeReading = Effect.gen(function* () {
         ? resolved(environment, key, context, caller)
         : undefined,
 
+    count: (environment: string) => view.all(environment).byKey.size,
+
     resolveAll: Effect.fnUntraced(function* (environment: string, context: Context, caller: Caller) {
       yield* requirePermission("config.read", environment)
       usage.noteAll(environment, caller)

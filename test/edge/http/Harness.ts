@@ -92,14 +92,14 @@ const still = Layer.effect(
 )
 
 /** Every service that the routes need; nobody is connected. `mint` makes a key for each role. */
-export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
+export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_000) => {
   const state = { stale: false, seen: [] as Array<Seen> }
   /** Stale when a test says so: not when the machine was too slow to ask for 3 s. */
   const view = Layer.effect(
     Propagation,
     Effect.map(Propagation, (real) => Propagation.of({ ...real, stale: () => state.stale }))
   ).pipe(Layer.provideMerge(propagation()))
-  const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst: 100_000 }).pipe(Layer.provide(still))
+  const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst }).pipe(Layer.provide(still))
   const services = Layer.mergeAll(
     Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer({ streams: 10 })), Layer.provide(access)),
     OpenFlags.layer({
@@ -157,8 +157,12 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}) => {
 }
 
 /** `also`: further parts. */
-export const startRoutes = async (also: ReadonlyArray<Part> = [], open: Partial<OpenFlagsOptions> = {}) => {
-  const { state, tokens, services, mint } = startServices(open)
+export const startRoutes = async (
+  also: ReadonlyArray<Part> = [],
+  open: Partial<OpenFlagsOptions> = {},
+  burst?: number
+) => {
+  const { state, tokens, services, mint } = startServices(open, burst)
   const { handler, dispose } = HttpRouter.toWebHandler(
     Layer.mergeAll(routesOf([...parts, ...(also as ReadonlyArray<never>)]), mint).pipe(
       Layer.provide(services),

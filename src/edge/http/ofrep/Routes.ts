@@ -76,6 +76,13 @@ const routes = HttpApiBuilder.group(
         Effect.fromResult(environmentOfFlags(selector, identity?.environments ?? []))
       )
 
+    /** OF6 */
+    const spend = (environment: string) =>
+      Effect.flatMap(CurrentIdentity, (identity) => {
+        const cost = Math.floor(flags.count(environment) / Wire.PER_TOKEN)
+        return identity === undefined || cost === 0 ? Effect.void : access.spend(identity, cost)
+      })
+
     const ticketFor = (environment: string) =>
       Effect.flatMap(CurrentIdentity, (identity) =>
         identity === undefined || isAnonymous(identity) ? Effect.undefined : access.ticketFor(identity, environment)
@@ -123,6 +130,7 @@ const routes = HttpApiBuilder.group(
             const context = yield* contextOf(request)
             const told = Wire.positionOf(query.flagConfigEtag)
             if (told !== undefined) yield* refetches.reached(told) // RG3
+            yield* spend(environment)
             const caller = callerOf("ofrep-bulk", request.headers["user-agent"])
             const found = yield* flags.resolveAll(environment, context, caller)
             const text = evaluations(found, Wire.eventStreams(environment, yield* ticketFor(environment)))

@@ -3,6 +3,7 @@
  *
  *   OF1 in Ofrep.ts of the flags
  *   OF2  The entity tag of all flags is of what is answered, so it covers the context, the selector and every flag; flags stand in one order.
+ *   OF6  All flags cost as many requests as they are, by `PER_TOKEN`: who asks for 20,000 of them leaves room for others. R4
  *   OF5  All that follows `flags/` in the path is the flag's name, percent-encoded or not.
  *   OF3  The address of the stream of changes is part of what is answered, so that who has an old one gets the new one; it has a ticket of its own
  *        and never the caller's token.
@@ -43,6 +44,9 @@ export const Evaluations = Schema.Struct({
   flags: Schema.Array(Evaluation),
   eventStreams: Schema.optionalKey(Schema.Array(EventStream))
 }).annotate({ identifier: "OfrepEvaluations" })
+
+/** Flags that cost as much as one request. */
+export const PER_TOKEN = 50
 
 export const SINGLE = "/ofrep/v1/evaluate/flags/"
 

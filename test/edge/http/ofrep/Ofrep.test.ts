@@ -291,3 +291,17 @@ describe("OFREP without an API key", () => {
     assert.isNull(elsewhere.headers.get("access-control-allow-origin"))
   })
 })
+
+it("OF6 all flags cost by their number", async () => {
+  const few = await startRoutes([], {}, 2_000)
+  const value = { enabled: true }
+  const flags = Array.from({ length: 200 }, (_, n) => ({ flag: `f${n}`, environment: "production", value }))
+  const put = await few.call("POST", "/v1/releases", { body: { flags } })
+  assert.strictEqual(put.status, 200, JSON.stringify(put.body))
+  let answered = 0
+  const ask = () => few.call("POST", ALL, { as: "subscriber@production", body: {} })
+  while ((await ask()).status === 200) answered++
+  // Each costs 4, one more where it says how long its body is, and 4 for its flags.
+  assert.include([Math.floor(2_000 / 8), Math.floor(2_000 / 9)], answered)
+  await few.dispose()
+})
