@@ -1,8 +1,10 @@
 /** What was released goes on working: programs of before speak to servers of now, and the other way round. */
 import { spawnSync } from "node:child_process"
-import { readdirSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, it } from "@effect/vitest"
+import { newFolder } from "./support/folder.ts"
 
 const proto = fileURLToPath(new URL("../proto", import.meta.url))
 const buf = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url))
@@ -19,8 +21,15 @@ for (const image of readdirSync(`${proto}/released`))
     assert.deepStrictEqual(breaking(".", `released/${image}`), { status: 0, said: "" })
   })
 
-it("and a protocol that lacks what there is does", () => {
-  const { status, said } = breaking("released/0.1.0.binpb", "generated/herald.binpb")
+it("and a field with another number would", () => {
+  const folder = newFolder()
+  const file = "herald/distribution/v1/distribution.proto"
+  cpSync(proto, folder.path, { recursive: true })
+  const path = join(folder.path, file)
+  const text = readFileSync(path, "utf8")
+  writeFileSync(path, text.replace(/ string key = \d+;/, " string key = 777;"))
+  const { status, said } = breaking(folder.path, "released/0.1.0.binpb")
+  folder.remove()
   assert.strictEqual(status, 100)
-  assert.include(said, "herald/publishing/v1/publishing.proto")
+  assert.include(said, file)
 })
