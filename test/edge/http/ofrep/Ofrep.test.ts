@@ -296,7 +296,7 @@ it("OF6 all flags cost by their number", async () => {
   const few = await startRoutes([], {}, 2_000)
   const value = { enabled: true }
   const flags = Array.from({ length: 200 }, (_, n) => ({ flag: `f${n}`, environment: "production", value }))
-  const put = await few.call("POST", "/v1/releases", { body: { flags } })
+  const put = await few.call("POST", "/v1/releases", { body: { changes: [], flags } })
   assert.strictEqual(put.status, 200, JSON.stringify(put.body))
   let answered = 0
   const ask = () => few.call("POST", ALL, { as: "subscriber@production", body: {} })
