@@ -46,7 +46,7 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
     page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],
     ahead: (environment, pattern, after) => of(pattern)?.ahead?.(environment, pattern, after) ?? after,
     touched: (change) => touching.get(change.kind)?.flatMap((one) => [...one.touched(change)]) ?? [],
-    serves: (pattern) => of(pattern) !== undefined,
+    serves: (pattern) => kindIn(pattern) !== first.kind && of(pattern) !== undefined, // US1
     remember: (revision) => {
       for (const source of sources) source.remember(revision)
     }
