@@ -2,14 +2,15 @@
  * Evaluates the flags that a client holds, in this process: for those who want a flag without OpenFeature's SDK, and for `HeraldProvider`.
  *
  *   FH1  A flag is made ready when it is first evaluated, once each time that it comes; a flag that is not there costs nothing that stays.
- *   FH3  What was evaluated is counted by flag, version and outcome, and by nothing of who asked: as many counts as flags have outcomes, and
- *        `FORMER` of flags that changed or went.
  *   FH2  An evaluation always answers, at once, from what is here: whether the server is there makes no difference to it.
+ *   FH3  What was evaluated is counted by flag, version and outcome, and by nothing of who asked: as many counts as flags have outcomes, and
+ *        `FORMER` of flags that changed or went. Whoever takes all flags at once does not say which it uses, so that counts for none.
  */
 import type { CheckFlag, ClientFlags, HeldFlag } from "../client/ClientFlags.ts"
 import { Flag, notFound } from "../flags/Evaluator.ts"
 import type { Context, Resolution } from "../flags/Resolution.ts"
 import { received } from "../flags/Sent.ts"
+import { coveredBy } from "../keys/Pattern.ts"
 
 export type { Context, ErrorCode, Reason, Resolution } from "../flags/Resolution.ts"
 
@@ -53,11 +54,9 @@ export class Flags {
 
   /** `context`: JSON; `targetingKey` says who it is. Never throws. FH2 */
   evaluate(name: string, context: Context = NOBODY): Resolution {
-    const held = this.#held.held(name)
-    if (held === undefined) return this.#gone(name)
-    const known = this.#ready.get(name)
-    const ready = known?.held === held ? known : this.#make(held, known)
-    const resolution = ready.flag instanceof Flag ? ready.flag.evaluate(context) : ready.flag
+    const ready = this.#readyOf(name)
+    if (ready === undefined) return notFound(name)
+    const resolution = resolutionOf(ready, context)
     count(ready, resolution)
     return resolution
   }
@@ -66,19 +65,34 @@ export class Flags {
   counted(): Array<Outcome> {
     const all = this.#former
     this.#former = []
-    for (const ready of this.#ready.values()) {
+    for (const [name, ready] of this.#ready) {
       all.push(...ready.outcomes)
       ready.outcomes = []
+      if (this.#held.held(name) === undefined) this.#ready.delete(name)
     }
     return all
   }
 
-  /** Every flag, in the order of their names. */
-  all(context: Context = NOBODY): Array<readonly [name: string, resolution: Resolution]> {
-    return this.#held
-      .names()
-      .sort()
-      .map((name) => [name, this.evaluate(name, context)])
+  /** Those that are named (names, and `prefix.*`), or every flag, in the order of their names. FH3 */
+  several(
+    context: Context = NOBODY,
+    only?: ReadonlyArray<string>
+  ): Array<readonly [name: string, resolution: Resolution]> {
+    const names = this.#held.names().sort()
+    if (only !== undefined)
+      return names.filter((name) => coveredBy(only, name)).map((name) => [name, this.evaluate(name, context)])
+    return names.map((name) => [name, resolutionOf(this.#readyOf(name)!, context)])
+  }
+
+  #readyOf(name: string): Ready | undefined {
+    const known = this.#ready.get(name)
+    const held = this.#held.held(name)
+    if (held === undefined) {
+      this.#put(known)
+      this.#ready.delete(name)
+      return undefined
+    }
+    return known?.held === held ? known : this.#make(held, known)
   }
 
   #make(held: HeldFlag, known: Ready | undefined): Ready {
@@ -92,20 +106,14 @@ export class Flags {
     return ready
   }
 
-  #gone(name: string): Resolution {
-    const known = this.#ready.get(name)
-    if (known !== undefined) {
-      this.#put(known)
-      this.#ready.delete(name)
-    }
-    return notFound(name)
-  }
-
   #put(known: Ready | undefined): void {
     if (known !== undefined && this.#former.length + known.outcomes.length <= FORMER)
       this.#former.push(...known.outcomes)
   }
 }
+
+const resolutionOf = ({ flag }: Ready, context: Context): Resolution =>
+  flag instanceof Flag ? flag.evaluate(context) : flag
 
 /** FH3 */
 const count = ({ held, outcomes }: Ready, resolution: Resolution): void => {

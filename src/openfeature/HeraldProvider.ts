@@ -149,10 +149,10 @@ export class HeraldProvider implements Provider {
 
   /**
    * Flags as JSON for a page that is rendered here, in the form of OFREP's answer for all flags. It can stand in a script of HTML as it is.
-   * `only`: names, and `prefix.*`; all when left out. Everything in it can be read by the page's user.
+   * `only`: names, and `prefix.*`; all when left out, which then count as used by nobody. Everything in it can be read by the page's user.
    */
   bootstrap(context: EvaluationContext = {}, only?: ReadonlyArray<string>): string {
-    return pageText(this.#open?.flags.all(plain(context)) ?? [], only)
+    return pageText(this.#open?.flags.several(plain(context), only) ?? []) // PJ2
   }
 
   /** Sends what is to be reported now, and waits for the answer; false when it was not taken. */

@@ -255,7 +255,7 @@ describe("HeraldProvider", () => {
 
   it("PJ1 PJ2 flags for a page are JSON that no value breaks out of, and only those that were named", async () => {
     const evil = { state: "ENABLED", variants: { x: "</script><!--\u2028&" }, defaultVariant: "x" }
-    const { provider } = await start([flag("page.a", 1, evil), flag("page.b", 2), flag("secret", 3)])
+    const { provider, transport } = await start([flag("page.a", 1, evil), flag("page.b", 2), flag("secret", 3)])
     const text = provider.bootstrap(ann, ["page.*"])
     assert.notMatch(text, /[<>&\u2028]/)
     assert.deepStrictEqual(JSON.parse(text), {
@@ -265,6 +265,14 @@ describe("HeraldProvider", () => {
       ]
     })
     assert.lengthOf(JSON.parse(provider.bootstrap()).flags, 3)
+    await provider.flush()
+    assert.deepStrictEqual(
+      transport.batches.flatMap(({ evaluations }) => evaluations.map(({ flag, count }) => [flag, count])),
+      [
+        ["page.a", 1n],
+        ["page.b", 1n]
+      ]
+    ) // FH3: all at once is nobody's
   })
 
   it("PJ1 a page's provider takes them as the page of the documents shows", async () => {
