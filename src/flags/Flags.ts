@@ -85,7 +85,8 @@ export class Flags extends Context.Service<
     ) => Effect.Effect<Told, HeraldError>
     /** All flags of an environment as flagd has them: JSON, which nobody may write into, and a digest of it. FX1 */
     readonly document: (
-      environment: string
+      environment: string,
+      caller: Caller
     ) => Effect.Effect<{ readonly json: Uint8Array; readonly digest: string }, HeraldError>
     /**
      * The same without the steps, for applications: counted as an evaluation by `caller`, or as an error of it where the value does not fit what

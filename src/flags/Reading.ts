@@ -170,9 +170,10 @@ export const makeReading = Effect.gen(function* () {
   return {
     ...reads("flag", yield* FlagStore, view, (yield* Workers).compare),
 
-    document: (environment: string) =>
+    document: (environment: string, caller: Caller) =>
       Effect.gen(function* () {
         yield* requirePermission("config.read", environment)
+        usage.noteAll(environment, caller)
         const document = yield* view.document(environment)
         return { json: document.json, digest: yield* digestOfDocument(document, digestOf, slices) }
       }),

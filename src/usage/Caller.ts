@@ -3,6 +3,7 @@
  *
  *   UC1  Programs are told apart by the first word of their `user-agent`, without its version, and are `PROGRAMS` at most; what comes later is
  *        "other".
+ *   UC2  Herald's own command line is nobody who uses a flag: what people look at and export is not counted.
  */
 
 /** Ways to an evaluation. The last is what applications evaluate themselves and report. */
@@ -21,6 +22,8 @@ export interface Caller {
 /** UC1 */
 export const PROGRAMS = 200
 const OTHER = "other"
+/** UC2. As it names itself. */
+export const COMMAND_LINE = "herald-cli"
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}/
 
 const known = new Map<string, ReadonlyMap<Door, Caller>>()

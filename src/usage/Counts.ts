@@ -6,7 +6,7 @@
  *   UN3  Who follows all flags of an environment is noted as doing so as long as it does; which of them it uses nobody knows.
  *   UN4  However much waits, what is taken at once is bounded, and takes a few milliseconds.
  */
-import type { Caller } from "./Caller.ts"
+import { type Caller, COMMAND_LINE } from "./Caller.ts"
 import { ALL, type Use } from "./Use.ts"
 
 /** UN2 */
@@ -71,6 +71,7 @@ export class Counts {
 
   /** All flags were given at once. */
   gave(environment: string, caller: Caller): void {
+    if (caller.sdk === COMMAND_LINE) return // UC2
     this.#all(environment, caller, 1)
   }
 

@@ -98,9 +98,12 @@ describe("bucketing", () => {
           ["plain", {}]
         ]
       )
-      assert.deepStrictEqual(JSON.parse((yield* document(environment)).json.toString()).flags.a.metadata, {
-        bucketing: "v3"
-      })
+      assert.deepStrictEqual(
+        JSON.parse((yield* document(environment, callerOf("flagd-sync", "test"))).json.toString()).flags.a.metadata,
+        {
+          bucketing: "v3"
+        }
+      )
       assert.deepStrictEqual(
         [...source.touched(committed.revision.changes[0]!)].map(({ key }) => key),
         ["@flag/a", "@flag/plain"]

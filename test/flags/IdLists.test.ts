@@ -16,6 +16,7 @@ import { IdLists, LATE } from "../../src/flags/IdLists.ts"
 import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
+import { callerOf } from "../../src/usage/Caller.ts"
 import { below, kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { listWith } from "./ListOfIds.ts"
@@ -84,7 +85,10 @@ describe("lists of ids", () => {
         const source = yield* flagUpdates
         yield* change("add", ["ann", "bob", "ann"])
         const { warnings } = yield* publish("flag", "a", toggle({ if: [{ $ref: "beta" }, "on", "off"] }))
-        const document = Effect.map(flags.document(environment), ({ json }) => JSON.parse(json.toString()).flags.a)
+        const document = Effect.map(
+          flags.document(environment, callerOf("flagd-sync", "test")),
+          ({ json }) => JSON.parse(json.toString()).flags.a
+        )
         assert.deepStrictEqual(yield* definition, { ids: { count: 2, keys: ["ann", "bob"] } })
         assert.deepStrictEqual(warnings, [])
         assert.deepStrictEqual([yield* answer("ann"), yield* answer("zoe")], ["on", "off"])

@@ -33,6 +33,14 @@ describe("callers", () => {
     assert.isAtMost(callerOf("ofrep", "a".repeat(10_000)).sdk.length, 32)
   })
 
+  it("UC2 what the command line reads of all flags is no use", () => {
+    const counts = new Counts()
+    counts.gave("production", callerOf("flagd-sync", "herald-cli"))
+    assert.strictEqual(counts.due(), 0)
+    counts.gave("production", callerOf("flagd-sync", "flagd/0.16"))
+    assert.strictEqual(counts.due(), 1)
+  })
+
   it("UC1 programs that make up names are a few, and then others", () => {
     const made = new Set(Array.from({ length: 5 * PROGRAMS }, (_, n) => callerOf("ofrep", `made-up-${n}`)))
     assert.isAtMost(made.size, PROGRAMS)

@@ -6,6 +6,7 @@ import { requirePermission } from "../../../access/Access.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { callerOf } from "../../../usage/Caller.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json, jsonBytes } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
@@ -79,15 +80,18 @@ const routes = HttpApiBuilder.group(
       .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
         answer(Effect.map(flags.list(environment, { prefix, after, limit }), (found) => listed("flags", found, limit)))
       )
-      .handle("document", ({ query: { environment }, headers }) =>
+      .handle("document", ({ query: { environment }, headers, request }) =>
         answer(
-          Effect.map(flags.document(environment), ({ json, digest }) => {
-            const etag = `"${digest.slice(0, 32)}"`
-            const said = { etag, "cache-control": "private, no-cache" }
-            return isHeld(headers["if-none-match"], etag)
-              ? HttpServerResponse.empty({ status: 304, headers: said })
-              : jsonBytes(json, { headers: said })
-          })
+          Effect.map(
+            flags.document(environment, callerOf("flagd-sync", request.headers["user-agent"])),
+            ({ json, digest }) => {
+              const etag = `"${digest.slice(0, 32)}"`
+              const said = { etag, "cache-control": "private, no-cache" }
+              return isHeld(headers["if-none-match"], etag)
+                ? HttpServerResponse.empty({ status: 304, headers: said })
+                : jsonBytes(json, { headers: said })
+            }
+          )
         )
       )
       .handle("history", ({ params, query: { environment, limit = PAGE, before } }) =>
