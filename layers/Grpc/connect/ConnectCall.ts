@@ -21,6 +21,7 @@ import { MAX_SEND } from "../Below.ts"
 
 /** What the library gives of a call, as it begins. */
 export interface Context {
+  readonly protocolName: string
   readonly signal: AbortSignal
   readonly timeoutMs: () => number | undefined
   readonly requestHeader: Headers
@@ -109,6 +110,9 @@ export class ConnectCall implements ServerCall {
   }
   get host(): string {
     return this.#origin.host
+  }
+  get system(): string | undefined {
+    return this.#context.protocolName === "connect" ? "connectrpc" : undefined
   }
   auth(): unknown {
     return this.#origin.auth()

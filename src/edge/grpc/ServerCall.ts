@@ -49,6 +49,8 @@ export interface ServerCall {
   readonly path: string
   readonly metadata: CallMetadata
   readonly peer: Peer
+  /** What it speaks, as OpenTelemetry names it: gRPC when left out. */
+  readonly system?: string | undefined
   /** What the client calls the server. */
   readonly host: string
   /** Milliseconds since 1970; `Infinity`: it has as long as it likes. */

@@ -80,7 +80,7 @@ export const makeCounting = Effect.map(
 /** `method`: its full name. `stream`: success means that it is open, and its status is not known yet. TE9 */
 export const traced = <A>(
   method: string,
-  { metadata, peer }: Pick<ServerCall, "metadata" | "peer">,
+  { metadata, peer, system = "grpc" }: Pick<ServerCall, "metadata" | "peer" | "system">,
   handled: Effect.Effect<A, HeraldError>,
   stream = false
 ): Effect.Effect<A, HeraldError> => {
@@ -109,7 +109,7 @@ export const traced = <A>(
       {
         kind: "server",
         attributes: {
-          "rpc.system.name": "grpc",
+          "rpc.system.name": system,
           "rpc.method": method,
           ...(peer.port === undefined ? {} : { "client.address": peer.address })
         },

@@ -7,7 +7,7 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 const call = { metadata: new Metadata(), peer: { address: "::1", port: 4711 } }
 
 /** The span of a call that ends like this. */
-const spanOf = <A>(handled: Effect.Effect<A, HeraldError>, stream = false) =>
+const spanOf = <A>(handled: Effect.Effect<A, HeraldError>, stream = false, system?: string) =>
   Effect.gen(function* () {
     const made: Array<Tracer.NativeSpan> = []
     const tracer = Tracer.make({
@@ -16,10 +16,12 @@ const spanOf = <A>(handled: Effect.Effect<A, HeraldError>, stream = false) =>
         return made[0]!
       }
     })
-    const exit = yield* traced("herald.distribution.v1.DistributionService/Heartbeat", call, handled, stream).pipe(
-      Effect.exit,
-      Effect.provide(Layer.succeed(Tracer.Tracer, tracer))
-    )
+    const exit = yield* traced(
+      "herald.distribution.v1.DistributionService/Heartbeat",
+      { ...call, system },
+      handled,
+      stream
+    ).pipe(Effect.exit, Effect.provide(Layer.succeed(Tracer.Tracer, tracer)))
     const span = made[0]!
     const failed = span.status._tag === "Ended" && Exit.isFailure(span.status.exit)
     return { exit, failed, name: span.name, kind: span.kind, attributes: Object.fromEntries(span.attributes) }
@@ -39,6 +41,8 @@ describe("Spans", () => {
         attributes: { ...said, "rpc.response.status_code": "OK" }
       })
       assert.deepStrictEqual((yield* spanOf(Effect.succeed(1), true)).attributes, said)
+      const connect = yield* spanOf(Effect.succeed(1), true, "connectrpc")
+      assert.strictEqual(connect.attributes["rpc.system.name"], "connectrpc")
     })
   )
 

@@ -12,7 +12,7 @@ const make = (admits = true) => {
   const call = new ConnectCall(
     "/a.B/C",
     {
-      ...{ signal: abort.signal, timeoutMs: () => undefined, responseHeader: new Headers() },
+      ...{ protocolName: "connect", signal: abort.signal, timeoutMs: () => undefined, responseHeader: new Headers() },
       requestHeader: new Headers({ "x-api-key": "key", "trace-bin": "YQ,Yg" })
     },
     {
@@ -189,5 +189,6 @@ describe("ConnectCall", () => {
     assert.deepStrictEqual(call.metadata.get("trace-bin").map(String), ["a", "b"])
     assert.deepStrictEqual(call.metadata.get("other"), [])
     assert.deepStrictEqual(call.metadata.getMap()["x-api-key"], "key")
+    assert.strictEqual(call.system, "connectrpc")
   })
 })
