@@ -2,7 +2,7 @@
  * Serves HTTP/1.1 with node:http; with TLS also HTTP/2, with node:http2, whichever the client picks (docs/decisions/0020-http2-at-the-http-door.md).
  *
  *   HS1  A slow or endless request ends: headers within 10 s and 24 KiB, the whole request within 60 s.
- *   HS3–HS5 in ../Sockets/Unread.ts, HS6 in OpenRequests.ts, HT1–HT7 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
+ *   HS3–HS5 in ../Sockets/Unread.ts, HS6 in OpenRequests.ts, HT1–HT8 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
  *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  *   HS8  With TLS a client has HTTP/2 and HTTP/1.1 to choose from, and every route is the same by both.
  */

@@ -9,6 +9,7 @@
  *   HT5  When an answer is over before its request is whole, the client is told to send no more, and gets the answer.
  *   HT6  What was sent and given up still counts as unread (HS3–HS5), until the peer has answered a PING that came after it.
  *   HT7  A body that breaks off is never taken for a whole one, whoever broke it off.
+ *   HT8  A connection that node:http2 or nghttp2 ends for what its client sent counts as refused, reason `protocol`.
  */
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
 import { RateLimits } from "../../src/access/RateLimits.ts"
@@ -167,6 +168,9 @@ class Connection implements Reader {
   }
 }
 
+/** Errors with which node:http2 and nghttp2 end a connection for what its client sent, and not the client or the network. */
+const own = new Set(["ERR_HTTP2_ERROR", "ERR_HTTP2_TOO_MANY_INVALID_FRAMES"])
+
 export class Streams {
   readonly #unread: Unread
   readonly #isExempt: (address: string) => boolean
@@ -194,6 +198,7 @@ export class Streams {
     this.#wire = undefined
     const connection = new Connection(session, wire, this.#isExempt, this.#refuse)
     this.#all.set(session, connection)
+    session.on("error", ({ code }: NodeJS.ErrnoException) => own.has(code ?? "") && connection.refusal("protocol")) // HT8
     // A stream that was reset before it was told of no longer knows its session.
     session.on("stream", (stream) => {
       if (stream.session === undefined) connection.count("resets")

@@ -28,6 +28,7 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "open_requests_of_address",
     "pings",
     "pipelined",
+    "protocol",
     "rate",
     "refused",
     "resets",

@@ -101,7 +101,8 @@ describe("floods", () => {
     assert.strictEqual(waits.begun, 100)
   })
 
-  it("HS1 headers without end, too large or too many, end their stream or connection before a route hears of them", async () => {
+  it("HS1 HT8 headers without end, too large or too many, end their stream or connection before a route hears of them", async () => {
+    const refused = counted("http", "protocol")
     const port = await start(free)
     const large = await open(port)
     large.get(1, "/wait", { "x-large": "x".repeat(14_000), "x-larger": "x".repeat(14_000) } as never)
@@ -116,11 +117,13 @@ describe("floods", () => {
       return endless.closed
     })
     await isServed(port)
+    assert.isAtLeast(await refused(), 1)
 
     assert.strictEqual(waits.begun, 0)
   })
 
-  it("HS1 empty DATA that ends nothing ends its connection (CVE-2019-9518)", async () => {
+  it("HS1 HT8 empty DATA that ends nothing ends its connection (CVE-2019-9518)", async () => {
+    const refused = counted("http", "protocol")
     const port = await start(free)
     const client = await open(port)
     client.say(Raw.frame(Raw.HEADERS, Raw.END_HEADERS, 1, Raw.asking("/read", { ":method": "POST" })))
@@ -129,6 +132,7 @@ describe("floods", () => {
       return client.closed
     })
     await isServed(port)
+    assert.strictEqual(await refused(), 1)
   })
 
   it("HS8 a body that nobody reads does not hold up others of its connection", async () => {
