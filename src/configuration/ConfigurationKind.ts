@@ -75,7 +75,7 @@ export const configurationKind: Kind<Configuration> = {
     service: key.split(".")[0]!,
     version,
     deleted,
-    value,
+    value: deleted ? null : value,
     valueType,
     digest
   })

@@ -94,7 +94,7 @@ export const storedKind = <K extends string>(name: K): Kind<Stored<K>> => ({
     service: "",
     version,
     deleted,
-    value: definition,
+    value: deleted ? null : definition,
     valueType: "json",
     digest
   })

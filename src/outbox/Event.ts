@@ -61,7 +61,7 @@ const headersOf = (
 })
 
 /** EV9 */
-const unknown: Told = { service: "", version: 0, deleted: false, value: "", valueType: "", digest: "" }
+const unknown: Told = { service: "", version: 0, deleted: false, value: null, valueType: "", digest: "" }
 
 /** The value does not travel: it may be larger than a broker takes, and whoever reads the topic need not be allowed to read it. */
 const changeEvent = (

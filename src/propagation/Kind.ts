@@ -30,8 +30,8 @@ export interface Told {
   /** From 1, without gaps. */
   readonly version: number
   readonly deleted: boolean
-  /** As it was written; "" when it is deleted. Never in the event log: only its digest is. */
-  readonly value: string
+  /** As it was written; null when it is deleted, or nobody else is told it. Never in the event log: only its digest is. */
+  readonly value: string | null
   /** How the text is to be read, a name of `values/ValueType.ts`. */
   readonly valueType: string
   /** SHA-256 (hex) of the value; "" where there is none. */

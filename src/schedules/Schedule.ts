@@ -151,7 +151,7 @@ export const scheduleKind: Kind<Schedule> = {
     service: "",
     version: state === "pending" ? 1 : 2,
     deleted: state !== "pending",
-    value: "",
+    value: null,
     valueType: "json",
     digest: ""
   })

@@ -37,7 +37,7 @@ describe("kinds of changes", () => {
       version: 7,
       deleted: false
     })
-    assert.deepInclude(kinds.told(gone), { deleted: true, value: "" })
+    assert.deepInclude(kinds.told(gone), { deleted: true, value: null })
     assert.deepInclude(kinds.told(one), { word: "toy", service: "", value: "3", valueType: "number" })
     assert.isUndefined(kinds.told(strange))
     assert.deepStrictEqual([configuration("svc.a", 7), one, strange].map(kinds.nameOf), [

@@ -67,8 +67,7 @@ const encodeUpdates = ({ told }: KindsShape, { changes, epoch, revision, committ
     const of = told(change)
     if (of === undefined) return []
     const { key, environment } = change
-    const { word, version, deleted, valueType } = of
-    const value = deleted ? null : of.value
+    const { word, version, deleted, value, valueType } = of
     const said = { key, environment, version, value, valueType, deleted, revision: String(revision), epoch }
     return [[updatesChannel(word, key), JSON.stringify({ ...said, timestamp: committedAt, traceparent })] as const]
   })

@@ -99,10 +99,10 @@ export const makeTexts = ({ told }: KindsShape) => {
   return { textOf, bytesOf }
 }
 
-/** Null in place of the value of what is deleted. */
-const asShown = ({ value, valueType, deleted }: Others) => ({
-  value: deleted ? null : value,
+/** What is not told is cut in nowhere. */
+const asShown = ({ value, valueType }: Others) => ({
+  value,
   type: valueType,
-  deleted,
+  deleted: value === null,
   template: false
 })

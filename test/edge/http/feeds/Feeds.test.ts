@@ -1,10 +1,14 @@
 /** Changes as server-sent events. */
 import { assert, describe, it } from "vitest"
+import { configurationKind } from "../../../../src/configuration/ConfigurationKind.ts"
 import { makeTexts, positionOf } from "../../../../src/edge/http/feeds/Wire.ts"
 import { failure } from "../../../../src/errors/HeraldError.ts"
+import { flagKind } from "../../../../src/flags/FeatureFlag.ts"
+import { type Kind, makeKinds } from "../../../../src/propagation/Kind.ts"
 import type { Change } from "../../../../src/propagation/Revision.ts"
 import { configuration } from "../../../support/Configuration.ts"
 import { featureFlag } from "../../../support/FeatureFlag.ts"
+import { toyKind } from "../../../support/Toy.ts"
 import { known } from "../../../support/Twins.ts"
 import { startRoutes } from "../Harness.ts"
 
@@ -52,8 +56,14 @@ describe("Feeds", () => {
 
   it("KI4 VJ1 a change of every kind is told alike, and a value of type json is JSON in it", () => {
     const flag = featureFlag("new.checkout", 7)
-    const data = (change: Change, as?: "text") =>
-      JSON.parse(/\ndata: (.*)\n/.exec(textOf({ _tag: "Change", change, at, last: true }, as))![1]!)
+    /** As a node with this kind, too, tells of changes. */
+    const written = (...kinds: ReadonlyArray<typeof toyKind>) => {
+      const { textOf } = makeTexts(makeKinds(configurationKind, flagKind, ...(kinds as ReadonlyArray<Kind>)))
+      const data = (change: Change, as?: "text") =>
+        JSON.parse(/\ndata: (.*)\n/.exec(textOf({ _tag: "Change", change, at, last: true }, as))![1]!)
+      return { data }
+    }
+    const { data } = written()
     assert.deepStrictEqual(data(flag), {
       kind: "flag",
       environment: "production",
@@ -68,6 +78,13 @@ describe("Feeds", () => {
     })
     assert.strictEqual(data(flag, "text").value, flag.definition)
     assert.deepInclude(data(featureFlag("old", 7, { deleted: true })), { value: null, deleted: true })
+    const { data: silent } = written({
+      ...toyKind,
+      told: (toy) => ({ ...toyKind.told(toy), value: null, valueType: "json" })
+    })
+    assert.deepInclude(silent({ kind: "toy", environment: "e", key: "k", revision: 7n, count: 1 } as Change), {
+      value: null
+    })
     assert.deepStrictEqual(data({ kind: "later", environment: "e", key: "k" }), {
       kind: "later",
       environment: "e",
