@@ -116,7 +116,10 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
     for (let at = 0; at < PIECES; at++) counts[at + 1]! += counts[at]!
     const order = new Uint32Array(n)
     const next = counts.slice()
-    for (let at = 0; at < n; at++) order[next[piece[at]!]!++] = at
+    for (let at = 0; at < n; at++) {
+      order[next[piece[at]!]!++] = at
+      if (at % 16_384 === 0) yield* breath
+    }
     return {
       of: (of) =>
         Array.from(order.subarray(counts[of]!, counts[of + 1]!), (at) =>

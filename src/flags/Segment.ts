@@ -12,7 +12,7 @@ import { IDS, INLINE } from "./IdList.ts"
 import { ANY, isMembers, readAbout, readMembers, sayInto } from "./ReadDefinition.ts"
 import { namesIn } from "./References.ts"
 import { checkRule } from "./Rule.ts"
-import { namedIn, USERS } from "./Simple.ts"
+import { byProblem, namedIn, USERS } from "./Simple.ts"
 import { type Stored, type StoredWish, storedKind } from "./Stored.ts"
 
 /** Segments of one environment. */
@@ -31,12 +31,14 @@ export interface SegmentDefinition {
   readonly asked: Schema.Json | undefined
   /** A list of ids that is kept beside it: who is in that is in the segment, too. */
   readonly list: { readonly digest: string; readonly count: number } | undefined
+  /** The attribute by which people, or what else is named, are known. */
+  readonly by: string
   /** Segments that it names, in their order. */
   readonly uses: ReadonlyArray<string>
   readonly about: Pick<About, "description" | "owner" | "tags">
 }
 
-const MEMBERS = ["rule", "targetUsers", "ids", "description", "owner", "tags", "$comment"]
+const MEMBERS = ["rule", "targetUsers", "ids", "by", "description", "owner", "tags", "$comment"]
 
 export const readSegment = (text: string): Result.Result<SegmentDefinition, ReadonlyArray<Problem>> =>
   Result.flatMap(readMembers(text), (json) => {
@@ -47,7 +49,9 @@ export const readSegment = (text: string): Result.Result<SegmentDefinition, Read
       const [near] = nearby(name, MEMBERS)
       say(pointed("", name), `is not known${near === undefined ? "" : `; is ${near} meant?`}`)
     }
-    const { rule, targetUsers = [] } = json
+    const { rule, targetUsers = [], by } = json
+    const wrong = byProblem(by)
+    if (wrong !== undefined) say("/by", wrong)
     if (rule !== undefined && !isMembers(rule)) say("/rule", "has to be an object: an operator and what it is given")
     else if (rule !== undefined) checkRule(rule, "/rule", { variants: undefined, names: ANY, leaf: false }, say)
     const named = Array.isArray(targetUsers) && targetUsers.every((user) => typeof user === "string" && user !== "")
@@ -61,9 +65,16 @@ export const readSegment = (text: string): Result.Result<SegmentDefinition, Read
     const about = readAbout(json, say)
     if (problems.length > 0) return Result.fail(problems)
     const everybody = [...(targetUsers as ReadonlyArray<string>), ...keys]
-    const anyOf = [...namedIn(everybody), ...(rule === undefined ? [] : [rule])]
+    const anyOf = [...namedIn(everybody, by as string | undefined), ...(rule === undefined ? [] : [rule])]
     const all: Schema.Json = anyOf.length === 0 ? false : anyOf.length === 1 ? anyOf[0]! : { or: anyOf }
-    return Result.succeed({ rule: all, asked: rule, list, uses, about })
+    return Result.succeed({
+      rule: all,
+      asked: rule,
+      list,
+      by: (by as string | undefined) ?? "targetingKey",
+      uses,
+      about
+    })
   })
 
 const DIGEST = /^[0-9a-f]{64}$/

@@ -58,10 +58,10 @@ class Environment extends Named<Segment> {
   }
 
   /** IL5 */
-  #withList(name: string, { rule, list }: SegmentDefinition): Json {
+  #withList(name: string, { rule, list, by }: SegmentDefinition): Json {
     if (list === undefined) return rule
     const isIn = (id: unknown): boolean => typeof id === "string" && this.#lists.has(this.#environment, name, id)
-    const member = { [MEMBER]: [isIn as unknown as Json, { var: "targetingKey" }, name] }
+    const member = { [MEMBER]: [isIn as unknown as Json, { var: by }, name] }
     return rule === false ? member : { or: [member, rule] }
   }
 

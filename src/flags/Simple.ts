@@ -4,11 +4,11 @@
  *   FG4  Who is on at some percentage is on at every larger one.
  */
 import type { Schema } from "effect"
-import { REF } from "./Operators.ts"
+import { harmfulPart, REF } from "./Operators.ts"
 
 type Members = Readonly<Record<string, Schema.Json>>
 
-export const SIMPLE = ["enabled", "percentage", "targetUsers", "segments"]
+export const SIMPLE = ["enabled", "percentage", "targetUsers", "segments", "by"]
 /** Names of users in a simple form. More belong into a list of ids. */
 export const USERS = 1_000
 
@@ -16,7 +16,7 @@ export const isSimple = (json: Members): boolean => SIMPLE.some((name) => Object
 
 /** As flagd's form: variants `on` and `off`. */
 export const fromSimple = (json: Members, say: (at: string, problem: string) => undefined): Members => {
-  const { enabled = true, percentage = 100, targetUsers = [], segments = [], ...about } = json
+  const { enabled = true, percentage = 100, targetUsers = [], segments = [], by, ...about } = json
   if (typeof enabled !== "boolean") say("/enabled", "has to be true or false")
   const share =
     typeof percentage === "number" && percentage >= 0 && percentage <= 100 && Number.isInteger(percentage * 1_000)
@@ -26,6 +26,8 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
   else if (targetUsers.length > USERS) say("/targetUsers", `has ${targetUsers.length}; ${USERS} are the most`)
   const within = Array.isArray(segments) && segments.every((name) => typeof name === "string" && name !== "")
   if (!within) say("/segments", "has to be a list of texts: names of segments")
+  const wrong = byProblem(by)
+  if (wrong !== undefined) say("/by", wrong)
   // Where others decide whether it is on at all, its default is off.
   const conditional = Array.isArray(json["prerequisites"]) && json["prerequisites"].length > 0
   return {
@@ -33,33 +35,58 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
     state: enabled === false ? "DISABLED" : "ENABLED",
     variants: { on: true, off: false },
     defaultVariant: percentage === 100 && !conditional ? "on" : "off",
-    ...(share && named && within
+    ...(share && named && within && wrong === undefined
       ? targetingOf(
           percentage,
-          [...namedIn(targetUsers as ReadonlyArray<string>), ...segments.map((name) => ({ [REF]: name }))],
-          conditional
+          [
+            ...namedIn(targetUsers as ReadonlyArray<string>, by as string | undefined),
+            ...segments.map((name) => ({ [REF]: name }))
+          ],
+          conditional,
+          by as string | undefined
         )
       : {})
   }
 }
 
-/** Whether somebody is one of these. None: no condition. */
-export const namedIn = (users: ReadonlyArray<string>): ReadonlyArray<Members> =>
-  users.length === 0 ? [] : [{ in: [{ var: "targetingKey" }, [...users]] }]
+/** Characters of the name of an attribute. */
+const NAME = 100
+
+/** What is wrong with a name of who is meant, such as `org.key`; undefined: nothing. */
+export const byProblem = (by: Schema.Json | undefined): string | undefined => {
+  if (by === undefined) return undefined
+  if (typeof by !== "string" || by === "" || by.length > NAME || by.split(".").includes("") || by.startsWith("$"))
+    return `has to be the name of an attribute, of at most ${NAME} characters, such as org.key`
+  const harm = harmfulPart(by)
+  return harm === undefined ? undefined : `reads ${harm}, which is not allowed`
+}
+
+/** Whether somebody is one of these, by that attribute. None: no condition. */
+export const namedIn = (users: ReadonlyArray<string>, by = "targetingKey"): ReadonlyArray<Members> =>
+  users.length === 0 ? [] : [{ in: [{ var: by }, [...users]] }]
 
 /** None where everyone gets the same: clients may keep that. FG4: `on` stands first. */
-const targetingOf = (percentage: number, anyOf: ReadonlyArray<Members>, conditional: boolean): Members => {
+const targetingOf = (
+  percentage: number,
+  anyOf: ReadonlyArray<Members>,
+  conditional: boolean,
+  by: string | undefined
+): Members => {
   const scale = Number.isInteger(percentage) ? 1 : 1_000
   const on = Math.round(percentage * scale)
+  const buckets: ReadonlyArray<Schema.Json> = [
+    ["on", on],
+    ["off", 100 * scale - on]
+  ]
   const others: Schema.Json =
     percentage === 0
       ? "off"
-      : {
-          fractional: [
-            ["on", on],
-            ["off", 100 * scale - on]
-          ]
-        }
+      : by === undefined
+        ? { fractional: buckets }
+        : // Whoever has none of it is off, and not all of them in one bucket.
+          {
+            if: [{ var: by }, { fractional: [{ cat: [{ var: "$flagd.flagKey" }, { var: by }] }, ...buckets] }, "off"]
+          }
   if (percentage === 100) return conditional ? { targeting: { if: [true, "on"] } } : {}
   const [only, ...more] = anyOf
   if (only !== undefined) return { targeting: { if: [more.length === 0 ? only : { or: anyOf }, "on", others] } }

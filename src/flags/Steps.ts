@@ -2,6 +2,7 @@
  * Tells how a flag came to its variant, step by step, for people who ask why. Pure.
  *
  *   FE9  Its steps end with what an evaluation answers, for they are evaluated by the same engine.
+ *   FE13 What a context calls private (`_meta.privateAttributes`) is in no step, nor what it was hashed to.
  *   FE10 Steps are bounded: at most `STEPS_TOLD`, each with at most `SHOWN` characters of what it found.
  */
 
@@ -9,7 +10,7 @@ import { pointed } from "./Definition.ts"
 import { type Flag, type HowToEvaluate, runnable } from "./Evaluator.ts"
 import { bucketOf, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
 import type { Json } from "./Json.ts"
-import { argumentsOf, operation } from "./Operators.ts"
+import { argumentsOf, MEMBER, operation } from "./Operators.ts"
 import { resolved } from "./References.ts"
 import type { Context, Resolution } from "./Resolution.ts"
 
@@ -38,10 +39,36 @@ const shown = (value: unknown): string => {
   return text.length > SHOWN ? `${text.slice(0, SHOWN).toWellFormed()}…` : text
 }
 
+const HIDDEN = "(private)"
+
+/** Names that a context calls private. FE13 */
+const privateIn = (context: Context): ReadonlyArray<string> => {
+  const meta = context["_meta"]
+  const names = typeof meta === "object" && meta !== null ? (meta as Context)["privateAttributes"] : undefined
+  return Array.isArray(names) ? names.filter((name) => typeof name === "string") : []
+}
+
+/** Whether a part of a rule reads one of these, or a part of it, or more than one can say. */
+const reads = (rule: unknown, hidden: ReadonlyArray<string>): boolean => {
+  if (typeof rule !== "object" || rule === null) return false
+  if (Array.isArray(rule)) return rule.some((one) => reads(one, hidden))
+  const [name, given] = operation(rule) ?? []
+  if (name === "var") {
+    const path: unknown = Array.isArray(given) ? given[0] : given
+    if (typeof path === "object" && path !== null) return true
+    const read = String(path ?? "")
+    if (read === "" || hidden.some((one) => read === one || read.startsWith(`${one}.`) || one.startsWith(`${read}.`)))
+      return true
+  }
+  return Object.values(rule).some((one) => reads(one, hidden))
+}
+
 /** The answer of an evaluation with its steps. Slower than one by far. */
 export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => {
   const resolution = flag.evaluate(context)
   const { definition, key } = flag
+  const hidden = privateIn(context)
+  const isHidden = (rule: unknown): boolean => hidden.length > 0 && reads(rule, hidden)
   const steps: Array<Step> = []
   const put = (step: Step): void => {
     if (steps.length < STEPS_TOLD) steps.push(step)
@@ -93,7 +120,7 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
   const operands = (given: unknown): string =>
     argumentsOf(given)
       .slice(0, 4)
-      .map((one) => shown(evaluated(one as Json)))
+      .map((one) => (isHidden(one) ? HIDDEN : shown(evaluated(one as Json))))
       .join(", ")
 
   const bucketed = (given: unknown): string | undefined => {
@@ -107,6 +134,8 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
     if (unit === undefined) return "there is no targeting key to put into a bucket"
     if (buckets === undefined) return "its buckets can't be read"
     const hash = hashOf(how.bucketing, unit)
+    if (isHidden(said ? given[0] : { var: "targetingKey" }))
+      return `bucket ${bucketOf(hash, buckets.total)} of ${buckets.total} for ${HIDDEN} (bucketing ${how.bucketing})`
     return `bucket ${bucketOf(hash, buckets.total)} of ${buckets.total} for ${shown(unit)} (hash ${hash}, bucketing ${how.bucketing})`
   }
 
@@ -140,6 +169,12 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
       return
     }
     const here = pointed(at, name)
+    if (name === MEMBER) {
+      const [, who, segment] = given as ReadonlyArray<Json>
+      const because = isHidden(who) ? HIDDEN : shown(evaluated(who!))
+      put({ at, asked: `ids of ${String(segment)}`, gave: failed(one) ? "not loaded" : shown(evaluated(one)), because })
+      return
+    }
     if ((name === "and" || name === "or") && Array.isArray(given)) {
       for (const [index, part] of (given as ReadonlyArray<Json>).entries()) {
         ask(part, pointed(here, index))
@@ -148,7 +183,10 @@ export const tell = (flag: Flag, context: Context, how: HowToEvaluate): Told => 
     }
     const because =
       name === "fractional" ? bucketed(given) : name === "and" || name === "or" ? undefined : operands(given)
-    const gave = failed(one) ? "an error" : shown(evaluated(one))
+    const found = evaluated(one)
+    // What an operator makes of it may be it.
+    const tells = typeof found !== "boolean" && found !== null && name !== "fractional" && isHidden(one)
+    const gave = failed(one) ? "an error" : tells ? HIDDEN : shown(found)
     put({ at: here, asked: name, gave, ...(because === undefined ? {} : { because }) })
   }
 

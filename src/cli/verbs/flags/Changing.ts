@@ -100,4 +100,4 @@ export const notSimple = (flag: string): CliFailure =>
   )
 
 export const isSimple = (definition: Members): boolean =>
-  ["enabled", "percentage", "targetUsers", "segments"].some((name) => Object.hasOwn(definition, name))
+  ["enabled", "percentage", "targetUsers", "segments", "by"].some((name) => Object.hasOwn(definition, name))

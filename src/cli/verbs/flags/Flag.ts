@@ -38,18 +38,35 @@ const create = Command.make(
     percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100; everyone unless given"),
     user: several("user", "A targeting key for whom it is on whatever the percentage, may be repeated"),
     segment: several("segment", "A segment of people for whom it is on whatever the percentage, may be repeated"),
+    by: optionalText(
+      "by",
+      "By which attribute they are known, such as org.key; the targeting key unless given",
+      "name"
+    ),
     disabled: yes("disabled", "Every caller gets its own default until it is enabled"),
     description: optionalText("description", "What it is for", "text"),
     owner: optionalText("owner", "Who answers for it", "text"),
     ...changeFlags
   },
-  Effect.fn("Flag.create")(function* ({ flag, env, percentage, user, segment, disabled, description, owner, ...how }) {
+  Effect.fn("Flag.create")(function* ({
+    flag,
+    env,
+    percentage,
+    user,
+    segment,
+    by,
+    disabled,
+    description,
+    owner,
+    ...how
+  }) {
     const here = yield* invocation
     const definition = {
       enabled: !disabled,
       ...(percentage === undefined ? {} : { percentage }),
       ...(user.length === 0 ? {} : { targetUsers: user }),
       ...(segment.length === 0 ? {} : { segments: segment }),
+      ...(by === undefined ? {} : { by }),
       ...(description === undefined ? {} : { description }),
       ...(owner === undefined ? {} : { owner })
     }

@@ -64,15 +64,21 @@ const create = Command.make(
       "Who else is in it, as JSONLogic: the text itself, @file, or - for standard input",
       "json"
     ),
+    by: optionalText(
+      "by",
+      "By which attribute they are known, such as org.key; the targeting key unless given",
+      "name"
+    ),
     description: optionalText("description", "Who they are", "text"),
     owner: optionalText("owner", "Who answers for it", "text"),
     ...changeFlags
   },
-  Effect.fn("Segment.create")(function* ({ segment, env, user, rule, description, owner, ...how }) {
+  Effect.fn("Segment.create")(function* ({ segment, env, user, rule, by, description, owner, ...how }) {
     const here = yield* invocation
     const members = [
       ...(rule === undefined ? [] : [`"rule":${yield* readValue(rule)}`]),
       ...(user.length === 0 && rule !== undefined ? [] : [`"targetUsers":${JSON.stringify(user)}`]),
+      ...(by === undefined ? [] : [`"by":${JSON.stringify(by)}`]),
       ...(description === undefined ? [] : [`"description":${JSON.stringify(description)}`]),
       ...(owner === undefined ? [] : [`"owner":${JSON.stringify(owner)}`])
     ]
