@@ -16,7 +16,7 @@ import {
   type HandlerContext,
   type MethodImpl
 } from "@connectrpc/connect"
-import type { UniversalHandlerFn } from "@connectrpc/connect/protocol"
+import { createAsyncIterable, type UniversalHandlerFn } from "@connectrpc/connect/protocol"
 import { MESSAGE_BYTES } from "../../../src/edge/grpc/Decode.ts"
 import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
 import { MAX_SEND } from "../Below.ts"
@@ -147,11 +147,18 @@ export const makeConnect = ({ handlers, files, services }: ConnectOptions): Conn
       const isJson = /json/i.test(type)
       const prefix = /connect\+|grpc/i.test(type) ? PREFIX : 0
       const handle = (isJson ? inJson : inBinary).get(path)!
+      const contextValues = createContextValues().set(origins, origin)
       const answer = await handle({
         ...{ httpVersion, method: "POST", url: `http://localhost${path}`, signal },
         ...{ header: withoutEndless(headers), body: isJson ? body : readable(body, prefix) },
-        contextValues: createContextValues().set(origins, origin)
+        contextValues
       })
+      const text = answer.status === 200 ? (contextValues.get(calls) as ConnectCall | undefined)?.text : undefined
+      if (text !== undefined) {
+        const said = new Headers(answer.header)
+        said.set("content-length", String(text.length))
+        return { status: 200, headers: said, body: createAsyncIterable([text]) }
+      }
       return { status: answer.status, headers: answer.header ?? new Headers(), body: answer.body }
     }
   }

@@ -4,6 +4,7 @@
  *
  *   CJ1  Nothing of a call's body is read, unpacked or decoded before its handler asks for it: when its caller is known. G5
  *   CJ2  A stream that ends with an error says so in its last message, and every call ends once, whoever ended it. FP4
+ *   CJ7  An answer that its handler gives as JSON is sent as it is.
  *   CJ3  One message of a stream waits in the transport, and no more than `BYTES` of them here, before whoever sends is told to wait. G12
  */
 import { Code, ConnectError } from "@connectrpc/connect"
@@ -67,6 +68,10 @@ const errorOf = ({ code, details, trailers = {} }: CallStatus): ConnectError => 
   return new ConnectError(details, code, metadata) // the codes of both are the same
 }
 
+/** Of one message, without an envelope. */
+const JSON_ALONE = /^application\/json *(;|$)/i
+const NOTHING = Buffer.alloc(0)
+
 const GONE: CallStatus = { code: Code.Canceled, details: "its client is gone" }
 const FAULT: CallStatus = { code: Code.Internal, details: "a fault of the server" }
 const LATE: CallStatus = { code: Code.DeadlineExceeded, details: "Deadline exceeded" }
@@ -76,6 +81,9 @@ export class ConnectCall implements ServerCall {
   readonly metadata: CallMetadata
   readonly deadline: number
   whenEnded: ServerCall["whenEnded"]
+  readonly sendJson: ServerCall["sendJson"]
+  /** Its answer, if it was given as JSON. */
+  text: Buffer | undefined
   readonly #origin: Origin
   readonly #context: Context
   /** Resolves when its handler wants to read. */
@@ -99,6 +107,7 @@ export class ConnectCall implements ServerCall {
     this.#context = context
     this.#origin = origin
     this.metadata = new Metadata(context.requestHeader)
+    if (JSON_ALONE.test(context.requestHeader.get("content-type") ?? "")) this.sendJson = (text) => this.#sendJson(text)
     const timeout = context.timeoutMs()
     this.deadline = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout
     this.#asked.promise.catch(() => {}) // whoever begins it hears of it
@@ -228,6 +237,16 @@ export class ConnectCall implements ServerCall {
     this.#bytes += message.length
     this.#wake?.()
     return this.#bytes < BYTES
+  }
+
+  #sendJson(text: Buffer): void {
+    if (text.length > MAX_SEND) {
+      const details = `an answer of ${text.length} bytes is larger than ${MAX_SEND}`
+      this.end({ code: Code.ResourceExhausted, details })
+      return
+    }
+    this.text = text
+    this.send(NOTHING)
   }
 
   whenClear(then: () => void): void {

@@ -70,6 +70,8 @@ export interface ServerCall {
    * call is over. G12
    */
   readonly send: (message: Buffer) => boolean
+  /** Sends the only answer of a call as JSON, whose client reads that; undefined: it does not. What is large is so made piece by piece. */
+  readonly sendJson?: ((text: Buffer) => void) | undefined
   /** Calls back once, never within this call, when nothing waits; perhaps never when the call is over. One waits at a time. */
   readonly whenClear: (then: () => void) => void
   /** Ends the call after all that was sent. Nothing, when it is over. */

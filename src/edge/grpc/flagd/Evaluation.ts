@@ -25,7 +25,7 @@ import { makeCounting, traced } from "../Spans.ts"
 import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.ts"
-import { inFirst, partOfAll } from "./FirstVersion.ts"
+import { inFirst, memberOfAll, partOfAll } from "./FirstVersion.ts"
 import { strangers } from "./Stranger.ts"
 import { follow } from "./Stream.ts"
 import { fits, isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
@@ -162,16 +162,23 @@ const makeResolveAll = Effect.gen(function* () {
 
   const answer = Effect.fnUntraced(function* (call: ServerCall, identity: Identity, context: Context) {
     const environment = yield* environmentOfCall(call, identity)
+    const inJson = call.sendJson !== undefined
     const parts: Array<Buffer> = []
+    const members: Array<string> = []
     for (const [key, resolution] of yield* flags.resolveAll(
       environment,
       context,
       callerOfCall("flagd-rpc-all", call)
     )) {
       if (slices.over()) yield* slices.turn
-      parts.push(partOfAll(key, resolution, view.flag(environment, key)?.definition.type))
+      const type = view.flag(environment, key)?.definition.type
+      if (!inJson) parts.push(partOfAll(key, resolution, type))
+      else {
+        const member = memberOfAll(key, resolution, type)
+        if (member !== undefined) members.push(member)
+      }
     }
-    return Buffer.concat(parts)
+    return inJson ? Buffer.from(`{"flags":{${members.join(",")}}}`) : Buffer.concat(parts)
   })
 
   return (call: ServerCall, identity: Identity): void =>
@@ -180,7 +187,8 @@ const makeResolveAll = Effect.gen(function* () {
       const handled = isFailure(request) ? Effect.fail(request) : answer(call, identity, request.context ?? {})
       run(traced(method, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
         if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
-        call.send(exit.value)
+        if (call.sendJson === undefined) call.send(exit.value)
+        else call.sendJson(exit.value)
         call.end(OK)
       })
     })

@@ -26,7 +26,7 @@ export const inFirst = (key: string, answer: Resolved | CallStatus, wanted: Want
 
 type Value = AnyFlag["value"]
 
-const valueOf = (value: unknown, type: FlagType): Value => {
+const valueOf = (value: unknown, type: FlagType): NonNullable<Value> => {
   switch (type) {
     case "boolean":
       return { $case: "boolValue", value: (value ?? false) as boolean }
@@ -52,16 +52,32 @@ const lengthOf = (length: number): Array<number> =>
 
 /** Kept, as resolutions are shared by all who get them. */
 const parts = new WeakMap<Resolution, Buffer>()
+const texts = new WeakMap<Resolution, string>()
 const NOTHING = Buffer.alloc(0)
+
+/** Of all flags it is left out. FP7 */
+const isLeftOut = ({ value, reason }: Resolution): boolean => value === undefined && reason === "DEFAULT"
 
 /** A flag as a part of ResolveAllResponse, whose parts stand one after the other. `type`: undefined, when it can't be evaluated. FP7 */
 export const partOfAll = (key: string, resolution: Resolution, type: FlagType | undefined): Buffer => {
   let part = parts.get(resolution)
   if (part === undefined) {
-    const isLeftOut = resolution.value === undefined && resolution.reason === "DEFAULT"
     const entry = ResolveAllResponse_FlagsEntry.encode({ key, value: anyFlag(resolution, type) }).finish()
-    part = isLeftOut ? NOTHING : Buffer.concat([Buffer.from([FLAGS, ...lengthOf(entry.length)]), entry])
+    part = isLeftOut(resolution) ? NOTHING : Buffer.concat([Buffer.from([FLAGS, ...lengthOf(entry.length)]), entry])
     parts.set(resolution, part)
   }
   return part
+}
+
+/** The same as a member of the JSON of `flags`, as protobuf has it; undefined: it is left out. */
+export const memberOfAll = (key: string, resolution: Resolution, type: FlagType | undefined): string | undefined => {
+  if (isLeftOut(resolution)) return undefined
+  let text = texts.get(resolution)
+  if (text === undefined) {
+    const { reason, variant, value, metadata } = anyFlag(resolution, type)
+    const said = { reason, variant: variant === "" ? undefined : variant, metadata }
+    text = `${JSON.stringify(key)}:${JSON.stringify(value === undefined ? said : { ...said, [value.$case]: value.value })}`
+    texts.set(resolution, text)
+  }
+  return text
 }

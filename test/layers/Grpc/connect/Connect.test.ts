@@ -167,6 +167,34 @@ describe("Connect", () => {
     assert.strictEqual(((await answer.json()) as { code: string }).code, "not_found")
   })
 
+  it("CJ7, FP7 all flags as JSON are what the library makes of them", async () => {
+    await put(door, "text", {
+      state: "ENABLED",
+      variants: { a: "\u00e9\u2028" },
+      defaultVariant: "a",
+      metadata: { n: 1.5 }
+    })
+    await put(door, "open", { state: "ENABLED", variants: { a: true }, defaultVariant: null })
+    const all = async (way: Way) => {
+      const service = clientOf("flagd.evaluation.v1.Service", transportOf(`http://${door.address}`, way, bearer()))
+      return (await service.resolveAll({ context: { plan: "pro" } })).flags as Record<string, unknown>
+    }
+    const found = await all("Connect, JSON")
+    assert.includeMembers(Object.keys(found), ["toggle", "dark", "whole", "object", "text"])
+    assert.notProperty(found, "open")
+    for (const way of ["Connect, binary", "gRPC-Web, JSON", "Connect on HTTP/2, JSON"] as const)
+      assert.deepStrictEqual(await all(way), found)
+    const answer = await fetch(`http://${door.address}/flagd.evaluation.v1.Service/ResolveAll`, {
+      ...{ method: "POST", body: "{}" },
+      headers: { ...bearer(), "content-type": "application/json; charset=utf-8" }
+    })
+    const text = await answer.text()
+    assert.strictEqual(Number(answer.headers.get("content-length")), Buffer.byteLength(text))
+    assert.deepInclude((JSON.parse(text) as { flags: Record<string, object> }).flags["dark"], {
+      ...{ reason: "DISABLED", boolValue: false }
+    })
+  })
+
   it("CJ5 sends all flags for sync.v1, and says how the server is without a key", async () => {
     const transport = transportOf(`http://${door.address}`, "Connect, JSON", bearer())
     const { got } = follow(clientOf("flagd.sync.v1.FlagSyncService", transport).syncFlags({}))
