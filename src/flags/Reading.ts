@@ -146,6 +146,7 @@ export const makeReading = Effect.gen(function* () {
   const view = yield* FlagView
   const usage = yield* Usage
   const digestOf = yield* Digest
+  usage.onlyWhere((environment) => view.all(environment).byKey.size > 0)
   const slices = new Slices()
 
   const resolved = (

@@ -2,7 +2,7 @@
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { KeyHash } from "../access/KeyHash.ts"
-import { HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { checked, type Refused, type Said } from "../usage/Report.ts"
 import { Usage } from "../usage/Usage.ts"
 import { FlagView } from "./FlagView.ts"
@@ -41,6 +41,9 @@ const make = Effect.fnUntraced(function* ({ pepper }: { readonly pepper: Redacte
     report: Effect.fnUntraced(function* (said: Said) {
       const { environment } = said
       const { name } = yield* requirePermission("subscribe", environment)
+      // UG6
+      if (view.all(environment).byKey.size === 0)
+        return yield* failure("InvalidInput", `there are no flags in ${environment}, so nothing can be reported there`)
       const found = checked(said, {
         now: clock.currentTimeMillisUnsafe(),
         principal: name,

@@ -7,6 +7,7 @@
  *   UG3  A report is answered when it is durable. One that failed wrote nothing, or counts once when it is sent again under its name.
  *   UG4  Reports that wait are bounded in number and in items; more are refused with the time to wait. Many are written by one call.
  *   UG5  What can never be written holds nothing else up: it fails alone.
+ *   UG6  Only of environments that have flags is anything written: a caller may make up names of others.
  */
 import { Cause, Clock, Context, Deferred, type Duration, Effect, Exit, Layer, Option, Queue, Semaphore } from "effect"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
@@ -49,6 +50,8 @@ export class Usage extends Context.Service<
     readonly report: (batch: UsageBatch) => Effect.Effect<Recorded, HeraldError>
     /** When a flag was used last: what other nodes counted in the last half minute may be missing. Fails as the store. */
     readonly lastOf: (environment: string, flag: string) => Effect.Effect<LastUse | undefined, HeraldError>
+    /** Says which environments have flags; all, until it is said. UG6 */
+    readonly onlyWhere: (hasFlags: (environment: string) => boolean) => void
     /** Writes what is pending now; for shutdown and tests. Never fails: what can't be written stays pending. */
     readonly flush: Effect.Effect<void>
     /** Clients of this node that follow all flags of an environment. */
@@ -98,6 +101,7 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
 
   /** Rows that are to be written now. */
   let due = 0
+  let hasFlags: (environment: string) => boolean = () => true
   const ask = (): void => {
     due = counts.due()
   }
@@ -110,6 +114,7 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
       .take(clock.currentTimeMillisUnsafe())
       .map((counted) => ({ ...nothing, ...counted, batch: `${run}.${++parts}` }))
     for (const { uses } of own) due -= uses.length
+    own = own.filter(({ environment }) => hasFlags(environment)) // UG6
   }
 
   /** Reports for one call, one at least. */
@@ -249,6 +254,9 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
         )
       }),
     lastOf: (environment, flag) => Effect.andThen(flush, store.lastOf(environment, flag)),
+    onlyWhere: (those) => {
+      hasFlags = those
+    },
     flush,
     following: (environment) => counts.following(environment)
   })

@@ -64,7 +64,7 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
     assert.isAtMost(most(), 4)
   }).pipe(
     Effect.provideService(FlagStore, {} as never),
-    Effect.provideService(Usage, { note: () => {}, noteAll: () => {} } as never),
+    Effect.provideService(Usage, { note: () => {}, noteAll: () => {}, onlyWhere: () => {} } as never),
     Effect.provideService(FlagView, view as never),
     Effect.provideService(Workers, {} as never),
     Effect.provideService(Digest, () => ""),

@@ -161,6 +161,23 @@ describe("Usage", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("UG6 of an environment that has no flags nothing is written, and it is written once it has some", () => {
+    const { state, layer } = faulty()
+    return Effect.gen(function* () {
+      const usage = yield* Usage
+      const having = new Set<string>()
+      usage.onlyWhere((environment) => having.has(environment))
+      const sync = callerOf("flagd-sync", "grpc-go/1")
+      usage.follow("production", sync)
+      for (let n = 0; n < 100; n++) usage.noteAll(`made-up-${n}`, sync)
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(state.calls, [])
+      having.add("production")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* usage.lastOf("production", ""))?.givenAt, 40_000)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("UG2 UG3 what waits is written when the node leaves", () => {
     const { layer } = faulty()
     return Effect.gen(function* () {

@@ -21,11 +21,12 @@ let names = 0
 beforeAll(async () => {
   door = await Door.open()
   client = new ReportingServiceClient(door.address, credentials.createInsecure())
-  await door.run(
-    Effect.flatMap(Flags, (flags) =>
-      flags.publish({ environment: "production", key: "a", definition: '{"enabled":true}' }, { message: "" })
-    ).pipe(Effect.provideService(CurrentIdentity, system))
-  )
+  for (const environment of ["production", "staging"])
+    await door.run(
+      Effect.flatMap(Flags, (flags) =>
+        flags.publish({ environment, key: "a", definition: '{"enabled":true}' }, { message: "" })
+      ).pipe(Effect.provideService(CurrentIdentity, system))
+    )
 })
 afterAll(async () => {
   client.close()
@@ -99,7 +100,8 @@ describe("reports over gRPC", () => {
       ["evaluations 0", "tracks 0", "tracks 1"]
     )
     const many = Array.from({ length: ITEMS + 1 }, () => evaluation())
-    for (const wrong of [{ evaluations: many }, { batchId: "" }, { environment: "no environment" }])
+    const elsewhere = { environment: "made-up", tracks: [track] }
+    for (const wrong of [{ evaluations: many }, { batchId: "" }, { environment: "no environment" }, elsewhere])
       assert.strictEqual(((await report(wrong)) as ServiceError).code, status.INVALID_ARGUMENT)
   })
 
