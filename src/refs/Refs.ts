@@ -2,6 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { type Found, type Ref, refsProblem, type Scan, type Source, sourceProblem } from "./Ref.ts"
 import { RefStore } from "./RefStore.ts"
 
@@ -42,6 +43,8 @@ export class Refs extends Context.Service<
         }),
         of: Effect.fn("Refs.of")(function* (environment, flag, limit) {
           yield* requirePermission("config.read", environment)
+          const problem = targetProblem(environment, flag)
+          if (problem !== undefined) return yield* problem
           return yield* store.of(environment, flag, limit)
         }),
         scans: Effect.fn("Refs.scans")(function* (environment) {

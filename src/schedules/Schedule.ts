@@ -1,5 +1,5 @@
 /**
- * A change that is to be made at a time, as it is stored and told, and how the log and the lanes have it. Pure.
+ * A change that is to be made at a time (decision 0026), as it is stored and told, and how the log and the lanes have it. Pure.
  *
  *   DU1  A scheduled change is made once or never: it is no longer pending in the commit that makes it, and whoever comes later is refused
  *        where its turn is decided. So it does not matter how many nodes take it up, or when.

@@ -21,6 +21,8 @@ export interface DueOne {
   readonly dueAt: number
   /** The place in its order. */
   readonly made: bigint
+  /** What it changes, by "<kind>/<key>". */
+  readonly touches: ReadonlyArray<string>
 }
 
 export interface Due {

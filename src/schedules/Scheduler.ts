@@ -5,7 +5,8 @@
  *   SY1  Who asked for it acts when it is due: what that principal may not do any more is refused.
  *   SY2  What can't be made for a reason that may pass is tried again until the grace is over, and keeps no other one from being made.
  *   SY3  A change that was not made is told of in the log, with why, as one that was.
- *   SY4  Changes of one environment are made in the order of their times, and those of one time in the order in which they were asked for.
+ *   SY4  Changes of one thing are made in the order of their times, and those of one time in the order in which they were asked for. Others may
+ *        be made at the same time; what is refused then is decided on once more, alone and in its order.
  */
 import { Cause, Effect, Layer, Metric } from "effect"
 import { makeActing } from "../access/Acting.ts"
@@ -43,8 +44,11 @@ const AGAIN = 500
 const LATE = 5_000
 /** For one change. What it was about to commit is committed by then, or the next look finds it pending. */
 const LONGEST = "30 seconds"
-/** Environments at the same time. */
-const ABREAST = 4
+/** At the same time. */
+const ABREAST = 8
+
+/** early: refused beside others, so perhaps too early. left: for the next look. */
+type Outcome = "over" | "left" | "early"
 
 const NONE = Effect.succeed([])
 
@@ -113,22 +117,29 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
     }).pipe(Effect.provideService(CurrentIdentity, identity))
   })
 
-  const settle = Effect.fnUntraced(function* ({ environment, key, dueAt }: DueOne, now: number) {
+  const settle = Effect.fnUntraced(function* (
+    { environment, key, dueAt }: DueOne,
+    now: number,
+    alone: boolean
+  ): Effect.fn.Return<Outcome, HeraldError> {
     const held = yield* store.find(environment, key)
-    if (held?.schedule.state !== "pending") return
+    if (held?.schedule.state !== "pending") return "over"
+    const ended = (state: "cancelled" | "refused" | "missed", why: string) =>
+      Effect.as(end(held, state, why), "over" as const)
     if (now > dueAt + graceMillis) {
-      return yield* end(
-        held,
-        "missed",
-        `it was to be made at ${new Date(dueAt).toISOString()}, and nobody could until its grace was over`
-      )
+      const at = new Date(dueAt).toISOString()
+      return yield* ended("missed", `it was to be made at ${at}, and nobody could until its grace was over`)
     }
-    yield* Effect.catch(carryOut(held), (error) => {
-      if (isOver(error) || mayPass(error)) return Effect.fail(error)
-      return error instanceof Conflict
-        ? end(held, "cancelled", error.message)
-        : end(held, "refused", `${error.message} (${error.code})`)
-    })
+    return yield* carryOut(held).pipe(
+      Effect.as("over" as const),
+      Effect.catch((error): Effect.Effect<Outcome, HeraldError> => {
+        if (isOver(error) || mayPass(error)) return Effect.fail(error)
+        if (!alone) return Effect.succeed("early")
+        return error instanceof Conflict
+          ? ended("cancelled", error.message)
+          : ended("refused", `${error.message} (${error.code})`)
+      })
+    )
   })
 
   /** What could not be made at the last try, and why: told once. */
@@ -144,24 +155,31 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
       : Effect.logWarning("a scheduled change could not be made yet, and is tried again", said)
   }
 
-  /** Whether it is over with. SY2 */
-  const tried = (one: DueOne, now: number): Effect.Effect<boolean> =>
-    settle(one, now).pipe(
+  /** SY2 */
+  const tried = (one: DueOne, now: number, alone: boolean): Effect.Effect<Outcome> =>
+    settle(one, now, alone).pipe(
       Effect.timeout(LONGEST),
-      Effect.as(true),
       Effect.catchCause((cause) => {
         const error = cause.reasons.find(Cause.isFailReason)?.error
-        if (error instanceof HeraldError && isOver(error)) return Effect.succeed(true)
+        if (error instanceof HeraldError && isOver(error)) return Effect.succeed<Outcome>("over")
         const why =
           error instanceof HeraldError ? `${error.message} (${error.code})` : "it took too long, or met a defect"
-        return Effect.as(stays(one, why, cause), false)
+        return Effect.as(stays(one, why, cause), "left" as Outcome)
       }),
-      Effect.tap((over) => Effect.sync(() => over && waiting.delete(`${one.environment}/${one.key}`)))
+      Effect.tap((outcome) => Effect.sync(() => outcome === "over" && waiting.delete(`${one.environment}/${one.key}`)))
     )
 
+  /** SY4. Returns how many are left. */
   const inTurn = Effect.fnUntraced(function* (those: ReadonlyArray<DueOne>, now: number) {
     let left = 0
-    for (const one of those) if (!(yield* tried(one, now))) left++ // SY4
+    for (const wave of wavesOf(those)) {
+      const together = (one: DueOne) => tried(one, now, wave.length === 1)
+      const outcomes = yield* Effect.forEach(wave, together, { concurrency: ABREAST })
+      for (const [at, outcome] of outcomes.entries()) {
+        const last = outcome === "early" ? yield* tried(wave[at]!, now, true) : outcome
+        if (last === "left") left++
+      }
+    }
     return left
   })
 
@@ -181,9 +199,7 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
     let left = 0
     while (page.due.length > 0) {
       if ((yield* leases.claim("schedules", run, LEASE)) === undefined) return AGAIN
-      const environments = [...Map.groupBy(page.due, ({ environment }) => environment).values()]
-      const those = yield* Effect.forEach(environments, (its) => inTurn(its, now), { concurrency: ABREAST })
-      left += those.reduce((sum, n) => sum + n, 0)
+      left += yield* inTurn(page.due, now)
       page = page.due.length < DUE ? { ...page, due: [] } : yield* store.due(page.due.at(-1))
     }
     return left === 0 ? 0 : AGAIN
@@ -201,6 +217,22 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
     )
   )
 })
+
+/** In their order: no two of a wave change the same thing. */
+const wavesOf = (those: ReadonlyArray<DueOne>): ReadonlyArray<ReadonlyArray<DueOne>> => {
+  const waves: Array<Array<DueOne>> = []
+  const taken = new Set<string>()
+  for (const one of those) {
+    const names = one.touches.map((name) => `${one.environment}/${name}`)
+    if (waves.length === 0 || names.some((name) => taken.has(name))) {
+      waves.push([])
+      taken.clear()
+    }
+    waves.at(-1)!.push(one)
+    for (const name of names) taken.add(name)
+  }
+  return waves
+}
 
 /** Somebody else has settled it. DU1 */
 const isOver = ({ row }: HeraldError): boolean => row === catalogue.ScheduleOver

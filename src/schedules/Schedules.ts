@@ -14,6 +14,8 @@ import { draftsProblem } from "../configuration/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { FlagValidated } from "../flags/FlagDraft.ts"
 import { Flags } from "../flags/Flags.ts"
+import { targetProblem } from "../keys/Target.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { Digest } from "../values/Digest.ts"
 import { bytesOf } from "../values/Value.ts"
 import { bodyOf, type Drafts, draftsOf, kindsOf } from "./Body.ts"
@@ -68,6 +70,9 @@ export class Schedules extends Context.Service<
     Effect.suspend(() => make)
   )
 }
+
+/** As stores give them. */
+const isId = (key: string): boolean => /^s\d{1,18}$/.test(key)
 
 /** Whoever only asks need not say why. */
 const SAID = "a dry run"
@@ -135,11 +140,12 @@ const make = Effect.gen(function* () {
     return wish
   })
 
+  const unknown = (environment: string, key: string) =>
+    failure("NotFound", `there is no scheduled change ${isId(key) ? key : excerpt(key)} in ${environment}; see herald schedule list`)
+
   const get = Effect.fn("Schedules.get")(function* (environment: string, key: string) {
     yield* requirePermission("config.read", environment)
-    const held = yield* store.find(environment, key)
-    if (held !== undefined) return held
-    return yield* failure("NotFound", `there is no scheduled change ${key} in ${environment}; see herald schedule list`)
+    return (isId(key) ? yield* store.find(environment, key) : undefined) ?? (yield* unknown(environment, key))
   })
 
   return Schedules.of({
@@ -178,12 +184,14 @@ const make = Effect.gen(function* () {
 
     list: Effect.fn("Schedules.list")(function* (environment, { after, ...options }) {
       yield* requirePermission("config.read", environment)
-      const from = /^s(\d{1,18})$/.exec(after)?.[1] ?? "0"
-      return yield* store.list(environment, { ...options, after: BigInt(from) })
+      const problem = options.touching && targetProblem(environment, options.touching.key)
+      if (problem !== undefined) return yield* problem
+      return yield* store.list(environment, { ...options, after: isId(after) ? BigInt(after.slice(1)) : 0n })
     }),
 
     cancel: Effect.fn("Schedules.cancel")(function* (environment, key, options) {
       const identity = yield* requirePermission("config.write", environment)
+      if (!isId(key)) return yield* unknown(environment, key)
       const wish: EndWish = {
         kind: "schedule",
         environment,

@@ -99,10 +99,11 @@ export const schedulesContract = (test: Test) => {
         return error.message
       }
       const [anna, bert] = [fresh("anna"), fresh("bert")]
-      for (let n = 0; n < SCHEDULES_EACH; n++) yield* schedule({ environment }, { actor: anna })
+      const made = (count: number, actor: string) =>
+        Effect.forEach(Array.from({ length: count }), () => schedule({ environment }, { actor }), { concurrency: 50 })
+      yield* made(SCHEDULES_EACH, anna)
       assert.include(full(yield* refused([wish({ environment: "staging" })], { actor: anna })), anna)
-      const mine: Array<Schedule> = []
-      for (let n = SCHEDULES_EACH; n < SCHEDULES; n++) mine.push(yield* schedule({ environment }, { actor: bert }))
+      const mine = yield* made(SCHEDULES - SCHEDULES_EACH, bert)
       assert.include(full(yield* refused([wish({ environment })], { actor: "carl" })), environment)
       yield* commit([over(mine[0]!)])
       const bytes = SCHEDULES_BYTES - (SCHEDULES - 1) * 2 + 1

@@ -143,6 +143,25 @@ describe("Scheduler", () => {
     }).pipe(asSystem, Effect.provide(node()))
   )
 
+  it.effect("SY4 what one change makes and another one of the same time needs is there, whichever ends first", () =>
+    Effect.gen(function* () {
+      yield* publishFlag("base", { enabled: false })
+      const needs = { ...half, prerequisites: [{ flag: "base", variant: "on" }] }
+      const made = [
+        // Its definition takes longer to read.
+        yield* schedule("+1m", {
+          flags: [flagDraft("base", { ...half, targetUsers: Array.from({ length: 1_000 }, (_, n) => `user-${n}`) })],
+          evenIfChanged: true
+        }),
+        yield* schedule("+1m", { flags: [flagDraft("next", needs)] }),
+        yield* schedule("+1m", { flags: [flagDraft("other", half)] })
+      ]
+      yield* publishFlag("base", null)
+      yield* pass(61_000, 610)
+      for (const one of made) assert.strictEqual((yield* becameOf(one)).state, "committed")
+    }).pipe(asSystem, Effect.provide(node()))
+  )
+
   it.effect("SY2 what can't be made now is tried again and keeps no other one; the node says so while it lasts", () => {
     const degraded = makeDegraded()
     let away = true

@@ -52,7 +52,15 @@ export const layer = Layer.effect(
         Effect.sync(() => {
           const pending = tables
             .pending()
-            .map(({ schedule: { environment, key, dueAt }, made }): DueOne => ({ environment, key, dueAt, made }))
+            .map(
+              ({ schedule: { environment, key, dueAt, touches }, made }): DueOne => ({
+                environment,
+                key,
+                dueAt,
+                made,
+                touches: touches.map(nameOf)
+              })
+            )
             .sort(inOrder)
           const at = now()
           return {

@@ -1,6 +1,6 @@
 /** Reads scheduled changes in PostgreSQL. */
 import { Effect, Layer } from "effect"
-import { asSchedule, type Expected, type ScheduleRow } from "../../../src/schedules/Schedule.ts"
+import { asSchedule, type Expected, nameOf, type ScheduleRow, type Touch } from "../../../src/schedules/Schedule.ts"
 import { DUE, type DueOne, ScheduleStore } from "../../../src/schedules/ScheduleStore.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
@@ -10,7 +10,9 @@ interface DueRow {
   readonly now: number
   readonly next: number | null
   readonly pending: number
-  readonly due: ReadonlyArray<Omit<DueOne, "made"> & { readonly made: string }> | null
+  readonly due: ReadonlyArray<
+    Omit<DueOne, "made" | "touches"> & { readonly made: string; readonly touches: ReadonlyArray<Touch> }
+  > | null
 }
 interface Found {
   readonly schedule: ScheduleRow
@@ -26,7 +28,8 @@ export const layer = Layer.effect(
             (select herald_millis(s.due_at) from schedules s where s.state = 'pending' and s.due_at > c.now order by s.due_at limit 1) as next,
             (select count(*)::int from schedules s where s.state = 'pending') as pending,
             (select jsonb_agg(jsonb_build_object('environment', environment, 'key', id, 'dueAt', herald_millis(due_at),
-                'made', made_revision::text) order by due_at, made_revision) from (
+                'made', made_revision::text,
+                'touches', touches) order by due_at, made_revision) from (
               select * from schedules s where s.state = 'pending' and s.due_at <= c.now
                 and (s.due_at, s.made_revision) > (herald_at(${after?.dueAt ?? 0}), ${String(after?.made ?? 0n)}::bigint)
               order by s.due_at, s.made_revision limit ${DUE}
@@ -38,7 +41,11 @@ export const layer = Layer.effect(
               now,
               next: next ?? undefined,
               pending,
-              due: (due ?? []).map(({ made, ...one }) => ({ ...one, made: BigInt(made) }))
+              due: (due ?? []).map(({ made, touches, ...one }) => ({
+                ...one,
+                made: BigInt(made),
+                touches: touches.map(nameOf)
+              }))
             }
           })
         ),
