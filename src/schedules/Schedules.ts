@@ -141,7 +141,10 @@ const make = Effect.gen(function* () {
   })
 
   const unknown = (environment: string, key: string) =>
-    failure("NotFound", `there is no scheduled change ${isId(key) ? key : excerpt(key)} in ${environment}; see herald schedule list`)
+    failure(
+      "NotFound",
+      `there is no scheduled change ${isId(key) ? key : excerpt(key)} in ${environment}; see herald schedule list`
+    )
 
   const get = Effect.fn("Schedules.get")(function* (environment: string, key: string) {
     yield* requirePermission("config.read", environment)

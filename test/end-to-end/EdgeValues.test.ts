@@ -7,6 +7,7 @@ import {
   SubscribeRequest
 } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Client, type Door, frame, raw } from "../support/Door.ts"
+import { right, rightBodies } from "../support/RightValues.ts"
 import { type Server, startServer } from "../support/Server.ts"
 import { SERVICE } from "../support/Stranger.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -45,35 +46,6 @@ const values = [
   ...["9007199254740993", "9223372036854775808", "1e300", "-1e300", "1e400", "1.5", "1e-300", '{"a":"\\u0000"}'],
   JSON.stringify(long)
 ]
-
-/** What is right, so that one wrong value at a time gets as far as it can. */
-const right: Readonly<Record<string, string>> = {
-  environment: "production",
-  key: "svc",
-  flag: "flg",
-  version: "1",
-  from: "1",
-  to: "1",
-  code: "HRLD-1001",
-  id: "0123456789abcdef"
-}
-const rightBodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  "/v1/config/{key}": { value: "1", type: "string" },
-  "/v1/config/{key}/validate": { value: "1", type: "string" },
-  "/v1/config/{key}/rollback": { version: 1 },
-  "/v1/releases": {
-    changes: [{ key: "svc", environment: "production", value: "1" }],
-    flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
-  },
-  "/v1/flags/{flag}": { value: { enabled: true, percentage: 25 } },
-  "/v1/flags/{flag}/validate": { value: { enabled: true } },
-  "/v1/flags/{flag}/rollback": { version: 1 },
-  "/v1/flags/{flag}/evaluate": { context: { targetingKey: "ann" } },
-  "/ofrep/v1/evaluate/flags": { context: { targetingKey: "ann" } },
-  "/ofrep/v1/evaluate/flags/{flag}": { context: { targetingKey: "ann" } },
-  "/v1/keys": { name: "edge", role: "viewer", environments: ["production"] },
-  "/v1/keys/{id}/rotate": { graceMillis: 60_000 }
-}
 
 let server: Server
 let document: Document

@@ -1,0 +1,49 @@
+/** Values that every route takes, for tests that put wrong ones in their places. */
+
+/** What is right, so that one wrong value at a time gets as far as it can. */
+export const right: Readonly<Record<string, string>> = {
+  environment: "production",
+  key: "svc",
+  flag: "flg",
+  segment: "seg",
+  repository: "github.com/acme/shop",
+  branch: "main",
+  version: "1",
+  from: "1",
+  to: "1",
+  code: "HRLD-1001",
+  id: "0123456789abcdef"
+}
+export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "/v1/config/{key}": { value: "1", type: "string" },
+  "/v1/config/{key}/validate": { value: "1", type: "string" },
+  "/v1/config/{key}/rollback": { version: 1 },
+  "/v1/releases": {
+    changes: [{ key: "svc", environment: "production", value: "1" }],
+    flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
+  },
+  "/v1/flags/{flag}": { value: { enabled: true, percentage: 25 } },
+  "/v1/flags/{flag}/validate": { value: { enabled: true } },
+  "/v1/flags/{flag}/rollback": { version: 1 },
+  "/v1/segments/{segment}": { value: { targetUsers: ["ann"] } },
+  "/v1/segments/{segment}/validate": { value: { targetUsers: ["ann"] } },
+  "/v1/segments/{segment}/rollback": { version: 1 },
+  "/v1/schedules": {
+    at: "+2h",
+    changes: [{ key: "svc", environment: "production", value: "1" }],
+    flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
+  },
+  "/v1/refs": { commit: "c1", refs: [{ flag: "flg", file: "src/x.ts", line: 1 }] },
+  "/v1/track": { events: [{ name: "checkout", unit: "ann", value: 59.9 }] },
+  "/v1/reports": {
+    batchId: "b1",
+    evaluations: [{ flag: "flg", variant: "on", reason: "STATIC", count: 1 }]
+  },
+  "/v1/flag-settings": { value: { bucketing: "v2" } },
+  "/v1/flag-settings/validate": { value: { bucketing: "v3" }, people: ["ann"] },
+  "/v1/flags/{flag}/evaluate": { context: { targetingKey: "ann" } },
+  "/ofrep/v1/evaluate/flags": { context: { targetingKey: "ann" } },
+  "/ofrep/v1/evaluate/flags/{flag}": { context: { targetingKey: "ann" } },
+  "/v1/keys": { name: "edge", role: "viewer", environments: ["production"] },
+  "/v1/keys/{id}/rotate": { graceMillis: 60_000 }
+}
