@@ -111,7 +111,6 @@ export const makeBuckets = Effect.gen(function* () {
         if (left < 0 || spent >= WORK) break // WB4
         moved.push({ flag, people: each, moved: most })
       }
-      const all = moved.reduce((sum, one) => sum + one.moved, 0)
       return {
         from,
         to,
@@ -122,7 +121,8 @@ export const makeBuckets = Effect.gen(function* () {
           .filter((one) => one.moved > 0)
           .sort((a, b) => b.moved - a.moved)
           .slice(0, MOVED),
-        percent: moved.length * each === 0 ? 0 : Math.round((10_000 * all) / (moved.length * each)) / 100
+        asked: moved.length * each,
+        wouldMove: moved.reduce((sum, one) => sum + one.moved, 0)
       } satisfies Moving
     }),
 

@@ -63,7 +63,8 @@ export interface Moving {
   readonly madeUp: boolean
   /** Those who move the most people first, `MOVED` of them at most. */
   readonly moved: ReadonlyArray<Moved>
-  /** Of one flag, of a hundred people: on an average of all that were counted. */
-  readonly percent: number
+  /** Of all flags that were counted, one with the other: people who were asked for, and those who would move. */
+  readonly asked: number
+  readonly wouldMove: number
 }
 export const MOVED = 1_000

@@ -150,8 +150,8 @@ describe("bucketing", () => {
       const [a, b] = madeUp.moved.map(({ moved }) => moved / MOST)
       assert.closeTo(a!, 0.5, 0.03)
       assert.closeTo(b!, 0.18, 0.03)
-      assert.closeTo(madeUp.percent, 34, 3)
-      assert.deepInclude(none, { from: "v2", to: "v2", moved: [], percent: 0 })
+      assert.closeTo(madeUp.wouldMove / madeUp.asked, 0.34, 0.03)
+      assert.deepInclude(none, { from: "v2", to: "v2", moved: [], wouldMove: 0 })
     }).pipe(as(system), Effect.provide(layer))
   )
 

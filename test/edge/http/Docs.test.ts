@@ -165,13 +165,18 @@ describe("examples", () => {
     for (const [path, operations] of Object.entries<Record<string, Any>>(document.paths))
       for (const method of ["put", "post"]) {
         const operation = operations[method]
-        const example = operation?.requestBody?.content["application/json"]?.example
+        const [type, media] = Object.entries<Any>(operation?.requestBody?.content ?? {})[0] ?? []
+        const example = media?.example
         if (operation === undefined || path.includes("{id}")) continue
         assert.isDefined(example, `${method} ${path}`)
         const named = operation.parameters?.some(({ name }: Any) => name === "environment")
-        const target = path.replace("{key}", "user-service").replace("{flag}", "new-checkout")
+        const target = path
+          .replace("{key}", "user-service")
+          .replace("{flag}", "new-checkout")
+          .replace("{segment}", "beta")
         const answer = await door.call(method.toUpperCase(), named ? `${target}?environment=production` : target, {
-          body: example
+          body: example,
+          ...(type === "text/plain" ? { headers: { "content-type": type } } : {})
         })
         outcomes.push([`${method} ${path}`, answer.status < 300])
       }

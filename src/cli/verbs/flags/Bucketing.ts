@@ -48,7 +48,8 @@ const current = (found: CurrentFlagSettings, paint: Paint, room: number): string
 }
 
 const tried = ({ moving, disagree }: TriedFlagSettings, paint: Paint, room: number): string => {
-  const { from, to, flags, counted, madeUp, moved, percent } = moving
+  const { from, to, flags, counted, madeUp, moved, asked, wouldMove } = moving
+  const percent = asked === 0 ? 0 : Math.round((10_000 * wouldMove) / asked) / 100
   const people = madeUp ? "people that were made up" : "the people of the file"
   const rows =
     moved.length === 0

@@ -59,8 +59,8 @@ export const FlagSettingsHistory = Schema.Struct({
 export type FlagSettingsHistory = typeof FlagSettingsHistory.Type
 
 /**
- * Nothing was written. `moving`: of how many people how many would get another variant, those flags first that move the most; `percent`: on an
- * average of the flags that were counted. `madeUp`: each operator with buckets was asked by itself, of people that nobody named.
+ * Nothing was written. `moving`: of how many people how many would get another variant, those flags first that move the most; `asked`, `wouldMove`: of
+ * all flags that were counted, one with the other. `madeUp`: each operator with buckets was asked by itself, of people that nobody named.
  */
 export const TriedFlagSettings = Schema.Struct({
   ...validatedFields,
@@ -71,7 +71,8 @@ export const TriedFlagSettings = Schema.Struct({
     counted: Whole,
     madeUp: Schema.Boolean,
     moved: Schema.Array(Schema.Struct({ flag: Schema.String, people: Whole, moved: Whole })),
-    percent: Schema.Finite
+    asked: Whole,
+    wouldMove: Whole
   }),
   disagree: Schema.Array(Schema.String)
 }).annotate({ identifier: "TriedFlagSettings" })

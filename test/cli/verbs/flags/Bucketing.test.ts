@@ -11,7 +11,8 @@ const moving = {
   counted: 1,
   madeUp: false,
   moved: [{ flag: "shop", people: 3, moved: 1 }],
-  percent: 33.33
+  asked: 3,
+  wouldMove: 1
 }
 
 describe("herald flag bucketing", () => {
