@@ -15,6 +15,7 @@ import { environmentProblem } from "../keys/Target.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
+import { type AtOnce, makeAtOnce } from "./AtOnce.ts"
 import { CurrentIdentity, type Identity, may, mayAnywhere, type Permission, system } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
@@ -32,14 +33,6 @@ export interface AccessOptions {
 }
 
 export type { KeyOptions } from "./NewKey.ts"
-
-/** For what can't wait for a fiber. */
-export interface AtOnce {
-  /** Whom `authenticate` would find, before it counts; undefined where only that can say who it is, or why nobody. */
-  readonly recognise: (token: string | undefined) => Identity | undefined
-  /** Counts `cost` requests. False: that is over the identity's rate, nothing was counted, and `authenticate` would say so. A4 */
-  readonly charge: (identity: Identity, cost: number) => boolean
-}
 
 export class Access extends Context.Service<
   Access,
@@ -196,17 +189,14 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     return Ticket.holder(identityOf(key), environment)
   })
 
-  /** A2 */
-  const recognise = (header: string | undefined): Identity | undefined => {
-    const parts = Token.parse(Token.fromHeader(header))
-    const key = parts && keys.known(parts.id)
-    if (parts === undefined || key === undefined) return undefined
-    const matches = crypto.equal(crypto.hash(pepper, parts.secret), key.hash)
-    return matches && isGood(key, clock.currentTimeMillisUnsafe()) ? identityOf(key) : undefined
-  }
-
-  const charge = ({ name }: Identity, cost: number): boolean =>
-    rates.take(name, clock.currentTimeMillisUnsafe(), cost) === 0
+  const atOnce = makeAtOnce({
+    known: (id) => {
+      const key = keys.known(id)
+      return key !== undefined && isGood(key, clock.currentTimeMillisUnsafe()) ? key : undefined
+    },
+    marks: { ...marks, digest: crypto.digest },
+    charge: ({ name }, cost) => rates.take(name, clock.currentTimeMillisUnsafe(), cost) === 0
+  })
 
   const spend = (identity: Identity, cost: number) =>
     Effect.suspend(() => {
@@ -285,7 +275,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
 
   return Access.of({
     authenticate,
-    atOnce: Effect.succeed({ recognise, charge }),
+    atOnce: Effect.succeed(atOnce),
     ticketFor,
     byTicket,
     spend,

@@ -8,6 +8,8 @@ export class KeyHash extends Context.Service<
     readonly random: (bytes: number) => string
     /** HMAC-SHA-256(pepper, secret), hex. */
     readonly hash: (pepper: string, secret: string) => string
+    /** SHA-256, hex: for what is remembered for a while, in memory. */
+    readonly digest: (secret: string) => string
     /** Takes equally long wherever texts of one length differ. */
     readonly equal: (a: string, b: string) => boolean
   }

@@ -55,6 +55,29 @@ describe("Access", () => {
     })
   )
 
+  it.effect(
+    "A2, A3 who was recognised once is so again, and nobody with another secret, or once the key is revoked",
+    () =>
+      Effect.gen(function* () {
+        const access = yield* Access
+        const { recognise, charge } = yield* access.atOnce
+        const { token, key } = yield* create("viewer", ["staging"])
+        const whom = { keyId: key.id, name: "robot", role: "viewer", environments: ["staging"] } as const
+        const wrong = token.replace(/.$/, (last) => (last === "0" ? "1" : "0"))
+
+        for (let n = 0; n < 2; n++) {
+          assert.deepStrictEqual(recognise(`Bearer ${token}`), whom)
+          assert.isUndefined(recognise(`Bearer ${wrong}`))
+        }
+        for (const other of [undefined, "", "Bearer x", `hrld_${"a".repeat(16)}_${"b".repeat(64)}`])
+          assert.isUndefined(recognise(other))
+        assert.isTrue(charge(whom, 1_000))
+        assert.isFalse(charge(whom, 1))
+        yield* access.revokeKey(key.id).pipe(asAdmin)
+        assert.isUndefined(recognise(`Bearer ${token}`))
+      }).pipe(Effect.provide(start().layer))
+  )
+
   it.effect("A2 the secret is not what is stored, and another pepper makes it worthless", () => {
     const { store, layer } = start()
     return Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /** The cryptography of API keys, with node:crypto. */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHmac, hash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Layer } from "effect"
 import { KeyHash } from "../../../src/access/KeyHash.ts"
 
@@ -8,6 +8,7 @@ export const layer = Layer.succeed(
   KeyHash.of({
     random: (bytes) => randomBytes(bytes).toString("hex"),
     hash: (pepper, secret) => createHmac("sha256", pepper).update(secret).digest("hex"),
+    digest: (secret) => hash("sha256", secret),
     equal: (a, b) => {
       const left = Buffer.from(a)
       const right = Buffer.from(b)

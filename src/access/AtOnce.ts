@@ -1,0 +1,48 @@
+/** Lets in whom a node knows already, for requests that are not worth a fiber. A2–A4 in Access.ts. */
+import type { ApiKey } from "./ApiKeyStore.ts"
+import type { Identity } from "./Identity.ts"
+import type { Marks } from "./Ticket.ts"
+import * as Token from "./Token.ts"
+
+/** For what can't wait for a fiber. */
+export interface AtOnce {
+  /** Whom `authenticate` would find, before it counts; undefined where only that can say who it is, or why nobody. */
+  readonly recognise: (token: string | undefined) => Identity | undefined
+  /** Counts `cost` requests. False: that is over the identity's rate, nothing was counted, and `authenticate` would say so. A4 */
+  readonly charge: (identity: Identity, cost: number) => boolean
+}
+
+export interface AtOnceOptions {
+  /** A key that is good, as it is known now. */
+  readonly known: (id: string) => ApiKey | undefined
+  /** `digest`: without the pepper, for what is remembered in memory. */
+  readonly marks: Marks & { readonly digest: (secret: string) => string }
+  readonly charge: AtOnce["charge"]
+}
+
+/** Secrets whose digests are remembered. */
+const RIGHT = 1_000
+
+export const makeAtOnce = ({ known, marks, charge }: AtOnceOptions): AtOnce => {
+  /** Hashes of keys by the digest of a secret that was right: to make the hash again costs more than the rest of a small request. */
+  const right = new Map<string, string>()
+  const wasRight = (secret: string, { hash }: ApiKey): boolean => right.get(marks.digest(secret)) === hash
+  /** A2 */
+  const isRight = (secret: string, { hash }: ApiKey): boolean => {
+    if (!marks.equal(marks.hash(secret), hash)) return false
+    if (right.size >= RIGHT) right.clear()
+    right.set(marks.digest(secret), hash)
+    return true
+  }
+  return {
+    recognise: (header) => {
+      const parts = Token.parse(Token.fromHeader(header))
+      const key = parts && known(parts.id)
+      if (parts === undefined || key === undefined) return undefined
+      if (!wasRight(parts.secret, key) && !isRight(parts.secret, key)) return undefined
+      const { id, name, role, environments } = key
+      return { keyId: id, name, role, environments }
+    },
+    charge
+  }
+}
