@@ -37,8 +37,13 @@ export const known = (name: ErrorName, what: string, fix: string = catalogue[nam
 
 const local = (address: string): boolean => /^(https?:\/\/)?(127\.|localhost|\[::1\])/.test(address)
 
-/** What the system says of an address at which something else answers, and what that is. */
+/** What the system, or who answers, says of an address at which something else answers, and what that is. */
 const strangers: ReadonlyArray<readonly [said: RegExp, what: string, fix: string]> = [
+  [
+    /^This is Herald's gRPC port/,
+    "what answers there is Herald's gRPC port",
+    "Give its REST address (8080 by default) with --server or HERALD_SERVER."
+  ],
   [
     /does not match the HTTP|HPE_|Parse Error/i,
     "what answers there does not speak HTTP",

@@ -122,6 +122,8 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
     const accepted = call.accepts?.includes(response.status) === true && body !== undefined
     if (!response.ok && response.status !== 304 && !accepted) {
       const after = response.headers.get("retry-after") ?? ""
+      const other = body === undefined ? stranger(target.server, raw) : undefined
+      if (other !== undefined) return yield* other
       return yield* fromAnswer(target.server, response.status, body, raw, after)
     }
     return {

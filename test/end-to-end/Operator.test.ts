@@ -238,7 +238,7 @@ describe("an operator", () => {
       server.http.replace("http://", "")
     ])
     assert.strictEqual(swapped.code, 7)
-    assert.include(swapped.out, "does not speak HTTP")
+    assert.include(swapped.out, "is Herald's gRPC port")
     assert.include(swapped.out, "does not speak gRPC")
     const stream = await run(["subscribe", "x", "--grpc", server.http.replace("http://", "")])
     assert.strictEqual(stream.code, 7)

@@ -3,7 +3,7 @@
  *
  *   HM1  A path that is known answers every method: with 405 and what it allows where it has no route for it, OPTIONS with what it allows.
  *   HM2  A path that is not known is told which is near.
- *   HM3  A path or query that can't be decoded is refused as that, never taken as other text.
+ *   HM3  A path or query that can't be decoded is refused as that, never taken as other text; and so is one with NUL, which no text here has.
  */
 import { FindMyWay } from "effect/http"
 import type { HttpApi, HttpApiGroup } from "effect/http-api"
@@ -86,14 +86,16 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
   }
 }
 
-/** The first part of a URL whose percent-encoding can't be read. HM3 */
-export const undecodable = (url: string): string | undefined => {
+/** What is wrong with the first part of a URL that is no text. HM3 */
+export const noText = (url: string): string | undefined => {
   if (!url.includes("%")) return undefined
   for (const part of url.split(/[/?&=;#]/)) {
+    const said = part.slice(0, 100)
     try {
-      decodeURIComponent(part)
+      if (decodeURIComponent(part).includes("\u0000"))
+        return `${said} in the URL has NUL (%00), which no name and no text here has`
     } catch {
-      return part.slice(0, 100)
+      return `${said} in the URL is no text: percent-encoding is of UTF-8`
     }
   }
   return undefined

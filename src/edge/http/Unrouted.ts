@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
-import { type Paths, undecodable } from "./Paths.ts"
+import { noText, type Paths } from "./Paths.ts"
 
 /** Characters of a path that are shown. */
 const SHOWN = 200
@@ -32,9 +32,8 @@ export const answerUnrouted =
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E | HeraldError, R | HttpServerRequest.HttpServerRequest> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-      const broken = undecodable(request.url)
-      if (broken !== undefined)
-        return Effect.fail(failure("InvalidInput", `${broken} in the URL is no text: percent-encoding is of UTF-8`)) // HM3
+      const broken = noText(request.url)
+      if (broken !== undefined) return Effect.fail(failure("InvalidInput", broken)) // HM3
       return Effect.catchIf(
         app,
         (error) => unrouted(error) !== undefined,

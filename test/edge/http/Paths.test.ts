@@ -98,6 +98,9 @@ describe("Paths", () => {
       `/v1/config/a%2?${production}`,
       "/v1/config/a?environment=%ff",
       `/v1/config/a?${production}&message=caf%e9`,
+      `/v1/schedules/a%00b?${production}`,
+      `/v1/flags/%00/usage?${production}`,
+      `/v1/schedules?${production}&key=%00`,
       "/%ff"
     ])
       for (const method of ["GET", "DELETE"]) {
