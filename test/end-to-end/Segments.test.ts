@@ -1,9 +1,12 @@
 /** Segments on a real server: by the command line and over REST, before and after a restart. */
 import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { FlagdCore } from "@openfeature/flagd-core"
 import { afterAll, beforeAll } from "vitest"
 import { type Server, startServer } from "../support/Server.ts"
+import { waitUntil } from "../support/waitUntil.ts"
 
 let server: Server
 beforeAll(async () => {
@@ -96,6 +99,36 @@ describe("segments", () => {
     assert.deepInclude(done.body.segments[0], { segment: "staff", version: 1 })
     assert.deepInclude(done.body.flags[0], { flag: "sale", version: 1 })
     assert.strictEqual(done.body.changes.length, 1)
+    assert.strictEqual((await json("audit", "verify")).problem ?? null, null)
+  })
+
+  it("IL7, IL8, WB3 ids of a file decide over flags, over a restart; bucketing is tried, set and said", async () => {
+    const file = join(server.data, "ids.txt")
+    writeFileSync(file, Array.from({ length: 3_000 }, (_, n) => `user-${n}`).join("\r\n"))
+    assert.deepInclude(await json("segment", "ids", "crowd", "replace", "--file", file), { version: 1, count: 3_000 })
+    const { warnings } = await json("flag", "create", "fair", "--percentage", "0", "--segment", "crowd")
+    assert.lengthOf(warnings, 1)
+    const variant = async (key: string) =>
+      (await ask("POST", "/ofrep/v1/evaluate/flags/fair", { context: { targetingKey: key } })).body.variant
+    assert.deepStrictEqual([await variant("user-2999"), await variant("user-3000")], ["on", "off"])
+
+    await server.end("SIGKILL")
+    await server.start()
+
+    await waitUntil("the list to be there", async () => (await variant("user-0")) === "on")
+    assert.strictEqual(await variant("user-3000"), "off")
+    writeFileSync(file, "user-0\n")
+    assert.deepInclude(await json("segment", "ids", "crowd", "remove", "--file", file), { version: 2, count: 2_999 })
+    assert.strictEqual(await variant("user-0"), "off")
+
+    await json("flag", "create", "half", "--percentage", "50")
+    const { moving } = await json("flag", "bucketing", "v3", "--dry-run")
+    assert.strictEqual(moving.moved[0].flag, "half")
+    assert.deepInclude(await json("flag", "bucketing", "v3", "--message", "new"), { version: 1, deleted: false })
+    assert.deepInclude(await json("flag", "bucketing"), { version: 1, bucketing: "v3", disagree: [] })
+    const told = await json("flag", "eval", "half", "--key", "ann")
+    assert.deepInclude(told, { metadata: { bucketing: "v3" } })
+    assert.include(JSON.stringify(told.steps), "bucketing v3")
     assert.strictEqual((await json("audit", "verify")).problem ?? null, null)
   })
 })
