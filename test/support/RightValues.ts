@@ -27,6 +27,7 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/v1/flags/{flag}/rollback": { version: 1 },
   "/v1/segments/{segment}": { value: { targetUsers: ["ann"] } },
   "/v1/segments/{segment}/validate": { value: { targetUsers: ["ann"] } },
+  "/v1/segments/{segment}/ids": {}, // text, which has no fields
   "/v1/segments/{segment}/rollback": { version: 1 },
   "/v1/schedules": {
     at: "+2h",
