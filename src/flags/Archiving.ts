@@ -3,14 +3,14 @@
  *
  *   AV1  Whoever archives a flag that was evaluated within the last day is refused, and told by whom, when, and where code names it; whoever
  *        does so all the same says why, for the audit log.
- *   AV2  It is no promise: what a node counted is written half a minute later, and applications that evaluate all flags by themselves tell
+ *   AV2  It is no promise: what another node counted is written half a minute later, and applications that evaluate all flags by themselves tell
  *        only that they took them. What becomes of them then is the caller's own default.
  */
 import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Found } from "../refs/Ref.ts"
 import { RefStore } from "../refs/RefStore.ts"
-import { UsageStore } from "../usage/UsageStore.ts"
+import { Usage } from "../usage/Usage.ts"
 import type { FlagDraft } from "./FlagDraft.ts"
 
 /** Milliseconds. */
@@ -22,7 +22,7 @@ const placeOf = ({ repository, branch, file, line }: Found): string => `${reposi
 
 /** Fails `FlagEvaluated`, and as the stores. Asks nothing where the draft is forced. AV1 */
 export const makeArchiving = Effect.gen(function* () {
-  const uses = yield* UsageStore
+  const usage = yield* Usage
   const refs = yield* RefStore
   const clock = yield* Clock.Clock
 
@@ -32,7 +32,7 @@ export const makeArchiving = Effect.gen(function* () {
     force = false
   }: FlagDraft): Effect.fn.Return<void, HeraldError> {
     if (force) return
-    const asked = (yield* uses.lastOf(environment, key))?.asked
+    const asked = (yield* usage.lastOf(environment, key))?.asked
     if (asked === undefined || asked.at <= clock.currentTimeMillisUnsafe() - QUIET) return
     const places = yield* refs.of(environment, key, PLACES + 1)
     const named = places.slice(0, PLACES).map(placeOf)

@@ -5,6 +5,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { Usage } from "../usage/Usage.ts"
 import { UsageStore } from "../usage/UsageStore.ts"
 import { ALL, type LastUse, type Use } from "../usage/Use.ts"
@@ -98,6 +99,8 @@ const make = Effect.fnUntraced(function* () {
 
     of: Effect.fnUntraced(function* (environment, flag, days) {
       yield* requirePermission("config.read", environment)
+      const problem = targetProblem(environment, flag)
+      if (problem !== undefined) return yield* problem
       const last = yield* usage.lastOf(environment, flag)
       if (last === undefined && view.find(environment, flag) === undefined)
         return yield* failure("NotFound", `there is no flag ${flag} in ${environment}`)

@@ -30,7 +30,6 @@ const publish = (key: string, definition: unknown, message = "", force?: boolean
 const evaluate = (key: string) =>
   Effect.gen(function* () {
     yield* (yield* Flags).resolve("production", key, {}, callerOf("ofrep", "shop/1.2"))
-    yield* (yield* Usage).flush
   })
 
 describe("archiving", () => {

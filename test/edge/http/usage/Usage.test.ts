@@ -58,7 +58,9 @@ describe("reports over HTTP", () => {
     assert.deepStrictEqual(await names(), [["a.one", "a.two", "b"], null])
     assert.deepStrictEqual(await names("&prefix=a.&limit=1"), [["a.one"], "a.one"])
     assert.deepStrictEqual(await names("&prefix=a.&after=a.one"), [["a.two"], null])
-    await door.call("DELETE", `/v1/flags/b?${IN}&force=true`)
+    const gone = await door.call("DELETE", `/v1/flags/b?${IN}&force=true&message=over`)
+    assert.strictEqual(gone.status, 200)
+    assert.deepStrictEqual(await names(), [["a.one", "a.two"], null])
   })
 
   it("UR1 events alone are taken, each request for itself unless it is named", async () => {
