@@ -6,11 +6,11 @@
  */
 import { Effect, Result } from "effect"
 import { digestOf } from "../layers/Crypto/values/Sha256.ts"
-import { exported } from "../src/flags/Exported.ts"
+import { exported } from "../src/evaluation/Exported.ts"
+import { readDefinition } from "../src/evaluation/ReadDefinition.ts"
 import type { FeatureFlag } from "../src/flags/FeatureFlag.ts"
 import { digestOfDocument, FlagDocument } from "../src/flags/FlagDocument.ts"
 import { Named } from "../src/flags/Named.ts"
-import { readDefinition } from "../src/flags/ReadDefinition.ts"
 import { Slices } from "../src/work/Slices.ts"
 import { main, type Options, type Report, repeat } from "./support/Report.ts"
 

@@ -6,8 +6,8 @@
  */
 import { FlagdCore } from "@openfeature/flagd-core"
 import { Result } from "effect"
-import { Flag, type HowToEvaluate } from "../src/flags/Evaluator.ts"
-import { readDefinition } from "../src/flags/ReadDefinition.ts"
+import { Flag, type HowToEvaluate } from "../src/evaluation/Evaluator.ts"
+import { readDefinition } from "../src/evaluation/ReadDefinition.ts"
 import { main, type Options, type Report, repeat } from "./support/Report.ts"
 
 const FLAGS = 20

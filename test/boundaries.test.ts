@@ -29,6 +29,8 @@ const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
 /** What computes, and asks nothing of the machine. */
 const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
+/** What evaluates flags runs in applications, too. */
+const EVALUATES = ["json-logic-engine", "effect"]
 /** What dials a server. What serves has a port of its own for calls: src/edge/grpc/ServerCall.ts. */
 const OF_GRPC = /^src\/client\//
 /** What stands on the SDK of somebody else. */
@@ -131,9 +133,23 @@ describe("boundaries", () => {
     assert.deepStrictEqual(others, [])
   })
 
+  it("what evaluates flags is models alone, the same wherever it runs", () => {
+    assert.deepStrictEqual(
+      files((file) => roomOf(file) === "evaluation" && roles.get(file) !== "model"),
+      []
+    )
+    assert.deepStrictEqual(
+      broken(
+        ({ file, to }) =>
+          roomOf(file) === "evaluation" && packageOf(to) !== undefined && !EVALUATES.includes(packageOf(to)!)
+      ),
+      []
+    )
+  })
+
   it("what the SDK has for OpenFeature stands on the SDK, and on models that import the engine of rules alone", () => {
     const { shared, others } = reachedBy("openfeature")
-    assert.include(shared, "src/flags/Evaluator.ts")
+    assert.include(shared, "src/evaluation/Evaluator.ts")
     assert.deepStrictEqual(
       broken(({ file, to }) => shared.includes(file) && ![undefined, "json-logic-engine"].includes(packageOf(to))),
       []

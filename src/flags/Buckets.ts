@@ -5,6 +5,9 @@
  */
 import { Effect, Result } from "effect"
 import { requirePermission } from "../access/Access.ts"
+import type { Bucketing } from "../evaluation/Fractional.ts"
+import type { Json } from "../evaluation/Json.ts"
+import type { Context } from "../evaluation/Resolution.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { Usage } from "../usage/Usage.ts"
 import { Slices } from "../work/Slices.ts"
@@ -12,10 +15,7 @@ import { MOVED, type Moving } from "./FlagDraft.ts"
 import { defaults, readFlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
-import type { Bucketing } from "./Fractional.ts"
-import type { Json } from "./Json.ts"
 import { bucketsIn, EVALUATIONS, givenBy, type Moved, madeUpBy, peopleFor, ruleIn, WORK } from "./Moving.ts"
-import type { Context } from "./Resolution.ts"
 
 /** A program that evaluates by itself. */
 export interface Evaluating {

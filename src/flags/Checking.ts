@@ -1,10 +1,10 @@
 /** Reads definitions that are to be published, for what their wishes need: plain data, as worker threads give it. Pure. */
 import { Result, type Schema } from "effect"
-import type { Prerequisite, Problem } from "./Definition.ts"
-import { ANY, readDefinition, usesOf } from "./ReadDefinition.ts"
-import { differences } from "./Readers.ts"
+import type { Prerequisite, Problem } from "../evaluation/Definition.ts"
+import { ANY, readDefinition, usesOf } from "../evaluation/ReadDefinition.ts"
+import { differences } from "../evaluation/Readers.ts"
+import { simpleOf } from "../evaluation/Simple.ts"
 import { readSegment, type SegmentDefinition } from "./Segment.ts"
-import { simpleOf } from "./Simple.ts"
 
 export interface Wrong {
   readonly problems: ReadonlyArray<Problem>

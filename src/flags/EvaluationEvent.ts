@@ -3,7 +3,7 @@
  *
  *   UE1  Neither the value nor anything of whom it was evaluated for is in a span, and no words of an error, which may quote a context.
  */
-import type { Resolution } from "./Resolution.ts"
+import type { Resolution } from "../evaluation/Resolution.ts"
 
 export const evaluationEvent = (
   environment: string,

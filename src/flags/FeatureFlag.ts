@@ -1,6 +1,7 @@
 /** A flag as it is stored, versioned and told. Pure. */
+
+import type { Prerequisite } from "../evaluation/Definition.ts"
 import type { Kind } from "../propagation/Kind.ts"
-import type { Prerequisite } from "./Definition.ts"
 import { type Stored, type StoredWish, storedKind } from "./Stored.ts"
 
 /** Bytes of one definition, as UTF-8. */

@@ -1,10 +1,10 @@
 /** Describes what publishers of flags, and of what flags share, ask for, and what became of it. Pure. */
 import type { Committed } from "../commits/Release.ts"
+import type { Problem } from "../evaluation/Definition.ts"
+import type { Bucketing } from "../evaluation/Fractional.ts"
 import type { Difference } from "../values/Diff.ts"
-import type { Problem } from "./Definition.ts"
 import type { FeatureFlag, FlagWish } from "./FeatureFlag.ts"
 import type { FlagSettings, FlagSettingsWish } from "./FlagSettings.ts"
-import type { Bucketing } from "./Fractional.ts"
 import type { Moved } from "./Moving.ts"
 import type { Segment, SegmentWish } from "./Segment.ts"
 

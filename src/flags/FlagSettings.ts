@@ -4,12 +4,12 @@
  *   WB1  An environment that says nothing has `defaults`, and what it says is refused where this version does not know it.
  */
 import { Result } from "effect"
+import { type Problem, pointed } from "../evaluation/Definition.ts"
+import { BUCKETINGS, type Bucketing } from "../evaluation/Fractional.ts"
+import { readMembers, sayInto } from "../evaluation/ReadDefinition.ts"
 import type { Kind } from "../propagation/Kind.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import { type Problem, pointed } from "./Definition.ts"
-import { BUCKETINGS, type Bucketing } from "./Fractional.ts"
-import { readMembers, sayInto } from "./ReadDefinition.ts"
 import { type Stored, type StoredWish, storedKind } from "./Stored.ts"
 
 /** The only key of its kind in an environment. */

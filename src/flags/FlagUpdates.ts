@@ -8,6 +8,7 @@
  */
 import { Effect } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
+import { sent } from "../evaluation/Sent.ts"
 import { keyIn, nameOf } from "../keys/Name.ts"
 import { prefixOf } from "../keys/Pattern.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -17,7 +18,6 @@ import type { KindSource } from "../updates/UpdateSource.ts"
 import { Digest } from "../values/Digest.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagView } from "./FlagView.ts"
-import { sent } from "./Sent.ts"
 
 const KIND = "flag"
 /** Bytes. A text counts twice: as it is, and encoded. */

@@ -5,7 +5,7 @@
  *   IL2  A list is bounded in ids and in bytes, and so is an id; what is taken in is the UTF-8 that came, each id once.
  *   IL3  The same ids are the same list, in whatever order and by whatever steps they came: pieces and list are known by their digests.
  */
-import { hashBytes } from "./Murmur.ts"
+import { hashBytes } from "../evaluation/Murmur.ts"
 
 /** Ids of one list. */
 export const IDS = 1_000_000

@@ -8,9 +8,9 @@
  */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { NotLoaded } from "../evaluation/Engine.ts"
 import { always } from "../telemetry/Every.ts"
 import { Slices } from "../work/Slices.ts"
-import { NotLoaded } from "./Engine.ts"
 import { IdList, type Piece, readPiece, type StoredPiece } from "./IdList.ts"
 import { IdListStore } from "./IdListStore.ts"
 

@@ -5,13 +5,13 @@
  *        given each flag is asked as a whole.
  *   WB4  What is counted is bounded: `EVALUATIONS` in all and `WORK` of time, and `FEWEST` people at least of each, of as many flags as that leaves.
  */
-import type { Definition } from "./Definition.ts"
-import { Flag, type HowToEvaluate, runnable } from "./Evaluator.ts"
-import type { Bucketing } from "./Fractional.ts"
-import type { Json } from "./Json.ts"
-import { operation } from "./Operators.ts"
-import { resolved } from "./References.ts"
-import type { Context } from "./Resolution.ts"
+import type { Definition } from "../evaluation/Definition.ts"
+import { Flag, type HowToEvaluate, runnable } from "../evaluation/Evaluator.ts"
+import type { Bucketing } from "../evaluation/Fractional.ts"
+import type { Json } from "../evaluation/Json.ts"
+import { operation } from "../evaluation/Operators.ts"
+import { resolved } from "../evaluation/References.ts"
+import type { Context } from "../evaluation/Resolution.ts"
 
 /** Pairs of evaluations. WB4 */
 export const EVALUATIONS = 1_000_000

@@ -9,9 +9,9 @@
  */
 import { Conflict } from "../commits/Conflict.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { HOPS } from "../evaluation/Evaluator.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import { HOPS } from "./Evaluator.ts"
 import { DEFINITION_BYTES, FLAGS, FLAGS_BYTES, type FlagWish, type Shape } from "./FeatureFlag.ts"
 import { type KeptKind, type KeptWish, nouns } from "./FlagDraft.ts"
 import { SEGMENTS, SEGMENTS_BYTES } from "./Segment.ts"

@@ -1,10 +1,10 @@
 /** What one environment has for flags as it would be with a release. Pure. */
 import { Result } from "effect"
+import { ANY, readDefinition } from "../evaluation/ReadDefinition.ts"
 import type { FeatureFlag, FlagWish, Shape } from "./FeatureFlag.ts"
 import type { KeptWish } from "./FlagDraft.ts"
 import type { FlagSettings } from "./FlagSettings.ts"
 import type { Others } from "./Needs.ts"
-import { ANY, readDefinition } from "./ReadDefinition.ts"
 import type { Segment, SegmentWish } from "./Segment.ts"
 import type { Stored } from "./Stored.ts"
 

@@ -5,14 +5,14 @@
  *   GM2  What a segment names is a segment, whatever rules of its own a flag has that uses it.
  */
 import { Result, type Schema } from "effect"
+import { type About, type Problem, pointed, USES } from "../evaluation/Definition.ts"
+import { ANY, isMembers, readAbout, readMembers, sayInto } from "../evaluation/ReadDefinition.ts"
+import { namesIn } from "../evaluation/References.ts"
+import { checkRule } from "../evaluation/Rule.ts"
+import { byProblem, namedIn, USERS } from "../evaluation/Simple.ts"
 import type { Kind } from "../propagation/Kind.ts"
 import { nearby } from "../text/Nearest.ts"
-import { type About, type Problem, pointed, USES } from "./Definition.ts"
 import { IDS, INLINE } from "./IdList.ts"
-import { ANY, isMembers, readAbout, readMembers, sayInto } from "./ReadDefinition.ts"
-import { namesIn } from "./References.ts"
-import { checkRule } from "./Rule.ts"
-import { byProblem, namedIn, USERS } from "./Simple.ts"
 import { type Stored, type StoredWish, storedKind } from "./Stored.ts"
 
 /** Segments of one environment. */

@@ -4,13 +4,13 @@
  *   GM3  Whoever asks is given the rule as it is now, and who was given one is told when it is another.
  */
 import { Context, Effect, Layer, Result, type Schema } from "effect"
+import { MEMBER } from "../evaluation/Operators.ts"
+import { resolved } from "../evaluation/References.ts"
 import type { View } from "../propagation/View.ts"
 import { Dependents } from "./Dependents.ts"
 import { IdLists } from "./IdLists.ts"
 import { Named, type PageOptions } from "./Named.ts"
-import { MEMBER } from "./Operators.ts"
 import { readPages } from "./ReadPages.ts"
-import { resolved } from "./References.ts"
 import { readSegment, type Segment, type SegmentDefinition } from "./Segment.ts"
 import { SegmentStore } from "./SegmentStore.ts"
 

@@ -6,8 +6,9 @@
  *   UF2  A flag that others need is used when they are. A kill switch and a permission are there for the day on which they are needed: that they
  *        serve everyone the same says nothing.
  */
+
+import type { Definition } from "../evaluation/Definition.ts"
 import type { LastUse } from "../usage/Use.ts"
-import type { Definition } from "./Definition.ts"
 
 const DAY = 86_400_000
 export const STALE_REASONS = ["unused", "same for everyone", "past its end"] as const

@@ -7,12 +7,12 @@
  *        `FORMER` of flags that changed or went. Whoever takes all flags at once does not say which it uses, so that counts for none.
  */
 import type { CheckFlag, ClientFlags, HeldFlag } from "../client/ClientFlags.ts"
-import { Flag, notFound } from "../flags/Evaluator.ts"
-import type { Context, Resolution } from "../flags/Resolution.ts"
-import { received } from "../flags/Sent.ts"
+import { Flag, notFound } from "../evaluation/Evaluator.ts"
+import type { Context, Resolution } from "../evaluation/Resolution.ts"
+import { received } from "../evaluation/Sent.ts"
 import { coveredBy } from "../keys/Pattern.ts"
 
-export type { Context, ErrorCode, Reason, Resolution } from "../flags/Resolution.ts"
+export type { Context, ErrorCode, Reason, Resolution } from "../evaluation/Resolution.ts"
 
 /** For `HeraldClient.connect`: flags that can't be evaluated here are refused when they come, and the former ones stay. */
 export const checkFlag: CheckFlag = (name, said) => {

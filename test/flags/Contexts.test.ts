@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FlagdCore } from "@openfeature/flagd-core"
 import { Result } from "effect"
-import { exported } from "../../src/flags/Exported.ts"
+import { exported } from "../../src/evaluation/Exported.ts"
+import { tell } from "../../src/evaluation/Steps.ts"
 import { readSegment } from "../../src/flags/Segment.ts"
-import { tell } from "../../src/flags/Steps.ts"
-import { definitionOf, flagsOf, flagWith, how, problemsOf } from "./Reading.ts"
+import { definitionOf, flagsOf, flagWith, how, problemsOf } from "../support/Definitions.ts"
 
 const orgs = Array.from({ length: 400 }, (_, n) => `org-${n}`)
 const person = (n: number, org?: string) => ({

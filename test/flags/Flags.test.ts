@@ -9,8 +9,8 @@ import { FlagView } from "../../src/flags/FlagView.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
+import { toggle } from "../support/Definitions.ts"
 import { below } from "../support/Twins.ts"
-import { toggle } from "./Reading.ts"
 
 const layer = Layer.suspend(() =>
   Flags.layer.pipe(

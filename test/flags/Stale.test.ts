@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { readDefinition } from "../../src/flags/ReadDefinition.ts"
+import { readDefinition } from "../../src/evaluation/ReadDefinition.ts"
 import { type Known, type StaleOptions, stalenessOf } from "../../src/flags/Stale.ts"
 
 const DAY = 86_400_000

@@ -17,7 +17,7 @@ interface Case {
   readonly bucketing?: "v2" | "v3"
 }
 type Answer = readonly [value: unknown, variant: string, reason: string, code: string]
-const testbed = JSON.parse(readFileSync(new URL("../flags/testbed.json", import.meta.url), "utf8")) as {
+const testbed = JSON.parse(readFileSync(new URL("../evaluation/testbed.json", import.meta.url), "utf8")) as {
   readonly flags: Readonly<Record<string, object>>
   readonly $evaluators: object
   readonly cases: ReadonlyArray<Case>

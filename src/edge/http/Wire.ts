@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { NAME } from "../../access/Principal.ts"
 import { IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
-import { FLAG_NAME } from "../../flags/Definition.ts"
+import { FLAG_NAME } from "../../evaluation/Definition.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
 

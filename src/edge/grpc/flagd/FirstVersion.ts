@@ -8,8 +8,8 @@ import {
   type AnyFlag,
   ResolveAllResponse_FlagsEntry
 } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
-import type { FlagType } from "../../../flags/Definition.ts"
-import type { Resolution } from "../../../flags/Resolution.ts"
+import type { FlagType } from "../../../evaluation/Definition.ts"
+import type { Resolution } from "../../../evaluation/Resolution.ts"
 import { Code } from "../Code.ts"
 import type { CallStatus } from "../ServerCall.ts"
 import { isStatus, type Resolved, type Wanted } from "./Wire.ts"

@@ -7,7 +7,7 @@
  *   FP3  A number is an int only without loss; any other is of another type.
  */
 import type { Schema } from "effect"
-import type { Resolution } from "../../../flags/Resolution.ts"
+import type { Resolution } from "../../../evaluation/Resolution.ts"
 import { Code } from "../Code.ts"
 import type { CallStatus } from "../ServerCall.ts"
 

@@ -1,7 +1,7 @@
 /** The group `flags`. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { FLAG_NAME } from "../../../flags/Definition.ts"
+import { FLAG_NAME } from "../../../evaluation/Definition.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Openly } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"

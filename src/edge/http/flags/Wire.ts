@@ -1,8 +1,8 @@
 /** Flags, and what became of them, as JSON. */
 import { Schema } from "effect"
-import type { Problem } from "../../../flags/Definition.ts"
+import type { Problem } from "../../../evaluation/Definition.ts"
+import type { Told } from "../../../evaluation/Steps.ts"
 import type { FlagWritten, KeptKind } from "../../../flags/FlagDraft.ts"
-import type { Told } from "../../../flags/Steps.ts"
 import type { Stored } from "../../../flags/Stored.ts"
 import { Difference, Version } from "../configuration/Wire.ts"
 import { Environment, FlagName, Message, Stamp, stamp, Whole } from "../Wire.ts"

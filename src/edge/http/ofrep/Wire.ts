@@ -10,8 +10,8 @@
  *   OF4  An event's id and `etag` are the position that its reader should have; who says it again is given nothing older.
  */
 import { Schema } from "effect"
+import type { ErrorCode, Resolution } from "../../../evaluation/Resolution.ts"
 import type { Refetch } from "../../../flags/Refetches.ts"
-import type { ErrorCode, Resolution } from "../../../flags/Resolution.ts"
 import type { Position } from "../../../propagation/Position.ts"
 
 /** What a request may have; members that nobody knows are left alone. */

@@ -1,7 +1,7 @@
 /** The group `segments`. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { FLAG_NAME } from "../../../flags/Definition.ts"
+import { FLAG_NAME } from "../../../evaluation/Definition.ts"
 import { MODES } from "../../../flags/IdList.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"

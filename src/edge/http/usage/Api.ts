@@ -1,7 +1,7 @@
 /** The group `usage`: what is known of how flags are used, and what applications tell of it. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { FLAG_NAME } from "../../../flags/Definition.ts"
+import { FLAG_NAME } from "../../../evaluation/Definition.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"

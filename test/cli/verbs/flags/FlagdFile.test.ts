@@ -56,7 +56,7 @@ describe("a file of flagd", () => {
   })
 
   it("the flags of flagd's own testbed are read", () => {
-    const testbed = readFileSync(new URL("../../../flags/testbed.json", import.meta.url), "utf8")
+    const testbed = readFileSync(new URL("../../../evaluation/testbed.json", import.meta.url), "utf8")
     assert.isAbove(Object.keys(flagsOf(testbed)).length, 60)
   })
 })

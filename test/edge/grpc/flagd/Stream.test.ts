@@ -7,8 +7,8 @@ import { follow } from "../../../../src/edge/grpc/flagd/Stream.ts"
 import { isStatus, resolved, type Wanted } from "../../../../src/edge/grpc/flagd/Wire.ts"
 import type { CallStatus } from "../../../../src/edge/grpc/ServerCall.ts"
 import { failure, HeraldError } from "../../../../src/errors/HeraldError.ts"
+import type { Resolution } from "../../../../src/evaluation/Resolution.ts"
 import type { Changes, FlagReader } from "../../../../src/flags/FlagStreams.ts"
-import type { Resolution } from "../../../../src/flags/Resolution.ts"
 import { calling } from "./Calling.ts"
 
 const following = async (fake: ReturnType<typeof calling>, next: (changes: Changes) => string | undefined) => {

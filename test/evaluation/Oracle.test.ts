@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FlagdCore } from "@openfeature/flagd-core"
 import { LogicEngine } from "json-logic-engine"
-import type { Definition } from "../../src/flags/Definition.ts"
-import { Flag } from "../../src/flags/Evaluator.ts"
-import { TORN } from "../../src/flags/Lowering.ts"
-import { operation } from "../../src/flags/Operators.ts"
+import type { Definition } from "../../src/evaluation/Definition.ts"
+import { Flag } from "../../src/evaluation/Evaluator.ts"
+import { TORN } from "../../src/evaluation/Lowering.ts"
+import { operation } from "../../src/evaluation/Operators.ts"
 import { drawContext, drawRule, variants } from "./Drawn.ts"
 
 const quiet = { error() {}, warn() {}, info() {}, debug() {} }

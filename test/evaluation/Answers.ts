@@ -1,7 +1,7 @@
 /** A program: evaluates drawn rules with drawn contexts, in both ways of bucketing, and prints a digest of all answers. */
 import { createHash } from "node:crypto"
-import type { Definition } from "../../src/flags/Definition.ts"
-import { Flag } from "../../src/flags/Evaluator.ts"
+import type { Definition } from "../../src/evaluation/Definition.ts"
+import { Flag } from "../../src/evaluation/Evaluator.ts"
 import { drawContext, drawRule, variants } from "./Drawn.ts"
 
 const RULES = 400

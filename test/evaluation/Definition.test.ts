@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { told } from "../../src/flags/Definition.ts"
-import { readDefinition } from "../../src/flags/ReadDefinition.ts"
-import { differences } from "../../src/flags/Readers.ts"
-import { resolved } from "../../src/flags/References.ts"
-import { definitionOf, flagsOf, problemsOf, toggle } from "./Reading.ts"
+import { told } from "../../src/evaluation/Definition.ts"
+import { readDefinition } from "../../src/evaluation/ReadDefinition.ts"
+import { differences } from "../../src/evaluation/Readers.ts"
+import { resolved } from "../../src/evaluation/References.ts"
+import { definitionOf, flagsOf, problemsOf, toggle } from "../support/Definitions.ts"
 
 const refusals = (given: unknown, known?: ReadonlySet<string>) => problemsOf(given, known).map(told)
 

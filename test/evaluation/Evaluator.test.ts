@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FLOOR, STEPS } from "../../src/flags/Engine.ts"
-import { Flag } from "../../src/flags/Evaluator.ts"
-import { tell } from "../../src/flags/Steps.ts"
-import { definitionOf, flagsOf, flagWith, how, NOON, toggle } from "./Reading.ts"
+import { FLOOR, STEPS } from "../../src/evaluation/Engine.ts"
+import { Flag } from "../../src/evaluation/Evaluator.ts"
+import { tell } from "../../src/evaluation/Steps.ts"
+import { definitionOf, flagsOf, flagWith, how, NOON, toggle } from "../support/Definitions.ts"
 
 describe("Flag", () => {
   it("FE6 reasons and codes are flagd's", () => {

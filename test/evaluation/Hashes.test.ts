@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { cborOf } from "../../src/flags/Cbor.ts"
-import { bucketOf, chosen, readBuckets } from "../../src/flags/Fractional.ts"
-import { begin, hashBytes, hashText } from "../../src/flags/Murmur.ts"
+import { cborOf } from "../../src/evaluation/Cbor.ts"
+import { bucketOf, chosen, readBuckets } from "../../src/evaluation/Fractional.ts"
+import { begin, hashBytes, hashText } from "../../src/evaluation/Murmur.ts"
 import { dice } from "./Drawn.ts"
 
 const encoder = new TextEncoder()

@@ -1,8 +1,8 @@
 /** Builds flags of texts, for tests. */
 import { Result } from "effect"
-import type { Definition, Problem } from "../../src/flags/Definition.ts"
-import { Flag, type HowToEvaluate } from "../../src/flags/Evaluator.ts"
-import { readDefinition } from "../../src/flags/ReadDefinition.ts"
+import type { Definition, Problem } from "../../src/evaluation/Definition.ts"
+import { Flag, type HowToEvaluate } from "../../src/evaluation/Evaluator.ts"
+import { readDefinition } from "../../src/evaluation/ReadDefinition.ts"
 
 export const definitionOf = (given: unknown, known?: ReadonlySet<string>): Definition =>
   Result.getOrThrowWith(readDefinition(JSON.stringify(given), known), (problems) => new Error(JSON.stringify(problems)))

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import type { Definition } from "../../src/flags/Definition.ts"
-import { Flag, notFound } from "../../src/flags/Evaluator.ts"
-import type { Bucketing } from "../../src/flags/Fractional.ts"
+import type { Definition } from "../../src/evaluation/Definition.ts"
+import { Flag, notFound } from "../../src/evaluation/Evaluator.ts"
+import type { Bucketing } from "../../src/evaluation/Fractional.ts"
 
 interface Case {
   readonly of: string

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FlagdCore } from "@openfeature/flagd-core"
-import { exported } from "../../src/flags/Exported.ts"
-import { definitionOf, flagsOf, toggle } from "./Reading.ts"
+import { exported } from "../../src/evaluation/Exported.ts"
+import { definitionOf, flagsOf, toggle } from "../support/Definitions.ts"
 
 const quiet = { error() {}, warn() {}, info() {}, debug() {} }
 
