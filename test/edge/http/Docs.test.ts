@@ -169,15 +169,21 @@ describe("examples", () => {
         const example = media?.example
         if (operation === undefined || path.includes("{id}")) continue
         assert.isDefined(example, `${method} ${path}`)
-        const named = operation.parameters?.some(({ name }: Any) => name === "environment")
+        const query = (operation.parameters ?? [])
+          .filter((one: Any) => one.in === "query" && (one.required === true || one.name === "environment"))
+          .map(({ name, schema }: Any) => `${name}=${encodeURIComponent(schema.examples?.[0] ?? "production")}`)
         const target = path
           .replace("{key}", "user-service")
           .replace("{flag}", "new-checkout")
           .replace("{segment}", "beta")
-        const answer = await door.call(method.toUpperCase(), named ? `${target}?environment=production` : target, {
-          body: example,
-          ...(type === "text/plain" ? { headers: { "content-type": type } } : {})
-        })
+        const answer = await door.call(
+          method.toUpperCase(),
+          query.length === 0 ? target : `${target}?${query.join("&")}`,
+          {
+            body: example,
+            ...(type === "text/plain" ? { headers: { "content-type": type } } : {})
+          }
+        )
         outcomes.push([`${method} ${path}`, answer.status < 300])
       }
     await door.dispose()
