@@ -105,7 +105,8 @@ export class Flags extends Context.Service<
       environment: string,
       key: string,
       context: EvaluationContext,
-      caller: Caller
+      caller: Caller,
+      fits?: (value: Json) => boolean
     ) => Resolution | undefined
     /** Flags of an environment, for what evaluating all of them costs. */
     readonly count: (environment: string) => number

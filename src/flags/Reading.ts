@@ -189,9 +189,16 @@ export const makeReading = Effect.gen(function* () {
         )
       }),
 
-    resolveNow: (identity: Identity, environment: string, key: string, context: Context, caller: Caller) =>
+    resolveNow: (
+      identity: Identity,
+      environment: string,
+      key: string,
+      context: Context,
+      caller: Caller,
+      fits?: (value: Json) => boolean
+    ) =>
       may(identity, "config.read", environment) && environmentProblem(environment) === undefined
-        ? resolved(environment, key, context, caller)
+        ? resolved(environment, key, context, caller, undefined, fits)
         : undefined,
 
     count: (environment: string) => view.all(environment).byKey.size,

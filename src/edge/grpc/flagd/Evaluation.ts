@@ -77,11 +77,16 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
   }
 
   /** FP10. Undefined: the long way says why not. */
-  const atOnce = (call: ServerCall, identity: Identity, { flagKey, context = {} }: Asked): Resolution | undefined => {
+  const atOnce = (
+    call: ServerCall,
+    identity: Identity,
+    { flagKey, context = {} }: Asked,
+    fitting: ReturnType<typeof fits>
+  ): Resolution | undefined => {
     const environment = environmentOfFlags(selectorOf(call), identity.environments)
     return Result.isFailure(environment)
       ? undefined
-      : flags.resolveNow(identity, environment.success, flagKey, context, callerOfCall("flagd-rpc", call))
+      : flags.resolveNow(identity, environment.success, flagKey, context, callerOfCall("flagd-rpc", call), fitting)
   }
 
   const resolving =
@@ -97,7 +102,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
           call.end(failed ? one : OK)
         }
         if (!isFailure(request) && !keepsSpans) {
-          const found = atOnce(call, identity, request)
+          const found = atOnce(call, identity, request, fitting)
           if (found !== undefined) {
             answer(said(request.flagKey, found, wanted))
             return answered(name, startedAt)

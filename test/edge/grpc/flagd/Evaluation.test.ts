@@ -1,6 +1,6 @@
 /** flagd.evaluation.v2 at two doors: one that answers evaluations without a fiber, and one where spans are kept, which does not. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js"
+import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js"
 import { Effect, Layer, Tracer } from "effect"
 import {
   type ResolveBooleanResponse,
@@ -8,6 +8,8 @@ import {
 } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
 import { Flags } from "../../../../src/flags/Flags.ts"
+import { Usage } from "../../../../src/usage/Usage.ts"
+import { UsageStore } from "../../../../src/usage/UsageStore.ts"
 import { Door } from "../../../support/Door.ts"
 
 const spans: Array<string> = []
@@ -71,10 +73,32 @@ describe("flagd.evaluation.v2", () => {
           metadata.set(name, value === "other" ? `Bearer ${other}` : value)
         spans.length = 0
         found.push(await ask(client, { flagKey, context }, metadata))
-        console.log("A", flagKey, spans, found)
       }
       assert.deepStrictEqual(found[0], found[1], `${flagKey} ${JSON.stringify(headers)}`)
       assert.include(spans, "flagd.evaluation.v2.Service/ResolveBoolean")
+    }
+  })
+
+  it("FP10 counts a value of another type as an error with a fiber and without", async () => {
+    const definition = JSON.stringify({ state: "ENABLED", variants: { a: "a" }, defaultVariant: "a" })
+    for (const { door, client } of doors) {
+      const put = Effect.flatMap(Flags, (flags) =>
+        flags.publish({ environment: "production", key: "text", definition }, { message: "" })
+      )
+      await door.run(Effect.provideService(put, CurrentIdentity, system))
+      const metadata = new Metadata()
+      metadata.set("authorization", `Bearer ${door.token}`)
+      const [code] = (await ask(client, { flagKey: "text", context: {} }, metadata)) as [number]
+      assert.strictEqual(code, status.INVALID_ARGUMENT)
+      const counted = Effect.gen(function* () {
+        yield* (yield* Usage).flush
+        return yield* (yield* UsageStore).counts("production", "text", { from: 0, limit: 10 })
+      })
+      const found = await door.run(counted)
+      assert.deepStrictEqual(
+        found.map(({ outcome, count }) => [outcome, count]),
+        [["TYPE_MISMATCH", 1]]
+      )
     }
   })
 })
