@@ -7,11 +7,13 @@
  *        `FORMER` of flags that changed or went. Whoever takes all flags at once does not say which it uses, so that counts for none.
  */
 import type { CheckFlag, ClientFlags, HeldFlag } from "../client/ClientFlags.ts"
+import { type FlagType, typeOf } from "../evaluation/Definition.ts"
 import { Flag, notFound } from "../evaluation/Evaluator.ts"
 import type { Context, Resolution } from "../evaluation/Resolution.ts"
 import { received } from "../evaluation/Sent.ts"
 import { coveredBy } from "../keys/Pattern.ts"
 
+export type { FlagType } from "../evaluation/Definition.ts"
 export type { Context, ErrorCode, Reason, Resolution } from "../evaluation/Resolution.ts"
 
 /** For `HeraldClient.connect`: flags that can't be evaluated here are refused when they come, and the former ones stay. */
@@ -52,11 +54,13 @@ export class Flags {
     this.#held = client.flags
   }
 
-  /** `context`: JSON; `targetingKey` says who it is. Never throws. FH2 */
-  evaluate(name: string, context: Context = NOBODY): Resolution {
+  /** `context`: JSON; `targetingKey` says who it is. `type`: a value of another one is an error. Never throws. FH2 */
+  evaluate(name: string, context: Context = NOBODY, type?: FlagType): Resolution {
     const ready = this.#readyOf(name)
     if (ready === undefined) return notFound(name)
-    const resolution = resolutionOf(ready, context)
+    const found = resolutionOf(ready, context)
+    const fits = type === undefined || found.value === undefined || typeOf(found.value) === type
+    const resolution = fits ? found : ofAnotherType(name, type)
     count(ready, resolution)
     return resolution
   }
@@ -114,6 +118,12 @@ export class Flags {
 
 const resolutionOf = ({ flag }: Ready, context: Context): Resolution =>
   flag instanceof Flag ? flag.evaluate(context) : flag
+
+const ofAnotherType = (name: string, type: FlagType): Resolution => ({
+  ...notFound(name),
+  errorCode: "TYPE_MISMATCH",
+  errorDetails: `the flag ${name} is not of the type ${type}`
+})
 
 /** FH3 */
 const count = ({ held, outcomes }: Ready, resolution: Resolution): void => {

@@ -25,8 +25,7 @@ import { OptionError } from "../client/ClientError.ts"
 import type { ClientFlags, FlagsHome } from "../client/ClientFlags.ts"
 import { type ConnectOptions, HeraldClient, type State, type Surroundings } from "../client/HeraldClient.ts"
 import { systemClock } from "../client/Platform.ts"
-import { type FlagType, typeOf } from "../evaluation/Definition.ts"
-import { type Context, checkFlag, Flags, type Resolution } from "./Flags.ts"
+import { type Context, checkFlag, Flags, type FlagType, type Resolution } from "./Flags.ts"
 import { pageText } from "./Page.ts"
 import { Reporter } from "./Reporter.ts"
 
@@ -164,14 +163,10 @@ export class HeraldProvider implements Provider {
   #resolve<T>(type: FlagType, name: string, own: T, context: EvaluationContext): Details<T> {
     const open = this.#open
     if (open === undefined) return { value: own, reason: "ERROR", errorCode: NOT_READY, errorMessage: "no flags yet" }
-    const resolution = open.flags.evaluate(name, plain(context))
+    const resolution = open.flags.evaluate(name, plain(context), type)
     const { value, variant } = resolution
     const its = detailsOf(resolution, name, open.client.flags)
     if (value === undefined) return { ...its, value: own }
-    if (typeOf(value) !== type) {
-      const errorMessage = `the flag ${name} is not of the type ${type}`
-      return { value: own, reason: "ERROR", errorCode: TYPE_MISMATCH, errorMessage }
-    }
     if (open.reporter !== undefined && variant !== undefined && this.#exposures !== "none")
       this.#expose(open, open.reporter, name, variant, context)
     return its as Details<T>
@@ -229,7 +224,6 @@ export class HeraldProvider implements Provider {
 }
 
 const NOT_READY = "PROVIDER_NOT_READY" as never
-const TYPE_MISMATCH = "TYPE_MISMATCH" as never
 
 const eventOf = (state: State, confirmed: boolean) => {
   if (state === "live") return confirmed ? ProviderEvents.Ready : ProviderEvents.Stale

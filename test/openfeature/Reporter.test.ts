@@ -37,6 +37,28 @@ describe("Reporter", () => {
     assert.notStrictEqual(rest[0]?.batchId, first?.batchId)
   })
 
+  it("FH3 HV1 a value of another type than asked for is an error, and counted as one", async () => {
+    const { provider, transport } = await start([flag("a", 1)])
+    for (let n = 0; n < 2; n++) {
+      const { value, errorCode } = await provider.resolveStringEvaluation("a", "own", ann)
+      assert.deepStrictEqual([value, errorCode], ["own", "TYPE_MISMATCH"])
+    }
+    await provider.resolveBooleanEvaluation("a", false, ann)
+    await provider.flush()
+    assert.deepStrictEqual(
+      transport.batches[0]?.evaluations.map(({ variant, reason, errorCode, count }) => [
+        variant,
+        reason,
+        errorCode,
+        count
+      ]),
+      [
+        ["", "ERROR", "TYPE_MISMATCH", 2n],
+        ["on", "TARGETING_MATCH", "", 1n]
+      ]
+    )
+  })
+
   it("RB5 what a server will never take is given up, and the application hears of it and of refused items", async () => {
     const { provider, clock, transport, events } = await start([flag("a", 1)], { everyMillis: 1_000 })
     const refused = {
