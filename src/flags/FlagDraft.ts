@@ -1,11 +1,9 @@
 /** Describes what publishers of flags, and of what flags share, ask for, and what became of it. Pure. */
 import type { Committed } from "../commits/Release.ts"
 import type { Problem } from "../evaluation/Definition.ts"
-import type { Bucketing } from "../evaluation/Fractional.ts"
 import type { Difference } from "../values/Diff.ts"
 import type { FeatureFlag, FlagWish } from "./FeatureFlag.ts"
 import type { FlagSettings, FlagSettingsWish } from "./FlagSettings.ts"
-import type { Moved } from "./Moving.ts"
 import type { Segment, SegmentWish } from "./Segment.ts"
 
 /** All that is stored for flags. */
@@ -50,21 +48,3 @@ export interface FlagValidated {
   /** FR7 */
   readonly warnings: ReadonlyArray<Problem>
 }
-
-/** Who would be given another variant with another bucketing. WB3 */
-export interface Moving {
-  readonly from: Bucketing
-  readonly to: Bucketing
-  /** Flags that put people into buckets. */
-  readonly flags: number
-  /** Those of them that were counted: all, unless they are too many. */
-  readonly counted: number
-  /** Whether people were made up, or given. */
-  readonly madeUp: boolean
-  /** Those who move the most people first, `MOVED` of them at most. */
-  readonly moved: ReadonlyArray<Moved>
-  /** Of all flags that were counted, one with the other: people who were asked for, and those who would move. */
-  readonly asked: number
-  readonly wouldMove: number
-}
-export const MOVED = 1_000

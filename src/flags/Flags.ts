@@ -18,14 +18,15 @@ import type { Json } from "../evaluation/Json.ts"
 import type { Context as EvaluationContext, Resolution } from "../evaluation/Resolution.ts"
 import type { Told } from "../evaluation/Steps.ts"
 import type { Caller } from "../usage/Caller.ts"
-import { type Evaluating, makeBuckets } from "./Buckets.ts"
+import { type Evaluating, makeBucketing } from "./Bucketing.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
-import type { FlagDraft, FlagValidated, FlagWritten, Moving } from "./FlagDraft.ts"
+import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
 import type { FlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import type { Mode } from "./IdList.ts"
 import { IdLists } from "./IdLists.ts"
 import { type IdsWritten, makeIds } from "./Ids.ts"
+import type { Moving } from "./Moving.ts"
 import { makeReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
 import type { Segment } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
@@ -127,7 +128,7 @@ export class Flags extends Context.Service<
         ...flag,
         ...writing,
         changeIds: yield* makeIds(write),
-        ...(yield* makeBuckets),
+        ...(yield* makeBucketing),
         segments: segment,
         settings
       })

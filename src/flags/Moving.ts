@@ -21,6 +21,8 @@ export const WORK = 5_000
 export const MOST = 10_000
 /** WB4 */
 export const FEWEST = 100
+/** Flags that are told one by one. */
+export const MOVED = 1_000
 
 export interface Moved {
   readonly flag: string
@@ -28,6 +30,23 @@ export interface Moved {
   readonly people: number
   /** Those of them who would be given another variant. */
   readonly moved: number
+}
+
+/** Who would be given another variant with another bucketing. WB3 */
+export interface Moving {
+  readonly from: Bucketing
+  readonly to: Bucketing
+  /** Flags that put people into buckets. */
+  readonly flags: number
+  /** Those of them that were counted: all, unless they are too many. */
+  readonly counted: number
+  /** Whether people were made up, or given. */
+  readonly madeUp: boolean
+  /** Those who move the most people first, `MOVED` of them at most. */
+  readonly moved: ReadonlyArray<Moved>
+  /** Of all flags that were counted, one with the other: people who were asked for, and those who would move. */
+  readonly asked: number
+  readonly wouldMove: number
 }
 
 /** Operators with buckets, of a rule without references. */

@@ -18,7 +18,7 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer, problemResponse } from "../Problem.ts"
 import { OfrepGroup } from "./Api.ts"
-import { short } from "./Short.ts"
+import { quick } from "./Quick.ts"
 import * as Wire from "./Wire.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -150,5 +150,5 @@ export const ofrep = {
   routes,
   pages: { under: "/ofrep/", origins: Effect.map(OpenFlags, ({ origins }) => origins) },
   asRouted: Wire.asRouted,
-  quick: short
+  quick
 } as const satisfies Part

@@ -11,11 +11,21 @@ import type { Context } from "../evaluation/Resolution.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { Usage } from "../usage/Usage.ts"
 import { Slices } from "../work/Slices.ts"
-import { MOVED, type Moving } from "./FlagDraft.ts"
 import { defaults, readFlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
-import { bucketsIn, EVALUATIONS, givenBy, type Moved, madeUpBy, peopleFor, ruleIn, WORK } from "./Moving.ts"
+import {
+  bucketsIn,
+  EVALUATIONS,
+  givenBy,
+  MOVED,
+  type Moved,
+  type Moving,
+  madeUpBy,
+  peopleFor,
+  ruleIn,
+  WORK
+} from "./Moving.ts"
 
 /** A program that evaluates by itself. */
 export interface Evaluating {
@@ -41,7 +51,7 @@ const known: Readonly<Record<string, Bucketing>> = {
 /** Flags of one page. */
 const PAGE = 500
 
-export const makeBuckets = Effect.gen(function* () {
+export const makeBucketing = Effect.gen(function* () {
   const view = yield* FlagView
   const settings = yield* FlagSettingsView
   const usage = yield* Usage

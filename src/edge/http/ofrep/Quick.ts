@@ -31,7 +31,7 @@ const contextIn = (body: Uint8Array): Context | undefined => {
   return isObject(context) ? context : undefined
 }
 
-export const short = Effect.gen(function* () {
+export const quick = Effect.gen(function* () {
   const { recognise, charge } = yield* (yield* Access).atOnce
   const { resolveNow } = yield* Flags
   const { origins } = yield* OpenFlags
