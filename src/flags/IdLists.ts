@@ -90,7 +90,11 @@ const make = Effect.gen(function* () {
       key,
       digest,
       before: list === undefined ? (before?.list ?? before?.before) : undefined,
-      until: clock.currentTimeMillisUnsafe() + LATE,
+      // Of the list that answers meanwhile, however many come after it.
+      until:
+        before?.list === undefined && before?.before !== undefined
+          ? before.until
+          : clock.currentTimeMillisUnsafe() + LATE,
       list
     })
     if (list === undefined) Deferred.doneUnsafe(wake, Effect.void)

@@ -74,6 +74,13 @@ interface SegmentIds {
   readonly keys?: ReadonlyArray<string>
 }
 
+/** As it was committed, now or by the same request before. F4 */
+const countIn = ({ committed }: FlagWritten, key: string): number => {
+  const made = committed.revision.changes.find((change) => change.kind === "segment" && change.key === key)
+  const { ids } = JSON.parse(made?.definition || "{}") as { readonly ids?: SegmentIds }
+  return ids?.count ?? 0
+}
+
 export const makeIds = Effect.fnUntraced(function* (write: Write) {
   const view = yield* SegmentView
   const store = yield* SegmentStore
@@ -193,10 +200,18 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
       .flatMap((piece) => Array.from({ length: piece?.count ?? 0 }, (_, n) => decoder.decode(piece!.id(n))))
       .sort()
 
-  const newest = Effect.fnUntraced(function* (environment: string, key: string, again: boolean) {
-    const found = again
-      ? (yield* store.history(environment, key, { limit: 1, before: undefined }))[0]
-      : view.find(environment, key)
+  /** `expected`: the version that is to be changed, which this node may not know yet. IL8 */
+  const newest = Effect.fnUntraced(function* (
+    environment: string,
+    key: string,
+    expected: number | undefined,
+    again: boolean
+  ) {
+    const known = view.find(environment, key)
+    const found =
+      again || (expected !== undefined && expected !== known?.version)
+        ? (yield* store.history(environment, key, { limit: 1, before: undefined }))[0]
+        : known
     return found === undefined || found.deleted ? undefined : found
   })
 
@@ -211,15 +226,14 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
     return yield* alone.withPermit(
       Effect.gen(function* () {
         const ids = yield* given(text)
-        let count = 0
         const draft = Effect.fnUntraced(function* (again: boolean) {
-          const current: Segment | undefined = yield* newest(environment, key, again)
+          const current: Segment | undefined = yield* newest(environment, key, expectedVersion, again)
           if (current === undefined && mode === "remove")
             return yield* failure("NotFound", `there is no segment ${key} in ${environment} to take ids from`)
           const members = JSON.parse(current?.definition ?? "{}") as { readonly ids?: SegmentIds }
           const before = mode === "replace" ? [] : yield* piecesOf(members.ids ?? {})
           const { list, made } = yield* merged(mode, ids, before)
-          count = list.stored.count
+          const { count } = list.stored
           const few = count <= INLINE && list.stored.bytes <= INLINE_BYTES
           if (!few) yield* keep(list, made)
           const { digest } = list.stored
@@ -234,7 +248,7 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
         // IL8
         const request = { kind: "segment", environment, key, expectedVersion, ids: { mode, ...ids.gist } }
         const written = yield* write("publish", options, request, draft, environment, expectedVersion === undefined)
-        return { ...written, count } satisfies IdsWritten
+        return { ...written, count: countIn(written, key) } satisfies IdsWritten
       })
     )
   })

@@ -114,11 +114,11 @@ const make = Effect.gen(function* () {
     for (const heard of listeners) heard(changed)
   }
   const of = (environment: string) => served.get(environment) ?? none
-  const put = (environments: Environments, segment: Segment): void => {
+  const put = (environments: Environments, segment: Segment): boolean => {
     const { environment } = segment
     let its = environments.get(environment)
     if (its === undefined) environments.set(environment, (its = new Environment(environment, lists)))
-    its.set(segment)
+    return its.set(segment)
   }
   lists.loaded((environment, key) => tell({ environment, key }))
 
@@ -141,7 +141,7 @@ const make = Effect.gen(function* () {
       }
     }),
     apply: (segment) => {
-      put(served, segment)
+      if (!put(served, segment)) return
       lists.want(segment.environment, segment.key, segment.list)
       tell(segment)
     },

@@ -6,6 +6,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { NotLoaded } from "../../src/evaluation/Engine.ts"
+import type { FlagWritten } from "../../src/flags/FlagDraft.ts"
 import { FlagStreams } from "../../src/flags/FlagStreams.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { flagUpdates } from "../../src/flags/FlagUpdates.ts"
@@ -13,6 +14,7 @@ import { FlagView } from "../../src/flags/FlagView.ts"
 import { IDS, type Mode } from "../../src/flags/IdList.ts"
 import { IdListStore } from "../../src/flags/IdListStore.ts"
 import { IdLists, LATE } from "../../src/flags/IdLists.ts"
+import type { Segment } from "../../src/flags/Segment.ts"
 import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
@@ -72,6 +74,10 @@ const answer = (targetingKey: string) =>
       ({ resolution }) => resolution.variant ?? resolution.errorCode
     )
   )
+const keysOf = ({ committed }: FlagWritten): unknown => {
+  const { definition } = committed.revision.changes[0]!
+  return JSON.parse(definition).ids.keys
+}
 const definition = Effect.flatMap(Flags, (flags) =>
   Effect.map(flags.segments.get(environment, "beta"), (one) => JSON.parse(one.definition))
 )
@@ -159,6 +165,32 @@ describe("lists of ids", () => {
       }).pipe(as(system), Effect.provide(layer))
   )
 
+  it.live("IL8 whoever names the version gets the ids of that version changed, also by a node that is behind it", () =>
+    Effect.gen(function* () {
+      const { revision } = (yield* change("add", ["ann"])).committed
+      const first = revision.changes[0] as Segment
+      yield* change("add", ["bob"])
+      Object.assign(yield* SegmentView, { find: () => first }) // it has not heard of the second
+      const added = yield* change("add", ["zoe"], { expectedVersion: 2 })
+      assert.deepStrictEqual(keysOf(added), ["ann", "bob", "zoe"])
+      const old = yield* Effect.flip(change("add", ["eve"], { expectedVersion: 1 }))
+      assert.strictEqual(old.name, "VersionConflict")
+      assert.deepStrictEqual(keysOf(yield* change("remove", ["ann"])), ["bob", "zoe"])
+    }).pipe(as(system), Effect.provide(layer))
+  )
+
+  it.live("F4, IL8 a change of ids that comes again is answered as the first time, with how many ids there were", () =>
+    Effect.gen(function* () {
+      const few = { idempotencyKey: "few" }
+      const lots = { idempotencyKey: "many" }
+      assert.strictEqual((yield* change("add", ["ann", "bob"], few)).count, 2)
+      assert.strictEqual((yield* change("add", many(1_500), lots)).count, 1_502)
+      assert.strictEqual((yield* change("add", many(1_500), lots)).count, 1_502)
+      const again = yield* change("add", ["ann", "bob"], few)
+      assert.deepStrictEqual([again.count, again.committed.replayed], [2, true])
+    }).pipe(as(system), Effect.provide(layer))
+  )
+
   /** A list that another node made. */
   const elsewhere = Effect.fnUntraced(function* (ids: ReadonlyArray<string>) {
     const store = yield* IdListStore
@@ -226,6 +258,12 @@ describe("lists of ids", () => {
       assert.strictEqual(has("ann"), "not loaded")
       lists.want(environment, "beta", ids.digest)
       assert.isTrue(has("ann"))
+      for (const digit of ["a", "b", "c"]) {
+        lists.want(environment, "beta", digit.repeat(64))
+        yield* TestClock.adjust(LATE / 2)
+      }
+      assert.strictEqual(has("ann"), "not loaded")
+      lists.want(environment, "beta", ids.digest)
       lists.begin([])
       assert.strictEqual(has("ann"), "not loaded")
       assert.isUndefined(yield* lists.read(never))
