@@ -6,7 +6,8 @@
  *   FE6  Values, variants, reasons and error codes are those of flagd.
  *   FE7  Who is answered can't change what others are answered: everything in an answer is frozen.
  *   FE11 Who is not known to be in a list of ids or not, as it is not loaded, is answered with an error, never as one who is not in it.
- *   FE8  A flag whose prerequisites don't hold serves its default, and says so. They are as many as `HOPS` at most, on all levels.
+ *   FE8  A flag whose prerequisites don't hold serves its default, and says so. They are as many as `HOPS` at most, on all levels, and each is
+ *        asked once. Where it can't be told whether they hold (FE11, FE12), the answer is an error, too.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Definition } from "./Definition.ts"
@@ -17,8 +18,17 @@ import { lower } from "./Lowering.ts"
 import { resolved } from "./References.ts"
 import type { Context, ErrorCode, Reason, Resolution } from "./Resolution.ts"
 
-/** Evaluations of other flags that one evaluation may need. */
+/** Other flags that one evaluation may need. */
 export const HOPS = 64
+
+/** What one evaluation knows of the flags that it needs. FE8 */
+interface Needed {
+  /** How many more it may ask. */
+  left: number
+  readonly answers: Map<Flag, Resolution>
+  /** Why it can't be told what one of them serves. */
+  unknown: string | undefined
+}
 
 export interface HowToEvaluate {
   readonly bucketing: Bucketing
@@ -77,11 +87,11 @@ export class Flag {
     }
   }
 
-  #evaluated(context: Context, hops: { left: number } | undefined): Resolution {
+  #evaluated(context: Context, needed: Needed | undefined): Resolution {
     const rule = this.#rule ?? this.#compiled()
     if (rule === undefined) return this.#fixed!
     if (this.definition.prerequisites.length > 0) {
-      const answer = this.#unmet(context, hops ?? { left: HOPS })
+      const answer = this.#unmet(context, needed ?? { left: HOPS, answers: new Map(), unknown: undefined })
       if (answer !== undefined) return answer
     }
     let found: unknown
@@ -89,9 +99,9 @@ export class Flag {
       found = rule(context)
     } catch (error) {
       if (error instanceof NotLoaded)
-        return this.#error("GENERAL", `a list of ids that ${excerpt(this.key)} asks for is not loaded yet`) // FE11
+        return this.#unknown(needed, `a list of ids that ${excerpt(this.key)} asks for is not loaded yet`) // FE11
       return error instanceof TooMuchWork
-        ? this.#error("GENERAL", `the rule of ${excerpt(this.key)} takes too much work with this context`)
+        ? this.#unknown(needed, `the rule of ${excerpt(this.key)} takes too much work with this context`)
         : this.#failed
     }
     return (typeof found === "string" && this.#byVariant.get(found)) || this.#of(found)
@@ -110,12 +120,17 @@ export class Flag {
   }
 
   /** FE8 */
-  #unmet(context: Context, hops: { left: number }): Resolution | undefined {
+  #unmet(context: Context, needed: Needed): Resolution | undefined {
     for (const { flag, variant } of this.definition.prerequisites) {
-      if (--hops.left < 0)
-        return this.#error("GENERAL", `the prerequisites of ${excerpt(this.key)} are more than ${HOPS}`)
       const other = this.#how.flagOf(flag)
-      const answer = other === undefined ? undefined : (other.#fixed ?? other.#evaluated(context, hops))
+      let answer = other && (other.#fixed ?? needed.answers.get(other))
+      if (answer === undefined && other !== undefined) {
+        if (--needed.left < 0)
+          return this.#unknown(needed, `the prerequisites of ${excerpt(this.key)} are more than ${HOPS}`)
+        answer = other.#evaluated(context, needed)
+        if (needed.unknown !== undefined) return this.#error("GENERAL", needed.unknown)
+        needed.answers.set(other, answer)
+      }
       if (answer?.variant === variant) continue
       return Object.freeze({
         ...this.#default,
@@ -123,6 +138,11 @@ export class Flag {
       })
     }
     return undefined
+  }
+
+  #unknown(needed: Needed | undefined, why: string): Resolution {
+    if (needed !== undefined) needed.unknown ??= why
+    return this.#error("GENERAL", why)
   }
 
   #compiled(): Rule | undefined {

@@ -174,41 +174,6 @@ describe("Flag", () => {
     assert.throws(() => Object.assign(answer.metadata, { x: 2 }))
   })
 
-  it("FE8 a flag whose prerequisites don't hold serves its default, and says which", () => {
-    const onBase = (more: object = {}) => ({ enabled: true, prerequisites: [{ flag: "base", variant: "on" }], ...more })
-    const flags = flagsOf({
-      base: toggle({ if: [{ var: "beta" }, "on"] }),
-      next: onBase(),
-      half: onBase({ percentage: 50 }),
-      lost: { ...onBase(), prerequisites: [{ flag: "gone", variant: "on" }] }
-    })
-    const of = (name: string, context: Record<string, unknown>) => {
-      const { variant, reason, metadata } = flags.get(name)!.evaluate(context)
-      return { variant, reason, failed: metadata["prerequisiteFailed"] }
-    }
-    assert.deepStrictEqual(of("next", { beta: true }), { variant: "on", reason: "TARGETING_MATCH", failed: undefined })
-    assert.deepStrictEqual(of("next", {}), { variant: "off", reason: "DEFAULT", failed: "base" })
-    assert.deepStrictEqual(of("half", { targetingKey: "a" }), { variant: "off", reason: "DEFAULT", failed: "base" })
-    assert.deepStrictEqual(of("lost", {}), { variant: "off", reason: "DEFAULT", failed: "gone" })
-  })
-
-  it("FE8 a circle of prerequisites, and more of them than anyone needs, end as an error", () => {
-    const flags = flagsOf({
-      a: { enabled: true, prerequisites: [{ flag: "b", variant: "on" }] },
-      b: { enabled: true, prerequisites: [{ flag: "a", variant: "on" }] },
-      ...Object.fromEntries(
-        Array.from({ length: 12 }, (_, n) => [
-          `n${n}`,
-          n === 0
-            ? { enabled: true }
-            : { enabled: true, prerequisites: Array.from({ length: 16 }, () => ({ flag: `n${n - 1}`, variant: "on" })) }
-        ])
-      )
-    })
-    assert.strictEqual(flags.get("a")!.evaluate({}).variant, "off")
-    assert.notStrictEqual(flags.get("n11")!.evaluate({}).variant, "on")
-  })
-
   it("FE12 a flag and all its prerequisites have together what one rule has", () => {
     const costly = { if: [{ some: [{ var: "l" }, { in: [{ var: "" }, ["x", "y"]] }] }, "off", "on"] }
     const list = (length: number) => ({ l: Array.from({ length }, () => "a") })
