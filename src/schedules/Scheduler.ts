@@ -3,7 +3,8 @@
  * once does not hang on the lease: DU1.
  *
  *   SY1  Who asked for it acts when it is due: what that principal may not do any more is refused.
- *   SY2  What can't be made for a reason that may pass is tried again until the grace is over, and keeps no other one from being made.
+ *   SY2  What can't be made for a reason that may pass is tried again until the grace is over, and keeps none from being made that changes
+ *        other things.
  *   SY3  A change that was not made is told of in the log, with why, as one that was.
  *   SY4  Changes of one thing are made in the order of their times, and those of one time in the order in which they were asked for. Others may
  *        be made at the same time; what is refused then is decided on once more, alone and in its order.
@@ -169,15 +170,23 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
       Effect.tap((outcome) => Effect.sync(() => outcome === "over" && waiting.delete(`${one.environment}/${one.key}`)))
     )
 
-  /** SY4. Returns how many are left. */
-  const inTurn = Effect.fnUntraced(function* (those: ReadonlyArray<DueOne>, now: number) {
+  /** SY4. `behind`: what those that are left change, so that later ones of it wait. Returns how many are left. */
+  const inTurn = Effect.fnUntraced(function* (those: ReadonlyArray<DueOne>, now: number, behind: Set<string>) {
     let left = 0
-    for (const wave of wavesOf(those)) {
+    const leave = (one: DueOne): void => {
+      left++
+      for (const name of namesOf(one)) behind.add(name)
+    }
+    for (const all of wavesOf(those)) {
+      const { wave = [], waits = [] } = Object.groupBy(all, (one) =>
+        namesOf(one).some((name) => behind.has(name)) ? "waits" : "wave"
+      )
+      for (const one of waits) leave(one)
       const together = (one: DueOne) => tried(one, now, wave.length === 1)
       const outcomes = yield* Effect.forEach(wave, together, { concurrency: ABREAST })
       for (const [at, outcome] of outcomes.entries()) {
         const last = outcome === "early" ? yield* tried(wave[at]!, now, true) : outcome
-        if (last === "left") left++
+        if (last === "left") leave(wave[at]!)
       }
     }
     return left
@@ -197,9 +206,10 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
     if (now - first.dueAt > LATE)
       yield* late.fails(`${pending} pending, the first for ${Math.round((now - first.dueAt) / 1_000)} s`)
     let left = 0
+    const behind = new Set<string>()
     while (page.due.length > 0) {
       if ((yield* leases.claim("schedules", run, LEASE)) === undefined) return AGAIN
-      left += yield* inTurn(page.due, now)
+      left += yield* inTurn(page.due, now, behind)
       page = page.due.length < DUE ? { ...page, due: [] } : yield* store.due(page.due.at(-1))
     }
     return left === 0 ? 0 : AGAIN
@@ -218,12 +228,15 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
   )
 })
 
+const namesOf = ({ environment, touches }: DueOne): ReadonlyArray<string> =>
+  touches.map((name) => `${environment}/${name}`)
+
 /** In their order: no two of a wave change the same thing. */
 const wavesOf = (those: ReadonlyArray<DueOne>): ReadonlyArray<ReadonlyArray<DueOne>> => {
   const waves: Array<Array<DueOne>> = []
   const taken = new Set<string>()
   for (const one of those) {
-    const names = one.touches.map((name) => `${one.environment}/${name}`)
+    const names = namesOf(one)
     if (waves.length === 0 || names.some((name) => taken.has(name))) {
       waves.push([])
       taken.clear()

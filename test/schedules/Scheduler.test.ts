@@ -199,6 +199,35 @@ describe("Scheduler", () => {
     }).pipe(asSystem, Effect.provide(node({ keys })), Effect.provideService(Degraded, degraded))
   })
 
+  it.effect("SY4 while a change waits, none of a later time changes the same thing; others are made", () => {
+    let away = true
+    const ann: Identity = { name: "ann", keyId: "k", role: "publisher", environments: ["*"] }
+    const key: ApiKey = { ...ann, id: "k", hash: "", createdAt: 0, createdBy: "", expiresAt: null, revokedAt: null }
+    const keys = Effect.suspend(() =>
+      away ? Effect.fail(failure("DatabaseUnavailable", "away")) : Effect.succeed([key])
+    )
+    return Effect.gen(function* () {
+      yield* publishFlag("a", { enabled: false })
+      const on = (percentage: number) => ({
+        flags: [flagDraft("a", { enabled: true, percentage })],
+        evenIfChanged: true
+      })
+      const first = yield* schedule("+10s", on(10)).pipe(as(ann))
+      const second = yield* schedule("+11s", { ...on(20), changes: [draft("app", "1")] })
+      const third = yield* schedule("+12s", { changes: [draft("app", "2")], evenIfChanged: true })
+      const other = yield* schedule("+13s", { flags: [flagDraft("b", half)] })
+      yield* pass(14_000, 140)
+      assert.strictEqual((yield* becameOf(other)).state, "committed")
+      for (const one of [first, second, third]) assert.strictEqual((yield* becameOf(one)).state, "pending")
+      away = false
+      yield* pass(2_000, 20)
+      for (const one of [first, second, third]) assert.strictEqual((yield* becameOf(one)).state, "committed")
+      assert.strictEqual(yield* percentageOf("a"), 20)
+      const { configuration } = yield* Effect.flatMap(Configurations, ({ get }) => get("production", "app", "strong"))
+      assert.strictEqual(configuration.value, "2")
+    }).pipe(asSystem, Effect.provide(node({ keys })))
+  })
+
   it.effect("DU1 of two nodes one makes it, once; when the one that had the lease is gone, the other does", () => {
     const state = new State()
     return Effect.gen(function* () {
