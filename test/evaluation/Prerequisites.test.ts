@@ -1,9 +1,9 @@
 /** Flags that need other flags. */
 import { assert, describe, it } from "@effect/vitest"
-import { NotLoaded } from "../../src/flags/Engine.ts"
-import { Flag } from "../../src/flags/Evaluator.ts"
-import { MEMBER } from "../../src/flags/Operators.ts"
-import { definitionOf, flagsOf, how, toggle } from "./Reading.ts"
+import { NotLoaded } from "../../src/evaluation/Engine.ts"
+import { Flag } from "../../src/evaluation/Evaluator.ts"
+import { MEMBER } from "../../src/evaluation/Operators.ts"
+import { definitionOf, flagsOf, how, toggle } from "../support/Definitions.ts"
 
 describe("prerequisites", () => {
   it("FE8 a flag whose prerequisites don't hold serves its default, and says which", () => {
