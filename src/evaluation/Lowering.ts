@@ -7,6 +7,7 @@
 
 import { OWN, targetingKeyNow } from "./Engine.ts"
 import { type Bucketing, type Buckets, chosen, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
+import { isMembers } from "./Json.ts"
 import { begin, hashText } from "./Murmur.ts"
 import { argumentsOf, harmfulPart, ITERATORS, MEMBER, operation, operators } from "./Operators.ts"
 import { compared, comparing, isComparison } from "./Version.ts"
@@ -30,8 +31,6 @@ const LARGE = 1_000
 /** Values of a list from which on it becomes a set. */
 const MANY = 8
 
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 const isScalar = (value: unknown): boolean => typeof value !== "object" || value === null
 
 /** Values in it: what asking it once costs. */
@@ -102,7 +101,7 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
         const of = ofTargetingKey(buckets)
         return { [OWN.call]: [() => of(targetingKeyNow()), null] }
       }
-    } else if (isObject(first) || typeof first === "string") {
+    } else if (isMembers(first) || typeof first === "string") {
       const buckets = constant(rest)
       const seeded = buckets && bucketing === "v2" && seedIn(first, inside)
       if (buckets && seeded) {
@@ -134,11 +133,11 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
 
   /** A text that begins with what is known: `{"cat": ["seed", {"var": …}]}`. */
   const seedIn = (first: unknown, inside: boolean): { readonly seed: string; readonly last: unknown } | undefined => {
-    const [name, given] = (isObject(first) && operation(first)) || []
+    const [name, given] = (isMembers(first) && operation(first)) || []
     if (name !== "cat" || !Array.isArray(given) || given.length < 2) return undefined
-    const before = given.slice(0, -1).map((one) => (isObject(one) ? knownIn(visit(one, inside)) : one))
+    const before = given.slice(0, -1).map((one) => (isMembers(one) ? knownIn(visit(one, inside)) : one))
     const last: unknown = given.at(-1)
-    return isObject(last) && before.every((one) => typeof one === "string")
+    return isMembers(last) && before.every((one) => typeof one === "string")
       ? { seed: before.join(""), last }
       : undefined
   }
@@ -173,13 +172,13 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
 
   const visit = (rule: unknown, inside: boolean): unknown => {
     const made = seen(rule, inside)
-    const [name] = (isObject(made) && operation(made)) || []
+    const [name] = (isMembers(made) && operation(made)) || []
     return name !== undefined && TORN.has(name) ? { [OWN.group]: [made] } : made
   }
 
   const seen = (rule: unknown, inside: boolean): unknown => {
     if (Array.isArray(rule)) return rule.map((one) => visit(one, inside))
-    if (!isObject(rule)) return rule
+    if (!isMembers(rule)) return rule
     const [name, given] = operation(rule) ?? []
     if (name === MEMBER) {
       const [isIn, who] = given as ReadonlyArray<unknown>

@@ -4,7 +4,8 @@
  *
  *   FG1, FG2, FG3 in Definition.ts
  */
-import { Result, type Schema } from "effect"
+
+import { Result } from "effect"
 import { isKey } from "../keys/Key.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
@@ -29,6 +30,7 @@ import {
   VARIANT_NAME,
   VARIANTS
 } from "./Definition.ts"
+import { isMembers, type Json, type Members } from "./Json.ts"
 import { namesIn } from "./References.ts"
 import { checkRule } from "./Rule.ts"
 import { fromSimple, isSimple, SIMPLE } from "./Simple.ts"
@@ -50,11 +52,6 @@ const MEMBERS = [
 /** Nothing of a text is of use to others when this is there, so it comes alone. */
 const alone = (at: string, problem: string): Result.Result<never, ReadonlyArray<Problem>> =>
   Result.fail([{ at, problem }])
-
-type Json = Schema.Json
-export type Members = Readonly<Record<string, Json>>
-export const isMembers = (value: Json | undefined): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names of rules that the environment has for all its flags; `ANY`: whether they are there is asked where they are stored (FN4). */
 export type Known = ReadonlySet<string> | typeof ANY

@@ -4,14 +4,13 @@
  *
  *   FR7  A warning says what differs and how to write it so that all agree. It never stops a publish, and Herald itself reads as `reads` says.
  */
-import type { Schema } from "effect"
+
 import { excerpt } from "../text/Excerpt.ts"
 import { type Problem, pointed } from "./Definition.ts"
+import type { Json } from "./Json.ts"
 import { TORN } from "./Lowering.ts"
 import { argumentsOf, ITERATORS, operation } from "./Operators.ts"
 import { COMPARISONS, isComparison, readVersion } from "./Version.ts"
-
-type Json = Schema.Json
 
 /** Warnings of one rule. */
 const MOST = 20

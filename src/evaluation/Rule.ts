@@ -5,14 +5,14 @@
  *   FR3  A variant that the rule names is there: every text, number or truth value that the rule can end with is looked at.
  *   FR4  A `$ref` names a rule that is there.
  */
-import type { Schema } from "effect"
+
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import { pointed } from "./Definition.ts"
 import { bucketProblem, WEIGHT } from "./Fractional.ts"
+import type { Json } from "./Json.ts"
 import { ARGUMENTS, argumentsOf, harmfulPart, operation, operators, REF } from "./Operators.ts"
 
-type Json = Schema.Json
 type Say = (at: string, problem: string) => undefined
 
 export interface Around {

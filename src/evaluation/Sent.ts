@@ -13,7 +13,7 @@ import { type Definition, type FlagType, type Metadata, type Prerequisite, typeO
 import { Flag, type HowToEvaluate } from "./Evaluator.ts"
 import type { Exporting } from "./Exported.ts"
 import type { Bucketing } from "./Fractional.ts"
-import type { Json } from "./Json.ts"
+import { isMembers, type Json } from "./Json.ts"
 import { operation, operators } from "./Operators.ts"
 import { listIn, resolved } from "./References.ts"
 
@@ -110,18 +110,15 @@ const charactersOf = (rule: Json): number => {
   return size
 }
 
-const isObject = (value: unknown): value is { readonly [name: string]: Json } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const isNeed = (said: unknown): said is Prerequisite =>
-  isObject(said) && typeof said["flag"] === "string" && typeof said["variant"] === "string"
+  isMembers(said) && typeof said["flag"] === "string" && typeof said["variant"] === "string"
 
 /** Why a rule can't be evaluated here; undefined when it can. FK2 */
 const problemOf = (rule: Json): string | undefined => {
   const left: Array<Json> = [rule]
   for (let one = left.pop(); one !== undefined; one = left.pop()) {
     if (Array.isArray(one)) for (const item of one as ReadonlyArray<Json>) left.push(item)
-    else if (isObject(one)) {
+    else if (isMembers(one)) {
       const [name, given] = operation(one) ?? []
       if (name === undefined) return "an object in its rule is no operator"
       if (!operators.has(name)) return `its rule has the operator ${excerpt(name)}, which this version does not know`
@@ -133,10 +130,10 @@ const problemOf = (rule: Json): string | undefined => {
 
 /** The flag that a text is of, as `JSON.parse` read it; or why it can't be evaluated. It says nothing of the values in it. FK2 */
 export const received = (key: string, said: unknown, now: () => number): Flag | string => {
-  if (!isObject(said)) return "it is no object"
+  if (!isMembers(said)) return "it is no object"
   const { others = {}, bucketing = "v2" } = said
   if (bucketing !== "v2" && bucketing !== "v3") return "it has a bucketing that this version does not know"
-  if (!isObject(others)) return "the flags that it needs are no object"
+  if (!isMembers(others)) return "the flags that it needs are no object"
   const flags = new Map<string, Flag>()
   const how: HowToEvaluate = { bucketing, ruleOf: () => undefined, flagOf: (name) => flags.get(name), now }
   for (const [name, one] of Object.entries(others)) {
@@ -149,17 +146,17 @@ export const received = (key: string, said: unknown, now: () => number): Flag | 
 }
 
 const definitionOf = (said: Json): Definition | string => {
-  if (!isObject(said)) return "it is no object"
+  if (!isMembers(said)) return "it is no object"
   const { state, variants, defaultVariant, targeting, metadata = {}, prerequisites = [] } = said
   if (state !== "ENABLED" && state !== "DISABLED") return "its state is neither ENABLED nor DISABLED"
-  if (!isObject(variants)) return "it has no variants"
+  if (!isMembers(variants)) return "it has no variants"
   const [first] = Object.values(variants)
   const type: FlagType | undefined = first === undefined ? undefined : typeOf(first)
   if (type === undefined || Object.values(variants).some((value) => typeOf(value) !== type))
     return "its variants are not of one type"
   if (defaultVariant !== undefined && !(typeof defaultVariant === "string" && Object.hasOwn(variants, defaultVariant)))
     return "its default is none of its variants"
-  if (!isObject(metadata)) return "its metadata is no object"
+  if (!isMembers(metadata)) return "its metadata is no object"
   if (!Array.isArray(prerequisites) || !prerequisites.every(isNeed)) return "its prerequisites are no list of them"
   const problem = targeting === undefined ? undefined : problemOf(targeting)
   if (problem !== undefined) return problem

@@ -3,10 +3,8 @@
  *
  *   FG4  Who is on at some percentage is on at every larger one.
  */
-import type { Schema } from "effect"
+import type { Json, Members } from "./Json.ts"
 import { harmfulPart, REF } from "./Operators.ts"
-
-type Members = Readonly<Record<string, Schema.Json>>
 
 export const SIMPLE = ["enabled", "percentage", "targetUsers", "segments", "by"]
 /** Names of users in a simple form. More belong into a list of ids. */
@@ -53,7 +51,7 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
 const NAME = 100
 
 /** What is wrong with a name of who is meant, such as `org.key`; undefined: nothing. */
-export const byProblem = (by: Schema.Json | undefined): string | undefined => {
+export const byProblem = (by: Json | undefined): string | undefined => {
   if (by === undefined) return undefined
   if (typeof by !== "string" || by === "" || by.length > NAME || by.split(".").includes("") || by.startsWith("$"))
     return `has to be the name of an attribute, of at most ${NAME} characters, such as org.key`
@@ -74,11 +72,11 @@ const targetingOf = (
 ): Members => {
   const scale = Number.isInteger(percentage) ? 1 : 1_000
   const on = Math.round(percentage * scale)
-  const buckets: ReadonlyArray<Schema.Json> = [
+  const buckets: ReadonlyArray<Json> = [
     ["on", on],
     ["off", 100 * scale - on]
   ]
-  const others: Schema.Json =
+  const others: Json =
     percentage === 0
       ? "off"
       : by === undefined

@@ -6,7 +6,8 @@
  */
 import { Result, type Schema } from "effect"
 import { type About, type Problem, pointed, USES } from "../evaluation/Definition.ts"
-import { ANY, isMembers, readAbout, readMembers, sayInto } from "../evaluation/ReadDefinition.ts"
+import { isMembers } from "../evaluation/Json.ts"
+import { ANY, readAbout, readMembers, sayInto } from "../evaluation/ReadDefinition.ts"
 import { namesIn } from "../evaluation/References.ts"
 import { checkRule } from "../evaluation/Rule.ts"
 import { byProblem, namedIn, USERS } from "../evaluation/Simple.ts"

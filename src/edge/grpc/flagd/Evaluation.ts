@@ -16,7 +16,6 @@ import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { FlagView } from "../../../flags/FlagView.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
-import { type Caller, callerOf, type Door } from "../../../usage/Caller.ts"
 import { Slices } from "../../../work/Slices.ts"
 import { isFailure } from "../Decode.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
@@ -26,6 +25,7 @@ import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { eventStreamRequest, resolveAllRequest, resolveRequest } from "./Decode.ts"
 import { inFirst, memberOfAll, partOfAll } from "./FirstVersion.ts"
+import { callerOfCall, environmentOfCall, selectorOf } from "./Meant.ts"
 import { strangers } from "./Stranger.ts"
 import { follow } from "./Stream.ts"
 import { fits, isStatus, type Resolved, resolved, type Wanted } from "./Wire.ts"
@@ -38,16 +38,6 @@ const event = (type: string, data?: object): Buffer =>
   Buffer.from(EventStreamResponse.encode({ type, data: data as Record<string, unknown> | undefined }).finish())
 const READY = event("provider_ready")
 const ALIVE = event("keep_alive")
-
-const selectorOf = (call: ServerCall, field = ""): string => String(call.metadata.get("flagd-selector")[0] ?? field)
-
-/** The environment that a call means, by its selector or its key. */
-export const environmentOfCall = (call: ServerCall, identity: Identity, field = "") =>
-  Effect.fromResult(environmentOfFlags(selectorOf(call, field), identity.environments))
-
-/** Who evaluates by this call, for the count of evaluations. */
-export const callerOfCall = (door: Door, { metadata }: ServerCall): Caller =>
-  callerOf(door, metadata.get("user-agent")[0]?.toString())
 
 interface Asked {
   readonly flagKey: string

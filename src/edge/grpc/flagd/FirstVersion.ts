@@ -12,6 +12,7 @@ import type { FlagType } from "../../../evaluation/Definition.ts"
 import type { Resolution } from "../../../evaluation/Resolution.ts"
 import { Code } from "../Code.ts"
 import type { CallStatus } from "../ServerCall.ts"
+import { varint } from "./Varint.ts"
 import { isStatus, type Resolved, type Wanted } from "./Wire.ts"
 
 const zeros: Readonly<Record<Wanted, unknown>> = { boolean: false, string: "", float: 0, int: 0n, object: {} }
@@ -47,9 +48,6 @@ const anyFlag = ({ value, variant = "", reason, metadata }: Resolution, type: Fl
 /** The field `flags` of ResolveAllResponse. */
 const FLAGS = 0x0a
 
-const lengthOf = (length: number): Array<number> =>
-  length < 0x80 ? [length] : [(length & 0x7f) | 0x80, ...lengthOf(length >>> 7)]
-
 /** Kept, as resolutions are shared by all who get them. */
 const parts = new WeakMap<Resolution, Buffer>()
 const texts = new WeakMap<Resolution, string>()
@@ -63,7 +61,7 @@ export const partOfAll = (key: string, resolution: Resolution, type: FlagType | 
   let part = parts.get(resolution)
   if (part === undefined) {
     const entry = ResolveAllResponse_FlagsEntry.encode({ key, value: anyFlag(resolution, type) }).finish()
-    part = isLeftOut(resolution) ? NOTHING : Buffer.concat([Buffer.from([FLAGS, ...lengthOf(entry.length)]), entry])
+    part = isLeftOut(resolution) ? NOTHING : Buffer.concat([Buffer.from([FLAGS, ...varint(entry.length)]), entry])
     parts.set(resolution, part)
   }
   return part

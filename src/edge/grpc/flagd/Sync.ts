@@ -21,9 +21,10 @@ import { traced } from "../Spans.ts"
 import { OK, statusOfExit } from "../Status.ts"
 import { hearOne } from "../Unary.ts"
 import { fetchAllFlagsRequest, getMetadataRequest, syncFlagsRequest } from "./Decode.ts"
-import { callerOfCall, environmentOfCall } from "./Evaluation.ts"
+import { callerOfCall, environmentOfCall } from "./Meant.ts"
 import { strangers } from "./Stranger.ts"
 import { type Arrive, follow } from "./Stream.ts"
+import { varint } from "./Varint.ts"
 
 const definition = FlagSyncServiceService
 const SERVICE = nameOf({ definition })
@@ -37,11 +38,7 @@ const messageOf = (document: Written): Buffer => {
   let message = messages.get(document)
   if (message === undefined) {
     const { json } = document
-    const before = [0x0a] // field 1, `flag_configuration`, and its length
-    for (let left = json.length; ; left >>>= 7) {
-      before.push(left > 0x7f ? (left & 0x7f) | 0x80 : left)
-      if (left <= 0x7f) break
-    }
+    const before = [0x0a, ...varint(json.length)] // field 1, `flag_configuration`
     const length = before.length + json.length + BEHIND.length
     message = Buffer.from(json.buffer as ArrayBuffer, json.byteOffset - before.length, length)
     message.set(before)

@@ -2,6 +2,7 @@
 import { Effect, Result } from "effect"
 import { Access } from "../../../access/Access.ts"
 import { may } from "../../../access/Identity.ts"
+import { isMembers } from "../../../evaluation/Json.ts"
 import { evaluation } from "../../../evaluation/Ofrep.ts"
 import type { Context } from "../../../evaluation/Resolution.ts"
 import { Flags } from "../../../flags/Flags.ts"
@@ -20,15 +21,10 @@ import * as Wire from "./Wire.ts"
 /** Names that are written into a path as they are. */
 const PLAIN = /^[\w.:-]{1,100}$/
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /** Undefined: there is something to be said of it. */
-const contextIn = (body: Uint8Array): Context | undefined => {
+const contextOf = (body: Uint8Array): Context | undefined => {
   const found = carriedNow(body)
-  if (!isObject(found)) return undefined
-  const { context = {} } = found
-  return isObject(context) ? context : undefined
+  return isMembers(found) ? Wire.contextIn(found) : undefined
 }
 
 export const quick = Effect.gen(function* () {
@@ -54,7 +50,7 @@ export const quick = Effect.gen(function* () {
       owner: identity.name,
       route: endpoint.path,
       answer: (body) => {
-        const context = contextIn(body)
+        const context = contextOf(body)
         const resolution = context && resolveNow(identity, environment, flag, context, caller)
         return resolution && { status: Wire.statusOf(resolution), headers, text: evaluation(flag, resolution) }
       }

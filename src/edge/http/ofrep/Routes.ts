@@ -65,10 +65,10 @@ const routes = HttpApiBuilder.group(
         Effect.mapError(read(request), (error) =>
           error.name === "InvalidInput" ? wrongContext(error.message) : error
         ),
-        ({ context = {} }) =>
-          typeof context === "object" && context !== null && !Array.isArray(context)
-            ? Effect.succeed(context as Readonly<Record<string, unknown>>)
-            : Effect.fail(wrongContext("context: it is no object"))
+        (body) => {
+          const context = Wire.contextIn(body)
+          return context === undefined ? Effect.fail(wrongContext("context: it is no object")) : Effect.succeed(context)
+        }
       )
 
     const environmentOf = (selector: string | undefined) =>

@@ -1,7 +1,7 @@
 /**
  * Flags as OFREP 0.3 has them: https://github.com/open-feature/protocol. Pure.
  *
- *   OF1 in Ofrep.ts of the flags
+ *   OF1 in src/evaluation/Ofrep.ts
  *   OF2  The entity tag of all flags is of what is answered, so it covers the context, the selector and every flag; flags stand in one order.
  *   OF6  All flags cost as many requests as they are, by `PER_TOKEN`: who asks for 20,000 of them leaves room for others. R4
  *   OF5  All that follows `flags/` in the path is the flag's name, percent-encoded or not.
@@ -10,7 +10,8 @@
  *   OF4  An event's id and `etag` are the position that its reader should have; who says it again is given nothing older.
  */
 import { Schema } from "effect"
-import type { ErrorCode, Resolution } from "../../../evaluation/Resolution.ts"
+import { isMembers } from "../../../evaluation/Json.ts"
+import type { Context, ErrorCode, Resolution } from "../../../evaluation/Resolution.ts"
 import type { Refetch } from "../../../flags/Refetches.ts"
 import type { Position } from "../../../propagation/Position.ts"
 
@@ -18,6 +19,10 @@ import type { Position } from "../../../propagation/Position.ts"
 export const Body = Schema.Struct({
   context: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 }).annotate({ identifier: "OfrepBody", examples: [{ context: { targetingKey: "ann" } }] })
+
+/** The context of a body; undefined: it is no object. */
+export const contextIn = ({ context = {} }: Readonly<Record<string, unknown>>): Context | undefined =>
+  isMembers(context) ? context : undefined
 
 export const Evaluation = Schema.Struct({
   key: Schema.String,
