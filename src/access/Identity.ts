@@ -12,6 +12,8 @@ export interface Identity {
   readonly role: Role
   /** Environments in which the key is good; ["*"]: all. */
   readonly environments: ReadonlyArray<string>
+  /** Of a caller without a key, where it does not share it with many others. */
+  readonly address?: string
 }
 
 export type Permission = "config.read" | "config.write" | "subscribe" | "clients.read" | "audit.read" | "keys.manage"

@@ -3,7 +3,8 @@
  *
  *   FT1  A reader is told of each environment's changes once they are in the view, in a batch: what changes in a burst comes together.
  *   FT2  A reader that can't take more keeps nothing here but that there is something: it asks for the newest when it can.
- *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others.
+ *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others. So they are of an address that has no key, which
+ *        leaves half of what those have together.
  *   FT5  A change of what flags share is told as a change of each of these flags.
  *   FT6  Whether flags changed is known for as long as this node follows the log, for readers that say what they had.
  *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
@@ -60,6 +61,8 @@ interface Stream extends FlagReader {
   readonly close: () => void
 }
 
+/** No principal has this name. */
+const NOBODY = ""
 /** Flags in one batch; more are told as "anything". */
 const BATCH = 1_000
 /** Readers that are told before others have their turn. */
@@ -76,7 +79,8 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   const view = yield* FlagView
   const lists = yield* IdLists
   const access = yield* Access
-  const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FT3
+  const ofPrincipal = Math.max(1, Math.floor(max * 0.8))
+  const places = new Places([max, ofPrincipal, Math.max(1, Math.floor(ofPrincipal / 2))]) // FT3
   const byEnvironment = new Map<string, Set<Stream>>()
   let open = 0
   let draining = false
@@ -192,11 +196,13 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
     open: Effect.fnUntraced(function* (environment, reader) {
       const identity = yield* requirePermission("config.read", environment)
       if (draining) return yield* failure("Draining", "this server is leaving; come back to another")
-      const place = places.take("", identity.name)
+      const { name, address } = identity
+      const place = places.take("", isAnonymous(identity) ? NOBODY : name, address)
       if (typeof place === "number") {
+        const whose = place === 1 ? name : "this address, without an API key,"
         return yield* place === 0
           ? failure("ServerFull", `this server has ${max} streams of flags`)
-          : failure("TooManySubscriptions", `${identity.name} has as many streams of flags as one may have`)
+          : failure("TooManySubscriptions", `${whose} has as many streams of flags as one may have`)
       }
       let streams = byEnvironment.get(environment)
       if (streams === undefined) byEnvironment.set(environment, (streams = new Set()))

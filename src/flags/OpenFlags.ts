@@ -3,7 +3,8 @@
  * door.
  *
  *   OK1  Without a key nothing can be had but flags of the environments that are named.
- *   OK2  Who has no key is limited in rate: by address, so that one leaves room for others, and in all. Behind an address that many share, in all.
+ *   OK2  Who has no key is limited in rate, and in streams (FT3): by address, so that one leaves room for others, and in all. Behind an address that
+ *        many share, in all.
  *   OK3  Where it was not asked for, only programs of this machine read without a key: who came by a proxy, or as a page of the browser whose name
  *        leads here, is refused as anywhere.
  */
@@ -79,9 +80,11 @@ const make = Effect.fnUntraced(function* (options: OpenFlagsOptions) {
     Effect.suspend((): Effect.Effect<Identity | undefined, HeraldError> => {
       if (anonymous.length === 0 || (near && !isNear(stranger))) return Effect.undefined
       const now = clock.currentTimeMillisUnsafe()
-      const own = options.shared(stranger.address) ? 0 : byAddress.take(stranger.address, now, cost)
+      const { address } = stranger
+      const isShared = options.shared(address)
+      const own = isShared ? 0 : byAddress.take(address, now, cost)
       const wait = own === 0 ? all.take("", now, cost) : own
-      if (wait === 0) return Effect.succeed(who)
+      if (wait === 0) return Effect.succeed(isShared ? who : { ...who, address })
       const whose = own === 0 ? "callers without an API key make" : "this address makes"
       return Effect.fail(
         failure("RateLimited", `${whose} more requests a second than this server takes without one`, {

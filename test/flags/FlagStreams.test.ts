@@ -116,6 +116,24 @@ describe("FlagStreams", () => {
     }).pipe(Effect.provide(layer(5)))
   )
 
+  it.live("FT3, OK2 an address without a key leaves room to others without one, and all of them to keys", () =>
+    Effect.gen(function* () {
+      const from = (address?: string): Identity => ({
+        ...{ name: "anonymous", keyId: "", role: "subscriber", environments: ["production"] },
+        ...(address === undefined ? {} : { address })
+      })
+      for (let n = 0; n < 4; n++) yield* open().pipe(as(from("10.0.0.1")))
+      const refused = yield* Effect.flip(open().pipe(as(from("10.0.0.1"))))
+      assert.strictEqual(refused.name, "TooManySubscriptions")
+      assert.include(refused.message, "this address")
+      yield* open().pipe(as(from("10.0.0.2")))
+      for (let n = 0; n < 3; n++) yield* open().pipe(as(from()))
+      assert.strictEqual((yield* Effect.flip(open().pipe(as(from("10.0.0.3"))))).name, "TooManySubscriptions")
+      // A key of that name is no stranger.
+      yield* open().pipe(as({ ...system, name: "anonymous" }))
+    }).pipe(Effect.provide(layer(10)))
+  )
+
   it.effect("FT4 a stream ends when its key is no longer good, and all when the node leaves", () =>
     Effect.gen(function* () {
       good.value = true
