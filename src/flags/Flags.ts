@@ -27,7 +27,8 @@ import type { Mode } from "./IdList.ts"
 import { IdLists } from "./IdLists.ts"
 import { type IdsWritten, makeIds } from "./Ids.ts"
 import type { Moving } from "./Moving.ts"
-import { makeReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
+import { makeFlagReading, makeSegmentReading, makeSettingsReading, type Reads } from "./Reading.ts"
+import { makeResolving } from "./Resolving.ts"
 import type { Segment } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
 import { makeWriting } from "./Writing.ts"
@@ -122,10 +123,11 @@ export class Flags extends Context.Service<
   static readonly layer = Layer.effect(
     Flags,
     Effect.gen(function* () {
-      const [flag, segment, settings] = [yield* makeReading, yield* makeSegmentReading, yield* makeSettingsReading]
+      const [flag, segment, settings] = [yield* makeFlagReading, yield* makeSegmentReading, yield* makeSettingsReading]
       const { write, ...writing } = yield* makeWriting({ flag, segment, flag_settings: settings })
       return Flags.of({
         ...flag,
+        ...(yield* makeResolving),
         ...writing,
         changeIds: yield* makeIds(write),
         ...(yield* makeBucketing),

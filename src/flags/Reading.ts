@@ -1,25 +1,12 @@
-/** The reading half of Flags. */
+/** Reads what is stored of flags, and of what they share; a part of Flags. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import { type Identity, may } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { FLAG_NAME } from "../evaluation/Definition.ts"
-import { type Allowance, STEPS } from "../evaluation/Engine.ts"
-import { notFound } from "../evaluation/Evaluator.ts"
-import type { Json } from "../evaluation/Json.ts"
-import type { Context, Resolution } from "../evaluation/Resolution.ts"
-import { tell } from "../evaluation/Steps.ts"
-import { environmentProblem, targetProblem } from "../keys/Target.ts"
-import { happened } from "../telemetry/Traces.ts"
+import { targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
-import type { Caller } from "../usage/Caller.ts"
-import { Usage } from "../usage/Usage.ts"
 import type { Difference } from "../values/Diff.ts"
-import { Digest } from "../values/Digest.ts"
-import { Slices } from "../work/Slices.ts"
 import { Workers } from "../work/Workers.ts"
-import { evaluationEvent } from "./EvaluationEvent.ts"
-import { digestOfDocument } from "./FlagDocument.ts"
 import { type KeptKind, nouns } from "./FlagDraft.ts"
 import { type FlagSettings, SETTINGS_KEY } from "./FlagSettings.ts"
 import { FlagSettingsStore } from "./FlagSettingsStore.ts"
@@ -32,8 +19,6 @@ import { SegmentView } from "./SegmentView.ts"
 import type { Stored } from "./Stored.ts"
 
 const PAGE = 1_000
-/** Steps of all flags of a request: some 200 ms. FE12 */
-const TOGETHER = 10 * STEPS
 
 /** Reads of flags, and of what they share. */
 export interface Reads<C extends Stored> {
@@ -125,6 +110,10 @@ const reads = <C extends Stored>(
   }
 }
 
+export const makeFlagReading = Effect.gen(function* () {
+  return reads("flag", yield* FlagStore, yield* FlagView, (yield* Workers).compare)
+})
+
 export const makeSegmentReading = Effect.gen(function* () {
   return reads("segment", yield* SegmentStore, yield* SegmentView, (yield* Workers).compare)
 })
@@ -138,94 +127,4 @@ export const makeSettingsReading = Effect.gen(function* () {
     page: (environment) => [found(environment, SETTINGS_KEY)].filter((one) => one !== undefined)
   }
   return reads("flag_settings", yield* FlagSettingsStore, known, (yield* Workers).compare)
-})
-
-const anything = () => true
-
-export const makeReading = Effect.gen(function* () {
-  const view = yield* FlagView
-  const usage = yield* Usage
-  const digestOf = yield* Digest
-  usage.onlyWhere((environment) => view.all(environment).byKey.size > 0)
-  const slices = new Slices()
-
-  const resolved = (
-    environment: string,
-    key: string,
-    context: Context,
-    caller: Caller,
-    allowance?: Allowance,
-    fits: (value: Json) => boolean = anything
-  ): Resolution => {
-    const resolution = view.flag(environment, key)?.evaluate(context, allowance)
-    if (resolution === undefined) {
-      usage.noteMiss("FLAG_NOT_FOUND", caller)
-      return notFound(key)
-    }
-    const { variant = "", reason, errorCode = reason, value } = resolution
-    const outcome = value === undefined || fits(value) ? errorCode : "TYPE_MISMATCH"
-    usage.note(environment, key, view.find(environment, key)?.version ?? 0, variant, outcome, caller)
-    return resolution
-  }
-
-  return {
-    ...reads("flag", yield* FlagStore, view, (yield* Workers).compare),
-
-    document: (environment: string, caller: Caller) =>
-      Effect.gen(function* () {
-        yield* requirePermission("config.read", environment)
-        usage.noteAll(environment, caller)
-        const document = yield* view.document(environment)
-        return { json: document.json, digest: yield* digestOfDocument(document, digestOf, slices) }
-      }),
-
-    resolve: (environment: string, key: string, context: Context, caller: Caller, fits?: (value: Json) => boolean) =>
-      Effect.flatMap(requirePermission("config.read", environment), () => {
-        const resolution = resolved(environment, key, context, caller, undefined, fits)
-        const version = view.find(environment, key)?.version
-        return Effect.as(
-          happened("feature_flag.evaluation", () => evaluationEvent(environment, key, version, resolution)),
-          resolution
-        )
-      }),
-
-    resolveNow: (
-      identity: Identity,
-      environment: string,
-      key: string,
-      context: Context,
-      caller: Caller,
-      fits?: (value: Json) => boolean
-    ) =>
-      may(identity, "config.read", environment) && environmentProblem(environment) === undefined
-        ? resolved(environment, key, context, caller, undefined, fits)
-        : undefined,
-
-    count: (environment: string) => view.all(environment).byKey.size,
-
-    resolveAll: Effect.fnUntraced(function* (environment: string, context: Context, caller: Caller) {
-      yield* requirePermission("config.read", environment)
-      usage.noteAll(environment, caller)
-      const found: Array<readonly [string, Resolution]> = []
-      const allowance = { left: TOGETHER } // FE12
-      for (let after = ""; ; ) {
-        const page = view.page(environment, { prefix: "", after, limit: PAGE })
-        for (const { key } of page) {
-          if (slices.over()) yield* slices.turn // FU4
-          found.push([key, resolved(environment, key, context, caller, allowance)])
-        }
-        if (page.length < PAGE) return found
-        after = page.at(-1)!.key
-      }
-    }),
-
-    // FU3
-    evaluate: Effect.fnUntraced(function* (environment: string, key: string, context: Context) {
-      yield* permit("config.read", "flag", environment, key)
-      const [flag, how] = [view.flag(environment, key), view.how(environment)]
-      return flag === undefined || how === undefined
-        ? { resolution: notFound(key), steps: [] }
-        : tell(flag, context, how)
-    })
-  }
 })

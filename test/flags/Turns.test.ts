@@ -4,15 +4,13 @@ import { Effect, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { readers } from "../../src/flags/Checking.ts"
-import { FlagStore } from "../../src/flags/FlagStore.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
-import { makeReading } from "../../src/flags/Reading.ts"
+import { makeResolving } from "../../src/flags/Resolving.ts"
 import { callerOf } from "../../src/usage/Caller.ts"
 import { Usage } from "../../src/usage/Usage.ts"
 import { Digest } from "../../src/values/Digest.ts"
 import type { Job } from "../../src/work/Job.ts"
-import { Workers } from "../../src/work/Workers.ts"
 import { below, propagation } from "../support/Twins.ts"
 
 /** A clock that stands still but for the work that a test counts, and how much of that there was in a turn of the event loop, at most. */
@@ -55,18 +53,16 @@ it.live("FU4 rules that take long are evaluated a few in a turn of the event loo
     find: () => undefined
   }
   return Effect.gen(function* () {
-    const reading = yield* makeReading
-    const found = yield* reading.resolveAll("production", {}, callerOf("ofrep-bulk", undefined))
+    const resolving = yield* makeResolving
+    const found = yield* resolving.resolveAll("production", {}, callerOf("ofrep-bulk", undefined))
     assert.deepStrictEqual(
       found.map(([key]) => key),
       keys
     )
     assert.isAtMost(most(), 4)
   }).pipe(
-    Effect.provideService(FlagStore, {} as never),
     Effect.provideService(Usage, { note: () => {}, noteAll: () => {}, onlyWhere: () => {} } as never),
     Effect.provideService(FlagView, view as never),
-    Effect.provideService(Workers, {} as never),
     Effect.provideService(Digest, () => ""),
     Effect.provideService(CurrentIdentity, system),
     Effect.ensuring(end)
