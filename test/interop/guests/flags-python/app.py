@@ -2,7 +2,7 @@ from openfeature import api
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.evaluation_context import EvaluationContext
 
-api.set_provider(FlagdProvider())  # its settings are in the environment
+api.set_provider_and_wait(FlagdProvider())  # its settings are in the environment
 flags = api.get_client()
 
 

@@ -5,7 +5,7 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 
 key = {"Authorization": f"Bearer {os.environ['HERALD_TOKEN']}"}
-api.set_provider(OFREPProvider(os.environ["HERALD_HTTP"], headers_factory=lambda: key))
+api.set_provider_and_wait(OFREPProvider(os.environ["HERALD_HTTP"], headers_factory=lambda: key))
 flags = api.get_client()
 
 
