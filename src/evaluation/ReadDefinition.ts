@@ -144,7 +144,8 @@ export const usesOf = ({
 
 export type Say = (at: string, problem: string) => undefined
 
-const shown = (value: unknown): string => (value === undefined ? "missing" : excerpt(JSON.stringify(value)))
+const shown = (value: unknown): string =>
+  value === undefined ? "missing" : excerpt(typeof value === "string" ? value : JSON.stringify(value))
 
 const readVariants = (
   given: Json | undefined,
@@ -244,7 +245,10 @@ export const readAbout = (given: Members, say: Say): About => {
     Array.isArray(tags) && tags.length <= 20 && tags.every((tag) => typeof tag === "string" && tag.length <= 50)
   if (tags !== undefined && !tagged) say("/tags", "has to be a list of at most 20 texts of at most 50 characters")
   if (purpose !== undefined && !PURPOSES.includes(purpose as never)) {
-    say("/purpose", `is ${shown(purpose)} and has to be one of ${PURPOSES.join(", ")}`)
+    say(
+      "/purpose",
+      `is ${shown(purpose)} and has to be one of ${PURPOSES.join(", ")}${typeof purpose === "string" ? meant(purpose, PURPOSES) : ""}`
+    )
   }
   const day = typeof expectedEnd === "string" && /^\d{4}-\d\d-\d\d$/.test(expectedEnd) && isDay(expectedEnd)
   if (expectedEnd !== undefined && !day) say("/expectedEnd", `is ${shown(expectedEnd)} and has to be a day: YYYY-MM-DD`)

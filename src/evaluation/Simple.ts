@@ -3,6 +3,7 @@
  *
  *   FG4  Who is on at some percentage is on at every larger one.
  */
+import { type Problem, USES } from "./Definition.ts"
 import type { Json, Members } from "./Json.ts"
 import { harmfulPart, REF } from "./Operators.ts"
 
@@ -24,6 +25,8 @@ export const fromSimple = (json: Members, say: (at: string, problem: string) => 
   else if (targetUsers.length > USERS) say("/targetUsers", `has ${targetUsers.length}; ${USERS} are the most`)
   const within = Array.isArray(segments) && segments.every((name) => typeof name === "string" && name !== "")
   if (!within) say("/segments", "has to be a list of texts: names of segments")
+  else if (percentage === 100 && segments.length > USES)
+    say("/segments", `names ${segments.length} segments; ${USES} are the most`)
   const wrong = byProblem(by)
   if (wrong !== undefined) say("/by", wrong)
   // Where others decide whether it is on at all, its default is off.
@@ -89,6 +92,27 @@ const targetingOf = (
   const [only, ...more] = anyOf
   if (only !== undefined) return { targeting: { if: [more.length === 0 ? only : { or: anyOf }, "on", others] } }
   return percentage === 0 ? {} : { targeting: others }
+}
+
+/**
+ * What the rule of a simple form leaves out while it is on for everyone: segments, which a smaller percentage asks for again, and a note where
+ * somebody may have meant those who are named alone. FN4
+ */
+export const idleIn = (
+  definition: string
+): { readonly segments: ReadonlyArray<string>; readonly notes: ReadonlyArray<Problem> } => {
+  const json = JSON.parse(definition) as Members
+  if (!isSimple(json) || (json["percentage"] ?? 100) !== 100) return { segments: [], notes: [] }
+  const named = json["percentage"] === undefined ? ["targetUsers", "segments"] : []
+  return {
+    segments: (json["segments"] ?? []) as ReadonlyArray<string>,
+    notes: named
+      .filter((name) => ((json[name] ?? []) as ReadonlyArray<string>).length > 0)
+      .map((name) => ({
+        at: `/${name}`,
+        problem: "has no say: without a percentage it is on for everyone; 0 is for those alone who are named"
+      }))
+  }
 }
 
 /** What of a definition stands in columns of its own: null where it has a rule of its own. */

@@ -3,14 +3,14 @@ import { Result, type Schema } from "effect"
 import type { Prerequisite, Problem } from "../evaluation/Definition.ts"
 import { ANY, readDefinition, usesOf } from "../evaluation/ReadDefinition.ts"
 import { differences } from "../evaluation/Readers.ts"
-import { simpleOf } from "../evaluation/Simple.ts"
+import { idleIn, simpleOf } from "../evaluation/Simple.ts"
 import { readSegment, type SegmentDefinition } from "./Segment.ts"
 
 export interface Wrong {
   readonly problems: ReadonlyArray<Problem>
 }
 
-/** `warnings`: what engines read differently. */
+/** `warnings`: what engines read differently, and what has no say. */
 export interface FlagFacts extends ReturnType<typeof simpleOf> {
   readonly variants: ReadonlyArray<string>
   readonly prerequisites: ReadonlyArray<Prerequisite>
@@ -30,13 +30,14 @@ const checkFlag = (definition: string): FlagFacts | Wrong => {
   const read = readDefinition(definition, ANY)
   if (Result.isFailure(read)) return { problems: read.failure }
   const { variants, prerequisites, enabled, targeting } = read.success
+  const idle = idleIn(definition)
   return {
     variants: [...variants.keys()],
     prerequisites,
-    uses: usesOf(read.success),
+    uses: [...new Set([...usesOf(read.success), ...idle.segments])],
     enabled,
     ...simpleOf(definition),
-    warnings: targeting === undefined ? [] : differences(targeting)
+    warnings: [...idle.notes, ...(targeting === undefined ? [] : differences(targeting))]
   }
 }
 

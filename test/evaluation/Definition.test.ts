@@ -35,7 +35,7 @@ describe("Definition", () => {
       }),
       [
         "/targetting is not known; is targeting meant?",
-        '/state is "\\"ON\\"" and has to be ENABLED or DISABLED',
+        '/state is "ON" and has to be ENABLED or DISABLED',
         "/variants/off is of type string, and the variants before it are of type boolean",
         "/variants/list is a list: a variant is a boolean, a text, a number or an object",
         '/defaultVariant is "onn", which is no variant; is on meant?',

@@ -96,6 +96,24 @@ describe("segments", () => {
       }).pipe(as(system), Effect.provide(layer))
   )
 
+  it.live("FN4 a segment that is named is there and stays, though its flag is on for everyone as it is", () =>
+    Effect.gen(function* () {
+      const absent = yield* Effect.flip(publish("flag", "a", { segments: ["staf"] }))
+      assert.match(absent.message, /names the rule "staf", and production has no segment of that name/)
+      yield* publish("segment", "staff", people("ann"))
+      const { warnings } = yield* publish("flag", "a", { segments: ["staff"], targetUsers: ["zoe"] })
+      assert.deepStrictEqual(
+        warnings.map(({ at }) => at),
+        ["/targetUsers", "/segments"]
+      )
+      assert.deepStrictEqual((yield* publish("flag", "a", { percentage: 100, segments: ["staff"] })).warnings, [])
+      assert.strictEqual((yield* Effect.flip(publish("segment", "staff", null))).name, "SegmentUsed")
+      yield* publish("flag", "a", { percentage: 5, segments: ["staff"] })
+      const many = { segments: Array.from({ length: 17 }, (_, n) => `s${n}`) }
+      assert.match((yield* Effect.flip(publish("flag", "b", many))).message, /names 17 segments; 16 are the most/)
+    }).pipe(as(system), Effect.provide(layer))
+  )
+
   it.live("GM2 what a segment names is a segment, whatever rule of that name the flag has", () =>
     Effect.gen(function* () {
       yield* publish("segment", "staff", people("ann"))
