@@ -36,6 +36,13 @@ import { permit, type Reads } from "./Reading.ts"
 import type { SegmentWish } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
 
+/** Names of flags that a sentence has; of more, how many there are. */
+const NAMES = 5
+const many = (flags: ReadonlyArray<string>): string =>
+  flags.length <= NAMES
+    ? `the flags ${flags.join(", ")}`
+    : `the flags ${flags.slice(0, NAMES).join(", ")} and ${flags.length - NAMES} more`
+
 /** `of`: reads of each kind. */
 export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in KeptKind]: Reads<Kept> }) {
   const view = yield* FlagView
@@ -99,9 +106,23 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     yield* stillReadable(environment, key, rule)
     return {
       wish: { ...wish, ...size, uses, ...(list === undefined ? {} : { list: list.digest }) } satisfies SegmentWish,
-      warnings
+      warnings: [...warnings, ...(list === undefined ? [] : leaving(environment, key))]
     }
   })
+
+  /** Whose ids stay here from now on: who evaluates by itself loses the flags that ask for them. */
+  const leaving = (environment: string, key: string): ReadonlyArray<Problem> => {
+    if (segments.find(environment, key)?.list !== undefined) return []
+    const flags = [...view.affected({ kind: "segment", environment, key })].sort()
+    if (flags.length === 0) return []
+    const named = flags.length === 1 ? `the flag ${flags[0]}, which asks` : `${many(flags)}, which ask`
+    return [
+      {
+        at: "/ids",
+        problem: `stay on the server from now on: who evaluates by itself is served the caller's own default by ${named} for them`
+      }
+    ]
+  }
 
   /** Of the flags that name a segment: with it they are not larger than a rule may be. FR6 */
   const stillReadable = Effect.fnUntraced(function* (environment: string, key: string, rule: Schema.Json) {

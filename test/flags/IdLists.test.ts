@@ -102,6 +102,15 @@ describe("lists of ids", () => {
 
         const grown = yield* change("add", many(1_500))
         assert.strictEqual(grown.count, 1_502)
+        assert.deepStrictEqual(grown.warnings, [
+          {
+            at: "/ids",
+            problem:
+              "stay on the server from now on: who evaluates by itself is served the caller's own default by the flag a, which asks for them"
+          }
+        ])
+        assert.deepStrictEqual((yield* change("add", ["one-more"])).warnings, [])
+        yield* change("remove", ["one-more"])
         assert.strictEqual((yield* definition).ids.keys, undefined)
         for (const [key, variant] of [
           ["ann", "on"],
