@@ -35,6 +35,14 @@ export const known = (name: ErrorName, what: string, fix: string = catalogue[nam
   return new CliFailure({ ...blank, code: row.code, title: row.title, what, why: row.cause, fix, exit: row.exit })
 }
 
+/** A failure to make what is there already: whoever makes something expects no version. */
+export const alreadyThere =
+  (what: string, fix: string) =>
+  (failure: CliFailure): CliFailure =>
+    failure.code === catalogue.VersionConflict.code
+      ? new CliFailure({ ...failure, what: `there is ${what} already`, why: "It was made before.", fix })
+      : failure
+
 const local = (address: string): boolean => /^(https?:\/\/)?(127\.|localhost|\[::1\])/.test(address)
 
 /** What the system, or who answers, says of an address at which something else answers, and what that is. */

@@ -5,7 +5,8 @@ import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PublishedFlag, StoredFlag } from "../../../edge/http/flags/Wire.ts"
-import { usage } from "../../CliFailure.ts"
+import { PURPOSES } from "../../../evaluation/Definition.ts"
+import { alreadyThere, usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
 import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
@@ -35,7 +36,10 @@ const create = Command.make(
   {
     flag,
     env,
-    percentage: optionalNumber("percentage", "For how many of a hundred it is on: 0 to 100; everyone unless given"),
+    percentage: optionalNumber(
+      "percentage",
+      "For how many of a hundred it is on: 0 to 100; unless given, for everyone, or for those alone who are named"
+    ),
     user: several("user", "A targeting key for whom it is on whatever the percentage, may be repeated"),
     segment: several("segment", "A segment of people for whom it is on whatever the percentage, may be repeated"),
     by: optionalText(
@@ -46,6 +50,17 @@ const create = Command.make(
     disabled: yes("disabled", "Every caller gets its own default until it is enabled"),
     description: optionalText("description", "What it is for", "text"),
     owner: optionalText("owner", "Who answers for it", "text"),
+    tag: Flags.String("tag").pipe(
+      Flags.withDescription("A word to find it by, may be repeated"),
+      Flags.withMetavar("text"),
+      Flags.between(0, 20)
+    ),
+    purpose: Flags.Literals("purpose", PURPOSES).pipe(
+      Flags.withDescription("What kind of flag it is"),
+      Flags.optional,
+      Flags.map(Option.getOrUndefined)
+    ),
+    expectedEnd: optionalText("expected-end", "When it should be gone: 2026-12-31; stale from then on", "day"),
     ...changeFlags
   },
   Effect.fn("Flag.create")(function* ({
@@ -58,19 +73,34 @@ const create = Command.make(
     disabled,
     description,
     owner,
+    tag,
+    purpose,
+    expectedEnd,
     ...how
   }) {
     const here = yield* invocation
+    const share = percentage ?? (user.length + segment.length > 0 ? 0 : undefined)
     const definition = {
       enabled: !disabled,
-      ...(percentage === undefined ? {} : { percentage }),
+      ...(share === undefined ? {} : { percentage: share }),
       ...(user.length === 0 ? {} : { targetUsers: user }),
       ...(segment.length === 0 ? {} : { segments: segment }),
       ...(by === undefined ? {} : { by }),
       ...(description === undefined ? {} : { description }),
-      ...(owner === undefined ? {} : { owner })
+      ...(owner === undefined ? {} : { owner }),
+      ...(tag.length === 0 ? {} : { tags: tag }),
+      ...(purpose === undefined ? {} : { purpose }),
+      ...(expectedEnd === undefined ? {} : { expectedEnd })
     }
-    yield* send(here, here.environment(env), flag, "created", definition, how, 0)
+    const environment = here.environment(env)
+    yield* send(here, environment, flag, "created", definition, how, 0).pipe(
+      Effect.mapError(
+        alreadyThere(
+          `a flag ${flag} in ${environment}`,
+          `Change it with herald flag target ${flag}, or herald flag set ${flag}; or give this one another name.`
+        )
+      )
+    )
   })
 ).pipe(
   Command.withDescription("Make an on-off flag: for everyone, a percentage, or those who are named"),

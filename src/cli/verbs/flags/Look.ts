@@ -48,7 +48,9 @@ export const list = Command.make(
     }))
     yield* here.emit(shown, (paint) =>
       flags.length === 0
-        ? `no flags in ${printable(environment)}; make one: herald flag create <flag> --env ${printable(environment)}`
+        ? prefix === ""
+          ? `no flags in ${printable(environment)}; make one: herald flag create <flag> --env ${printable(environment)}`
+          : `no flags in ${printable(environment)} whose names begin with ${printable(prefix)}`
         : table(
             flags,
             [

@@ -44,7 +44,9 @@ export const list = Command.make(
     } while (after !== undefined)
     yield* here.emit(segments, (paint) =>
       segments.length === 0
-        ? `no segments in ${printable(environment)}; make one: herald segment create <segment> --user <key> --env ${printable(environment)}`
+        ? prefix === ""
+          ? `no segments in ${printable(environment)}; make one: herald segment create <segment> --user <key> --env ${printable(environment)}`
+          : `no segments in ${printable(environment)} whose names begin with ${printable(prefix)}`
         : table(
             segments,
             [

@@ -4,7 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { PublishedIds, PublishedSegment, ValidatedSegment } from "../../../edge/http/segments/Wire.ts"
-import { usage } from "../../CliFailure.ts"
+import { alreadyThere, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { env, type Invocation, idempotencyKey, invocation, message, optionalInt, optionalText } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
@@ -82,7 +82,15 @@ const create = Command.make(
       ...(description === undefined ? [] : [`"description":${JSON.stringify(description)}`]),
       ...(owner === undefined ? [] : [`"owner":${JSON.stringify(owner)}`])
     ]
-    yield* send(here, here.environment(env), segment, "created", `{${members.join(",")}}`, how, 0)
+    const environment = here.environment(env)
+    yield* send(here, environment, segment, "created", `{${members.join(",")}}`, how, 0).pipe(
+      Effect.mapError(
+        alreadyThere(
+          `a segment ${segment} in ${environment}`,
+          `Change it with herald segment set ${segment}, or give this one another name.`
+        )
+      )
+    )
   })
 ).pipe(
   Command.withDescription("Make a segment: of those who are named, or of whom a rule holds"),

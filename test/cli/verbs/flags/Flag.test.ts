@@ -80,6 +80,42 @@ describe("herald flag", () => {
     )
   })
 
+  it("create makes it on for those alone who are named, unless a percentage is given", async () => {
+    for (const [named, member] of [
+      [["--user", "ann"], { targetUsers: ["ann"] }],
+      [["--segment", "beta"], { segments: ["beta"] }]
+    ] as const) {
+      const { request } = await ask(["flag", "create", "shop", ...named], `PUT ${FLAG}`, { body: published })
+      assert.deepStrictEqual(request.body, { value: { enabled: true, percentage: 0, ...member }, expectedVersion: 0 })
+    }
+    const { request } = await ask(["flag", "create", "shop"], `PUT ${FLAG}`, { body: published })
+    assert.deepStrictEqual(request.body, { value: { enabled: true }, expectedVersion: 0 })
+  })
+
+  it("create of one that is there already says so, and what changes it", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(`PUT ${FLAG}`, conflict)
+    herald.on("PUT /v1/segments/beta", conflict)
+    for (const [noun, name, fix] of [
+      ["flag", "shop", "herald flag target shop"],
+      ["segment", "beta", "herald segment set beta"]
+    ] as const) {
+      const cli = terminal({ terminal: true })
+      assert.strictEqual(await cli.run(noun, "create", name, "--user", "ann", "--server", herald.url), 5)
+      assert.include(cli.said, `there is a ${noun} ${name} in production already`)
+      assert.include(cli.said, fix)
+    }
+  })
+
+  it("create takes what people want to know of a flag", async () => {
+    const about = ["--tag", "web", "--tag", "q4", "--purpose", "experiment", "--expected-end", "2026-12-31"]
+    const { request } = await ask(["flag", "create", "shop", ...about], `PUT ${FLAG}`, { body: published })
+    assert.deepStrictEqual(request.body, {
+      value: { enabled: true, tags: ["web", "q4"], purpose: "experiment", expectedEnd: "2026-12-31" },
+      expectedVersion: 0
+    })
+  })
+
   it("create and target name segments, and no longer name them", async () => {
     const { request } = await ask(["flag", "create", "shop", "--percentage", "0", "--segment", "beta"], `PUT ${FLAG}`, {
       body: published
