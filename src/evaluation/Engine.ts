@@ -15,8 +15,10 @@ import { harmfulPart, operators } from "./Operators.ts"
 export const STEPS = 1_000_000
 /** Steps that a rule has in any case. FE12 */
 export const FLOOR = 1_000
-/** Characters that count as a step. */
-const CHARACTERS = 256
+/** Characters that count as a step: where a text is looked for, read, and put together or hashed. */
+const [CHARACTERS, READ, MADE] = [256, 64, 4]
+/** Elements that count as a step where a list is read. Some operators make a text of it. */
+const ELEMENTS = 4
 /** Characters of a name that is put together as the rule runs. */
 const NAME = 1_000
 
@@ -75,8 +77,15 @@ const spend = (steps: number): void => {
 }
 
 const spent = (found: unknown): unknown => {
-  if (typeof found === "string") spend(found.length / CHARACTERS)
-  else if (Array.isArray(found)) spend(found.length / 16)
+  if (typeof found === "string") spend(found.length / READ)
+  else if (Array.isArray(found)) spend(found.length / ELEMENTS)
+  return found
+}
+
+/** What is put together here, or gone through from its beginning to its end. */
+export const made = (found: unknown): unknown => {
+  if (typeof found === "string") spend(found.length / MADE)
+  else if (Array.isArray(found)) spend(found.length)
   return found
 }
 
@@ -121,7 +130,7 @@ const secondsNow = (): number => now.seconds
 /** Marks a function as one that the compiler may call without waiting for it. */
 // biome-ignore lint/suspicious/noExplicitAny: what it takes and gives is the operator's own
 const sync = <F extends (...args: any) => unknown>(of: F): F => Object.assign(of, { [Constants.Sync]: true })
-for (const one of [spent, walked, contains, heldBy, named, allNamed, starts, ends, secondsNow]) sync(one)
+for (const one of [spent, made, walked, contains, heldBy, named, allNamed, starts, ends, secondsNow]) sync(one)
 
 interface BuildState {
   readonly compile: (texts: TemplateStringsArray, ...items: ReadonlyArray<unknown>) => unknown
@@ -169,6 +178,8 @@ export const OWN = {
   walk: "$walk",
   /** [anything] */
   spent: "$spent",
+  /** [anything that is put together, or gone through] */
+  made: "$made",
   /** [needle, within] */
   contains: "$contains",
   /** [needle, set] */
@@ -196,6 +207,7 @@ export const OWN = {
 const own = {
   [OWN.walk]: plain(walked, ([list, weight], state) => state.compile`${walked}(${list}, ${weight})`),
   [OWN.spent]: plain(spent, ([found], state) => state.compile`${spent}(${found})`),
+  [OWN.made]: plain(made, ([found], state) => state.compile`${made}(${found})`),
   [OWN.contains]: plain(
     (needle, within) => contains(within, needle),
     ([needle, within], state) => state.compile`${contains}(${within}, ${needle})`

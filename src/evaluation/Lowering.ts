@@ -5,7 +5,7 @@
  *   FE4  `$flagd` is the evaluator's, whatever the caller sends under that name.
  */
 
-import { OWN, targetingKeyNow } from "./Engine.ts"
+import { made, OWN, targetingKeyNow } from "./Engine.ts"
 import { type Bucketing, type Buckets, chosen, hashOf, isUnit, readBuckets, unitOf } from "./Fractional.ts"
 import { isMembers } from "./Json.ts"
 import { begin, hashText } from "./Murmur.ts"
@@ -72,6 +72,22 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
     return counted({ var: Array.isArray(given) ? [...given.slice(0, 1), ...fallback] : given }, inside)
   }
 
+  /** A list or a text of what it is given. FE1 */
+  const joined = (name: string, given: unknown, inside: boolean): unknown => {
+    const args = argumentsOf(given)
+    const small = name === "cat" && Array.isArray(given) && args.filter((one) => !isScalar(one)).length < MANY
+    if (small && !inside && !large) return { [name]: visit(given, inside) }
+    bounded = true
+    const part = (one: unknown) => (isScalar(one) ? one : { [OWN.walk]: [visit(one, inside), 1] })
+    return { [OWN.made]: [{ [name]: Array.isArray(given) ? given.map(part) : part(given) }] }
+  }
+
+  /** Counts what is hashed where it may be again and again. FE1 */
+  const hashing =
+    (inside: boolean, of: (unit: unknown) => unknown) =>
+    (unit: unknown): unknown =>
+      of(inside || large ? made(unit) : unit)
+
   const missing = (name: string, given: unknown, inside: boolean): unknown => {
     const said = JSON.stringify(given)
     if (said.includes("{") || said.includes("$flagd")) whole = true
@@ -96,9 +112,10 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
     if (Array.isArray(first)) {
       const buckets = constant(given)
       if (buckets !== undefined) {
-        if (!inside) return { [OWN.ofTargetingKey]: [ofTargetingKey(buckets)] }
+        if (!inside)
+          return { [OWN.ofTargetingKey]: [large ? hashing(inside, ofTargetingKey(buckets)) : ofTargetingKey(buckets)] }
         bounded = true
-        const of = ofTargetingKey(buckets)
+        const of = hashing(inside, ofTargetingKey(buckets))
         return { [OWN.call]: [() => of(targetingKeyNow()), null] }
       }
     } else if (isMembers(first) || typeof first === "string") {
@@ -107,13 +124,15 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
       if (buckets && seeded) {
         const begun = begin(seeded.seed)
         // As the engine puts texts together: null is a text where it compiles, and nothing where it interprets.
-        const of = (last: unknown) => chosen(buckets, hashText(typeof last === "string" ? last : `${last}`, begun))
+        const of = hashing(inside, (last) =>
+          chosen(buckets, hashText(typeof last === "string" ? last : `${last}`, begun))
+        )
         return { [OWN.call]: [of, visit(seeded.last, inside), (last: unknown) => of(last ?? "")] }
       }
       if (buckets !== undefined) {
         bounded = true
         const of = (unit: unknown) =>
-          isUnit(bucketing, unit) ? chosen(buckets, hashOf(bucketing, unit as string)) : bucketed([unit, ...rest])
+          isUnit(bucketing, made(unit)) ? chosen(buckets, hashOf(bucketing, unit as string)) : bucketed([unit, ...rest])
         return { [OWN.call]: [of, visit(first, inside)] }
       }
     }
@@ -152,7 +171,9 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
     const said = isUnit(bucketing, first)
     const unit = said ? (first as string) : unitOf(bucketing, flagKey, targetingKeyNow())
     const buckets = readBuckets(said ? rest : given)
-    return unit === undefined || buckets === undefined ? null : chosen(buckets, hashOf(bucketing, unit))
+    return unit === undefined || buckets === undefined
+      ? null
+      : chosen(buckets, hashOf(bucketing, made(unit) as typeof unit))
   }
 
   const version = (given: unknown, inside: boolean): unknown => {
@@ -219,8 +240,7 @@ export const lower = (rule: unknown, flagKey: string, bucketing: Bucketing): Low
       const walk = { [OWN.walk]: [visit(list, inside), weightOf(each)] }
       return { [name]: [walk, visit(each, true), ...more.map((one) => visit(one, inside))] }
     }
-    const lowered = { [name]: visit(given, inside) }
-    return name === "cat" || name === "merge" ? counted(lowered, inside) : lowered
+    return name === "cat" || name === "merge" ? joined(name, given, inside) : { [name]: visit(given, inside) }
   }
 
   return {

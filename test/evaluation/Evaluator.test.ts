@@ -89,7 +89,27 @@ describe("Flag", () => {
         { l: many.map(() => "a".repeat(3_000)) }
       ],
       [{ in: [{ var: "needle" }, { var: "l" }] }, { needle: `b${long.slice(0, 400_000)}`, l: long }],
-      [{ or: Array.from({ length: 900 }, (_, n) => ({ in: [`${n}b`, { var: "l" }] })) }, { l: long }]
+      [{ or: Array.from({ length: 900 }, (_, n) => ({ in: [`${n}b`, { var: "l" }] })) }, { l: long }],
+      // What is put together, and what is made a text of, by rules small and large.
+      [{ in: [1, { merge: Array.from({ length: 400 }, () => ({ var: "l" })) }] }, { l: many }],
+      [{ in: [1, { merge: Array.from({ length: 900 }, () => ({ var: "l" })) }] }, { l: many }],
+      [{ "==": ["x", { cat: Array.from({ length: 400 }, () => ({ var: "l" })) }] }, { l: many }],
+      [
+        { fractional: [{ cat: Array.from({ length: 100 }, () => ({ var: "l" })) }, ["on", 1], ["off", 1]] },
+        { l: long.slice(0, 60_000) }
+      ],
+      [
+        {
+          or: Array.from({ length: 300 }, (_, n) => ({
+            "==": [{ fractional: [{ cat: [`${n}`, { var: "l" }] }, [`a${n}`, 1], ["b", 1]] }, "c"]
+          }))
+        },
+        { l: long.slice(0, 60_000) }
+      ],
+      [
+        { or: Array.from({ length: 900 }, () => ({ "==": [{ var: "l" }, { var: "m" }] })) },
+        { l: many.concat(many), m: `${many}` }
+      ]
     ]
     for (const [rule, context] of hostile) {
       const flag = flagWith({ if: [rule, "on", "off"] })
