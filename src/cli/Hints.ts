@@ -15,6 +15,14 @@ const byVerb: Readonly<Record<string, Hints>> = {
     VersionConflict: "Correct expectedVersion of the change in the file, or leave it out.",
     SchemaViolation: "Correct the value in the file at the path that the message names."
   },
+  flag: {
+    NotFound: "See which flags there are: herald flag list; and which versions one has: herald flag history <flag>."
+  },
+  segment: {
+    NotFound:
+      "See which segments there are: herald segment list; and which versions one has: herald segment history <segment>."
+  },
+  schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
   key: { NotFound: "See which keys there are: herald key list." },
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },
   status: { RateLimited: "Wait; or ask for less: --service, --env." }

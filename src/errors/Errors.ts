@@ -15,7 +15,7 @@ export const errors = {
     code: "HRLD-2001",
     title: "No such thing",
     cause: "The key, version, client or API key does not exist in this environment.",
-    fix: "List what exists: `herald list --env …`; of flags, segments, schedules and API keys with `herald flag list`, `herald segment list` and so on.",
+    fix: "List what exists: `herald list --env …`, or `herald flag list`, `herald segment list`, whatever it is of.",
     grpc: 5,
     http: 404,
     exit: 4

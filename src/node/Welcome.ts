@@ -42,8 +42,8 @@ export const welcome = ({ version, http, grpc: at, folder, embedded, token, open
   Herald ${version} is serving
 
     HTTP   ${http}        API reference at ${http}/docs
-    gRPC   ${at}               ${grpc.map(nameOf).join(", ")}, reflection is on
-    Data   ${folder}
+    gRPC   ${at}               reflection is on; it serves
+${grpc.map((service) => `             ${nameOf(service)}\n`).join("")}    Data   ${folder}
 ${open === undefined ? "" : `    Open   ${open}, without an API key (FLAGS_ANONYMOUS)\n`}    ${embedded ? "PostgreSQL 18, embedded: for development, NOT for production. Set DATABASE_URL to a PostgreSQL of your own." : "PostgreSQL as DATABASE_URL says"}
 ${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/admin-token (the CLI on this machine finds it):\n\n    ${token}\n`}
   Next, in another terminal:
@@ -51,6 +51,7 @@ ${token === undefined ? "" : `\n  Admin token, shown once and kept in ${folder}/
     npx herald subscribe user-service --env production
     npx herald publish user-service '{"feature":{"x":true}}' --env production --type json --message "why"
     npx herald clients
+    npx herald flag create new-checkout --percentage 5 --user ann
 
   Ctrl-C stops everything.
 `

@@ -19,6 +19,22 @@ describe("hints", () => {
     assert.include(await said("publish", "shop", "x"), "publish again with its number")
   })
 
+  it("name the list of what is not there", async () => {
+    await using herald = await FakeHerald.start()
+    const absent = problem("NotFound", "there is none")
+    herald.on("GET /v1/flags/shop", absent).on("GET /v1/segments/beta", absent).on("GET /v1/schedules/s1", absent)
+    for (const [noun, verb, name] of [
+      ["flag", "get", "shop"],
+      ["segment", "get", "beta"],
+      ["schedule", "show", "s1"]
+    ] as const) {
+      const cli = terminal()
+      assert.strictEqual(await cli.run(noun, verb, name, "--server", herald.url), 4)
+      assert.include(cli.said, `herald ${noun} list`)
+      assert.notInclude(cli.said, "herald list")
+    }
+  })
+
   it("every refusal of a token says how to get back in", async () => {
     await using herald = await FakeHerald.start()
     herald.on("GET /v1/config", problem("Unauthenticated", "revoked"))

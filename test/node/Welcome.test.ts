@@ -25,6 +25,8 @@ describe("what a person who starts a server reads", () => {
     assert.include(first, "hrld_secret")
     assert.include(first, "NOT for production")
     assert.notMatch(later, /token|embedded/)
+    assert.include(later, "herald flag create")
+    for (const line of later.split("\n")) assert.isAtMost(line.length, 110, line)
   })
 
   it("WM1 a token that was recovered is for a terminal; elsewhere only its file is named", () => {
