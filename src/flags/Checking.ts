@@ -1,8 +1,8 @@
 /** Reads definitions that are to be published, for what their wishes need: plain data, as worker threads give it. Pure. */
 import { Result, type Schema } from "effect"
 import type { Prerequisite, Problem } from "../evaluation/Definition.ts"
+import { differences } from "../evaluation/OtherEngines.ts"
 import { ANY, readDefinition, usesOf } from "../evaluation/ReadDefinition.ts"
-import { differences } from "../evaluation/Readers.ts"
 import { idleIn, simpleOf } from "../evaluation/Simple.ts"
 import { readSegment, type SegmentDefinition } from "./Segment.ts"
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { told } from "../../src/evaluation/Definition.ts"
+import { differences } from "../../src/evaluation/OtherEngines.ts"
 import { readDefinition } from "../../src/evaluation/ReadDefinition.ts"
-import { differences } from "../../src/evaluation/Readers.ts"
 import { resolved } from "../../src/evaluation/References.ts"
 import { definitionOf, flagsOf, problemsOf, toggle } from "../support/Definitions.ts"
 
