@@ -13,8 +13,8 @@ import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
-import { options, PAGE, versions } from "../flags/Answers.ts"
-import { published, warning } from "../flags/Wire.ts"
+import { became, options, PAGE, versions } from "../flags/Answers.ts"
+import { warning } from "../flags/Wire.ts"
 import { answer } from "../Problem.ts"
 import { FlagSettingsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
@@ -65,10 +65,7 @@ const routes = HttpApiBuilder.group(
             const { value, message, expectedVersion } = yield* readSettings(request as Request)
             const draft = yield* draftOf(environment, value, expectedVersion)
             const made = yield* flags.publish(draft, options(message, headers))
-            const fields = published(made, "flag_settings", environment, SETTINGS_KEY)
-            if (fields === undefined) {
-              return yield* failure("IdempotencyConflict", "the key was used for a commit that did not touch this")
-            }
+            const fields = yield* became(made, "flag_settings", environment, SETTINGS_KEY)
             return json({ ...fields, disagree: yield* disagree(environment) } satisfies Wire.PublishedFlagSettings)
           })
         )

@@ -1,8 +1,14 @@
-/** Answers that routes of flags, and of what flags share, have in common. */
+/** What routes of flags, and of what flags share, have in common. */
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { requirePermission } from "../../../access/Access.ts"
+import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
+import type { FlagDraft, FlagWritten, KeptKind } from "../../../flags/FlagDraft.ts"
 import type { Stored } from "../../../flags/Stored.ts"
 import { PAGE_BYTES } from "../../../values/Page.ts"
+import type { Written } from "../../../values/Written.ts"
 import { jsonText } from "../Answer.ts"
-import { storedText } from "./Wire.ts"
+import { published, storedText } from "./Wire.ts"
 
 /** Entries of a page unless a request says how many. */
 export const PAGE = 100
@@ -14,6 +20,46 @@ export interface Keys {
 export const options = (message: string | undefined, headers: Keys) => ({
   message: message ?? "",
   idempotencyKey: headers["idempotency-key"]
+})
+
+type Request = HttpServerRequest.HttpServerRequest
+
+/** A body that says what something is to be. */
+interface Said {
+  readonly value: unknown
+  readonly message?: string | undefined
+  readonly expectedVersion?: number | undefined
+}
+
+/** Reads the draft of a flag or a segment. */
+export const readDraft = Effect.fnUntraced(function* (
+  read: (request: Request) => Effect.Effect<Said, HeraldError>,
+  request: Request,
+  kind: "flag" | "segment",
+  environment: string,
+  key: string
+) {
+  yield* requirePermission("config.write", environment) // B5
+  const { value, message, expectedVersion } = yield* read(request)
+  const definition = value as Written | null
+  if (definition === null) {
+    return yield* failure("InvalidInput", `value: null is no definition; to archive the ${kind} use DELETE`)
+  }
+  const draft: FlagDraft = { kind, environment, key, definition: definition.text, expectedVersion }
+  return { draft, message }
+})
+
+/** What became of it. An idempotency key may have been used for something else. */
+export const became = (made: FlagWritten, kind: KeptKind, environment: string, key: string) => {
+  const fields = published(made, kind, environment, key)
+  if (fields !== undefined) return Effect.succeed(fields)
+  const it = kind === "flag_settings" ? "these settings" : `this ${kind}`
+  return Effect.fail(failure("IdempotencyConflict", `the key was used for a commit that did not touch ${it}`))
+}
+
+/** The version that it has now, for scripts. */
+export const versioned = ({ version }: { readonly version: number }) => ({
+  headers: { "herald-version": String(version) }
 })
 
 export const one = (stored: Stored) =>

@@ -3,18 +3,16 @@ import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
-import { failure } from "../../../errors/HeraldError.ts"
-import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
+import type { FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { callerOf } from "../../../usage/Caller.ts"
-import type { Written } from "../../../values/Written.ts"
 import { json, jsonBytes } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { isHeld } from "../ofrep/Wire.ts"
 import { answer } from "../Problem.ts"
-import { listed, one, options, PAGE, versions } from "./Answers.ts"
+import { became, listed, one, options, PAGE, readDraft, versioned, versions } from "./Answers.ts"
 import { FlagsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -33,36 +31,20 @@ const routes = HttpApiBuilder.group(
     const readRollback = bodyReader(Wire.FlagRollbackBody, bodyLimits.small)
     const readEvaluate = bodyReader(Wire.EvaluateBody, bodyLimits.small)
 
-    const written = (made: FlagWritten, { environment, flag }: Target) => {
-      const fields = Wire.published(made, "flag", environment, flag)
-      return fields === undefined
-        ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch this flag"))
-        : Effect.succeed(
-            json({ flag, ...fields } satisfies Wire.PublishedFlag, {
-              headers: { "herald-version": String(fields.version) }
-            })
-          )
-    }
+    const written = (made: FlagWritten, { environment, flag }: Target) =>
+      Effect.map(became(made, "flag", environment, flag), (fields) =>
+        json({ flag, ...fields } satisfies Wire.PublishedFlag, versioned(fields))
+      )
 
-    const readDraft = Effect.fnUntraced(function* (request: Request, { environment, flag }: Target) {
-      yield* requirePermission("config.write", environment) // B5
-      const { value, message, expectedVersion } = yield* readFlag(request)
-      const definition = value as Written | null
-      if (definition === null) {
-        return yield* Effect.fail(
-          failure("InvalidInput", "value: null is no definition; to archive the flag use DELETE")
-        )
-      }
-      const draft: FlagDraft = { environment, key: flag, definition: definition.text, expectedVersion }
-      return { draft, message }
-    })
+    const draftIn = (request: Request, { environment, flag }: Target) =>
+      readDraft(readFlag, request, "flag", environment, flag)
 
     return handlers
       .handleRaw("publish", ({ request, params, query, headers }) =>
         answer(
           Effect.gen(function* () {
             const target = { ...params, ...query }
-            const { draft, message } = yield* readDraft(request, target)
+            const { draft, message } = yield* draftIn(request, target)
             return yield* written(yield* flags.publish(draft, options(message, headers)), target)
           })
         )
@@ -120,7 +102,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("validate", ({ request, params, query }) =>
         answer(
           Effect.gen(function* () {
-            const { draft } = yield* readDraft(request, { ...params, ...query })
+            const { draft } = yield* draftIn(request, { ...params, ...query })
             const [found] = yield* flags.validate([draft])
             const { difference, warnings } = found!
             return json({ difference, warnings: warnings.map(Wire.warning) } satisfies Wire.ValidatedFlag)

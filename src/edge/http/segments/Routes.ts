@@ -3,16 +3,14 @@ import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
-import { failure } from "../../../errors/HeraldError.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
-import type { Written } from "../../../values/Written.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits, IDS_BODY } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
-import { listed, one, options, PAGE, versions } from "../flags/Answers.ts"
-import { published, warning } from "../flags/Wire.ts"
+import { became, listed, one, options, PAGE, readDraft, versioned, versions } from "../flags/Answers.ts"
+import { warning } from "../flags/Wire.ts"
 import { answer } from "../Problem.ts"
 import { makeTextReader } from "../TextBody.ts"
 import { SegmentsGroup } from "./Api.ts"
@@ -33,42 +31,20 @@ const routes = HttpApiBuilder.group(
     const readIds = (yield* makeTextReader)(IDS_BODY)
     const readRollback = bodyReader(Wire.SegmentRollbackBody, bodyLimits.small)
 
-    const written = (made: FlagWritten, { environment, segment }: Target) => {
-      const fields = published(made, "segment", environment, segment)
-      return fields === undefined
-        ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch this segment"))
-        : Effect.succeed(
-            json({ segment, ...fields } satisfies Wire.PublishedSegment, {
-              headers: { "herald-version": String(fields.version) }
-            })
-          )
-    }
+    const written = (made: FlagWritten, { environment, segment }: Target) =>
+      Effect.map(became(made, "segment", environment, segment), (fields) =>
+        json({ segment, ...fields } satisfies Wire.PublishedSegment, versioned(fields))
+      )
 
-    const readDraft = Effect.fnUntraced(function* (request: Request, { environment, segment }: Target) {
-      yield* requirePermission("config.write", environment) // B5
-      const { value, message, expectedVersion } = yield* readSegment(request)
-      const definition = value as Written | null
-      if (definition === null) {
-        return yield* Effect.fail(
-          failure("InvalidInput", "value: null is no definition; to archive the segment use DELETE")
-        )
-      }
-      const draft: FlagDraft = {
-        kind: "segment",
-        environment,
-        key: segment,
-        definition: definition.text,
-        expectedVersion
-      }
-      return { draft, message }
-    })
+    const draftIn = (request: Request, { environment, segment }: Target) =>
+      readDraft(readSegment, request, "segment", environment, segment)
 
     return handlers
       .handleRaw("publish", ({ request, params, query, headers }) =>
         answer(
           Effect.gen(function* () {
             const target = { ...params, ...query }
-            const { draft, message } = yield* readDraft(request, target)
+            const { draft, message } = yield* draftIn(request, target)
             return yield* written(yield* flags.publish(draft, options(message, headers)), target)
           })
         )
@@ -127,7 +103,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("validate", ({ request, params, query }) =>
         answer(
           Effect.gen(function* () {
-            const { draft } = yield* readDraft(request, { ...params, ...query })
+            const { draft } = yield* draftIn(request, { ...params, ...query })
             const [found] = yield* flags.validate([draft])
             const { difference, warnings } = found!
             return json({ difference, warnings: warnings.map(warning) } satisfies Wire.ValidatedSegment)
@@ -142,12 +118,7 @@ const routes = HttpApiBuilder.group(
             const made = yield* readIds(request as Request, (text) =>
               flags.changeIds(environment, segment, mode, text, { ...options(message, headers), expectedVersion })
             )
-            const fields = published(made, "segment", environment, segment)
-            if (fields === undefined)
-              return yield* failure(
-                "IdempotencyConflict",
-                "the key was used for a commit that did not touch this segment"
-              )
+            const fields = yield* became(made, "segment", environment, segment)
             return json({ segment, ...fields, count: made.count } satisfies Wire.PublishedIds)
           })
         )
