@@ -1,4 +1,8 @@
-/** `herald flag import <file>` and `herald flag export`: flags as flagd has them. */
+/**
+ * `herald flag import <file>` and `herald flag export`: flags as flagd has them.
+ *
+ *   FI3  An import replaces and archives the versions that it read: what somebody changes meanwhile is refused, never overwritten.
+ */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -19,14 +23,18 @@ const PAGE = 1_000
 
 const currentOf = Effect.fnUntraced(function* (here: Invocation, environment: string) {
   const found = new Map<string, unknown>()
+  const versions = new Map<string, number>()
   let after: string | undefined
   do {
     const query = { environment, limit: PAGE, after }
     const page = (yield* here.call({ method: "GET", path: "/v1/flags", query })).body as FlagList
-    for (const { flag, definition } of page.flags) found.set(flag, definition)
+    for (const { flag, definition, version } of page.flags) {
+      found.set(flag, definition)
+      versions.set(flag, version)
+    }
     after = page.next ?? undefined
   } while (after !== undefined)
-  return found
+  return { current: found, versions }
 })
 
 /** Releases that are on their way at the same time: the server reads one while the database takes another. */
@@ -58,15 +66,21 @@ export const importFlags = Command.make(
     const environment = here.environment(env)
     const flags = flagsOfFile(file === "-" ? "standard input" : file, yield* readFile(file))
     if (flags instanceof CliFailure) return yield* flags
-    const current = yield* currentOf(here, environment)
+    const { current, versions } = yield* currentOf(here, environment)
+    const expected = (flag: string) => ({ expectedVersion: versions.get(flag) ?? 0 }) // FI3
     const same = (flag: string, value: unknown) =>
       current.has(flag) && canonical(current.get(flag)) === canonical(value)
     const changed = [...flags]
       .filter(([flag, value]) => !same(flag, value))
-      .map(([flag, value]): Change => ({ flag, environment, value }))
+      .map(([flag, value]): Change => ({ flag, environment, value, ...expected(flag) }))
     const gone = replace ? [...current.keys()].filter((flag) => !flags.has(flag)) : []
     const { inOrder, together } = planOf(
-      [...changed, ...gone.map((flag): Change => ({ flag, environment, value: null, ...(force ? { force } : {}) }))],
+      [
+        ...changed,
+        ...gone.map(
+          (flag): Change => ({ flag, environment, value: null, ...expected(flag), ...(force ? { force } : {}) })
+        )
+      ],
       current
     )
     const count = inOrder.length + together.length

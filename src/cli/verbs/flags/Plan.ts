@@ -14,6 +14,8 @@ export interface Change {
   readonly environment: string
   /** null: it is archived. */
   readonly value: unknown
+  /** The version that it replaces; 0: it must not be there. FI3 */
+  readonly expectedVersion?: number
   /** It is archived although it is evaluated. */
   readonly force?: boolean
 }
