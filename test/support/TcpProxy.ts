@@ -11,10 +11,11 @@ export class TcpProxy {
   idleMillis = 0
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   readonly #server
-  readonly #target: number
+  /** The port to which connections go that are made from then on. */
+  target: number
 
   constructor(target: number) {
-    this.#target = target
+    this.target = target
     this.#server = createServer((client) => this.#join(client))
   }
 
@@ -26,7 +27,7 @@ export class TcpProxy {
 
   #join(client: Socket): void {
     if (this.fault === "refuse") return void client.destroy()
-    const target = createConnection({ port: this.#target, host: "127.0.0.1" })
+    const target = createConnection({ port: this.target, host: "127.0.0.1" })
     const pair = [client, target] as const
     if (this.idleMillis > 0) client.setTimeout(this.idleMillis, () => client.resetAndDestroy())
     let deaf = false

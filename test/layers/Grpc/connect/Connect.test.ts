@@ -7,9 +7,19 @@ import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
 import { Access } from "../../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
 import { MESSAGE_BYTES } from "../../../../src/edge/grpc/Decode.ts"
+import {
+  type Any,
+  clientOf,
+  codeOf,
+  follow,
+  put,
+  transportOf,
+  V2,
+  type Way,
+  ways
+} from "../../../support/ConnectClients.ts"
 import { Door } from "../../../support/Door.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
-import { type Any, clientOf, codeOf, follow, put, transportOf, V2, type Way, ways } from "./Asking.ts"
 
 let door: Door
 const bearer = () => ({ authorization: `Bearer ${door.token}` })

@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { WINDOW } from "../../../../layers/Grpc/lane/Frames.ts"
 import { FlagStreams } from "../../../../src/flags/FlagStreams.ts"
+import { put, V2 } from "../../../support/ConnectClients.ts"
 import { Door } from "../../../support/Door.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
-import { put, V2 } from "./Asking.ts"
 
 let door: Door
 let session: ClientHttp2Session

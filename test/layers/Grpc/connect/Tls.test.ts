@@ -3,10 +3,10 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type Certificates, makeCertificates } from "../../../support/Certificates.ts"
+import { clientOf, codeOf, follow, put, transportOf, V2, type Way } from "../../../support/ConnectClients.ts"
 import { Door } from "../../../support/Door.ts"
 import { newFolder } from "../../../support/folder.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
-import { clientOf, codeOf, follow, put, transportOf, V2, type Way } from "./Asking.ts"
 
 const folder = newFolder()
 let server: Certificates

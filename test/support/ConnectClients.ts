@@ -6,16 +6,13 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import { ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect"
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node"
 import { Effect } from "effect"
-import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
-import { Flags } from "../../../../src/flags/Flags.ts"
-import type { Door } from "../../../support/Door.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { Flags } from "../../src/flags/Flags.ts"
+import type { Door } from "./Door.ts"
 
 const read = (name: string) =>
   createFileRegistry(
-    fromBinary(
-      FileDescriptorSetSchema,
-      readFileSync(new URL(`../../../../proto/generated/${name}.binpb`, import.meta.url))
-    )
+    fromBinary(FileDescriptorSetSchema, readFileSync(new URL(`../../proto/generated/${name}.binpb`, import.meta.url)))
   )
 const registries = [read("herald"), read("health")]
 

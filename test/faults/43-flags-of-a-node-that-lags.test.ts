@@ -1,0 +1,135 @@
+/**
+ * Fault 43: a load balancer takes what asks for flags again to a node that lags. It is given what it was told of or nothing, never the older state.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { afterAll, beforeAll } from "vitest"
+import { Balancer } from "../support/Balancer.ts"
+import { type Database, startDatabase } from "../support/Database.ts"
+import { closeProviders, using } from "../support/FlagProviders.ts"
+import { measured, seconds } from "../support/measured.ts"
+import { type Server, startServer } from "../support/Server.ts"
+import { TcpProxy } from "../support/TcpProxy.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+
+let database: Database
+let proxy: TcpProxy
+let ahead: Server
+let behind: Server
+
+const put = async (text: string) => {
+  const value = { state: "ENABLED", variants: { a: text }, defaultVariant: "a" }
+  const { status, body } = await ahead.call("PUT", "/v1/flags/text?environment=production", { value })
+  assert.strictEqual(status, 200, JSON.stringify(body))
+  return `${body.epoch}.${body.revision}`
+}
+const ask = (at: string, query: string) =>
+  fetch(`${at}/ofrep/v1/evaluate/flags${query}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}"
+  })
+const textOf = async (answer: Response) =>
+  ((await answer.json()) as { readonly flags: ReadonlyArray<{ readonly value: string }> }).flags[0]!.value
+/** From now on it hears nothing: no hint, no poll. */
+const lag = () => {
+  proxy.fault = "hold"
+}
+const catchUp = () => {
+  proxy.fault = "none"
+  proxy.cut()
+}
+const hasCaughtUp = (text: string) =>
+  waitUntil("it to catch up", async () => (await textOf(await ask(behind.http, ""))) === text)
+
+beforeAll(async () => {
+  database = await startDatabase()
+  proxy = new TcpProxy(database.port)
+  const env = { HERALD_PEPPER: "shared", FLAGS_ANONYMOUS: "production" }
+  ahead = await startServer({ ...env, DATABASE_URL: database.url, HERALD_NODE: "ahead" })
+  const url = database.url.replace(`:${database.port}/`, `:${await proxy.listen()}/`)
+  behind = await startServer({ ...env, DATABASE_URL: url, HERALD_NODE: "behind" })
+})
+afterAll(async () => {
+  await closeProviders()
+  for (const one of [ahead, behind, proxy, database]) await one?.[Symbol.asyncDispose]()
+})
+
+describe("fault 43: flags of a node that lags", () => {
+  it("RG3 a page is told by one node and asks another, which waits until it has that", async () => {
+    await hasCaughtUp(await put("before").then(() => "before"))
+    await using balancer = new Balancer((path) => (path.startsWith("/ofrep/v1/events") ? ahead.http : behind.http))
+    const address = await balancer.listen()
+    const page = await using("OFREP, in a page", { http: `http://${address}`, grpc: "", token: "" }, "text")
+    const value = async () => (await page.details()).value
+    const seen: Array<string> = [await value()]
+    const changes: Record<string, string> = {}
+    for (const text of ["one", "two", "three"]) {
+      await waitUntil("its stream", () => balancer.asked.some((path) => path.startsWith("/ofrep/v1/events")))
+      lag()
+      const at = await put(text)
+      const revision = encodeURIComponent(at)
+      await waitUntil("it to ask again", () =>
+        balancer.asked.some((path) => path.includes(`flagConfigEtag=${revision}`))
+      )
+      seen.push(await value())
+      const from = performance.now()
+      catchUp()
+      await waitUntil("the change", async () => {
+        const now = await value()
+        if (seen.at(-1) !== now) seen.push(now)
+        return now === text
+      })
+      changes[`change ${text}, after the node has its database`] = seconds(performance.now() - from)
+      await hasCaughtUp(text)
+    }
+    assert.deepStrictEqual([...new Set(seen)], ["before", "one", "two", "three"])
+    assert.notInclude(page.events, "stale")
+    measured(43, "a page asks the node that lags", changes)
+  })
+
+  it("RG3 for longer than it waits: told to come again, and not given the older state", async () => {
+    await hasCaughtUp(await put("older").then(() => "older"))
+    lag()
+    const at = await put("newer")
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => ask(behind.http, `?flagConfigEtag=${encodeURIComponent(at)}`))
+    )
+    for (const answer of answers) {
+      assert.strictEqual(answer.status, 503)
+      assert.isAtLeast(Number(answer.headers.get("retry-after")), 1)
+      assert.include(await answer.text(), "HRLD-4012")
+    }
+    // Who was told of nothing is answered meanwhile, from what the node has.
+    assert.strictEqual(await textOf(await ask(behind.http, "")), "older")
+    catchUp()
+    await waitUntil("the node to have it", async () => {
+      const answer = await ask(behind.http, `?flagConfigEtag=${encodeURIComponent(at)}`)
+      return answer.status === 200 && (await textOf(answer)) === "newer"
+    })
+  })
+
+  it("FP8 a provider that asks over gRPC is moved to the node that lags, and is current once that is", async () => {
+    await hasCaughtUp(await put("older").then(() => "older"))
+    await using balancer = new TcpProxy(Number(ahead.grpc.split(":")[1]))
+    const grpc = `127.0.0.1:${await balancer.listen()}`
+    const [asking, holding] = await Promise.all(
+      (["flagd, asking", "flagd, in process"] as const).map((kind) =>
+        using(kind, { grpc, http: "", token: "" }, "text")
+      )
+    )
+    const providers = [asking!, holding!]
+    for (const one of providers) assert.strictEqual((await one.details()).value, "older", one.kind)
+    lag()
+    await put("newer")
+    for (const one of providers)
+      await waitUntil(`${one.kind} to have it`, async () => (await one.details()).value === "newer")
+    balancer.target = Number(behind.grpc.split(":")[1])
+    for (const { events } of providers) events.length = 0
+    balancer.cut()
+    for (const { kind, events } of providers) await waitUntil(`${kind} to be back`, () => events.includes("ready"))
+    await asking!.details() // of the node that lags, and kept
+    catchUp()
+    for (const one of providers)
+      await waitUntil(`${one.kind} to be current`, async () => (await one.details()).value === "newer")
+  })
+})
