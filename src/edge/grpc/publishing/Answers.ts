@@ -20,15 +20,23 @@ export interface Way {
 
 export class Answers {
   readonly #way: Way
+  readonly #now: () => number
   #slots: Array<Slot> = []
   #bytes = 0
-  #blocked = false
+  #blockedAt: number | undefined
   #soon = false
   #stopped = false
   #waits: { readonly holds: () => boolean; readonly go: () => void } | undefined
 
-  constructor(way: Way) {
+  /** `now`: milliseconds. */
+  constructor(way: Way, now: () => number) {
     this.#way = way
+    this.#now = now
+  }
+
+  /** Milliseconds for which the client has taken none of what waits for it; 0 while nothing does. PM8 */
+  get stuckFor(): number {
+    return this.#blockedAt === undefined ? 0 : this.#now() - this.#blockedAt
   }
 
   /** A place for the next item. */
@@ -73,15 +81,15 @@ export class Answers {
   }
 
   #send(): void {
-    if (this.#blocked) return
+    if (this.#blockedAt !== undefined) return
     const done = this.#slots.findIndex(({ result }) => result === undefined)
     const sent = this.#slots.splice(0, done === -1 ? this.#slots.length : done)
     if (sent.length === 0) return
     for (const { bytes } of sent) this.#bytes -= bytes
     if (!this.#way.write(sent.map(({ result }) => result!))) {
-      this.#blocked = true
+      this.#blockedAt = this.#now()
       this.#way.drained(() => {
-        this.#blocked = false
+        this.#blockedAt = undefined
         this.#send()
       })
     }

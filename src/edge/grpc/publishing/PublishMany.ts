@@ -7,7 +7,8 @@
  *        read its answers is read no further.
  *   PM7  Items of all streams have a bound in bytes, in all and for one principal, from when they are decoded until they are answered; a value
  *        that comes in parts from its first part on. Who finds no room is read no further.
- *   PM8  A stream on which nothing came for `IDLE`, or for `REST` while the rest of a value is awaited, ends.
+ *   PM8  A stream on which nothing came for `IDLE`, or for `REST` while the rest of a value is awaited, ends. So does one whose client takes no answer
+ *        for `STUCK`: it would keep its place, and its share of PM7, for ever.
  *   PM4  A principal over its rate is not refused, but read as fast as its rate allows. What brings no whole item costs, too.
  *   PM5  A stream whose API key is good no more, or whose server leaves, reads no further, and nothing that waits to begin does; what was begun
  *        is answered, and then the call ends with the reason. What has no answer was not begun. Where answers take too long for that, the
@@ -49,6 +50,7 @@ const BOUNDS: readonly [inAll: number, ofPrincipal: number] = [67_108_864, 50_33
 /** Milliseconds. PM8 */
 const IDLE = 600_000
 const REST = 30_000
+const STUCK = 60_000
 /** Milliseconds until room is looked for again that others took. */
 const ROOM = 20
 /** Milliseconds until it is looked again whether something that its rate delays may begin at all. PM5 */
@@ -77,8 +79,11 @@ const silent = (within: boolean) =>
       : `nothing came for ${IDLE / 60_000} minutes; open another stream when there is something`
   )
 
+const stuck = failure("Timeout", `its answers were not taken for ${STUCK / 1_000} s`)
+
 interface Open {
   readonly identity: Identity
+  readonly answers: Answers
   readonly messages: Messages
   readonly whole: Whole
   readonly over: Deferred.Deferred<void>
@@ -118,13 +123,13 @@ export const makePublishMany = Effect.fnUntraced(function* (
         : Effect.andThen(Effect.sleep(wait), paced(identity, cost, messages))
     })
 
-  const serve = Effect.fnUntraced(function* (call: ServerCall, { identity, messages, whole }: Open, claims: Claims) {
+  const serve = Effect.fnUntraced(function* (
+    call: ServerCall,
+    { identity, messages, whole, answers }: Open,
+    claims: Claims
+  ) {
     const asking = { identity, until: untilOf(clock, call) }
     const order = new Order()
-    const answers = new Answers({
-      write: (results) => call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
-      drained: (then) => call.whenClear(then)
-    })
     messages.whenStopped = () => answers.stop()
 
     /** Waits for room. PM7 */
@@ -197,8 +202,9 @@ export const makePublishMany = Effect.fnUntraced(function* (
 
   /** PM8 */
   const endSilent = Effect.sync(() => {
-    for (const { messages, whole } of streams)
+    for (const { messages, whole, answers } of streams)
       if (messages.silentFor > (whole.waits ? REST : IDLE)) messages.stop(silent(whole.waits))
+      else if (answers.stuckFor > STUCK) messages.stop(stuck)
   })
 
   /** PM5, A3 */
@@ -244,7 +250,13 @@ export const makePublishMany = Effect.fnUntraced(function* (
     })
     run(traced(method, call, placeOf(identity), true)).addObserver((exit) => {
       if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
-      const open: Open = { identity, messages, whole: new Whole(), over: Deferred.makeUnsafe() }
+      const way = {
+        write: (results: Array<PublishResult>) =>
+          call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
+        drained: (then: () => void) => call.whenClear(then)
+      }
+      const answers = new Answers(way, () => clock.currentTimeMillisUnsafe())
+      const open: Open = { identity, messages, answers, whole: new Whole(), over: Deferred.makeUnsafe() }
       const claims = new Claims(budget, identity.name)
       streams.add(open)
       if (leaving !== undefined) messages.stop(leaving) // PM5

@@ -8,17 +8,22 @@ const made = () => {
   const sent: Array<ReadonlyArray<PublishResult>> = []
   let takes = true
   let drain: (() => void) | undefined
-  const answers = new Answers({
-    write: (results) => {
+  let now = 0
+  const way = {
+    write: (results: Array<PublishResult>) => {
       sent.push(results)
       return takes
     },
-    drained: (then) => {
+    drained: (then: () => void) => {
       drain = then
     }
-  })
+  }
+  const answers = new Answers(way, () => now)
   return {
     answers,
+    later: (millis: number) => {
+      now += millis
+    },
     sent,
     block: () => {
       takes = false
@@ -85,4 +90,22 @@ describe("Answers", () => {
       assert.strictEqual(sent.flat().length, 1 + WINDOW)
     })
   )
+
+  it("PM8 its client is stuck while it takes nothing of what waits, and not before or after", async () => {
+    const { answers, block, drained, later } = made()
+    later(1_000)
+    assert.strictEqual(answers.stuckFor, 0)
+    block()
+    answers.give(answers.take(1), result())
+    await turn()
+    later(60_000)
+    answers.give(answers.take(1), result())
+    await turn()
+    later(5_000)
+    assert.strictEqual(answers.stuckFor, 65_000)
+    drained()
+    await turn()
+    later(5_000)
+    assert.strictEqual(answers.stuckFor, 0)
+  })
 })

@@ -10,7 +10,7 @@ import { Access } from "../../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
 import { ByteBudget } from "../../../../src/bounds/ByteBudget.ts"
 import { Commits } from "../../../../src/commits/Commits.ts"
-import { WINDOW } from "../../../../src/edge/grpc/publishing/Answers.ts"
+import { Answers, WINDOW } from "../../../../src/edge/grpc/publishing/Answers.ts"
 import { Messages } from "../../../../src/edge/grpc/publishing/Messages.ts"
 import type { CallListener } from "../../../../src/edge/grpc/ServerCall.ts"
 import { type BothDoors, openBoth } from "../../../support/BothDoors.ts"
@@ -114,6 +114,28 @@ describe("PublishMany", () => {
       assert.match(details, said)
       assert.strictEqual(answers, expected)
     })
+
+  it("PM8 a stream whose client takes no answers is ended, and gives back its place", async () => {
+    const doors = await openBoth()
+    const streams = Array.from({ length: 32 }, () => doors.client().publishMany(doors.metadataOf("admin")))
+    const ended = streams.map(
+      (stream) =>
+        new Promise<string>((resolve) => {
+          stream.on("data", () => {})
+          stream.on("error", () => {})
+          stream.on("status", ({ details }) => resolve(details))
+          stream.write(PublishManyRequest.fromPartial({ items: [{ key: "a", value: "1", type: "json" }] }))
+        })
+    )
+    await waitUntil("all places to be taken", async () => (await doors.many([])).code !== 0)
+    const stuck = vi.spyOn(Answers.prototype, "stuckFor", "get").mockReturnValue(60_001)
+    const said = await Promise.all(ended)
+    stuck.mockRestore()
+    const after = await doors.many([])
+    await doors.close()
+    for (const details of said) assert.match(details, /HRLD-4004.* its answers were not taken for 60 s/)
+    assert.strictEqual(after.code, 0)
+  })
 
   it.effect("PM8 a client is silent while its next message is awaited, and not while one is worked on", () =>
     Effect.gen(function* () {
