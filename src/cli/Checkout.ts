@@ -7,8 +7,8 @@
  */
 import { spawn } from "node:child_process"
 import { constants } from "node:fs"
-import { open, readdir } from "node:fs/promises"
-import { join } from "node:path"
+import { open, readdir, realpath } from "node:fs/promises"
+import { dirname, isAbsolute, join, relative, sep } from "node:path"
 import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
 
@@ -66,6 +66,22 @@ const walk = async (folder: string): Promise<ReadonlyArray<string>> => {
   return found
 }
 
+/** Whether a file's folder is in the checkout: a link in the middle of a path may lead outside. GX1 */
+const staying = (folder: string) => {
+  const root = realpath(folder)
+  const known = new Map<string, Promise<boolean>>()
+  const stays = async (within: string): Promise<boolean> => {
+    const found = relative(await root, await realpath(join(folder, within)))
+    return found !== ".." && !found.startsWith(`..${sep}`) && !isAbsolute(found)
+  }
+  return (file: string): Promise<boolean> => {
+    const within = dirname(file)
+    let answer = known.get(within)
+    if (answer === undefined) known.set(within, (answer = stays(within).catch(() => false)))
+    return answer
+  }
+}
+
 /** GX1, GX3 */
 const textOf = async (path: string): Promise<string | undefined> => {
   const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)).catch(
@@ -102,6 +118,7 @@ export const checkout = (folder: string): Effect.Effect<Checkout, CliFailure> =>
     const files = isGit
       ? [...new Set(listed.split("\0").filter((file) => file !== ""))]
       : yield* Effect.promise(() => walk(folder))
+    const isHere = staying(folder)
     return {
       files: files.toSorted().slice(0, FILES),
       more: files.length > FILES,
@@ -109,6 +126,6 @@ export const checkout = (folder: string): Effect.Effect<Checkout, CliFailure> =>
       origin: ((yield* said("config", "--get", "remote.origin.url")) ?? "").trim(),
       branch: ((yield* said("symbolic-ref", "--short", "-q", "HEAD")) ?? "").trim(),
       commit: ((yield* said("rev-parse", "--verify", "-q", "HEAD")) ?? "").trim(),
-      read: (file) => Effect.promise(() => textOf(join(folder, file)))
+      read: (file) => Effect.promise(async () => ((await isHere(file)) ? textOf(join(folder, file)) : undefined))
     }
   })

@@ -1,6 +1,6 @@
 /** `herald flag refs` in a checkout of its own, by the git of this machine. */
 import { execFileSync } from "node:child_process"
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { FakeHerald } from "../../../support/FakeHerald.ts"
@@ -89,6 +89,18 @@ describe("herald flag refs", () => {
         "2 flags of production in 4 places, 1 nowhere, 1 place with a name that is no flag; 7 files, 4 of them skipped"
       ].join("\n")
     )
+  })
+
+  it("GX1 a folder that is a link by now leads nowhere outside, whatever git says is in it", async () => {
+    using elsewhere = checkout({ secret: `"never"` }, false)
+    using folder = checkout({ "dir/secret": `"a"`, "kept/x": `"b"` })
+    git(folder.path, "add", "-A")
+    rmSync(join(folder.path, "dir"), { recursive: true })
+    symlinkSync(elsewhere.path, join(folder.path, "dir"))
+    const { printed } = await run(folder.path)
+    assert.include(printed, "kept/x:1")
+    assert.include(printed, "never is not named anywhere")
+    assert.notInclude(printed, "dir/secret:")
   })
 
   it("--unused and --unknown show what does not fit, and end with 3; as JSON it is the same", async () => {
