@@ -44,6 +44,8 @@ export interface Call {
 export interface Answer {
   readonly status: number
   readonly etag: string
+  /** The server can't confirm that this is the newest. */
+  readonly stale: boolean
   readonly body: unknown
   /** What the server's clock said; "" when it said nothing. */
   readonly date: string
@@ -129,6 +131,7 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
     return {
       status: response.status,
       etag: response.headers.get("etag") ?? "",
+      stale: response.headers.get("herald-stale") === "true",
       date: response.headers.get("date") ?? "",
       body
     } satisfies Answer

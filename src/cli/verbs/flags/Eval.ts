@@ -8,7 +8,7 @@ import { usage } from "../../CliFailure.ts"
 import { env, invocation, optionalText } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
 import { pathOf } from "./Changing.ts"
-import { decided } from "./Told.ts"
+import { decided, unconfirmed } from "./Told.ts"
 
 /** A number, true, false, null, a list or an object where it is written as JSON writes them; otherwise the text. */
 const attribute = (text: string): unknown => {
@@ -44,7 +44,7 @@ export const evaluate = Command.make(
   Effect.fn("Flag.eval")(function* ({ flag, env, key, with: attributes, context }) {
     const here = yield* invocation
     const own = Object.fromEntries(Object.entries(attributes).map(([name, text]) => [name, attribute(text)]))
-    const { body } = yield* here.call({
+    const { body, stale } = yield* here.call({
       method: "POST",
       path: pathOf(flag, "/evaluate"),
       query: { environment: here.environment(env) },
@@ -53,7 +53,7 @@ export const evaluate = Command.make(
       },
       readOnly: true
     })
-    yield* here.emit(body, (paint) => decided(body as Evaluated, paint, here.room))
+    yield* here.emit(body, (paint) => decided(body as Evaluated, paint, here.room) + unconfirmed(stale, paint))
   })
 ).pipe(
   Command.withDescription("Show what a flag is for someone, step by step"),

@@ -10,9 +10,9 @@ import { env, invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { clip, table, time } from "../../Table.ts"
 import { comingOf } from "../schedules/Scheduling.ts"
-import { pathOf, read } from "./Changing.ts"
+import { pathOf } from "./Changing.ts"
 import { inCode, placesOf } from "./Refs.ts"
-import { gist, one } from "./Told.ts"
+import { gist, one, unconfirmed } from "./Told.ts"
 import { evaluated, lastLine, lastUse, lastUses } from "./Usage.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
@@ -33,9 +33,12 @@ export const list = Command.make(
     const environment = here.environment(env)
     const flags: Array<StoredFlag> = []
     let after: string | undefined
+    let stale = false
     do {
       const query = { environment, prefix, limit: Math.min(PAGE, limit - flags.length), after }
-      const page = (yield* here.call({ method: "GET", path: "/v1/flags", query })).body as FlagList
+      const answer = yield* here.call({ method: "GET", path: "/v1/flags", query })
+      const page = answer.body as FlagList
+      stale ||= answer.stale
       flags.push(...page.flags)
       after = page.next ?? undefined
     } while (after !== undefined && flags.length < limit)
@@ -68,7 +71,7 @@ export const list = Command.make(
             ],
             paint,
             here.room
-          )
+          ) + unconfirmed(stale, paint)
     )
   })
 ).pipe(
@@ -90,11 +93,9 @@ export const get = Command.make(
     const shell = yield* Shell
     const here = yield* invocation
     const environment = here.environment(env)
-    const found =
-      version === undefined
-        ? yield* read(here, environment, flag)
-        : ((yield* here.call({ method: "GET", path: pathOf(flag, `/versions/${version}`), query: { environment } }))
-            .body as StoredFlag)
+    const path = pathOf(flag, version === undefined ? "" : `/versions/${version}`)
+    const { body, stale } = yield* here.call({ method: "GET", path, query: { environment } })
+    const found = body as StoredFlag
     if (raw) return yield* shell.out(JSON.stringify(found.definition, null, 2))
     if (version !== undefined || found.deleted) return yield* here.emit(found, (paint) => one(found, paint))
     const use = yield* lastUse(here, environment, flag)
@@ -102,12 +103,14 @@ export const get = Command.make(
     const places = yield* placesOf(here, environment, flag)
     const coming = yield* comingOf(here, environment, flag)
     const told = { lastEvaluatedAt, lastEvaluatedTime, refs: places.refs, scheduled: coming }
-    yield* here.emit({ ...found, ...told }, (paint) =>
-      one(found, paint, [
-        ["evaluated", lastLine(use, Date.now())],
-        ["scheduled", coming.map(({ id, dueAt }) => `${id} ${time(dueAt)}`).join(", ")],
-        ["in code", inCode(places)]
-      ])
+    yield* here.emit(
+      { ...found, ...told },
+      (paint) =>
+        one(found, paint, [
+          ["evaluated", lastLine(use, Date.now())],
+          ["scheduled", coming.map(({ id, dueAt }) => `${id} ${time(dueAt)}`).join(", ")],
+          ["in code", inCode(places)]
+        ]) + unconfirmed(stale, paint)
     )
   })
 ).pipe(

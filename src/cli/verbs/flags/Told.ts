@@ -18,6 +18,10 @@ export const written = (verb: string, answer: PublishedFlag, paint: Paint): stri
   `(revision ${answer.revision})${answer.replayed ? `\n${paint.yellow("nothing was written now: this idempotency key had this result before")}` : ""}` +
   warned(answer, paint)
 
+/** Behind what was read, where the server can't confirm it. */
+export const unconfirmed = (stale: boolean, paint: Paint): string =>
+  stale ? `\n${paint.yellow("stale: the server can't confirm that this is the newest")}` : ""
+
 type Definition = Readonly<Record<string, unknown>>
 
 /** What people want to know of a definition at a glance. */

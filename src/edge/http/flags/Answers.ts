@@ -62,9 +62,13 @@ export const versioned = ({ version }: { readonly version: number }) => ({
   headers: { "herald-version": String(version) }
 })
 
-export const one = (stored: Stored) =>
+/** `stale`: the database did not confirm that what is read is the newest. */
+export const marked = (stale: boolean) => ({ "herald-stale": String(stale) })
+
+/** Of a version that is known to be old, nothing is stale. */
+export const one = (stored: Stored, stale = false) =>
   jsonText(storedText(stored), {
-    headers: { "cache-control": "private, no-cache", "herald-version": String(stored.version) }
+    headers: { "cache-control": "private, no-cache", "herald-version": String(stored.version), ...marked(stale) }
   })
 
 /** Those whose definitions are within a page (PB1), one at least. */
@@ -75,10 +79,12 @@ const within = (all: ReadonlyArray<Stored>): ReadonlyArray<Stored> => {
 }
 
 /** A page of what was found, under a name. */
-export const listed = (name: string, found: ReadonlyArray<Stored>, limit: number) => {
+export const listed = (name: string, found: ReadonlyArray<Stored>, limit: number, stale: boolean) => {
   const shown = within(found)
   const next = found.length < limit && shown.length === found.length ? null : (shown.at(-1)?.key ?? null)
-  return jsonText(`{"${name}":[${shown.map(storedText).join(",")}],"next":${JSON.stringify(next)}}`)
+  return jsonText(`{"${name}":[${shown.map(storedText).join(",")}],"next":${JSON.stringify(next)}}`, {
+    headers: marked(stale)
+  })
 }
 
 /** A page of versions, newest first. */

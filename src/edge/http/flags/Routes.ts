@@ -5,6 +5,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
 import type { FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { Propagation } from "../../../propagation/Propagation.ts"
 import { callerOf } from "../../../usage/Caller.ts"
 import { json, jsonBytes } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
@@ -12,7 +13,7 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { isHeld } from "../ofrep/Wire.ts"
 import { answer } from "../Problem.ts"
-import { became, listed, one, options, PAGE, readDraft, versioned, versions } from "./Answers.ts"
+import { became, listed, marked, one, options, PAGE, readDraft, versioned, versions } from "./Answers.ts"
 import { FlagsGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
@@ -26,6 +27,7 @@ const routes = HttpApiBuilder.group(
   "flags",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const propagation = yield* Propagation
     const bodyReader = yield* makeBodyReader
     const readFlag = bodyReader(Wire.FlagBody, bodyLimits.publish, "value")
     const readRollback = bodyReader(Wire.FlagRollbackBody, bodyLimits.small)
@@ -49,7 +51,9 @@ const routes = HttpApiBuilder.group(
           })
         )
       )
-      .handle("get", ({ params, query }) => answer(Effect.map(flags.get(query.environment, params.flag), one)))
+      .handle("get", ({ params, query }) =>
+        answer(Effect.map(flags.get(query.environment, params.flag), (found) => one(found, propagation.stale())))
+      )
       .handle("archive", ({ params, query: { environment, message, expectedVersion, force }, headers }) =>
         answer(
           Effect.gen(function* () {
@@ -60,7 +64,11 @@ const routes = HttpApiBuilder.group(
         )
       )
       .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
-        answer(Effect.map(flags.list(environment, { prefix, after, limit }), (found) => listed("flags", found, limit)))
+        answer(
+          Effect.map(flags.list(environment, { prefix, after, limit }), (found) =>
+            listed("flags", found, limit, propagation.stale())
+          )
+        )
       )
       .handle("document", ({ query: { environment }, headers, request }) =>
         answer(
@@ -114,7 +122,8 @@ const routes = HttpApiBuilder.group(
           Effect.gen(function* () {
             yield* requirePermission("config.read", environment) // B5
             const { context = {} } = yield* readEvaluate(request)
-            return json(Wire.evaluated(yield* flags.evaluate(environment, flag, context), environment, flag))
+            const evaluated = Wire.evaluated(yield* flags.evaluate(environment, flag, context), environment, flag)
+            return json(evaluated, { headers: marked(propagation.stale()) })
           })
         )
       )

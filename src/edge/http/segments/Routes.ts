@@ -5,6 +5,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { Propagation } from "../../../propagation/Propagation.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits, IDS_BODY } from "../BodyLimits.ts"
@@ -26,6 +27,7 @@ const routes = HttpApiBuilder.group(
   "segments",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const propagation = yield* Propagation
     const bodyReader = yield* makeBodyReader
     const readSegment = bodyReader(Wire.SegmentBody, bodyLimits.publish, "value")
     const readIds = (yield* makeTextReader)(IDS_BODY)
@@ -50,7 +52,9 @@ const routes = HttpApiBuilder.group(
         )
       )
       .handle("get", ({ params, query }) =>
-        answer(Effect.map(flags.segments.get(query.environment, params.segment), one))
+        answer(
+          Effect.map(flags.segments.get(query.environment, params.segment), (found) => one(found, propagation.stale()))
+        )
       )
       .handle("archive", ({ params, query: { environment, message, expectedVersion }, headers }) =>
         answer(
@@ -70,7 +74,7 @@ const routes = HttpApiBuilder.group(
       .handle("list", ({ query: { environment, prefix = "", after = "", limit = PAGE } }) =>
         answer(
           Effect.map(flags.segments.list(environment, { prefix, after, limit }), (found) =>
-            listed("segments", found, limit)
+            listed("segments", found, limit, propagation.stale())
           )
         )
       )

@@ -107,6 +107,28 @@ describe("herald flag", () => {
     }
   })
 
+  it("what the database does not confirm is marked", async () => {
+    await using herald = await FakeHerald.start()
+    const headers = { "herald-stale": "true" }
+    herald.on(`GET ${FLAG}`, { body: stored(1, { enabled: true }), headers })
+    herald.on("GET /v1/flags", { body: { flags: [stored(1, { enabled: true })], next: null }, headers })
+    const answer = {
+      flag: "shop",
+      environment: "production",
+      value: true,
+      variant: "on",
+      reason: "STATIC",
+      metadata: {},
+      steps: []
+    }
+    herald.on(`POST ${FLAG}/evaluate`, { body: answer, headers })
+    for (const args of [["get", "shop"], ["list"], ["eval", "shop"]]) {
+      const cli = terminal({ terminal: true })
+      assert.strictEqual(await cli.run("flag", ...args, "--server", herald.url), 0, cli.said)
+      assert.include(cli.printed, "stale: the server can't confirm that this is the newest")
+    }
+  })
+
   it("create takes what people want to know of a flag", async () => {
     const about = ["--tag", "web", "--tag", "q4", "--purpose", "experiment", "--expected-end", "2026-12-31"]
     const { request } = await ask(["flag", "create", "shop", ...about], `PUT ${FLAG}`, { body: published })

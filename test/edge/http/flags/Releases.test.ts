@@ -23,6 +23,35 @@ const read = async (path: string) => {
   return status === 200 ? (body.value ?? body.definition) : status
 }
 
+describe("reads of flags and segments", () => {
+  it("say whether the database confirms that they are the newest", async () => {
+    const staff = { value: { targetUsers: ["ann"] } }
+    const toggle = { value: { enabled: true } }
+    const put = (path: string, body: unknown) =>
+      door.call("PUT", `${path}?environment=production`, { as: "publisher", body })
+    for (const [path, body] of [
+      ["/v1/segments/marked", staff],
+      ["/v1/flags/marked", toggle]
+    ] as const)
+      assert.strictEqual((await put(path, body)).status, 200)
+    for (const stale of [false, true]) {
+      door.state.stale = stale
+      const reads = [
+        await door.call("GET", "/v1/flags/marked?environment=production"),
+        await door.call("GET", "/v1/flags?environment=production"),
+        await door.call("POST", "/v1/flags/marked/evaluate?environment=production", { body: {} }),
+        await door.call("GET", "/v1/segments/marked?environment=production"),
+        await door.call("GET", "/v1/segments?environment=production")
+      ]
+      door.state.stale = false
+      assert.deepStrictEqual(
+        reads.map(({ status, headers }) => [status, headers.get("herald-stale")]),
+        reads.map(() => [200, String(stale)])
+      )
+    }
+  })
+})
+
 describe("releases of mixed kinds", () => {
   it("W1 a key and flags that need each other are one revision, and are told apart in the answer", async () => {
     const text =
