@@ -5,6 +5,7 @@
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
@@ -50,11 +51,17 @@ const atPart = (failed: CliFailure, done: number, count: number): CliFailure =>
         fix: `${failed.fix}${failed.fix === "" ? "" : "\n"}Import again: what is there already is left alone.`
       })
 
+const format = Flags.Literals("format", ["flagd"]).pipe(
+  Flags.withDescription("How the file is written; flagd, unless given"),
+  Flags.withDefault("flagd" as const)
+)
+
 export const importFlags = Command.make(
   "import",
   {
     file: Argument.String("file").pipe(Argument.withDescription("A file of flagd, or - for standard input")),
     env,
+    format,
     replace: yes("replace", "Archive the flags of the environment that are not in the file"),
     force: yes("force", "With --replace: those too that applications evaluate; needs --message, which says why"),
     message,
@@ -150,7 +157,7 @@ export const importFlags = Command.make(
 
 export const exportFlags = Command.make(
   "export",
-  { env },
+  { env, format },
   Effect.fn("Flag.export")(function* ({ env }) {
     const shell = yield* Shell
     const here = yield* invocation

@@ -16,7 +16,17 @@ describe("herald flag import", () => {
     herald.on("GET /v1/flags", { body: { flags: [], next: null } })
     herald.on("POST /v1/releases", ...answers)
     const cli = terminal({ files: { "flags.json": JSON.stringify({ flags }) } })
-    const exit = await cli.run("flag", "import", "flags.json", "--env", "staging", "--server", herald.url)
+    const exit = await cli.run(
+      "flag",
+      "import",
+      "--format",
+      "flagd",
+      "flags.json",
+      "--env",
+      "staging",
+      "--server",
+      herald.url
+    )
     return { exit, cli, releases: herald.requests.filter(({ line }) => line.startsWith("POST")) }
   }
 
