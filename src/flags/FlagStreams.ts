@@ -8,6 +8,8 @@
  *   FT5  A change of what flags share is told as a change of each of these flags.
  *   FT6  Whether flags changed is known for as long as this node follows the log, for readers that say what they had.
  *   FT4  A stream whose key is no longer good ends within 5 s, and all end when the node leaves: with an error that asks them to come back.
+ *   FT9  A reader that then asks, of whichever node a balancer takes it to, is told of each change once more, 4 to 6 s later: a node that lagged behind
+ *        has it by then, or says that it is not ready.
  */
 import { Clock, Context, Deferred, Effect, Layer, Metric } from "effect"
 import { Access, requirePermission } from "../access/Access.ts"
@@ -32,6 +34,8 @@ export type Changes = ReadonlyMap<string, ChangeOfFlag> | undefined
 export interface FlagReader {
   readonly told: (changes: Changes) => void
   readonly ended: (error: HeraldError) => void
+  /** Whether it asks for what changed, by requests of their own. FT9 */
+  readonly asks?: boolean
 }
 
 export class FlagStreams extends Context.Service<
@@ -69,6 +73,8 @@ const BATCH = 1_000
 const SLICE = 64
 /** Time between two looks at a key: less than half of FT4's bound. */
 const CHECK = "2 seconds"
+/** Looks between what was told and telling it once more. FT9 */
+const LOOKS = 3
 
 const isFlag = (change: Change): change is FeatureFlag => change.kind === "flag"
 const kindOf = ({ deleted, version }: FeatureFlag): ChangeOfFlag =>
@@ -87,6 +93,8 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   /** What was not told yet. */
   let pending = new Map<string, Map<string, ChangeOfFlag> | undefined>()
   let wake = yield* Deferred.make<void>()
+  /** What was told between two looks, the oldest first. FT9 */
+  const told: Array<Map<string, Map<string, ChangeOfFlag>>> = Array.from({ length: LOOKS }, () => new Map())
 
   const clock = yield* Clock.Clock
   // A list of ids that came later than its segment changes what flags are, without a commit. FT5
@@ -157,19 +165,39 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
     wake = yield* Deferred.make<void>()
     const batches = pending
     pending = new Map()
-    let told = 0
     for (const [environment, changes] of batches) {
-      for (const stream of [...(byEnvironment.get(environment) ?? [])]) {
-        stream.told(changes)
-        if (++told % SLICE === 0) yield* Effect.yieldNow
-      }
+      yield* tellAll(environment, changes)
+      if (changes === undefined) continue // those that ask come again, and are told of what changed of late: FT8
+      const its = told.at(-1)!.get(environment) ?? new Map<string, ChangeOfFlag>()
+      for (const [key, change] of changes) its.set(key, change)
+      told.at(-1)!.set(environment, its)
+    }
+  })
+  const tellAll = Effect.fnUntraced(function* (environment: string, changes: Changes, asking = false) {
+    let count = 0
+    for (const stream of [...(byEnvironment.get(environment) ?? [])]) {
+      if (asking && stream.asks !== true) continue
+      stream.told(changes)
+      if (++count % SLICE === 0) yield* Effect.yieldNow
+    }
+  })
+  /** FT9 */
+  const tellAgain = Effect.gen(function* () {
+    const due = told.shift()!
+    told.push(new Map())
+    for (const [environment, changes] of due) {
+      const all = [...changes]
+      for (let from = 0; from < all.length; from += BATCH)
+        yield* tellAll(environment, new Map(all.slice(from, from + BATCH)), true)
     }
   })
   yield* Effect.forkScoped(always("streams of flags were not told of changes", tell))
 
   const all = () => [...byEnvironment.values()].flatMap((streams) => [...streams])
 
-  const check = Effect.suspend(() => Effect.andThen(Metric.update(openGauge, open), checkKeys))
+  const check = Effect.suspend(() =>
+    Effect.all([Metric.update(openGauge, open), tellAgain, checkKeys], { discard: true })
+  )
   const checkKeys = Effect.suspend(() =>
     Effect.forEach(
       Map.groupBy(all(), ({ identity }) => identity.keyId).values(),

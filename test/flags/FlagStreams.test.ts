@@ -10,6 +10,7 @@ import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { type Changes, FlagStreams } from "../../src/flags/FlagStreams.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
+import type { ChangeOfFlag } from "../../src/flags/Recent.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
@@ -38,13 +39,14 @@ const publish = (key: string, definition: unknown = { enabled: true }, environme
       { message: "" }
     )
   )
-const open = Effect.fnUntraced(function* (environment = "production") {
+const open = Effect.fnUntraced(function* (environment = "production", asks = false) {
   const told: Array<Changes> = []
   const ended: Array<HeraldError> = []
   const { open } = yield* FlagStreams
   const close = yield* open(environment, {
     told: (changes) => void told.push(changes),
-    ended: (error) => void ended.push(error)
+    ended: (error) => void ended.push(error),
+    asks
   })
   return { told, ended, close, all: () => told.flatMap((changes) => [...(changes ?? [])]) }
 })
@@ -132,6 +134,30 @@ describe("FlagStreams", () => {
       // A key of that name is no stranger.
       yield* open().pipe(as({ ...system, name: "anonymous" }))
     }).pipe(Effect.provide(layer(10)))
+  )
+
+  it.effect("FT9 who asks is told once more, when a node that lagged behind has the change", () =>
+    Effect.gen(function* () {
+      const asking = yield* open("production", true)
+      const { told } = yield* open()
+      yield* publish("a")
+      yield* publish("b")
+      while (asking.all().length < 2) yield* TestClock.adjust(0)
+      const before = told.length
+      asking.told.length = 0
+      yield* TestClock.adjust("3900 millis")
+      assert.deepStrictEqual(asking.told, [])
+      yield* TestClock.adjust("2100 millis")
+      assert.deepStrictEqual(asking.told, [
+        new Map<string, ChangeOfFlag>([
+          ["a", "write"],
+          ["b", "write"]
+        ])
+      ])
+      yield* TestClock.adjust("20 seconds")
+      assert.lengthOf(asking.told, 1)
+      assert.strictEqual(told.length, before)
+    }).pipe(as(system), Effect.provide(layer()))
   )
 
   it.effect("FT4 a stream ends when its key is no longer good, and all when the node leaves", () =>

@@ -134,6 +134,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
       },
       // What it can't be told one by one, it finds out when it comes again.
       next: (changes) => (changes === undefined ? "again" : changed(changes)),
+      asks: true,
       alive: { every: KEEP_ALIVE, message: ALIVE }
     })
 

@@ -34,10 +34,13 @@ export interface Following {
    * `then` is called when it is there.
    */
   readonly next: (changes: Changes, environment: string, then: Arrive) => Buffer | "again" | undefined
+  /** Whether the client asks for what it is told of. FT9 */
+  readonly asks?: boolean
   readonly alive?: { readonly every: number; readonly message: Buffer }
 }
 
-export const follow = ({ call, identity, method, run, decode, open, first, next, alive }: Following): void => {
+export const follow = (following: Following): void => {
+  const { call, identity, method, run, decode, open, first, next, asks = false, alive } = following
   let over = false
   let close: (() => void) | undefined
   let timer: ReturnType<typeof setInterval> | undefined
@@ -90,7 +93,7 @@ export const follow = ({ call, identity, method, run, decode, open, first, next,
   const opened = (environment: Effect.Effect<string, HeraldError>) =>
     Effect.flatMap(environment, (found) => {
       its = found
-      return open(found, { told: tell, ended: end })
+      return open(found, { told: tell, ended: end, asks })
     }).pipe(Effect.provideService(CurrentIdentity, identity))
 
   hearOne(
