@@ -12,7 +12,6 @@ import { Flags } from "../../src/flags/Flags.ts"
 import { flagUpdates } from "../../src/flags/FlagUpdates.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { IDS, type Mode } from "../../src/flags/IdList.ts"
-import { IdListStore } from "../../src/flags/IdListStore.ts"
 import { IdLists, LATE } from "../../src/flags/IdLists.ts"
 import type { Segment } from "../../src/flags/Segment.ts"
 import { SegmentView } from "../../src/flags/SegmentView.ts"
@@ -22,25 +21,8 @@ import { callerOf } from "../../src/usage/Caller.ts"
 import { toggle } from "../support/Definitions.ts"
 import { below, kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { listWith } from "./ListOfIds.ts"
+import { elsewhere, gate, many, slow } from "./ListOfIds.ts"
 
-/** Holds back what is read of lists, while a test says so. */
-const gate: { wait: Deferred.Deferred<void> | undefined; reads: number } = { wait: undefined, reads: 0 }
-const slow = Layer.effect(
-  IdListStore,
-  Effect.map(IdListStore, (real) =>
-    IdListStore.of({
-      ...real,
-      list: (digest) =>
-        Effect.suspend(() => {
-          gate.reads++
-          return gate.wait === undefined
-            ? real.list(digest)
-            : Effect.andThen(Deferred.await(gate.wait), real.list(digest))
-        })
-    })
-  )
-)
 const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
 const node = Layer.merge(Flags.layer, FlagStreams.layer({ streams: 10 })).pipe(
   Layer.provide(access),
@@ -55,7 +37,6 @@ const viewer: Identity = { name: "viewer", keyId: "v", role: "viewer", environme
 const environment = "production"
 const encoder = new TextEncoder()
 const text = (...ids: ReadonlyArray<string>) => encoder.encode(ids.join("\n"))
-const many = (count: number, prefix = "user") => Array.from({ length: count }, (_, n) => `${prefix}-${n}`)
 
 const change = (
   mode: Mode,
@@ -199,18 +180,6 @@ describe("lists of ids", () => {
       assert.deepStrictEqual([again.count, again.committed.replayed], [2, true])
     }).pipe(as(system), Effect.provide(layer))
   )
-
-  /** A list that another node made. */
-  const elsewhere = Effect.fnUntraced(function* (ids: ReadonlyArray<string>) {
-    const store = yield* IdListStore
-    const { stored, pieces } = listWith(ids)
-    const utf8 = new TextDecoder()
-    yield* store.putPieces(
-      pieces.flatMap((piece) => (piece ? { digest: piece.digest, ids: utf8.decode(piece.bytes) } : []))
-    )
-    yield* store.putList(stored)
-    return { ids: { count: stored.count, digest: stored.digest } }
-  })
 
   it.live(
     "IL5, IL7, FE11, FT5 who is not known to be in a list is answered with an error until it is read, and as before where one takes another's place",

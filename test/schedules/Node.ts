@@ -24,6 +24,8 @@ interface NodeOptions {
   readonly run?: string
   /** The list of API keys, instead of that in memory. */
   readonly keys?: ApiKeyStore["Service"]["list"]
+  /** How it finds a scheduled change, made of how it would. */
+  readonly find?: (real: ScheduleStore["Service"]["find"]) => ScheduleStore["Service"]["find"]
   /** False: it takes what is asked for, and makes nothing. */
   readonly makes?: boolean
 }
@@ -36,12 +38,25 @@ const listing = (list: ApiKeyStore["Service"]["list"]) =>
     Effect.map(ApiKeyStore, (store) => ApiKeyStore.of({ ...store, list }))
   )
 
-export const node = ({ state = new State(), run = "run", keys, makes = true }: NodeOptions = {}) =>
+const finding = (find: NonNullable<NodeOptions["find"]>) =>
+  Layer.effect(
+    ScheduleStore,
+    Effect.map(ScheduleStore, (store) => ScheduleStore.of({ ...store, find: find(store.find) }))
+  )
+
+export const node = ({
+  state = new State(),
+  run = "run",
+  keys,
+  find = (real) => real,
+  makes = true
+}: NodeOptions = {}) =>
   (makes ? Layer.merge(Schedules.layer, Scheduler.layer({ run, graceMillis: GRACE })) : Schedules.layer).pipe(
     Layer.provideMerge(Layer.merge(Configurations.layer, Flags.layer)),
     Layer.provideMerge(real),
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
     Layer.provideMerge(propagation()),
+    Layer.provideMerge(finding(find)),
     Layer.provideMerge(
       below(keys === undefined ? Memory.layerOn(state) : listing(keys).pipe(Layer.provideMerge(Memory.layerOn(state))))
     ),

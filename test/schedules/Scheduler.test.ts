@@ -228,6 +228,28 @@ describe("Scheduler", () => {
     }).pipe(asSystem, Effect.provide(node({ keys })))
   })
 
+  it.effect("DU3 who was moved on by the step before, after it was looked at, is not cancelled", () => {
+    let before = true
+    const find: Parameters<typeof node>[0] = {
+      find: (real) => (environment, id) =>
+        Effect.map(real(environment, id), (held) => {
+          const outdated = before && held !== undefined && held.expected["flag/a"] === 2
+          if (outdated) before = false
+          return outdated ? { ...held, expected: { "flag/a": 1 } } : held
+        })
+    }
+    return Effect.gen(function* () {
+      yield* publishFlag("a", { enabled: false })
+      const [first, second] = yield* Effect.forEach([10, 20], (percentage, at) =>
+        schedule(`+${at + 1}m`, { flags: [flagDraft("a", { enabled: true, percentage })] })
+      )
+      yield* pass(121_000, 1_210)
+      assert.isFalse(before)
+      for (const one of [first!, second!]) assert.strictEqual((yield* becameOf(one)).state, "committed")
+      assert.strictEqual(yield* percentageOf("a"), 20)
+    }).pipe(asSystem, Effect.provide(node(find)))
+  })
+
   it.effect("DU1 of two nodes one makes it, once; when the one that had the lease is gone, the other does", () => {
     const state = new State()
     return Effect.gen(function* () {
