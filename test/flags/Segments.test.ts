@@ -68,6 +68,21 @@ describe("segments", () => {
     assert.deepStrictEqual(refusals({ rule: { ">": [{ var: "age" }, 17] }, targetUsers: ["ann"], tags: ["x"] }), [])
   })
 
+  it.live("FV6, FX1 who evaluates by itself is told of a segment's change by the flags that need its flags, too", () =>
+    Effect.gen(function* () {
+      yield* publish("segment", "staff", people("ann"))
+      yield* publish("flag", "base", by("staff"))
+      yield* publish("flag", "next", { enabled: true, prerequisites: [{ flag: "base", variant: "on" }] })
+      const view = yield* FlagView
+      const next = Effect.map(view.document("production"), ({ json }) =>
+        JSON.stringify(JSON.parse(json.toString()).flags.next)
+      )
+      assert.include(yield* next, '"ann"')
+      yield* publish("segment", "staff", people("zoe"))
+      assert.include(yield* next, '"zoe"')
+    }).pipe(as(system), Effect.provide(layer))
+  )
+
   it.live(
     "FV6, GM3 flags are evaluated with their segments as these are now, over others, too, and in both forms",
     () =>
