@@ -121,6 +121,21 @@ describe("HeraldProvider", () => {
     assert.include(String(error), "flags: true")
   })
 
+  it("HV5 a provider that is closed while it connects opens nothing, and its connection ends", async () => {
+    const [clock, transport] = [new FakeClock(), new Reporting()]
+    const provider = new HeraldProvider({ address: "herald:50051", service: "shop" }, { clock, transport })
+    const begun = provider.initialize()
+    await turn()
+    await provider.onClose()
+    transport.last.say(flag("a", 1))
+    transport.last.say(synced(1))
+    await begun
+    await turn()
+    const { errorCode } = await provider.resolveBooleanEvaluation("a", true, ann)
+    assert.strictEqual(errorCode, "PROVIDER_NOT_READY")
+    assert.deepStrictEqual(clock.waiting, [])
+  })
+
   it("FH3 it calls itself by the version that is shipped", () => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
     assert.strictEqual(SDK, `herald-js/${version}`)
