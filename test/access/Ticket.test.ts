@@ -6,6 +6,11 @@ import { takenOut, ticketIn } from "../../src/access/Ticket.ts"
 import { asAdmin, authenticate, create, start } from "./Harness.ts"
 
 const HOUR = 3_600_000
+/** Before anything of the services runs: the hours until then would be run through, second for second. */
+const from =
+  (time: number) =>
+  <A, E, R>(test: Effect.Effect<A, E, R>) =>
+    Effect.andThen(TestClock.setTime(time), test)
 const ticketOf = (token: string, environment = "production") =>
   Effect.gen(function* () {
     const access = yield* Access
@@ -17,7 +22,6 @@ const by = (ticket: string, environment = "production") =>
 describe("Ticket", () => {
   it.effect("TI1 it is its key's, for reading one environment, until the end of the next hour", () =>
     Effect.gen(function* () {
-      yield* TestClock.setTime(100 * HOUR + 1)
       const { token, key } = yield* create("admin", ["*"])
       const ticket = yield* ticketOf(token)
 
@@ -36,7 +40,7 @@ describe("Ticket", () => {
       assert.strictEqual((yield* by(ticket)).keyId, key.id)
       yield* TestClock.setTime(98 * HOUR)
       assert.strictEqual((yield* Effect.flip(by(ticket))).name, "Unauthenticated")
-    }).pipe(Effect.provide(start().layer))
+    }).pipe(Effect.provide(start().layer), from(100 * HOUR + 1))
   )
 
   it.effect("TI1 it is worth nothing once its key is revoked, or where its key may not read", () =>
@@ -53,19 +57,17 @@ describe("Ticket", () => {
 
   it.effect("TI2 within an hour it is the same text", () =>
     Effect.gen(function* () {
-      yield* TestClock.setTime(100 * HOUR)
       const { token } = yield* create("viewer")
       const first = yield* ticketOf(token)
       yield* TestClock.setTime(101 * HOUR - 1)
       assert.strictEqual(yield* ticketOf(token), first)
       yield* TestClock.setTime(101 * HOUR)
       assert.notStrictEqual(yield* ticketOf(token), first)
-    }).pipe(Effect.provide(start().layer))
+    }).pipe(Effect.provide(start().layer), from(100 * HOUR))
   )
 
   it.effect("TI3 another environment, key, hour or mark makes it worthless, and the token is not in it", () =>
     Effect.gen(function* () {
-      yield* TestClock.setTime(100 * HOUR)
       const { token } = yield* create("admin")
       const other = yield* create("admin", ["*"], null, "other")
       const ticket = yield* ticketOf(token)
@@ -84,7 +86,7 @@ describe("Ticket", () => {
         assert.strictEqual((yield* Effect.flip(by(wrong, environment))).name, "Unauthenticated", wrong)
       }
       assert.strictEqual((yield* Effect.flip(authenticate(`Ticket ${ticket}`))).name, "Unauthenticated")
-    }).pipe(Effect.provide(start().layer))
+    }).pipe(Effect.provide(start().layer), from(100 * HOUR))
   )
 
   it("TU1 it is taken out of a URL, wherever it stands there", () => {

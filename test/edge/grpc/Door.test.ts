@@ -105,10 +105,10 @@ describe("frames and messages that are malformed", () => {
     await stillServes()
   })
 
-  it("a connection that does not speak HTTP/2 is closed", async () => {
+  it("a connection that speaks neither HTTP/2 nor HTTP/1.1 is closed", async () => {
     const [host, port] = door.address.split(":")
     await new Promise<void>((resolve) => {
-      const socket = connectTcp(Number(port), host!, () => socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n"))
+      const socket = connectTcp(Number(port), host!, () => socket.write("SSH-2.0-OpenSSH_9.6\r\n\r\n"))
       socket.on("error", () => {})
       socket.on("close", () => resolve())
       socket.resume()
