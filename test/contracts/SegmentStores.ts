@@ -169,10 +169,8 @@ export const segmentsContract = (test: Test) => {
       const pieces = ["a\né", "b"].map((ids) => ({ digest: digestOf(`${key} ${ids}`), ids }))
       const list = { digest: digestOf(key), count: 3, bytes: 6, pieces: [pieces[0]!.digest, "", pieces[1]!.digest] }
       const naming = segment(key, [], { list: list.digest })
-      assert.deepStrictEqual(
-        yield* lists.missing(pieces.map(({ digest }) => digest)),
-        pieces.map(({ digest }) => digest)
-      )
+      const digests = pieces.map(({ digest }) => digest)
+      assert.sameMembers([...(yield* lists.missing(digests))], digests)
       yield* lists.putPieces(pieces.slice(0, 1))
       assert.strictEqual((yield* Effect.flip(lists.putList(list))).name, "NotFound")
       assert.strictEqual(yield* nameOf(naming), "InvalidSegment")
