@@ -20,6 +20,15 @@ UNSAYABLE = [
     "afterKey goes through the keys of one instance",
     "expiresAt: it must lie in the future",
     "is a name of Herald itself",
+    "to archive a flag that is evaluated (force) say why",
+    "has a character that can't be shown",  # directions and tags
+    "flag and key can't both be given",
+    "a scheduled change is of one environment",
+    "there are no flags in",  # nothing can be reported there
+    "has a control character in it",  # of a list of ids
+    "is no UTF-8",
+    "nothing is to be changed then",
+    "is no name: 1 to 64 printable characters",  # empty, where evaluations are told
 ]
 
 

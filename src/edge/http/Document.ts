@@ -94,12 +94,18 @@ const WRITTEN = {
 }
 const ABOUT_FLAGS =
   "The definition, in flagd's form (`state`, `variants`, `defaultVariant`, `targeting`, `metadata`) or the simple one (`enabled`, `percentage`, `targetUsers`)."
+const ABOUT_SEGMENTS = "Who is in it: by a `rule` (JSONLogic), by `targetUsers`, or by both."
+const ABOUT_SETTINGS = "What the environment says of all its flags: `bucketing`, which is `v2` or `v3`."
 const MEANT: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   PublishBody: {
     value: { type: ["string", "number", "boolean", "object", "array"], description: ABOUT_VALUES },
     schema: JSON_SCHEMA
   },
   FlagBody: { value: { type: "object", description: ABOUT_FLAGS } },
+  SegmentBody: { value: { type: "object", description: ABOUT_SEGMENTS } },
+  ReleaseSegment: { value: { type: ["object", "null"], description: `${ABOUT_SEGMENTS} null archives the segment.` } },
+  FlagSettingsBody: { value: { type: "object", description: ABOUT_SETTINGS } },
+  FlagSettingsTry: { value: { type: "object", description: ABOUT_SETTINGS } },
   ReleaseFlag: { value: { type: ["object", "null"], description: `${ABOUT_FLAGS} null archives the flag.` } },
   Configuration: { value: WRITTEN },
   Reading: { value: WRITTEN },

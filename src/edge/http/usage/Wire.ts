@@ -56,7 +56,7 @@ const where = { environment: Schema.optionalKey(Environment) }
 export const ReportBody = Schema.Struct({
   ...where,
   batchId: BatchId,
-  sdk: Schema.optionalKey(Schema.String.check(some({ maxLength: 64 }))),
+  sdk: Schema.optionalKey(Schema.String.check(some({ maxLength: 64, pattern: "^[ -~]*$" }))),
   evaluations: Items(Evaluations),
   exposures: Items(Exposure),
   tracks: Items(Track)
