@@ -26,17 +26,33 @@ const OTHER = "other"
 export const COMMAND_LINE = "herald-cli"
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}/
 
-const known = new Map<string, ReadonlyMap<Door, Caller>>()
+/** Programs that flags' providers ask with: made-up names can't take their places. */
+const PROVIDERS = [
+  "grpc-go",
+  "grpc-python",
+  "grpc-node-js",
+  "grpc-java",
+  "grpc-java-netty",
+  "connect-go",
+  "connect-es",
+  "herald-js"
+]
 
-const callers = (sdk: string): ReadonlyMap<Door, Caller> => {
-  const made = new Map(DOORS.map((door) => [door, Object.freeze({ door, sdk })]))
-  known.set(sdk, made)
-  return made
+/** With a memory of its own. */
+export const makeCallerOf = () => {
+  const known = new Map<string, ReadonlyMap<Door, Caller>>()
+  const callers = (sdk: string): ReadonlyMap<Door, Caller> => {
+    const made = new Map(DOORS.map((door) => [door, Object.freeze({ door, sdk })]))
+    known.set(sdk, made)
+    return made
+  }
+  const others = callers(OTHER)
+  for (const sdk of PROVIDERS) callers(sdk)
+  return (door: Door, agent: string | undefined): Caller => {
+    const sdk = NAME.exec(agent ?? "")?.[0] ?? OTHER
+    return (known.get(sdk) ?? (known.size < PROGRAMS ? callers(sdk) : others)).get(door)!
+  }
 }
-const others = callers(OTHER)
 
 /** `agent`: the header `user-agent`. */
-export const callerOf = (door: Door, agent: string | undefined): Caller => {
-  const sdk = NAME.exec(agent ?? "")?.[0] ?? OTHER
-  return (known.get(sdk) ?? (known.size < PROGRAMS ? callers(sdk) : others)).get(door)!
-}
+export const callerOf = makeCallerOf()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { callerOf, PROGRAMS } from "../../src/usage/Caller.ts"
+import { callerOf, makeCallerOf, PROGRAMS } from "../../src/usage/Caller.ts"
 import { BATCH, type Counted, Counts, ROWS, ROWS_OF_FLAG } from "../../src/usage/Counts.ts"
 import { ALL } from "../../src/usage/Use.ts"
 
@@ -42,10 +42,11 @@ describe("callers", () => {
   })
 
   it("UC1 programs that make up names are a few, and then others", () => {
+    const callerOf = makeCallerOf()
     const made = new Set(Array.from({ length: 5 * PROGRAMS }, (_, n) => callerOf("ofrep", `made-up-${n}`)))
     assert.isAtMost(made.size, PROGRAMS)
     assert.isTrue(made.has(callerOf("ofrep", "never-heard-of")))
-    assert.strictEqual(callerOf("flagd-rpc", "grpc-go/2"), go)
+    assert.strictEqual(callerOf("flagd-rpc", "grpc-go/2").sdk, "grpc-go")
   })
 })
 
