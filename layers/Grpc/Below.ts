@@ -8,9 +8,6 @@ import type { GateOptions } from "../Sockets/Gate.ts"
 import type { Connect } from "./connect/Connect.ts"
 import type { Ending } from "./Gate.ts"
 
-/** Bytes of a message that is sent, at most. */
-export const MAX_SEND = 8_388_608
-
 export interface Below {
   /** The port that was opened; rejects with why it can't be. */
   readonly listen: () => Promise<number>

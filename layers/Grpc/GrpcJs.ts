@@ -10,9 +10,10 @@ import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import type { Certificate } from "../Sockets/Certificate.ts"
-import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
+import type { Below, BelowOptions } from "./Below.ts"
 import { guard } from "./Gate.ts"
 import { GrpcJsCall } from "./GrpcJsCall.ts"
+import { MAX_SEND } from "./MaxSend.ts"
 
 const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
   "grpc.keepalive_time_ms": 20_000,

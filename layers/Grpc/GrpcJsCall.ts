@@ -8,7 +8,7 @@ import {
   type Fields,
   type ServerCall
 } from "../../src/edge/grpc/ServerCall.ts"
-import { MAX_SEND } from "./Below.ts"
+import { MAX_SEND } from "./MaxSend.ts"
 
 /** Messages that wait: grpc-js copies each for each client. G12 */
 const WAITING = 16

@@ -4,11 +4,12 @@ import type { Server as TlsServer } from "node:tls"
 import { Places } from "../../src/access/Places.ts"
 import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
-import { type Below, type BelowOptions, MAX_SEND } from "./Below.ts"
+import type { Below, BelowOptions } from "./Below.ts"
 import { Http1 } from "./connect/Http1.ts"
 import { Http2 } from "./connect/Http2.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
 import { authOf, LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
+import { MAX_SEND } from "./MaxSend.ts"
 
 export const onLane = (below: BelowOptions): Below => {
   const { options, gate, certificate, services, handlers, connect, origins, refuse, defect, soon } = below

@@ -19,8 +19,8 @@ import {
 import { createAsyncIterable, type UniversalHandlerFn } from "@connectrpc/connect/protocol"
 import { MESSAGE_BYTES } from "../../../src/edge/grpc/Decode.ts"
 import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
-import { MAX_SEND } from "../Below.ts"
 import { timeoutOf } from "../lane/LaneCall.ts"
+import { MAX_SEND } from "../MaxSend.ts"
 import { ConnectCall, type Origin } from "./ConnectCall.ts"
 
 /** Milliseconds: what a timer may have. */

@@ -18,7 +18,7 @@ import {
   type Peer,
   type ServerCall
 } from "../../../src/edge/grpc/ServerCall.ts"
-import { MAX_SEND } from "../Below.ts"
+import { MAX_SEND } from "../MaxSend.ts"
 
 /** What the library gives of a call, as it begins. */
 export interface Context {
