@@ -97,12 +97,6 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   const told: Array<Map<string, Map<string, ChangeOfFlag>>> = Array.from({ length: LOOKS }, () => new Map())
 
   const clock = yield* Clock.Clock
-  // A list of ids that came later than its segment changes what flags are, without a commit. FT5
-  lists.loaded((environment, key) => {
-    for (const flag of view.affected({ kind: "segment", environment, key })) note(environment, flag)
-    if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
-  })
-
   const events = yield* propagation.events
   const changed = new Changed(propagation.position(), clock.currentTimeMillisUnsafe())
   const recent = new Recent((environment) => view.all(environment).byKey.values())
@@ -120,6 +114,12 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
       pending.set(environment, batch.set(key, kept))
     }
   }
+
+  // A list of ids that came later than its segment changes what flags are, without a commit. FT5
+  lists.loaded((environment, key) => {
+    for (const flag of view.affected({ kind: "segment", environment, key })) note(environment, flag)
+    if (pending.size > 0) Deferred.doneUnsafe(wake, Effect.void)
+  })
 
   const heard = (revision: Revision): void => {
     for (const change of revision.changes) {

@@ -2,6 +2,7 @@
  * Flags that changed of late, by environment. Pure state.
  *
  *   FT8  What changed in the last `WINDOW` is known, the newest `MOST` of it, also when this node began after it; of what was deleted before, it is not.
+ *        Nothing is kept of environments without flags.
  */
 
 export type ChangeOfFlag = "write" | "update" | "delete"
@@ -11,6 +12,8 @@ export const WINDOW = 600_000
 export const MOST = 1_000
 /** Milliseconds for which an answer is kept: many ask at once. */
 const KEPT = 1_000
+
+const NOTHING: ReadonlyMap<string, ChangeOfFlag> = new Map()
 
 interface Noted {
   readonly change: ChangeOfFlag
@@ -27,7 +30,7 @@ export interface Known {
 
 export class Recent {
   readonly #known: (environment: string) => Iterable<Known>
-  /** From the oldest to the newest. */
+  /** Of environments that have flags, from the oldest to the newest. */
   readonly #of = new Map<string, Map<string, Noted>>()
   readonly #answers = new Map<string, { readonly changes: ReadonlyMap<string, ChangeOfFlag>; readonly at: number }>()
 
@@ -64,7 +67,9 @@ export class Recent {
     if (answer !== undefined && now - answer.at < KEPT) return answer.changes
     let noted = this.#of.get(environment)
     if (noted === undefined) {
-      const lately = [...this.#known(environment)].filter(({ updatedAt }) => updatedAt > now - WINDOW)
+      const all = [...this.#known(environment)]
+      if (all.length === 0) return NOTHING // environments are names that anybody may make up
+      const lately = all.filter(({ updatedAt }) => updatedAt > now - WINDOW)
       lately.sort((a, b) => a.updatedAt - b.updatedAt)
       noted = new Map(
         lately.map(({ key, version, updatedAt }) => [

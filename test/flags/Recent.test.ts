@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Known, MOST, Recent, WINDOW } from "../../src/flags/Recent.ts"
 
 const now = 10 * WINDOW
+const old: Known = { key: "old", version: 3, updatedAt: now - WINDOW }
 const make = (flags: ReadonlyArray<Known> = []) =>
   new Recent((environment) => (environment === "production" ? flags : []))
 const of = (recent: Recent, at = now, environment = "production") => [...recent.of(environment, at)]
@@ -20,8 +21,21 @@ describe("Recent", () => {
     assert.deepStrictEqual(of(recent, now, "staging"), [])
   })
 
+  it("FT8 nothing is kept of environments that have no flags", () => {
+    const flags: Array<Known> = []
+    const recent = make(flags)
+    assert.deepStrictEqual(of(recent), [])
+    flags.push({ key: "a", version: 1, updatedAt: now }, { key: "b", version: 1, updatedAt: now })
+    recent.note("production", "b", "write", now)
+    // Asked for at once: had anything been kept, it would have been b alone, or nothing for a second.
+    assert.deepStrictEqual(of(recent), [
+      ["a", "write"],
+      ["b", "write"]
+    ])
+  })
+
   it("FT8 what changes from then on is noted, newest last, and forgotten when it is old", () => {
-    const recent = make()
+    const recent = make([old])
     assert.deepStrictEqual(of(recent), [])
     recent.note("production", "a", "write", now)
     recent.note("production", "b", "update", now + 1)
@@ -36,7 +50,7 @@ describe("Recent", () => {
   })
 
   it("FT8 no more than some are kept, and after a reset the flags are looked at again", () => {
-    const flags: Array<Known> = []
+    const flags: Array<Known> = [old]
     const recent = make(flags)
     of(recent)
     for (let n = 0; n < MOST + 5; n++) recent.note("production", `flag-${n}`, "update", now + n)
@@ -48,7 +62,7 @@ describe("Recent", () => {
   })
 
   it("FT8 all who ask at once have one answer, until something changes", () => {
-    const recent = make()
+    const recent = make([old])
     const first = recent.of("production", now)
     assert.strictEqual(recent.of("production", now + 999), first)
     assert.notStrictEqual(recent.of("production", now + 1_000), first)
