@@ -92,6 +92,10 @@ const contained = (shell: Shell["Service"]): Shell["Service"] => ({
 const spelledOut = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
   args[0] === "help" ? [...args.slice(1), "--help"] : args
 
+/** `-2h` behind `--at` would be read as `-2 -h`, which asks for help: exit code 0, and nothing done. */
+const readAsOptions = (args: ReadonlyArray<string>): string | undefined =>
+  args.slice(0, args.includes("--") ? args.indexOf("--") : undefined).find((arg) => /^-\d+[a-z]/i.test(arg))
+
 /** Runs one command line; succeeds with the exit code. */
 export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
   const args = spelledOut(typed)
@@ -99,6 +103,12 @@ export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
   const paint = wantsColour(shell.env, shell.errorTerminal) ? colours : plain
   // Not the library's global flag: it would take `get --version N` for itself.
   if (args[0] === "--version" || args[0] === "-v") return shell.out(`herald ${packageJson.version}`).pipe(Effect.as(0))
+  const dashed = readAsOptions(args)
+  if (dashed !== undefined) {
+    const fix =
+      "A time from now is +2h. Another value that begins with a dash is written as --name=value, or behind --."
+    return report(shell, usage(`${dashed} would be read as options, not as a value`, fix), args, paint)
+  }
   const formatter = CliOutput.defaultFormatter({ colors: wantsColour(shell.env, shell.terminal) })
   return Command.runWith(herald, { version: packageJson.version })(args).pipe(
     Effect.as(0),

@@ -20,7 +20,8 @@ describe("a run", () => {
       ["nonsense"],
       ["list", "--nonsense"],
       ["diff", "a", "one", "2"],
-      ["publish", "a", "x", "--type", "xml"]
+      ["publish", "a", "x", "--type", "xml"],
+      ["publish", "a", "x", "--at", "-2h"]
     ]) {
       const cli = terminal()
       assert.notStrictEqual(await cli.run(...args), 0)
