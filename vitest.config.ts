@@ -23,8 +23,13 @@ const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
  * nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by a Docker engine.
  */
-/** They measure what an attack costs, and take their time: one after the other, and not in `npm run check`. */
-const attacks = ["test/layers/Grpc/lane/hostile/*.test.ts", "test/layers/Http/Streams.test.ts"]
+/** They measure what an attack costs, or wait for real sockets, and take their time: one after the other, and not in `npm run check`. */
+const slow = [
+  "test/layers/Grpc/lane/hostile/*.test.ts",
+  "test/layers/Http/Streams.test.ts",
+  "test/layers/Grpc/connect/{Connect,Http1}.test.ts",
+  "test/edge/grpc/publishing/{Ending,Streams}.test.ts"
+]
 
 export default defineConfig({
   test: {
@@ -41,7 +46,7 @@ export default defineConfig({
             "test/containers/**",
             "test/interop/**",
             "test/example/**",
-            ...attacks
+            ...slow
           ],
           // Modules are loaded once for all files of a worker: half of the time went there.
           isolate: false,
@@ -62,12 +67,7 @@ export default defineConfig({
         plugins: [example],
         test: {
           name: "real",
-          include: [
-            "test/contracts/**/*.test.ts",
-            "test/faults/**/*.test.ts",
-            "test/end-to-end/**/*.test.ts",
-            ...attacks
-          ],
+          include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts", ...slow],
           fileParallelism: false,
           // Only when to give up: a machine that is starved takes several times as long.
           testTimeout: 300_000,

@@ -15,7 +15,7 @@ import { below, propagation } from "../support/Twins.ts"
 const layer = Layer.suspend(() =>
   Layer.merge(Flags.layer, Configurations.layer).pipe(
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
-    Layer.provideMerge(propagation()),
+    Layer.provideMerge(propagation({ pollInterval: "1 hour", staleAfter: "2 days" })), // a day passes
     Layer.provideMerge(below(Memory.layer))
   )
 )

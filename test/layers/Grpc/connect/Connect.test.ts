@@ -79,7 +79,7 @@ describe("Connect", () => {
     assert.strictEqual(await codeOf(client.resolveString({ flagKey: "toggle" })), "3")
   })
 
-  it.each(ways)(
+  it.concurrent.each(ways)(
     "CJ2, FT1, FT4 a stream tells of changes, and ends with an error when its key is revoked, by %s",
     async (way) => {
       const name = way.replace(/[ ,/]+/g, "-")
