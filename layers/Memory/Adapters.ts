@@ -13,6 +13,7 @@ import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
+import * as Placement from "./placement/Placement.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
@@ -35,6 +36,7 @@ export const adapters = Layer.mergeAll(
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,
+  Placement.layer,
   RevisionLog.layer,
   RefStore.layer,
   RetentionStore.layer,
