@@ -8,6 +8,7 @@ import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
 import { errors as refs } from "../refs/Errors.ts"
+import { errors as rollouts } from "../rollouts/Errors.ts"
 import { errors as schedules } from "../schedules/Errors.ts"
 import { errors as sessions } from "../sessions/Errors.ts"
 import { errors as settings } from "../settings/Errors.ts"
@@ -26,6 +27,7 @@ export const rows = {
   ...keys,
   ...outbox,
   ...refs,
+  ...rollouts,
   ...schedules,
   ...sessions,
   ...settings,

@@ -1,0 +1,81 @@
+/** Durations, shares and windows as people write them. Pure. */
+import { excerpt } from "../text/Excerpt.ts"
+import type { Window } from "./Plan.ts"
+
+const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const
+const SPAN = /^(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?$/
+
+/** Milliseconds of the longest that a plan may name. */
+export const LONGEST = 90 * UNITS.d
+
+/** Milliseconds of "5m" or "1h30m"; a text says what is wrong. */
+export const spanOf = (text: string): number | string => {
+  const found = text.length > 40 ? null : SPAN.exec(text.trim())
+  if (found === null || text.trim() === "") return `${excerpt(text)} is no duration: write 30s, 5m, 1h30m or 2d`
+  const [days, hours, minutes, seconds] = found.slice(1).map((digits) => Number(digits ?? 0)) as [
+    number,
+    number,
+    number,
+    number
+  ]
+  const millis = days * UNITS.d + hours * UNITS.h + minutes * UNITS.m + seconds * UNITS.s
+  return millis > LONGEST ? `${excerpt(text)} is longer than 90d` : millis
+}
+
+/** The same the other way: "5m", "1h30m", "0s". */
+export const spanText = (millis: number): string => {
+  let left = Math.round(millis / 1_000) * 1_000
+  let text = ""
+  for (const unit of ["d", "h", "m", "s"] as const) {
+    const many = Math.floor(left / UNITS[unit])
+    left -= many * UNITS[unit]
+    if (many > 0) text += `${many}${unit}`
+  }
+  return text === "" ? "0s" : text
+}
+
+/** 0.02 of "2%" or "0.02"; a text says what is wrong. */
+export const ratioOf = (text: string): number | string => {
+  const found = /^(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})\s*(%?)$/.exec(text.trim())
+  if (found === null) return `${excerpt(text)} is no share: write 2% or 0.02`
+  const ratio = found[2] === "%" ? tidy(Number(found[1]) / 100) : Number(found[1])
+  return ratio > 1 ? `${excerpt(text)} is more than everything: write ${text.trim()}%, if that is meant` : ratio
+}
+
+/** Without what binary fractions add. */
+export const tidy = (number: number): number => Number(number.toPrecision(12))
+
+export const ratioText = (ratio: number): string => `${tidy(ratio * 100)}%`
+
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+const DAY = 1_440
+const WEEK = 7 * DAY
+const WINDOW = /^(?:(daily|[a-z]{3}(?:-[a-z]{3})?)\s+)?(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})(?:\s+(.+))?$/i
+const WRITE = "write Mon-Fri 09:00-16:00 UTC, Sat 22:00-02:00 UTC or daily 09:00-16:00 UTC"
+
+/** One for each day of "Mon-Fri 09:00-16:00 UTC"; a text says what is wrong. */
+export const windowsOf = (text: string): ReadonlyArray<Window> | string => {
+  const found = text.length > 60 ? null : WINDOW.exec(text.trim())
+  if (found === null) return `${excerpt(text)} is no window: ${WRITE}`
+  const [, days = "daily", fromHour, fromMinute, untilHour, untilMinute, zone = "UTC"] = found
+  if (!/^(utc|z|gmt)$/i.test(zone))
+    return `${excerpt(text)} is of another zone than UTC, which windows are told in: ${WRITE}`
+  const [begin, end] = [minuteOf(fromHour!, fromMinute!), minuteOf(untilHour!, untilMinute!)]
+  if (begin === undefined || end === undefined || begin === DAY)
+    return `${excerpt(text)} has a time that there is not: ${WRITE}`
+  if (begin === end) return `${excerpt(text)} ends when it begins: ${WRITE}`
+  const [first, last = first] = days.toLowerCase() === "daily" ? ["mon", "sun"] : days.toLowerCase().split("-")
+  const [a, b] = [DAYS.indexOf(first!), DAYS.indexOf(last!)]
+  if (a < 0 || b < 0) return `${excerpt(text)} has a day that there is not: ${WRITE}`
+  const many = ((b - a + 7) % 7) + 1
+  return Array.from({ length: many }, (_, nth) => {
+    const from = ((a + nth) % 7) * DAY + begin
+    const until = (from + ((end - begin + DAY) % DAY || DAY)) % WEEK
+    return { from, until: until === 0 ? WEEK : until }
+  })
+}
+
+const minuteOf = (hour: string, minute: string): number | undefined => {
+  const minutes = 60 * Number(hour) + Number(minute)
+  return Number(minute) < 60 && minutes <= DAY ? minutes : undefined
+}

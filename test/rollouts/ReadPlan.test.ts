@@ -1,0 +1,262 @@
+import { assert, describe, it } from "@effect/vitest"
+import { HeraldError } from "../../src/errors/HeraldError.ts"
+import type { Plan } from "../../src/rollouts/Plan.ts"
+import { defaultGates, gateOf } from "../../src/rollouts/ReadGates.ts"
+import { readPlan } from "../../src/rollouts/ReadPlan.ts"
+import { stageText } from "../../src/rollouts/ReadStages.ts"
+import { spanOf, spanText, windowsOf } from "../../src/rollouts/Spans.ts"
+
+const read = (said: unknown): Plan => {
+  const plan = readPlan(said)
+  if (plan instanceof HeraldError) throw new Error(plan.message)
+  return plan
+}
+const wrong = (said: unknown): string => {
+  const plan = readPlan(said)
+  assert.instanceOf(plan, HeraldError)
+  assert.strictEqual((plan as HeraldError).name, "InvalidPlan")
+  return (plan as HeraldError).message
+}
+const stagesOf = (stages: unknown) => read({ stages }).stages
+const anybody = { where: {}, instances: undefined, bakeMillis: 300_000, approval: false }
+
+describe("ReadPlan", () => {
+  it("PQ2 what was left out has its default in it", () => {
+    const plan = read({ stages: "1%,100%" })
+    assert.deepStrictEqual(
+      { ...plan, gates: plan.gates.map(({ text }) => text) },
+      {
+        stages: [
+          { ...anybody, share: { percent: 1 } },
+          { ...anybody, share: { percent: 100 } }
+        ],
+        gates: [...defaultGates],
+        deadlineMillis: 600_000,
+        late: "pause",
+        applied: 0.9,
+        lostAfterMillis: 90_000,
+        crashes: 3,
+        patienceMillis: 600_000,
+        windows: []
+      }
+    )
+    assert.deepStrictEqual(read(JSON.parse(JSON.stringify({ stages: ["1%", "100%"] }))), plan)
+  })
+
+  it("PQ2 nobody has to report that it is healthy where no gate is given", () => {
+    const coverage = read({ stages: "100%" }).gates.map((gate) => gate.type === "census" && [gate.of, gate.coverage])
+    assert.deepStrictEqual(coverage, [
+      ["rejected", 0.9],
+      ["lost", 0.9],
+      ["unhealthy", 0]
+    ])
+  })
+
+  it("reads stages as shares, counts, labels and lists, each with its own time and approval", () => {
+    assert.deepStrictEqual(
+      stagesOf("5, 0.5% for 30s, region=eu, region=us&tier=canary:2, @web-1+web-2 approve, url=http://x:10%"),
+      [
+        { ...anybody, share: { count: 5 } },
+        { ...anybody, share: { percent: 0.5 }, bakeMillis: 30_000 },
+        { ...anybody, where: { region: "eu" }, share: { percent: 100 } },
+        { ...anybody, where: { region: "us", tier: "canary" }, share: { count: 2 } },
+        { ...anybody, instances: ["web-1", "web-2"], share: { percent: 100 }, approval: true },
+        { ...anybody, where: { url: "http://x" }, share: { percent: 10 } }
+      ]
+    )
+    assert.deepStrictEqual(
+      stagesOf([
+        { share: "10%", where: { region: "eu" }, bake: "15m", approval: true },
+        100 as never,
+        { instances: ["a"] }
+      ]).map(stageText),
+      ["region=eu:10%", "100", "@a"]
+    )
+    assert.deepStrictEqual(stagesOf("1%,region=eu,@a+b,3").map(stageText), ["1%", "region=eu", "@a+b", "3"])
+  })
+
+  it("PQ1 a stage that adds nobody is refused", () => {
+    for (const stages of [
+      "50%,10%",
+      "10%,10%",
+      "5,5",
+      "100%,region=eu",
+      "region=eu,region=eu:10%",
+      "region=eu,a=1,region=eu"
+    ])
+      assert.match(wrong({ stages }), /adds nobody/, stages)
+    for (const stages of ["10%,region=eu,50%", "5,10%,6", "region=eu:10%,region=us:10%,100%", "@a,@b,100%"])
+      read({ stages })
+  })
+
+  it("says where a stage is wrong, and what would be right", () => {
+    for (const [stages, at, said] of [
+      ["1%,50 %%", "/stages/2", "is no share"],
+      ["1%,,100%", "/stages/2", "a stage is missing"],
+      ["0%", "/stages/1", "above 0%"],
+      ["101%", "/stages/1", "at most 100%"],
+      ["0", "/stages/1", "give 1 at least"],
+      ["1% for ever", "/stages/1", "no duration"],
+      ["eu", "/stages/1", "is no share"],
+      ["=eu", "/stages/1", "is no label"],
+      ["@", "/stages/1", "names nobody"]
+    ] as const) {
+      assert.include(wrong({ stages }), at, stages)
+      assert.include(wrong({ stages }), said, stages)
+    }
+    assert.include(wrong({ stages: [] }), "/stages there is no stage")
+    assert.include(wrong({ stages: [{ share: "1%", until: "5m" }] }), "/stages/1/until is not known")
+    assert.include(wrong({ stages: [{ where: { region: 1 } }] }), "/stages/1/where")
+    assert.include(wrong({}), "/stages is missing")
+    assert.include(wrong({ stage: "1%" }), "is stages meant?")
+    assert.include(wrong(null), "has to be members")
+    assert.include(wrong({ stages: Array.from({ length: 51 }, (_, n) => `${n + 1}`) }), "at most 50")
+  })
+
+  it("tells of everything that is wrong at once", () => {
+    const said = wrong({
+      stages: "1%,x",
+      bake: "soon",
+      gates: ["unheathy < 2%"],
+      late: "maybe",
+      crashes: 0,
+      applied: "x",
+      windows: "never"
+    })
+    for (const at of ["/stages/2", "/bake", "/gates/1", "/late", "/crashes", "/applied", "/windows/1"])
+      assert.include(said, at)
+  })
+
+  it("reads census gates, with what they count and from how many on", () => {
+    const unhealthy = {
+      type: "census",
+      of: "unhealthy",
+      limit: 0.02,
+      atLeast: 2,
+      coverage: 0.9,
+      withinMillis: 0,
+      dryRun: false
+    }
+    assert.deepStrictEqual(gateOf("unhealthy < 2%"), { ...unhealthy, text: "unhealthy < 2%" } as never)
+    assert.deepStrictEqual(gateOf("unhealthy<=0.02"), { ...unhealthy, text: "unhealthy<=0.02" } as never)
+    const text = "slow(30s) < 5%, at least 3, coverage 50%, dry run"
+    assert.deepStrictEqual(gateOf(text), {
+      type: "census",
+      text,
+      of: "slow",
+      limit: 0.05,
+      atLeast: 3,
+      coverage: 0.5,
+      withinMillis: 30_000,
+      dryRun: true
+    })
+    assert.strictEqual((gateOf("lost < 0%, at least 1") as { readonly limit: number }).limit, 0)
+  })
+
+  it("reads rates against a limit and against the control", () => {
+    assert.deepStrictEqual(gateOf("errors/requests < 1%"), {
+      type: "rate",
+      text: "errors/requests < 1%",
+      numerator: "errors",
+      denominator: "requests",
+      against: { limit: 0.01 },
+      alpha: 0.01,
+      minimum: 100,
+      dryRun: false
+    })
+    assert.deepInclude(gateOf("errors/requests <= control") as object, { against: { control: 1 } })
+    assert.deepInclude(gateOf("errors / requests <= 1.5 * control, alpha 0.1%, minimum 1000") as object, {
+      against: { control: 1.5 },
+      alpha: 0.001,
+      minimum: 1_000
+    })
+  })
+
+  it("reads queries of Prometheus, whatever is in them, and webhooks", () => {
+    const query = 'sum(rate(http_errors{job="a",code=~"5.."}[5m])) / sum(rate(x[5m])) > bool 2'
+    const text = `prometheus(https://prom.example:9090): ${query} < 0.01, every 10s, timeout 2s`
+    assert.deepStrictEqual(gateOf(text), {
+      type: "prometheus",
+      url: "https://prom.example:9090",
+      query,
+      is: "<",
+      limit: 0.01,
+      text,
+      everyMillis: 10_000,
+      timeoutMillis: 2_000,
+      dryRun: false
+    })
+    assert.deepStrictEqual(gateOf("webhook(https://gate.example/check), dry run"), {
+      type: "webhook",
+      url: "https://gate.example/check",
+      text: "webhook(https://gate.example/check), dry run",
+      everyMillis: 30_000,
+      timeoutMillis: 5_000,
+      dryRun: true
+    })
+  })
+
+  it("says what is wrong with a gate", () => {
+    for (const [text, said] of [
+      ["", "is no gate"],
+      ["unhealthy", "is no gate"],
+      ["unheathy < 2%", "is unhealthy meant?"],
+      ["unhealthy < 2", "2%, if that is meant"],
+      ["unhealthy < 100%", "below 100%"],
+      ["unhealthy > 2%", "is no gate"],
+      ["unhealthy(3s) < 2%", "only slow has a time"],
+      ["slow(soon) < 2%", "no duration"],
+      ["unhealthy < 2%, at least 0", "1 at least"],
+      ["unhealthy < 2%, at least three", "can't be read"],
+      ["unhealthy < 2%, alpha 1%", "alpha says nothing"],
+      ["unhealthy < 2%, dry run, dry run", "twice"],
+      ["errors/requests < 0.5 * control", "1 at least"],
+      ["errors/requests < 1", "above 0%"],
+      ["errors/ < 1%", "is no gate"],
+      ["er rors/requests < 1%", "no name of a counter"],
+      ["errors/requests < 1%, alpha 50%", "alpha"],
+      ["prometheus(ftp://x): up < 1", "is no URL"],
+      ["prometheus(https://user:secret@x): up < 1", "leave them out"],
+      ["prometheus(https://x): up", "can't be read"],
+      ["webhook(x)", "is no URL"],
+      ["webhook https://x", "can't be read"],
+      [`unhealthy < ${"2".repeat(3_000)}%`, "characters long"]
+    ] as const) {
+      const found = gateOf(text)
+      assert.isString(found, text)
+      assert.include(found as string, said, text)
+      assert.notInclude(found as string, "secret")
+    }
+  })
+
+  it("reads durations and windows", () => {
+    assert.deepStrictEqual(["30s", "1h30m", "2d", "0s"].map(spanOf), [30_000, 5_400_000, 172_800_000, 0])
+    assert.deepStrictEqual([30_000, 5_400_000, 172_800_000, 0].map(spanText), ["30s", "1h30m", "2d", "0s"])
+    for (const text of ["", "5", "m", "1w", "91d", "5m30"]) assert.isString(spanOf(text), text)
+    const day = 1_440
+    assert.deepStrictEqual(
+      windowsOf("Mon-Fri 09:00-16:00 UTC"),
+      [0, 1, 2, 3, 4].map((n) => ({ from: n * day + 540, until: n * day + 960 }))
+    )
+    assert.deepStrictEqual(windowsOf("sun 22:00-02:00"), [{ from: 6 * day + 1_320, until: 120 }])
+    assert.deepStrictEqual(windowsOf("Sun 00:00-24:00"), [{ from: 6 * day, until: 7 * day }])
+    assert.strictEqual(windowsOf("daily 09:00-10:00").length, 7)
+    assert.strictEqual(windowsOf("Sat-Mon 09:00-10:00 Z").length, 3)
+    for (const text of [
+      "Mon-Fri",
+      "Mon 9-16",
+      "Mon 09:00-09:00",
+      "Mon 25:00-26:00",
+      "Mon 09:60-10:00",
+      "Foo 09:00-10:00",
+      "Mon 09:00-10:00 CET"
+    ])
+      assert.isString(windowsOf(text), text)
+    assert.strictEqual(read({ stages: "100%", windows: "Mon-Fri 09:00-16:00 UTC,Sat 10:00-12:00" }).windows.length, 6)
+  })
+
+  it("raises a variant by shares of contexts alone", () => {
+    assert.deepStrictEqual(read({ stages: "1%,50%", raise: "on" }).raise, { variant: "on" })
+    for (const stages of ["5,100%", "region=eu", "@a"]) assert.match(wrong({ stages, raise: "on" }), /contexts alone/)
+  })
+})
