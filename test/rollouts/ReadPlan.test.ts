@@ -212,7 +212,7 @@ describe("ReadPlan", () => {
       ["unhealthy < 2%, dry run, dry run", "twice"],
       ["errors/requests < 0.5 * control", "1 at least"],
       ["errors/requests < 1", "above 0%"],
-      ["errors/ < 1%", "is no gate"],
+      ["errors/ < 1%", "no name of a counter"],
       ["er rors/requests < 1%", "no name of a counter"],
       ["errors/requests < 1%, alpha 50%", "alpha"],
       ["prometheus(ftp://x): up < 1", "is no URL"],
