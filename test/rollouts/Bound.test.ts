@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ALL, isEverybody, makeBound } from "../../src/rollouts/Bound.ts"
+import { bucketOf } from "../../src/rollouts/Cohort.ts"
+import type { Stage } from "../../src/rollouts/Plan.ts"
+import { stage } from "./Given.ts"
+
+const fleet = (size: number, labels: Record<string, string> = {}) =>
+  Array.from({ length: size }, (_, at) => ({ instance: `web-${at}`, labels }))
+const fixed = (of: Stage, instances: ReturnType<typeof fleet>) => {
+  const bound = makeBound(of, "salt")
+  for (const one of instances) bound.add(one)
+  return bound.fix()
+}
+const within = (below: number, instances: ReturnType<typeof fleet>) =>
+  instances.filter(({ instance }) => bucketOf("salt", instance) < below).map(({ instance }) => instance)
+
+describe("Bound", () => {
+  it("BJ1 a percentage is of all buckets, and has one instance at least", () => {
+    const many = fixed(stage(10), fleet(10_000))
+    assert.strictEqual(many.below, Math.floor(ALL / 10))
+    assert.strictEqual(many.named, 10_000)
+    assert.closeTo(many.within, 1_000, 100)
+    assert.strictEqual(fixed(stage(100), []).below, ALL)
+    for (let size = 1; size < 20; size++) assert.isAtLeast(fixed(stage(0.001), fleet(size)).within, 1)
+    assert.strictEqual(fixed(stage(1), []).below, Math.floor(ALL / 100), "nobody is connected: those who come")
+  })
+
+  it("BJ1 a count is of the smallest buckets of those that are connected", () => {
+    const five = fixed(stage(1, { share: { count: 5 } }), fleet(1_000))
+    assert.strictEqual(five.within, 5)
+    const twenty = fixed(stage(1, { share: { count: 20 } }), fleet(1_000))
+    assert.strictEqual(twenty.within, 20)
+    assert.includeMembers(within(twenty.below, fleet(1_000)), within(five.below, fleet(1_000)))
+    assert.deepStrictEqual(fixed(stage(1, { share: { count: 5 } }), []), { below: 0, named: 0, within: 0 })
+    assert.strictEqual(fixed(stage(1, { share: { count: 5 } }), fleet(3)).within, 3)
+  })
+
+  it("BJ1 it is of those whom the stage names", () => {
+    const eu = fixed(stage(1, { where: { region: "eu" }, share: { count: 2 } }), [
+      ...fleet(50, { region: "us" }),
+      ...fleet(3, { region: "eu" })
+    ])
+    assert.deepStrictEqual([eu.named, eu.within], [3, 2])
+    const listed = fixed(stage(100, { instances: ["web-1", "web-3"] }), fleet(9))
+    assert.deepStrictEqual([listed.named, listed.within], [2, 2])
+  })
+
+  it("BJ2 it does not depend on the order in which they were read", () => {
+    const of = stage(1, { share: { count: 7 } })
+    assert.deepStrictEqual(fixed(of, fleet(100)), fixed(of, fleet(100).reverse()))
+  })
+
+  it("MV6 everybody is who has any labels, now and later", () => {
+    assert.isTrue(isEverybody(stage(100)))
+    assert.isFalse(isEverybody(stage(99)))
+    assert.isFalse(isEverybody(stage(100, { share: { count: 1_000 } })))
+    assert.isFalse(isEverybody(stage(100, { where: { region: "eu" } })))
+    assert.isFalse(isEverybody(stage(100, { instances: ["web-1"] })))
+  })
+})
