@@ -19,6 +19,7 @@ const NAMES = [
   "flagDocument",
   "manyFlags",
   "memory",
+  "statistics",
   "start"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]
