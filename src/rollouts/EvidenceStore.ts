@@ -9,6 +9,7 @@
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Condition, Evidence } from "./Evidence.ts"
+import type { Target } from "./Rollout.ts"
 
 /** The newest state of an instance, from one session of it. */
 export interface Sighting {
@@ -53,6 +54,13 @@ export interface EvidenceBatch {
   readonly seen: ReadonlyArray<Seen>
 }
 
+/** An instance that is connected. */
+export interface Connected {
+  readonly service: string
+  readonly instance: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
 export class EvidenceStore extends Context.Service<
   EvidenceStore,
   {
@@ -70,6 +78,15 @@ export class EvidenceStore extends Context.Service<
     ) => Effect.Effect<Evidence | undefined, HeraldError>
     /** What grows whenever there is evidence of any of them, by `<environment>/<rollout>`: one question for all. */
     readonly changed: Effect.Effect<ReadonlyMap<string, bigint>, HeraldError>
+    /**
+     * Who is connected, to whichever node, and wants one of the targets, each once: one page (PB1) of at most `limit`, in an order of their own,
+     * behind `after` (the last of the page before; undefined: the first). How far a stage goes is fixed by it.
+     */
+    readonly population: (
+      environment: string,
+      targets: ReadonlyArray<Pick<Target, "kind" | "key">>,
+      options: { readonly limit: number; readonly after: Pick<Connected, "service" | "instance"> | undefined }
+    ) => Effect.Effect<ReadonlyArray<Connected>, HeraldError>
     /** Of the cohort, newest state first changed last: one page (PB1) of at most `limit`, behind `after` (an instance). */
     readonly instances: (
       environment: string,

@@ -16,7 +16,8 @@ import { isEverybody } from "./Bound.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import { appliedOf, cohortOf, percent } from "./Gates.ts"
 import { isOver, type Rollout, type Why } from "./Rollout.ts"
-import { beginning, type Step, stageText } from "./Step.ts"
+import { spanText } from "./Spans.ts"
+import { beginning, type Step, stageName } from "./Step.ts"
 import { closedAt, type Freeze } from "./Windows.ts"
 
 export interface Known {
@@ -93,7 +94,7 @@ export const decide = (rollout: Rollout, known: Known, clocks: Clocks): Decision
   if (state === "scheduled") {
     if (over > 0) return wait(over, `it begins at ${new Date(rollout.until!).toISOString()}`)
     if (closed !== undefined) return wait(closed.millis, closed.text) // WJ1
-    return move(beginning(plan, 0, whyOf(`${stageText(plan, 0)} begins`), { due: true, bad: null }))
+    return move(beginning(plan, 0, whyOf(`${stageName(plan, 0)} begins`), { due: true, bad: null }))
   }
 
   const bad = stage < 0 ? undefined : readings.find(({ verdict, dryRun }) => verdict === "bad" && !dryRun)
@@ -107,7 +108,7 @@ export const decide = (rollout: Rollout, known: Known, clocks: Clocks): Decision
 
   if (state === "deploying") {
     if (missing === undefined && few === undefined) {
-      const text = `enough of ${stageText(plan, stage)} have applied it`
+      const text = `enough of ${stageName(plan, stage)} have applied it`
       return move({
         ...stays,
         to: "baking",
@@ -136,9 +137,9 @@ export const decide = (rollout: Rollout, known: Known, clocks: Clocks): Decision
   }
   const seen = { due: true, bad: evidence!.bad } // MV3
   const last = stage + 1 === plan.stages.length
-  if (plan.stages[stage]!.approval) return pause(`${stageText(plan, stage)} is good; a person has to promote it`, seen) // MV6
+  if (plan.stages[stage]!.approval) return pause(`${stageName(plan, stage)} is good; a person has to promote it`, seen) // MV6
   if (last && !isEverybody(plan.stages[stage]!))
-    return pause(`${stageText(plan, stage)} is good, and was the last; promote gives it to everyone`, seen) // MV6
+    return pause(`${stageName(plan, stage)} is good, and was the last; promote gives it to everyone`, seen) // MV6
   if (closed !== undefined) return wait(closed.millis, closed.text) // WJ1
   if (last)
     return move({
@@ -148,8 +149,8 @@ export const decide = (rollout: Rollout, known: Known, clocks: Clocks): Decision
       why: whyOf("every stage was good: it is the current version now")
     })
   return move(
-    beginning(plan, stage + 1, whyOf(`${stageText(plan, stage)} was good; ${stageText(plan, stage + 1)} begins`), seen)
+    beginning(plan, stage + 1, whyOf(`${stageName(plan, stage)} was good; ${stageName(plan, stage + 1)} begins`), seen)
   )
 }
 
-const late = (millis: number): string => `the stage took longer than ${millis / 1_000} s`
+const late = (millis: number): string => `the stage took longer than ${spanText(millis)}`

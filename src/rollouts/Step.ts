@@ -5,8 +5,8 @@
  *   AJ2  What is over stays over.
  *   AJ3  A bake that was paused begins anew, and so does the time that a stage may take.
  */
-import { percent } from "./Gates.ts"
-import type { Plan, Stage } from "./Plan.ts"
+import type { Plan } from "./Plan.ts"
+import { stageText } from "./ReadStages.ts"
 import { isOver, type Rollout, type State, type Why } from "./Rollout.ts"
 
 /** Whom the machine decides for, and whom people. */
@@ -50,16 +50,9 @@ export interface Step {
   readonly why: Why
 }
 
-const shareOf = ({ share }: Stage): string => ("percent" in share ? percent(share.percent / 100) : `${share.count}`)
-
-/** For people: `stage 2 of 4 (10 % of region=eu)`. */
-export const stageText = ({ stages }: Pick<Plan, "stages">, stage: number): string => {
-  const one = stages[stage]!
-  const where = Object.entries(one.where).map(([label, value]) => `${label}=${value}`)
-  if (one.instances !== undefined) where.push(`${one.instances.length} named instances`)
-  const of = where.length === 0 ? "" : ` of ${where.join(", ")}`
-  return `stage ${stage + 1} of ${stages.length} (${shareOf(one)}${of})`
-}
+/** For people: `stage 2 of 4 (region=eu:10%)`. */
+export const stageName = ({ stages }: Pick<Plan, "stages">, stage: number): string =>
+  `stage ${stage + 1} of ${stages.length} (${stageText(stages[stage]!)})`
 
 /** The transition that begins a stage. */
 export const beginning = (plan: Plan, stage: number, why: Why, given: Pick<Step, "due" | "bad">): Step => ({

@@ -12,7 +12,7 @@ describe("Gates", () => {
   it("GE1 many are bad when they are more than the limit allows, of those that are known", () => {
     const { verdict, text, value, low, high } = read(census("unhealthy"), { unhealthy: 3, healthy: 7, applied: 10 })
     assert.strictEqual(verdict, "bad")
-    assert.strictEqual(text, "3 of 10 that are known are unhealthy (30 %), limit 2 %")
+    assert.strictEqual(text, "3 of 10 that are known are unhealthy (30%), limit 2%")
     assert.deepStrictEqual([value, low, high], [0.3, 0.15, 0.65])
     assert.strictEqual(read(census("rejected"), { rejected: 2, applied: 98 }).verdict, "good")
     assert.strictEqual(read(census("rejected"), { rejected: 2, applied: 97 }).verdict, "bad")
@@ -40,7 +40,7 @@ describe("Gates", () => {
   it("GE2 it is good only when enough of the cohort is known", () => {
     const few = read(census("unhealthy"), { healthy: 8, applied: 2 })
     assert.strictEqual(few.verdict, "unknown")
-    assert.include(few.text, "8 of 10 are known (80 %), and 90 % have to be")
+    assert.include(few.text, "8 of 10 are known (80%), and 90% have to be")
     assert.strictEqual(read(census("unhealthy"), { healthy: 9, applied: 1 }).verdict, "good")
     assert.strictEqual(read(census("unhealthy", { coverage: 0 }), { applied: 10 }).verdict, "good")
     assert.strictEqual(

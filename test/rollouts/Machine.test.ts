@@ -62,7 +62,7 @@ describe("Machine", () => {
       assert.strictEqual(to, "rolled_back")
       assert.strictEqual(
         why.text,
-        "unhealthy < 2%: 3 of 10 that are known are unhealthy (30 %), limit 2 %; web-1 unhealthy (no database)"
+        "unhealthy < 2%: 3 of 10 that are known are unhealthy (30%), limit 2%; web-1 unhealthy (no database)"
       )
       assert.strictEqual(why.counts?.unhealthy, 3)
       assert.lengthOf(why.readings, 3)
@@ -86,7 +86,7 @@ describe("Machine", () => {
       { to, stage, begins, lasts, due, bad },
       { to: "baking", stage: 0, begins: false, lasts: 60_000, due: false, bad: 1n }
     )
-    assert.include(waitOf(decided(of, evidence({ applied: 8, offered: 2 }))).why, "8 of 10 have applied it (80 %)")
+    assert.include(waitOf(decided(of, evidence({ applied: 8, offered: 2 }))).why, "8 of 10 have applied it (80%)")
     assert.isTrue(waitOf(decided(of, evidence({ applied: 10 }, { complete: false }))).missing)
     assert.include(waitOf(decided(of, evidence({ left: 4 }))).why, "no instance of the cohort is connected")
     assert.isTrue(waitOf(decided(of, undefined)).missing)
@@ -119,7 +119,7 @@ describe("Machine", () => {
     assert.strictEqual(waitOf(decided(of, few, { now: NOW + 170_000 })).millis, 10_000)
     const { to, why } = stepOf(decided(of, few, { now: NOW + 180_000 }))
     assert.strictEqual(to, "paused")
-    assert.include(why.text, "5 of 10 are known (50 %)")
+    assert.include(why.text, "5 of 10 are known (50%)")
     assert.strictEqual(stepOf(decided(of, good, { now: NOW + 170_000 })).to, "deploying", "it came late")
   })
 
@@ -135,7 +135,7 @@ describe("Machine", () => {
       { to, stage, begins, lasts, due, bad },
       { to: "deploying", stage: 1, begins: true, lasts: 600_000, due: true, bad: 3n }
     )
-    assert.strictEqual(why.text, "stage 1 of 2 (10 %) was good; stage 2 of 2 (100 %) begins")
+    assert.strictEqual(why.text, "stage 1 of 2 (10%) was good; stage 2 of 2 (100%) begins")
     const last = stepOf(decided(baking({ stage: 1 }), good, after))
     assert.deepStrictEqual([last.to, last.due, last.bad, last.begins], ["completed", true, 3n, false])
   })
@@ -161,7 +161,7 @@ describe("Machine", () => {
     assert.strictEqual(waitOf(decided(rollout(), few, { now: NOW + 590_000 })).millis, 10_000)
     const pause = stepOf(decided(rollout(), few, late))
     assert.deepStrictEqual([pause.to, pause.due], ["paused", true])
-    assert.include(pause.why.text, "longer than 600 s: 5 of 10 have applied it")
+    assert.include(pause.why.text, "longer than 10m: 5 of 10 have applied it")
     const back = stepOf(decided(rollout({ plan: plan({ late: "roll back" }) }), few, late))
     assert.deepStrictEqual([back.to, back.due], ["rolled_back", true])
     assert.strictEqual(stepOf(decided(rollout(), good, late)).to, "baking", "late, and applied")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { states } from "../../src/rollouts/Rollout.ts"
-import { type Asked, askedStep, edges, stageText } from "../../src/rollouts/Step.ts"
+import { type Asked, askedStep, edges, stageName } from "../../src/rollouts/Step.ts"
 import { NOW, plan, rollout, stage } from "./Given.ts"
 
 const all: ReadonlyArray<Asked> = ["pause", "resume", "promote", "promote to all", "abort"]
@@ -63,8 +63,8 @@ describe("Step", () => {
       stage(10, { where: { region: "eu" } }),
       stage(1, { share: { count: 5 }, instances: ["a", "b"] })
     ]
-    assert.strictEqual(stageText(plan({ stages }), 0), "stage 1 of 3 (1 %)")
-    assert.strictEqual(stageText(plan({ stages }), 1), "stage 2 of 3 (10 % of region=eu)")
-    assert.strictEqual(stageText(plan({ stages }), 2), "stage 3 of 3 (5 of 2 named instances)")
+    assert.strictEqual(stageName(plan({ stages }), 0), "stage 1 of 3 (1%)")
+    assert.strictEqual(stageName(plan({ stages }), 1), "stage 2 of 3 (region=eu:10%)")
+    assert.strictEqual(stageName(plan({ stages }), 2), "stage 3 of 3 (@a+b:5)")
   })
 })
