@@ -3,49 +3,33 @@
  *
  *   U1  Clients that get the same bytes get the same object.
  *   U2  An update carries the position of the change that made it: of the key, or of the variables that its template uses.
- *   U3  Updates of each key's newest revision are kept, and the text before it as a base for deltas, within `BUDGET` bytes; anything
- *       forgotten is built again, or sent whole.
+ *   U3 in SharedUpdates.ts
  *   U4  A template is rendered once for all clients that answer alike for what it uses.
  */
 
 import { Effect, Result } from "effect"
-import { Weighed } from "../bounds/Weighed.ts"
 import { maySend } from "../delta/Delta.ts"
 import { VARIABLES_KEY } from "../keys/Key.ts"
 import { prefixOf } from "../keys/Pattern.ts"
 import { samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
-import type { Revision } from "../propagation/Revision.ts"
+import type { Change, Revision } from "../propagation/Revision.ts"
+import { Candidates } from "../updates/Candidates.ts"
 import type { Mark, ProblemUpdate, ValueUpdate } from "../updates/Update.ts"
 import type { KindSource, Named } from "../updates/UpdateSource.ts"
 import { delta } from "../values/Diff.ts"
 import { Digest } from "../values/Digest.ts"
-import type { Head } from "./Configuration.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
+import { type Edition, lineOf, makeEditions } from "./Editions.ts"
 import { makeRenderer } from "./Renderer.ts"
+import { SharedUpdates } from "./SharedUpdates.ts"
 import { renderingKey } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 
-/** Bytes. An update counts twice: its text, and the same encoded. */
-const BUDGET = 64 * 1024 * 1024
+const KIND = "configuration"
 const REMEMBERED = 4_096
 /** Keys whose values are asked for together. */
 const AHEAD = 32
-
-const costOf = ({ content, delta: patched }: ValueUpdate) => 512 + 2 * (content.length + (patched?.patch.length ?? 0))
-
-interface Built {
-  readonly update: ValueUpdate
-  readonly key: string
-  readonly template: boolean
-}
-
-interface OfKey {
-  readonly revision: string
-  readonly ids: Set<string>
-  /** The text that was sent before this revision. */
-  readonly base: { readonly digest: string; readonly content: string } | undefined
-}
 
 export const configurationUpdates = Effect.gen(function* () {
   const propagation = yield* Propagation
@@ -53,84 +37,36 @@ export const configurationUpdates = Effect.gen(function* () {
   const digestOf = yield* Digest
   const read = yield* Templates
   const { inTurn, render: renderWith } = yield* makeRenderer
-  const shared = new Weighed<Built>(({ update }) => costOf(update))
-  /** By key. Only of its newest revision: an older one is never asked for again. U3 */
-  const ofKeys = new Map<string, OfKey>()
+  const candidates = yield* Candidates
+  const editions = makeEditions(view, candidates)
+  const shared = new SharedUpdates()
   const revisions = new Map<bigint, Pick<Revision, "epoch" | "traceparent" | "committedAt">>()
-  const marks = { sent: new WeakMap<Head, Mark>(), held: new WeakMap<Head, Mark>() }
-  /** Bytes of all bases. */
-  let baseBytes = 0
-  let last: { readonly head: Head; readonly from: string; readonly update: ValueUpdate } | undefined
+  const marks = { sent: new WeakMap<Edition, Mark>(), held: new WeakMap<Edition, Mark>() }
+  /** Those that are none of the view's. */
+  const editionOf = new WeakMap<ValueUpdate, Edition>()
+  let last: { readonly head: Edition; readonly from: string; readonly update: ValueUpdate } | undefined
 
-  const forget = (id: string) => {
-    const { key } = shared.delete(id)!
-    const mine = ofKeys.get(key)!
-    mine.ids.delete(id)
-    if (mine.ids.size > 0) return
-    ofKeys.delete(key)
-    baseBytes -= 2 * (mine.base?.content.length ?? 0)
+  const revisionOf = ({ environment, revision, template }: Edition): bigint => {
+    const variables = template ? (view.head(environment, VARIABLES_KEY)?.revision ?? 0n) : 0n
+    return variables > revision ? variables : revision // U2
   }
 
-  /** Forgets the updates of a key that changed, and returns their text as the base of the next. U3 */
-  const supersede = (key: string): OfKey["base"] => {
-    const old = ofKeys.get(key)
-    if (old === undefined) return undefined
-    const [id] = old.ids
-    const { update, template } = shared.get(id!)!
-    const { kind, digest, content } = update
-    for (const one of [...old.ids]) forget(one)
-    if (kind !== "value" || template) return undefined
-    baseBytes += 2 * content.length
-    return { digest, content }
-  }
-
-  const share = (id: string, template: boolean, build: () => ValueUpdate): ValueUpdate => {
-    const known = shared.get(id)
-    if (known !== undefined) return known.update
-    const update = build()
-    const key = `${update.environment}\u0000${update.key}`
-    const revision = `${update.epoch}\u0000${update.revision}`
-    const held = ofKeys.get(key)
-    const mine = held?.revision === revision ? held : { revision, ids: new Set<string>(), base: supersede(key) }
-    ofKeys.set(key, mine)
-    mine.ids.add(id)
-    shared.set(id, { update, key, template })
-    for (const oldest of shared.ids()) {
-      if (shared.bytes + baseBytes <= BUDGET || oldest === id) break // U3
-      forget(oldest)
-    }
-    return update
-  }
-
-  /** The text with this digest, if it is the last that was sent or the one before. */
-  const textOf = (environment: string, key: string, digest: string): string | undefined => {
-    const mine = digest === "" ? undefined : ofKeys.get(`${environment}\u0000${key}`)
-    if (mine === undefined) return undefined
-    if (mine.base?.digest === digest) return mine.base.content
-    for (const id of mine.ids) {
-      const { update } = shared.get(id)!
-      if (update.digest === digest) return update.content
-    }
-    return undefined
-  }
-
-  const target = (environment: string, key: string) => {
-    const head = view.head(environment, key)
-    if (head === undefined || !head.template) return head?.revision
-    const variables = view.head(environment, VARIABLES_KEY)?.revision ?? 0n
-    return variables > head.revision ? variables : head.revision // U2
+  const target: KindSource["target"] = (client, key) => {
+    const head = editions.of(client, key)
+    return head && revisionOf(head)
   }
 
   /** The base for a delta; undefined where none is possible. */
-  const baseOf = (head: Head, from: string) =>
-    maySend(head) && textOf(head.environment, head.key, from) !== undefined ? from : ""
+  const baseOf = (head: Edition, from: string) =>
+    maySend(head) && shared.textOf(head.environment, head.key, from) !== undefined ? from : ""
 
-  const idOf = (environment: string, key: string, revision: bigint, base: string) =>
-    `${propagation.position().epoch}\u0000${environment}\u0000${key}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`
+  /** Editions of one key may be of one revision: that of the variables. */
+  const idOf = (head: Edition, revision: bigint, base: string) =>
+    `${propagation.position().epoch}\u0000${head.environment}\u0000${head.key}\u0000${lineOf(head)}\u0000${revision}\u0000${propagation.stale()}\u0000${base}`
 
   /** U1. Remembers the last one, for the next client of the same round mostly asks for it. */
-  const known = (environment: string, key: string, from: string) => {
-    const head = view.head(environment, key)
+  const known: KindSource["known"] = (client, key, from) => {
+    const head = editions.of(client, key)
     if (head === undefined || head.template) return undefined
     if (
       last === undefined ||
@@ -139,25 +75,26 @@ export const configurationUpdates = Effect.gen(function* () {
       last.update.stale !== propagation.stale() ||
       last.update.epoch !== propagation.position().epoch
     ) {
-      const found = shared.get(idOf(environment, key, head.revision, baseOf(head, from)))
-      if (found === undefined) return undefined
-      last = { head, from, update: found.update }
+      const update = shared.get(idOf(head, head.revision, baseOf(head, from)))
+      if (update === undefined) return undefined
+      last = { head, from, update }
     }
     return last.update
   }
 
   const build: KindSource["build"] = Effect.fnUntraced(function* (client, key, from) {
     const { environment } = client
-    const ready = known(environment, key, from)
+    const ready = known(client, key, from)
     if (ready !== undefined) return ready
-    const head = view.head(environment, key)
-    const revision = target(environment, key)
-    if (head === undefined || revision === undefined) return undefined
+    const head = editions.of(client, key)
+    if (head === undefined) return undefined
+    const revision = revisionOf(head)
     const { epoch } = propagation.position()
     const stale = propagation.stale()
     const base = baseOf(head, from)
-    const id = idOf(environment, key, revision, base)
-    const found = yield* view.value(environment, key)
+    const id = idOf(head, revision, base)
+    const found = yield* editions.read(head)
+    if (head.candidate !== undefined && editions.of(client, key) !== head) return yield* build(client, key, from)
     if (found === undefined) return undefined
     const remembered = revisions.get(revision)
     const origin = remembered?.epoch === epoch ? remembered : undefined
@@ -174,14 +111,19 @@ export const configurationUpdates = Effect.gen(function* () {
       digest,
       delta: patch === undefined ? undefined : { base, patch },
       traceparent: origin?.traceparent ?? "",
-      committedAt: origin?.committedAt ?? found.updatedAt,
+      committedAt: origin?.committedAt ?? head.since ?? found.updatedAt,
       stale,
       strict: found.strict
     })
+    const share = (of: string, make: () => ValueUpdate): ValueUpdate => {
+      const update = shared.share(of, lineOf(head), found.template, make)
+      if (head.since !== undefined) editionOf.set(update, head)
+      return update
+    }
     if (!found.template || found.deleted) {
-      const former = textOf(environment, key, base)
+      const former = shared.textOf(environment, key, base)
       const patch = former === undefined ? undefined : delta(former, found.value)
-      return share(id, found.template, () => updateOf(found.value, found.digest, patch))
+      return share(id, () => updateOf(found.value, found.digest, patch))
     }
     const template = read(found.value, found.valueType)
     const group = `${id}\u0000${digestOf(renderingKey(template, client))}`
@@ -190,8 +132,8 @@ export const configurationUpdates = Effect.gen(function* () {
       template,
       Effect.gen(function* () {
         const same = shared.get(group) // U4
-        if (same !== undefined) return same.update
-        if (target(environment, key) !== revision) return "old" // it changed while this waited
+        if (same !== undefined) return same
+        if (target(client, key) !== revision) return "old" // it changed while this waited
         const rendered = yield* renderWith(template, variables, client, found.valueType)
         if (propagation.position().epoch !== epoch) return "old"
         if (Result.isFailure(rendered)) {
@@ -199,7 +141,7 @@ export const configurationUpdates = Effect.gen(function* () {
           return { kind: "problem", environment, key, revision, epoch, message } satisfies ProblemUpdate
         }
         const content = rendered.success
-        return share(group, true, () => updateOf(content, digestOf(content), undefined))
+        return share(group, () => updateOf(content, digestOf(content), undefined))
       })
     )
     return made === "old" ? yield* build(client, key, from) : made
@@ -208,7 +150,7 @@ export const configurationUpdates = Effect.gen(function* () {
   /** One object for all clients that are told of the same update. */
   const mark = (update: ValueUpdate): Mark => {
     const { environment, kind, key, version, revision, epoch, traceparent, committedAt, stale } = update
-    const head = view.head(environment, key)
+    const head = editionOf.get(update) ?? view.head(environment, key)
     const known = head === undefined ? undefined : marks.sent.get(head)
     if (known?.stale === stale && known.kind === kind && samePosition(known, update)) return known
     const digest = head?.template === true ? "" : update.digest
@@ -217,12 +159,12 @@ export const configurationUpdates = Effect.gen(function* () {
     return made
   }
 
-  const standing = (environment: string, key: string): Mark | undefined => {
-    const head = view.head(environment, key)
+  const standing: KindSource["standing"] = (client, key) => {
+    const head = editions.of(client, key)
     if (head === undefined) return undefined
     const { version, deleted, template } = head
     const { epoch } = propagation.position()
-    const revision = target(environment, key)!
+    const revision = revisionOf(head)
     const known = marks.held.get(head)
     if (known !== undefined && samePosition(known, { epoch, revision })) return known
     const made: Mark = {
@@ -251,9 +193,9 @@ export const configurationUpdates = Effect.gen(function* () {
 
   const page: KindSource["page"] = (environment, pattern, after, limit) => {
     const prefix = prefixOf(pattern)
-    if (prefix !== undefined) return view.page(environment, { prefix, after, limit })
-    const head = pattern > after ? view.head(environment, pattern) : undefined
-    return head === undefined ? [] : [head]
+    if (prefix !== undefined) return editions.page(environment, prefix, after, limit)
+    const is = view.head(environment, pattern) !== undefined || candidates.concerns(KIND, environment, pattern)
+    return is && pattern > after ? [{ key: pattern }] : []
   }
 
   const ahead = (environment: string, pattern: string, after: string): string => {
@@ -262,13 +204,21 @@ export const configurationUpdates = Effect.gen(function* () {
     return heads.at(-1)?.key ?? after
   }
 
-  const touched = function* ({ environment, key }: Named): Generator<Named, void> {
+  const touched = function* (change: Change): Generator<Named, void> {
+    const { kind, environment, key } = change
+    if (kind !== KIND) {
+      for (const one of candidates.touched(KIND, change)) yield { environment, key: one }
+      return
+    }
     yield { environment, key }
-    if (key === VARIABLES_KEY) for (const slice of view.slices(environment, "*", "template")) yield* slice
+    if (key !== VARIABLES_KEY) return
+    for (const slice of view.slices(environment, "*", "template")) yield* slice
+    for (const one of candidates.keys(KIND, environment)) yield { environment, key: one } // it may be a template
   }
 
   return {
-    kind: "configuration",
+    kind: KIND,
+    alsoTouchedBy: ["rollout"],
     target,
     standing,
     known,

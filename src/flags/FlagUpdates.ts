@@ -172,10 +172,10 @@ export const flagUpdates = Effect.gen(function* () {
   return {
     kind: KIND,
     alsoTouchedBy: ["segment", "flag_settings"],
-    target: (environment, name) =>
+    target: ({ environment }, name) =>
       written(environment, name)?.revision ?? view.find(environment, keyIn(name))?.revision,
-    standing: (environment, name) => written(environment, name)?.mark ?? unread(environment, name),
-    known,
+    standing: ({ environment }, name) => written(environment, name)?.mark ?? unread(environment, name),
+    known: ({ environment }, name) => known(environment, name),
     build: ({ environment }, name) => Effect.sync(() => known(environment, name) ?? unreadable(environment, name)),
     mark,
     page,

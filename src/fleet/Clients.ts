@@ -14,6 +14,7 @@ import { requirePermission } from "../access/Access.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, outermost } from "../keys/Pattern.ts"
 import { covers, type Position } from "../propagation/Position.ts"
+import { anybody, type ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
 import { keysOf, UpdateSource, type UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { Facts } from "./Facts.ts"
@@ -146,7 +147,7 @@ export class Clients extends Context.Service<
           const covered = (of: string, patterns: ReadonlyArray<string>, most: number) => {
             const keys: Array<string> = []
             let looked = 0
-            for (const mark of marksOf(source, of, outermost(patterns), "")) {
+            for (const mark of marksOf(source, anybody(of), outermost(patterns), "")) {
               if (++looked > LOOKED) return { keys, more: true } // CL3
               if (mark.kind === "value" && keys.push(mark.key) > most) break
             }
@@ -171,14 +172,13 @@ const clientOf = (
   afterKey: string,
   only: string | undefined
 ): Client => {
-  const { environment } = row
   const patterns = only === undefined ? row.patterns : [only]
   const facts = new Map(known.map((one) => [one.key, one]))
   const first = known.slice(0, most)
   const ends = first.length === most ? [first.at(-1)!.key] : []
   const newest = new Map<string, Mark>()
   let looked = 0
-  for (const mark of marksOf(source, environment, outermost(patterns), afterKey)) {
+  for (const mark of marksOf(source, row, outermost(patterns), afterKey)) {
     if (mark.kind === "value" || facts.has(mark.key)) newest.set(mark.key, mark)
     if (newest.size < most && ++looked < LOOKED) continue
     ends.push(mark.key) // CL3
@@ -202,7 +202,7 @@ const clientOf = (
       coveredBy(patterns, key)
   )
   const keyOf = (key: string, of: KeyFacts | undefined): ClientKey => {
-    const mark = newest.get(key) ?? source.standing(environment, key)
+    const mark = newest.get(key) ?? source.standing(row, key)
     const desired =
       mark?.kind === "value" ? { version: mark.version, revision: mark.revision, epoch: mark.epoch } : undefined
     const { sent, applied, rejected, problem } = of ?? {}
@@ -228,16 +228,16 @@ const cursorOf = ({ environment, service, instance, state }: InstanceRow): ListC
 
 /** Keys that are looked at for one instance: there may be many tombstones. CL3 */
 const LOOKED = 10_000
-/** The newest of each key that the patterns cover, deleted ones included, in the order of the keys. */
+/** What a client should have of each key that the patterns cover, deleted ones included, in the order of the keys. */
 function* marksOf(
   source: UpdateSourceShape,
-  environment: string,
+  client: ClientView,
   patterns: ReadonlyArray<string>,
   afterKey: string
 ): Generator<Mark, void> {
   for (const pattern of patterns)
-    for (const key of keysOf(source, environment, pattern, afterKey)) {
-      const mark = source.standing(environment, key)
+    for (const key of keysOf(source, client.environment, pattern, afterKey)) {
+      const mark = source.standing(client, key)
       if (mark !== undefined) yield mark
     }
 }

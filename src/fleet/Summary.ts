@@ -8,6 +8,7 @@
  */
 import { patternsOf } from "../keys/Pattern.ts"
 import { covers, type Position, positionKey } from "../propagation/Position.ts"
+import { anybody, type ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
 import type { Counted, Has, InstanceId } from "./Instance.ts"
 
@@ -60,7 +61,7 @@ const idOf = ({ environment, service }: OfService): string => `${environment}\u0
 const grouped = <Row extends OfService>(rows: ReadonlyArray<Row>) => Map.groupBy(rows, idOf)
 
 /** The newest of a key, deleted or not. */
-export type Standing = (environment: string, key: string) => Mark | undefined
+export type Standing = (client: ClientView, key: string) => Mark | undefined
 /** Keys that the patterns cover: at most one more than `most`, which shows that there are more. `more`: not all were looked at. */
 export type Covered = (
   environment: string,
@@ -129,7 +130,7 @@ export function* servicesOf(
     for (const name of names) {
       const clients = clientsOf(name)
       if (clients === 0) continue
-      const mark = standing(environment, name)
+      const mark = standing(anybody(environment), name)
       const target = wanted ?? (mark === undefined ? undefined : { epoch: mark.epoch, revision: mark.revision })
       const count = { applied: 0, rejected: 0, problem: 0 }
       const versions = new Map<string, Versions>()

@@ -10,6 +10,8 @@ export class RolloutView extends Context.Service<
     readonly of: (environment: string, target: Pick<Target, "kind" | "key">) => Rollout | undefined
     readonly find: (environment: string, key: string) => Rollout | undefined
     readonly active: () => Iterable<Rollout>
+    /** All that it knows. */
+    readonly all: () => Iterable<Rollout>
     /** Calls back, within `apply`, with each rollout that changed, and with undefined when the view was read anew. Ends with the scope's end. */
     readonly listen: (tell: (changed: Rollout | undefined) => void) => () => void
   }

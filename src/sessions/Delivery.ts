@@ -5,7 +5,7 @@
  *
  *   DV1  What a client is due follows from what it holds: what it said it has and what it was sent. Its position counts for deletions only.
  *   DV5  A client that comes to values which nobody read yet has those of its next keys read together, once the first was read.
- *   DV2, DY1 and S6 in Sending.ts, DV3 and DV4 in Control.ts
+ *   DV2, DV7, DY1 and S6 in Sending.ts, DV3 and DV4 in Control.ts, DV6 in Due.ts
  */
 import { Effect } from "effect"
 import { coveredBy } from "../keys/Pattern.ts"
@@ -44,11 +44,9 @@ export const makeDelivery = (parts: Parts) => {
     const want = idle ? due(session, { key, held }) : undefined
     if (idle && want === undefined) return // the client has heard of a newer change of the key
     const update =
-      want === undefined || want.gone
-        ? undefined
-        : updates.known(session.subscription.client.environment, key, want.base)
+      want === undefined || want.gone ? undefined : updates.known(session.subscription.client, key, want.base)
     if (update === undefined) session.push(key)
-    else if (!send(session, update, held)) session.mailbox.wake(drained(session))
+    else if (!send(session, update, held, want?.least)) session.mailbox.wake(drained(session))
   }
 
   const push = (session: Session, key: string): void => {
@@ -101,7 +99,7 @@ export const makeDelivery = (parts: Parts) => {
   ) {
     const { key, held } = look
     const { client } = session.subscription
-    const isNew = !want.gone && updates.known(client.environment, key, want.base) === undefined
+    const isNew = !want.gone && updates.known(client, key, want.base) === undefined
     const building = want.gone
       ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
       : updates.build(client, key, want.base)
@@ -115,7 +113,7 @@ export const makeDelivery = (parts: Parts) => {
     const update = built.success
     if (update === undefined) return true
     if (update.kind !== "problem") {
-      if (!send(session, update, held)) yield* drained(session)
+      if (!send(session, update, held, want.least)) yield* drained(session)
       return true
     }
     const known = problems.get(key)

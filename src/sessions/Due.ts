@@ -1,6 +1,12 @@
-/** Says what a client is due of a key, going by what it holds: DV1 of Delivery.ts. */
+/**
+ * Says what a client is due of a key, going by what it holds: DV1 of Delivery.ts.
+ *
+ *   DV6  What a client has at the position of what it should have, or after it, and is something else, is replaced as of this node's position. So a
+ *        client that left a rollout's cohort unseen, or calls itself otherwise, has what is right, and nothing of it goes backwards (S2).
+ */
 import { covers, sameEpoch } from "../propagation/Position.ts"
 import type { Propagation } from "../propagation/Propagation.ts"
+import type { ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
 import type { UpdateSourceShape } from "../updates/UpdateSource.ts"
 import type { HeldEntry } from "./Held.ts"
@@ -17,6 +23,8 @@ export interface Due {
   readonly gone: boolean
   /** Digest of the text that the client can patch, or "". */
   readonly base: string
+  /** The revision that its update has at least. DV6 */
+  readonly least?: bigint
 }
 
 /** What would bring the client up to date on a key; undefined when it is. */
@@ -36,12 +44,18 @@ export const makeDue = ({ updates, propagation }: Parts) => {
     return held !== undefined && subscription.position?.epoch === epoch && held.revision > revision
   }
 
+  /** DV6 */
+  const isOther = (client: ClientView, before: Mark): boolean => {
+    const newest = updates.standing(client, before.key)
+    return newest !== undefined && (newest.version !== before.version || newest.digest !== before.digest)
+  }
+
   return (session: Session, { key, held }: Look): Due | undefined => {
-    const { environment } = session.subscription.client
+    const { client } = session.subscription
     const before = session.told.get(key)
     const now = propagation.position()
     if (before === undefined) {
-      const newest = updates.standing(environment, key)
+      const newest = updates.standing(client, key)
       if (newest === undefined) {
         const gone = held !== undefined && held.digest !== "" && !isAhead(session, held, now.revision)
         return gone ? { gone: true, base: "" } : undefined
@@ -50,17 +64,18 @@ export const makeDue = ({ updates, propagation }: Parts) => {
         session.holds(newest)
         return undefined
       }
-      if (held !== undefined && isAhead(session, held, newest.revision)) {
-        // This node will reach that revision as well; until then it has nothing newer.
-        session.holds({ ...newest, revision: held.revision - 1n, digest: "" })
-        return undefined
-      }
-      return { gone: false, base: "" }
+      if (held === undefined || !isAhead(session, held, newest.revision)) return { gone: false, base: "" }
+      if (!isAhead(session, held, now.revision)) return { gone: false, base: "", least: now.revision } // DV6
+      // This node will reach that revision as well; until then it has nothing newer.
+      session.holds({ ...newest, revision: held.revision - 1n, digest: "" })
+      return undefined
     }
     const lost = !sameEpoch(before, now) // S2
-    const target = updates.target(environment, key)
+    const target = updates.target(client, key)
     if (target === undefined) return before.kind === "value" ? { gone: true, base: "" } : undefined // P8
-    if (!lost && before.revision >= target && !before.stale) return undefined
-    return { gone: false, base: lost ? "" : session.base(key) }
+    const base = lost ? "" : session.base(key)
+    if (lost || before.revision < target) return { gone: false, base }
+    if (before.revision < now.revision && isOther(client, before)) return { gone: false, base, least: now.revision } // DV6
+    return before.stale ? { gone: false, base } : undefined
   }
 }

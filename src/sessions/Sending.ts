@@ -2,6 +2,7 @@
  * Sends one update to one client: writes what is news to it, and notes that.
  *
  *   DV2  Nothing is noted as sent that was not written, nor as held that the client did not say it holds.
+ *   DV7  What a client has and has answered is not sent it again at a later position, as when a rollout that it was in is completed.
  *   DY1  A client that reads nothing for as long as it may be silent is ended, whatever it sends meanwhile.
  *   S6   A strict key is not sent while the view is stale; it is sent when the view is confirmed again.
  */
@@ -45,16 +46,22 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
     if (mark.kind === "value") notes.held(session, mark)
   }
 
-  /** Writes what is news to the client; false when the transport is full. */
-  const send = (session: Session, update: ValueUpdate, held: HeldEntry | undefined): boolean => {
+  /** Writes what is news to the client; false when the transport is full. `least`: see Due.ts. */
+  const send = (session: Session, built: ValueUpdate, held: HeldEntry | undefined, least = 0n): boolean => {
     const { told, sink, unsure } = session
-    const before = told.get(update.key)
+    const before = told.get(built.key)
+    const update = built.revision < least ? { ...built, revision: least } : built // DV6
     if (update.strict && propagation.stale()) {
       unsure.add(update.key) // S6
       return true
     }
     if (before !== undefined && !isNews(before, update)) return true // S2
-    const mark = updates.mark(update)
+    const known = updates.mark(built)
+    const mark = update === built ? known : { ...known, revision: least }
+    if (before !== undefined && isSame(before, update) && told.isDone(update.key)) {
+      holds(session, mark) // DV7
+      return true
+    }
     if (before === undefined && held !== undefined && update.kind === "value" && held.digest === update.digest) {
       holds(session, mark)
       return true
@@ -79,6 +86,15 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
 /** All that the client said it holds is compared, and it has nothing of this key. */
 const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
   session.compared() && (held === undefined || held.digest === "")
+
+/** DV7 */
+const isSame = (before: Mark, now: ValueUpdate): boolean =>
+  before.version === now.version &&
+  before.digest === now.digest &&
+  before.kind === now.kind &&
+  sameEpoch(before, now) &&
+  !before.stale &&
+  !now.stale
 
 /** S2: a later revision, or the same one confirmed after it was sent as stale. */
 const isNews = (before: Mark, now: ValueUpdate): boolean =>

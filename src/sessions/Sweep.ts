@@ -29,7 +29,7 @@ export function* sweep({ updates, holds }: Parts, session: Session): Generator<L
     const { key, digest } = entry
     if (session.told.has(key) || !coveredBy(patterns, key)) yield undefined
     else {
-      const newest = digest === "" ? undefined : updates.standing(environment, key)
+      const newest = digest === "" ? undefined : updates.standing(client, key)
       if (newest?.kind === "value" && newest.digest === digest) {
         holds(session, newest) // SW2
         yield undefined

@@ -5,7 +5,7 @@
  *   CQ1  What it says follows from the log alone: asked again at the same position it says the same, on every node.
  *   CQ2  No key that no rollout is of costs more than one look into a map.
  */
-import { Context, type Effect } from "effect"
+import { Context, Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { ClientView } from "./Client.ts"
@@ -43,11 +43,23 @@ export interface CandidatesShape {
     key: string,
     rollout: string
   ) => Effect.Effect<string | undefined, HeraldError>
+  /** Keys that rollouts have to do with, in order; one array until others do. */
+  readonly keys: (kind: string, environment: string) => ReadonlyArray<string>
   /** Keys of a kind that a change of a rollout is of; none for any other change. */
   readonly touched: (kind: string, change: Change) => ReadonlyArray<string>
+}
+
+const NONE: ReadonlyArray<string> = []
+const none: CandidatesShape = {
+  concerns: () => false,
+  of: () => undefined,
+  wish: () => Effect.undefined,
+  keys: () => NONE,
+  touched: () => NONE
 }
 
 export const isCandidate = (found: Candidate | TakenBack | undefined): found is Candidate =>
   found !== undefined && "rollout" in found
 
-export class Candidates extends Context.Service<Candidates, CandidatesShape>()("herald/updates/Candidates") {}
+/** Without rollouts there are none. */
+export const Candidates = Context.Reference<CandidatesShape>("herald/updates/Candidates", { defaultValue: () => none })

@@ -7,3 +7,6 @@ export interface ClientView {
   readonly instance: string
   readonly labels: Readonly<Record<string, string>>
 }
+
+/** No client in particular: it has what is current, whatever rollouts are under way. */
+export const anybody = (environment: string): ClientView => ({ environment, service: "", instance: "", labels: {} })

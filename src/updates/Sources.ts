@@ -25,7 +25,8 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
   if (others.length === 0)
     return {
       ...first,
-      touched: (change) => (change.kind === first.kind ? first.touched(change) : []),
+      touched: (change) =>
+        change.kind === first.kind || first.alsoTouchedBy?.includes(change.kind) ? first.touched(change) : [],
       serves: (pattern) => kindIn(pattern) === ""
     } // US2
   const byKind = new Map(sources.map((source) => [source.kind, source]))
@@ -38,9 +39,9 @@ const together = (sources: ReadonlyArray<KindSource>): UpdateSourceShape => {
     return kind === "" ? first : byKind.get(kind)
   }
   return {
-    target: (environment, key) => of(key)?.target(environment, key),
-    standing: (environment, key) => of(key)?.standing(environment, key),
-    known: (environment, key, base) => of(key)?.known(environment, key, base),
+    target: (client, key) => of(key)?.target(client, key),
+    standing: (client, key) => of(key)?.standing(client, key),
+    known: (client, key, base) => of(key)?.known(client, key, base),
     build: (client, key, base) => of(key)?.build(client, key, base) ?? Effect.undefined,
     mark: (update) => (of(update.key) ?? first).mark(update),
     page: (environment, pattern, after, limit) => of(pattern)?.page(environment, pattern, after, limit) ?? [],

@@ -18,14 +18,14 @@ export interface Named {
 
 export interface UpdateSourceShape {
   /** The revision of a key that a client should have; undefined for a key that was never there, or is forgotten. */
-  readonly target: (environment: string, key: string) => bigint | undefined
-  /** The mark of the newest of a key, one object for all clients. Its digest is "" where each client gets a text of its own. */
-  readonly standing: (environment: string, key: string) => Mark | undefined
+  readonly target: (client: ClientView, key: string) => bigint | undefined
+  /** The mark of what a client should have of a key, one object for all that should have it. Its digest is "" where each gets a text of its own. */
+  readonly standing: (client: ClientView, key: string) => Mark | undefined
   /**
-   * What to send for the key now, if it has been built already and is the same for all. `base`: digest of the text that the client can
-   * patch, or "".
+   * What to send for the key now, if it has been built already and is the same for all that should have it. `base`: digest of the text that
+   * the client can patch, or "".
    */
-  readonly known: (environment: string, key: string, base: string) => ValueUpdate | undefined
+  readonly known: (client: ClientView, key: string, base: string) => ValueUpdate | undefined
   /** What to send for the key now; undefined when there is nothing to say. Fails `DatabaseUnavailable` or `Timeout` when it can't be read. */
   readonly build: (
     client: ClientView,

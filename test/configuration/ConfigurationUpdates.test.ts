@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { anybody } from "../../src/updates/Client.ts"
 import { UpdateSource } from "../../src/updates/UpdateSource.ts"
 import type { Job } from "../../src/work/Job.ts"
 import { Faults } from "../support/Faults.ts"
@@ -119,8 +120,8 @@ describe("ConfigurationUpdates", () => {
       const variables = yield* publish({ key: "herald.variables", value: `{"region":"us"}`, valueType: "json" })
 
       assert.deepInclude(yield* build("svc.url"), { content: "us", revision: variables.revision })
-      assert.strictEqual(source.target("production", "svc.url"), variables.revision)
-      assert.strictEqual(source.standing("production", "svc.url")?.revision, variables.revision)
+      assert.strictEqual(source.target(anybody("production"), "svc.url"), variables.revision)
+      assert.strictEqual(source.standing(anybody("production"), "svc.url")?.revision, variables.revision)
       const touched = [...source.touched(variables.changes[0]!)].map(({ key }) => key)
       assert.deepStrictEqual(touched, ["herald.variables", "svc.url"])
     }).pipe(Effect.provide(sessionsWith({})))

@@ -9,6 +9,7 @@ import { kindIn, nameOf } from "../../src/keys/Name.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
+import { anybody } from "../../src/updates/Client.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import { type KindSource, UpdateSource } from "../../src/updates/UpdateSource.ts"
 import { settle } from "../support/Clock.ts"
@@ -94,7 +95,7 @@ describe("UpdateSource", () => {
       const source = yield* UpdateSource
       assert.deepStrictEqual([...source.touched({ kind: "flag", environment: "production", key: "svc" })], [])
       assert.deepStrictEqual(source.page("production", "@flag/svc.*", "", 10), [])
-      assert.isUndefined(source.target("production", "@flag/svc"))
+      assert.isUndefined(source.target(anybody("production"), "@flag/svc"))
       assert.isUndefined(yield* source.build(subscription().client, "@flag/svc", ""))
     }).pipe(Effect.provide(layer))
   )

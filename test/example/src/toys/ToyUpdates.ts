@@ -47,8 +47,8 @@ export const toyUpdates = Effect.gen(function* () {
 
   return {
     kind: "toy",
-    target: (environment, name) => find(environment, name)?.revision,
-    standing: (environment, name) => {
+    target: ({ environment }, name) => find(environment, name)?.revision,
+    standing: ({ environment }, name) => {
       const toy = find(environment, name)
       return toy && markOf(toy)
     },
