@@ -15,7 +15,8 @@ import { Digest } from "../values/Digest.ts"
 import { Commits } from "./Commits.ts"
 import { Conflict, Overtaken } from "./Conflict.ts"
 import type { Action, Committed, Idempotency, Release } from "./Release.ts"
-import { type CommitOptions, optionsProblem } from "./Request.ts"
+import { type CommitOptions, messageOf, optionsProblem } from "./Request.ts"
+import { Rules } from "./Rules.ts"
 
 const TRIES = 8
 
@@ -43,6 +44,7 @@ export const makeCommitting = Effect.gen(function* () {
   const commits = yield* Commits
   const propagation = yield* Propagation
   const digestOf = yield* Digest
+  const judge = yield* Rules
 
   /** F4. Looks for an earlier commit again when it is refused: the first try may have been under way, and be committed by now. */
   const once = Effect.fnUntraced(function* <C extends Change>(
@@ -66,16 +68,21 @@ export const makeCommitting = Effect.gen(function* () {
     const problem = optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const { name: actor, keyId } = identity
-    const { message, idempotencyKey, until } = options
+    const { breakGlass, idempotencyKey, until } = options
+    const message = messageOf(options)
     const idempotency =
       idempotencyKey === undefined
         ? undefined
         : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
-      Effect.flatMap(check(left < TRIES), ({ changes, basis, conditional = false }) =>
-        commits.commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis, until }).pipe(
-          step("Commits.commit"),
+      Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false }) =>
+        judge({ action, changes, breakGlass }, checked, left < TRIES).pipe(
+          Effect.flatMap((basis) =>
+            commits
+              .commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis, until })
+              .pipe(step("Commits.commit"))
+          ),
           Effect.catchIf(
             (error) => left > 1 && (error instanceof Overtaken || (conditional && error instanceof Conflict)), // F5
             () => attempt(left - 1)

@@ -10,14 +10,23 @@ export const IDEMPOTENCY_KEY = 200
 export interface CommitOptions {
   /** Why, for history and audit. */
   readonly message: string
+  /** Why a rule is broken that keeps this from being done at once; told with the message. */
+  readonly breakGlass?: string | undefined
   /** The same request with the same key is done once. */
   readonly idempotencyKey?: string | undefined
   /** Nanoseconds of the monotonic clock; not committed later, as nobody waits for it any more. */
   readonly until?: bigint | undefined
 }
 
+/** The message as it is kept: with why the glass was broken, if it was. */
+export const messageOf = ({ message, breakGlass }: Pick<CommitOptions, "message" | "breakGlass">): string =>
+  breakGlass === undefined ? message : `${message === "" ? "" : `${message} `}(broke the glass: ${breakGlass})`
+
 /** What is wrong with it, as an `InvalidInput`. */
-export const optionsProblem = ({ message, idempotencyKey }: CommitOptions): HeraldError | undefined => {
+export const optionsProblem = ({ idempotencyKey, ...said }: CommitOptions): HeraldError | undefined => {
+  const message = messageOf(said)
+  if (said.breakGlass !== undefined && said.breakGlass.trim() === "")
+    return failure("InvalidInput", "whoever breaks the glass says why")
   if (message.length > MESSAGE) {
     return failure("InvalidInput", `the message has ${message.length} characters; at most ${MESSAGE} are allowed`)
   }

@@ -15,6 +15,7 @@ import type { Difference } from "../values/Diff.ts"
 import type { Configuration, Head } from "./Configuration.ts"
 import type { Draft, Expecting } from "./Draft.ts"
 import type { Trait } from "./Heads.ts"
+import type { Prepared } from "./Preparing.ts"
 import { makePublishing } from "./Publishing.ts"
 import { type Explanation, makeReading, type Read } from "./Reading.ts"
 
@@ -55,6 +56,15 @@ export class Configurations extends Context.Service<
       }>,
       HeraldError
     >
+    /**
+     * What `publish` would commit, with what it was checked against: for who commits it with something else, or later. `again`: as what is current
+     * was outdated. Fails as `publish`.
+     */
+    readonly prepared: (
+      drafts: ReadonlyArray<Draft>,
+      message: string,
+      again: boolean
+    ) => Effect.Effect<Prepared, HeraldError>
     /** Fails `NotFound` for a key that is unknown or deleted, `StaleRead` for a strict key while the database can't confirm it. */
     readonly get: (
       environment: string,

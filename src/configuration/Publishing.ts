@@ -139,7 +139,21 @@ export const makePublishing = Effect.gen(function* () {
     })
   })
 
-  return { publish, release, rollback, validate }
+  const prepared = Effect.fn("Configurations.prepared")(function* (
+    drafts: ReadonlyArray<Draft>,
+    message: string,
+    again: boolean
+  ) {
+    yield* permit(drafts)
+    const { resolved, basis } = yield* prepare(drafts, message, again)
+    for (const { change, current } of resolved) {
+      const conflict = conflictOf(change, current)
+      if (conflict !== undefined) return yield* conflict
+    }
+    return { resolved, basis } satisfies Prepared
+  })
+
+  return { publish, release, rollback, validate, prepared }
 })
 
 const NOTHING = Effect.succeed<Pick<Prepared, "resolved" | "basis">>({ resolved: [], basis: undefined })

@@ -124,4 +124,8 @@ export interface Plan {
    * of evaluation contexts (by targeting key) gets `variant`.
    */
   readonly raise?: { readonly variant: string } | undefined
+  /** The environment's plan that it was made of, by its name; undefined: it was written for this rollout. */
+  readonly named?: string | undefined
+  /** The file that it was applied from: its name, and the digest (SHA-256, hex) of all that it asks for. */
+  readonly file?: { readonly name: string; readonly digest: string } | undefined
 }

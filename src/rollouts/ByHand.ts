@@ -1,0 +1,86 @@
+/**
+ * Moves a rollout as a person asks for it.
+ *
+ *   RH1  It is decided on the rollout as the store has it, and again where another was faster: whoever asks to pause what has just gone on pauses it.
+ */
+import { Clock, Effect } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import { Conflict } from "../commits/Conflict.ts"
+import type { Committed } from "../commits/Release.ts"
+import type { CommitOptions } from "../commits/Request.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { makeMoving } from "./Moving.ts"
+import type { Rollout } from "./Rollout.ts"
+import { RolloutStore } from "./RolloutStore.ts"
+import { type Asked, askedStep } from "./Step.ts"
+
+export type { Asked } from "./Step.ts"
+
+const TRIES = 8
+
+const did: Readonly<Record<Asked, string>> = {
+  pause: "paused it",
+  resume: "resumed it",
+  promote: "promoted it",
+  "promote to all": "gave it to everyone",
+  abort: "aborted it"
+}
+
+/** Who is told that it can't be. */
+const done: Readonly<Record<Asked, string>> = {
+  pause: "paused",
+  resume: "resumed",
+  promote: "promoted",
+  "promote to all": "promoted",
+  abort: "aborted"
+}
+
+/** As stores give them. */
+export const isId = (key: string): boolean => /^r\d{1,18}$/.test(key)
+
+export const unknown = (environment: string, key: string) =>
+  failure(
+    "NotFound",
+    `there is no rollout ${isId(key) ? key : "of that name"} in ${environment}; see herald rollout list`,
+    {
+      details: { key, environment }
+    }
+  )
+
+/** Fails `NotFound`, `RolloutState` where it can't be done, and as `Commits.commit`. */
+export const makeByHand = Effect.gen(function* () {
+  const store = yield* RolloutStore
+  const moving = yield* makeMoving
+  const commit = yield* makeCommitting
+
+  return Effect.fn("Rollouts.move")(function* (environment: string, key: string, asked: Asked, options: CommitOptions) {
+    const identity = yield* requirePermission("config.write", environment)
+    const { message } = options
+    const text = `${identity.name} ${did[asked]}${message === "" ? "" : `: ${message}`}`
+    const request = { kind: "rollout", environment, key, asked }
+    /** What was done by this idempotency key before is answered, whatever became of the rollout since (F4). */
+    const refused = (why: HeraldError) =>
+      commit<Rollout>({ action: "rollout", identity, options, request, check: () => Effect.fail(why) })
+
+    const tried = (left: number): Effect.Effect<Committed, HeraldError> =>
+      Effect.gen(function* () {
+        const rollout = yield* store.find(environment, key)
+        if (rollout === undefined) return yield* refused(unknown(environment, key))
+        const step = askedStep(rollout, asked, yield* Clock.currentTimeMillis, text)
+        if (typeof step !== "string") return yield* moving({ rollout, step, fence: null, identity, options, request })
+        const { state } = rollout
+        return yield* refused(
+          failure("RolloutState", `the rollout ${key} in ${environment} can't be ${done[asked]}: ${step}`, {
+            details: { key, environment, state }
+          })
+        )
+      }).pipe(
+        Effect.catchIf(
+          (error) => left > 1 && error instanceof Conflict,
+          () => tried(left - 1)
+        )
+      ) // RH1
+    return yield* tried(TRIES)
+  })
+})

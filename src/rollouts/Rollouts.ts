@@ -1,0 +1,285 @@
+/**
+ * Use cases on rollouts. Every method checks `CurrentIdentity` for the environment that it touches: who may publish there may begin, move and end one.
+ *
+ *   RK3  What is asked for by a file is begun once: the same again is answered with what became of it, and changes nothing.
+ *   RK4  Whoever waits for news of one costs a look at what changed, not a read of its instances.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import type { Committed } from "../commits/Release.ts"
+import type { CommitOptions } from "../commits/Request.ts"
+import type { Configurations } from "../configuration/Configurations.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { FlagValidated } from "../flags/FlagDraft.ts"
+import { targetProblem } from "../keys/Target.ts"
+import { canonical } from "../values/Canonical.ts"
+import { makeBound } from "./Bound.ts"
+import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
+import { makeDrafting, targetsOf, toldOf } from "./Drafting.ts"
+import type { Condition, Evidence, Reading } from "./Evidence.ts"
+import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
+import { readingsOf, unknown as unread } from "./Gates.ts"
+import type { Gate, Plan } from "./Plan.ts"
+import { stageText } from "./ReadStages.ts"
+import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
+import { RolloutStore } from "./RolloutStore.ts"
+import { RolloutView } from "./RolloutView.ts"
+import type { Reach, Wanted } from "./Wanted.ts"
+
+/** What would become of it. */
+export interface Preview {
+  readonly plan: Plan
+  readonly changes: Effect.Success<ReturnType<Configurations["Service"]["validate"]>>
+  readonly flags: ReadonlyArray<FlagValidated>
+  /** By stage. */
+  readonly reach: ReadonlyArray<Reach>
+}
+
+export interface Started {
+  readonly rollout: Rollout
+  /** Nothing was written: it had begun before, by the same idempotency key or the same file. */
+  readonly replayed: boolean
+}
+
+/** A rollout with what is known of it now. */
+export interface Look {
+  readonly rollout: Rollout
+  /** Undefined: it is over, has not begun, or nothing can be read of it now. */
+  readonly evidence: Evidence | undefined
+  /** Of each gate, in the plan's order; what asks others is as it was last heard. */
+  readonly readings: ReadonlyArray<Reading>
+  /** What changes when there is news of it. */
+  readonly seen: string
+}
+
+export class Rollouts extends Context.Service<
+  Rollouts,
+  {
+    /**
+     * Begins one, or schedules it. Fails `InvalidPlan`, `NotFound` for a plan or a version that is not there, `InRollout` for what another one changes,
+     * `ScheduleTime`, `InvalidInput` for what can't be rolled out, and as a publish of each change. RK1, RK2
+     */
+    readonly start: (wanted: Wanted, options: CommitOptions) => Effect.Effect<Started, HeraldError>
+    /**
+     * The same for a file, which `wanted.file` names: once. Fails `RolloutDiffers` where another content of that name is under way. RK3
+     */
+    readonly apply: (wanted: Wanted, options: CommitOptions) => Effect.Effect<Started, HeraldError>
+    /** The same without writing. Fails as `start`, but for what only the store can tell. */
+    readonly validate: (wanted: Wanted) => Effect.Effect<Preview, HeraldError>
+    /** Fails `NotFound`. */
+    readonly get: (environment: string, key: string) => Effect.Effect<Look, HeraldError>
+    /** The same, when there is something new since `seen`, or after `millis`. RK4 */
+    readonly news: (environment: string, key: string, seen: string, millis: number) => Effect.Effect<Look, HeraldError>
+    /** Newest first: one page (PB1), behind the rollout `before` ("": the first). */
+    readonly list: (
+      environment: string,
+      options: {
+        readonly limit: number
+        readonly before: string
+        readonly state: State | "active" | undefined
+        readonly touching: Pick<Target, "kind" | "key"> | undefined
+      }
+    ) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
+    /** Its transitions, oldest first, behind the version `after`: one page (PB1). Fails `NotFound`. */
+    readonly history: (
+      environment: string,
+      key: string,
+      options: { readonly limit: number; readonly after: number }
+    ) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
+    /** Those of its cohort, as they are known: one page (PB1), behind the instance `after`. Fails `NotFound`. */
+    readonly instances: (
+      environment: string,
+      key: string,
+      options: { readonly limit: number; readonly after: string; readonly is: Condition | undefined }
+    ) => Effect.Effect<ReadonlyArray<Sighting & { readonly at: number }>, HeraldError>
+    /** What a person asks for. Fails `NotFound`, `RolloutState` where it can't be done, and as `Commits.commit`. */
+    readonly move: (
+      environment: string,
+      key: string,
+      asked: Asked,
+      options: CommitOptions
+    ) => Effect.Effect<Started, HeraldError>
+  }
+>()("herald/rollouts/Rollouts") {
+  static readonly layer = Layer.effect(
+    Rollouts,
+    Effect.suspend(() => make)
+  )
+}
+
+/** Newest ones of what a file changes, among which the one that it began is looked for. */
+const BEFORE = 100
+/** Instances of one question. */
+const PAGE = 1_000
+/** Milliseconds between two looks for whoever waits. */
+const AGAIN = "400 millis"
+
+const make = Effect.gen(function* () {
+  const store = yield* RolloutStore
+  const view = yield* RolloutView
+  const evidenceStore = yield* EvidenceStore
+  const { permit, planIn, drafted, compared, asRequired } = yield* makeDrafting
+  const commit = yield* makeCommitting
+  const moving = yield* makeByHand
+
+  const begun = ({ revision: { changes }, replayed }: Committed) => {
+    const rollout = changes.find((change): change is Rollout => change.kind === "rollout")
+    return rollout === undefined
+      ? failure("IdempotencyConflict", "the key was used for a commit that began or moved no rollout")
+      : Effect.succeed<Started>({ rollout, replayed })
+  }
+
+  const find = Effect.fnUntraced(function* (environment: string, key: string) {
+    yield* requirePermission("config.read", environment)
+    return (yield* store.find(environment, key)) ?? (yield* unknown(environment, key))
+  })
+
+  const begin = Effect.fnUntraced(function* (wanted: Wanted, plan: Plan, options: CommitOptions) {
+    const identity = yield* permit(wanted)
+    yield* asRequired(wanted, plan, options.breakGlass)
+    const salt = crypto.randomUUID()
+    const { when, environment, ...content } = wanted
+    return yield* commit<Rollout>({
+      action: "rollout",
+      identity,
+      options,
+      request: { kind: "rollout", environment, when, plan, content: toldOf(content) },
+      check: (again) =>
+        Effect.map(
+          drafted(wanted, plan, { message: options.message, salt, by: identity.name }, again),
+          ({ wish, basis }) => ({ changes: [wish], basis, conditional: true }) // RK2
+        )
+    }).pipe(Effect.flatMap(begun))
+  })
+
+  /** The newest that a file of this name began, of what it changes. RK3 */
+  const earlier = Effect.fnUntraced(function* (wanted: Wanted) {
+    const { environment, file } = wanted
+    const [touching] = targetsOf(wanted)
+    const found = yield* store.list(environment, { limit: BEFORE, before: undefined, state: undefined, touching })
+    return found.find(({ plan }) => plan.file?.name === file)
+  })
+
+  const reach = Effect.fnUntraced(function* (wanted: Wanted, { stages }: Plan) {
+    // Its own salt takes others, and as many.
+    const bounds = stages.map((stage) => ({ stage: stageText(stage), bound: makeBound(stage, "") }))
+    let page: ReadonlyArray<Connected> = []
+    do {
+      page = yield* evidenceStore.population(wanted.environment, targetsOf(wanted), {
+        limit: PAGE,
+        after: page.at(-1)
+      })
+      for (const { bound } of bounds) for (const one of page) bound.add(one)
+      yield* Effect.yieldNow
+    } while (page.length > 0)
+    return bounds.map(({ stage, bound }): Reach => {
+      const { named, within } = bound.fix()
+      return { stage, named, within }
+    })
+  })
+
+  const look = Effect.fnUntraced(function* (rollout: Rollout, changed: ReadonlyMap<string, bigint>) {
+    const { environment, key, plan, state } = rollout
+    const seen = seenOf(rollout, changed)
+    if (isOver(state) || state === "scheduled")
+      return { rollout, evidence: undefined, readings: rollout.why.readings, seen } satisfies Look
+    const read = yield* Effect.result(
+      evidenceStore.read(environment, key, {
+        lostAfterMillis: plan.lostAfterMillis,
+        crashes: plan.crashes,
+        slow: plan.gates.flatMap((gate) => (gate.type === "census" && gate.of === "slow" ? [gate.withinMillis] : []))
+      })
+    )
+    const evidence = read._tag === "Success" ? read.success : undefined
+    /** As the owner found it last. */
+    const found = ({ text }: Gate) => rollout.why.readings.find(({ gate }) => gate === text)
+    return {
+      rollout,
+      evidence,
+      readings: readingsOf(plan, evidence, {
+        rate: (gate) => found(gate) ?? unread(gate, "not looked at yet"),
+        external: (place) => found(plan.gates[place]!)
+      }),
+      seen
+    } satisfies Look
+  })
+
+  const changes = Effect.orElseSucceed(evidenceStore.changed, () => new Map<string, bigint>())
+
+  return Rollouts.of({
+    start: Effect.fn("Rollouts.start")(function* (wanted, options) {
+      yield* permit(wanted)
+      return yield* begin(wanted, yield* planIn(wanted), options)
+    }),
+
+    apply: Effect.fn("Rollouts.apply")(function* (wanted, options) {
+      yield* permit(wanted)
+      const plan = yield* planIn(wanted)
+      const before = yield* earlier(wanted)
+      if (before === undefined) return yield* begin(wanted, plan, options)
+      if (before.plan.file?.digest === plan.file?.digest) return { rollout: before, replayed: true } satisfies Started
+      if (isOver(before.state)) return yield* begin(wanted, plan, options)
+      const { key, state } = before
+      return yield* failure(
+        "RolloutDiffers",
+        `${wanted.file} began the rollout ${key}, which is ${state}, and has changed since: ${differing(before.plan, plan)}`,
+        { details: { key, environment: wanted.environment, state } }
+      )
+    }),
+
+    validate: Effect.fn("Rollouts.validate")(function* (wanted) {
+      yield* permit(wanted)
+      const plan = yield* planIn(wanted)
+      yield* drafted(wanted, plan, { message: "", salt: "", by: "" }, false)
+      return { plan, ...(yield* compared(wanted)), reach: yield* reach(wanted, plan) } satisfies Preview
+    }),
+
+    get: Effect.fn("Rollouts.get")(function* (environment, key) {
+      return yield* look(yield* find(environment, key), yield* changes)
+    }),
+
+    news: Effect.fnUntraced(function* (environment, key, seen, millis) {
+      let rollout = yield* find(environment, key)
+      const until = (yield* Clock.currentTimeMillis) + millis
+      // RK4
+      for (let changed = yield* changes; ; changed = yield* changes) {
+        if (seenOf(rollout, changed) !== seen || isOver(rollout.state)) return yield* look(rollout, changed)
+        if ((yield* Clock.currentTimeMillis) >= until) return yield* look(rollout, changed)
+        yield* Effect.sleep(AGAIN)
+        const known = view.find(environment, key)
+        if (known === undefined || known.version !== rollout.version) rollout = yield* find(environment, key)
+      }
+    }),
+
+    list: Effect.fn("Rollouts.list")(function* (environment, { before, ...options }) {
+      yield* requirePermission("config.read", environment)
+      const problem = options.touching && targetProblem(environment, options.touching.key)
+      if (problem !== undefined) return yield* problem
+      return yield* store.list(environment, { ...options, before: isId(before) ? BigInt(before.slice(1)) : undefined })
+    }),
+
+    history: Effect.fn("Rollouts.history")(function* (environment, key, options) {
+      yield* find(environment, key)
+      return yield* store.history(environment, key, options)
+    }),
+
+    instances: Effect.fn("Rollouts.instances")(function* (environment, key, options) {
+      yield* find(environment, key)
+      return yield* evidenceStore.instances(environment, key, options)
+    }),
+
+    move: (environment, key, asked, options) => Effect.flatMap(moving(environment, key, asked, options), begun)
+  })
+})
+
+const seenOf = ({ environment, key, version }: Rollout, changed: ReadonlyMap<string, bigint>): string =>
+  `${version}.${changed.get(`${environment}/${key}`) ?? 0}`
+
+/** Members of the plan that are others now; "what it changes" where none is. */
+const differing = (before: Plan, now: Plan): string => {
+  const names = ([...Object.keys(now), ...Object.keys(before)] as ReadonlyArray<keyof Plan>).filter(
+    (name) => name !== "file" && canonical(before[name]) !== canonical(now[name])
+  )
+  return names.length === 0 ? "what it changes is another" : `other ${[...new Set(names)].join(", ")}`
+}

@@ -1,0 +1,34 @@
+/** What somebody asks a rollout for, before it is checked. Pure. */
+import type { Draft } from "../configuration/Draft.ts"
+import type { FlagDraft } from "../flags/FlagDraft.ts"
+import type { When } from "../schedules/When.ts"
+import type { Target } from "./Rollout.ts"
+
+/** What a version of before said, as the candidate: one that was current once, or was withdrawn. */
+export interface Again extends Pick<Target, "kind" | "key"> {
+  readonly version: number
+}
+
+export interface Wanted {
+  readonly environment: string
+  /** Of that environment, as are the flags; none deletes. */
+  readonly changes: ReadonlyArray<Draft>
+  readonly flags: ReadonlyArray<FlagDraft>
+  readonly again: ReadonlyArray<Again>
+  /** The name of a plan of the environment, or one as `readPlan` takes it. */
+  readonly plan: unknown
+  /** Undefined: at once. */
+  readonly when: When | undefined
+  /** What the file is called that asks for it; undefined: none does. */
+  readonly file: string | undefined
+}
+
+/** Whom a stage would reach now, among those who are connected. */
+export interface Reach {
+  /** As it would be written. */
+  readonly stage: string
+  /** Connected instances that want it and that the stage names. */
+  readonly named: number
+  /** Those of them that would be in it. */
+  readonly within: number
+}
