@@ -3,8 +3,9 @@
  * `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
  *   EE1, EE2 in Evidence.ts
- *   EE3  Instances of a node that died are gone since it was last heard.
+ *   EE3  Instances of a node that died are gone since it was last heard; of one that comes back they are as it says again.
  *   EE4  It ends with its rollout: what is over is kept as counts in the rollout's transitions alone.
+ *   EE5  An instance makes `bad` grow ten times at most, so that one which becomes well and unwell without end holds no decision up.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -20,9 +21,9 @@ export interface Sighting {
   readonly stage: number
   /** `<run>/<number>`. */
   readonly session: string
-  /** Milliseconds since 1970, when that session began; later ones are newer, of the same time the greater `session`. EE2 */
+  /** Milliseconds since 1970, when that session began, by its node's clock. */
   readonly since: number
-  /** Counts what was heard in that session, from 1. EE2 */
+  /** Counts what was heard in that session, from 1. 0: it was said to a node that does not have the session. EE2 */
   readonly number: number
   readonly is: Condition
   /** How often it broke its connection after it was sent the change, in this session: 0 or 1. */
@@ -49,6 +50,8 @@ export interface Seen {
 
 export interface EvidenceBatch {
   readonly run: string
+  /** After so long without a sign of life this run is dead. EE3 */
+  readonly timeoutMillis: number
   readonly sightings: ReadonlyArray<Sighting>
   readonly counted: ReadonlyArray<Counted>
   readonly seen: ReadonlyArray<Seen>
@@ -64,8 +67,11 @@ export interface Connected {
 export class EvidenceStore extends Context.Service<
   EvidenceStore,
   {
-    /** What is of a rollout that is over, or of none, is left out. */
-    readonly write: (batch: EvidenceBatch) => Effect.Effect<void, HeraldError>
+    /**
+     * One transaction, which may be written twice. What is of a rollout that is over, or of none, is left out. Returns sessions whose sightings
+     * have to be written again in a moment: it is not known yet that they have their instance.
+     */
+    readonly write: (batch: EvidenceBatch) => Effect.Effect<ReadonlyArray<string>, HeraldError>
     /** `slow`: milliseconds that gates ask about. Undefined: there is no such rollout, or it is over. */
     readonly read: (
       environment: string,
@@ -76,7 +82,7 @@ export class EvidenceStore extends Context.Service<
         readonly slow: ReadonlyArray<number>
       }
     ) => Effect.Effect<Evidence | undefined, HeraldError>
-    /** What grows whenever there is evidence of any of them, by `<environment>/<rollout>`: one question for all. */
+    /** By `<environment>/<rollout>` what is another number whenever there is evidence, and when a node died or is back: one question for all. */
     readonly changed: Effect.Effect<ReadonlyMap<string, bigint>, HeraldError>
     /**
      * Who is connected, to whichever node, and wants one of the targets, each once: one page (PB1) of at most `limit`, in an order of their own,
@@ -87,11 +93,19 @@ export class EvidenceStore extends Context.Service<
       targets: ReadonlyArray<Pick<Target, "kind" | "key">>,
       options: { readonly limit: number; readonly after: Pick<Connected, "service" | "instance"> | undefined }
     ) => Effect.Effect<ReadonlyArray<Connected>, HeraldError>
-    /** Of the cohort, newest state first changed last: one page (PB1) of at most `limit`, behind `after` (an instance). */
+    /** Of the cohort, in the order of service and instance: one page (PB1) of at most `limit`, behind `after`. */
     readonly instances: (
       environment: string,
       rollout: string,
-      options: { readonly limit: number; readonly after: string; readonly is: Condition | undefined }
+      options: {
+        readonly limit: number
+        readonly after: Pick<Sighting, "service" | "instance"> | undefined
+        readonly is: Condition | undefined
+      }
     ) => Effect.Effect<ReadonlyArray<Sighting & { readonly at: number }>, HeraldError>
+    /** This run ends by itself, and told its clients to leave: nobody waits for what it would have told. */
+    readonly leave: (run: string) => Effect.Effect<void, HeraldError>
+    /** Removes what is of rollouts that are over, at most `limit` rows, and returns how many. EE4 */
+    readonly sweep: (limit: number) => Effect.Effect<number, HeraldError>
   }
 >()("herald/rollouts/EvidenceStore") {}

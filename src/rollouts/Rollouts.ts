@@ -91,7 +91,11 @@ export class Rollouts extends Context.Service<
     readonly instances: (
       environment: string,
       key: string,
-      options: { readonly limit: number; readonly after: string; readonly is: Condition | undefined }
+      options: {
+        readonly limit: number
+        readonly after: Pick<Sighting, "service" | "instance"> | undefined
+        readonly is: Condition | undefined
+      }
     ) => Effect.Effect<ReadonlyArray<Sighting & { readonly at: number }>, HeraldError>
     /** What a person asks for. Fails `NotFound`, `RolloutState` where it can't be done, and as `Commits.commit`. */
     readonly move: (

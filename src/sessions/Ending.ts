@@ -26,7 +26,13 @@ export type ReconnectAdvice = "now" | "backoff" | "no"
 export interface Ending {
   readonly name: EndingName
   readonly reason: string
+  /** Of `Closed`: the call broke off. A client that knows the protocol closes its half of it to leave. */
+  readonly broke?: true
 }
+
+/** Whether nobody knows how the client is: its connection broke, or it fell silent. Everyone else left by itself, or was told to go. */
+export const isGone = ({ name, broke }: Ending): boolean =>
+  broke === true || name === "SessionTimedOut" || name === "ClientUnresponsive"
 
 export const endings: Record<
   EndingName,

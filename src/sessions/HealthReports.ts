@@ -19,6 +19,7 @@ import { mayHold, type Ownership, owned, ownerOf } from "../fleet/Ownership.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { fitted } from "../text/Fitted.ts"
 import { Sessions } from "./Sessions.ts"
+import { type Reporter, Witnesses } from "./Witnesses.ts"
 
 /** A report as the instance sends it. */
 export type HealthReport = Omit<HealthRow, "reportedAt">
@@ -56,6 +57,7 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
   const propagation = yield* Propagation
   const store = yield* InstanceStore
   const clock = yield* Clock.Clock
+  const witnesses = yield* Witnesses
 
   const elsewhere = Effect.fnUntraced(function* ({ environment, service, instance }: InstanceId, owner: string) {
     const [found] = yield* store.list({ environment, service, instance, limit: 1, keys: 0 })
@@ -65,6 +67,9 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
         `the instance ${instance} of ${service} in ${environment} is not connected`
       )
     if (!mayHold(found.owner, owner)) return yield* owned(found)
+    const { labels, patterns, session, connectedAt } = found
+    const client = { environment, service, instance, labels }
+    return { client, patterns, ref: session, connectedAt, here: false } satisfies Reporter
   })
 
   const report = Effect.fnUntraced(function* (said: HealthReport, identity: Identity) {
@@ -75,8 +80,10 @@ const make = Effect.fnUntraced(function* (ownership: Ownership) {
       return yield* failure("InvalidInput", `revision is ${row.revision}, and the newest here is ${revision}`) // HR3
     if (row.epoch !== "" && row.epoch !== epoch && row.revision > 0n)
       return yield* failure("InvalidInput", "epoch: the revision is of another history than the present one") // HR3
-    if (!(yield* sessions.beat(row, identity))) yield* elsewhere(row, owner) // OW1, HR3
+    const isHere = yield* sessions.beat(row, identity) // OW1
+    const reporter = (isHere ? witnesses.reporter(row) : undefined) ?? (yield* elsewhere(row, owner)) // HR3
     bookkeeping.noteHealth({ ...row, owner, reportedAt: clock.currentTimeMillisUnsafe() })
+    witnesses.tell.reported(reporter, row)
   })
 
   return HealthReports.of({ report })

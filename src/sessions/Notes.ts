@@ -1,4 +1,4 @@
-/** Writes down what a session does: for the store, in the counts, and as events. Decides nothing. */
+/** Writes down what a session does: for the store, in the counts, as events, and for witnesses. Decides nothing. */
 import type { Clock, Effect } from "effect"
 import type { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import type { DeliveryState } from "../fleet/Instance.ts"
@@ -10,6 +10,7 @@ import type { makeCounts } from "./Counts.ts"
 import { type Ending, endings } from "./Ending.ts"
 import type { Session } from "./Session.ts"
 import type { Answer } from "./Subscription.ts"
+import type { Witness } from "./Witnesses.ts"
 
 interface Parts {
   readonly bookkeeping: Bookkeeping["Service"]
@@ -19,9 +20,11 @@ interface Parts {
   readonly clock: Clock.Clock
   readonly node: string
   readonly ownership: Ownership
+  readonly tell: Witness
 }
 
-export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clock, node, ownership }: Parts) => {
+export const makeNotes = (parts: Parts) => {
+  const { bookkeeping, clientEvents, counts, traceApplied, clock, node, ownership, tell } = parts
   const speakerOf = ({ subscription: { client }, ref }: Session) => ({
     environment: client.environment,
     service: client.service,
@@ -63,14 +66,18 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     const now = clock.currentTimeMillisUnsafe()
     counts.delivered(mark, session, now)
     note(session, mark, "sent", now, lacks)
+    tell.sent(session, mark)
   }
 
-  const held = (session: Session, mark: Mark): void =>
+  const held = (session: Session, mark: Mark): void => {
     bookkeeping.noteHeld(speakerOf(session), mark, clock.currentTimeMillisUnsafe())
+    tell.held(session, mark)
+  }
 
   const problem = (session: Session, key: string, at: Position, reason: string, lacks: boolean): void => {
     const { epoch, revision } = at
     note(session, { key, epoch, revision, version: 0 }, "problem", clock.currentTimeMillisUnsafe(), lacks, reason)
+    tell.problem(session, key, at, reason)
   }
 
   /** `mark`: what was answered; undefined when nothing like it was sent. */
@@ -85,6 +92,7 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
       counts.applied(mark, session, now)
       traceApplied(session, mark, now)
     } else counts.rejected()
+    tell.answered(session, mark, applied, reason)
   }
 
   const instance = (session: Session, ending: Ending | undefined, opening: boolean): void => {
@@ -108,9 +116,15 @@ export const makeNotes = ({ bookkeeping, clientEvents, counts, traceApplied, clo
     if (opening || ending !== undefined)
       clientEvents.note({ ...client, type: eventTypes[state], reason: ending?.name ?? "", at })
   }
-  const came = (session: Session): void => instance(session, undefined, true)
+  const came = (session: Session): void => {
+    instance(session, undefined, true)
+    tell.came(session)
+  }
   const lives = (session: Session): void => instance(session, undefined, false)
-  const left = (session: Session, ending: Ending): void => instance(session, ending, false)
+  const left = (session: Session, ending: Ending): void => {
+    instance(session, ending, false)
+    tell.ended(session, ending)
+  }
 
   return { sent, held, problem, answer, came, lives, left }
 }

@@ -31,6 +31,7 @@ import { makeSending } from "./Sending.ts"
 import { Session, type Sink } from "./Session.ts"
 import type { Answer, Subscription } from "./Subscription.ts"
 import { makeTakeover } from "./Takeover.ts"
+import { Witnesses } from "./Witnesses.ts"
 
 export interface SessionsOptions extends ConnectedOptions {
   readonly node: string
@@ -58,7 +59,10 @@ export class Sessions extends Context.Service<
   }
 >()("herald/sessions/Sessions") {
   static readonly layer = (options: SessionsOptions) =>
-    Layer.merge(Layer.effect(Sessions, make(options)), Covering.layer).pipe(Layer.provide(Connected.layer(options)))
+    Layer.merge(Layer.effect(Sessions, make(options)), Covering.layer).pipe(
+      Layer.provideMerge(Witnesses.layer),
+      Layer.provide(Connected.layer(options))
+    )
 }
 
 /** Milliseconds between two stored signs of life of a session. */
@@ -72,6 +76,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const bookkeeping = yield* Bookkeeping
   const clientEvents = yield* ClientEvents
   const { stillValid } = yield* Access
+  const { tell } = yield* Witnesses
   const clock = yield* Clock.Clock
   const slices = new Slices()
   const lag = new Lag()
@@ -80,7 +85,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     () => lag.count(here.all(), clock.monotonicTimeNanosUnsafe())
   )
   const traceApplied = yield* makeAppliedSpan(node)
-  const notes = makeNotes({ bookkeeping, clientEvents, counts, traceApplied, clock, node, ownership })
+  const notes = makeNotes({ bookkeeping, clientEvents, counts, traceApplied, clock, node, ownership, tell })
   const sending = makeSending({ updates, propagation, notes, patience: heartbeatTimeout })
   const control = makeControl(propagation)
   const delivery = makeDelivery({ updates, propagation, slices, sending, control })

@@ -12,6 +12,7 @@ import type { Identity } from "../../../access/Identity.ts"
 import { Places } from "../../../access/Places.ts"
 import { ByteBudget } from "../../../bounds/ByteBudget.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import type { Ending } from "../../../sessions/Ending.ts"
 import { Held } from "../../../sessions/Held.ts"
 import type { Session, Sink } from "../../../sessions/Session.ts"
 import { Sessions } from "../../../sessions/Sessions.ts"
@@ -60,6 +61,10 @@ type Stage =
   | { readonly name: "over" }
 
 type Greeting = Stage & { readonly name: "greeting" }
+
+/** Why a session is closed. One that knows no control messages never says that it leaves. */
+const LEFT = { reason: "the client left" } as const
+const BROKE = { reason: "the call broke off", broke: true } as const
 
 const OVER: Stage = { name: "over" }
 const ASKING: Stage = { name: "asking" }
@@ -112,8 +117,8 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
     const late = (what: string) => setTimeout(() => fail(failure("InvalidInput", what)), FIRST_MESSAGE) // G4
     let stage: Stage = { name: "silent", late: late("no SubscribeRequest came within 5 s") }
 
-    /** Ends whatever stage it is in; false when it is over already. */
-    const over = (reason: string): boolean => {
+    /** Ends whatever stage it is in; false when it is over already. `ending`: of its session, beside that it is closed. */
+    const over = (ending: Pick<Ending, "reason" | "broke">): boolean => {
       const left = stage
       stage = OVER
       switch (left.name) {
@@ -129,12 +134,12 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
           left.held.drop()
           break
         case "open":
-          sessions.end(left.session, { name: "Closed", reason })
+          sessions.end(left.session, { name: "Closed", ...ending })
       }
       return left.name !== "over"
     }
     const finish = (status: CallStatus = OK) => {
-      if (over("the call was ended")) call.end(status)
+      if (over({ reason: "the call was ended" })) call.end(status)
     }
     const fail = (error: HeraldError) => finish(richStatusOf(error))
 
@@ -226,10 +231,10 @@ export const makeSubscribe = Effect.fnUntraced(function* (options: SubscribeOpti
       end: () => {
         if (stage.name === "silent") return fail(failure("InvalidInput", "no SubscribeRequest came"))
         if (stage.name !== "open" || !stage.session.subscription.control) return
-        over("the client left")
+        over(LEFT)
         call.end(OK)
       },
-      over: () => void over("the client left")
+      over: () => void over(stage.name === "open" && stage.session.subscription.control ? BROKE : LEFT)
     })
     call.read()
   }
