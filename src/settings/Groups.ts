@@ -7,6 +7,7 @@ import { settings as flags } from "../flags/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
+import { settings as rollouts } from "../rollouts/Settings.ts"
 import { settings as schedules } from "../schedules/Settings.ts"
 import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
@@ -23,6 +24,7 @@ export const groups = {
   ...node,
   ...propagation,
   ...retention,
+  ...rollouts,
   ...schedules,
   ...sessions,
   ...settings,

@@ -1,7 +1,13 @@
 /** A real Prometheus, as docker-compose.yml runs it, asks a real node. */
+import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
+import * as ProbeLayer from "../../layers/Webhook/rollouts/Probe.ts"
+import { questionOf, readingOf } from "../../src/rollouts/External.ts"
+import type { PrometheusGate } from "../../src/rollouts/Plan.ts"
+import { Probe } from "../../src/rollouts/Probe.ts"
 import { Nodes } from "../support/Nodes.ts"
 import { Prometheus } from "../support/Prometheus.ts"
+import { rollout } from "../support/Rollouts.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -56,5 +62,45 @@ describe("Prometheus", () => {
     await prometheus[Symbol.asyncDispose]()
     assert.isFalse(prometheus.healthy)
     for (const { name, health, lastError } of rules) assert.strictEqual(health, "ok", `${name}: ${lastError}`)
+  })
+  it("GY1 answers what a gate asks", async () => {
+    await using nodes = await Nodes.start({ count: 1 })
+    const [node] = nodes.servers
+    await using prometheus = await Prometheus.start({ "herald-1": node!.http.replace("http://", "") })
+    const near = [new URL(prometheus.url).host]
+    const read = (query: string, more: Partial<PrometheusGate> = {}) => {
+      const gate: PrometheusGate = {
+        type: "prometheus",
+        url: prometheus.url,
+        query,
+        is: "<",
+        limit: 0.5,
+        everyMillis: 1_000,
+        timeoutMillis: 5_000,
+        text: query,
+        dryRun: false,
+        ...more
+      }
+      return Effect.runPromise(
+        Effect.flatMap(Probe, (probe) => probe.ask(questionOf(gate, rollout(), undefined))).pipe(
+          Effect.map((answer) => readingOf(gate, answer)),
+          Effect.provide(ProbeLayer.layer({ near }))
+        )
+      )
+    }
+    await waitUntil("the node to be read", async () => (await read('up{instance="herald-1"}')).verdict !== "unknown")
+    const up = await read('up{instance="herald-1"}')
+    assert.strictEqual(up.verdict, "bad")
+    assert.include(up.text, 'instance="herald-1"')
+    assert.strictEqual((await read('up{instance="herald-1"}', { is: ">=", limit: 1 })).verdict, "good")
+    assert.strictEqual((await read("vector(0.1)")).verdict, "good")
+    assert.strictEqual((await read("scalar(vector(0.1))")).verdict, "good")
+    assert.include(await read("vector(0) / vector(0)"), { verdict: "unknown", text: "the value is no number" })
+    assert.include(await read("nobody_counts_that"), { verdict: "unknown", text: "the query has no value" })
+    const wrong = await read("sum(")
+    assert.strictEqual(wrong.verdict, "unknown")
+    assert.include(wrong.text, "Prometheus answered 400: ")
+    await prometheus[Symbol.asyncDispose]()
+    assert.strictEqual((await read("vector(0.1)")).verdict, "unknown")
   })
 })

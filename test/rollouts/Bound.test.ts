@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ALL, isEverybody, makeBound } from "../../src/rollouts/Bound.ts"
 import { bucketOf } from "../../src/rollouts/Cohort.ts"
 import type { Stage } from "../../src/rollouts/Plan.ts"
-import { stage } from "./Given.ts"
+import { stage } from "../support/Rollouts.ts"
 
 const fleet = (size: number, labels: Record<string, string> = {}) =>
   Array.from({ length: size }, (_, at) => ({ instance: `web-${at}`, labels }))

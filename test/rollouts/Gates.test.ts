@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Reading } from "../../src/rollouts/Evidence.ts"
 import { readingsOf, unknown } from "../../src/rollouts/Gates.ts"
 import type { Gate, PrometheusGate, RateGate } from "../../src/rollouts/Plan.ts"
-import { census, type counts, evidence } from "./Given.ts"
+import { census, type counts, evidence } from "../support/Rollouts.ts"
 
 const none = { rate: (gate: RateGate) => unknown(gate, "no rates here"), external: () => undefined }
 const read = (gate: Gate, of: Parameters<typeof counts>[0]): Reading =>

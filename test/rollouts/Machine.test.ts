@@ -5,7 +5,7 @@ import { type Clocks, type Decision, decide } from "../../src/rollouts/Machine.t
 import type { PrometheusGate, RateGate } from "../../src/rollouts/Plan.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import type { Freeze } from "../../src/rollouts/Windows.ts"
-import { census, evidence, NOW, plan, rollout, stage } from "./Given.ts"
+import { census, evidence, NOW, plan, rollout, stage } from "../support/Rollouts.ts"
 
 const others = (external?: Reading) => ({
   rate: (gate: RateGate) => unknown(gate, "no rates here"),

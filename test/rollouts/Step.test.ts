@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { states } from "../../src/rollouts/Rollout.ts"
 import { type Asked, askedStep, edges, stageName } from "../../src/rollouts/Step.ts"
-import { NOW, plan, rollout, stage } from "./Given.ts"
+import { NOW, plan, rollout, stage } from "../support/Rollouts.ts"
 
 const all: ReadonlyArray<Asked> = ["pause", "resume", "promote", "promote to all", "abort"]
 const ask = (of: Parameters<typeof rollout>[0], asked: Asked, now = NOW) => askedStep(rollout(of), asked, now, "why")

@@ -61,6 +61,7 @@ export const samples: Readonly<Record<string, string>> = {
   "usage.time": "3d",
   "usage.reportsTime": "2d",
   "usage.reportsPerDay": "5000",
+  "rollouts.near": "prometheus:9090",
   "schedules.grace": "2h",
   "retention.time": "2h",
   "retention.atLeast": "5",

@@ -3,12 +3,13 @@ import { createServer, type RequestListener } from "node:http"
 import { type AddressInfo, createServer as createTcp } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { Limits } from "../../../../layers/Webhook/Pinned.ts"
 import { isPublic } from "../../../../layers/Webhook/webhooks/Addresses.ts"
 import { retryAfterOf } from "../../../../layers/Webhook/webhooks/RetryAfter.ts"
-import { layer, type PostOptions } from "../../../../layers/Webhook/webhooks/WebhookPost.ts"
+import { layer } from "../../../../layers/Webhook/webhooks/WebhookPost.ts"
 import { WebhookPost } from "../../../../src/webhooks/WebhookPost.ts"
 
-const post = (url: string, options: Partial<PostOptions> = {}) =>
+const post = (url: string, options: Partial<Limits> = {}) =>
   Effect.runPromise(
     Effect.flatMap(WebhookPost, (poster) =>
       poster.post({ url, headers: { "webhook-id": "1" }, body: '{"a":"ü"}' })
@@ -124,7 +125,7 @@ describe("posting webhooks", () => {
     await Promise.all([once(silent, "listening"), once(rude, "listening")])
     const portOf = (server: typeof silent) => (server.address() as AddressInfo).port
     const options = { timeout: 300 }
-    const whyOf = async (url: string, more: Partial<PostOptions> = {}) => {
+    const whyOf = async (url: string, more: Partial<Limits> = {}) => {
       const answer = await post(url, { ...options, ...more })
       assert.strictEqual(answer.kind, "unreachable")
       return answer.kind === "unreachable" ? answer.why : ""

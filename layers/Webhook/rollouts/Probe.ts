@@ -1,0 +1,53 @@
+/** Asks over HTTP, at an address that was checked: Pinned.ts. */
+import type { IncomingMessage } from "node:http"
+import { Effect, Layer } from "effect"
+import { formatAddress } from "../../../src/net/Address.ts"
+import type { Answer } from "../../../src/rollouts/External.ts"
+import { Probe } from "../../../src/rollouts/Probe.ts"
+import { ask, type Limits, READ } from "../Pinned.ts"
+
+export interface ProbeOptions extends Pick<Limits, "resolve"> {
+  /** `host:port` of those that may be on this machine or in its network, and are asked by http, too. PU1 */
+  readonly near: ReadonlyArray<string>
+}
+
+/** Keeps the answer's body, and no more of it than that. PU2 */
+const kept = (response: IncomingMessage, resume: (answer: Answer) => void) => {
+  const chunks: Array<Buffer> = []
+  let seen = 0
+  response.on("data", (chunk: Buffer) => {
+    seen += chunk.length
+    chunks.push(chunk)
+    if (seen <= READ) return
+    response.destroy()
+    resume({ kind: "unreachable", why: `the answer is longer than ${READ / 1_024} KiB` })
+  })
+  response.on("end", () => {
+    if (!response.complete || seen > READ) return
+    resume({ kind: "answered", status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") })
+  })
+}
+
+const addressOf = ({ protocol, hostname, port }: URL): string =>
+  formatAddress({
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port === "" ? (protocol === "https:" ? 443 : 80) : port)
+  })
+
+export const layer = ({ near, resolve }: ProbeOptions) => {
+  const listed = new Set(near.map((one) => one.toLowerCase()))
+  return Layer.succeed(Probe, {
+    ask: ({ timeoutMillis, ...question }) => {
+      const url = new URL(question.url)
+      const address = addressOf(url)
+      const allowPrivate = listed.has(address)
+      if (url.protocol !== "https:" && !allowPrivate) {
+        const why = `${address} is asked by https alone, unless ROLLOUTS_NEAR lists it`
+        return Effect.succeed<Answer>({ kind: "forbidden", why })
+      }
+      return Effect.map(ask(question, { timeout: timeoutMillis, allowPrivate, resolve }, kept), (answer) =>
+        answer.kind === "forbidden" ? { ...answer, why: `${answer.why}, and ROLLOUTS_NEAR does not list it` } : answer
+      )
+    }
+  })
+}
