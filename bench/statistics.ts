@@ -9,7 +9,8 @@ import {
   FINDS,
   LOOKED_AT_ONCE,
   LOOKS,
-  NOT_BY_THEMSELVES,
+  OF_INSTANCES,
+  ONE_BY_ONE,
   type Scenario
 } from "../test/statistics/Scenarios.ts"
 import { simulate } from "../test/statistics/Simulation.ts"
@@ -21,7 +22,7 @@ const measure = async ({ short }: Options): Promise<Report> => {
   const runs = short ? 200 : 10_000
   const wrong: Array<string> = []
   const often = ({ begin }: Scenario): number => (100 * simulate(SEED, runs, LOOKS, begin).often) / runs
-  const alarms = FALSE_ALARMS.map((scenario): Row => {
+  const alarms = [...FALSE_ALARMS, ...OF_INSTANCES].map((scenario): Row => {
     const share = often(scenario)
     if (!short && share > 100 * scenario.alpha) wrong.push(`${scenario.what}: ${share} % of the runs`)
     return {
@@ -35,7 +36,7 @@ const measure = async ({ short }: Options): Promise<Report> => {
     const values = [simulate(SEED, runs, LOOKS, begin).median * each]
     return { what: `half have found it: ${what}`, reach: "–", unit: of, values }
   })
-  const others = [...LOOKED_AT_ONCE, ...NOT_BY_THEMSELVES].map(
+  const others = [...LOOKED_AT_ONCE, ...ONE_BY_ONE].map(
     (scenario): Row => ({
       what: `for comparison: ${scenario.what}`,
       reach: `says ≤ ${100 * scenario.alpha} %`,

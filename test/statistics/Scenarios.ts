@@ -1,6 +1,7 @@
 /** What is simulated: by the unit tests in small, by `node bench/statistics.ts` in full. */
+import { type Clusters, clusterOf, effective, noClusters } from "../../src/statistics/Clusters.ts"
 import { logEvidence } from "../../src/statistics/Exceeds.ts"
-import type { Sample } from "../../src/statistics/Sample.ts"
+import { counted, type Sample } from "../../src/statistics/Sample.ts"
 import { logEvidenceOf, MISMATCH } from "../../src/statistics/SampleRatio.ts"
 import { critical, difference, lift, likeRatio } from "../../src/statistics/Sequential.ts"
 import { type Draw, Growing, type Run } from "./Simulation.ts"
@@ -61,29 +62,70 @@ const classic =
     }
   }
 
-/** The same rate of both; what fails once fails so many times together. */
-const inBursts =
-  (rate: number, burst: number, alpha: number) =>
+/** Instances, each with a rate of its own around `rate`, all of them the mean of it; what fails once fails so many times together. */
+class Fleet {
+  readonly #rates: ReadonlyArray<number>
+  readonly #n: Float64Array
+  readonly #sum: Float64Array
+  readonly #burst: number
+
+  constructor(draw: Draw, instances: number, rate: number, spread: number, burst: number) {
+    const one = () => Math.min(1, rate * Math.exp(spread * draw.normal() - spread ** 2 / 2))
+    this.#rates = Array.from({ length: instances }, one)
+    this.#n = new Float64Array(instances)
+    this.#sum = new Float64Array(instances)
+    this.#burst = burst
+  }
+
+  serve(draw: Draw, requests: number): void {
+    this.#rates.forEach((rate, n) => {
+      this.#n[n]! += requests
+      this.#sum[n]! += Math.min(requests, this.#burst * draw.hits(requests, rate / this.#burst))
+    })
+  }
+
+  get clusters(): Clusters {
+    const all = { ...noClusters }
+    for (let n = 0; n < this.#n.length; n++) {
+      const one = clusterOf(this.#n[n]!, this.#sum[n]!)
+      for (const part of PARTS) all[part] += one[part]
+    }
+    return all
+  }
+}
+
+const PARTS = Object.keys(noClusters) as ReadonlyArray<keyof Clusters>
+
+interface Fleets {
+  readonly candidates: number
+  readonly controls: number
+  /** Of logarithms of rates. */
+  readonly spread: number
+  readonly burst: number
+  /** How many times the control's rate the candidate has. */
+  readonly times: number
+}
+
+/** As gates of rollouts read it, each instance by itself; or, `oneByOne`, as if each request were. */
+const ofInstances =
+  ({ candidates, controls, spread, burst, times }: Fleets, oneByOne = false) =>
   (draw: Draw): Run => {
-    const [candidate, control] = [new Growing(), new Growing()]
+    const candidate = new Fleet(draw, candidates, 0.01 * times, spread, burst)
+    const control = new Fleet(draw, controls, 0.01, spread, burst)
     return () => {
-      candidate.add(100, Math.min(100, burst * draw.hits(100, rate / burst)))
-      control.add(100, Math.min(100, burst * draw.hits(100, rate / burst)))
-      return logEvidence(candidate, control) >= -Math.log(alpha)
+      candidate.serve(draw, 20)
+      control.serve(draw, 20)
+      const [its, others] = [candidate.clusters, control.clusters]
+      const worth = oneByOne
+        ? { candidate: counted(its.n, its.sum), control: counted(others.n, others.sum) }
+        : effective(its, others)
+      return logEvidence(worth.candidate, worth.control) >= -Math.log(0.01)
     }
   }
 
-/** Each instance has a rate of its own, around 1 %, the same before and after. */
-const amongInstances =
-  (candidates: number, controls: number, alpha: number) =>
-  (draw: Draw): Run => {
-    const rateOf = (instances: number): number => {
-      let sum = 0
-      for (let n = 0; n < instances; n++) sum += Math.min(1, 0.01 * Math.exp(0.6 * draw.normal()))
-      return sum / instances
-    }
-    return againstControl(rateOf(candidates), rateOf(controls), alpha, () => [candidates * 10, controls * 10])(draw)
-  }
+const SAME: Fleets = { candidates: 10, controls: 40, spread: 0, burst: 1, times: 1 }
+const BURSTS: Fleets = { ...SAME, burst: 10 }
+const DIFFERENT: Fleets = { ...SAME, spread: 0.6 }
 
 const timeOf = (control: Sample, treatment: Sample): number => 1 / (1 / control.n + 1 / treatment.n)
 
@@ -219,14 +261,27 @@ export const LOOKED_AT_ONCE: ReadonlyArray<Scenario> = [
   { what: "chi-square at 0.1 %, shares as planned", alpha: 0.001, begin: chiSquare(100, 3.2905) }
 ]
 
-/** What it can't know: errors that come together, and instances that differ whatever they run. Nothing is wrong, and it says so. */
-export const NOT_BY_THEMSELVES: ReadonlyArray<Scenario> = [
-  { what: "gate: errors 1 % of both, in bursts of 10", alpha: 0.01, begin: inBursts(0.01, 10, 0.01) },
+/** As FALSE_ALARMS, of instances: as many looks cost more. */
+export const OF_INSTANCES: ReadonlyArray<Scenario> = [
+  { what: "gate: 10 instances and 40, all alike", alpha: 0.01, begin: ofInstances(SAME) },
+  { what: "gate: 10 instances and 40, errors in bursts of 10", alpha: 0.01, begin: ofInstances(BURSTS) },
+  { what: "gate: 10 instances and 40 that differ (0.3 to 3 %)", alpha: 0.01, begin: ofInstances(DIFFERENT) },
   {
-    what: "gate: 10 instances against 90 that differ (errors 0.3 to 3 %)",
+    what: "gate: 2 instances and 48 that differ, in bursts",
     alpha: 0.01,
-    begin: amongInstances(10, 90, 0.01)
+    begin: ofInstances({ candidates: 2, controls: 48, spread: 0.6, burst: 5, times: 1 })
+  },
+  {
+    what: "gate: 3 instances and 3 that differ, in bursts",
+    alpha: 0.01,
+    begin: ofInstances({ candidates: 3, controls: 3, spread: 0.6, burst: 5, times: 1 })
   }
+]
+
+/** The same, each request by itself: what would come of it. */
+export const ONE_BY_ONE: ReadonlyArray<Scenario> = [
+  { what: "each request by itself, errors in bursts of 10", alpha: 0.01, begin: ofInstances(BURSTS, true) },
+  { what: "each request by itself, instances that differ", alpha: 0.01, begin: ofInstances(DIFFERENT, true) }
 ]
 
 /** Something is wrong, or better: after how many observations of the candidate (or of a variant, or of all) half of the runs know. */
@@ -253,6 +308,24 @@ export const FINDS: ReadonlyArray<Scenario & { readonly each: number; readonly o
     begin: againstControl(1, 0.01, 0.01, () => [1, 99]),
     of: "requests",
     each: 1
+  },
+  {
+    what: "gate: errors 2 %, control 1 %, 10 instances and 40",
+    begin: ofInstances({ ...SAME, times: 2 }),
+    of: "requests",
+    each: 200
+  },
+  {
+    what: "gate: errors 10 %, control 1 %, 2 instances and 48",
+    begin: ofInstances({ ...SAME, candidates: 2, controls: 48, times: 10 }),
+    of: "requests",
+    each: 40
+  },
+  {
+    what: "gate: errors 5 %, control 1 %, 10 instances and 40 that differ",
+    begin: ofInstances({ ...DIFFERENT, times: 5 }),
+    of: "requests",
+    each: 200
   },
   {
     what: "experiment: conversion 5 % and 6 %",

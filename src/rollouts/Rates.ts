@@ -1,0 +1,92 @@
+/**
+ * What gates of rates say: errors of requests, of the cohort against a limit or against those who don't have the change. Pure.
+ *
+ *   GR1  It is bad when the rate is above what it may be by an e-process of 1/α or more, which may be looked at after each report: a good change is taken
+ *        back by it at most with probability α (VE1). Instances are what varies, not requests (VC1): one alone takes nothing back.
+ *   GR2  It is good when the cohort has had so many requests as the gate asks for, and either has the rate that it may have or so many that tell by
+ *        themselves. Otherwise nobody knows.
+ *   GR3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
+ */
+import { type Clusters, clusterOf, effective } from "../statistics/Clusters.ts"
+import { exceeds } from "../statistics/Exceeds.ts"
+import type { Evidence, Reading } from "./Evidence.ts"
+import type { Gate, RateGate } from "./Plan.ts"
+
+const PARTS: ReadonlyArray<keyof Clusters> = ["count", "n", "sum", "nn", "ns", "ss", "nnnn"]
+
+/** A counter's name has neither of both signs. */
+const nameOf = ({ numerator, denominator }: RateGate, part: keyof Clusters): string =>
+  `${numerator}/${denominator}#${part}`
+
+const ratesOf = (gates: ReadonlyArray<Gate>): ReadonlyArray<RateGate> => gates.filter((gate) => gate.type === "rate")
+
+/** Names of the counters that these gates need of health reports. */
+export const countersOf = (gates: ReadonlyArray<Gate>): ReadonlySet<string> =>
+  new Set(ratesOf(gates).flatMap(({ numerator, denominator }) => [numerator, denominator]))
+
+/**
+ * What one instance adds to the sums of its side (`Counted`), by name: from what its counters rose by since it has the change, or could have it. A later
+ * report of the same instance takes the place of what it added before. GR3
+ */
+export const addendsOf = (
+  gates: ReadonlyArray<Gate>,
+  counted: Readonly<Record<string, number>>
+): Readonly<Record<string, number>> => {
+  const sums: Record<string, number> = {}
+  for (const gate of ratesOf(gates)) {
+    const n = Math.max(0, counted[gate.denominator] ?? 0)
+    const cluster = clusterOf(n, Math.min(n, Math.max(0, counted[gate.numerator] ?? 0)))
+    for (const part of PARTS) sums[nameOf(gate, part)] = cluster[part]
+  }
+  return sums
+}
+
+const sumsOf = (gate: RateGate, metrics: Evidence["metrics"], side: "cohort" | "control"): Clusters => {
+  const of = (part: keyof Clusters): number => Math.max(0, metrics[nameOf(gate, part)]?.[side] ?? 0)
+  const [n, sum] = [of("n"), of("sum")]
+  return { count: of("count"), n, sum: Math.min(n, sum), nn: of("nn"), ns: of("ns"), ss: of("ss"), nnnn: of("nnnn") }
+}
+
+const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
+const times = (ratio: number): string => (Number.isFinite(ratio) ? `${Number(ratio.toPrecision(3))}×` : "∞")
+const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
+const instances = (count: number): string => (count === 1 ? "1 instance" : `${whole(count)} instances`)
+
+/** GR1, GR2 */
+export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
+  const { text, dryRun, against, alpha, minimum, numerator, denominator } = gate
+  const [cohort, control] = [sumsOf(gate, metrics, "cohort"), sumsOf(gate, metrics, "control")]
+  const said = (verdict: Reading["verdict"], why: string, of: Partial<Reading> = {}): Reading => ({
+    gate: text,
+    verdict,
+    text: why,
+    ...of,
+    dryRun
+  })
+  if (cohort.n === 0) return said("unknown", `no instance of the cohort has counted ${denominator} yet`)
+  const byControl = "control" in against
+  if (byControl && control.n === 0) return said("unknown", `nobody without the change has counted ${denominator} yet`)
+  const worth = effective(cohort, control)
+  const { e, rejected, interval } = byControl
+    ? exceeds(worth.candidate, worth.control, alpha, against.control)
+    : exceeds(worth.candidate, against.limit, alpha)
+  const is = cohort.sum / cohort.n
+  const value = byControl ? is / (control.sum / control.n) : is
+  const most = byControl ? against.control : against.limit
+  const show = byControl ? times : shares
+  const had = `${whole(cohort.sum)} ${numerator} of ${whole(cohort.n)} ${denominator} of ${instances(cohort.count)} (${shares(is)})`
+  const other = byControl ? ` against ${shares(control.sum / control.n)} of ${instances(control.count)}` : ""
+  const between = `${had}${other}, ${show(interval.low)} to ${show(interval.high)} at ${shares(1 - alpha)}, limit ${show(most)}`
+  const bounds = Object.fromEntries(
+    Object.entries({ value, low: interval.low, high: interval.high }).filter(([, bound]) => Number.isFinite(bound))
+  )
+  if (rejected)
+    return said("bad", `${between}; evidence ${whole(Math.min(e, 1e9))}, and ${whole(1 / alpha)} takes it back`, bounds)
+  if (cohort.n < minimum)
+    return said("unknown", `${between}; fewer than ${whole(minimum)} ${denominator} decide nothing`, bounds)
+  if (value > most && worth.candidate.n < minimum) {
+    const why = cohort.count < 2 ? "one instance decides nothing" : "instances differ too much, or are too few, to tell"
+    return said("unknown", `${between}; ${why}`, bounds)
+  }
+  return said("good", between, bounds)
+}

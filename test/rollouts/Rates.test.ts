@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { RateGate } from "../../src/rollouts/Plan.ts"
+import { addendsOf, countersOf, rate } from "../../src/rollouts/Rates.ts"
+
+const gate = (against: RateGate["against"], given: Partial<RateGate> = {}): RateGate => ({
+  type: "rate",
+  text: "errors/requests",
+  dryRun: false,
+  numerator: "errors",
+  denominator: "requests",
+  against,
+  alpha: 0.01,
+  minimum: 100,
+  ...given
+})
+
+type Counted = readonly [requests: number, errors: number]
+
+const metricsOf = (its: RateGate, cohort: ReadonlyArray<Counted>, control: ReadonlyArray<Counted>) => {
+  const metrics: Record<string, { cohort: number; control: number }> = {}
+  for (const [side, instances] of [
+    ["cohort", cohort],
+    ["control", control]
+  ] as const)
+    for (const [requests, errors] of instances)
+      for (const [name, value] of Object.entries(addendsOf([its], { requests, errors })))
+        (metrics[name] ??= { cohort: 0, control: 0 })[side] += value
+  return metrics
+}
+
+const read = (its: RateGate, cohort: ReadonlyArray<Counted>, control: ReadonlyArray<Counted> = []) =>
+  rate(its, metricsOf(its, cohort, control))
+
+const many = (instances: number, requests: number, errors: number): ReadonlyArray<Counted> =>
+  Array.from({ length: instances }, (_, n) => [requests, errors + (n % 3) - 1] as const)
+
+const LIMIT = gate({ limit: 0.01 })
+const CONTROL = gate({ control: 1.2 })
+
+describe("gates of rates", () => {
+  it("GR1 twice the errors are bad, against a limit and against a control, and it says why in numbers", () => {
+    const limit = read(LIMIT, many(10, 1_000, 20))
+    assert.strictEqual(limit.verdict, "bad")
+    assert.match(
+      limit.text,
+      /^199 errors of 10,000 requests of 10 instances \(1\.99%\), 1\.\d+% to 2\.\d+% at 99%, limit 1%; evidence [\d,]+, and 100 takes it back$/
+    )
+    assert.isTrue(limit.low! > 0.01 && limit.value! > limit.low! && limit.high! > limit.value!)
+    const control = read(CONTROL, many(10, 1_000, 25), many(90, 1_000, 10))
+    assert.strictEqual(control.verdict, "bad")
+    assert.match(
+      control.text,
+      /\(2\.49%\) against 1% of 90 instances, 1\.\d+× to \d\.\d+× at 99%, limit 1\.2×; evidence/
+    )
+  })
+
+  it("GR1 one instance alone takes nothing back, whatever it counts", () => {
+    const others = many(90, 1_000, 10)
+    for (const its of [[1_000, 1_000] as const, [1e12, 1e12] as const]) {
+      assert.notStrictEqual(read(LIMIT, [its]).verdict, "bad")
+      assert.notStrictEqual(read(CONTROL, [...many(9, 1_000, 8), its], others).verdict, "bad")
+      assert.notStrictEqual(read(LIMIT, [...many(9, 1_000, 8), its]).verdict, "bad")
+    }
+    assert.match(read(LIMIT, [[1_000, 1_000]]).text, /one instance decides nothing$/)
+  })
+
+  it("GR2 as usual is good, few requests are unknown, and so is what can't be told", () => {
+    assert.strictEqual(read(LIMIT, many(10, 1_000, 5)).verdict, "good")
+    assert.strictEqual(read(CONTROL, many(10, 1_000, 10), many(90, 1_000, 10)).verdict, "good")
+    assert.strictEqual(read(CONTROL, many(10, 1_000, 11), many(90, 1_000, 9)).verdict, "good")
+    const few = read(LIMIT, many(9, 10, 0).map(([n]) => [n, 0] as const))
+    assert.strictEqual(few.verdict, "unknown")
+    assert.match(few.text, /fewer than 100 requests decide nothing$/)
+    const differ = read(LIMIT, [...many(4, 1_000, 3), [1_000, 200]])
+    assert.strictEqual(differ.verdict, "unknown")
+    assert.match(differ.text, /instances differ too much, or are too few, to tell$/)
+    assert.strictEqual(read(LIMIT, []).verdict, "unknown")
+    assert.strictEqual(read(CONTROL, many(10, 1_000, 10)).verdict, "unknown")
+    assert.strictEqual(read(gate({ limit: 0.01 }, { dryRun: true }), []).dryRun, true)
+  })
+
+  it("GR2 no errors at all are good, and a control without any makes a ratio without end", () => {
+    const none = many(10, 1_000, 1).map(([n]) => [n, 0] as const)
+    assert.strictEqual(read(CONTROL, none, none).verdict, "good")
+    const all = read(
+      CONTROL,
+      none.map(([n]) => [n, n] as const),
+      none
+    )
+    assert.strictEqual(all.verdict, "bad")
+    assert.isUndefined(all.high)
+    JSON.stringify(all)
+  })
+
+  it("GR3 more errors than requests count as many, and what is no number of requests counts for nothing", () => {
+    assert.deepEqual(addendsOf([LIMIT], { requests: 10, errors: 20 }), addendsOf([LIMIT], { requests: 10, errors: 10 }))
+    assert.strictEqual(addendsOf([LIMIT], { requests: -3, errors: 2 })["errors/requests#count"], 0)
+    assert.strictEqual(addendsOf([LIMIT], { errors: 2 })["errors/requests#n"], 0)
+    assert.deepEqual([...countersOf([LIMIT, CONTROL])], ["errors", "requests"])
+  })
+})

@@ -1,0 +1,57 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Clusters, clusterOf, effective, noClusters } from "../../src/statistics/Clusters.ts"
+import { exceeds } from "../../src/statistics/Exceeds.ts"
+
+const all = (...instances: ReadonlyArray<readonly [n: number, sum: number]>): Clusters =>
+  instances
+    .map(([n, sum]) => clusterOf(n, sum))
+    .reduce(
+      (sum, one) => ({
+        count: sum.count + one.count,
+        n: sum.n + one.n,
+        sum: sum.sum + one.sum,
+        nn: sum.nn + one.nn,
+        ns: sum.ns + one.ns,
+        ss: sum.ss + one.ss,
+        nnnn: sum.nnnn + one.nnnn
+      }),
+      noClusters
+    )
+
+const many = (count: number, n: number, sum: number) => Array.from({ length: count }, () => [n, sum] as const)
+
+describe("instances", () => {
+  it("VC1 one that says much proves nothing, whatever it says and however little others do", () => {
+    for (const honest of [1, 2, 5, 30, 500])
+      for (const requests of [10, 1_000, 1e6])
+        for (const its of [1, 100, 1e4, 1e7, 1e12])
+          for (const share of [0.05, 0.5, 1]) {
+            const cohort = all(...many(honest, requests, 0.008 * requests), [its, its * share])
+            const control = all(...many(40, requests, 0.008 * requests))
+            const worth = effective(cohort, control)
+            assert.isFalse(exceeds(worth.candidate, 0.01, 0.01).rejected, `${honest} ${requests} ${its} ${share}`)
+            assert.isFalse(exceeds(worth.candidate, worth.control, 0.01, 1.2).rejected)
+            // Nor does one of the control hide what the cohort has, unless the others are few.
+            const worse = effective(all(...many(honest + 40, requests, requests * 0.2)), cohort)
+            if (honest === 500 && its <= requests) assert.isTrue(exceeds(worse.candidate, worse.control, 0.01).rejected)
+          }
+  })
+
+  it("VC1 of one alone nothing is known, and of two that agree what they say", () => {
+    assert.deepInclude(effective(all([1_000, 500]), noClusters).candidate, { n: 0, sum: 0 })
+    const two = effective(all([1_000, 500], [1_000, 500]), noClusters).candidate
+    assert.deepInclude(two, { n: 2_000, sum: 1_000 })
+    assert.deepInclude(effective(noClusters, noClusters).candidate, { n: 0, sum: 0 })
+  })
+
+  it("VC3 what is unknown of one side is taken from the other", () => {
+    const control = all(...Array.from({ length: 50 }, (_, n) => [1_000, n % 2 === 0 ? 2 : 38] as const))
+    const { candidate } = effective(all([1_000, 20], [1_000, 20]), control)
+    assert.isBelow(candidate.n, 200)
+  })
+
+  it("VC2 who had no requests counts for nothing", () => {
+    assert.deepEqual(clusterOf(0, 0), noClusters)
+    assert.deepEqual(all([10, 1], [0, 0]), all([10, 1]))
+  })
+})
