@@ -103,12 +103,12 @@ class Environment extends Named<FeatureFlag> {
     const stored = this.byKey.get(key)
     if (stored === undefined) return undefined
     const held = this.#evaluable.get(stored)
-    return held === undefined ? this.#read(stored) : held.definition
+    return held === undefined ? this.read(stored.definition) : held.definition
   }
 
   /** Undefined: a node of another version may take what this one does not. FV7 */
-  #read(stored: FeatureFlag): Definition | undefined {
-    const read = readDefinition(stored.definition, ANY)
+  read(definition: string): Definition | undefined {
+    const read = readDefinition(definition, ANY)
     return Result.isFailure(read) ? undefined : saying(read.success, this.how.bucketing)
   }
 
@@ -118,7 +118,7 @@ class Environment extends Named<FeatureFlag> {
     if (stored === undefined) return undefined
     let made = this.#evaluable.get(stored)
     if (made === undefined) {
-      const definition = this.#read(stored)
+      const definition = this.read(stored.definition)
       if (definition === undefined) return undefined
       made = new Flag(key, definition, this.how)
       this.#evaluable.set(stored, made)
@@ -139,6 +139,8 @@ export class FlagView extends Context.Service<
     /** All flags of an environment as flagd has them: the same until one changes. FX1, FY1 */
     readonly document: (environment: string) => Effect.Effect<Written>
     readonly how: (environment: string) => HowToEvaluate | undefined
+    /** How a definition that is not current would be read, and evaluated, if it were. */
+    readonly as: (environment: string) => Pick<Environment, "how" | "read">
     /** What needs which flags. */
     readonly dependents: (environment: string) => Dependents | undefined
     /** Flags that are evaluated otherwise since the change: the flag itself, or those that share what was changed. */
@@ -165,18 +167,20 @@ const make = Effect.gen(function* () {
   const none = new Environment({ shared: { ...defaults, ruleOf: () => undefined }, slices })
   let served: Environments = new Map()
 
+  const made = (environment: string): Environment => {
+    const shared: Shared = {
+      get bucketing() {
+        return settings.said(environment).bucketing
+      },
+      ruleOf: (name) => segments.rule(environment, name)
+    }
+    return new Environment({ shared, slices })
+  }
+
   const put = (environments: Environments, flag: FeatureFlag): void => {
     const { environment } = flag
     let of = environments.get(environment)
-    if (of === undefined) {
-      const shared: Shared = {
-        get bucketing() {
-          return settings.said(environment).bucketing
-        },
-        ruleOf: (name) => segments.rule(environment, name)
-      }
-      environments.set(environment, (of = new Environment({ shared, slices })))
-    }
+    if (of === undefined) environments.set(environment, (of = made(environment)))
     of.set(flag)
   }
 
@@ -212,6 +216,7 @@ const make = Effect.gen(function* () {
     all: (environment) => served.get(environment) ?? NONE,
     document: (environment) => Effect.suspend(() => (served.get(environment) ?? none).document.newest),
     how: (environment) => served.get(environment)?.how,
+    as: (environment) => served.get(environment) ?? made(environment),
     dependents: (environment) => served.get(environment)?.dependents,
     affected: ({ kind, environment, key }) => {
       if (kind === "flag") return [key]

@@ -68,8 +68,15 @@ class Environment {
     this.#sorted = undefined
   }
 
+  get isEmpty(): boolean {
+    return this.#keys.size === 0
+  }
+
+  /** Of those that are active. */
   get keys(): ReadonlyArray<string> {
-    return (this.#sorted ??= [...this.#keys.keys()].sort())
+    if (this.#sorted !== undefined) return this.#sorted
+    const active = [...this.#keys].filter(([, { takenBack }]) => takenBack === undefined)
+    return (this.#sorted = active.map(([key]) => key).sort())
   }
 }
 
@@ -160,6 +167,7 @@ const make = Effect.gen(function* () {
 
   return {
     concerns: (kind, environment, key) => known.of(kind, environment)?.get(key) !== undefined, // CQ2
+    concernsAny: (kind, environment) => known.of(kind, environment)?.isEmpty === false,
     of,
     wish,
     keys: (kind, environment) => known.of(kind, environment)?.keys ?? NONE,

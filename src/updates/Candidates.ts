@@ -43,7 +43,9 @@ export interface CandidatesShape {
     key: string,
     rollout: string
   ) => Effect.Effect<string | undefined, HeraldError>
-  /** Keys that rollouts have to do with, in order; one array until others do. */
+  /** Whether rollouts have to do with any of its keys. CQ2 */
+  readonly concernsAny: (kind: string, environment: string) => boolean
+  /** Keys that have candidates, in order; one array until others have. */
   readonly keys: (kind: string, environment: string) => ReadonlyArray<string>
   /** Keys of a kind that a change of a rollout is of; none for any other change. */
   readonly touched: (kind: string, change: Change) => ReadonlyArray<string>
@@ -52,6 +54,7 @@ export interface CandidatesShape {
 const NONE: ReadonlyArray<string> = []
 const none: CandidatesShape = {
   concerns: () => false,
+  concernsAny: () => false,
   of: () => undefined,
   wish: () => Effect.undefined,
   keys: () => NONE,

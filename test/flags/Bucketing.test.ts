@@ -78,7 +78,7 @@ describe("bucketing", () => {
         Effect.map(evaluate(environment, "a", context), ({ resolution }) => resolution.variant)
       )
       const before = yield* variants
-      const first = source.known(anybody(environment), "@flag/a")!
+      const first = source.known(anybody(environment), "@flag/a", "")!
       assert.notInclude(first.content, "bucketing")
       const { committed } = yield* say("v3")
       const after = yield* variants
@@ -109,14 +109,14 @@ describe("bucketing", () => {
         [...source.touched(committed.revision.changes[0]!)].map(({ key }) => key),
         ["@flag/a", "@flag/plain"]
       )
-      const next = source.known(anybody(environment), "@flag/a")!
+      const next = source.known(anybody(environment), "@flag/a", "")!
       assert.strictEqual(next.revision, committed.revision.revision)
       assert.include(next.content, '"bucketing":"v3"')
 
       const back = yield* say("v2")
       assert.strictEqual([...source.touched(back.committed.revision.changes[0]!)].length, 2)
       assert.deepStrictEqual(yield* variants, before)
-      assert.strictEqual(source.known(anybody(environment), "@flag/a")!.content, first.content)
+      assert.strictEqual(source.known(anybody(environment), "@flag/a", "")!.content, first.content)
     }).pipe(as(system), Effect.provide(layer))
   )
 

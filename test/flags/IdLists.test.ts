@@ -105,7 +105,7 @@ describe("lists of ids", () => {
           metadata: { notCompiled: "the ids of the segment beta stay on the server" }
         })
         ;[...source.touched(grown.committed.revision.changes[0]!)]
-        assert.include(source.known(anybody(environment), "@flag/a")!.content, "notCompiled")
+        assert.include(source.known(anybody(environment), "@flag/a", "")!.content, "notCompiled")
         const again = yield* publish("flag", "a", toggle({ if: [{ $ref: "beta" }, "on", "off"] }, { description: "x" }))
         assert.include(again.warnings[0]!.problem, "the ids of the segment beta, which stay on the server")
 

@@ -204,7 +204,7 @@ describe("segments", () => {
       yield* publish("flag", "last", toggle())
       yield* Effect.promise(() => waitUntil("what was before", () => heard().some(([key]) => key === "last")))
       events.length = 0
-      const first = source.known(anybody("production"), "@flag/a")!
+      const first = source.known(anybody("production"), "@flag/a", "")!
 
       const { committed } = yield* publish("segment", "staff", people("bob"))
       assert.deepStrictEqual(
@@ -213,13 +213,16 @@ describe("segments", () => {
       )
       yield* Effect.promise(() => waitUntil("the stream to be told", () => events.length > 0))
       assert.deepStrictEqual(heard(), [["a", "update"]])
-      const next = source.known(anybody("production"), "@flag/a")!
+      const next = source.known(anybody("production"), "@flag/a", "")!
       assert.strictEqual(next.revision, position().revision)
       assert.strictEqual(next.version, 1)
       assert.include(next.content, "bob")
       assert.notInclude(first.content, "bob")
-      assert.strictEqual(source.known(anybody("production"), "@flag/needing")!.revision, position().revision)
-      assert.isBelow(Number(source.known(anybody("production"), "@flag/other")!.revision), Number(position().revision))
+      assert.strictEqual(source.known(anybody("production"), "@flag/needing", "")!.revision, position().revision)
+      assert.isBelow(
+        Number(source.known(anybody("production"), "@flag/other", "")!.revision),
+        Number(position().revision)
+      )
     }).pipe(as(system), Effect.scoped, Effect.provide(layer))
   )
 
