@@ -1,11 +1,11 @@
 /**
  * What gates of rates say: errors of requests, of the cohort against a limit or against those who don't have the change. Pure.
  *
- *   GR1  It is bad when the rate is above what it may be by an e-process of 1/α or more, which may be looked at after each report: a good change is taken
- *        back by it at most with probability α (VE1). Instances are what varies, not requests (VC1): one alone takes nothing back.
- *   GR2  It is good when the cohort has had so many requests as the gate asks for, and either has the rate that it may have or so many that tell by
+ *   VG1  It is bad when the rate is above what it may be by an e-process of 1/α or more, which may be looked at after each report: a good change is taken
+ *        back by it at most with probability α (VE1). Instances are what varies, not requests (VK1): one alone takes nothing back.
+ *   VG2  It is good when the cohort has had so many requests as the gate asks for, and either has the rate that it may have or so many that tell by
  *        themselves. Otherwise nobody knows.
- *   GR3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
+ *   VG3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
  */
 import { type Clusters, clusterOf, effective } from "../statistics/Clusters.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
@@ -26,7 +26,7 @@ export const countersOf = (gates: ReadonlyArray<Gate>): ReadonlySet<string> =>
 
 /**
  * What one instance adds to the sums of its side (`Counted`), by name: from what its counters rose by since it has the change, or could have it. A later
- * report of the same instance takes the place of what it added before. GR3
+ * report of the same instance takes the place of what it added before. VG3
  */
 export const addendsOf = (
   gates: ReadonlyArray<Gate>,
@@ -52,7 +52,7 @@ const times = (ratio: number): string => (Number.isFinite(ratio) ? `${Number(rat
 const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 const instances = (count: number): string => (count === 1 ? "1 instance" : `${whole(count)} instances`)
 
-/** GR1, GR2 */
+/** VG1, VG2 */
 export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   const { text, dryRun, against, alpha, minimum, numerator, denominator } = gate
   const [cohort, control] = [sumsOf(gate, metrics, "cohort"), sumsOf(gate, metrics, "control")]

@@ -2,15 +2,15 @@
  * Rates of several instances. Requests of one are not by themselves: an instance has its own rate, and fails many times in a row. Taken one by one they would
  * say much more than they know. Pure.
  *
- *   VC1  A sample counts as many requests as would vary by themselves as much as instances do: n/deff and errors/deff (Rao and Scott 1992), at least 1 each.
+ *   VK1  A sample counts as many requests as would vary by themselves as much as instances do: n/deff and errors/deff (Rao and Scott 1992), at least 1 each.
  *        The variance between instances is the one of a jackknife, with the largest one's share bounded by a norm, so that what one instance says is
  *        one observation, however much it says: it proves nothing alone.
- *   VC2  It is known from seven sums, which can be added up over instances, nodes and restarts.
- *   VC3  Instances of both sides differ as much, if one has too few to tell: each side's design effect is at least the other's.
+ *   VK2  It is known from seven sums, which can be added up over instances, nodes and restarts.
+ *   VK3  Instances of both sides differ as much, if one has too few to tell: each side's design effect is at least the other's.
  */
 import type { Sample } from "./Sample.ts"
 
-/** Of instances that each had `n` requests and `sum` errors. VC2 */
+/** Of instances that each had `n` requests and `sum` errors. VK2 */
 export interface Clusters {
   readonly count: number
   readonly n: number
@@ -28,7 +28,7 @@ export const noClusters: Clusters = { count: 0, n: 0, sum: 0, nn: 0, ns: 0, ss: 
 export const clusterOf = (n: number, sum: number): Clusters =>
   n <= 0 ? noClusters : { count: 1, n, sum, nn: n * n, ns: n * sum, ss: sum * sum, nnnn: n ** 4 }
 
-/** How many times more the rate varies than if requests were by themselves; infinite for one instance, and where one has nearly all of them. VC1 */
+/** How many times more the rate varies than if requests were by themselves; infinite for one instance, and where one has nearly all of them. VK1 */
 const ownDesign = ({ count, n, sum, nn, ns, ss, nnnn }: Clusters): number => {
   if (count === 0) return 1
   if (count < 2) return Number.POSITIVE_INFINITY
@@ -44,7 +44,7 @@ const ownDesign = ({ count, n, sum, nn, ns, ss, nnnn }: Clusters): number => {
 /** The mean size of an instance, as a request sees it. */
 const sizeOf = ({ n, nn }: Clusters): number => (n === 0 ? 0 : nn / n)
 
-/** What both sides are worth together, as samples. VC1, VC3 */
+/** What both sides are worth together, as samples. VK1, VK3 */
 export const effective = (candidate: Clusters, control: Clusters): { candidate: Sample; control: Sample } => {
   const one = ownDesign(candidate)
   const two = ownDesign(control)

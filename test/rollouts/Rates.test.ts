@@ -38,7 +38,7 @@ const LIMIT = gate({ limit: 0.01 })
 const CONTROL = gate({ control: 1.2 })
 
 describe("gates of rates", () => {
-  it("GR1 twice the errors are bad, against a limit and against a control, and it says why in numbers", () => {
+  it("VG1 twice the errors are bad, against a limit and against a control, and it says why in numbers", () => {
     const limit = read(LIMIT, many(10, 1_000, 20))
     assert.strictEqual(limit.verdict, "bad")
     assert.match(
@@ -54,7 +54,7 @@ describe("gates of rates", () => {
     )
   })
 
-  it("GR1 one instance alone takes nothing back, whatever it counts", () => {
+  it("VG1 one instance alone takes nothing back, whatever it counts", () => {
     const others = many(90, 1_000, 10)
     for (const its of [[1_000, 1_000] as const, [1e12, 1e12] as const]) {
       assert.notStrictEqual(read(LIMIT, [its]).verdict, "bad")
@@ -64,7 +64,7 @@ describe("gates of rates", () => {
     assert.match(read(LIMIT, [[1_000, 1_000]]).text, /one instance decides nothing$/)
   })
 
-  it("GR2 as usual is good, few requests are unknown, and so is what can't be told", () => {
+  it("VG2 as usual is good, few requests are unknown, and so is what can't be told", () => {
     assert.strictEqual(read(LIMIT, many(10, 1_000, 5)).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 10), many(90, 1_000, 10)).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 11), many(90, 1_000, 9)).verdict, "good")
@@ -79,7 +79,7 @@ describe("gates of rates", () => {
     assert.strictEqual(read(gate({ limit: 0.01 }, { dryRun: true }), []).dryRun, true)
   })
 
-  it("GR2 no errors at all are good, and a control without any makes a ratio without end", () => {
+  it("VG2 no errors at all are good, and a control without any makes a ratio without end", () => {
     const none = many(10, 1_000, 1).map(([n]) => [n, 0] as const)
     assert.strictEqual(read(CONTROL, none, none).verdict, "good")
     const all = read(
@@ -92,7 +92,7 @@ describe("gates of rates", () => {
     JSON.stringify(all)
   })
 
-  it("GR3 more errors than requests count as many, and what is no number of requests counts for nothing", () => {
+  it("VG3 more errors than requests count as many, and what is no number of requests counts for nothing", () => {
     assert.deepEqual(addendsOf([LIMIT], { requests: 10, errors: 20 }), addendsOf([LIMIT], { requests: 10, errors: 10 }))
     assert.strictEqual(addendsOf([LIMIT], { requests: -3, errors: 2 })["errors/requests#count"], 0)
     assert.strictEqual(addendsOf([LIMIT], { errors: 2 })["errors/requests#n"], 0)

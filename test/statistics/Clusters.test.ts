@@ -21,7 +21,7 @@ const all = (...instances: ReadonlyArray<readonly [n: number, sum: number]>): Cl
 const many = (count: number, n: number, sum: number) => Array.from({ length: count }, () => [n, sum] as const)
 
 describe("instances", () => {
-  it("VC1 one that says much proves nothing, whatever it says and however little others do", () => {
+  it("VK1 one that says much proves nothing, whatever it says and however little others do", () => {
     for (const honest of [1, 2, 5, 30, 500])
       for (const requests of [10, 1_000, 1e6])
         for (const its of [1, 100, 1e4, 1e7, 1e12])
@@ -37,20 +37,20 @@ describe("instances", () => {
           }
   })
 
-  it("VC1 of one alone nothing is known, and of two that agree what they say", () => {
+  it("VK1 of one alone nothing is known, and of two that agree what they say", () => {
     assert.deepInclude(effective(all([1_000, 500]), noClusters).candidate, { n: 0, sum: 0 })
     const two = effective(all([1_000, 500], [1_000, 500]), noClusters).candidate
     assert.deepInclude(two, { n: 2_000, sum: 1_000 })
     assert.deepInclude(effective(noClusters, noClusters).candidate, { n: 0, sum: 0 })
   })
 
-  it("VC3 what is unknown of one side is taken from the other", () => {
+  it("VK3 what is unknown of one side is taken from the other", () => {
     const control = all(...Array.from({ length: 50 }, (_, n) => [1_000, n % 2 === 0 ? 2 : 38] as const))
     const { candidate } = effective(all([1_000, 20], [1_000, 20]), control)
     assert.isBelow(candidate.n, 200)
   })
 
-  it("VC2 who had no requests counts for nothing", () => {
+  it("VK2 who had no requests counts for nothing", () => {
     assert.deepEqual(clusterOf(0, 0), noClusters)
     assert.deepEqual(all([10, 1], [0, 0]), all([10, 1]))
   })

@@ -1,9 +1,9 @@
 /** What is simulated: by the unit tests in small, by `node bench/statistics.ts` in full. */
-import { type Clusters, clusterOf, effective, noClusters } from "../../src/statistics/Clusters.ts"
 import { logEvidence } from "../../src/statistics/Exceeds.ts"
-import { counted, type Sample } from "../../src/statistics/Sample.ts"
+import type { Sample } from "../../src/statistics/Sample.ts"
 import { logEvidenceOf, MISMATCH } from "../../src/statistics/SampleRatio.ts"
 import { critical, difference, lift, likeRatio } from "../../src/statistics/Sequential.ts"
+import { BURSTS, DIFFERENT, ofInstances, SAME } from "./Fleets.ts"
 import { type Draw, Growing, type Run } from "./Simulation.ts"
 
 export interface Scenario {
@@ -61,71 +61,6 @@ const classic =
       return Math.abs(candidate.sum / candidate.n - control.sum / control.n) > distance * error
     }
   }
-
-/** Instances, each with a rate of its own around `rate`, all of them the mean of it; what fails once fails so many times together. */
-class Fleet {
-  readonly #rates: ReadonlyArray<number>
-  readonly #n: Float64Array
-  readonly #sum: Float64Array
-  readonly #burst: number
-
-  constructor(draw: Draw, instances: number, rate: number, spread: number, burst: number) {
-    const one = () => Math.min(1, rate * Math.exp(spread * draw.normal() - spread ** 2 / 2))
-    this.#rates = Array.from({ length: instances }, one)
-    this.#n = new Float64Array(instances)
-    this.#sum = new Float64Array(instances)
-    this.#burst = burst
-  }
-
-  serve(draw: Draw, requests: number): void {
-    this.#rates.forEach((rate, n) => {
-      this.#n[n]! += requests
-      this.#sum[n]! += Math.min(requests, this.#burst * draw.hits(requests, rate / this.#burst))
-    })
-  }
-
-  get clusters(): Clusters {
-    const all = { ...noClusters }
-    for (let n = 0; n < this.#n.length; n++) {
-      const one = clusterOf(this.#n[n]!, this.#sum[n]!)
-      for (const part of PARTS) all[part] += one[part]
-    }
-    return all
-  }
-}
-
-const PARTS = Object.keys(noClusters) as ReadonlyArray<keyof Clusters>
-
-interface Fleets {
-  readonly candidates: number
-  readonly controls: number
-  /** Of logarithms of rates. */
-  readonly spread: number
-  readonly burst: number
-  /** How many times the control's rate the candidate has. */
-  readonly times: number
-}
-
-/** As gates of rollouts read it, each instance by itself; or, `oneByOne`, as if each request were. */
-const ofInstances =
-  ({ candidates, controls, spread, burst, times }: Fleets, oneByOne = false) =>
-  (draw: Draw): Run => {
-    const candidate = new Fleet(draw, candidates, 0.01 * times, spread, burst)
-    const control = new Fleet(draw, controls, 0.01, spread, burst)
-    return () => {
-      candidate.serve(draw, 20)
-      control.serve(draw, 20)
-      const [its, others] = [candidate.clusters, control.clusters]
-      const worth = oneByOne
-        ? { candidate: counted(its.n, its.sum), control: counted(others.n, others.sum) }
-        : effective(its, others)
-      return logEvidence(worth.candidate, worth.control) >= -Math.log(0.01)
-    }
-  }
-
-const SAME: Fleets = { candidates: 10, controls: 40, spread: 0, burst: 1, times: 1 }
-const BURSTS: Fleets = { ...SAME, burst: 10 }
-const DIFFERENT: Fleets = { ...SAME, spread: 0.6 }
 
 const timeOf = (control: Sample, treatment: Sample): number => 1 / (1 / control.n + 1 / treatment.n)
 

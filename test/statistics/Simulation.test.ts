@@ -22,12 +22,12 @@ describe("looked at a thousand times", () => {
     })
 
   for (const { what, alpha, begin } of OF_INSTANCES)
-    it(`VC1, VC3 is wrong no more often than it says: ${what}`, () => {
+    it(`VK1, VK3 is wrong no more often than it says: ${what}`, () => {
       assert.isAtMost(simulate(11, 50, LOOKS / 2, begin).often, most(alpha, 50))
     })
 
   for (const { what, alpha, begin } of ONE_BY_ONE)
-    it(`VC1 is wrong often, were it not for instances: ${what}`, () => {
+    it(`VK1 is wrong often, were it not for instances: ${what}`, () => {
       assert.isAbove(simulate(11, 50, LOOKS / 2, begin).often, 5 * alpha * 50)
     })
 
