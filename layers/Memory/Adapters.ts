@@ -17,6 +17,7 @@ import * as Placement from "./placement/Placement.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as RolloutStore from "./rollouts/RolloutStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
@@ -40,6 +41,7 @@ export const adapters = Layer.mergeAll(
   RevisionLog.layer,
   RefStore.layer,
   RetentionStore.layer,
+  RolloutStore.layer,
   ScheduleStore.layer,
   Seal.layer,
   UsageStore.layer,

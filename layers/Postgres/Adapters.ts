@@ -12,6 +12,7 @@ import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as RolloutStore from "./rollouts/RolloutStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
@@ -30,6 +31,7 @@ export const adapters = Layer.mergeAll(
   Outbox.layer,
   RefStore.layer,
   RetentionStore.layer,
+  RolloutStore.layer,
   ScheduleStore.layer,
   Seal.layer,
   UsageStore.layer,

@@ -33,4 +33,6 @@ export interface ConfigurationWish extends Wish<Configuration> {
   /** Committed only while this still holds. Undefined: the publisher gave every field. */
   readonly kept?: Kept | undefined
   readonly changeLog: string
+  /** The number that it has as the candidate of the rollout that completes in this release. Left out: the next number. RQ4 */
+  readonly candidate?: number | undefined
 }

@@ -25,6 +25,8 @@ export interface FlagWish extends StoredWish<FeatureFlag>, Shape {
   /** Of the simple form; null: it has a rule of its own. */
   readonly percentage: number | null
   readonly targetUsers: ReadonlyArray<string> | null
+  /** The number that it has as the candidate of the rollout that completes in this release. Left out: the next number. RQ4 */
+  readonly candidate?: number | undefined
 }
 
 export const flagKind: Kind<FeatureFlag> = storedKind("flag")

@@ -53,6 +53,8 @@ import { Propagation, type PropagationOptions } from "../propagation/Propagation
 import { Views } from "../propagation/Views.ts"
 import { Refs } from "../refs/Refs.ts"
 import * as Retention from "../retention/Retention.ts"
+import { rolloutKind } from "../rollouts/RolloutKind.ts"
+import { RolloutView } from "../rollouts/RolloutView.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
 import * as Scheduler from "../schedules/Scheduler.ts"
 import { Schedules } from "../schedules/Schedules.ts"
@@ -124,6 +126,7 @@ const capabilities = [
     view: ScheduleView,
     http: scheduleRoutes
   },
+  { kind: rolloutKind, view: RolloutView },
   { services: Refs.layer, http: refRoutes },
   {
     services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),

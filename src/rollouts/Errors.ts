@@ -11,6 +11,34 @@ export const errors = {
     http: 422,
     exit: 3
   },
+  InRollout: {
+    code: "HRLD-2040",
+    title: "A rollout is changing this",
+    cause:
+      "While a rollout is active, what it changes is changed by the rollout alone, so that what it is compared with and goes back to stays.",
+    fix: "See how far it is: `herald rollout status <id>`; wait for its end, end it with `herald rollout abort <id>`, or publish with --force, which ends it in the same commit.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  RolloutOver: {
+    code: "HRLD-2041",
+    title: "The rollout is over",
+    cause: "It was completed, taken back or aborted meanwhile.",
+    fix: "See what became of it: `herald rollout status <id>`; begin another if the change is still wanted.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  RolloutsFull: {
+    code: "HRLD-2042",
+    title: "Too many rollouts are active",
+    cause: "An environment may have 100 active rollouts, with 64 MiB of candidates together.",
+    fix: "Put changes that belong together into one rollout, or end those that nobody needs: `herald rollout list`, `herald rollout abort <id>`.",
+    grpc: 8,
+    http: 409,
+    exit: 5
+  },
   RolloutState: {
     code: "HRLD-2050",
     title: "The rollout is not where that could be done",

@@ -15,7 +15,11 @@ export const limits = {
   targets: 100,
   plan: 65_536,
   /** Active ones of an environment. */
-  active: 100
+  active: 100,
+  /** Bytes of the candidates of all active ones of an environment. */
+  candidates: 67_108_864,
+  /** Characters of what was known and decided, as JSON. */
+  why: 65_536
 } as const
 
 export type Share =

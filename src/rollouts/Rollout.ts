@@ -31,6 +31,11 @@ export interface Target {
   /** Of a configuration's candidate. */
   readonly strict: boolean
   readonly template: boolean
+  /**
+   * Of the transition that took the last candidate of this key back that somebody was given; 0n: none was. Whoever has the base has it at this
+   * position at least, so that nothing goes backwards for those who were in an earlier rollout.
+   */
+  readonly since: bigint
 }
 
 /** A stage that was begun. */

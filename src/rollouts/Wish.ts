@@ -4,10 +4,13 @@ import type { Plan } from "./Plan.ts"
 import type { Rollout, State, Target, Why } from "./Rollout.ts"
 
 /** The content of a candidate: what a plain publish would write as the next version. */
-export interface Candidate extends Omit<Target, "version" | "base"> {
+export interface Candidate extends Omit<Target, "version" | "base" | "since"> {
   /** Undefined: whatever is current. Otherwise it has to be. */
   readonly base: number | undefined
-  /** Its change as a wish of its kind (`ConfigurationWish`, `FlagWish`), as JSON: the transition that completes the rollout commits it. */
+  /**
+   * Its change as a wish of its kind (`ConfigurationWish`, `FlagWish`), as JSON: the transition that completes the rollout commits it, with
+   * `candidate` in it. "" of a flag: there is no candidate, as each stage makes a version (`Plan.raise`).
+   */
   readonly wish: string
   /** UTF-8 of its value. */
   readonly bytes: number
@@ -20,12 +23,15 @@ export interface StartWish extends Wish<Rollout> {
   readonly plan: Plan
   readonly candidates: ReadonlyArray<Candidate>
   readonly salt: string
-  /** Milliseconds since 1970 by the store's clock; null: at once. */
+  /** Milliseconds since 1970 by the store's clock; null: at once. Either way it is `scheduled` first, until then. */
   readonly at: number | null
   readonly why: Why
 }
 
-/** Of one that there is: the next version in place of `expectedVersion`. */
+/**
+ * Of one that there is: the next version in place of `expectedVersion`. Refused as a `Conflict` where that, `fence`, `bad` or `due` does not hold:
+ * whoever decided it looks again. `RolloutOver`: it is over.
+ */
 export interface MoveWish extends Wish<Rollout> {
   readonly kind: "rollout"
   readonly op: "move"
@@ -33,6 +39,7 @@ export interface MoveWish extends Wish<Rollout> {
   /** The owner's, of `RolloutStore.claim`; null: a person moves it. RQ1 */
   readonly fence: bigint | null
   readonly to: State
+  /** The one that it is in, or the next, which begins with it. */
   readonly stage: number
   /** For a stage that begins with it; null: none does. */
   readonly below: number | null

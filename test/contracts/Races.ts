@@ -15,6 +15,7 @@ import type { IdListStore } from "../../src/flags/IdListStore.ts"
 import type { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"
 import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import type { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
 import type { UsageStore } from "../../src/usage/UsageStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { two } from "./RacingNodes.ts"
@@ -28,6 +29,7 @@ type Stores =
   | SegmentStore
   | FlagSettingsStore
   | IdListStore
+  | RolloutStore
   | UsageStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 

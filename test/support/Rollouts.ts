@@ -47,7 +47,9 @@ export const rollout = (more: Partial<Rollout> = {}): Rollout => ({
   state: "deploying",
   stage: 0,
   begun: [{ revision: 18n, at: NOW, below: 2 ** 32 / 10 }],
-  targets: [{ kind: "configuration", key: "app", base: 1, version: 2, digest: "d", strict: false, template: false }],
+  targets: [
+    { kind: "configuration", key: "app", base: 1, version: 2, digest: "d", strict: false, template: false, since: 0n }
+  ],
   plan: plan(),
   salt: "s",
   until: NOW + 600_000,

@@ -20,6 +20,8 @@ import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
 import { Views } from "../../src/propagation/Views.ts"
+import { rolloutKind } from "../../src/rollouts/RolloutKind.ts"
+import { RolloutView } from "../../src/rollouts/RolloutView.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
@@ -45,17 +47,18 @@ export const below = <A, E, R>(
   )
 
 /** What the log may hold. */
-export const known = makeKinds(configurationKind, flagKind, segmentKind, flagSettingsKind, scheduleKind)
+export const known = makeKinds(configurationKind, flagKind, segmentKind, flagSettingsKind, scheduleKind, rolloutKind)
 export const kinds = Layer.succeed(Kinds, known)
 
-const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettingsView, ScheduleView).pipe(
+const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettingsView, ScheduleView, RolloutView).pipe(
   Layer.provideMerge(
     Layer.mergeAll(
       ConfigurationView.layer,
       FlagView.layer,
       SegmentView.layer,
       FlagSettingsView.layer,
-      ScheduleView.layer
+      ScheduleView.layer,
+      RolloutView.layer
     )
   )
 )

@@ -22,12 +22,12 @@ interface Place {
 }
 
 const isVersion = (action: string) =>
-  ["publish", "delete", "rollback", "release", "schedule", "cancel"].includes(action)
+  ["publish", "delete", "rollback", "release", "schedule", "cancel", "rollout"].includes(action)
 
 const valueProblem = (state: State, { configId, details }: AuditEntry): string | undefined => {
   if (details["kind"] !== undefined) return changeProblem(state, configId, details)
   const version = Number(details["version"])
-  const held = state.versions.get(configId)?.[version - 1]
+  const held = state.versions.get(configId)?.find((one) => one.version === version)
   if (held === undefined) return `version ${version} of ${configId} is not in the history`
   return digestOfChange(held) === details["digest"]
     ? undefined

@@ -6,7 +6,9 @@ import type { Committed, Idempotency, Release } from "../../../src/commits/Relea
 import { isConfiguration } from "../../../src/configuration/ConfigurationKind.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Change, Revision } from "../../../src/propagation/Revision.ts"
+import { locksProblem } from "../../../src/rollouts/Locks.ts"
 import { AccessTables } from "../access/AccessTables.ts"
+import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { KindTables } from "./KindTables.ts"
 import { digestOf, entryOf } from "./Table.ts"
@@ -37,7 +39,10 @@ export const layer = Layer.effect(
     const state = yield* State.service
     const tables = state.tables(KindTables)
 
+    const rollouts = state.tables(RolloutTables)
     const problemOf = (release: Release): HeraldError | undefined => {
+      const locked = locksProblem(release, rollouts.active)
+      if (locked !== undefined) return locked
       for (const wish of release.changes) {
         const problem = tables.of(wish.kind).problem(wish, release)
         if (problem !== undefined) return problem
@@ -64,7 +69,7 @@ export const layer = Layer.effect(
       const now = clock.currentTimeMillisUnsafe()
       const revision = state.head + 1n
       const changes = release.changes.map((wish) => {
-        const change = tables.of(wish.kind).write(wish, { revision, now, actor, message })
+        const change = tables.of(wish.kind).write(wish, { revision, now, actor, message, changes: release.changes })
         state.tables(AccessTables).append({
           configId: entryOf(change),
           action,

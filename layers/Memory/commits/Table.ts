@@ -12,6 +12,8 @@ export interface At {
   readonly actor: string
   /** Why, as the publisher says. */
   readonly message: string
+  /** All of the release. */
+  readonly changes: ReadonlyArray<Wish>
 }
 
 export interface Table {

@@ -6,6 +6,7 @@ import type { ConfigurationWish } from "../../../src/configuration/Wish.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import { type At, entryOf, type Table } from "../commits/Table.ts"
+import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { bytesIn } from "./Bytes.ts"
 import { basisProblem, changeProblem } from "./Conflicts.ts"
@@ -31,7 +32,8 @@ export const layer = Layer.effect(
           const found = keys.map(({ environment, key }) => versionsOf(environment, key).at(-1))
           return pageOf(found, found.length, (one) => (one === undefined ? 0 : bytesIn(one)))
         }),
-      version: (environment, key, version) => Effect.sync(() => versionsOf(environment, key)[version - 1]),
+      version: (environment, key, version) =>
+        Effect.sync(() => versionsOf(environment, key).find((one) => one.version === version)),
       history: (environment, key, { limit, before }) =>
         Effect.sync(() =>
           pageOf(
@@ -58,12 +60,12 @@ export const layer = Layer.effect(
   })
 )
 
-const tableOf = (state: State): Table => ({
+const tableOf = (state: State, rollouts = state.tables(RolloutTables)): Table => ({
   problem: (wish) => changeProblem(wish as ConfigurationWish, state.versions.get(entryOf(wish))?.at(-1)),
   unmet: (release) => basisProblem(state, release),
   write: (wish, at) => {
     const earlier = state.versions.get(entryOf(wish)) ?? []
-    const made = asConfiguration(wish as ConfigurationWish, earlier, at)
+    const made = asConfiguration(wish as ConfigurationWish, earlier, at, rollouts)
     state.versions.set(entryOf(wish), [...earlier, made])
     return made
   },
@@ -75,14 +77,15 @@ const tableOf = (state: State): Table => ({
 const asConfiguration = (
   change: ConfigurationWish,
   earlier: ReadonlyArray<Configuration>,
-  { actor, revision, now }: At
+  { actor, revision, now }: At,
+  rollouts: RolloutTables
 ): Configuration => {
-  const { key, environment, value, valueType, schema, strict, template, digest, changeLog } = change
+  const { key, environment, value, valueType, schema, strict, template, digest, changeLog, candidate } = change
   return {
     kind: "configuration",
     key,
     environment,
-    version: earlier.length + 1,
+    version: candidate ?? rollouts.next(environment, change as never, earlier.at(-1)?.version ?? 0),
     revision,
     value: value ?? "",
     valueType,

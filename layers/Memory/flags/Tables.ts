@@ -1,6 +1,7 @@
 /** Flags, and what they share, in memory: the stores over a `State`, and the tables that commits write. */
 import { Effect } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
+import type { FlagWish } from "../../../src/flags/FeatureFlag.ts"
 import { type KeptKind, type KeptWish, nouns } from "../../../src/flags/FlagDraft.ts"
 import type { FlagCursor, StoreOf } from "../../../src/flags/FlagStore.ts"
 import { problemOf } from "../../../src/flags/Needs.ts"
@@ -11,6 +12,7 @@ import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
+import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { IdListTables } from "./IdListTables.ts"
 
@@ -79,7 +81,7 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
           }
         }),
       version: (environment, key, version) =>
-        Effect.sync(() => tables.of({ environment, key })[version - 1] as C | undefined),
+        Effect.sync(() => tables.of({ environment, key }).find((one) => one.version === version) as C | undefined),
       history: (environment, key, { limit, before }) =>
         Effect.sync(
           () =>
@@ -97,6 +99,7 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
 
 const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
   const tables = all.of(kind)
+  const rollouts = state.tables(RolloutTables)
   return {
     problem: (wish, { changes }) => {
       const { environment, key } = wish
@@ -112,7 +115,11 @@ const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
       return problemOf(wish as KeptWish, current, othersOf(all.in(environment), wishes))
     },
     write: (wish, at) => {
-      const made = asWritten(wish as KeptWish, tables.of(wish), at)
+      const last = tables.of(wish).at(-1)?.version ?? 0
+      const candidate = wish.kind === "flag" ? (wish as FlagWish).candidate : undefined
+      const version =
+        candidate ?? (wish.kind === "flag" ? rollouts.next(wish.environment, wish as never, last) : last + 1)
+      const made = asWritten(wish as KeptWish, tables.of(wish), at, version)
       tables.versions.set(`${made.environment}/${made.key}`, [...tables.of(wish), made])
       tables.swept.delete(`${made.environment}/${made.key}`)
       return made
@@ -134,13 +141,14 @@ const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
 const asWritten = (
   { kind, environment, key, definition, digest, uses = [], list }: KeptWish,
   earlier: ReadonlyArray<Stored>,
-  { actor, revision, now, message }: At
+  { actor, revision, now, message }: At,
+  version: number
 ): Stored => ({
   kind,
   environment,
   key,
   revision,
-  version: earlier.length + 1,
+  version,
   definition: definition ?? "",
   deleted: definition === null,
   digest,

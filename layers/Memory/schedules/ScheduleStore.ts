@@ -141,7 +141,7 @@ const tableOf = (state: State, tables: ScheduleTables, now: () => number): Table
       if (before === undefined) continue
       for (const row of tables.pending()) {
         if (row.schedule.environment !== environment || row.made <= made || row.expected[name] !== before) continue
-        const moved: Expected = { ...row.expected, [name]: versionsOf(environment, touch).length }
+        const moved: Expected = { ...row.expected, [name]: versionsOf(environment, touch).at(-1)?.version ?? 0 }
         tables.rows.set(idOf(row.schedule), { ...row, expected: moved })
       }
     }

@@ -90,9 +90,15 @@ export const encode = (release: Release, made: string): string => {
     commitId: idempotency === undefined ? `~${made}` : `=${idempotency.key}`,
     digest: idempotency?.digest ?? "",
     basis: basis && stated(basis as Basis),
-    changes
+    changes: changes.every(isConfiguration) ? changes : changes.map(plain)
   }).slice(1)
 }
+
+/** JSON has no 64-bit integers. */
+const plain = (wish: Wish): object =>
+  isConfiguration(wish)
+    ? wish
+    : Object.fromEntries(Object.entries(wish).map(([name, of]) => [name, typeof of === "bigint" ? String(of) : of]))
 
 /**
  * The same for `herald_publish`; undefined for what it can't commit: more than one change, none of a value or of another kind, what was checked
@@ -104,6 +110,7 @@ export const encodePlain = (release: Release, made: string): string | undefined 
   if (change === undefined || changes.length > 1 || !isConfiguration(change)) return undefined
   if (idempotency !== undefined || basis !== undefined || change.value === null || change.expectedVersion === 0)
     return undefined
+  if (change.candidate !== undefined) return undefined
   const { key, environment, value, valueType, schema, strict, template, digest, changeLog, expectedVersion, kept } =
     change
   const fields = kept?.live === true ? kept.fields : NO_FIELDS
@@ -176,7 +183,7 @@ export const resultOf = (
 }
 
 const asWritten = (
-  { expectedVersion: _, kept: __, makes: ___, value, ...wish }: ConfigurationWish,
+  { expectedVersion: _, kept: __, makes: ___, candidate: ____, value, ...wish }: ConfigurationWish,
   { version, createdAt }: Numbered,
   revision: bigint,
   updatedAt: number,

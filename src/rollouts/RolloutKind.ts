@@ -1,0 +1,147 @@
+/** How rollouts stand in the log and on lanes, and what other systems are told of them. Pure. */
+import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
+import { type Begun, isOver, type Rollout, states, type Target } from "./Rollout.ts"
+
+/** As rows and JSON carry it: JSON has no 64-bit integers. */
+export interface RolloutRow extends Omit<Rollout, "kind" | "revision" | "begun" | "targets"> {
+  readonly revision: string
+  readonly begun: ReadonlyArray<Omit<Begun, "revision"> & { readonly revision: string }>
+  readonly targets: ReadonlyArray<Omit<Target, "since"> & { readonly since: string }>
+}
+
+export const asRollout = (row: RolloutRow): Rollout => ({
+  kind: "rollout",
+  environment: row.environment,
+  key: row.key,
+  version: row.version,
+  revision: BigInt(row.revision),
+  state: row.state,
+  stage: row.stage,
+  begun: row.begun.map(({ revision, at, below }) => ({ revision: BigInt(revision), at, below })),
+  targets: row.targets.map(({ kind, key, base, version, digest, strict, template, since }) => ({
+    kind,
+    key,
+    base,
+    version,
+    digest,
+    strict,
+    template,
+    since: BigInt(since)
+  })),
+  plan: row.plan,
+  salt: row.salt,
+  until: row.until,
+  why: row.why,
+  by: row.by,
+  at: row.at,
+  startedBy: row.startedBy,
+  startedAt: row.startedAt,
+  message: row.message
+})
+
+export const rowOf = ({ kind: _, revision, begun, targets, ...rollout }: Rollout): RolloutRow => ({
+  ...rollout,
+  revision: String(revision),
+  begun: begun.map((one) => ({ ...one, revision: String(one.revision) })),
+  targets: targets.map((one) => ({ ...one, since: String(one.since) }))
+})
+
+type Said<A> = Partial<Record<keyof A, unknown>> | null | undefined
+
+const texts = ["environment", "key", "salt", "by", "startedBy", "message"] as const
+const numbers = ["version", "stage", "at", "startedAt"] as const
+const isRevision = (said: unknown): boolean => /^\d{1,19}$/.test(String(said))
+const all = <A>(said: unknown, is: (one: Said<A>) => boolean): boolean => Array.isArray(said) && said.every(is)
+
+/** Anybody may have sent it. */
+const isRow = (said: Partial<Record<keyof RolloutRow, unknown>>): said is RolloutRow =>
+  texts.every((name) => typeof said[name] === "string") &&
+  numbers.every((name) => Number.isFinite(said[name])) &&
+  states.includes(said.state as never) &&
+  isRevision(said.revision) &&
+  (said.until === null || Number.isFinite(said.until)) &&
+  all<Begun>(said.begun, isBegun) &&
+  all<Target>(said.targets, isTarget) &&
+  isPlan(said.plan as Said<Rollout["plan"]>, (said.begun as ReadonlyArray<unknown>).length) &&
+  isWhy(said.why as Said<Rollout["why"]>)
+
+const isBegun = (said: Said<Begun>): boolean =>
+  isRevision(said?.revision) && Number.isFinite(said?.at) && Number.isFinite(said?.below)
+
+const isTarget = (said: Said<Target>): boolean =>
+  (said?.kind === "configuration" || said?.kind === "flag") &&
+  typeof said.key === "string" &&
+  typeof said.digest === "string" &&
+  typeof said.strict === "boolean" &&
+  typeof said.template === "boolean" &&
+  isRevision(said.since) &&
+  Number.isInteger(said.base) &&
+  Number.isInteger(said.version)
+
+/** As much as decides who is in it: a lane is sealed, and the rest is for people. */
+const isPlan = (said: Said<Rollout["plan"]>, begun: number): boolean =>
+  Array.isArray(said?.gates) &&
+  Array.isArray(said.stages) &&
+  all<Rollout["plan"]["stages"][number]>(
+    said.stages,
+    (stage) =>
+      typeof stage?.where === "object" &&
+      stage.where !== null &&
+      (stage.instances === undefined || Array.isArray(stage.instances))
+  ) &&
+  said.stages.length >= begun
+
+const isWhy = (said: Said<Rollout["why"]>): boolean => typeof said?.text === "string" && Array.isArray(said.readings)
+
+/** About how many bytes of memory it takes. */
+export const rolloutBytes = ({ plan, why, targets, begun, message }: Rollout): number =>
+  OVERHEAD +
+  2 * (message.length + why.text.length) +
+  targets.reduce((sum, { key }) => sum + 400 + 2 * key.length, 0) +
+  100 * begun.length +
+  plan.stages.reduce(
+    (sum, { instances = [], where }) => sum + 300 + 100 * (instances.length + Object.keys(where).length),
+    0
+  ) +
+  plan.gates.reduce(
+    (sum, gate) => sum + 300 + 2 * gate.text.length + ("query" in gate ? 2 * gate.query.length : 0),
+    0
+  ) +
+  why.readings.reduce((sum, { text }) => sum + 200 + 2 * text.length, 0)
+
+/** What became of it with this transition, as other systems are told. */
+export const eventOf = ({ state, version }: Pick<Rollout, "state" | "version">): string => {
+  if (version === 1) return "started"
+  switch (state) {
+    case "deploying":
+    case "baking":
+    case "scheduled":
+      return "stage"
+    default:
+      return state
+  }
+}
+
+export const rolloutKind: Kind<Rollout> = {
+  name: "rollout",
+  bytes: rolloutBytes,
+  fromLog: (stored) => asRollout(stored as RolloutRow),
+  toLane: rowOf,
+  fromLane: (said) => (isRow(said) ? asRollout(said) : undefined),
+  word: "rollout",
+  told: ({ version, state, stage, targets, why, by }) => ({
+    service: "",
+    version,
+    deleted: isOver(state),
+    value: JSON.stringify({
+      state,
+      stage,
+      reason: why.text,
+      by,
+      counts: why.counts ?? null,
+      targets: targets.map(({ kind, key, version }) => ({ kind, key, version }))
+    }),
+    valueType: "json",
+    digest: ""
+  })
+}
