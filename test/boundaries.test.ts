@@ -176,7 +176,8 @@ describe("layers", () => {
   it("KI4 what tells others of changes knows no kind: each says itself what is told of it", () => {
     const kinds = new Set(files((file, text) => inSrc(file) && /: Kind<\w+> = /.test(text)).map(roomOf))
     assert.includeMembers([...kinds], ["configuration", "flags"])
-    const tells = /^(src\/(propagation|outbox|consumers|webhooks|feeds)|layers\/(Kafka|Webhook|\w+\/propagation))\//
+    const tells =
+      /^(src\/(propagation|outbox|consumers|webhooks|feeds)|layers\/(Kafka|Webhook\/webhooks|\w+\/propagation))\//
     assert.deepStrictEqual(
       broken(({ file, to }) => tells.test(file) && inSrc(to) && kinds.has(roomOf(to))),
       []

@@ -6,31 +6,13 @@
 import { assert } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import type { AuditLog } from "../../src/access/AuditLog.ts"
-import type { Commits } from "../../src/commits/Commits.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
-import type { FlagSettingsStore } from "../../src/flags/FlagSettingsStore.ts"
-import type { FlagStore } from "../../src/flags/FlagStore.ts"
-import type { IdListStore } from "../../src/flags/IdListStore.ts"
-import type { SegmentStore } from "../../src/flags/SegmentStore.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"
-import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
-import type { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
-import type { UsageStore } from "../../src/usage/UsageStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { two } from "./RacingNodes.ts"
 
-type Stores =
-  | Commits
-  | ConfigurationStore
-  | RevisionLog
-  | AuditLog
-  | FlagStore
-  | SegmentStore
-  | FlagSettingsStore
-  | IdListStore
-  | RolloutStore
-  | UsageStore
+type Stores = AuditLog | Effect.Services<typeof two>
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Stores | Scope.Scope>) => void
 
 const LIMIT = { type: "number", maximum: 10 }

@@ -6,10 +6,12 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { kinds } from "../support/Twins.ts"
+import { rolloutKeysContract } from "./RolloutKeys.ts"
 import { rolloutsContract } from "./RolloutStores.ts"
 
 describe("memory", () => {
   rolloutsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  rolloutKeysContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
 })
 
 describe("PostgreSQL", () => {
@@ -24,4 +26,5 @@ describe("PostgreSQL", () => {
     await database[Symbol.asyncDispose]()
   })
   rolloutsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  rolloutKeysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 })
