@@ -131,10 +131,10 @@ export const makeFlagEditions = (
     Effect.map(candidates.wish(KIND, environment, key, rollout), (wish) => {
       if (wish === undefined) return false
       const { definition: text, uses = [] } = JSON.parse(wish) as FlagWish
-      const { how, read } = view.as(environment)
-      const definition = text === null ? undefined : read(text)
+      const as = view.as(environment)
+      const definition = text === null ? undefined : as.read(text)
       const needs = definition?.prerequisites.map(({ flag }) => flag) ?? []
-      const { bucketing } = how
+      const { bucketing } = as.how
       kept.set(idOf(environment, key), { digest, bytes: text?.length ?? 0, definition, needs, uses, bucketing })
       kept.trim(BUDGET)
       return true

@@ -68,7 +68,10 @@ describe("gates of rates", () => {
     assert.strictEqual(read(LIMIT, many(10, 1_000, 5)).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 10), many(90, 1_000, 10)).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 11), many(90, 1_000, 9)).verdict, "good")
-    const few = read(LIMIT, many(9, 10, 0).map(([n]) => [n, 0] as const))
+    const few = read(
+      LIMIT,
+      many(9, 10, 0).map(([n]) => [n, 0] as const)
+    )
     assert.strictEqual(few.verdict, "unknown")
     assert.match(few.text, /fewer than 100 requests decide nothing$/)
     const differ = read(LIMIT, [...many(4, 1_000, 3), [1_000, 200]])

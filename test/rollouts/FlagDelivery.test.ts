@@ -1,0 +1,203 @@
+/** Who gets which flags, where rollouts have candidates of some. */
+import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { received } from "../../src/evaluation/Sent.ts"
+import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
+import { Flags } from "../../src/flags/Flags.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
+import { settle } from "../support/Clock.ts"
+import {
+  ALL,
+  answered,
+  begin,
+  type Client,
+  commit,
+  connect,
+  HALF,
+  IN,
+  LATER,
+  move,
+  OUT,
+  test
+} from "../support/Cohorts.ts"
+import { toggle } from "../support/Definitions.ts"
+import type * as Twin from "../support/RolloutTwin.ts"
+
+const flag = (plan: string, more: object = {}) => ({
+  ...toggle({ if: [{ "==": [{ var: "plan" }, plan] }, "on"] }),
+  ...more
+})
+const needs = (...flags: ReadonlyArray<string>) => ({
+  enabled: true,
+  prerequisites: flags.map((one) => ({ flag: one, variant: "on" }))
+})
+const publish = (key: string, definition: unknown, kind: "flag" | "segment" = "flag") =>
+  Effect.flatMap(Flags, (flags) =>
+    flags.publish(
+      { kind, environment: "production", key, definition: JSON.stringify(definition), expectedVersion: undefined },
+      { message: "", idempotencyKey: undefined }
+    )
+  ).pipe(Effect.andThen(settle), Effect.provideService(CurrentIdentity, system))
+
+/** A rollout of one flag. */
+const offer = (
+  key: string,
+  name: string,
+  definition: object,
+  below: number,
+  uses: ReadonlyArray<string> = []
+): Twin.Move => {
+  const text = JSON.stringify(definition)
+  const base = begin(key, {}, below)
+  const target = {
+    kind: "flag",
+    key: name,
+    base: 1,
+    version: 2,
+    digest: digestOf(text),
+    strict: false,
+    template: false
+  } as const
+  return { ...base, of: { ...base.of!, targets: [target] }, wishes: [{ key: name, wish: { definition: text, uses } }] }
+}
+const flags = { patterns: ["@flag/*"] }
+const told = ({ sink }: Client) =>
+  sink.values.map(
+    ({ key, kind, version, revision }) => `${key.slice(6)} ${kind === "value" ? `v${version}` : kind} @${revision}`
+  )
+/** What the client makes of a flag, for somebody of that plan. */
+const evaluates = ({ sink }: Client, name: string, plan: string): unknown => {
+  const last = sink.values.findLast(({ key }) => key === `@flag/${name}`)!
+  const flag = received(name, JSON.parse(last.content), Date.now)
+  if (typeof flag === "string") return flag
+  return flag.evaluate({ targetingKey: "ann", plan }).variant
+}
+
+describe("who gets which flags", () => {
+  test(
+    "FK8 the candidate goes to its cohort with all that needs it, over all levels, and to nobody else",
+    Effect.gen(function* () {
+      yield* publish("base", flag("pro"))
+      yield* publish("one", needs("base"))
+      yield* publish("two", needs("one"))
+      yield* publish("apart", flag("pro"))
+      const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
+      yield* answered(inside, outside)
+      yield* commit(offer("r5", "base", flag("free"), HALF))
+      yield* answered(inside)
+      assert.sameMembers(told(inside).slice(4), ["base v2 @5", "one v1 @5", "two v1 @5"])
+      assert.lengthOf(told(outside), 4)
+      assert.deepStrictEqual([evaluates(inside, "base", "free"), evaluates(outside, "base", "free")], ["on", "off"])
+      assert.deepStrictEqual([evaluates(inside, "two", "free"), evaluates(outside, "two", "free")], ["on", "off"])
+      const [late, other] = [yield* connect(LATER, flags), yield* connect(OUT, { ...flags, held: outside.held })]
+      assert.sameMembers(told(late), ["apart v1 @4", "base v2 @5", "one v1 @5", "two v1 @5"])
+      assert.deepStrictEqual(told(other), [])
+      yield* commit(move("r5", "rolled_back"))
+      assert.sameMembers(told(inside).slice(7), ["base v1 @6", "one v1 @6", "two v1 @6"])
+      assert.strictEqual(evaluates(inside, "two", "free"), "off")
+      assert.deepStrictEqual(told(other), [])
+    })
+  )
+
+  test(
+    "FK4 FK8 clients of several rollouts have the flags as all of theirs make them, and what a candidate stands on touches them",
+    Effect.gen(function* () {
+      yield* publish("a", flag("pro"))
+      yield* publish("b", flag("pro"))
+      yield* publish("c", flag("pro"))
+      const [inside, later, outside] = [
+        yield* connect(IN, flags),
+        yield* connect(LATER, flags),
+        yield* connect(OUT, flags)
+      ]
+      yield* answered(inside, later, outside)
+      yield* commit(offer("r4", "a", flag("free"), HALF)) // both
+      yield* commit(offer("r5", "c", { ...needs("a", "b"), percentage: 100 }, HALF / 2)) // one
+      yield* answered(inside, later, outside)
+      assert.deepStrictEqual(told(inside).slice(3), ["a v2 @4", "c v2 @5"])
+      assert.deepStrictEqual(told(later).slice(3), ["a v2 @4"])
+      yield* publish("b", flag("team")) // only the candidate of c needs it
+      assert.sameMembers(told(inside).slice(5), ["b v2 @6", "c v2 @6"])
+      assert.deepStrictEqual(told(later).slice(4), ["b v2 @6"])
+      assert.deepStrictEqual(told(outside).slice(3), ["b v2 @6"])
+      yield* answered(inside, later)
+      yield* commit(move("r4", "rolled_back"))
+      assert.sameMembers(told(inside).slice(7), ["a v1 @7", "c v2 @7"])
+      assert.deepStrictEqual(told(later).slice(5), ["a v1 @7"])
+      assert.lengthOf(told(outside), 4)
+    })
+  )
+
+  test(
+    "DV7 FK8 completed, who has them is not sent them again",
+    Effect.gen(function* () {
+      yield* publish("base", flag("pro"))
+      yield* publish("one", needs("base"))
+      const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
+      yield* answered(inside, outside)
+      yield* commit(offer("r3", "base", flag("free"), HALF))
+      yield* answered(inside)
+      const before = told(inside).length
+      const definition = JSON.stringify(flag("free"))
+      const wish: FlagWish = {
+        kind: "flag",
+        environment: "production",
+        key: "base",
+        definition,
+        digest: digestOf(definition),
+        bytes: definition.length,
+        expectedVersion: 1,
+        variants: ["on", "off"],
+        prerequisites: [],
+        enabled: true,
+        percentage: null,
+        targetUsers: null
+      }
+      yield* commit(move("r3", "completed"), wish)
+      assert.deepStrictEqual(told(inside).slice(before), [])
+      assert.strictEqual(inside.session.behind, 0)
+      assert.sameMembers(told(outside).slice(2), ["base v2 @4", "one v1 @4"])
+      assert.strictEqual(evaluates(outside, "one", "free"), "on")
+    })
+  )
+
+  test(
+    "P8 FK8 a flag that only the rollout has is the cohort's, of whatever segments it names, and gone when it is taken back",
+    Effect.gen(function* () {
+      const all = yield* Sessions
+      yield* publish("team", { rule: { in: [{ var: "plan" }, ["x"]] } }, "segment")
+      const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
+      const definition = toggle({ if: [{ $ref: "team" }, "on"] })
+      const of = offer("r2", "new", definition, HALF, ["team"])
+      const target = { ...of.of!.targets[0]!, base: 0, version: 1 }
+      yield* commit({ ...of, of: { ...of.of!, targets: [target] } })
+      assert.deepStrictEqual([told(inside), told(outside)], [["new v1 @2"], []])
+      const exact = yield* connect(LATER, { patterns: ["@flag/new"] })
+      assert.deepStrictEqual(told(exact), ["new v1 @2"])
+      for (const client of [inside, exact]) client.answer(all)
+      assert.strictEqual(evaluates(inside, "new", "x"), "on")
+      yield* publish("team", { rule: { in: [{ var: "plan" }, ["y"]] } }, "segment")
+      assert.deepStrictEqual(told(inside).slice(1), ["new v1 @3"])
+      assert.deepStrictEqual([evaluates(inside, "new", "x"), evaluates(inside, "new", "y")], ["off", "on"])
+      yield* answered(inside)
+      yield* commit(move("r2", "aborted"))
+      assert.deepStrictEqual([told(inside).slice(2), told(outside)], [["new deleted @4"], []])
+    })
+  )
+
+  test(
+    "FK6 a candidate that can't be read is a problem of its cohort's, and of nobody else's",
+    Effect.gen(function* () {
+      yield* publish("a", flag("pro"))
+      const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
+      yield* commit(offer("r2", "a", { odd: true }, HALF))
+      assert.deepStrictEqual(inside.told.slice(1), ["@flag/a problem this server can't read it: a newer one wrote it"])
+      assert.lengthOf(outside.told, 1)
+      yield* commit(move("r2", "rolled_back"))
+      assert.lengthOf(told(inside), 2)
+      assert.strictEqual(ALL, 2 ** 32)
+    })
+  )
+})
