@@ -53,6 +53,7 @@ import { Propagation, type PropagationOptions } from "../propagation/Propagation
 import { Views } from "../propagation/Views.ts"
 import { Refs } from "../refs/Refs.ts"
 import * as Retention from "../retention/Retention.ts"
+import * as CandidatesOf from "../rollouts/CandidatesOf.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
@@ -167,7 +168,7 @@ const views = Views.layer(...added("view")).pipe(
     )
   )
 )
-const sources = Sources.layer(...added("source"))
+const sources = Sources.layer(...added("source")).pipe(Layer.provideMerge(CandidatesOf.layer))
 
 /** What every node is given. */
 interface Given {

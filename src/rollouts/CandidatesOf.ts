@@ -23,15 +23,16 @@ const NONE: ReadonlyArray<string> = []
 /** What a rollout makes of one key. */
 interface OfKey {
   readonly rollout: Rollout
-  readonly target: Target
   /** By the stage that a client came in with. */
   readonly candidates: ReadonlyArray<Candidate>
   readonly takenBack: TakenBack | undefined
+  /** What those have who are not in it, where another one was taken back before: `Target.since`. */
+  readonly others: TakenBack | undefined
 }
 
 const ofKey = (rollout: Rollout, target: Target, former: OfKey | undefined): OfKey => {
-  const { key, state, begun, revision, at } = rollout
-  const { version, digest, strict, template } = target
+  const { key, state, begun, revision, at, startedAt } = rollout
+  const { version, digest, strict, template, since } = target
   const before = former?.rollout.key === key ? former.candidates : []
   const candidates = begun.map(
     (one, stage): Candidate =>
@@ -45,7 +46,12 @@ const ofKey = (rollout: Rollout, target: Target, former: OfKey | undefined): OfK
         template
       }
   )
-  return { rollout, target, candidates, takenBack: isOver(state) ? { revision, committedAt: at } : undefined }
+  return {
+    rollout,
+    candidates,
+    takenBack: isOver(state) ? { revision, committedAt: at } : undefined,
+    others: since === 0n ? undefined : { revision: since, committedAt: startedAt }
+  }
 }
 
 class Environment {
@@ -132,7 +138,7 @@ const make = Effect.gen(function* () {
     if (found === undefined || client.instance === "") return undefined
     if (last?.of === found && last.client === client) return last.is
     const came = cameIn(found.rollout, client)
-    const is = came === undefined ? undefined : (found.takenBack ?? found.candidates[came.stage])
+    const is = came === undefined ? found.others : (found.takenBack ?? found.candidates[came.stage])
     last = { of: found, client, is }
     return is
   }

@@ -8,22 +8,8 @@ import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
-import {
-  ALL,
-  answered,
-  begin,
-  type Client,
-  commit,
-  connect,
-  HALF,
-  IN,
-  LATER,
-  move,
-  OUT,
-  test
-} from "../support/Cohorts.ts"
+import { answered, begin, type Client, connect, HALF, IN, LATER, move, OUT, test } from "../support/Cohorts.ts"
 import { toggle } from "../support/Definitions.ts"
-import type * as Twin from "../support/RolloutTwin.ts"
 
 const flag = (plan: string, more: object = {}) => ({
   ...toggle({ if: [{ "==": [{ var: "plan" }, plan] }, "on"] }),
@@ -41,27 +27,27 @@ const publish = (key: string, definition: unknown, kind: "flag" | "segment" = "f
     )
   ).pipe(Effect.andThen(settle), Effect.provideService(CurrentIdentity, system))
 
-/** A rollout of one flag. */
-const offer = (
-  key: string,
-  name: string,
-  definition: object,
-  below: number,
-  uses: ReadonlyArray<string> = []
-): Twin.Move => {
+const wish = (key: string, definition: object, uses: ReadonlyArray<string> = []): FlagWish => {
   const text = JSON.stringify(definition)
-  const base = begin(key, {}, below)
-  const target = {
+  return {
     kind: "flag",
-    key: name,
-    base: 1,
-    version: 2,
+    environment: "production",
+    key,
+    definition: text,
     digest: digestOf(text),
-    strict: false,
-    template: false
-  } as const
-  return { ...base, of: { ...base.of!, targets: [target] }, wishes: [{ key: name, wish: { definition: text, uses } }] }
+    bytes: text.length,
+    expectedVersion: undefined,
+    uses,
+    variants: ["on", "off"],
+    prerequisites: [],
+    enabled: true,
+    percentage: null,
+    targetUsers: null
+  }
 }
+/** A rollout of one flag. */
+const offer = (key: string, definition: object, below: number, uses?: ReadonlyArray<string>) =>
+  begin({ [key]: wish(key, definition, uses) }, below)
 const flags = { patterns: ["@flag/*"] }
 const told = ({ sink }: Client) =>
   sink.values.map(
@@ -85,17 +71,17 @@ describe("who gets which flags", () => {
       yield* publish("apart", flag("pro"))
       const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
       yield* answered(inside, outside)
-      yield* commit(offer("r5", "base", flag("free"), HALF))
+      const key = yield* offer("base", flag("free"), HALF)
       yield* answered(inside)
-      assert.sameMembers(told(inside).slice(4), ["base v2 @5", "one v1 @5", "two v1 @5"])
+      assert.sameMembers(told(inside).slice(4), ["base v2 @6", "one v1 @6", "two v1 @6"])
       assert.lengthOf(told(outside), 4)
       assert.deepStrictEqual([evaluates(inside, "base", "free"), evaluates(outside, "base", "free")], ["on", "off"])
       assert.deepStrictEqual([evaluates(inside, "two", "free"), evaluates(outside, "two", "free")], ["on", "off"])
       const [late, other] = [yield* connect(LATER, flags), yield* connect(OUT, { ...flags, held: outside.held })]
-      assert.sameMembers(told(late), ["apart v1 @4", "base v2 @5", "one v1 @5", "two v1 @5"])
+      assert.sameMembers(told(late), ["apart v1 @4", "base v2 @6", "one v1 @6", "two v1 @6"])
       assert.deepStrictEqual(told(other), [])
-      yield* commit(move("r5", "rolled_back"))
-      assert.sameMembers(told(inside).slice(7), ["base v1 @6", "one v1 @6", "two v1 @6"])
+      yield* move(key, "rolled_back")
+      assert.sameMembers(told(inside).slice(7), ["base v1 @7", "one v1 @7", "two v1 @7"])
       assert.strictEqual(evaluates(inside, "two", "free"), "off")
       assert.deepStrictEqual(told(other), [])
     })
@@ -113,19 +99,19 @@ describe("who gets which flags", () => {
         yield* connect(OUT, flags)
       ]
       yield* answered(inside, later, outside)
-      yield* commit(offer("r4", "a", flag("free"), HALF)) // both
-      yield* commit(offer("r5", "c", { ...needs("a", "b"), percentage: 100 }, HALF / 2)) // one
+      const both = yield* offer("a", flag("free"), HALF)
+      yield* offer("c", { ...needs("a", "b"), percentage: 100 }, HALF / 2)
       yield* answered(inside, later, outside)
-      assert.deepStrictEqual(told(inside).slice(3), ["a v2 @4", "c v2 @5"])
-      assert.deepStrictEqual(told(later).slice(3), ["a v2 @4"])
+      assert.deepStrictEqual(told(inside).slice(3), ["a v2 @5", "c v2 @7"])
+      assert.deepStrictEqual(told(later).slice(3), ["a v2 @5"])
       yield* publish("b", flag("team")) // only the candidate of c needs it
-      assert.sameMembers(told(inside).slice(5), ["b v2 @6", "c v2 @6"])
-      assert.deepStrictEqual(told(later).slice(4), ["b v2 @6"])
-      assert.deepStrictEqual(told(outside).slice(3), ["b v2 @6"])
+      assert.sameMembers(told(inside).slice(5), ["b v2 @8", "c v2 @8"])
+      assert.deepStrictEqual(told(later).slice(4), ["b v2 @8"])
+      assert.deepStrictEqual(told(outside).slice(3), ["b v2 @8"])
       yield* answered(inside, later)
-      yield* commit(move("r4", "rolled_back"))
-      assert.sameMembers(told(inside).slice(7), ["a v1 @7", "c v2 @7"])
-      assert.deepStrictEqual(told(later).slice(5), ["a v1 @7"])
+      yield* move(both, "rolled_back")
+      assert.sameMembers(told(inside).slice(7), ["a v1 @9", "c v2 @9"])
+      assert.deepStrictEqual(told(later).slice(5), ["a v1 @9"])
       assert.lengthOf(told(outside), 4)
     })
   )
@@ -137,28 +123,13 @@ describe("who gets which flags", () => {
       yield* publish("one", needs("base"))
       const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
       yield* answered(inside, outside)
-      yield* commit(offer("r3", "base", flag("free"), HALF))
+      const key = yield* offer("base", flag("free"), HALF)
       yield* answered(inside)
       const before = told(inside).length
-      const definition = JSON.stringify(flag("free"))
-      const wish: FlagWish = {
-        kind: "flag",
-        environment: "production",
-        key: "base",
-        definition,
-        digest: digestOf(definition),
-        bytes: definition.length,
-        expectedVersion: 1,
-        variants: ["on", "off"],
-        prerequisites: [],
-        enabled: true,
-        percentage: null,
-        targetUsers: null
-      }
-      yield* commit(move("r3", "completed"), wish)
+      yield* move(key, "completed")
       assert.deepStrictEqual(told(inside).slice(before), [])
       assert.strictEqual(inside.session.behind, 0)
-      assert.sameMembers(told(outside).slice(2), ["base v2 @4", "one v1 @4"])
+      assert.sameMembers(told(outside).slice(2), ["base v2 @5", "one v1 @5"])
       assert.strictEqual(evaluates(outside, "one", "free"), "on")
     })
   )
@@ -170,20 +141,18 @@ describe("who gets which flags", () => {
       yield* publish("team", { rule: { in: [{ var: "plan" }, ["x"]] } }, "segment")
       const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
       const definition = toggle({ if: [{ $ref: "team" }, "on"] })
-      const of = offer("r2", "new", definition, HALF, ["team"])
-      const target = { ...of.of!.targets[0]!, base: 0, version: 1 }
-      yield* commit({ ...of, of: { ...of.of!, targets: [target] } })
-      assert.deepStrictEqual([told(inside), told(outside)], [["new v1 @2"], []])
+      const key = yield* offer("new", definition, HALF, ["team"])
+      assert.deepStrictEqual([told(inside), told(outside)], [["new v1 @3"], []])
       const exact = yield* connect(LATER, { patterns: ["@flag/new"] })
-      assert.deepStrictEqual(told(exact), ["new v1 @2"])
+      assert.deepStrictEqual(told(exact), ["new v1 @3"])
       for (const client of [inside, exact]) client.answer(all)
       assert.strictEqual(evaluates(inside, "new", "x"), "on")
       yield* publish("team", { rule: { in: [{ var: "plan" }, ["y"]] } }, "segment")
-      assert.deepStrictEqual(told(inside).slice(1), ["new v1 @3"])
+      assert.deepStrictEqual(told(inside).slice(1), ["new v1 @4"])
       assert.deepStrictEqual([evaluates(inside, "new", "x"), evaluates(inside, "new", "y")], ["off", "on"])
       yield* answered(inside)
-      yield* commit(move("r2", "aborted"))
-      assert.deepStrictEqual([told(inside).slice(2), told(outside)], [["new deleted @4"], []])
+      yield* move(key, "aborted")
+      assert.deepStrictEqual([told(inside).slice(2), told(outside)], [["new deleted @5"], []])
     })
   )
 
@@ -192,12 +161,11 @@ describe("who gets which flags", () => {
     Effect.gen(function* () {
       yield* publish("a", flag("pro"))
       const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
-      yield* commit(offer("r2", "a", { odd: true }, HALF))
+      const key = yield* offer("a", { odd: true }, HALF)
       assert.deepStrictEqual(inside.told.slice(1), ["@flag/a problem this server can't read it: a newer one wrote it"])
       assert.lengthOf(outside.told, 1)
-      yield* commit(move("r2", "rolled_back"))
+      yield* move(key, "rolled_back")
       assert.lengthOf(told(inside), 2)
-      assert.strictEqual(ALL, 2 ** 32)
     })
   )
 })

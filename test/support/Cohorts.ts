@@ -1,34 +1,33 @@
 /** Sessions of clients in and out of a cohort, and what they are told, in words. */
 import { it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { Context, Effect, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Access } from "../../src/access/Access.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Wish } from "../../src/commits/Release.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
-import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
-import { FlagSettingsView } from "../../src/flags/FlagSettingsView.ts"
+import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
+import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { flagUpdates } from "../../src/flags/FlagUpdates.ts"
-import { FlagView } from "../../src/flags/FlagView.ts"
-import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
-import { Views } from "../../src/propagation/Views.ts"
 import * as CandidatesOf from "../../src/rollouts/CandidatesOf.ts"
 import { bucketOf } from "../../src/rollouts/Cohort.ts"
-import type { Target } from "../../src/rollouts/Rollout.ts"
-import { RolloutView } from "../../src/rollouts/RolloutView.ts"
+import type { State as Is } from "../../src/rollouts/Rollout.ts"
+import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
+import type { Candidate, MoveWish, StartWish } from "../../src/rollouts/Wish.ts"
+import type { Session } from "../../src/sessions/Session.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import { settle } from "./Clock.ts"
 import { FakeSink } from "./FakeSink.ts"
 import { change, release } from "./Release.ts"
-import * as Twin from "./RolloutTwin.ts"
+import { plan, stage } from "./Rollouts.ts"
 import { subscription } from "./Subscription.ts"
-import { below, kinds, sessions } from "./Twins.ts"
+import { below, propagation, type Stores, sessions } from "./Twins.ts"
 
 export const HALF = 2 ** 31
 export const ALL = 2 ** 32
@@ -40,33 +39,41 @@ export const IN = named((bucket) => bucket < HALF / 2)
 export const LATER = named((bucket) => bucket >= HALF / 2 && bucket < HALF)
 export const OUT = named((bucket) => bucket >= HALF)
 
-export const layer = Layer.unwrap(
-  Effect.sync(() => {
-    const state = new State()
-    const held = Layer.succeed(State.service, state)
-    const stores = Twin.stores.pipe(Layer.provideMerge(Layer.merge(Memory.layerOn(state), held)))
-    const parts = Layer.mergeAll(
-      ConfigurationView.layer,
-      FlagView.layer,
-      SegmentView.layer,
-      FlagSettingsView.layer,
-      Twin.view
-    )
-    const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettingsView, RolloutView).pipe(
-      Layer.provideMerge(parts)
-    )
-    const propagation = Propagation.layer({ pollInterval: "500 millis", staleAfter: "3 seconds" }).pipe(
-      Layer.provideMerge(views),
-      Layer.provideMerge(kinds)
-    )
-    const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
-    const sources = Sources.layer(configurationUpdates, flagUpdates).pipe(Layer.provideMerge(CandidatesOf.layer))
-    return Layer.merge(Flags.layer, sessions({}, sources)).pipe(
-      Layer.provideMerge(propagation),
-      Layer.provideMerge(Layer.merge(below(stores), access))
-    )
+/** How candidates are read: how often, and whether they can be. */
+export class Reads extends Context.Service<Reads, { count: number; failure: HeraldError | undefined }>()(
+  "test/Reads"
+) {}
+
+const counted = Layer.effect(
+  RolloutStore,
+  Effect.gen(function* () {
+    const store = yield* RolloutStore
+    const reads = yield* Reads
+    return RolloutStore.of({
+      ...store,
+      candidate: (...of) =>
+        Effect.suspend(() => {
+          reads.count++
+          return reads.failure === undefined ? store.candidate(...of) : Effect.fail(reads.failure)
+        })
+    })
   })
 )
+
+/** A node on a database that a test holds, which may fail. */
+export const nodeOn = (state: State, memory: Layer.Layer<Stores> = Memory.layerOn(state)) => {
+  const reads = Layer.sync(Reads, () => ({ count: 0, failure: undefined }))
+  const held = Layer.succeed(State.service, state)
+  const stores = counted.pipe(Layer.provideMerge(Layer.mergeAll(memory, held, reads)))
+  const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
+  const sources = Sources.layer(configurationUpdates, flagUpdates).pipe(Layer.provideMerge(CandidatesOf.layer))
+  return Layer.merge(Flags.layer, sessions({}, sources)).pipe(
+    Layer.provideMerge(propagation()),
+    Layer.provideMerge(Layer.merge(below(stores), access))
+  )
+}
+
+const layer = Layer.unwrap(Effect.sync(() => nodeOn(new State())))
 
 export const commit = Effect.fnUntraced(function* (...changes: ReadonlyArray<Wish>) {
   const { revision } = yield* (yield* Commits).commit<Change>({ ...release([]), changes })
@@ -75,40 +82,79 @@ export const commit = Effect.fnUntraced(function* (...changes: ReadonlyArray<Wis
   return revision
 })
 
-const targetOf = (key: string, value: string, version: number, more: Partial<Target> = {}): Target => ({
-  kind: "configuration",
-  key,
-  base: version - 1,
-  version,
-  digest: digestOf(value),
-  strict: false,
-  template: value.includes("{{"),
-  ...more
+/** What a plain publish of it would be. */
+const wished = (key: string, definition: string | ConfigurationWish | FlagWish): ConfigurationWish | FlagWish =>
+  typeof definition === "string" ? change(key, definition) : definition
+
+/** Begins a rollout of what it says of each key; `below`: its first stage, too. Returns its key. */
+export const begin = Effect.fnUntraced(function* (
+  of: Readonly<Record<string, string | ConfigurationWish | FlagWish>>,
+  below?: number,
+  more: Partial<Pick<StartWish, "plan" | "salt">> = {}
+) {
+  const candidates = Object.entries(of).map(([name, text]): Candidate => {
+    const wish = wished(name, text)
+    const { kind, key, digest } = wish
+    const [strict, template] = wish.kind === "flag" ? [false, false] : [wish.strict, wish.template]
+    return { kind, key, digest, strict, template, base: undefined, wish: JSON.stringify(wish), bytes: 10 }
+  })
+  const start: StartWish = {
+    kind: "rollout",
+    op: "start",
+    environment: "production",
+    key: "",
+    plan: plan({ stages: Array.from({ length: 10 }, () => stage(100)) }),
+    salt: SALT,
+    at: null,
+    candidates,
+    why: { text: "", readings: [] },
+    ...more
+  }
+  const { revision } = yield* commit(start)
+  const key = `r${revision}`
+  if (below !== undefined) yield* move(key, "deploying", below)
+  return key
 })
-export const begin = (key: string, of: Readonly<Record<string, string>>, below?: number, version = 2): Twin.Move => ({
-  kind: "rollout",
-  environment: "production",
-  key,
-  to: below === undefined ? "scheduled" : "deploying",
-  ...(below === undefined ? {} : { below }),
-  of: { salt: SALT, targets: Object.entries(of).map(([name, value]) => targetOf(name, value, version)) },
-  wishes: Object.entries(of).map(([name, value]) => ({ key: name, wish: change(name, value) }))
+
+/** The next transition; with a bound the next stage begins, and with its completion its candidates are what is current. */
+export const moved = Effect.fnUntraced(function* (key: string, to: Is, below: number | null = null) {
+  const store = yield* RolloutStore
+  const rollout = (yield* store.find("production", key))!
+  const wish: MoveWish = {
+    kind: "rollout",
+    op: "move",
+    environment: "production",
+    key,
+    expectedVersion: rollout.version,
+    fence: null,
+    to,
+    stage: below === null ? rollout.stage : rollout.stage + 1,
+    below,
+    lasts: null,
+    due: false,
+    bad: null,
+    why: { text: "", readings: [] }
+  }
+  if (to !== "completed") return [wish]
+  const candidates = yield* Effect.forEach(rollout.targets, (target) =>
+    Effect.map(store.candidate("production", key, target), (text) => ({
+      ...(JSON.parse(text!) as Wish),
+      candidate: target.version
+    }))
+  )
+  return [wish, ...candidates]
 })
-export const move = (key: string, to: Twin.Move["to"], below?: number): Twin.Move => ({
-  kind: "rollout",
-  environment: "production",
-  key,
-  to,
-  ...(below === undefined ? {} : { below })
-})
+export const move = (key: string, to: Is, below?: number) =>
+  Effect.flatMap(moved(key, to, below), (wishes) => commit(...wishes))
 
 export class Client {
-  readonly sink = new FakeSink()
+  readonly sink: FakeSink
+  readonly session: Session
   readonly #answered = new Set<unknown>()
-  readonly session: Effect.Success<ReturnType<Sessions["Service"]["open"]>>
 
-  constructor(open: (sink: FakeSink) => Client["session"]) {
-    this.session = open(this.sink)
+  constructor(session: Session, sink: FakeSink) {
+    this.session = session
+    this.sink = sink
   }
   get told(): ReadonlyArray<string> {
     return this.sink.got.flatMap((update) => {
@@ -143,10 +189,8 @@ export const connect = Effect.fnUntraced(function* (
   const client = { environment: "production", service: "svc", instance, labels }
   const sink = new FakeSink()
   const session = yield* all.open(subscription({ client, acceptsDelta: true, ...rest }), sink)
-  const made = new Client(() => session)
-  Object.assign(made, { sink })
   yield* settle
-  return made
+  return new Client(session, sink)
 })
 export const again = (instance: string, before: Client, labels: Record<string, string> = {}) =>
   Effect.flatMap(Propagation, (propagation) =>
@@ -158,4 +202,3 @@ export const answered = Effect.fnUntraced(function* (...clients: ReadonlyArray<C
 })
 export const test = (name: string, body: Effect.Effect<void, unknown, Layer.Success<typeof layer>>) =>
   it.effect(name, () => body.pipe(Effect.provide(layer)))
-export const rows = Effect.map(State.service, Twin.rowsOf)
