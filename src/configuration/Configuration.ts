@@ -1,10 +1,12 @@
 /**
  * A configuration: an immutable version of a value under a key in an environment. Pure.
  *
- *   C1  Versions of a (key, environment) count from 1 without gaps; a delete is a version too.
+ *   C1  Versions of a (key, environment) count from 1 without gaps; a delete is a version too, and so is a candidate of a rollout, which may
+ *        never have been current.
  *   C2  `digest` is the SHA-256 (hex) of the UTF-8 of `value`, of the empty string for a tombstone.
  */
 import { Schema } from "effect"
+import { Candidacy } from "../commits/Candidacy.ts"
 import { wrongEnvironment } from "../keys/Environment.ts"
 import { wrongKey } from "../keys/Key.ts"
 import { Fitting } from "../text/Plain.ts"
@@ -43,7 +45,9 @@ export const Configuration = Schema.Struct({
   createdAt: Schema.Finite,
   updatedAt: Schema.Finite,
   updatedBy: Schema.String,
-  changeLog: Schema.String
+  changeLog: Schema.String,
+  /** Of a version in history: a rollout has, or had, it as a candidate. Left out: none has. */
+  rollout: Schema.optionalKey(Candidacy)
 })
 export type Configuration = typeof Configuration.Type
 

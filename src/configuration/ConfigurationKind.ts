@@ -5,7 +5,7 @@ import type { Change, Revision } from "../propagation/Revision.ts"
 import { Configuration } from "./Configuration.ts"
 
 /** As JSON and rows carry it: JSON has no 64-bit integers, so the revision is text; the kind goes without saying. */
-export type ConfigurationRow = Omit<Configuration, "kind" | "revision"> & { readonly revision: string }
+export type ConfigurationRow = Omit<Configuration, "kind" | "revision" | "rollout"> & { readonly revision: string }
 
 export const asConfiguration = (row: ConfigurationRow): Configuration => ({
   ...row,
@@ -13,7 +13,7 @@ export const asConfiguration = (row: ConfigurationRow): Configuration => ({
   revision: BigInt(row.revision)
 })
 
-const { kind: _, ...fields } = Configuration.fields
+const { kind: _, rollout: __, ...fields } = Configuration.fields
 
 /** As other programs read it: `null` is the value of a deleted key, so that nobody takes it for an empty text. */
 export const ConfigurationJson = Schema.Struct({

@@ -1,6 +1,7 @@
 /**
  * What an environment has under a name as a text with versions, and how the log and the lanes have it: flags, and what flags share. Pure.
  */
+import type { Candidacy } from "../commits/Candidacy.ts"
 import type { Wish } from "../commits/Release.ts"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change } from "../propagation/Revision.ts"
@@ -8,7 +9,7 @@ import type { Change } from "../propagation/Revision.ts"
 export interface Stored<K extends string = string> extends Change {
   readonly kind: K
   readonly revision: bigint
-  /** From 1, without gaps. */
+  /** From 1; numbers between two were candidates of rollouts. */
   readonly version: number
   /** As it was written; "" when it is deleted. */
   readonly definition: string
@@ -25,6 +26,8 @@ export interface Stored<K extends string = string> extends Change {
   readonly uses?: ReadonlyArray<string>
   /** The digest of the list of ids that it names. Left out: it names none, or has its ids in its definition. */
   readonly list?: string
+  /** Of a version in history: a rollout has, or had, it as a candidate. Left out: none has. */
+  readonly rollout?: Candidacy
 }
 
 /** A checked change: the definition is known to be right by itself. */
@@ -42,7 +45,7 @@ export interface StoredWish<C extends Stored = Stored> extends Wish<C> {
 }
 
 /** As rows and JSON carry it: JSON has no 64-bit integers. */
-export type StoredRow = Omit<Stored, "kind" | "revision"> & { readonly revision: string }
+export type StoredRow = Omit<Stored, "kind" | "revision" | "rollout"> & { readonly revision: string }
 
 export const asStored = <K extends string>(kind: K, row: StoredRow): Stored<K> => ({
   kind,
@@ -61,7 +64,7 @@ export const asStored = <K extends string>(kind: K, row: StoredRow): Stored<K> =
   ...(row.list === undefined ? {} : { list: row.list })
 })
 
-export const rowOf = ({ kind: _, revision, ...stored }: Stored): StoredRow => ({
+export const rowOf = ({ kind: _, rollout: __, revision, ...stored }: Stored): StoredRow => ({
   ...stored,
   revision: String(revision)
 })

@@ -27,7 +27,7 @@ export interface Kind<C extends Change = Change> {
 export interface Told {
   /** The service that it is for; "" when it is for none. */
   readonly service: string
-  /** From 1, without gaps. */
+  /** From 1; each greater than the one before, which has the number below it unless that was a candidate of a rollout. */
   readonly version: number
   readonly deleted: boolean
   /** As it was written; null when it is deleted, or nobody else is told it. Never in the event log: only its digest is. */

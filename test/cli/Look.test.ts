@@ -56,6 +56,13 @@ describe("looking", () => {
     )
   })
 
+  it("RQ4 history says of which rollouts versions are candidates", async () => {
+    const { printed } = await ask(["history", "shop"], `GET ${CONFIG}/history`, {
+      body: { versions: [{ ...kept, version: 4, rollout: { id: "r17", state: "withdrawn" } }, kept], next: null }
+    })
+    assert.deepStrictEqual(printed.match(/ROLLOUT|r17 withdrawn/g), ["ROLLOUT", "r17 withdrawn"])
+  })
+
   it("PB1 history and audit go on where a page was short, and say so", async () => {
     await using herald = await FakeHerald.start()
     const versions = [5, 4, 3, 2, 1].map((version) => ({ ...kept, version }))

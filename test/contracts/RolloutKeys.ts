@@ -5,7 +5,7 @@ import type { Commits } from "../../src/commits/Commits.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { FeatureFlag } from "../../src/flags/FeatureFlag.ts"
-import type { FlagStore } from "../../src/flags/FlagStore.ts"
+import { FlagStore } from "../../src/flags/FlagStore.ts"
 import type { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
@@ -142,6 +142,69 @@ export const rolloutKeysContract = (test: Test) => {
       )
       assert.strictEqual(versionIn(yield* commit([change(key, "5")])), 5)
       assert.isUndefined((yield* verified).problem)
+    }))
+
+  test("RQ4 C1 history has candidates beside what is or was current, and says what they are; none of them is ever current", () =>
+    Effect.gen(function* () {
+      const [store, flags] = [yield* ConfigurationStore, yield* FlagStore]
+      const [key, name, none] = [fresh("config"), fresh("flag"), fresh("config")]
+      yield* commit([change(key, "1"), flag(name, ["a"])])
+      const all = { limit: 10, before: undefined }
+      const candidates = [
+        candidateOf(change(key, '{"a":1.10}', { valueType: "json", schema: { type: "object" }, strict: true })),
+        candidateOf(flag(name, ["a", "b"])),
+        candidate(none, "1")
+      ]
+      const started = yield* rolled([startWish(candidates)], { actor: "ann", message: "because" })
+      const its = (state: "candidate" | "withdrawn") => ({ id: started.key, state })
+      const found = (yield* store.version("production", key, 2))!
+      assert.deepInclude(found, {
+        version: 2,
+        value: '{"a":1.10}',
+        valueType: "json",
+        schema: { type: "object" },
+        strict: true,
+        deleted: false,
+        digest: candidates[0]!.digest,
+        updatedBy: "ann",
+        updatedAt: started.at,
+        rollout: its("candidate")
+      })
+      assert.strictEqual(found.createdAt, (yield* store.version("production", key, 1))!.createdAt)
+      assert.deepStrictEqual(yield* store.history("production", none, all), [
+        (yield* store.version("production", none, 1))!
+      ])
+      assert.isUndefined(yield* store.current("production", none))
+      assert.strictEqual((yield* store.current("production", key))!.version, 1)
+      const wished = (yield* flags.version("production", name, 2))!
+      assert.deepInclude(wished, { version: 2, message: "because", rollout: its("candidate") })
+      assert.include(wished.definition, '"b"')
+
+      yield* commit([moveWish(started, "aborted"), change(none, "other")])
+      const again = yield* rolled([startWish([candidate(key, "3")])])
+      yield* commit([moveWish(again, "completed"), promoted(candidate(key, "3"), again), flag(name, ["c"])])
+      const shown = (versions: ReadonlyArray<Pick<Configuration | FeatureFlag, "version" | "rollout">>) =>
+        versions.map(({ version, rollout }) => [version, rollout?.state])
+      assert.deepStrictEqual(shown(yield* store.history("production", key, all)), [
+        [3, "promoted"],
+        [2, "withdrawn"],
+        [1, undefined]
+      ])
+      assert.deepStrictEqual(shown(yield* store.history("production", key, { limit: 1, before: 3 })), [
+        [2, "withdrawn"]
+      ])
+      assert.deepStrictEqual(shown(yield* flags.history("production", name, all)), [
+        [3, undefined],
+        [2, "withdrawn"],
+        [1, undefined]
+      ])
+      assert.deepStrictEqual(shown(yield* flags.history("production", name, { limit: 1, before: 3 })), [
+        [2, "withdrawn"]
+      ])
+      assert.deepStrictEqual(shown(yield* store.history("production", none, all)), [
+        [2, undefined],
+        [1, "withdrawn"]
+      ])
     }))
 
   test("RQ2 nodes have to know those that are active, and those taken back from someone whose targets nobody changed since", () =>

@@ -17,6 +17,16 @@ export const layer = Layer.effect(
     const state = yield* State.service
     const versionsOf = (environment: string, key: string) => state.versions.get(`${environment}/${key}`) ?? []
     state.tables(KindTables).kinds.set("configuration", tableOf(state))
+    const rollouts = state.tables(RolloutTables)
+    /** With its candidates. */
+    const allOf = (environment: string, key: string) => {
+      const versions = versionsOf(environment, key)
+      return rollouts.withCandidates(environment, { kind: "configuration", key }, versions, (candidate) => {
+        const { version, revision, madeAt: now, madeBy: actor, message } = candidate
+        const at = { revision, now, actor, message, changes: [] }
+        return { ...asConfiguration({ ...JSON.parse(candidate.wish), candidate: version }, versions, at, rollouts) }
+      })
+    }
 
     return ConfigurationStore.of({
       templates: (environment) =>
@@ -33,11 +43,11 @@ export const layer = Layer.effect(
           return pageOf(found, found.length, (one) => (one === undefined ? 0 : bytesIn(one)))
         }),
       version: (environment, key, version) =>
-        Effect.sync(() => versionsOf(environment, key).find((one) => one.version === version)),
+        Effect.sync(() => allOf(environment, key).find((one) => one.version === version)),
       history: (environment, key, { limit, before }) =>
         Effect.sync(() =>
           pageOf(
-            versionsOf(environment, key)
+            allOf(environment, key)
               .filter(({ version }) => before === undefined || version < before)
               .reverse(),
             limit,

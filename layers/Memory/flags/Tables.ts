@@ -66,6 +66,17 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
     const all = state.tables(Tables)
     const tables = all.of(kind)
     state.tables(KindTables).kinds.set(kind, tableOf(state, all, kind))
+    const rollouts = state.tables(RolloutTables)
+    /** With its candidates. */
+    const allOf = (environment: string, key: string): ReadonlyArray<Stored> => {
+      const versions = tables.of({ environment, key })
+      if (kind !== "flag") return versions
+      return rollouts.withCandidates(environment, { kind, key }, versions, (candidate) => {
+        const { version, revision, madeAt: now, madeBy: actor, message } = candidate
+        const at = { revision, now, actor, message, changes: [] }
+        return asWritten(JSON.parse(candidate.wish), versions, at, version)
+      })
+    }
     return {
       page: (after) =>
         Effect.sync(() => {
@@ -81,13 +92,12 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
           }
         }),
       version: (environment, key, version) =>
-        Effect.sync(() => tables.of({ environment, key }).find((one) => one.version === version) as C | undefined),
+        Effect.sync(() => allOf(environment, key).find((one) => one.version === version) as C | undefined),
       history: (environment, key, { limit, before }) =>
         Effect.sync(
           () =>
             pageOf(
-              tables
-                .of({ environment, key })
+              allOf(environment, key)
                 .filter(({ version }) => before === undefined || version < before)
                 .reverse(),
               limit,

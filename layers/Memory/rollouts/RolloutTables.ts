@@ -54,6 +54,21 @@ export class RolloutTables {
     return this.candidates.get(this.nameOf(environment, target)) ?? []
   }
 
+  /** The versions of a key, ascending, with its candidates; each with what rollouts have to do with it. `shown`: a candidate as a version. */
+  withCandidates<V extends { readonly version: number }>(
+    environment: string,
+    target: Of,
+    versions: ReadonlyArray<V>,
+    shown: (candidate: Candidate) => V
+  ): ReadonlyArray<V> {
+    const candidates = this.candidatesOf(environment, target)
+    if (candidates.length === 0) return versions
+    const states = new Map(candidates.map(({ version, rollout: id, state }) => [version, { id, state }]))
+    return [...versions, ...candidates.filter(({ state }) => state !== "promoted").map(shown)]
+      .map((one) => (states.has(one.version) ? { ...one, rollout: states.get(one.version) } : one))
+      .sort((a, b) => a.version - b.version)
+  }
+
   /** The number of the next plain version. `newest`: of the newest version, 0 before the first. */
   next(environment: string, target: Of, newest: number): number {
     return Math.max(newest, this.keys.get(this.nameOf(environment, target))?.top ?? 0) + 1

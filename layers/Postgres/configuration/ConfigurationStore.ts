@@ -3,6 +3,8 @@ import { Effect, Layer } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { SqlClient } from "effect/sql"
 import type { Statement } from "effect/sql/Statement"
+import type { Candidacy } from "../../../src/commits/Candidacy.ts"
+import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import { asConfiguration, type ConfigurationRow } from "../../../src/configuration/ConfigurationKind.ts"
 import { ConfigurationStore } from "../../../src/configuration/ConfigurationStore.ts"
 import type { Position } from "../../../src/propagation/Position.ts"
@@ -12,6 +14,11 @@ import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { makeReplica } from "../connection/Replica.ts"
 import { asHead, CONFIGURATION_COLUMNS, type HeadRow } from "./Rows.ts"
+
+type VersionRow = ConfigurationRow & { readonly rollout: Candidacy | null }
+
+const asVersion = ({ rollout, ...row }: VersionRow): Configuration =>
+  rollout === null ? asConfiguration(row) : { ...asConfiguration(row), rollout }
 
 export const layer = (client: ClientOptions) =>
   Layer.effect(
@@ -61,29 +68,41 @@ export const layer = (client: ClientOptions) =>
             read(
               `read version ${version} of ${key}`,
               witness.newest(),
-              (sql) => sql<ConfigurationRow>`
-                select ${columns} from configuration_history
-                where environment = ${environment} and key = ${key} and version = ${version}`
+              (sql) => sql<VersionRow>`
+                select ${columns}, herald_candidate_of('configuration', environment, key, version) as rollout from (
+                  select * from configuration_history
+                  where environment = ${environment} and key = ${key} and version = ${version}
+                  union all
+                  select v.* from rollout_candidates c cross join lateral herald_candidate_configuration(c) v
+                  where c.environment = ${environment} and c.kind = 'configuration' and c.key = ${key} and c.version = ${version}
+                    and c.state <> 'promoted'
+                ) versions`
             ),
-            ([found]) => found && asConfiguration(found)
+            ([found]) => found && asVersion(found)
           ),
         history: (environment, key, { limit, before }) =>
           Effect.map(
             read(
               `read the history of ${key}`,
               witness.newest(),
-              (sql) => sql<ConfigurationRow>`
-                select ${columns} from (
+              (sql) => sql<VersionRow>`
+                select ${columns}, herald_candidate_of('configuration', environment, key, version) as rollout from (
                   select *, sum(octet_length(value) + coalesce(octet_length(schema_definition::text), 0)) over (order by version desc)
                     - octet_length(value) - coalesce(octet_length(schema_definition::text), 0) as bytes_before
                   from (
-                    select * from configuration_history
-                    where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
+                    (select * from configuration_history
+                      where environment = ${environment} and key = ${key} and version < ${before ?? 2_147_483_647}
+                      order by version desc limit ${limit})
+                    union all
+                    (select v.* from rollout_candidates c cross join lateral herald_candidate_configuration(c) v
+                      where c.environment = ${environment} and c.kind = 'configuration' and c.key = ${key}
+                        and c.version < ${before ?? 2_147_483_647} and c.state <> 'promoted'
+                      order by c.version desc limit ${limit})
                     order by version desc limit ${limit}
                   ) page
                 ) sized where bytes_before < ${PAGE_BYTES} order by sized.version desc`
             ),
-            (versions) => versions.map(asConfiguration).toSorted((a, b) => b.version - a.version)
+            (versions) => versions.map(asVersion).toSorted((a, b) => b.version - a.version)
           ),
         // One statement, so that templates and position are of one moment.
         templates: (environment) =>

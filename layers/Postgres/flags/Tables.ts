@@ -1,5 +1,7 @@
 /** Reads flags, and what they share, in PostgreSQL: each kind has tables of the same shape. */
 import { Effect } from "effect"
+import type * as Statement from "effect/sql/Statement"
+import type { Candidacy } from "../../../src/commits/Candidacy.ts"
 import { type KeptKind, nouns } from "../../../src/flags/FlagDraft.ts"
 import type { StoreOf } from "../../../src/flags/FlagStore.ts"
 import { asStored, type Stored, type StoredRow } from "../../../src/flags/Stored.ts"
@@ -9,6 +11,7 @@ import { Pools } from "../connection/Pools.ts"
 
 interface Found {
   readonly stored: StoredRow
+  readonly rollout: Candidacy | null
 }
 /** One row at least; `stored` is null where nothing was found. */
 interface Paged {
@@ -40,6 +43,15 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
     const [current, history, name] = [sql(its.current), sql(its.history), sql(its.key)]
     const json = sql.literal(`herald_${kind}_json`)
     const stored = (row: StoredRow) => asStored(kind, row) as Stored as C
+    const version = ({ stored: row, rollout }: Found): C =>
+      rollout === null ? stored(row) : { ...stored(row), rollout }
+    /** And its candidates, of which there are some of flags alone. */
+    const candidatesOf = (where: Statement.Fragment) =>
+      kind === "flag"
+        ? sql`union all (select h.* from rollout_candidates c cross join lateral herald_candidate_flag(c) h
+            where c.kind = 'flag' and c.state <> 'promoted' and ${where})`
+        : sql``
+    const of = sql.literal(`'${kind}'`)
     return {
       // One statement, so that a page and its position are of one moment. FS1
       page: (after) =>
@@ -62,24 +74,29 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
             return { position: { epoch, revision: BigInt(revision) }, found, next: more ? found.at(-1) : undefined }
           })
         ),
-      version: (environment, key, version) =>
+      version: (environment, key, number) =>
         Effect.map(
-          guarded(`read version ${version} of the ${nouns[kind]} ${key}`)(sql<Found>`
-            select ${json}(h) as stored from ${history} h
-            where environment = ${environment} and ${name} = ${key} and version = ${version}`),
-          ([found]) => found && stored(found.stored)
+          guarded(`read version ${number} of the ${nouns[kind]} ${key}`)(sql<Found>`
+            select ${json}(h) as stored, herald_candidate_of(${of}, ${environment}, ${key}, version) as rollout from (
+              select * from ${history} where environment = ${environment} and ${name} = ${key} and version = ${number}
+              ${candidatesOf(sql`c.environment = ${environment} and c.key = ${key} and c.version = ${number}`)}
+            ) h`),
+          ([found]) => found && version(found)
         ),
       history: (environment, key, { limit, before }) =>
         Effect.map(
           guarded(`read the history of the ${nouns[kind]} ${key}`)(sql<Found>`
-            select ${json}(sized.h) as stored from (
+            select ${json}(sized.h) as stored, herald_candidate_of(${of}, ${environment}, ${key}, sized.version) as rollout from (
               select h, h.version, sum(h.bytes) over (order by h.version desc) - h.bytes as bytes_before from (
-                select * from ${history}
-                where environment = ${environment} and ${name} = ${key} and version < ${before ?? 2_147_483_647}
+                (select * from ${history}
+                  where environment = ${environment} and ${name} = ${key} and version < ${before ?? 2_147_483_647}
+                  order by version desc limit ${limit})
+                ${candidatesOf(sql`c.environment = ${environment} and c.key = ${key} and c.version < ${before ?? 2_147_483_647}
+                  order by c.version desc limit ${limit}`)}
                 order by version desc limit ${limit}
               ) h
             ) sized where bytes_before < ${PAGE_BYTES} order by sized.version desc`),
-          (rows) => rows.map(({ stored: row }) => stored(row))
+          (rows) => rows.map(version)
         )
     }
   })

@@ -71,10 +71,11 @@ export const layer = Layer.effect(
             where environment = ${environment} and rollout = ${key} and kind = ${target.kind} and key = ${target.key}`),
           ([found]) => found?.wish ?? undefined
         ),
+      // Of the clock, so that none of before a restored backup is given again.
       claim: (environment, key) =>
         Effect.map(
           guarded(`claim the rollout ${key}`)(other<{ fence: string; now: number }>`
-            update rollout_marks m set fence = m.fence + 1
+            update rollout_marks m set fence = greatest(m.fence + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
             where m.environment = ${environment} and m.id = ${key}
               and exists (select from rollouts r where r.environment = m.environment and r.id = m.id and not herald_is_over(r.state))
             returning m.fence::text as fence, herald_millis(clock_timestamp()) as now`),

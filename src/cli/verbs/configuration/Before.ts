@@ -33,13 +33,13 @@ export const currentOf = Effect.fnUntraced(function* (here: Invocation, environm
   return found.failure.exit === 4 ? ("new" as const) : undefined
 })
 
-/** What a version changed of the one before it. */
+/** What a version changed of an earlier one. */
 export const changeOf = Effect.fnUntraced(
-  function* (here: Invocation, environment: string, key: string, version: number) {
+  function* (here: Invocation, environment: string, key: string, from: number, to: number) {
     const { body } = yield* here.call({
       method: "GET",
       path: `/v1/config/${segment(key)}/diff`,
-      query: { environment, from: version - 1, to: version },
+      query: { environment, from, to },
       patient: false
     })
     return (body as DiffResult).difference

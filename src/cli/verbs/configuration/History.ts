@@ -4,6 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { Configuration, History, InText } from "../../../edge/http/configuration/Wire.ts"
+import { candidacy } from "../../Candidacy.ts"
 import { env, invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
@@ -53,6 +54,7 @@ export const history = Command.make(
           { title: "WHO", value: (row) => row.updatedBy },
           { title: "TYPE", value: (row) => row.type },
           { title: "MESSAGE", value: (row) => clip(row.message, 40) },
+          ...candidacy(versions, paint),
           {
             title: "VALUE",
             value: (row) => (row.deleted ? "deleted" : clip(row.value, 50)),

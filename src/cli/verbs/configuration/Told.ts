@@ -5,6 +5,7 @@ import type { Published } from "../../../edge/http/configuration/Wire.ts"
 import { VARIABLES_KEY } from "../../../keys/Key.ts"
 import { printable } from "../../../text/Printable.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
+import { formerOf } from "../../Former.ts"
 import type { Invocation } from "../../Globals.ts"
 import { nearKeys, offer } from "../../Near.ts"
 import { type Committed, type Reached, reachedOf, templatesOf, waitFor } from "../fleet/Wait.ts"
@@ -36,7 +37,8 @@ const changed = Effect.fnUntraced(function* (here: Invocation, answer: Published
         ? ""
         : `\n${paint.dim(`new key, ${templates === 1 ? "1 template is" : `${templates} templates are`} made with it`)}`
   }
-  if (version === 1) {
+  const former = version === 1 ? 0 : yield* formerOf(here, environment, key, version)
+  if (former === 0) {
     const reached = yield* Effect.result(reachedOf(here, answer))
     const clients = reached._tag === "Success" ? reached.success.clients : undefined
     const meant = clients === 0 ? yield* nearKeys(here, environment, key) : []
@@ -48,9 +50,9 @@ const changed = Effect.fnUntraced(function* (here: Invocation, answer: Published
         : `\n${paint.dim("new key")}${paint.yellow(`${who}${near === "" ? "" : `.${near}`}`)}`
     }
   }
-  const difference = yield* changeOf(here, environment, key, version)
+  const difference = yield* changeOf(here, environment, key, former, version)
   if (difference === undefined || answer.deleted) return (): string => ""
-  const before = difference.kind === "json" ? yield* versionOf(here, environment, key, version - 1) : undefined
+  const before = difference.kind === "json" ? yield* versionOf(here, environment, key, former) : undefined
   return (paint: Invocation["paint"]) => `\n${shortened(showDifference(difference, paint, before?.value), SOME, paint)}`
 })
 

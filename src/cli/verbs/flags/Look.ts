@@ -5,6 +5,7 @@ import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { FlagDiff, FlagHistory, FlagList, StoredFlag } from "../../../edge/http/flags/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
+import { candidacy } from "../../Candidacy.ts"
 import { showDifference } from "../../DiffView.ts"
 import { env, invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
@@ -151,6 +152,7 @@ export const history = Command.make(
           { title: "WHO", value: (row) => row.updatedBy },
           { title: "STATE", value: (row) => gist(row.definition).state },
           { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
+          ...candidacy(versions, paint),
           { title: "MESSAGE", value: (row) => clip(row.message, 40) }
         ],
         paint,

@@ -16,6 +16,7 @@ import type { Client } from "../../../edge/http/fleet/Wire.ts"
 import { VARIABLES_KEY } from "../../../keys/Key.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, render, usage } from "../../CliFailure.ts"
+import { formerOf } from "../../Former.ts"
 import { type Invocation, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { cutLine } from "../../Table.ts"
@@ -228,7 +229,8 @@ export const waitFor = Effect.fn("Wait.waitFor")(function* (
           yield* clear
           yield* tell(total)
           const { key, version, environment } = lost.by ?? lost
-          const back = version > 1 ? `herald rollback ${key} --to ${version - 1} --env ${environment}` : ""
+          const former = yield* formerOf(here, environment, key, version)
+          const back = former > 0 ? `herald rollback ${key} --to ${former} --env ${environment}` : ""
           const what = lost.by === undefined ? "" : `, made with version ${version} of ${key}`
           return yield* failed(
             "A client did not take it",

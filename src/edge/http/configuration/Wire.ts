@@ -1,5 +1,6 @@
 /** Writes configurations, releases and what became of them as JSON. */
 import { Schema } from "effect"
+import { Candidacy } from "../../../commits/Candidacy.ts"
 import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
@@ -29,7 +30,8 @@ export const InForm = {
 }
 export type As = typeof InForm.as.Type | undefined
 
-/** `value`: JSON where the type is json, in its own digits and spaces; otherwise, and with `as=text`, the text exactly as published. */
+/** `value`: JSON where the type is json, in its own digits and spaces; otherwise, and with `as=text`, the text exactly as published.
+ * `rollout`: of a version in history that a rollout has, or had, as a candidate. */
 export const Configuration = Schema.Struct({
   key: Schema.String,
   environment: Schema.String,
@@ -47,7 +49,8 @@ export const Configuration = Schema.Struct({
   updatedAt: Schema.Finite,
   updatedTime: Stamp,
   updatedBy: Schema.String,
-  message: Schema.String
+  message: Schema.String,
+  rollout: Schema.optionalKey(Candidacy)
 }).annotate({ identifier: "Configuration" })
 export type Configuration = typeof Configuration.Type
 /** Of an answer that was asked for with `as=text`. */
@@ -203,7 +206,8 @@ export const configuration = (found: Model.Configuration): Configuration & InTex
   updatedAt: found.updatedAt,
   updatedTime: stamp(found.updatedAt),
   updatedBy: found.updatedBy,
-  message: found.changeLog
+  message: found.changeLog,
+  ...(found.rollout === undefined ? {} : { rollout: found.rollout })
 })
 
 export const head = ({ key, environment, version, revision, digest, strict, template }: Model.Head): Head => ({

@@ -1,5 +1,6 @@
 /** Flags, and what became of them, as JSON. */
 import { Schema } from "effect"
+import { Candidacy } from "../../../commits/Candidacy.ts"
 import type { Problem } from "../../../evaluation/Definition.ts"
 import type { Told } from "../../../evaluation/Steps.ts"
 import type { FlagWritten, KeptKind } from "../../../flags/FlagDraft.ts"
@@ -33,7 +34,7 @@ export const EvaluateBody = Schema.Struct({
   context: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 }).annotate({ identifier: "EvaluateBody", examples: [{ context: { targetingKey: "ann", country: "de" } }] })
 
-/** `definition`: JSON, in its own digits and spaces; null for what is archived. */
+/** `definition`: JSON, in its own digits and spaces; null for what is archived. `rollout`: of a version that a rollout has, or had, as a candidate. */
 export const storedFields = {
   environment: Schema.String,
   version: Whole,
@@ -46,7 +47,8 @@ export const storedFields = {
   updatedAt: Schema.Finite,
   updatedTime: Stamp,
   updatedBy: Schema.String,
-  message: Schema.String
+  message: Schema.String,
+  rollout: Schema.optionalKey(Candidacy)
 }
 export const StoredFlag = Schema.Struct({ flag: Schema.String, ...storedFields }).annotate({
   identifier: "StoredFlag"
@@ -129,7 +131,8 @@ export const stored = (of: Stored): Omit<StoredFields, "definition"> => ({
   updatedAt: of.updatedAt,
   updatedTime: stamp(of.updatedAt),
   updatedBy: of.updatedBy,
-  message: of.message
+  message: of.message,
+  ...(of.rollout === undefined ? {} : { rollout: of.rollout })
 })
 
 /** The JSON of a flag, or of what flags share, its definition as it was written. */
