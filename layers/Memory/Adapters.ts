@@ -14,6 +14,7 @@ import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as Placement from "./placement/Placement.ts"
+import * as ShardStore from "./placement/ShardStore.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
@@ -38,6 +39,7 @@ export const adapters = Layer.mergeAll(
   Leases.layer,
   Outbox.layer,
   Placement.layer,
+  ShardStore.layer,
   RevisionLog.layer,
   RefStore.layer,
   RetentionStore.layer,

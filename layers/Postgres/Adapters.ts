@@ -10,6 +10,7 @@ import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
 import * as Outbox from "./outbox/Outbox.ts"
+import * as ShardStore from "./placement/ShardStore.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as RolloutStore from "./rollouts/RolloutStore.ts"
@@ -29,6 +30,7 @@ export const adapters = Layer.mergeAll(
   InstanceStore.layer,
   Leases.layer,
   Outbox.layer,
+  ShardStore.layer,
   RefStore.layer,
   RetentionStore.layer,
   RolloutStore.layer,

@@ -25,7 +25,7 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   return Layer.mergeAll(beside, Node.retention({ ...settings, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions, strangers })),
     Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
-    Layer.provideMerge(stores(settings))
+    Layer.provideMerge(stores(settings, run))
   )
 }
 

@@ -1,5 +1,6 @@
 /** Makes what a node stands on: the user's PostgreSQL or the embedded one, what is in memory and in the data folder, worker threads. */
 import { Effect, Layer } from "effect"
+import * as Placement from "../../layers/Cluster/placement/Placement.ts"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digest from "../../layers/Crypto/values/Digest.ts"
 import * as CheckpointStore from "../../layers/Files/access/CheckpointStore.ts"
@@ -23,9 +24,9 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
 /** Checkpoints of the audit log, in this server's folder: never in the database with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
 
-export const stores = (settings: Pick<Settings, "database" | "cache">) =>
+export const stores = (settings: Pick<Settings, "database" | "cache" | "node">, run: string) =>
   Layer.mergeAll(
-    database(settings),
+    Placement.layer({ run, node: settings.node }).pipe(Layer.provideMerge(database(settings))),
     checkpoints,
     Cache.layer(settings.cache),
     Digest.layer,

@@ -1,12 +1,13 @@
 /** Decides whether new clients should come to this node, and names what it does without. Pure. */
 
 /**
- * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `postgresql-writes`: the database
- * answers and takes no writes. `schedules`: changes wait although their time has come. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
+ * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `placement`: its share of the work
+ * that one node does rests. `postgresql-writes`: the database answers and takes no writes. `schedules`: changes wait although their time has come. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
  */
 export type Dependency =
   | "audit"
   | "events"
+  | "placement"
   | "postgresql-replica"
   | "postgresql-writes"
   | "redis"

@@ -15,6 +15,7 @@ import { retentionContract } from "./Retentions.ts"
 import { schedulesContract } from "./ScheduleStores.ts"
 import { scheduleVersionsContract } from "./ScheduleVersions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
+import { shardsContract } from "./ShardStores.ts"
 import { storesContract } from "./Stores.ts"
 import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
@@ -27,6 +28,7 @@ describe("memory", () => {
   schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  shardsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -29,6 +29,7 @@ import { retentionContract } from "./Retentions.ts"
 import { schedulesContract } from "./ScheduleStores.ts"
 import { scheduleVersionsContract } from "./ScheduleVersions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
+import { shardsContract } from "./ShardStores.ts"
 import { storesContract } from "./Stores.ts"
 import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
@@ -53,6 +54,7 @@ describe("PostgreSQL", () => {
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  shardsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
