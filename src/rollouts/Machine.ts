@@ -25,7 +25,8 @@ export interface Known {
   readonly evidence: Evidence | undefined
   /** Of each gate of the plan, in its order. */
   readonly readings: ReadonlyArray<Reading>
-  readonly freezes: ReadonlyArray<Freeze>
+  /** Of its environment; undefined: they can't be read, so nothing begins. */
+  readonly freezes: ReadonlyArray<Freeze> | undefined
 }
 
 export interface Clocks {

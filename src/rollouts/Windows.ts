@@ -21,6 +21,8 @@ export interface Closed {
   readonly text: string
 }
 
+/** Milliseconds until another look when nobody knows. */
+const AGAIN = 1_000
 const MINUTE = 60_000
 const WEEK = 7 * 24 * 60 * MINUTE
 /** 1970 began on a Thursday. */
@@ -36,12 +38,13 @@ const opensIn = ({ from, until }: Window, now: number): number => {
   return modulo(at - begin, WEEK) < lasts ? 0 : modulo(begin - at, WEEK)
 }
 
-/** Undefined: it may begin. WJ1 */
+/** Undefined: it may begin. `freezes` undefined: nobody knows of any. WJ1 */
 export const closedAt = (
   windows: ReadonlyArray<Window>,
-  freezes: ReadonlyArray<Freeze>,
+  freezes: ReadonlyArray<Freeze> | undefined,
   now: number
 ): Closed | undefined => {
+  if (freezes === undefined) return { millis: AGAIN, text: "what is frozen can't be read" }
   const freeze = freezes.find(({ from, until }) => from <= now && now < until)
   if (freeze !== undefined) {
     const said = freeze.message === "" ? "" : `: ${freeze.message}`

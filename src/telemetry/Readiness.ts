@@ -2,7 +2,8 @@
 
 /**
  * `audit`: no checkpoint can be kept, or the log contradicts one. `events`: Kafka, or what waits for it. `placement`: its share of the work
- * that one node does rests. `postgresql-writes`: the database answers and takes no writes. `schedules`: changes wait although their time has come. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
+ * that one node does rests. `postgresql-writes`: the database answers and takes no writes. `rollouts`: nothing can be decided on them.
+ * `schedules`: changes wait although their time has come. `telemetry`: traces, metrics and logs can't be exported. `webhooks`: a receiver takes none.
  */
 export type Dependency =
   | "audit"
@@ -11,6 +12,7 @@ export type Dependency =
   | "postgresql-replica"
   | "postgresql-writes"
   | "redis"
+  | "rollouts"
   | "schedules"
   | "telemetry"
   | "webhooks"

@@ -34,5 +34,6 @@ describe("Windows", () => {
     assert.include(closed?.text, "black friday")
     assert.isUndefined(closedAt(office, [freeze], at(25, 10)))
     assert.isDefined(closedAt(office, [freeze], at(25, 0)))
+    assert.isDefined(closedAt([], undefined, at(25, 10)), "nobody knows")
   })
 })

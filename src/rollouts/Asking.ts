@@ -1,0 +1,60 @@
+/**
+ * Asks what is outside on behalf of a rollout's gates, again and again.
+ *
+ *   OJ1  What was heard counts for the stage in which it was asked: when one begins, or begins anew, each gate is asked anew, and an answer to a
+ *        question from before is nobody's any more.
+ */
+import { Effect, FiberMap } from "effect"
+import { every } from "../telemetry/Every.ts"
+import type { Evidence, Reading } from "./Evidence.ts"
+import { type ExternalGate, questionOf, readingOf } from "./External.ts"
+import { unknown } from "./Gates.ts"
+import type { Probe } from "./Probe.ts"
+import type { Rollout } from "./Rollout.ts"
+
+export interface Now {
+  readonly rollout: Rollout
+  readonly counts: Evidence["counts"] | undefined
+}
+
+/** Lasts as long as the scope. `now`: what a gate is told that is asked. `heard`: called when one says something else than before. */
+export const makeAsking = Effect.fnUntraced(function* (
+  probe: Probe["Service"],
+  now: () => Now | undefined,
+  heard: () => void
+) {
+  const fibers = yield* FiberMap.make<number>()
+  const said = new Map<number, Reading>()
+
+  const ask = (gate: ExternalGate, place: number) =>
+    Effect.suspend(() => {
+      const about = now()
+      if (about === undefined) return Effect.void
+      return probe.ask(questionOf(gate, about.rollout, about.counts)).pipe(
+        Effect.map((answer) => readingOf(gate, answer)),
+        // Whatever it met is no answer.
+        Effect.catchDefect(() => Effect.succeed(unknown(gate, "it could not be asked"))),
+        Effect.flatMap((reading) =>
+          Effect.sync(() => {
+            const before = said.get(place)
+            said.set(place, reading)
+            if (before?.verdict !== reading.verdict) heard()
+          })
+        )
+      )
+    })
+
+  return {
+    /** What the gate at this place of the plan said last; undefined: nothing yet. */
+    last: (place: number): Reading | undefined => said.get(place),
+    /** Asks all of them from now on, and has heard nothing. OJ1 */
+    anew: Effect.fnUntraced(function* ({ plan: { gates } }: Rollout) {
+      yield* FiberMap.clear(fibers)
+      said.clear()
+      for (const [place, gate] of gates.entries()) {
+        if (gate.type !== "prometheus" && gate.type !== "webhook") continue
+        yield* FiberMap.run(fibers, place, every("a gate was not asked", gate.everyMillis, ask(gate, place)))
+      }
+    })
+  }
+})
