@@ -44,7 +44,8 @@ const changed = {
   deleted: Schema.Boolean,
   digest: Plain(128),
   actor: text(512),
-  message: text(MESSAGE)
+  message: text(MESSAGE),
+  about: Schema.optionalKey(Schema.Array(Fitting(wrongKey)))
 }
 const ConfigUpdate = Schema.Struct({
   ...changed,

@@ -5,19 +5,22 @@
  *        kind the id names none, as it always was.
  *   EV9  A change of a kind that this node does not know (a newer one commits it) has an event nonetheless, of what is known of it.
  */
-import type { KindsShape, Told } from "../propagation/Kind.ts"
+import { type Happened, happenings, type KindsShape, type Told } from "../propagation/Kind.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
 
-/** A change of any kind: `<word>_update`. */
-export type UpdateType = `${string}_update`
-const UPDATE = /^[a-z][a-z0-9_]{0,60}_update$/
+/** A change of any kind: `<word>_update`, or what happened in its place. */
+export type UpdateType = `${string}_${Happened}`
+const UPDATE = new RegExp(`^([a-z][a-z0-9_]{0,60}?)_(${happenings.join("|")})$`)
 export const isUpdate = (type: string): type is UpdateType => UPDATE.test(type)
 
 export const clientTypes = ["client_connect", "client_disconnect", "client_timeout"] as const
 export type EventType = UpdateType | (typeof clientTypes)[number]
 
-/** The word of a kind that has changed, such as `config`. */
-export const wordOf = (type: UpdateType): string => type.slice(0, -"_update".length)
+/** The word of a kind that has changed, such as `config`, and what happened. */
+export const partsOf = (type: UpdateType): readonly [word: string, happened: Happened] => {
+  const [, word = "", happened = "update"] = UPDATE.exec(type) ?? []
+  return [word, happened as Happened]
+}
 
 /** One message for the log: events of one `key` keep their order. */
 export interface LogEvent {
@@ -70,10 +73,20 @@ const changeEvent = (
   change: Change
 ): LogEvent => {
   const { kind, key, environment } = change
-  const { word, service, version, deleted, valueType, digest } = told(change) ?? { word: kind, ...unknown }
+  const {
+    word,
+    service,
+    version,
+    deleted,
+    valueType,
+    digest,
+    event = "update",
+    about,
+    detail
+  } = told(change) ?? { word: kind, ...unknown }
   const name = nameOf(change)
   const id = `${epoch}/${revision}/${name}`
-  const type: UpdateType = `${word}_update`
+  const type: UpdateType = `${word}_${event}`
   const timestamp = new Date(committedAt).toISOString()
   return {
     id,
@@ -93,7 +106,9 @@ const changeEvent = (
       value_type: valueType,
       digest,
       actor,
-      message
+      message,
+      about,
+      detail
     }),
     headers: headersOf(id, type, "/herald", name, timestamp, traceparent)
   }

@@ -18,7 +18,7 @@ export interface Kind<C extends Change = Change> {
   toLane(change: C): object
   /** From parsed JSON of a lane. It is checked, as anybody may have sent it: undefined when it is no change of this kind. */
   fromLane(said: object): C | undefined
-  /** What the kind is called in other systems: `<word>_update`, `<word>.updated`, `<word>:updates:{key}`. Lower case; never changed. KI4 */
+  /** What the kind is called in other systems: `<word>_update` (or what happened, `Told.event`), `<word>.updated`, `<word>:updates:{key}`. Lower case; never changed. KI4 */
   readonly word: string
   told(change: C): Told
 }
@@ -36,7 +36,27 @@ export interface Told {
   readonly valueType: string
   /** SHA-256 (hex) of the value; "" where there is none. */
   readonly digest: string
+  /** What became of it, in place of `update`. Left out: it has another version. */
+  readonly event?: Happened
+  /** Keys that it is about besides its own: whoever wants to hear of these hears of it. A hundred at most. */
+  readonly about?: ReadonlyArray<string>
+  /** What the event log says of it besides, in which the value is not: some KiB of JSON at most. */
+  readonly detail?: object
 }
+
+/** What a change may be told as, after the word of its kind: `<word>_update`, `<word>_started`. Names are added at the end, and never go. */
+export const happenings = [
+  "update",
+  "started",
+  "stage",
+  "resumed",
+  "paused",
+  "promoted",
+  "rolled_back",
+  "aborted",
+  "completed"
+] as const
+export type Happened = (typeof happenings)[number]
 
 /** About how many bytes of memory a revision or a change takes besides its texts. */
 export const OVERHEAD = 500

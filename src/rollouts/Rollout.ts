@@ -18,6 +18,9 @@ export type State = (typeof states)[number]
 
 export const isOver = (state: State): boolean => state === "completed" || state === "rolled_back" || state === "aborted"
 
+/** Who decides what no person does: the system's name. */
+export const OWNER = "herald"
+
 /** What of the log it changes. */
 export interface Target {
   readonly kind: "configuration" | "flag"
@@ -76,7 +79,7 @@ export interface Rollout extends Change {
   /** Milliseconds since 1970: scheduled: when it begins; deploying: its deadline; baking: when that is over; otherwise null. RQ5 */
   readonly until: number | null
   readonly why: Why
-  /** Who decided the newest transition: a principal, or "herald". */
+  /** Who decided the newest transition: a principal, or `OWNER`. */
   readonly by: string
   /** When. */
   readonly at: number

@@ -1,6 +1,6 @@
 /** How rollouts stand in the log and on lanes, and what other systems are told of them. Pure. */
-import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
-import { type Begun, isOver, type Rollout, states, type Target } from "./Rollout.ts"
+import { type Happened, type Kind, OVERHEAD } from "../propagation/Kind.ts"
+import { type Begun, isOver, OWNER, type Rollout, states, type Target } from "./Rollout.ts"
 
 /** As rows and JSON carry it: JSON has no 64-bit integers. */
 export interface RolloutRow extends Omit<Rollout, "kind" | "revision" | "begun" | "targets"> {
@@ -110,17 +110,15 @@ export const rolloutBytes = ({ plan, why, targets, begun, message }: Rollout): n
   why.readings.reduce((sum, { text }) => sum + 200 + 2 * text.length, 0)
 
 /** What became of it with this transition, as other systems are told. */
-export const eventOf = ({ state, version }: Pick<Rollout, "state" | "version">): string => {
+const happenedTo = ({ state, version, begun, revision, by }: Rollout): Happened => {
   if (version === 1) return "started"
-  switch (state) {
-    case "deploying":
-    case "baking":
-    case "scheduled":
-      return "stage"
-    default:
-      return state
-  }
+  if (isOver(state) || state === "paused") return state as Happened
+  if (begun.at(-1)?.revision === revision) return by === OWNER ? "stage" : "promoted"
+  return state === "baking" ? "stage" : "resumed"
 }
+
+/** Characters of a reason, in what other systems are told. */
+const REASON = 1_000
 
 export const rolloutKind: Kind<Rollout> = {
   name: "rollout",
@@ -129,19 +127,27 @@ export const rolloutKind: Kind<Rollout> = {
   toLane: rowOf,
   fromLane: (said) => (isRow(said) ? asRollout(said) : undefined),
   word: "rollout",
-  told: ({ version, state, stage, targets, why, by }) => ({
-    service: "",
-    version,
-    deleted: isOver(state),
-    value: JSON.stringify({
+  told: (rollout) => {
+    const { version, state, stage, plan, targets, why, by } = rollout
+    // As people count them: 0 before the first.
+    const detail = {
       state,
-      stage,
-      reason: why.text,
+      stage: stage + 1,
+      stages: plan.stages.length,
+      reason: why.text.slice(0, REASON).toWellFormed(),
       by,
-      counts: why.counts ?? null,
-      targets: targets.map(({ kind, key, version }) => ({ kind, key, version }))
-    }),
-    valueType: "json",
-    digest: ""
-  })
+      counts: why.counts ?? null
+    }
+    return {
+      service: "",
+      version,
+      deleted: false,
+      value: JSON.stringify({ ...detail, targets: targets.map(({ kind, key, version }) => ({ kind, key, version })) }),
+      valueType: "json",
+      digest: "",
+      event: happenedTo(rollout),
+      about: targets.map(({ key }) => key),
+      detail
+    }
+  }
 }

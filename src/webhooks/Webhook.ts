@@ -10,7 +10,7 @@
 import type { Received } from "../consumers/Received.ts"
 import { coveredBy } from "../keys/Pattern.ts"
 import { backoff } from "../net/Backoff.ts"
-import { type UpdateType, wordOf } from "../outbox/Event.ts"
+import { partsOf, type UpdateType } from "../outbox/Event.ts"
 
 /** The signing key: after `whsec_` it is base64, otherwise the text itself. */
 export const keyOf = (secret: string): Uint8Array<ArrayBuffer> =>
@@ -24,7 +24,13 @@ export const webhookId = (eventId: string): string => eventId.replaceAll("%", "%
 /** The JSON that is posted. `record`: the event's JSON, as it is in the topic. */
 export const bodyOf = (eventId: string, record: string): string => {
   const data = JSON.parse(record) as { readonly event_type: UpdateType; readonly timestamp: string }
-  return JSON.stringify({ type: `${wordOf(data.event_type)}.updated`, timestamp: data.timestamp, id: eventId, data })
+  const [word, happened] = partsOf(data.event_type)
+  return JSON.stringify({
+    type: `${word}.${happened === "update" ? "updated" : happened}`,
+    timestamp: data.timestamp,
+    id: eventId,
+    data
+  })
 }
 
 export type SigningKey = Parameters<typeof crypto.subtle.sign>[1]

@@ -2,7 +2,7 @@
  * The group `notification`: turns changes of critical keys into webhooks. The group only queues them, so that no receiver holds up a
  * partition; senders send what is queued.
  *
- *   WN1  Every change of a critical key, of whatever kind, is queued for every receiver once, and nothing else is.
+ *   WN1  Every change of a critical key, of whatever kind, and of what is about one, is queued for every receiver once, and nothing else is.
  */
 import { Effect, Layer, Metric, Redacted } from "effect"
 import { runGroup } from "../consumers/Group.ts"
@@ -54,7 +54,7 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
     group: "notification",
     size: SIZE,
     types: "changes",
-    wanted: ({ event }) => "key" in event && isCritical(keys, event.key), // WN1
+    wanted: ({ event }) => "key" in event && [event.key, ...(event.about ?? [])].some((key) => isCritical(keys, key)), // WN1
     effect: (events) =>
       Effect.map(queue.add(events.map(webhookOf), targets), (fresh) => {
         if (fresh > 0) for (const { wake } of senders) wake()

@@ -7,6 +7,7 @@ import { written } from "../../src/consumers/DeadLetters.ts"
 import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { configuration } from "../support/Configuration.ts"
 import { featureFlag } from "../support/FeatureFlag.ts"
+import { rollout } from "../support/Rollouts.ts"
 import { known } from "../support/Twins.ts"
 
 const { messages, schemas } = parse(
@@ -36,7 +37,8 @@ describe("schema/asyncapi.yaml", () => {
     }
     const changes = [configuration("svc.a", 12), configuration("svc.b", 12, { deleted: true })]
     for (const event of eventsOf(known, { ...revision, changes })) fits(event, messages.configUpdate.payload)
-    const others = [{ kind: "gadget", environment: "production", key: "staff" }, featureFlag("checkout", 12)]
+    const gadget = { kind: "gadget", environment: "production", key: "staff" }
+    const others = [gadget, featureFlag("checkout", 12), rollout()]
     for (const event of eventsOf(known, { ...revision, changes: others })) fits(event, messages.update.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventsOf, isUpdate, wordOf } from "../../src/outbox/Event.ts"
+import { eventsOf, isUpdate, partsOf } from "../../src/outbox/Event.ts"
 import { configuration } from "../support/Configuration.ts"
 import { featureFlag } from "../support/FeatureFlag.ts"
+import { NOW, rollout } from "../support/Rollouts.ts"
 import { known } from "../support/Twins.ts"
 
 const revision = { epoch: "e", revision: 12n, traceparent: "", actor: "ada", message: "why", committedAt: 5 }
@@ -47,10 +48,43 @@ describe("events of changes", () => {
     assert.strictEqual(new Set(both.map(({ id }) => id)).size, 2)
   })
 
+  it("KI4 a rollout tells what happened to it, why, and of which keys, in place of that it changed", () => {
+    const happened = (more: Parameters<typeof rollout>[0]) => told(rollout(more))[0]!.type
+    const begun = [{ revision: 18n, at: NOW, below: 1 }]
+    assert.deepStrictEqual(
+      [
+        happened({ version: 1, state: "scheduled", stage: -1, begun: [] }),
+        happened({ begun }),
+        happened({ begun, by: "ann" }),
+        happened({ begun, revision: 19n, by: "ann" }),
+        happened({ state: "baking", revision: 19n }),
+        ...(["paused", "rolled_back", "aborted", "completed"] as const).map((state) =>
+          happened({ state, revision: 20n })
+        )
+      ],
+      ["started", "stage", "promoted", "resumed", "stage", "paused", "rolled_back", "aborted", "completed"].map(
+        (one) => `rollout_${one}`
+      )
+    )
+    const why = { text: "3 of 10 are unhealthy", readings: [] }
+    const [event] = told(rollout({ state: "rolled_back", why }))
+    assert.deepInclude(JSON.parse(event!.body), {
+      event_type: "rollout_rolled_back",
+      key: "r17",
+      version: 2,
+      deleted: false,
+      about: ["app"],
+      detail: { state: "rolled_back", stage: 1, stages: 2, reason: why.text, by: "herald", counts: null }
+    })
+    assert.isTrue(isUpdate(event!.type))
+  })
+
   it("EV9 a change of a kind that is not known is told by what it is of", () => {
     const [event] = told({ kind: "gadget", environment: "production", key: "staff" })
     assert.deepInclude(JSON.parse(event!.body), { event_type: "gadget_update", key: "staff", version: 0, digest: "" })
     assert.isTrue(isUpdate(event!.type))
-    assert.strictEqual(wordOf("gadget_update"), "gadget")
+    assert.deepStrictEqual(partsOf("gadget_update"), ["gadget", "update"])
+    assert.deepStrictEqual(partsOf("flag_settings_rolled_back"), ["flag_settings", "rolled_back"])
+    for (const type of ["update", "client_connect", "gadget_exploded", "gadget_"]) assert.isFalse(isUpdate(type))
   })
 })

@@ -122,5 +122,7 @@ describe("Webhook", () => {
       id: "1",
       data: { event_type: "config_update", timestamp: "2026-01-01T00:00:00.000Z", actor: "ü" }
     })
+    const data = { event_type: "rollout_rolled_back", timestamp: "2026-01-01T00:00:00.000Z" }
+    assert.deepInclude(JSON.parse(bodyOf("1", JSON.stringify(data))), { type: "rollout.rolled_back", data })
   })
 })

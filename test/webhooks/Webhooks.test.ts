@@ -17,6 +17,7 @@ import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
 import { configuration } from "../support/Configuration.ts"
 import { featureFlag } from "../support/FeatureFlag.ts"
+import { rollout } from "../support/Rollouts.ts"
 import { testKey, testSeal } from "../support/Seal.ts"
 import { kinds, known } from "../support/Twins.ts"
 
@@ -73,6 +74,15 @@ const answer = (status: number) => Effect.succeed({ kind: "answered", status, re
 const ids = (posts: ReadonlyArray<Post>) => posts.map(({ headers }) => headers["webhook-id"]!)
 const statesOf = (state: State) => [...state.tables(WebhookTables).webhooks.values()].map(({ state }) => state)
 
+/** Of the key. */
+const rolledOut = (key: string, revision: number) =>
+  rollout({
+    key: `r${revision}`,
+    revision: BigInt(revision),
+    state: "baking",
+    targets: rollout().targets.map((target) => ({ ...target, key }))
+  })
+
 describe("Webhooks", () => {
   it.effect("WN1 critical keys alone are told, of any kind, once to each receiver, from when it is known", () => {
     const { state, receivers, node, commit, postsTo } = world()
@@ -84,10 +94,12 @@ describe("Webhooks", () => {
       yield* pass(2_000)
       for (const key of ["payment.a", "other", "payment", "payment.b", "payment.a"]) yield* commit(key)
       for (const key of ["other", "payment.a"]) yield* commit(key, {}, featureFlag)
-      yield* passUntil(() => postsTo(A).length + postsTo(B).length >= 8)
+      for (const key of ["other", "payment.c"]) yield* commit(key, {}, rolledOut)
+      yield* passUntil(() => postsTo(A).length + postsTo(B).length >= 10)
       yield* pass(20_000)
 
       const wanted = [
+        "e/10/@rollout/production/r10",
         "e/2/production/payment.a",
         "e/5/production/payment.b",
         "e/6/production/payment.a",
@@ -95,7 +107,7 @@ describe("Webhooks", () => {
       ]
       for (const url of [A, B]) assert.deepStrictEqual(ids(postsTo(url)).map(decodeURIComponent).sort(), wanted, url)
       const types = receivers.posts.map(({ body }) => JSON.parse(body).type)
-      assert.deepStrictEqual([...new Set(types)].sort(), ["config.updated", "flag.updated"])
+      assert.deepStrictEqual([...new Set(types)].sort(), ["config.updated", "flag.updated", "rollout.stage"])
       assert.isTrue(statesOf(state).every((one) => one === "delivered"))
     }).pipe(Effect.scoped)
   })
