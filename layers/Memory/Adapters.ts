@@ -18,6 +18,7 @@ import * as ShardStore from "./placement/ShardStore.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
 import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
+import * as EvidenceStore from "./rollouts/EvidenceStore.ts"
 import * as RolloutStore from "./rollouts/RolloutStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
@@ -43,6 +44,7 @@ export const adapters = Layer.mergeAll(
   RevisionLog.layer,
   RefStore.layer,
   RetentionStore.layer,
+  EvidenceStore.layer,
   RolloutStore.layer,
   ScheduleStore.layer,
   Seal.layer,

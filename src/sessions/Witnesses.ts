@@ -51,7 +51,7 @@ export class Witnesses extends Context.Service<
     readonly run: string
     /** Returns what ends it. */
     readonly listen: (witness: Witness) => () => void
-    /** Sessions of this node that want the key; one with overlapping patterns comes more than once. */
+    /** Sessions of this node that have their instance and want the key; one with overlapping patterns comes more than once. */
     readonly wanting: (environment: string, key: string) => Iterable<Session>
     /** The session of this node that has the instance, as who reports; undefined: there is none. */
     readonly reporter: (instance: InstanceId) => Reporter | undefined
@@ -86,7 +86,9 @@ export class Witnesses extends Context.Service<
             all = all.filter((one) => one !== witness)
           }
         },
-        wanting: (environment, key) => here.wanting(environment, key),
+        *wanting(environment, key) {
+          for (const session of here.wanting(environment, key)) if (has(session)) yield session
+        },
         reporter: (instance) => {
           const session = here.of(instance)
           if (session === undefined) return undefined
