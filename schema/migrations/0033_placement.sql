@@ -7,9 +7,10 @@ alter table nodes
   -- It gives up what it has, and takes nothing more.
   add column leaving boolean not null default true;
 
--- Whether the node lives at that moment. A time that no living node can have written is of a clock that was set back since.
+-- Whether the node lives at that moment, or gave a sign while a claim of that moment waited for it. A time that no living node can have
+-- written is of a clock that was set back since.
 create function herald_placed(node nodes, at timestamptz, lasts interval) returns boolean language sql immutable as $$
-  select node.placed_until > at and node.placed_until <= at + 2 * lasts
+  select node.placed_until > at and node.placed_until <= at + 3 * lasts
 $$;
 
 -- Takes part from now on.
@@ -37,7 +38,7 @@ declare
   claimed jsonb;
 begin
   -- One claim at a time, so that each sees what the last one took.
-  perform pg_advisory_xact_lock(7234734);
+  perform pg_advisory_xact_lock(7234736);
   moment := clock_timestamp();
   -- Of who is taken for dead, the next sign of life comes after this claim, and finds what it took.
   perform from nodes n where run <> this_run and not herald_placed(n, moment, lasts)

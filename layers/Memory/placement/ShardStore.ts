@@ -14,7 +14,7 @@ export const layer = Layer.effect(
     const now = () => clock.currentTimeMillisUnsafe()
     const lives = (run: string, life: number): boolean => {
       const until = members.get(run)?.until
-      return until !== undefined && until > now() && until <= now() + 2 * life
+      return until !== undefined && until > now() && until <= now() + 3 * life
     }
     const isIts = (run: string, { name, epoch, token }: Lease): boolean => {
       const held = shards.get(name)
