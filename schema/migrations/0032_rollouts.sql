@@ -539,8 +539,8 @@ begin
       select coalesce(jsonb_object_agg(name, jsonb_build_object('before', before, 'after', case
           -- Flags and segments are written already; configurations at the end of the call. Candidates have numbers in between.
           when kind = 'configuration' then herald_next_version(kind, in_environment, key)
-          when kind = 'flag' then (herald_newest_version(kind, in_environment, key)).version
-          when before > 0 then before + 1
+          when before > 0 and kind <> 'flag' then before + 1
+          when kind = 'flag' then greatest(case when before > 0 then before + 1 end, (herald_newest_version(kind, in_environment, key)).version)
           else herald_schedule_version(kind, in_environment, key)
         end)), '{}') into steps
         from (
