@@ -8,6 +8,7 @@ import type { Schedule } from "../../src/schedules/Schedule.ts"
 import { ScheduleStore } from "../../src/schedules/ScheduleStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { change } from "../support/Release.ts"
+import { candidate, candidateOf, moveWish, rolled, startWish } from "../support/RolloutWishes.ts"
 import { commit, over, past, refused, schedule, wish } from "../support/Schedules.ts"
 import { flag } from "./FlagStores.ts"
 
@@ -98,6 +99,28 @@ export const scheduleVersionsContract = (test: Test) => {
         over(first, { state: "committed", graceMillis: 60_000 })
       ])
       assert.strictEqual(flagVersion(made), 3)
+      assert.deepStrictEqual(yield* expectedOf(next), { [`flag/${key}`]: 3, [`configuration/${config}`]: 3 })
+    }))
+
+  test("DU3 RQ3 RQ4 numbers of candidates in between are no surprise to a schedule, and what is in a rollout it leaves alone", () =>
+    Effect.gen(function* () {
+      const [key, config] = [fresh("flag"), fresh("config")]
+      yield* commit([flag(key, ["a"]), change(config, "1")])
+      const touches = [
+        { kind: "flag", key, expected: "current" as const },
+        { kind: "configuration", key: config, expected: "current" as const }
+      ]
+      const [first, next] = [yield* schedule({ touches, afterMillis: 1 }), yield* schedule({ touches })]
+      const started = yield* rolled([startWish([candidate(config, "2"), candidateOf(flag(key, ["c"]))])])
+      yield* past
+      const made = [
+        flag(key, ["b"], { expectedVersion: 1 }),
+        change(config, "2", { expectedVersion: 1 }),
+        over(first, { state: "committed", graceMillis: 60_000 })
+      ]
+      assert.strictEqual((yield* refused(made)).name, "InRollout")
+      yield* rolled([moveWish(started, "aborted")])
+      assert.strictEqual(flagVersion(yield* commit(made)), 3)
       assert.deepStrictEqual(yield* expectedOf(next), { [`flag/${key}`]: 3, [`configuration/${config}`]: 3 })
     }))
 }

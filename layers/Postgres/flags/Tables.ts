@@ -88,12 +88,13 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
           guarded(`read the history of the ${nouns[kind]} ${key}`)(sql<Found>`
             select ${json}(sized.h) as stored, herald_candidate_of(${of}, ${environment}, ${key}, sized.version) as rollout from (
               select h, h.version, sum(h.bytes) over (order by h.version desc) - h.bytes as bytes_before from (
-                (select * from ${history}
-                  where environment = ${environment} and ${name} = ${key} and version < ${before ?? 2_147_483_647}
-                  order by version desc limit ${limit})
-                ${candidatesOf(sql`c.environment = ${environment} and c.key = ${key} and c.version < ${before ?? 2_147_483_647}
-                  order by c.version desc limit ${limit}`)}
-                order by version desc limit ${limit}
+                select * from (
+                  (select * from ${history}
+                    where environment = ${environment} and ${name} = ${key} and version < ${before ?? 2_147_483_647}
+                    order by version desc limit ${limit})
+                  ${candidatesOf(sql`c.environment = ${environment} and c.key = ${key} and c.version < ${before ?? 2_147_483_647}
+                    order by c.version desc limit ${limit}`)}
+                ) all_of_it order by version desc limit ${limit}
               ) h
             ) sized where bytes_before < ${PAGE_BYTES} order by sized.version desc`),
           (rows) => rows.map(version)
