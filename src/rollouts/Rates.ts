@@ -4,7 +4,7 @@
  *   VG1  It is bad when the rate is above what it may be by an e-process of 1/α or more, which may be looked at after each report: a good change is taken
  *        back by it at most with probability α (VE1). Instances are what varies, not requests (VK1): one alone takes nothing back.
  *   VG2  It is good when the cohort has had so many requests as the gate asks for, and either has the rate that it may have or so many that tell by
- *        themselves. Otherwise nobody knows.
+ *        themselves, with no evidence above 1, as nearly all that is as usual has. Otherwise nobody knows.
  *   VG3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
  */
 import { type Clusters, clusterOf, effective } from "../statistics/Clusters.ts"
@@ -48,7 +48,8 @@ const sumsOf = (gate: RateGate, metrics: Evidence["metrics"], side: "cohort" | "
 }
 
 const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
-const times = (ratio: number): string => (Number.isFinite(ratio) ? `${Number(ratio.toPrecision(3))}×` : "∞")
+const times = (ratio: number): string =>
+  ratio === Number.POSITIVE_INFINITY ? "∞" : ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`
 const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 const instances = (count: number): string => (count === 1 ? "1 instance" : `${whole(count)} instances`)
 
@@ -80,13 +81,14 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   const bounds = Object.fromEntries(
     Object.entries({ value, low: interval.low, high: interval.high }).filter(([, bound]) => Number.isFinite(bound))
   )
-  if (rejected)
-    return said("bad", `${between}; evidence ${whole(Math.min(e, 1e9))}, and ${whole(1 / alpha)} takes it back`, bounds)
+  const evidence = `evidence ${e > 1e6 ? "over 1,000,000" : whole(e)}, and ${whole(1 / alpha)} takes it back`
+  if (rejected) return said("bad", `${between}; ${evidence}`, bounds)
   if (cohort.n < minimum)
     return said("unknown", `${between}; fewer than ${whole(minimum)} ${denominator} decide nothing`, bounds)
   if (value > most && worth.candidate.n < minimum) {
     const why = cohort.count < 2 ? "one instance decides nothing" : "instances differ too much, or are too few, to tell"
     return said("unknown", `${between}; ${why}`, bounds)
   }
+  if (e > 1) return said("unknown", `${between}; ${evidence}, 1 is too much to go on`, bounds)
   return said("good", between, bounds)
 }

@@ -39,11 +39,11 @@ const CONTROL = gate({ control: 1.2 })
 
 describe("gates of rates", () => {
   it("VG1 twice the errors are bad, against a limit and against a control, and it says why in numbers", () => {
-    const limit = read(LIMIT, many(10, 1_000, 20))
+    const limit = read(LIMIT, many(10, 1_000, 20), many(90, 1_000, 5))
     assert.strictEqual(limit.verdict, "bad")
     assert.match(
       limit.text,
-      /^199 errors of 10,000 requests of 10 instances \(1\.99%\), 1\.\d+% to 2\.\d+% at 99%, limit 1%; evidence [\d,]+, and 100 takes it back$/
+      /^199 errors of 10,000 requests of 10 instances \(1\.99%\), 1\.\d+% to 2\.\d+% at 99%, limit 1%; evidence (over )?[\d,]+, and 100 takes it back$/
     )
     assert.isTrue(limit.low! > 0.01 && limit.value! > limit.low! && limit.high! > limit.value!)
     const control = read(CONTROL, many(10, 1_000, 25), many(90, 1_000, 10))
@@ -66,6 +66,7 @@ describe("gates of rates", () => {
 
   it("VG2 as usual is good, few requests are unknown, and so is what can't be told", () => {
     assert.strictEqual(read(LIMIT, many(10, 1_000, 5)).verdict, "good")
+    assert.strictEqual(read(LIMIT, [[1_000, 5]]).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 10), many(90, 1_000, 10)).verdict, "good")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 11), many(90, 1_000, 9)).verdict, "good")
     const few = read(
@@ -80,6 +81,12 @@ describe("gates of rates", () => {
     assert.strictEqual(read(LIMIT, []).verdict, "unknown")
     assert.strictEqual(read(CONTROL, many(10, 1_000, 10)).verdict, "unknown")
     assert.strictEqual(read(gate({ limit: 0.01 }, { dryRun: true }), []).dryRun, true)
+  })
+
+  it("VG2 what is worse, and not yet proven to be, is not promoted", () => {
+    const leaning = read(CONTROL, many(10, 400, 9), many(90, 400, 4))
+    assert.strictEqual(leaning.verdict, "unknown")
+    assert.match(leaning.text, /evidence \d+, and 100 takes it back, 1 is too much to go on$/)
   })
 
   it("VG2 no errors at all are good, and a control without any makes a ratio without end", () => {

@@ -37,10 +37,10 @@ describe("instances", () => {
           }
   })
 
-  it("VK1 of one alone nothing is known, and of two that agree what they say", () => {
+  it("VK1 of one alone nothing is known, and of many that agree what they say", () => {
     assert.deepInclude(effective(all([1_000, 500]), noClusters).candidate, { n: 0, sum: 0 })
-    const two = effective(all([1_000, 500], [1_000, 500]), noClusters).candidate
-    assert.deepInclude(two, { n: 2_000, sum: 1_000 })
+    const alike = effective(all(...many(20, 1_000, 500)), noClusters).candidate
+    assert.deepInclude(alike, { n: 20_000, sum: 10_000 })
     assert.deepInclude(effective(noClusters, noClusters).candidate, { n: 0, sum: 0 })
   })
 
@@ -48,6 +48,15 @@ describe("instances", () => {
     const control = all(...Array.from({ length: 50 }, (_, n) => [1_000, n % 2 === 0 ? 2 : 38] as const))
     const { candidate } = effective(all([1_000, 20], [1_000, 20]), control)
     assert.isBelow(candidate.n, 200)
+  })
+
+  it("VK4 few that agree count less than many", () => {
+    const worth = (count: number) =>
+      effective(all(...many(count, 1_000, 100)), all(...many(count, 1_000, 100))).candidate
+    assert.closeTo(worth(3).n, 3_000 / 64, 1e-9)
+    assert.closeTo(worth(5).n, 5_000 / 8, 1e-9)
+    assert.strictEqual(worth(9).n, 9_000)
+    assert.deepInclude(worth(1), { n: 0, sum: 0 })
   })
 
   it("VK2 who had no requests counts for nothing", () => {

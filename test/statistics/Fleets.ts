@@ -1,5 +1,5 @@
 /** Instances of a rollout that fail now and then, each at a rate of its own. */
-import { type Clusters, clusterOf, effective, noClusters } from "../../src/statistics/Clusters.ts"
+import { type Clusters, clusterOf, effective } from "../../src/statistics/Clusters.ts"
 import { logEvidence } from "../../src/statistics/Exceeds.ts"
 import { counted } from "../../src/statistics/Sample.ts"
 import type { Draw, Run } from "./Simulation.ts"
@@ -27,16 +27,20 @@ class Fleet {
   }
 
   get clusters(): Clusters {
-    const all = { ...noClusters }
+    let [count, all, sum, nn, ns, ss, nnnn] = [0, 0, 0, 0, 0, 0, 0]
     for (let n = 0; n < this.#n.length; n++) {
       const one = clusterOf(this.#n[n]!, this.#sum[n]!)
-      for (const part of PARTS) all[part] += one[part]
+      count += one.count
+      all += one.n
+      sum += one.sum
+      nn += one.nn
+      ns += one.ns
+      ss += one.ss
+      nnnn += one.nnnn
     }
-    return all
+    return { count, n: all, sum, nn, ns, ss, nnnn }
   }
 }
-
-const PARTS = Object.keys(noClusters) as ReadonlyArray<keyof Clusters>
 
 interface Fleets {
   readonly candidates: number

@@ -15,13 +15,16 @@ export interface Scenario {
 
 export const LOOKS = 1_000
 
-/** Requests of candidate and control between two looks. */
-type Shares = (look: number) => readonly [candidate: number, control: number]
+/** Requests, or units, of candidate and control between two looks; `better`: the candidate is, so far. */
+type Shares = (look: number, better: boolean) => readonly [candidate: number, control: number]
 
 const EQUAL: Shares = () => [10, 10]
 const HUNDREDTH: Shares = () => [10, 990]
 /** Stages of 1 %, 10 % and 50 %, of a thousand requests a look. */
 const STAGES: Shares = (look) => (look <= LOOKS / 3 ? [10, 990] : look <= (2 * LOOKS) / 3 ? [100, 900] : [500, 500])
+
+/** Who looks better gets more. */
+const FOLLOWED: Shares = (_, better) => (better ? [20, 4] : [4, 20])
 
 /** The candidate fails at `rate`, and `limit` is not to be exceeded. */
 export const againstLimit =
@@ -40,7 +43,7 @@ export const againstControl =
   (draw: Draw): Run => {
     const [candidate, control] = [new Growing(), new Growing()]
     return (look) => {
-      const [n, m] = shares(look)
+      const [n, m] = shares(look, false)
       candidate.add(n, draw.hits(n, rate))
       control.add(m, draw.hits(m, usual))
       return logEvidence(candidate, control, times) >= -Math.log(alpha)
@@ -53,7 +56,7 @@ const classic =
   (draw: Draw): Run => {
     const [candidate, control] = [new Growing(), new Growing()]
     return (look) => {
-      const [n, m] = shares(look)
+      const [n, m] = shares(look, false)
       candidate.add(n, draw.hits(n, rate))
       control.add(m, draw.hits(m, usual))
       const pooled = (candidate.sum + control.sum) / (candidate.n + control.n)
@@ -71,7 +74,7 @@ const missesConversion =
     const [was, is] = [new Growing(), new Growing()]
     const truth = treatment / control
     return (look) => {
-      const [n, m] = shares(look)
+      const [n, m] = shares(look, is.sum * was.n > was.sum * is.n)
       is.add(n, draw.hits(n, treatment))
       was.add(m, draw.hits(m, control))
       return likeRatio(was, is, truth) > critical(timeOf(was, is), alpha) ** 2 / 2
@@ -83,7 +86,7 @@ const findsConversion =
   (draw: Draw): Run => {
     const [was, is] = [new Growing(), new Growing()]
     return (look) => {
-      const [n, m] = shares(look)
+      const [n, m] = shares(look, false)
       is.add(n, draw.hits(n, treatment))
       was.add(m, draw.hits(m, control))
       return likeRatio(was, is, 1) > critical(timeOf(was, is), alpha) ** 2 / 2
@@ -105,7 +108,7 @@ const missesMean =
     const [was, is] = [new Growing(), new Growing()]
     const truth = of === lift ? factor - 1 : (factor - 1) * mean
     return (look) => {
-      const [n, m] = shares(look)
+      const [n, m] = shares(look, false)
       for (let unit = 0; unit < n; unit++) {
         const one = value(draw) * factor
         is.add(1, one, one * one)
@@ -170,6 +173,11 @@ export const FALSE_ALARMS: ReadonlyArray<Scenario> = [
     begin: missesConversion(0.05, 0.05, 0.05, STAGES)
   },
   {
+    what: "experiment: conversion 5 %, no lift, shares that follow the result",
+    alpha: 0.05,
+    begin: missesConversion(0.05, 0.05, 0.05, FOLLOWED)
+  },
+  {
     what: "experiment: mean of even values, difference",
     alpha: 0.05,
     begin: missesMean(EVEN, 1, 0.05, EQUAL, difference)
@@ -201,16 +209,19 @@ export const OF_INSTANCES: ReadonlyArray<Scenario> = [
   { what: "gate: 10 instances and 40, all alike", alpha: 0.01, begin: ofInstances(SAME) },
   { what: "gate: 10 instances and 40, errors in bursts of 10", alpha: 0.01, begin: ofInstances(BURSTS) },
   { what: "gate: 10 instances and 40 that differ (0.3 to 3 %)", alpha: 0.01, begin: ofInstances(DIFFERENT) },
-  {
-    what: "gate: 2 instances and 48 that differ, in bursts",
+  ...(
+    [
+      [2, 48],
+      [2, 10],
+      [2, 2],
+      [3, 3],
+      [5, 5]
+    ] as const
+  ).map(([candidates, controls]) => ({
+    what: `gate: ${candidates} instances and ${controls} that differ, in bursts of 10`,
     alpha: 0.01,
-    begin: ofInstances({ candidates: 2, controls: 48, spread: 0.6, burst: 5, times: 1 })
-  },
-  {
-    what: "gate: 3 instances and 3 that differ, in bursts",
-    alpha: 0.01,
-    begin: ofInstances({ candidates: 3, controls: 3, spread: 0.6, burst: 5, times: 1 })
-  }
+    begin: ofInstances({ candidates, controls, spread: 0.6, burst: 10, times: 1 })
+  }))
 ]
 
 /** The same, each request by itself: what would come of it. */
@@ -255,6 +266,12 @@ export const FINDS: ReadonlyArray<Scenario & { readonly each: number; readonly o
     begin: ofInstances({ ...SAME, candidates: 2, controls: 48, times: 10 }),
     of: "requests",
     each: 40
+  },
+  {
+    what: "gate: errors 50 %, control 1 %, 3 instances and 3",
+    begin: ofInstances({ ...SAME, candidates: 3, controls: 3, times: 50 }),
+    of: "requests",
+    each: 60
   },
   {
     what: "gate: errors 5 %, control 1 %, 10 instances and 40 that differ",

@@ -1,5 +1,5 @@
 /**
- * A fiftieth of what `node bench/statistics.ts` simulates, by a seed: what is found here is found each time. So few runs vary by themselves: they may be
+ * A hundredth of what `node bench/statistics.ts` simulates, by a seed: what is found here is found each time. So few runs vary by themselves: they may be
  * wrong as often as is said, and three standard errors; that of 10,000 runs no more are wrong than is said is held by the benchmark, which fails otherwise.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -9,7 +9,7 @@ import { critical, difference, lift, likeRatio } from "../../src/statistics/Sequ
 import { FALSE_ALARMS, FINDS, LOOKED_AT_ONCE, LOOKS, OF_INSTANCES, ONE_BY_ONE } from "./Scenarios.ts"
 import { drawing, simulate } from "./Simulation.ts"
 
-const RUNS = 200
+const RUNS = 100
 
 /** Of so many runs. */
 const most = (alpha: number, runs: number): number => alpha * runs + 3 * Math.sqrt(alpha * (1 - alpha) * runs)
@@ -23,12 +23,12 @@ describe("looked at a thousand times", () => {
 
   for (const { what, alpha, begin } of OF_INSTANCES)
     it(`VK1, VK3 is wrong no more often than it says: ${what}`, () => {
-      assert.isAtMost(simulate(11, 50, LOOKS / 2, begin).often, most(alpha, 50))
+      assert.isAtMost(simulate(11, 25, LOOKS / 2, begin).often, most(alpha, 25))
     })
 
   for (const { what, alpha, begin } of ONE_BY_ONE)
     it(`VK1 is wrong often, were it not for instances: ${what}`, () => {
-      assert.isAbove(simulate(11, 50, LOOKS / 2, begin).often, 5 * alpha * 50)
+      assert.isAbove(simulate(11, 25, LOOKS / 2, begin).often, 5 * alpha * 25)
     })
 
   for (const { what, alpha, begin } of LOOKED_AT_ONCE)
