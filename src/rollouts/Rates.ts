@@ -81,14 +81,15 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   const bounds = Object.fromEntries(
     Object.entries({ value, low: interval.low, high: interval.high }).filter(([, bound]) => Number.isFinite(bound))
   )
-  const evidence = `evidence ${e > 1e6 ? "over 1,000,000" : whole(e)}, and ${whole(1 / alpha)} takes it back`
-  if (rejected) return said("bad", `${between}; ${evidence}`, bounds)
+  const evidence = e > 1e6 ? "over 1,000,000" : whole(e)
+  if (rejected) return said("bad", `${between}; evidence ${evidence}, and ${whole(1 / alpha)} takes it back`, bounds)
   if (cohort.n < minimum)
     return said("unknown", `${between}; fewer than ${whole(minimum)} ${denominator} decide nothing`, bounds)
   if (value > most && worth.candidate.n < minimum) {
     const why = cohort.count < 2 ? "one instance decides nothing" : "instances differ too much, or are too few, to tell"
     return said("unknown", `${between}; ${why}`, bounds)
   }
-  if (e > 1) return said("unknown", `${between}; ${evidence}, 1 is too much to go on`, bounds)
+  const leans = `evidence ${evidence}: above 1 it does not go on, at ${whole(1 / alpha)} it is taken back`
+  if (e > 1) return said("unknown", `${between}; ${leans}`, bounds)
   return said("good", between, bounds)
 }

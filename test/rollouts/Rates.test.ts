@@ -86,7 +86,7 @@ describe("gates of rates", () => {
   it("VG2 what is worse, and not yet proven to be, is not promoted", () => {
     const leaning = read(CONTROL, many(10, 400, 9), many(90, 400, 4))
     assert.strictEqual(leaning.verdict, "unknown")
-    assert.match(leaning.text, /evidence \d+, and 100 takes it back, 1 is too much to go on$/)
+    assert.match(leaning.text, /evidence \d+: above 1 it does not go on, at 100 it is taken back$/)
   })
 
   it("VG2 no errors at all are good, and a control without any makes a ratio without end", () => {
