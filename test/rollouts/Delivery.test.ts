@@ -212,6 +212,24 @@ describe("who gets what", () => {
     })
   )
 
+  test(
+    "RQ2 a candidate that was taken back while it was read is sent to nobody",
+    Effect.gen(function* () {
+      const reads = yield* Reads
+      yield* commit(change("svc", "old"))
+      const inside = yield* connect(IN)
+      yield* answered(inside)
+      yield* reads.gate.close
+      const key = yield* begin({ svc: "new" }, HALF)
+      const fresh = yield* connect(LATER)
+      yield* move(key, "rolled_back")
+      yield* reads.gate.open
+      yield* settle
+      assert.deepStrictEqual(inside.told, ["svc old v1 @1"]) // DV7
+      assert.deepStrictEqual(fresh.told, ["svc old v1 @4"])
+    })
+  )
+
   it.effect("S6 a strict candidate is not sent while the view is stale", () => {
     const faults = new Faults()
     return Effect.gen(function* () {

@@ -1,14 +1,16 @@
 /** Who gets which flags, where rollouts have candidates of some. */
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { received } from "../../src/evaluation/Sent.ts"
 import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
-import { answered, begin, type Client, connect, HALF, IN, LATER, move, OUT, test } from "../support/Cohorts.ts"
+import { answered, begin, type Client, connect, HALF, IN, LATER, move, OUT, Reads, test } from "../support/Cohorts.ts"
 import { toggle } from "../support/Definitions.ts"
 
 const flag = (plan: string, more: object = {}) => ({
@@ -166,6 +168,27 @@ describe("who gets which flags", () => {
       assert.lengthOf(outside.told, 1)
       yield* move(key, "rolled_back")
       assert.lengthOf(told(inside), 2)
+    })
+  )
+
+  test(
+    "FK9 CZ2 a candidate that can't be read is tried again, and until then its clients have what they had",
+    Effect.gen(function* () {
+      const reads = yield* Reads
+      yield* publish("base", flag("pro"))
+      yield* publish("one", needs("base"))
+      const [inside, outside] = [yield* connect(IN, flags), yield* connect(OUT, flags)]
+      yield* answered(inside, outside)
+      reads.failure = failure("DatabaseUnavailable", "away")
+      yield* offer("base", flag("free"), HALF)
+      yield* publish("apart", flag("pro"))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told(inside).slice(2), ["apart v1 @5"])
+      reads.failure = undefined
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      assert.sameMembers(told(inside).slice(3), ["base v2 @4", "one v1 @4"])
+      assert.deepStrictEqual(told(outside).slice(2), ["apart v1 @5"])
     })
   )
 })

@@ -1,6 +1,6 @@
 /** Sessions of clients in and out of a cohort, and what they are told, in words. */
 import { it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Latch, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Access } from "../../src/access/Access.ts"
@@ -39,10 +39,11 @@ export const IN = named((bucket) => bucket < HALF / 2)
 export const LATER = named((bucket) => bucket >= HALF / 2 && bucket < HALF)
 export const OUT = named((bucket) => bucket >= HALF)
 
-/** How candidates are read: how often, and whether they can be. */
-export class Reads extends Context.Service<Reads, { count: number; failure: HeraldError | undefined }>()(
-  "test/Reads"
-) {}
+/** How candidates are read: how often, whether they can be, and when. */
+export class Reads extends Context.Service<
+  Reads,
+  { count: number; failure: HeraldError | undefined; readonly gate: Latch.Latch }
+>()("test/Reads") {}
 
 const counted = Layer.effect(
   RolloutStore,
@@ -54,7 +55,8 @@ const counted = Layer.effect(
       candidate: (...of) =>
         Effect.suspend(() => {
           reads.count++
-          return reads.failure === undefined ? store.candidate(...of) : Effect.fail(reads.failure)
+          const found = reads.failure === undefined ? store.candidate(...of) : Effect.fail(reads.failure)
+          return Effect.andThen(reads.gate.await, found)
         })
     })
   })
@@ -62,7 +64,7 @@ const counted = Layer.effect(
 
 /** A node on a database that a test holds, which may fail. */
 export const nodeOn = (state: State, memory: Layer.Layer<Stores> = Memory.layerOn(state)) => {
-  const reads = Layer.sync(Reads, () => ({ count: 0, failure: undefined }))
+  const reads = Layer.sync(Reads, () => ({ count: 0, failure: undefined, gate: Latch.makeUnsafe(true) }))
   const held = Layer.succeed(State.service, state)
   const stores = counted.pipe(Layer.provideMerge(Layer.mergeAll(memory, held, reads)))
   const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
@@ -82,35 +84,35 @@ export const commit = Effect.fnUntraced(function* (...changes: ReadonlyArray<Wis
   return revision
 })
 
-/** What a plain publish of it would be. */
-const wished = (key: string, definition: string | ConfigurationWish | FlagWish): ConfigurationWish | FlagWish =>
-  typeof definition === "string" ? change(key, definition) : definition
-
-/** Begins a rollout of what it says of each key; `below`: its first stage, too. Returns its key. */
-export const begin = Effect.fnUntraced(function* (
+/** What begins a rollout of what it says of each key. */
+export const started = (
   of: Readonly<Record<string, string | ConfigurationWish | FlagWish>>,
-  below?: number,
   more: Partial<Pick<StartWish, "plan" | "salt">> = {}
-) {
-  const candidates = Object.entries(of).map(([name, text]): Candidate => {
-    const wish = wished(name, text)
+): StartWish => ({
+  kind: "rollout",
+  op: "start",
+  environment: "production",
+  key: "",
+  plan: plan({ stages: Array.from({ length: 10 }, () => stage(100)) }),
+  salt: SALT,
+  at: null,
+  candidates: Object.entries(of).map(([name, text]): Candidate => {
+    const wish = typeof text === "string" ? change(name, text) : text
     const { kind, key, digest } = wish
     const [strict, template] = wish.kind === "flag" ? [false, false] : [wish.strict, wish.template]
     return { kind, key, digest, strict, template, base: undefined, wish: JSON.stringify(wish), bytes: 10 }
-  })
-  const start: StartWish = {
-    kind: "rollout",
-    op: "start",
-    environment: "production",
-    key: "",
-    plan: plan({ stages: Array.from({ length: 10 }, () => stage(100)) }),
-    salt: SALT,
-    at: null,
-    candidates,
-    why: { text: "", readings: [] },
-    ...more
-  }
-  const { revision } = yield* commit(start)
+  }),
+  why: { text: "", readings: [] },
+  ...more
+})
+
+/** Begins a rollout; `below`: its first stage, too. Returns its key. */
+export const begin = Effect.fnUntraced(function* (
+  of: Parameters<typeof started>[0],
+  below?: number,
+  more: Parameters<typeof started>[1] = {}
+) {
+  const { revision } = yield* commit(started(of, more))
   const key = `r${revision}`
   if (below !== undefined) yield* move(key, "deploying", below)
   return key
