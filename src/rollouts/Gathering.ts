@@ -1,0 +1,194 @@
+/**
+ * Tells the evidence store what the sessions of this node make of rollouts.
+ *
+ *   GH1  What happens to a session costs it a look into a map, and an entry of memory where its instance is in a cohort. Nothing waits for the
+ *        database.
+ *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other.
+ *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
+ *   GH4  A node that ends by itself says so, after all that it had to tell.
+ *   IR1 to IR3 in Roll.ts
+ */
+import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { Witnesses } from "../sessions/Witnesses.ts"
+import { notice } from "../telemetry/Degraded.ts"
+import { afterEvery, always } from "../telemetry/Every.ts"
+import { counter, gauge } from "../telemetry/Metrics.ts"
+import { Slices } from "../work/Slices.ts"
+import { type Counted, EvidenceStore, type Seen } from "./EvidenceStore.ts"
+import { Roll } from "./Roll.ts"
+import type { Rollout } from "./Rollout.ts"
+import { RolloutView } from "./RolloutView.ts"
+import { Sightings } from "./Sightings.ts"
+
+export interface GatheringOptions {
+  /** After so long without a sign of life a node counts as dead. EE3 */
+  readonly heartbeatTimeout: Duration.Input
+}
+
+/** GH2 */
+const GATHER = "50 millis" as const
+/** The pause after a batch that could not be written. */
+const RETRY = "1 second" as const
+/** The pause before sightings are written again that came too early. */
+const EARLY = "200 millis" as const
+/** Rows of rollouts that are over, removed at a time. EE4 */
+const SWEEP = 2_000
+
+type Pause = typeof GATHER | typeof RETRY | typeof EARLY
+
+const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions) {
+  const store = yield* EvidenceStore
+  const view = yield* RolloutView
+  const witnesses = yield* Witnesses
+  const clock = yield* Clock.Clock
+  const wake = yield* Queue.sliding<void>(1)
+  const slices = new Slices()
+  const waiting = new Sightings()
+  const now = () => clock.monotonicTimeNanosUnsafe()
+  const touch = () => void Queue.offerUnsafe(wake, undefined)
+  const roll = new Roll((sighting) => {
+    if (waiting.size === 0) touch()
+    waiting.add(sighting)
+  })
+  /** Versions of which it is written that this node has told of all. IR3 */
+  const told = new Map<string, number>()
+
+  const become = (rollout: Rollout): void => {
+    if (roll.become(rollout) !== undefined) return
+    waiting.forget(rollout.environment, rollout.key)
+    told.delete(`${rollout.environment}/${rollout.key}`)
+  }
+  const begin = (): void => {
+    roll.keepOnly(view.active())
+    for (const rollout of view.active()) become(rollout)
+    for (const tracked of roll.all()) tracked.looked = -1
+    told.clear()
+    touch()
+  }
+  const stopFollowing = view.listen((changed) => {
+    if (changed === undefined) return begin()
+    become(changed)
+    touch()
+  })
+  const stopWatching = witnesses.listen({
+    came: (session) => roll.size > 0 && roll.came(session, now()),
+    sent: (session, mark) => roll.size > 0 && roll.sent(session, mark, now()),
+    held: (session, mark) => roll.size > 0 && roll.held(session, mark, now()),
+    answered: (session, mark, applied, reason) => roll.size > 0 && roll.answered(session, mark, applied, reason, now()),
+    problem: (session, key, { revision }, reason) =>
+      roll.size > 0 && roll.problem(session, key, revision, reason, now()),
+    reported: ({ here, ref, connectedAt, ...subscription }, report) => {
+      if (roll.size === 0) return
+      roll.reported({ ref, connectedAt, subscription }, report, here)
+      touch()
+    },
+    ended: (session, ending) => roll.size > 0 && roll.ended(session, ending, now())
+  })
+
+  /** Looks at the instances of each rollout that changed. IR3 */
+  const look = Effect.gen(function* () {
+    if (waiting.wasDropped()) for (const tracked of roll.all()) tracked.looked = -1
+    for (const tracked of [...roll.all()]) {
+      const { environment, version } = tracked.rollout
+      if (tracked.looked >= version) continue
+      const again = tracked.looked < 0
+      for (const name of tracked.names)
+        for (const session of witnesses.wanting(environment, name)) {
+          roll.look(tracked, session, now(), again)
+          if (slices.over()) yield* slices.turn
+        }
+      tracked.looked = version
+    }
+  })
+
+  const countedOf = (): ReadonlyArray<Counted> => {
+    const counted: Array<Counted> = []
+    for (const { counting, rollout } of roll.all()) {
+      if (!counting.isNews) continue
+      const { environment, key } = rollout
+      for (const one of counting.totals()) counted.push({ environment, rollout: key, ...one })
+    }
+    return counted
+  }
+  /** Once nothing else waits. IR3 */
+  const seenOf = (): ReadonlyArray<Seen> => {
+    const seen: Array<Seen> = []
+    for (const { looked, rollout } of roll.all()) {
+      const { environment, key, version } = rollout
+      if (looked === version && (told.get(`${environment}/${key}`) ?? 0) < version)
+        seen.push({ environment, rollout: key, version })
+    }
+    return seen
+  }
+
+  const writes = yield* notice("postgresql-writes", {
+    source: "rollouts",
+    began: "what instances make of rollouts can't be written: it waits",
+    ended: "what instances make of rollouts is written again"
+  })
+  const timeoutMillis = Duration.toMillis(heartbeatTimeout)
+
+  /** Writes one batch. Returns how long to wait before the next; undefined: nothing is left. */
+  const write: Effect.Effect<Pause | undefined> = Effect.gen(function* () {
+    const sightings = waiting.take()
+    const counted = countedOf()
+    const seen = sightings.length === waiting.size ? seenOf() : []
+    if (sightings.length + counted.length + seen.length === 0) return undefined
+    for (const { counting } of roll.all()) counting.isNews = false
+    const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen }
+    return yield* Effect.matchEffect(store.write(batch), {
+      onSuccess: Effect.fnUntraced(function* (early: ReadonlyArray<string>) {
+        waiting.written(sightings, new Set(early))
+        for (const { environment, rollout, version } of seen) told.set(`${environment}/${rollout}`, version)
+        yield* writes.works
+        yield* Metric.update(writtenTotal, sightings.length)
+        yield* Metric.update(pending, waiting.size)
+        return waiting.size === 0 ? undefined : early.length === waiting.size ? EARLY : GATHER
+      }),
+      onFailure: Effect.fnUntraced(function* ({ message }: HeraldError) {
+        for (const { counting } of roll.all()) counting.isNews = true // GH3
+        yield* writes.fails(message)
+        yield* Metric.update(pending, waiting.size)
+        return RETRY
+      })
+    })
+  })
+
+  const round = Effect.gen(function* () {
+    yield* Queue.take(wake)
+    yield* Effect.sleep(GATHER)
+    while (true) {
+      yield* look
+      const pause = yield* write
+      if (pause === undefined) return
+      yield* Effect.sleep(pause)
+    }
+  })
+  begin()
+
+  yield* Effect.addFinalizer(() => {
+    stopFollowing()
+    stopWatching()
+    const rest = write.pipe(Effect.repeat({ while: (pause) => pause === GATHER }))
+    return rest.pipe(
+      Effect.andThen(store.leave(witnesses.run)),
+      Effect.ignore,
+      Effect.interruptible,
+      Effect.timeoutOption("2 seconds")
+    ) // GH4
+  })
+  yield* Effect.forkScoped(always("what instances make of rollouts was not written", round))
+
+  /** EE4. By whichever node: what another one removes is left out. */
+  const sweep = store.sweep(SWEEP).pipe(Effect.repeat({ while: (went) => went >= SWEEP }))
+  yield* Effect.forkScoped(afterEvery("what is of rollouts that are over was not removed", "30 seconds", sweep))
+})
+
+export const layer = (options: GatheringOptions) => Layer.effectDiscard(make(options))
+
+const writtenTotal = counter(
+  "herald_rollout_sightings_written_total",
+  "changes of instances in rollouts that this node has written"
+)
+const pending = gauge("herald_rollout_sightings_pending", "changes of instances in rollouts that wait to be written")

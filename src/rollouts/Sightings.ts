@@ -1,0 +1,80 @@
+/**
+ * Sightings that wait to be written, merged. Pure state.
+ *
+ *   IW1  Of a session only the newest waits, however often it changes; so what waits is bounded by sessions, and by `MOST`. What is dropped is
+ *        said, so that all is told again.
+ *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken.
+ *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile.
+ */
+import type { Sighting } from "./EvidenceStore.ts"
+
+/** Of one batch. */
+export const BATCH = 2_000
+/** IW1 */
+const MOST = 100_000
+/** Tries of a sighting of which the store does not know yet whether its session has the instance. */
+const TRIES = 40
+
+interface Waiting {
+  readonly sighting: Sighting
+  tries: number
+}
+
+const idOf = ({ environment, rollout, service, instance }: Sighting): string =>
+  `${environment}\u0000${rollout}\u0000${service}\u0000${instance}`
+
+export class Sightings {
+  readonly #waiting = new Map<string, Waiting>()
+  #dropped = false
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  add(sighting: Sighting): void {
+    const id = `${sighting.session}\u0000${idOf(sighting)}`
+    this.#waiting.set(id, { sighting, tries: 0 })
+    if (this.#waiting.size <= MOST) return
+    for (const [oldest] of this.#waiting) {
+      this.#waiting.delete(oldest)
+      this.#dropped = true
+      return
+    }
+  }
+
+  /** Whether something was dropped since this was last asked. IW1 */
+  wasDropped(): boolean {
+    const dropped = this.#dropped
+    this.#dropped = false
+    return dropped
+  }
+
+  /** IW2 */
+  take(): ReadonlyArray<Sighting> {
+    const batch: Array<Sighting> = []
+    const taken = new Set<string>()
+    for (const { sighting } of this.#waiting.values()) {
+      const id = idOf(sighting)
+      if (taken.has(id)) continue
+      taken.add(id)
+      if (batch.push(sighting) === BATCH) break
+    }
+    return batch
+  }
+
+  /** `early`: sessions whose sightings have to be written once more. IW3 */
+  written(batch: ReadonlyArray<Sighting>, early: ReadonlySet<string>): void {
+    for (const sighting of batch) {
+      const id = `${sighting.session}\u0000${idOf(sighting)}`
+      const waiting = this.#waiting.get(id)
+      if (waiting?.sighting !== sighting) continue
+      if (!early.has(sighting.session) || ++waiting.tries > TRIES) this.#waiting.delete(id)
+    }
+  }
+
+  /** Forgets what is of a rollout that is over. */
+  forget(environment: string, rollout: string): void {
+    for (const [id, { sighting }] of this.#waiting)
+      if (sighting.rollout === rollout && sighting.environment === environment) this.#waiting.delete(id)
+  }
+}

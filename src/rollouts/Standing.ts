@@ -1,0 +1,111 @@
+/**
+ * How an instance stands to a rollout whose cohort it is in, by what one session of it did. Pure state.
+ *
+ *   IS1  It has applied the change when it has applied all of the targets that it wants, each in the version that is the candidate's.
+ *   IS2  A report counts from the revision on by which the instance has the change: what it said before is of something else. Healthy is only
+ *        who applied the change; whoever was sent it may say that it is unhealthy.
+ *   IS3  A session that ends soon after it got the change may be a crash; one that ends later is none, however often that happens.
+ */
+import type { Condition } from "./Evidence.ts"
+
+/** Nanoseconds after which a connection that breaks has nothing to do with the change: proxies end long calls, and networks are mended. IS3 */
+const SOON = 10n * 60n * 1_000_000_000n
+
+/** What is known of one target. */
+const [UNWANTED, DUE, SENT, APPLIED, REJECTED] = [0, 1, 2, 3, 4]
+
+export class Standing {
+  /** `<run>/<number>`. */
+  readonly session: string
+  stage: number
+  /** Of the transition by which it has the change. */
+  revision: bigint
+  is: Condition = "offered"
+  reason = ""
+  broke: 0 | 1 = 0
+  /** How often it was told of. */
+  number = 0
+  /** By target. */
+  readonly #keys: Array<number>
+  #said: "healthy" | "degraded" | "unhealthy" | undefined
+  #gotAt: bigint | undefined
+
+  /** `wants`: which of the targets. */
+  constructor(session: string, stage: number, revision: bigint, wants: ReadonlyArray<boolean>) {
+    this.session = session
+    this.stage = stage
+    this.revision = revision
+    this.#keys = wants.map((wanted) => (wanted ? DUE! : UNWANTED!))
+  }
+
+  /** It has applied the change, and is there. IS1 */
+  get hasApplied(): boolean {
+    return this.#keys.every((state) => state === UNWANTED || state === APPLIED)
+  }
+
+  get wasSent(): boolean {
+    return this.#gotAt !== undefined
+  }
+
+  /** The change is another one from now on. Returns whether it is. */
+  due(stage: number, revision: bigint): boolean {
+    if (revision === this.revision) return false
+    this.stage = stage
+    this.revision = revision
+    this.#said = undefined
+    this.#gotAt = undefined
+    for (let at = 0; at < this.#keys.length; at++) if (this.#keys[at] !== UNWANTED) this.#keys[at] = DUE!
+    this.#becomes("offered", "")
+    return true
+  }
+
+  /** The others return whether that is news. `now`: monotonic nanoseconds. */
+  sent(target: number, now: bigint): boolean {
+    this.#gotAt ??= now
+    if (this.#keys[target] !== DUE) return false
+    this.#keys[target] = SENT!
+    return this.#look("")
+  }
+
+  applied(target: number, now: bigint): boolean {
+    this.#gotAt ??= now
+    if (this.#keys[target] === UNWANTED) return false
+    this.#keys[target] = APPLIED!
+    return this.#look("")
+  }
+
+  rejected(target: number, reason: string): boolean {
+    if (this.#keys[target] === UNWANTED) return false
+    this.#keys[target] = REJECTED!
+    return this.#look(reason)
+  }
+
+  /** IS2 */
+  reported(health: "healthy" | "degraded" | "unhealthy", revision: bigint, reason: string): boolean {
+    if (revision < this.revision || !this.wasSent) return false
+    this.#said = health
+    return this.#look(health === "unhealthy" ? reason : "")
+  }
+
+  /** `gone`: nobody knows how it is. IS3 */
+  ended(gone: boolean, now: bigint): boolean {
+    const had = this.#gotAt
+    if (!gone || had === undefined) return this.#becomes("left", "")
+    this.broke = now - had < SOON ? 1 : 0
+    return this.#becomes("gone", this.reason)
+  }
+
+  #look(reason: string): boolean {
+    if (this.#keys.includes(REJECTED!)) return this.#becomes("rejected", reason)
+    if (this.#said === "unhealthy") return this.#becomes("unhealthy", reason)
+    if (this.hasApplied) return this.#becomes(this.#said === "healthy" ? "healthy" : "applied", "")
+    return this.#becomes(this.wasSent ? "delivered" : "offered", "")
+  }
+
+  #becomes(is: Condition, reason: string): boolean {
+    if (this.is === is) return false
+    this.is = is
+    this.reason = reason
+    return true
+  }
+}

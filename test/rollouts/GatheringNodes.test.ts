@@ -1,0 +1,183 @@
+/** What nodes make known of rollouts together, and what becomes of it when the database is away. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Context, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { State } from "../../layers/Memory/State.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { EvidenceStore } from "../../src/rollouts/EvidenceStore.ts"
+import { pass } from "../support/Clock.ts"
+import { answered, begin, commit, connect, HALF, IN, LATER, move, OUT } from "../support/Cohorts.ts"
+import {
+  answer,
+  BROKE,
+  begun,
+  counts,
+  end,
+  evidence,
+  type Node,
+  node,
+  report,
+  test,
+  Writes,
+  written
+} from "../support/Gathered.ts"
+import { change } from "../support/Release.ts"
+import { plan, stage } from "../support/Rollouts.ts"
+
+describe("Gathering of several nodes", () => {
+  test(
+    "EE4 it ends with the rollout",
+    Effect.gen(function* () {
+      const { key, inside } = yield* begun()
+      yield* answered(inside)
+      yield* written
+      yield* move(key, "rolled_back")
+      yield* TestClock.adjust("31 seconds")
+      const store = yield* EvidenceStore
+      const options = { limit: 10, after: undefined, is: undefined }
+      assert.deepStrictEqual(yield* store.instances("production", key, options), [])
+      const { batches } = yield* Writes
+      const before = batches.length
+      yield* answered(inside)
+      yield* report(IN, "unhealthy")
+      yield* written
+      assert.strictEqual(batches.length, before)
+    })
+  )
+
+  test(
+    "CI1 counters that gates name are summed by side, from when each has the change; one that went back began anew",
+    Effect.gen(function* () {
+      yield* commit(change("svc", "old"))
+      const clients = [yield* connect(IN), yield* connect(LATER), yield* connect(OUT)]
+      yield* answered(...clients)
+      const gate = {
+        type: "rate",
+        text: "errors/requests < 1%",
+        dryRun: false,
+        numerator: "errors",
+        denominator: "requests",
+        against: { limit: 0.01 },
+        alpha: 0.01,
+        minimum: 100
+      } as const
+      const stages = [stage(50), stage(100)]
+      const key = yield* begin({ svc: "new" }, HALF, { plan: plan({ stages, gates: [gate] }) })
+      const says = (instance: string, requests: number, errors: number) =>
+        report(instance, "healthy", { metrics: { requests, errors, other: 5 } })
+      yield* says(LATER, 1_000, 10) // it has not applied it
+      yield* answered(...clients)
+      yield* says(IN, 500, 5)
+      yield* says(OUT, 9_000, 90)
+      yield* says(LATER, 2_000, 20)
+      yield* says(IN, 600, 7)
+      yield* says(OUT, 9_500, 91)
+      yield* says(IN, 10, 1) // it began anew
+      yield* says(LATER, 2_000, 20)
+      yield* written
+      const { metrics } = yield* evidence(key)
+      const of = (part: string) => metrics[`errors/requests#${part}`]
+      assert.deepStrictEqual(of("n"), { cohort: 110, control: 500 })
+      assert.deepStrictEqual(of("sum"), { cohort: 3, control: 1 })
+      assert.deepStrictEqual(of("count"), { cohort: 1, control: 1 })
+      assert.isUndefined(metrics["other"])
+    })
+  )
+
+  it.effect(
+    "EE2 a report that another node took counts, and an instance that went to another node is that node's",
+    () => {
+      const state = new State()
+      return Effect.gen(function* () {
+        const [one, two] = [yield* Layer.build(node(state)), yield* Layer.build(node(state))]
+        const at = <A, E>(of: Context.Context<Node>, effect: Effect.Effect<A, E, Node>) => Effect.provide(effect, of)
+        const { key, inside, later } = yield* at(one, begun())
+        yield* at(one, answered(inside, later))
+        yield* pass(1_000)
+        assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 2 })
+        yield* at(two, report(IN, "unhealthy", { message: "there" }))
+        yield* pass(1_000)
+        assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 1, unhealthy: 1 })
+        assert.strictEqual((yield* at(one, evidence(key))).examples[0]?.reason, "there")
+
+        const { held } = later
+        const moved = yield* at(two, connect(LATER, { held }))
+        yield* pass(5_000)
+        assert.strictEqual(later.session.stage.name, "over")
+        assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 1, unhealthy: 1 })
+        yield* at(two, end(moved, BROKE))
+        yield* pass(1_000)
+        assert.deepStrictEqual(yield* at(one, counts(key)), { gone: 1, unhealthy: 1 })
+      })
+    }
+  )
+
+  test(
+    "GH3 what could not be written is written when the database is back, and each session broke once",
+    Effect.gen(function* () {
+      const { key, inside, later } = yield* begun()
+      yield* written
+      const writes = yield* Writes
+      writes.failure = failure("DatabaseUnavailable", "away")
+      yield* answered(inside)
+      yield* end(inside, BROKE)
+      const back = yield* connect(IN)
+      yield* answered(back)
+      yield* answer(later, false)
+      yield* pass(5_000)
+      assert.deepStrictEqual(yield* counts(key), { delivered: 2 })
+      writes.failure = undefined
+      yield* pass(3_000)
+      assert.deepStrictEqual(yield* counts(key), { applied: 1, rejected: 1 })
+      const rows = yield* (yield* EvidenceStore).instances("production", key, {
+        limit: 9,
+        after: undefined,
+        is: undefined
+      })
+      assert.strictEqual(rows.find(({ instance }) => instance === IN)?.session, back.session.ref)
+      assert.strictEqual((yield* evidence(key)).bad, 2n)
+    })
+  )
+
+  test(
+    "GH2 a client that says another thing all the time costs a row a batch",
+    Effect.gen(function* () {
+      const { key, inside } = yield* begun()
+      yield* answered(inside)
+      yield* written
+      const { batches } = yield* Writes
+      const before = batches.length
+      for (let n = 0; n < 500; n++) yield* report(IN, n % 2 === 0 ? "unhealthy" : "healthy")
+      yield* report(IN, "healthy")
+      assert.deepStrictEqual(yield* counts(key), { healthy: 1, delivered: 1 })
+      const rows = batches.slice(before).flatMap(({ sightings }) => sightings)
+      assert.isAtMost(rows.length, 4)
+    })
+  )
+
+  test(
+    "SG1 WI1 without a rollout nothing is kept or written",
+    Effect.gen(function* () {
+      yield* commit(change("svc", "old"))
+      const client = yield* connect(IN)
+      yield* answered(client)
+      yield* report(IN, "unhealthy", { revision: 1n })
+      yield* end(client, BROKE)
+      yield* written
+      assert.lengthOf((yield* Writes).batches, 0)
+    })
+  )
+
+  it.effect("GH4 a node that ends by itself is waited for no more", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const one = yield* Layer.build(node(state))
+      const at = <A, E>(effect: Effect.Effect<A, E, Node>) => Effect.provide(effect, one)
+      const { key } = yield* at(begun())
+      yield* Effect.scoped(Effect.andThen(Layer.build(node(state)), pass(3_000)))
+      yield* at(move(key, "paused"))
+      yield* at(counts(key))
+      assert.isTrue((yield* at(evidence(key))).complete)
+    })
+  })
+})

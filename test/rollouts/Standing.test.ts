@@ -1,0 +1,160 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Counting } from "../../src/rollouts/Counting.ts"
+import type { RateGate } from "../../src/rollouts/Plan.ts"
+import { BATCH, Sightings } from "../../src/rollouts/Sightings.ts"
+import { Standing } from "../../src/rollouts/Standing.ts"
+import { rollout } from "../support/Rollouts.ts"
+import { seen } from "../support/Sightings.ts"
+
+const make = (wants: ReadonlyArray<boolean> = [true]) => new Standing("run/1", 0, 7n, wants)
+
+describe("how an instance stands to a rollout", () => {
+  it("IS1 it has applied the change when it has applied each target that it wants", () => {
+    const standing = make([true, false, true])
+    assert.strictEqual(standing.is, "offered")
+    assert.isTrue(standing.sent(0, 1n))
+    assert.isFalse(standing.sent(2, 1n))
+    assert.isFalse(standing.applied(0, 1n))
+    assert.isFalse(standing.applied(1, 1n))
+    assert.strictEqual(standing.is, "delivered")
+    assert.isTrue(standing.applied(2, 1n))
+    assert.strictEqual(standing.is, "applied")
+    assert.isFalse(standing.sent(2, 1n), "sent again, as it was stale before")
+    assert.isTrue(standing.rejected(0, "no"))
+    assert.deepStrictEqual([standing.is, standing.reason], ["rejected", "no"])
+    assert.isTrue(standing.applied(0, 1n))
+    assert.deepStrictEqual([standing.is, standing.reason], ["applied", ""])
+  })
+
+  it("IS2 a report counts from the revision on by which it has the change, and healthy is only who applied it", () => {
+    const standing = make()
+    assert.isFalse(standing.reported("unhealthy", 7n, "before it was sent anything"))
+    assert.isTrue(standing.sent(0, 1n))
+    assert.strictEqual(standing.is, "delivered")
+    assert.isTrue(standing.reported("unhealthy", 7n, "it hurts"))
+    assert.strictEqual(standing.is, "unhealthy")
+    assert.isTrue(standing.reported("healthy", 8n, ""))
+    assert.strictEqual(standing.is, "delivered")
+    assert.isFalse(standing.reported("unhealthy", 6n, "of another"))
+    assert.isTrue(standing.applied(0, 1n))
+    assert.strictEqual(standing.is, "healthy", "its report came before its answer")
+    assert.isTrue(standing.reported("degraded", 9n, ""))
+    assert.strictEqual(standing.is, "applied")
+    assert.isTrue(standing.due(1, 12n))
+    assert.deepStrictEqual([standing.is, standing.stage], ["offered", 1])
+    assert.isFalse(standing.due(1, 12n))
+  })
+
+  it("IS3 gone is who got the change and broke off; soon after that it may have crashed", () => {
+    const minute = 60_000_000_000n
+    const ends = (after: bigint, gone: boolean, sent = true) => {
+      const standing = make()
+      if (sent) standing.sent(0, 5n)
+      standing.ended(gone, 5n + after)
+      return `${standing.is} ${standing.broke}`
+    }
+    assert.deepStrictEqual(
+      [ends(minute, true), ends(9n * minute, true), ends(11n * minute, true), ends(minute, false)],
+      ["gone 1", "gone 1", "gone 0", "left 0"]
+    )
+    assert.strictEqual(ends(minute, true, false), "left 0", "it was sent nothing that could have broken it")
+  })
+})
+
+describe("what instances count", () => {
+  const gate: RateGate = {
+    type: "rate",
+    text: "errors/requests < 1%",
+    dryRun: false,
+    numerator: "errors",
+    denominator: "requests",
+    against: { limit: 0.01 },
+    alpha: 0.01,
+    minimum: 1
+  }
+  const totals = (counting: Counting) =>
+    Object.fromEntries([...counting.totals()].map(({ side, metric, total }) => [`${side} ${metric}`, total]))
+
+  it("CI2 an instance that connects again stays one, and of those that went only the newest are known", () => {
+    const counting = new Counting([gate])
+    const says = (instance: string, requests: number) =>
+      counting.report(instance, "cohort", { requests, errors: 0, other: 1 })
+    for (const requests of [100, 150]) says("a", requests)
+    counting.left("a")
+    for (const requests of [7, 27]) says("a", requests)
+    assert.strictEqual(totals(counting)["cohort errors/requests#n"], 70)
+    assert.strictEqual(totals(counting)["cohort errors/requests#count"], 1)
+    for (let n = 0; n < 25_000; n++) {
+      says(`i${n}`, 1)
+      counting.left(`i${n}`)
+    }
+    assert.isAtMost(counting.size, 10_001)
+  })
+
+  it("CI3 sums only grow, whatever is reported", () => {
+    const counting = new Counting([gate])
+    let before: Record<string, number> = {}
+    const odd = [0, 5, -1, 3, Number.NaN, 1e300, 2, Number.POSITIVE_INFINITY, 4, 1]
+    for (const value of odd) {
+      counting.report("a", "cohort", { requests: 2 * value, errors: value })
+      counting.report("b", "control", { requests: value })
+      const now = totals(counting)
+      for (const [name, total] of Object.entries(before)) assert.isAtLeast(now[name]!, total)
+      for (const total of Object.values(now)) assert.isTrue(Number.isFinite(total))
+      before = now
+    }
+  })
+
+  it("CI1 where no gate asks nothing is kept", () => {
+    const counting = new Counting([])
+    for (let n = 0; n < 10; n++) counting.report("a", "cohort", { requests: n })
+    assert.strictEqual(counting.size, 0)
+    assert.isFalse(counting.isNews)
+  })
+})
+
+describe("sightings that wait", () => {
+  const of = rollout()
+  const one = (session: string, number: number, instance = "i1") => seen(of, session, number, "applied", { instance })
+
+  it("IW1 of a session the newest waits, and what is too much is dropped, and said", () => {
+    const waiting = new Sightings()
+    for (let n = 1; n <= 100; n++) waiting.add(one("r/1", n))
+    assert.deepStrictEqual(waiting.take(), [one("r/1", 100)])
+    for (let n = 0; n < 100_000; n++) waiting.add(one(`r/${n + 2}`, 1, `x${n}`))
+    assert.strictEqual(waiting.size, 100_000)
+    assert.isTrue(waiting.wasDropped())
+    assert.isFalse(waiting.wasDropped())
+    assert.lengthOf(waiting.take(), BATCH)
+    waiting.forget(of.environment, "r18")
+    assert.strictEqual(waiting.size, 100_000)
+    waiting.forget(of.environment, of.key)
+    assert.strictEqual(waiting.size, 0)
+  })
+
+  it("IW2 sessions of an instance are written one after the other", () => {
+    const waiting = new Sightings()
+    for (const session of ["r/1", "r/2", "r/3"]) waiting.add(one(session, 1))
+    waiting.add(one("r/4", 1, "i2"))
+    const order: Array<string> = []
+    while (waiting.size > 0) {
+      const batch = waiting.take()
+      order.push(batch.map(({ session }) => session).join())
+      waiting.written(batch, new Set())
+    }
+    assert.deepStrictEqual(order, ["r/1,r/4", "r/2", "r/3"])
+  })
+
+  it("IW3 what changed while it was written waits on, and what came too early is tried for a while", () => {
+    const waiting = new Sightings()
+    waiting.add(one("r/1", 1))
+    const batch = waiting.take()
+    waiting.add(one("r/1", 2))
+    waiting.written(batch, new Set())
+    assert.deepStrictEqual(waiting.take(), [one("r/1", 2)])
+    let tries = 0
+    for (; waiting.size > 0; tries++) waiting.written(waiting.take(), new Set(["r/1"]))
+    assert.isAbove(tries, 20)
+    assert.isBelow(tries, 100)
+  })
+})
