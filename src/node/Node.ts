@@ -54,6 +54,7 @@ import { Views } from "../propagation/Views.ts"
 import { Refs } from "../refs/Refs.ts"
 import * as Retention from "../retention/Retention.ts"
 import * as CandidatesOf from "../rollouts/CandidatesOf.ts"
+import * as Gathering from "../rollouts/Gathering.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
@@ -71,7 +72,7 @@ import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
-type UseCases = Layer.Layer<any, never, any>
+type UseCases = Layer.Layer<any, never, any> | Layer.Layer<never, never, any>
 
 /** What a capability adds to a node: whatever of this it has. */
 interface Capability {
@@ -127,7 +128,11 @@ const capabilities = [
     view: ScheduleView,
     http: scheduleRoutes
   },
-  { kind: rolloutKind, view: RolloutView },
+  {
+    services: ({ sessions }) => Gathering.layer(sessions),
+    kind: rolloutKind,
+    view: RolloutView
+  },
   { services: Refs.layer, http: refRoutes },
   {
     services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),

@@ -6,9 +6,10 @@
  *        not here any more the newest `FORMER` are known.
  *   CI3  Sums only grow, so writing them twice, or late, changes nothing.
  */
-import type { Counted } from "./EvidenceStore.ts"
+
 import type { Gate } from "./Plan.ts"
 import { addendsOf, countersOf } from "./Rates.ts"
+import type { Counted } from "./Sighting.ts"
 
 export type Side = Counted["side"]
 

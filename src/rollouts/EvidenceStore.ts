@@ -11,51 +11,9 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Condition, Evidence } from "./Evidence.ts"
 import type { Target } from "./Rollout.ts"
+import type { EvidenceBatch, Sighting } from "./Sighting.ts"
 
-/** The newest state of an instance, from one session of it. */
-export interface Sighting {
-  readonly environment: string
-  readonly rollout: string
-  readonly service: string
-  readonly instance: string
-  readonly stage: number
-  /** `<run>/<number>`. */
-  readonly session: string
-  /** Milliseconds since 1970, when that session began, by its node's clock. */
-  readonly since: number
-  /** Counts what was heard in that session, from 1. 0: it was said to a node that does not have the session. EE2 */
-  readonly number: number
-  readonly is: Condition
-  /** How often it broke its connection after it was sent the change, in this session: 0 or 1. */
-  readonly broke: 0 | 1
-  /** At most 200 characters; "" for none. */
-  readonly reason: string
-}
-
-/** What instances of one run of a node counted, all in all, so that writing it twice changes nothing. */
-export interface Counted {
-  readonly environment: string
-  readonly rollout: string
-  readonly side: "cohort" | "control"
-  readonly metric: string
-  readonly total: number
-}
-
-/** A node has told of all its instances, as they are since this version of the rollout. */
-export interface Seen {
-  readonly environment: string
-  readonly rollout: string
-  readonly version: number
-}
-
-export interface EvidenceBatch {
-  readonly run: string
-  /** After so long without a sign of life this run is dead. EE3 */
-  readonly timeoutMillis: number
-  readonly sightings: ReadonlyArray<Sighting>
-  readonly counted: ReadonlyArray<Counted>
-  readonly seen: ReadonlyArray<Seen>
-}
+export type { Counted, EvidenceBatch, Seen, Sighting } from "./Sighting.ts"
 
 /** An instance that is connected. */
 export interface Connected {

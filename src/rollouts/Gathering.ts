@@ -6,7 +6,7 @@
  *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other.
  *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
  *   GH4  A node that ends by itself says so, after all that it had to tell.
- *   IR1 to IR3 in Roll.ts
+ *   IR1–IR3 in Roll.ts
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -15,10 +15,11 @@ import { notice } from "../telemetry/Degraded.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Slices } from "../work/Slices.ts"
-import { type Counted, EvidenceStore, type Seen } from "./EvidenceStore.ts"
+import { EvidenceStore } from "./EvidenceStore.ts"
 import { Roll } from "./Roll.ts"
 import type { Rollout } from "./Rollout.ts"
 import { RolloutView } from "./RolloutView.ts"
+import type { Counted, Seen } from "./Sighting.ts"
 import { Sightings } from "./Sightings.ts"
 
 export interface GatheringOptions {

@@ -156,7 +156,7 @@ describe("Gathering of several nodes", () => {
   )
 
   test(
-    "SG1 WI1 without a rollout nothing is kept or written",
+    "GH1 WI1 without a rollout nothing is kept or written",
     Effect.gen(function* () {
       yield* commit(change("svc", "old"))
       const client = yield* connect(IN)
