@@ -86,6 +86,9 @@ create table rollout_keys (
 );
 create index rollout_keys_of on rollout_keys (environment, rollout);
 
+-- Whether there may be such keys: without one no commit looks for them. Set under the lock, and as herald_commit notes in there.
+alter table herald_lineage add column rollouts boolean not null default false;
+
 create function herald_is_over(state text) returns boolean language sql immutable as $$
   select state in ('completed', 'rolled_back', 'aborted')
 $$;
@@ -307,6 +310,7 @@ begin
     made.stated := jsonb_build_object('environment', in_environment, 'key', made.id, 'plan', change->'plan', 'salt', change->'salt', 'begun', '[]'::jsonb,
       'startedBy', release->'actor', 'startedAt', herald_millis(now), 'message', release->'message');
     insert into rollout_marks values (in_environment, made.id);
+    update herald_lineage set rollouts = true where not rollouts;
   else
     select * into was from rollouts r where r.environment = in_environment and r.id = change->>'key';
     made.id := was.id;
@@ -589,6 +593,7 @@ declare
   current_hash text;
   current_epoch text;
   was_synchronous boolean;
+  any_rollouts boolean;
   config_id text;
   details text;
   now timestamptz;
@@ -599,7 +604,8 @@ begin
   perform set_config('lock_timeout', greatest((terms->>'wait')::integer, 1)::text, true);
   perform herald_lock();
   -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
-  select l.made_to, l.tail, e.epoch, h.synchronous into room, before, current_epoch, was_synchronous from herald_log l, herald_epoch e, herald_lineage h;
+  select l.made_to, l.tail, e.epoch, h.synchronous, h.rollouts into room, before, current_epoch, was_synchronous, any_rollouts
+    from herald_log l, herald_epoch e, herald_lineage h;
   select r.revision into before from revisions r where r.revision >= before order by r.revision desc limit 1; -- as herald_head
   select l.id, l.hash into last_id, last_hash from audit_log l order by l.id desc limit 1; -- as herald_last_audit
   before := coalesce(before, 0);
@@ -610,8 +616,7 @@ begin
     select r.*, coalesce(h.version, 0) + 1 as version, h.created_at,
         r.live is distinct from coalesce(h.deleted, true) and (r."expectedVersion" is null or r."expectedVersion" = coalesce(h.version, 0))
           and (not r."keepsSchema" or h.schema_definition is not distinct from r.schema)
-          and (not r."keepsStrict" or h."strict" = r."strict") and (not r."keepsType" or h.value_type = r."valueType")
-          and not exists (select from rollout_keys k where k.environment = r.environment and k.kind = 'configuration' and k.key = r.key) as fits
+          and (not r."keepsStrict" or h."strict" = r."strict") and (not r."keepsType" or h.value_type = r."valueType") as fits
       from json_to_recordset(releases) as r(action text, actor text, "keyId" text, message text, traceparent text, "commitId" text,
           "notAfter" double precision, key text, environment text, value text, "valueType" text, schema jsonb, "strict" boolean, template boolean,
           digest text, "changeLog" text, "expectedVersion" integer, live boolean, "keepsSchema" boolean, "keepsStrict" boolean, "keepsType" boolean)
@@ -644,6 +649,9 @@ begin
     commits := concat(commits || ',', '[', millis, ',', w.version, ',', made, ']');
   end loop;
 
+  if any_rollouts and exists (select from unnest(history) h join rollout_keys k on k.environment = h.environment and k.kind = 'configuration' and k.key = h.key) then
+    return null;
+  end if;
   insert into configurations as c select * from unnest(history)
     on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
       value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
@@ -774,8 +782,8 @@ begin
 
   perform herald_lock();
   -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
-  select l.horizon, l.tail, l.made_to, e.epoch, h.synchronous into behind, known, room, current_epoch, was_synchronous
-    from herald_log l, herald_epoch e, herald_lineage h;
+  select l.horizon, l.tail, l.made_to, e.epoch, h.synchronous, any_candidates or h.rollouts
+    into behind, known, room, current_epoch, was_synchronous, any_rollouts from herald_log l, herald_epoch e, herald_lineage h;
   select r.revision into before from revisions r where r.revision >= known order by r.revision desc limit 1; -- as herald_head
   select l.id, l.hash into last_id, last_hash from audit_log l order by l.id desc limit 1; -- as herald_last_audit
   before := coalesce(before, 0);
@@ -829,12 +837,11 @@ begin
     end if;
     exit when release is null;
     -- A release before this one may have begun a rollout.
-    if any_strange or i = 0 then
-      any_rollouts := any_candidates or exists (select from rollout_keys);
-      if any_rollouts then
-        select array_agg((select k.top from rollout_keys k where k.kind = 'configuration' and k.environment = w.environment and k.key = w.key) order by w.place)
-          into tops from unnest(environments, keys) with ordinality w(environment, key, place);
-      end if;
+    if any_strange and i > 0 and not any_rollouts then select h.rollouts into any_rollouts from herald_lineage h; end if;
+    if any_rollouts and (any_strange or i = 0) then
+      if i = 0 then update herald_lineage h set rollouts = false where h.rollouts and not exists (select from rollout_keys); end if;
+      select array_agg((select k.top from rollout_keys k where k.kind = 'configuration' and k.environment = w.environment and k.key = w.key) order by w.place)
+        into tops from unnest(environments, keys) with ordinality w(environment, key, place);
     end if;
     place := next_place;
     size := jsonb_array_length(changes);
