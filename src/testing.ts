@@ -8,6 +8,7 @@ import * as Digests from "../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as MemoryCache from "../layers/Memory/configuration/Cache.ts"
 import * as Memory from "../layers/Memory/Memory.ts"
+import * as Probe from "../layers/Webhook/rollouts/Probe.ts"
 import * as Threads from "../layers/Workers/work/Threads.ts"
 import { Access } from "./access/Access.ts"
 import { CurrentIdentity, system } from "./access/Identity.ts"
@@ -95,7 +96,13 @@ export const node = (options: Partial<TestNodeOptions> = {}) => {
     propagation: { pollInterval: all.pollInterval, staleAfter: all.staleAfter }
   }).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(MemoryCache.layer({ maxBytes: 64 * 1_048_576 }), Digests.layer, Threads.layer(), KeyHash.layer)
+      Layer.mergeAll(
+        MemoryCache.layer({ maxBytes: 64 * 1_048_576 }),
+        Digests.layer,
+        Threads.layer(),
+        Probe.layer({ near: [] }),
+        KeyHash.layer
+      )
     ),
     Layer.provideMerge(PerNode.layer)
   )

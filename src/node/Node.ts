@@ -55,6 +55,8 @@ import { Refs } from "../refs/Refs.ts"
 import * as Retention from "../retention/Retention.ts"
 import * as CandidatesOf from "../rollouts/CandidatesOf.ts"
 import * as Gathering from "../rollouts/Gathering.ts"
+import * as Owners from "../rollouts/Owners.ts"
+import * as Policies from "../rollouts/Policies.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
@@ -129,7 +131,7 @@ const capabilities = [
     http: scheduleRoutes
   },
   {
-    services: ({ sessions }) => Gathering.layer(sessions),
+    services: ({ sessions }) => Layer.merge(Gathering.layer(sessions), Owners.layer),
     kind: rolloutKind,
     view: RolloutView
   },
@@ -213,6 +215,7 @@ export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
   const { run, node, pepper, access, sessions, propagation } = settings
   return useCases(settings).pipe(
+    Layer.provideMerge(Policies.rules.pipe(Layer.provideMerge(Policies.Policies.layer))),
     Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(

@@ -8,6 +8,7 @@ import { DataFolder } from "../../layers/Files/DataFolder.ts"
 import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import * as Probe from "../../layers/Webhook/rollouts/Probe.ts"
 import * as Threads from "../../layers/Workers/work/Threads.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
@@ -24,12 +25,13 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
 /** Checkpoints of the audit log, in this server's folder: never in the database with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
 
-export const stores = (settings: Pick<Settings, "database" | "cache" | "node">, run: string) =>
+export const stores = (settings: Pick<Settings, "database" | "cache" | "node" | "rollouts">, run: string) =>
   Layer.mergeAll(
     Placement.layer({ run, node: settings.node }).pipe(Layer.provideMerge(database(settings))),
     checkpoints,
     Cache.layer(settings.cache),
     Digest.layer,
     Threads.layer(),
+    Probe.layer({ near: settings.rollouts.near ?? [] }),
     KeyHash.layer
   )

@@ -1,0 +1,105 @@
+/** Owners on the stores that nodes have, in memory. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { State } from "../../layers/Memory/State.ts"
+import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { Propagation } from "../../src/propagation/Propagation.ts"
+import type { Condition } from "../../src/rollouts/Evidence.ts"
+import * as Owners from "../../src/rollouts/Owners.ts"
+import { Policies } from "../../src/rollouts/Policies.ts"
+import { Probe } from "../../src/rollouts/Probe.ts"
+import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
+import { pass } from "../support/Clock.ts"
+import type { instance } from "../support/Instance.ts"
+import { change } from "../support/Release.ts"
+import { plan, stage } from "../support/Rollouts.ts"
+import { candidate, commit, startWish } from "../support/RolloutWishes.ts"
+import { alive, instances, seen, seenOf, write } from "../support/Sightings.ts"
+import { below, propagation } from "../support/Twins.ts"
+
+const node = (state = new State()) =>
+  Owners.layer.pipe(
+    Layer.provide(Policies.layer),
+    Layer.provide(Layer.mock(Probe, {})),
+    Layer.provideMerge(propagation()),
+    Layer.provideMerge(below(Memory.layerOn(state))),
+    Layer.fresh
+  )
+
+const publish = (key: string, value: string) => told(commit([change(key, value)], { action: "publish" }))
+const told = <E, R>(made: Effect.Effect<Effect.Success<ReturnType<typeof commit>>, E, R>) =>
+  Effect.gen(function* () {
+    const { revision } = yield* made
+    yield* (yield* Propagation).hint(revision)
+    return revision
+  })
+
+const rolloutOf = (key: string) =>
+  Effect.flatMap(RolloutStore, (store) => Effect.map(store.find("production", key), (found) => found!))
+const current = (key: string) =>
+  Effect.flatMap(ConfigurationView, (view) =>
+    Effect.map(view.value("production", key), (found) => [found?.value, found?.version])
+  )
+
+const sessionOf = (nth: number): Parameters<typeof instance> => [
+  "svc",
+  { instance: `web-${nth}`, session: `run/${nth + 1}`, node: "run", patterns: ["app"] }
+]
+
+/** Ten instances of the only node say how they are, and the node that these are all. */
+const say = Effect.fnUntraced(function* (key: string, number: number, is: (nth: number) => Condition) {
+  const rollout = yield* rolloutOf(key)
+  yield* alive("run")
+  const those = Array.from({ length: 10 }, (_, nth) =>
+    seen(rollout, `run/${nth + 1}`, number, is(nth), { instance: `web-${nth}`, stage: rollout.stage })
+  )
+  yield* write("run", those, { seen: [seenOf(rollout)] })
+})
+
+const begin = Effect.gen(function* () {
+  yield* publish("app", "1")
+  yield* instances(...Array.from({ length: 10 }, (_, nth) => sessionOf(nth)))
+  const { changes } = yield* told(
+    commit([startWish([candidate("app", "2")], { plan: plan({ stages: [stage(50), stage(100)] }) })])
+  )
+  const { key } = changes[0]!
+  yield* pass(1_000)
+  assert.strictEqual((yield* rolloutOf(key)).state, "deploying")
+  return key
+})
+
+describe("Owners, on stores", () => {
+  it.effect("RQ4 RJ1 a good change becomes current under the number that it had as a candidate", () =>
+    Effect.gen(function* () {
+      const key = yield* begin
+      for (const stage of [0, 1]) {
+        yield* say(key, 2 * stage + 1, () => "applied")
+        yield* pass(500)
+        assert.deepInclude(yield* rolloutOf(key), { state: "baking", stage })
+        assert.deepStrictEqual(yield* current("app"), ["1", 1])
+        yield* say(key, 2 * stage + 2, () => "healthy")
+        yield* pass(61_000, 61)
+      }
+      assert.strictEqual((yield* rolloutOf(key)).state, "completed")
+      assert.deepStrictEqual(yield* current("app"), ["2", 2])
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("RQ4 MV1 a bad one is taken back, and its number is never used again", () =>
+    Effect.gen(function* () {
+      const key = yield* begin
+      yield* say(key, 1, () => "applied")
+      yield* pass(500)
+      yield* say(key, 2, (nth) => (nth < 3 ? "unhealthy" : "healthy"))
+      yield* pass(500)
+      const { state, why, by } = yield* rolloutOf(key)
+      assert.strictEqual(state, "rolled_back")
+      assert.strictEqual(by, "herald")
+      assert.include(why.text, "unhealthy < 2%: 3 of 10")
+      assert.deepStrictEqual(yield* current("app"), ["1", 1])
+      yield* publish("app", "3")
+      assert.deepStrictEqual(yield* current("app"), ["3", 3])
+    }).pipe(Effect.provide(node()))
+  )
+})
