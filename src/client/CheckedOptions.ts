@@ -33,7 +33,8 @@ const names = {
       "lastKnownGood"
     ],
     ...["bootstrap", "defaults", "waitForSync", "connectTimeoutMillis", "onStateChange", "onEvent", "logger"],
-    ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"]
+    ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"],
+    ...["health", "healthMillis"]
   ],
   tls: ["rootCertificates", "privateKey", "certificateChain", "serverName"],
   lastKnownGood: ["directory", "delayMillis", "labels"],
@@ -41,7 +42,7 @@ const names = {
   reconnect: ["baseMillis", "capMillis", "stableMillis"]
 } as const
 
-const functions = ["onStateChange", "onEvent", "logger", "validate", "apply", "confirm"] as const
+const functions = ["onStateChange", "onEvent", "logger", "validate", "apply", "confirm", "health"] as const
 
 /** A timer of more would fire at once. */
 const longestMillis = 2 ** 31 - 1
@@ -237,6 +238,8 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     waitForSync: waitForSync === true,
     connectTimeoutMillis: millis("connectTimeoutMillis", given.connectTimeoutMillis, 10_000),
     hookTimeoutMillis: millis("hookTimeoutMillis", given.hookTimeoutMillis, 30_000),
+    health: given.health as ConnectOptions["health"],
+    healthMillis: millis("healthMillis", given.healthMillis, 5_000),
     connection: {
       baseMillis: millis("reconnect.baseMillis", reconnect["baseMillis"], 250),
       capMillis: millis("reconnect.capMillis", reconnect["capMillis"], 20_000),

@@ -10,9 +10,9 @@
 import { Acks } from "./Acks.ts"
 import { readBootstrap } from "./Bootstrap.ts"
 import { type Checked, check } from "./CheckedOptions.ts"
+import { type Checkup, checkup } from "./Checkup.ts"
 import { ClosedError, MissingKeyError, StaleError } from "./ClientError.ts"
 import { ClientFlags } from "./ClientFlags.ts"
-import type { Clock } from "./Clock.ts"
 import { Connection, type State } from "./Connection.ts"
 import type { Entry, Version } from "./Entry.ts"
 import { Feed } from "./Feed.ts"
@@ -39,7 +39,7 @@ export type { Clock } from "./Clock.ts"
 export type { State } from "./Connection.ts"
 export type { Entry, Source } from "./Entry.ts"
 export type { Hooks, UpdateContext, Verdict } from "./Hooks.ts"
-export type { ClientEvent, ConnectOptions, Tls, Token } from "./Options.ts"
+export type { ClientEvent, ConnectOptions, HealthAnswer, Tls, Token } from "./Options.ts"
 export type { StandardSchemaV1 } from "./StandardSchema.ts"
 export type { Surroundings } from "./Surroundings.ts"
 export type { Ended, Stream, StreamEvents, Transport } from "./Transport.ts"
@@ -49,7 +49,6 @@ export class HeraldClient implements AsyncDisposable {
   /** The feature flags that `flags` of the options asked for. */
   readonly flags: ClientFlags
   readonly #checked: Checked
-  readonly #clock: Clock
   readonly #transport: Transport
   readonly #values: Values
   readonly #updates: Updates
@@ -60,6 +59,7 @@ export class HeraldClient implements AsyncDisposable {
   readonly #listeners: Listeners
   readonly #limits: HookLimits
   readonly #strict: StrictKeys
+  readonly #checkup: Checkup | undefined
   /** Who waits for the first sync. */
   #gate: { readonly synced: () => void; readonly failed: (why: Ended) => void } | undefined
   #triedLocal = false
@@ -82,7 +82,6 @@ export class HeraldClient implements AsyncDisposable {
     const transport = surroundings.transport ?? new GrpcTransport({ ...checked, address, tokenMillis })
     const { clock = systemClock, checkFlag } = surroundings
     this.#checked = checked
-    this.#clock = clock
     this.#transport = transport
     this.#listeners = new Listeners(checked.listeners, clock)
     const home = { ...checked, clock, report: transport.report?.bind(transport), listeners: this.#listeners }
@@ -98,7 +97,7 @@ export class HeraldClient implements AsyncDisposable {
     this.#limits = { clock, millis: checked.hookTimeoutMillis, running: new Running() }
     const hooks = new HookSet(checked.hooks, undefined, this.#limits)
     this.#updates = new Updates(this.#values, hooks, new Lanes(this.#limits), {
-      applied: (version) => this.#acks.applied(version),
+      applied: (version) => [this.#acks.applied(version), this.#checkup?.applied()],
       rejected: (version, reason) => this.#rejected(version, reason),
       trouble: (key, source, reason) => this.#listeners.event({ type: "local-rejected", key, source, reason }),
       held: (version) => {
@@ -109,6 +108,7 @@ export class HeraldClient implements AsyncDisposable {
       settled: (key, published) => this.#strict.look(key, published)
     })
     this.#strict = new StrictKeys(this.#values, this.#updates, this.#listeners)
+    this.#checkup = checkup(checked, this.#limits, this.#values, transport, this.#listeners)
     this.#feed = new Feed(checked, this.#values, this.#updates, {
       rejected: (version, reason) => this.#rejected(version, reason),
       restart: (why) => this.#connection.restart(why),
@@ -205,8 +205,7 @@ export class HeraldClient implements AsyncDisposable {
     metrics: Readonly<Record<string, number>> = {}
   ): Promise<boolean> {
     if (this.state === "closed") throw new ClosedError()
-    const report = healthReport(this.#checked, this.#values.position(), status, message, metrics)
-    return this.#transport.reportHealth(report)
+    return this.#transport.reportHealth(healthReport(this.#checked, this.#values.position(), status, message, metrics))
   }
 
   /**
@@ -240,7 +239,7 @@ export class HeraldClient implements AsyncDisposable {
     const canServe = () => !waitForSync && this.#values.keys("").length > 0
     try {
       const late = new Promise<"late">((resolve) => {
-        cancel = this.#clock.after(connectTimeoutMillis, () => resolve("late"))
+        cancel = this.#limits.clock.after(connectTimeoutMillis, () => resolve("late"))
       })
       await Promise.race([this.#resume(), late])
       const answer = new Promise<"done" | "refused">((resolve) => {
@@ -291,6 +290,7 @@ export class HeraldClient implements AsyncDisposable {
   #became(state: State, former: State, why: Ended | undefined): void {
     this.#values.live = state === "live"
     this.#listeners.state(state, former, why)
+    this.#checkup?.live(state === "live")
     this.flags.state(state, this.confirmed)
     if (state !== "closed") this.#strict.lookAtAll()
     if (state !== "live") return

@@ -1,6 +1,7 @@
 /** What `HeraldClient.connect` takes. Wrong options throw `OptionError` before anything is opened. */
 import type { State } from "./Connection.ts"
 import type { Source } from "./Entry.ts"
+import type { HealthStatus } from "./Health.ts"
 import type { Hooks } from "./Hooks.ts"
 import type { Ended } from "./Transport.ts"
 
@@ -23,6 +24,18 @@ export type Tls =
       readonly serverName?: string | undefined
     }
 
+/** How the application is. `undefined`: it has nothing to say, and nothing is reported. */
+export type HealthAnswer =
+  | HealthStatus
+  | {
+      readonly status: HealthStatus
+      /** Why, for people. */
+      readonly message?: string | undefined
+      /** Numbers by name; counters since the process began, where gates of rollouts ask for rates. */
+      readonly metrics?: Readonly<Record<string, number>> | undefined
+    }
+  | undefined
+
 /** Something an operator may want in a log. Plain data: it can be given to `JSON.stringify`. */
 export type ClientEvent =
   | {
@@ -42,7 +55,7 @@ export type ClientEvent =
   | { readonly type: "freshness"; readonly confirmed: boolean }
   /** What is reported of flags: something was left out, or can't be taken. */
   | { readonly type: "report"; readonly message: string }
-  /** A function of the application threw or rejected: `onStateChange` or a watch's `onStale`. */
+  /** A function of the application threw or rejected (`onStateChange` or a watch's `onStale`), or `health` gave no answer that there is. */
   | { readonly type: "listener-failed"; readonly listener: string; readonly reason: string }
   | {
       readonly type: "disconnected"
@@ -109,4 +122,11 @@ export interface ConnectOptions extends Hooks<unknown> {
   readonly silenceMillis?: number | undefined
   /** A hook that takes longer, in milliseconds, has failed, and its signal is aborted. 30,000. */
   readonly hookTimeoutMillis?: number | undefined
+  /**
+   * Says how the application is: asked after something was applied, when the client is live again, and every `healthMillis`. What it says is
+   * reported when it is news. Throwing, or taking longer than `hookTimeoutMillis`, is "unhealthy". Rollouts take themselves back by it.
+   */
+  readonly health?: ((ask: { readonly signal: AbortSignal }) => HealthAnswer | Promise<HealthAnswer>) | undefined
+  /** Milliseconds from an answer of `health` to the next question, about. 5,000. */
+  readonly healthMillis?: number | undefined
 }

@@ -1,4 +1,4 @@
-/** What a node tells of the instances of a rollout. Pure. EE1 to EE3 in Evidence.ts and EvidenceStore.ts */
+/** What a node tells of the instances of a rollout. Pure. */
 import type { Condition } from "./Evidence.ts"
 
 /** The newest state of an instance, from one session of it. */
