@@ -6,6 +6,7 @@ import { may, type Permission } from "../access/Identity.ts"
 import { failure } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
+import { Candidates, isCandidate } from "../updates/Candidates.ts"
 import type { ClientView } from "../updates/Client.ts"
 import { reasonOf } from "../work/Mistake.ts"
 import { Workers } from "../work/Workers.ts"
@@ -26,7 +27,10 @@ export interface Read {
 
 /** How a client comes to its value. */
 export interface Explanation {
+  /** What is current, or what a rollout gives this client. */
   readonly stored: Configuration
+  /** It is a rollout's. Undefined: it is current. */
+  readonly candidate: { readonly rollout: string; readonly stage: number } | undefined
   readonly variables: Readonly<Record<string, string>>
   /** Names that the template uses, with their values and where those came from. */
   readonly used: ReadonlyArray<{
@@ -51,6 +55,7 @@ export const makeReading = Effect.gen(function* () {
   const view = yield* ConfigurationView
   const workers = yield* Workers
   const readTemplate = yield* Templates
+  const candidates = yield* Candidates
 
   const permit = Effect.fnUntraced(function* (
     environment: string,
@@ -148,11 +153,15 @@ export const makeReading = Effect.gen(function* () {
     labels: Readonly<Record<string, string>>
   ) {
     yield* permit(environment, key)
-    const stored = yield* view.value(environment, key)
-    if (stored === undefined || stored.deleted) return yield* absent(environment, key, stored)
-    const variables = yield* view.variables(environment)
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
+    const wanted = candidates.of("configuration", client, key)
+    const candidate = isCandidate(wanted) ? wanted : undefined
+    const stored = yield* candidate === undefined
+      ? view.value(environment, key)
+      : version(environment, key, candidate.version)
+    if (stored === undefined || stored.deleted) return yield* absent(environment, key, stored)
+    const variables = yield* view.variables(environment)
     const { value, valueType, template } = stored
     const names = template ? readTemplate(value, valueType).names : []
     const filled = template
@@ -166,6 +175,7 @@ export const makeReading = Effect.gen(function* () {
     const reasons = Result.isFailure(filled) ? reasonsOf(filled.failure) : unread
     return {
       stored,
+      candidate: candidate && { rollout: candidate.rollout, stage: candidate.stage },
       variables,
       used: names.flatMap((name) => {
         const found = lookup(name, variables, client)

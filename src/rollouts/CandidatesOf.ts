@@ -39,6 +39,7 @@ const ofKey = (rollout: Rollout, target: Target, former: OfKey | undefined): OfK
       before[stage] ?? {
         rollout: key,
         version,
+        stage,
         revision: one.revision,
         committedAt: one.at,
         digest,

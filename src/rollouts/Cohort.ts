@@ -13,9 +13,17 @@ import type { Begun, Rollout } from "./Rollout.ts"
 /** 0 to 2^32 − 1. CE2 */
 export const bucketOf = (salt: string, instance: string): number => hashText(`${salt}\u0000${instance}`)
 
+const sets = new WeakMap<ReadonlyArray<string>, ReadonlySet<string>>()
+/** Lists are asked for each client anew. */
+const setOf = (instances: ReadonlyArray<string>): ReadonlySet<string> => {
+  const known = sets.get(instances) ?? new Set(instances)
+  sets.set(instances, known)
+  return known
+}
+
 /** Whom a stage names, whatever its share. */
 export const isNamed = ({ where, instances }: Stage, client: Pick<ClientView, "instance" | "labels">): boolean => {
-  if (instances !== undefined && !instances.includes(client.instance)) return false
+  if (instances !== undefined && !setOf(instances).has(client.instance)) return false
   for (const label in where) if (client.labels[label] !== where[label]) return false
   return true
 }

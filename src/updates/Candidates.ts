@@ -15,6 +15,8 @@ export interface Candidate {
   /** The rollout that it is of, as the port's `wish` takes it. */
   readonly rollout: string
   readonly version: number
+  /** That the client came in with, from 0. */
+  readonly stage: number
   /** Of the transition by which this client came to have it: with the epoch its position. The same object for all that came in with it. */
   readonly revision: bigint
   /** Milliseconds since 1970. */

@@ -1,6 +1,6 @@
 /** Sessions of clients in and out of a cohort, and what they are told, in words. */
 import { it } from "@effect/vitest"
-import { Context, Effect, Latch, Layer } from "effect"
+import { Clock, Context, Effect, Latch, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Access } from "../../src/access/Access.ts"
@@ -28,6 +28,7 @@ import { change, release } from "./Release.ts"
 import { plan, stage } from "./Rollouts.ts"
 import { subscription } from "./Subscription.ts"
 import { below, propagation, type Stores, sessions } from "./Twins.ts"
+import { turn } from "./turn.ts"
 
 export const HALF = 2 ** 31
 export const ALL = 2 ** 32
@@ -77,10 +78,13 @@ export const nodeOn = (state: State, memory: Layer.Layer<Stores> = Memory.layerO
 
 const layer = Layer.unwrap(Effect.sync(() => nodeOn(new State())))
 
+/** On a node that has the time of this machine, too. */
+const settled = Effect.flatMap(Clock.Clock, (clock) => ("adjust" in clock ? settle : Effect.promise(turn)))
+
 export const commit = Effect.fnUntraced(function* (...changes: ReadonlyArray<Wish>) {
   const { revision } = yield* (yield* Commits).commit<Change>({ ...release([]), changes })
   yield* (yield* Propagation).hint(revision)
-  yield* settle
+  yield* settled
   return revision
 })
 

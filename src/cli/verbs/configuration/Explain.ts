@@ -121,6 +121,12 @@ const explainKey = Effect.fn("Explain.key")(function* (
       facts(
         [
           ["stored", `version ${stored.version}, revision ${stored.revision}, by ${stored.updatedBy}`],
+          [
+            "rollout",
+            found.candidate === undefined
+              ? ""
+              : `candidate of ${found.candidate.rollout}, stage ${found.candidate.stage}`
+          ],
           ["type", stored.type],
           ["template", stored.template ? "yes" : "no, delivered as it is stored"],
           ["variables", variables.join(", ")],

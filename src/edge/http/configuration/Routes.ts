@@ -88,11 +88,15 @@ const configRoutes = HttpApiBuilder.group(
         labels[pair.slice(0, at)] = pair.slice(at + 1)
       }
       const found = yield* configurations.explain(environment, key, labels)
+      const { candidate, ...rest } = found
+      const from =
+        candidate === undefined ? {} : { candidate: { rollout: candidate.rollout, stage: candidate.stage + 1 } }
       return jsonText(
         shown(
           as,
           [Wire.configuration(found.stored)],
-          ([stored]) => ({ ...found, stored: stored!, effective: found.effective ?? null }) satisfies Wire.Explanation
+          ([stored]) =>
+            ({ ...rest, ...from, stored: stored!, effective: found.effective ?? null }) satisfies Wire.Explanation
         )
       )
     })

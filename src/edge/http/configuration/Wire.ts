@@ -173,6 +173,8 @@ export type Validated = typeof Validated.Type
 
 export const Explanation = Schema.Struct({
   stored: Configuration,
+  /** What is stored is a rollout's, which this client is in since its stage, counted from 1; left out: it is current. */
+  candidate: Schema.optionalKey(Schema.Struct({ rollout: Schema.String, stage: Schema.Int })),
   variables: Labels,
   used: Schema.Array(
     Schema.Struct({
