@@ -3,7 +3,7 @@
  * goes backwards, and in the end it has what follows from what is current, from the rollouts and from what it says of itself.
  */
 import { assert, it } from "@effect/vitest"
-import { type Context, Effect, Exit, Layer, Schema } from "effect"
+import { Effect, Exit, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { State } from "../../layers/Memory/State.ts"
 import { Commits } from "../../src/commits/Commits.ts"
@@ -13,7 +13,6 @@ import type { Change } from "../../src/propagation/Revision.ts"
 import { cameIn } from "../../src/rollouts/Cohort.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
-import type { Session } from "../../src/sessions/Session.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import type { Update, ValueUpdate } from "../../src/updates/Update.ts"
 import { pass } from "../support/Clock.ts"
@@ -22,6 +21,7 @@ import { FakeSink } from "../support/FakeSink.ts"
 import { change, release } from "../support/Release.ts"
 import { plan, stage } from "../support/Rollouts.ts"
 import { subscription } from "../support/Subscription.ts"
+import { Applying, type Node } from "./Applying.ts"
 
 const KEYS = ["svc", "svc.new", "svc.text"] as const
 const CLIENTS = ["a", "b", "c", "d"] as const
@@ -64,57 +64,10 @@ const Step = Schema.Union([
   Schema.Struct({ do: Schema.Literals(["leave", "block", "unblock", "refuse"]), client: Schema.Literals(CLIENTS) })
 ])
 
-type Node = Context.Context<Layer.Success<ReturnType<typeof nodeOn>>>
-
 /** What each content is a candidate of. */
 interface Offered {
   readonly rollout: string
   readonly key: string
-}
-
-/** What a real client would hold: it applies what it gets, but what it refuses, and remembers across connections. */
-class Client {
-  readonly name: string
-  readonly held = new Map<string, { readonly content: string; readonly digest: string; readonly revision: bigint }>()
-  readonly wrong: Array<string> = []
-  region = "eu"
-  refuses = false
-  /** It refused something that it was not asked again. */
-  refused = false
-  sink: FakeSink | undefined
-  session: Session | undefined
-  node: Node | undefined
-  #seen = 0
-
-  constructor(name: string) {
-    this.name = name
-  }
-
-  get view() {
-    return { environment: "production", service: "svc", instance: this.name, labels: { region: this.region } }
-  }
-
-  answer(sessions: Sessions["Service"]): void {
-    if (this.sink === undefined || this.session === undefined) return
-    for (const update of this.sink.values.slice(this.#seen)) {
-      const { key, revision, epoch, digest, content, kind } = update
-      const before = this.held.get(key)
-      if (before !== undefined && revision < before.revision)
-        this.wrong.push(`${key} went from ${before.revision} to ${revision}`)
-      const applied = !this.refuses || kind === "deleted"
-      if (!applied) this.refused = true
-      if (applied)
-        this.held.set(key, kind === "deleted" ? { content: "", digest: "", revision } : { content, digest, revision })
-      sessions.heard(this.session, [{ key, revision, epoch, applied, reason: "" }])
-    }
-    this.#seen = this.sink.values.length
-  }
-
-  leave(): void {
-    this.sink = undefined
-    this.session = undefined
-    this.#seen = 0
-  }
 }
 
 it.effect.prop(
@@ -129,7 +82,7 @@ it.effect.prop(
       ]
       const on = <A, E, R>(node: Node, effect: Effect.Effect<A, E, R>) =>
         Effect.provide(effect, node) as Effect.Effect<A, E>
-      const clients = CLIENTS.map((name) => new Client(name))
+      const clients = CLIENTS.map((name) => new Applying(name))
       const current = new Map<string, string>()
       const offered = new Map<string, Offered>()
       const rollouts: Array<string> = []
@@ -149,7 +102,7 @@ it.effect.prop(
           return revision
         })
       const content = (key: string) => (key === "svc.text" ? `text ${++n} {{a}} {{client.region}}` : `value ${++n}`)
-      const rendered = (text: string, client: Client) =>
+      const rendered = (text: string, client: Applying) =>
         text.replace("{{a}}", variables).replace("{{client.region}}", client.region)
       const active = () =>
         Effect.filter(rollouts, (key) =>
@@ -157,7 +110,7 @@ it.effect.prop(
         )
 
       /** Whoever sends looks at what its own node knows. */
-      const watched = (client: Client, node: Node, sink: FakeSink) => {
+      const watched = (client: Applying, node: Node, sink: FakeSink) => {
         const [write, view] = [sink.write, client.view]
         sink.write = (update: Update): boolean => {
           if (update.kind === "value") client.wrong.push(...wrongIn(view, update, Effect.runSync(on(node, known))))
@@ -166,7 +119,7 @@ it.effect.prop(
       }
       const known = Effect.map(Propagation, (propagation) => propagation.position().revision)
       const rows = new Map<string, Rollout>()
-      const wrongIn = (client: Client["view"], update: ValueUpdate, at: bigint): ReadonlyArray<string> => {
+      const wrongIn = (client: Applying["view"], update: ValueUpdate, at: bigint): ReadonlyArray<string> => {
         const says = update.content.split(" ").slice(0, 2).join(" ")
         const of = offered.get(says)
         if (of === undefined) return []
@@ -181,7 +134,7 @@ it.effect.prop(
           : []
       }
 
-      const connect = Effect.fnUntraced(function* (client: Client, node: Node, region: string) {
+      const connect = Effect.fnUntraced(function* (client: Applying, node: Node, region: string) {
         if (client.session !== undefined && client.node !== undefined)
           (yield* on(client.node, Sessions)).end(client.session, { name: "SessionReplaced", reason: "it is elsewhere" })
         client.leave()
