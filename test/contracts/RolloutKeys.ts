@@ -144,6 +144,34 @@ export const rolloutKeysContract = (test: Test) => {
       assert.isUndefined((yield* verified).problem)
     }))
 
+  test("RQ3 RQ4 of two rollouts of a key one begins, and a publish beside the end of one is before it and refused, or after it", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      for (let n = 0; n < 8; n++) {
+        const key = fresh("config")
+        const one = candidate(key, "2")
+        const both = { concurrency: 2 } as const
+        const begun = yield* Effect.all(
+          [Effect.result(rolled([startWish([one])])), Effect.result(rolled([startWish([one])]))],
+          both
+        )
+        const started = begun.filter(({ _tag }) => _tag === "Success")
+        assert.strictEqual(started.length, 1)
+        const rollout = (started[0] as { readonly success: Rollout }).success
+        const end =
+          n % 2 === 0 ? [moveWish(rollout, "completed"), promoted(one, rollout)] : [moveWish(rollout, "aborted")]
+        const [ended, published] = yield* Effect.all(
+          [Effect.result(commit(end)), Effect.result(commit([change(key, "3")]))],
+          both
+        )
+        assert.strictEqual(ended._tag, "Success")
+        if (published._tag === "Success") assert.strictEqual(versionIn(published.success), 2)
+        else assert.strictEqual(published.failure.name, "InRollout")
+        const version = published._tag === "Success" ? 2 : n % 2 === 0 ? 1 : undefined
+        assert.strictEqual((yield* store.current("production", key))?.version, version)
+      }
+    }))
+
   test("RQ4 C1 history has candidates beside what is or was current, and says what they are; none of them is ever current", () =>
     Effect.gen(function* () {
       const [store, flags] = [yield* ConfigurationStore, yield* FlagStore]
