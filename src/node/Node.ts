@@ -131,7 +131,7 @@ const capabilities = [
     http: scheduleRoutes
   },
   {
-    services: ({ sessions }) => Layer.merge(Gathering.layer(sessions), Owners.layer),
+    services: ({ sessions }) => Layer.merge(Gathering.layer(sessions), Owners.layer.pipe(Layer.provide(Flags.layer))),
     kind: rolloutKind,
     view: RolloutView
   },

@@ -1,18 +1,20 @@
 /**
  * Commits a step of a rollout, for its owner and for people: how far a stage goes is fixed by who is connected then, and what completes it makes its
- * candidates current in the same release.
+ * candidates current in the same release. Where a variant's share is raised, each stage makes a version of its flag, and taking back the one of before.
  *
  *   RJ1  Nothing that a step hangs on is read after it was committed: it is all in one release, or nothing happens.
  */
 import { Effect } from "effect"
-import type { Identity } from "../access/Identity.ts"
+import { CurrentIdentity, type Identity } from "../access/Identity.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Committed, Wish } from "../commits/Release.ts"
 import { type CommitOptions, MESSAGE } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Flags } from "../flags/Flags.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { makeBound } from "./Bound.ts"
 import { type Connected, EvidenceStore } from "./EvidenceStore.ts"
+import { raised } from "./Raise.ts"
 import type { Rollout } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { Step } from "./Step.ts"
@@ -42,6 +44,7 @@ export const messageOf = ({ key }: Rollout, { to, why }: Step): string =>
 export const makeMoving = Effect.gen(function* () {
   const store = yield* RolloutStore
   const evidence = yield* EvidenceStore
+  const flags = yield* Flags
   const commit = yield* makeCommitting
 
   const boundOf = Effect.fnUntraced(function* ({ environment, targets, plan, salt }: Rollout, stage: number) {
@@ -69,6 +72,25 @@ export const makeMoving = Effect.gen(function* () {
     return wishes
   })
 
+  /** What the step makes of the flag whose variant is raised. QR2 */
+  const raisedBy = Effect.fnUntraced(function* (rollout: Rollout, { to, begins, stage }: Step) {
+    const { environment, key: id, plan, targets, salt, begun } = rollout
+    if (plan.raise === undefined || targets.length === 0) return []
+    const back = (to === "rolled_back" || to === "aborted") && begun.length > 0
+    const given = begins ? plan.stages[stage]!.share : { percent: 100 }
+    if (!begins && to !== "completed" && !back) return []
+    // What was current when it was begun: a stage's version is the base of those that follow.
+    const [first] = yield* store.history(environment, id, { limit: 1, after: 0 })
+    const { key, base } = (first ?? rollout).targets[0]!
+    const before = yield* flags.version(environment, key, base)
+    const share = "percent" in given ? given.percent / 100 : 1
+    const made = back ? before : raised(before.definition, plan.raise.variant, share, salt)
+    if ("problem" in made)
+      return yield* failure("InvalidInput", `the flag ${key} of the rollout ${id} can't be raised: ${made.problem}`)
+    const { check } = yield* flags.beside([{ environment, key, definition: made.definition }])
+    return yield* check
+  })
+
   const move = ({ rollout, step, fence, identity, options, request }: Move): Effect.Effect<Committed, HeraldError> => {
     const { environment, key, version } = rollout
     const { begins, ...of } = step
@@ -80,6 +102,7 @@ export const makeMoving = Effect.gen(function* () {
       check: Effect.fnUntraced(function* () {
         const below = begins ? (yield* boundOf(rollout, step.stage)).below : null
         const candidates = step.to === "completed" ? yield* wishesOf(rollout) : []
+        const raise = yield* Effect.provideService(raisedBy(rollout, step), CurrentIdentity, identity)
         const wish: MoveWish = {
           kind: "rollout",
           environment,
@@ -90,7 +113,7 @@ export const makeMoving = Effect.gen(function* () {
           below,
           ...of
         }
-        return { changes: [wish, ...candidates] } // RJ1
+        return { changes: [wish, ...candidates, ...raise] } // RJ1
       })
     })
   }

@@ -3,7 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
+import { Access } from "../../src/access/Access.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { Flags } from "../../src/flags/Flags.ts"
+import { FlagView } from "../../src/flags/FlagView.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Condition } from "../../src/rollouts/Evidence.ts"
 import * as Owners from "../../src/rollouts/Owners.ts"
@@ -22,6 +26,8 @@ const node = (state = new State()) =>
   Owners.layer.pipe(
     Layer.provide(Policies.layer),
     Layer.provide(Layer.mock(Probe, {})),
+    Layer.provideMerge(Flags.layer),
+    Layer.provideMerge(Layer.mock(Access, { stillValid: () => Effect.succeed(true) })),
     Layer.provideMerge(propagation()),
     Layer.provideMerge(below(Memory.layerOn(state))),
     Layer.fresh
@@ -101,5 +107,46 @@ describe("Owners, on stores", () => {
       yield* publish("app", "3")
       assert.deepStrictEqual(yield* current("app"), ["3", 3])
     }).pipe(Effect.provide(node()))
+  )
+
+  it.effect(
+    "QR2 RQ3 a variant's share is raised by a version of its flag a stage, and taken back by the one of before",
+    () =>
+      Effect.gen(function* () {
+        const before = '{"enabled":true,"percentage":0.5,"targetUsers":["ann"]}'
+        const flags = yield* Flags
+        const draft = { environment: "production", key: "checkout", definition: before }
+        yield* Effect.provideService(flags.publish(draft, { message: "" }), CurrentIdentity, system)
+        const now = Effect.map(FlagView, (view) => view.find("production", "checkout")?.definition)
+        const versions: Array<string | undefined> = [yield* now]
+        const raise = { ...plan({ stages: [stage(1), stage(25), stage(50)] }), raise: { variant: "on" } }
+        const start = startWish([], {
+          plan: raise,
+          candidates: [
+            { kind: "flag", key: "checkout", digest: "", bytes: 0, base: 1, strict: false, template: false, wish: "" }
+          ]
+        })
+        const begin = Effect.gen(function* () {
+          const { key } = (yield* told(commit([start]))).changes[0]!
+          yield* pass(1_000)
+          versions.push(yield* now)
+          return key
+        })
+        const key = yield* begin
+        for (const nth of [0, 1]) {
+          yield* say(key, 2 * nth + 1, () => "applied")
+          yield* pass(500)
+          yield* say(key, 2 * nth + 2, () => "healthy")
+          yield* pass(61_000, 61)
+          versions.push(yield* now)
+        }
+        yield* say(key, 9, (nth) => (nth < 3 ? "unhealthy" : "healthy"))
+        yield* pass(1_000)
+        assert.strictEqual((yield* rolloutOf(key)).state, "rolled_back")
+        versions.push(yield* now)
+        const at = (percentage: number) =>
+          before.replace('"percentage":0.5,', "").replace("}", `,"percentage":${percentage}}`)
+        assert.deepStrictEqual(versions, [before, at(1), at(25), at(50), before])
+      }).pipe(Effect.provide(node()))
   )
 })

@@ -8,6 +8,7 @@ import { Commits } from "../../src/commits/Commits.ts"
 import { Conflict } from "../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../src/commits/Release.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import { Flags } from "../../src/flags/Flags.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change, Revision } from "../../src/propagation/Revision.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
@@ -184,6 +185,7 @@ export class World {
           }
         ])
     }),
+    Layer.succeed(Flags, {} as Flags["Service"]),
     Layer.mock(RolloutStore, {
       find: (environment, key) => this.#asked(() => this.all.get(`${environment}/${key}`)?.rollout),
       candidate: (environment, _, { kind, key }) => this.#asked(() => JSON.stringify({ kind, environment, key })),
