@@ -167,8 +167,8 @@ begin
       select session from judged where verdict = 'early'
       -- A row that came meanwhile, or is not there yet.
       union all select s.session from said s where s.condition <> 'left'
-        and not exists (select from judged j where (j.environment, j.rollout, j.service, j.instance) = (s.environment, s.rollout, s.service, s.instance))
-        and not exists (select from made m where (m.environment, m.rollout, m.service, m.instance) = (s.environment, s.rollout, s.service, s.instance))
+        and (s.environment, s.rollout, s.service, s.instance) not in (
+          select environment, rollout, service, instance from judged union all select environment, rollout, service, instance from made)
     ) e;
   end if;
 

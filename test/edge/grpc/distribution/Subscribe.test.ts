@@ -99,6 +99,33 @@ describe("Distribution", () => {
     assert.strictEqual(call.errors[0]?.code, 3)
   })
 
+  it("N1 who closes its half of the call has left; whose call breaks off is gone, if it knows the protocol", async () => {
+    const subscribe = await open()
+    const sessions = await run(Sessions)
+    const ended = vi.spyOn(sessions, "end")
+    const calls = [true, true, false].map((control, i) => {
+      const call = new Call()
+      subscribe(call)
+      call.say({ serviceName: "svc", instanceId: `ends${i}`, control })
+      return call
+    })
+    await waitUntil("all of them to be let in", () => calls.every(({ got }, i) => i === 2 || got.length > 0))
+    await waitUntil("the simple one, too", () => sessions.size() >= 3)
+    calls[0]?.close()
+    calls[1]?.leave()
+    calls[2]?.leave()
+    await waitUntil("their ends", () => ended.mock.calls.length >= 3)
+
+    assert.deepStrictEqual(
+      ended.mock.calls.map(([{ subscription }, { name, broke }]) => [subscription.client.instance, name, broke]),
+      [
+        ["ends0", "Closed", undefined],
+        ["ends1", "Closed", true],
+        ["ends2", "Closed", undefined]
+      ]
+    )
+  })
+
   it("G4 a client that left before it was let in leaves no session behind", async () => {
     const subscribe = await open()
     const [early, late] = [new Call(), new Call()]
