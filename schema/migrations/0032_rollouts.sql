@@ -63,11 +63,13 @@ create table rollout_candidates (
   made_at timestamptz not null,
   made_by text not null,
   message text not null,
+  -- The transition that ended its rollout.
+  ended bigint,
   primary key (environment, kind, key, version)
 );
 create index rollout_candidates_of on rollout_candidates (environment, rollout);
 create index rollout_candidates_held on rollout_candidates (environment) where state = 'candidate';
-create index rollout_candidates_promoted on rollout_candidates (revision) where state = 'promoted' and wish is not null;
+create index rollout_candidates_promoted on rollout_candidates (ended) where state = 'promoted' and wish is not null;
 
 -- Keys that a rollout has to do with, or that have candidates above their newest version. Small, as every publish looks here.
 create table rollout_keys (
@@ -338,7 +340,7 @@ begin
       update rollout_keys k set active = false,
         taken = case when made.state = 'completed' or made.stage < 0 or k.candidate = 0 then k.taken else at_revision end
         where k.environment = in_environment and k.rollout = made.id;
-      update rollout_candidates c set state = case made.state when 'completed' then 'promoted' else 'withdrawn' end, revision = at_revision
+      update rollout_candidates c set state = case made.state when 'completed' then 'promoted' else 'withdrawn' end, ended = at_revision
         where c.environment = in_environment and c.rollout = made.id;
     end if;
     delete from rollouts r where r.environment = in_environment and r.id = made.id;
@@ -382,7 +384,7 @@ begin
     select m.ctid from rollout_marks m left join rollouts r on r.environment = m.environment and r.id = m.id
       where r.id is null or herald_is_over(r.state) limit step for update of m skip locked));
   update rollout_candidates set wish = null where ctid = any (array(
-    select c.ctid from rollout_candidates c where c.state = 'promoted' and c.wish is not null and c.revision <= horizon limit step for update skip locked));
+    select c.ctid from rollout_candidates c where c.state = 'promoted' and c.wish is not null and c.ended <= horizon limit step for update skip locked));
   get diagnostics more = row_count;
   return greatest(gone, more);
 end $$;

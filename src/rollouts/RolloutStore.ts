@@ -13,7 +13,7 @@ export class RolloutStore extends Context.Service<
     readonly present: (after: bigint, limit: number) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
     /** Undefined: there is none. */
     readonly find: (environment: string, key: string) => Effect.Effect<Rollout | undefined, HeraldError>
-    /** Newest first, those that began before the revision `before` (undefined: all): one page (PB1) of at most `limit`. */
+    /** Without those that are over and behind the horizon, which `find` and `history` have for ever. Newest first, those that began before the revision `before` (undefined: all): one page (PB1) of at most `limit`. */
     readonly list: (
       environment: string,
       options: {
@@ -37,7 +37,7 @@ export class RolloutStore extends Context.Service<
     ) => Effect.Effect<string | undefined, HeraldError>
     /**
      * Makes the caller the owner of the decisions of a rollout: what an owner before it decides is refused from then on. Returns the fence and
-     * the store's clock; undefined: there is none, or it is over. RQ1
+     * the store's clock; undefined: there is none, or it is over. Fails `DatabaseReadOnly`, too. RQ1
      */
     readonly claim: (
       environment: string,

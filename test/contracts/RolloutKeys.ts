@@ -196,6 +196,7 @@ export const rolloutKeysContract = (test: Test) => {
         digest: candidates[0]!.digest,
         updatedBy: "ann",
         updatedAt: started.at,
+        revision: started.revision,
         rollout: its("candidate")
       })
       assert.strictEqual(found.createdAt, (yield* store.version("production", key, 1))!.createdAt)
@@ -218,6 +219,7 @@ export const rolloutKeysContract = (test: Test) => {
         [2, "withdrawn"],
         [1, undefined]
       ])
+      assert.strictEqual((yield* store.version("production", key, 2))?.revision, started.revision)
       assert.deepStrictEqual(shown(yield* store.history("production", key, { limit: 1, before: 3 })), [
         [2, "withdrawn"]
       ])

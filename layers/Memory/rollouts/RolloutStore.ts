@@ -172,7 +172,7 @@ const tableOf = (state: State, tables: RolloutTables, now: () => number): Table 
       const state = completed ? ("promoted" as const) : ("withdrawn" as const)
       tables.candidates.set(
         name,
-        tables.candidatesOf(environment, target).map((one) => (one.rollout === key ? { ...one, state, revision } : one))
+        tables.candidatesOf(environment, target).map((one) => (one.rollout === key ? { ...one, state } : one))
       )
     }
   }
