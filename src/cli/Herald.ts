@@ -32,6 +32,7 @@ import { clients } from "./verbs/fleet/Clients.ts"
 import { status } from "./verbs/fleet/Status.ts"
 import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
+import { rolloutVerb } from "./verbs/rollouts/Rollout.ts"
 import { scheduleVerb } from "./verbs/schedules/Schedule.ts"
 import { segmentVerb } from "./verbs/segments/Segment.ts"
 import { subscribe } from "./verbs/sessions/Subscribe.ts"
@@ -55,7 +56,7 @@ export const herald = Command.make("herald").pipe(
     { group: "Server", commands: [start, settings, doctor] },
     {
       group: "Change",
-      commands: [publish, edit, validate, rollback, remove, release, flagVerb, segmentVerb, scheduleVerb]
+      commands: [publish, edit, validate, rollback, remove, release, rolloutVerb, flagVerb, segmentVerb, scheduleVerb]
     },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }

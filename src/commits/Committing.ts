@@ -68,7 +68,7 @@ export const makeCommitting = Effect.gen(function* () {
     const problem = optionsProblem(options)
     if (problem !== undefined) return yield* problem
     const { name: actor, keyId } = identity
-    const { breakGlass, idempotencyKey, until } = options
+    const { breakGlass, force = false, idempotencyKey, until } = options
     const message = messageOf(options)
     const idempotency =
       idempotencyKey === undefined
@@ -77,14 +77,16 @@ export const makeCommitting = Effect.gen(function* () {
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
       Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false }) =>
-        judge({ action, changes, breakGlass }, checked, left < TRIES).pipe(
-          Effect.flatMap((basis) =>
-            commits
-              .commit<C>({ action, changes, actor, keyId, message, traceparent, idempotency, basis, until })
+        judge({ action, changes, breakGlass, force, actor }, checked, left < TRIES).pipe(
+          Effect.flatMap(({ basis, besides }) => {
+            const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
+            return commits
+              .commit<C>({ action, changes: all, actor, keyId, message, traceparent, idempotency, basis, until })
               .pipe(step("Commits.commit"))
-          ),
+          }),
           Effect.catchIf(
-            (error) => left > 1 && (error instanceof Overtaken || (conditional && error instanceof Conflict)), // F5
+            (error) =>
+              left > 1 && (error instanceof Overtaken || ((conditional || force) && error instanceof Conflict)), // F5
             () => attempt(left - 1)
           )
         )

@@ -6,10 +6,14 @@ import { textProblem } from "../values/Value.ts"
 export const MESSAGE = 2_000
 /** Characters. */
 export const IDEMPOTENCY_KEY = 200
+/** Characters of why the glass was broken, beside those of the message. */
+export const BREAK_GLASS = 500
 
 export interface CommitOptions {
   /** Why, for history and audit. */
   readonly message: string
+  /** Whatever keeps what is changed to itself, such as a rollout, is ended in the same commit. */
+  readonly force?: boolean | undefined
   /** Why a rule is broken that keeps this from being done at once; told with the message. */
   readonly breakGlass?: string | undefined
   /** The same request with the same key is done once. */
@@ -23,10 +27,12 @@ export const messageOf = ({ message, breakGlass }: Pick<CommitOptions, "message"
   breakGlass === undefined ? message : `${message === "" ? "" : `${message} `}(broke the glass: ${breakGlass})`
 
 /** What is wrong with it, as an `InvalidInput`. */
-export const optionsProblem = ({ idempotencyKey, ...said }: CommitOptions): HeraldError | undefined => {
-  const message = messageOf(said)
-  if (said.breakGlass !== undefined && said.breakGlass.trim() === "")
-    return failure("InvalidInput", "whoever breaks the glass says why")
+export const optionsProblem = ({ message, breakGlass, idempotencyKey }: CommitOptions): HeraldError | undefined => {
+  if (
+    breakGlass !== undefined &&
+    (breakGlass.trim() === "" || breakGlass.length > BREAK_GLASS || textProblem(breakGlass) !== undefined)
+  )
+    return failure("InvalidInput", `whoever breaks the glass says why, in 1 to ${BREAK_GLASS} characters of valid text`)
   if (message.length > MESSAGE) {
     return failure("InvalidInput", `the message has ${message.length} characters; at most ${MESSAGE} are allowed`)
   }

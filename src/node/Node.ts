@@ -27,6 +27,7 @@ import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
+import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
@@ -58,6 +59,7 @@ import * as Gathering from "../rollouts/Gathering.ts"
 import * as Owners from "../rollouts/Owners.ts"
 import * as Policies from "../rollouts/Policies.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
+import { Rollouts } from "../rollouts/Rollouts.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
 import { scheduleKind } from "../schedules/Schedule.ts"
 import * as Scheduler from "../schedules/Scheduler.ts"
@@ -131,9 +133,14 @@ const capabilities = [
     http: scheduleRoutes
   },
   {
-    services: ({ sessions }) => Layer.merge(Gathering.layer(sessions), Owners.layer.pipe(Layer.provide(Flags.layer))),
+    services: ({ sessions }) =>
+      Layer.merge(
+        Gathering.layer(sessions),
+        Layer.merge(Owners.layer, Rollouts.layer).pipe(Layer.provide([Configurations.layer, Flags.layer]))
+      ),
     kind: rolloutKind,
-    view: RolloutView
+    view: RolloutView,
+    http: rolloutRoutes
   },
   { services: Refs.layer, http: refRoutes },
   {

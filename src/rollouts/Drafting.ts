@@ -1,9 +1,9 @@
 /**
  * Makes what is asked for into a rollout that may be begun.
  *
- *   RK1  A candidate is checked as a publish of it is, and committed as what was checked: its type, its schema, its template rendered for every
+ *   XR1  A candidate is checked as a publish of it is, and committed as what was checked: its type, its schema, its template rendered for every
  *        connected client, what flags need of each other. So what is promoted later is what was found right.
- *   RK2  It is made against the version that is current, and begins only in place of that one.
+ *   XR2  It is made against the version that is current, and begins only in place of that one.
  */
 import { Clock, Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
@@ -23,14 +23,17 @@ import type { When } from "../schedules/When.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { canonical } from "../values/Canonical.ts"
 import { Digest } from "../values/Digest.ts"
-import { bytesOf } from "../values/Value.ts"
+import { bytesOf, textProblem } from "../values/Value.ts"
 import { limits, type Plan } from "./Plan.ts"
 import { Policies } from "./Policies.ts"
-import { requiredFor } from "./Policy.ts"
+import { POLICY_KEY, requiredFor } from "./Policy.ts"
 import { readPlan } from "./ReadPlan.ts"
 import type { Target } from "./Rollout.ts"
 import type { Wanted } from "./Wanted.ts"
 import type { Candidate, StartWish } from "./Wish.ts"
+
+/** Characters of a file's name. */
+const FILE = 200
 
 /** What was asked for, with versions of before put in. */
 export interface Drafts {
@@ -69,8 +72,13 @@ export const makeDrafting = Effect.gen(function* () {
     return { ...read, ...(named === undefined ? {} : { named }), file: { name: file, digest } } satisfies Plan
   })
 
-  const permit = Effect.fnUntraced(function* ({ environment, changes, flags: drafts, again }: Wanted) {
+  const permit = Effect.fnUntraced(function* ({ environment, changes, flags: drafts, again, file }: Wanted) {
     const identity = yield* requirePermission("config.write", environment)
+    const named =
+      file === undefined
+        ? undefined
+        : (textProblem(file) ?? (file === "" || file.length > FILE ? `it has 1 to ${FILE} characters` : undefined))
+    if (named !== undefined) return yield* failure("InvalidInput", `the file's name can't be kept: ${named}`)
     const names = new Set<string>()
     const all = [
       ...changes.map((draft) => ({ ...draft, kind: "configuration", gone: draft.value === null })),
@@ -96,6 +104,8 @@ export const makeDrafting = Effect.gen(function* () {
           "InvalidInput",
           `${key}: a rollout gives a version to more and more instances, and takes nothing away; delete or archive it when nobody has it any more`
         )
+      if (kind === "configuration" && key === POLICY_KEY)
+        return yield* failure("InvalidInput", `${POLICY_KEY} is what rollouts go by, and has no cohort; publish it`)
       if (kind === "configuration" && key === VARIABLES_KEY)
         return yield* failure(
           "InvalidInput",

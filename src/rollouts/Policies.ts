@@ -3,15 +3,22 @@
  *
  *   PY3  Keys that are changed by a rollout only are changed by nothing else, at whatever door: each release is judged before it is committed, and
  *        committed only while what it was judged by is still what the environment says. Breaking the glass is kept with the release.
+ *   PY4  What is changed by force ends the rollout that has it, in the same commit.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { type Judge, Rules } from "../commits/Rules.ts"
 import type { Configuration } from "../configuration/Configuration.ts"
+import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
 import { ConfigurationView } from "../configuration/ConfigurationView.ts"
-import type { Basis } from "../configuration/Wish.ts"
+import type { Basis, ConfigurationWish } from "../configuration/Wish.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Problem } from "../evaluation/Definition.ts"
+import { VARIABLES_KEY } from "../keys/Key.ts"
 import { nameOf } from "../keys/Name.ts"
-import { nothing, POLICY_KEY, type Policy, readPolicy, requiredFor } from "./Policy.ts"
+import { nothing, POLICY_KEY, type Policy, policyProblem, readPolicy, requiredFor } from "./Policy.ts"
+import type { Target } from "./Rollout.ts"
+import { RolloutStore } from "./RolloutStore.ts"
+import type { MoveWish } from "./Wish.ts"
 
 export interface Said {
   readonly policy: Policy
@@ -26,20 +33,21 @@ const silent: Said = { policy: nothing, version: 0, digest: "" }
 export class Policies extends Context.Service<
   Policies,
   {
-    /** Fails `DatabaseUnavailable` or `Timeout` where it is not at hand. */
-    readonly of: (environment: string) => Effect.Effect<Said, HeraldError>
+    /** `fresh`: as the store has it, not as this node knows it. Fails `DatabaseUnavailable` or `Timeout` where it is not at hand. */
+    readonly of: (environment: string, fresh?: boolean) => Effect.Effect<Said, HeraldError>
   }
 >()("herald/rollouts/Policies") {
   static readonly layer = Layer.effect(
     Policies,
     Effect.gen(function* () {
       const view = yield* ConfigurationView
+      const store = yield* ConfigurationStore
       const read = new WeakMap<Configuration, Said>()
       return Policies.of({
-        of: (environment) =>
-          view.head(environment, POLICY_KEY) === undefined
+        of: (environment, fresh = false) =>
+          !fresh && view.head(environment, POLICY_KEY) === undefined
             ? Effect.succeed(silent)
-            : Effect.map(view.value(environment, POLICY_KEY), (found) => {
+            : Effect.map((fresh ? store.current : view.value)(environment, POLICY_KEY), (found) => {
                 if (found === undefined || found.deleted) return silent
                 let said = read.get(found)
                 if (said === undefined) read.set(found, (said = saidBy(found)))
@@ -51,6 +59,13 @@ export class Policies extends Context.Service<
 }
 
 /** PY1 */
+const problemsIn = (value: string, type: string): ReadonlyArray<Problem> => {
+  if (type !== "json") return [{ at: "", problem: `has to have the type json, not ${type}` }]
+  const json = Result.try((): unknown => JSON.parse(value))
+  return Result.isSuccess(json) ? readPolicy(json.success).problems : [{ at: "", problem: "is no JSON" }]
+}
+
+/** PY1 */
 const saidBy = ({ value, version, digest }: Configuration): Said => {
   const json = Result.try((): unknown => JSON.parse(value))
   return { policy: Result.isSuccess(json) ? readPolicy(json.success).policy : nothing, version, digest }
@@ -59,35 +74,79 @@ const saidBy = ({ value, version, digest }: Configuration): Said => {
 const nounOf = (kind: string): string => (kind === "flag" ? "the flag " : "")
 
 /** PY3 */
-const judging = Effect.map(
-  Policies,
-  ({ of }): Judge =>
-    Effect.fnUntraced(function* ({ changes, breakGlass }, basis) {
-      // A rollout's transitions are what is required.
-      if (changes.some(({ kind }) => kind === "rollout")) return basis
-      const judged: Array<Basis["values"][number]> = []
-      for (const environment of new Set(changes.map((change) => change.environment))) {
-        const { policy, digest } = yield* of(environment)
-        if (policy.required.length === 0) continue
-        judged.push({ environment, key: POLICY_KEY, digest })
-        if (breakGlass !== undefined) continue
-        for (const { kind, key, environment: its } of changes) {
-          if (its !== environment || (kind !== "configuration" && kind !== "flag")) continue
-          const rule = requiredFor(policy, kind === "configuration" ? key : nameOf(kind, key))
-          if (rule === undefined) continue
-          const { plan } = rule
-          return yield* failure(
-            "PlanRequired",
-            `${nounOf(kind)}${key} in ${environment} is changed by a rollout only${plan === undefined ? "" : `, of the plan ${plan}`}`,
-            { details: { kind, key, environment, keys: rule.keys, ...(plan === undefined ? {} : { plan }) } }
-          )
-        }
+const judging = Effect.gen(function* () {
+  const { of } = yield* Policies
+  const store = yield* RolloutStore
+
+  /** What ends the rollouts that a release of this environment changes the keys of. */
+  const ending = Effect.fnUntraced(function* (
+    environment: string,
+    names: ReadonlyArray<Pick<Target, "kind" | "key">>,
+    actor: string
+  ) {
+    const found = new Map<string, MoveWish>()
+    for (const touching of names) {
+      const [active] = yield* store.list(environment, { limit: 1, before: undefined, state: "active", touching })
+      if (active === undefined || found.has(active.key)) continue
+      found.set(active.key, {
+        kind: "rollout",
+        op: "move",
+        environment,
+        key: active.key,
+        expectedVersion: active.version,
+        fence: null,
+        to: "aborted",
+        stage: active.stage,
+        below: null,
+        lasts: null,
+        due: false,
+        bad: null,
+        why: { text: `${actor} changed ${touching.key} by force`, readings: [] }
+      })
+    }
+    return [...found.values()]
+  })
+
+  const judge: Judge = Effect.fnUntraced(function* (release, basis, again) {
+    const { changes, breakGlass, force, actor } = release
+    for (const change of changes) {
+      if (change.kind !== "configuration" || change.key !== POLICY_KEY) continue
+      const { value, valueType } = change as ConfigurationWish
+      const problems = value === null ? [] : problemsIn(value, valueType)
+      if (problems.length > 0) return yield* policyProblem(change.environment, problems)
+    }
+    // A rollout's transitions are what is required.
+    if (changes.some(({ kind }) => kind === "rollout")) return { basis, besides: [] }
+    const judged: Array<Basis["values"][number]> = []
+    const besides: Array<MoveWish> = []
+    for (const environment of new Set(changes.map((change) => change.environment))) {
+      const here = changes.flatMap(({ kind, key, environment: its }) =>
+        its === environment && (kind === "configuration" || kind === "flag") ? [{ kind, key } as const] : []
+      )
+      if (force) besides.push(...(yield* ending(environment, here, actor)))
+      const { policy, digest } = yield* of(environment, again)
+      if (policy.required.length === 0) continue
+      judged.push({ environment, key: POLICY_KEY, digest })
+      if (breakGlass !== undefined) continue
+      for (const { kind, key } of here) {
+        // What has no cohort can't be rolled out.
+        if (kind === "configuration" && (key === POLICY_KEY || key === VARIABLES_KEY)) continue
+        const rule = requiredFor(policy, kind === "configuration" ? key : nameOf(kind, key))
+        if (rule === undefined) continue
+        const { plan } = rule
+        return yield* failure(
+          "PlanRequired",
+          `${nounOf(kind)}${key} in ${environment} is changed by a rollout only${plan === undefined ? "" : `, of the plan ${plan}`}`,
+          { details: { kind, key, environment, keys: rule.keys, ...(plan === undefined ? {} : { plan }) } }
+        )
       }
-      if (judged.length === 0) return basis
-      const { values = [], templates = [] } = (basis ?? {}) as Partial<Basis>
-      return { values: [...values, ...judged], templates } satisfies Basis
-    })
-)
+    }
+    if (judged.length === 0) return { basis, besides }
+    const { values = [], templates = [] } = (basis ?? {}) as Partial<Basis>
+    return { basis: { values: [...values, ...judged], templates } satisfies Basis, besides }
+  })
+  return judge
+})
 
 /** For all use cases that commit. */
 export const rules = Layer.effect(Rules, judging)

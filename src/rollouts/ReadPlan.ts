@@ -59,6 +59,9 @@ export const defaults = {
   patience: "10m"
 } as const
 
+/** As JSON escapes what no text of a database has: U+0000 and halves of pairs. */
+const UNSTORABLE = /(?:^|[^\\])(?:\\\\)*\\u(?:0000|d[89a-f])/i
+
 /** Windows of one plan, as minutes of a week. */
 const WINDOWS = 100
 
@@ -121,6 +124,7 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
     windows: readWindows(said["windows"], say),
     ...(typeof raise === "string" ? { raise: { variant: raise } } : {})
   }
+  if (UNSTORABLE.test(JSON.stringify(plan))) say("", "has a character that can't be stored: U+0000, or half of one")
   if (problems.length === 0 && JSON.stringify(plan).length > limits.plan)
     say("", `is larger than ${limits.plan} characters`)
   return problems.length > 0 ? refused(problems.slice(0, 20), where) : plan

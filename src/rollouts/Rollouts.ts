@@ -1,8 +1,8 @@
 /**
  * Use cases on rollouts. Every method checks `CurrentIdentity` for the environment that it touches: who may publish there may begin, move and end one.
  *
- *   RK3  What is asked for by a file is begun once: the same again is answered with what became of it, and changes nothing.
- *   RK4  Whoever waits for news of one costs a look at what changed, not a read of its instances.
+ *   XR3  What is asked for by a file is begun once: the same again is answered with what became of it, and changes nothing.
+ *   XR4  Whoever waits for news of one costs a look at what changed, not a read of its instances.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
@@ -19,8 +19,9 @@ import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
 import { makeDrafting, targetsOf, toldOf } from "./Drafting.ts"
 import type { Condition, Evidence, Reading } from "./Evidence.ts"
 import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
-import { readingsOf, unknown as unread } from "./Gates.ts"
+import { readingsOf } from "./Gates.ts"
 import type { Gate, Plan } from "./Plan.ts"
+import { rate } from "./Rates.ts"
 import { stageText } from "./ReadStages.ts"
 import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
@@ -58,18 +59,18 @@ export class Rollouts extends Context.Service<
   {
     /**
      * Begins one, or schedules it. Fails `InvalidPlan`, `NotFound` for a plan or a version that is not there, `InRollout` for what another one changes,
-     * `ScheduleTime`, `InvalidInput` for what can't be rolled out, and as a publish of each change. RK1, RK2
+     * `ScheduleTime`, `InvalidInput` for what can't be rolled out, and as a publish of each change. XR1, XR2
      */
     readonly start: (wanted: Wanted, options: CommitOptions) => Effect.Effect<Started, HeraldError>
     /**
-     * The same for a file, which `wanted.file` names: once. Fails `RolloutDiffers` where another content of that name is under way. RK3
+     * The same for a file, which `wanted.file` names: once. Fails `RolloutDiffers` where another content of that name is under way. XR3
      */
     readonly apply: (wanted: Wanted, options: CommitOptions) => Effect.Effect<Started, HeraldError>
     /** The same without writing. Fails as `start`, but for what only the store can tell. */
     readonly validate: (wanted: Wanted) => Effect.Effect<Preview, HeraldError>
     /** Fails `NotFound`. */
     readonly get: (environment: string, key: string) => Effect.Effect<Look, HeraldError>
-    /** The same, when there is something new since `seen`, or after `millis`. RK4 */
+    /** The same, when there is something new since `seen`, or after `millis`. XR4 */
     readonly news: (environment: string, key: string, seen: string, millis: number) => Effect.Effect<Look, HeraldError>
     /** Newest first: one page (PB1), behind the rollout `before` ("": the first). */
     readonly list: (
@@ -87,7 +88,7 @@ export class Rollouts extends Context.Service<
       key: string,
       options: { readonly limit: number; readonly after: number }
     ) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
-    /** Those of its cohort, as they are known: one page (PB1), behind the instance `after`. Fails `NotFound`. */
+    /** Those of its cohort, as they are known: one page (PB1), behind `after`. Fails `NotFound`. */
     readonly instances: (
       environment: string,
       key: string,
@@ -152,12 +153,12 @@ const make = Effect.gen(function* () {
       check: (again) =>
         Effect.map(
           drafted(wanted, plan, { message: options.message, salt, by: identity.name }, again),
-          ({ wish, basis }) => ({ changes: [wish], basis, conditional: true }) // RK2
+          ({ wish, basis }) => ({ changes: [wish], basis, conditional: true }) // XR2
         )
     }).pipe(Effect.flatMap(begun))
   })
 
-  /** The newest that a file of this name began, of what it changes. RK3 */
+  /** The newest that a file of this name began, of what it changes. XR3 */
   const earlier = Effect.fnUntraced(function* (wanted: Wanted) {
     const { environment, file } = wanted
     const [touching] = targetsOf(wanted)
@@ -202,7 +203,7 @@ const make = Effect.gen(function* () {
       rollout,
       evidence,
       readings: readingsOf(plan, evidence, {
-        rate: (gate) => found(gate) ?? unread(gate, "not looked at yet"),
+        rate,
         external: (place) => found(plan.gates[place]!)
       }),
       seen
@@ -246,7 +247,7 @@ const make = Effect.gen(function* () {
     news: Effect.fnUntraced(function* (environment, key, seen, millis) {
       let rollout = yield* find(environment, key)
       const until = (yield* Clock.currentTimeMillis) + millis
-      // RK4
+      // XR4
       for (let changed = yield* changes; ; changed = yield* changes) {
         if (seenOf(rollout, changed) !== seen || isOver(rollout.state)) return yield* look(rollout, changed)
         if ((yield* Clock.currentTimeMillis) >= until) return yield* look(rollout, changed)

@@ -24,6 +24,8 @@ UNSAYABLE = [
     "has a character that can't be shown",  # directions and tags
     "flag and key can't both be given",
     "a scheduled change is of one environment",
+    "a rollout gives a version to more and more instances",  # null takes something away
+    "appears twice in the rollout",
     "there are no flags in",  # nothing can be reported there
     "has a control character in it",  # of a list of ids
     "is no UTF-8",

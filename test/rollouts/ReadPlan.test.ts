@@ -255,6 +255,13 @@ describe("ReadPlan", () => {
     assert.strictEqual(read({ stages: "100%", windows: "Mon-Fri 09:00-16:00 UTC,Sat 10:00-12:00" }).windows.length, 6)
   })
 
+  it("refuses what no database keeps, and nothing that looks alike", () => {
+    for (const where of [{ region: "a\u0000b" }, { "\ud800": "x" }])
+      assert.include(wrong({ stages: [{ where }] }), "can't be stored")
+    assert.include(wrong({ stages: "100%", gates: ["webhook(https://x/\ud800)"] }), "can't be stored")
+    read({ stages: [{ where: { path: "\\u0000", smile: "\u{1f600}" } }] })
+  })
+
   it("raises a variant by shares of contexts alone", () => {
     assert.deepStrictEqual(read({ stages: "1%,50%", raise: "on" }).raise, { variant: "on" })
     for (const stages of ["5,100%", "region=eu", "@a"]) assert.match(wrong({ stages, raise: "on" }), /contexts alone/)

@@ -6,6 +6,7 @@ export const right: Readonly<Record<string, string>> = {
   key: "svc",
   flag: "flg",
   segment: "seg",
+  rollout: "r1",
   repository: "github.com/acme/shop",
   branch: "main",
   version: "1",
@@ -34,6 +35,15 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
     changes: [{ key: "svc", environment: "production", value: "1" }],
     flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
   },
+  "/v1/rollouts": {
+    environment: "production",
+    plan: { stages: "10%,100%", gates: ["unhealthy < 2%"] },
+    changes: [{ key: "svc", value: "1" }]
+  },
+  "/v1/rollouts/{rollout}/pause": { message: "why" },
+  "/v1/rollouts/{rollout}/resume": { message: "why" },
+  "/v1/rollouts/{rollout}/promote": { message: "why", everyone: false },
+  "/v1/rollouts/{rollout}/abort": { message: "why" },
   "/v1/refs": { commit: "c1", refs: [{ flag: "flg", file: "src/x.ts", line: 1 }] },
   "/v1/track": { events: [{ name: "checkout", unit: "ann", value: 59.9 }] },
   "/v1/reports": {

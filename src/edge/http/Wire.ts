@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { NAME } from "../../access/Principal.ts"
-import { IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
+import { BREAK_GLASS, IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
 import { FLAG_NAME } from "../../evaluation/Definition.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
@@ -37,6 +37,23 @@ export const FlagSelector = Schema.String.check(
 export const Message = Schema.String.check(shown({ maxLength: MESSAGE, pattern: "^[^\\u0000]*$" })).annotate({
   examples: ["why it was changed"]
 })
+export const BreakGlass = Schema.String.check(
+  shown({ minLength: 1, maxLength: BREAK_GLASS, pattern: "^[^\\u0000]*[!-~][^\\u0000]*$" })
+).annotate({
+  description: "Why what is changed by a rollout only is changed at once; kept with the message.",
+  examples: ["the site is down"]
+})
+/** Of what writes: `force` ends a rollout that has what is changed; `breakGlass` says why the plan that it asks for is passed by. */
+export const Over = {
+  force: Schema.optionalKey(
+    Schema.Boolean.annotate({ description: "Ends a rollout that has what is changed, in the same commit." })
+  ),
+  breakGlass: Schema.optionalKey(BreakGlass)
+}
+export interface OverSaid {
+  readonly force?: boolean
+  readonly breakGlass?: string
+}
 /** A principal's. PN2 */
 export const PrincipalName = Schema.String.check(
   shown({ minLength: 1, maxLength: 128, pattern: NAME.source })

@@ -3,7 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
-import { type Invocation, optionalInt, optionalText } from "../../Globals.ts"
+import { type Invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { readSchema, readValue } from "../../Input.ts"
 import { nearKeys } from "../../Near.ts"
@@ -24,6 +24,17 @@ export const changeFlags = {
   ),
   expectedVersion: optionalInt("expected-version", "Fail unless this is the current version; 0: the key is new", "n")
 }
+
+const force = yes("force", "Although a rollout has it: that one ends, in the same commit")
+const breakGlass = optionalText(
+  "break-glass",
+  "Why it is changed for everyone at once though it asks for a rollout; kept with the message",
+  "why"
+)
+/** What verbs that change something at once pass by. */
+export const overFlags = { force, breakGlass }
+/** Of flags, where --force says something else already. */
+export const glassFlag = { breakGlass }
 
 export interface ChangeInput {
   readonly key: string

@@ -8,6 +8,7 @@ import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
+import { overFlags } from "./ChangeFlags.ts"
 import { toldOne } from "./Told.ts"
 
 export const remove = Command.make(
@@ -19,10 +20,11 @@ export const remove = Command.make(
     expectedVersion: optionalInt("expected-version", "Fail unless this is the current version", "n"),
     idempotencyKey,
     ...atFlags,
+    ...overFlags,
     ...waitFlags
   },
   Effect.fn("Delete.run")(function* ({ key, env, expectedVersion, wait, timeout, ...how }) {
-    const { message, idempotencyKey } = how
+    const { message, idempotencyKey, force, breakGlass } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
     if (yield* timed({ ...how, waiting })) {
@@ -34,7 +36,7 @@ export const remove = Command.make(
       .call({
         method: "DELETE",
         path: `/v1/config/${segment(key)}`,
-        query: { environment: here.environment(env), message },
+        query: { environment: here.environment(env), message, force: force || undefined, breakGlass },
         headers: expectedVersion === undefined ? {} : { "if-match": String(expectedVersion) },
         idempotencyKey
       })

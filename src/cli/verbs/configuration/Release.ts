@@ -9,7 +9,7 @@ import { env, idempotencyKey, invocation, messageOf, yes } from "../../Globals.t
 import { readFile } from "../../Input.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
-import { toldDryRun } from "./ChangeFlags.ts"
+import { overFlags, toldDryRun } from "./ChangeFlags.ts"
 import { toldRelease } from "./Told.ts"
 
 const apply = Command.make(
@@ -20,11 +20,12 @@ const apply = Command.make(
     message: messageOf("Why; instead of the file's message"),
     idempotencyKey,
     ...atFlags,
+    ...overFlags,
     ...waitFlags,
     dryRun: yes("dry-run", "Check everything and say what would change, without writing")
   },
   Effect.fn("Release.apply")(function* ({ file, env, wait, timeout, ...how }) {
-    const { message, idempotencyKey, dryRun } = how
+    const { message, idempotencyKey, dryRun, force, breakGlass } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
     const text = yield* readFile(file)
@@ -38,7 +39,7 @@ const apply = Command.make(
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/releases",
-      query: { dryRun: dryRun || undefined },
+      query: { dryRun: dryRun || undefined, force: force || undefined, breakGlass },
       body: { ...release, ...(message === undefined ? {} : { message }) },
       idempotencyKey,
       readOnly: dryRun

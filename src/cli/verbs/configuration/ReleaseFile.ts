@@ -72,7 +72,7 @@ const change = (list: List, given: unknown, at: number, environment: string): Fi
 }
 
 /** JSON if it is JSON, otherwise YAML. */
-const documentOf = (name: string, text: string): { readonly document: unknown } | CliFailure => {
+export const documentOf = (name: string, text: string): { readonly document: unknown } | CliFailure => {
   const isJson = /^\s*[{[]/.test(text) && parses(text)
   const json = isJson ? { _tag: "Success" as const, success: text } : jsonOfYamlFile(text)
   const document = json._tag === "Success" ? readCarrier(json.success, "changes") : json

@@ -10,6 +10,7 @@ import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { waitFlags, waitingOf } from "../fleet/Wait.ts"
 import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
+import { overFlags } from "./ChangeFlags.ts"
 import { toldOne } from "./Told.ts"
 
 export const rollback = Command.make(
@@ -24,10 +25,11 @@ export const rollback = Command.make(
     message,
     idempotencyKey,
     ...atFlags,
+    ...overFlags,
     ...waitFlags
   },
   Effect.fn("Rollback.run")(function* ({ key, to, env, wait, timeout, ...how }) {
-    const { message, idempotencyKey } = how
+    const { message, idempotencyKey, force, breakGlass } = how
     const waiting = yield* waitingOf({ wait, timeout })
     const here = yield* invocation
     if (yield* timed({ ...how, waiting })) {
@@ -44,7 +46,7 @@ export const rollback = Command.make(
       .call({
         method: "POST",
         path: `/v1/config/${segment(key)}/rollback`,
-        query: { environment: here.environment(env) },
+        query: { environment: here.environment(env), force: force || undefined, breakGlass },
         body: { version: to, ...(message === undefined ? {} : { message }) },
         idempotencyKey
       })

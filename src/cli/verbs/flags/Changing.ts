@@ -9,6 +9,7 @@ import { type CliFailure, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { type Invocation, idempotencyKey, message, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { overFlags } from "../configuration/ChangeFlags.ts"
 import { type At, atFlags, schedule, timed } from "../schedules/Scheduling.ts"
 import { warned, written } from "./Told.ts"
 
@@ -16,6 +17,7 @@ export const changeFlags = {
   message,
   idempotencyKey,
   dryRun: yes("dry-run", "Check everything and say what would change, without writing"),
+  ...overFlags,
   ...atFlags
 }
 
@@ -23,6 +25,8 @@ export interface Change extends At {
   readonly message: string | undefined
   readonly idempotencyKey: string | undefined
   readonly dryRun: boolean
+  readonly force: boolean
+  readonly breakGlass: string | undefined
 }
 
 export const pathOf = (flag: string, rest = ""): string => `/v1/flags/${segment(flag)}${rest}`
@@ -62,7 +66,8 @@ export const send = Effect.fnUntraced(function* (
         `${paint.green("valid")}, nothing was written\n${shortened(showDifference(found.difference, paint), SOME, paint)}${warned(found, paint)}`
     )
   }
-  const answer = yield* here.call({ method: "PUT", path: pathOf(flag), query, body, idempotencyKey })
+  const over = { ...query, force: how.force || undefined, breakGlass: how.breakGlass }
+  const answer = yield* here.call({ method: "PUT", path: pathOf(flag), query: over, body, idempotencyKey })
   yield* here.emit(answer.body, (paint) => written(verb, answer.body as PublishedFlag, paint))
 })
 

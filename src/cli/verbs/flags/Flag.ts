@@ -4,19 +4,18 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PublishedFlag, StoredFlag } from "../../../edge/http/flags/Wire.ts"
 import { PURPOSES } from "../../../evaluation/Definition.ts"
 import { alreadyThere, usage } from "../../CliFailure.ts"
-import { env, idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { env, invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
-import { atFlags, schedule, timed } from "../schedules/Scheduling.ts"
+import { begin, rolloutFlags, rolloutOf } from "../rollouts/Asking.ts"
+import { archive, rollback } from "./Back.ts"
 import { bucketing } from "./Bucketing.ts"
-import { alter, changeFlags, isSimple, notSimple, pathOf, send } from "./Changing.ts"
+import { alter, changeFlags, isSimple, notSimple, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
 import { diff, get, history, list } from "./Look.ts"
 import { refsVerb } from "./Refs.ts"
-import { written } from "./Told.ts"
 import { stale, usageVerb } from "./Usage.ts"
 
 const flag = Argument.String("flag").pipe(Argument.withDescription("The flag's name"))
@@ -125,16 +124,26 @@ const set = Command.make(
       "Fail unless this is the current version; 0: the flag is new",
       "n"
     ),
+    ...rolloutFlags,
     ...changeFlags
   },
   Effect.fn("Flag.set")(function* ({ flag, definition, env, expectedVersion, ...how }) {
     const here = yield* invocation
-    yield* send(here, here.environment(env), flag, "set", yield* readValue(definition), how, expectedVersion)
+    const environment = here.environment(env)
+    const value = yield* readValue(definition)
+    const plan = yield* rolloutOf(how)
+    if (plan === undefined) return yield* send(here, environment, flag, "set", value, how, expectedVersion)
+    const change = { flag, value, ...(expectedVersion === undefined ? {} : { expectedVersion }) }
+    yield* begin(here, { environment, plan, at: how.at, flags: [change] }, how)
   })
 ).pipe(
   Command.withDescription("Publish a whole definition: variants of any type, with JSONLogic as its rule"),
   Command.withExamples([
-    { command: "herald flag set banner @banner.json --dry-run", description: "What would change, and what is wrong" }
+    { command: "herald flag set banner @banner.json --dry-run", description: "What would change, and what is wrong" },
+    {
+      command: "herald flag set banner @banner.json --rollout 10%,50%,100% --watch",
+      description: "Instance by instance, and back by itself when a gate says so"
+    }
   ])
 )
 
@@ -200,75 +209,6 @@ const switched = (name: "enable" | "disable", description: string) =>
       { command: `herald flag ${name} new-checkout --message "as announced"`, description: "One flag, in production" }
     ])
   )
-
-const rollback = Command.make(
-  "rollback",
-  {
-    flag,
-    to: Flags.Int("to").pipe(
-      Flags.withDescription("The version to return to (herald flag history <flag>)"),
-      Flags.withMetavar("version")
-    ),
-    env,
-    message,
-    idempotencyKey,
-    ...atFlags
-  },
-  Effect.fn("Flag.rollback")(function* ({ flag, to, env, ...how }) {
-    const { message, idempotencyKey } = how
-    const here = yield* invocation
-    const environment = here.environment(env)
-    const query = { environment }
-    if (yield* timed(how)) {
-      const old = (yield* here.call({ method: "GET", path: pathOf(flag, `/versions/${to}`), query })).body as StoredFlag
-      if (old.deleted) return yield* usage(`version ${to} of ${flag} archived it`, "Archive it, or return to another.")
-      return yield* schedule(here, { flags: [{ flag, environment, value: old.definition }] }, how)
-    }
-    const { body } = yield* here.call({
-      method: "POST",
-      path: pathOf(flag, "/rollback"),
-      query,
-      body: { version: to, ...(message === undefined ? {} : { message }) },
-      idempotencyKey
-    })
-    yield* here.emit(body, (paint) => written(`rolled back to version ${to}:`, body as PublishedFlag, paint))
-  })
-).pipe(
-  Command.withDescription("Take a change of a flag back: makes a new version that equals an old one"),
-  Command.withExamples([{ command: "herald flag rollback new-checkout --to 3", description: "Back to version 3" }])
-)
-
-const archive = Command.make(
-  "archive",
-  {
-    flag,
-    env,
-    message,
-    idempotencyKey,
-    force: yes("force", "Although applications evaluate it; needs --message, which says why"),
-    ...atFlags
-  },
-  Effect.fn("Flag.archive")(function* ({ flag, env, force, ...how }) {
-    const { message, idempotencyKey } = how
-    const here = yield* invocation
-    const environment = here.environment(env)
-    const forced = force ? { force } : {}
-    if (yield* timed(how)) {
-      return yield* schedule(here, { flags: [{ flag, environment, value: null, ...forced }] }, how)
-    }
-    const query = { environment, message, ...forced }
-    const { body } = yield* here.call({ method: "DELETE", path: pathOf(flag), query, idempotencyKey })
-    yield* here.emit(body, (paint) => written("archived", body as PublishedFlag, paint))
-  })
-).pipe(
-  Command.withDescription("Take a flag away; its history stays, and a rollback brings it back"),
-  Command.withExamples([
-    {
-      command: "herald flag archive new-checkout",
-      description: "Refused while another flag needs it, or an application evaluates it"
-    }
-  ])
-)
 
 export const flagVerb = Command.make("flag").pipe(
   Command.withDescription("Feature flags: on or off, for some, or with variants and a rule"),

@@ -6,7 +6,7 @@ import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
-import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, problems } from "../Wire.ts"
+import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Release from "./ReleaseWire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -28,7 +28,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
   .add(
     put("publish", "/v1/config/:key", {
       params: Wire.Target,
-      query: Wire.InEnvironment,
+      query: { ...Wire.InEnvironment, ...Over },
       headers: writeHeaders,
       payload: Wire.PublishBody,
       success: HttpApiSchema.WithHeaders(Wire.Published, etag),
@@ -59,7 +59,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       ),
     HttpApiEndpoint.delete("delete", "/v1/config/:key", {
       params: Wire.Target,
-      query: { ...Wire.InEnvironment, message: Schema.optionalKey(Message) },
+      query: { ...Wire.InEnvironment, ...Over, message: Schema.optionalKey(Message) },
       headers: writeHeaders,
       success: Wire.Published,
       error
@@ -113,7 +113,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       .annotateMerge(about("What changed between two versions")),
     post("rollback", "/v1/config/:key/rollback", {
       params: Wire.Target,
-      query: Wire.InEnvironment,
+      query: { ...Wire.InEnvironment, ...Over },
       headers: writeHeaders,
       payload: Wire.RollbackBody,
       success: Wire.Published,
@@ -154,7 +154,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
 export class ReleasesGroup extends HttpApiGroup.make("releases")
   .add(
     post("release", "/v1/releases", {
-      query: { dryRun: Schema.optionalKey(Schema.Boolean) },
+      query: { dryRun: Schema.optionalKey(Schema.Boolean), ...Over },
       headers: { "idempotency-key": IdempotencyKey },
       payload: Release.ReleaseBody,
       success: [Release.Released, Wire.Validated],

@@ -17,6 +17,11 @@ import { makeWrites } from "./Writes.ts"
 
 const PAGE = 100
 
+const targetIn = ({ key }: Pick<Target, "key">, { environment }: Pick<Target, "environment">): Target => ({
+  key,
+  environment
+})
+
 const only = <A>([one]: ReadonlyArray<A>) => one
 
 const configRoutes = HttpApiBuilder.group(
@@ -103,13 +108,13 @@ const configRoutes = HttpApiBuilder.group(
 
     return handlers
       .handleRaw("publish", ({ request, params, query, headers }) =>
-        answer(writes.publish(request, { ...params, ...query }, headers))
+        answer(writes.publish(request, targetIn(params, query), headers, query))
       )
       .handle("get", ({ params, query, headers }) =>
         answer(get({ ...params, ...query }, query.consistency ?? "cached", query.as, headers["if-none-match"]))
       )
       .handle("delete", ({ params, query, headers }) =>
-        answer(writes.delete({ ...params, ...query }, query.message, headers))
+        answer(writes.delete(targetIn(params, query), query.message, headers, query))
       )
       .handle("list", ({ query }) => answer(list(query)))
       .handle("environments", () =>
@@ -135,7 +140,7 @@ const configRoutes = HttpApiBuilder.group(
         )
       )
       .handleRaw("rollback", ({ request, params, query, headers }) =>
-        answer(writes.rollback(request, { ...params, ...query }, headers))
+        answer(writes.rollback(request, targetIn(params, query), headers, query))
       )
       .handleRaw("validate", ({ request, params, query, headers }) =>
         answer(writes.validate(request, { ...params, ...query }, headers))
@@ -152,7 +157,7 @@ const releaseRoutes = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const writes = yield* makeWrites
     return handlers.handleRaw("release", ({ request, query, headers }) =>
-      answer(writes.release(request, query.dryRun === true, headers))
+      answer(writes.release(request, query.dryRun === true, headers, query))
     )
   })
 )

@@ -11,6 +11,7 @@ import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
+import type { OverSaid } from "../Wire.ts"
 import { draftOf, flagDraftOf, segmentDraftOf } from "./Drafts.ts"
 import { etagOf, expectedOf } from "./Preconditions.ts"
 import * as Release from "./ReleaseWire.ts"
@@ -62,27 +63,34 @@ export const makeWrites = Effect.gen(function* () {
   const expecting = (headers: Conditions, body?: number) =>
     expectedOf({ ifMatch: headers["if-match"], ifNoneMatch: headers["if-none-match"], body })
 
-  const options = (message: string | undefined, headers: Conditions) => ({
+  const options = (message: string | undefined, headers: Conditions, { force, breakGlass }: OverSaid) => ({
     message: message ?? "",
+    force,
+    breakGlass,
     idempotencyKey: headers["idempotency-key"]
   })
 
   return {
-    publish: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
+    publish: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions, over: OverSaid) {
       const { draft, message } = yield* readDraft(request, target, headers)
-      return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
+      return yield* written(yield* configurations.publish([draft], options(message, headers, over)), target)
     }),
 
-    delete: Effect.fnUntraced(function* (target: Target, message: string | undefined, headers: Conditions) {
+    delete: Effect.fnUntraced(function* (
+      target: Target,
+      message: string | undefined,
+      headers: Conditions,
+      over: OverSaid
+    ) {
       const draft = { ...target, value: null, ...(yield* expecting(headers)) }
-      return yield* written(yield* configurations.publish([draft], options(message, headers)), target)
+      return yield* written(yield* configurations.publish([draft], options(message, headers, over)), target)
     }),
 
-    rollback: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
+    rollback: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions, over: OverSaid) {
       yield* requirePermission("config.write", target.environment) // B5
       const body = yield* readRollback(request)
       const committed = yield* configurations.rollback(target.environment, target.key, body.version, {
-        ...options(body.message, headers),
+        ...options(body.message, headers, over),
         ...(yield* expecting(headers))
       })
       return yield* written(committed, target)
@@ -93,12 +101,12 @@ export const makeWrites = Effect.gen(function* () {
       return json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
     }),
 
-    release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions) {
+    release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions, over: OverSaid) {
       yield* requireAnywhere("config.write") // B5
       const body = yield* readRelease(request)
       const drafts = body.changes.map(draftOf)
       const flagDrafts = [...(body.segments ?? []).map(segmentDraftOf), ...(body.flags ?? []).map(flagDraftOf)]
-      const said = options(body.message, headers)
+      const said = options(body.message, headers, over)
       if (dryRun) {
         const changes = drafts.length > 0 || flagDrafts.length === 0 ? yield* configurations.validate(drafts) : []
         if (flagDrafts.length === 0) return json({ changes } satisfies Wire.Validated)

@@ -8,6 +8,7 @@ import type { Stored } from "../../../flags/Stored.ts"
 import { PAGE_BYTES } from "../../../values/Page.ts"
 import type { Written } from "../../../values/Written.ts"
 import { jsonText } from "../Answer.ts"
+import type { OverSaid } from "../Wire.ts"
 import { published, storedText } from "./Wire.ts"
 
 /** Entries of a page unless a request says how many. */
@@ -17,8 +18,10 @@ export interface Keys {
   readonly "idempotency-key"?: string
 }
 
-export const options = (message: string | undefined, headers: Keys) => ({
+export const options = (message: string | undefined, headers: Keys, { force, breakGlass }: OverSaid = {}) => ({
   message: message ?? "",
+  force,
+  breakGlass,
   idempotencyKey: headers["idempotency-key"]
 })
 

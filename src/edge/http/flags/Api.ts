@@ -7,7 +7,7 @@ import { Openly } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
 import { Needs, need } from "../Needs.ts"
-import { IdempotencyKey, IfNoneMatch, Limit, Message, problems } from "../Wire.ts"
+import { IdempotencyKey, IfNoneMatch, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -18,7 +18,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
   .add(
     put("publish", "/v1/flags/:flag", {
       params: Wire.Target,
-      query: Wire.InEnvironment,
+      query: { ...Wire.InEnvironment, ...Over },
       headers,
       payload: Wire.FlagBody,
       success: Wire.PublishedFlag,
@@ -40,7 +40,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
         ...Wire.InEnvironment,
         message: Schema.optionalKey(Message),
         expectedVersion: Schema.optionalKey(Version),
-        force: Schema.optionalKey(Schema.Boolean)
+        ...Over
       },
       headers,
       success: Wire.PublishedFlag,
@@ -100,7 +100,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       .annotateMerge(about("What changed between two versions of a flag")),
     post("rollback", "/v1/flags/:flag/rollback", {
       params: Wire.Target,
-      query: Wire.InEnvironment,
+      query: { ...Wire.InEnvironment, ...Over },
       headers,
       payload: Wire.FlagRollbackBody,
       success: Wire.PublishedFlag,

@@ -45,21 +45,25 @@ const routes = HttpApiBuilder.group(
       .handleRaw("publish", ({ request, params, query, headers }) =>
         answer(
           Effect.gen(function* () {
-            const target = { ...params, ...query }
+            const target = { ...params, environment: query.environment }
             const { draft, message } = yield* draftIn(request, target)
-            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+            return yield* written(yield* flags.publish(draft, options(message, headers, query)), target)
           })
         )
       )
       .handle("get", ({ params, query }) =>
         answer(Effect.map(flags.get(query.environment, params.flag), (found) => one(found, propagation.stale())))
       )
-      .handle("archive", ({ params, query: { environment, message, expectedVersion, force }, headers }) =>
+      .handle("archive", ({ params, query: { environment, message, expectedVersion, force, breakGlass }, headers }) =>
         answer(
           Effect.gen(function* () {
             const target = { ...params, environment }
             const draft = { environment, key: params.flag, definition: null, expectedVersion, force }
-            return yield* written(yield* flags.publish(draft, options(message, headers)), target)
+            const said = options(message, headers, {
+              ...(force === undefined ? {} : { force }),
+              ...(breakGlass === undefined ? {} : { breakGlass })
+            })
+            return yield* written(yield* flags.publish(draft, said), target)
           })
         )
       )
@@ -102,8 +106,13 @@ const routes = HttpApiBuilder.group(
           Effect.gen(function* () {
             yield* requirePermission("config.write", query.environment) // B5
             const { version, message } = yield* readRollback(request)
-            const made = yield* flags.rollback(query.environment, params.flag, version, options(message, headers))
-            return yield* written(made, { ...params, ...query })
+            const made = yield* flags.rollback(
+              query.environment,
+              params.flag,
+              version,
+              options(message, headers, query)
+            )
+            return yield* written(made, { ...params, environment: query.environment })
           })
         )
       )

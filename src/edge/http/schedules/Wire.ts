@@ -21,7 +21,7 @@ export const Target = { id: ScheduleId }
 export const InEnvironment = { environment: Environment }
 
 /** RFC 3339 with an offset, or `+` and days, hours, minutes and seconds from now. */
-const At = Schema.String.check(
+export const At = Schema.String.check(
   shown({
     maxLength: 40,
     pattern:

@@ -1,0 +1,136 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { State } from "../../layers/Memory/State.ts"
+import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
+import { Configurations } from "../../src/configuration/Configurations.ts"
+import { Flags } from "../../src/flags/Flags.ts"
+import { POLICY_KEY } from "../../src/rollouts/Policy.ts"
+import { Rollouts } from "../../src/rollouts/Rollouts.ts"
+import { asSystem, draft, node, publish, wanted } from "./Node.ts"
+
+const why = { message: "why" }
+const start = (more: Parameters<typeof wanted>[0]) =>
+  Effect.flatMap(Rollouts, (rollouts) => rollouts.start(wanted(more), why))
+const current = (key: string) =>
+  Effect.flatMap(Configurations, (configurations) =>
+    Effect.map(configurations.get("production", key, "strong"), ({ configuration }) => configuration)
+  )
+const names = (error: { readonly name: string }) => error.name
+
+describe("Policies", () => {
+  const say = (policy: unknown) => publish(draft(POLICY_KEY, JSON.stringify(policy), { type: "json" }))
+  const careful = {
+    plans: { careful: { stages: "1%,100%" } },
+    required: [{ keys: "pay.*", plan: "careful" }, { keys: "@flag/pay.*" }]
+  }
+
+  it.effect("PY1 what can't be read is refused where it is written, at whatever door", () =>
+    Effect.gen(function* () {
+      for (const policy of [
+        [],
+        { plan: {} },
+        { plans: { "Bad Name": { stages: "1%" } } },
+        { plans: { a: { stages: "x" } } },
+        { required: [{ keys: "pay.*", plan: "none" }] },
+        { required: [{ keys: "a b" }] },
+        { freezes: [{ from: "2026-12-20T00:00:00Z", until: "2026-12-19T00:00:00Z" }] },
+        { freezes: [{ from: "2026-12-20", until: "2026-12-21T00:00:00Z" }] }
+      ])
+        assert.strictEqual(names(yield* Effect.flip(say(policy))), "InvalidPlan", JSON.stringify(policy))
+      assert.strictEqual(names(yield* Effect.flip(publish(draft(POLICY_KEY, "x", { type: "string" })))), "InvalidPlan")
+      yield* say({
+        ...careful,
+        freezes: [{ from: "2026-12-20T00:00:00Z", until: "2026-12-27T00:00:00+01:00", message: "holidays" }]
+      })
+    }).pipe(asSystem, Effect.provide(node()))
+  )
+
+  it.effect(
+    "PY3 keys that ask for a plan are changed by a rollout of it only: not published, deleted, rolled back, nor in a release",
+    () =>
+      Effect.gen(function* () {
+        const [configurations, flags, rollouts] = [yield* Configurations, yield* Flags, yield* Rollouts]
+        yield* publish(draft("pay.a", "one"), draft("free", "one"))
+        yield* publish(draft("pay.a", "two"))
+        yield* say(careful)
+        yield* publish(draft("free", "two"))
+        const refused = [
+          publish(draft("pay.a", "three")),
+          publish(draft("free", "three"), draft("pay.b", "one")),
+          publish(draft("pay.a", null)),
+          configurations.rollback("production", "pay.a", 1, why),
+          flags.publish({ environment: "production", key: "pay.f", definition: '{"enabled":true}' }, why),
+          start({ changes: [draft("pay.a", "three")] }),
+          start({ changes: [draft("pay.a", "three")], plan: { stages: "1%,100%" } })
+        ]
+        for (const one of refused)
+          assert.strictEqual(
+            names(yield* Effect.flip(one as Effect.Effect<unknown, { readonly name: string }>)),
+            "PlanRequired"
+          )
+        const { rollout } = yield* start({ changes: [draft("pay.a", "three")], plan: "careful" })
+        assert.deepStrictEqual([rollout.plan.named, rollout.plan.stages.length], ["careful", 2])
+        yield* rollouts.move("production", rollout.key, "promote to all", why)
+        assert.strictEqual((yield* current("pay.a")).value, "three")
+      }).pipe(asSystem, Effect.provide(node()))
+  )
+
+  it.effect("PY3 who breaks the glass says why, and it is kept", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const configurations = yield* Configurations
+      yield* say(careful)
+      const mute = yield* Effect.flip(configurations.publish([draft("pay.a", "now")], { message: "", breakGlass: " " }))
+      assert.strictEqual(mute.name, "InvalidInput")
+      yield* configurations.publish([draft("pay.a", "now")], { message: "fix", breakGlass: "the site is down" })
+      assert.strictEqual(state.revisions.at(-1)!.message, "fix (broke the glass: the site is down)")
+    }).pipe(asSystem, Effect.provide(node({ state })))
+  })
+
+  it.effect("PY3 a release is committed only while what it was judged by is what the environment says", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const store = yield* ConfigurationStore
+      yield* say({ required: [{ keys: "other" }] })
+      yield* publish(draft("pay.a", "one"))
+      assert.isDefined(yield* store.current("production", "pay.a"))
+      // Another node says so, and this one has not heard of it.
+      yield* Effect.provide(say({ required: [{ keys: "pay.*" }] }), node({ state })).pipe(asSystem)
+      assert.strictEqual(names(yield* Effect.flip(publish(draft("pay.a", "two")))), "PlanRequired")
+    }).pipe(asSystem, Effect.provide(node({ state })))
+  })
+
+  it.effect("PY4 what is changed by force ends the rollout that has it, in the same commit", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const [configurations, rollouts] = [yield* Configurations, yield* Rollouts]
+      yield* publish(draft("a", "one"))
+      const { rollout } = yield* start({ changes: [draft("a", "two"), draft("b", "two")] })
+      const head = state.head
+      yield* configurations.publish([draft("a", "three"), draft("b", "three")], { message: "", force: true })
+      assert.strictEqual(state.head, head + 1n)
+      const { rollout: over } = yield* rollouts.get("production", rollout.key)
+      assert.deepStrictEqual([over.state, over.why.text], ["aborted", "herald changed a by force"])
+      assert.deepStrictEqual([(yield* current("a")).value, (yield* current("a")).version], ["three", 3])
+      yield* configurations.publish([draft("free", "one")], { message: "", force: true })
+    }).pipe(asSystem, Effect.provide(node({ state })))
+  })
+
+  it.effect("PY2 of several rules the most exact one counts", () =>
+    Effect.gen(function* () {
+      yield* say({
+        plans: { a: { stages: "1%,100%" }, b: { stages: "2%,100%" }, c: { stages: "3%,100%" } },
+        required: [
+          { keys: "*", plan: "a" },
+          { keys: "pay.x", plan: "c" },
+          { keys: "pay.*", plan: "b" }
+        ]
+      })
+      const by = (key: string) =>
+        Effect.map(Effect.flip(start({ changes: [draft(key, "x")] })), ({ details }) => details?.["plan"])
+      assert.deepStrictEqual([yield* by("q"), yield* by("pay.y"), yield* by("pay.x")], ["a", "b", "c"])
+      yield* publish(draft("herald.variables", '{"x":"y"}', { type: "json" }))
+      yield* say({})
+    }).pipe(asSystem, Effect.provide(node()))
+  )
+})
