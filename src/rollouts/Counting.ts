@@ -64,7 +64,7 @@ export class Counting {
       its.counted[name] = (its.counted[name] ?? 0) + (value > last ? value - last : value) // CI1
       grew = true
     }
-    if (grew) this.#add(its)
+    if (grew) this.#add(instance, its)
   }
 
   /** Its session is over. */
@@ -91,8 +91,8 @@ export class Counting {
     return its
   }
 
-  #add(its: Instance): void {
-    const addends = addendsOf(this.#gates, its.counted)
+  #add(instance: string, its: Instance): void {
+    const addends = addendsOf(this.#gates, instance, its.counted)
     const totals = this.#totals[its.side]
     for (const [name, addend] of Object.entries(addends)) {
       const more = addend - (its.addends[name] ?? 0)

@@ -7,16 +7,14 @@
  *        themselves, with no evidence above 1, as nearly all that is as usual has. Otherwise nobody knows.
  *   VG3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
  */
-import { type Clusters, clusterOf, effective } from "../statistics/Clusters.ts"
+import { hashText } from "../evaluation/Murmur.ts"
+import { effective, GROUPS, type Group } from "../statistics/Clusters.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import type { Gate, RateGate } from "./Plan.ts"
 
-const PARTS: ReadonlyArray<keyof Clusters> = ["count", "n", "sum", "nn", "ns", "ss", "nnnn"]
-
 /** A counter's name has neither of both signs. */
-const nameOf = ({ numerator, denominator }: RateGate, part: keyof Clusters): string =>
-  `${numerator}/${denominator}#${part}`
+const nameOf = ({ numerator, denominator }: RateGate, part: string): string => `${numerator}/${denominator}#${part}`
 
 const ratesOf = (gates: ReadonlyArray<Gate>): ReadonlyArray<RateGate> => gates.filter((gate) => gate.type === "rate")
 
@@ -26,25 +24,40 @@ export const countersOf = (gates: ReadonlyArray<Gate>): ReadonlySet<string> =>
 
 /**
  * What one instance adds to the sums of its side (`Counted`), by name: from what its counters rose by since it has the change, or could have it. A later
- * report of the same instance takes the place of what it added before. VG3
+ * report of the same instance takes the place of what it added before. The same name is in the same group on every node. VG3, VK2
  */
 export const addendsOf = (
   gates: ReadonlyArray<Gate>,
+  instance: string,
   counted: Readonly<Record<string, number>>
 ): Readonly<Record<string, number>> => {
   const sums: Record<string, number> = {}
+  const group = (hashText(instance) >>> 0) % GROUPS
   for (const gate of ratesOf(gates)) {
     const n = Math.max(0, counted[gate.denominator] ?? 0)
-    const cluster = clusterOf(n, Math.min(n, Math.max(0, counted[gate.numerator] ?? 0)))
-    for (const part of PARTS) sums[nameOf(gate, part)] = cluster[part]
+    if (n === 0) continue
+    sums[nameOf(gate, "count")] = 1
+    sums[nameOf(gate, `n${group}`)] = n
+    sums[nameOf(gate, `sum${group}`)] = Math.min(n, Math.max(0, counted[gate.numerator] ?? 0))
   }
   return sums
 }
 
-const sumsOf = (gate: RateGate, metrics: Evidence["metrics"], side: "cohort" | "control"): Clusters => {
-  const of = (part: keyof Clusters): number => Math.max(0, metrics[nameOf(gate, part)]?.[side] ?? 0)
-  const [n, sum] = [of("n"), of("sum")]
-  return { count: of("count"), n, sum: Math.min(n, sum), nn: of("nn"), ns: of("ns"), ss: of("ss"), nnnn: of("nnnn") }
+interface Side extends Group {
+  /** Instances, for people: who comes by way of two nodes is two. */
+  readonly count: number
+  readonly groups: ReadonlyArray<Group>
+}
+
+/** What is known of the cohort, or of those who don't have the change. */
+export const sideOf = (gate: RateGate, metrics: Evidence["metrics"], side: "cohort" | "control"): Side => {
+  const of = (part: string): number => Math.max(0, metrics[nameOf(gate, part)]?.[side] ?? 0)
+  const groups = Array.from({ length: GROUPS }, (_, group): Group => {
+    const n = of(`n${group}`)
+    return { n, sum: Math.min(n, of(`sum${group}`)) }
+  })
+  const sumOf = (part: keyof Group): number => groups.reduce((sum, one) => sum + one[part], 0)
+  return { count: of("count"), n: sumOf("n"), sum: sumOf("sum"), groups }
 }
 
 const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
@@ -56,7 +69,7 @@ const instances = (count: number): string => (count === 1 ? "1 instance" : `${wh
 /** VG1, VG2 */
 export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   const { text, dryRun, against, alpha, minimum, numerator, denominator } = gate
-  const [cohort, control] = [sumsOf(gate, metrics, "cohort"), sumsOf(gate, metrics, "control")]
+  const [cohort, control] = [sideOf(gate, metrics, "cohort"), sideOf(gate, metrics, "control")]
   const said = (verdict: Reading["verdict"], why: string, of: Partial<Reading> = {}): Reading => ({
     gate: text,
     verdict,
@@ -67,7 +80,7 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   if (cohort.n === 0) return said("unknown", `no instance of the cohort has counted ${denominator} yet`)
   const byControl = "control" in against
   if (byControl && control.n === 0) return said("unknown", `nobody without the change has counted ${denominator} yet`)
-  const worth = effective(cohort, control)
+  const worth = effective(cohort.groups, control.groups)
   const { e, rejected, interval } = byControl
     ? exceeds(worth.candidate, worth.control, alpha, against.control)
     : exceeds(worth.candidate, against.limit, alpha)

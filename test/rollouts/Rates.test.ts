@@ -22,8 +22,8 @@ const metricsOf = (its: RateGate, cohort: ReadonlyArray<Counted>, control: Reado
     ["cohort", cohort],
     ["control", control]
   ] as const)
-    for (const [requests, errors] of instances)
-      for (const [name, value] of Object.entries(addendsOf([its], { requests, errors })))
+    for (const [n, [requests, errors]] of instances.entries())
+      for (const [name, value] of Object.entries(addendsOf([its], `${side}-${n}`, { requests, errors })))
         (metrics[name] ??= { cohort: 0, control: 0 })[side] += value
   return metrics
 }
@@ -62,6 +62,16 @@ describe("gates of rates", () => {
       assert.notStrictEqual(read(LIMIT, [...many(9, 1_000, 8), its]).verdict, "bad")
     }
     assert.match(read(LIMIT, [[1_000, 1_000]]).text, /one instance decides nothing$/)
+  })
+
+  it("VG1 VK2 nor does one that goes from node to node, and counts everywhere", () => {
+    for (const its of [LIMIT, CONTROL]) {
+      const metrics = metricsOf(its, many(9, 1_000, 8), many(90, 1_000, 10))
+      for (let node = 0; node < 8; node++)
+        for (const [name, value] of Object.entries(addendsOf([its], "liar", { requests: 1e5, errors: 1e5 })))
+          metrics[name] = { cohort: (metrics[name]?.cohort ?? 0) + value, control: metrics[name]?.control ?? 0 }
+      assert.strictEqual(rate(its, metrics).verdict, "unknown")
+    }
   })
 
   it("VG2 as usual is good, few requests are unknown, and so is what can't be told", () => {
@@ -103,9 +113,10 @@ describe("gates of rates", () => {
   })
 
   it("VG3 more errors than requests count as many, and what is no number of requests counts for nothing", () => {
-    assert.deepEqual(addendsOf([LIMIT], { requests: 10, errors: 20 }), addendsOf([LIMIT], { requests: 10, errors: 10 }))
-    assert.strictEqual(addendsOf([LIMIT], { requests: -3, errors: 2 })["errors/requests#count"], 0)
-    assert.strictEqual(addendsOf([LIMIT], { errors: 2 })["errors/requests#n"], 0)
+    const added = (counted: Readonly<Record<string, number>>) => addendsOf([LIMIT], "web-1", counted)
+    assert.deepEqual(added({ requests: 10, errors: 20 }), added({ requests: 10, errors: 10 }))
+    assert.deepEqual(added({ requests: -3, errors: 2 }), {})
+    assert.deepEqual(added({ errors: 2 }), {})
     assert.deepEqual([...countersOf([LIMIT, CONTROL])], ["errors", "requests"])
   })
 })

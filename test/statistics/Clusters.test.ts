@@ -1,22 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Clusters, clusterOf, effective, noClusters } from "../../src/statistics/Clusters.ts"
+import { effective, type Group } from "../../src/statistics/Clusters.ts"
 import { exceeds } from "../../src/statistics/Exceeds.ts"
 
-const all = (...instances: ReadonlyArray<readonly [n: number, sum: number]>): Clusters =>
-  instances
-    .map(([n, sum]) => clusterOf(n, sum))
-    .reduce(
-      (sum, one) => ({
-        count: sum.count + one.count,
-        n: sum.n + one.n,
-        sum: sum.sum + one.sum,
-        nn: sum.nn + one.nn,
-        ns: sum.ns + one.ns,
-        ss: sum.ss + one.ss,
-        nnnn: sum.nnnn + one.nnnn
-      }),
-      noClusters
-    )
+const all = (...groups: ReadonlyArray<readonly [n: number, sum: number]>): ReadonlyArray<Group> =>
+  groups.map(([n, sum]) => ({ n, sum }))
+
+const noClusters: ReadonlyArray<Group> = []
 
 const many = (count: number, n: number, sum: number) => Array.from({ length: count }, () => [n, sum] as const)
 
@@ -59,8 +48,8 @@ describe("instances", () => {
     assert.deepInclude(worth(1), { n: 0, sum: 0 })
   })
 
-  it("VK2 who had no requests counts for nothing", () => {
-    assert.deepEqual(clusterOf(0, 0), noClusters)
-    assert.deepEqual(all([10, 1], [0, 0]), all([10, 1]))
+  it("VK2 a group without requests counts for nothing", () => {
+    const some = [...many(20, 1_000, 7), [900, 20] as const]
+    assert.deepEqual(effective(all(...some, [0, 0]), all([0, 0])), effective(all(...some), noClusters))
   })
 })

@@ -1,7 +1,7 @@
 /** Instances of a rollout that fail now and then, each at a rate of its own. */
-import { type Clusters, clusterOf, effective } from "../../src/statistics/Clusters.ts"
+import { effective, GROUPS, type Group } from "../../src/statistics/Clusters.ts"
 import { logEvidence } from "../../src/statistics/Exceeds.ts"
-import { counted } from "../../src/statistics/Sample.ts"
+import { counted, type Sample } from "../../src/statistics/Sample.ts"
 import type { Draw, Run } from "./Simulation.ts"
 
 /** Instances, each with a rate of its own around `rate`, all of them the mean of it; what fails once fails so many times together. */
@@ -10,6 +10,8 @@ class Fleet {
   readonly #n: Float64Array
   readonly #sum: Float64Array
   readonly #burst: number
+  /** By their names, which are others in each run. */
+  readonly #group: ReadonlyArray<number>
 
   constructor(draw: Draw, instances: number, rate: number, spread: number, burst: number) {
     const one = () => Math.min(1, rate * Math.exp(spread * draw.normal() - spread ** 2 / 2))
@@ -17,6 +19,7 @@ class Fleet {
     this.#n = new Float64Array(instances)
     this.#sum = new Float64Array(instances)
     this.#burst = burst
+    this.#group = Array.from({ length: instances }, () => Math.floor(GROUPS * draw.next()))
   }
 
   serve(draw: Draw, requests: number): void {
@@ -26,20 +29,20 @@ class Fleet {
     })
   }
 
-  get clusters(): Clusters {
-    let [count, all, sum, nn, ns, ss, nnnn] = [0, 0, 0, 0, 0, 0, 0]
+  get groups(): ReadonlyArray<Group> {
+    const groups = Array.from({ length: GROUPS }, () => ({ n: 0, sum: 0 }))
     for (let n = 0; n < this.#n.length; n++) {
-      const one = clusterOf(this.#n[n]!, this.#sum[n]!)
-      count += one.count
-      all += one.n
-      sum += one.sum
-      nn += one.nn
-      ns += one.ns
-      ss += one.ss
-      nnnn += one.nnnn
+      const group = groups[this.#group[n]!]!
+      group.n += this.#n[n]!
+      group.sum += this.#sum[n]!
     }
-    return { count, n: all, sum, nn, ns, ss, nnnn }
+    return groups
   }
+}
+
+const totalOf = (groups: ReadonlyArray<Group>): Sample => {
+  const sumOf = (part: keyof Group) => groups.reduce((sum, one) => sum + one[part], 0)
+  return counted(sumOf("n"), sumOf("sum"))
 }
 
 interface Fleets {
@@ -61,10 +64,8 @@ export const ofInstances =
     return () => {
       candidate.serve(draw, 20)
       control.serve(draw, 20)
-      const [its, others] = [candidate.clusters, control.clusters]
-      const worth = oneByOne
-        ? { candidate: counted(its.n, its.sum), control: counted(others.n, others.sum) }
-        : effective(its, others)
+      const [its, others] = [candidate.groups, control.groups]
+      const worth = oneByOne ? { candidate: totalOf(its), control: totalOf(others) } : effective(its, others)
       return logEvidence(worth.candidate, worth.control) >= -Math.log(0.01)
     }
   }

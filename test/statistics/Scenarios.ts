@@ -274,8 +274,8 @@ export const FINDS: ReadonlyArray<Scenario & { readonly each: number; readonly o
     each: 60
   },
   {
-    what: "gate: errors 5 %, control 1 %, 10 instances and 40 that differ",
-    begin: ofInstances({ ...DIFFERENT, times: 5 }),
+    what: "gate: errors 10 %, control 1 %, 10 instances and 40 that differ",
+    begin: ofInstances({ ...DIFFERENT, times: 10 }),
     of: "requests",
     each: 200
   },
