@@ -12,6 +12,7 @@ import { routerConfig, routesOf } from "../../src/edge/http/Http.ts"
 import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { http } from "../../src/node/Node.ts"
+import { Placement } from "../../src/placement/Placement.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import { node, stores } from "../../src/testing.ts"
@@ -37,7 +38,9 @@ const wish = (text: string): FlagWish => ({
   targetUsers: null
 })
 
-const all = node({}).pipe(Layer.provideMerge(stores))
+/** It is nobody's turn to move rollouts but the test's. */
+const nobody = Layer.succeed(Placement, { single: () => Effect.void, turns: Effect.succeed([]) })
+const all = node({}).pipe(Layer.provideMerge(Layer.merge(stores, nobody)))
 type All = Layer.Success<typeof all>
 
 const open = async () => {
