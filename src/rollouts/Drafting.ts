@@ -27,9 +27,9 @@ import { bytesOf, textProblem } from "../values/Value.ts"
 import { limits, type Plan } from "./Plan.ts"
 import { Policies } from "./Policies.ts"
 import { POLICY_KEY, requiredFor } from "./Policy.ts"
+import { raised } from "./Raise.ts"
 import { readPlan } from "./ReadPlan.ts"
-import type { Target } from "./Rollout.ts"
-import type { Wanted } from "./Wanted.ts"
+import { targetsOf, toldOf, type Wanted } from "./Wanted.ts"
 import type { Candidate, StartWish } from "./Wish.ts"
 
 /** Characters of a file's name. */
@@ -119,6 +119,11 @@ export const makeDrafting = Effect.gen(function* () {
   const draftsOf = Effect.fnUntraced(function* ({ environment, changes, flags: drafts, again }: Wanted) {
     const made = { changes: [...changes], flags: [...drafts] }
     for (const { kind, key, version } of again) {
+      if (version === undefined)
+        return yield* failure(
+          "InvalidInput",
+          `${key}: give what it is to be, or the version of before whose value it is`
+        )
       const old =
         kind === "flag"
           ? yield* flags.version(environment, key, version)
@@ -184,28 +189,65 @@ export const makeDrafting = Effect.gen(function* () {
     return yield* failure("ScheduleTime", `at: ${new Date(at).toISOString()} is over`)
   })
 
+  /** The flag whose variant is raised: each stage makes a version of it, and there is no candidate. */
+  const raising = Effect.fnUntraced(function* (
+    { environment, changes, flags: drafts, again }: Wanted,
+    { stages }: Plan,
+    variant: string,
+    salt: string
+  ) {
+    const [one] = again
+    if (one?.kind !== "flag" || one.version !== undefined || changes.length + drafts.length + again.length > 1)
+      return yield* failure(
+        "InvalidPlan",
+        "a variant is raised of one flag, as it is: name the flag, and neither a definition nor a version"
+      )
+    const { key } = one
+    const { version, definition } = yield* flags.get(environment, key)
+    for (const { share } of stages) {
+      const made = raised(definition, variant, "percent" in share ? share.percent / 100 : 1, salt)
+      if ("problem" in made)
+        return yield* failure("InvalidPlan", `${variant} of the flag ${key} can't be raised: ${made.problem}`)
+    }
+    const none = { digest: "", strict: false, template: false, wish: "", bytes: 0 }
+    return { kind: "flag", key, base: version, ...none } satisfies Candidate
+  })
+
+  const candidatesOf = Effect.fnUntraced(function* (
+    wanted: Wanted,
+    plan: Plan,
+    message: string,
+    salt: string,
+    fresh: boolean
+  ) {
+    if (plan.raise !== undefined)
+      return { candidates: [yield* raising(wanted, plan, plan.raise.variant, salt)], basis: undefined }
+    const { changes, flags: flagDrafts } = yield* draftsOf(wanted)
+    // What hangs on other flags; the drafts themselves are checked with their wishes.
+    if (flagDrafts.length > 0) yield* flags.validate(flagDrafts)
+    const { candidates, basis } = yield* configurationsIn(changes, message, fresh)
+    return { candidates: [...candidates, ...(yield* flagsIn(flagDrafts))], basis }
+  })
+
   const drafted = Effect.fnUntraced(function* (
     wanted: Wanted,
     plan: Plan,
     options: { readonly message: string; readonly salt: string; readonly by: string },
     fresh: boolean
   ) {
-    const { changes, flags: flagDrafts } = yield* draftsOf(wanted)
-    // What hangs on other flags; the drafts themselves are checked with their wishes.
-    if (flagDrafts.length > 0) yield* flags.validate(flagDrafts)
-    const made = yield* configurationsIn(changes, options.message, fresh)
+    const { candidates, basis } = yield* candidatesOf(wanted, plan, options.message, options.salt, fresh)
     const wish: StartWish = {
       kind: "rollout",
       op: "start",
       environment: wanted.environment,
       key: "",
       plan,
-      candidates: [...made.candidates, ...(yield* flagsIn(flagDrafts))],
+      candidates,
       salt: options.salt,
       at: yield* timeOf(wanted.when),
       why: { text: `${options.by} started it`, readings: [] }
     }
-    return { wish, basis: made.basis } satisfies Drafted
+    return { wish, basis } satisfies Drafted
   })
 
   /** PY3: what asks for a plan is rolled out by that one. */
@@ -223,7 +265,8 @@ export const makeDrafting = Effect.gen(function* () {
   })
 
   /** What would change, as publishes say it. */
-  const compared = Effect.fnUntraced(function* (wanted: Wanted) {
+  const compared = Effect.fnUntraced(function* (wanted: Wanted, plan: Plan) {
+    if (plan.raise !== undefined) return { changes: [], flags: [] }
     const { changes, flags: flagDrafts } = yield* draftsOf(wanted)
     const none: ReadonlyArray<FlagValidated> = []
     return {
@@ -233,23 +276,6 @@ export const makeDrafting = Effect.gen(function* () {
   })
 
   return { permit, planIn, drafted, compared, asRequired }
-})
-
-/** What it is to change. */
-export const targetsOf = ({
-  changes,
-  flags,
-  again
-}: Pick<Wanted, "changes" | "flags" | "again">): ReadonlyArray<Pick<Target, "kind" | "key">> => [
-  ...changes.map(({ key }) => ({ kind: "configuration" as const, key })),
-  ...flags.map(({ key }) => ({ kind: "flag" as const, key })),
-  ...again
-]
-
-/** What an idempotency key, and the digest of a file, stand for: all but what the door found in values. */
-export const toldOf = ({ changes, ...more }: Pick<Wanted, "changes" | "flags" | "again">) => ({
-  changes: changes.map(({ found: _, ...draft }) => draft),
-  ...more
 })
 
 const asDraft = ({ key, environment, value, valueType: type, schema, strict }: Configuration): Draft => ({

@@ -16,7 +16,7 @@ import { targetProblem } from "../keys/Target.ts"
 import { canonical } from "../values/Canonical.ts"
 import { makeBound } from "./Bound.ts"
 import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
-import { makeDrafting, targetsOf, toldOf } from "./Drafting.ts"
+import { makeDrafting } from "./Drafting.ts"
 import type { Condition, Evidence, Reading } from "./Evidence.ts"
 import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
 import { readingsOf } from "./Gates.ts"
@@ -26,7 +26,7 @@ import { stageText } from "./ReadStages.ts"
 import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { RolloutView } from "./RolloutView.ts"
-import type { Reach, Wanted } from "./Wanted.ts"
+import { type Reach, targetsOf, toldOf, type Wanted } from "./Wanted.ts"
 
 /** What would become of it. */
 export interface Preview {
@@ -237,7 +237,7 @@ const make = Effect.gen(function* () {
       yield* permit(wanted)
       const plan = yield* planIn(wanted)
       yield* drafted(wanted, plan, { message: "", salt: "", by: "" }, false)
-      return { plan, ...(yield* compared(wanted)), reach: yield* reach(wanted, plan) } satisfies Preview
+      return { plan, ...(yield* compared(wanted, plan)), reach: yield* reach(wanted, plan) } satisfies Preview
     }),
 
     get: Effect.fn("Rollouts.get")(function* (environment, key) {

@@ -6,7 +6,8 @@ import type { Target } from "./Rollout.ts"
 
 /** What a version of before said, as the candidate: one that was current once, or was withdrawn. */
 export interface Again extends Pick<Target, "kind" | "key"> {
-  readonly version: number
+  /** Undefined: the flag as it is, of which a variant is raised (`Plan.raise`). */
+  readonly version: number | undefined
 }
 
 export interface Wanted {
@@ -32,3 +33,20 @@ export interface Reach {
   /** Those of them that would be in it. */
   readonly within: number
 }
+
+/** What it is to change. */
+export const targetsOf = ({
+  changes,
+  flags,
+  again
+}: Pick<Wanted, "changes" | "flags" | "again">): ReadonlyArray<Pick<Target, "kind" | "key">> => [
+  ...changes.map(({ key }) => ({ kind: "configuration" as const, key })),
+  ...flags.map(({ key }) => ({ kind: "flag" as const, key })),
+  ...again
+]
+
+/** What an idempotency key, and the digest of a file, stand for: all but what the door found in values. */
+export const toldOf = ({ changes, ...more }: Pick<Wanted, "changes" | "flags" | "again">) => ({
+  changes: changes.map(({ found: _, ...draft }) => draft),
+  ...more
+})

@@ -64,6 +64,11 @@ export const planFlags = {
     "n"
   ),
   patience: optionalText("patience", "Evidence that is missing for longer pauses it: 10m unless given", "span"),
+  raise: optionalText(
+    "raise",
+    "Of a flag as it is: the variant that more and more people get, by their targeting keys, wherever they are evaluated",
+    "variant"
+  ),
   window: several("window", "When stages may begin, may be repeated: 'Mon-Fri 09:00-16:00 UTC'", "window")
 }
 
@@ -80,6 +85,7 @@ export interface PlanGiven {
   readonly crashes: number | undefined
   readonly patience: string | undefined
   readonly window: ReadonlyArray<string>
+  readonly raise: string | undefined
 }
 
 /** What was given alone: the server fills in the rest. */
@@ -94,7 +100,8 @@ const membersOf = ({
   lostAfter,
   crashes,
   patience,
-  window
+  window,
+  raise
 }: PlanGiven) =>
   Object.fromEntries(
     Object.entries({
@@ -107,6 +114,7 @@ const membersOf = ({
       lostAfter,
       crashes,
       patience,
+      raise,
       windows: window.length === 0 ? undefined : window
     }).filter(([, value]) => value !== undefined)
   )

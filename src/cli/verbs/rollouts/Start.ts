@@ -63,7 +63,8 @@ export const start = Command.make(
     const kind = kindIn(key)
     if (kind !== "" && kind !== "flag")
       return yield* usage(`${kind} can't be rolled out`, "Name a key, or a flag as @flag/<name>.")
-    if ((value === undefined) === (version === undefined))
+    const asItIs = given.raise !== undefined && kind === "flag" && value === undefined && version === undefined
+    if ((value === undefined) === (version === undefined) && !asItIs)
       return yield* usage(
         "what is to be rolled out is said once",
         "Give a value, or --version and the number of one of before."
@@ -103,6 +104,10 @@ export const start = Command.make(
     {
       command: "herald rollout start @flag/new-checkout @flag.json --plan careful --at +2h",
       description: "A flag, by a plan of the environment"
+    },
+    {
+      command: "herald rollout start @flag/new-checkout --raise on --stages 1%,10%,50%,100% --bake 1h",
+      description: "More and more people get its variant on"
     }
   ])
 )

@@ -15,7 +15,7 @@ export const wantedOf = (
     if ("version" in change) again.push({ kind: "configuration", ...change })
     else drafts.push(draftOf({ ...change, environment }))
   for (const { flag, ...change } of flags)
-    if ("version" in change) again.push({ kind: "flag", key: flag, ...change })
-    else flagDrafts.push(flagDraftOf({ flag, ...change, environment }))
+    if ("value" in change) flagDrafts.push(flagDraftOf({ flag, ...change, environment }))
+    else again.push({ kind: "flag", key: flag, version: change.version })
   return { environment, changes: drafts, flags: flagDrafts, again, plan, when, file }
 }

@@ -80,7 +80,8 @@ const RolloutChange = Schema.Struct({
   strict: Schema.optionalKey(Schema.Boolean),
   expectedVersion: Schema.optionalKey(Version)
 })
-const RolloutFlagVersion = Schema.Struct({ flag: FlagName, version: Version })
+/** With neither: the flag as it is, of which the plan's `raise` names a variant. */
+const RolloutFlagVersion = Schema.Struct({ flag: FlagName, version: Schema.optionalKey(Version) })
 const RolloutFlag = Schema.Struct({
   flag: FlagName,
   value: Schema.Unknown,
