@@ -154,7 +154,8 @@ export const configurationUpdates = Effect.gen(function* () {
     const known = head === undefined ? undefined : marks.sent.get(head)
     if (known?.stale === stale && known.kind === kind && samePosition(known, update)) return known
     const digest = head?.template === true ? "" : update.digest
-    const made: Mark = { kind, key, version, revision, epoch, digest, traceparent, committedAt, stale }
+    const rendered = digest === "" ? { rendered: view.head(environment, VARIABLES_KEY)?.revision ?? 0n } : {}
+    const made: Mark = { kind, key, version, revision, epoch, digest, traceparent, committedAt, stale, ...rendered }
     if (head !== undefined) marks.sent.set(head, made)
     return made
   }

@@ -58,7 +58,7 @@ export const makeSending = ({ updates, propagation, notes, patience }: Parts) =>
     if (before !== undefined && !isNews(before, update)) return true // S2
     const known = updates.mark(built)
     const mark = update === built ? known : { ...known, revision: least }
-    if (before !== undefined && isSame(before, update) && told.isDone(update.key)) {
+    if (before !== undefined && isSame(before, mark) && told.isDone(update.key)) {
       holds(session, mark) // DV7
       return true
     }
@@ -88,13 +88,14 @@ const lacks = (session: Session, held: HeldEntry | undefined): boolean =>
   session.compared() && (held === undefined || held.digest === "")
 
 /** DV7 */
-const isSame = (before: Mark, now: ValueUpdate): boolean =>
+const isSame = (before: Mark, now: Mark): boolean =>
   before.version === now.version &&
   before.digest === now.digest &&
   before.kind === now.kind &&
   sameEpoch(before, now) &&
   !before.stale &&
-  !now.stale
+  !now.stale &&
+  (now.digest !== "" || (now.rendered !== undefined && now.rendered <= before.revision))
 
 /** S2: a later revision, or the same one confirmed after it was sent as stale. */
 const isNews = (before: Mark, now: ValueUpdate): boolean =>

@@ -48,4 +48,7 @@ export type ProblemUpdate = Extract<Update, { readonly kind: "problem" }>
 export type Mark = Pick<
   ValueUpdate,
   "kind" | "key" | "version" | "revision" | "epoch" | "digest" | "traceparent" | "committedAt" | "stale"
->
+> & {
+  /** Of a rendered template that was sent: the newest revision of what else it is made of. */
+  readonly rendered?: bigint
+}

@@ -168,6 +168,28 @@ describe("who gets what", () => {
   )
 
   test(
+    "DV7 U4 a template that was completed is not sent again, unless what it is made of changed meanwhile",
+    Effect.gen(function* () {
+      yield* commit(change("herald.variables", `{"a":"1"}`, { valueType: "json" }), change("svc", "old {{a}}"))
+      const inside = yield* connect(IN)
+      yield* answered(inside)
+      const key = yield* begin({ svc: "new {{a}}" }, HALF)
+      yield* answered(inside)
+      yield* commit(change("herald.variables", `{"a":"2"}`, { valueType: "json" }))
+      yield* answered(inside)
+      yield* move(key, "completed")
+      assert.deepStrictEqual(inside.told, ["svc old 1 v1 @1", "svc new 1 v2 @3", "svc new 2 v2 @4"])
+      yield* commit(change("herald.variables", `{"a":"3"}`, { valueType: "json" }))
+      assert.deepStrictEqual(inside.told.slice(3), ["svc new 3 v2 @6"])
+      const second = yield* begin({ svc: "third {{a}}" }, HALF)
+      yield* answered(inside)
+      const { changes } = yield* move(second, "completed")
+      assert.lengthOf(changes, 2)
+      assert.deepStrictEqual(inside.told.slice(4), ["svc third 3 v3 @8"])
+    })
+  )
+
+  test(
     "DT2 U3 differences are made from one to the other and back, and each part of the clients has its own text",
     Effect.gen(function* () {
       const long = (last: string) => JSON.stringify({ a: "x".repeat(200), last })
