@@ -88,7 +88,8 @@ begin
           bads, waits_since, changed_at)
         select s.environment, s.rollout, s.service, s.instance, s.session, s.since, s.number, s.stage, s.condition, s.reason, s.broke, s.broke,
           (s.condition in ('unhealthy', 'rejected', 'gone'))::integer, case when s.condition in ('offered', 'delivered', 'gone') then now end, now
-        from said s where s.number > 0 and s.condition <> 'left' and not exists (
+        -- Of one that left, and nothing else was heard of, it is not known that it was ever in.
+        from said s where s.number > 0 and (s.condition <> 'left' or s.number > 1) and not exists (
           select from rollout_instances h where h.environment = s.environment and h.rollout = s.rollout and h.service = s.service and h.instance = s.instance)
         order by s.environment, s.rollout, s.service, s.instance
       on conflict do nothing

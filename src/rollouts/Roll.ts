@@ -14,26 +14,12 @@ import type { ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
 import { bucketOf, cameIn } from "./Cohort.ts"
 import { Counting } from "./Counting.ts"
+import type { Stage } from "./Plan.ts"
 import { isOver, type Rollout } from "./Rollout.ts"
+import type { Report, Seat } from "./Seat.ts"
 import type { Sighting } from "./Sighting.ts"
 import { Standing } from "./Standing.ts"
 import { targetName } from "./TargetName.ts"
-
-/** What is known of a session. */
-export interface Seat {
-  readonly ref: string
-  readonly connectedAt: number
-  readonly subscription: { readonly client: ClientView; readonly patterns: ReadonlyArray<string> }
-  /** What it was told of a key last, and whether it has applied all of it. */
-  readonly told: { readonly get: (key: string) => Mark | undefined; readonly isDone: (key: string) => boolean }
-}
-
-export interface Report {
-  readonly revision: bigint
-  readonly health: "healthy" | "degraded" | "unhealthy"
-  readonly message: string
-  readonly metrics: Readonly<Record<string, number>>
-}
 
 /** Characters. */
 const REASON = 200
@@ -251,7 +237,10 @@ export class Roll {
     const { rollout } = tracked
     const { client } = seat.subscription
     const bucket = bucketOf(rollout.salt, client.instance)
-    if (!rollout.begun.some(({ below }) => bucket < below)) return
+    const { stages } = rollout.plan
+    const isIn = (below: number, { instances }: Stage) =>
+      bucket < below && (instances === undefined || instances.includes(client.instance))
+    if (!rollout.begun.some(({ below }, at) => isIn(below, stages[at]!))) return
     this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, is: "left", broke: 0, reason: "" })
   }
 

@@ -45,6 +45,11 @@ export const rolloutEvidenceContract = (test: Test) => {
         seen(rollout, `${one}/2`, 2, "left", { instance: "i2" })
       ])
       assert.deepStrictEqual(yield* counts(rollout), { healthy: 1, applied: 1, left: 1 })
+      yield* write(one, [
+        seen(rollout, `${one}/3`, 1, "left", { instance: "i3" }), // nobody knew of it
+        seen(rollout, `${one}/4`, 3, "left", { instance: "i4" }) // it came, got it and left between two writes
+      ])
+      assert.deepStrictEqual(yield* counts(rollout), { healthy: 1, applied: 1, left: 2 })
       yield* leave(one)
       yield* leave(two)
     }))

@@ -94,7 +94,7 @@ export const layer = Layer.effect(
       for (const [id, sighting] of newest) {
         const held = tables.instances.get(id)
         if (held === undefined) {
-          if (sighting.is === "left") continue
+          if (sighting.is === "left" && sighting.number <= 1) continue
           if (sighting.number === 0) {
             early.add(sighting.session)
             continue

@@ -1,0 +1,130 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Roll } from "../../src/rollouts/Roll.ts"
+import type { Rollout } from "../../src/rollouts/Rollout.ts"
+import type { Seat } from "../../src/rollouts/Seat.ts"
+import type { Sighting } from "../../src/rollouts/Sighting.ts"
+import type { Mark } from "../../src/updates/Update.ts"
+import { plan, rollout, stage } from "../support/Rollouts.ts"
+
+const ALL = 2 ** 32
+const mark = (version: number, revision: bigint, key = "app"): Mark => ({
+  kind: "value",
+  key,
+  version,
+  revision,
+  epoch: "e",
+  digest: "",
+  traceparent: "",
+  committedAt: 0,
+  stale: false
+})
+
+const seat = (
+  instance: string,
+  patterns = ["app"],
+  told: ReadonlyMap<string, Mark> = new Map(),
+  ref = "run/1"
+): Seat => ({
+  ref,
+  connectedAt: 0,
+  subscription: { client: { environment: "production", service: "svc", instance, labels: {} }, patterns },
+  told: { get: (key) => told.get(key), isDone: () => true }
+})
+
+const made = (more: Partial<Rollout> = {}) => {
+  const said: Array<Sighting> = []
+  const roll = new Roll((sighting) => void said.push(sighting))
+  const of = rollout({ begun: [{ revision: 18n, at: 0, below: ALL }], ...more })
+  const tracked = roll.become(of)!
+  const words = () => said.map(({ instance, number, is, reason }) => `${instance} ${number} ${is} ${reason}`.trim())
+  return { roll, of, tracked, said, words }
+}
+
+describe("the roll of a node", () => {
+  it("IR1 who wants a target is on it, with what it was told before; who wants none, or is not in, is not", () => {
+    const { roll, tracked, words } = made({ plan: plan({ stages: [stage(100, { instances: ["a", "b", "c"] })] }) })
+    roll.came(seat("a"), 1n)
+    roll.look(tracked, seat("b", ["app"], new Map([["app", mark(2, 18n)]])), 1n)
+    roll.came(seat("c", ["other"]), 1n)
+    roll.came(seat("d"), 1n)
+    roll.sent(seat("d"), mark(2, 18n), 1n)
+    assert.deepStrictEqual(words(), ["a 1 offered", "b 1 applied"])
+    assert.strictEqual(roll.entries, 2)
+  })
+
+  it("IR1 what is of another key, or another version of it, is no news", () => {
+    const { roll, words } = made()
+    const one = seat("a", ["*"], new Map())
+    const wants = seat("a", ["app", "other"])
+    roll.came(one, 1n)
+    roll.sent(wants, mark(1, 9n), 1n)
+    roll.sent(wants, mark(2, 18n, "other"), 1n)
+    roll.answered(wants, mark(1, 9n), false, "no", 1n)
+    assert.strictEqual(words().at(-1), "a 1 offered")
+    roll.sent(wants, mark(2, 18n), 1n)
+    roll.answered(wants, mark(2, 18n), true, "", 1n)
+    assert.deepStrictEqual(words().slice(-2), ["a 2 delivered", "a 3 applied"])
+  })
+
+  it("EE1 who can't be sent a target has rejected it, unless that is of a position before", () => {
+    const { roll, words } = made()
+    roll.came(seat("a"), 1n)
+    roll.problem(seat("a"), "app", 17n, "of what it had", 1n)
+    roll.problem(seat("a"), "app", 18n, "no variable x", 1n)
+    assert.deepStrictEqual(words(), ["a 1 offered", "a 2 rejected no variable x"])
+  })
+
+  it("IR3 with a stage that begins who came in earlier has nothing new; where each stage makes a version all have", () => {
+    const { roll, of, tracked, words } = made()
+    const [one, next] = [seat("a"), { revision: 20n, at: 0, below: ALL }]
+    roll.sent(one, mark(2, 18n), 1n)
+    roll.become({ ...of, version: 3, begun: [...of.begun, next] })
+    roll.look(tracked, one, 1n)
+    assert.deepStrictEqual(words(), ["a 1 delivered"])
+
+    const raising = made({
+      plan: plan({ stages: [stage(10), stage(100)], raise: { variant: "on" } }),
+      targets: [{ ...of.targets[0]!, kind: "flag", version: 0, digest: "" }]
+    })
+    const flag = seat("a", ["@flag/app"])
+    const at = (revision: bigint) => mark(5, revision, "@flag/app")
+    raising.roll.answered(flag, at(18n), true, "", 1n)
+    raising.roll.become({ ...raising.of, version: 3, begun: [...raising.of.begun, next] })
+    raising.roll.look(raising.tracked, flag, 1n)
+    raising.roll.answered(flag, at(18n), true, "", 1n)
+    raising.roll.sent(flag, at(20n), 1n)
+    raising.roll.answered(flag, at(20n), true, "", 1n)
+    assert.deepStrictEqual(raising.words(), ["a 1 applied", "a 2 offered", "a 3 delivered", "a 4 applied"])
+    assert.deepStrictEqual(
+      raising.said.map(({ stage }) => stage),
+      [0, 1, 1, 1]
+    )
+  })
+
+  it("IR2 a report for an instance outside of the cohort is nobody's, whatever it says of itself", () => {
+    const { roll, words } = made({ plan: plan({ stages: [stage(100, { where: { region: "eu" } })] }) })
+    const report = { revision: 99n, health: "unhealthy", message: "", metrics: {} } as const
+    for (const here of [true, false]) roll.reported(seat("a"), report, here)
+    const { client } = seat("a").subscription
+    const other = { ...seat("a"), subscription: { client: { ...client, environment: "staging" }, patterns: ["app"] } }
+    roll.reported(other, report, true)
+    assert.deepStrictEqual(words(), [])
+    const eu = { ...seat("a"), subscription: { client: { ...client, labels: { region: "eu" } }, patterns: ["app"] } }
+    roll.reported(eu, { ...report, revision: 17n }, false)
+    roll.reported(eu, report, false)
+    assert.deepStrictEqual(words(), ["a 0 unhealthy"])
+  })
+
+  it("EE4 it keeps nothing of a rollout that is over, nor of one that the view lost", () => {
+    const { roll, of, words } = made()
+    roll.sent(seat("a"), mark(2, 18n), 1n)
+    const before = words().length
+    roll.become({ ...of, version: 3, state: "rolled_back" })
+    roll.answered(seat("a"), mark(2, 18n), true, "", 1n)
+    roll.ended(seat("a"), { name: "Closed", reason: "" }, 1n)
+    assert.deepStrictEqual([roll.size, roll.entries, words().length], [0, 0, before])
+    roll.become(of)
+    roll.keepOnly([])
+    assert.strictEqual(roll.size, 0)
+  })
+})
