@@ -12,6 +12,7 @@ import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { flagUpdates } from "../../src/flags/FlagUpdates.ts"
+import { Clients } from "../../src/fleet/Clients.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import * as CandidatesOf from "../../src/rollouts/CandidatesOf.ts"
@@ -70,7 +71,8 @@ export const nodeOn = (state: State, memory: Layer.Layer<Stores> = Memory.layerO
   const stores = counted.pipe(Layer.provideMerge(Layer.mergeAll(memory, held, reads)))
   const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
   const sources = Sources.layer(configurationUpdates, flagUpdates).pipe(Layer.provideMerge(CandidatesOf.layer))
-  return Layer.merge(Flags.layer, sessions({}, sources)).pipe(
+  return Layer.merge(Flags.layer, Clients.layer).pipe(
+    Layer.provideMerge(sessions({}, sources)),
     Layer.provideMerge(propagation()),
     Layer.provideMerge(Layer.merge(below(stores), access))
   )
