@@ -32,5 +32,5 @@ export const measured = (views: ReadonlyArray<View>) =>
 
 const known = gauge(
   "herald_view_entries",
-  "what this node knows of each kind: keys, flags, segments that are not deleted"
+  "what this node knows of each kind: keys, flags, segments that are not deleted, rollouts that are active"
 )
