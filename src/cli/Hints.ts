@@ -22,6 +22,7 @@ const byVerb: Readonly<Record<string, Hints>> = {
     NotFound:
       "See which segments there are: herald segment list; and which versions one has: herald segment history <segment>."
   },
+  rollout: { NotFound: "See which rollouts there are: herald rollout list --state all." },
   schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
   key: { NotFound: "See which keys there are: herald key list." },
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },

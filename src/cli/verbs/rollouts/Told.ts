@@ -52,9 +52,12 @@ const counted = ["offered", "delivered", "applied", "healthy", "unhealthy", "rej
 
 const countOf = (counts: Look["counts"], name: string): number => Number(counts?.[name] ?? 0)
 
-/** "offered 0 · delivered 1 · …"; "" where nothing is known. */
-export const countsOf = (counts: Look["counts"]): string =>
-  counts === null ? "" : counted.map((name) => `${name} ${countOf(counts, name)}`).join("  ")
+/** "delivered 1, healthy 20"; "" where nothing is known. */
+export const countsOf = (counts: Look["counts"]): string => {
+  if (counts === null) return ""
+  const said = counted.flatMap((name) => (countOf(counts, name) === 0 ? [] : [`${name} ${countOf(counts, name)}`]))
+  return said.length === 0 ? "nobody yet" : said.join(", ")
+}
 
 /** As of this server's time. */
 export interface View {
@@ -79,7 +82,7 @@ const leftOf = (found: Rollout, nth: number, { now, blocks }: View): string => {
   const { state, stage, stages, untilAt, at, deadlineMillis } = found
   const one = stages[nth]!
   if (nth + 1 !== stage || untilAt === null || (state !== "baking" && state !== "deploying"))
-    return one.begunAt === null ? `bakes ${spanText(one.bakeMillis)}` : ""
+    return one.begunAt === null && !isOver(found) ? `bakes ${spanText(one.bakeMillis)}` : ""
   const whole = Math.max(1, state === "baking" ? untilAt - at : deadlineMillis)
   const left = Math.max(0, untilAt - now)
   const of =
@@ -163,7 +166,9 @@ export const whole = (found: Look, view: View, paint: Paint): string => {
       room,
       paint.dim
     ),
-    ...(state === "scheduled" && found.untilAt !== null ? [`begins ${time(found.untilAt)}`] : []),
+    ...(state === "scheduled" && found.untilAt !== null && found.untilAt > now
+      ? [`begins ${time(found.untilAt)}`]
+      : []),
     "",
     stagesOf(found, view, paint),
     ...[cohortOf(counts, paint), gatesOf(readings, room, paint)]

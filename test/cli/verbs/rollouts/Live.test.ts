@@ -73,7 +73,7 @@ baking 108 s ago: enough of stage 2 of 4 (10 %) have applied it`
     assert.strictEqual(lines.out.length, 3)
     assert.match(
       lines.out[0]!,
-      /^2026-01-02T03:02:17Z r17 baking, stage 2 of 4 \(10%\): offered 0 {2}.*rejected < 1% is unknown$/
+      /^2026-01-02T03:02:17Z r17 baking, stage 2 of 4 \(10%\): delivered 1, applied 3, healthy 96; rejected < 1% is unknown$/
     )
   })
 
