@@ -62,6 +62,12 @@ export const rollout = (more: Partial<Rollout> = {}): Rollout => ({
   ...more
 })
 
+/** Of one key, baking since this revision. */
+export const rolloutOf = (key: string, revision: number): Rollout => {
+  const targets = rollout().targets.map((target) => ({ ...target, key }))
+  return rollout({ key: `r${revision}`, revision: BigInt(revision), state: "baking", targets })
+}
+
 export const counts = (more: Partial<Counts> = {}): Counts => ({
   offered: 0,
   delivered: 0,

@@ -17,7 +17,7 @@ import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"
 import * as Webhooks from "../../src/webhooks/Webhooks.ts"
 import { configuration } from "../support/Configuration.ts"
 import { featureFlag } from "../support/FeatureFlag.ts"
-import { rollout } from "../support/Rollouts.ts"
+import { rolloutOf } from "../support/Rollouts.ts"
 import { testKey, testSeal } from "../support/Seal.ts"
 import { kinds, known } from "../support/Twins.ts"
 
@@ -74,15 +74,6 @@ const answer = (status: number) => Effect.succeed({ kind: "answered", status, re
 const ids = (posts: ReadonlyArray<Post>) => posts.map(({ headers }) => headers["webhook-id"]!)
 const statesOf = (state: State) => [...state.tables(WebhookTables).webhooks.values()].map(({ state }) => state)
 
-/** Of the key. */
-const rolledOut = (key: string, revision: number) =>
-  rollout({
-    key: `r${revision}`,
-    revision: BigInt(revision),
-    state: "baking",
-    targets: rollout().targets.map((target) => ({ ...target, key }))
-  })
-
 describe("Webhooks", () => {
   it.effect("WN1 critical keys alone are told, of any kind, once to each receiver, from when it is known", () => {
     const { state, receivers, node, commit, postsTo } = world()
@@ -94,7 +85,7 @@ describe("Webhooks", () => {
       yield* pass(2_000)
       for (const key of ["payment.a", "other", "payment", "payment.b", "payment.a"]) yield* commit(key)
       for (const key of ["other", "payment.a"]) yield* commit(key, {}, featureFlag)
-      for (const key of ["other", "payment.c"]) yield* commit(key, {}, rolledOut)
+      for (const key of ["other", "payment.c"]) yield* commit(key, {}, rolloutOf)
       yield* passUntil(() => postsTo(A).length + postsTo(B).length >= 10)
       yield* pass(20_000)
 
