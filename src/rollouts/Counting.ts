@@ -12,6 +12,7 @@ import { addendsOf, countersOf } from "./Rates.ts"
 import type { Counted } from "./Sighting.ts"
 
 export type Side = Counted["side"]
+export type Sum = Pick<Counted, "side" | "metric" | "total">
 
 /** CI2 */
 const FORMER = 10_000
@@ -32,8 +33,9 @@ export class Counting {
   readonly #here = new Map<string, Instance>()
   readonly #former = new Map<string, Instance>()
   readonly #totals: Readonly<Record<Side, Map<string, number>>> = { cohort: new Map(), control: new Map() }
-  /** Something was counted since this was last set to false. */
-  isNews = false
+  /** Of what was written. */
+  readonly #written: Readonly<Record<Side, Map<string, number>>> = { cohort: new Map(), control: new Map() }
+  #isNews = false
 
   constructor(gates: ReadonlyArray<Gate>) {
     this.#gates = gates
@@ -76,9 +78,27 @@ export class Counting {
     if (this.#former.size > FORMER) for (const [oldest] of this.#former) return void this.#former.delete(oldest) // CI2
   }
 
-  *totals(): Generator<Pick<Counted, "side" | "metric" | "total">, void> {
+  *totals(): Generator<Sum, void> {
     for (const side of ["cohort", "control"] as const)
       for (const [metric, total] of this.#totals[side]) yield { side, metric, total }
+  }
+
+  /** Sums that are not written yet. */
+  news(): ReadonlyArray<Sum> {
+    if (!this.#isNews) return []
+    const news = [...this.totals()].filter(({ side, metric, total }) => this.#written[side].get(metric) !== total)
+    if (news.length === 0) this.#isNews = false
+    return news
+  }
+
+  wrote({ side, metric, total }: Sum): void {
+    this.#written[side].set(metric, total)
+  }
+
+  /** Nothing is known to be written any more. */
+  again(): void {
+    for (const written of Object.values(this.#written)) written.clear()
+    this.#isNews = true
   }
 
   #instance(instance: string, side: Side): Instance {
@@ -99,6 +119,6 @@ export class Counting {
       if (more > 0 && Number.isFinite(more)) totals.set(name, (totals.get(name) ?? 0) + more)
     }
     its.addends = addends
-    this.isNews = true
+    this.#isNews = true
   }
 }

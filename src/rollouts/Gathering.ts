@@ -3,7 +3,8 @@
  *
  *   GH1  What happens to a session costs it a look into a map, and an entry of memory where its instance is in a cohort. Nothing waits for the
  *        database.
- *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other.
+ *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other; what was counted, once in
+ *        `COUNT`, and of that only what is otherwise than before.
  *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
  *   GH4  A node that ends by itself says so, after all that it had to tell.
  *   IR1–IR3 in Roll.ts
@@ -29,6 +30,8 @@ export interface GatheringOptions {
 
 /** GH2 */
 const GATHER = "50 millis" as const
+/** GH2 */
+const COUNT = "1 second"
 /** The pause after a batch that could not be written. */
 const RETRY = "1 second" as const
 /** The pause before sightings are written again that came too early. */
@@ -63,7 +66,10 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   const begin = (): void => {
     roll.keepOnly(view.active())
     for (const rollout of view.active()) become(rollout)
-    for (const tracked of roll.all()) tracked.looked = -1
+    for (const tracked of roll.all()) {
+      tracked.looked = -1
+      tracked.counting.again()
+    }
     told.clear()
     touch()
   }
@@ -82,7 +88,6 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
     reported: ({ here, ref, connectedAt, ...subscription }, report) => {
       if (roll.size === 0) return
       roll.reported({ ref, connectedAt, subscription }, report, here)
-      touch()
     },
     ended: (session, ending) => roll.size > 0 && roll.ended(session, ending, now())
   })
@@ -103,12 +108,12 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
     }
   })
 
+  let countDue = false
   const countedOf = (): ReadonlyArray<Counted> => {
     const counted: Array<Counted> = []
     for (const { counting, rollout } of roll.all()) {
-      if (!counting.isNews) continue
       const { environment, key } = rollout
-      for (const one of counting.totals()) counted.push({ environment, rollout: key, ...one })
+      for (const one of counting.news()) counted.push({ environment, rollout: key, ...one })
     }
     return counted
   }
@@ -133,14 +138,15 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   /** Writes one batch. Returns how long to wait before the next; undefined: nothing is left. */
   const write: Effect.Effect<Pause | undefined> = Effect.gen(function* () {
     const sightings = waiting.take()
-    const counted = countedOf()
+    const counted = countDue ? countedOf() : []
     const seen = sightings.length === waiting.size ? seenOf() : []
+    countDue = false
     if (sightings.length + counted.length + seen.length === 0) return undefined
-    for (const { counting } of roll.all()) counting.isNews = false
     const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen }
     return yield* Effect.matchEffect(store.write(batch), {
       onSuccess: Effect.fnUntraced(function* (early: ReadonlyArray<string>) {
         waiting.written(sightings, new Set(early))
+        for (const one of counted) roll.find(one.environment, one.rollout)?.counting.wrote(one)
         for (const { environment, rollout, version } of seen) told.set(`${environment}/${rollout}`, version)
         yield* writes.works
         yield* Metric.update(writtenTotal, sightings.length)
@@ -148,7 +154,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
         return waiting.size === 0 ? undefined : early.length === waiting.size ? EARLY : GATHER
       }),
       onFailure: Effect.fnUntraced(function* ({ message }: HeraldError) {
-        for (const { counting } of roll.all()) counting.isNews = true // GH3
+        countDue = counted.length > 0 // GH3
         yield* writes.fails(message)
         yield* Metric.update(pending, waiting.size)
         return RETRY
@@ -171,6 +177,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   yield* Effect.addFinalizer(() => {
     stopFollowing()
     stopWatching()
+    countDue = true
     const rest = write.pipe(Effect.repeat({ while: (pause) => pause === GATHER }))
     return rest.pipe(
       Effect.andThen(store.leave(witnesses.run)),
@@ -180,6 +187,12 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
     ) // GH4
   })
   yield* Effect.forkScoped(always("what instances make of rollouts was not written", round))
+
+  const count = Effect.sync(() => {
+    countDue = roll.size > 0
+    if (countDue) touch()
+  })
+  yield* Effect.forkScoped(afterEvery("what instances counted was not written", COUNT, count))
 
   /** EE4. By whichever node: what another one removes is left out. */
   const sweep = store.sweep(SWEEP).pipe(Effect.repeat({ while: (went) => went >= SWEEP }))

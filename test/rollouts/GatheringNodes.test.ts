@@ -75,7 +75,7 @@ describe("Gathering of several nodes", () => {
       yield* says(OUT, 9_500, 91)
       yield* says(IN, 10, 1) // it began anew
       yield* says(LATER, 2_000, 20)
-      yield* written
+      yield* pass(2_000)
       const { metrics } = yield* evidence(key)
       assert.deepInclude(sideOf(gate, metrics, "cohort"), { count: 1, n: 110, sum: 3 })
       assert.deepInclude(sideOf(gate, metrics, "control"), { count: 1, n: 500, sum: 1 })

@@ -82,7 +82,11 @@ describe("what instances count", () => {
     for (const requests of [100, 150]) says("a", requests)
     counting.left("a")
     for (const requests of [7, 27]) says("a", requests)
-    assert.strictEqual(totals(counting)["cohort errors/requests#n"], 70)
+    const requests = Object.entries(totals(counting)).filter(([name]) => /#n\d+$/.test(name))
+    assert.deepStrictEqual(
+      requests.map(([, total]) => total),
+      [70]
+    )
     assert.strictEqual(totals(counting)["cohort errors/requests#count"], 1)
     for (let n = 0; n < 25_000; n++) {
       says(`i${n}`, 1)
@@ -105,11 +109,26 @@ describe("what instances count", () => {
     }
   })
 
+  it("CI3 only what is otherwise than it was written is written again", () => {
+    const counting = new Counting([gate])
+    for (const requests of [1, 2]) counting.report("a", "cohort", { requests, errors: 0 })
+    const news = counting.news()
+    assert.isNotEmpty(news)
+    for (const one of news) counting.wrote(one)
+    assert.lengthOf(counting.news(), 0)
+    counting.report("b", "cohort", { requests: 1 })
+    assert.lengthOf(counting.news(), 0)
+    counting.report("b", "cohort", { requests: 5 })
+    assert.isAtMost(counting.news().length, news.length)
+    counting.again()
+    assert.isAbove(counting.news().length, 1)
+  })
+
   it("CI1 where no gate asks nothing is kept", () => {
     const counting = new Counting([])
     for (let n = 0; n < 10; n++) counting.report("a", "cohort", { requests: n })
     assert.strictEqual(counting.size, 0)
-    assert.isFalse(counting.isNews)
+    assert.lengthOf(counting.news(), 0)
   })
 })
 
