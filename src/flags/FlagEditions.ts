@@ -95,6 +95,9 @@ export const makeFlagEditions = (
   const of = (client: ClientView, key: string): FlagEdition | undefined => {
     const { environment } = client
     if (!candidates.concernsAny(KIND, environment)) return undefined // CQ2
+    // Most flags are in none and need no other.
+    if (!candidates.concerns(KIND, environment, key) && !view.flag(environment, key)?.definition.prerequisites.length)
+      return undefined
     const names = new Set([key])
     const missing: Array<{ readonly key: string; readonly candidate: Candidate }> = []
     const found = new Map<string, One>()
