@@ -1,8 +1,8 @@
 /**
  * Tells the evidence store what the sessions of this node make of rollouts.
  *
- *   GH1  What happens to a session costs it a look into a map, and an entry of memory where its instance is in a cohort. Nothing waits for the
- *        database.
+ *   GH1  Nothing that happens to a session costs anything while there is no rollout; else a look into a map, and an entry of memory where its
+ *        instance is in a cohort. Nothing waits for the database.
  *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other; what was counted, once in
  *        `COUNT`, and of that only what is otherwise than before.
  *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
@@ -11,7 +11,7 @@
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import { Witnesses } from "../sessions/Witnesses.ts"
+import { type Witness, Witnesses } from "../sessions/Witnesses.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
@@ -58,6 +58,26 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   /** Versions of which it is written that this node has told of all. IR3 */
   const told = new Map<string, number>()
 
+  const witness: Witness = {
+    came: (session) => roll.came(session, now()),
+    sent: (session, mark) => roll.sent(session, mark, now()),
+    held: (session, mark) => roll.held(session, mark, now()),
+    answered: (session, mark, applied, reason) => roll.answered(session, mark, applied, reason, now()),
+    problem: (session, key, { revision }, reason) => roll.problem(session, key, revision, reason, now()),
+    reported: ({ here, ref, connectedAt, ...subscription }, report) => {
+      roll.reported({ ref, connectedAt, subscription }, report, here)
+    },
+    ended: (session, ending) => roll.ended(session, ending, now())
+  }
+  /** GH1: nobody is listened to while there is no rollout. */
+  let stopWatching: (() => void) | undefined
+  const watch = (): void => {
+    if (roll.size > 0) stopWatching ??= witnesses.listen(witness)
+    else {
+      stopWatching?.()
+      stopWatching = undefined
+    }
+  }
   const become = (rollout: Rollout): void => {
     if (roll.become(rollout) !== undefined) return
     waiting.forget(rollout.environment, rollout.key)
@@ -71,27 +91,15 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
       tracked.counting.again()
     }
     told.clear()
+    watch()
     touch()
   }
   const stopFollowing = view.listen((changed) => {
     if (changed === undefined) return begin()
     become(changed)
+    watch()
     touch()
   })
-  const stopWatching = witnesses.listen({
-    came: (session) => roll.size > 0 && roll.came(session, now()),
-    sent: (session, mark) => roll.size > 0 && roll.sent(session, mark, now()),
-    held: (session, mark) => roll.size > 0 && roll.held(session, mark, now()),
-    answered: (session, mark, applied, reason) => roll.size > 0 && roll.answered(session, mark, applied, reason, now()),
-    problem: (session, key, { revision }, reason) =>
-      roll.size > 0 && roll.problem(session, key, revision, reason, now()),
-    reported: ({ here, ref, connectedAt, ...subscription }, report) => {
-      if (roll.size === 0) return
-      roll.reported({ ref, connectedAt, subscription }, report, here)
-    },
-    ended: (session, ending) => roll.size > 0 && roll.ended(session, ending, now())
-  })
-
   /** Looks at the instances of each rollout that changed. IR3 */
   const look = Effect.gen(function* () {
     if (waiting.wasDropped()) for (const tracked of roll.all()) tracked.looked = -1
@@ -176,7 +184,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
 
   yield* Effect.addFinalizer(() => {
     stopFollowing()
-    stopWatching()
+    stopWatching?.()
     countDue = true
     const rest = write.pipe(Effect.repeat({ while: (pause) => pause === GATHER }))
     return rest.pipe(

@@ -41,6 +41,11 @@ export class Here {
     return this.#sessions.get(instanceKey(instance))
   }
 
+  /** The instance is this session's. S4 */
+  has(session: Session): boolean {
+    return this.#sessions.get(session.id) === session
+  }
+
   /** The sessions with these refs that still have their instance. */
   withRefs(refs: ReadonlyArray<string>): ReadonlyArray<Session> {
     const wanted = new Set(refs)

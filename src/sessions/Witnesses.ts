@@ -76,7 +76,7 @@ export class Witnesses extends Context.Service<
           }
       }
       /** WI3 */
-      const has = ({ subscription: { client }, ref }: Session) => here.of(client)?.ref === ref
+      const has = (session: Session) => here.has(session)
 
       return Witnesses.of({
         run: here.run,
