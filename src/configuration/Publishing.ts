@@ -5,7 +5,7 @@ import type { Identity } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Action, Wish } from "../commits/Release.ts"
-import type { CommitOptions } from "../commits/Request.ts"
+import { type CommitOptions, messageOf } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { targetProblem } from "../keys/Target.ts"
@@ -58,7 +58,7 @@ export const makePublishing = Effect.gen(function* () {
       check: (again) =>
         Effect.flatMap(drafts, (made) =>
           Effect.zipWith(
-            made.length === 0 ? NOTHING : prepare(made, options.message, again),
+            made.length === 0 ? NOTHING : prepare(made, messageOf(options), again),
             beside?.check ?? NONE,
             ({ resolved, basis }, others) => ({
               // `release` gives them out as what they are.

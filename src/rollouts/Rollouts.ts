@@ -17,11 +17,10 @@ import { canonical } from "../values/Canonical.ts"
 import { makeBound } from "./Bound.ts"
 import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
 import { makeDrafting } from "./Drafting.ts"
-import type { Condition, Evidence, Reading } from "./Evidence.ts"
+import type { Condition } from "./Evidence.ts"
 import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
-import { readingsOf } from "./Gates.ts"
-import type { Gate, Plan } from "./Plan.ts"
-import { rate } from "./Rates.ts"
+import { type Look, makeLooking, seenOf } from "./Looking.ts"
+import type { Plan } from "./Plan.ts"
 import { stageText } from "./ReadStages.ts"
 import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
@@ -41,17 +40,6 @@ export interface Started {
   readonly rollout: Rollout
   /** Nothing was written: it had begun before, by the same idempotency key or the same file. */
   readonly replayed: boolean
-}
-
-/** A rollout with what is known of it now. */
-export interface Look {
-  readonly rollout: Rollout
-  /** Undefined: it is over, has not begun, or nothing can be read of it now. */
-  readonly evidence: Evidence | undefined
-  /** Of each gate, in the plan's order; what asks others is as it was last heard. */
-  readonly readings: ReadonlyArray<Reading>
-  /** What changes when there is news of it. */
-  readonly seen: string
 }
 
 export class Rollouts extends Context.Service<
@@ -127,6 +115,7 @@ const make = Effect.gen(function* () {
   const { permit, planIn, drafted, compared, asRequired } = yield* makeDrafting
   const commit = yield* makeCommitting
   const moving = yield* makeByHand
+  const look = yield* makeLooking
 
   const begun = ({ revision: { changes }, replayed }: Committed) => {
     const rollout = changes.find((change): change is Rollout => change.kind === "rollout")
@@ -182,32 +171,6 @@ const make = Effect.gen(function* () {
       const { named, within } = bound.fix()
       return { stage, named, within }
     })
-  })
-
-  const look = Effect.fnUntraced(function* (rollout: Rollout, changed: ReadonlyMap<string, bigint>) {
-    const { environment, key, plan, state } = rollout
-    const seen = seenOf(rollout, changed)
-    if (isOver(state) || state === "scheduled")
-      return { rollout, evidence: undefined, readings: rollout.why.readings, seen } satisfies Look
-    const read = yield* Effect.result(
-      evidenceStore.read(environment, key, {
-        lostAfterMillis: plan.lostAfterMillis,
-        crashes: plan.crashes,
-        slow: plan.gates.flatMap((gate) => (gate.type === "census" && gate.of === "slow" ? [gate.withinMillis] : []))
-      })
-    )
-    const evidence = read._tag === "Success" ? read.success : undefined
-    /** As the owner found it last. */
-    const found = ({ text }: Gate) => rollout.why.readings.find(({ gate }) => gate === text)
-    return {
-      rollout,
-      evidence,
-      readings: readingsOf(plan, evidence, {
-        rate,
-        external: (place) => found(plan.gates[place]!)
-      }),
-      seen
-    } satisfies Look
   })
 
   const changes = Effect.orElseSucceed(evidenceStore.changed, () => new Map<string, bigint>())
@@ -277,9 +240,6 @@ const make = Effect.gen(function* () {
     move: (environment, key, asked, options) => Effect.flatMap(moving(environment, key, asked, options), begun)
   })
 })
-
-const seenOf = ({ environment, key, version }: Rollout, changed: ReadonlyMap<string, bigint>): string =>
-  `${version}.${changed.get(`${environment}/${key}`) ?? 0}`
 
 /** Members of the plan that are others now; "what it changes" where none is. */
 const differing = (before: Plan, now: Plan): string => {

@@ -84,6 +84,7 @@ describe("Policies", () => {
       assert.strictEqual(mute.name, "InvalidInput")
       yield* configurations.publish([draft("pay.a", "now")], { message: "fix", breakGlass: "the site is down" })
       assert.strictEqual(state.revisions.at(-1)!.message, "fix (broke the glass: the site is down)")
+      assert.strictEqual((yield* current("pay.a")).changeLog, "fix (broke the glass: the site is down)")
     }).pipe(asSystem, Effect.provide(node({ state })))
   })
 
@@ -115,6 +116,19 @@ describe("Policies", () => {
       yield* configurations.publish([draft("free", "one")], { message: "", force: true })
     }).pipe(asSystem, Effect.provide(node({ state })))
   })
+
+  it.effect("WJ1 who looks at a rollout is told that it waits for the end of a freeze", () =>
+    Effect.gen(function* () {
+      const rollouts = yield* Rollouts
+      const { rollout } = yield* start({ changes: [draft("a", "one")] })
+      assert.strictEqual((yield* rollouts.get("production", rollout.key)).waits, "")
+      yield* say({ freezes: [{ from: "1969-12-31T00:00:00Z", until: "2026-12-27T00:00:00Z", message: "holidays" }] })
+      assert.strictEqual(
+        (yield* rollouts.get("production", rollout.key)).waits,
+        "the environment is frozen until 2026-12-27T00:00:00.000Z: holidays"
+      )
+    }).pipe(asSystem, Effect.provide(node()))
+  )
 
   it.effect("PY2 of several rules the most exact one counts", () =>
     Effect.gen(function* () {

@@ -155,7 +155,8 @@ const as = (text: string): string => text
 
 /** The whole of it, as it is now. */
 export const whole = (found: Look, view: View, paint: Paint): string => {
-  const { id, environment, state, reason, examples, readings, counts, message, startedBy, startedAt, plan, at } = found
+  const { id, environment, state, reason, examples, readings, counts, message, startedBy, startedAt, plan, at, waits } =
+    found
   const { room, now } = view
   const where = isOver(found) || found.stage === 0 ? "" : `, ${stageOf(found)}`
   return [
@@ -178,7 +179,8 @@ export const whole = (found: Look, view: View, paint: Paint): string => {
       line(`  ${service}/${instance} ${is}${why === "" ? "" : `: ${why}`}`, room, paint.red)
     ),
     "",
-    ...reasonLines(`${wordOf(found)} ${ago(at, now)}: ${reason}`, room).map((text) => colourOf(state, paint)(text))
+    ...reasonLines(`${wordOf(found)} ${ago(at, now)}: ${reason}`, room).map((text) => colourOf(state, paint)(text)),
+    ...(waits === "" || state === "paused" ? [] : reasonLines(`waits: ${waits}`, room).map(paint.dim))
   ].join("\n")
 }
 
@@ -228,7 +230,7 @@ export const told = (verb: string, found: Rollout & { readonly replayed: boolean
     found.replayed
       ? `${paint.yellow("nothing was changed now:")} ${paint.bold(printable(found.id))} is ${wordOf(found)}`
       : `${paint.green(verb)} ${paint.bold(printable(found.id))} in ${printable(found.environment)}: ${printable(gist(found))}`,
-    `${colourOf(found.state, paint)(wordOf(found))}${printable(found.stage === 0 ? (found.untilAt === null ? "" : ` for ${time(found.untilAt)}`) : `, ${stageOf(found)}`)}: ${printable(found.stages.map(({ text }) => text).join(", "))}`,
+    `${colourOf(found.state, paint)(wordOf(found))}${printable(found.stage === 0 ? (found.untilAt === null || found.untilAt <= found.at ? ", to begin at once" : ` for ${time(found.untilAt)}`) : `, ${stageOf(found)}`)}: ${printable(found.stages.map(({ text }) => text).join(", "))}`,
     paint.dim(printable(nextOf(found)))
   ].join("\n")
 

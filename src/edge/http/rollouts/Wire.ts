@@ -3,10 +3,11 @@ import { Schema } from "effect"
 import type { Reading as ModelReading } from "../../../rollouts/Evidence.ts"
 import { conditions } from "../../../rollouts/Evidence.ts"
 import type { Sighting } from "../../../rollouts/EvidenceStore.ts"
+import type { Look as ModelLook } from "../../../rollouts/Looking.ts"
 import { limits } from "../../../rollouts/Plan.ts"
 import { stageText } from "../../../rollouts/ReadStages.ts"
 import { type Rollout as Model, states } from "../../../rollouts/Rollout.ts"
-import type { Look as ModelLook, Started as ModelStarted } from "../../../rollouts/Rollouts.ts"
+import type { Started as ModelStarted } from "../../../rollouts/Rollouts.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Validated, Version } from "../configuration/Wire.ts"
 import { At } from "../schedules/Wire.ts"
@@ -179,11 +180,12 @@ export const Started = Schema.Struct({ ...Rollout.fields, replayed: Schema.Boole
 })
 export type Started = typeof Started.Type
 
-/** As it is known now: `now` is the database's clock, null where nothing is known; `seen`: give it with `wait` to be answered when that has changed. */
+/** As it is known now: `waits`: for what, to go on; `now` is the database's clock, null where nothing is known; `seen`: give it with `wait` to be answered when that has changed. */
 export const Look = Schema.Struct({
   ...Rollout.fields,
   now: Schema.NullOr(Schema.Finite),
   complete: Schema.Boolean,
+  waits: Schema.String,
   examples: Schema.Array(
     Schema.Struct({ service: Schema.String, instance: Schema.String, is: Schema.String, reason: Schema.String })
   ),
@@ -276,12 +278,13 @@ export const rollout = (found: Model): Rollout => {
 
 export const started = ({ rollout: found, replayed }: ModelStarted): Started => ({ ...rollout(found), replayed })
 
-export const look = ({ rollout: found, evidence, readings, seen }: ModelLook): Look => ({
+export const look = ({ rollout: found, evidence, readings, waits, seen }: ModelLook): Look => ({
   ...rollout(found),
   ...(evidence === undefined ? {} : { counts: { ...evidence.counts } }),
   readings: readings.map(reading),
   now: evidence?.now ?? null,
   complete: evidence?.complete ?? false,
+  waits,
   examples: evidence?.examples.map(({ service, instance, is, reason }) => ({ service, instance, is, reason })) ?? [],
   seen
 })

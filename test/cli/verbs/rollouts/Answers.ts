@@ -59,6 +59,7 @@ export const look = (changed: object = {}) => ({
   ...rollout(),
   now: NOW,
   complete: true,
+  waits: "",
   examples: [],
   seen: "3.1",
   ...changed
