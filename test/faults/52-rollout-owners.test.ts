@@ -1,9 +1,5 @@
 /**
-<<<<<<<< HEAD:test/faults/49-rollout-owners.test.ts
- * Fault 49: the node that decides on a rollout is killed, frozen and thawed, at each transition, or the database is away in a bake. The rollout goes on
-========
  * Fault 52: the node that decides on a rollout is killed, frozen and thawed, at each transition, or the database is away in a bake. The rollout goes on
->>>>>>>> 8a0cbc96 (Give the fault of owners a number of its own):test/faults/52-rollout-owners.test.ts
  * elsewhere, no transition happens twice, none is skipped, and no client outside of the cohort ever has the candidate. Faults 3, 28 and 29 of the matrix.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -119,11 +115,7 @@ const inOrder = (all: ReadonlyArray<Rollout>) => {
   for (const [n, one] of all.entries()) if (n > 0) assert.isAtMost(one.stage - all[n - 1]!.stage, 1)
 }
 
-<<<<<<<< HEAD:test/faults/49-rollout-owners.test.ts
-describe("fault 49: owners of rollouts", () => {
-========
 describe("fault 52: owners of rollouts", () => {
->>>>>>>> 8a0cbc96 (Give the fault of owners a number of its own):test/faults/52-rollout-owners.test.ts
   it("OZ1 RQ1 the owner is killed in each bake but the last: the rollout goes on, each stage once, to everybody", async () => {
     // Until a dead node is known to be dead, it owes what its instances make of it.
     const env = { HEARTBEAT_INTERVAL: "1s", HEARTBEAT_TIMEOUT: "5s" }
@@ -145,11 +137,7 @@ describe("fault 52: owners of rollouts", () => {
     inOrder(all)
     await waitUntil("everybody to have it", () => fleet.with("app", "new").length === CLIENTS)
     assert.isAtLeast(Math.min(...late), 0, "no bake was cut short")
-<<<<<<<< HEAD:test/faults/49-rollout-owners.test.ts
-    measured(49, "the owner of a rollout is killed in a bake of 4 s, in two of three stages", {
-========
     measured(52, "the owner of a rollout is killed in a bake of 4 s, in two of three stages", {
->>>>>>>> 8a0cbc96 (Give the fault of owners a number of its own):test/faults/52-rollout-owners.test.ts
       "the next stage begins so long after the bake is over": late.map((gap) => seconds(gap)).join(", ")
     })
   })
@@ -192,11 +180,7 @@ describe("fault 52: owners of rollouts", () => {
     assert.include(back.reason, "are unhealthy")
     assert.strictEqual(back.by, "herald")
     assert.deepStrictEqual(fleet.everHad("new"), cohort)
-<<<<<<<< HEAD:test/faults/49-rollout-owners.test.ts
-    measured(49, "two of five instances become unhealthy, and say so every 200 ms", {
-========
     measured(52, "two of five instances become unhealthy, and say so every 200 ms", {
->>>>>>>> 8a0cbc96 (Give the fault of owners a number of its own):test/faults/52-rollout-owners.test.ts
       "taken back after": seconds(decided - bad),
       "all have the old version again after": seconds(restored)
     })
@@ -235,10 +219,6 @@ describe("fault 52: owners of rollouts", () => {
     assert.strictEqual(done.state, "completed", done.reason)
     inOrder(await history(first!, id))
     await waitUntil("everybody to have it", () => fleet.with("app", "new").length === CLIENTS)
-<<<<<<<< HEAD:test/faults/49-rollout-owners.test.ts
-    measured(49, "the database is away when a bake ends", { "the next stage begins, after it is back": seconds(after) })
-========
     measured(52, "the database is away when a bake ends", { "the next stage begins, after it is back": seconds(after) })
->>>>>>>> 8a0cbc96 (Give the fault of owners a number of its own):test/faults/52-rollout-owners.test.ts
   })
 })
