@@ -6,6 +6,7 @@ import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as ExperimentStore from "./experiments/ExperimentStore.ts"
 import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
 import * as IdListStore from "./flags/IdListStore.ts"
@@ -32,6 +33,7 @@ export const adapters = Layer.mergeAll(
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,
+  ExperimentStore.layer,
   FlagSettingsStore.layer,
   FlagStore.layer,
   IdListStore.layer,

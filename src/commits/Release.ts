@@ -10,7 +10,7 @@ export interface Wish<C extends Change = Change> {
   readonly makes?: C
 }
 
-export type Action = "publish" | "delete" | "rollback" | "release" | "schedule" | "cancel" | "rollout"
+export type Action = "publish" | "delete" | "rollback" | "release" | "schedule" | "cancel" | "rollout" | "experiment"
 
 /** The same owner, key and digest get the same result again; the same owner and key with another digest fail `IdempotencyConflict`. */
 export interface Idempotency {

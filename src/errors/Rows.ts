@@ -3,6 +3,7 @@ import { errors as access } from "../access/Errors.ts"
 import { errors as client } from "../client/Errors.ts"
 import { errors as configuration } from "../configuration/Errors.ts"
 import { errors as edge } from "../edge/Errors.ts"
+import { errors as experiments } from "../experiments/Errors.ts"
 import { errors as flags } from "../flags/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
@@ -22,6 +23,7 @@ export const rows = {
   ...configuration,
   ...edge,
   ...errors,
+  ...experiments,
   ...flags,
   ...fleet,
   ...keys,

@@ -21,6 +21,7 @@ import { access } from "../edge/http/access/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
+import { experiments as experimentRoutes } from "../edge/http/experiments/Routes.ts"
 import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flagSettings } from "../edge/http/flagSettings/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
@@ -31,6 +32,9 @@ import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
+import { experimentKind } from "../experiments/Experiment.ts"
+import { Experiments } from "../experiments/Experiments.ts"
+import { ExperimentView } from "../experiments/ExperimentView.ts"
 import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { flagSettingsKind } from "../flags/FlagSettings.ts"
@@ -141,6 +145,12 @@ const capabilities = [
     kind: rolloutKind,
     view: RolloutView,
     http: rolloutRoutes
+  },
+  {
+    services: ({ usage: { keepReportsMillis } }) => Experiments.layer({ keepReportsMillis }),
+    kind: experimentKind,
+    view: ExperimentView,
+    http: experimentRoutes
   },
   { services: Refs.layer, http: refRoutes },
   {

@@ -7,6 +7,7 @@ export const right: Readonly<Record<string, string>> = {
   flag: "flg",
   segment: "seg",
   rollout: "r1",
+  experiment: "exp",
   repository: "github.com/acme/shop",
   branch: "main",
   version: "1",
@@ -44,6 +45,16 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/v1/rollouts/{rollout}/resume": { message: "why" },
   "/v1/rollouts/{rollout}/promote": { message: "why", everyone: false },
   "/v1/rollouts/{rollout}/abort": { message: "why" },
+  "/v1/experiments/{experiment}/start": {
+    flag: "flg",
+    arms: [
+      { variant: "off", share: 50 },
+      { variant: "on", share: 50 }
+    ],
+    split: true,
+    metrics: [{ kind: "conversion", event: "checkout" }]
+  },
+  "/v1/experiments/{experiment}/stop": { message: "enough" },
   "/v1/refs": { commit: "c1", refs: [{ flag: "flg", file: "src/x.ts", line: 1 }] },
   "/v1/track": { events: [{ name: "checkout", unit: "ann", value: 59.9 }] },
   "/v1/reports": {

@@ -8,6 +8,8 @@ import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { experimentKind } from "../../src/experiments/Experiment.ts"
+import { ExperimentView } from "../../src/experiments/ExperimentView.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { flagSettingsKind } from "../../src/flags/FlagSettings.ts"
 import { FlagSettingsView } from "../../src/flags/FlagSettingsView.ts"
@@ -47,10 +49,26 @@ export const below = <A, E, R>(
   )
 
 /** What the log may hold. */
-export const known = makeKinds(configurationKind, flagKind, segmentKind, flagSettingsKind, scheduleKind, rolloutKind)
+export const known = makeKinds(
+  configurationKind,
+  flagKind,
+  segmentKind,
+  flagSettingsKind,
+  scheduleKind,
+  rolloutKind,
+  experimentKind
+)
 export const kinds = Layer.succeed(Kinds, known)
 
-const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettingsView, ScheduleView, RolloutView).pipe(
+const views = Views.layer(
+  ConfigurationView,
+  FlagView,
+  SegmentView,
+  FlagSettingsView,
+  ScheduleView,
+  RolloutView,
+  ExperimentView
+).pipe(
   Layer.provideMerge(
     Layer.mergeAll(
       ConfigurationView.layer,
@@ -58,7 +76,8 @@ const views = Views.layer(ConfigurationView, FlagView, SegmentView, FlagSettings
       SegmentView.layer,
       FlagSettingsView.layer,
       ScheduleView.layer,
-      RolloutView.layer
+      RolloutView.layer,
+      ExperimentView.layer
     )
   )
 )

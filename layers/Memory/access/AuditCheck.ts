@@ -22,7 +22,7 @@ interface Place {
 }
 
 const isVersion = (action: string) =>
-  ["publish", "delete", "rollback", "release", "schedule", "cancel", "rollout"].includes(action)
+  ["publish", "delete", "rollback", "release", "schedule", "cancel", "rollout", "experiment"].includes(action)
 
 const valueProblem = (state: State, { configId, details }: AuditEntry): string | undefined => {
   if (details["kind"] !== undefined) return changeProblem(state, configId, details)

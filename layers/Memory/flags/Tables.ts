@@ -12,6 +12,7 @@ import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
+import { ExperimentTables } from "../experiments/ExperimentTables.ts"
 import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { IdListTables } from "./IdListTables.ts"
@@ -110,9 +111,18 @@ export const storeOf = <C extends Stored>(kind: KeptKind): Effect.Effect<StoreOf
 const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
   const tables = all.of(kind)
   const rollouts = state.tables(RolloutTables)
+  const experiments = state.tables(ExperimentTables)
   return {
-    problem: (wish, { changes }) => {
+    problem: (wish, release) => {
+      const { changes } = release
       const { environment, key } = wish
+      const held =
+        kind === "flag"
+          ? experiments.held(environment, key, release)
+          : kind === "flag_settings"
+            ? experiments.heldAll(environment)
+            : undefined
+      if (held !== undefined) return held
       const wishes = (changes as ReadonlyArray<KeptWish>).filter(
         (one) => Object.hasOwn(nouns, one.kind) && one.environment === environment
       )

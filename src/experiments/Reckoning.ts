@@ -1,0 +1,66 @@
+/** Sums up what an experiment has shown; a part of Experiments. */
+import { Cache, Clock, Effect, Exit, Semaphore } from "effect"
+import { type Experiment, planOf } from "./Experiment.ts"
+import { ExperimentStore } from "./ExperimentStore.ts"
+import { resultsOf } from "./Results.ts"
+
+export interface ExperimentsOptions {
+  /** How long exposures and tracks are kept. */
+  readonly keepReportsMillis: number
+}
+
+/** How long results are kept. XG2 */
+const FRESH = "5 seconds"
+/** Experiments whose results are kept. */
+const KEPT = 256
+const DAY = 86_400_000
+
+export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }: ExperimentsOptions) {
+  const store = yield* ExperimentStore
+  const clock = yield* Clock.Clock
+
+  const notesOf = ({ startedAt }: Experiment, until: number): ReadonlyArray<string> =>
+    until - startedAt <= keepReportsMillis
+      ? []
+      : [
+          `it has run for longer than reports are kept (${Math.floor(keepReportsMillis / DAY)} days): who came before is not in it`
+        ]
+
+  const summing = yield* Semaphore.make(1)
+  const reckon = (experiment: Experiment) =>
+    Effect.gen(function* () {
+      const plan = planOf(experiment)
+      const until = clock.currentTimeMillisUnsafe()
+      const { environment, flag, flagVersion, startedAt } = experiment
+      const variants = plan.arms.map(({ variant }) => variant)
+      const summed = yield* store.sum(environment, {
+        ...{ flag, flagVersion, variants, metrics: plan.metrics, until: Math.max(until, startedAt + 1) },
+        from: Math.max(startedAt, until - keepReportsMillis)
+      })
+      return resultsOf(plan, summed, until, notesOf(experiment, until))
+    }).pipe(summing.withPermits(1))
+
+  /** By the revision that started it. XG2 */
+  const asked = new Map<string, Experiment>()
+  const kept = yield* Cache.makeWith(
+    (id: string) =>
+      Effect.suspend(() => reckon(asked.get(id)!)).pipe(Effect.ensuring(Effect.sync(() => void asked.delete(id)))),
+    { capacity: KEPT, timeToLive: (exit) => (Exit.isSuccess(exit) ? FRESH : 0) }
+  )
+  const resultsFor = (experiment: Experiment) =>
+    Effect.suspend(() => {
+      const id = `${experiment.environment}/${experiment.key}/${experiment.revision}`
+      asked.set(id, experiment)
+      return Cache.get(kept, id)
+    })
+
+  /** For a stop, which is not to fail where the database is too slow to sum up. XG3 */
+  const lastResults = (experiment: Experiment) =>
+    Effect.catch(reckon(experiment), (error) =>
+      error.refused
+        ? Effect.fail(error)
+        : Effect.as(Effect.logWarning("an experiment's results could not be kept", { reason: error.message }), null)
+    )
+
+  return { resultsFor, lastResults }
+})

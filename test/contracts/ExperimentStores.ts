@@ -1,0 +1,321 @@
+/** What every store must do with experiments. Run by Memory.test.ts and Postgres.test.ts. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import type { Commits } from "../../src/commits/Commits.ts"
+import {
+  type Experiment,
+  experimentKind,
+  type Plan,
+  type StartWish,
+  type StopWish
+} from "../../src/experiments/Experiment.ts"
+import { type Asked, ExperimentStore, LARGEST } from "../../src/experiments/ExperimentStore.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import { UsageStore } from "../../src/usage/UsageStore.ts"
+import type { Exposure, Track } from "../../src/usage/Use.ts"
+import { fresh } from "../support/fresh.ts"
+import { commit, refused } from "../support/Schedules.ts"
+import { verified } from "./Verified.ts"
+
+type Services = Commits | ExperimentStore | UsageStore | RevisionLog | Effect.Services<typeof verified>
+type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
+
+const newEnvironment = () => fresh("env").replaceAll(".", "-")
+const flagWish = (environment: string, key: string, more: object = {}) => ({
+  ...{ kind: "flag", environment, key, definition: "{}", digest: digestOf("{}"), bytes: 2, expectedVersion: undefined },
+  ...{ enabled: true, percentage: null, targetUsers: null, variants: ["on", "off"], prerequisites: [] },
+  ...more
+})
+const plan = (more: Partial<Plan> = {}): Plan => ({
+  flag: "flag",
+  arms: [
+    { variant: "off", share: 50 },
+    { variant: "on", share: 50 }
+  ],
+  metrics: [],
+  alpha: 0.05,
+  layer: "",
+  buckets: [[0, 1_000]],
+  ...more
+})
+const start = (environment: string, key: string, more: Partial<StartWish> = {}): StartWish => {
+  const definition = JSON.stringify(plan(more.flag === undefined ? {} : { flag: more.flag }))
+  return {
+    ...{ kind: "experiment", environment, key, state: "running", flag: "flag", flagVersion: 1, layer: "" },
+    ...{ buckets: [[0, 1_000]], definition, digest: digestOf(definition) },
+    ...more
+  }
+}
+const stop = (environment: string, key: string, more: Partial<StopWish> = {}): StopWish => ({
+  ...{ kind: "experiment", environment, key, state: "stopped", winner: null, results: null },
+  ...more
+})
+const options = { action: "experiment" } as const
+
+export const experimentsContract = (test: Test) => {
+  test("W1 XE3 an experiment is in the log as it was answered, in the store, and in its history; an audit finds it as it was", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const store = yield* ExperimentStore
+      const environment = newEnvironment()
+      yield* commit([flagWish(environment, "flag")])
+      const before = yield* log.head
+      const wish = start(environment, "a", {
+        layer: "shop",
+        buckets: [
+          [0, 100],
+          [900, 100]
+        ]
+      })
+      const { revision } = yield* commit([wish], { ...options, message: "more of them buy" })
+      const made = revision.changes[0] as Experiment
+      const [kept] = (yield* log.after(before.revision, 10))!
+      assert.deepStrictEqual(kept, revision)
+      assert.deepStrictEqual(experimentKind.fromLane(experimentKind.toLane(made)), made)
+      assert.deepInclude(made, {
+        ...{ key: "a", version: 1, state: "running", flag: "flag", flagVersion: 1, layer: "shop", startedBy: "tester" },
+        ...{
+          definition: wish.definition,
+          digest: wish.digest,
+          hypothesis: "more of them buy",
+          endedAt: null,
+          endedBy: ""
+        }
+      })
+      assert.deepStrictEqual(made.buckets, [
+        [0, 100],
+        [900, 100]
+      ])
+      assert.deepStrictEqual(yield* store.find(environment, "a"), made)
+      assert.isUndefined(yield* store.find("nowhere", "a"))
+      assert.deepStrictEqual(yield* store.running(environment), [made])
+
+      const results = {
+        at: 5,
+        units: 2,
+        mixed: 0,
+        arms: [],
+        sampleRatio: { p: 0.25, mismatch: false },
+        alpha: 0.05,
+        metrics: [],
+        notes: []
+      }
+      const stopped = yield* commit([stop(environment, "a", { winner: "on", results })], {
+        ...{ ...options, actor: "bob", message: "they do" }
+      })
+      const ended = stopped.revision.changes[0] as Experiment
+      assert.deepInclude(ended, { version: 2, state: "stopped", endedBy: "bob", conclusion: "they do", winner: "on" })
+      assert.deepInclude(ended, { hypothesis: "more of them buy", startedBy: "tester", startedAt: made.startedAt })
+      assert.deepStrictEqual(ended.results, results)
+      assert.deepStrictEqual(experimentKind.fromLane(experimentKind.toLane(ended)), ended)
+      assert.deepStrictEqual(yield* store.running(environment), [])
+      const again = (yield* commit([start(environment, "a")], options)).revision.changes[0] as Experiment
+      assert.deepInclude(again, {
+        version: 3,
+        state: "running",
+        conclusion: "",
+        winner: null,
+        results: null,
+        endedAt: null
+      })
+      assert.deepStrictEqual(yield* store.history(environment, "a", { limit: 10, before: undefined }), [
+        again,
+        ended,
+        made
+      ])
+      assert.deepStrictEqual(yield* store.history(environment, "a", { limit: 1, before: 3 }), [ended])
+      assert.isUndefined((yield* verified).problem)
+    }))
+
+  test("XE1 a flag is in one running experiment, and nobody changes it, alone or among many, but who ends that in the same commit", () =>
+    Effect.gen(function* () {
+      const store = yield* ExperimentStore
+      const environment = newEnvironment()
+      const nameOf = (wishes: ReadonlyArray<object>) => Effect.map(refused(wishes, options), ({ name }) => name)
+      assert.strictEqual(yield* nameOf([start(environment, "a")]), "NotFound")
+      yield* commit([flagWish(environment, "flag"), flagWish(environment, "other")])
+      assert.strictEqual(yield* nameOf([start(environment, "a", { flagVersion: 2 })]), "VersionConflict")
+      yield* commit([start(environment, "a")], options)
+      assert.strictEqual(yield* nameOf([start(environment, "a", { flag: "other" })]), "ExperimentRunning")
+      const held = yield* refused([start(environment, "b")], options)
+      assert.strictEqual(held.name, "FlagInExperiment")
+      assert.deepStrictEqual(held.details, { key: "flag", environment, experiment: "a" })
+
+      const many = Array.from({ length: 9 }, (_, n) => flagWish(environment, `many-${n}`))
+      for (const wishes of [
+        [flagWish(environment, "flag")],
+        [flagWish(environment, "flag", { definition: null, digest: "", bytes: 0, variants: [] })],
+        [...many, flagWish(environment, "flag")],
+        [flagWish(environment, "flag"), start(environment, "b", { flagVersion: null })]
+      ]) {
+        const error = yield* refused(wishes)
+        assert.deepStrictEqual([error.name, error.message], [held.name, held.message])
+      }
+      const settings = {
+        kind: "flag_settings",
+        environment,
+        key: "flags",
+        definition: '{"bucketing":"v3"}',
+        digest: "d",
+        bytes: 18
+      }
+      assert.strictEqual((yield* refused([settings])).name, "FlagInExperiment")
+      yield* commit([flagWish(environment, "other")])
+      yield* commit([flagWish(newEnvironment(), "flag")])
+
+      const { revision } = yield* commit([flagWish(environment, "flag"), stop(environment, "a")])
+      assert.deepInclude(revision.changes[1] as Experiment, { key: "a", state: "stopped" })
+      assert.deepStrictEqual(yield* store.running(environment), [])
+      assert.strictEqual(yield* nameOf([stop(environment, "a")]), "ExperimentOver")
+      assert.strictEqual(yield* nameOf([stop(environment, "b")]), "NotFound")
+      yield* commit([settings])
+
+      const both = yield* commit(
+        [flagWish(environment, "flag"), start(environment, "b", { flagVersion: null })],
+        options
+      )
+      assert.deepInclude(both.revision.changes[1] as Experiment, { key: "b", flagVersion: 3 })
+      const next = yield* commit([
+        ...many,
+        flagWish(environment, "flag"),
+        stop(environment, "b"),
+        start(environment, "c", { flagVersion: null })
+      ])
+      assert.deepInclude(next.revision.changes.at(-1) as Experiment, { key: "c", flagVersion: 4 })
+    }))
+
+  test("XE2 of a layer nobody takes what another has, and what is stopped makes room", () =>
+    Effect.gen(function* () {
+      const environment = newEnvironment()
+      yield* commit(["one", "two", "three"].map((key) => flagWish(environment, key)))
+      const of = (key: string, flag: string, buckets: StartWish["buckets"], layer = "shop") =>
+        start(environment, key, { flag, layer, buckets })
+      yield* commit([of("a", "one", [[0, 500]])], options)
+      const taken = yield* refused(
+        [
+          of("b", "two", [
+            [600, 10],
+            [499, 1]
+          ])
+        ],
+        options
+      )
+      assert.strictEqual(taken.name, "VersionConflict")
+      assert.deepInclude(taken.details, { changed: "layer" })
+      yield* commit([of("b", "two", [[0, 500]], "search")], options)
+      yield* commit([of("c", "three", [[500, 500]])], options)
+      yield* commit([stop(environment, "a"), stop(environment, "c")], options)
+      yield* commit([of("d", "one", [[0, 1_000]])], options)
+    }))
+
+  test("experiments are listed by their names, in pages, by state and by flag, and what runs over all environments", () =>
+    Effect.gen(function* () {
+      const store = yield* ExperimentStore
+      const environment = newEnvironment()
+      const names = ["a", "b", "c", "d"]
+      yield* commit(names.map((key) => flagWish(environment, key)))
+      for (const key of names) yield* commit([start(environment, key, { flag: key })], options)
+      yield* commit([stop(environment, "b")], options)
+      const keys = (more: Partial<Parameters<typeof store.list>[1]>) =>
+        Effect.map(
+          store.list(environment, { limit: 10, after: "", state: undefined, flag: undefined, ...more }),
+          (all) => all.map(({ key }) => key).join("")
+        )
+      assert.strictEqual(yield* keys({}), "abcd")
+      assert.strictEqual(yield* keys({ limit: 2 }), "ab")
+      assert.strictEqual(yield* keys({ limit: 2, after: "b" }), "cd")
+      assert.strictEqual(yield* keys({ state: "stopped" }), "b")
+      assert.strictEqual(yield* keys({ state: "running", flag: "c" }), "c")
+      let found = ""
+      for (
+        let page = yield* store.page({ environment, key: "" });
+        page.length > 0;
+        page = yield* store.page(page.at(-1))
+      ) {
+        found += page
+          .filter((one) => one.environment === environment)
+          .map(({ key }) => key)
+          .join("")
+      }
+      assert.strictEqual(found, "acd")
+    }))
+
+  test("XE8 XE9 a unit counts by its first exposure since the start, for none if it saw two, and what it did in the window after", () =>
+    Effect.gen(function* () {
+      const store = yield* ExperimentStore
+      const usage = yield* UsageStore
+      const environment = newEnvironment()
+      const unit = (n: number) => n.toString(16).padStart(32, "0")
+      const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000 + 43_200_000
+      const exposure = (n: number, variant: string, at: number, more: Partial<Exposure> = {}): Exposure => ({
+        ...{ flag: "flag", variant, version: 3, unit: unit(n), at: noon + at },
+        ...more
+      })
+      const track = (n: number, at: number, value: number | null = null, name = "buy"): Track => ({
+        ...{ name, unit: unit(n), value, at: noon + at, details: null }
+      })
+      const batch = { environment, principal: "p", batch: fresh("b"), uses: [] }
+      const exposures = [
+        exposure(1, "off", 10),
+        exposure(1, "off", 5_000),
+        exposure(2, "on", 20),
+        exposure(2, "on", 30, { version: 0 }),
+        exposure(3, "on", 10), // and the other one later
+        exposure(3, "off", 90_000_000),
+        exposure(4, "on", -50), // before the start, and again after it
+        exposure(4, "on", 700_000),
+        exposure(5, "on", -50), // before the start alone
+        exposure(6, "on", 10, { version: 2 }), // of an older version
+        exposure(7, "outside", 10),
+        exposure(8, "on", 10, { flag: "other" }),
+        exposure(9, "on", 200_000_000), // after all
+        exposure(10, "off", 10),
+        exposure(10, "", 20)
+      ]
+      const tracks = [
+        ...[track(1, 9, 5), track(1, 10, 5), track(1, 1_009, 2), track(1, 1_010, 50)], // 5 + 2 within a second
+        ...[track(2, 25, 1e300), track(2, 26, -1e300), track(2, 27, 3)],
+        ...[track(3, 20, 7), track(4, 1, 11), track(6, 20, 1), track(7, 20, 1), track(8, 20, 1), track(11, 20, 1)],
+        ...[track(10, 10), track(10, 11, 1, "look")]
+      ]
+      yield* usage.record([{ ...batch, exposures, tracks }], 1_000)
+      const asked: Asked = {
+        ...{ flag: "flag", flagVersion: 3, variants: ["off", "on"], from: noon, until: noon + 100_000_000 },
+        metrics: [
+          { event: "buy", kind: "conversion", windowMillis: 1_000, cap: null },
+          { event: "buy", kind: "mean", windowMillis: 1_000, cap: null },
+          { event: "buy", kind: "mean", windowMillis: 1_000, cap: 4 },
+          { event: "look", kind: "conversion", windowMillis: 1_000, cap: null },
+          { event: "never", kind: "mean", windowMillis: 1_000, cap: null }
+        ]
+      }
+      const sample = (n: number, sum: number, sumSquares: number) => ({ n, sum, sumSquares })
+      assert.deepStrictEqual(yield* store.sum(environment, asked), {
+        units: [2, 2],
+        mixed: 1,
+        samples: [
+          [sample(2, 2, 2), sample(2, 2, 2)],
+          [sample(2, 7, 49), sample(2, 14, 130)],
+          [sample(2, 4, 16), sample(2, 7, 25)],
+          [sample(2, 1, 1), sample(2, 0, 0)],
+          [sample(2, 0, 0), sample(2, 0, 0)]
+        ]
+      })
+      // It can't be made a number that is none.
+      const much = {
+        ...batch,
+        batch: fresh("b"),
+        exposures: [],
+        tracks: Array.from({ length: 9 }, () => track(1, 20, 1e308))
+      }
+      yield* usage.record([much], 1_000)
+      const { samples } = yield* store.sum(environment, asked)
+      assert.strictEqual(samples[1]![0]!.sum, LARGEST)
+      assert.deepStrictEqual(yield* store.sum(newEnvironment(), { ...asked, metrics: [] }), {
+        units: [0, 0],
+        mixed: 0,
+        samples: []
+      })
+    }))
+}
