@@ -10,7 +10,7 @@ import type { Interval, Sample } from "../statistics/Sample.ts"
 import { sampleRatio } from "../statistics/SampleRatio.ts"
 import { lift, mean, proportion } from "../statistics/Sequential.ts"
 import type { Metric, Plan } from "./Experiment.ts"
-import type { Summed } from "./ExperimentStore.ts"
+import type { Summed } from "./Sums.ts"
 
 /** null: not limited on that side, or not known. XF3 */
 export interface Bounds {

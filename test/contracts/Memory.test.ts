@@ -3,6 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
+import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
 import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
@@ -29,6 +30,7 @@ describe("memory", () => {
   schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   experimentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  experimentSumsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   releasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   shardsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

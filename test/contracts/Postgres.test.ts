@@ -17,6 +17,7 @@ import { clientOptions, connect, type Database, startDatabase } from "../support
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
+import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
 import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
@@ -55,6 +56,7 @@ describe("PostgreSQL", () => {
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  experimentSumsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   shardsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Metric, Plan } from "../../src/experiments/Experiment.ts"
-import type { Summed } from "../../src/experiments/ExperimentStore.ts"
 import { resultsOf } from "../../src/experiments/Results.ts"
+import type { Summed } from "../../src/experiments/Sums.ts"
 
 const metric = (more: Partial<Metric> = {}): Metric => ({
   ...{ name: "buy", kind: "conversion", event: "buy", windowMillis: 1_000, cap: null, better: "more" },

@@ -8,8 +8,9 @@ import {
   type StartWish,
   type StopWish
 } from "../../../src/experiments/Experiment.ts"
-import { type Asked, ExperimentStore, LARGEST, type Summed } from "../../../src/experiments/ExperimentStore.ts"
+import { ExperimentStore } from "../../../src/experiments/ExperimentStore.ts"
 import { startProblem, stopProblem } from "../../../src/experiments/Limits.ts"
+import { type Asked, LARGEST, type Summed } from "../../../src/experiments/Sums.ts"
 import { inRollout } from "../../../src/rollouts/Limits.ts"
 import type { Sample } from "../../../src/statistics/Sample.ts"
 import { pageOf } from "../../../src/values/Page.ts"

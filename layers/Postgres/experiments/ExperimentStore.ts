@@ -1,7 +1,8 @@
 /** Reads experiments in PostgreSQL, and sums up there what was reported of them. */
 import { Effect, Layer } from "effect"
 import { asExperiment, type ExperimentRow } from "../../../src/experiments/Experiment.ts"
-import { ExperimentStore, LARGEST } from "../../../src/experiments/ExperimentStore.ts"
+import { ExperimentStore } from "../../../src/experiments/ExperimentStore.ts"
+import { LARGEST } from "../../../src/experiments/Sums.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"

@@ -13,6 +13,7 @@ import { access } from "../../../src/edge/http/access/Routes.ts"
 import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
 import { errors } from "../../../src/edge/http/errors/Routes.ts"
+import { experiments } from "../../../src/edge/http/experiments/Routes.ts"
 import { feeds } from "../../../src/edge/http/feeds/Routes.ts"
 import { flagSettings } from "../../../src/edge/http/flagSettings/Routes.ts"
 import { flags } from "../../../src/edge/http/flags/Routes.ts"
@@ -23,6 +24,7 @@ import { refs } from "../../../src/edge/http/refs/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
+import { Experiments } from "../../../src/experiments/Experiments.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
 import { FlagStreams } from "../../../src/flags/FlagStreams.ts"
 import { Flags } from "../../../src/flags/Flags.ts"
@@ -41,6 +43,7 @@ export const parts = [
   configuration,
   flags,
   segments,
+  experiments,
   schedules,
   refs,
   usage,
@@ -112,6 +115,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
     }),
     Refs.layer,
     Schedules.layer.pipe(Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))),
+    Experiments.layer({ keepReportsMillis: 60_000 }),
     FlagUses.layer,
     reports,
     Clients.layer,
