@@ -17,7 +17,7 @@ import { targetProblem } from "../keys/Target.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import { type Experiment, NAME, planOf, type State, type StopWish } from "./Experiment.ts"
+import { type Experiment, NAME, planOf, type State } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { ExperimentView } from "./ExperimentView.ts"
 import { type ExperimentsOptions, makeReckoning } from "./Reckoning.ts"
@@ -83,17 +83,11 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
   const holds = yield* FlagHolds
   const commit = yield* makeCommitting
 
-  const { resultsFor, lastResults } = yield* makeReckoning(options)
-
-  const stopWish = Effect.fnUntraced(function* (experiment: Experiment, winner: string | null) {
-    const { environment, key } = experiment
-    const results = yield* lastResults(experiment)
-    return { kind: "experiment", environment, key, state: "stopped", winner, results } satisfies StopWish as StopWish
-  })
+  const { resultsFor, stopWish } = yield* makeReckoning(options)
 
   holds.add((environment, flag) => {
     const experiment = view.on(environment, flag)
-    return experiment && { kind: "experiment", key: experiment.key, ends: stopWish(experiment, null) }
+    return experiment && { kind: "experiment", key: experiment.key }
   })
 
   const permit = Effect.fnUntraced(function* (

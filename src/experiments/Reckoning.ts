@@ -1,6 +1,6 @@
 /** Sums up what an experiment has shown; a part of Experiments. */
 import { Cache, Clock, Effect, Exit, Semaphore } from "effect"
-import { type Experiment, planOf } from "./Experiment.ts"
+import { type Experiment, planOf, type StopWish } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { resultsOf } from "./Results.ts"
 
@@ -62,5 +62,11 @@ export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }:
         : Effect.as(Effect.logWarning("an experiment's results could not be kept", { reason: error.message }), null)
     )
 
-  return { resultsFor, lastResults }
+  const stopWish = Effect.fnUntraced(function* (experiment: Experiment, winner: string | null) {
+    const { environment, key } = experiment
+    const results = yield* lastResults(experiment)
+    return { kind: "experiment", environment, key, state: "stopped", winner, results } satisfies StopWish as StopWish
+  })
+
+  return { resultsFor, stopWish }
 })

@@ -1,29 +1,24 @@
-/** Who may say that a flag is not to be changed, and how it is let go: what holds flags tells it here. */
-import { Context, type Effect, Layer } from "effect"
-import type { Wish } from "../commits/Release.ts"
-import type { HeraldError } from "../errors/HeraldError.ts"
+/** What may say that a flag is not to be changed tells it here, for dry runs: a commit decides it anew. */
+import { Context, Layer } from "effect"
 import type { Holder } from "./Hold.ts"
 
-export interface Hold extends Holder {
-  /** What lets go of the flag when it is committed with the change. */
-  readonly ends: Effect.Effect<Wish, HeraldError>
-}
+type Find = (environment: string, flag: string) => Holder | undefined
 
 export class FlagHolds extends Context.Service<
   FlagHolds,
   {
-    /** Undefined: nothing holds it, as this node knows. A commit decides it anew. */
-    readonly find: (environment: string, flag: string) => Hold | undefined
-    readonly add: (find: (environment: string, flag: string) => Hold | undefined) => void
+    /** Undefined: nothing holds it, as this node knows. */
+    readonly find: Find
+    readonly add: (find: Find) => void
   }
 >()("herald/flags/FlagHolds") {
   static readonly layer = Layer.sync(FlagHolds, () => {
-    const all: Array<(environment: string, flag: string) => Hold | undefined> = []
+    const all: Array<Find> = []
     return FlagHolds.of({
       find: (environment, flag) => {
         for (const find of all) {
-          const hold = find(environment, flag)
-          if (hold !== undefined) return hold
+          const holder = find(environment, flag)
+          if (holder !== undefined) return holder
         }
         return undefined
       },

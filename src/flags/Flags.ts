@@ -21,6 +21,7 @@ import type { Caller } from "../usage/Caller.ts"
 import { type Evaluating, makeBucketing } from "./Bucketing.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import type { FlagDraft, FlagValidated, FlagWritten } from "./FlagDraft.ts"
+import { FlagHolds } from "./FlagHolds.ts"
 import type { FlagSettings } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import type { Mode } from "./IdList.ts"
@@ -38,7 +39,7 @@ export class Flags extends Context.Service<
   Reads<FeatureFlag> & {
     /**
      * Of a flag, or of what flags share. Fails `InvalidFlag` and `InvalidSegment` (details: problems), `TooLarge`, `FlagNeeded`, `FlagEvaluated`, `SegmentUsed`,
-     * `FlagsFull`, `SegmentsFull`, `NotFound` to archive what is not there, and as `Commits.commit`.
+     * `FlagInExperiment`, `FlagsFull`, `SegmentsFull`, `NotFound` to archive what is not there, and as `Commits.commit`.
      */
     readonly publish: (draft: FlagDraft, options: CommitOptions) => Effect.Effect<FlagWritten, HeraldError>
     /** As parts of a release: checked when it is, and committed with it. Fails `InvalidInput` for one that is in it twice, `Forbidden`. */
@@ -135,5 +136,5 @@ export class Flags extends Context.Service<
         settings
       })
     })
-  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer, IdLists.layer]))
+  ).pipe(Layer.provide([SegmentView.layer, FlagSettingsView.layer, IdLists.layer, FlagHolds.layer]))
 }

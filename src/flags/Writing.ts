@@ -27,9 +27,11 @@ import {
   kindOf,
   nouns
 } from "./FlagDraft.ts"
+import { FlagHolds } from "./FlagHolds.ts"
 import { type FlagSettings, type FlagSettingsWish, readFlagSettings, SETTINGS_KEY } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
+import { heldProblem } from "./Hold.ts"
 import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
 import { permit, type Reads } from "./Reading.ts"
@@ -48,6 +50,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
   const view = yield* FlagView
   const segments = yield* SegmentView
   const settings = yield* FlagSettingsView
+  const holds = yield* FlagHolds
   const finding = { flag: view, segment: segments }
   const workers = yield* Workers
   const digestOf = yield* Digest
@@ -66,10 +69,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     problems: ReadonlyArray<Problem>
   ) => failure(name, `${key}: ${problems.map(told).join("; ")}`, { details: { key, environment, problems } })
 
-  interface Checked {
-    readonly wish: KeptWish
-    readonly warnings: ReadonlyArray<Problem>
-  }
+  type Checked = { readonly wish: KeptWish; readonly warnings: ReadonlyArray<Problem> }
 
   const checkedFlag = Effect.fnUntraced(function* (draft: FlagDraft) {
     const { environment, key, definition, expectedVersion } = draft
@@ -242,7 +242,12 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     }),
 
     validate: Effect.fn("Flags.validate")(function* (drafts: ReadonlyArray<FlagDraft>) {
-      for (const draft of drafts) yield* permit("config.write", kindOf(draft), draft.environment, draft.key)
+      for (const draft of drafts) {
+        const { environment, key, force = false } = draft
+        yield* permit("config.write", kindOf(draft), environment, key)
+        const holder = kindOf(draft) === "flag" && !force && holds.find(environment, key)
+        if (holder) return yield* heldProblem(holder, environment, key)
+      }
       const all = yield* Effect.forEach(drafts, checked)
       const wishes = Map.groupBy(
         all.map(({ wish }) => wish),

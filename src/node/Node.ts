@@ -32,6 +32,7 @@ import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
+import * as Ending from "../experiments/Ending.ts"
 import { experimentKind } from "../experiments/Experiment.ts"
 import { Experiments } from "../experiments/Experiments.ts"
 import { ExperimentView } from "../experiments/ExperimentView.ts"
@@ -230,9 +231,11 @@ const useCases = (settings: NodeSettings) =>
 /** Every service of a node, from the top down: each stands on those below it. */
 export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
-  const { run, node, pepper, access, sessions, propagation } = settings
+  const { run, node, pepper, access, sessions, propagation, usage } = settings
   return useCases(settings).pipe(
-    Layer.provideMerge(Policies.rules.pipe(Layer.provideMerge(Policies.Policies.layer))),
+    Layer.provideMerge(
+      Ending.rules(usage).pipe(Layer.provide(Policies.rules), Layer.provideMerge(Policies.Policies.layer))
+    ),
     Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(
