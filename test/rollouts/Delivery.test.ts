@@ -177,7 +177,7 @@ describe("who gets what", () => {
   )
 
   test(
-    "CZ2 U1 a candidate is read once for all, and again when it could not be",
+    "EZ1 CZ2 U1 a candidate is read once and is one object for all, and read again when it could not be",
     Effect.gen(function* () {
       const reads = yield* Reads
       yield* commit(change("svc", "old"))
