@@ -26,6 +26,8 @@ import { Sightings } from "./Sightings.ts"
 export interface GatheringOptions {
   /** After so long without a sign of life a node counts as dead. EE3 */
   readonly heartbeatTimeout: Duration.Input
+  /** How many sightings may wait, and how many are written together: those of Sightings.ts unless given. */
+  readonly waiting?: ConstructorParameters<typeof Sightings>[0]
 }
 
 /** GH2 */
@@ -41,14 +43,14 @@ const SWEEP = 2_000
 
 type Pause = typeof GATHER | typeof RETRY | typeof EARLY
 
-const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions) {
+const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: GatheringOptions) {
   const store = yield* EvidenceStore
   const view = yield* RolloutView
   const witnesses = yield* Witnesses
   const clock = yield* Clock.Clock
   const wake = yield* Queue.sliding<void>(1)
   const slices = new Slices()
-  const waiting = new Sightings()
+  const waiting = new Sightings(room)
   const now = () => clock.monotonicTimeNanosUnsafe()
   const touch = () => void Queue.offerUnsafe(wake, undefined)
   const roll = new Roll((sighting) => {
@@ -102,10 +104,11 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   })
   /** Looks at the instances of each rollout that changed. IR3 */
   const look = Effect.gen(function* () {
-    if (waiting.wasDropped()) for (const tracked of roll.all()) tracked.looked = -1
+    if (waiting.hasRoom && waiting.wasDropped()) for (const tracked of roll.all()) tracked.looked = -1
     for (const tracked of [...roll.all()]) {
       const { environment, version } = tracked.rollout
       if (tracked.looked >= version) continue
+      if (!waiting.hasRoom) return // IW1: what waits goes first
       const again = tracked.looked < 0
       for (const name of tracked.names)
         for (const session of witnesses.wanting(environment, name)) {
@@ -147,7 +150,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout }: GatheringOptions
   const write: Effect.Effect<Pause | undefined> = Effect.gen(function* () {
     const sightings = waiting.take()
     const counted = countDue ? countedOf() : []
-    const seen = sightings.length === waiting.size ? seenOf() : []
+    const seen = sightings.length === waiting.size && !waiting.lacks ? seenOf() : []
     countDue = false
     if (sightings.length + counted.length + seen.length === 0) return undefined
     const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen }

@@ -2,7 +2,7 @@
  * Sightings that wait to be written, merged. Pure state.
  *
  *   IW1  Of a session only the newest waits, however often it changes; so what waits is bounded by sessions, and by `MOST`. What is dropped is
- *        said, so that all is told again.
+ *        said, so that all is told again, once there is room for it: whoever tells it all at once would only drop it again.
  *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken.
  *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile.
  */
@@ -25,7 +25,14 @@ const idOf = ({ environment, rollout, service, instance }: Sighting): string =>
 
 export class Sightings {
   readonly #waiting = new Map<string, Waiting>()
+  readonly #most: number
+  readonly #batch: number
   #dropped = false
+
+  constructor({ most = MOST, batch = BATCH }: { readonly most?: number; readonly batch?: number } = {}) {
+    this.#most = most
+    this.#batch = batch
+  }
 
   get size(): number {
     return this.#waiting.size
@@ -34,7 +41,7 @@ export class Sightings {
   add(sighting: Sighting): void {
     const id = `${sighting.session}\u0000${idOf(sighting)}`
     this.#waiting.set(id, { sighting, tries: 0 })
-    if (this.#waiting.size <= MOST) return
+    if (this.#waiting.size <= this.#most) return
     for (const [oldest] of this.#waiting) {
       this.#waiting.delete(oldest)
       this.#dropped = true
@@ -42,7 +49,17 @@ export class Sightings {
     }
   }
 
-  /** Whether something was dropped since this was last asked. IW1 */
+  /** For all of one rollout. IW1 */
+  get hasRoom(): boolean {
+    return this.#waiting.size <= this.#most / 2
+  }
+
+  /** Something was dropped, and is not told again yet. IW1 */
+  get lacks(): boolean {
+    return this.#dropped
+  }
+
+  /** Whether something was dropped since this was last asked. */
   wasDropped(): boolean {
     const dropped = this.#dropped
     this.#dropped = false
@@ -57,7 +74,7 @@ export class Sightings {
       const id = idOf(sighting)
       if (taken.has(id)) continue
       taken.add(id)
-      if (batch.push(sighting) === BATCH) break
+      if (batch.push(sighting) === this.#batch) break
     }
     return batch
   }

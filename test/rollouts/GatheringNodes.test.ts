@@ -7,7 +7,7 @@ import { failure } from "../../src/errors/HeraldError.ts"
 import { EvidenceStore } from "../../src/rollouts/EvidenceStore.ts"
 import { sideOf } from "../../src/rollouts/Rates.ts"
 import { pass } from "../support/Clock.ts"
-import { answered, begin, commit, connect, HALF, IN, LATER, move, OUT } from "../support/Cohorts.ts"
+import { ALL, answered, begin, commit, connect, HALF, IN, LATER, move, OUT } from "../support/Cohorts.ts"
 import {
   answer,
   BROKE,
@@ -44,6 +44,21 @@ describe("Gathering of several nodes", () => {
       yield* written
       assert.strictEqual(batches.length, before)
     })
+  )
+
+  it.effect("IW1 more than may wait is told all the same, one rollout after the other", () =>
+    Effect.gen(function* () {
+      const keys = ["a", "b", "c"]
+      yield* commit(...keys.map((key) => change(key, "old")))
+      for (const instance of [IN, LATER, OUT]) yield* answered(yield* connect(instance, { patterns: keys }))
+      yield* written
+      const begun = yield* Effect.forEach(keys, (key) => begin({ [key]: "new" }, ALL))
+      yield* pass(5_000)
+      for (const key of begun) {
+        assert.deepStrictEqual(yield* counts(key), { delivered: 3 })
+        assert.isTrue((yield* evidence(key)).complete)
+      }
+    }).pipe(Effect.provide(Layer.unwrap(Effect.sync(() => node(undefined, { most: 6, batch: 1 })))))
   )
 
   test(

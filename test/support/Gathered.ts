@@ -43,13 +43,13 @@ const noted = Layer.effect(
 )
 
 /** A node that gathers, on a database that others may have, too. */
-export const node = (state = new State()) => {
+export const node = (state = new State(), waiting?: Gathering.GatheringOptions["waiting"]) => {
   const writes = Layer.sync(Writes, () => ({ batches: [], failure: undefined }))
   const memory = noted.pipe(Layer.provideMerge(Layer.merge(Memory.layerOn(state), writes)))
-  return Layer.merge(Gathering.layer({ heartbeatTimeout: "90 seconds" }), HealthReports.layer("principal")).pipe(
-    Layer.provideMerge(Layer.merge(nodeOn(state, memory), writes)),
-    Layer.fresh
-  )
+  return Layer.merge(
+    Gathering.layer({ heartbeatTimeout: "90 seconds", waiting }),
+    HealthReports.layer("principal")
+  ).pipe(Layer.provideMerge(Layer.merge(nodeOn(state, memory), writes)), Layer.fresh)
 }
 export type Node = Layer.Success<ReturnType<typeof node>>
 export const test = (name: string, body: Effect.Effect<void, unknown, Node>) =>
