@@ -58,7 +58,7 @@ const whomOf = (text: string): Whom | string => {
 const isShare = (text: string): boolean => SHARE.test(text) || COUNT.test(text)
 
 const fromText = (text: string, at: string, defaults: StageDefaults, say: Say): Stage | undefined => {
-  const found = /^(.*?)(?:\s+for\s+(\S+))?(?:\s+(approve|approval))?$/i.exec(text.trim())!
+  const found = /^(.*?)(?:\s+for\s+(\S+))?(?:\s+(approve|approval))?$/is.exec(text.trim())!
   const [, what = "", bake, approval] = found
   const wrong = (problem: string): undefined => void say(at, problem)
   if (what === "") return wrong(`a stage is missing: ${WRITE}`)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Plan } from "../../src/rollouts/Plan.ts"
 import { defaultGates, gateOf } from "../../src/rollouts/ReadGates.ts"
@@ -99,7 +100,9 @@ describe("ReadPlan", () => {
       ["1% for ever", "/stages/1", "no duration"],
       ["eu", "/stages/1", "is no share"],
       ["=eu", "/stages/1", "is no label"],
-      ["@", "/stages/1", "names nobody"]
+      ["@", "/stages/1", "names nobody"],
+      ["1%\n2%", "/stages/1", "is no share"],
+      ["\u2028", "/stages/1", "a stage is missing"]
     ] as const) {
       assert.include(wrong({ stages }), at, stages)
       assert.include(wrong({ stages }), said, stages)
@@ -261,6 +264,24 @@ describe("ReadPlan", () => {
     assert.include(wrong({ stages: "100%", gates: ["webhook(https://x/\ud800)"] }), "can't be stored")
     read({ stages: [{ where: { path: "\\u0000", smile: "\u{1f600}" } }] })
   })
+
+  it.prop(
+    "whatever is said is a plan, or refused",
+    [Schema.Json, Schema.String, Schema.Array(Schema.Json)],
+    ([json, text, list]) => {
+      for (const said of [
+        json,
+        { stages: json },
+        { stages: text },
+        { stages: list, gates: list },
+        { stages: "1%", gates: [text], windows: list, bake: json }
+      ])
+        assert.isTrue(typeof readPlan(said) === "object")
+      for (const one of [`${text}<1%`, `a/b < ${text}`, `prometheus(${text}): x < 1`, `webhook(${text})`]) gateOf(one)
+      windowsOf(text)
+      spanOf(text)
+    }
+  )
 
   it("raises a variant by shares of contexts alone", () => {
     assert.deepStrictEqual(read({ stages: "1%,50%", raise: "on" }).raise, { variant: "on" })
