@@ -65,7 +65,8 @@ const missingOf = ({ plan }: Rollout, { evidence, readings }: Known): string | u
 /** Why too few have applied it, as a text. */
 const tooFew = ({ plan }: Rollout, evidence: Evidence): string | undefined => {
   const cohort = cohortOf(evidence.counts)
-  if (cohort === 0) return "no instance of the cohort is connected"
+  // Contexts are evaluated elsewhere, too: those who are connected have to have the flag, if there are any.
+  if (cohort === 0) return plan.raise === undefined ? "no instance of the cohort is connected" : undefined
   const applied = appliedOf(evidence.counts)
   if (applied >= plan.applied * cohort) return undefined
   return `${applied} of ${cohort} have applied it (${percent(applied / cohort)}), and ${percent(plan.applied)} have to`

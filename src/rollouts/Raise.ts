@@ -3,6 +3,7 @@
  *
  *   QR1  Who has the variant at a share has it at every larger one; everybody else gets what the flag said before.
  *   QR2  It is made of the flag as it was before the rollout, whose text it keeps but for the share: no stage stands on another.
+ *   QR3  At the whole it is as a person would write it: the variant is the default, and there is no rule any more.
  */
 import { isMembers, type Json, type Members } from "../evaluation/Json.ts"
 import { isSimple } from "../evaluation/Simple.ts"
@@ -15,7 +16,10 @@ export type Raised = { readonly definition: string } | { readonly problem: strin
 
 /** The text of an object: as it was, but for these. */
 const withText = (texts: ReadonlyArray<NamedText>, name: string, text: string): Raised => {
-  const all = [...texts.filter(([one]) => one !== name), [name, text] as const]
+  const known = texts.some(([one]) => one === name)
+  const all = known
+    ? texts.map((one) => (one[0] === name ? ([name, text] as const) : one))
+    : [...texts, [name, text] as const]
   return { definition: `{${all.map(([one, its]) => `${JSON.stringify(one)}:${its}`).join(",")}}` }
 }
 
@@ -54,7 +58,8 @@ const ofRule = (
   const other = names.find((name) => name !== variant)
   if (other === undefined) return { problem: `it has no variant but ${variant}` }
   const name = JSON.stringify(variant)
-  if (share >= 1) return withText(texts, "targeting", `{"if":[true,${name}]}`)
+  const others = texts.filter(([one]) => one !== "targeting")
+  if (share >= 1) return withText(others, "defaultVariant", name) // QR3
   const its = isMembers(targeting) && Object.keys(targeting).length > 0
   const before = its ? `,${texts.find(([one]) => one === "targeting")![1]}` : ""
   const first = JSON.stringify(among(variant, other, share, salt))

@@ -92,6 +92,13 @@ describe("Machine", () => {
     assert.isTrue(waitOf(decided(of, undefined)).missing)
   })
 
+  it("MV2 people need no instance that is connected; those that are have to have the flag", () => {
+    const raise = { plan: plan({ raise: { variant: "on" }, gates: [] }) }
+    assert.strictEqual(stepOf(decided(rollout(raise), evidence())).to, "baking")
+    assert.match(waitOf(decided(rollout(raise), evidence({ applied: 1, delivered: 9 }))).why, /1 of 10 have applied/)
+    assert.strictEqual(stepOf(decided(baking(raise), evidence(), after)).to, "deploying")
+  })
+
   it("MV2 what is missing for longer than the patience pauses, and never promotes", () => {
     const silent = { external: unknown(prometheus, "no answer within 5 s") }
     const asks = { plan: plan({ gates: [prometheus] }) }

@@ -76,6 +76,12 @@ describe("Raise", () => {
     assert.include(textOf(JSON.parse(rule), "on", 0.5), ',"on",{"var":"x"}]}')
   })
 
+  it("QR3 at the whole it is as a person would write it", () => {
+    const { targeting: _, ...plain } = three
+    assert.strictEqual(textOf(three, "new", 1), JSON.stringify({ ...plain, defaultVariant: "new" }))
+    assert.strictEqual(textOf({ enabled: true, percentage: 1 }, "on", 1), '{"enabled":true,"percentage":100}')
+  })
+
   it("what can't be raised says why", () => {
     const why = (flag: object, variant: string, share: number) => {
       const made = raised(JSON.stringify(flag), variant, share, "s")

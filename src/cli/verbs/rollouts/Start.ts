@@ -106,7 +106,8 @@ export const start = Command.make(
       description: "A flag, by a plan of the environment"
     },
     {
-      command: "herald rollout start @flag/new-checkout --raise on --stages 1%,10%,50%,100% --bake 1h",
+      command:
+        "herald rollout start @flag/new-checkout --raise on --stages 1%,10%,50%,100% --bake 1h --gate 'webhook(https://checks.example.com/checkout)'",
       description: "More and more people get its variant on"
     }
   ])
