@@ -77,7 +77,7 @@ export const makeCommitting = Effect.gen(function* () {
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
       Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false }) =>
-        judge({ action, changes, breakGlass, force, actor }, checked, left < TRIES).pipe(
+        judge({ action, changes, breakGlass, force, identity }, checked, left < TRIES).pipe(
           Effect.flatMap(({ basis, besides }) => {
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
             return commits

@@ -2,6 +2,7 @@
  * What has to be true of a release besides the rules of its kinds: whoever has such rules gives them here, and every use case that commits asks.
  */
 import { Context, Effect } from "effect"
+import type { Identity } from "../access/Identity.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Release, Wish } from "./Release.ts"
 
@@ -10,8 +11,7 @@ export interface Judged extends Pick<Release, "action" | "changes"> {
   readonly breakGlass: string | undefined
   /** What keeps its changes to itself is to be ended with it. */
   readonly force: boolean
-  /** The principal's name. */
-  readonly actor: string
+  readonly identity: Identity
 }
 
 export interface Judgement {

@@ -6,6 +6,7 @@
  *   PY4  What is changed by force ends the rollout that has it, in the same commit.
  */
 import { Context, Effect, Layer, Result } from "effect"
+import { may } from "../access/Identity.ts"
 import { type Judge, Rules } from "../commits/Rules.ts"
 import type { Configuration } from "../configuration/Configuration.ts"
 import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
@@ -15,7 +16,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Problem } from "../evaluation/Definition.ts"
 import { VARIABLES_KEY } from "../keys/Key.ts"
 import { nameOf } from "../keys/Name.ts"
-import { nothing, POLICY_KEY, type Policy, policyProblem, readPolicy, requiredFor } from "./Policy.ts"
+import { bindingOf, nothing, POLICY_KEY, type Policy, policyProblem, readPolicy, requiredFor } from "./Policy.ts"
 import type { Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { MoveWish } from "./Wish.ts"
@@ -66,10 +67,12 @@ const problemsIn = (value: string, type: string): ReadonlyArray<Problem> => {
 }
 
 /** PY1 */
-const saidBy = ({ value, version, digest }: Configuration): Said => {
-  const json = Result.try((): unknown => JSON.parse(value))
-  return { policy: Result.isSuccess(json) ? readPolicy(json.success).policy : nothing, version, digest }
+const policyIn = (text: string): Policy => {
+  const json = Result.try((): unknown => JSON.parse(text))
+  return Result.isSuccess(json) ? readPolicy(json.success).policy : nothing
 }
+
+const saidBy = ({ value, version, digest }: Configuration): Said => ({ policy: policyIn(value), version, digest })
 
 const nounOf = (kind: string): string => (kind === "flag" ? "the flag " : "")
 
@@ -108,12 +111,20 @@ const judging = Effect.gen(function* () {
   })
 
   const judge: Judge = Effect.fnUntraced(function* (release, basis, again) {
-    const { changes, breakGlass, force, actor } = release
+    const { changes, breakGlass, force, identity } = release
     for (const change of changes) {
       if (change.kind !== "configuration" || change.key !== POLICY_KEY) continue
       const { value, valueType } = change as ConfigurationWish
+      const { environment } = change
       const problems = value === null ? [] : problemsIn(value, valueType)
-      if (problems.length > 0) return yield* policyProblem(change.environment, problems)
+      if (problems.length > 0) return yield* policyProblem(environment, problems)
+      const [before, after] = [(yield* of(environment, true)).policy, value === null ? nothing : policyIn(value)]
+      if (bindingOf(before) !== bindingOf(after) && !may(release.identity, "keys.manage", environment))
+        return yield* failure(
+          "Forbidden",
+          `${release.identity.name} is a ${release.identity.role}; which keys of ${environment} ask for a plan, and what that plan says, is for an admin to change`,
+          { details: { environment, role: release.identity.role } }
+        ) // PY5
     }
     // A rollout's transitions are what is required.
     if (changes.some(({ kind }) => kind === "rollout")) return { basis, besides: [] }
@@ -123,7 +134,7 @@ const judging = Effect.gen(function* () {
       const here = changes.flatMap(({ kind, key, environment: its }) =>
         its === environment && (kind === "configuration" || kind === "flag") ? [{ kind, key } as const] : []
       )
-      if (force) besides.push(...(yield* ending(environment, here, actor)))
+      if (force) besides.push(...(yield* ending(environment, here, identity.name)))
       const { policy, digest } = yield* of(environment, again)
       if (policy.required.length === 0) continue
       judged.push({ environment, key: POLICY_KEY, digest })

@@ -3,6 +3,7 @@
  * configuration under a key of its own, as variables are, so it has versions, history, audit and conditions as any other (decision 0004). Pure.
  *
  *   PY1  What can't be read is refused where it is written; where it stands nonetheless, nothing is required and frozen by it but what can be read.
+ *   PY5  Which keys ask for a plan, and what that plan says, is changed by an admin: it binds those who publish.
  *   PY2  Of several rules for a key the most exact one counts: the key itself, then the longest pattern.
  */
 
@@ -12,6 +13,7 @@ import { wrongNamePattern } from "../keys/Name.ts"
 import { matches } from "../keys/Pattern.ts"
 import { whenOf } from "../schedules/When.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { canonical } from "../values/Canonical.ts"
 import type { PlanText } from "./ReadPlan.ts"
 import { readPlan } from "./ReadPlan.ts"
 import type { Freeze } from "./Windows.ts"
@@ -118,6 +120,10 @@ export const policyProblem = (environment: string, problems: ReadonlyArray<Probl
   failure("InvalidPlan", `what ${environment} says of rollouts: ${problems.slice(0, 20).map(told).join("; ")}`, {
     details: { problems: problems.slice(0, 20) }
   })
+
+/** What binds publishers: the keys that ask for a plan, and those plans; as a text that is another when it is. */
+export const bindingOf = ({ required, plans }: Policy): string =>
+  canonical({ required, plans: required.flatMap(({ plan }) => (plan === undefined ? [] : [plans[plan]])) })
 
 /** The rule for a key, which is named as clients do (`@flag/…`). PY2 */
 export const requiredFor = ({ required }: Policy, name: string): Required | undefined => {

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { State } from "../../layers/Memory/State.ts"
+import type { Identity } from "../../src/access/Identity.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { POLICY_KEY } from "../../src/rollouts/Policy.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
-import { asSystem, draft, node, publish, wanted } from "./Node.ts"
+import { as, asSystem, draft, node, publish, wanted } from "./Node.ts"
 
 const why = { message: "why" }
 const start = (more: Parameters<typeof wanted>[0]) =>
@@ -100,6 +101,30 @@ describe("Policies", () => {
       assert.strictEqual(names(yield* Effect.flip(publish(draft("pay.a", "two")))), "PlanRequired")
     }).pipe(asSystem, Effect.provide(node({ state })))
   })
+
+  it.effect("PY5 who publishes may make plans and freezes, and changes nothing of what binds him", () =>
+    Effect.gen(function* () {
+      const configurations = yield* Configurations
+      const publisher: Identity = { name: "pub", keyId: "p", role: "publisher", environments: ["*"] }
+      const others = { plans: { ...careful.plans, mine: { stages: "5,100%" } } }
+      const asPublisher = as(publisher)
+      assert.strictEqual(names(yield* Effect.flip(asPublisher(say(careful)))), "Forbidden")
+      yield* asPublisher(say({ plans: others.plans }))
+      yield* asSystem(say(careful))
+      yield* asPublisher(
+        say({ ...careful, ...others, freezes: [{ from: "2026-12-20T00:00:00Z", until: "2026-12-27T00:00:00Z" }] })
+      )
+      for (const policy of [
+        { ...careful, required: [] },
+        { ...careful, plans: { careful: { stages: "100%" } } },
+        { ...careful, required: [...careful.required, { keys: "a" }] }
+      ])
+        assert.strictEqual(names(yield* Effect.flip(asPublisher(say(policy)))), "Forbidden")
+      for (const gone of [publish(draft(POLICY_KEY, null)), configurations.rollback("production", POLICY_KEY, 1, why)])
+        assert.strictEqual(names(yield* Effect.flip(asPublisher(gone))), "Forbidden")
+      yield* asSystem(publish(draft(POLICY_KEY, null)))
+    }).pipe(Effect.provide(node()))
+  )
 
   it.effect("PY4 what is changed by force ends the rollout that has it, in the same commit", () => {
     const state = new State()
