@@ -27,6 +27,7 @@ import { publish } from "./verbs/configuration/Publish.ts"
 import { release } from "./verbs/configuration/Release.ts"
 import { rollback } from "./verbs/configuration/Rollback.ts"
 import { validate } from "./verbs/configuration/Validate.ts"
+import { experimentVerb } from "./verbs/experiments/Experiment.ts"
 import { flagVerb } from "./verbs/flags/Flag.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
 import { status } from "./verbs/fleet/Status.ts"
@@ -56,7 +57,19 @@ export const herald = Command.make("herald").pipe(
     { group: "Server", commands: [start, settings, doctor] },
     {
       group: "Change",
-      commands: [publish, edit, validate, rollback, remove, release, rolloutVerb, flagVerb, segmentVerb, scheduleVerb]
+      commands: [
+        publish,
+        edit,
+        validate,
+        rollback,
+        remove,
+        release,
+        rolloutVerb,
+        flagVerb,
+        segmentVerb,
+        experimentVerb,
+        scheduleVerb
+      ]
     },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
