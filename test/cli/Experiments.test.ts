@@ -1,0 +1,110 @@
+import { assert, describe, it } from "@effect/vitest"
+import { colours, plain } from "../../src/cli/Paint.ts"
+import { readMetric, readShares } from "../../src/cli/verbs/experiments/Metrics.ts"
+import { plot } from "../../src/cli/verbs/experiments/Plot.ts"
+import { results } from "../../src/cli/verbs/experiments/Told.ts"
+import type { WithResults } from "../../src/edge/http/experiments/Wire.ts"
+
+type Arm = NonNullable<WithResults["results"]>["metrics"][number]["arms"][number]
+const arm = (variant: string, lift: Arm["lift"], more: Partial<Arm> = {}): Arm => ({
+  ...{ variant, units: 100, total: 10, value: { estimate: 0.1, low: 0.05, high: 0.2 }, lift, verdict: "unclear" },
+  ...more
+})
+const control = arm("off", null, { verdict: "control" })
+const lift = (estimate: number, low: number | null, high: number | null) => ({ estimate, low, high })
+
+describe("herald experiment", () => {
+  it("reads shares and metrics as they are written, and says what is none", () => {
+    assert.deepStrictEqual(readShares("off=50, on=25,blue=25", undefined), [
+      { variant: "off", share: 50 },
+      { variant: "on", share: 25 },
+      { variant: "blue", share: 25 }
+    ])
+    assert.deepStrictEqual(readShares("on=1,off=1", "off"), [
+      { variant: "off", share: 1 },
+      { variant: "on", share: 1 }
+    ])
+    for (const [text, control] of [["on"], ["on=0.5"], [""], ["on=1,"], ["on=1,off=1", "blue"]] as const)
+      assert.property(readShares(text, control), "_tag", text)
+    assert.deepStrictEqual(readMetric("checkout"), { kind: "conversion", event: "checkout" })
+    assert.deepStrictEqual(readMetric("spent=mean(check out) within 14d cap 500.5"), {
+      ...{ name: "spent", kind: "mean", event: "check out", windowMillis: 14 * 86_400_000, cap: 500.5 }
+    })
+    assert.deepStrictEqual(readMetric("conversion(error) less within 30m"), {
+      ...{ kind: "conversion", event: "error", windowMillis: 1_800_000, better: "less" }
+    })
+    for (const text of [
+      "",
+      "median(x)",
+      "mean(x",
+      "mean(x) within 3w",
+      "a b",
+      "mean(x) cap",
+      `mean(${"(".repeat(50_000)}`
+    ])
+      assert.property(readMetric(text), "_tag", text.slice(0, 20))
+  })
+
+  it("draws intervals over one scale, in the width of the terminal, in ASCII where there is no more", () => {
+    const arms = [control, arm("on", lift(0.5, 0.25, 0.75), { verdict: "better" }), arm("blue", lift(-0.1, null, 0.1))]
+    for (const unicode of [true, false]) {
+      const lines = plot(arms, plain, 60, unicode).split("\n")
+      assert.strictEqual(lines.length, 3)
+      for (const line of lines) assert.isAtMost(line.length, 60)
+      assert.strictEqual(/^[ -~\n]*$/.test(lines.join("\n")), !unicode)
+    }
+    const [on, blue] = plot(arms, plain, 60, false).split("\n")
+    assert.match(on!, /^on {4} +\| *\[-+o-+\] *$/)
+    assert.match(blue!, /^blue {2}<-+o-*\] *$/)
+    assert.strictEqual(plot([control, arm("on", { estimate: 1, low: null, high: null })], plain, 60, true), "")
+    assert.isAtLeast(plot(arms, plain, 5, true).split("\n")[0]!.length, 20)
+    assert.include(plot(arms, colours, 60, true), "\u001b[32m")
+    assert.isAtMost(plot(arms, plain, Number.POSITIVE_INFINITY, true).split("\n")[0]!.length, 80)
+  })
+
+  it("XF2 says loudly that people do not come by their shares, and what names hold is made printable", () => {
+    const found: WithResults = {
+      ...{
+        experiment: "exp\u001b[2J",
+        environment: "production",
+        state: "running",
+        version: 1,
+        revision: 1,
+        flag: "flag"
+      },
+      ...{
+        flagVersion: 1,
+        arms: [],
+        metrics: [],
+        alpha: 0.05,
+        layer: null,
+        traffic: 100,
+        startedAt: 0,
+        startedTime: ""
+      },
+      ...{
+        startedBy: "ann",
+        hypothesis: "",
+        endedAt: null,
+        endedTime: null,
+        endedBy: "",
+        conclusion: "",
+        winner: null
+      },
+      results: {
+        ...{ at: 1, units: 300, mixed: 2, alpha: 0.05, notes: ["note\u001b[31m"], metrics: [] },
+        sampleRatio: { p: 0.0001, mismatch: true },
+        arms: [
+          { variant: "off", share: 0.5, units: 100, expected: 150 },
+          { variant: "on\u0007", share: 0.5, units: 200, expected: 150 }
+        ]
+      }
+    }
+    const told = results(found, 3_600_000, plain, 80, true)
+    for (const part of ["running 1 h", "do not come by their shares", "off 100, not 150", "2 that saw two variants"])
+      assert.include(told, part)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    assert.notMatch(told, /[\u0007\u001b]/)
+    assert.include(results({ ...found, results: null, endedAt: 1 }, 5, plain, 80, true), "could not be had")
+  })
+})
