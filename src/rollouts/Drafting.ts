@@ -87,7 +87,10 @@ export const makeDrafting = Effect.gen(function* () {
     ]
     if (all.length === 0) return yield* failure("NothingChanged", "the rollout has no change")
     if (all.length > limits.targets)
-      return yield* failure("TooLarge", `the rollout has ${all.length} changes; at most ${limits.targets} are allowed`)
+      return yield* failure(
+        "InvalidInput",
+        `the rollout has ${all.length} changes; at most ${limits.targets} are allowed`
+      )
     for (const { kind, key, gone, environment: its } of all) {
       const problem = targetProblem(its, key)
       if (problem !== undefined) return yield* problem

@@ -161,35 +161,6 @@ describe("Rollouts", () => {
     }).pipe(Effect.provide(node()))
   )
 
-  it.effect("RH1 what a person asks for is done as the rollout is by then, once, and refused where it can't be", () =>
-    Effect.gen(function* () {
-      const rollouts = yield* Rollouts
-      const connected = yield* start({ changes: [draft("a", "one")] })
-      const { key } = connected.rollout
-      const move = (asked: "pause" | "resume" | "promote" | "abort", idempotencyKey?: string) =>
-        rollouts.move("production", key, asked, { message: "", idempotencyKey })
-      assert.strictEqual((yield* move("promote")).rollout.state, "deploying")
-      assert.strictEqual((yield* move("pause", "k")).rollout.state, "paused")
-      const again = yield* move("pause", "k")
-      assert.deepStrictEqual([again.replayed, again.rollout.state], [true, "paused"])
-      assert.include((yield* Effect.flip(move("pause"))).message, "paused already")
-      const both = yield* Effect.all([move("resume"), rollouts.move("production", key, "promote", why)], {
-        concurrency: 2
-      })
-      assert.deepStrictEqual(both.map(({ rollout: { state } }) => state).sort(), ["deploying", "deploying"])
-      assert.strictEqual((yield* move("abort")).rollout.state, "aborted")
-      const over = yield* Effect.flip(move("resume"))
-      assert.deepStrictEqual([over.name, over.message.includes("over")], ["RolloutState", true])
-      assert.strictEqual((yield* Effect.flip(rollouts.move("production", "r999", "pause", why))).name, "NotFound")
-      const history = yield* rollouts.history("production", key, { limit: 100, after: 0 })
-      assert.deepStrictEqual(
-        history.map(({ state }) => state),
-        ["scheduled", "deploying", "paused", "deploying", "deploying", "aborted"]
-      )
-      yield* publish(draft("a", "free again"))
-    }).pipe(asSystem, Effect.provide(node({ connected: [{ service: "s", instance: "i", labels: {} }] })))
-  )
-
   it.effect(
     "XR3 a file is applied once; a changed one is refused while it is under way, and begins another when that is over",
     () =>
