@@ -20,6 +20,8 @@ export interface NodesOptions {
   readonly database?: () => Promise<Database>
   /** What the nodes connect to instead of the database itself, such as a proxy before it. */
   readonly databaseUrl?: (direct: string) => string | Promise<string>
+  /** What one of them has besides: by its place, from 0, and by what all connect to. */
+  readonly own?: (node: number, databaseUrl: string) => Readonly<Record<string, string>>
 }
 
 export class Nodes {
@@ -33,14 +35,17 @@ export class Nodes {
 
   /** Starts all at the same moment. */
   static async start(options: NodesOptions): Promise<Nodes> {
-    const { count, env = {}, databaseUrl = (direct) => direct } = options
+    const { count, env = {}, databaseUrl = (direct) => direct, own = () => ({}) } = options
     const database = await (options.database ?? startDatabase)()
     const shared = {
       DATABASE_URL: await databaseUrl(database.url),
       HERALD_PEPPER: "a pepper that all nodes share",
       ...LIMITS
     }
-    const servers = Array.from({ length: count }, (_, i) => new Server({ ...shared, ...env, HERALD_NODE: `n${i + 1}` }))
+    const servers = Array.from(
+      { length: count },
+      (_, i) => new Server({ ...shared, ...env, HERALD_NODE: `n${i + 1}`, ...own(i, shared.DATABASE_URL) })
+    )
     const nodes = new Nodes(database, servers)
     try {
       await Promise.all(servers.map((server) => server.start()))

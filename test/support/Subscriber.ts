@@ -21,7 +21,7 @@ const definition = protoLoader.loadSync("herald/distribution/v1/distribution.pro
   oneofs: true
 })
 // biome-ignore lint/suspicious/noExplicitAny: made at run time from the .proto file
-const { DistributionService } = (grpc.loadPackageDefinition(definition) as any).herald.distribution.v1
+export const { DistributionService } = (grpc.loadPackageDefinition(definition) as any).herald.distribution.v1
 
 export interface SubscriberOptions {
   readonly token: string

@@ -1,4 +1,4 @@
-/** Rollouts as JSON. Stages are counted from 1, and 0 is before the first. */
+/** Rollouts as JSON. Stages are counted from 1, and 0 is before the first; of those whom one names it has those whose bucket (CE2) is `below`. */
 import { Schema } from "effect"
 import type { Reading as ModelReading } from "../../../rollouts/Evidence.ts"
 import { conditions } from "../../../rollouts/Evidence.ts"
@@ -11,10 +11,8 @@ import type { Started as ModelStarted } from "../../../rollouts/Rollouts.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { Validated, Version } from "../configuration/Wire.ts"
 import { At } from "../schedules/Wire.ts"
-import { BreakGlass, Environment, FlagName, Key, Labels, Message, Stamp, stamp, stampOr, Whole } from "../Wire.ts"
-
-const shown = (json: Readonly<Record<string, unknown>>) =>
-  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
+import { BreakGlass, Environment, FlagName, Key, Message, Stamp, stamp, stampOr, Whole } from "../Wire.ts"
+import { PlanOf, shown, Text } from "./PlanWire.ts"
 
 /** Given by the server when it begins. */
 export const RolloutId = Schema.String.check(
@@ -23,49 +21,6 @@ export const RolloutId = Schema.String.check(
 export const Target = { rollout: RolloutId }
 export const InEnvironment = { environment: Environment }
 export const AnyState = Schema.Literals([...states, "active"])
-
-const Text = (most: number, example: string) =>
-  Schema.String.check(shown({ minLength: 1, maxLength: most, pattern: "^[^\\u0000]*$" })).annotate({
-    examples: [example]
-  })
-const Span = Text(40, "5m")
-
-/** `1%`, `5`, `region=eu:10%`, `@web-1+web-2`, each with `for 5m` and `approve` behind it; or its members. */
-const StageBody = Schema.Struct({
-  share: Schema.optionalKey(Text(20, "10%")),
-  where: Schema.optionalKey(Labels),
-  instances: Schema.optionalKey(Schema.Array(Text(256, "web-1"))),
-  bake: Schema.optionalKey(Span),
-  approval: Schema.optionalKey(Schema.Boolean)
-})
-
-/**
- * Who gets it in which order, and what has to be true before it goes on. `stages`: one text with commas, or a list. `gates`: `unhealthy < 2%`,
- * `errors/requests <= 1.5 * control`, `prometheus(https://…): QUERY < 0.01`, `webhook(https://…)`, with `at least N`, `coverage P%` and `dry run` behind
- * commas; left out: rejected, lost and unhealthy.
- */
-export const PlanBody = Schema.Struct({
-  stages: Schema.Union([
-    Text(4_000, "1%,10%,50%,100%"),
-    Schema.Array(Schema.Union([Text(1_000, "1% for 5m"), StageBody]))
-  ]),
-  bake: Schema.optionalKey(Span),
-  approval: Schema.optionalKey(Schema.Boolean),
-  gates: Schema.optionalKey(Schema.Array(Text(2_000, "unhealthy < 2%"))),
-  deadline: Schema.optionalKey(Span),
-  late: Schema.optionalKey(Schema.Literals(["pause", "roll back"])),
-  applied: Schema.optionalKey(Text(20, "90%")),
-  lostAfter: Schema.optionalKey(Span),
-  crashes: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
-  patience: Schema.optionalKey(Span),
-  windows: Schema.optionalKey(
-    Schema.Union([Text(1_000, "Mon-Fri 09:00-16:00 UTC"), Schema.Array(Text(60, "daily 09:00-16:00"))])
-  ),
-  raise: Schema.optionalKey(Text(100, "on"))
-}).annotate({ identifier: "RolloutPlan" })
-
-/** The name of a plan of the environment, or one. */
-export const PlanOf = Schema.Union([Text(64, "careful"), PlanBody])
 
 const atMost = Schema.makeFilter<ReadonlyArray<unknown>>(() => undefined, {
   toJsonSchema: () => ({ maxItems: limits.targets })
@@ -121,7 +76,6 @@ export const PromoteBody = Schema.Struct({
   message: Schema.optionalKey(Message),
   everyone: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "RolloutPromotion", examples: [{ message: "looks good" }] })
-
 const Counts = Schema.Record(Schema.String, Schema.Unknown).annotate({
   description: `Instances of the cohort, by ${conditions.join(", ")}, lost; and slow by milliseconds.`
 })
@@ -148,9 +102,11 @@ export const Rollout = Schema.Struct({
       bakeMillis: Schema.Finite,
       approval: Schema.Boolean,
       begunAt: Schema.NullOr(Schema.Finite),
-      begunTime: Schema.NullOr(Stamp)
+      begunTime: Schema.NullOr(Stamp),
+      below: Schema.NullOr(Whole)
     })
   ),
+  salt: Schema.String,
   targets: Schema.Array(
     Schema.Struct({ kind: Schema.String, key: Schema.String, base: Whole, version: Whole, digest: Schema.String })
   ),
@@ -253,8 +209,10 @@ export const rollout = (found: Model): Rollout => {
       bakeMillis: stage.bakeMillis,
       approval: stage.approval,
       begunAt: begun[nth]?.at ?? null,
-      begunTime: stampOr(begun[nth]?.at ?? null)
+      begunTime: stampOr(begun[nth]?.at ?? null),
+      below: begun[nth]?.below ?? null
     })),
+    salt: found.salt,
     targets: found.targets.map(({ kind, key, base, version, digest }) => ({ kind, key, base, version, digest })),
     gates: plan.gates.map(({ text }) => text),
     deadlineMillis: plan.deadlineMillis,

@@ -9,7 +9,8 @@ export const stage = (text: string, begunAt: number | null, approval = false) =>
   text,
   bakeMillis: 300_000,
   approval,
-  begunAt
+  begunAt,
+  below: null
 })
 export const rollout = (changed: object = {}) => ({
   id: "r17",
@@ -19,6 +20,7 @@ export const rollout = (changed: object = {}) => ({
   state: "baking",
   stage: 2,
   stages: [stage("1%", 0), stage("10%", 1), stage("50%", null, true), stage("100%", null)],
+  salt: "salt",
   targets: [{ kind: "configuration", key: "user-service", base: 41, version: 42, digest: "d" }],
   gates: ["unhealthy < 2%", "rejected < 1%"],
   deadlineMillis: 600_000,
