@@ -3,6 +3,7 @@
  *
  *   PQ1  Who is in a stage is in every later one: a stage adds instances, and takes none away.
  *   PQ2  A plan is whole: whatever was left out has its default in it, so that an old rollout is read as it was meant.
+ *   PQ3  Reading one takes time in proportion to its text, and of what is longer than a plan may be nothing is read.
  */
 
 /** Entries, and characters of a plan as JSON. */

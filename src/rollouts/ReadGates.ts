@@ -172,9 +172,16 @@ const urlProblem = (url: string): string | undefined => {
 const prometheus = (text: string): PrometheusGate | string => {
   const parts = split(text, ["every", "timeout", "dry run"])
   if (typeof parts === "string") return parts
-  const found = /^prometheus\(\s*(\S+?)\s*\)\s*:\s*(.+?)\s*(<=|>=|<|>)\s*(-?\d[\d.e+-]*)\s*(%?)$/is.exec(parts.gate)
-  if (found === null) return `${excerpt(text)} can't be read: write prometheus(https://host:9090): QUERY < 0.01`
-  const [, url = "", query = "", is, number, percent] = found
+  const wrong = `${excerpt(text)} can't be read: write prometheus(https://host:9090): QUERY < 0.01`
+  const [head, url = ""] = /^prometheus\(\s*(\S+?)\s*\)\s*:/i.exec(parts.gate) ?? []
+  if (head === undefined) return wrong
+  // PQ3: behind the last sign is a number, so only that one can be meant.
+  const said = parts.gate.slice(head.length)
+  const at = Math.max(said.lastIndexOf("<"), said.lastIndexOf(">"))
+  const is = said.slice(at, said[at + 1] === "=" ? at + 2 : at + 1)
+  const query = said.slice(0, Math.max(0, at)).trim()
+  const [, number, percent] = /^(-?\d[\d.e+-]*)\s*(%?)$/i.exec(said.slice(at + is.length).trim()) ?? []
+  if (query === "" || number === undefined) return wrong
   const limit = Number(number) / (percent === "%" ? 100 : 1)
   if (!Number.isFinite(limit)) return `${excerpt(number!)} is no number`
   const { of, problem } = asked(text, parts.said)

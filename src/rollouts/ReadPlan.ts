@@ -65,6 +65,9 @@ const UNSTORABLE = /(?:^|[^\\])(?:\\\\)*\\u(?:0000|d[89a-f])/i
 /** Windows of one plan, as minutes of a week. */
 const WINDOWS = 100
 
+const TOO_LARGE = `is larger than ${limits.plan} characters`
+const isTooLarge = (plan: unknown): boolean => JSON.stringify(plan).length > limits.plan
+
 type Members = Readonly<Record<string, unknown>>
 const isMembers = (said: unknown): said is Members => typeof said === "object" && said !== null && !Array.isArray(said)
 
@@ -77,6 +80,7 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
   const problems: Array<Problem> = []
   const say = (at: string, problem: string): void => void problems.push({ at, problem })
   if (!isMembers(said)) return refused([{ at: "", problem: "has to be members such as stages and gates" }], where)
+  if (isTooLarge(said)) return refused([{ at: "", problem: TOO_LARGE }], where)
   for (const name of Object.keys(said)) {
     if ((MEMBERS as ReadonlyArray<string>).includes(name)) continue
     const [near] = nearby(name, MEMBERS)
@@ -126,8 +130,7 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
     ...(typeof raise === "string" ? { raise: { variant: raise } } : {})
   }
   if (UNSTORABLE.test(JSON.stringify(plan))) say("", "has a character that can't be stored: U+0000, or half of one")
-  if (problems.length === 0 && JSON.stringify(plan).length > limits.plan)
-    say("", `is larger than ${limits.plan} characters`)
+  if (problems.length === 0 && isTooLarge(plan)) say("", TOO_LARGE)
   return problems.length > 0 ? refused(problems.slice(0, 20), where) : plan
 }
 

@@ -58,8 +58,11 @@ const whomOf = (text: string): Whom | string => {
 const isShare = (text: string): boolean => SHARE.test(text) || COUNT.test(text)
 
 const fromText = (text: string, at: string, defaults: StageDefaults, say: Say): Stage | undefined => {
-  const found = /^(.*?)(?:\s+for\s+(\S+))?(?:\s+(approve|approval))?$/is.exec(text.trim())!
-  const [, what = "", bake, approval] = found
+  // PQ3: from its end, a word at a time.
+  const approval = /\s(?:approve|approval)$/i.exec(text.trim())
+  const before = text.trim().slice(0, approval?.index).trimEnd()
+  const span = /\sfor\s+(\S+)$/i.exec(before)
+  const [what, bake] = [before.slice(0, span?.index).trimEnd(), span?.[1]]
   const wrong = (problem: string): undefined => void say(at, problem)
   if (what === "") return wrong(`a stage is missing: ${WRITE}`)
   const bakeMillis = bake === undefined ? defaults.bakeMillis : spanOf(bake)
@@ -76,7 +79,7 @@ const fromText = (text: string, at: string, defaults: StageDefaults, say: Say): 
   if (typeof share === "string") return wrong(share)
   const whom = named === "" ? ANYBODY : whomOf(named)
   if (typeof whom === "string") return wrong(whom)
-  return { ...whom, share, bakeMillis, approval: approval !== undefined || defaults.approval }
+  return { ...whom, share, bakeMillis, approval: approval !== null || defaults.approval }
 }
 
 const MEMBERS = ["share", "where", "instances", "bake", "approval"]

@@ -181,6 +181,14 @@ describe("ReadPlan", () => {
     }
   )
 
+  it("PQ3 takes no more time for texts that are made to take it", () => {
+    const gate = (nth: number) => `prometheus(${"):".repeat(333)}${" ".repeat(650)}<${"1".repeat(640 + nth)}x`
+    assert.include(wrong({ stages: "1%", gates: Array.from({ length: 20 }, (_, nth) => gate(nth)) }), "can't be read")
+    assert.include(wrong({ stages: `a${" ".repeat(60_000)}b` }), "is no share")
+    assert.include(wrong({ stages: `a${" ".repeat(4_000_000)}b` }), "is larger than")
+    assert.deepStrictEqual(stagesOf("region=for  for 5m approve")[0]?.where, { region: "for" })
+  })
+
   it("raises a variant by shares of contexts alone", () => {
     assert.deepStrictEqual(read({ stages: "1%,50%", raise: "on", gates: [] }).raise, { variant: "on" })
     for (const stages of ["5,100%", "region=eu", "@a"]) assert.match(wrong({ stages, raise: "on" }), /contexts alone/)
