@@ -5,9 +5,10 @@
  *        any that the stage names is connected.
  *   BJ2  It depends on who is connected alone, not on the order in which they were read.
  */
+
+import type { Stage } from "../plans/Plan.ts"
 import type { ClientView } from "../updates/Client.ts"
 import { bucketOf, isNamed } from "./Cohort.ts"
-import type { Stage } from "./Plan.ts"
 
 /** Of all buckets. */
 export const ALL = 2 ** 32

@@ -6,8 +6,8 @@
  *   CE2  A bucket is murmur3-32 (x86, seed 0) of salt, U+0000 and the instance's name in UTF-8, of 2^32: other rollouts have other first ones.
  */
 import { hashText } from "../evaluation/Murmur.ts"
+import type { Stage } from "../plans/Plan.ts"
 import type { ClientView } from "../updates/Client.ts"
-import type { Stage } from "./Plan.ts"
 import type { Begun, Rollout } from "./Rollout.ts"
 
 /** 0 to 2^32 − 1. CE2 */

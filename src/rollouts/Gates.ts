@@ -7,8 +7,9 @@
  *        who says nothing is neither healthy nor applied.
  *   GE3  Each gate of a plan has a reading, whatever is missing, and in the plan's order.
  */
+
+import type { Census, CensusGate, Gate, Plan, RateGate } from "../plans/Plan.ts"
 import type { Counts, Evidence, Reading } from "./Evidence.ts"
-import type { Census, CensusGate, Gate, Plan, RateGate } from "./Plan.ts"
 
 /** Those that have a say: all but those that said that they leave. */
 export const cohortOf = (counts: Counts): number =>

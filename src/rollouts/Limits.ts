@@ -2,7 +2,7 @@
 import { Conflict } from "../commits/Conflict.ts"
 import type { Wish } from "../commits/Release.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { limits } from "./Plan.ts"
+import { limits } from "../plans/Plan.ts"
 import { isOver, type Rollout, type Target } from "./Rollout.ts"
 import type { MoveWish, RolloutWish, StartWish } from "./Wish.ts"
 

@@ -2,11 +2,11 @@
  * What is known of a rollout now: its instances, what each gate says, what it waits for. As its owner finds it, but for what others are asked.
  */
 import { Clock, Effect } from "effect"
+import type { Gate } from "../plans/Plan.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import { EvidenceStore } from "./EvidenceStore.ts"
 import { readingsOf } from "./Gates.ts"
 import { decide } from "./Machine.ts"
-import type { Gate } from "./Plan.ts"
 import { Policies } from "./Policies.ts"
 import { rate } from "./Rates.ts"
 import { isOver, type Rollout } from "./Rollout.ts"

@@ -12,13 +12,13 @@
  *   MV6  Where a person has to promote it, and after a last stage that does not reach everybody, it pauses and says so.
  */
 
+import { spanText } from "../plans/Spans.ts"
+import { closedAt, type Freeze } from "../plans/Windows.ts"
 import { isEverybody } from "./Bound.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import { appliedOf, cohortOf, percent } from "./Gates.ts"
 import { isOver, type Rollout, type Why } from "./Rollout.ts"
-import { spanText } from "./Spans.ts"
 import { beginning, type Step, stageName } from "./Step.ts"
-import { closedAt, type Freeze } from "./Windows.ts"
 
 export interface Known {
   /** Undefined: it can't be read. */

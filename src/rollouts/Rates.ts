@@ -8,10 +8,10 @@
  *   VG3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
  */
 import { hashText } from "../evaluation/Murmur.ts"
+import type { Gate, RateGate } from "../plans/Plan.ts"
 import { effective, GROUPS, type Group } from "../statistics/Clusters.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
-import type { Gate, RateGate } from "./Plan.ts"
 
 /** A counter's name has neither of both signs. */
 const nameOf = ({ numerator, denominator }: RateGate, part: string): string => `${numerator}/${denominator}#${part}`

@@ -9,9 +9,10 @@
  *        stay in history, are never current and their numbers are never used again.
  *   RQ5  Times are of the clock of the database, and `until` is kept: an owner that takes over waits no longer and no shorter.
  */
+
+import type { Plan } from "../plans/Plan.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Counts, Reading } from "./Evidence.ts"
-import type { Plan } from "./Plan.ts"
 
 export const states = ["scheduled", "deploying", "baking", "paused", "completed", "rolled_back", "aborted"] as const
 export type State = (typeof states)[number]

@@ -5,8 +5,8 @@
  *   AJ2  What is over stays over.
  *   AJ3  A bake that was paused begins anew, and so does the time that a stage may take.
  */
-import type { Plan } from "./Plan.ts"
-import { stageText } from "./ReadStages.ts"
+import type { Plan } from "../plans/Plan.ts"
+import { stageText } from "../plans/ReadStages.ts"
 import { isOver, type Rollout, type State, type Why } from "./Rollout.ts"
 
 /** Whom the machine decides for, and whom people. */

@@ -1,6 +1,6 @@
 /** What a commit is asked to do to a rollout. Pure; the rules under the lock are `herald_rollout_problem`'s. */
 import type { Wish } from "../commits/Release.ts"
-import type { Plan } from "./Plan.ts"
+import type { Plan } from "../plans/Plan.ts"
 import type { Rollout, State, Target, Why } from "./Rollout.ts"
 
 /** The content of a candidate: what a plain publish would write as the next version. */

@@ -5,9 +5,9 @@ import { settings as edge } from "../edge/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
 import { settings as flags } from "../flags/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
+import { settings as owners } from "../owners/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
 import { settings as retention } from "../retention/Settings.ts"
-import { settings as rollouts } from "../rollouts/Settings.ts"
 import { settings as schedules } from "../schedules/Settings.ts"
 import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
@@ -22,9 +22,9 @@ export const groups = {
   ...feeds,
   ...flags,
   ...node,
+  ...owners,
   ...propagation,
   ...retention,
-  ...rollouts,
   ...schedules,
   ...sessions,
   ...settings,

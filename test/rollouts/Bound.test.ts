@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Stage } from "../../src/plans/Plan.ts"
 import { ALL, isEverybody, makeBound } from "../../src/rollouts/Bound.ts"
 import { bucketOf } from "../../src/rollouts/Cohort.ts"
-import type { Stage } from "../../src/rollouts/Plan.ts"
 import { stage } from "../support/Rollouts.ts"
 
 const fleet = (size: number, labels: Record<string, string> = {}) =>

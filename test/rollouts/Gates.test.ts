@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Gate, PrometheusGate, RateGate } from "../../src/plans/Plan.ts"
 import type { Reading } from "../../src/rollouts/Evidence.ts"
 import { readingsOf, unknown } from "../../src/rollouts/Gates.ts"
-import type { Gate, PrometheusGate, RateGate } from "../../src/rollouts/Plan.ts"
 import { census, type counts, evidence } from "../support/Rollouts.ts"
 
 const none = { rate: (gate: RateGate) => unknown(gate, "no rates here"), external: () => undefined }

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { PrometheusGate, RateGate } from "../../src/plans/Plan.ts"
+import type { Freeze } from "../../src/plans/Windows.ts"
 import type { Evidence, Reading } from "../../src/rollouts/Evidence.ts"
 import { readingsOf, unknown } from "../../src/rollouts/Gates.ts"
 import { type Clocks, type Decision, decide } from "../../src/rollouts/Machine.ts"
-import type { PrometheusGate, RateGate } from "../../src/rollouts/Plan.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
-import type { Freeze } from "../../src/rollouts/Windows.ts"
 import { census, evidence, NOW, plan, rollout, stage } from "../support/Rollouts.ts"
 
 const others = (external?: Reading) => ({

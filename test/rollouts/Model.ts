@@ -3,11 +3,11 @@
  * evidence that comes and goes. Every transition that the store takes is judged here by what is true in the world, not by what was decided.
  */
 import { assert } from "vitest"
+import type { Plan, PrometheusGate } from "../../src/plans/Plan.ts"
 import type { Counts, Evidence, Reading } from "../../src/rollouts/Evidence.ts"
 import { readingsOf, unknown } from "../../src/rollouts/Gates.ts"
 import { moveProblem } from "../../src/rollouts/Limits.ts"
 import { decide } from "../../src/rollouts/Machine.ts"
-import type { Plan, PrometheusGate } from "../../src/rollouts/Plan.ts"
 import { isOver, type Rollout } from "../../src/rollouts/Rollout.ts"
 import { type Asked, askedStep, edges, type Step } from "../../src/rollouts/Step.ts"
 import type { MoveWish } from "../../src/rollouts/Wish.ts"

@@ -5,7 +5,7 @@ import type { Identity } from "../../src/access/Identity.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import { Flags } from "../../src/flags/Flags.ts"
-import { POLICY_KEY } from "../../src/rollouts/Policy.ts"
+import { POLICY_KEY } from "../../src/plans/Policy.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
 import { as, asSystem, draft, node, publish, wanted } from "./Node.ts"
 

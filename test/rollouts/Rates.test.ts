@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { RateGate } from "../../src/rollouts/Plan.ts"
+import type { RateGate } from "../../src/plans/Plan.ts"
 import { addendsOf, countersOf, rate } from "../../src/rollouts/Rates.ts"
 
 const gate = (against: RateGate["against"], given: Partial<RateGate> = {}): RateGate => ({

@@ -1,6 +1,7 @@
 /** Rollouts and evidence for tests, each with what a test says of it. */
+
+import type { CensusGate, Plan, Stage } from "../../src/plans/Plan.ts"
 import type { Counts, Evidence } from "../../src/rollouts/Evidence.ts"
-import type { CensusGate, Plan, Stage } from "../../src/rollouts/Plan.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 
 export const stage = (percent: number, more: Partial<Stage> = {}): Stage => ({

@@ -2,7 +2,7 @@
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { RolloutPreview, Started } from "../../../edge/http/rollouts/Wire.ts"
-import { isPlanName } from "../../../rollouts/Policy.ts"
+import { isPlanName } from "../../../plans/Policy.ts"
 import { usage } from "../../CliFailure.ts"
 import { type Invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { waitingOf } from "../fleet/Wait.ts"

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { catalogue } from "../../../errors/Catalogue.ts"
-import { POLICY_KEY } from "../../../rollouts/Policy.ts"
+import { POLICY_KEY } from "../../../plans/Policy.ts"
 import type { CliFailure } from "../../CliFailure.ts"
 import { env, type Invocation, idempotencyKey, message } from "../../Globals.ts"
 import { segment } from "../../Http.ts"

@@ -1,11 +1,11 @@
 /** Rollouts as JSON. Stages are counted from 1, and 0 is before the first; of those whom one names it has those whose bucket (CE2) is `below`. */
 import { Schema } from "effect"
+import { limits } from "../../../plans/Plan.ts"
+import { stageText } from "../../../plans/ReadStages.ts"
 import type { Reading as ModelReading } from "../../../rollouts/Evidence.ts"
 import { conditions } from "../../../rollouts/Evidence.ts"
 import type { Sighting } from "../../../rollouts/EvidenceStore.ts"
 import type { Look as ModelLook } from "../../../rollouts/Looking.ts"
-import { limits } from "../../../rollouts/Plan.ts"
-import { stageText } from "../../../rollouts/ReadStages.ts"
 import { type Rollout as Model, states } from "../../../rollouts/Rollout.ts"
 import type { Started as ModelStarted } from "../../../rollouts/Rollouts.ts"
 import { ValueType } from "../../../values/ValueType.ts"

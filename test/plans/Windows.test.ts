@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { closedAt } from "../../src/rollouts/Windows.ts"
+import { closedAt } from "../../src/plans/Windows.ts"
 
 const HOUR = 60
 const DAY = 24 * HOUR

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
-import type { Plan } from "../../src/rollouts/Plan.ts"
-import { defaultGates, gateOf } from "../../src/rollouts/ReadGates.ts"
-import { readPlan } from "../../src/rollouts/ReadPlan.ts"
-import { stageText } from "../../src/rollouts/ReadStages.ts"
-import { spanOf, spanText, windowsOf } from "../../src/rollouts/Spans.ts"
+import type { Plan } from "../../src/plans/Plan.ts"
+import { defaultGates, gateOf } from "../../src/plans/ReadGates.ts"
+import { readPlan } from "../../src/plans/ReadPlan.ts"
+import { stageText } from "../../src/plans/ReadStages.ts"
+import { spanOf, spanText, windowsOf } from "../../src/plans/Spans.ts"
 
 const read = (said: unknown): Plan => {
   const plan = readPlan(said)

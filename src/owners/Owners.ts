@@ -6,12 +6,12 @@
  */
 import { Effect, FiberMap, Layer, Metric, Queue } from "effect"
 import { Placement } from "../placement/Placement.ts"
+import { EvidenceStore } from "../rollouts/EvidenceStore.ts"
+import type { Rollout } from "../rollouts/Rollout.ts"
+import { RolloutView } from "../rollouts/RolloutView.ts"
 import { always, every } from "../telemetry/Every.ts"
-import { EvidenceStore } from "./EvidenceStore.ts"
 import { active, activeGauge, missingGauge, ownedGauge } from "./Measured.ts"
 import { makeOwner, Owning } from "./Owner.ts"
-import type { Rollout } from "./Rollout.ts"
-import { RolloutView } from "./RolloutView.ts"
 
 /** Milliseconds. */
 const WATCH = 150

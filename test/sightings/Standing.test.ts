@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Counting } from "../../src/rollouts/Counting.ts"
-import type { RateGate } from "../../src/rollouts/Plan.ts"
-import { BATCH, Sightings } from "../../src/rollouts/Sightings.ts"
-import { Standing } from "../../src/rollouts/Standing.ts"
+import type { RateGate } from "../../src/plans/Plan.ts"
+import { Counting } from "../../src/sightings/Counting.ts"
+import { BATCH, Sightings } from "../../src/sightings/Sightings.ts"
+import { Standing } from "../../src/sightings/Standing.ts"
 import { rollout } from "../support/Rollouts.ts"
 import { seen } from "../support/Sightings.ts"
 

@@ -11,16 +11,16 @@
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { EvidenceStore } from "../rollouts/EvidenceStore.ts"
+import type { Rollout } from "../rollouts/Rollout.ts"
+import { RolloutView } from "../rollouts/RolloutView.ts"
+import type { Counted, Seen } from "../rollouts/Sighting.ts"
 import { type Witness, Witnesses } from "../sessions/Witnesses.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Slices } from "../work/Slices.ts"
-import { EvidenceStore } from "./EvidenceStore.ts"
 import { Roll } from "./Roll.ts"
-import type { Rollout } from "./Rollout.ts"
-import { RolloutView } from "./RolloutView.ts"
-import type { Counted, Seen } from "./Sighting.ts"
 import { Sightings } from "./Sightings.ts"
 
 export interface GatheringOptions {

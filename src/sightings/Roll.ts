@@ -8,18 +8,18 @@
  */
 import { type InstanceId, instanceKey } from "../fleet/Instance.ts"
 import { coveredBy } from "../keys/Pattern.ts"
+import type { Stage } from "../plans/Plan.ts"
+import { bucketOf, cameIn } from "../rollouts/Cohort.ts"
+import { isOver, type Rollout } from "../rollouts/Rollout.ts"
+import type { Sighting } from "../rollouts/Sighting.ts"
+import { targetName } from "../rollouts/TargetName.ts"
 import { type Ending, isGone } from "../sessions/Ending.ts"
 import { fitted } from "../text/Fitted.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
-import { bucketOf, cameIn } from "./Cohort.ts"
 import { Counting } from "./Counting.ts"
-import type { Stage } from "./Plan.ts"
-import { isOver, type Rollout } from "./Rollout.ts"
 import type { Report, Seat } from "./Seat.ts"
-import type { Sighting } from "./Sighting.ts"
 import { Standing } from "./Standing.ts"
-import { targetName } from "./TargetName.ts"
 
 /** Characters. */
 const REASON = 200

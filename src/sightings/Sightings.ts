@@ -6,7 +6,7 @@
  *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken.
  *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile.
  */
-import type { Sighting } from "./Sighting.ts"
+import type { Sighting } from "../rollouts/Sighting.ts"
 
 /** Of one batch. */
 export const BATCH = 2_000

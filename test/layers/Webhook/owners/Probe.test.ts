@@ -3,9 +3,9 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, type ProbeOptions } from "../../../../layers/Webhook/rollouts/Probe.ts"
-import type { Answer, Question } from "../../../../src/rollouts/External.ts"
-import { Probe } from "../../../../src/rollouts/Probe.ts"
+import { layer, type ProbeOptions } from "../../../../layers/Webhook/owners/Probe.ts"
+import type { Answer, Question } from "../../../../src/owners/External.ts"
+import { Probe } from "../../../../src/owners/Probe.ts"
 
 const serving = async (listener: RequestListener) => {
   const server = createServer(listener).listen(0, "127.0.0.1")

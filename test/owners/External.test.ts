@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { questionOf, readingOf } from "../../src/rollouts/External.ts"
-import type { PrometheusGate, WebhookGate } from "../../src/rollouts/Plan.ts"
+import { questionOf, readingOf } from "../../src/owners/External.ts"
+import type { PrometheusGate, WebhookGate } from "../../src/plans/Plan.ts"
 import { counts, rollout } from "../support/Rollouts.ts"
 
 const prometheus = (more: Partial<PrometheusGate> = {}): PrometheusGate => ({

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { gateOf } from "../../src/rollouts/ReadGates.ts"
+import { gateOf } from "../../src/plans/ReadGates.ts"
 
 describe("ReadGates", () => {
   it("reads census gates, with what they count and from how many on", () => {

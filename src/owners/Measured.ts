@@ -1,6 +1,7 @@
 /** What operators see of rollouts, as metrics. */
+
+import { isOver, states } from "../rollouts/Rollout.ts"
 import { counter, each, gauge, histogram } from "../telemetry/Metrics.ts"
-import { isOver, states } from "./Rollout.ts"
 
 export const transitionsTotal = counter(
   "herald_rollout_transitions_total",

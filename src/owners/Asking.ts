@@ -5,12 +5,12 @@
  *        question from before is nobody's any more.
  */
 import { Effect, FiberMap } from "effect"
+import type { Evidence, Reading } from "../rollouts/Evidence.ts"
+import { unknown } from "../rollouts/Gates.ts"
+import type { Rollout } from "../rollouts/Rollout.ts"
 import { every } from "../telemetry/Every.ts"
-import type { Evidence, Reading } from "./Evidence.ts"
 import { type ExternalGate, questionOf, readingOf } from "./External.ts"
-import { unknown } from "./Gates.ts"
 import type { Probe } from "./Probe.ts"
-import type { Rollout } from "./Rollout.ts"
 
 export interface Now {
   readonly rollout: Rollout

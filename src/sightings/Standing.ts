@@ -6,7 +6,7 @@
  *        who applied the change; whoever was sent it may say that it is unhealthy.
  *   IS3  A session that ends soon after it got the change may be a crash; one that ends later is none, however often that happens.
  */
-import type { Condition } from "./Evidence.ts"
+import type { Condition } from "../rollouts/Evidence.ts"
 
 /** Nanoseconds after which a connection that breaks has nothing to do with the change: proxies end long calls, and networks are mended. IS3 */
 const SOON = 10n * 60n * 1_000_000_000n

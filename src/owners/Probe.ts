@@ -9,5 +9,5 @@ import { Context, type Effect } from "effect"
 import type { Answer, Question } from "./External.ts"
 
 export class Probe extends Context.Service<Probe, { readonly ask: (question: Question) => Effect.Effect<Answer> }>()(
-  "herald/rollouts/Probe"
+  "herald/owners/Probe"
 ) {}

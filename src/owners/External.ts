@@ -4,10 +4,11 @@
  *   GY1  Only an answer that says so is good or bad: no answer, an error, too much, no value, a value that is none, or one that can't be read are
  *        unknown, and missing evidence (MV2).
  */
-import type { Reading } from "./Evidence.ts"
-import { unknown } from "./Gates.ts"
-import type { PrometheusGate, WebhookGate } from "./Plan.ts"
-import type { Rollout } from "./Rollout.ts"
+
+import type { PrometheusGate, WebhookGate } from "../plans/Plan.ts"
+import type { Reading } from "../rollouts/Evidence.ts"
+import { unknown } from "../rollouts/Gates.ts"
+import type { Rollout } from "../rollouts/Rollout.ts"
 
 export interface Question {
   readonly method: "GET" | "POST"

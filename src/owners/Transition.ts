@@ -6,11 +6,11 @@
 import { Effect, Metric } from "effect"
 import { system } from "../access/Identity.ts"
 import { RevisionLog } from "../propagation/RevisionLog.ts"
+import { makeMoving, messageOf } from "../rollouts/Moving.ts"
+import type { Rollout } from "../rollouts/Rollout.ts"
+import type { Step } from "../rollouts/Step.ts"
 import { contextsOf, within } from "../telemetry/Traces.ts"
 import { transitionsTotal } from "./Measured.ts"
-import { makeMoving, messageOf } from "./Moving.ts"
-import type { Rollout } from "./Rollout.ts"
-import type { Step } from "./Step.ts"
 
 export const makeTransition = Effect.gen(function* () {
   const log = yield* RevisionLog

@@ -7,9 +7,9 @@
  *   CI3  Sums only grow, so writing them twice, or late, changes nothing.
  */
 
-import type { Gate } from "./Plan.ts"
-import { addendsOf, countersOf } from "./Rates.ts"
-import type { Counted } from "./Sighting.ts"
+import type { Gate } from "../plans/Plan.ts"
+import { addendsOf, countersOf } from "../rollouts/Rates.ts"
+import type { Counted } from "../rollouts/Sighting.ts"
 
 export type Side = Counted["side"]
 export type Sum = Pick<Counted, "side" | "metric" | "total">

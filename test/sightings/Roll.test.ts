@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Roll } from "../../src/rollouts/Roll.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
-import type { Seat } from "../../src/rollouts/Seat.ts"
 import type { Sighting } from "../../src/rollouts/Sighting.ts"
+import { Roll } from "../../src/sightings/Roll.ts"
+import type { Seat } from "../../src/sightings/Seat.ts"
 import type { Mark } from "../../src/updates/Update.ts"
 import { plan, rollout, stage } from "../support/Rollouts.ts"
 

@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http"
 import { Effect, Layer } from "effect"
 import { formatAddress } from "../../../src/net/Address.ts"
-import type { Answer } from "../../../src/rollouts/External.ts"
-import { Probe } from "../../../src/rollouts/Probe.ts"
+import type { Answer } from "../../../src/owners/External.ts"
+import { Probe } from "../../../src/owners/Probe.ts"
 import { ask, type Limits, READ } from "../Pinned.ts"
 
 export interface ProbeOptions extends Pick<Limits, "resolve"> {
