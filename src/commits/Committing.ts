@@ -24,6 +24,8 @@ const TRIES = 8
 export interface Checked<C extends Change> extends Pick<Release<C>, "changes" | "basis"> {
   /** It may fit another version than the one that it was checked against, so it is checked again after a `Conflict`, too. */
   readonly conditional?: boolean
+  /** What history and audit say in place of the request's message, which alone would not tell what was done. */
+  readonly message?: string
 }
 
 export interface Asked<C extends Change> {
@@ -76,12 +78,12 @@ export const makeCommitting = Effect.gen(function* () {
         : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
-      Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false }) =>
+      Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false, message: said = message }) =>
         judge({ action, changes, breakGlass, force, identity }, checked, left < TRIES).pipe(
           Effect.flatMap(({ basis, besides }) => {
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
             return commits
-              .commit<C>({ action, changes: all, actor, keyId, message, traceparent, idempotency, basis, until })
+              .commit<C>({ action, changes: all, actor, keyId, message: said, traceparent, idempotency, basis, until })
               .pipe(step("Commits.commit"))
           }),
           Effect.catchIf(

@@ -14,6 +14,7 @@ import { makeMoving } from "./Moving.ts"
 import type { Rollout } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { type Asked, askedStep } from "./Step.ts"
+import { makeTraced } from "./Traced.ts"
 
 export type { Asked } from "./Step.ts"
 
@@ -52,6 +53,7 @@ export const unknown = (environment: string, key: string) =>
 export const makeByHand = Effect.gen(function* () {
   const store = yield* RolloutStore
   const moving = yield* makeMoving
+  const traced = yield* makeTraced
   const commit = yield* makeCommitting
 
   return Effect.fn("Rollouts.move")(function* (environment: string, key: string, asked: Asked, options: CommitOptions) {
@@ -68,7 +70,10 @@ export const makeByHand = Effect.gen(function* () {
         const rollout = yield* store.find(environment, key)
         if (rollout === undefined) return yield* refused(unknown(environment, key))
         const step = askedStep(rollout, asked, yield* Clock.currentTimeMillis, text)
-        if (typeof step !== "string") return yield* moving({ rollout, step, fence: null, identity, options, request })
+        if (typeof step !== "string") {
+          const moved = moving({ rollout, step, fence: null, identity, options, request })
+          return yield* traced(rollout, step, "person", moved) // OV1
+        }
         const { state } = rollout
         return yield* refused(
           failure("RolloutState", `the rollout ${key} in ${environment} can't be ${done[asked]}: ${step}`, {

@@ -37,8 +37,8 @@ export interface Move {
 export const kept = (text: string, most: number): string =>
   (text.length > most ? `${text.slice(0, most - 1)}…` : text).toWellFormed().replaceAll("\u0000", "\ufffd")
 
-/** What history and audit say of a step that nobody wrote a message for. */
-export const messageOf = ({ key }: Rollout, { to, why }: Step): string =>
+/** What history and audit say of a step: what was done, and why, with the words of whoever asked for it. */
+const messageOf = ({ key }: Rollout, { to, why }: Step): string =>
   kept(`rollout ${key} is ${to.replace("_", " ")}: ${why.text}`, MESSAGE)
 
 export const makeMoving = Effect.gen(function* () {
@@ -113,7 +113,7 @@ export const makeMoving = Effect.gen(function* () {
           below,
           ...of
         }
-        return { changes: [wish, ...candidates, ...raise] } // RJ1
+        return { changes: [wish, ...candidates, ...raise], message: messageOf(rollout, step) } // RJ1
       })
     })
   }

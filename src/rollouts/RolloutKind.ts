@@ -117,8 +117,12 @@ const happenedTo = ({ state, version, begun, revision, by }: Rollout): Happened 
   return state === "baking" ? "stage" : "resumed"
 }
 
-/** Characters of a reason, in what other systems are told. */
+/** Characters of a reason, of a gate and of what it says, in what other systems are told: an event is far below what a broker takes. */
 const REASON = 1_000
+const GATE = 200
+const SAYS = 400
+
+const cut = (text: string, most: number): string => text.slice(0, most).toWellFormed()
 
 export const rolloutKind: Kind<Rollout> = {
   name: "rollout",
@@ -134,9 +138,15 @@ export const rolloutKind: Kind<Rollout> = {
       state,
       stage: stage + 1,
       stages: plan.stages.length,
-      reason: why.text.slice(0, REASON).toWellFormed(),
+      reason: cut(why.text, REASON),
       by,
-      counts: why.counts ?? null
+      counts: why.counts ?? null,
+      readings: why.readings.map(({ gate, verdict, text, dryRun }) => ({
+        gate: cut(gate, GATE),
+        verdict,
+        text: cut(text, SAYS),
+        dryRun
+      }))
     }
     return {
       service: "",

@@ -66,7 +66,11 @@ describe("events of changes", () => {
         (one) => `rollout_${one}`
       )
     )
-    const why = { text: "3 of 10 are unhealthy", readings: [] }
+    const reading = { gate: "unhealthy < 2%", verdict: "bad", text: "3 of 10", dryRun: false } as const
+    const why = {
+      text: "3 of 10 are unhealthy",
+      readings: [{ ...reading, value: 0.3, text: "3 of 10".padEnd(500, ".") }]
+    }
     const [event] = told(rollout({ state: "rolled_back", why }))
     assert.deepInclude(JSON.parse(event!.body), {
       event_type: "rollout_rolled_back",
@@ -74,7 +78,15 @@ describe("events of changes", () => {
       version: 2,
       deleted: false,
       about: ["app"],
-      detail: { state: "rolled_back", stage: 1, stages: 2, reason: why.text, by: "herald", counts: null }
+      detail: {
+        state: "rolled_back",
+        stage: 1,
+        stages: 2,
+        reason: why.text,
+        by: "herald",
+        counts: null,
+        readings: [{ ...reading, text: why.readings[0]!.text.slice(0, 400) }]
+      }
     })
     assert.isTrue(isUpdate(event!.type))
   })

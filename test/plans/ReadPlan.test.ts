@@ -188,22 +188,4 @@ describe("ReadPlan", () => {
     assert.include(wrong({ stages: `a${" ".repeat(4_000_000)}b` }), "is larger than")
     assert.deepStrictEqual(stagesOf("region=for  for 5m approve")[0]?.where, { region: "for" })
   })
-
-  it("raises a variant by shares of contexts alone", () => {
-    assert.deepStrictEqual(read({ stages: "1%,50%", raise: "on", gates: [] }).raise, { variant: "on" })
-    for (const stages of ["5,100%", "region=eu", "@a"]) assert.match(wrong({ stages, raise: "on" }), /contexts alone/)
-  })
-
-  it("a raised variant has gates that know of it, and no others", () => {
-    const of = (gates: ReadonlyArray<string> | undefined) => ({
-      stages: "1%,100%",
-      raise: "on",
-      ...(gates && { gates })
-    })
-    for (const gate of ["unhealthy < 2%", "slow(5s) < 1%", "errors/requests <= 1.5 * control", "lost < 1%, dry run"])
-      assert.match(wrong(of([gate])), /tells instances apart, which all have the flag: write .*webhook\(.*approve/)
-    assert.match(wrong(of(undefined)), /\/gates is missing.*an empty list for none/)
-    for (const gates of [[], ["webhook(https://a.example)"], ["errors/requests < 1%"]])
-      assert.strictEqual(read(of(gates)).gates.length, gates.length)
-  })
 })
