@@ -7,6 +7,7 @@
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { may } from "../access/Identity.ts"
+import type { Wish } from "../commits/Release.ts"
 import { type Judge, Rules } from "../commits/Rules.ts"
 import type { Configuration } from "../configuration/Configuration.ts"
 import { ConfigurationStore } from "../configuration/ConfigurationStore.ts"
@@ -17,6 +18,7 @@ import type { Problem } from "../evaluation/Definition.ts"
 import { VARIABLES_KEY } from "../keys/Key.ts"
 import { nameOf } from "../keys/Name.ts"
 import { bindingOf, nothing, POLICY_KEY, type Policy, policyProblem, readPolicy, requiredFor } from "../plans/Policy.ts"
+import { isNew, type ScheduleWish } from "../schedules/Schedule.ts"
 import type { Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { MoveWish } from "./Wish.ts"
@@ -73,6 +75,19 @@ const policyIn = (text: string): Policy => {
 }
 
 const saidBy = ({ value, version, digest }: Configuration): Said => ({ policy: policyIn(value), version, digest })
+
+/** Keys and flags that a change is of; of a schedule what it is to change at its time. */
+const touchedBy = (change: Wish): ReadonlyArray<Pick<Target, "kind" | "key">> => {
+  const { kind } = change
+  if (kind === "schedule") {
+    const wish = change as ScheduleWish
+    return isNew(wish) ? wish.touches.flatMap((touch) => named(touch.kind, touch.key)) : []
+  }
+  return named(kind, change.key)
+}
+
+const named = (kind: string, key: string): ReadonlyArray<Pick<Target, "kind" | "key">> =>
+  kind === "configuration" || kind === "flag" ? [{ kind, key }] : []
 
 const nounOf = (kind: string): string => (kind === "flag" ? "the flag " : "")
 
@@ -131,9 +146,7 @@ const judging = Effect.gen(function* () {
     const judged: Array<Basis["values"][number]> = []
     const besides: Array<MoveWish> = []
     for (const environment of new Set(changes.map((change) => change.environment))) {
-      const here = changes.flatMap(({ kind, key, environment: its }) =>
-        its === environment && (kind === "configuration" || kind === "flag") ? [{ kind, key } as const] : []
-      )
+      const here = changes.filter((change) => change.environment === environment).flatMap(touchedBy)
       if (force) besides.push(...(yield* ending(environment, here, identity.name)))
       const { policy, digest } = yield* of(environment, again)
       if (policy.required.length === 0) continue

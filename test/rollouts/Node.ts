@@ -12,6 +12,7 @@ import { type Connected, EvidenceStore } from "../../src/rollouts/EvidenceStore.
 import * as Policies from "../../src/rollouts/Policies.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
 import type { Wanted } from "../../src/rollouts/Wanted.ts"
+import { Schedules } from "../../src/schedules/Schedules.ts"
 import { below, propagation } from "../support/Twins.ts"
 
 interface Options {
@@ -37,7 +38,7 @@ const knowing = ({ connected = [], evidence = () => undefined, changed = () => n
   )
 
 export const node = (options: Options = {}) =>
-  Rollouts.layer.pipe(
+  Layer.merge(Rollouts.layer, Schedules.layer).pipe(
     Layer.provideMerge(Layer.merge(Configurations.layer, Flags.layer)),
     Layer.provideMerge(Policies.rules),
     Layer.provideMerge(Policies.Policies.layer),

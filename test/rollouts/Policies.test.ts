@@ -7,6 +7,7 @@ import { Configurations } from "../../src/configuration/Configurations.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { POLICY_KEY } from "../../src/plans/Policy.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
+import { Schedules } from "../../src/schedules/Schedules.ts"
 import { as, asSystem, draft, node, publish, wanted } from "./Node.ts"
 
 const why = { message: "why" }
@@ -51,6 +52,7 @@ describe("Policies", () => {
     () =>
       Effect.gen(function* () {
         const [configurations, flags, rollouts] = [yield* Configurations, yield* Flags, yield* Rollouts]
+        const schedules = yield* Schedules
         yield* publish(draft("pay.a", "one"), draft("free", "one"))
         yield* publish(draft("pay.a", "two"))
         yield* say(careful)
@@ -61,6 +63,15 @@ describe("Policies", () => {
           publish(draft("pay.a", null)),
           configurations.rollback("production", "pay.a", 1, why),
           flags.publish({ environment: "production", key: "pay.f", definition: '{"enabled":true}' }, why),
+          schedules.make(
+            {
+              when: { dueAt: null, afterMillis: 1_000 },
+              changes: [draft("pay.a", "three")],
+              flags: [],
+              evenIfChanged: false
+            },
+            why
+          ),
           start({ changes: [draft("pay.a", "three")] }),
           start({ changes: [draft("pay.a", "three")], plan: { stages: "1%,100%" } })
         ]
