@@ -2,10 +2,12 @@
  * Use cases on rollouts. Every method checks `CurrentIdentity` for the environment that it touches: who may publish there may begin, move and end one.
  *
  *   XR3  What is asked for by a file is begun once: the same again is answered with what became of it, and changes nothing.
- *   XR4  Whoever waits for news of one costs a look at what changed, not a read of its instances.
+ *   XR4  Whoever waits for news of one costs a look at what changed, not a read of its instances; all who wait look together, and they are `WAITING` at
+ *        most, of one principal four fifths.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
+import { Places } from "../access/Places.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Committed } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
@@ -58,7 +60,7 @@ export class Rollouts extends Context.Service<
     readonly validate: (wanted: Wanted) => Effect.Effect<Preview, HeraldError>
     /** Fails `NotFound`. */
     readonly get: (environment: string, key: string) => Effect.Effect<Look, HeraldError>
-    /** The same, when there is something new since `seen`, or after `millis`. XR4 */
+    /** The same, when there is something new since `seen`, or after `millis`. Fails `ServerFull`, `TooManySubscriptions` besides. XR4 */
     readonly news: (environment: string, key: string, seen: string, millis: number) => Effect.Effect<Look, HeraldError>
     /** Newest first: one page (PB1), behind the rollout `before` ("": the first). */
     readonly list: (
@@ -105,8 +107,12 @@ export class Rollouts extends Context.Service<
 const BEFORE = 100
 /** Instances of one question. */
 const PAGE = 1_000
-/** Milliseconds between two looks for whoever waits. */
+/** Between two looks of whoever waits. */
 const AGAIN = "400 millis"
+/** For so long what one found is what the others find. XR4 */
+const TOGETHER = "200 millis"
+/** On one node. XR4 */
+const WAITING = 1_000
 
 const make = Effect.gen(function* () {
   const store = yield* RolloutStore
@@ -174,6 +180,19 @@ const make = Effect.gen(function* () {
   })
 
   const changes = Effect.orElseSucceed(evidenceStore.changed, () => new Map<string, bigint>())
+  const changesForAll = yield* Effect.cachedWithTTL(changes, TOGETHER) // XR4
+  const places = new Places([WAITING, 0.8 * WAITING])
+
+  /** A place among those who wait, as long as the scope. XR4 */
+  const waits = Effect.fnUntraced(function* (environment: string) {
+    const { name } = yield* requirePermission("config.read", environment)
+    const place = places.take("", name)
+    if (typeof place === "number")
+      return yield* place === 0
+        ? failure("ServerFull", `${WAITING} wait for news of rollouts at this server already`)
+        : failure("TooManySubscriptions", `${name} waits for news of rollouts as often as one principal may`)
+    yield* Effect.addFinalizer(() => Effect.sync(place))
+  }, Effect.uninterruptible)
 
   return Rollouts.of({
     start: Effect.fn("Rollouts.start")(function* (wanted, options) {
@@ -208,17 +227,18 @@ const make = Effect.gen(function* () {
     }),
 
     news: Effect.fnUntraced(function* (environment, key, seen, millis) {
+      yield* waits(environment)
       let rollout = yield* find(environment, key)
       const until = (yield* Clock.currentTimeMillis) + millis
       // XR4
-      for (let changed = yield* changes; ; changed = yield* changes) {
+      for (let changed = yield* changesForAll; ; changed = yield* changesForAll) {
         if (seenOf(rollout, changed) !== seen || isOver(rollout.state)) return yield* look(rollout, changed)
         if ((yield* Clock.currentTimeMillis) >= until) return yield* look(rollout, changed)
         yield* Effect.sleep(AGAIN)
         const known = view.find(environment, key)
         if (known === undefined || known.version !== rollout.version) rollout = yield* find(environment, key)
       }
-    }),
+    }, Effect.scoped),
 
     list: Effect.fn("Rollouts.list")(function* (environment, { before, ...options }) {
       yield* requirePermission("config.read", environment)

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { State } from "../../layers/Memory/State.ts"
 import type { Identity } from "../../src/access/Identity.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
+import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
@@ -213,6 +214,47 @@ describe("Rollouts", () => {
           evidence: () => {
             reads++
             return undefined
+          }
+        })
+      )
+    )
+  })
+
+  it.effect("XR4 all who wait look together, and those that are too many are told so", () => {
+    let looks = 0
+    return Effect.gen(function* () {
+      const rollouts = yield* Rollouts
+      const { rollout } = yield* start({ changes: [draft("a", "one")] })
+      const { seen } = yield* rollouts.get("production", rollout.key)
+      looks = 0
+      const by = (name: string) => (effect: Effect.Effect<unknown, HeraldError>) => as({ ...viewer, name })(effect)
+      const waits = rollouts.news("production", rollout.key, seen, 20_000)
+      const all = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 1_000 }, (_, nth) => waits.pipe(by(nth < 800 ? "one" : "another"))),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.isAtMost(looks, 10)
+      assert.strictEqual(names(yield* Effect.flip(waits.pipe(by("one")))), "ServerFull")
+      yield* Fiber.interrupt(all)
+      const one = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 800 }, () => waits.pipe(by("one"))),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(names(yield* Effect.flip(waits.pipe(by("one")))), "TooManySubscriptions")
+      yield* Fiber.interrupt(one)
+    }).pipe(
+      asSystem,
+      Effect.provide(
+        node({
+          changed: () => {
+            looks++
+            return new Map()
           }
         })
       )

@@ -70,7 +70,7 @@ export class RolloutsGroup extends HttpApiGroup.make("rollouts")
       success: Wire.Look,
       error
     })
-      .annotate(Needs, need("config.read", "named", 2))
+      .annotate(Needs, need("config.read", "named", 10))
       .annotateMerge(
         about(
           "Read a rollout",
