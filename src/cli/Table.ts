@@ -46,6 +46,16 @@ const cut = (text: string, most: number): string => {
   return `${kept}…`
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of one
+const colours = /\u001b\[[0-9;]*m/g
+
+/** How many rows of a terminal lines take; `columns`: 0 where it is not known. */
+export const rowsOf = (lines: ReadonlyArray<string>, columns: number): number =>
+  lines.reduce(
+    (sum, one) => sum + (columns > 0 ? Math.max(1, Math.ceil(width(one.replace(colours, "")) / columns)) : 1),
+    0
+  )
+
 /** A line that fits. */
 export const cutLine = (text: string, room: number): string => (room > 0 ? cut(text, room) : text)
 

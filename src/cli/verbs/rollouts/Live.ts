@@ -1,7 +1,7 @@
 /**
  * Follows a rollout to its end.
  *
- *   RV1  On a terminal it is redrawn in its place, each second; elsewhere a line, or an object, is printed for each change.
+ *   RV1  On a terminal it is redrawn in its place, each second, however narrow that is; elsewhere a line, or an object, is printed for each change.
  *   RV2  It ends as the rollout does: exit code 0 when it was completed, 10 when it was taken back, 11 when somebody aborted it, 9 when the time of
  *        --timeout is over.
  *   RV3  Whoever leaves is told that it goes on; that the server is away meanwhile ends nothing.
@@ -15,6 +15,7 @@ import { CliFailure, render } from "../../CliFailure.ts"
 import type { Invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { Shell } from "../../Shell.ts"
+import { rowsOf } from "../../Table.ts"
 import { gist, isOver, nextOf, oneLine, stageOf, whole, wordOf } from "./Told.ts"
 
 export const pathOf = (id: string, rest = ""): string => `/v1/rollouts/${segment(id)}${rest}`
@@ -60,7 +61,8 @@ export const follow = Effect.fn("Live.follow")(function* (
   const start = yield* Clock.currentTimeMillis
   let seen: string | undefined
   let before = ""
-  let lines = 0
+  /** What stands on the screen. */
+  let drawn: ReadonlyArray<string> = []
   let down = false
   let last: Look | undefined
   /** The server's clock, less this one's. */
@@ -69,13 +71,14 @@ export const follow = Effect.fn("Live.follow")(function* (
   const draw = Effect.fnUntraced(function* (found: Look) {
     const now = (yield* shell.now) + ahead
     const room = screen ? Math.max(40, (shell.columns() || 80) - 1) : Number.POSITIVE_INFINITY
-    const text = whole(found, { now, room, blocks }, here.paint)
-    const most = Math.max(5, (shell.rows() || 1_000) - 2)
-    const all = text.split("\n")
+    const most = isOver(found) ? Number.POSITIVE_INFINITY : Math.max(5, (shell.rows() || 1_000) - 2)
+    const view = { now, room, blocks }
+    const high = whole(found, view, here.paint).split("\n")
+    const all = high.length > most ? whole(found, { ...view, low: true }, here.paint).split("\n") : high
     const shown = all.length > most ? all.slice(0, most) : all
-    yield* shell.steer(back(lines))
+    yield* shell.steer(back(rowsOf(drawn, shell.columns())))
     yield* shell.out(shown.join("\n"))
-    lines = shown.length
+    drawn = shown
   })
 
   const loop = Effect.gen(function* () {
@@ -104,7 +107,7 @@ export const follow = Effect.fn("Live.follow")(function* (
       } else {
         const { failure } = asked
         if (!failure.retryable || last === undefined) return yield* failure
-        lines = 0 // what stands there stays
+        drawn = [] // what stands there stays
         if (!down) yield* shell.progress(`${render(failure, here.errorPaint)}\nwaiting for it …`) // RV3
         down = true
         yield* Effect.sleep("1 second")

@@ -66,6 +66,8 @@ export interface View {
   /** Characters of a line. */
   readonly room: number
   readonly blocks: boolean
+  /** Few lines: what gates say is cut. */
+  readonly low?: boolean
 }
 
 const BAR = 20
@@ -114,38 +116,54 @@ const stagesOf = (found: Rollout, view: View, paint: Paint): string => {
   return found.stages.length > SHOWN ? `${shown}\n${paint.dim(`of ${found.stages.length} stages`)}` : shown
 }
 
-const cohortOf = (counts: Look["counts"], paint: Paint): string => {
+const COHORT = "cohort"
+
+const cohortOf = (counts: Look["counts"], room: number, paint: Paint): string => {
   if (counts === null) return ""
   const bad = new Set<string>(["unhealthy", "rejected", "lost"])
-  const said = counted.map((name) => {
+  let [text, used] = [paint.dim(COHORT), COHORT.length]
+  for (const name of counted) {
     const many = countOf(counts, name)
-    const text = `${name} ${many}`
-    return many === 0 ? paint.dim(text) : bad.has(name) ? paint.red(text) : text
-  })
-  return `${paint.dim("cohort")}  ${said.join("  ")}`
+    const said = `${name} ${many}`
+    const fits = used + 2 + said.length <= room
+    text += `${fits ? "" : `\n${" ".repeat(COHORT.length)}`}  ${many === 0 ? paint.dim(said) : bad.has(name) ? paint.red(said) : said}`
+    used = (fits ? used : COHORT.length) + 2 + said.length
+  }
+  return text
 }
 
-const gatesOf = (readings: Look["readings"], room: number, paint: Paint): string =>
-  readings.length === 0
-    ? ""
-    : table(
-        readings,
-        [
-          {
-            title: "GATE",
-            value: ({ gate, dryRun }) => (dryRun && !/dry[ -]?run/i.test(gate) ? `${gate} (dry run)` : gate)
-          },
-          {
-            title: "IS",
-            value: ({ verdict }) => verdict,
-            paint: ({ verdict, dryRun }) =>
-              verdict === "good" ? paint.green : verdict === "bad" && !dryRun ? paint.red : paint.yellow
-          },
-          { title: "READING", value: ({ text }) => text }
-        ],
-        paint,
-        room
-      )
+/** The least that a reading is broken into. */
+const READING = 24
+
+const gatesOf = (readings: Look["readings"], { room, low }: View, paint: Paint): string => {
+  if (readings.length === 0) return ""
+  const named = ({ gate, dryRun }: Look["readings"][number]) =>
+    printable(dryRun && !/dry[ -]?run/i.test(gate) ? `${gate} (dry run)` : gate)
+  const most = Math.floor(room / 2)
+  const widest = Math.max(...readings.map((one) => Math.min(most, named(one).length)))
+  const left = Math.max(READING, room - widest - "unknown".length - 4)
+  const rows = readings.flatMap((one) =>
+    (low ? [one.text] : reasonLines(one.text, left)).map((text, nth) => ({ one, text, first: nth === 0 }))
+  )
+  return table(
+    rows,
+    [
+      {
+        title: "GATE",
+        value: ({ one, first }) => (first ? cutLine(named(one), Number.isFinite(most) ? most : 0) : "")
+      },
+      {
+        title: "IS",
+        value: ({ one, first }) => (first ? one.verdict : ""),
+        paint: ({ one: { verdict, dryRun } }) =>
+          verdict === "good" ? paint.green : verdict === "bad" && !dryRun ? paint.red : paint.yellow
+      },
+      { title: "READING", value: ({ text }) => text }
+    ],
+    paint,
+    room
+  )
+}
 
 /** Lines that fit, each coloured as a whole. */
 const line = (text: string, room: number, paint: (text: string) => string): string =>
@@ -172,7 +190,7 @@ export const whole = (found: Look, view: View, paint: Paint): string => {
       : []),
     "",
     stagesOf(found, view, paint),
-    ...[cohortOf(counts, paint), gatesOf(readings, room, paint)]
+    ...[cohortOf(counts, room, paint), gatesOf(readings, view, paint)]
       .filter((text) => text !== "")
       .flatMap((text) => ["", text]),
     ...examples.map(({ service, instance, is, reason: why }) =>

@@ -51,6 +51,38 @@ baking 108 s ago: enough of stage 2 of 4 (10 %) have applied it`
     )
   })
 
+  it("RV1 it is redrawn in its place on a narrow terminal, and all of it is said", async () => {
+    await using herald = await FakeHerald.start()
+    const readings = [
+      {
+        ...look().readings[0]!,
+        gate: "unhealthy < 2%, coverage 0%",
+        text: "0 of 96 that are known are unhealthy (0%), limit 2%"
+      }
+    ]
+    for (const columns of [40, 60, 80]) {
+      herald.on(
+        `GET ${ONE}`,
+        { body: look({ readings }) },
+        { body: look({ readings, seen: "3.2" }) },
+        { body: completed }
+      )
+      const live = terminal({ terminal: true, columns, rows: 60 })
+      assert.strictEqual(await live.run("rollout", "watch", "r17", "--server", herald.url), 0)
+      const lines = live.out[0]!.split("\n")
+      assert.isAtMost(Math.max(...lines.map((line) => line.length)), Math.max(columns - 1, 45), live.out[0])
+      assert.include(live.out[0]!.replace(/\s+/g, " "), "rejected 0 lost 0")
+      assert.match(live.out[0]!.replace(/\s+/g, " "), /limit 2%/)
+      const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0)
+      assert.strictEqual(live.steered[1], `\u001b[${rows}A\r\u001b[J`)
+    }
+  })
+
+  it("RV1 of a low terminal the end is shown whole", async () => {
+    const { cli } = await ask(["rollout", "watch", "r17"], `GET ${ONE}`, { body: back }, { columns: 60, rows: 10 })
+    assert.match(cli.out.join("\n").replace(/\s+/g, " "), /3 of 96 that are known are unhealthy/)
+  })
+
   it("RV1 elsewhere there is a line, or an object, for each change", async () => {
     await using herald = await FakeHerald.start()
     const replies = [
