@@ -1,8 +1,9 @@
 /** Gates as people write them: `unhealthy < 2%, at least 3`, `errors/requests <= 1.5 * control`, `prometheus(https://…): <query> < 0.01`. Pure. */
+
+import { ratioOf, spanOf, tidy } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { Census, CensusGate, Gate, PrometheusGate, RateGate, WebhookGate } from "./Plan.ts"
-import { ratioOf, spanOf, tidy } from "./Spans.ts"
 
 const CENSUS: ReadonlyArray<Census> = ["rejected", "unhealthy", "lost", "slow"]
 

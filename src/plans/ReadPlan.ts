@@ -5,12 +5,13 @@
 
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Problem, pointed, told } from "../evaluation/Definition.ts"
+import { ratioOf, spanOf } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import { type Gate, limits, type Plan, type Stage, type Window } from "./Plan.ts"
 import { defaultGates, gateOf } from "./ReadGates.ts"
 import { readStages } from "./ReadStages.ts"
-import { ratioOf, spanOf, windowsOf } from "./Spans.ts"
+import { windowsOf } from "./ReadWindows.ts"
 
 /** As JSON has it; `readPlan` takes anything. */
 export interface PlanText {

@@ -1,8 +1,8 @@
 /** Stages as people write them: `1% for 5m, region=eu:10% approve, 100%`. Pure. */
 import { pointed } from "../evaluation/Definition.ts"
+import { spanOf, tidy } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { limits, type Share, type Stage } from "./Plan.ts"
-import { spanOf, tidy } from "./Spans.ts"
 
 /** What stages have that do not say otherwise. */
 export interface StageDefaults {

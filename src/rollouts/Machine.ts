@@ -12,8 +12,8 @@
  *   MV6  Where a person has to promote it, and after a last stage that does not reach everybody, it pauses and says so.
  */
 
-import { spanText } from "../plans/Spans.ts"
 import { closedAt, type Freeze } from "../plans/Windows.ts"
+import { spanText } from "../text/Amounts.ts"
 import { isEverybody } from "./Bound.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import { appliedOf, cohortOf, percent } from "./Gates.ts"

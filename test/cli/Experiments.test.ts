@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { colours, plain } from "../../src/cli/Paint.ts"
-import { readMetric, readShares } from "../../src/cli/verbs/experiments/Metrics.ts"
+import { readAlpha, readMetric, readShares, readTraffic } from "../../src/cli/verbs/experiments/Metrics.ts"
 import { plot } from "../../src/cli/verbs/experiments/Plot.ts"
 import { results } from "../../src/cli/verbs/experiments/Told.ts"
 import type { WithResults } from "../../src/edge/http/experiments/Wire.ts"
@@ -33,6 +33,11 @@ describe("herald experiment", () => {
     assert.deepStrictEqual(readMetric("conversion(error) less within 30m"), {
       ...{ kind: "conversion", event: "error", windowMillis: 1_800_000, better: "less" }
     })
+    assert.deepInclude(readMetric("checkout within 1d12h"), { windowMillis: 36 * 3_600_000 })
+    assert.deepStrictEqual(["20%", "20", "0.5 %"].map(readTraffic), [20, 20, 0.5])
+    assert.deepStrictEqual(["5%", "0.05"].map(readAlpha), [0.05, 0.05])
+    for (const text of ["", "a fifth", "20%%"])
+      for (const read of [readTraffic, readAlpha]) assert.property(read(text), "_tag", text)
     for (const text of [
       "",
       "median(x)",

@@ -5,7 +5,8 @@ import type { Plan } from "../../src/plans/Plan.ts"
 import { defaultGates, gateOf } from "../../src/plans/ReadGates.ts"
 import { readPlan } from "../../src/plans/ReadPlan.ts"
 import { stageText } from "../../src/plans/ReadStages.ts"
-import { spanOf, spanText, windowsOf } from "../../src/plans/Spans.ts"
+import { windowsOf } from "../../src/plans/ReadWindows.ts"
+import { spanOf, spanText } from "../../src/text/Amounts.ts"
 
 const read = (said: unknown): Plan => {
   const plan = readPlan(said)

@@ -2,23 +2,14 @@
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { ChangedExperiment, StartBody } from "../../../edge/http/experiments/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, messageOf, optionalText } from "../../Globals.ts"
 import { readValue } from "../../Input.ts"
 import { experiment, history, list, pathOf, results, show } from "./Look.ts"
-import { readMetric, readShares } from "./Metrics.ts"
+import { readAlpha, readMetric, readShares, readTraffic } from "./Metrics.ts"
 import { changed } from "./Told.ts"
-
-const optionalNumber = (name: string, description: string) =>
-  Flags.Finite(name).pipe(
-    Flags.withDescription(description),
-    Flags.withMetavar("n"),
-    Flags.optional,
-    Flags.map(Option.getOrUndefined)
-  )
 
 const start = Command.make(
   "start",
@@ -51,20 +42,28 @@ const start = Command.make(
       Flags.withMetavar("metric"),
       Flags.between(1, 10)
     ),
-    traffic: optionalNumber("traffic", "With --split: of a hundred people how many take part; 100 unless given"),
+    traffic: optionalText("traffic", "With --split: how many take part, as 20%; all unless given", "share"),
     where: optionalText(
       "where",
       "With --split: who may take part, a rule (JSONLogic): the text itself, @file, or -",
       "rule"
     ),
     layer: optionalText("layer", "With --split: nobody is in two experiments of one layer", "name"),
-    alpha: optionalNumber("alpha", "How likely a difference may be claimed where there is none; 0.05 unless given"),
+    alpha: optionalText(
+      "alpha",
+      "How likely a difference may be claimed where there is none; 5% unless given",
+      "share"
+    ),
     message: messageOf("What it is to find out"),
     idempotencyKey
   },
   Effect.fn("Experiment.start")(function* ({ experiment, env, flag, split, shares, control, metric, where, ...how }) {
     const here = yield* invocation
-    const { traffic, layer, alpha, message, idempotencyKey } = how
+    const { layer, message, idempotencyKey } = how
+    const traffic = how.traffic === undefined ? undefined : readTraffic(how.traffic)
+    if (typeof traffic === "object") return yield* traffic
+    const alpha = how.alpha === undefined ? undefined : readAlpha(how.alpha)
+    if (typeof alpha === "object") return yield* alpha
     if (split !== undefined && shares !== undefined)
       return yield* usage(
         "--split and --shares can't both be given",
@@ -112,7 +111,7 @@ const start = Command.make(
     },
     {
       command:
-        "herald experiment start one-page --flag new-checkout --split off=50,on=50 --layer shop --traffic 20 --metric 'mean(checkout) cap 500'",
+        "herald experiment start one-page --flag new-checkout --split off=50,on=50 --layer shop --traffic 20% --metric 'mean(checkout) cap 500'",
       description: "With a fifth of all, who are in no other experiment of the layer; how much does each bring?"
     }
   ])

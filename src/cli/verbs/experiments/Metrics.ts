@@ -1,5 +1,6 @@
 /** Reads shares and metrics as people write them on a command line. Pure. */
 import type { StartBody } from "../../../edge/http/experiments/Wire.ts"
+import { ratioOf, spanOf } from "../../../text/Amounts.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 
 type SaidMetric = StartBody["metrics"][number]
@@ -24,9 +25,20 @@ export const readShares = (text: string, control: string | undefined): Arms | Cl
     : [first, ...arms.filter((one) => one !== first)]
 }
 
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 const METRIC =
-  /^\s*(?:([A-Za-z0-9_][A-Za-z0-9_\-./:]*)\s*=\s*)?(?:(conversion|mean)\s*\(\s*(.+?)\s*\)|([^\s(),]+))((?:\s+(?:within\s+\d{1,6}[mhd]|cap\s+\d{1,12}(?:\.\d{1,9})?|less|more))*)\s*$/
+  /^\s*(?:([A-Za-z0-9_][A-Za-z0-9_\-./:]*)\s*=\s*)?(?:(conversion|mean)\s*\(\s*(.+?)\s*\)|([^\s(),]+))((?:\s+(?:within\s+[\dhmds]{2,20}|cap\s+\d{1,12}(?:\.\d{1,9})?|less|more))*)\s*$/
+
+/** `20%`, or 20: of a hundred people. */
+export const readTraffic = (text: string): number | CliFailure => {
+  const found = /^(\d{1,3}(?:\.\d{1,6})?)\s*%?$/.exec(text.trim())
+  return found === null ? usage(`--traffic ${text} is no share`, "Write 20%.") : Number(found[1])
+}
+
+/** `5%`, or 0.05. */
+export const readAlpha = (text: string): number | CliFailure => {
+  const ratio = ratioOf(text)
+  return typeof ratio === "string" ? usage(`--alpha: ${ratio}`, "Write 5%, or 0.05.") : ratio
+}
 
 /** `checkout`, `mean(checkout) within 14d cap 500`, `errors=conversion(error) less`. */
 export const readMetric = (text: string): SaidMetric | CliFailure => {
@@ -37,13 +49,15 @@ export const readMetric = (text: string): SaidMetric | CliFailure => {
       "Write the event, or as in 'mean(checkout) within 14d cap 500', 'errors=conversion(error) less'."
     )
   const [, name, kind = "conversion", inner, alone, rest = ""] = found
-  const window = /within\s+(\d+)([mhd])/.exec(rest)
+  const within = /within\s+(\w+)/.exec(rest)?.[1]
+  const window = within === undefined ? undefined : spanOf(within)
+  if (typeof window === "string") return usage(`"${text}": ${window}`, "Write it as in 'mean(checkout) within 14d'.")
   const cap = /cap\s+([\d.]+)/.exec(rest)
   return {
     ...(name === undefined ? {} : { name }),
     kind: kind as SaidMetric["kind"],
     event: inner ?? alone!,
-    ...(window === null ? {} : { windowMillis: Number(window[1]) * UNITS[window[2]!]! }),
+    ...(window === undefined ? {} : { windowMillis: window }),
     ...(cap === null ? {} : { cap: Number(cap[1]) }),
     ...(/\bless\b/.test(rest) ? { better: "less" as const } : {})
   }

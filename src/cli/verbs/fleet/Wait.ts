@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import type { Heads } from "../../../edge/http/configuration/Wire.ts"
 import type { Client } from "../../../edge/http/fleet/Wire.ts"
 import { VARIABLES_KEY } from "../../../keys/Key.ts"
+import { spanOf } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, render, usage } from "../../CliFailure.ts"
 import { formerOf } from "../../Former.ts"
@@ -30,14 +31,6 @@ export const waitFlags = {
   timeout: optionalText("timeout", "How long --wait waits: 90s, 2m, 1h; 2m unless given (exit code 9)", "span")
 }
 
-const units = { s: 1_000, m: 60_000, h: 3_600_000 } as const
-
-/** Milliseconds of "90s"; undefined when it is no span. */
-const spanOf = (text: string): number | undefined => {
-  const found = /^(\d+)([smh])$/.exec(text)
-  return found === null ? undefined : Number(found[1]) * units[found[2] as keyof typeof units]
-}
-
 /** Undefined: nobody waits. Asked before anything is written. */
 export const waitingOf = Effect.fnUntraced(function* ({
   wait,
@@ -51,7 +44,7 @@ export const waitingOf = Effect.fnUntraced(function* ({
       ? undefined
       : yield* usage("--timeout is of no use without --wait", "Give both, or none.")
   const span = spanOf(timeout ?? "2m")
-  if (span === undefined) return yield* usage(`--timeout ${timeout} is no span`, "Write 90s, 2m or 1h.")
+  if (typeof span === "string") return yield* usage(`--timeout: ${span}`, "Write 90s, 2m or 1h30m.")
   return span
 })
 

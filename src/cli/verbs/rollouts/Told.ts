@@ -1,6 +1,6 @@
 /** How rollouts are told. Pure. */
 import type { Look, Rollout, RolloutPreview } from "../../../edge/http/rollouts/Wire.ts"
-import { spanText } from "../../../plans/Spans.ts"
+import { spanText } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
 import { bar } from "../../Bar.ts"
 import type { Paint } from "../../Paint.ts"
