@@ -26,6 +26,7 @@ UNSAYABLE = [
     "a scheduled change is of one environment",
     "a rollout gives a version to more and more instances",  # null takes something away
     "appears twice in the rollout",
+    "the rollout has no change",
     "changes; at most 100 are allowed",  # of a rollout, keys and flags together
     "give what it is to be, or the version of before",  # neither, but where the plan raises a variant
     "there are no flags in",  # nothing can be reported there
