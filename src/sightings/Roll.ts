@@ -5,9 +5,10 @@
  *        the sessions that have something of a rollout. The others are the control, of whom only counters are kept that gates name.
  *   IR2  What a session says counts for the rollouts that its instance is in, whoever else it names: who is in is `Cohort.ts`'s to say.
  *   IR3  A node has told of a version once it looked at all of its instances since, and each that changed was written.
+ *   IR4  What a session says is compared with its own patterns, and with no rollout that changes nothing of what it wants.
  */
 import { type InstanceId, instanceKey } from "../fleet/Instance.ts"
-import { coveredBy } from "../keys/Pattern.ts"
+import { patternsOf } from "../keys/Pattern.ts"
 import type { Stage } from "../plans/Plan.ts"
 import { bucketOf, cameIn } from "../rollouts/Cohort.ts"
 import { isOver, type Rollout } from "../rollouts/Rollout.ts"
@@ -17,6 +18,7 @@ import { type Ending, isGone } from "../sessions/Ending.ts"
 import { fitted } from "../text/Fitted.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
+import { ByPattern } from "./ByPattern.ts"
 import { Counting } from "./Counting.ts"
 import type { Report, Seat } from "./Seat.ts"
 import { Standing } from "./Standing.ts"
@@ -28,6 +30,8 @@ interface Tracked {
   rollout: Rollout
   /** As sessions name them, in the order of the targets. */
   readonly names: ReadonlyArray<string>
+  /** Of each name all patterns that cover it. */
+  readonly covering: ReadonlyArray<ReadonlyArray<string>>
   readonly standings: Map<string, Standing>
   readonly counting: Counting
   /** Of this version all instances were looked at. IR3 */
@@ -52,6 +56,7 @@ export class Roll {
   /** By environment and name of a target: the one that the key is in. */
   readonly #byName = new Map<string, Map<string, Tracked>>()
   readonly #byEnvironment = new Map<string, Set<Tracked>>()
+  readonly #byPattern = new ByPattern<Tracked>()
 
   /** `tell`: an instance is otherwise than before. */
   constructor(tell: (sighting: Sighting) => void) {
@@ -92,7 +97,8 @@ export class Roll {
     }
     const names = rollout.targets.map(targetName)
     const counting = new Counting(rollout.plan.gates)
-    const tracked: Tracked = { rollout, names, standings: new Map(), counting, looked: -1 }
+    const covering = names.map(patternsOf)
+    const tracked: Tracked = { rollout, names, covering, standings: new Map(), counting, looked: -1 }
     this.#all.set(id, tracked)
     let byName = this.#byName.get(environment)
     if (byName === undefined) this.#byName.set(environment, (byName = new Map()))
@@ -100,6 +106,7 @@ export class Roll {
     let set = this.#byEnvironment.get(environment)
     if (set === undefined) this.#byEnvironment.set(environment, (set = new Set()))
     set.add(tracked)
+    this.#byPattern.add(environment, names, tracked)
     return tracked
   }
 
@@ -121,8 +128,7 @@ export class Roll {
 
   came(seat: Seat, now: bigint): void {
     const { client } = seat.subscription
-    for (const tracked of this.#byEnvironment.get(client.environment) ?? []) {
-      if (!this.#wants(tracked, seat)) continue
+    for (const tracked of this.#wantedBy(seat)) {
       if (dueOf(tracked.rollout, client) !== undefined) this.look(tracked, seat, now)
       else this.#outside(tracked, seat)
     }
@@ -153,8 +159,7 @@ export class Roll {
   reported(seat: Pick<Seat, "ref" | "connectedAt" | "subscription">, report: Report, here: boolean): void {
     const { client } = seat.subscription
     const instance = instanceKey(client)
-    for (const tracked of this.#byEnvironment.get(client.environment) ?? []) {
-      if (!this.#wants(tracked, seat)) continue
+    for (const tracked of this.#wantedBy(seat)) {
       const due = dueOf(tracked.rollout, client)
       if (due === undefined) {
         if (here && tracked.rollout.begun.length > 0) tracked.counting.report(instance, "control", report.metrics)
@@ -191,8 +196,9 @@ export class Roll {
     return this.#byName.get(client.environment)?.get(key)
   }
 
-  #wants({ names }: Tracked, { subscription: { patterns } }: Pick<Seat, "subscription">): boolean {
-    return names.some((name) => coveredBy(patterns, name))
+  /** IR4 */
+  #wantedBy({ subscription: { client, patterns } }: Pick<Seat, "subscription">): ReadonlySet<Tracked> {
+    return this.#byPattern.of(client.environment, patterns)
   }
 
   /** IR1 */
@@ -203,7 +209,8 @@ export class Roll {
     if (known?.session === seat.ref) return known
     const due = dueOf(tracked.rollout, client)
     if (due === undefined) return undefined
-    const wants = tracked.names.map((name) => coveredBy(patterns, name))
+    const wanted = new Set(patterns)
+    const wants = tracked.covering.map((those) => those.some((pattern) => wanted.has(pattern)))
     const made = new Standing(seat.ref, due.stage, due.revision, wants)
     tracked.standings.set(instance, made)
     tracked.names.forEach((name, target) => {
@@ -284,5 +291,6 @@ export class Roll {
     const set = this.#byEnvironment.get(environment)
     set?.delete(tracked)
     if (set?.size === 0) this.#byEnvironment.delete(environment)
+    this.#byPattern.remove(environment, tracked.names, tracked)
   }
 }

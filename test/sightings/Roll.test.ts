@@ -66,6 +66,44 @@ describe("the roll of a node", () => {
     assert.deepStrictEqual(words().slice(-2), ["a 2 delivered", "a 3 applied"])
   })
 
+  it("IR4 a session costs as much as it has patterns, however much is rolled out", () => {
+    const { roll, words } = made()
+    const targets = (nth: number) =>
+      Array.from({ length: 100 }, (_, at) => ({ ...rollout({}).targets[0]!, key: `svc${nth}.group.${at}` }))
+    const others = Array.from({ length: 100 }, (_, nth) => ({ ...rollout({}), key: `r9${nth}`, targets: targets(nth) }))
+    for (const other of others) roll.become(other)
+    let looks = 0
+    const patterns = new Proxy(["app", "svc1.group.7", ...Array.from({ length: 254 }, (_, nth) => `none${nth}.*`)], {
+      get: (of, name, self) => {
+        looks++
+        return Reflect.get(of, name, self)
+      }
+    })
+    const one = { ...seat("a"), subscription: { ...seat("a").subscription, patterns } }
+    roll.came(one, 1n)
+    roll.sent(one, mark(2, 18n), 1n)
+    for (let nth = 0; nth < 10; nth++)
+      roll.reported(one, { health: "unhealthy", revision: 18n, message: "down", metrics: {} }, true)
+    assert.isBelow(looks, 20_000)
+    assert.deepStrictEqual(words(), ["a 1 offered", "a 2 delivered", "a 3 unhealthy down"])
+    for (const other of others) roll.become({ ...other, state: "aborted" })
+    for (const pattern of ["svc1.group.7", "svc1.*", "svc1.group.*"]) roll.came(seat("b", [pattern]), 1n)
+    assert.lengthOf(words(), 3)
+  })
+
+  it("IR4 a pattern wants what it covers, and two want it once", () => {
+    const { roll, words } = made({ targets: [{ ...rollout({}).targets[0]!, key: "svc.group.a" }] })
+    for (const [nth, patterns] of [
+      ["svc.group.a"],
+      ["svc.*"],
+      ["svc.group.*", "svc.*"],
+      ["svc"],
+      ["svc.group"]
+    ].entries())
+      roll.came(seat(`i${nth}`, patterns), 1n)
+    assert.deepStrictEqual(words(), ["i0 1 offered", "i1 1 offered", "i2 1 offered"])
+  })
+
   it("EE1 who can't be sent a target has rejected it, unless that is of a position before", () => {
     const { roll, words } = made()
     roll.came(seat("a"), 1n)
