@@ -2,7 +2,8 @@
  * Use cases on experiments. Every method checks `CurrentIdentity` for the environment that it touches.
  *
  *   XG1  What is compared can be compared: the flag has the variants, and shares that are said, published with the start, or read from its rule.
- *   XG2  Results are summed up in the database, one experiment at a time, and kept for `FRESH`: whoever watches costs it no more than one who looks.
+ *   XG2  Results are summed up in the database, one experiment at a time, and kept for five seconds, or ten times as long as that took: whoever
+ *        watches costs it no more than one who looks.
  *   XG3  What was shown when an experiment was stopped is kept with it, as long as it is.
  */
 import { Context, Effect, Layer } from "effect"

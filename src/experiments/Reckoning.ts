@@ -9,8 +9,8 @@ export interface ExperimentsOptions {
   readonly keepReportsMillis: number
 }
 
-/** How long results are kept. XG2 */
-const FRESH = "5 seconds"
+/** Milliseconds that results are kept, and how many times as long as it took to sum them up. XG2 */
+const [FRESH, TIMES] = [5_000, 10]
 /** Experiments whose results are kept. */
 const KEPT = 256
 const DAY = 86_400_000
@@ -40,18 +40,26 @@ export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }:
       return resultsOf(plan, summed, until, notesOf(experiment, until))
     }).pipe(summing.withPermits(1))
 
+  const timed = (experiment: Experiment) =>
+    Effect.gen(function* () {
+      const began = clock.currentTimeMillisUnsafe()
+      const results = yield* reckon(experiment)
+      return { results, lasts: Math.max(FRESH, TIMES * (clock.currentTimeMillisUnsafe() - began)) }
+    })
+
   /** By the revision that started it. XG2 */
   const asked = new Map<string, Experiment>()
-  const kept = yield* Cache.makeWith(
-    (id: string) =>
-      Effect.suspend(() => reckon(asked.get(id)!)).pipe(Effect.ensuring(Effect.sync(() => void asked.delete(id)))),
-    { capacity: KEPT, timeToLive: (exit) => (Exit.isSuccess(exit) ? FRESH : 0) }
-  )
+  const kept = yield* Cache.makeWith((id: string) => Effect.suspend(() => timed(asked.get(id)!)), {
+    capacity: KEPT,
+    timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.lasts : 0)
+  })
   const resultsFor = (experiment: Experiment) =>
     Effect.suspend(() => {
       const id = `${experiment.environment}/${experiment.key}/${experiment.revision}`
       asked.set(id, experiment)
-      return Cache.get(kept, id)
+      return Effect.map(Cache.get(kept, id), ({ results }) => results).pipe(
+        Effect.ensuring(Effect.sync(() => void asked.delete(id)))
+      )
     })
 
   /** For a stop, which is not to fail where the database is too slow to sum up. XG3 */
