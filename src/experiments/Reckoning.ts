@@ -1,5 +1,5 @@
 /** Sums up what an experiment has shown; a part of Experiments. */
-import { Cache, Clock, Effect, Exit, Semaphore } from "effect"
+import { Cache, Clock, Effect, Equal, Exit, Hash, Semaphore } from "effect"
 import { type Experiment, planOf, type StopWish } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { resultsOf } from "./Results.ts"
@@ -14,6 +14,25 @@ const [FRESH, TIMES] = [5_000, 10]
 /** Experiments whose results are kept. */
 const KEPT = 256
 const DAY = 86_400_000
+
+/** The same for all that is known of one start. */
+class Started implements Equal.Equal {
+  readonly experiment: Experiment
+  readonly #id: string
+
+  constructor(experiment: Experiment) {
+    this.experiment = experiment
+    this.#id = `${experiment.environment}/${experiment.key}/${experiment.revision}`
+  }
+
+  [Equal.symbol](that: Equal.Equal): boolean {
+    return that instanceof Started && that.#id === this.#id
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.#id)
+  }
+}
 
 export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }: ExperimentsOptions) {
   const store = yield* ExperimentStore
@@ -47,20 +66,13 @@ export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }:
       return { results, lasts: Math.max(FRESH, TIMES * (clock.currentTimeMillisUnsafe() - began)) }
     })
 
-  /** By the revision that started it. XG2 */
-  const asked = new Map<string, Experiment>()
-  const kept = yield* Cache.makeWith((id: string) => Effect.suspend(() => timed(asked.get(id)!)), {
+  /** XG2 */
+  const kept = yield* Cache.makeWith(({ experiment }: Started) => timed(experiment), {
     capacity: KEPT,
     timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.lasts : 0)
   })
   const resultsFor = (experiment: Experiment) =>
-    Effect.suspend(() => {
-      const id = `${experiment.environment}/${experiment.key}/${experiment.revision}`
-      asked.set(id, experiment)
-      return Effect.map(Cache.get(kept, id), ({ results }) => results).pipe(
-        Effect.ensuring(Effect.sync(() => void asked.delete(id)))
-      )
-    })
+    Effect.map(Cache.get(kept, new Started(experiment)), ({ results }) => results)
 
   /** For a stop, which is not to fail where the database is too slow to sum up. XG3 */
   const lastResults = (experiment: Experiment) =>
