@@ -12,15 +12,14 @@
 import { Clock, Effect, Metric, Queue } from "effect"
 import { Conflict } from "../commits/Conflict.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Plan } from "../plans/Plan.ts"
 import type { Freeze } from "../plans/Windows.ts"
 import type { Evidence } from "../rollouts/Evidence.ts"
 import { EvidenceStore } from "../rollouts/EvidenceStore.ts"
-import { readingsOf } from "../rollouts/Gates.ts"
+import { askedOf, readingsOf } from "../rollouts/Gates.ts"
 import { type Decision, decide } from "../rollouts/Machine.ts"
 import { Policies } from "../rollouts/Policies.ts"
 import { rate } from "../rollouts/Rates.ts"
-import { isOver, type Rollout } from "../rollouts/Rollout.ts"
+import { isOver, type Rollout, wordOf } from "../rollouts/Rollout.ts"
 import { RolloutStore } from "../rollouts/RolloutStore.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
 import type { Step } from "../rollouts/Step.ts"
@@ -52,10 +51,6 @@ export class Owning {
     Queue.offerUnsafe(this.woken, undefined)
   }
 }
-
-const slowOf = ({ gates }: Plan): ReadonlyArray<number> => [
-  ...new Set(gates.flatMap((gate) => (gate.type === "census" && gate.of === "slow" ? [gate.withinMillis] : [])))
-]
 
 const badOf = ({ counts: { unhealthy, rejected, lost } }: Evidence): number => unhealthy + rejected + lost
 
@@ -119,21 +114,15 @@ export const makeOwner = Effect.gen(function* () {
     })
 
     const read = ({ plan }: Rollout) =>
-      evidences
-        .read(environment, key, {
-          lostAfterMillis: plan.lostAfterMillis,
-          crashes: plan.crashes,
-          slow: slowOf(plan)
-        })
-        .pipe(
-          Effect.tap((found) =>
-            Effect.andThen(
-              Effect.sync(() => found && hear(found.now)),
-              away.works
-            )
-          ),
-          Effect.catch((error) => Effect.as(fails(error), undefined)) // MV2
-        )
+      evidences.read(environment, key, askedOf(plan)).pipe(
+        Effect.tap((found) =>
+          Effect.andThen(
+            Effect.sync(() => found && hear(found.now)),
+            away.works
+          )
+        ),
+        Effect.catch((error) => Effect.as(fails(error), undefined)) // MV2
+      )
 
     /** Undefined: they can't be read, so nothing begins. */
     const freezesOf = policies.of(environment).pipe(
@@ -169,7 +158,7 @@ export const makeOwner = Effect.gen(function* () {
         const now = yield* store.find(environment, key)
         if (now === undefined || isOver(now.state) || now.version !== rollout.version) return 0
         if (step.to !== "paused") {
-          const text = `it can't be ${step.begins ? "taken to its next stage" : step.to.replace("_", " ")}: ${error.message} (${error.code})`
+          const text = `it can't be ${step.begins ? "taken to its next stage" : wordOf(step.to)}: ${error.message} (${error.code})`
           const pause: Step = {
             ...step,
             to: "paused",
@@ -194,7 +183,7 @@ export const makeOwner = Effect.gen(function* () {
       if (state === "scheduled") return false
       if (found === undefined || !found.complete) return true
       const { gone, lost, offered, delivered } = found.counts
-      return gone > 0 || lost > 0 || (offered + delivered > 0 && slowOf(plan).length > 0)
+      return gone > 0 || lost > 0 || (offered + delivered > 0 && askedOf(plan).slow.length > 0)
     }
 
     const note = (decision: Decision, found: Evidence | undefined) => {

@@ -9,6 +9,7 @@
 
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { type Problem, pointed, told } from "../evaluation/Definition.ts"
+import { isMembers, type Members } from "../evaluation/Json.ts"
 import { wrongNamePattern } from "../keys/Name.ts"
 import { matches } from "../keys/Pattern.ts"
 import { whenOf } from "../schedules/When.ts"
@@ -42,8 +43,6 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
 export const isPlanName = (name: string): boolean => NAME.test(name)
 
-type Members = Readonly<Record<string, unknown>>
-const isMembers = (said: unknown): said is Members => typeof said === "object" && said !== null && !Array.isArray(said)
 const MEMBERS = ["plans", "required", "freezes"]
 
 /** As JSON has it, with all that is wrong. PY1 */

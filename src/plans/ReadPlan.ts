@@ -5,6 +5,7 @@
 
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Problem, pointed, told } from "../evaluation/Definition.ts"
+import { isMembers } from "../evaluation/Json.ts"
 import { ratioOf, spanOf } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
@@ -68,9 +69,6 @@ const WINDOWS = 100
 
 const TOO_LARGE = `is larger than ${limits.plan} characters`
 const isTooLarge = (plan: unknown): boolean => JSON.stringify(plan).length > limits.plan
-
-type Members = Readonly<Record<string, unknown>>
-const isMembers = (said: unknown): said is Members => typeof said === "object" && said !== null && !Array.isArray(said)
 
 /** What is wrong with a plan, as an `InvalidPlan`. `where`: of what it is said, for people. */
 const refused = (problems: ReadonlyArray<Problem>, where: string): HeraldError =>

@@ -11,6 +11,13 @@
 import type { Census, CensusGate, Gate, Plan, RateGate } from "../plans/Plan.ts"
 import type { Counts, Evidence, Reading } from "./Evidence.ts"
 
+/** What the store is asked, so that a plan's gates can be read. */
+export const askedOf = ({ gates, lostAfterMillis, crashes }: Pick<Plan, "gates" | "lostAfterMillis" | "crashes">) => ({
+  lostAfterMillis,
+  crashes,
+  slow: [...new Set(gates.flatMap((gate) => (gate.type === "census" && gate.of === "slow" ? [gate.withinMillis] : [])))]
+})
+
 /** Those that have a say: all but those that said that they leave. */
 export const cohortOf = (counts: Counts): number =>
   counts.offered + counts.delivered + counts.applied + counts.healthy + counts.unhealthy + counts.rejected + counts.gone

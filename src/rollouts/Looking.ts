@@ -5,7 +5,7 @@ import { Clock, Effect } from "effect"
 import type { Gate } from "../plans/Plan.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 import { EvidenceStore } from "./EvidenceStore.ts"
-import { readingsOf } from "./Gates.ts"
+import { askedOf, readingsOf } from "./Gates.ts"
 import { decide } from "./Machine.ts"
 import { Policies } from "./Policies.ts"
 import { rate } from "./Rates.ts"
@@ -33,9 +33,7 @@ export const makeLooking = Effect.gen(function* () {
   const policies = yield* Policies
 
   const evidenceOf = Effect.fnUntraced(function* ({ environment, key, plan }: Rollout) {
-    const slow = plan.gates.flatMap((gate) => (gate.type === "census" && gate.of === "slow" ? [gate.withinMillis] : []))
-    const { lostAfterMillis, crashes } = plan
-    const read = yield* Effect.result(store.read(environment, key, { lostAfterMillis, crashes, slow }))
+    const read = yield* Effect.result(store.read(environment, key, askedOf(plan)))
     return read._tag === "Success" ? read.success : undefined
   })
 

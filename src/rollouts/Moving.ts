@@ -15,7 +15,7 @@ import type { Change } from "../propagation/Revision.ts"
 import { makeBound } from "./Bound.ts"
 import { type Connected, EvidenceStore } from "./EvidenceStore.ts"
 import { raised } from "./Raise.ts"
-import type { Rollout } from "./Rollout.ts"
+import { type Rollout, wordOf } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { Step } from "./Step.ts"
 import type { MoveWish } from "./Wish.ts"
@@ -39,7 +39,7 @@ export const kept = (text: string, most: number): string =>
 
 /** What history and audit say of a step: what was done, and why, with the words of whoever asked for it. */
 const messageOf = ({ key }: Rollout, { to, why }: Step): string =>
-  kept(`rollout ${key} is ${to.replace("_", " ")}: ${why.text}`, MESSAGE)
+  kept(`rollout ${key} is ${wordOf(to)}: ${why.text}`, MESSAGE)
 
 export const makeMoving = Effect.gen(function* () {
   const store = yield* RolloutStore

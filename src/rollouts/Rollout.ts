@@ -19,6 +19,9 @@ export type State = (typeof states)[number]
 
 export const isOver = (state: State): boolean => state === "completed" || state === "rolled_back" || state === "aborted"
 
+/** For people. */
+export const wordOf = (state: State): string => state.replace("_", " ")
+
 /** Who decides what no person does: the system's name. */
 export const OWNER = "herald"
 

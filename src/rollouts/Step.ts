@@ -7,7 +7,7 @@
  */
 import type { Plan } from "../plans/Plan.ts"
 import { stageText } from "../plans/ReadStages.ts"
-import { isOver, type Rollout, type State, type Why } from "./Rollout.ts"
+import { isOver, type Rollout, type State, type Why, wordOf } from "./Rollout.ts"
 
 /** Whom the machine decides for, and whom people. */
 export const edges: ReadonlyArray<{ readonly from: State; readonly to: State; readonly by: "herald" | "person" }> = [
@@ -74,7 +74,7 @@ const byHand = { due: false, bad: null } as const
  */
 export const askedStep = (rollout: Rollout, asked: Asked, now: number, text: string): Step | string => {
   const { state, stage, plan, until } = rollout
-  if (isOver(state)) return `it is over: ${state.replace("_", " ")}` // AJ2
+  if (isOver(state)) return `it is over: ${wordOf(state)}` // AJ2
   const why: Why = { text, readings: [] }
   const stays = { stage, begins: false, lasts: null, why, ...byHand }
   switch (asked) {

@@ -52,7 +52,7 @@ const list = Command.make(
     const now = yield* shell.now
     yield* here.emit(found, (paint) =>
       found.length === 0
-        ? `no rollout ${state === "all" ? "was begun" : `is ${state.replace("_", " ")}`} in ${printable(environment)}; begin one with herald rollout start, or herald publish --rollout`
+        ? `no rollout ${state === "all" ? "was begun" : `is ${state === "active" ? state : wordOf({ state })}`} in ${printable(environment)}; begin one with herald rollout start, or herald publish --rollout`
         : table(
             found,
             [

@@ -1,5 +1,6 @@
 /** How rollouts are told. Pure. */
 import type { Look, Rollout, RolloutPreview } from "../../../edge/http/rollouts/Wire.ts"
+import { isOver as isOverIn, wordOf as wordIn } from "../../../rollouts/Rollout.ts"
 import { spanText } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
 import { bar } from "../../Bar.ts"
@@ -9,19 +10,9 @@ import { validated } from "../configuration/Outcome.ts"
 
 type State = Rollout["state"]
 
-export const isOver = ({ state }: Pick<Rollout, "state">): boolean =>
-  state === "completed" || state === "rolled_back" || state === "aborted"
+export const isOver = ({ state }: Pick<Rollout, "state">): boolean => isOverIn(state)
 
-const words: Readonly<Record<State, string>> = {
-  scheduled: "scheduled",
-  deploying: "deploying",
-  baking: "baking",
-  paused: "paused",
-  completed: "completed",
-  rolled_back: "rolled back",
-  aborted: "aborted"
-}
-export const wordOf = ({ state }: Pick<Rollout, "state">): string => words[state]
+export const wordOf = ({ state }: Pick<Rollout, "state">): string => wordIn(state)
 
 export const colourOf = (state: State, paint: Paint): ((text: string) => string) =>
   state === "completed"
