@@ -5,6 +5,8 @@
  *        back by it at most with probability α (VE1). Instances are what varies, not requests (VK1): one alone takes nothing back.
  *   VG2  It is good when the cohort has had so many requests as the gate asks for, and either has the rate that it may have or so many that tell by
  *        themselves, with no evidence above 1, as nearly all that is as usual has. Otherwise nobody knows.
+ *   VG4  It is not good by what one of them counts: without the group that counted most, of the cohort or of the control, nothing is above 1 either. So
+ *        one that says that it served a billion requests without an error hides no other's errors.
  *   VG3  An instance counts with what it counted since it has the change (or could have it), at most as many errors as requests.
  */
 import { hashText } from "../evaluation/Murmur.ts"
@@ -60,6 +62,13 @@ export const sideOf = (gate: RateGate, metrics: Evidence["metrics"], side: "coho
   return { count: of("count"), n: sumOf("n"), sum: sumOf("sum"), groups }
 }
 
+/** What one says is left out; where there is no other, nothing is. VG4 */
+const withoutLargest = (groups: ReadonlyArray<Group>): ReadonlyArray<Group> => {
+  const most = Math.max(...groups.map(({ n }) => n))
+  const at = groups.findIndex(({ n }) => n === most)
+  return groups.filter(({ n }) => n > 0).length < 2 ? groups : groups.filter((_, nth) => nth !== at)
+}
+
 const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
 const times = (ratio: number): string =>
   ratio === Number.POSITIVE_INFINITY ? "∞" : ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`
@@ -80,10 +89,13 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   if (cohort.n === 0) return said("unknown", `no instance of the cohort has counted ${denominator} yet`)
   const byControl = "control" in against
   if (byControl && control.n === 0) return said("unknown", `nobody without the change has counted ${denominator} yet`)
-  const worth = effective(cohort.groups, control.groups)
-  const { e, rejected, interval } = byControl
-    ? exceeds(worth.candidate, worth.control, alpha, against.control)
-    : exceeds(worth.candidate, against.limit, alpha)
+  const test = (candidates: ReadonlyArray<Group>, controls: ReadonlyArray<Group>) => {
+    const worth = effective(candidates, controls)
+    return byControl
+      ? { worth, ...exceeds(worth.candidate, worth.control, alpha, against.control) }
+      : { worth, ...exceeds(worth.candidate, against.limit, alpha) }
+  }
+  const { worth, e, rejected, interval } = test(cohort.groups, control.groups)
   const is = cohort.sum / cohort.n
   const value = byControl ? is / (control.sum / control.n) : is
   const most = byControl ? against.control : against.limit
@@ -104,5 +116,15 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   }
   const leans = `evidence ${evidence}: above 1 it does not go on, at ${whole(1 / alpha)} it is taken back`
   if (e > 1) return said("unknown", `${between}; ${leans}`, bounds)
+  // VG4
+  const hides =
+    test(withoutLargest(cohort.groups), control.groups).e > 1 ||
+    (byControl && test(cohort.groups, withoutLargest(control.groups)).e > 1)
+  if (hides)
+    return said(
+      "unknown",
+      `${between}; without the instances that counted most it looks worse: they decide nothing`,
+      bounds
+    )
   return said("good", between, bounds)
 }

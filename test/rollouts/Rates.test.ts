@@ -93,6 +93,26 @@ describe("gates of rates", () => {
     assert.strictEqual(read(gate({ limit: 0.01 }, { dryRun: true }), []).dryRun, true)
   })
 
+  it("VG4 one that counts more than all others hides nothing, in the cohort or outside of it", () => {
+    const [broken, others] = [many(10, 1_000, 300), many(40, 1_000, 10)]
+    const says = /without the instances that counted most it looks worse/
+    for (const liar of [[Number.MAX_SAFE_INTEGER, 0] as const, [300_000, 0] as const, [1e300, 0] as const]) {
+      for (const found of [read(LIMIT, [...broken, liar]), read(CONTROL, [...broken, liar], others)]) {
+        assert.strictEqual(found.verdict, "unknown")
+        assert.match(found.text, says)
+      }
+    }
+    for (const much of [Number.MAX_SAFE_INTEGER, 60_000]) {
+      const outside = read(CONTROL, broken, [...others, [much, much]])
+      assert.strictEqual(outside.verdict, "unknown")
+      assert.match(outside.text, says)
+    }
+    // One that has most of the traffic is no liar.
+    assert.strictEqual(read(LIMIT, [...many(10, 1_000, 8), [60_000, 480]]).verdict, "good")
+    assert.strictEqual(read(CONTROL, [...many(10, 1_000, 8), [60_000, 480]], others).verdict, "good")
+    assert.strictEqual(read(LIMIT, [[60_000, 480]]).verdict, "good")
+  })
+
   it("VG2 what is worse, and not yet proven to be, is not promoted", () => {
     const leaning = read(CONTROL, many(10, 400, 9), many(90, 400, 4))
     assert.strictEqual(leaning.verdict, "unknown")
