@@ -230,14 +230,14 @@ begin
   if held.id is null then
     return jsonb_build_object('name', 'NotFound', 'message', format('there is no rollout %s in %s', of_id, in_environment), 'details', details);
   end if;
-  if herald_is_over(held.state) then
-    return jsonb_build_object('name', 'RolloutOver', 'message', format('the rollout %s in %s is over: it is %s', of_id, in_environment, held.state),
-      'details', details || jsonb_build_object('state', held.state));
-  end if;
   if (change->>'expectedVersion')::integer <> held.version then
     return jsonb_build_object('name', 'VersionConflict',
       'message', format('the rollout %s in %s is at version %s, not %s', of_id, in_environment, held.version, change->>'expectedVersion'),
       'details', details || jsonb_build_object('expected', change->'expectedVersion', 'current', held.version));
+  end if;
+  if herald_is_over(held.state) then
+    return jsonb_build_object('name', 'RolloutOver', 'message', format('the rollout %s in %s is over: it is %s', of_id, in_environment, held.state),
+      'details', details || jsonb_build_object('state', held.state));
   end if;
   if change->>'fence' is not null or change->>'bad' is not null then
     -- Whoever is writing it has not committed, and is not waited for: for this decision it is another by now. Whoever comes later waits for this commit.

@@ -91,11 +91,6 @@ export const moveProblem = (
     return wrong(`one release moves the rollout ${key} once`)
   if (held === undefined) return failure("NotFound", `there is no rollout ${key} in ${environment}`, { details })
   const { rollout } = held
-  if (isOver(rollout.state)) {
-    return failure("RolloutOver", `the rollout ${key} in ${environment} is over: it is ${rollout.state}`, {
-      details: { ...details, state: rollout.state }
-    })
-  }
   const conflict = (message: string) =>
     new Conflict({
       name: "VersionConflict",
@@ -104,6 +99,11 @@ export const moveProblem = (
     })
   if (expectedVersion !== rollout.version)
     return conflict(`the rollout ${key} in ${environment} is at version ${rollout.version}, not ${expectedVersion}`)
+  if (isOver(rollout.state)) {
+    return failure("RolloutOver", `the rollout ${key} in ${environment} is over: it is ${rollout.state}`, {
+      details: { ...details, state: rollout.state }
+    })
+  }
   if (fence !== null && fence !== held.fence)
     return conflict(`another owner has the rollout ${key} in ${environment} by now`)
   if (bad !== null && bad !== held.bad)

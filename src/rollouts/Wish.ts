@@ -30,7 +30,7 @@ export interface StartWish extends Wish<Rollout> {
 
 /**
  * Of one that there is: the next version in place of `expectedVersion`. Refused as a `Conflict` where that, `fence`, `bad` or `due` does not hold:
- * whoever decided it looks again. `RolloutOver`: it is over.
+ * whoever decided it looks again. `RolloutOver`: it is over, as whoever decided it knew.
  */
 export interface MoveWish extends Wish<Rollout> {
   readonly kind: "rollout"

@@ -138,6 +138,8 @@ export const rolloutsContract = (test: Test) => {
       const ended = yield* rolled([moveWish(second, "aborted")])
       for (const to of ["paused", "aborted", "baking"] as const)
         assert.strictEqual((yield* refused([moveWish(ended, to)])).name, "RolloutOver")
+      // Whoever has not seen that it ended looks again.
+      assert.instanceOf(yield* refused([moveWish(second, "aborted")]), Conflict)
       assert.isUndefined(yield* store.claim("production", started.key))
     }))
 
