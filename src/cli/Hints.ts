@@ -22,7 +22,10 @@ const byVerb: Readonly<Record<string, Hints>> = {
     NotFound:
       "See which segments there are: herald segment list; and which versions one has: herald segment history <segment>."
   },
-  rollout: { NotFound: "See which rollouts there are: herald rollout list --state all." },
+  rollout: {
+    NotFound:
+      "See which there are: herald rollout list --state all; of plans herald rollout plan list; of keys herald list, of flags herald flag list."
+  },
   schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
   key: { NotFound: "See which keys there are: herald key list." },
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },

@@ -204,7 +204,7 @@ const webhook = (text: string): WebhookGate | string => {
 const unknown = (text: string): string => {
   const word = /^\s*(\w+)/.exec(text)?.[1] ?? ""
   const near = nearby(word, [...CENSUS, "prometheus", "webhook"])
-  const meant = near.length === 0 ? "" : `; is ${near[0]} meant?`
+  const meant = near.length === 0 || near[0] === word ? "" : `; is ${near[0]} meant?`
   return `${excerpt(text)} is no gate${meant} ${meant === "" ? ": " : ""}${WRITE}`.replace(" : ", ": ")
 }
 

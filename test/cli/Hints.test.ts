@@ -22,6 +22,11 @@ describe("hints", () => {
   it("name the list of what is not there", async () => {
     await using herald = await FakeHerald.start()
     const absent = problem("NotFound", "there is none")
+    herald.on("POST /v1/rollouts", absent)
+    const begun = terminal()
+    const args = ["rollout", "start", "shop", "1", "--plan", "careful", "--server", herald.url]
+    assert.strictEqual(await begun.run(...args), 4)
+    assert.include(begun.said, "of plans herald rollout plan list")
     herald.on("GET /v1/flags/shop", absent).on("GET /v1/segments/beta", absent).on("GET /v1/schedules/s1", absent)
     for (const [noun, verb, name] of [
       ["flag", "get", "shop"],

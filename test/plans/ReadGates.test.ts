@@ -78,7 +78,7 @@ describe("ReadGates", () => {
       ["unheathy < 2%", "is unhealthy meant?"],
       ["unhealthy < 2", "2%, if that is meant"],
       ["unhealthy < 100%", "below 100%"],
-      ["unhealthy > 2%", "is no gate"],
+      ["unhealthy > 2%", "is no gate: write"],
       ["unhealthy(3s) < 2%", "only slow has a time"],
       ["slow(soon) < 2%", "no duration"],
       ["unhealthy < 2%, at least 0", "1 at least"],

@@ -1,12 +1,12 @@
 /** What verbs that begin a rollout take, send and tell. */
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type { RolloutPreview, Started } from "../../../edge/http/rollouts/Wire.ts"
+import type { Look, RolloutPreview, Started } from "../../../edge/http/rollouts/Wire.ts"
 import { isPlanName } from "../../../plans/Policy.ts"
 import { usage } from "../../CliFailure.ts"
 import { type Invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { waitingOf } from "../fleet/Wait.ts"
-import { follow } from "./Live.ts"
+import { follow, pathOf } from "./Live.ts"
 import { previewed, told } from "./Told.ts"
 
 const several = (name: string, description: string, metavar: string) =>
@@ -189,6 +189,14 @@ interface How {
 export const timeoutOf = (timeout: string | undefined) =>
   timeout === undefined ? Effect.succeed(undefined) : waitingOf({ wait: true, timeout })
 
+/** A freeze, or a window: who begins one is told at once that it does not begin now. */
+const waitsOf = Effect.fnUntraced(function* (here: Invocation, { id, environment }: Started) {
+  const query = { environment }
+  const asked = yield* Effect.result(here.call({ method: "GET", path: pathOf(id), query, patient: false }))
+  const found = asked._tag === "Success" ? (asked.success.body as Look) : undefined
+  return found?.state === "scheduled" ? found.waits : ""
+})
+
 /** Begins it, tells of it and, where that is wanted, follows it. */
 export const begin = Effect.fn("Rollout.begin")(function* (here: Invocation, asked: Asked, how: How) {
   const { dryRun, watch, message, breakGlass, idempotencyKey } = how
@@ -206,6 +214,9 @@ export const begin = Effect.fn("Rollout.begin")(function* (here: Invocation, ask
   })
   if (dryRun) return yield* here.emit(answer.body, (paint) => previewed(answer.body as RolloutPreview, paint))
   const begun = answer.body as Started
-  if (!watch) return yield* here.emit(begun, (paint) => told("started", begun, paint))
+  if (!watch) {
+    const waits = here.format === "table" && begun.state === "scheduled" ? yield* waitsOf(here, begun) : ""
+    return yield* here.emit(begun, (paint) => told("started", begun, paint, waits))
+  }
   yield* follow(here, begun.environment, begun.id, timeout)
 })

@@ -4,12 +4,14 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RolloutInstances } from "../../../edge/http/rollouts/Wire.ts"
+import type { Look, RolloutInstances } from "../../../edge/http/rollouts/Wire.ts"
 import { conditions } from "../../../rollouts/Evidence.ts"
+import { printable } from "../../../text/Printable.ts"
 import { env, invocation, optionalInt } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { ago, table } from "../../Table.ts"
 import { pathOf } from "./Live.ts"
+import { isOver, wordOf } from "./Told.ts"
 
 const PAGE = 500
 const SHOWN = 100
@@ -39,9 +41,17 @@ export const instances = Command.make(
       after = page.next ?? undefined
     } while (after !== undefined && found.length < limit)
     const now = yield* shell.now
+    const of =
+      found.length === 0 && here.format === "table"
+        ? ((yield* here.call({ method: "GET", path: pathOf(id), query: { environment } })).body as Look)
+        : undefined
+    const none =
+      of !== undefined && isOver(of)
+        ? `${of.id} is ${wordOf(of)}: its instances are looked at no more; what was known of them is in herald rollout history ${of.id} --env ${environment}`
+        : `no instance of its cohort ${is === undefined ? "is known" : `is ${is}`}`
     yield* here.emit(found, (paint) =>
       found.length === 0
-        ? `no instance of its cohort ${is === undefined ? "is known" : `is ${is}`}; what is over is kept in herald rollout history`
+        ? printable(none)
         : table(
             found,
             [

@@ -38,7 +38,10 @@ const endOf = (found: Look): CliFailure | undefined => {
   )
   return failed(
     `The rollout ${id} was ${wordOf(found)}`,
-    [`${gist(found)}, ${stageOf(found)}: who had it has the old version again`, ...who].join("\n"),
+    [
+      `${gist(found)}, ${stageOf(found)}${found.stage === 0 ? "" : ": who had it has the old version again"}`,
+      ...who
+    ].join("\n"),
     reason,
     `see how it went: herald rollout history ${id} --env ${environment}`,
     ends[state]
@@ -72,7 +75,7 @@ export const follow = Effect.fn("Live.follow")(function* (
     const now = (yield* shell.now) + ahead
     const room = screen ? Math.max(40, (shell.columns() || 80) - 1) : Number.POSITIVE_INFINITY
     const most = isOver(found) ? Number.POSITIVE_INFINITY : Math.max(5, (shell.rows() || 1_000) - 2)
-    const view = { now, room, blocks }
+    const view = { now, room, blocks, next: found.state === "paused" }
     const high = whole(found, view, here.paint).split("\n")
     const all = high.length > most ? whole(found, { ...view, low: true }, here.paint).split("\n") : high
     const shown = all.length > most ? all.slice(0, most) : all

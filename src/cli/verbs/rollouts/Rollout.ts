@@ -86,7 +86,10 @@ const status = Command.make(
     const found = (yield* here.call({ method: "GET", path: pathOf(id), query })).body as Look
     const now = found.now ?? (yield* shell.now)
     const view = { now, room: here.room, blocks: showsBlocks(shell.env) }
-    yield* here.emit(found, (paint) => `${whole(found, view, paint)}\n${paint.dim(printable(nextOf(found)))}`)
+    yield* here.emit(
+      found,
+      (paint) => `${whole(found, view, paint)}\n${paint.dim(printable(nextOf(found, found.waits)))}`
+    )
   })
 ).pipe(
   Command.withDescription("Show where a rollout is: stages, instances, what each gate says, and why"),
@@ -120,7 +123,7 @@ const moved = {
   resume: ["resumed", "Let a paused rollout go on: its stage bakes anew"],
   promote: [
     "promoted",
-    "Begin the next stage now, whatever gates say; after the last one, or with --full, give it to everyone"
+    "Begin the next stage now, whatever gates, windows and freezes say; after the last one, or with --full, give it to everyone"
   ],
   abort: ["aborted", "End a rollout: whoever has the change gets back what is current"]
 } as const

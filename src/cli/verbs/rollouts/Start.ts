@@ -131,6 +131,11 @@ export const apply = Command.make(
     const { rolloutFileOf } = yield* Effect.promise(() => import("./RolloutFile.ts"))
     const asked = rolloutFileOf(file === "-" ? "standard input" : file, text, here.environment(env))
     if (asked instanceof Error) return yield* asked
+    if (env !== undefined && asked.environment !== env)
+      return yield* usage(
+        `the file is for ${asked.environment}, and --env is ${env}`,
+        "Leave --env out, or take environment out of the file."
+      )
     const { message: said, ...wanted } = asked
     yield* begin(here, wanted, { ...how, message: message ?? said })
   })

@@ -59,6 +59,8 @@ export interface View {
   readonly blocks: boolean
   /** Few lines: what gates say is cut. */
   readonly low?: boolean
+  /** With what to type next. */
+  readonly next?: boolean
 }
 
 const BAR = 20
@@ -189,7 +191,8 @@ export const whole = (found: Look, view: View, paint: Paint): string => {
     ),
     "",
     ...reasonLines(`${wordOf(found)} ${ago(at, now)}: ${reason}`, room).map((text) => colourOf(state, paint)(text)),
-    ...(waits === "" || state === "paused" ? [] : reasonLines(`waits: ${waits}`, room).map(paint.dim))
+    ...(waits === "" || state === "paused" ? [] : reasonLines(`waits: ${waits}`, room).map(paint.dim)),
+    ...(view.next === true ? reasonLines(nextOf(found), room).map(paint.dim) : [])
   ].join("\n")
 }
 
@@ -217,12 +220,15 @@ export const oneLine = (found: Look): string => {
   )
 }
 
+const beginsAtOnce = ({ untilAt, at }: Pick<Rollout, "untilAt" | "at">): boolean => untilAt === null || untilAt <= at
+
 /** What to type next. */
-export const nextOf = ({ id, environment, state }: Pick<Rollout, "id" | "environment" | "state">): string => {
+export const nextOf = (found: Pick<Rollout, "id" | "environment" | "state" | "untilAt" | "at">, waits = ""): string => {
+  const { id, environment, state } = found
   const env = ` --env ${environment}`
   switch (state) {
     case "scheduled":
-      return `begin it now with herald rollout promote ${id}${env}, call it off with herald rollout abort ${id}${env}`
+      return `${beginsAtOnce(found) && waits === "" ? "follow it with herald rollout watch" : "begin it now with herald rollout promote"} ${id}${env}, call it off with herald rollout abort ${id}${env}`
     case "deploying":
     case "baking":
       return `follow it with herald rollout watch ${id}${env}, stop it with herald rollout pause ${id}${env} or abort`
@@ -233,14 +239,21 @@ export const nextOf = ({ id, environment, state }: Pick<Rollout, "id" | "environ
   }
 }
 
-/** What became of a request. */
-export const told = (verb: string, found: Rollout & { readonly replayed: boolean }, paint: Paint): string =>
+const whereOf = (found: Rollout): string => {
+  if (found.stage > 0) return `, ${stageOf(found)}`
+  if (found.state !== "scheduled") return ", before its first stage"
+  return beginsAtOnce(found) ? ", to begin at once" : ` for ${time(found.untilAt)}`
+}
+
+/** What became of a request. `waits`: what it waits for. */
+export const told = (verb: string, found: Rollout & { readonly replayed: boolean }, paint: Paint, waits = ""): string =>
   [
     found.replayed
       ? `${paint.yellow("nothing was changed now:")} ${paint.bold(printable(found.id))} is ${wordOf(found)}`
       : `${paint.green(verb)} ${paint.bold(printable(found.id))} in ${printable(found.environment)}: ${printable(gist(found))}`,
-    `${colourOf(found.state, paint)(wordOf(found))}${printable(found.stage === 0 ? (found.untilAt === null || found.untilAt <= found.at ? ", to begin at once" : ` for ${time(found.untilAt)}`) : `, ${stageOf(found)}`)}: ${printable(found.stages.map(({ text }) => text).join(", "))}`,
-    paint.dim(printable(nextOf(found)))
+    `${colourOf(found.state, paint)(wordOf(found))}${printable(whereOf(found))}: ${printable(found.stages.map(({ text }) => text).join(", "))}`,
+    ...(waits === "" ? [] : [paint.yellow(printable(`waits: ${waits}`))]),
+    paint.dim(printable(nextOf(found, waits)))
   ].join("\n")
 
 /** What would become of it. */

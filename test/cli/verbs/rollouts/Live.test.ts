@@ -78,6 +78,14 @@ baking 108 s ago: enough of stage 2 of 4 (10 %) have applied it`
     }
   })
 
+  it("RV1 a rollout that paused says what to type next", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on(`GET ${ONE}`, { body: look({ state: "paused", untilAt: null }) }, { body: completed })
+    const live = terminal({ terminal: true, columns: 100, rows: 60 })
+    assert.strictEqual(await live.run("rollout", "watch", "r17", "--server", herald.url), 0)
+    assert.include(live.out[0]!, "go on with herald rollout resume r17 --env production or promote")
+  })
+
   it("RV1 of a low terminal the end is shown whole", async () => {
     const { cli } = await ask(["rollout", "watch", "r17"], `GET ${ONE}`, { body: back }, { columns: 60, rows: 10 })
     assert.match(cli.out.join("\n").replace(/\s+/g, " "), /3 of 96 that are known are unhealthy/)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FakeHerald } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
 import { ask } from "../../Ask.ts"
-import { back, ONE, published, rollout, START, started } from "./Answers.ts"
+import { back, look, ONE, published, rollout, START, started } from "./Answers.ts"
 
 describe("rollout start", () => {
   const sent = async (args: ReadonlyArray<string>, files: Readonly<Record<string, string>> = {}) => {
@@ -95,6 +95,9 @@ plan:
       assert.strictEqual(await cli.run("rollout", "apply", "f"), 2)
       assert.include(cli.said, said)
     }
+    const elsewhere = terminal({ files: { f: file } })
+    assert.strictEqual(await elsewhere.run("rollout", "apply", "f", "--env", "production"), 2)
+    assert.include(elsewhere.said, "the file is for staging, and --env is production")
   })
 
   it("refuses what can't go together, before anything is sent", async () => {
@@ -118,6 +121,34 @@ plan:
     assert.include(printed, "started r17 in production: user-service 41 → 42")
     assert.include(printed, "herald rollout promote r17 --env production")
   })
+
+  it("says at once what it waits for, such as a freeze", async () => {
+    const now = started({ untilAt: null })
+    for (const [waits, said, next] of [
+      ["", "to begin at once", "herald rollout watch r17"],
+      [
+        "the environment is frozen: holidays",
+        "waits: the environment is frozen: holidays",
+        "herald rollout promote r17"
+      ]
+    ] as const) {
+      await using herald = await FakeHerald.start()
+      const { replayed: _, ...same } = now
+      herald.on(START, { body: now }).on(`GET ${ONE}`, { body: look({ ...same, waits }) })
+      const cli = terminal({ terminal: true })
+      assert.strictEqual(await cli.run("rollout", "start", "k", "v", "--stages", "1%", "--server", herald.url), 0)
+      assert.include(cli.printed, said)
+      assert.include(cli.printed, next)
+    }
+  })
+
+  it("what ended before it began was given to nobody", async () => {
+    const { printed } = await ask(["rollout", "abort", "r17"], `POST ${ONE}/abort`, {
+      body: started({ state: "aborted", untilAt: null })
+    })
+    assert.include(printed, "aborted, before its first stage")
+    assert.notInclude(printed, "at once")
+  })
 })
 
 describe("rollout", () => {
@@ -140,6 +171,20 @@ describe("rollout", () => {
         body: started()
       })
       assert.deepStrictEqual([exit, request.body, request.query], [0, body, { environment: "production" }])
+    }
+  })
+
+  it("instances says of a rollout that is over that nobody looks at them any more", async () => {
+    for (const [body, said] of [
+      [back, "r17 is rolled back: its instances are looked at no more"],
+      [look(), "no instance of its cohort is unhealthy"]
+    ] as const) {
+      await using herald = await FakeHerald.start()
+      herald.on(`GET ${ONE}/instances`, { body: { instances: [], next: null } }).on(`GET ${ONE}`, { body })
+      const cli = terminal({ terminal: true })
+      const args = ["rollout", "instances", "r17", "--is", "unhealthy", "--server", herald.url]
+      assert.strictEqual(await cli.run(...args), 0)
+      assert.include(cli.printed, said)
     }
   })
 
