@@ -50,7 +50,7 @@ export interface Metric {
 export type Range = readonly [from: number, width: number]
 
 /** XE3 */
-export interface Plan {
+export interface Design {
   readonly flag: string
   /** The control is the first. */
   readonly arms: ReadonlyArray<Arm>
@@ -80,7 +80,7 @@ export interface Experiment extends Change {
   /** "": none. XE2 */
   readonly layer: string
   readonly buckets: ReadonlyArray<Range>
-  /** The `Plan`, as JSON. */
+  /** The `Design`, as JSON. */
   readonly definition: string
   /** SHA-256 (hex) of the definition. */
   readonly digest: string
@@ -127,7 +127,7 @@ export type ExperimentWish = StartWish | StopWish
 export const isStart = (wish: ExperimentWish): wish is StartWish => wish.state === "running"
 
 /** As a node wrote it. */
-export const planOf = ({ definition }: Pick<Experiment, "definition">): Plan => JSON.parse(definition) as Plan
+export const designOf = ({ definition }: Pick<Experiment, "definition">): Design => JSON.parse(definition) as Design
 
 /** As rows and JSON carry it: JSON has no 64-bit integers. */
 export type ExperimentRow = Omit<Experiment, "kind" | "revision"> & { readonly revision: string }

@@ -18,7 +18,7 @@ import { targetProblem } from "../keys/Target.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import { type Experiment, NAME, planOf, type State } from "./Experiment.ts"
+import { designOf, type Experiment, NAME, type State } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { ExperimentView } from "./ExperimentView.ts"
 import { type ExperimentsOptions, makeReckoning } from "./Reckoning.ts"
@@ -157,7 +157,7 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
         check: () =>
           Effect.gen(function* () {
             const experiment = yield* found(environment, key)
-            const { arms } = planOf(experiment)
+            const { arms } = designOf(experiment)
             if (winner !== undefined && !arms.some(({ variant }) => variant === winner))
               return yield* failure(
                 "InvalidExperiment",

@@ -6,8 +6,8 @@ import { Conflict, Overtaken } from "../commits/Conflict.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { SETTINGS_KEY } from "../flags/FlagSettings.ts"
 import { heldProblem } from "../flags/Hold.ts"
+import { overlap } from "./Allocation.ts"
 import { EXPERIMENTS, type Experiment, RUNNING, type StartWish, type StopWish } from "./Experiment.ts"
-import { overlap } from "./Layer.ts"
 
 /** What a commit sees of an environment. */
 export interface Around {

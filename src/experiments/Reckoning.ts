@@ -1,6 +1,6 @@
 /** Sums up what an experiment has shown; a part of Experiments. */
 import { Cache, Clock, Effect, Equal, Exit, Hash, Semaphore } from "effect"
-import { type Experiment, planOf, type StopWish } from "./Experiment.ts"
+import { designOf, type Experiment, type StopWish } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { resultsOf } from "./Results.ts"
 
@@ -48,15 +48,15 @@ export const makeReckoning = Effect.fnUntraced(function* ({ keepReportsMillis }:
   const summing = yield* Semaphore.make(1)
   const reckon = (experiment: Experiment) =>
     Effect.gen(function* () {
-      const plan = planOf(experiment)
+      const design = designOf(experiment)
       const until = clock.currentTimeMillisUnsafe()
       const { environment, flag, flagVersion, startedAt } = experiment
-      const variants = plan.arms.map(({ variant }) => variant)
+      const variants = design.arms.map(({ variant }) => variant)
       const summed = yield* store.sum(environment, {
-        ...{ flag, flagVersion, variants, metrics: plan.metrics, until: Math.max(until, startedAt + 1) },
+        ...{ flag, flagVersion, variants, metrics: design.metrics, until: Math.max(until, startedAt + 1) },
         from: Math.max(startedAt, until - keepReportsMillis)
       })
-      return resultsOf(plan, summed, until, notesOf(experiment, until))
+      return resultsOf(design, summed, until, notesOf(experiment, until))
     }).pipe(summing.withPermits(1))
 
   const timed = (experiment: Experiment) =>

@@ -9,7 +9,7 @@
 import type { Interval, Sample } from "../statistics/Sample.ts"
 import { sampleRatio } from "../statistics/SampleRatio.ts"
 import { lift, mean, proportion } from "../statistics/Sequential.ts"
-import type { Metric, Plan } from "./Experiment.ts"
+import type { Design, Metric } from "./Experiment.ts"
 import type { Summed } from "./Sums.ts"
 
 /** null: not limited on that side, or not known. XF3 */
@@ -44,7 +44,7 @@ export interface Results {
   readonly units: number
   /** Units that were seen with two variants, and are left out. */
   readonly mixed: number
-  /** By variant, in the order of the plan; `expected`: by its share of the units. */
+  /** By variant, in the order of the design; `expected`: by its share of the units. */
   readonly arms: ReadonlyArray<{
     readonly variant: string
     readonly share: number
@@ -74,7 +74,7 @@ const verdictOf = ({ low, high }: Interval, better: Metric["better"]): Verdict =
 }
 
 export const resultsOf = (
-  { arms, metrics, alpha }: Plan,
+  { arms, metrics, alpha }: Design,
   { units, mixed, samples }: Summed,
   at: number,
   notes: ReadonlyArray<string>

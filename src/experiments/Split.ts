@@ -10,8 +10,8 @@
 import type { Json, Members } from "../evaluation/Json.ts"
 import { argumentsOf } from "../evaluation/Operators.ts"
 import { isSimple } from "../evaluation/Simple.ts"
+import { widthOf } from "./Allocation.ts"
 import { type Arm, BUCKETS, type Range } from "./Experiment.ts"
-import { widthOf } from "./Layer.ts"
 
 /** The variant of who does not take part. XE6 */
 export const OUTSIDE = "outside"

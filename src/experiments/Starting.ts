@@ -7,9 +7,9 @@ import { Flags } from "../flags/Flags.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import { Digest } from "../values/Digest.ts"
-import { type Arm, BUCKETS, type Plan, type Range, type StartWish } from "./Experiment.ts"
+import { allocate, freeIn } from "./Allocation.ts"
+import { type Arm, BUCKETS, type Design, type Range, type StartWish } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
-import { allocate, freeIn } from "./Layer.ts"
 import { formOf, sharesIn, split } from "./Split.ts"
 import { armsProblem, metricOf, type Wanted } from "./Wanted.ts"
 
@@ -83,8 +83,8 @@ export const makeStarting = Effect.gen(function* () {
     const problem = armsProblem(arms) ?? missing(wanted, arms, json)
     if (problem !== undefined) return yield* problem
     const buckets = yield* place(wanted)
-    const plan: Plan = { flag, arms, metrics: wanted.metrics.map(metricOf), alpha: wanted.alpha, layer, buckets }
-    const definition = JSON.stringify(plan)
+    const design: Design = { flag, arms, metrics: wanted.metrics.map(metricOf), alpha: wanted.alpha, layer, buckets }
+    const definition = JSON.stringify(design)
     const start: StartWish = {
       ...{ kind: "experiment", environment, key, state: "running", flag, layer, buckets, definition },
       ...{ flagVersion: wanted.split ? null : current.version, digest: digestOf(definition) }

@@ -58,7 +58,7 @@ export const questionOf = (gate: ExternalGate, about: Rollout, counts: unknown):
     targets: targets.map(({ kind, key, base, version }) => ({ kind, key, base, version })),
     counts: counts ?? null,
     startedBy,
-    startedAt: new Date(startedAt).toISOString()
+    startedTime: new Date(startedAt).toISOString()
   })
   const headers = { "content-type": "application/json", accept: "application/json", "user-agent": "herald" }
   return { method: "POST", url, headers, body, timeoutMillis }

@@ -10,6 +10,8 @@
 export const limits = {
   stages: 50,
   gates: 20,
+  /** Windows of one plan; a text of days counts as one a day. */
+  windows: 100,
   /** Of one list of instances. */
   instances: 1_000,
   /** What one rollout changes. */

@@ -64,9 +64,6 @@ export const defaults = {
 /** As JSON escapes what no text of a database has: U+0000 and halves of pairs. */
 const UNSTORABLE = /(?:^|[^\\])(?:\\\\)*\\u(?:0000|d[89a-f])/i
 
-/** Windows of one plan, as minutes of a week. */
-const WINDOWS = 100
-
 const TOO_LARGE = `is larger than ${limits.plan} characters`
 const isTooLarge = (plan: unknown): boolean => JSON.stringify(plan).length > limits.plan
 
@@ -195,6 +192,6 @@ const readWindows = (said: unknown, say: (at: string, problem: string) => void):
     if (typeof found === "string") say(`/windows/${nth + 1}`, found)
     else windows.push(...found)
   }
-  if (windows.length > WINDOWS) say("/windows", "has too many of them")
-  return windows.slice(0, WINDOWS)
+  if (windows.length > limits.windows) say("/windows", "has too many of them")
+  return windows.slice(0, limits.windows)
 }

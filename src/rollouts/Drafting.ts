@@ -30,7 +30,7 @@ import { bytesOf, textProblem } from "../values/Value.ts"
 import { Policies } from "./Policies.ts"
 import { raised } from "./Raise.ts"
 import { targetsOf, toldOf, type Wanted } from "./Wanted.ts"
-import type { Candidate, StartWish } from "./Wish.ts"
+import type { CandidateWish, StartWish } from "./Wish.ts"
 
 /** Characters of a file's name. */
 const FILE = 200
@@ -145,7 +145,7 @@ export const makeDrafting = Effect.gen(function* () {
   const configurationsIn = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, message: string, fresh: boolean) {
     if (drafts.length === 0) return { candidates: [], basis: undefined }
     const { resolved, basis } = yield* configurations.prepared(drafts, message, fresh)
-    const candidates = resolved.map(({ change, current }): Candidate => {
+    const candidates = resolved.map(({ change, current }): CandidateWish => {
       const base = current === undefined || current.deleted ? 0 : current.version
       // The key changes with the rollout alone, so what it keeps stays as it was found.
       const { kept: _, ...wish } = { ...change, expectedVersion: base }
@@ -167,7 +167,7 @@ export const makeDrafting = Effect.gen(function* () {
   const flagsIn = Effect.fnUntraced(function* (drafts: ReadonlyArray<FlagDraft>) {
     if (drafts.length === 0) return []
     const { check } = yield* flags.beside(drafts)
-    return (yield* check).map((wish): Candidate => {
+    return (yield* check).map((wish): CandidateWish => {
       const { environment, key, digest, bytes } = wish as FlagWish
       const base = flagView.find(environment, key)?.version ?? 0
       return {
@@ -213,7 +213,7 @@ export const makeDrafting = Effect.gen(function* () {
         return yield* failure("InvalidPlan", `${variant} of the flag ${key} can't be raised: ${made.problem}`)
     }
     const none = { digest: "", strict: false, template: false, wish: "", bytes: 0 }
-    return { kind: "flag", key, base: version, ...none } satisfies Candidate
+    return { kind: "flag", key, base: version, ...none } satisfies CandidateWish
   })
 
   const candidatesOf = Effect.fnUntraced(function* (

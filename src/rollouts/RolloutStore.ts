@@ -29,7 +29,7 @@ export class RolloutStore extends Context.Service<
       key: string,
       options: { readonly limit: number; readonly after: number }
     ) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
-    /** The candidate of a target: `Candidate.wish`. Undefined: there is none (any more). */
+    /** The candidate of a target: `CandidateWish.wish`. Undefined: there is none (any more). */
     readonly candidate: (
       environment: string,
       key: string,

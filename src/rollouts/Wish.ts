@@ -4,7 +4,7 @@ import type { Plan } from "../plans/Plan.ts"
 import type { Rollout, State, Target, Why } from "./Rollout.ts"
 
 /** The content of a candidate: what a plain publish would write as the next version. */
-export interface Candidate extends Omit<Target, "version" | "base" | "since"> {
+export interface CandidateWish extends Omit<Target, "version" | "base" | "since"> {
   /** Undefined: whatever is current. Otherwise it has to be. */
   readonly base: number | undefined
   /**
@@ -21,7 +21,7 @@ export interface StartWish extends Wish<Rollout> {
   readonly kind: "rollout"
   readonly op: "start"
   readonly plan: Plan
-  readonly candidates: ReadonlyArray<Candidate>
+  readonly candidates: ReadonlyArray<CandidateWish>
   readonly salt: string
   /** Milliseconds since 1970 by the store's clock; null: at once. Either way it is `scheduled` first, until then. */
   readonly at: number | null

@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import type { Commits } from "../../src/commits/Commits.ts"
 import {
+  type Design,
   type Experiment,
   experimentKind,
-  type Plan,
   type StartWish,
   type StopWish
 } from "../../src/experiments/Experiment.ts"
@@ -25,7 +25,7 @@ const flagWish = (environment: string, key: string, more: object = {}) => ({
   ...{ enabled: true, percentage: null, targetUsers: null, variants: ["on", "off"], prerequisites: [] },
   ...more
 })
-const plan = (more: Partial<Plan> = {}): Plan => ({
+const plan = (more: Partial<Design> = {}): Design => ({
   flag: "flag",
   arms: [
     { variant: "off", share: 50 },

@@ -8,7 +8,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { FlagStore } from "../../src/flags/FlagStore.ts"
 import { isOver, type Rollout } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
-import type { Candidate, MoveWish } from "../../src/rollouts/Wish.ts"
+import type { CandidateWish, MoveWish } from "../../src/rollouts/Wish.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { change } from "../support/Release.ts"
 import { candidateOf, commit, moveWish, plan, promoted, startWish } from "../support/RolloutWishes.ts"
@@ -45,7 +45,7 @@ const walk = (seed: number) =>
     const environment = `seed-${seed}`
     const config = (key: string, value: string | null) => change(key, value, { environment })
     const names = { configuration: ["a", "b", "c"], flag: ["f", "g"] }
-    const made: Array<{ readonly rollout: Rollout; readonly candidates: ReadonlyArray<Candidate> }> = []
+    const made: Array<{ readonly rollout: Rollout; readonly candidates: ReadonlyArray<CandidateWish> }> = []
     const log: Array<unknown> = []
 
     const plainChange = (n: number) =>
@@ -61,7 +61,7 @@ const walk = (seed: number) =>
         ...names.configuration.map((key) => candidateOf(config(key, `c${n}`))),
         ...names.flag.map((key) => candidateOf(flag(key, [`c${n}`], { environment })))
       ].filter(() => any(3) === 0)
-      return all.map((one): Candidate => {
+      return all.map((one): CandidateWish => {
         if (one.kind === "flag" && any(4) === 0) return { ...one, wish: "", digest: "" }
         return any(4) === 0 ? { ...one, base: any(3) } : one
       })

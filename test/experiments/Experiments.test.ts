@@ -8,7 +8,7 @@ import { State } from "../../layers/Memory/State.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import * as Ending from "../../src/experiments/Ending.ts"
-import { EXPERIMENTS, type Experiment, planOf, RUNNING } from "../../src/experiments/Experiment.ts"
+import { designOf, EXPERIMENTS, type Experiment, RUNNING } from "../../src/experiments/Experiment.ts"
 import { ExperimentStore } from "../../src/experiments/ExperimentStore.ts"
 import { Experiments } from "../../src/experiments/Experiments.ts"
 import type { Wanted } from "../../src/experiments/Wanted.ts"
@@ -181,7 +181,7 @@ describe("Experiments", () => {
         assert.deepStrictEqual(plain.warnings, [])
         const made = plain.committed.revision.changes[0] as Experiment
         assert.deepInclude(made, { flagVersion: 1 })
-        assert.deepStrictEqual(planOf(made).arms, [
+        assert.deepStrictEqual(designOf(made).arms, [
           { variant: "off", share: 75_000 },
           { variant: "on", share: 25_000 }
         ])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Metric, Plan } from "../../src/experiments/Experiment.ts"
+import type { Design, Metric } from "../../src/experiments/Experiment.ts"
 import { resultsOf } from "../../src/experiments/Results.ts"
 import type { Summed } from "../../src/experiments/Sums.ts"
 
@@ -7,7 +7,7 @@ const metric = (more: Partial<Metric> = {}): Metric => ({
   ...{ name: "buy", kind: "conversion", event: "buy", windowMillis: 1_000, cap: null, better: "more" },
   ...more
 })
-const plan = (...metrics: ReadonlyArray<Metric>): Plan => ({
+const plan = (...metrics: ReadonlyArray<Metric>): Design => ({
   flag: "flag",
   arms: [
     { variant: "off", share: 1 },

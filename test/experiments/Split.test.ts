@@ -5,8 +5,8 @@ import { Flag } from "../../src/evaluation/Evaluator.ts"
 import type { Members } from "../../src/evaluation/Json.ts"
 import { differences } from "../../src/evaluation/OtherEngines.ts"
 import { ANY, readDefinition } from "../../src/evaluation/ReadDefinition.ts"
+import { allocate, freeIn, overlap } from "../../src/experiments/Allocation.ts"
 import { type Arm, BUCKETS, type Range } from "../../src/experiments/Experiment.ts"
-import { allocate, freeIn, overlap } from "../../src/experiments/Layer.ts"
 import { formOf, OUTSIDE, served, sharesIn, split } from "../../src/experiments/Split.ts"
 
 const people = Array.from({ length: 4_000 }, (_, n) => `user-${n}`)

@@ -19,7 +19,7 @@ import * as CandidatesOf from "../../src/rollouts/CandidatesOf.ts"
 import { bucketOf } from "../../src/rollouts/Cohort.ts"
 import type { State as Is } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
-import type { Candidate, MoveWish, StartWish } from "../../src/rollouts/Wish.ts"
+import type { CandidateWish, MoveWish, StartWish } from "../../src/rollouts/Wish.ts"
 import type { Session } from "../../src/sessions/Session.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import * as Sources from "../../src/updates/Sources.ts"
@@ -102,7 +102,7 @@ export const started = (
   plan: plan({ stages: Array.from({ length: 10 }, () => stage(100)) }),
   salt: SALT,
   at: null,
-  candidates: Object.entries(of).map(([name, text]): Candidate => {
+  candidates: Object.entries(of).map(([name, text]): CandidateWish => {
     const wish = typeof text === "string" ? change(name, text) : text
     const { kind, key, digest } = wish
     const [strict, template] = wish.kind === "flag" ? [false, false] : [wish.strict, wish.template]

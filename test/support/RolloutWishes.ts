@@ -7,7 +7,7 @@ import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import type { Plan, Stage } from "../../src/plans/Plan.ts"
 import type { Change } from "../../src/propagation/Revision.ts"
 import type { Rollout, Why } from "../../src/rollouts/Rollout.ts"
-import type { Candidate, MoveWish, StartWish } from "../../src/rollouts/Wish.ts"
+import type { CandidateWish, MoveWish, StartWish } from "../../src/rollouts/Wish.ts"
 import { change, release } from "./Release.ts"
 
 export const stage = (changed: Partial<Stage> = {}): Stage => ({
@@ -34,11 +34,11 @@ export const plan = (changed: Partial<Plan> = {}): Plan => ({
 export const why = (text: string): Why => ({ text, readings: [] })
 
 /** Of a configuration, or of a flag. */
-export const candidateOf = (wish: ConfigurationWish | FlagWish, base?: number): Candidate => {
+export const candidateOf = (wish: ConfigurationWish | FlagWish, base?: number): CandidateWish => {
   const { kind, key, digest } = wish
   const its = wish as { value?: string | null; definition?: string | null; strict?: boolean; template?: boolean }
   return {
-    kind: kind as Candidate["kind"],
+    kind: kind as CandidateWish["kind"],
     key,
     base,
     digest,
@@ -49,10 +49,10 @@ export const candidateOf = (wish: ConfigurationWish | FlagWish, base?: number): 
   }
 }
 
-export const candidate = (key: string, value: string): Candidate => candidateOf(change(key, value))
+export const candidate = (key: string, value: string): CandidateWish => candidateOf(change(key, value))
 
 /** At once, of a configuration, unless it says otherwise. */
-export const startWish = (candidates: ReadonlyArray<Candidate>, changed: Partial<StartWish> = {}): StartWish => ({
+export const startWish = (candidates: ReadonlyArray<CandidateWish>, changed: Partial<StartWish> = {}): StartWish => ({
   kind: "rollout",
   environment: "production",
   key: "",
@@ -92,7 +92,7 @@ export const stageWish = (rollout: Rollout, changed: Partial<MoveWish> = {}): Mo
   moveWish(rollout, "deploying", { stage: rollout.stage + 1, below: 2 ** 31, lasts: 600_000, ...changed })
 
 /** What a candidate is committed as by the transition that completes its rollout. */
-export const promoted = (of: Candidate, { targets }: Rollout): ConfigurationWish | FlagWish => {
+export const promoted = (of: CandidateWish, { targets }: Rollout): ConfigurationWish | FlagWish => {
   const target = targets.find(({ kind, key }) => kind === of.kind && key === of.key)!
   return { ...JSON.parse(of.wish), candidate: target.version }
 }

@@ -1,8 +1,8 @@
 /** Places work on the nodes of a `State`, each a build of this layer, by their number and the name's hash. */
 import { randomUUID } from "node:crypto"
 import { Effect, Fiber, Hash, Layer, Semaphore } from "effect"
+import { lasting } from "../../../src/placement/Lasting.ts"
 import { Placement } from "../../../src/placement/Placement.ts"
-import { lasting } from "../../../src/placement/Work.ts"
 import { State } from "../State.ts"
 import { type Member, PlacementTables, type Registered } from "./PlacementTables.ts"
 

@@ -1,9 +1,9 @@
 /** What a `State` has of rollouts: the counterpart of the tables of migration 0032. */
 
 import { isOver, type Rollout, type Target } from "../../../src/rollouts/Rollout.ts"
-import type { Candidate as Content } from "../../../src/rollouts/Wish.ts"
+import type { CandidateWish } from "../../../src/rollouts/Wish.ts"
 
-export interface Candidate extends Pick<Content, "wish" | "bytes" | "digest"> {
+export interface Candidate extends Pick<CandidateWish, "wish" | "bytes" | "digest"> {
   readonly kind: Target["kind"]
   readonly environment: string
   readonly key: string

@@ -166,7 +166,7 @@ export const ExperimentHistory = Schema.Struct({
 export type ExperimentHistory = typeof ExperimentHistory.Type
 
 export const experiment = (found: Model.Experiment): Experiment => {
-  const { arms, metrics, alpha, buckets } = Model.planOf(found)
+  const { arms, metrics, alpha, buckets } = Model.designOf(found)
   return {
     experiment: found.key,
     environment: found.environment,
