@@ -42,7 +42,7 @@ export interface Evidence {
   /** The store's clock, milliseconds since 1970. */
   readonly now: number
   readonly counts: Counts
-  /** Every live node has told of its instances since the newest transition. */
+  /** Every live node has told of its instances since the newest transition, and holds nothing back. EE6 */
   readonly complete: boolean
   /** Grows with each instance that becomes unhealthy, rejected, lost: a transition that goes on is committed only if it is still the same. */
   readonly bad: bigint

@@ -6,6 +6,8 @@
  *   EE3  Instances of a node that died are gone since it was last heard; of one that comes back they are as it says again.
  *   EE4  It ends with its rollout: what is over is kept as counts in the rollout's transitions alone.
  *   EE5  An instance makes `bad` grow ten times at most, so that one which becomes well and unwell without end holds no decision up.
+ *   EE6  It is complete while every node that is not dead has told of the newest transition, and said within `FRESH` that nothing it heard waits: what
+ *        a node could not write, or the database was away for, is waited for.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -14,6 +16,9 @@ import type { Target } from "./Rollout.ts"
 import type { EvidenceBatch, Sighting } from "./Sighting.ts"
 
 export type { Counted, EvidenceBatch, Seen, Sighting } from "./Sighting.ts"
+
+/** Milliseconds. EE6 */
+export const FRESH = 3_000
 
 /** An instance that is connected. */
 export interface Connected {

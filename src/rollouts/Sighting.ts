@@ -44,4 +44,6 @@ export interface EvidenceBatch {
   readonly sightings: ReadonlyArray<Sighting>
   readonly counted: ReadonlyArray<Counted>
   readonly seen: ReadonlyArray<Seen>
+  /** With this all is written that the run has heard. EE6 */
+  readonly all: boolean
 }

@@ -7,6 +7,7 @@
  *        `COUNT`, and of that only what is otherwise than before.
  *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
  *   GH4  A node that ends by itself says so, after all that it had to tell.
+ *   GH5  While there is a rollout it says once in `COUNT` that nothing waits, if that is so: what it can't write, nobody goes on without (EE6).
  *   IR1–IR3 in Roll.ts
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
@@ -150,10 +151,12 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
   const write: Effect.Effect<Pause | undefined> = Effect.gen(function* () {
     const sightings = waiting.take()
     const counted = countDue ? countedOf() : []
-    const seen = sightings.length === waiting.size && !waiting.lacks ? seenOf() : []
+    const all = sightings.length === waiting.size && !waiting.lacks
+    const seen = all ? seenOf() : []
+    const due = countDue
     countDue = false
-    if (sightings.length + counted.length + seen.length === 0) return undefined
-    const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen }
+    if (sightings.length + counted.length + seen.length === 0 && !(all && due)) return undefined
+    const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen, all }
     return yield* Effect.matchEffect(store.write(batch), {
       onSuccess: Effect.fnUntraced(function* (early: ReadonlyArray<string>) {
         waiting.written(sightings, new Set(early))
@@ -165,7 +168,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
         return waiting.size === 0 ? undefined : early.length === waiting.size ? EARLY : GATHER
       }),
       onFailure: Effect.fnUntraced(function* ({ message }: HeraldError) {
-        countDue = counted.length > 0 // GH3
+        countDue = due // GH3
         yield* writes.fails(message)
         yield* Metric.update(pending, waiting.size)
         return RETRY

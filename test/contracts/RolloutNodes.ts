@@ -105,6 +105,31 @@ export const rolloutNodesContract = (test: Test) => {
       yield* leave(one)
     }))
 
+  test("EE6 evidence is incomplete while a node that is not dead does not say that all it heard is written", () =>
+    Effect.gen(function* () {
+      const [one, two, rollout] = [run(), run(), yield* started]
+      const complete = Effect.map(read(rollout), (evidence) => evidence!.complete)
+      const tells = (node: string, all = true) => write(node, [], { seen: [seenOf(rollout)], all })
+      yield* alive(one)
+      yield* alive(two)
+      yield* tells(one)
+      yield* tells(two, false)
+      assert.isFalse(yield* complete)
+      yield* tells(two)
+      assert.isTrue(yield* complete)
+      yield* until(
+        Effect.gen(function* () {
+          yield* alive(two)
+          yield* tells(one)
+          return !(yield* complete)
+        })
+      )
+      yield* tells(two)
+      assert.isTrue(yield* complete)
+      yield* leave(one)
+      yield* leave(two)
+    }))
+
   test("EE2 a report to another node counts for the session that has the instance, once that is known to have the change", () =>
     Effect.gen(function* () {
       const [one, two, rollout] = [run(), run(), yield* started]

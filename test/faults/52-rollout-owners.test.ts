@@ -35,7 +35,7 @@ class Fleet implements AsyncDisposable {
     this.had = had
   }
 
-  static async connect(nodes: Nodes, key: string): Promise<Fleet> {
+  static async connect(nodes: Nodes, key: string, address = nodes.addresses): Promise<Fleet> {
     const had = new Map<string, Set<unknown>>()
     let fleet: Fleet | undefined
     const names = Array.from({ length: CLIENTS }, (_, n) => `web-${n}`)
@@ -44,7 +44,7 @@ class Fleet implements AsyncDisposable {
         const values = new Set<unknown>()
         had.set(instance, values)
         return HeraldClient.connect({
-          address: nodes.addresses,
+          address,
           service: key,
           instance,
           token: nodes.token,
@@ -57,6 +57,11 @@ class Fleet implements AsyncDisposable {
       })
     )
     fleet = new Fleet(clients, had)
+    // How far a stage goes hangs on who is known to be there.
+    await waitUntil("all of them to be known", async () => {
+      const { body } = await nodes.servers[0]!.call("GET", `/v1/clients?${ENV}`)
+      return body.clients.length === CLIENTS
+    })
     return fleet
   }
 
@@ -72,6 +77,42 @@ class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.clients.map((client) => client.close()))
+  }
+}
+
+/** Two nodes whose database can be away: for both, or for the second alone. */
+class Away implements AsyncDisposable {
+  #proxy: TcpProxy | undefined
+
+  nodes(whose: "both" | "second"): Promise<Nodes> {
+    let [direct, proxied] = ["", ""]
+    return Nodes.start({
+      count: 2,
+      databaseUrl: async (database) => {
+        const url = new URL((direct = database))
+        this.#proxy = new TcpProxy(Number(url.port))
+        url.host = `127.0.0.1:${await this.#proxy.listen()}`
+        return (proxied = url.toString())
+      },
+      own: (node) => ({ DATABASE_URL: whose === "both" || node === 1 ? proxied : direct })
+    })
+  }
+
+  async begins(node: Server): Promise<void> {
+    this.#proxy!.fault = "refuse"
+    this.#proxy!.cut()
+    await waitUntil("the nodes to notice", async () => {
+      const { body } = await node.call("GET", "/readyz")
+      return JSON.stringify(body).includes("rollouts") || JSON.stringify(body).includes("postgresql")
+    })
+  }
+
+  ends(): void {
+    this.#proxy!.fault = "none"
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#proxy?.[Symbol.asyncDispose]()
   }
 }
 
@@ -143,11 +184,13 @@ describe("fault 52: owners of rollouts", () => {
   })
 
   it("RQ1 PC2 the owner is frozen in a bake and thawed: others decide, and what it wakes up with changes nothing", async () => {
-    await using nodes = await Nodes.start({ count: 2 })
+    // What a frozen node heard nobody knows until it counts as dead.
+    const env = { HEARTBEAT_INTERVAL: "1s", HEARTBEAT_TIMEOUT: "5s" }
+    await using nodes = await Nodes.start({ count: 2, env })
     const [first] = nodes.servers
     await first!.publish("app", "old")
     await using fleet = await Fleet.connect(nodes, "app")
-    const id = await start(nodes, "app", { stages: "20%,100%", bake: "1s", patience: "60s" })
+    const id = await start(nodes, "app", { stages: "20%,100%", bake: "6s", patience: "60s" })
     await reaches(first!, id, ({ state }) => state === "baking")
     const owner = await ownerOf(nodes)
     const other = nodes.servers.find((one) => one !== owner)!
@@ -186,31 +229,40 @@ describe("fault 52: owners of rollouts", () => {
     })
   })
 
+  it("EE6 a node can't write what its instances say: the rollout does not go on before it can", async () => {
+    const away = new Away()
+    await using nodes = await away.nodes("second")
+    await using _ = away
+    const [first, second] = nodes.servers
+    await first!.publish("app", "old")
+    await using fleet = await Fleet.connect(nodes, "app", [second!.grpc])
+    const id = await start(nodes, "app", { stages: "5,100%", bake: "8s", patience: "60s", gates: ["unhealthy < 2%"] })
+    const { untilAt } = await reaches(first!, id, ({ state }) => state === "baking")
+    const cohort = fleet.with("app", "new")
+    assert.lengthOf(cohort, 5)
+    await away.begins(second!)
+    fleet.ill = new Set(cohort.slice(0, 2))
+    await waitUntil("the bake to be over", () => Date.now() > untilAt! + 5_000)
+    assert.deepInclude(await get(first!, id), { state: "baking", stage: 1 })
+    away.ends()
+    const next = await reaches(first!, id, ({ state, stage }) => state !== "baking" || stage > 1)
+    assert.deepInclude({ state: next.state, stage: next.stage }, { state: "rolled_back", stage: 1 }, next.reason)
+    await waitUntil("the old one again", () => fleet.with("app", "old").length === CLIENTS)
+    assert.deepStrictEqual(fleet.everHad("new"), cohort)
+  })
+
   it("OG4 MV4 the database is away in a bake: nothing is decided meanwhile, and the bake ends in its time or right after", async () => {
-    let proxy: TcpProxy | undefined
-    await using nodes = await Nodes.start({
-      count: 2,
-      databaseUrl: async (direct) => {
-        const url = new URL(direct)
-        proxy = new TcpProxy(Number(url.port))
-        url.host = `127.0.0.1:${await proxy.listen()}`
-        return url.toString()
-      }
-    })
-    await using _ = proxy!
+    const away = new Away()
+    await using nodes = await away.nodes("both")
+    await using _ = away
     const [first] = nodes.servers
     await first!.publish("app", "old")
     await using fleet = await Fleet.connect(nodes, "app")
     const id = await start(nodes, "app", { stages: "20%,100%", bake: "4s", patience: "60s" })
     const { untilAt } = await reaches(first!, id, ({ state }) => state === "baking")
-    proxy!.fault = "refuse"
-    proxy!.cut()
-    await waitUntil("the nodes to notice", async () => {
-      const { body } = await first!.call("GET", "/readyz")
-      return JSON.stringify(body).includes("rollouts") || JSON.stringify(body).includes("postgresql")
-    })
+    await away.begins(first!)
     await waitUntil("the bake to be over", () => Date.now() > untilAt! + 2_000)
-    proxy!.fault = "none"
+    away.ends()
     const back = Date.now()
     const next = await reaches(first!, id, ({ stage, state }) => stage === 2 || state === "paused")
     const after = Date.now() - back

@@ -154,6 +154,28 @@ describe("Gathering of several nodes", () => {
   )
 
   test(
+    "GH5 EE6 what could not be written makes evidence incomplete until it is",
+    Effect.gen(function* () {
+      const { key, inside, later } = yield* begun()
+      yield* answered(inside, later)
+      yield* pass(3_000)
+      assert.isTrue((yield* evidence(key)).complete)
+      yield* pass(60_000)
+      assert.isTrue((yield* evidence(key)).complete, "though nothing happens")
+      const writes = yield* Writes
+      writes.failure = failure("DatabaseUnavailable", "it is away")
+      yield* pass(5_000)
+      yield* report(IN, "unhealthy")
+      yield* pass(30_000)
+      assert.isFalse((yield* evidence(key)).complete)
+      writes.failure = undefined
+      for (let n = 0; n < 40 && !(yield* evidence(key)).complete; n++) yield* pass(100)
+      const { complete, counts } = yield* evidence(key)
+      assert.deepInclude({ complete, ...counts }, { complete: true, unhealthy: 1 })
+    })
+  )
+
+  test(
     "GH2 a client that says another thing all the time costs a row a batch",
     Effect.gen(function* () {
       const { key, inside } = yield* begun()

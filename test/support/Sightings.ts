@@ -50,7 +50,7 @@ export const seen = (
 
 export const write = (run: string, sightings: ReadonlyArray<Sighting>, more: Partial<EvidenceBatch> = {}) =>
   Effect.flatMap(EvidenceStore, (store) =>
-    store.write({ run, timeoutMillis: 90_000, sightings, counted: [], seen: [], ...more })
+    store.write({ run, timeoutMillis: 90_000, sightings, counted: [], seen: [], all: true, ...more })
   )
 export const alive = (run: string, node = run, timeoutMillis = 90_000) =>
   Effect.flatMap(InstanceStore, (store) => store.seen({ run, node, timeoutMillis }))

@@ -1,8 +1,8 @@
-/** EvidenceStore over a `State`: the rules of migration 0034. */
+/** EvidenceStore over a `State`: the rules of migrations 0034 and 0036. */
 import { Clock, Effect, Layer } from "effect"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import { type Condition, type Counts, conditions, type Evidence, type Tally } from "../../../src/rollouts/Evidence.ts"
-import { type EvidenceBatch, EvidenceStore, type Sighting } from "../../../src/rollouts/EvidenceStore.ts"
+import { type EvidenceBatch, EvidenceStore, FRESH, type Sighting } from "../../../src/rollouts/EvidenceStore.ts"
 import { isOver } from "../../../src/rollouts/Rollout.ts"
 import { targetName } from "../../../src/rollouts/TargetName.ts"
 import { FleetTables } from "../fleet/FleetTables.ts"
@@ -86,7 +86,7 @@ export const layer = Layer.effect(
       return rollout === undefined || isOver(rollout.state) ? undefined : rollout
     }
 
-    const write = ({ run, timeoutMillis, sightings, counted, seen }: EvidenceBatch): ReadonlyArray<string> => {
+    const write = ({ run, timeoutMillis, sightings, counted, seen, all }: EvidenceBatch): ReadonlyArray<string> => {
       const early = new Set<string>()
       const newest = new Map<string, Sighting>()
       for (const sighting of sightings) if (activeOf(sighting) !== undefined) newest.set(idOf(sighting), sighting)
@@ -129,6 +129,7 @@ export const layer = Layer.effect(
         told.timeoutMillis = timeoutMillis
         told.writes++
       }
+      if (all) tables.runs.set(run, now()) // EE6
       return [...early]
     }
 
@@ -185,12 +186,11 @@ export const layer = Layer.effect(
         ])
       )
       const timeoutMillis = told.length === 0 ? 90_000 : Math.max(...told.map((one) => one.timeoutMillis))
-      const complete = [...fleet.nodes.entries()].every(
-        ([run, { seenAt }]) =>
-          tables.left.has(run) ||
-          seenAt < at - timeoutMillis ||
-          superseded(run) ||
-          told.some((one) => one.run === run && one.version >= rollout.version)
+      const complete = [...fleet.nodes].every(
+        ([run]) =>
+          deadSince(run, timeoutMillis) !== undefined ||
+          ((tables.runs.get(run) ?? 0) >= at - FRESH &&
+            told.some((one) => one.run === run && one.version >= rollout.version))
       )
       const examples = rows
         .filter(

@@ -30,6 +30,8 @@ export class EvidenceTables {
     string,
     { readonly rollout: string; readonly run: string; readonly side: string; readonly metric: string; total: number }
   >()
+  /** Runs, and when each said last that all that it heard is written. */
+  readonly runs = new Map<string, number>()
   /** Runs that ended by themselves, and when. */
   readonly left = new Map<string, number>()
 

@@ -14,7 +14,7 @@ import { Pools } from "../connection/Pools.ts"
 import { millis } from "../leases/Fence.ts"
 
 /** A batch as JSON: each rollout is in it once. */
-const encode = ({ run, timeoutMillis, sightings, counted, seen }: EvidenceBatch): string => {
+const encode = ({ run, timeoutMillis, sightings, counted, seen, all }: EvidenceBatch): string => {
   const rollouts: Array<readonly [string, string]> = []
   const places = new Map<string, number>()
   const place = ({ environment, rollout }: { readonly environment: string; readonly rollout: string }): number => {
@@ -30,7 +30,7 @@ const encode = ({ run, timeoutMillis, sightings, counted, seen }: EvidenceBatch)
   })
   const totals = counted.map((one) => [place(one), one.side, one.metric, one.total])
   const told = seen.map((one) => [place(one), one.version])
-  return JSON.stringify({ run, timeout: timeoutMillis, rollouts, sightings: rows, counted: totals, seen: told })
+  return JSON.stringify({ run, timeout: timeoutMillis, rollouts, sightings: rows, counted: totals, seen: told, all })
 }
 
 type Read = Omit<Evidence, "bad"> & { readonly bad: string | null }
@@ -41,7 +41,7 @@ export const layer = Layer.effect(
     EvidenceStore.of({
       write: (batch) =>
         guarded("write what instances made of rollouts")(sql<{ early: ReadonlyArray<string> }>`
-          select herald_evidence(${encode(batch)}::text::jsonb) as early`).pipe(Effect.map(([row]) => row!.early)),
+          select herald_evidence_told(${encode(batch)}::text::jsonb) as early`).pipe(Effect.map(([row]) => row!.early)),
       read: (environment, rollout, { lostAfterMillis, crashes, slow }) =>
         guarded("read what instances made of a rollout")(sql<{ read: Read | null }>`
           select herald_evidence_of(${environment}, ${rollout}, ${millis(lostAfterMillis)}::interval, ${crashes}::int,
