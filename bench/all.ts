@@ -19,6 +19,7 @@ const NAMES = [
   "flagDocument",
   "manyFlags",
   "memory",
+  "rollouts",
   "statistics",
   "start"
 ]

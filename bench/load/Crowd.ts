@@ -177,6 +177,12 @@ export class Crowd {
       .length
   }
 
+  /** Clients whose newest of a key is this version, and when the last of them was told anything, in milliseconds since 1970. */
+  having(key: string, version: number): { readonly clients: number; readonly last: number } {
+    const its = this.clients.filter(({ has }) => has.get(key)?.version === version)
+    return { clients: its.length, last: performance.timeOrigin + Math.max(0, ...its.map(({ spokeAt }) => spokeAt)) }
+  }
+
   report(): Seen {
     const { user, system } = process.cpuUsage(this.#cpu)
     const seconds = (nanos() - this.#since) / 1e9

@@ -53,6 +53,11 @@ export class Load implements AsyncDisposable {
     }
   }
 
+  /** Clients whose newest of a key is this version, and when the last of them was told anything, in milliseconds since 1970. */
+  having(key: string, version: number): Promise<{ readonly clients: number; readonly last: number }> {
+    return this.#tell({ do: "having", key, version })
+  }
+
   /** The client that is here longest goes away, without a word. */
   leave(): Promise<void> {
     return this.#tell({ do: "leave" })

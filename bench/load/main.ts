@@ -4,6 +4,7 @@ import { type Connecting, Crowd } from "./Crowd.ts"
 export type Command =
   | { readonly do: "connect"; readonly options: Connecting }
   | { readonly do: "measure" | "report" | "leave" | "close" }
+  | { readonly do: "having"; readonly key: string; readonly version: number }
   | { readonly do: "lacking"; readonly versions: Readonly<Record<string, number>> }
 
 const crowd = new Crowd()
@@ -16,6 +17,8 @@ const obey = async (command: Command): Promise<unknown> => {
       return crowd.measure()
     case "lacking":
       return crowd.lacking(command.versions)
+    case "having":
+      return crowd.having(command.key, command.version)
     case "report":
       return crowd.report()
     case "leave":
