@@ -25,8 +25,8 @@ export const cohortOf = (counts: Counts): number =>
 /** Those that have applied the change and are there. */
 export const appliedOf = ({ applied, healthy, unhealthy }: Counts): number => applied + healthy + unhealthy
 
-/** `30%`, with at most two digits behind the point. */
-export const percent = (share: number): string => `${Number((100 * share).toFixed(2))}%`
+/** `30%`, with at most two digits behind the point, and more where it would be none at all. */
+export const percent = (share: number): string => `${Number((100 * share).toFixed(share < 0.0001 ? 6 : 2))}%`
 
 const are: Readonly<Record<Census, string>> = {
   rejected: "refused it",

@@ -14,6 +14,7 @@ describe("Gates", () => {
     assert.strictEqual(verdict, "bad")
     assert.strictEqual(text, "3 of 10 that are known are unhealthy (30%), limit 2%")
     assert.deepStrictEqual([value, low, high], [0.3, 0.15, 0.65])
+    assert.include(read(census("rejected", { limit: 0.000_01 }), { applied: 9 }).text, "(0%), limit 0.001%")
     assert.strictEqual(read(census("rejected"), { rejected: 2, applied: 98 }).verdict, "good")
     assert.strictEqual(read(census("rejected"), { rejected: 2, applied: 97 }).verdict, "bad")
     assert.strictEqual(read(census("lost"), { gone: 2, applied: 8, lost: 2 }).verdict, "bad")
