@@ -5,6 +5,7 @@
  *        question from before is nobody's any more.
  */
 import { Effect, FiberMap } from "effect"
+import type { Gate, TrackGate } from "../plans/Plan.ts"
 import type { Evidence, Reading } from "../rollouts/Evidence.ts"
 import { unknown } from "../rollouts/Gates.ts"
 import type { Rollout } from "../rollouts/Rollout.ts"
@@ -17,21 +18,34 @@ export interface Now {
   readonly counts: Evidence["counts"] | undefined
 }
 
-/** Lasts as long as the scope. `now`: what a gate is told that is asked. `heard`: called when one says something else than before. */
+type AskedGate = ExternalGate | TrackGate
+
+const isAsked = (gate: Gate): gate is AskedGate =>
+  gate.type === "prometheus" || gate.type === "webhook" || gate.type === "track"
+
+/**
+ * Lasts as long as the scope. `people`: what is said of those who were shown a variant. `now`: what a gate is told that is asked. `heard`: called when
+ * one says something else than before.
+ */
 export const makeAsking = Effect.fnUntraced(function* (
   probe: Probe["Service"],
+  people: (gate: TrackGate, rollout: Rollout) => Effect.Effect<Reading>,
   now: () => Now | undefined,
   heard: () => void
 ) {
   const fibers = yield* FiberMap.make<number>()
   const said = new Map<number, Reading>()
 
-  const ask = (gate: ExternalGate, place: number) =>
+  const answerOf = (gate: AskedGate, { rollout, counts }: Now): Effect.Effect<Reading> =>
+    gate.type === "track"
+      ? people(gate, rollout)
+      : Effect.map(probe.ask(questionOf(gate, rollout, counts)), (answer) => readingOf(gate, answer))
+
+  const ask = (gate: AskedGate, place: number) =>
     Effect.suspend(() => {
       const about = now()
       if (about === undefined) return Effect.void
-      return probe.ask(questionOf(gate, about.rollout, about.counts)).pipe(
-        Effect.map((answer) => readingOf(gate, answer)),
+      return answerOf(gate, about).pipe(
         // Whatever it met is no answer.
         Effect.catchDefect(() => Effect.succeed(unknown(gate, "it could not be asked"))),
         Effect.flatMap((reading) =>
@@ -52,7 +66,7 @@ export const makeAsking = Effect.fnUntraced(function* (
       yield* FiberMap.clear(fibers)
       said.clear()
       for (const [place, gate] of gates.entries()) {
-        if (gate.type !== "prometheus" && gate.type !== "webhook") continue
+        if (!isAsked(gate)) continue
         yield* FiberMap.run(fibers, place, every("a gate was not asked", gate.everyMillis, ask(gate, place)))
       }
     })

@@ -27,6 +27,7 @@ import { notice } from "../telemetry/Degraded.ts"
 import { saidOf } from "../telemetry/Every.ts"
 import { makeAsking } from "./Asking.ts"
 import { decisionSeconds, rolledBackSeconds } from "./Measured.ts"
+import { makePeople } from "./People.ts"
 import { Probe } from "./Probe.ts"
 import { makeTransition } from "./Transition.ts"
 
@@ -59,6 +60,7 @@ export const makeOwner = Effect.gen(function* () {
   const view = yield* RolloutView
   const evidences = yield* EvidenceStore
   const probe = yield* Probe
+  const people = yield* makePeople
   const policies = yield* Policies
   const transition = yield* makeTransition
   const clock = yield* Clock.Clock
@@ -81,6 +83,7 @@ export const makeOwner = Effect.gen(function* () {
     let refusals = 0
     const asking = yield* makeAsking(
       probe,
+      people,
       () => known && { rollout: known, counts },
       () => owning.wake()
     )

@@ -101,7 +101,25 @@ export interface WebhookGate extends OfEach {
   readonly timeoutMillis: number
 }
 
-export type Gate = CensusGate | RateGate | PrometheusGate | WebhookGate
+/** Of a raised variant: how many of those who were shown it did something afterwards, since the stage began. */
+export interface TrackGate extends OfEach {
+  readonly type: "track"
+  /** As it is tracked: `checkout`. */
+  readonly event: string
+  /**
+   * Of these is to be true: share ≤ limit, or ≤ or ≥ factor × the share of those who were shown another variant. At least a limit can't be asked for:
+   * whoever was shown it just now has not done anything yet.
+   */
+  readonly is: "<=" | ">="
+  readonly against: { readonly limit: number } | { readonly control: number }
+  /** How often a variant that is good is taken back by this gate, at most. */
+  readonly alpha: number
+  /** Of those who were shown the variant, before it is good. */
+  readonly minimum: number
+  readonly everyMillis: number
+}
+
+export type Gate = CensusGate | RateGate | PrometheusGate | WebhookGate | TrackGate
 
 /** By minutes of UTC since Monday 00:00; a window that ends before it begins goes over the end of the week. */
 export interface Window {

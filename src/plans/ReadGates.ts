@@ -3,7 +3,7 @@
 import { ratioOf, spanOf, tidy } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import type { Census, CensusGate, Gate, PrometheusGate, RateGate, WebhookGate } from "./Plan.ts"
+import type { Census, CensusGate, Gate, PrometheusGate, RateGate, TrackGate, WebhookGate } from "./Plan.ts"
 
 const CENSUS: ReadonlyArray<Census> = ["rejected", "unhealthy", "lost", "slow"]
 
@@ -122,6 +122,9 @@ const census = (text: string): CensusGate | string => {
 
 const METRIC = /^[A-Za-z_][\w.:-]{0,99}$/
 
+/** `1.5 * control` */
+const TIMES = /^(?:(\d{1,6}(?:\.\d{1,6})?)\s*[*x×]\s*)?control$/i
+
 const rate = (text: string): RateGate | string => {
   const parts = split(text, ["alpha", "minimum", "dry run"])
   if (typeof parts === "string") return parts
@@ -130,7 +133,7 @@ const rate = (text: string): RateGate | string => {
   const [numerator, denominator, bound] = [compared[1]!.trim(), compared[2]!.trim(), compared[4]!.trim()]
   for (const name of [numerator, denominator])
     if (!METRIC.test(name)) return `${excerpt(name)} is no name of a counter: letters, digits, and _ . : - in between`
-  const times = /^(?:(\d{1,6}(?:\.\d{1,6})?)\s*[*x×]\s*)?control$/i.exec(bound)
+  const times = TIMES.exec(bound)
   const limit = times === null ? ratioOf(bound) : 0
   if (typeof limit === "string")
     return `${excerpt(bound)} is no bound of a rate: write errors/requests < 1%, or errors/requests <= 1.5 * control`
@@ -147,6 +150,44 @@ const rate = (text: string): RateGate | string => {
     against: times === null ? { limit } : { control: tidy(factor) },
     alpha: read("alpha", ALPHA, ratioOf, (n) => n > 0 && n <= 0.2, "above 0% and at most 20%"),
     minimum: read("minimum", MINIMUM, Number, (n) => n >= 1, "1 at least"),
+    dryRun: parts.said["dry run"] !== undefined
+  }
+  return problem() ?? gate
+}
+
+/** A name of an event, as clients track it. */
+const EVENT = /^[^\s()][^()]{0,99}$/
+
+const track = (text: string): TrackGate | string => {
+  const parts = split(text, ["alpha", "minimum", "every", "dry run"])
+  if (typeof parts === "string") return parts
+  const found = /^track\(([^()]*)\)\s*(<=|>=|<|>)\s*([^<>=\s][^<>=]*)$/i.exec(parts.gate)
+  if (found === null)
+    return `${excerpt(text)} can't be read: write track(checkout) >= 0.9 * control, or track(error) < 1%`
+  const [event, is, bound] = [found[1]!.trim(), found[2]!.startsWith("<") ? "<=" : ">=", found[3]!.trim()] as const
+  if (!EVENT.test(event)) return `${excerpt(event)} is no name of an event, such as checkout`
+  const times = TIMES.exec(bound)
+  const limit = times === null ? ratioOf(bound) : 0
+  if (typeof limit === "string") return `${excerpt(bound)} is no share of people: write 0.9 * control, or 5%`
+  if (times === null && is === ">=")
+    return `whoever was shown it just now has not done anything yet: compare with the others, track(${event}) >= 0.9 * control`
+  if (times === null && (limit <= 0 || limit >= 1))
+    return `a share of people is above 0% and below 100%, not ${excerpt(bound)}`
+  const factor = times === null ? 1 : Number(times[1] ?? 1)
+  if (!(is === "<=" ? factor >= 1 : factor > 0 && factor <= 1))
+    return is === "<="
+      ? `${excerpt(bound)} asks for less than the control has: a factor is 1 at least`
+      : `${excerpt(bound)} asks for more than the control has: behind >= a factor is 1 at most`
+  const { read, problem } = reader(parts.said)
+  const gate: TrackGate = {
+    type: "track",
+    text,
+    event,
+    is,
+    against: times === null ? { limit } : { control: tidy(factor) },
+    alpha: read("alpha", ALPHA, ratioOf, (n) => n > 0 && n <= 0.2, "above 0% and at most 20%"),
+    minimum: read("minimum", MINIMUM, Number, (n) => n >= 1, "1 at least"),
+    everyMillis: read("every", EVERY_MILLIS, spanOf, (n) => n >= 5_000, "5s at least"),
     dryRun: parts.said["dry run"] !== undefined
   }
   return problem() ?? gate
@@ -203,7 +244,7 @@ const webhook = (text: string): WebhookGate | string => {
 
 const unknown = (text: string): string => {
   const word = /^\s*(\w+)/.exec(text)?.[1] ?? ""
-  const near = nearby(word, [...CENSUS, "prometheus", "webhook"])
+  const near = nearby(word, [...CENSUS, "track", "prometheus", "webhook"])
   const meant = near.length === 0 || near[0] === word ? "" : `; is ${near[0]} meant?`
   return `${excerpt(text)} is no gate${meant} ${meant === "" ? ": " : ""}${WRITE}`.replace(" : ", ": ")
 }
@@ -213,6 +254,7 @@ export const gateOf = (text: string): Gate | string => {
   if (text.length > TEXT) return `a gate is at most ${TEXT} characters long`
   if (/^\s*prometheus\b/i.test(text)) return prometheus(text)
   if (/^\s*webhook\b/i.test(text)) return webhook(text)
+  if (/^\s*track\s*\(/i.test(text)) return track(text)
   return /^[^<>=]*\//.test(text) ? rate(text) : census(text)
 }
 

@@ -111,7 +111,7 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
   if (typeof applied === "string") say("/applied", applied)
   if (raise !== undefined && (typeof raise !== "string" || raise === "" || raise.length > 100))
     say("/raise", "has to be the name of a variant")
-  const gates = typeof raise === "string" ? gatesOfContexts(said["gates"], say) : readGates(said["gates"], say)
+  const gates = typeof raise === "string" ? gatesOfContexts(said["gates"], say) : gatesOfInstances(said["gates"], say)
   if (typeof raise === "string") raisable(stages, say)
   const plan: Plan = {
     stages,
@@ -144,7 +144,8 @@ const raisable = (stages: ReadonlyArray<Stage>, say: (at: string, problem: strin
 
 /** Every instance has the flag of each stage, so what compares instances says nothing of who has the variant: no gate is the same as a good one. */
 const gatesOfContexts = (said: unknown, say: (at: string, problem: string) => void): ReadonlyArray<Gate> => {
-  const instead = "write prometheus(https://…): QUERY < 0.01 or webhook(https://…), or have a person approve each stage"
+  const instead =
+    "write track(checkout) >= 0.9 * control, prometheus(https://…): QUERY < 0.01 or webhook(https://…), or have a person approve each stage"
   if (said === undefined) {
     say("/gates", `is missing, and those of instances say nothing of a variant: ${instead}; an empty list for none`)
     return []
@@ -155,6 +156,18 @@ const gatesOfContexts = (said: unknown, say: (at: string, problem: string) => vo
     if (compares)
       say(`/gates/${nth + 1}`, `${excerpt(gate.text)} tells instances apart, which all have the flag: ${instead}`)
   }
+  return gates
+}
+
+/** Who is shown what is known of variants, and of nothing else. */
+const gatesOfInstances = (said: unknown, say: (at: string, problem: string) => void): ReadonlyArray<Gate> => {
+  const gates = readGates(said, say)
+  for (const [nth, gate] of gates.entries())
+    if (gate.type === "track")
+      say(
+        `/gates/${nth + 1}`,
+        `${excerpt(gate.text)} compares variants of a flag: give raise, or write errors/requests <= 1.5 * control`
+      )
   return gates
 }
 

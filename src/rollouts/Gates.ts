@@ -112,7 +112,8 @@ export const readingsOf = (
   { rate, external }: Others
 ): ReadonlyArray<Reading> =>
   gates.map((gate, place) => {
-    if (gate.type === "prometheus" || gate.type === "webhook") return external(place) ?? unknown(gate, "not asked yet")
+    if (gate.type === "prometheus" || gate.type === "webhook" || gate.type === "track")
+      return external(place) ?? unknown(gate, "not asked yet")
     if (evidence === undefined) return unknown(gate, "what clients say can't be read")
     return gate.type === "census" ? census(gate, evidence.counts) : rate(gate, evidence.metrics)
   })

@@ -8,7 +8,9 @@ import { Commits } from "../../src/commits/Commits.ts"
 import { Conflict } from "../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../src/commits/Release.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import { ExperimentStore } from "../../src/experiments/ExperimentStore.ts"
 import { Flags } from "../../src/flags/Flags.ts"
+import { FlagView } from "../../src/flags/FlagView.ts"
 import type { Answer, Question } from "../../src/owners/External.ts"
 import { Probe } from "../../src/owners/Probe.ts"
 import type { Freeze } from "../../src/plans/Windows.ts"
@@ -186,6 +188,8 @@ export class World {
         ])
     }),
     Layer.succeed(Flags, {} as Flags["Service"]),
+    Layer.succeed(FlagView, {} as FlagView["Service"]),
+    Layer.mock(ExperimentStore, {}),
     Layer.mock(RolloutStore, {
       find: (environment, key) => this.#asked(() => this.all.get(`${environment}/${key}`)?.rollout),
       candidate: (environment, _, { kind, key }) => this.#asked(() => JSON.stringify({ kind, environment, key })),

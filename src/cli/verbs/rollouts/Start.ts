@@ -107,7 +107,7 @@ export const start = Command.make(
     },
     {
       command:
-        "herald rollout start @flag/new-checkout --raise on --stages 1%,10%,50%,100% --bake 1h --gate 'webhook(https://checks.example.com/checkout)'",
+        "herald rollout start @flag/new-checkout --raise on --stages 1%,10%,50%,100% --bake 1h --gate 'track(checkout) >= 0.9 * control'",
       description: "More and more people get its variant on"
     }
   ])
