@@ -227,6 +227,8 @@ const prometheus = (text: string): PrometheusGate | string => {
   const limit = Number(number) / (percent === "%" ? 100 : 1)
   if (!Number.isFinite(limit)) return `${excerpt(number!)} is no number`
   const { of, problem } = asked(text, parts.said)
+  // What is asked is put behind it: nobody is to make another question of that.
+  if (/[?#]/.test(url)) return `${excerpt(url)} has a ? or a #: name the server alone, as in https://host:9090`
   return (
     urlProblem(url) ??
     problem ?? { type: "prometheus", url, query, is: is as PrometheusGate["is"], limit: tidy(limit), ...of }

@@ -2,6 +2,7 @@
  * Commits a step of a rollout, for its owner and for people: how far a stage goes is fixed by who is connected then, and what completes it makes its
  * candidates current in the same release. Where a variant's share is raised, each stage makes a version of its flag, and taking back the one of before.
  *
+ *   RJ2  What is known is kept as far as it fits: no length of what others say keeps a rollout from being taken back.
  *   RJ1  Nothing that a step hangs on is read after it was committed: it is all in one release, or nothing happens.
  */
 import { Effect } from "effect"
@@ -11,11 +12,12 @@ import type { Committed, Wish } from "../commits/Release.ts"
 import { type CommitOptions, MESSAGE } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Flags } from "../flags/Flags.ts"
+import { limits } from "../plans/Plan.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { makeBound } from "./Bound.ts"
 import { type Connected, EvidenceStore } from "./EvidenceStore.ts"
 import { raised } from "./Raise.ts"
-import { type Rollout, wordOf } from "./Rollout.ts"
+import { type Rollout, type Why, wordOf } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { Step } from "./Step.ts"
 import type { MoveWish } from "./Wish.ts"
@@ -40,6 +42,23 @@ export const kept = (text: string, most: number): string =>
 /** What history and audit say of a step: what was done, and why, with the words of whoever asked for it. */
 const messageOf = ({ key }: Rollout, { to, why }: Step): string =>
   kept(`rollout ${key} is ${wordOf(to)}: ${why.text}`, MESSAGE)
+
+/** Characters of each text that others may have written, where all of them don't fit. */
+const SHORT = 100
+/** Characters of the reason. */
+const REASON = 4_000
+
+const bytesOf = (why: Why): number => Buffer.byteLength(JSON.stringify(why))
+
+/** RJ2 */
+const fitted = (why: Why): Why => {
+  const all = { ...why, text: kept(why.text, REASON) }
+  if (bytesOf(all) <= limits.why) return all
+  return {
+    ...all,
+    readings: all.readings.map((one) => ({ ...one, gate: kept(one.gate, SHORT), text: kept(one.text, SHORT) }))
+  }
+}
 
 export const makeMoving = Effect.gen(function* () {
   const store = yield* RolloutStore
@@ -111,7 +130,8 @@ export const makeMoving = Effect.gen(function* () {
           expectedVersion: version,
           fence,
           below,
-          ...of
+          ...of,
+          why: fitted(step.why) // RJ2
         }
         return { changes: [wish, ...candidates, ...raise], message: messageOf(rollout, step) } // RJ1
       })

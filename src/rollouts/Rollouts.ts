@@ -253,6 +253,7 @@ const make = Effect.gen(function* () {
     }),
 
     instances: Effect.fn("Rollouts.instances")(function* (environment, key, options) {
+      yield* requirePermission("clients.read", environment)
       yield* find(environment, key)
       return yield* evidenceStore.instances(environment, key, options)
     }),

@@ -93,6 +93,8 @@ describe("ReadGates", () => {
       ["prometheus(ftp://x): up < 1", "is no URL"],
       ["prometheus(https://user:secret@x): up < 1", "leave them out"],
       ["prometheus(https://x): up", "can't be read"],
+      ["prometheus(http://x:9090/-/quit?x=): up < 1", "name the server alone"],
+      ["prometheus(http://x:9090/-/quit#): up < 1", "name the server alone"],
       ["webhook(x)", "is no URL"],
       ["webhook https://x", "can't be read"],
       [`unhealthy < ${"2".repeat(3_000)}%`, "characters long"]
