@@ -21,6 +21,8 @@ export interface Held {
   readonly bytes: number
   /** The version that is current; 0: it is not there. */
   readonly versionOf: (target: Pick<Target, "kind" | "key">) => number
+  /** What else keeps a flag from being changed, such as an experiment. */
+  readonly heldBy: (flag: string) => HeraldError | undefined
   /** The active rollout of a key. */
   readonly rolloutOf: (target: Pick<Target, "kind" | "key">) => Rollout | undefined
 }
@@ -73,6 +75,10 @@ export const startProblem = (
         details: { kind, key, environment, expected: base, current }
       })
     }
+  }
+  for (const { kind, key } of candidates) {
+    const problem = kind === "flag" ? held.heldBy(key) : undefined
+    if (problem !== undefined) return problem
   }
   return undefined
 }

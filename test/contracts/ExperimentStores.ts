@@ -12,7 +12,9 @@ import {
 } from "../../src/experiments/Experiment.ts"
 import { ExperimentStore } from "../../src/experiments/ExperimentStore.ts"
 import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
+import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import { fresh } from "../support/fresh.ts"
+import { moveWish, startWish } from "../support/RolloutWishes.ts"
 import { commit, refused } from "../support/Schedules.ts"
 import { verified } from "./Verified.ts"
 
@@ -181,6 +183,31 @@ export const experimentsContract = (test: Test) => {
         start(environment, "c", { flagVersion: null })
       ])
       assert.deepInclude(next.revision.changes.at(-1) as Experiment, { key: "c", flagVersion: 4 })
+    }))
+
+  test("XE1 a flag is in a running experiment or in an active rollout, and never in both", () =>
+    Effect.gen(function* () {
+      const environment = newEnvironment()
+      yield* commit([flagWish(environment, "flag"), flagWish(environment, "other")])
+      yield* commit([start(environment, "a")], options)
+      const rollout = (flag: string, wish = JSON.stringify(flagWish(environment, flag))) =>
+        startWish([{ kind: "flag", key: flag, base: 1, wish, digest: "d", strict: false, template: false, bytes: 2 }], {
+          environment
+        })
+      for (const wish of [rollout("flag"), rollout("flag", "")]) {
+        const error = yield* refused([wish], { action: "rollout" })
+        assert.deepStrictEqual(
+          [error.name, error.details],
+          ["FlagInExperiment", { key: "flag", environment, experiment: "a" }]
+        )
+      }
+      const begun = yield* commit([rollout("other")], { action: "rollout" })
+      const error = yield* refused([start(environment, "b", { flag: "other" })], options)
+      assert.strictEqual(error.name, "InRollout")
+      yield* commit([moveWish(begun.revision.changes[0] as Rollout, "aborted")], { action: "rollout" })
+      yield* commit([start(environment, "b", { flag: "other" })], options)
+      yield* commit([stop(environment, "a")], options)
+      yield* commit([rollout("flag")], { action: "rollout" })
     }))
 
   test("XE2 of a layer nobody takes what another has, and what is stopped makes room", () =>

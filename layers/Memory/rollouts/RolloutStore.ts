@@ -1,4 +1,4 @@
-/** RolloutStore over a `State`, and the table that commits write: the rules of migration 0032. */
+/** RolloutStore over a `State`, and the table that commits write: the rules of migrations 0032 and 0037. */
 import { Clock, Effect, Layer } from "effect"
 import { moveProblem, startProblem } from "../../../src/rollouts/Limits.ts"
 import { isOver, type Rollout, type Target } from "../../../src/rollouts/Rollout.ts"
@@ -8,6 +8,7 @@ import type { MoveWish, RolloutWish, StartWish } from "../../../src/rollouts/Wis
 import { pageOf } from "../../../src/values/Page.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
+import { ExperimentTables } from "../experiments/ExperimentTables.ts"
 import { Tables } from "../flags/Tables.ts"
 import { State } from "../State.ts"
 import { RolloutTables } from "./RolloutTables.ts"
@@ -119,6 +120,7 @@ const tableOf = (state: State, tables: RolloutTables, now: () => number): Table 
         0
       ),
       versionOf: (target) => versionOf(environment, target),
+      heldBy: (flag) => state.tables(ExperimentTables).held(environment, flag, { changes }),
       rolloutOf: (target) => tables.active(environment, target)
     })
   }
