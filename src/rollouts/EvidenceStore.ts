@@ -1,5 +1,5 @@
 /**
- * Port: evidence of all nodes, counted as it is written, so that reading it costs the same for ten instances and for ten thousand. Fails
+ * Port: evidence of all nodes, counted as it is written, so that reading it costs the same for ten instances and for ten thousand (decision 0030). Fails
  * `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
  *   EE1, EE2 in Evidence.ts
