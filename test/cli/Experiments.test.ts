@@ -97,7 +97,15 @@ describe("herald experiment", () => {
         winner: null
       },
       results: {
-        ...{ at: 1, units: 300, mixed: 2, alpha: 0.05, notes: ["note\u001b[31m"], metrics: [] },
+        ...{
+          at: 1,
+          time: "1970-01-01T00:00:00.001Z",
+          units: 300,
+          mixed: 2,
+          alpha: 0.05,
+          notes: ["note\u001b[31m"],
+          metrics: []
+        },
         sampleRatio: { p: 0.0001, mismatch: true },
         arms: [
           { variant: "off", share: 0.5, units: 100, expected: 150 },

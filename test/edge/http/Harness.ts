@@ -21,6 +21,7 @@ import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { refs } from "../../../src/edge/http/refs/Routes.ts"
+import { rollouts } from "../../../src/edge/http/rollouts/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
@@ -35,6 +36,8 @@ import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Refs } from "../../../src/refs/Refs.ts"
+import { Policies } from "../../../src/rollouts/Policies.ts"
+import { Rollouts } from "../../../src/rollouts/Rollouts.ts"
 import { Schedules } from "../../../src/schedules/Schedules.ts"
 import { below, propagation, reports, configurations as updates } from "../../support/Twins.ts"
 
@@ -45,6 +48,7 @@ export const parts = [
   segments,
   experiments,
   schedules,
+  rollouts,
   refs,
   usage,
   flagSettings,
@@ -114,7 +118,9 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
       ...open
     }),
     Refs.layer,
-    Schedules.layer.pipe(Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))),
+    Layer.merge(Schedules.layer, Rollouts.layer.pipe(Layer.provide(Policies.layer))).pipe(
+      Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))
+    ),
     Experiments.layer({ keepReportsMillis: 60_000 }),
     FlagUses.layer,
     reports,

@@ -98,6 +98,7 @@ const ArmResult = Schema.Struct({
 /** `mixed`: people who were seen with two variants, and are left out. `sampleRatio.mismatch`: people do not come by their shares, so nothing is claimed. */
 export const Results = Schema.Struct({
   at: Schema.Finite,
+  time: Stamp,
   units: Whole,
   mixed: Whole,
   arms: Schema.Array(
@@ -202,5 +203,5 @@ export const changed = ({
 
 export const withResults = (found: Model.Experiment, results: Found | null): WithResults => ({
   ...experiment(found),
-  results
+  results: results && { ...results, time: stamp(results.at) }
 })

@@ -140,6 +140,7 @@ export type Started = typeof Started.Type
 export const Look = Schema.Struct({
   ...Rollout.fields,
   now: Schema.NullOr(Schema.Finite),
+  nowTime: Schema.NullOr(Stamp),
   complete: Schema.Boolean,
   waits: Schema.String,
   examples: Schema.Array(
@@ -241,6 +242,7 @@ export const look = ({ rollout: found, evidence, readings, waits, seen }: ModelL
   ...(evidence === undefined ? {} : { counts: { ...evidence.counts } }),
   readings: readings.map(reading),
   now: evidence?.now ?? null,
+  nowTime: stampOr(evidence?.now ?? null),
   complete: evidence?.complete ?? false,
   waits,
   examples: evidence?.examples.map(({ service, instance, is, reason }) => ({ service, instance, is, reason })) ?? [],
