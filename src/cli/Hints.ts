@@ -26,6 +26,9 @@ const byVerb: Readonly<Record<string, Hints>> = {
     NotFound:
       "See which there are: herald rollout list --state all; of plans herald rollout plan list; of keys herald list, of flags herald flag list."
   },
+  experiment: {
+    NotFound: "See which experiments there are: herald experiment list; and which flags: herald flag list."
+  },
   schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
   key: { NotFound: "See which keys there are: herald key list." },
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },

@@ -56,6 +56,10 @@ export const rowsOf = (lines: ReadonlyArray<string>, columns: number): number =>
     0
   )
 
+/** Whether each line is within so many characters. */
+export const fits = (text: string, room: number): boolean =>
+  text.split("\n").every((line) => width(line.replace(colours, "")) <= room)
+
 /** A line that fits. */
 export const cutLine = (text: string, room: number): string => (room > 0 ? cut(text, room) : text)
 

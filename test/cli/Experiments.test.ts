@@ -67,6 +67,45 @@ describe("herald experiment", () => {
     assert.isAtMost(plot(arms, plain, Number.POSITIVE_INFINITY, true).split("\n")[0]!.length, 80)
   })
 
+  it("XF2 puts intervals below where they have no room, and says when nobody did it", () => {
+    const of = (total: number): WithResults => {
+      const more = { units: 971, total, value: { estimate: 0.151, low: 0.113, high: 0.196 } }
+      return {
+        ...({ experiment: "e", environment: "production", state: "running", flag: "f", startedAt: 0 } as WithResults),
+        ...{ endedAt: null, winner: null, conclusion: "" },
+        results: {
+          ...{ at: 1, units: 1_942, mixed: 0, alpha: 0.001, notes: [], arms: [] },
+          sampleRatio: { p: 1, mismatch: false },
+          metrics: [
+            {
+              ...{
+                name: "checkout",
+                kind: "conversion",
+                event: "checkout",
+                windowMillis: 1,
+                cap: null,
+                better: "more"
+              },
+              ...{
+                primary: true,
+                arms: [arm("current", null, more), arm("treatment", lift(1.12, 0.59, 1.89), more)]
+              }
+            }
+          ]
+        } as WithResults["results"]
+      }
+    }
+    for (const room of [74, 79, 200]) {
+      const told = results(of(147), 1, plain, room, true)
+      assert.include(told, "(11.3 % to 19.6 %)")
+      assert.include(told, "(+59.0 % to +189 %)")
+      assert.include(told, "hold 99.9 %")
+      for (const line of told.split("\n")) assert.isAtMost(line.length, room)
+      assert.notInclude(told, "is that what it is called?")
+    }
+    assert.include(results(of(0), 1, plain, 79, true), "no event checkout has come of them")
+  })
+
   it("XF2 says loudly that people do not come by their shares, and what names hold is made printable", () => {
     const found: WithResults = {
       ...{

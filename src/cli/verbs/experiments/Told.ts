@@ -2,7 +2,7 @@
 import type { ChangedExperiment, Experiment, WithResults } from "../../../edge/http/experiments/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import type { Paint } from "../../Paint.ts"
-import { facts, table, time } from "../../Table.ts"
+import { facts, fits, table, time } from "../../Table.ts"
 import { plot } from "./Plot.ts"
 
 type Results = NonNullable<WithResults["results"]>
@@ -23,10 +23,10 @@ const digits = (value: number): string =>
 const percent = (value: number): string => `${digits(100 * value)} %`
 export const signed = (value: number): string => `${value > 0 ? "+" : ""}${digits(100 * value)} %`
 
-const between = ({ estimate, low, high }: Bounds, say: (value: number) => string): string => {
-  if (estimate === null) return "-"
-  if (low === null && high === null) return `${say(estimate)} (not known yet)`
-  return `${say(estimate)} (${low === null ? "?" : say(low)} to ${high === null ? "?" : say(high)})`
+const between = ({ estimate, low, high }: Bounds, say: (value: number) => string): readonly [string, string] => {
+  if (estimate === null) return ["-", ""]
+  if (low === null && high === null) return [say(estimate), "(not known yet)"]
+  return [say(estimate), `(${low === null ? "?" : say(low)} to ${high === null ? "?" : say(high)})`]
 }
 
 export const what = ({ kind, event, windowMillis, cap, better }: Omit<Metric, "arms" | "primary">): string =>
@@ -41,29 +41,58 @@ const verdict = ({ verdict }: Arm, paint: Paint): ((text: string) => string) | u
         ? paint.yellow
         : undefined
 
+/** Units of a variant from which on somebody should have done it. */
+const ENOUGH = 100
+
 const metric = (found: Metric, paint: Paint, room: number, unicode: boolean): string => {
   const value = found.kind === "conversion" ? percent : digits
-  const rows = table(
-    found.arms,
-    [
-      { title: "VARIANT", value: (row) => row.variant, paint: () => paint.bold },
-      { title: "UNITS", value: (row) => String(row.units), right: true },
-      {
-        title: found.kind === "conversion" ? "DID IT" : "TOTAL",
-        value: (row) => (found.kind === "conversion" ? String(row.total) : digits(row.total)),
-        right: true
-      },
-      { title: found.kind === "conversion" ? "RATE" : "MEAN", value: (row) => between(row.value, value) },
-      { title: "LIFT", value: (row) => (row.lift === null ? "-" : between(row.lift, signed)) },
-      { title: "", value: (row) => row.verdict, paint: (row) => verdict(row, paint) }
-    ],
-    paint,
-    room
+  const said = found.arms.map((row) => ({
+    row,
+    rate: between(row.value, value),
+    lift: row.lift === null ? (["-", ""] as const) : between(row.lift, signed)
+  }))
+  const first = (only: boolean, text: string) => (only ? text : "")
+  const drawn = (lines: ReadonlyArray<{ row: Arm; rate: string; lift: string; first: boolean }>, most: number) =>
+    table(
+      lines,
+      [
+        { title: "VARIANT", value: (line) => first(line.first, line.row.variant), paint: () => paint.bold },
+        { title: "UNITS", value: (line) => first(line.first, String(line.row.units)), right: true },
+        {
+          title: found.kind === "conversion" ? "DID IT" : "TOTAL",
+          value: ({ first: is, row }) => first(is, found.kind === "conversion" ? String(row.total) : digits(row.total)),
+          right: true
+        },
+        { title: found.kind === "conversion" ? "RATE" : "MEAN", value: ({ rate }) => rate },
+        { title: "LIFT", value: ({ lift }) => lift },
+        { title: "", value: (line) => first(line.first, line.row.verdict), paint: ({ row }) => verdict(row, paint) }
+      ],
+      paint,
+      most
+    )
+  const one = drawn(
+    said.map(({ row, rate, lift }) => ({ row, rate: rate.join(" ").trim(), lift: lift.join(" ").trim(), first: true })),
+    Number.POSITIVE_INFINITY
   )
+  // An interval is what it is all about, so it is put below rather than cut.
+  const rows = fits(one, room)
+    ? one
+    : drawn(
+        said.flatMap(({ row, rate, lift }) =>
+          ([0, 1] as const)
+            .map((nth) => ({ row, rate: rate[nth], lift: lift[nth], first: nth === 0 }))
+            .filter((line) => line.first || line.rate + line.lift !== "")
+        ),
+        room
+      )
+  const nobody = found.arms.every(({ total }) => total === 0) && found.arms.some(({ units }) => units >= ENOUGH)
   const lines = plot(found.arms, paint, room, unicode)
   return [
     `${paint.bold(printable(found.name))}${found.primary ? " decides" : ""}${paint.dim(`: ${printable(what(found))}`)}`,
     rows,
+    ...(nobody
+      ? [paint.yellow(`no event ${printable(found.event)} has come of them: is that what it is called?`)]
+      : []),
     ...(lines === "" ? [] : [lines])
   ].join("\n")
 }
@@ -90,7 +119,7 @@ export const results = (found: WithResults, now: number, paint: Paint, room: num
           `${winner === null ? "no winner" : `${paint.bold(printable(winner))} won`}${found.conclusion === "" ? "" : `: ${printable(found.conclusion)}`}`
         ]
   if (its === null) return [head, ...conclusion, "its results could not be had when it was stopped"].join("\n")
-  const sure = `${Math.round(100 * (1 - its.alpha))} % at any time`
+  const sure = `${Number((100 * (1 - its.alpha)).toFixed(3))} % at any time`
   return [
     head,
     ...conclusion,
