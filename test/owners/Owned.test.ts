@@ -22,8 +22,11 @@ import { candidate, commit, startWish } from "../support/RolloutWishes.ts"
 import { alive, instances, seen, seenOf, write } from "../support/Sightings.ts"
 import { below, propagation } from "../support/Twins.ts"
 
+/** As a node says it: nothing of what it heard waits. EE6 */
+const telling = Layer.effectDiscard(write("run", []).pipe(Effect.delay("1 second"), Effect.forever, Effect.forkScoped))
+
 const node = (state = new State()) =>
-  Owners.layer.pipe(
+  Layer.merge(Owners.layer, telling).pipe(
     Layer.provide(Policies.layer),
     Layer.provide(Layer.mock(Probe, {})),
     Layer.provideMerge(Flags.layer),
