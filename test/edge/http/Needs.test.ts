@@ -78,7 +78,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/rollouts?environment={environment}", "read", "environment"],
   ["GET", "/v1/rollouts/r1?environment={environment}", "read", "environment"],
   ["GET", "/v1/rollouts/r1/history?environment={environment}", "read", "environment"],
-  ["GET", "/v1/rollouts/r1/instances?environment={environment}", "  ["GET", "/v1/clients?environment={environment}", "clients", "environment or everywhere"],", "environment"],
+  ["GET", "/v1/rollouts/r1/instances?environment={environment}", "clients", "environment"],
   ["POST", "/v1/rollouts/r1/pause?environment={environment}", "write", "environment"],
   ["POST", "/v1/rollouts/r1/resume?environment={environment}", "write", "environment"],
   ["POST", "/v1/rollouts/r1/promote?environment={environment}", "write", "environment"],
