@@ -117,9 +117,11 @@ const beside = async (server: Server, clients: number, runs: number, lasting: { 
   const without: Array<number> = []
   const active: Array<number> = []
   const wrong: Array<string> = []
+  const cpu = new Map<Array<number>, Array<string>>([without, active].map((turns) => [turns, []]))
   const measure = async (into: Array<number>) => {
     const seen = await propagate(server, load, lasting)
     into.push(seen.each.p50)
+    cpu.get(into)!.push(`${short(seen.server * 100)} %`)
     wrong.push(...seen.wrong)
   }
   for (let run = 0; run < runs; run++) {
@@ -139,7 +141,8 @@ const beside = async (server: Server, clients: number, runs: number, lasting: { 
     if (run % 2 === 1) await measure(without)
   }
   http.close()
-  return { without, active, wrong }
+  const said = `CPU of a core, server: without ${cpu.get(without)!.join(", ")}; with ${cpu.get(active)!.join(", ")}`
+  return { without, active, said, wrong }
 }
 
 /** One rollout of so many instances: what a decision takes, rows of evidence a second, bytes an instance. */
@@ -154,7 +157,7 @@ const fleet = async (instances: number) => {
     service: "fleet",
     keys: ["fleet"],
     clients: instances,
-    atOnce: 500
+    atOnce: 100
   })
   const resident = () => {
     server.collectGarbage()
@@ -190,10 +193,10 @@ const fleet = async (instances: number) => {
 const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
   const clients = brief ? 100 : 1_000
   const instances = brief ? 500 : 10_000
-  const lasting = brief ? { seconds: 1, warmUp: 1 } : { seconds: 8, warmUp: 2 }
+  const lasting = brief ? { seconds: 1, warmUp: 1 } : { seconds: 5, warmUp: 1 }
   const server = await new Server().start()
   const back = await takenBack(server, clients, runs)
-  const turns = await beside(server, clients, brief ? 1 : Math.max(runs, 2), lasting)
+  const turns = await beside(server, clients, brief ? 1 : 2 * runs, lasting)
   await server[Symbol.asyncDispose]()
   const fleets: Array<Awaited<ReturnType<typeof fleet>>> = []
   for (let run = 0; run < runs; run++) fleets.push(await fleet(instances))
@@ -235,7 +238,8 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
     notes: [
       `rows of evidence written, of ${all} instances: ${each(({ written }) => written).join(", ")}`,
       `resident MiB with ${all} clients, before and in the rollout: ${fleets.map(({ resident }) => resident).join("; ")}`,
-      `turns of ${lasting.seconds} s, with and without rollouts, by medians of ${turns.active.length}`
+      `turns of ${lasting.seconds} s, with and without rollouts, by medians of ${turns.active.length}`,
+      turns.said
     ],
     wrong: [...back.wrong, ...turns.wrong, ...fleets.flatMap(({ wrong }) => wrong)]
   }
