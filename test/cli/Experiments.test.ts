@@ -74,7 +74,7 @@ describe("herald experiment", () => {
         ...({ experiment: "e", environment: "production", state: "running", flag: "f", startedAt: 0 } as WithResults),
         ...{ endedAt: null, winner: null, conclusion: "" },
         results: {
-          ...{ at: 1, units: 1_942, mixed: 0, alpha: 0.001, notes: [], arms: [] },
+          ...{ at: 1, time: "1970-01-01T00:00:00.001Z", units: 1_942, mixed: 0, alpha: 0.001, notes: [], arms: [] },
           sampleRatio: { p: 1, mismatch: false },
           metrics: [
             {
