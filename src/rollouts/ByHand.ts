@@ -2,16 +2,20 @@
  * Moves a rollout as a person asks for it.
  *
  *   RH1  It is decided on the rollout as the store has it, and again where another was faster: whoever asks to pause what has just gone on pauses it.
+ *   RH2  What asks for a plan goes on by it: a person promotes what Herald paused, and skips no stage, or breaks the glass.
  */
 import { Clock, Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import { Conflict } from "../commits/Conflict.ts"
 import type { Committed } from "../commits/Release.ts"
-import type { CommitOptions } from "../commits/Request.ts"
+import { type CommitOptions, messageOf } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { nameOf } from "../keys/Name.ts"
+import { requiredFor } from "../plans/Policy.ts"
 import { makeMoving } from "./Moving.ts"
-import type { Rollout } from "./Rollout.ts"
+import { Policies } from "./Policies.ts"
+import { OWNER, type Rollout } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { type Asked, askedStep } from "./Step.ts"
 import { makeTraced } from "./Traced.ts"
@@ -53,17 +57,37 @@ export const unknown = (environment: string, key: string) =>
 export const makeByHand = Effect.gen(function* () {
   const store = yield* RolloutStore
   const moving = yield* makeMoving
+  const policies = yield* Policies
   const traced = yield* makeTraced
   const commit = yield* makeCommitting
 
   return Effect.fn("Rollouts.move")(function* (environment: string, key: string, asked: Asked, options: CommitOptions) {
     const identity = yield* requirePermission("config.write", environment)
-    const { message } = options
+    const message = messageOf(options)
     const text = `${identity.name} ${did[asked]}${message === "" ? "" : `: ${message}`}`
     const request = { kind: "rollout", environment, key, asked }
     /** What was done by this idempotency key before is answered, whatever became of the rollout since (F4). */
     const refused = (why: HeraldError) =>
       commit<Rollout>({ action: "rollout", identity, options, request, check: () => Effect.fail(why) })
+
+    /** RH2 */
+    const asPlanned = Effect.fnUntraced(function* ({ state, stage, plan, by, targets }: Rollout) {
+      const skips = asked === "promote to all" && stage + 1 < plan.stages.length
+      const isGivenOn = !skips && (stage < 0 || (state === "paused" && by === OWNER))
+      if (!asked.startsWith("promote") || isGivenOn || options.breakGlass !== undefined) return
+      const { policy } = yield* policies.of(environment)
+      for (const { kind, key: its } of targets) {
+        const rule = requiredFor(policy, kind === "configuration" ? its : nameOf(kind, its))
+        if (rule === undefined) continue
+        return yield* refused(
+          failure(
+            "PlanRequired",
+            `${its} in ${environment} is given on by its plan only: stage by stage, and by a person what Herald has paused`,
+            { details: { kind, key: its, environment, keys: rule.keys } }
+          )
+        )
+      }
+    })
 
     const tried = (left: number): Effect.Effect<Committed, HeraldError> =>
       Effect.gen(function* () {
@@ -71,6 +95,7 @@ export const makeByHand = Effect.gen(function* () {
         if (rollout === undefined) return yield* refused(unknown(environment, key))
         const step = askedStep(rollout, asked, yield* Clock.currentTimeMillis, text)
         if (typeof step !== "string") {
+          yield* asPlanned(rollout)
           const moved = moving({ rollout, step, fence: null, identity, options, request })
           return yield* traced(rollout, step, "person", moved) // OV1
         }

@@ -6,6 +6,7 @@ import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.t
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import { Flags } from "../../src/flags/Flags.ts"
 import { POLICY_KEY } from "../../src/plans/Policy.ts"
+import type { Asked } from "../../src/rollouts/ByHand.ts"
 import { Rollouts } from "../../src/rollouts/Rollouts.ts"
 import { Schedules } from "../../src/schedules/Schedules.ts"
 import { as, asSystem, draft, node, publish, wanted } from "./Node.ts"
@@ -82,9 +83,29 @@ describe("Policies", () => {
           )
         const { rollout } = yield* start({ changes: [draft("pay.a", "three")], plan: "careful" })
         assert.deepStrictEqual([rollout.plan.named, rollout.plan.stages.length], ["careful", 2])
-        yield* rollouts.move("production", rollout.key, "promote to all", why)
+        yield* rollouts.move("production", rollout.key, "promote to all", { ...why, breakGlass: "down" })
         assert.strictEqual((yield* current("pay.a")).value, "three")
       }).pipe(asSystem, Effect.provide(node()))
+  )
+
+  it.effect("RH2 what asks for a plan goes on by it, and past it when somebody breaks the glass", () =>
+    Effect.gen(function* () {
+      const rollouts = yield* Rollouts
+      yield* say(careful)
+      const { rollout } = yield* start({ changes: [draft("pay.a", "three")], plan: "careful" })
+      const person = as({ name: "pub", keyId: "p", role: "publisher", environments: ["*"] })
+      const move = (asked: Asked, breakGlass?: string) =>
+        person(rollouts.move("production", rollout.key, asked, { ...why, breakGlass }))
+      assert.strictEqual(names(yield* Effect.flip(move("promote to all"))), "PlanRequired")
+      yield* move("promote")
+      assert.strictEqual(names(yield* Effect.flip(move("promote"))), "PlanRequired")
+      yield* move("pause")
+      assert.strictEqual(names(yield* Effect.flip(move("promote"))), "PlanRequired")
+      yield* move("resume")
+      const { rollout: promoted } = yield* move("promote to all", "down")
+      assert.strictEqual(promoted.state, "completed")
+      assert.include(promoted.why.text, "(broke the glass: down)")
+    }).pipe(asSystem, Effect.provide(node()))
   )
 
   it.effect("PY3 who breaks the glass says why, and it is kept", () => {

@@ -17,7 +17,7 @@ import { freeze } from "./Freeze.ts"
 import { instances } from "./Instances.ts"
 import { follow, pathOf } from "./Live.ts"
 import { plan } from "./Plans.ts"
-import { apply, start } from "./Start.ts"
+import { apply, breakGlass, start } from "./Start.ts"
 import { colourOf, countsOf, gist, nextOf, stageOf, told, whole, wordOf } from "./Told.ts"
 
 const id = Argument.String("id").pipe(Argument.withDescription("Its id (herald rollout list)"))
@@ -136,7 +136,9 @@ const move = (verb: keyof typeof moved) =>
       env,
       message,
       idempotencyKey,
-      ...(verb === "promote" ? { full: yes("full", "To everyone, at once: it is the current version then") } : {})
+      ...(verb === "promote"
+        ? { full: yes("full", "To everyone, at once: it is the current version then"), breakGlass }
+        : {})
     },
     Effect.fn(`Rollout.${verb}`)(function* ({ id, env, message, idempotencyKey, ...more }) {
       const here = yield* invocation
@@ -146,7 +148,8 @@ const move = (verb: keyof typeof moved) =>
         query: { environment: here.environment(env) },
         body: {
           ...(message === undefined ? {} : { message }),
-          ...("full" in more && more.full ? { everyone: true } : {})
+          ...("full" in more && more.full ? { everyone: true } : {}),
+          ...("breakGlass" in more && more.breakGlass !== undefined ? { breakGlass: more.breakGlass } : {})
         },
         idempotencyKey
       })

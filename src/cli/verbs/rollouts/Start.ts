@@ -15,7 +15,7 @@ const at = optionalText(
   "Not now but then, by the database's clock: 2026-12-01T09:00:00+01:00, or +2h, +1d12h from now",
   "time"
 )
-const breakGlass = optionalText(
+export const breakGlass = optionalText(
   "break-glass",
   "Why the plan that such keys ask for is passed by; kept in the audit log",
   "why"

@@ -55,11 +55,16 @@ const routes = HttpApiBuilder.group(
         answer(
           Effect.gen(function* () {
             yield* requirePermission("config.write", environment) // B5
-            const { message = "", everyone = false } = yield* asked === "promote"
+            const {
+              message = "",
+              everyone = false,
+              breakGlass
+            } = yield* asked === "promote"
               ? readPromote(request)
-              : Effect.map(readMove(request), (body) => ({ ...body, everyone: false }))
+              : Effect.map(readMove(request), (body) => ({ ...body, everyone: false, breakGlass: undefined }))
             const made = yield* rollouts.move(environment, rollout, everyone ? "promote to all" : asked, {
               message,
+              breakGlass,
               idempotencyKey: headers["idempotency-key"]
             })
             return json(Wire.started(made))

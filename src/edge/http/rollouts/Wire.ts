@@ -74,7 +74,8 @@ export const MoveBody = Schema.Struct({ message: Schema.optionalKey(Message) }).
 /** `everyone`: not only the next stage. */
 export const PromoteBody = Schema.Struct({
   message: Schema.optionalKey(Message),
-  everyone: Schema.optionalKey(Schema.Boolean)
+  everyone: Schema.optionalKey(Schema.Boolean),
+  breakGlass: Schema.optionalKey(BreakGlass)
 }).annotate({ identifier: "RolloutPromotion", examples: [{ message: "looks good" }] })
 const Counts = Schema.Record(Schema.String, Schema.Unknown).annotate({
   description: `Instances of the cohort, by ${conditions.join(", ")}, lost; and slow by milliseconds.`

@@ -165,6 +165,7 @@ describe("rollout", () => {
       [["resume", "-m", "why"], "resume", { message: "why" }],
       [["promote"], "promote", {}],
       [["promote", "--full"], "promote", { everyone: true }],
+      [["promote", "--break-glass", "down"], "promote", { breakGlass: "down" }],
       [["abort"], "abort", {}]
     ] as const) {
       const { exit, request } = await ask(["rollout", args[0], "r17", ...args.slice(1)], `POST ${ONE}/${path}`, {
