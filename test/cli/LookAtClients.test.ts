@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FakeHerald } from "../support/FakeHerald.ts"
 import { NOW, terminal } from "../support/Terminal.ts"
 import { ask, head } from "./Ask.ts"
+import { rollout } from "./verbs/rollouts/Answers.ts"
 
 describe("looking at clients", () => {
   it("clients shows desired, sent, applied, rejected and why", async () => {
@@ -280,6 +281,7 @@ describe("looking at clients", () => {
     herald.on("GET /v1/clients", { body: { clients: [refuser], next: null }, strange: true })
     const node = (name: string, seenAt: number) => ({ node: name, run: `r-${name}`, since: 1, seenAt, clients: 5 })
     herald.on("GET /v1/nodes", { body: { nodes: [node("a", NOW), node("b", NOW - 10_000), node("c", NOW - 600_000)] } })
+    herald.on("GET /v1/rollouts", { body: { rollouts: [rollout({ state: "paused" })], next: null } })
     const cli = terminal({ terminal: true })
     assert.strictEqual(await cli.run("status", "--server", herald.url), 0, cli.said)
     assert.deepStrictEqual(cli.printed.split("\n"), [
@@ -290,9 +292,16 @@ describe("looking at clients", () => {
       "10 clients connected, 1 away",
       "SERVICE  ENV         CLIENTS  KEY   NEWEST  HAVE IT  OTHERS",
       "shop     production       10  shop       3     7/10  3 on 2, 1 rejected, 2 to go",
+      "rollouts (herald rollout status <id>)",
+      "  r17 in production paused, stage 2 of 4 (10%): user-service 41 → 42",
       "refused",
       "  shop/w7  shop version 3 rejected: port is taken"
     ])
+    const rolled = herald.requests.filter(({ line }) => line === "GET /v1/rollouts")
+    assert.deepStrictEqual(
+      rolled.map(({ query }) => query),
+      [{ environment: "production", state: "active", limit: "10" }]
+    )
     const refused = herald.requests.find(({ line }) => line === "GET /v1/clients")
     assert.deepStrictEqual(refused?.query, { rejected: "true", connected: "true", limit: "10", keys: "1" })
   })

@@ -2,6 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Client, KeySummary, Node, ServiceSummary } from "../../../edge/http/fleet/Wire.ts"
+import type { Rollout, RolloutList } from "../../../edge/http/rollouts/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { type Invocation, invocation, onlyEnv, optionalText, yes } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
@@ -9,6 +10,7 @@ import { Shell } from "../../Shell.ts"
 import { ago, cutLine, table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 import { type Health, healthOf } from "../node/Health.ts"
+import { colourOf, gist, stageOf, wordOf } from "../rollouts/Told.ts"
 import { misnamed } from "./NearClients.ts"
 import { summed } from "./Summed.ts"
 
@@ -69,6 +71,8 @@ interface Status {
   readonly health: Health
   readonly services: ReadonlyArray<ServiceSummary>
   readonly refusals: ReadonlyArray<Refusal>
+  /** Those that are not over, of the environments that are shown. */
+  readonly rollouts: ReadonlyArray<Rollout>
 }
 
 /** Milliseconds without a sign of life after which a node is worth a word. */
@@ -106,7 +110,7 @@ const heldOf = ({ holds = {} }: Health): ReadonlyArray<string> => {
 }
 
 const asTable = (status: Status, now: number, room: number, paint: Paint, unknown?: string): string => {
-  const { server, nodes, health, services, refusals } = status
+  const { server, nodes, health, services, refusals, rollouts } = status
   const connected = services.reduce((sum, one) => sum + one.connected, 0)
   const away = services.reduce((sum, one) => sum + one.away, 0)
   const left = services.some(({ keys, more }) => more || keys.length > SHOWN)
@@ -148,6 +152,24 @@ const asTable = (status: Status, now: number, room: number, paint: Paint, unknow
     ...(left
       ? [paint.dim("some keys are left out: herald status --output json, herald clients --service <service>")]
       : []),
+    ...(rollouts.length === 0
+      ? []
+      : [
+          `rollouts ${paint.dim("(herald rollout status <id>)")}`,
+          ...rollouts.map((one) =>
+            colourOf(
+              one.state,
+              paint
+            )(
+              cutLine(
+                printable(
+                  `  ${one.id} in ${one.environment} ${wordOf(one)}${one.stage === 0 ? "" : `, ${stageOf(one)}`}: ${gist(one)}`
+                ),
+                Number.isFinite(room) ? room : 0
+              )
+            )
+          )
+        ]),
     ...(refusals.length === 0
       ? []
       : [
@@ -158,6 +180,20 @@ const asTable = (status: Status, now: number, room: number, paint: Paint, unknow
         ])
   ].join("\n")
 }
+
+/** Environments whose rollouts are asked for. */
+const ASKED = 8
+
+/** None where the caller may not see them. */
+const rolloutsOf = Effect.fnUntraced(function* (here: Invocation, environments: ReadonlyArray<string>) {
+  const found: Array<Rollout> = []
+  for (const environment of environments.slice(0, ASKED)) {
+    const query = { environment, state: "active", limit: NAMED }
+    const asked = yield* Effect.result(here.call({ method: "GET", path: "/v1/rollouts", query, patient: false }))
+    if (asked._tag === "Success") found.push(...(asked.success.body as RolloutList).rollouts)
+  }
+  return found.slice(0, NAMED)
+})
 
 const read = Effect.fnUntraced(function* (
   here: Invocation,
@@ -175,12 +211,17 @@ const read = Effect.fnUntraced(function* (
     : undefined
   const found = (refused?.body as { readonly clients: ReadonlyArray<Client> } | undefined)?.clients ?? []
   const nodes = yield* Effect.result(here.call({ method: "GET", path: "/v1/nodes", patient: false }))
+  const environments =
+    asked.environment === undefined
+      ? [...new Set(["production", ...services.map(({ environment }) => environment)])]
+      : [asked.environment]
   return {
     nodes: nodes._tag === "Success" ? (nodes.success.body as { readonly nodes: ReadonlyArray<Node> }).nodes : undefined,
     server: here.target.server,
     health,
     services,
-    refusals: found.flatMap(refusalsOf).slice(0, NAMED)
+    refusals: found.flatMap(refusalsOf).slice(0, NAMED),
+    rollouts: yield* rolloutsOf(here, environments)
   } satisfies Status
 })
 
@@ -217,7 +258,7 @@ export const status = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Show what runs: the server and what it goes on without, which versions each service has, who refused what and why"
+    "Show what runs: the server and what it goes on without, which versions each service has, which rollouts are under way, who refused what and why"
   ),
   Command.withShortDescription("Show what runs"),
   Command.withExamples([
