@@ -148,6 +148,15 @@ describe("rollouts in PostgreSQL", () => {
     assert.isNull(await problem())
   })
 
+  it("RQ4 the number of a candidate that nobody was given is kept free when its rollout is swept", async () => {
+    const key = fresh("config")
+    await published(wish(key, "1"))
+    const { key: id } = await rolled([move(await start(key), "aborted")])
+    for (let n = 0; n < 2; n++) await sweep("(select herald_head())")
+    assert.deepStrictEqual([(await rows("rollouts", id)).length, (await rows("rollout_keys", key)).length], [0, 1])
+    assert.strictEqual(await published(wish(key, "3")), 3)
+  })
+
   for (const [what, statement] of [
     ["a candidate that says something else", "update rollout_candidates set wish = replace(wish, '\"2\"', '\"9\"')"],
     ["a candidate that is gone", "delete from rollout_candidates"],

@@ -33,7 +33,7 @@ describe("Step", () => {
   })
 
   it("AJ3 what was paused begins anew: the stage its time, then its bake; what waits for its time goes on waiting", () => {
-    const { to, stage, begins, lasts } = stepOf({ state: "paused", stage: 1 }, "resume")
+    const { to, stage, begins, lasts } = stepOf({ state: "paused", stage: 1, until: NOW + 5 }, "resume")
     assert.deepStrictEqual({ to, stage, begins, lasts }, { to: "deploying", stage: 1, begins: false, lasts: 600_000 })
     const before = { stage: -1, begun: [], until: NOW + 60_000 }
     const paused = stepOf({ state: "scheduled", ...before }, "pause", NOW + 10_000)

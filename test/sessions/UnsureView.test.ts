@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Cache } from "../../src/configuration/Cache.ts"
 import { Propagation } from "../../src/propagation/Propagation.ts"
+import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
 import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"
@@ -52,6 +53,26 @@ describe("an unsure view", () => {
       faults.fails = true
       yield* TestClock.adjust("4 seconds")
       const { sink } = yield* connect()
+      faults.fails = false
+      yield* TestClock.adjust("1 second")
+
+      assert.deepStrictEqual(words(sink), ["svc.plain 1 stale", "synced stale", "svc.plain 1", "heartbeat"])
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
+  })
+
+  it.effect("DV7 S2 what a client was sent as unsure and has answered is sent again when it is confirmed", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* publish({ key: "svc.plain", value: "1" })
+      yield* settle
+      faults.fails = true
+      yield* TestClock.adjust("4 seconds")
+      const { sink, session } = yield* connect()
+      const [sent] = sink.values
+      const sessions = yield* Sessions
+      const { key, revision, epoch } = sent!
+      sessions.heard(session, [{ key, revision, epoch, applied: true, reason: "" }])
+      assert.isTrue(session.told.isDone(key))
       faults.fails = false
       yield* TestClock.adjust("1 second")
 
