@@ -230,6 +230,8 @@ export const experimentsContract = (test: Test) => {
       assert.deepInclude(taken.details, { changed: "layer" })
       yield* commit([of("b", "two", [[0, 500]], "search")], options)
       yield* commit([of("c", "three", [[500, 500]])], options)
+      yield* commit([stop(environment, "a")], options)
+      yield* commit([of("a", "one", [[400, 100]])], options) // up to what c has
       yield* commit([stop(environment, "a"), stop(environment, "c")], options)
       yield* commit([of("d", "one", [[0, 1_000]])], options)
     }))

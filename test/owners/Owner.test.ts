@@ -120,6 +120,23 @@ describe("Owner", () => {
     })
   })
 
+  it.effect("OG1 RQ1 an owner whose turn it is again claims what another one had meanwhile, and goes on", () => {
+    const world = new World()
+    return Effect.gen(function* () {
+      yield* at
+      const kept = world.add({ ...rollout({ state: "baking", until: NOW + 60_000 }) })
+      world.report(kept, { healthy: 10 })
+      yield* Effect.forkScoped(
+        Effect.flatMap(makeOwner, ({ own }) => own("production", "r17", new Owning())).pipe(Effect.provide(world.layer))
+      )
+      yield* settle
+      kept.fence++
+      yield* pass(70_000, 70)
+      assert.deepStrictEqual([...new Set(world.refusals)], ["somebody else decides on it"])
+      assert.deepInclude(kept.rollout, { state: "deploying", stage: 1 })
+    })
+  })
+
   it.effect("OG2 RQ5 an owner that takes over in a bake waits no longer and no shorter", () => {
     const world = new World()
     return Effect.gen(function* () {
