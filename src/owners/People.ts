@@ -1,5 +1,10 @@
-/** Sums up for a gate what people did whom a flag showed its variants, since the stage began. */
-import { Effect, Result } from "effect"
+/**
+ * Sums up for a gate what people did whom a flag showed its variants, since the stage began.
+ *
+ *   GP1  One sum at a time on a node, with a pause behind it that is as long: however many gates ask, they take half of the database's time for
+ *        one question at most.
+ */
+import { Clock, Effect, Result, Semaphore } from "effect"
 import { readDefinition } from "../evaluation/ReadDefinition.ts"
 import { ExperimentStore } from "../experiments/ExperimentStore.ts"
 import { FlagView } from "../flags/FlagView.ts"
@@ -15,6 +20,23 @@ const EVER = 400 * 86_400_000
 export const makePeople = Effect.gen(function* () {
   const store = yield* ExperimentStore
   const flags = yield* FlagView
+  const summing = yield* Semaphore.make(1)
+  let restsUntil = 0
+
+  /** GP1 */
+  const inTurn = <A, E>(sum: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+      yield* Effect.sleep(Math.max(0, restsUntil - now()))
+      const began = now()
+      return yield* Effect.ensuring(
+        sum,
+        Effect.sync(() => {
+          restsUntil = 2 * now() - began
+        })
+      )
+    }).pipe(summing.withPermits(1))
 
   return Effect.fnUntraced(function* (
     gate: TrackGate,
@@ -27,14 +49,16 @@ export const makePeople = Effect.gen(function* () {
     const variants = [variant, ...(all ?? [])].filter((one, at) => at === 0 || one !== variant)
     // A stage's version of the flag is the base of what comes after it.
     const summed = yield* Effect.result(
-      store.sum(environment, {
-        flag: target.key,
-        flagVersion: target.base,
-        variants,
-        from: stage.at,
-        until: stage.at + EVER,
-        metrics: [{ event: gate.event, kind: "conversion", windowMillis: EVER, cap: null }]
-      })
+      inTurn(
+        store.sum(environment, {
+          flag: target.key,
+          flagVersion: target.base,
+          variants,
+          from: stage.at,
+          until: stage.at + EVER,
+          metrics: [{ event: gate.event, kind: "conversion", windowMillis: EVER, cap: null }]
+        })
+      )
     )
     if (summed._tag === "Failure") return unknown(gate, `what people did can't be read: ${summed.failure.message}`)
     const { units, samples } = summed.success
