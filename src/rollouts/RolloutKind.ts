@@ -100,7 +100,7 @@ export const rolloutBytes = ({ plan, why, targets, begun, message }: Rollout): n
   targets.reduce((sum, { key }) => sum + 400 + 2 * key.length, 0) +
   100 * begun.length +
   plan.stages.reduce(
-    (sum, { instances = [], where }) => sum + 300 + 100 * (instances.length + Object.keys(where).length),
+    (sum, { instances = [], where }) => sum + 300 + textBytes(instances) + textBytes(Object.entries(where).flat()),
     0
   ) +
   plan.gates.reduce(
@@ -108,6 +108,8 @@ export const rolloutBytes = ({ plan, why, targets, begun, message }: Rollout): n
     0
   ) +
   why.readings.reduce((sum, { text }) => sum + 200 + 2 * text.length, 0)
+
+const textBytes = (texts: ReadonlyArray<string>): number => texts.reduce((sum, text) => sum + 50 + 2 * text.length, 0)
 
 /** What became of it with this transition, as other systems are told. */
 const happenedTo = ({ state, version, begun, revision, by }: Rollout): Happened => {

@@ -18,3 +18,10 @@ export const pageOf = <A>(rows: Iterable<A>, limit: number, bytesOf: (row: A) =>
   }
   return page
 }
+
+/**
+ * Whether there may be more behind a page that a store gave: it has all rows that were asked for, or may have ended for its bytes, which the store
+ * counted and this guesses low, by what rows take in memory. Once too often costs a question more. PB1
+ */
+export const mayGoOn = <A>(page: ReadonlyArray<A>, limit: number, bytesOf: (row: A) => number): boolean =>
+  page.length >= limit || page.reduce((sum, row) => sum + bytesOf(row), 0) >= PAGE_BYTES / 8

@@ -7,7 +7,7 @@ import type { Json } from "../../../evaluation/Json.ts"
 import { experimentBytes } from "../../../experiments/Experiment.ts"
 import { Experiments, type Started } from "../../../experiments/Experiments.ts"
 import { ALPHA } from "../../../experiments/Wanted.ts"
-import { PAGE_BYTES } from "../../../values/Page.ts"
+import { mayGoOn } from "../../../values/Page.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
@@ -24,10 +24,6 @@ const written = (started: Started) => {
     ? Effect.fail(failure("IdempotencyConflict", "the key was used for a commit that did not touch an experiment"))
     : Effect.succeed(json(body))
 }
-
-/** A page ends at its bytes, too: PB1. */
-const isFull = (found: ReadonlyArray<Parameters<typeof experimentBytes>[0]>, limit: number): boolean =>
-  found.length === limit || found.reduce((sum, one) => sum + experimentBytes(one), 0) >= PAGE_BYTES / 2
 
 const routes = HttpApiBuilder.group(
   contract.add(ExperimentsGroup),
@@ -74,7 +70,7 @@ const routes = HttpApiBuilder.group(
           Effect.map(experiments.list(environment, { state, flag, limit, after }), (found) =>
             json({
               experiments: found.map(Wire.experiment),
-              next: isFull(found, limit) ? (found.at(-1)?.key ?? null) : null
+              next: mayGoOn(found, limit, experimentBytes) ? (found.at(-1)?.key ?? null) : null
             } satisfies Wire.ExperimentList)
           )
         )
@@ -87,7 +83,7 @@ const routes = HttpApiBuilder.group(
           Effect.map(experiments.history(environment, params.experiment, { limit, before }), (found) =>
             json({
               versions: found.map((one) => Wire.withResults(one, one.results)),
-              next: isFull(found, limit) ? (found.at(-1)?.version ?? null) : null
+              next: mayGoOn(found, limit, experimentBytes) ? (found.at(-1)?.version ?? null) : null
             } satisfies Wire.ExperimentHistory)
           )
         )

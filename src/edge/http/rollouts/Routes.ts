@@ -8,7 +8,7 @@ import { rolloutBytes } from "../../../rollouts/RolloutKind.ts"
 import { type Preview, Rollouts } from "../../../rollouts/Rollouts.ts"
 import type { Asked } from "../../../rollouts/Step.ts"
 import { whenOf } from "../../../schedules/When.ts"
-import { PAGE_BYTES } from "../../../values/Page.ts"
+import { mayGoOn } from "../../../values/Page.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
@@ -102,10 +102,7 @@ const routes = HttpApiBuilder.group(
                   ? { kind: "configuration" as const, key }
                   : undefined
             const found = yield* rollouts.list(environment, { state, touching, limit, before })
-            // A page ends at its bytes, too: PB1.
-            const full =
-              found.length === limit || found.reduce((sum, one) => sum + rolloutBytes(one), 0) >= PAGE_BYTES / 2
-            const next = full ? (found.at(-1)?.key ?? null) : null
+            const next = mayGoOn(found, limit, rolloutBytes) ? (found.at(-1)?.key ?? null) : null
             return json({ rollouts: found.map(Wire.rollout), next } satisfies Wire.RolloutList)
           })
         )

@@ -8,7 +8,7 @@ import { draftsOf } from "../../../schedules/Body.ts"
 import { type Schedule, scheduleBytes } from "../../../schedules/Schedule.ts"
 import { type Preview, Schedules } from "../../../schedules/Schedules.ts"
 import { whenOf } from "../../../schedules/When.ts"
-import { PAGE_BYTES } from "../../../values/Page.ts"
+import { mayGoOn } from "../../../values/Page.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
@@ -76,9 +76,7 @@ const routes = HttpApiBuilder.group(
             const touching =
               name === undefined ? undefined : { kind: flag === undefined ? "configuration" : "flag", key: name }
             const found = yield* schedules.list(environment, { state, touching, limit, after })
-            // A page ends at its bytes, too: PB1.
-            const full = found.length === limit || found.reduce((sum, one) => sum + scheduleBytes(one), 0) >= PAGE_BYTES
-            const next = full ? (found.at(-1)?.key ?? null) : null
+            const next = mayGoOn(found, limit, scheduleBytes) ? (found.at(-1)?.key ?? null) : null
             return json({ schedules: found.map(Wire.schedule), next } satisfies Wire.ScheduleList)
           })
         )
