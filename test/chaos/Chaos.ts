@@ -6,24 +6,19 @@ import { Nodes } from "../support/Nodes.ts"
 import { startRedis } from "../support/Redis.ts"
 import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
+import { chance } from "./Chance.ts"
 import { Checker, KEYS } from "./Checker.ts"
 import { nodeFaults, type Scene, serviceFaults, type Table } from "./Faults.ts"
+import { ROLLED, Rollouts } from "./Rollouts.ts"
 
 const CLIENTS = 30
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
-
-/** mulberry32 (Tommy Ettinger, public domain): from 0 to just below 1. */
-const chance = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
 
 export interface Outcome {
   /** In the order of their beginnings. */
   readonly schedule: ReadonlyArray<string>
   readonly published: number
+  readonly rollouts: number
   /** Promises that were broken. */
   readonly wrong: ReadonlyArray<string>
 }
@@ -67,29 +62,40 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
   const nodes = await Nodes.start({ count: 3, database: async () => database, databaseUrl: behind, env })
   const scene: Scene = { nodes, database, proxy: proxy!, redis: redis.nodes[0]!, kafka }
   const checker = new Checker(nodes)
+  const rollouts = new Rollouts(nodes, seed ^ 0x7011)
+  let rolling: Promise<void> | undefined
   try {
     for (const key of KEYS) await waitUntil("the first publish", () => checker.publish(key, 0))
+    await nodes.servers[0]!.published(ROLLED, 0)
     for (let i = 0; i < CLIENTS; i++) {
-      const client = await nodes.client(`i${i}`)
+      const client = await nodes.client(`i${i}`, nodes.addresses, ["svc", "svc.*", ROLLED])
       checker.watch(client, `client ${i}`)
+      rollouts.watch(client, `i${i}`)
       clients.push(client)
     }
     publisher = (async () => {
       for (let n = 0; !stop; n++) await checker.publish(KEYS[n % KEYS.length]!, n % 3).then(() => pause(20))
     })()
+    rolling = rollouts.run()
     const until = performance.now() + millis
     await Promise.all([
       disturb(scene, nodeFaults, seed, until, schedule),
       disturb(scene, serviceFaults, seed ^ 0x5eed, until, schedule)
     ])
     stop = true
+    rollouts.stop()
     await publisher
+    await rolling
     await checker.redisAgrees(scene.redis)
     await checker.end(clients, kafka)
-    return { schedule, published: checker.published, wrong: checker.wrong }
+    await rollouts.end()
+    const wrong = [...checker.wrong, ...rollouts.wrong]
+    return { schedule, published: checker.published, rollouts: rollouts.begun, wrong }
   } finally {
     stop = true
+    rollouts.stop()
     await publisher
+    await rolling?.catch(() => {})
     await Promise.all(clients.map((client) => client.close()))
     if (proxy !== undefined) proxy.fault = "none"
     await nodes[Symbol.asyncDispose]()

@@ -72,8 +72,12 @@ export class Nodes {
   }
 
   /** An SDK client that knows all nodes and comes back quickly. */
-  client(instance: string, address: string | ReadonlyArray<string> = this.addresses): Promise<HeraldClient> {
-    return HeraldClient.connect({ address, service: "svc", instance, token: this.token, waitForSync: true })
+  client(
+    instance: string,
+    address: string | ReadonlyArray<string> = this.addresses,
+    keys?: ReadonlyArray<string>
+  ): Promise<HeraldClient> {
+    return HeraldClient.connect({ address, service: "svc", instance, token: this.token, waitForSync: true, keys })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
