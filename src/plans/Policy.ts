@@ -13,6 +13,7 @@ import { isMembers, type Members } from "../evaluation/Json.ts"
 import { wrongNamePattern } from "../keys/Name.ts"
 import { matches } from "../keys/Pattern.ts"
 import { whenOf } from "../schedules/When.ts"
+import { written } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { canonical } from "../values/Canonical.ts"
 import type { PlanText } from "./ReadPlan.ts"
@@ -75,7 +76,7 @@ export const readPolicy = (said: unknown): { readonly policy: Policy; readonly p
     if (wrong !== undefined) say(pointed(at, "keys"), wrong)
     else if (Object.keys(more).length > 0) say(at, "has keys and a plan, and nothing else")
     else if (plan !== undefined && !plans.some(([name]) => name === plan))
-      say(pointed(at, "plan"), `${excerpt(String(plan))} is none of the plans`)
+      say(pointed(at, "plan"), `${excerpt(written(plan))} is none of the plans`)
     else required.push({ keys: keys as string, plan: plan as string | undefined })
   }
 

@@ -6,7 +6,7 @@
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Problem, pointed, told } from "../evaluation/Definition.ts"
 import { isMembers } from "../evaluation/Json.ts"
-import { ratioOf, spanOf } from "../text/Amounts.ts"
+import { ratioOf, spanOf, written } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import { type Gate, limits, type Plan, type Stage, type Window } from "./Plan.ts"
@@ -101,13 +101,13 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
     said["stages"] === undefined
       ? []
       : readStages(said["stages"], "/stages", { bakeMillis, approval: approval === true }, say)
-  const then = String(late).replace(/[-_]/g, " ")
+  const then = written(late).replace(/[-_]/g, " ")
   if (then !== "pause" && then !== "roll back" && then !== "rollback")
-    say("/late", `is ${excerpt(String(late))} and has to be pause, or roll back`)
+    say("/late", `is ${excerpt(written(late))} and has to be pause, or roll back`)
   if (!Number.isInteger(crashes) || Number(crashes) < 1 || Number(crashes) > 1_000)
     say("/crashes", "has to be a whole number from 1 to 1000")
   const share = said["applied"] ?? defaults.applied
-  const applied = ratioOf(String(share))
+  const applied = ratioOf(written(share))
   if (typeof applied === "string") say("/applied", applied)
   if (raise !== undefined && (typeof raise !== "string" || raise === "" || raise.length > 100))
     say("/raise", "has to be the name of a variant")
@@ -120,7 +120,7 @@ export const readPlan = (said: unknown, where = "the plan"): Plan | HeraldError 
     late: then === "pause" ? "pause" : "roll back",
     applied: typeof applied === "string" ? 0 : applied,
     lostAfterMillis: span("lostAfter", 1_000),
-    crashes: Number(crashes),
+    crashes: typeof crashes === "number" ? crashes : 1,
     patienceMillis: span("patience", 1_000),
     windows: readWindows(said["windows"], say),
     ...(typeof raise === "string" ? { raise: { variant: raise } } : {})

@@ -1,6 +1,6 @@
 /** Stages as people write them: `1% for 5m, region=eu:10% approve, 100%`. Pure. */
 import { pointed } from "../evaluation/Definition.ts"
-import { spanOf, tidy } from "../text/Amounts.ts"
+import { spanOf, tidy, written } from "../text/Amounts.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { limits, type Share, type Stage } from "./Plan.ts"
 
@@ -101,7 +101,7 @@ const fromMembers = (
   }
   for (const name of Object.keys(said))
     if (!MEMBERS.includes(name)) wrong(name, `is not known: a stage has ${MEMBERS.join(", ")}`)
-  const part = shareOf(String(share))
+  const part = shareOf(written(share))
   if (typeof part === "string") wrong("share", part)
   const labels = where as Readonly<Record<string, unknown>>
   if (
@@ -112,7 +112,7 @@ const fromMembers = (
   )
     wrong("where", "has to be labels with texts, such as region: eu")
   if (instances !== undefined && !isTexts(instances)) wrong("instances", "has to be a list of names of instances")
-  const bakeMillis = bake === undefined ? defaults.bakeMillis : spanOf(String(bake))
+  const bakeMillis = bake === undefined ? defaults.bakeMillis : spanOf(written(bake))
   if (typeof bakeMillis === "string") wrong("bake", bakeMillis)
   if (typeof approval !== "boolean") wrong("approval", "has to be true or false")
   if (before.length > 0) return undefined

@@ -43,3 +43,6 @@ export const ratioOf = (text: string): number | string => {
 
 /** Without what binary fractions add. */
 export const tidy = (number: number): number => Number(number.toPrecision(12))
+
+/** What stands where an amount belongs, whatever it is: JSON has members that are called toString, too. */
+export const written = (said: unknown): string => (typeof said === "string" ? said : (JSON.stringify(said) ?? ""))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Plan } from "../../src/plans/Plan.ts"
+import { readPolicy } from "../../src/plans/Policy.ts"
 import { defaultGates, gateOf } from "../../src/plans/ReadGates.ts"
 import { readPlan } from "../../src/plans/ReadPlan.ts"
 import { stageText } from "../../src/plans/ReadStages.ts"
@@ -173,7 +174,9 @@ describe("ReadPlan", () => {
         { stages: json },
         { stages: text },
         { stages: list, gates: list },
-        { stages: "1%", gates: [text], windows: list, bake: json }
+        { stages: "1%", gates: [text], windows: list, bake: json },
+        { stages: "1%", late: json, applied: json, crashes: json, raise: json },
+        { stages: [{ share: json, bake: json, where: json, instances: json, approval: json }] }
       ])
         assert.isTrue(typeof readPlan(said) === "object")
       for (const one of [`${text}<1%`, `a/b < ${text}`, `prometheus(${text}): x < 1`, `webhook(${text})`]) gateOf(one)
@@ -181,6 +184,15 @@ describe("ReadPlan", () => {
       spanOf(text)
     }
   )
+
+  it("refuses members that are called as those of every object", () => {
+    const one = { toString: 1, valueOf: 1 }
+    for (const name of ["bake", "late", "applied", "crashes", "raise", "windows", "gates", "deadline"])
+      assert.include(wrong({ stages: "1%", [name]: one }), `/${name}`)
+    for (const name of ["share", "bake", "where", "instances", "approval"])
+      assert.include(wrong({ stages: [{ [name]: one }] }), `/stages/1/${name}`)
+    assert.lengthOf(readPolicy({ required: [{ keys: "a", plan: one }] }).problems, 1)
+  })
 
   it("PQ3 takes no more time for texts that are made to take it", () => {
     const gate = (nth: number) => `prometheus(${"):".repeat(333)}${" ".repeat(650)}<${"1".repeat(640 + nth)}x`
