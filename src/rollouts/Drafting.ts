@@ -27,8 +27,11 @@ import { excerpt } from "../text/Excerpt.ts"
 import { canonical } from "../values/Canonical.ts"
 import { Digest } from "../values/Digest.ts"
 import { bytesOf, textProblem } from "../values/Value.ts"
+import { inRollout } from "./Limits.ts"
 import { Policies } from "./Policies.ts"
 import { raised } from "./Raise.ts"
+import { isOver } from "./Rollout.ts"
+import { RolloutView } from "./RolloutView.ts"
 import { targetsOf, toldOf, type Wanted } from "./Wanted.ts"
 import type { CandidateWish, StartWish } from "./Wish.ts"
 
@@ -51,6 +54,7 @@ export const makeDrafting = Effect.gen(function* () {
   const configurations = yield* Configurations
   const flags = yield* Flags
   const flagView = yield* FlagView
+  const view = yield* RolloutView
   const digestOf = yield* Digest
   const policies = yield* Policies
 
@@ -209,6 +213,9 @@ export const makeDrafting = Effect.gen(function* () {
     const { version, definition } = yield* flags.get(environment, key)
     for (const { share } of stages) {
       const made = raised(definition, variant, "percent" in share ? share.percent / 100 : 1, salt)
+      // What another rollout has raised already is no fault of this one's plan.
+      const other = "problem" in made ? view.of(environment, one) : undefined
+      if (other !== undefined && !isOver(other.state)) return yield* inRollout(one, other)
       if ("problem" in made)
         return yield* failure("InvalidPlan", `${variant} of the flag ${key} can't be raised: ${made.problem}`)
     }

@@ -42,6 +42,8 @@ describe("Rollouts that raise a variant", () => {
       const { rollout } = yield* start({ again: [f], plan })
       yield* rollouts.move("production", rollout.key, "promote", why)
       assert.strictEqual((yield* flags.get("production", "f")).definition, '{"enabled":true,"percentage":10}')
+      const second = yield* Effect.flip(start({ again: [f], plan }))
+      assert.deepStrictEqual([names(second), second.message.includes(rollout.key)], ["InRollout", true])
       yield* rollouts.move("production", rollout.key, "abort", why)
       assert.strictEqual((yield* flags.get("production", "f")).definition, flag.definition)
     }).pipe(asSystem, Effect.provide(node()))
