@@ -69,7 +69,7 @@ export class Rolling {
     id: string,
     what: "pause" | "resume" | "promote" | "abort",
     body: object = {},
-    idempotency = crypto.randomUUID()
+    idempotency: string = crypto.randomUUID()
   ) {
     return this.#ask("POST", `/v1/rollouts/${id}/${what}?environment=production`, body, {
       "idempotency-key": idempotency
