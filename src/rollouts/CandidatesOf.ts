@@ -68,11 +68,19 @@ class Environment {
     const { key } = target
     const former = this.#keys.get(key)
     const isIts = former === undefined || former.rollout.key === rollout.key
-    if (rollout.state === "completed") {
+    const { state, begun } = rollout
+    const isNothing = state === "completed" || (isOver(state) && begun.length === 0 && target.since === 0n)
+    if (isNothing) {
       if (isIts) this.#keys.delete(key)
     } else if (isIts || !isOver(rollout.state) || older(former.rollout, rollout))
       this.#keys.set(key, ofKey(rollout, target, former))
     this.#sorted = undefined
+  }
+
+  /** Those that were taken back until then, and are not known any more. */
+  forget(horizon: bigint, isKnown: (rollout: Rollout) => boolean): void {
+    for (const [key, { rollout, takenBack }] of this.#keys)
+      if (takenBack !== undefined && takenBack.revision <= horizon && !isKnown(rollout)) this.#keys.delete(key)
   }
 
   get isEmpty(): boolean {
@@ -95,6 +103,11 @@ class Known {
 
   of(kind: string, environment: string): Environment | undefined {
     return this.#kinds.get(kind)?.get(environment)
+  }
+
+  forget(horizon: bigint, isKnown: (rollout: Rollout) => boolean): void {
+    for (const environments of this.#kinds.values())
+      for (const its of environments.values()) its.forget(horizon, isKnown)
   }
 
   put(rollout: Rollout): void {
@@ -127,7 +140,11 @@ const make = Effect.gen(function* () {
     for (const rollout of view.all()) known.put(rollout)
   }
   begin()
-  const stop = view.listen((changed) => (changed === undefined ? begin() : known.put(changed)))
+  const isKnown = ({ environment, key }: Rollout) => view.find(environment, key) !== undefined
+  const stop = view.listen(
+    (changed) => (changed === undefined ? begin() : known.put(changed)),
+    (horizon) => known.forget(horizon, isKnown)
+  )
   yield* Effect.addFinalizer(() => Effect.sync(stop))
 
   /** CE1. The last answer is kept: a client is mostly asked for several times in a turn. */

@@ -19,8 +19,11 @@ export class RolloutView extends Context.Service<
     readonly active: () => Iterable<Rollout>
     /** All that it knows. */
     readonly all: () => Iterable<Rollout>
-    /** Calls back, within `apply`, with each rollout that changed, and with undefined when the view was read anew. Returns what ends it. */
-    readonly listen: (tell: (changed: Rollout | undefined) => void) => () => void
+    /**
+     * Calls back, within `apply`, with each rollout that changed, and with undefined when the view was read anew; `forgot`: with a horizon up to
+     * which some were forgotten. Returns what ends it.
+     */
+    readonly listen: (tell: (changed: Rollout | undefined) => void, forgot?: (horizon: bigint) => void) => () => void
   }
 >()("herald/rollouts/RolloutView") {
   static readonly layer = Layer.effect(
@@ -89,6 +92,19 @@ class Known {
     return true
   }
 
+  /** P8: of a key that never came to be nobody has anything that could be taken back any more. */
+  forget(horizon: bigint): void {
+    for (const rollout of this.#all.values()) {
+      const { environment, key, state, revision, targets } = rollout
+      if (!isOver(state) || revision > horizon) continue
+      for (const target of targets) {
+        const name = nameOf(environment, target)
+        if (target.base === 0 && this.#byTarget.get(name)?.key === key) this.#byTarget.delete(name)
+      }
+      this.#drop(rollout)
+    }
+  }
+
   /** Forgets one that is over and the last of nothing. */
   #drop(rollout: Rollout): void {
     const { environment, key, state, targets } = rollout
@@ -102,6 +118,7 @@ const make = Effect.gen(function* () {
   const log = yield* RevisionLog
   let served = new Known()
   const listeners = new Set<(changed: Rollout | undefined) => void>()
+  const forgetters = new Set<(horizon: bigint) => void>()
 
   const read: Effect.Effect<NextView<Rollout>, HeraldError> = Effect.gen(function* () {
     const next = new Known()
@@ -140,14 +157,21 @@ const make = Effect.gen(function* () {
     },
     committed: () => {},
     count: () => served.size,
-    forget: () => {},
+    forget: (horizon) => {
+      served.forget(horizon)
+      for (const forgot of forgetters) forgot(horizon)
+    },
     find: (environment, key) => served.find(environment, key),
     of: (environment, target) => served.of(environment, target),
     active: () => served.active(),
     all: () => served.all(),
-    listen: (tell) => {
+    listen: (tell, forgot = () => {}) => {
       listeners.add(tell)
-      return () => void listeners.delete(tell)
+      forgetters.add(forgot)
+      return () => {
+        listeners.delete(tell)
+        forgetters.delete(forgot)
+      }
     }
   })
 })

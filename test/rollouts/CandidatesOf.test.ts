@@ -18,24 +18,27 @@ const told = (
   candidate: (rollout: string) => Effect.Effect<string | undefined, HeraldError>
 ) => {
   let tell: (changed: Rollout | undefined) => void = () => {}
+  let forgot: (horizon: bigint) => void = () => {}
   const view = Layer.mock(RolloutView, {
     kind: "rollout",
     apply: () => {},
     committed: () => {},
     forget: () => {},
     of: () => assert.fail("it has what it was told"),
-    find: () => assert.fail("it has what it was told"),
+    find: (_, key) => known.find((one) => one.key === key),
     active: () => assert.fail("it has what it was told"),
     all: () => known,
-    listen: (listener) => {
+    listen: (listener, forgetter) => {
       tell = listener
+      forgot = forgetter!
       return () => {}
     }
   })
   const store = Layer.mock(RolloutStore, { candidate: (_, key) => candidate(key) })
   return {
     layer: CandidatesOf.layer.pipe(Layer.provide([view, store])),
-    tell: (changed: Rollout | undefined) => tell(changed)
+    tell: (changed: Rollout | undefined) => tell(changed),
+    forgot: (horizon: bigint) => forgot(horizon)
   }
 }
 const none = () => Effect.undefined
@@ -96,6 +99,26 @@ describe("CandidatesOf", () => {
       known.splice(0, 2, at(40n))
       tell(undefined)
       assert.deepInclude(found(), { rollout: "r40" })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("P8 of one that never began nothing is kept, and of one that is forgotten neither", () => {
+    const known: Array<Rollout> = []
+    const { layer, tell, forgot } = told(known, none)
+    return Effect.gen(function* () {
+      const { concerns } = yield* Candidates
+      const isThere = () => concerns("configuration", "production", "app")
+      for (const state of ["scheduled", "aborted"] as const) tell(at(10n, { state, begun: [] }))
+      assert.isFalse(isThere())
+      known.push(at(20n, { state: "rolled_back" }))
+      tell(known[0])
+      forgot(100n)
+      assert.isTrue(isThere())
+      known.pop()
+      forgot(19n)
+      assert.isTrue(isThere())
+      forgot(20n)
+      assert.isFalse(isThere())
     }).pipe(Effect.provide(layer))
   })
 

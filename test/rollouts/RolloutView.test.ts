@@ -92,6 +92,28 @@ describe("RolloutView", () => {
     }).pipe(Effect.provide(view))
   )
 
+  it.effect("P8 what nobody was left with is forgotten behind the horizon, and those who listen are told", () =>
+    Effect.gen(function* () {
+      const view = yield* RolloutView
+      yield* commit([JSON.parse(candidate("there", "1").wish)])
+      const all = [...(yield* takenBack("there", "new")), ...(yield* takenBack("other")), yield* start("active")]
+      const [, kept, , gone] = all
+      yield* told(all)
+      const heard: Array<bigint> = []
+      view.listen(
+        () => {},
+        (horizon) => heard.push(horizon)
+      )
+      view.forget(gone!.revision - 1n)
+      assert.deepStrictEqual(view.of("production", { ...target, key: "other" }), gone)
+      view.forget(100n)
+      assert.deepStrictEqual(heard, [gone!.revision - 1n, 100n])
+      assert.deepStrictEqual([...view.all()], [kept, all.at(-1)])
+      assert.deepStrictEqual(view.of("production", { ...target, key: "there" }), kept)
+      for (const key of ["new", "other"]) assert.isUndefined(view.of("production", { ...target, key }))
+    }).pipe(Effect.provide(view))
+  )
+
   it.effect("RQ2 pages are read to their end, in the order of revisions", () =>
     Effect.gen(function* () {
       const store = yield* RolloutStore
