@@ -197,6 +197,10 @@ const waitsOf = Effect.fnUntraced(function* (here: Invocation, { id, environment
   return found?.state === "scheduled" ? found.waits : ""
 })
 
+/** The variant that a plan raises; of a named one the server alone knows it. */
+const raisedBy = (plan: unknown): string | undefined =>
+  typeof plan === "object" && plan !== null && "raise" in plan ? String(plan.raise) : undefined
+
 /** Begins it, tells of it and, where that is wanted, follows it. */
 export const begin = Effect.fn("Rollout.begin")(function* (here: Invocation, asked: Asked, how: How) {
   const { dryRun, watch, message, breakGlass, idempotencyKey } = how
@@ -212,7 +216,10 @@ export const begin = Effect.fn("Rollout.begin")(function* (here: Invocation, ask
     idempotencyKey,
     readOnly: dryRun
   })
-  if (dryRun) return yield* here.emit(answer.body, (paint) => previewed(answer.body as RolloutPreview, paint))
+  if (dryRun)
+    return yield* here.emit(answer.body, (paint) =>
+      previewed(answer.body as RolloutPreview, raisedBy(asked.plan), paint)
+    )
   const begun = answer.body as Started
   if (!watch) {
     const waits = here.format === "table" && begun.state === "scheduled" ? yield* waitsOf(here, begun) : ""

@@ -256,8 +256,8 @@ export const told = (verb: string, found: Rollout & { readonly replayed: boolean
     paint.dim(printable(nextOf(found, waits)))
   ].join("\n")
 
-/** What would become of it. */
-export const previewed = (answer: RolloutPreview, paint: Paint): string =>
+/** What would become of it. `raised`: the variant that shares of people get, wherever they are. */
+export const previewed = (answer: RolloutPreview, raised: string | undefined, paint: Paint): string =>
   [
     validated(answer, paint),
     "",
@@ -266,7 +266,9 @@ export const previewed = (answer: RolloutPreview, paint: Paint): string =>
       [
         { title: "STAGE", value: ({ nth }) => String(nth + 1), right: true },
         { title: "WHO", value: ({ stage }) => stage },
-        { title: "CONNECTED NOW", value: ({ named, within }) => `${within} of ${named} that it names` }
+        raised === undefined
+          ? { title: "CONNECTED NOW", value: ({ named, within }) => `${within} of ${named} that it names` }
+          : { title: "GETS", value: ({ stage }) => `${raised}, by targeting key: ${stage} of all contexts` }
       ],
       paint
     ),

@@ -60,6 +60,7 @@ export const rollout = (changed: object = {}) => ({
 export const look = (changed: object = {}) => ({
   ...rollout(),
   now: NOW,
+  nowTime: new Date(NOW).toISOString(),
   complete: true,
   waits: "",
   examples: [],

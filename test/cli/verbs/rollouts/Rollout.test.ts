@@ -142,6 +142,19 @@ plan:
     }
   })
 
+  it("a dry run says whom stages reach: connections, or contexts where a variant is raised", async () => {
+    const body = {
+      ...{ valid: true, changes: [], warnings: [], gates: [] },
+      reach: [{ stage: "10%", named: 20, within: 3 }]
+    }
+    const dry = async (...args: ReadonlyArray<string>) =>
+      (await ask(["rollout", "start", ...args, "--stages", "10%", "--dry-run"], START, { body, strange: true })).printed
+    assert.include(await dry("k", "v"), "3 of 20 that it names")
+    const raised = await dry("@flag/k", "--raise", "on", "--no-gates")
+    assert.include(raised, "on, by targeting key: 10% of all contexts")
+    assert.notInclude(raised, "3 of 20")
+  })
+
   it("what ended before it began was given to nobody", async () => {
     const { printed } = await ask(["rollout", "abort", "r17"], `POST ${ONE}/abort`, {
       body: started({ state: "aborted", untilAt: null })
