@@ -1,15 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Placement from "../../layers/Memory/placement/Placement.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
-import { makeOwner, Owning } from "../../src/owners/Owner.ts"
 import * as Owners from "../../src/owners/Owners.ts"
 import type { WebhookGate } from "../../src/plans/Plan.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import { Degraded, makeDegraded } from "../../src/telemetry/Degraded.ts"
-import { pass, settle } from "../support/Clock.ts"
+import { pass } from "../support/Clock.ts"
 import { census, NOW, plan, rollout, stage } from "../support/Rollouts.ts"
 import { type Kept, World } from "./World.ts"
 
@@ -93,47 +92,6 @@ describe("Owner", () => {
       yield* pass(61_000, 61)
       assert.deepStrictEqual(world.refusals, ["something became bad"])
       assert.deepStrictEqual(statesOf(kept).slice(1), ["rolled_back 0"])
-    })
-  })
-
-  it.effect("OG1 RQ1 an owner that was fenced changes nothing, and a person's move is seen", () => {
-    const world = new World()
-    return Effect.gen(function* () {
-      yield* at
-      const kept = world.add({ ...rollout({ state: "baking", until: NOW + 60_000 }) })
-      world.report(kept, { healthy: 10 })
-      const fiber = yield* Effect.forkScoped(
-        Effect.flatMap(makeOwner, ({ own }) => own("production", "r17", new Owning())).pipe(Effect.provide(world.layer))
-      )
-      yield* settle
-      kept.fence++
-      yield* pass(60_000, 60)
-      assert.strictEqual(kept.rollout.state, "baking")
-      yield* pass(400, 4)
-      assert.deepStrictEqual([...new Set(world.refusals)], ["somebody else decides on it"])
-      assert.strictEqual(kept.rollout.state, "baking")
-      const moved = { ...kept.rollout, state: "aborted" as const, version: 3, until: null }
-      kept.rollout = moved
-      yield* pass(6_000)
-      assert.strictEqual(yield* Fiber.join(fiber), undefined, "it ends with the rollout")
-      assert.strictEqual(kept.rollout, moved)
-    })
-  })
-
-  it.effect("OG1 RQ1 an owner whose turn it is again claims what another one had meanwhile, and goes on", () => {
-    const world = new World()
-    return Effect.gen(function* () {
-      yield* at
-      const kept = world.add({ ...rollout({ state: "baking", until: NOW + 60_000 }) })
-      world.report(kept, { healthy: 10 })
-      yield* Effect.forkScoped(
-        Effect.flatMap(makeOwner, ({ own }) => own("production", "r17", new Owning())).pipe(Effect.provide(world.layer))
-      )
-      yield* settle
-      kept.fence++
-      yield* pass(70_000, 70)
-      assert.deepStrictEqual([...new Set(world.refusals)], ["somebody else decides on it"])
-      assert.deepInclude(kept.rollout, { state: "deploying", stage: 1 })
     })
   })
 
