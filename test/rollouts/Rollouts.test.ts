@@ -143,14 +143,21 @@ describe("Rollouts", () => {
     Effect.gen(function* () {
       const rollouts = yield* Rollouts
       const { rollout } = yield* asSystem(start({ changes: [draft("a", "one")] }))
+      const raise = {
+        again: [{ kind: "flag", key: "f", version: undefined } as const],
+        plan: { stages: "1%", raise: "on" }
+      }
       for (const who of [viewer, elsewhere]) {
-        assert.strictEqual(names(yield* Effect.flip(as(who)(start({ changes: [draft("b", "one")] })))), "Forbidden")
+        for (const asked of [{ changes: [draft("b", "one")] }, raise])
+          assert.strictEqual(names(yield* Effect.flip(as(who)(start(asked)))), "Forbidden")
         for (const asked of ["pause", "abort", "promote"] as const)
           assert.strictEqual(
             names(yield* Effect.flip(as(who)(rollouts.move("production", rollout.key, asked, why)))),
             "Forbidden"
           )
       }
+      const all = rollouts.instances("production", rollout.key, { limit: 1, after: undefined, is: undefined })
+      assert.strictEqual(names(yield* Effect.flip(as({ ...viewer, role: "subscriber" })(all))), "Forbidden")
       assert.strictEqual((yield* as(viewer)(rollouts.get("production", rollout.key))).rollout.key, rollout.key)
       assert.strictEqual(names(yield* Effect.flip(as(elsewhere)(rollouts.get("production", rollout.key)))), "Forbidden")
       assert.strictEqual(

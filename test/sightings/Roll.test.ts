@@ -66,6 +66,20 @@ describe("the roll of a node", () => {
     assert.deepStrictEqual(words().slice(-2), ["a 2 delivered", "a 3 applied"])
   })
 
+  it("EE2 a session that another took the place of says nothing more", () => {
+    const { roll, words } = made()
+    const [old, present] = [seat("a", ["app"], new Map(), "run/1"), seat("a", ["app"], new Map(), "run/2")]
+    for (const one of [old, present]) {
+      roll.came(one, 1n)
+      roll.sent(one, mark(2, 18n), 1n)
+    }
+    const before = words().length
+    roll.reported(old, { health: "unhealthy", revision: 18n, message: "down", metrics: {} }, true)
+    assert.lengthOf(words(), before)
+    roll.reported(present, { health: "unhealthy", revision: 18n, message: "down", metrics: {} }, true)
+    assert.include(words().at(-1), "unhealthy down")
+  })
+
   it("IR4 a session costs as much as it has patterns, however much is rolled out", () => {
     const { roll, words } = made()
     const targets = (nth: number) =>
