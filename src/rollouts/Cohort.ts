@@ -1,7 +1,8 @@
 /**
  * Says who is in a rollout's cohort. Pure, total, and the only place that knows: RQ2 of Rollout.ts.
  *
- *   CE1  An instance is in a stage that was begun if it has the stage's labels, is in its list, and its bucket is below what was fixed then.
+ *   CE1  An instance is in a stage that was begun if it has the stage's labels, is in its list, and its bucket is below what was fixed
+ *        then, or it was taken by its name.
  *        The first such stage says since when it has the change.
  *   CE2  A bucket is murmur3-32 (x86, seed 0) of salt, U+0000 and the instance's name in UTF-8, of 2^32: other rollouts have other first ones.
  */
@@ -28,6 +29,10 @@ export const isNamed = ({ where, instances }: Stage, client: Pick<ClientView, "i
   return true
 }
 
+/** Whether a stage that was begun took an instance, if it names it. */
+export const wasTaken = ({ below, also }: Begun, bucket: number, instance: string): boolean =>
+  bucket < below || (also !== undefined && setOf(also).has(instance))
+
 /** The stage that the instance came in with; undefined: it is not in the cohort. CE1 */
 export const cameIn = (
   { plan, salt, begun }: Pick<Rollout, "plan" | "salt" | "begun">,
@@ -36,7 +41,7 @@ export const cameIn = (
   const bucket = bucketOf(salt, client.instance)
   for (let stage = 0; stage < begun.length; stage++) {
     const one = begun[stage]!
-    if (bucket < one.below && isNamed(plan.stages[stage]!, client)) return { ...one, stage }
+    if (wasTaken(one, bucket, client.instance) && isNamed(plan.stages[stage]!, client)) return { ...one, stage }
   }
   return undefined
 }

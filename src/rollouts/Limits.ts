@@ -3,6 +3,7 @@ import { Conflict } from "../commits/Conflict.ts"
 import type { Wish } from "../commits/Release.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { limits } from "../plans/Plan.ts"
+import { NAMED } from "./Bound.ts"
 import { isOver, type Rollout, type Target } from "./Rollout.ts"
 import type { MoveWish, RolloutWish, StartWish } from "./Wish.ts"
 
@@ -90,11 +91,12 @@ export const moveProblem = (
   held: { readonly rollout: Rollout; readonly fence: bigint; readonly bad: bigint } | undefined,
   now: number
 ): HeraldError | undefined => {
-  const { environment, key, expectedVersion, fence, bad, due, why, to, stage, below } = wish
+  const { environment, key, expectedVersion, fence, bad, due, why, to, stage, below, also = [] } = wish
   const details = { key, environment }
   if (bytesOf(why) > limits.why) return wrong(`the reason has more than ${limits.why} bytes`)
   if (changes.filter((one) => isRollout(one) && one.environment === environment && one.key === key).length > 1)
     return wrong(`one release moves the rollout ${key} once`)
+  if (also.length > NAMED) return wrong(`a stage takes at most ${NAMED} instances by name`)
   if (held === undefined) return failure("NotFound", `there is no rollout ${key} in ${environment}`, { details })
   const { rollout } = held
   const conflict = (message: string) =>

@@ -119,7 +119,7 @@ export const makeMoving = Effect.gen(function* () {
       options,
       request,
       check: Effect.fnUntraced(function* () {
-        const below = begins ? (yield* boundOf(rollout, step.stage)).below : null
+        const bound = begins ? yield* boundOf(rollout, step.stage) : undefined
         const candidates = step.to === "completed" ? yield* wishesOf(rollout) : []
         const raise = yield* Effect.provideService(raisedBy(rollout, step), CurrentIdentity, identity)
         const wish: MoveWish = {
@@ -129,7 +129,8 @@ export const makeMoving = Effect.gen(function* () {
           op: "move",
           expectedVersion: version,
           fence,
-          below,
+          below: bound?.below ?? null,
+          ...(bound === undefined || bound.also.length === 0 ? {} : { also: bound.also }),
           ...of,
           why: fitted(step.why) // RJ2
         }

@@ -52,6 +52,8 @@ export interface Begun {
   readonly at: number
   /** Of those whom the stage names they are in it whose bucket, of 2^32, is below. Fixed when it begins. */
   readonly below: number
+  /** And these, whatever their bucket: those whom a count took, or the one at least. BJ3 */
+  readonly also?: ReadonlyArray<string> | undefined
 }
 
 /** Why it became what it is, in words and numbers. */

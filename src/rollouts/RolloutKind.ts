@@ -17,7 +17,12 @@ export const asRollout = (row: RolloutRow): Rollout => ({
   revision: BigInt(row.revision),
   state: row.state,
   stage: row.stage,
-  begun: row.begun.map(({ revision, at, below }) => ({ revision: BigInt(revision), at, below })),
+  begun: row.begun.map(({ revision, at, below, also }) => ({
+    revision: BigInt(revision),
+    at,
+    below,
+    ...(also === undefined ? {} : { also })
+  })),
   targets: row.targets.map(({ kind, key, base, version, digest, strict, template, since }) => ({
     kind,
     key,
@@ -66,7 +71,10 @@ const isRow = (said: Partial<Record<keyof RolloutRow, unknown>>): said is Rollou
   isWhy(said.why as Said<Rollout["why"]>)
 
 const isBegun = (said: Said<Begun>): boolean =>
-  isRevision(said?.revision) && Number.isFinite(said?.at) && Number.isFinite(said?.below)
+  isRevision(said?.revision) &&
+  Number.isFinite(said?.at) &&
+  Number.isFinite(said?.below) &&
+  (said?.also === undefined || all<string>(said.also, (one) => typeof one === "string"))
 
 const isTarget = (said: Said<Target>): boolean =>
   (said?.kind === "configuration" || said?.kind === "flag") &&
@@ -98,7 +106,7 @@ export const rolloutBytes = ({ plan, why, targets, begun, message }: Rollout): n
   OVERHEAD +
   2 * (message.length + why.text.length) +
   targets.reduce((sum, { key }) => sum + 400 + 2 * key.length, 0) +
-  100 * begun.length +
+  begun.reduce((sum, { also = [] }) => sum + 100 + 100 * also.length, 0) +
   plan.stages.reduce(
     (sum, { instances = [], where }) => sum + 300 + textBytes(instances) + textBytes(Object.entries(where).flat()),
     0

@@ -43,6 +43,8 @@ export interface MoveWish extends Wish<Rollout> {
   readonly stage: number
   /** For a stage that begins with it; null: none does. */
   readonly below: number | null
+  /** Of a stage that begins with it: `Begun.also`. */
+  readonly also?: ReadonlyArray<string> | undefined
   /** Milliseconds from the commit until what `Rollout.until` says; null: nothing is waited for. */
   readonly lasts: number | null
   /** Committed only if what it waited for is over by the store's clock. */

@@ -10,8 +10,8 @@
 import { type InstanceId, instanceKey } from "../fleet/Instance.ts"
 import { patternsOf } from "../keys/Pattern.ts"
 import type { Stage } from "../plans/Plan.ts"
-import { bucketOf, cameIn } from "../rollouts/Cohort.ts"
-import { isOver, type Rollout } from "../rollouts/Rollout.ts"
+import { bucketOf, cameIn, wasTaken } from "../rollouts/Cohort.ts"
+import { type Begun, isOver, type Rollout } from "../rollouts/Rollout.ts"
 import type { Sighting } from "../rollouts/Sighting.ts"
 import { targetName } from "../rollouts/TargetName.ts"
 import { type Ending, isGone } from "../sessions/Ending.ts"
@@ -245,9 +245,9 @@ export class Roll {
     const { client } = seat.subscription
     const bucket = bucketOf(rollout.salt, client.instance)
     const { stages } = rollout.plan
-    const isIn = (below: number, { instances }: Stage) =>
-      bucket < below && (instances === undefined || instances.includes(client.instance))
-    if (!rollout.begun.some(({ below }, at) => isIn(below, stages[at]!))) return
+    const isIn = (one: Begun, { instances }: Stage) =>
+      wasTaken(one, bucket, client.instance) && (instances === undefined || instances.includes(client.instance))
+    if (!rollout.begun.some((one, at) => isIn(one, stages[at]!))) return
     this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, is: "left", broke: 0, reason: "" })
   }
 

@@ -87,6 +87,22 @@ export const rolloutsContract = (test: Test) => {
       assert.isUndefined((yield* verified).problem)
     }))
 
+  test("BJ3 instances that a stage took by name are kept with it, and are not too many", () =>
+    Effect.gen(function* () {
+      const store = yield* RolloutStore
+      const started = yield* rolled([startWish([candidate(fresh("config"), "2")])])
+      const many = Array.from({ length: 1_001 }, (_, n) => `web-${n}`)
+      const error = yield* refused([stageWish(started, { below: 0, also: many })])
+      assert.deepInclude(error, { name: "InvalidInput", message: "a stage takes at most 1000 instances by name" })
+      const also = many.slice(1)
+      const first = yield* rolled([stageWish(started, { below: 0, also })])
+      assert.deepStrictEqual(first.begun, [{ revision: first.revision, at: first.at, below: 0, also }])
+      assert.deepStrictEqual(rolloutKind.fromLane(JSON.parse(JSON.stringify(rolloutKind.toLane(first)))), first)
+      const second = yield* rolled([stageWish(first)])
+      assert.deepStrictEqual(second.begun[0], first.begun[0])
+      assert.deepStrictEqual(yield* store.find("production", started.key), second)
+    }))
+
   test("RQ1 a transition is made in place of the version that it was decided on, by the last owner, and while evidence is what it was", () =>
     Effect.gen(function* () {
       const store = yield* RolloutStore

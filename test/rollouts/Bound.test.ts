@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Stage } from "../../src/plans/Plan.ts"
 import { ALL, isEverybody, makeBound } from "../../src/rollouts/Bound.ts"
-import { bucketOf } from "../../src/rollouts/Cohort.ts"
+import { bucketOf, wasTaken } from "../../src/rollouts/Cohort.ts"
 import { stage } from "../support/Rollouts.ts"
 
 const fleet = (size: number, labels: Record<string, string> = {}) =>
@@ -11,8 +11,11 @@ const fixed = (of: Stage, instances: ReturnType<typeof fleet>) => {
   for (const one of instances) bound.add(one)
   return bound.fix()
 }
-const within = (below: number, instances: ReturnType<typeof fleet>) =>
-  instances.filter(({ instance }) => bucketOf("salt", instance) < below).map(({ instance }) => instance)
+/** Who is in a stage that began with it. */
+const within = ({ below, also }: ReturnType<typeof fixed>, instances: ReturnType<typeof fleet>) =>
+  instances
+    .filter(({ instance }) => wasTaken({ revision: 1n, at: 0, below, also }, bucketOf("salt", instance), instance))
+    .map(({ instance }) => instance)
 
 describe("Bound", () => {
   it("BJ1 a percentage is of all buckets, and has one instance at least", () => {
@@ -30,9 +33,23 @@ describe("Bound", () => {
     assert.strictEqual(five.within, 5)
     const twenty = fixed(stage(1, { share: { count: 20 } }), fleet(1_000))
     assert.strictEqual(twenty.within, 20)
-    assert.includeMembers(within(twenty.below, fleet(1_000)), within(five.below, fleet(1_000)))
-    assert.deepStrictEqual(fixed(stage(1, { share: { count: 5 } }), []), { below: 0, named: 0, within: 0 })
+    assert.includeMembers(within(twenty, fleet(1_000)), within(five, fleet(1_000)))
+    assert.deepStrictEqual(fixed(stage(1, { share: { count: 5 } }), []), { below: 0, also: [], named: 0, within: 0 })
     assert.strictEqual(fixed(stage(1, { share: { count: 5 } }), fleet(3)).within, 3)
+  })
+
+  it("BJ3 who comes later is in by a percentage only, however few were connected", () => {
+    const later = fleet(10_000)
+    for (const size of [1, 3, 10]) {
+      const five = fixed(stage(1, { share: { count: 5 } }), fleet(size))
+      assert.lengthOf(within(five, later), Math.min(5, size))
+      const percent = fixed(stage(1), fleet(size))
+      assert.closeTo(within(percent, later).length, 100, 40)
+      assert.includeMembers(within(percent, later), [...percent.also])
+      assert.isAtLeast(percent.within, 1)
+    }
+    const many = fixed(stage(1, { share: { count: 1_500 } }), fleet(3_000))
+    assert.deepStrictEqual([many.also, many.within, within(many, fleet(3_000)).length], [[], 1_500, 1_500])
   })
 
   it("BJ1 it is of those whom the stage names", () => {

@@ -48,6 +48,14 @@ describe("Cohort", () => {
     assert.isFalse(isNamed(stage(1, { where: { constructor: "x" } }), client("a")))
   })
 
+  it("CE1 BJ3 who was taken by name is in, if the stage names it", () => {
+    const stages = [stage(1, { where: { region: "eu" }, share: { count: 1 } }), stage(100)]
+    const rollout = { plan: plan({ stages }), salt: "s", begun: [{ ...begun(0)[0]!, also: ["a"] }] }
+    assert.deepInclude(cameIn(rollout, client("a", { region: "eu" })), { stage: 0, revision: 10n })
+    assert.isUndefined(cameIn(rollout, client("a", { region: "us" })))
+    assert.isUndefined(cameIn(rollout, client("b", { region: "eu" })))
+  })
+
   it.prop(
     "CE1 CE2 who is in stays in, since the same transition, whatever stages begin later",
     [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 }))), Schema.String],

@@ -1,4 +1,4 @@
-/** RolloutStore over a `State`, and the table that commits write: the rules of migrations 0032 and 0037. */
+/** RolloutStore over a `State`, and the table that commits write: the rules of migrations 0032, 0037 and 0038. */
 import { Clock, Effect, Layer } from "effect"
 import { moveProblem, startProblem } from "../../../src/rollouts/Limits.ts"
 import { isOver, type Rollout, type Target } from "../../../src/rollouts/Rollout.ts"
@@ -179,7 +179,7 @@ const tableOf = (state: State, tables: RolloutTables, now: () => number): Table 
     }
   }
 
-  const move = ({ to, stage, below, lasts, why, ...wish }: MoveWish, at: At): Rollout => {
+  const move = ({ to, stage, below, also, lasts, why, ...wish }: MoveWish, at: At): Rollout => {
     const { revision, now, actor, changes } = at
     const held = tables.rows.get(idOf(wish))!
     const { environment } = held
@@ -197,7 +197,10 @@ const tableOf = (state: State, tables: RolloutTables, now: () => number): Table 
       revision,
       state: to,
       stage,
-      begun: below === null ? held.begun : [...held.begun, { revision, at: now, below }],
+      begun:
+        below === null
+          ? held.begun
+          : [...held.begun, { revision, at: now, below, ...(also === undefined ? {} : { also }) }],
       targets,
       until: lasts === null ? null : Math.floor(now + lasts),
       why,

@@ -1,4 +1,7 @@
-/** Rollouts as JSON. Stages are counted from 1, and 0 is before the first; of those whom one names it has those whose bucket (CE2) is `below`. */
+/**
+ * Rollouts as JSON. Stages are counted from 1, and 0 is before the first; of those whom one names it has those whose bucket (CE2) is `below`, and those
+ * that it took by name when it began (BJ3).
+ */
 import { Schema } from "effect"
 import { limits } from "../../../plans/Plan.ts"
 import { stageText } from "../../../plans/ReadStages.ts"
