@@ -165,7 +165,10 @@ describe("Policies", () => {
       yield* publish(draft("a", "one"))
       const { rollout } = yield* start({ changes: [draft("a", "two"), draft("b", "two")] })
       const head = state.head
-      yield* configurations.publish([draft("a", "three"), draft("b", "three")], { message: "", force: true })
+      const changes = [draft("a", "three"), draft("b", "three")]
+      assert.strictEqual(names(yield* Effect.flip(configurations.publish(changes, why))), "InRollout")
+      assert.strictEqual(state.head, head)
+      yield* configurations.publish(changes, { message: "", force: true })
       assert.strictEqual(state.head, head + 1n)
       const { rollout: over } = yield* rollouts.get("production", rollout.key)
       assert.deepStrictEqual([over.state, over.why.text], ["aborted", "herald changed a by force"])

@@ -80,6 +80,23 @@ describe("the roll of a node", () => {
     assert.include(words().at(-1), "unhealthy down")
   })
 
+  it("keeps of a reason what fits", () => {
+    const { roll, said } = made()
+    for (const name of ["a", "b", "c"]) roll.came(seat(name), 1n)
+    const long = "\u001b[2Jno ".repeat(1_000)
+    for (const name of ["a", "b"]) roll.sent(seat(name), mark(2, 18n), 1n)
+    roll.reported(seat("a"), { health: "unhealthy", revision: 18n, message: long, metrics: {} }, true)
+    roll.answered(seat("b"), mark(2, 18n), false, long, 1n)
+    roll.problem(seat("c"), "app", 18n, long, 1n)
+    roll.reported(seat("d"), { health: "unhealthy", revision: 18n, message: long, metrics: {} }, false)
+    const reasons = said.map(({ reason }) => reason).filter((reason) => reason !== "")
+    assert.lengthOf(reasons, 4)
+    for (const reason of reasons) {
+      assert.lengthOf(reason, 200)
+      assert.notInclude(reason, "\u001b")
+    }
+  })
+
   it("IR4 a session costs as much as it has patterns, however much is rolled out", () => {
     const { roll, words } = made()
     const targets = (nth: number) =>
