@@ -13,6 +13,7 @@ import { hashText } from "../evaluation/Murmur.ts"
 import type { Gate, RateGate } from "../plans/Plan.ts"
 import { effective, GROUPS, type Group } from "../statistics/Clusters.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
+import { shareText, timesText } from "../text/Amounts.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
 
 /** A counter's name has neither of both signs. */
@@ -69,9 +70,6 @@ const withoutLargest = (groups: ReadonlyArray<Group>): ReadonlyArray<Group> => {
   return groups.filter(({ n }) => n > 0).length < 2 ? groups : groups.filter((_, nth) => nth !== at)
 }
 
-const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
-const times = (ratio: number): string =>
-  ratio === Number.POSITIVE_INFINITY ? "∞" : ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`
 const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 const instances = (count: number): string => (count === 1 ? "1 instance" : `${whole(count)} instances`)
 
@@ -99,10 +97,10 @@ export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
   const is = cohort.sum / cohort.n
   const value = byControl ? is / (control.sum / control.n) : is
   const most = byControl ? against.control : against.limit
-  const show = byControl ? times : shares
-  const had = `${whole(cohort.sum)} ${numerator} of ${whole(cohort.n)} ${denominator} of ${instances(cohort.count)} (${shares(is)})`
-  const other = byControl ? ` against ${shares(control.sum / control.n)} of ${instances(control.count)}` : ""
-  const between = `${had}${other}, ${show(interval.low)} to ${show(interval.high)} at ${shares(1 - alpha)}, limit ${show(most)}`
+  const show = byControl ? timesText : shareText
+  const had = `${whole(cohort.sum)} ${numerator} of ${whole(cohort.n)} ${denominator} of ${instances(cohort.count)} (${shareText(is)})`
+  const other = byControl ? ` against ${shareText(control.sum / control.n)} of ${instances(control.count)}` : ""
+  const between = `${had}${other}, ${show(interval.low)} to ${show(interval.high)} at ${shareText(1 - alpha)}, limit ${show(most)}`
   const bounds = Object.fromEntries(
     Object.entries({ value, low: interval.low, high: interval.high }).filter(([, bound]) => Number.isFinite(bound))
   )

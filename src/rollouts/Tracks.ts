@@ -8,6 +8,7 @@
 import type { TrackGate } from "../plans/Plan.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
 import { counted, type Sample } from "../statistics/Sample.ts"
+import { shareText, timesText } from "../text/Amounts.ts"
 import type { Reading } from "./Evidence.ts"
 
 /** People, and those of them who did it. */
@@ -16,8 +17,6 @@ export interface People {
   readonly did: number
 }
 
-const shares = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
-const times = (ratio: number): string => (ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`)
 const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 
 const hits = ({ n, did }: People): Sample => counted(n, did)
@@ -47,10 +46,10 @@ export const tracks = (gate: TrackGate, variant: string, cohort: People, control
   const share = cohort.did / cohort.n
   const other = control.did / control.n
   const value = byControl ? share / other : share
-  const [show, bound] = byControl ? [times, against.control] : [shares, against.limit]
-  const had = `${whole(cohort.did)} of ${whole(cohort.n)} who were shown ${variant} had ${event} (${shares(share)})`
-  const others = byControl ? ` against ${shares(other)} of ${whole(control.n)}` : ""
-  const between = `${had}${others}, ${show(interval.low)} to ${show(interval.high)} at ${shares(1 - alpha)}, ${is === "<=" ? "at most" : "at least"} ${show(bound)}`
+  const [show, bound] = byControl ? [timesText, against.control] : [shareText, against.limit]
+  const had = `${whole(cohort.did)} of ${whole(cohort.n)} who were shown ${variant} had ${event} (${shareText(share)})`
+  const others = byControl ? ` against ${shareText(other)} of ${whole(control.n)}` : ""
+  const between = `${had}${others}, ${show(interval.low)} to ${show(interval.high)} at ${shareText(1 - alpha)}, ${is === "<=" ? "at most" : "at least"} ${show(bound)}`
   const bounds = Object.fromEntries(
     Object.entries({ value, low: interval.low, high: interval.high }).filter(([, one]) => Number.isFinite(one))
   )

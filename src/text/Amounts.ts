@@ -46,3 +46,10 @@ export const tidy = (number: number): number => Number(number.toPrecision(12))
 
 /** What stands where an amount belongs, whatever it is: JSON has members that are called toString, too. */
 export const written = (said: unknown): string => (typeof said === "string" ? said : (JSON.stringify(said) ?? ""))
+
+/** "2.23%": three digits that say something. */
+export const shareText = (share: number): string => `${Number((100 * share).toPrecision(3))}%`
+
+/** "1.62×". */
+export const timesText = (ratio: number): string =>
+  ratio === Number.POSITIVE_INFINITY ? "∞" : ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`
