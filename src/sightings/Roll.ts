@@ -122,7 +122,7 @@ export class Roll {
     const standing = this.#standing(tracked, seat, now)
     if (standing === undefined) return
     const due = dueOf(tracked.rollout, seat.subscription.client)
-    const isOther = due !== undefined && standing.due(due.stage, due.revision)
+    const isOther = due === undefined ? standing.leaves() : standing.due(due.stage, due.revision) // IS4
     if (isOther || again || standing.number === 0) this.#say(tracked, seat, standing)
   }
 
@@ -233,7 +233,7 @@ export class Roll {
     const tracked = this.#of(seat, mark.key)
     if (tracked === undefined) return
     const standing = this.#standing(tracked, seat, now)
-    if (standing === undefined) return
+    if (standing === undefined || standing.isOut) return
     const target = tracked.names.indexOf(mark.key)
     const isNews = this.#isIt(tracked, standing, mark, target) && hear(standing, target)
     if (isNews || standing.number === 0) this.#say(tracked, seat, standing)

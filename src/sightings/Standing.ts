@@ -5,6 +5,7 @@
  *   IS2  A report counts from the revision on by which the instance has the change: what it said before is of something else. Healthy is only
  *        who applied the change; whoever was sent it may say that it is unhealthy.
  *   IS3  A session that ends soon after it got the change may be a crash; one that ends later is none, however often that happens.
+ *   IS4  One that is in no stage any more has left: a history that was lost had begun it. What it says counts again once it is in.
  */
 import type { Condition } from "../rollouts/Evidence.ts"
 
@@ -13,6 +14,9 @@ const SOON = 10n * 60n * 1_000_000_000n
 
 /** What is known of one target. */
 const [UNWANTED, DUE, SENT, APPLIED, REJECTED] = [0, 1, 2, 3, 4]
+
+/** The position of no change. */
+const OUT = 0n
 
 export class Standing {
   /** `<run>/<number>`. */
@@ -47,15 +51,29 @@ export class Standing {
     return this.#gotAt !== undefined
   }
 
+  /** IS4 */
+  get isOut(): boolean {
+    return this.revision === OUT
+  }
+
   /** The change is another one from now on. Returns whether it is. */
   due(stage: number, revision: bigint): boolean {
+    return this.#anew(stage, revision, "offered")
+  }
+
+  /** It is to have the change no more. Returns whether it was. IS4 */
+  leaves(): boolean {
+    return this.#anew(this.stage, OUT, "left")
+  }
+
+  #anew(stage: number, revision: bigint, is: Condition): boolean {
     if (revision === this.revision) return false
     this.stage = stage
     this.revision = revision
     this.#said = undefined
     this.#gotAt = undefined
     for (let at = 0; at < this.#keys.length; at++) if (this.#keys[at] !== UNWANTED) this.#keys[at] = DUE!
-    this.#becomes("offered", "")
+    this.#becomes(is, "")
     return true
   }
 

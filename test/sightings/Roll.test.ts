@@ -66,6 +66,21 @@ describe("the roll of a node", () => {
     assert.deepStrictEqual(words().slice(-2), ["a 2 delivered", "a 3 applied"])
   })
 
+  it("IS4 who was in by a history that was lost has left, and counts again once it is in", () => {
+    const { roll, of, words } = made()
+    const one = seat("a")
+    roll.came(one, 1n)
+    roll.answered(one, mark(2, 18n), true, "", 1n)
+    const before = roll.become({ ...of, begun: [] })!
+    for (let n = 0; n < 2; n++) roll.look(before, one, 2n)
+    roll.answered(one, mark(2, 18n), true, "", 2n)
+    roll.reported(one, { health: "unhealthy", revision: 18n, message: "", metrics: {} }, true)
+    assert.deepStrictEqual(words(), ["a 1 offered", "a 2 applied", "a 3 left"])
+    roll.look(roll.become({ ...of, begun: [{ revision: 25n, at: 0, below: ALL }] })!, one, 3n)
+    roll.answered(one, mark(2, 25n), true, "", 3n)
+    assert.deepStrictEqual(words().slice(3), ["a 4 offered", "a 5 applied"])
+  })
+
   it("EE2 a session that another took the place of says nothing more", () => {
     const { roll, words } = made()
     const [old, present] = [seat("a", ["app"], new Map(), "run/1"), seat("a", ["app"], new Map(), "run/2")]
