@@ -1,6 +1,6 @@
 /** Asks over HTTP, at an address that was checked: Pinned.ts. */
 import type { IncomingMessage } from "node:http"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option, Semaphore } from "effect"
 import { formatAddress } from "../../../src/net/Address.ts"
 import type { Answer } from "../../../src/owners/External.ts"
 import { Probe } from "../../../src/owners/Probe.ts"
@@ -10,6 +10,10 @@ export interface ProbeOptions extends Pick<Limits, "resolve"> {
   /** `host:port` of those that may be on this machine or in its network, and are asked by http, too. PU1 */
   readonly near: ReadonlyArray<string>
 }
+
+/** PU3 */
+const AT_ONCE = 256
+const FULL: Answer = { kind: "unreachable", why: `${AT_ONCE} gates are being asked by this node already` }
 
 /** Keeps the answer's body, and no more of it than that. PU2 */
 const kept = (response: IncomingMessage, resume: (answer: Answer) => void) => {
@@ -36,6 +40,7 @@ const addressOf = ({ protocol, hostname, port }: URL): string =>
 
 export const layer = ({ near, resolve }: ProbeOptions) => {
   const listed = new Set(near.map((one) => one.toLowerCase()))
+  const places = Semaphore.makeUnsafe(AT_ONCE)
   return Layer.succeed(Probe, {
     ask: ({ timeoutMillis, ...question }) => {
       const url = new URL(question.url)
@@ -45,8 +50,12 @@ export const layer = ({ near, resolve }: ProbeOptions) => {
         const why = `${address} is asked by https alone, unless ROLLOUTS_NEAR lists it`
         return Effect.succeed<Answer>({ kind: "forbidden", why })
       }
-      return Effect.map(ask(question, { timeout: timeoutMillis, allowPrivate, resolve }, kept), (answer) =>
-        answer.kind === "forbidden" ? { ...answer, why: `${answer.why}, and ROLLOUTS_NEAR does not list it` } : answer
+      return ask(question, { timeout: timeoutMillis, allowPrivate, resolve }, kept).pipe(
+        places.withPermitsIfAvailable(1), // PU3
+        Effect.map(Option.getOrElse(() => FULL)),
+        Effect.map((answer) =>
+          answer.kind === "forbidden" ? { ...answer, why: `${answer.why}, and ROLLOUTS_NEAR does not list it` } : answer
+        )
       )
     }
   })

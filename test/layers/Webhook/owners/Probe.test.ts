@@ -103,4 +103,28 @@ describe("probing", () => {
     const fails = { near: ["a:80"], resolve: () => Promise.reject(new Error("no such name")) }
     assert.deepStrictEqual(await ask("http://a/", fails), { kind: "unreachable", why: "no such name" })
   })
+
+  it("PU3 one more than a node has open is not asked, and the places are given back", async () => {
+    let asked = 0
+    const resolve = () => {
+      asked++
+      return new Promise<never>(() => {})
+    }
+    const question = { method: "POST", url: "http://a/", headers: {}, body: "", timeoutMillis: 300 } as const
+    const many = Effect.flatMap(Probe, (probe) =>
+      Effect.all(
+        Array.from({ length: 300 }, () => probe.ask(question)),
+        { concurrency: "unbounded" }
+      )
+    )
+    const answers = await Effect.runPromise(
+      Effect.zip(many, many).pipe(Effect.provide(layer({ near: ["a:80"], resolve })))
+    )
+    for (const all of answers)
+      assert.lengthOf(
+        all.filter((answer) => answer.kind === "unreachable" && answer.why.startsWith("256 gates")),
+        44
+      )
+    assert.strictEqual(asked, 512)
+  })
 })
