@@ -23,6 +23,7 @@ import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
 import { makeDrafting } from "./Drafting.ts"
 import type { Condition } from "./Evidence.ts"
 import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
+import { inRollout } from "./Limits.ts"
 import { type Look, makeLooking, seenOf } from "./Looking.ts"
 import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
@@ -57,7 +58,7 @@ export class Rollouts extends Context.Service<
      */
     readonly apply: (wanted: Wanted, options: CommitOptions) => Effect.Effect<Started, HeraldError>
     /** The same without writing. Fails as `start`, but for what only the store can tell. */
-    readonly validate: (wanted: Wanted) => Effect.Effect<Preview, HeraldError>
+    readonly validate: (wanted: Wanted, breakGlass?: string | undefined) => Effect.Effect<Preview, HeraldError>
     /** Fails `NotFound`. */
     readonly get: (environment: string, key: string) => Effect.Effect<Look, HeraldError>
     /** The same, when there is something new since `seen`, or after `millis`. Fails `ServerFull`, `TooManySubscriptions` besides. XR4 */
@@ -215,10 +216,19 @@ const make = Effect.gen(function* () {
       )
     }),
 
-    validate: Effect.fn("Rollouts.validate")(function* (wanted) {
+    validate: Effect.fn("Rollouts.validate")(function* (wanted, breakGlass) {
       yield* permit(wanted)
       const plan = yield* planIn(wanted)
-      yield* drafted(wanted, plan, { message: "", salt: "", by: "" }, false)
+      const before = wanted.file === undefined ? undefined : yield* earlier(wanted)
+      // A file that is applied again changes nothing, so nothing is in its way. XR3
+      if (before === undefined || before.plan.file?.digest !== plan.file?.digest) {
+        yield* asRequired(wanted, plan, breakGlass)
+        for (const target of targetsOf(wanted)) {
+          const other = view.of(wanted.environment, target)
+          if (other !== undefined && !isOver(other.state)) return yield* inRollout(target, other)
+        }
+        yield* drafted(wanted, plan, { message: "", salt: "", by: "" }, false)
+      }
       return { plan, ...(yield* compared(wanted, plan)), reach: yield* reach(wanted, plan) } satisfies Preview
     }),
 

@@ -81,7 +81,7 @@ const routes = HttpApiBuilder.group(
             const when = at === undefined ? undefined : whenOf(at)
             if (when instanceof HeraldError) return yield* when
             const wanted = wantedOf(body, when)
-            if (dryRun) return json(preview(yield* rollouts.validate(wanted)))
+            if (dryRun) return json(preview(yield* rollouts.validate(wanted, breakGlass)))
             const options = { message, breakGlass, idempotencyKey: headers["idempotency-key"] }
             const made = yield* wanted.file === undefined
               ? rollouts.start(wanted, options)
