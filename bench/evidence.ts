@@ -60,7 +60,7 @@ const measure = async ({ short, runs }: Options): Promise<Report> => {
           const early = await run(
             evidence.write({ run: `${RUN}0`, timeoutMillis: 90_000, sightings, counted: [], seen: [], all: true })
           )
-          waiting.written(sightings, new Set(early))
+          waiting.written(sightings, new Set(early), 0n)
         }
       })
       return (instances / took) * 1_000

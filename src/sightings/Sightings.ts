@@ -12,12 +12,13 @@ import type { Sighting } from "../rollouts/Sighting.ts"
 export const BATCH = 2_000
 /** IW1 */
 const MOST = 100_000
-/** Tries of a sighting of which the store does not know yet whether its session has the instance. */
-const TRIES = 40
+/** Nanoseconds for which a sighting is tried of which the store does not know yet whether its session has the instance. */
+const EARLY = 10n * 1_000_000_000n
 
 interface Waiting {
   readonly sighting: Sighting
-  tries: number
+  /** Since when it has come too early; undefined: it was not tried. Monotonic. */
+  since: bigint | undefined
 }
 
 const idOf = ({ environment, rollout, service, instance }: Sighting): string =>
@@ -40,7 +41,7 @@ export class Sightings {
 
   add(sighting: Sighting): void {
     const id = `${sighting.session}\u0000${idOf(sighting)}`
-    this.#waiting.set(id, { sighting, tries: 0 })
+    this.#waiting.set(id, { sighting, since: undefined })
     if (this.#waiting.size <= this.#most) return
     for (const [oldest] of this.#waiting) {
       this.#waiting.delete(oldest)
@@ -79,13 +80,14 @@ export class Sightings {
     return batch
   }
 
-  /** `early`: sessions whose sightings have to be written once more. IW3 */
-  written(batch: ReadonlyArray<Sighting>, early: ReadonlySet<string>): void {
+  /** `early`: sessions whose sightings have to be written once more, for a while, however often that is. IW3 */
+  written(batch: ReadonlyArray<Sighting>, early: ReadonlySet<string>, now: bigint): void {
     for (const sighting of batch) {
       const id = `${sighting.session}\u0000${idOf(sighting)}`
       const waiting = this.#waiting.get(id)
       if (waiting?.sighting !== sighting) continue
-      if (!early.has(sighting.session) || ++waiting.tries > TRIES) this.#waiting.delete(id)
+      waiting.since ??= now
+      if (!early.has(sighting.session) || now - waiting.since > EARLY) this.#waiting.delete(id)
     }
   }
 

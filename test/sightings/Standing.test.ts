@@ -159,7 +159,7 @@ describe("sightings that wait", () => {
     while (waiting.size > 0) {
       const batch = waiting.take()
       order.push(batch.map(({ session }) => session).join())
-      waiting.written(batch, new Set())
+      waiting.written(batch, new Set(), 0n)
     }
     assert.deepStrictEqual(order, ["r/1,r/4", "r/2", "r/3"])
   })
@@ -169,11 +169,14 @@ describe("sightings that wait", () => {
     waiting.add(one("r/1", 1))
     const batch = waiting.take()
     waiting.add(one("r/1", 2))
-    waiting.written(batch, new Set())
+    waiting.written(batch, new Set(), 0n)
     assert.deepStrictEqual(waiting.take(), [one("r/1", 2)])
-    let tries = 0
-    for (; waiting.size > 0; tries++) waiting.written(waiting.take(), new Set(["r/1"]))
-    assert.isAbove(tries, 20)
-    assert.isBelow(tries, 100)
+    const tried = (seconds: bigint) =>
+      waiting.written(waiting.take(), new Set(["r/1"]), 5_000_000_000n + seconds * 1_000_000_000n)
+    for (let n = 0; n < 1_000; n++) tried(0n)
+    tried(9n)
+    assert.strictEqual(waiting.size, 1, "however often")
+    tried(11n)
+    assert.strictEqual(waiting.size, 0)
   })
 })
