@@ -268,19 +268,6 @@ describe("Rollouts", () => {
     )
   })
 
-  it.effect("a dry run is refused where another rollout has the key, and not where the same file began it", () =>
-    Effect.gen(function* () {
-      const rollouts = yield* Rollouts
-      const asked = wanted({ changes: [draft("a", "one")], plan: { stages: "1%,100%" }, file: "f" })
-      const { rollout } = yield* rollouts.apply(asked, { message: "why" })
-      yield* rollouts.validate(asked)
-      const other = yield* Effect.flip(rollouts.validate({ ...asked, file: undefined }))
-      assert.deepStrictEqual([other.name, other.message.includes(rollout.key)], ["InRollout", true])
-      yield* rollouts.move("production", rollout.key, "abort", { message: "why" })
-      yield* rollouts.validate({ ...asked, file: undefined })
-    }).pipe(asSystem, Effect.provide(node()))
-  )
-
   it.effect("says whom each stage would reach now", () =>
     Effect.gen(function* () {
       const rollouts = yield* Rollouts
