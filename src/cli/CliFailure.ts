@@ -141,6 +141,17 @@ const exitOfStatus = (status: number): number => {
   return status >= 400 && status < 500 ? 3 : 1
 }
 
+/** The rollout that was meant in place of `<id>`, so that the command can be typed as it stands. */
+const withRollout = (fix: string, details: unknown): string => {
+  if (typeof details !== "object" || details === null) return fix
+  const { rollout, key, environment } = details as Record<string, unknown>
+  const id = text(rollout) || text(key)
+  const where = text(environment)
+  return /^r\d{1,18}$/.test(id) && /^[\w.-]+$/.test(where)
+    ? fix.replace(/(herald rollout \w+) <id>/g, `$1 ${id} --env ${where}`)
+    : fix
+}
+
 /** An HTTP answer that is not a success: problem details (RFC 9457) where Herald made it, anything where a proxy did. */
 export const fromAnswer = (
   where: string,
@@ -158,10 +169,12 @@ export const fromAnswer = (
     title: text(problem["title"]) || row?.title || `${where} answered ${status}`,
     what: text(problem["detail"]) || (code === "" ? raw.slice(0, 300) : ""),
     why: text(problem["cause"]) || row?.cause || "",
-    fix:
+    fix: withRollout(
       text(problem["fix"]) ||
-      row?.fix ||
-      (code === "" ? "Check that --server is the address of a Herald server and not of something else." : ""),
+        row?.fix ||
+        (code === "" ? "Check that --server is the address of a Herald server and not of something else." : ""),
+      problem["details"]
+    ),
     exit: row?.exit ?? exitOfStatus(status),
     trace: text(problem["traceId"]) || text(problem["trace_id"]) || text(problem["trace"]),
     retryable:

@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { fromAnswer, render } from "../../src/cli/CliFailure.ts"
 import { plain } from "../../src/cli/Paint.ts"
+import { problemOf } from "../../src/edge/http/Problem.ts"
 import { catalogue, type ErrorName } from "../../src/errors/Catalogue.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { FakeHerald, problem } from "../support/FakeHerald.ts"
 import { terminal } from "../support/Terminal.ts"
 
@@ -95,6 +97,18 @@ describe("errors", () => {
         error: { code, title, detail: "no key a", cause, fix, exit: 4, traceId: "t1" }
       })
     }
+  })
+
+  it("what to do names the rollout that was meant", () => {
+    const fixOf = (details: object) => {
+      const problem = failure("InRollout", "it is in the rollout r5", { details: { ...details } })
+      return fromAnswer("http://herald", 409, problemOf(problem, "t1"), "", "").fix
+    }
+    const named = fixOf({ key: "shop", environment: "staging", rollout: "r5" })
+    assert.include(named, "`herald rollout status r5 --env staging`")
+    assert.include(named, "`herald rollout abort r5 --env staging`")
+    for (const details of [{}, { rollout: "r5; rm", environment: "staging" }, { rollout: "r5", environment: "$(id)" }])
+      assert.include(fixOf(details), "rollout status <id>")
   })
 
   it("CF1 an answer without a code has the exit code of its status", () => {
