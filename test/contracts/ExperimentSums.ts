@@ -16,7 +16,7 @@ export const experimentSumsContract = (test: Test) => {
       const store = yield* ExperimentStore
       const usage = yield* UsageStore
       const environment = newEnvironment()
-      const unit = (n: number) => n.toString(16).padStart(32, "0")
+      const unit = (n: number) => n.toString(16).padStart(2, "0").padEnd(32, "0")
       const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000 + 43_200_000
       const exposure = (n: number, variant: string, at: number, more: Partial<Exposure> = {}): Exposure => ({
         ...{ flag: "flag", variant, version: 3, unit: unit(n), at: noon + at },

@@ -6,10 +6,12 @@ import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll } from "vitest"
 import { migrate, readMigrations } from "../../layers/Postgres/connection/Migrations.ts"
 import { Pools } from "../../layers/Postgres/connection/Pools.ts"
+import { makeSum } from "../../layers/Postgres/experiments/Summing.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import { ClientAudit } from "../../src/consumers/ClientAudit.ts"
 import { Unkeepable } from "../../src/errors/Unkeepable.ts"
+import { ExperimentStore } from "../../src/experiments/ExperimentStore.ts"
 import type { Batch, HealthNote, InstanceNote } from "../../src/fleet/Instance.ts"
 import { InstanceStore } from "../../src/fleet/InstanceStore.ts"
 import { Seal } from "../../src/seals/Seal.ts"
@@ -57,6 +59,21 @@ describe("PostgreSQL", () => {
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentSumsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  describe("in parts of two exposures", () => {
+    const inParts = Effect.gen(function* () {
+      return { ...(yield* ExperimentStore), sum: makeSum((yield* Pools).other, 2) }
+    })
+    experimentSumsContract((name, body) =>
+      it(name, () =>
+        runtime.runPromise(
+          Effect.suspend(body).pipe(
+            Effect.provideServiceEffect(ExperimentStore, inParts),
+            Effect.provide(Pools.layer(clientOptions(database.url)))
+          )
+        )
+      )
+    )
+  })
   releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   shardsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -181,15 +181,15 @@ const closed = new SqlError({
 
 /** Runs a statement with a time limit. Fails `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`, `Internal`. */
 export const guarded =
-  (what: string) =>
+  (what: string, patience = PATIENCE) =>
   <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, HeraldError, R> =>
     timed(orClosed(statement)).pipe(
       Effect.mapError(fromSql(what)),
-      inTime(PATIENCE, () =>
+      inTime(patience, () =>
         Effect.fail(
           new Gone({
             name: "DatabaseUnavailable",
-            message: `could not ${what}: the database did not answer within ${Duration.format(PATIENCE)}`
+            message: `could not ${what}: the database did not answer within ${Duration.format(patience)}`
           })
         )
       )
