@@ -30,18 +30,19 @@ export interface Ending {
   readonly broke?: true
 }
 
-/** Whether nobody knows how the client is: its connection broke, or it fell silent. Everyone else left by itself, or was told to go. */
-export const isGone = ({ name, broke }: Ending): boolean =>
-  broke === true || name === "SessionTimedOut" || name === "ClientUnresponsive"
-
 export const endings: Record<
   EndingName,
-  { readonly reconnect: ReconnectAdvice; readonly state: "disconnected" | "timed_out" }
+  {
+    readonly reconnect: ReconnectAdvice
+    readonly state: "disconnected" | "timed_out"
+    /** Another session has the instance now, and says how it is. */
+    readonly taken?: true
+  }
 > = {
   Closed: { reconnect: "backoff", state: "disconnected" },
   Draining: { reconnect: "now", state: "disconnected" },
-  SessionReplaced: { reconnect: "no", state: "disconnected" },
-  InstanceOwned: { reconnect: "backoff", state: "disconnected" },
+  SessionReplaced: { reconnect: "no", state: "disconnected", taken: true },
+  InstanceOwned: { reconnect: "backoff", state: "disconnected", taken: true },
   SessionTimedOut: { reconnect: "now", state: "timed_out" },
   ClientUnresponsive: { reconnect: "backoff", state: "timed_out" },
   SessionCrashed: { reconnect: "backoff", state: "disconnected" },
@@ -49,3 +50,8 @@ export const endings: Record<
   ServerFull: { reconnect: "backoff", state: "disconnected" },
   TooManySubscriptions: { reconnect: "backoff", state: "disconnected" }
 }
+
+/** Whether nobody knows how the client is: its connection broke, or it fell silent. Everyone else left by itself, or was told to go. */
+export const isGone = ({ name, broke }: Ending): boolean => broke === true || endings[name].state === "timed_out"
+
+export const isTaken = ({ name }: Ending): boolean => endings[name].taken === true

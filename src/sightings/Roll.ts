@@ -14,7 +14,7 @@ import { bucketOf, cameIn, wasTaken } from "../rollouts/Cohort.ts"
 import { type Begun, isOver, type Rollout } from "../rollouts/Rollout.ts"
 import type { Sighting } from "../rollouts/Sighting.ts"
 import { targetName } from "../rollouts/TargetName.ts"
-import { type Ending, isGone } from "../sessions/Ending.ts"
+import { type Ending, isGone, isTaken } from "../sessions/Ending.ts"
 import { fitted } from "../text/Fitted.ts"
 import type { ClientView } from "../updates/Client.ts"
 import type { Mark } from "../updates/Update.ts"
@@ -186,7 +186,7 @@ export class Roll {
       const standing = tracked.standings.get(instance)
       if (standing?.session !== seat.ref) continue
       tracked.standings.delete(instance)
-      if (ending.name === "SessionReplaced" || ending.name === "InstanceOwned") continue // whoever has it now says how it is
+      if (isTaken(ending)) continue
       standing.ended(isGone(ending), now)
       this.#say(tracked, seat, standing)
     }
