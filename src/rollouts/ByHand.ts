@@ -2,6 +2,7 @@
  * Moves a rollout as a person asks for it.
  *
  *   RH1  It is decided on the rollout as the store has it, and again where another was faster: whoever asks to pause what has just gone on pauses it.
+ *   RH3  Two who promote the same stage at once begin the next one, once: the second is told that it has begun.
  *   RH2  What asks for a plan goes on by it: a person promotes what Herald paused, and skips no stage, or breaks the glass.
  */
 import { Clock, Effect } from "effect"
@@ -89,11 +90,16 @@ export const makeByHand = Effect.gen(function* () {
       }
     })
 
-    const tried = (left: number): Effect.Effect<Committed, HeraldError> =>
-      Effect.gen(function* () {
+    const tried = (left: number, from?: number): Effect.Effect<Committed, HeraldError> => {
+      let stage = from
+      return Effect.gen(function* () {
         const rollout = yield* store.find(environment, key)
         if (rollout === undefined) return yield* refused(unknown(environment, key))
-        const step = askedStep(rollout, asked, yield* Clock.currentTimeMillis, text)
+        stage ??= rollout.stage
+        const step =
+          asked === "promote" && stage !== rollout.stage
+            ? `stage ${rollout.stage + 1} of ${rollout.plan.stages.length} has begun meanwhile` // RH3
+            : askedStep(rollout, asked, yield* Clock.currentTimeMillis, text)
         if (typeof step !== "string") {
           yield* asPlanned(rollout)
           const moved = moving({ rollout, step, fence: null, identity, options, request })
@@ -108,9 +114,10 @@ export const makeByHand = Effect.gen(function* () {
       }).pipe(
         Effect.catchIf(
           (error) => left > 1 && error instanceof Conflict,
-          () => tried(left - 1)
+          () => tried(left - 1, stage)
         )
       ) // RH1
+    }
     return yield* tried(TRIES)
   })
 })

@@ -34,4 +34,18 @@ describe("rollouts by hand", () => {
       yield* publish(draft("a", "free again"))
     }).pipe(asSystem, Effect.provide(node({ connected: [{ service: "s", instance: "i", labels: {} }] })))
   )
+
+  it.effect("RH3 two who promote the same stage at once begin the next one, once", () =>
+    Effect.gen(function* () {
+      const rollouts = yield* Rollouts
+      const { rollout } = yield* rollouts.start(wanted({ changes: [draft("a", "one")] }), why)
+      const promote = Effect.result(rollouts.move("production", rollout.key, "promote", why))
+      const both = yield* Effect.all([promote, promote], { concurrency: 2 })
+      const told = both.map((one) => (one._tag === "Success" ? one.success.rollout.stage : one.failure.message)).sort()
+      assert.deepStrictEqual(told, [
+        0,
+        `the rollout ${rollout.key} in production can't be promoted: stage 1 of ${rollout.plan.stages.length} has begun meanwhile`
+      ])
+    }).pipe(asSystem, Effect.provide(node({ connected: [{ service: "s", instance: "i", labels: {} }] })))
+  )
 })
