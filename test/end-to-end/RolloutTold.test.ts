@@ -79,6 +79,12 @@ describe("a rollout that is taken back", () => {
     for (const shop of shops) all.use(shop)
     await waitUntil("all to have the good one", () => shops.every(({ version }) => version === "good"))
 
+    // A count is of those that are known when the stage begins.
+    await waitUntil("all to be known", async () => {
+      const { body } = await server.call("GET", "/v1/clients?environment=production")
+      return body.clients.length === names.length
+    })
+
     const begun = await server.call(
       "POST",
       ROLLOUTS,
