@@ -82,7 +82,10 @@ describe("HeraldProvider", () => {
     await waitUntil("the change", () => events.includes("changed text"))
     await waitUntil("its value", () => seen === "text")
     await put(server, "toggle", toggle({ metadata: { again: true } }))
+    await waitUntil("it alone, as the other reads as before", () => events.includes("changed toggle"))
+    await put(server, "toggle", toggle({ defaultVariant: "on" }))
     await waitUntil("both", () => events.includes("changed after,toggle"))
+    await put(server, "toggle", toggle())
     await put(server, "text", { state: "ENABLED", variants: { empty: "" }, defaultVariant: "empty" })
     const flags = ["one", "two"].map((flag) => ({ flag, environment: "production", value: toggle() }))
     const { status } = await server.call("POST", "/v1/releases", {
