@@ -7,9 +7,6 @@ export class TcpProxy {
   fault: Fault = "none"
   /** Sees every chunk on its way to the target; true: lets it through, then cuts the connection before any answer comes back. */
   cutAfter: ((chunk: Buffer) => boolean) | undefined
-  /** Sees the same; true: that chunk and whatever follows it on its connection is late, until `letGo`. Only the first. */
-  keepFrom: ((chunk: Buffer) => boolean) | undefined
-  #kept: { readonly client: Socket; readonly target: Socket; readonly chunks: Array<Buffer> } | undefined
   /** Cuts a connection on which nothing went either way for so long; 0 cuts none. For connections that are made from then on. */
   idleMillis = 0
   readonly #pairs = new Set<readonly [Socket, Socket]>()
@@ -37,12 +34,6 @@ export class TcpProxy {
     this.#pairs.add(pair)
     client.on("data", (chunk: Buffer) => {
       if (this.fault === "hold") return
-      if (this.#kept?.client === client) return void this.#kept.chunks.push(chunk)
-      if (this.keepFrom?.(chunk) === true) {
-        this.keepFrom = undefined
-        this.#kept = { client, target, chunks: [chunk] }
-        return
-      }
       target.write(chunk)
       if (this.cutAfter?.(chunk) === true) {
         deaf = true
@@ -60,22 +51,6 @@ export class TcpProxy {
         this.#pairs.delete(pair)
       })
     }
-  }
-
-  /** Something is late. */
-  get keeps(): boolean {
-    return this.#kept !== undefined
-  }
-
-  /** What is late arrives; resolves with what the target says to it. */
-  letGo(): Promise<string> {
-    const { target, chunks } = this.#kept!
-    this.#kept = undefined
-    return new Promise((resolve) => {
-      target.once("data", (chunk) => resolve(String(chunk)))
-      target.once("close", () => resolve(""))
-      for (const chunk of chunks) target.write(chunk)
-    })
   }
 
   /** Cuts every connection. */

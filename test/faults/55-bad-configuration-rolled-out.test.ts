@@ -1,5 +1,5 @@
 /**
- * Fault 48: a rollout of a configuration that its clients refuse, that is too large, or that they die of. It is taken back by itself; nobody else had it.
+ * Fault 55: a rollout of a configuration that its clients refuse, that is too large, or that they die of. It is taken back by itself; nobody else had it.
  * Fault 27 of the matrix.
  */
 import { fileURLToPath } from "node:url"
@@ -14,12 +14,14 @@ import { Supervised } from "../support/Supervised.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 const CLIENTS = 30
+/** Of the first stage. */
+const COHORT = 3
 /** Milliseconds since it could be known: until it is taken back, and until everyone has the old version. */
 const BEGINS = 10_000
 const DONE = 30_000
 const service = fileURLToPath(new URL("../support/CrashingService.ts", import.meta.url))
 
-describe("fault 48: a bad configuration is rolled out", () => {
+describe("fault 55: a bad configuration is rolled out", () => {
   let nodes: Nodes
   let rolling: Rolling
   beforeAll(async () => {
@@ -31,20 +33,19 @@ describe("fault 48: a bad configuration is rolled out", () => {
   it("MV1 its cohort refuses it: taken back, and the first stage was all that had it", async () => {
     await nodes.servers[0]!.published("refused", { v: 1 })
     await using fleet = await Fleet.open(nodes, specs(CLIENTS, ["refused"]))
-    const id = await rolling.start({ refused: { v: 2, do: "reject" } }, { stages: "10%,50%,100%", bake: "1m" })
+    const id = await rolling.start({ refused: { v: 2, do: "reject" } }, { stages: `${COHORT},50%,100%`, bake: "1m" })
     const { reason, counts, at } = await rolling.reaches(id, "rolled_back", 1)
-    const cohort = CLIENTS / 10
     const hit = fleet.times("refused", 2)
     await waitUntil("everyone to have the old version", () => fleet.having("refused", 1).length === CLIENTS)
     const restored = Math.max(...fleet.times("refused", 1, Math.min(...hit)))
     assert.match(reason, /^rejected < 1%: 2 of 2|^rejected < 1%: 3 of 3/)
     assert.match(reason, /it is not for me/)
-    assert.isAtMost(hit.length, cohort)
+    assert.isAtMost(hit.length, COHORT)
     assert.isAtLeast(counts.rejected, 2)
     assert.deepStrictEqual(await fleet.judge(await rolling.truths()), [])
     assert.isBelow(at - Math.min(...hit), BEGINS)
     assert.isBelow(restored - Math.min(...hit), DONE)
-    measured(48, "a rollout that its clients refuse", {
+    measured(55, "a rollout that its clients refuse", {
       "clients that had it": `${hit.length} of ${CLIENTS}`,
       "taken back after the first had it": seconds(at - Math.min(...hit)),
       "everyone has the old version after": seconds(restored - Math.min(...hit))
@@ -109,7 +110,7 @@ describe("fault 48: a bad configuration is rolled out", () => {
       services.map(({ deaths }) => deaths.length),
       dead
     )
-    measured(48, "a rollout that its clients die of", {
+    measured(55, "a rollout that its clients die of", {
       "clients that had it": `${names.length} of ${CLIENTS + names.length}`,
       "died, all in all": dead.reduce((sum, one) => sum + one, 0),
       "taken back after the first had it": seconds(at - first),
