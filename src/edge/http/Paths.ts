@@ -41,6 +41,8 @@ const LONGEST = 512
 const MOST_PARTS = 8
 /** Wrong characters of a path that is still near. */
 const NEAR = 6
+/** Wrong characters of a path that was misspelt, and is no other one. */
+const SURE = 2
 
 /** Words that are this wrong are others. */
 const otherWord = (word: string): number => Math.floor((word.length * 2) / 3)
@@ -74,13 +76,15 @@ export const pathsOf = (routes: ReadonlyArray<Route>, config: Partial<FindMyWay.
       const path = pathOf(url)
       const asked = partsOf(path).map((part) => part.toLowerCase())
       if (path.length > LONGEST || asked.length > MOST_PARTS) return undefined
-      let best: { readonly path: string; readonly wrong: number } | undefined
+      let best: ((typeof known)[number] & { readonly wrong: number }) | undefined
       for (const { path: one, parts } of known)
         for (const parted of [asked, ["v1", ...asked]]) {
           const wrong = wrongIn(parted, parts)
-          if (wrong <= NEAR && wrong < (best?.wrong ?? Number.POSITIVE_INFINITY)) best = { path: one, wrong }
+          if (wrong <= NEAR && wrong < (best?.wrong ?? Number.POSITIVE_INFINITY)) best = { path: one, parts, wrong }
         }
-      const meant = best ?? known.find(({ parts }) => hasWord(asked, parts))
+      // A word that another path has as it stands was meant rather than one that is merely like it.
+      const isSure = best !== undefined && (best.wrong <= SURE || hasWord(asked, best.parts))
+      const meant = isSure ? best : (known.find(({ parts }) => hasWord(asked, parts)) ?? best)
       return meant && shown(meant.path)
     }
   }
