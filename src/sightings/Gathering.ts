@@ -147,6 +147,9 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
   })
   const timeoutMillis = Duration.toMillis(heartbeatTimeout)
 
+  /** The store has something of this run. */
+  let wrote = false
+
   /** Writes one batch. Returns how long to wait before the next; undefined: nothing is left. */
   const write: Effect.Effect<Pause | undefined> = Effect.gen(function* () {
     const sightings = waiting.take()
@@ -162,6 +165,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
         waiting.written(sightings, new Set(early), now())
         for (const one of counted) roll.find(one.environment, one.rollout)?.counting.wrote(one)
         for (const { environment, rollout, version } of seen) told.set(`${environment}/${rollout}`, version)
+        wrote = true
         yield* writes.works
         yield* Metric.update(writtenTotal, sightings.length)
         yield* Metric.update(pending, waiting.size)
@@ -191,13 +195,14 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
   yield* Effect.addFinalizer(() => {
     stopFollowing()
     stopWatching?.()
+    if (!wrote && waiting.size === 0) return Effect.void
     countDue = true
     const rest = write.pipe(Effect.repeat({ while: (pause) => pause === GATHER }))
     return rest.pipe(
       Effect.andThen(store.leave(witnesses.run)),
       Effect.ignore,
       Effect.interruptible,
-      Effect.timeoutOption("2 seconds")
+      Effect.timeoutOption("1 second")
     ) // GH4
   })
   yield* Effect.forkScoped(always("what instances make of rollouts was not written", round))
