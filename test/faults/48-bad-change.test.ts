@@ -158,7 +158,7 @@ describe("a bad change", () => {
   it("EE1 N1 clients that leave while they have it are not lost", async () => {
     const gates = [census("lost", { coverage: 0, atLeast: 1 })]
     const whole = plan({
-      stages: [stage({ instances: COHORT, share: { percent: 100 }, bakeMillis: 3_000 })],
+      stages: [stage({ instances: COHORT, share: { percent: 100 }, bakeMillis: 10_000 })],
       gates,
       lostAfterMillis: 500,
       applied: 0.1

@@ -179,7 +179,10 @@ describe("fault 51: clients of a rollout move, race and lie", () => {
     const began = performance.now()
     await report(its.slice(0, 1), { times: 500 })
     const flood = performance.now() - began
-    await waitUntil("its word to count", async () => (await unhealthy()) === 1)
+    await waitUntil("its word to count", async () => {
+      await report(its.slice(0, 1))
+      return (await unhealthy()) === 1
+    })
     await fleet.again("take over", its.slice(0, 1))
     // Until its new session has told what it holds, its word is of what was before: it says it again.
     await waitUntil("its word to count again", async () => {

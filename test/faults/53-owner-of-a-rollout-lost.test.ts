@@ -126,6 +126,13 @@ describe("fault 53: the owner of a rollout is lost", () => {
   }
   const makeDue = async (all: ReadonlyMap<string, Poised>) => {
     for (const [edge, { key }] of all) await poised[edge]!.due?.(key)
+    // What a client has said is lost with its node until it is written, and these say it once.
+    await waitUntil("what is bad to be known", async () => {
+      const bad = [...all].filter(([edge]) => edge.endsWith("rolled_back"))
+      const looks = await Promise.all(bad.map(([, { id }]) => rolling.look(id)))
+      await waiting() // keeps the session that has the lock awake
+      return looks.every(({ counts }) => counts.rejected + counts.unhealthy === 2)
+    })
   }
 
   /** One before each transition, with the writers' lock held so that none is made. */

@@ -33,6 +33,7 @@ describe("fault 55: a bad configuration is rolled out", () => {
   it("MV1 its cohort refuses it: taken back, and the first stage was all that had it", async () => {
     await nodes.servers[0]!.published("refused", { v: 1 })
     await using fleet = await Fleet.open(nodes, specs(CLIENTS, ["refused"]))
+    await rolling.known(CLIENTS)
     const id = await rolling.start({ refused: { v: 2, do: "reject" } }, { stages: `${COHORT},50%,100%`, bake: "1m" })
     const { reason, counts, at } = await rolling.reaches(id, "rolled_back", 1)
     const hit = fleet.times("refused", 2)

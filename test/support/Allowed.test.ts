@@ -8,8 +8,8 @@ const truth = (more: Partial<Truth> = {}): Truth => ({
   version: 2,
   salt: "salt",
   stages: [
-    { where: {}, begun: { revision: 6, below: 2 ** 31 } },
-    { where: { region: "eu" }, begun: { revision: 8, below: 2 ** 32 } },
+    { where: {}, begun: { revision: 6, below: 2 ** 31, also: [] } },
+    { where: { region: "eu" }, begun: { revision: 8, below: 2 ** 32, also: [] } },
     { where: {}, begun: null }
   ],
   completed: null,

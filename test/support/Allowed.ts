@@ -5,7 +5,7 @@
  *        from that position on.
  *   FA2  A client that says what it holds is never sent what is older.
  */
-import { bucketOf } from "../../src/rollouts/Cohort.ts"
+import { bucketOf, wasTaken } from "../../src/rollouts/Cohort.ts"
 import type { Update } from "./Subscriber.ts"
 
 /** A rollout of one key, as its history tells. */
@@ -19,7 +19,7 @@ export interface Truth {
     readonly where: Readonly<Record<string, string>>
     readonly instances?: ReadonlyArray<string> | undefined
     /** Null: it was not begun. */
-    readonly begun: { readonly revision: number; readonly below: number } | null
+    readonly begun: { readonly revision: number; readonly below: number; readonly also: ReadonlyArray<string> } | null
   }>
   /** The revision by which it was completed; null: it was not. */
   readonly completed: number | null
@@ -40,7 +40,7 @@ const cameIn = ({ salt, stages }: Truth, { instance, labels }: Sent): number | u
   return stages.find(
     ({ begun, where, instances }) =>
       begun !== null &&
-      bucket < begun.below &&
+      wasTaken({ ...begun, revision: BigInt(begun.revision), at: 0 }, bucket, instance) &&
       (instances === undefined || instances.includes(instance)) &&
       Object.entries(where).every(([label, value]) => labels[label] === value)
   )?.begun?.revision

@@ -99,6 +99,14 @@ export class Rolling {
     )
   }
 
+  /** Until the database has so many clients: a count is of those that are known when its stage begins. */
+  async known(clients: number): Promise<void> {
+    await waitUntil("all clients to be known", async () => {
+      const { body } = await this.#ask("GET", "/v1/clients?environment=production&limit=1000")
+      return body.clients.filter(({ state }: Shown) => state === "connected").length >= clients
+    })
+  }
+
   /** Its transitions, oldest first. */
   async history(id: string): Promise<ReadonlyArray<Shown>> {
     const { body } = await this.#ask("GET", `/v1/rollouts/${id}/history?environment=production&limit=1000`)
@@ -114,8 +122,9 @@ export class Rolling {
   async cohort(id: string, instances: ReadonlyArray<string>): Promise<ReadonlyArray<string>> {
     const { salt, stages, state } = await this.look(id)
     if (state === "rolled_back" || state === "aborted") return []
-    const below = Math.max(0, ...stages.map((stage: Shown) => stage.below ?? 0))
-    return instances.filter((instance) => state === "completed" || bucketOf(salt, instance) < below)
+    const has = (instance: string) =>
+      stages.some(({ below, also }: Shown) => bucketOf(salt, instance) < (below ?? 0) || also.includes(instance))
+    return instances.filter((instance) => state === "completed" || has(instance))
   }
 
   async truths(): Promise<ReadonlyArray<Truth>> {
@@ -123,9 +132,9 @@ export class Rolling {
     for (const id of this.ids) {
       const history = await this.history(id)
       const newest = history.at(-1)!
-      const stages = newest.stages.map(({ text, below }: Shown, nth: number) => {
+      const stages = newest.stages.map(({ text, below, also }: Shown, nth: number) => {
         const revision = history.find(({ stage }) => stage === nth + 1)?.revision
-        return { ...whomOf(text), begun: below === null ? null : { revision, below } }
+        return { ...whomOf(text), begun: below === null ? null : { revision, below, also } }
       })
       const completed = newest.state === "completed" ? (newest.revision as number) : null
       for (const { key, version } of newest.targets)

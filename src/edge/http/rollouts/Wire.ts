@@ -107,7 +107,8 @@ export const Rollout = Schema.Struct({
       approval: Schema.Boolean,
       begunAt: Schema.NullOr(Schema.Finite),
       begunTime: Schema.NullOr(Stamp),
-      below: Schema.NullOr(Whole)
+      below: Schema.NullOr(Whole),
+      also: Schema.Array(Schema.String)
     })
   ),
   salt: Schema.String,
@@ -215,7 +216,8 @@ export const rollout = (found: Model): Rollout => {
       approval: stage.approval,
       begunAt: begun[nth]?.at ?? null,
       begunTime: stampOr(begun[nth]?.at ?? null),
-      below: begun[nth]?.below ?? null
+      below: begun[nth]?.below ?? null,
+      also: begun[nth]?.also ?? []
     })),
     salt: found.salt,
     targets: found.targets.map(({ kind, key, base, version, digest }) => ({ kind, key, base, version, digest })),
