@@ -123,7 +123,7 @@ export class Rolling {
     const { salt, stages, state } = await this.look(id)
     if (state === "rolled_back" || state === "aborted") return []
     const has = (instance: string) =>
-      stages.some(({ below, also }: Shown) => bucketOf(salt, instance) < (below ?? 0) || also.includes(instance))
+      stages.some(({ below, also }: Shown) => bucketOf(salt, instance) < (below ?? 0) || also?.includes(instance))
     return instances.filter((instance) => state === "completed" || has(instance))
   }
 
@@ -134,7 +134,7 @@ export class Rolling {
       const newest = history.at(-1)!
       const stages = newest.stages.map(({ text, below, also }: Shown, nth: number) => {
         const revision = history.find(({ stage }) => stage === nth + 1)?.revision
-        return { ...whomOf(text), begun: below === null ? null : { revision, below, also } }
+        return { ...whomOf(text), begun: below === null ? null : { revision, below, also: also ?? [] } }
       })
       const completed = newest.state === "completed" ? (newest.revision as number) : null
       for (const { key, version } of newest.targets)

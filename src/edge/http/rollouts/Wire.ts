@@ -108,7 +108,7 @@ export const Rollout = Schema.Struct({
       begunAt: Schema.NullOr(Schema.Finite),
       begunTime: Schema.NullOr(Stamp),
       below: Schema.NullOr(Whole),
-      also: Schema.Array(Schema.String)
+      also: Schema.optionalKey(Schema.Array(Schema.String))
     })
   ),
   salt: Schema.String,
@@ -217,7 +217,7 @@ export const rollout = (found: Model): Rollout => {
       begunAt: begun[nth]?.at ?? null,
       begunTime: stampOr(begun[nth]?.at ?? null),
       below: begun[nth]?.below ?? null,
-      also: begun[nth]?.also ?? []
+      ...(begun[nth]?.also === undefined ? {} : { also: begun[nth].also })
     })),
     salt: found.salt,
     targets: found.targets.map(({ kind, key, base, version, digest }) => ({ kind, key, base, version, digest })),
