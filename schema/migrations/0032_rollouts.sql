@@ -170,9 +170,13 @@ declare
   held rollouts;
   marks rollout_marks;
   one jsonb;
+  problem jsonb;
   its record;
 begin
   if octet_length(change->>'why') > 65536 then return herald_rollout_refused('the reason has more than 65536 bytes'); end if;
+  if jsonb_array_length(case when jsonb_typeof(change->'also') = 'array' then change->'also' else '[]' end) > 1000 then
+    return herald_rollout_refused('a stage takes at most 1000 instances by name');
+  end if;
   if change->>'op' = 'start' then
     if (select count(*) from jsonb_array_elements(release->'changes') x where x->>'kind' = 'rollout' and x->>'op' = 'start') > 1 then
       return herald_rollout_refused('one release begins one rollout');
@@ -217,6 +221,11 @@ begin
             herald_schedule_version(one->>'kind', in_environment, one->>'key'), one->>'base'),
           'details', details || jsonb_build_object('expected', one->'base', 'current', herald_schedule_version(one->>'kind', in_environment, one->>'key')));
       end if;
+    end loop;
+    -- XE1 from the other side: a flag in a running experiment is in no rollout that begins. What holds it is in 0035_experiments.sql.
+    for one in select value from jsonb_array_elements(change->'candidates') where value->>'kind' = 'flag' loop
+      problem := herald_flag_held(in_environment, one->>'key', release);
+      if problem is not null then return problem; end if;
     end loop;
     return null;
   end if;
@@ -276,12 +285,15 @@ begin
   return null;
 end $$;
 
+-- `also` of a move: a stage of so many instances takes them by name, and so does the one at least of a percentage (BJ3 of src/rollouts/Bound.ts): where few
+-- were connected, the bucket of the last of them would let in a large part of those who come later.
 create function herald_rollout_write(change jsonb, release jsonb, at_revision bigint, now timestamptz) returns jsonb language plpgsql as $$
 declare
   in_environment constant text := change->>'environment';
   was rollouts;
   made rollouts;
   one jsonb;
+  stage jsonb;
   targets jsonb := '[]';
   number integer;
   since bigint;
@@ -323,8 +335,9 @@ begin
     made.until := date_trunc('milliseconds', now + (change->>'lasts')::double precision * interval '1 millisecond');
     made.stated := was.stated;
     if jsonb_typeof(change->'below') = 'number' then
-      made.stated := made.stated || jsonb_build_object('begun', was.stated->'begun' || jsonb_build_object('revision', at_revision::text,
-        'at', herald_millis(now), 'below', change->'below'));
+      stage := jsonb_build_object('revision', at_revision::text, 'at', herald_millis(now), 'below', change->'below');
+      if jsonb_typeof(change->'also') = 'array' then stage := stage || jsonb_build_object('also', change->'also'); end if;
+      made.stated := made.stated || jsonb_build_object('begun', was.stated->'begun' || stage);
     end if;
     for one in select value from jsonb_array_elements(was.stated->'targets') loop
       -- A stage makes its own version: it is written by now, or will be in this commit.

@@ -61,9 +61,16 @@ create table rollout_metrics (
   primary key (environment, rollout, run, side, metric)
 );
 
+-- When a run wrote last that nothing of what it heard waits: evidence is complete only while every node says so (EE6 of src/rollouts/EvidenceStore.ts). A
+-- node that can't write, or the database that was away, would have a rollout go on by what was known before.
+create table rollout_runs (
+  run text collate "C" primary key,
+  told_at timestamptz not null
+) with (fillfactor = 50);
+
 -- Writes a batch of one run; returns the sessions that have to be told of again, since it is not known yet that they have their instance.
 -- It may be written twice.
---   in: {run, timeout: milliseconds, rollouts: [[environment, id]],
+--   in: {run, timeout: milliseconds, all: whether this is all that the run has heard, rollouts: [[environment, id]],
 --     sightings: [[rollout, service, instance, session, since, number, stage, is, broke, reason]],
 --     counted: [[rollout, side, metric, total]], seen: [[rollout, version]]}: each names its rollout by place; number 0: a node said it that does
 --     not have the session
@@ -194,6 +201,9 @@ begin
     group by r.environment, r.id order by 1, 2
   on conflict (environment, rollout, run) do update set version = greatest(n.version, excluded.version), time_out = excluded.time_out,
     writes = n.writes + 1;
+  if (batch->>'all')::boolean then
+    insert into rollout_runs as r values (this_run, clock_timestamp()) on conflict (run) do update set told_at = excluded.told_at;
+  end if;
   return coalesce(early, '[]');
 end $$;
 
@@ -250,11 +260,14 @@ begin
   return jsonb_build_object(
     'now', herald_millis(now),
     'counts', counts || jsonb_build_object('lost', lost + lost_dead, 'slow', slow),
-    -- A node that is heard of and has not told of this version may have instances that nobody knows of.
-    'complete', not exists (select from nodes l where l.left_at is null and l.seen_at >= now - time_out
+    -- EE6. A node that is not dead, and has not told of this version, or told nothing for a while, may have instances of which nobody knows how they are.
+    'complete', not exists (select from nodes l where l.left_at is null
       and not exists (select from nodes m where m.node = l.node and m.run <> l.run and m.since > l.seen_at)
-      and not exists (select from rollout_nodes n where n.environment = in_environment and n.rollout = of_rollout and n.run = l.run
-        and n.version >= its.version)),
+      and not (l.seen_at < now - time_out and exists (
+        select from nodes m where m.seen_at >= now - time_out and m.since < now - time_out))
+      and not exists (select from rollout_nodes n join rollout_runs t on t.run = n.run
+        where n.environment = in_environment and n.rollout = of_rollout and n.run = l.run
+          and n.version >= its.version and t.told_at >= now - interval '3 seconds')),
     'bad', (select m.bad::text from rollout_marks m where m.environment = in_environment and m.id = of_rollout),
     'examples', (select coalesce(jsonb_agg(jsonb_build_object('service', e.service, 'instance', e.instance, 'is', e.is, 'reason', e.reason)
         order by e.changed_at, e.service, e.instance), '[]') from (
@@ -308,5 +321,8 @@ begin
     went := went + gone;
     exit when went >= step;
   end loop;
+  delete from rollout_runs where run = any (array(
+    select r.run from rollout_runs r where r.told_at < clock_timestamp() - interval '1 day' and not exists (select from nodes l where l.run = r.run)
+      limit step for update of r skip locked));
   return went;
 end $$;

@@ -1,4 +1,4 @@
-/** RolloutStore over a `State`, and the table that commits write: the rules of migrations 0032, 0037 and 0038. */
+/** RolloutStore over a `State`, and the table that commits write: the rules of migration 0032. */
 import { Clock, Effect, Layer } from "effect"
 import { moveProblem, startProblem } from "../../../src/rollouts/Limits.ts"
 import { isOver, type Rollout, type Target } from "../../../src/rollouts/Rollout.ts"

@@ -41,7 +41,7 @@ export const layer = Layer.effect(
     EvidenceStore.of({
       write: (batch) =>
         guarded("write what instances made of rollouts")(sql<{ early: ReadonlyArray<string> }>`
-          select herald_evidence_told(${encode(batch)}::text::jsonb) as early`).pipe(Effect.map(([row]) => row!.early)),
+          select herald_evidence(${encode(batch)}::text::jsonb) as early`).pipe(Effect.map(([row]) => row!.early)),
       read: (environment, rollout, { lostAfterMillis, crashes, slow }) =>
         guarded("read what instances made of a rollout")(sql<{ read: Read | null }>`
           select herald_evidence_of(${environment}, ${rollout}, ${millis(lostAfterMillis)}::interval, ${crashes}::int,
