@@ -5,6 +5,7 @@
  *   EE2  What comes late, twice or out of order changes nothing: a state is of one session, within it each state has its number, and sessions of
  *        an instance are in the order in which the store saw them take it (OW2), whatever the clocks of nodes say.
  */
+import type { Gate } from "../plans/Plan.ts"
 
 /**
  * offered: it is due the candidates · delivered: it was sent one of them · applied: it has applied all of them that it wants, or said that it
@@ -70,3 +71,11 @@ export interface Reading {
   readonly high?: number | undefined
   readonly dryRun: boolean
 }
+
+/** `of`: estimate and interval, where there is one. */
+export const readingOf = (
+  { text, dryRun }: Pick<Gate, "text" | "dryRun">,
+  verdict: Reading["verdict"],
+  why: string,
+  of: Partial<Pick<Reading, "value" | "low" | "high">> = {}
+): Reading => ({ gate: text, verdict, text: why, ...of, dryRun })

@@ -9,7 +9,8 @@
  */
 
 import type { Census, CensusGate, Gate, Plan, RateGate } from "../plans/Plan.ts"
-import type { Counts, Evidence, Reading } from "./Evidence.ts"
+import { shareText } from "../text/Amounts.ts"
+import { type Counts, type Evidence, type Reading, readingOf } from "./Evidence.ts"
 
 /** What the store is asked, so that a plan's gates can be read. */
 export const askedOf = ({ gates, lostAfterMillis, crashes }: Pick<Plan, "gates" | "lostAfterMillis" | "crashes">) => ({
@@ -24,9 +25,6 @@ export const cohortOf = (counts: Counts): number =>
 
 /** Those that have applied the change and are there. */
 export const appliedOf = ({ applied, healthy, unhealthy }: Counts): number => applied + healthy + unhealthy
-
-/** `30%`, with at most two digits behind the point, and more where it would be none at all. */
-export const percent = (share: number): string => `${Number((100 * share).toFixed(share < 0.0001 ? 6 : 2))}%`
 
 const are: Readonly<Record<Census, string>> = {
   rejected: "refused it",
@@ -68,34 +66,23 @@ const census = (gate: CensusGate, counts: Counts): Reading => {
   const over = share > limit
   const enough = bad >= Math.min(atLeast, cohort)
   const covered = cohort > 0 ? known >= coverage * cohort : coverage === 0
-  const counted = `${bad} of ${known} that are known ${are[gate.of]} (${percent(share)}), limit ${percent(limit)}`
+  const counted = `${bad} of ${known} that are known ${are[gate.of]} (${shareText(share)}), limit ${shareText(limit)}`
   const bounds =
     cohort === 0
       ? {}
       : { value: share, low: bad / cohort, high: Math.min(1, (bad + Math.max(0, cohort - known)) / cohort) }
-  const said = (verdict: Reading["verdict"], text: string): Reading => ({
-    gate: gate.text,
-    verdict,
-    text,
-    ...bounds,
-    dryRun: gate.dryRun
-  })
+  const said = (verdict: Reading["verdict"], text: string) => readingOf(gate, verdict, text, bounds)
   if (over && enough) return said("bad", counted)
   if (over) return said("unknown", `${counted}; fewer than ${atLeast} instances decide nothing`)
   if (covered) return said("good", counted)
   if (cohort === 0) return said("unknown", "no instance of the cohort is there")
   return said(
     "unknown",
-    `${counted}; ${known} of ${cohort} are known (${percent(known / cohort)}), and ${percent(coverage)} have to be`
+    `${counted}; ${known} of ${cohort} are known (${shareText(known / cohort)}), and ${shareText(coverage)} have to be`
   )
 }
 
-export const unknown = ({ text, dryRun }: Gate, why: string): Reading => ({
-  gate: text,
-  verdict: "unknown",
-  text: why,
-  dryRun
-})
+export const unknown = (gate: Gate, why: string): Reading => readingOf(gate, "unknown", why)
 
 /** How the gates are read that count no instances. */
 export interface Others {

@@ -13,10 +13,10 @@
  */
 
 import { closedAt, type Freeze } from "../plans/Windows.ts"
-import { spanText } from "../text/Amounts.ts"
+import { shareText, spanText } from "../text/Amounts.ts"
 import { isEverybody } from "./Bound.ts"
 import type { Evidence, Reading } from "./Evidence.ts"
-import { appliedOf, cohortOf, percent } from "./Gates.ts"
+import { appliedOf, cohortOf } from "./Gates.ts"
 import { isOver, type Rollout, type Why } from "./Rollout.ts"
 import { beginning, type Step, stageName } from "./Step.ts"
 
@@ -69,7 +69,7 @@ const tooFew = ({ plan }: Rollout, evidence: Evidence): string | undefined => {
   if (cohort === 0) return plan.raise === undefined ? "no instance of the cohort is connected" : undefined
   const applied = appliedOf(evidence.counts)
   if (applied >= plan.applied * cohort) return undefined
-  return `${applied} of ${cohort} have applied it (${percent(applied / cohort)}), and ${percent(plan.applied)} have to`
+  return `${applied} of ${cohort} have applied it (${shareText(applied / cohort)}), and ${shareText(plan.applied)} have to`
 }
 
 const firstOf = ({ examples }: Evidence): string => {

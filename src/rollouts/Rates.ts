@@ -13,8 +13,8 @@ import { hashText } from "../evaluation/Murmur.ts"
 import type { Gate, RateGate } from "../plans/Plan.ts"
 import { effective, GROUPS, type Group } from "../statistics/Clusters.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
-import { shareText, timesText } from "../text/Amounts.ts"
-import type { Evidence, Reading } from "./Evidence.ts"
+import { shareText, timesText, whole } from "../text/Amounts.ts"
+import { type Evidence, type Reading, readingOf } from "./Evidence.ts"
 
 /** A counter's name has neither of both signs. */
 const nameOf = ({ numerator, denominator }: RateGate, part: string): string => `${numerator}/${denominator}#${part}`
@@ -70,20 +70,14 @@ const withoutLargest = (groups: ReadonlyArray<Group>): ReadonlyArray<Group> => {
   return groups.filter(({ n }) => n > 0).length < 2 ? groups : groups.filter((_, nth) => nth !== at)
 }
 
-const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 const instances = (count: number): string => (count === 1 ? "1 instance" : `${whole(count)} instances`)
 
 /** VG1, VG2 */
 export const rate = (gate: RateGate, metrics: Evidence["metrics"]): Reading => {
-  const { text, dryRun, against, alpha, minimum, numerator, denominator } = gate
+  const { against, alpha, minimum, numerator, denominator } = gate
   const [cohort, control] = [sideOf(gate, metrics, "cohort"), sideOf(gate, metrics, "control")]
-  const said = (verdict: Reading["verdict"], why: string, of: Partial<Reading> = {}): Reading => ({
-    gate: text,
-    verdict,
-    text: why,
-    ...of,
-    dryRun
-  })
+  const said = (verdict: Reading["verdict"], why: string, of: Parameters<typeof readingOf>[3] = {}) =>
+    readingOf(gate, verdict, why, of)
   if (cohort.n === 0) return said("unknown", `no instance of the cohort has counted ${denominator} yet`)
   const byControl = "control" in against
   if (byControl && control.n === 0) return said("unknown", `nobody without the change has counted ${denominator} yet`)

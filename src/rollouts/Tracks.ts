@@ -8,16 +8,14 @@
 import type { TrackGate } from "../plans/Plan.ts"
 import { exceeds } from "../statistics/Exceeds.ts"
 import { counted, type Sample } from "../statistics/Sample.ts"
-import { shareText, timesText } from "../text/Amounts.ts"
-import type { Reading } from "./Evidence.ts"
+import { shareText, timesText, whole } from "../text/Amounts.ts"
+import { type Reading, readingOf } from "./Evidence.ts"
 
 /** People, and those of them who did it. */
 export interface People {
   readonly n: number
   readonly did: number
 }
-
-const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
 
 const hits = ({ n, did }: People): Sample => counted(n, did)
 
@@ -31,14 +29,9 @@ const beyond = ({ is, against, alpha }: TrackGate, cohort: People, control: Peop
 
 /** VT1, VT2 */
 export const tracks = (gate: TrackGate, variant: string, cohort: People, control: People): Reading => {
-  const { text, dryRun, event, is, against, alpha, minimum } = gate
-  const said = (verdict: Reading["verdict"], why: string, of: Partial<Reading> = {}): Reading => ({
-    gate: text,
-    verdict,
-    text: why,
-    ...of,
-    dryRun
-  })
+  const { event, is, against, alpha, minimum } = gate
+  const said = (verdict: Reading["verdict"], why: string, of: Parameters<typeof readingOf>[3] = {}) =>
+    readingOf(gate, verdict, why, of)
   if (cohort.n === 0) return said("unknown", `nobody was reported who was shown ${variant}`)
   const byControl = "control" in against
   if (byControl && control.n === 0) return said("unknown", "nobody was reported who was shown another variant")

@@ -1,4 +1,4 @@
-/** Durations and shares as people write them. Pure. */
+/** Durations, shares and other amounts as people write and read them. Pure. */
 import { excerpt } from "./Excerpt.ts"
 
 const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const
@@ -53,3 +53,6 @@ export const shareText = (share: number): string => `${Number((100 * share).toPr
 /** "1.62×". */
 export const timesText = (ratio: number): string =>
   ratio === Number.POSITIVE_INFINITY ? "∞" : ratio > 1_000 ? "over 1,000×" : `${Number(ratio.toPrecision(3))}×`
+
+/** "1,000": rounded. */
+export const whole = (n: number): string => Math.round(n).toLocaleString("en-US")
