@@ -21,6 +21,7 @@ const NAMES = [
   "memory",
   "rollouts",
   "statistics",
+  "experiments",
   "start"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]
