@@ -174,9 +174,6 @@ declare
   its record;
 begin
   if octet_length(change->>'why') > 65536 then return herald_rollout_refused('the reason has more than 65536 bytes'); end if;
-  if jsonb_array_length(case when jsonb_typeof(change->'also') = 'array' then change->'also' else '[]' end) > 1000 then
-    return herald_rollout_refused('a stage takes at most 1000 instances by name');
-  end if;
   if change->>'op' = 'start' then
     if (select count(*) from jsonb_array_elements(release->'changes') x where x->>'kind' = 'rollout' and x->>'op' = 'start') > 1 then
       return herald_rollout_refused('one release begins one rollout');
@@ -263,6 +260,10 @@ begin
   if (change->>'due')::boolean and (held.until is null or held.until > now) then
     return jsonb_build_object('name', 'VersionConflict', 'details', details || jsonb_build_object('expected', change->'expectedVersion', 'current', held.version),
       'message', format('what the rollout %s in %s waits for is not over at %s', of_id, in_environment, herald_utc(now)));
+  end if;
+  if jsonb_typeof(change->'also') = 'array' and jsonb_array_length(change->'also')
+      + (select coalesce(sum(jsonb_array_length(coalesce(b->'also', '[]'))), 0) from jsonb_array_elements(held.stated->'begun') b) > 1000 then
+    return herald_rollout_refused('the stages of a rollout take at most 1000 instances by name');
   end if;
   if (case when jsonb_typeof(change->'below') = 'number'
       then to_stage <> held.stage + 1 or to_stage >= jsonb_array_length(held.stated->'plan'->'stages')

@@ -33,6 +33,10 @@ export const isNamed = ({ where, instances }: Stage, client: Pick<ClientView, "i
 export const wasTaken = ({ below, also }: Begun, bucket: number, instance: string): boolean =>
   bucket < below || (also !== undefined && setOf(also).has(instance))
 
+/** All that stages took by name. */
+export const takenBy = (begun: ReadonlyArray<Begun>): ReadonlySet<string> =>
+  new Set(begun.flatMap(({ also = [] }) => also))
+
 /** The stage that the instance came in with; undefined: it is not in the cohort. CE1 */
 export const cameIn = (
   { plan, salt, begun }: Pick<Rollout, "plan" | "salt" | "begun">,

@@ -96,7 +96,6 @@ export const moveProblem = (
   if (bytesOf(why) > limits.why) return wrong(`the reason has more than ${limits.why} bytes`)
   if (changes.filter((one) => isRollout(one) && one.environment === environment && one.key === key).length > 1)
     return wrong(`one release moves the rollout ${key} once`)
-  if (also.length > NAMED) return wrong(`a stage takes at most ${NAMED} instances by name`)
   if (held === undefined) return failure("NotFound", `there is no rollout ${key} in ${environment}`, { details })
   const { rollout } = held
   const conflict = (message: string) =>
@@ -118,6 +117,8 @@ export const moveProblem = (
     return conflict(`an instance of the rollout ${key} in ${environment} became bad meanwhile`)
   if (due && (rollout.until === null || rollout.until > now))
     return conflict(`what the rollout ${key} in ${environment} waits for is not over at ${utc(now)}`)
+  if (rollout.begun.reduce((sum, one) => sum + (one.also?.length ?? 0), also.length) > NAMED)
+    return wrong(`the stages of a rollout take at most ${NAMED} instances by name`)
   const begins = below !== null
   const fits = begins
     ? stage === rollout.stage + 1 &&

@@ -15,6 +15,7 @@ import { Flags } from "../flags/Flags.ts"
 import { limits } from "../plans/Plan.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { makeBound } from "./Bound.ts"
+import { takenBy } from "./Cohort.ts"
 import { type Connected, EvidenceStore } from "./EvidenceStore.ts"
 import { raised } from "./Raise.ts"
 import { type Rollout, type Why, wordOf } from "./Rollout.ts"
@@ -66,8 +67,8 @@ export const makeMoving = Effect.gen(function* () {
   const flags = yield* Flags
   const commit = yield* makeCommitting
 
-  const boundOf = Effect.fnUntraced(function* ({ environment, targets, plan, salt }: Rollout, stage: number) {
-    const bound = makeBound(plan.stages[stage]!, salt)
+  const boundOf = Effect.fnUntraced(function* ({ environment, targets, plan, salt, begun }: Rollout, stage: number) {
+    const bound = makeBound(plan.stages[stage]!, salt, takenBy(begun))
     let page: ReadonlyArray<Connected> = []
     do {
       page = yield* evidence.population(environment, targets, { limit: PAGE, after: page.at(-1) })

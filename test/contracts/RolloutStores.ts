@@ -93,11 +93,16 @@ export const rolloutsContract = (test: Test) => {
       const started = yield* rolled([startWish([candidate(fresh("config"), "2")])])
       const many = Array.from({ length: 1_001 }, (_, n) => `web-${n}`)
       const error = yield* refused([stageWish(started, { below: 0, also: many })])
-      assert.deepInclude(error, { name: "InvalidInput", message: "a stage takes at most 1000 instances by name" })
+      assert.deepInclude(error, {
+        name: "InvalidInput",
+        message: "the stages of a rollout take at most 1000 instances by name"
+      })
       const also = many.slice(1)
       const first = yield* rolled([stageWish(started, { below: 0, also })])
       assert.deepStrictEqual(first.begun, [{ revision: first.revision, at: first.at, below: 0, also }])
       assert.deepStrictEqual(rolloutKind.fromLane(JSON.parse(JSON.stringify(rolloutKind.toLane(first)))), first)
+      const more = yield* refused([stageWish(first, { below: 0, also: ["one more"] })])
+      assert.strictEqual(more.message, error.message)
       const second = yield* rolled([stageWish(first)])
       assert.deepStrictEqual(second.begun[0], first.begun[0])
       assert.deepStrictEqual(yield* store.find("production", started.key), second)

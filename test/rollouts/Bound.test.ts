@@ -6,8 +6,8 @@ import { stage } from "../support/Rollouts.ts"
 
 const fleet = (size: number, labels: Record<string, string> = {}) =>
   Array.from({ length: size }, (_, at) => ({ instance: `web-${at}`, labels }))
-const fixed = (of: Stage, instances: ReturnType<typeof fleet>) => {
-  const bound = makeBound(of, "salt")
+const fixed = (of: Stage, instances: ReturnType<typeof fleet>, taken?: ReadonlyArray<string>) => {
+  const bound = makeBound(of, "salt", new Set(taken))
   for (const one of instances) bound.add(one)
   return bound.fix()
 }
@@ -50,6 +50,13 @@ describe("Bound", () => {
     }
     const many = fixed(stage(1, { share: { count: 1_500 } }), fleet(3_000))
     assert.deepStrictEqual([many.also, many.within, within(many, fleet(3_000)).length], [[], 1_500, 1_500])
+    // Together they take no more names than one may, and none twice.
+    const first = fixed(stage(1, { share: { count: 600 } }), fleet(3_000))
+    const next = fixed(stage(1, { share: { count: 900 } }), fleet(3_000), first.also)
+    assert.strictEqual(new Set([...first.also, ...next.also]).size, 900)
+    assert.lengthOf(next.also, 300)
+    const last = fixed(stage(1, { share: { count: 1_200 } }), fleet(3_000), [...first.also, ...next.also])
+    assert.deepStrictEqual([last.also, within(last, fleet(3_000)).length], [[], 1_200])
   })
 
   it("BJ1 it is of those whom the stage names", () => {
