@@ -4,6 +4,8 @@
  *   EE1  The unit is an instance that is in the cohort and wants a target; each counts once, with its newest state.
  *   EE2  What comes late, twice or out of order changes nothing: a state is of one session, within it each state has its number, and sessions of
  *        an instance are in the order in which the store saw them take it (OW2), whatever the clocks of nodes say.
+ *   EE7  Who is unhealthy or rejected stays so when it goes and when it is back, until it says how it is, has applied what it refused, or is due what
+ *        another stage made: a broken connection makes nobody well.
  */
 import type { Gate } from "../plans/Plan.ts"
 
@@ -11,7 +13,7 @@ import type { Gate } from "../plans/Plan.ts"
  * offered: it is due the candidates · delivered: it was sent one of them · applied: it has applied all of them that it wants, or said that it
  * is degraded · healthy: it applied them and said so later · unhealthy: it was sent one and said so later · rejected: it refused one, or can't
  * be sent one · gone: it had been sent one, and its connection broke or it went silent · left: it said that it leaves, or was told to, or is
- * in the cohort no more. Who is unhealthy or rejected stays so when it goes, until it is back.
+ * in the cohort no more.
  */
 export const conditions = [
   "offered",

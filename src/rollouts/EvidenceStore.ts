@@ -2,7 +2,7 @@
  * Port: evidence of all nodes, counted as it is written, so that reading it costs the same for ten instances and for ten thousand (decision 0030). Fails
  * `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
- *   EE1, EE2 in Evidence.ts
+ *   EE1, EE2, EE7 in Evidence.ts
  *   EE3  Instances of a node that died are gone since it was last heard; of one that comes back they are as it says again.
  *   EE4  It ends with its rollout: what is over is kept as counts in the rollout's transitions alone.
  *   EE5  An instance makes `bad` grow ten times at most, so that one which becomes well and unwell without end holds no decision up.
@@ -13,9 +13,9 @@ import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Condition, Evidence } from "./Evidence.ts"
 import type { Target } from "./Rollout.ts"
-import type { EvidenceBatch, Sighting } from "./Sighting.ts"
+import type { EvidenceBatch, Sighted, Sighting } from "./Sighting.ts"
 
-export type { Counted, EvidenceBatch, Seen, Sighting } from "./Sighting.ts"
+export type { Counted, EvidenceBatch, Seen, Sighted, Sighting } from "./Sighting.ts"
 
 /** Milliseconds. EE6 */
 export const FRESH = 3_000
@@ -65,7 +65,7 @@ export class EvidenceStore extends Context.Service<
         readonly after: Pick<Sighting, "service" | "instance"> | undefined
         readonly is: Condition | undefined
       }
-    ) => Effect.Effect<ReadonlyArray<Sighting & { readonly at: number }>, HeraldError>
+    ) => Effect.Effect<ReadonlyArray<Sighted>, HeraldError>
     /** This run ends by itself, and told its clients to leave: nobody waits for what it would have told. */
     readonly leave: (run: string) => Effect.Effect<void, HeraldError>
     /** Removes what is of rollouts that are over, at most `limit` rows, and returns how many. EE4 */

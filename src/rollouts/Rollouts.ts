@@ -22,7 +22,7 @@ import { makeBound } from "./Bound.ts"
 import { type Asked, isId, makeByHand, unknown } from "./ByHand.ts"
 import { makeDrafting } from "./Drafting.ts"
 import type { Condition } from "./Evidence.ts"
-import { type Connected, EvidenceStore, type Sighting } from "./EvidenceStore.ts"
+import { type Connected, EvidenceStore, type Sighted } from "./EvidenceStore.ts"
 import { inRollout } from "./Limits.ts"
 import { type Look, makeLooking, seenOf } from "./Looking.ts"
 import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
@@ -85,10 +85,10 @@ export class Rollouts extends Context.Service<
       key: string,
       options: {
         readonly limit: number
-        readonly after: Pick<Sighting, "service" | "instance"> | undefined
+        readonly after: Pick<Sighted, "service" | "instance"> | undefined
         readonly is: Condition | undefined
       }
-    ) => Effect.Effect<ReadonlyArray<Sighting & { readonly at: number }>, HeraldError>
+    ) => Effect.Effect<ReadonlyArray<Sighted>, HeraldError>
     /** What a person asks for. Fails `NotFound`, `RolloutState` where it can't be done, and as `Commits.commit`. */
     readonly move: (
       environment: string,

@@ -15,11 +15,16 @@ export interface Sighting {
   /** Counts what was heard in that session, from 1. 0: it was said to a node that does not have the session. EE2 */
   readonly number: number
   readonly is: Condition
+  /** In that session it said how it is. EE7 */
+  readonly said: boolean
   /** How often it broke its connection after it was sent the change, in this session: 0 or 1. */
   readonly broke: 0 | 1
   /** At most 200 characters; "" for none. */
   readonly reason: string
 }
+
+/** How an instance is, as it is kept. `at`: since when, milliseconds since 1970. */
+export type Sighted = Omit<Sighting, "said"> & { readonly at: number }
 
 /** What instances of one run of a node counted, all in all, so that writing it twice changes nothing. */
 export interface Counted {

@@ -248,7 +248,7 @@ export class Roll {
     const isIn = (one: Begun, { instances }: Stage) =>
       wasTaken(one, bucket, client.instance) && (instances === undefined || instances.includes(client.instance))
     if (!rollout.begun.some((one, at) => isIn(one, stages[at]!))) return
-    this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, is: "left", broke: 0, reason: "" })
+    this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, is: "left", said: false, broke: 0, reason: "" })
   }
 
   #saidElsewhere(
@@ -257,14 +257,14 @@ export class Roll {
     stage: number,
     { health, message }: Report
   ): void {
-    if (health === "degraded") return
-    const reason = health === "unhealthy" ? fitted(message, REASON) : ""
-    this.#tell({ ...this.#base(tracked, seat), stage, number: 0, is: health, broke: 0, reason })
+    const is = health === "degraded" ? "applied" : health
+    const reason = is === "unhealthy" ? fitted(message, REASON) : ""
+    this.#tell({ ...this.#base(tracked, seat), stage, number: 0, is, said: true, broke: 0, reason })
   }
 
   #say(tracked: Tracked, seat: Pick<Seat, "ref" | "connectedAt" | "subscription">, standing: Standing): void {
-    const { stage, is, broke, reason } = standing
-    this.#tell({ ...this.#base(tracked, seat), stage, number: ++standing.number, is, broke, reason })
+    const { stage, is, said, broke, reason } = standing
+    this.#tell({ ...this.#base(tracked, seat), stage, number: ++standing.number, is, said, broke, reason })
   }
 
   #base(

@@ -31,6 +31,7 @@ export class Standing {
   number = 0
   /** By target. */
   readonly #keys: Array<number>
+  /** Undefined: nothing, since it is due the change. */
   #said: "healthy" | "degraded" | "unhealthy" | undefined
   #gotAt: bigint | undefined
 
@@ -40,6 +41,11 @@ export class Standing {
     this.stage = stage
     this.revision = revision
     this.#keys = wants.map((wanted) => (wanted ? DUE! : UNWANTED!))
+  }
+
+  /** EE7 */
+  get said(): boolean {
+    return this.#said !== undefined
   }
 
   /** It has applied the change, and is there. IS1 */
@@ -101,16 +107,19 @@ export class Standing {
   /** IS2 */
   reported(health: "healthy" | "degraded" | "unhealthy", revision: bigint, reason: string): boolean {
     if (revision < this.revision || !this.wasSent) return false
+    const isFirst = !this.said
     this.#said = health
-    return this.#look(health === "unhealthy" ? reason : "")
+    return this.#look(health === "unhealthy" ? reason : "") || isFirst
   }
 
   /** `gone`: nobody knows how it is. IS3 */
   ended(gone: boolean, now: bigint): boolean {
     const had = this.#gotAt
-    if (!gone || had === undefined) return this.#becomes("left", "")
-    this.broke = now - had < SOON ? 1 : 0
-    return this.#becomes("gone", this.reason)
+    const isGone = gone && had !== undefined
+    if (isGone) this.broke = now - had < SOON ? 1 : 0
+    // EE7: what it said may not be written yet.
+    if (this.is === "unhealthy" || this.is === "rejected") return false
+    return isGone ? this.#becomes("gone", this.reason) : this.#becomes("left", "")
   }
 
   #look(reason: string): boolean {

@@ -221,7 +221,12 @@ export const rolloutNodesContract = (test: Test) => {
         after: undefined,
         is: "rejected"
       })
-      assert.deepInclude(row, seen(rollout, `${one}/2`, 1, "rejected", { service: "a", instance: "2", reason: "no" }))
+      const { said: _, ...sighted } = seen(rollout, `${one}/2`, 1, "rejected", {
+        service: "a",
+        instance: "2",
+        reason: "no"
+      })
+      assert.deepInclude(row, sighted)
       assert.isAbove(row!.at, 0)
     }))
 

@@ -126,6 +126,30 @@ describe("Gathering of several nodes", () => {
     }
   )
 
+  it.effect("EE7 who was unhealthy is so on every node that it comes back to, until it says how it is", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const [one, two] = [yield* Layer.build(node(state)), yield* Layer.build(node(state))]
+      const at = <A, E>(of: Context.Context<Node>, effect: Effect.Effect<A, E, Node>) => Effect.provide(effect, of)
+      const { key, inside, later } = yield* at(one, begun())
+      yield* at(one, answered(inside, later))
+      yield* at(one, report(IN, "unhealthy", { message: "here" }))
+      yield* at(one, end(inside, BROKE))
+      yield* pass(1_000)
+      yield* at(two, connect(IN, { held: inside.held }))
+      yield* pass(5_000)
+      assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 1, unhealthy: 1 })
+      yield* at(two, report(IN, "degraded"))
+      yield* pass(1_000)
+      assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 2 })
+      yield* at(two, report(IN, "unhealthy"))
+      yield* pass(1_000)
+      yield* at(one, report(IN, "degraded")) // to a node that does not have it
+      yield* pass(1_000)
+      assert.deepStrictEqual(yield* at(one, counts(key)), { applied: 2 })
+    })
+  })
+
   test(
     "GH3 what could not be written is written when the database is back, and each session broke once",
     Effect.gen(function* () {

@@ -43,6 +43,29 @@ describe("how an instance stands to a rollout", () => {
     assert.isTrue(standing.due(1, 12n))
     assert.deepStrictEqual([standing.is, standing.stage], ["offered", 1])
     assert.isFalse(standing.due(1, 12n))
+    assert.isFalse(standing.said, "of that it said nothing")
+  })
+
+  it("EE7 who is unhealthy or refused it stays so when it goes, and its connection may have broken by it", () => {
+    const standing = make()
+    standing.sent(0, 1n)
+    standing.reported("unhealthy", 7n, "it hurts")
+    standing.ended(true, 2n)
+    assert.deepStrictEqual([standing.is, standing.reason, standing.broke], ["unhealthy", "it hurts", 1])
+    const another = make()
+    another.rejected(0, "no")
+    another.ended(false, 2n)
+    assert.deepStrictEqual([another.is, another.reason, another.broke], ["rejected", "no", 0])
+  })
+
+  it("EE7 that it says how it is, is news, though it is as it was", () => {
+    const standing = make()
+    standing.sent(0, 1n)
+    standing.applied(0, 1n)
+    assert.isFalse(standing.said)
+    assert.isTrue(standing.reported("degraded", 7n, ""))
+    assert.deepStrictEqual([standing.is, standing.said], ["applied", true])
+    assert.isFalse(standing.reported("degraded", 7n, ""))
   })
 
   it("IS3 gone is who got the change and broke off; soon after that it may have crashed", () => {

@@ -43,6 +43,7 @@ export const seen = (
   since: 1_000,
   number,
   is,
+  said: is === "healthy" || is === "unhealthy",
   broke: 0,
   reason: "",
   ...more

@@ -1,4 +1,4 @@
-/** EvidenceStore over a `State`: the rules of migration 0034. */
+/** EvidenceStore over a `State`: the rules of migrations 0034 and 0037. */
 import { Clock, Effect, Layer } from "effect"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import { type Condition, type Counts, conditions, type Evidence, type Tally } from "../../../src/rollouts/Evidence.ts"
@@ -49,9 +49,16 @@ const first = (sighting: Sighting, now: number): Seen => {
   return { ...sighting, breaks: broke, bads: isBad(is) ? 1 : 0, waitsSince: waits ? now : undefined, at: now }
 }
 
+/** EE7 */
+const stays = ({ is, said, stage }: Sighting, held: Seen): boolean => {
+  if (held.is !== "unhealthy" && held.is !== "rejected") return false
+  if (is === "gone" || is === "left") return true
+  if (stage !== held.stage || said) return false
+  return is === "offered" || is === "delivered" || (is === "applied" && held.is === "unhealthy")
+}
+
 const next = (sighting: Sighting, held: Seen, now: number): Seen => {
-  const goes = sighting.is === "gone" || sighting.is === "left"
-  const is = goes && (held.is === "unhealthy" || held.is === "rejected") ? held.is : sighting.is
+  const is = stays(sighting, held) ? held.is : sighting.is
   const sameSession = sighting.session === held.session
   const breaks = sighting.broke > (sameSession ? held.broke : 0)
   const worse = breaks || (is !== held.is && isBad(is))
@@ -239,7 +246,7 @@ export const layer = Layer.effect(
             .filter((one) => one.service !== after?.service || one.instance !== after.instance)
             .sort(inOrder)
             .slice(0, limit)
-            .map(({ breaks, bads, waitsSince, ...one }) => one)
+            .map(({ breaks, bads, waitsSince, said, ...one }) => one)
         ),
       population: (environment, targets, { limit, after }) =>
         Effect.sync(() =>

@@ -2,12 +2,7 @@
 import { Effect, Layer } from "effect"
 import { patternsOf } from "../../../src/keys/Pattern.ts"
 import type { Evidence } from "../../../src/rollouts/Evidence.ts"
-import {
-  type Connected,
-  type EvidenceBatch,
-  EvidenceStore,
-  type Sighting
-} from "../../../src/rollouts/EvidenceStore.ts"
+import { type Connected, type EvidenceBatch, EvidenceStore, type Sighted } from "../../../src/rollouts/EvidenceStore.ts"
 import { targetName } from "../../../src/rollouts/TargetName.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -25,8 +20,8 @@ const encode = ({ run, timeoutMillis, sightings, counted, seen, all }: EvidenceB
     return rollouts.push([environment, rollout]) - 1
   }
   const rows = sightings.map((one) => {
-    const { service, instance, session, since, number, stage, is, broke, reason } = one
-    return [place(one), service, instance, session, since, number, stage, is, broke, reason]
+    const { service, instance, session, since, number, stage, is, broke, reason, said } = one
+    return [place(one), service, instance, session, since, number, stage, is, broke, reason, said]
   })
   const totals = counted.map((one) => [place(one), one.side, one.metric, one.total])
   const told = seen.map((one) => [place(one), one.version])
@@ -56,7 +51,7 @@ export const layer = Layer.effect(
         Effect.map(([row]) => new Map(Object.entries(row!.changed).map(([name, at]) => [name, BigInt(at)])))
       ),
       instances: (environment, rollout, { limit, after, is }) =>
-        guarded("list the instances of a rollout")(sql<Sighting & { readonly at: number }>`
+        guarded("list the instances of a rollout")(sql<Sighted>`
           select environment, rollout, service, instance, stage, session, since, number::int as number, condition as is, broke_now as broke, reason,
             herald_millis(changed_at) as at
           from rollout_instances where environment = ${environment} and rollout = ${rollout}

@@ -7,7 +7,7 @@ import { limits } from "../../../plans/Plan.ts"
 import { stageText } from "../../../plans/ReadStages.ts"
 import type { Reading as ModelReading } from "../../../rollouts/Evidence.ts"
 import { conditions } from "../../../rollouts/Evidence.ts"
-import type { Sighting } from "../../../rollouts/EvidenceStore.ts"
+import type { Sighted } from "../../../rollouts/EvidenceStore.ts"
 import type { Look as ModelLook } from "../../../rollouts/Looking.ts"
 import { type Rollout as Model, states } from "../../../rollouts/Rollout.ts"
 import type { Started as ModelStarted } from "../../../rollouts/Rollouts.ts"
@@ -255,7 +255,7 @@ export const look = ({ rollout: found, evidence, readings, waits, seen }: ModelL
   seen
 })
 
-export const instance = ({ service, instance: name, stage, is, reason, at }: Sighting & { readonly at: number }) => ({
+export const instance = ({ service, instance: name, stage, is, reason, at }: Sighted) => ({
   service,
   instance: name,
   stage: stage + 1,
