@@ -165,11 +165,12 @@ describe("fault 53: the owner of a rollout is lost", () => {
   const made = async (all: ReadonlyMap<string, Poised>, killed: number) => {
     const times: Array<number> = []
     for (const [edge, { id }] of all) {
-      const to = edge.split(" ")[1]!
+      const from = edge.split(" ")[0]!
       const made = await waitUntil(`${edge}, of ${id}`, async () => {
-        const found = (await rolling.history(id)).findLast(({ state }) => state === to)
-        if (found === undefined) throw new Error(JSON.stringify(await rolling.look(id)))
-        return found
+        const history = await rolling.history(id)
+        const next = history[history.findIndex(({ state }) => state === from) + 1]
+        if (next === undefined) throw new Error(JSON.stringify(await rolling.look(id)))
+        return next
       })
       times.push(made.at)
     }
