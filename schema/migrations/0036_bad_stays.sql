@@ -1,5 +1,8 @@
 -- Who was unhealthy, or had refused a change, was neither any more when its connection was made anew: so a rollout could go on over what had stopped it.
--- EE7 of src/rollouts/Evidence.ts; as in 0034 but for that.
+-- EE7 of src/rollouts/Evidence.ts.
+-- And what a session said before it was known to have its instance was taken at once where nothing was known of that; the session before it, which was still
+-- known as the one that has it, then took its place, and what was written was not told again: the rollout waited for that instance for good.
+-- As in 0034 but for these.
 
 -- Writes a batch of one run; returns the sessions that have to be told of again, since it is not known yet that they have their instance.
 -- It may be written twice.
@@ -32,6 +35,8 @@ begin
         -- Of one that left, and nothing else was heard of, it is not known that it was ever in.
         from said s where s.number > 0 and (s.condition <> 'left' or s.number > 1) and not exists (
           select from rollout_instances h where h.environment = s.environment and h.rollout = s.rollout and h.service = s.service and h.instance = s.instance)
+        and not exists (
+          select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance and i.session <> s.session)
         order by s.environment, s.rollout, s.service, s.instance
       on conflict do nothing
       returning i.environment, i.rollout, i.service, i.instance, i.session, i.condition, i.run, i.bads
@@ -54,7 +59,7 @@ begin
           then case when nullif(split_part(h.session, '/', 2), '')::bigint > nullif(split_part(h.h_session, '/', 2), '')::bigint then 'take' end
         when i.session = h.session then 'take'
         when i.former = h.session then null
-        when i.session = h.h_session then 'early'
+        when i.session is not null then 'early'
         when h.since > h.h_since or (h.since = h.h_since and h.session > h.h_session) then 'take' end as verdict,
         -- EE7. Who is bad stays so until it says otherwise.
         case when h.h_condition in ('unhealthy', 'rejected') and (h.condition in ('gone', 'left')
@@ -113,6 +118,11 @@ begin
       union all select s.session from said s where s.condition <> 'left'
         and (s.environment, s.rollout, s.service, s.instance) not in (
           select environment, rollout, service, instance from judged union all select environment, rollout, service, instance from made)
+        and not exists (
+          select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance and i.former = s.session)
+      -- Nobody is known to have the instance: until somebody is, another session may still take the place of this one.
+      union all select s.session from said s where s.number > 0 and s.condition <> 'left' and not exists (
+        select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance)
     ) e;
   end if;
 

@@ -95,6 +95,38 @@ export const rolloutEvidenceContract = (test: Test) => {
       yield* leave(two)
     }))
 
+  test("EE2 OW2 what a session says is kept until the store knows that it has the instance, whoever is first to say something", () =>
+    Effect.gen(function* () {
+      const [one, two, rollout, known, fresher] = [run(), run(), yield* started, fresh("i"), fresh("i")]
+      yield* alive(one)
+      yield* alive(two)
+      const has = (instance: string, session: string) => instances([instance, { service: "svc", instance, session }])
+      // It went from the first node to the second, and the store does not know that yet; the first one still sends to it.
+      yield* has(known, `${one}/1`)
+      const came = seen(rollout, `${two}/1`, 3, "applied", { instance: known, since: 2_000 })
+      assert.deepStrictEqual(yield* write(two, [came]), [`${two}/1`])
+      assert.deepStrictEqual(yield* counts(rollout), {})
+      yield* write(one, [seen(rollout, `${one}/1`, 2, "delivered", { instance: known })])
+      assert.deepStrictEqual(yield* counts(rollout), { delivered: 1 })
+      yield* has(known, `${two}/1`)
+      assert.deepStrictEqual(yield* write(two, [came]), [])
+      assert.deepStrictEqual(yield* counts(rollout), { applied: 1 })
+      assert.deepStrictEqual(yield* write(one, [seen(rollout, `${one}/1`, 3, "applied", { instance: known })]), [])
+
+      // Of this one the store knew nothing at all.
+      const first = seen(rollout, `${two}/2`, 3, "applied", { instance: fresher, since: 2_000 })
+      assert.deepStrictEqual(yield* write(two, [first]), [`${two}/2`])
+      assert.deepStrictEqual(yield* counts(rollout), { applied: 2 })
+      yield* has(fresher, `${one}/2`)
+      yield* write(one, [seen(rollout, `${one}/2`, 2, "delivered", { instance: fresher })])
+      assert.deepStrictEqual(yield* write(two, [first]), [`${two}/2`])
+      yield* has(fresher, `${two}/2`)
+      assert.deepStrictEqual(yield* write(two, [first]), [])
+      assert.deepStrictEqual(yield* counts(rollout), { applied: 2 })
+      yield* leave(one)
+      yield* leave(two)
+    }))
+
   test("RQ1 whatever becomes bad makes `bad` grow, and a decision that did not know of it is refused", () =>
     Effect.gen(function* () {
       const [one, rollout] = [run(), yield* started]

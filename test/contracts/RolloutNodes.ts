@@ -31,10 +31,10 @@ type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => v
 export const rolloutNodesContract = (test: Test) => {
   test("EE3 instances of a node that another run took the place of are gone, and back as it says", () =>
     Effect.gen(function* () {
-      const [one, node, rollout] = [run(), run(), yield* started]
+      const [one, node, rollout, name] = [run(), run(), yield* started, fresh("i")]
       yield* alive(one, node)
       yield* write(one, [
-        seen(rollout, `${one}/1`, 1, "applied"),
+        seen(rollout, `${one}/1`, 1, "applied", { instance: name }),
         seen(rollout, `${one}/2`, 1, "offered", { instance: "i2" }),
         seen(rollout, `${one}/3`, 1, "unhealthy", { instance: "i3" })
       ])
@@ -54,8 +54,8 @@ export const rolloutNodesContract = (test: Test) => {
         unhealthy: 1,
         lost: 1
       })
-      yield* instances([fresh("x"), { service: "svc", instance: "i1", session: `${two}/1` }])
-      yield* write(two, [seen(rollout, `${two}/1`, 1, "applied")])
+      yield* instances([name, { service: "svc", instance: name, session: `${two}/1` }])
+      yield* write(two, [seen(rollout, `${two}/1`, 1, "applied", { instance: name })])
       assert.deepStrictEqual(yield* counts(rollout), { applied: 1, left: 1, unhealthy: 1 })
       assert.notStrictEqual(yield* changed(rollout), before)
       yield* leave(two)
@@ -64,7 +64,7 @@ export const rolloutNodesContract = (test: Test) => {
   test("EE3 a node that is not heard of is dead, once another was heard for as long", () =>
     Effect.gen(function* () {
       const [one, two, rollout] = [run(), run(), yield* started]
-      const timeoutMillis = 200
+      const timeoutMillis = 1_000
       yield* alive(one, one, timeoutMillis)
       yield* alive(two, two, timeoutMillis)
       yield* write(one, [seen(rollout, `${one}/1`, 1, "applied")], { timeoutMillis, seen: [seenOf(rollout)] })

@@ -39,7 +39,7 @@ const judge = (
   if (runOf(sighting.session) === runOf(held.session)) return take(numberOf(sighting.session) > numberOf(held.session))
   if (present?.session === sighting.session) return "take"
   if (present?.former === sighting.session) return undefined
-  if (present?.session === held.session) return "early"
+  if (present !== undefined) return "early"
   return take(sighting.since > held.since || (sighting.since === held.since && sighting.session > held.session))
 }
 
@@ -100,15 +100,17 @@ export const layer = Layer.effect(
       const wrote = new Set<string>()
       for (const [id, sighting] of newest) {
         const held = tables.instances.get(id)
+        const { environment, service, instance, session, number } = sighting
+        const present = fleet.instances.get(`${environment}\u0000${service}\u0000${instance}`)
+        // Until somebody is known to have the instance, another session may still take the place of this one.
+        if (present === undefined && number > 0 && sighting.is !== "left") early.add(session)
         if (held === undefined) {
-          if (sighting.is === "left" && sighting.number <= 1) continue
-          if (sighting.number === 0) {
-            early.add(sighting.session)
+          if (sighting.is === "left" && number <= 1) continue
+          if (number === 0 || (present !== undefined && present.session !== session)) {
+            if (sighting.is !== "left" && present?.former !== session) early.add(session)
             continue
           }
         }
-        const { environment, service, instance } = sighting
-        const present = fleet.instances.get(`${environment}\u0000${service}\u0000${instance}`)
         const verdict = held === undefined ? "take" : judge(sighting, held, present)
         if (verdict === "early") early.add(sighting.session)
         if (verdict !== "take") continue
