@@ -24,13 +24,14 @@ describe("fault 18: PostgreSQL restarted", () => {
       { length: 10 },
       (_, i) => new Subscriber(server.grpc, { token: server.token, instance: `i${i}` })
     )
+    /** By version: what was refused has none. */
     const acked = new Map<number, number>()
     const refused = new Set<string>()
     let stop = false
     const publisher = (async () => {
       for (let n = 1; !stop; n++) {
         const { status, body } = await server.publish("svc", n)
-        if (status < 300) acked.set(body.revision, n)
+        if (status < 300) acked.set(body.version, n)
         else refused.add(`${status} ${body.code}`)
       }
     })()
@@ -64,12 +65,12 @@ describe("fault 18: PostgreSQL restarted", () => {
       [...acked]
         .slice(-200)
         .map(
-          async ([revision, n]) =>
-            [revision, n, await server.call("GET", `/v1/config/svc/versions/${n}?environment=production`)] as const
+          async ([version, n]) =>
+            [n, await server.call("GET", `/v1/config/svc/versions/${version}?environment=production`)] as const
         )
     )
     assert.isAtLeast(history.body.versions[0].version, acked.size)
-    for (const [, , { status }] of versions) assert.strictEqual(status, 200)
+    for (const [n, { status, body }] of versions) assert.deepStrictEqual([status, body.value], [200, String(n)])
     measured(18, "embedded PostgreSQL killed three times", {
       "first publish after the kill, slowest": seconds(Math.max(...down)),
       "acked publishes": acked.size
