@@ -84,7 +84,7 @@ export class Rolling {
         const shown = await this.look(id)
         if (is(shown)) return shown
         if (over.includes(shown.state)) throw new InVain(`${id} is ${shown.state}, not ${what}: ${shown.reason}`)
-        return undefined
+        throw new Error(JSON.stringify(shown))
       },
       patience
     )
