@@ -52,7 +52,7 @@ export const using = async (kind: Kind, at: At, flag: string): Promise<Using> =>
     const provider =
       kind === "flagd-web"
         ? new FlagdWebProvider({ host, port: Number(port), tls: false, maxRetries: 0, maxDelay: 500 })
-        : new OFREPWebProvider({ baseUrl: at.http, cacheMode: "disabled" })
+        : new OFREPWebProvider({ baseUrl: at.http, cacheMode: "disabled", timeoutMs: 60_000 })
     const client = OnPage.getClient(name)
     for (const [word, event] of Object.entries(NAMES)) client.addHandler(event as never, () => void events.push(word))
     await OnPage.setProviderAndWait(name, provider as PageProvider, { targetingKey: "ann" })
