@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
     const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen, all }
     return yield* Effect.matchEffect(store.write(batch), {
       onSuccess: Effect.fnUntraced(function* (early: ReadonlyArray<string>) {
-        waiting.written(sightings, new Set(early), now())
+        waiting.written(sightings, new Set(early), now(), (one) => witnesses.reporter(one)?.ref === one.session)
         for (const one of counted) roll.find(one.environment, one.rollout)?.counting.wrote(one)
         for (const { environment, rollout, version } of seen) told.set(`${environment}/${rollout}`, version)
         wrote = true

@@ -4,7 +4,8 @@
  *   IW1  Of a session only the newest waits, however often it changes; so what waits is bounded by sessions, and by `MOST`. What is dropped is
  *        said, so that all is told again, once there is room for it: whoever tells it all at once would only drop it again.
  *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken.
- *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile.
+ *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile. What came too early is tried while its
+ *        session is here, and for a while if it is not.
  */
 import type { Sighting } from "../rollouts/Sighting.ts"
 
@@ -12,7 +13,7 @@ import type { Sighting } from "../rollouts/Sighting.ts"
 export const BATCH = 2_000
 /** IW1 */
 const MOST = 100_000
-/** Nanoseconds for which a sighting is tried of which the store does not know yet whether its session has the instance. */
+/** Nanoseconds for which a sighting is tried of which the store does not know yet whether its session, which is not here, has the instance. */
 const EARLY = 10n * 1_000_000_000n
 
 interface Waiting {
@@ -80,14 +81,20 @@ export class Sightings {
     return batch
   }
 
-  /** `early`: sessions whose sightings have to be written once more, for a while, however often that is. IW3 */
-  written(batch: ReadonlyArray<Sighting>, early: ReadonlySet<string>, now: bigint): void {
+  /** `early`: sessions whose sightings have to be written once more. `isHere`: whether the session has its instance, at this node. IW3 */
+  written(
+    batch: ReadonlyArray<Sighting>,
+    early: ReadonlySet<string>,
+    now: bigint,
+    isHere: (sighting: Sighting) => boolean
+  ): void {
     for (const sighting of batch) {
       const id = `${sighting.session}\u0000${idOf(sighting)}`
       const waiting = this.#waiting.get(id)
       if (waiting?.sighting !== sighting) continue
       waiting.since ??= now
-      if (!early.has(sighting.session) || now - waiting.since > EARLY) this.#waiting.delete(id)
+      if (early.has(sighting.session) && (now - waiting.since <= EARLY || isHere(sighting))) continue
+      this.#waiting.delete(id)
     }
   }
 

@@ -182,23 +182,25 @@ describe("sightings that wait", () => {
     while (waiting.size > 0) {
       const batch = waiting.take()
       order.push(batch.map(({ session }) => session).join())
-      waiting.written(batch, new Set(), 0n)
+      waiting.written(batch, new Set(), 0n, () => false)
     }
     assert.deepStrictEqual(order, ["r/1,r/4", "r/2", "r/3"])
   })
 
-  it("IW3 what changed while it was written waits on, and what came too early is tried for a while", () => {
+  it("IW3 what changed while it was written waits on, and what came too early is tried while its session is here, or for a while", () => {
     const waiting = new Sightings()
     waiting.add(one("r/1", 1))
     const batch = waiting.take()
     waiting.add(one("r/1", 2))
-    waiting.written(batch, new Set(), 0n)
+    waiting.written(batch, new Set(), 0n, () => false)
     assert.deepStrictEqual(waiting.take(), [one("r/1", 2)])
-    const tried = (seconds: bigint) =>
-      waiting.written(waiting.take(), new Set(["r/1"]), 5_000_000_000n + seconds * 1_000_000_000n)
+    const tried = (seconds: bigint, isHere = false) =>
+      waiting.written(waiting.take(), new Set(["r/1"]), 5_000_000_000n + seconds * 1_000_000_000n, () => isHere)
     for (let n = 0; n < 1_000; n++) tried(0n)
     tried(9n)
     assert.strictEqual(waiting.size, 1, "however often")
+    tried(600n, true)
+    assert.strictEqual(waiting.size, 1, "it is here, and the store will know")
     tried(11n)
     assert.strictEqual(waiting.size, 0)
   })
