@@ -37,7 +37,7 @@ const GATHER = "50 millis" as const
 const COUNT = "1 second"
 /** The pause after a batch that could not be written. */
 const RETRY = "1 second" as const
-/** The pause before sightings are written again that came too early. */
+/** The pause after a batch of sightings that came too early, all of them. */
 const EARLY = "200 millis" as const
 /** Rows of rollouts that are over, removed at a time. EE4 */
 const SWEEP = 2_000
@@ -162,14 +162,19 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
     const batch = { run: witnesses.run, timeoutMillis, sightings, counted, seen, all }
     return yield* Effect.matchEffect(store.write(batch), {
       onSuccess: Effect.fnUntraced(function* (early: ReadonlyArray<string>) {
-        waiting.written(sightings, new Set(early), now(), (one) => witnesses.reporter(one)?.ref === one.session)
+        const kept = waiting.written(
+          sightings,
+          new Set(early),
+          now(),
+          (one) => witnesses.reporter(one)?.ref === one.session
+        )
         for (const one of counted) roll.find(one.environment, one.rollout)?.counting.wrote(one)
         for (const { environment, rollout, version } of seen) told.set(`${environment}/${rollout}`, version)
         wrote = true
         yield* writes.works
         yield* Metric.update(writtenTotal, sightings.length)
         yield* Metric.update(pending, waiting.size)
-        return waiting.size === 0 ? undefined : early.length === waiting.size ? EARLY : GATHER
+        return waiting.size === 0 ? undefined : kept > 0 && kept === sightings.length ? EARLY : GATHER
       }),
       onFailure: Effect.fnUntraced(function* ({ message }: HeraldError) {
         countDue = due // GH3

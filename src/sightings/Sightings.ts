@@ -3,9 +3,10 @@
  *
  *   IW1  Of a session only the newest waits, however often it changes; so what waits is bounded by sessions, and by `MOST`. What is dropped is
  *        said, so that all is told again, once there is room for it: whoever tells it all at once would only drop it again.
- *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken.
+ *   IW2  A batch has one sighting an instance, in the order in which its sessions were heard: none is overtaken, but for one that came too early,
+ *        which the store knows to be late (EE2).
  *   IW3  What was taken waits on until it is said that it was written, and longer if it changed meanwhile. What came too early is tried while its
- *        session is here, and for a while if it is not.
+ *        session is here, and for a while if it is not; behind all others, so that it keeps nothing from being written.
  */
 import type { Sighting } from "../rollouts/Sighting.ts"
 
@@ -81,21 +82,28 @@ export class Sightings {
     return batch
   }
 
-  /** `early`: sessions whose sightings have to be written once more. `isHere`: whether the session has its instance, at this node. IW3 */
+  /**
+   * `early`: sessions whose sightings have to be written once more. `isHere`: whether the session has its instance, at this node. Returns how many of the
+   * batch came too early and wait on. IW3
+   */
   written(
     batch: ReadonlyArray<Sighting>,
     early: ReadonlySet<string>,
     now: bigint,
     isHere: (sighting: Sighting) => boolean
-  ): void {
+  ): number {
+    let kept = 0
     for (const sighting of batch) {
       const id = `${sighting.session}\u0000${idOf(sighting)}`
       const waiting = this.#waiting.get(id)
       if (waiting?.sighting !== sighting) continue
       waiting.since ??= now
-      if (early.has(sighting.session) && (now - waiting.since <= EARLY || isHere(sighting))) continue
       this.#waiting.delete(id)
+      if (!early.has(sighting.session) || (now - waiting.since > EARLY && !isHere(sighting))) continue
+      this.#waiting.set(id, waiting)
+      kept++
     }
+    return kept
   }
 
   /** Forgets what is of a rollout that is over. */

@@ -113,13 +113,14 @@ export class Standing {
   }
 
   /** `gone`: nobody knows how it is. IS3 */
-  ended(gone: boolean, now: bigint): boolean {
+  ended(gone: boolean, now: bigint): void {
     const had = this.#gotAt
     const isGone = gone && had !== undefined
     if (isGone) this.broke = now - had < SOON ? 1 : 0
     // EE7: what it said may not be written yet.
-    if (this.is === "unhealthy" || this.is === "rejected") return false
-    return isGone ? this.#becomes("gone", this.reason) : this.#becomes("left", "")
+    if (this.is === "unhealthy" || this.is === "rejected") return
+    if (isGone) this.#becomes("gone", this.reason)
+    else this.#becomes("left", "")
   }
 
   #look(reason: string): boolean {

@@ -204,4 +204,24 @@ describe("sightings that wait", () => {
     tried(11n)
     assert.strictEqual(waiting.size, 0)
   })
+
+  it("IW3 what came too early keeps nothing behind it from being written", () => {
+    const waiting = new Sightings({ batch: 2 })
+    for (const n of [1, 2, 3]) waiting.add(one(`r/${n}`, 1, `i${n}`))
+    const early = new Set(["r/1", "r/2"])
+    assert.strictEqual(
+      waiting.written(waiting.take(), early, 0n, () => true),
+      2
+    )
+    const next = waiting.take()
+    assert.deepStrictEqual(
+      next.map(({ session }) => session),
+      ["r/3", "r/1"]
+    )
+    assert.strictEqual(
+      waiting.written(next, early, 0n, () => true),
+      1
+    )
+    assert.strictEqual(waiting.size, 2)
+  })
 })
