@@ -71,9 +71,9 @@ create table rollout_runs (
 -- Writes a batch of one run; returns the sessions that have to be told of again, since it is not known yet that they have their instance.
 -- It may be written twice.
 --   in: {run, timeout: milliseconds, all: whether this is all that the run has heard, rollouts: [[environment, id]],
---     sightings: [[rollout, service, instance, session, since, number, stage, is, broke, reason]],
+--     sightings: [[rollout, service, instance, session, since, number, stage, is, broke, reason, said]],
 --     counted: [[rollout, side, metric, total]], seen: [[rollout, version]]}: each names its rollout by place; number 0: a node said it that does
---     not have the session
+--     not have the session; said: in that session the instance said how it is
 create function herald_evidence(batch jsonb) returns jsonb language plpgsql as $$
 declare
   this_run constant text := batch->>'run';
@@ -87,7 +87,8 @@ begin
     ), said as materialized (
       select distinct on (them.environment, them.id, s.value->>1, s.value->>2) them.environment, them.id as rollout, s.value->>1 as service,
         s.value->>2 as instance, s.value->>3 as session, (s.value->4)::double precision as since, (s.value->5)::bigint as number,
-        (s.value->6)::integer as stage, s.value->>7 as condition, (s.value->8)::integer as broke, s.value->>9 as reason
+        (s.value->6)::integer as stage, s.value->>7 as condition, (s.value->8)::integer as broke, s.value->>9 as reason,
+        (s.value->10)::boolean as said
       from jsonb_array_elements(batch->'sightings') with ordinality s(value, n) join them on them.place = (s.value->0)::integer
       order by them.environment, them.id, s.value->>1, s.value->>2, s.n desc
     ), made as (
@@ -98,11 +99,13 @@ begin
         -- Of one that left, and nothing else was heard of, it is not known that it was ever in.
         from said s where s.number > 0 and (s.condition <> 'left' or s.number > 1) and not exists (
           select from rollout_instances h where h.environment = s.environment and h.rollout = s.rollout and h.service = s.service and h.instance = s.instance)
+        and not exists (
+          select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance and i.session <> s.session)
         order by s.environment, s.rollout, s.service, s.instance
       on conflict do nothing
       returning i.environment, i.rollout, i.service, i.instance, i.session, i.condition, i.run, i.bads
     ), held as materialized (
-      select s.*, h.session as h_session, h.number as h_number, h.since as h_since, h.condition as h_condition, h.run as h_run, h.broke as h_broke,
+      select s.*, h.session as h_session, h.number as h_number, h.since as h_since, h.condition as h_condition, h.stage as h_stage, h.run as h_run, h.broke as h_broke,
         h.broke_now as h_broke_now, h.bads as h_bads, h.waits_since as h_waits_since
       from said s join rollout_instances h on h.environment = s.environment and h.rollout = s.rollout and h.service = s.service and h.instance = s.instance
       order by s.environment, s.rollout, s.service, s.instance for update of h
@@ -120,10 +123,12 @@ begin
           then case when nullif(split_part(h.session, '/', 2), '')::bigint > nullif(split_part(h.h_session, '/', 2), '')::bigint then 'take' end
         when i.session = h.session then 'take'
         when i.former = h.session then null
-        when i.session = h.h_session then 'early'
+        when i.session is not null then 'early'
         when h.since > h.h_since or (h.since = h.h_since and h.session > h.h_session) then 'take' end as verdict,
-        -- Who is bad stays so when it goes.
-        case when h.condition in ('gone', 'left') and h.h_condition in ('unhealthy', 'rejected') then h.h_condition else h.condition end as becomes,
+        -- EE7. Who is bad stays so until it says otherwise.
+        case when h.h_condition in ('unhealthy', 'rejected') and (h.condition in ('gone', 'left')
+            or h.stage = h.h_stage and not h.said and (h.condition in ('offered', 'delivered') or h.condition = 'applied' and h.h_condition = 'unhealthy'))
+          then h.h_condition else h.condition end as becomes,
         h.broke > case when h.session = h.h_session then h.h_broke_now else 0 end as breaks
       from held h left join instances i on i.environment = h.environment and i.service = h.service and i.instance = h.instance
     ), changed as (
@@ -177,6 +182,11 @@ begin
       union all select s.session from said s where s.condition <> 'left'
         and (s.environment, s.rollout, s.service, s.instance) not in (
           select environment, rollout, service, instance from judged union all select environment, rollout, service, instance from made)
+        and not exists (
+          select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance and i.former = s.session)
+      -- Nobody is known to have the instance: until somebody is, another session may still take the place of this one.
+      union all select s.session from said s where s.number > 0 and s.condition <> 'left' and not exists (
+        select from instances i where i.environment = s.environment and i.service = s.service and i.instance = s.instance)
     ) e;
   end if;
 

@@ -1,4 +1,4 @@
-/** EvidenceStore over a `State`: the rules of migrations 0034 and 0036. */
+/** EvidenceStore over a `State`: the rules of migration 0034. */
 import { Clock, Effect, Layer } from "effect"
 import { coveredBy } from "../../../src/keys/Pattern.ts"
 import { type Condition, type Counts, conditions, type Evidence, type Tally } from "../../../src/rollouts/Evidence.ts"
