@@ -38,7 +38,8 @@ it("EE3 RQ2 a node is killed while its sessions have the candidate", async () =>
         service: "shop",
         instance,
         apply: (value) => void values.push(value),
-        health: () => "healthy"
+        health: () => "healthy",
+        heartbeatMillis: 1_000 // sooner than nodes take one for silent here: three sessions that end would be a crash loop
       })
       clients.push({ client, values })
     }
@@ -75,6 +76,7 @@ it("EE3 RQ2 a node is killed while its sessions have the candidate", async () =>
             instance,
             apply: (value) => void clients[n]!.values.push(value),
             health: () => "healthy",
+            heartbeatMillis: 1_000,
             connectTimeoutMillis: 60_000
           })
         )
