@@ -13,6 +13,8 @@ import { waitUntil } from "../support/waitUntil.ts"
 
 const CLIENTS = 10
 const HOUR = 3_600_000
+/** A count first: of ten, a share by lot takes nobody in one run of forty, and then a rollout rightly waits. */
+const STAGES = "3,60%,100%"
 const clock = new URL("../support/jumpingClock.ts", import.meta.url).href
 
 describe("fault 50: evidence of a rollout is missing", () => {
@@ -66,7 +68,8 @@ describe("fault 50: evidence of a rollout is missing", () => {
     const key = await newKey()
     await using fleet = await Fleet.open(nodes, specs(CLIENTS, ["told.*"]))
     const gates = ["unhealthy < 2%", "rejected < 1%"]
-    const plan = { stages: "30%,60%,100%", bake: "2s", patience: "2s", gates }
+    const plan = { stages: STAGES, bake: "2s", patience: "2s", gates }
+    await rolling.known(CLIENTS)
     const id = await rolling.start({ [key]: { v: 2 } }, plan)
     await rolling.reaches(id, "baking", 1)
     await waitUntil("the first stage to have it", async () => {
@@ -99,7 +102,8 @@ describe("fault 50: evidence of a rollout is missing", () => {
       { addresses: [nodes.addresses[1]!], token: nodes.token },
       specs(CLIENTS, ["told.*"]).map((one) => ({ ...one, instance: `far-${one.instance}` }))
     )
-    const plan = { stages: "30%,60%,100%", bake: "3s", patience: "2s", gates: ["rejected < 1%"] }
+    const plan = { stages: STAGES, bake: "3s", patience: "2s", gates: ["rejected < 1%"] }
+    await rolling.known(2 * CLIENTS)
     const id = await rolling.start({ [key]: { v: 2 } }, plan)
     await rolling.reaches(id, "baking", 1)
     proxies[1].fault = "hold"
@@ -123,10 +127,8 @@ describe("fault 50: evidence of a rollout is missing", () => {
   it("MV4 the clock of a node jumps by an hour and back in a bake: no stage begins early", async () => {
     const key = await newKey()
     await using fleet = await Fleet.open(nodes, specs(CLIENTS, ["told.*"]))
-    const id = await rolling.start(
-      { [key]: { v: 2 } },
-      { stages: "30%,60%,100%", bake: "3s", gates: ["rejected < 1%"] }
-    )
+    await rolling.known(CLIENTS)
+    const id = await rolling.start({ [key]: { v: 2 } }, { stages: STAGES, bake: "3s", gates: ["rejected < 1%"] })
     for (const stage of [1, 2, 3]) {
       await rolling.reaches(id, "baking", stage)
       for (const { process } of nodes.servers) process!.kill("SIGUSR2")
@@ -154,7 +156,8 @@ describe("fault 50: evidence of a rollout is missing", () => {
     const key = await newKey()
     await using fleet = await Fleet.open(nodes, specs(CLIENTS, ["told.*"]))
     const gates = ["rejected < 1%", "lost < 1%"]
-    const id = await rolling.start({ [key]: { v: 2 } }, { stages: "30%,60%,100%", bake: "4s", gates })
+    await rolling.known(CLIENTS)
+    const id = await rolling.start({ [key]: { v: 2 } }, { stages: STAGES, bake: "4s", gates })
     const baked: Array<number> = []
     for (const stage of [1, 2]) {
       await rolling.reaches(id, "baking", stage)

@@ -165,7 +165,7 @@ describe("fault 52: owners of rollouts", () => {
     await first!.publish("app", "old")
     await using fleet = await Fleet.connect(nodes, "app")
     const late: Array<number> = []
-    const id = await start(nodes, "app", { stages: "20%,60%,100%", bake: "4s", patience: "60s" })
+    const id = await start(nodes, "app", { stages: "2,60%,100%", bake: "4s", patience: "60s" })
     for (const stage of [1, 2]) {
       const { untilAt } = await reaches(alive(nodes), id, ({ stage: at, state }) => at === stage && state === "baking")
       await (await ownerOf(nodes)).end("SIGKILL")
@@ -190,7 +190,7 @@ describe("fault 52: owners of rollouts", () => {
     const [first] = nodes.servers
     await first!.publish("app", "old")
     await using fleet = await Fleet.connect(nodes, "app")
-    const id = await start(nodes, "app", { stages: "20%,100%", bake: "6s", patience: "60s" })
+    const id = await start(nodes, "app", { stages: "2,100%", bake: "6s", patience: "60s" })
     await reaches(first!, id, ({ state }) => state === "baking")
     const owner = await ownerOf(nodes)
     const other = nodes.servers.find((one) => one !== owner)!
@@ -258,7 +258,7 @@ describe("fault 52: owners of rollouts", () => {
     const [first] = nodes.servers
     await first!.publish("app", "old")
     await using fleet = await Fleet.connect(nodes, "app")
-    const id = await start(nodes, "app", { stages: "20%,100%", bake: "4s", patience: "60s" })
+    const id = await start(nodes, "app", { stages: "2,100%", bake: "4s", patience: "60s" })
     const { untilAt } = await reaches(first!, id, ({ state }) => state === "baking")
     await away.begins(first!)
     await waitUntil("the bake to be over", () => Date.now() > untilAt! + 2_000)
