@@ -99,7 +99,7 @@ describe("raising the share of a variant", () => {
         const now = await served()
         return now.some((one, n) => one !== had[n]) && now
       })
-      assert.closeTo(now.filter((one) => one === "new").length, 2_000 * share, 20 + 60 * Math.sqrt(share))
+      assert.closeTo(now.filter((one) => one === "new").length, 2_000 * share, 20 + 100 * Math.sqrt(share))
       for (const [n, one] of now.entries()) {
         if (had[n] === "new") assert.strictEqual(one, "new", PEOPLE[n]!.targetingKey)
         else if (one !== "new") assert.strictEqual(one, old[n])
