@@ -71,9 +71,9 @@ create table rollout_runs (
 -- Writes a batch of one run; returns the sessions that have to be told of again, since it is not known yet that they have their instance.
 -- It may be written twice.
 --   in: {run, timeout: milliseconds, all: whether this is all that the run has heard, rollouts: [[environment, id]],
---     sightings: [[rollout, service, instance, session, since, number, stage, is, broke, reason, said]],
+--     sightings: [[rollout, service, instance, session, since, number, stage, is, broke, reason, said, news]],
 --     counted: [[rollout, side, metric, total]], seen: [[rollout, version]]}: each names its rollout by place; number 0: a node said it that does
---     not have the session; said: in that session the instance said how it is
+--     not have the session; said: in that session the instance said how it is; news: the newest number that was news, and not heard again
 create function herald_evidence(batch jsonb) returns jsonb language plpgsql as $$
 declare
   this_run constant text := batch->>'run';
@@ -88,7 +88,7 @@ begin
       select distinct on (them.environment, them.id, s.value->>1, s.value->>2) them.environment, them.id as rollout, s.value->>1 as service,
         s.value->>2 as instance, s.value->>3 as session, (s.value->4)::double precision as since, (s.value->5)::bigint as number,
         (s.value->6)::integer as stage, s.value->>7 as condition, (s.value->8)::integer as broke, s.value->>9 as reason,
-        (s.value->10)::boolean as said
+        (s.value->10)::boolean as said, (s.value->11)::bigint as news
       from jsonb_array_elements(batch->'sightings') with ordinality s(value, n) join them on them.place = (s.value->0)::integer
       order by them.environment, them.id, s.value->>1, s.value->>2, s.n desc
     ), made as (
@@ -105,7 +105,7 @@ begin
       on conflict do nothing
       returning i.environment, i.rollout, i.service, i.instance, i.session, i.condition, i.run, i.bads
     ), held as materialized (
-      select s.*, h.session as h_session, h.number as h_number, h.since as h_since, h.condition as h_condition, h.stage as h_stage, h.run as h_run, h.broke as h_broke,
+      select s.*, h.session as h_session, h.number as h_number, h.since as h_since, h.condition as h_condition, h.stage as h_stage, h.reason as h_reason, h.run as h_run, h.broke as h_broke,
         h.broke_now as h_broke_now, h.bads as h_bads, h.waits_since as h_waits_since
       from said s join rollout_instances h on h.environment = s.environment and h.rollout = s.rollout and h.service = s.service and h.instance = s.instance
       order by s.environment, s.rollout, s.service, s.instance for update of h
@@ -125,16 +125,16 @@ begin
         when i.former = h.session then null
         when i.session is not null then 'early'
         when h.since > h.h_since or (h.since = h.h_since and h.session > h.h_session) then 'take' end as verdict,
-        -- EE7. Who is bad stays so until it says otherwise.
+        -- EE7. Who is bad stays so until it says otherwise, of the stage in which it became so.
         case when h.h_condition in ('unhealthy', 'rejected') and (h.condition in ('gone', 'left')
-            or h.stage = h.h_stage and not h.said and (h.condition in ('offered', 'delivered') or h.condition = 'applied' and h.h_condition = 'unhealthy'))
+            or h.stage <= h.h_stage and not h.said and (h.condition in ('offered', 'delivered') or h.condition = 'applied' and h.h_condition = 'unhealthy'))
           then h.h_condition else h.condition end as becomes,
         h.broke > case when h.session = h.h_session then h.h_broke_now else 0 end as breaks
       from held h left join instances i on i.environment = h.environment and i.service = h.service and i.instance = h.instance
     ), changed as (
       update rollout_instances i set
           session = j.session, since = j.since, number = case when j.number = 0 then i.number else j.number end,
-          stage = case when j.number = 0 then i.stage else j.stage end, condition = j.becomes,
+          stage = case when j.number = 0 or j.becomes <> j.condition then i.stage else j.stage end, condition = j.becomes,
           reason = case when j.becomes = j.condition then j.reason else i.reason end,
           broke = i.broke + j.breaks::integer,
           broke_now = case when j.session = i.session then greatest(i.broke_now, j.broke) else j.broke end,
@@ -143,6 +143,9 @@ begin
           changed_at = case when j.becomes = i.condition and j.session = i.session then i.changed_at else now end
         from judged j
         where j.verdict = 'take' and i.environment = j.environment and i.rollout = j.rollout and i.service = j.service and i.instance = j.instance
+          -- EE2. What says again what is known writes nothing.
+          and not (j.session = j.h_session and j.becomes = j.h_condition and not j.breaks and (j.number = 0 or j.h_number >= j.news)
+            and (j.becomes <> j.condition or j.reason = j.h_reason and (j.number = 0 or j.stage = j.h_stage)))
         returning i.environment, i.rollout, i.service, i.instance, i.session, i.condition, i.run, i.bads, j.h_condition, j.h_run, j.h_bads
     ), steps as (
       select environment, rollout, run, condition, 1 as by from made

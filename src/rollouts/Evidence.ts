@@ -3,9 +3,10 @@
  *
  *   EE1  The unit is an instance that is in the cohort and wants a target; each counts once, with its newest state.
  *   EE2  What comes late, twice or out of order changes nothing: a state is of one session, within it each state has its number, and sessions of
- *        an instance are in the order in which the store saw them take it (OW2), whatever the clocks of nodes say.
- *   EE7  Who is unhealthy or rejected stays so when it goes and when it is back, until it says how it is, has applied what it refused, or is due what
- *        another stage made: a broken connection makes nobody well.
+ *        an instance are in the order in which the store saw them take it (OW2), whatever the clocks of nodes say. What is said again costs nothing
+ *        where it is known, and is known again where another node was told something else.
+ *   EE7  Who is unhealthy or rejected stays so, of the stage in which it became so, when it goes and when it is back, until it says how it is, has
+ *        applied what it refused, or is due what a later stage made: a broken connection makes nobody well, nor does a node that lags.
  */
 import type { Gate } from "../plans/Plan.ts"
 

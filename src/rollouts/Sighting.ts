@@ -14,6 +14,8 @@ export interface Sighting {
   readonly since: number
   /** Counts what was heard in that session, from 1. 0: it was said to a node that does not have the session. EE2 */
   readonly number: number
+  /** The newest of these numbers that was news: whatever was heard since was heard again. 0 with number 0. EE2 */
+  readonly news: number
   readonly is: Condition
   /** In that session it said how it is. EE7 */
   readonly said: boolean
@@ -24,7 +26,7 @@ export interface Sighting {
 }
 
 /** How an instance is, as it is kept. `at`: since when, milliseconds since 1970. */
-export type Sighted = Omit<Sighting, "said"> & { readonly at: number }
+export type Sighted = Omit<Sighting, "said" | "news"> & { readonly at: number }
 
 /** What instances of one run of a node counted, all in all, so that writing it twice changes nothing. */
 export interface Counted {

@@ -6,9 +6,9 @@
  *   GH2  What changed within `GATHER` is written together, at most 2,000 at a time, one batch after the other; what was counted, once in
  *        `COUNT`, and of that only what is otherwise than before.
  *   GH3  What could not be written is kept and tried again; nothing that was written is changed by being written again (EE2).
- *   GH4  A node that ends by itself says so, after all that it had to tell.
+ *   GH4  A node that ends by itself says so, after all that it had to tell, but for what comes too early.
  *   GH5  While there is a rollout it says once in `COUNT` that nothing waits, if that is so: what it can't write, nobody goes on without (EE6).
- *   IR1–IR3 in Roll.ts
+ *   IR1–IR5 in Roll.ts, IW1–IW3 in Sightings.ts
  */
 import { Clock, Duration, Effect, Layer, Metric, Queue } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -37,7 +37,7 @@ const GATHER = "50 millis" as const
 const COUNT = "1 second"
 /** The pause after a batch that could not be written. */
 const RETRY = "1 second" as const
-/** The pause after a batch of sightings that came too early, all of them. */
+/** The pause after a batch of sightings that came too early, all of them, if nothing else waits. */
 const EARLY = "200 millis" as const
 /** Rows of rollouts that are over, removed at a time. EE4 */
 const SWEEP = 2_000
@@ -174,7 +174,8 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
         yield* writes.works
         yield* Metric.update(writtenTotal, sightings.length)
         yield* Metric.update(pending, waiting.size)
-        return waiting.size === 0 ? undefined : kept > 0 && kept === sightings.length ? EARLY : GATHER
+        if (waiting.size === 0) return undefined
+        return waiting.hasUntried || kept < sightings.length ? GATHER : EARLY
       }),
       onFailure: Effect.fnUntraced(function* ({ message }: HeraldError) {
         countDue = due // GH3

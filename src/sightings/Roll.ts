@@ -6,6 +6,7 @@
  *   IR2  What a session says counts for the rollouts that its instance is in, whoever else it names: who is in is `Cohort.ts`'s to say.
  *   IR3  A node has told of a version once it looked at all of its instances since, and each that changed was written.
  *   IR4  What a session says is compared with its own patterns, and with no rollout that changes nothing of what it wants.
+ *   IR5  A report is told each time: another node may have been told something else since. What is no news says so, for stores to skip (EE2).
  */
 import { type InstanceId, instanceKey } from "../fleet/Instance.ts"
 import { patternsOf } from "../keys/Pattern.ts"
@@ -173,7 +174,7 @@ export class Roll {
       const standing = tracked.standings.get(instance)
       if (standing?.session !== seat.ref) continue
       if (standing.reported(report.health, report.revision, fitted(report.message, REASON)))
-        this.#say(tracked, seat, standing)
+        this.#say(tracked, seat, standing) // IR5
       if (standing.hasApplied) tracked.counting.report(instance, "cohort", report.metrics)
     }
   }
@@ -248,7 +249,7 @@ export class Roll {
     const isIn = (one: Begun, { instances }: Stage) =>
       wasTaken(one, bucket, client.instance) && (instances === undefined || instances.includes(client.instance))
     if (!rollout.begun.some((one, at) => isIn(one, stages[at]!))) return
-    this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, is: "left", said: false, broke: 0, reason: "" })
+    this.#tell({ ...this.#base(tracked, seat), stage: 0, number: 1, news: 1, is: "left", said: false })
   }
 
   #saidElsewhere(
@@ -259,12 +260,13 @@ export class Roll {
   ): void {
     const is = health === "degraded" ? "applied" : health
     const reason = is === "unhealthy" ? fitted(message, REASON) : ""
-    this.#tell({ ...this.#base(tracked, seat), stage, number: 0, is, said: true, broke: 0, reason })
+    this.#tell({ ...this.#base(tracked, seat), stage, number: 0, news: 0, is, said: true, reason })
   }
 
   #say(tracked: Tracked, seat: Pick<Seat, "ref" | "connectedAt" | "subscription">, standing: Standing): void {
-    const { stage, is, said, broke, reason } = standing
-    this.#tell({ ...this.#base(tracked, seat), stage, number: ++standing.number, is, said, broke, reason })
+    standing.tell()
+    const { stage, number, news, is, said, broke, reason } = standing
+    this.#tell({ ...this.#base(tracked, seat), stage, number, news, is, said, broke, reason })
   }
 
   #base(
@@ -278,7 +280,9 @@ export class Roll {
       service,
       instance,
       session: ref,
-      since: connectedAt
+      since: connectedAt,
+      broke: 0 as const,
+      reason: ""
     }
   }
 

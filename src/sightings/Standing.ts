@@ -29,6 +29,9 @@ export class Standing {
   broke: 0 | 1 = 0
   /** How often it was told of. */
   number = 0
+  /** The newest of these that said something else than the one before. */
+  news = 0
+  #isNews = true
   /** By target. */
   readonly #keys: Array<number>
   /** Undefined: nothing, since it is due the change. */
@@ -76,6 +79,7 @@ export class Standing {
     if (revision === this.revision) return false
     this.stage = stage
     this.revision = revision
+    this.#isNews = true
     this.#said = undefined
     this.#gotAt = undefined
     for (let at = 0; at < this.#keys.length; at++) if (this.#keys[at] !== UNWANTED) this.#keys[at] = DUE!
@@ -104,23 +108,32 @@ export class Standing {
     return this.#look(reason)
   }
 
-  /** IS2 */
+  /** Returns whether it counts. IS2 */
   reported(health: "healthy" | "degraded" | "unhealthy", revision: bigint, reason: string): boolean {
     if (revision < this.revision || !this.wasSent) return false
-    const isFirst = !this.said
+    if (!this.said) this.#isNews = true // EE7
     this.#said = health
-    return this.#look(health === "unhealthy" ? reason : "") || isFirst
+    this.#look(health === "unhealthy" ? reason : "")
+    return true
   }
 
   /** `gone`: nobody knows how it is. IS3 */
   ended(gone: boolean, now: bigint): void {
     const had = this.#gotAt
     const isGone = gone && had !== undefined
+    this.#isNews = true
     if (isGone) this.broke = now - had < SOON ? 1 : 0
     // EE7: what it said may not be written yet.
     if (this.is === "unhealthy" || this.is === "rejected") return
     if (isGone) this.#becomes("gone", this.reason)
     else this.#becomes("left", "")
+  }
+
+  /** It is told of as it is now. */
+  tell(): void {
+    this.number++
+    if (this.#isNews) this.news = this.number
+    this.#isNews = false
   }
 
   #look(reason: string): boolean {
@@ -132,6 +145,7 @@ export class Standing {
 
   #becomes(is: Condition, reason: string): boolean {
     if (this.is === is) return false
+    this.#isNews = true
     this.is = is
     this.reason = reason
     return true

@@ -6,11 +6,13 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { kinds } from "../support/Twins.ts"
+import { rolloutBadContract } from "./RolloutBad.ts"
 import { rolloutEvidenceContract } from "./RolloutEvidence.ts"
 import { rolloutNodesContract } from "./RolloutNodes.ts"
 
 describe("memory", () => {
   rolloutEvidenceContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  rolloutBadContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   rolloutNodesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
 })
 
@@ -26,5 +28,6 @@ describe("PostgreSQL", () => {
     await database[Symbol.asyncDispose]()
   })
   rolloutEvidenceContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  rolloutBadContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   rolloutNodesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 })

@@ -127,6 +127,29 @@ export const rolloutEvidenceContract = (test: Test) => {
       yield* leave(two)
     }))
 
+  test("EE2 what is said again changes nothing where it is known, is known again where something else came between, and outdates what is late", () =>
+    Effect.gen(function* () {
+      const [one, rollout] = [run(), yield* started]
+      yield* alive(one)
+      const at = (number: number, is: Condition, news = number) => seen(rollout, `${one}/1`, number, is, { news })
+      yield* write(one, [at(2, "unhealthy")])
+      const before = yield* changed(rollout)
+      for (const number of [3, 4, 4, 9]) yield* write(one, [at(number, "unhealthy", 2)])
+      assert.strictEqual(yield* changed(rollout), before)
+      assert.strictEqual(yield* bad(rollout), 1n)
+
+      yield* write(one, [at(0, "healthy")]) // another node was told so
+      assert.deepStrictEqual(yield* counts(rollout), { healthy: 1 })
+      yield* write(one, [at(10, "unhealthy", 2)])
+      assert.deepStrictEqual(yield* counts(rollout), { unhealthy: 1 })
+      assert.strictEqual(yield* bad(rollout), 2n)
+
+      yield* write(one, [at(12, "unhealthy")]) // it was healthy in between, and that comes late
+      yield* write(one, [at(11, "healthy")])
+      assert.deepStrictEqual(yield* counts(rollout), { unhealthy: 1 })
+      yield* leave(one)
+    }))
+
   test("RQ1 whatever becomes bad makes `bad` grow, and a decision that did not know of it is refused", () =>
     Effect.gen(function* () {
       const [one, rollout] = [run(), yield* started]
@@ -156,90 +179,6 @@ export const rolloutEvidenceContract = (test: Test) => {
       assert.strictEqual(yield* bad(rollout), 10n)
       yield* write(one, [seen(rollout, `${one}/2`, 1, "unhealthy", { instance: "i2" })])
       assert.strictEqual(yield* bad(rollout), 11n)
-      yield* leave(one)
-    }))
-
-  test("EE7 who is unhealthy or refused it stays so when it goes", () =>
-    Effect.gen(function* () {
-      const [one, rollout] = [run(), yield* started]
-      yield* alive(one)
-      yield* write(one, [
-        seen(rollout, `${one}/1`, 1, "unhealthy", { reason: "it hurts" }),
-        seen(rollout, `${one}/2`, 1, "rejected", { instance: "i2" })
-      ])
-      yield* write(one, [
-        seen(rollout, `${one}/1`, 2, "gone", { broke: 1 }),
-        seen(rollout, `${one}/2`, 2, "left", { instance: "i2" })
-      ])
-      assert.deepStrictEqual(yield* counts(rollout), { unhealthy: 1, rejected: 1 })
-      assert.deepStrictEqual(
-        (yield* read(rollout))!.examples.map(({ instance, is, reason }) => [instance, is, reason]),
-        [
-          ["i1", "unhealthy", "it hurts"],
-          ["i2", "rejected", ""]
-        ]
-      )
-      yield* leave(one)
-    }))
-
-  test("EE7 who is back stays unhealthy until it says how it is, though its node died with its connection", () =>
-    Effect.gen(function* () {
-      const [one, two, rollout] = [run(), run(), yield* started]
-      yield* alive(one)
-      const said = { reason: "it hurts" }
-      yield* write(one, [
-        seen(rollout, `${one}/1`, 1, "unhealthy", said),
-        seen(rollout, `${one}/2`, 1, "unhealthy", { ...said, instance: "i2" })
-      ])
-      yield* leave(one)
-      yield* alive(two)
-      const later = { since: 2_000 }
-      for (const [number, is] of (["offered", "delivered", "applied"] as const).entries()) {
-        yield* write(two, [
-          seen(rollout, `${two}/1`, number + 1, is, later),
-          seen(rollout, `${two}/2`, number + 1, is, { ...later, instance: "i2" })
-        ])
-        assert.deepStrictEqual(yield* counts(rollout), { unhealthy: 2 }, is)
-      }
-      assert.deepStrictEqual(
-        (yield* read(rollout))!.examples.map(({ instance, is, reason }) => [instance, is, reason]),
-        [
-          ["i1", "unhealthy", "it hurts"],
-          ["i2", "unhealthy", "it hurts"]
-        ]
-      )
-      assert.strictEqual(yield* bad(rollout), 2n, "nothing became bad once more")
-      yield* write(two, [
-        seen(rollout, `${two}/1`, 4, "healthy", later),
-        seen(rollout, `${two}/2`, 4, "applied", { ...later, instance: "i2", said: true }) // it is degraded
-      ])
-      assert.deepStrictEqual(yield* counts(rollout), { healthy: 1, applied: 1 })
-      yield* leave(two)
-    }))
-
-  test("EE7 who is back has refused it until it has applied it, or is due what another stage made", () =>
-    Effect.gen(function* () {
-      const [one, rollout] = [run(), yield* started]
-      yield* alive(one)
-      const its = (instance: string) => ({ instance, reason: "no" })
-      const [i1, i2, i3] = [its("i1"), its("i2"), its("i3")]
-      yield* write(one, [
-        seen(rollout, `${one}/1`, 1, "rejected", i1),
-        seen(rollout, `${one}/2`, 1, "rejected", i2),
-        seen(rollout, `${one}/3`, 1, "unhealthy", i3)
-      ])
-      yield* write(one, [
-        seen(rollout, `${one}/4`, 1, "delivered", i1),
-        seen(rollout, `${one}/5`, 1, "offered", i2),
-        seen(rollout, `${one}/6`, 1, "offered", i3)
-      ])
-      assert.deepStrictEqual(yield* counts(rollout), { rejected: 2, unhealthy: 1 })
-      yield* write(one, [
-        seen(rollout, `${one}/4`, 2, "applied", i1),
-        seen(rollout, `${one}/5`, 2, "offered", { ...i2, stage: 1 }),
-        seen(rollout, `${one}/6`, 2, "applied", { ...i3, stage: 1 })
-      ])
-      assert.deepStrictEqual(yield* counts(rollout), { offered: 1, applied: 2 })
       yield* leave(one)
     }))
 

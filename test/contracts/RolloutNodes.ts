@@ -221,7 +221,11 @@ export const rolloutNodesContract = (test: Test) => {
         after: undefined,
         is: "rejected"
       })
-      const { said: _, ...sighted } = seen(rollout, `${one}/2`, 1, "rejected", {
+      const {
+        said: _,
+        news: __,
+        ...sighted
+      } = seen(rollout, `${one}/2`, 1, "rejected", {
         service: "a",
         instance: "2",
         reason: "no"

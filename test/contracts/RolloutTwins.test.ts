@@ -9,22 +9,12 @@ import { FlagStore } from "../../src/flags/FlagStore.ts"
 import { isOver, type Rollout } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
 import type { CandidateWish, MoveWish } from "../../src/rollouts/Wish.ts"
+import { numbers } from "../support/Chance.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { change } from "../support/Release.ts"
 import { candidateOf, commit, moveWish, plan, promoted, startWish } from "../support/RolloutWishes.ts"
 import { kinds } from "../support/Twins.ts"
 import { flag } from "./FlagStores.ts"
-
-/** The same numbers each time (mulberry32). */
-const numbers = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-}
 
 const STEPS = 60
 const to = ["scheduled", "deploying", "baking", "paused", "completed", "rolled_back", "aborted"] as const

@@ -150,6 +150,26 @@ describe("Gathering of several nodes", () => {
     })
   })
 
+  it.effect("EE2 IR5 what is said again is known again, though another node was told something else meanwhile", () => {
+    const state = new State()
+    return Effect.gen(function* () {
+      const [one, two] = [yield* Layer.build(node(state)), yield* Layer.build(node(state))]
+      const at = <A, E>(of: Context.Context<Node>, effect: Effect.Effect<A, E, Node>) => Effect.provide(effect, of)
+      const { key, inside, later } = yield* at(one, begun())
+      yield* at(one, answered(inside, later))
+      const says = (of: Context.Context<Node>, health: "healthy" | "unhealthy") =>
+        Effect.andThen(at(of, report(IN, health)), at(one, counts(key)))
+      assert.deepStrictEqual(yield* says(one, "unhealthy"), { applied: 1, unhealthy: 1 })
+      assert.deepStrictEqual(yield* says(two, "healthy"), { applied: 1, healthy: 1 })
+      // It said "unhealthy" to the other one as well, which was killed before it wrote that; so it says it once more.
+      assert.deepStrictEqual(yield* says(one, "unhealthy"), { applied: 1, unhealthy: 1 })
+      const known = Effect.flatMap(EvidenceStore, ({ changed }) => changed)
+      const before = yield* at(one, known)
+      for (let n = 0; n < 3; n++) yield* says(one, "unhealthy")
+      assert.deepStrictEqual(yield* at(one, known), before, "which changes nothing")
+    })
+  })
+
   test(
     "GH3 what could not be written is written when the database is back, and each session broke once",
     Effect.gen(function* () {
@@ -226,6 +246,39 @@ describe("Gathering of several nodes", () => {
       yield* written
       assert.lengthOf((yield* Writes).batches, 0)
     })
+  )
+
+  it.effect(
+    "GH4 IW3 a node that ends by itself has told all that it had to tell, whoever came too early before",
+    () => {
+      const state = new State()
+      return Effect.gen(function* () {
+        const one = yield* Layer.build(node(state))
+        const key = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const two = yield* Layer.build(node(state, { batch: 1 }))
+            return yield* Effect.provide(
+              Effect.gen(function* () {
+                const { key, inside, later } = yield* begun()
+                yield* written
+                const writes = yield* Writes
+                writes.early = [inside.session.ref]
+                yield* answered(inside)
+                yield* written
+                yield* answered(later)
+                return key
+              }),
+              two
+            )
+          })
+        )
+        yield* pass(3_000)
+        const at = <A, E>(effect: Effect.Effect<A, E, Node>) => Effect.provide(effect, one)
+        const store = yield* at(EvidenceStore)
+        const rows = yield* store.instances("production", key, { limit: 9, after: undefined, is: undefined })
+        assert.deepStrictEqual(rows.find(({ instance }) => instance === LATER)?.is, "applied")
+      })
+    }
   )
 
   it.effect("GH4 a node that ends by itself is waited for no more", () => {

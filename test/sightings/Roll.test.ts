@@ -95,6 +95,36 @@ describe("the roll of a node", () => {
     assert.include(words().at(-1), "unhealthy down")
   })
 
+  it("IR5 what a session reports is told each time, and is news when it says something else", () => {
+    const { roll, said, tracked } = made()
+    const one = seat("a")
+    roll.sent(one, mark(2, 18n), 1n)
+    roll.answered(one, mark(2, 18n), true, "", 1n)
+    for (const health of ["degraded", "degraded", "unhealthy", "unhealthy", "healthy", "healthy", "degraded"] as const)
+      roll.reported(one, { health, revision: 18n, message: "", metrics: {} }, true)
+    roll.look(tracked, one, 1n)
+    roll.look(tracked, one, 1n, true)
+    assert.deepStrictEqual(
+      said.map(({ number, news, is }) => `${number} ${news} ${is}`),
+      [
+        "1 1 delivered",
+        "2 2 applied",
+        "3 3 applied", // what it did not say itself before
+        "4 3 applied",
+        "5 5 unhealthy",
+        "6 5 unhealthy",
+        "7 7 healthy",
+        "8 7 healthy",
+        "9 9 applied",
+        "10 9 applied"
+      ]
+    )
+    roll.reported(one, { health: "unhealthy", revision: 17n, message: "of what it had", metrics: {} }, true)
+    assert.lengthOf(said, 10)
+    roll.ended(one, { name: "Closed", reason: "", broke: true }, 2n)
+    assert.deepInclude(said.at(-1), { number: 11, news: 11, is: "gone" })
+  })
+
   it("keeps of a reason what fits", () => {
     const { roll, said } = made()
     for (const name of ["a", "b", "c"]) roll.came(seat(name), 1n)
@@ -131,10 +161,11 @@ describe("the roll of a node", () => {
     for (let nth = 0; nth < 10; nth++)
       roll.reported(one, { health: "unhealthy", revision: 18n, message: "down", metrics: {} }, true)
     assert.isBelow(looks, 20_000)
-    assert.deepStrictEqual(words(), ["a 1 offered", "a 2 delivered", "a 3 unhealthy down"])
+    assert.deepStrictEqual(words().slice(0, 3), ["a 1 offered", "a 2 delivered", "a 3 unhealthy down"])
+    assert.lengthOf(words(), 12)
     for (const other of others) roll.become({ ...other, state: "aborted" })
     for (const pattern of ["svc1.group.7", "svc1.*", "svc1.group.*"]) roll.came(seat("b", [pattern]), 1n)
-    assert.lengthOf(words(), 3)
+    assert.lengthOf(words(), 12)
   })
 
   it("IR4 a pattern wants what it covers, and two want it once", () => {

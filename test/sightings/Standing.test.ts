@@ -65,7 +65,7 @@ describe("how an instance stands to a rollout", () => {
     assert.isFalse(standing.said)
     assert.isTrue(standing.reported("degraded", 7n, ""))
     assert.deepStrictEqual([standing.is, standing.said], ["applied", true])
-    assert.isFalse(standing.reported("degraded", 7n, ""))
+    assert.isTrue(standing.reported("degraded", 7n, ""), "it is told again")
   })
 
   it("IS3 gone is who got the change and broke off; soon after that it may have crashed", () => {
@@ -223,5 +223,64 @@ describe("sightings that wait", () => {
       1
     )
     assert.strictEqual(waiting.size, 2)
+  })
+
+  it("IW3 what comes after those that came too early goes before them, and they go on in their turn", () => {
+    const waiting = new Sightings({ batch: 2 })
+    const early = new Set(["r/1", "r/2", "r/3"])
+    const round = () => {
+      const batch = waiting.take()
+      waiting.written(batch, early, 0n, () => true)
+      return batch.map(({ session, number }) => `${session} ${number}`)
+    }
+    for (const n of [1, 2, 3]) waiting.add(one(`r/${n}`, 1, `i${n}`))
+    assert.isTrue(waiting.hasUntried)
+    assert.deepStrictEqual(
+      [round(), round()],
+      [
+        ["r/1 1", "r/2 1"],
+        ["r/3 1", "r/1 1"]
+      ]
+    )
+    assert.isFalse(waiting.hasUntried)
+    for (const n of [4, 5, 6]) waiting.add(one(`r/${n}`, 1, `i${n}`))
+    waiting.add(one("r/2", 2, "i2"))
+    waiting.add(one("r/7", 1, "i3")) // of the same instance as the third
+    assert.strictEqual(waiting.size, 7)
+    assert.deepStrictEqual(
+      [round(), round(), round()],
+      [
+        ["r/4 1", "r/5 1"],
+        ["r/6 1", "r/2 2"],
+        ["r/7 1", "r/1 1"]
+      ]
+    )
+    assert.deepStrictEqual(
+      [round(), round()],
+      [
+        ["r/3 1", "r/2 2"],
+        ["r/1 1", "r/3 1"]
+      ]
+    )
+    early.clear()
+    while (waiting.size > 0) round()
+    assert.isFalse(waiting.hasUntried)
+  })
+
+  it("IW1 IW3 where too much waits, what came too early is dropped first", () => {
+    const waiting = new Sightings({ most: 3 })
+    for (const n of [1, 2]) waiting.add(one(`r/${n}`, 1, `i${n}`))
+    waiting.written(waiting.take(), new Set(["r/1", "r/2"]), 0n, () => true)
+    for (const n of [3, 4, 5]) waiting.add(one(`r/${n}`, 1, `i${n}`))
+    assert.isTrue(waiting.wasDropped())
+    assert.deepStrictEqual(
+      waiting.take().map(({ session }) => session),
+      ["r/3", "r/4", "r/5"]
+    )
+    waiting.add(one("r/6", 1, "i6"))
+    assert.isTrue(waiting.lacks)
+    assert.strictEqual(waiting.size, 3)
+    waiting.forget(of.environment, of.key)
+    assert.isFalse(waiting.hasUntried)
   })
 })

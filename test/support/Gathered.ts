@@ -19,10 +19,10 @@ import { change } from "./Release.ts"
 export const CLOSED: Ending = { name: "Closed", reason: "" }
 export const BROKE: Ending = { ...CLOSED, broke: true }
 
-/** What of it was written, and whether it can be. */
+/** What of it was written, and whether it can be. `early`: sessions of which nothing is ever known. */
 export class Writes extends Context.Service<
   Writes,
-  { batches: Array<EvidenceBatch>; failure: HeraldError | undefined }
+  { batches: Array<EvidenceBatch>; failure: HeraldError | undefined; early: ReadonlyArray<string> }
 >()("test/Writes") {}
 
 const noted = Layer.effect(
@@ -36,7 +36,7 @@ const noted = Layer.effect(
         Effect.suspend(() => {
           if (writes.failure !== undefined) return Effect.fail(writes.failure)
           writes.batches.push(batch)
-          return store.write(batch)
+          return Effect.map(store.write(batch), (early) => [...early, ...writes.early])
         })
     })
   })
@@ -44,7 +44,7 @@ const noted = Layer.effect(
 
 /** A node that gathers, on a database that others may have, too. */
 export const node = (state = new State(), waiting?: Gathering.GatheringOptions["waiting"]) => {
-  const writes = Layer.sync(Writes, () => ({ batches: [], failure: undefined }))
+  const writes = Layer.sync(Writes, () => ({ batches: [], failure: undefined, early: [] }))
   const memory = noted.pipe(Layer.provideMerge(Layer.merge(Memory.layerOn(state), writes)))
   return Layer.merge(
     Gathering.layer({ heartbeatTimeout: "90 seconds", waiting }),

@@ -42,6 +42,7 @@ export const seen = (
   session,
   since: 1_000,
   number,
+  news: number,
   is,
   said: is === "healthy" || is === "unhealthy",
   broke: 0,

@@ -53,22 +53,29 @@ const first = (sighting: Sighting, now: number): Seen => {
 const stays = ({ is, said, stage }: Sighting, held: Seen): boolean => {
   if (held.is !== "unhealthy" && held.is !== "rejected") return false
   if (is === "gone" || is === "left") return true
-  if (stage !== held.stage || said) return false
+  if (stage > held.stage || said) return false
   return is === "offered" || is === "delivered" || (is === "applied" && held.is === "unhealthy")
 }
 
-const next = (sighting: Sighting, held: Seen, now: number): Seen => {
-  const is = stays(sighting, held) ? held.is : sighting.is
+/** EE2. Undefined: it says again what is known. */
+const next = (sighting: Sighting, held: Seen, now: number): Seen | undefined => {
+  const isKept = stays(sighting, held)
+  const is = isKept ? held.is : sighting.is
   const sameSession = sighting.session === held.session
   const breaks = sighting.broke > (sameSession ? held.broke : 0)
   const worse = breaks || (is !== held.is && isBad(is))
   const elsewhere = sighting.number === 0
+  const stage = elsewhere || isKept ? held.stage : sighting.stage
+  const reason = isKept ? held.reason : sighting.reason
+  const isKnown = elsewhere || held.number >= sighting.news
+  const isSame = sameSession && is === held.is && !breaks && stage === held.stage && reason === held.reason
+  if (isKnown && isSame) return undefined
   return {
     ...sighting,
     number: elsewhere ? held.number : sighting.number,
-    stage: elsewhere ? held.stage : sighting.stage,
+    stage,
     is,
-    reason: is === sighting.is ? sighting.reason : held.reason,
+    reason,
     broke: sameSession && held.broke > sighting.broke ? held.broke : sighting.broke,
     breaks: held.breaks + (breaks ? 1 : 0),
     bads: held.bads + (worse ? 1 : 0),
@@ -115,6 +122,7 @@ export const layer = Layer.effect(
         if (verdict === "early") early.add(sighting.session)
         if (verdict !== "take") continue
         const row = held === undefined ? first(sighting, now()) : next(sighting, held, now())
+        if (row === undefined) continue
         tables.instances.set(id, row)
         wrote.add(`${rolloutOf(row)}/${runOf(row.session)}`)
         tables.told(environment, sighting.rollout, runOf(row.session))
@@ -248,7 +256,7 @@ export const layer = Layer.effect(
             .filter((one) => one.service !== after?.service || one.instance !== after.instance)
             .sort(inOrder)
             .slice(0, limit)
-            .map(({ breaks, bads, waitsSince, said, ...one }) => one)
+            .map(({ breaks, bads, waitsSince, said, news, ...one }) => one)
         ),
       population: (environment, targets, { limit, after }) =>
         Effect.sync(() =>

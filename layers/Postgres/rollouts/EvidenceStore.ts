@@ -20,8 +20,8 @@ const encode = ({ run, timeoutMillis, sightings, counted, seen, all }: EvidenceB
     return rollouts.push([environment, rollout]) - 1
   }
   const rows = sightings.map((one) => {
-    const { service, instance, session, since, number, stage, is, broke, reason, said } = one
-    return [place(one), service, instance, session, since, number, stage, is, broke, reason, said]
+    const { service, instance, session, since, number, stage, is, broke, reason, said, news } = one
+    return [place(one), service, instance, session, since, number, stage, is, broke, reason, said, news]
   })
   const totals = counted.map((one) => [place(one), one.side, one.metric, one.total])
   const told = seen.map((one) => [place(one), one.version])

@@ -1,0 +1,12 @@
+/** Chance that is the same each time. */
+
+/** Whole numbers from 0 to just below what is asked for, by a seed: mulberry32 (Tommy Ettinger, public domain). */
+export const numbers = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
