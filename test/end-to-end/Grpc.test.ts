@@ -218,7 +218,10 @@ describe("gRPC", () => {
   })
 
   it("a trace goes from the publisher to the update", async () => {
+    await server.publish("traced", "before")
     const subscriber = new Subscriber(server.grpc, { token: server.token, service: "traced" })
+    // What it is sent as it comes is no change, and has no trace.
+    await waitUntil("its first value", () => subscriber.content("traced") === "before")
     const traceId = "0af7651916cd43dd8448eb211c80319c"
     await server.publish("traced", "x", {}, { traceparent: `00-${traceId}-b7ad6b7169203331-01` })
     await waitUntil("the value", () => subscriber.content("traced") === "x")
