@@ -164,11 +164,19 @@ describe("a bad change", () => {
       applied: 0.1
     })
     const started = await runtime.runPromise(rolled([startWish([candidate("shop", "fine")], { plan: whole })]))
-    for (const instance of ["in-1", "in-2", "in-3"]) {
-      const { client, values } = clients.get(instance)!
-      await waitUntil("it to have the change", () => values.at(-1) === "fine")
-      await client.close()
-    }
+    const leaving = ["in-1", "in-2", "in-3"]
+    for (const instance of leaving)
+      await waitUntil("it to have the change", () => clients.get(instance)!.values.at(-1) === "fine")
+    // Who has it and leaves before its node has looked at it once is not known to have had it.
+    await waitUntil("all of them to be counted", async () => {
+      const { body } = await server.call(
+        "GET",
+        `/v1/rollouts/${started.key}/instances?environment=production&limit=100`
+      )
+      const known = body.instances.filter(({ is }: { is: string }) => is === "applied" || is === "healthy")
+      return leaving.every((name) => known.some(({ instance }: { instance: string }) => instance === name))
+    })
+    for (const instance of leaving) await clients.get(instance)!.client.close()
     const over = await waitUntil("the bake to be over", async () => {
       const now = await find(started)
       return now?.state !== "deploying" && now?.state !== "baking" && now?.state !== "scheduled" && now
