@@ -5,6 +5,7 @@ import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
 import { answersOf, encode, encodePlain, type PublishAnswer } from "../../layers/Postgres/commits/WriterMessages.ts"
 import type { Release } from "../../src/commits/Release.ts"
 import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
+import { numbers } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { type Answer, committing, release, text } from "./Committing.ts"
 
@@ -15,17 +16,6 @@ beforeAll(async () => {
   const migration = readFileSync(new URL("../example/schema/migrations/toys.sql", import.meta.url), "utf8")
   await session.query(`do $migration$ begin\n${migration}\nend $migration$`)
 })
-
-/** The same numbers each time (mulberry32). */
-const numbers = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-}
 
 const KEYS = ["a", "b", "c", "d.e"]
 const TYPES = ["string", "json"]

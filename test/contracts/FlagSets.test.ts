@@ -1,21 +1,11 @@
 /** Many flags of a release are decided on and written together, and that is what one after the other is. */
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { numbers } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { type Answer, committing, release } from "./Committing.ts"
 
 const { session, commit, head } = committing()
-
-/** The same numbers each time (mulberry32). */
-const numbers = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-}
 
 const KEYS = Array.from({ length: 24 }, (_, n) => `flag-${n}`)
 const VARIANTS = ["on", "off", "é😀"]
