@@ -20,8 +20,9 @@ const example = {
 const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
 
 /**
- * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. interop: clients and proxies that
- * nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by a Docker engine.
+ * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. faults: what is killed, frozen and cut,
+ * one after the other. long: the longest of them, on demand (npm run long). interop: clients and proxies that nobody here wrote, at the gRPC
+ * door. containers: the image and docker-compose.yml, by a Docker engine. They run one project after the other.
  */
 /** They measure what an attack costs, or wait for real sockets, and take their time: one after the other, and not in `npm run check`. */
 const slow = [
@@ -30,6 +31,9 @@ const slow = [
   "test/layers/Grpc/connect/{Connect,Http1}.test.ts",
   "test/edge/grpc/publishing/{Ending,Streams}.test.ts"
 ]
+
+/** Minutes each, and what they show is shown smaller by others that stay. */
+const long = ["test/faults/{17,52}-*.test.ts"]
 
 export default defineConfig({
   test: {
@@ -67,9 +71,32 @@ export default defineConfig({
         plugins: [example],
         test: {
           name: "real",
-          include: ["test/contracts/**/*.test.ts", "test/faults/**/*.test.ts", "test/end-to-end/**/*.test.ts", ...slow],
-          fileParallelism: false,
+          include: ["test/contracts/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
+          // Most of their time servers start and end: two at a time take little more than half of it.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
           // Only when to give up: a machine that is starved takes several times as long.
+          testTimeout: 300_000,
+          hookTimeout: 300_000
+        }
+      },
+      {
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts", ...slow],
+          exclude: long,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000
+        }
+      },
+      {
+        test: {
+          name: "long",
+          include: long,
+          fileParallelism: false,
+          sequence: { groupOrder: 6 },
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
@@ -81,6 +108,7 @@ export default defineConfig({
           env: OTHER,
           isolate: false,
           maxWorkers: "100%",
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000
         }
@@ -91,6 +119,7 @@ export default defineConfig({
           include: ["test/end-to-end/{Grpc,Tls}.test.ts", "test/faults/{05,07,08,10,11,12,30}-*.test.ts"],
           env: OTHER,
           fileParallelism: false,
+          sequence: { groupOrder: 4 },
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
@@ -100,6 +129,7 @@ export default defineConfig({
           name: "interop",
           include: ["test/interop/**/*.test.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 5 },
           // Only when to give up: clients of other languages are built first, where they are not yet.
           testTimeout: 300_000,
           hookTimeout: 600_000
@@ -110,6 +140,7 @@ export default defineConfig({
           name: "containers",
           include: ["test/containers/**/*.test.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 7 },
           testTimeout: 120_000,
           hookTimeout: 120_000
         }
