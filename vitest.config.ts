@@ -21,8 +21,8 @@ const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. faults: what is killed, frozen and cut,
- * one after the other. long: the longest of them, on demand (npm run long). interop: clients and proxies that nobody here wrote, at the gRPC
- * door. containers: the image and docker-compose.yml, by a Docker engine. They run one project after the other.
+ * one after the other. interop: clients and proxies that nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by
+ * a Docker engine. They run one project after the other.
  */
 /** They measure what an attack costs, or wait for real sockets, and take their time: one after the other, and not in `npm run check`. */
 const slow = [
@@ -31,9 +31,6 @@ const slow = [
   "test/layers/Grpc/connect/{Connect,Http1}.test.ts",
   "test/edge/grpc/publishing/{Ending,Streams}.test.ts"
 ]
-
-/** Minutes each, and what they show is shown smaller by others that stay. */
-const long = ["test/faults/{17,52}-*.test.ts"]
 
 export default defineConfig({
   test: {
@@ -72,7 +69,7 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/contracts/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
-          // Most of their time servers start and end: two at a time take little more than half of it.
+          // Most of their time servers start and end, and a processor has nothing to do.
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
           // Only when to give up: a machine that is starved takes several times as long.
@@ -84,19 +81,8 @@ export default defineConfig({
         test: {
           name: "faults",
           include: ["test/faults/**/*.test.ts", ...slow],
-          exclude: long,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
-          testTimeout: 300_000,
-          hookTimeout: 300_000
-        }
-      },
-      {
-        test: {
-          name: "long",
-          include: long,
-          fileParallelism: false,
-          sequence: { groupOrder: 6 },
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
@@ -140,7 +126,7 @@ export default defineConfig({
           name: "containers",
           include: ["test/containers/**/*.test.ts"],
           fileParallelism: false,
-          sequence: { groupOrder: 7 },
+          sequence: { groupOrder: 6 },
           testTimeout: 120_000,
           hookTimeout: 120_000
         }
