@@ -13,6 +13,7 @@ import { errors as rollouts } from "../rollouts/Errors.ts"
 import { errors as schedules } from "../schedules/Errors.ts"
 import { errors as sessions } from "../sessions/Errors.ts"
 import { errors as settings } from "../settings/Errors.ts"
+import { errors as topics } from "../topics/Errors.ts"
 import { errors as values } from "../values/Errors.ts"
 import { errors as work } from "../work/Errors.ts"
 import { errors } from "./Errors.ts"
@@ -33,6 +34,7 @@ export const rows = {
   ...schedules,
   ...sessions,
   ...settings,
+  ...topics,
   ...values,
   ...work
 }

@@ -1,0 +1,56 @@
+/**
+ * Port: topics, and the producers that are known of them. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ *
+ *   TS1  A name is one topic's at a time. A topic that was deleted is gone at once: nothing is appended to it or read of it, and one of the same name
+ *        is another, with another id and other epochs. (held by test/contracts/TopicLogs.ts)
+ *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be. (held by test/contracts/TopicLogs.ts)
+ *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicLogs.ts)
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Changeable, Definition, Topic } from "./Topic.ts"
+
+/** Producers of a topic. */
+export const PRODUCERS = 10_000
+/** Milliseconds. TS3 */
+export const REMEMBERED_MILLIS = 7 * 86_400_000
+/** Topics in a page. */
+export const MOST_TOPICS = 1_000
+
+export interface TopicPage {
+  /** By name, in the order of its bytes. */
+  readonly topics: ReadonlyArray<Topic>
+  /** There are more behind the last of these. */
+  readonly more: boolean
+}
+
+export interface Opened {
+  /** From 1, larger than every one before. */
+  readonly epoch: number
+  /** The newest sequence of each partition that has any. */
+  readonly sequences: ReadonlyArray<{ readonly partition: number; readonly sequence: number }>
+}
+
+export class TopicStore extends Context.Service<
+  TopicStore,
+  {
+    /** Fails besides `TopicExists`, and `TopicsFull`. */
+    readonly create: (definition: Definition, by: string) => Effect.Effect<Topic, HeraldError>
+    readonly get: (name: string) => Effect.Effect<Topic | undefined, HeraldError>
+    /** Those whose name begins with `prefix`, behind `after`. */
+    readonly list: (prefix: string, after: string, limit: number) => Effect.Effect<TopicPage, HeraldError>
+    /**
+     * Changes what is given, of the version `expected` or of any. Undefined: there is no such topic. Fails besides `TopicConflict` when it has another
+     * version, `InvalidInput` for fewer partitions than there are (TT3), and `TopicsFull`.
+     */
+    readonly update: (
+      name: string,
+      change: Partial<Changeable>,
+      expected?: number
+    ) => Effect.Effect<Topic | undefined, HeraldError>
+    /** False: there was none. What it held is removed by `TopicSweep`. TS1 */
+    readonly remove: (name: string) => Effect.Effect<boolean, HeraldError>
+    /** Undefined: there is no such topic. Fails besides `ProducersFull`. TS2 */
+    readonly open: (topic: number, producer: string) => Effect.Effect<Opened | undefined, HeraldError>
+  }
+>()("herald/topics/TopicStore") {}
