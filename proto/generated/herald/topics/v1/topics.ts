@@ -251,12 +251,17 @@ export interface PublishEventsRequest {
 }
 
 export interface PublishEventsResponse {
-  /** One for each partition that got any of the batch's events. */
+  /**
+   * One for each partition that got any of the batch's events. With a producer: in the order of the batch, what was there already apart from
+   * what is new.
+   */
   placed: Placed[];
+  /** How many the topic has. Who finds the partition of a key itself goes by it from now on. */
+  partitions: number;
 }
 
 export interface Placed {
-  /** Of the first one; the others follow. */
+  /** Of the first one; the others follow. Left out: they are there, and so old that it is not remembered where. */
   first: Offset | undefined;
   count: number;
   /** These were there already: the offset is the one that they got then. */
@@ -298,6 +303,8 @@ export interface OpenProducerResponse {
   epoch: number;
   /** The last sequence of each partition that has any. */
   sequences: ProducerSequence[];
+  /** How many the topic has. A key's partition is the remainder of its hash by it: murmur3-32 (x86, seed 0) of the key in UTF-8. */
+  partitions: number;
 }
 
 export interface ProducerSequence {
@@ -308,7 +315,7 @@ export interface ProducerSequence {
 /** Where to begin. None set: LATEST. */
 export interface Start {
   at: { $case: "earliest"; value: boolean } | { $case: "latest"; value: boolean } | //
-  /** Of one or more partitions: the first that is wanted. Partitions that are left out begin with what is new. */
+  /** Of one or more partitions: the first that is wanted. */
   { $case: "offsets"; value: Offsets } | //
   /** The first event at or after it, exactly; milliseconds since 1970, by when Herald had them. */
   { $case: "timeMs"; value: bigint } | undefined;
@@ -316,6 +323,11 @@ export interface Start {
 
 export interface Offsets {
   offsets: Offset[];
+  /**
+   * Partitions that are left out begin with their first event, and not with what is new: who knew all partitions that there were misses nothing
+   * of those that were added.
+   */
+  othersEarliest: boolean;
 }
 
 /** The first message says what is wanted; later ones only how much more may come. */
@@ -340,7 +352,17 @@ export interface ReadRequest {
 export interface ReadResponse {
   what: { $case: "batch"; value: EventBatch } | { $case: "gap"; value: Gap } | //
   /** Everything that was stored when the reader began has been sent; what follows is live. */
-  { $case: "live"; value: Live } | undefined;
+  { $case: "live"; value: Live } | //
+  /**
+   * The first message, and again when the topic has more partitions: where each begins. A reader that resumes before anything of a
+   * partition came, resumes here.
+   */
+  { $case: "started"; value: Started } | undefined;
+}
+
+export interface Started {
+  /** Of each partition that is read: the first offset that is sent. */
+  offsets: Offset[];
 }
 
 export interface EventBatch {
@@ -382,10 +404,10 @@ export interface ConsumeRequest {
   subscription: string;
   /** At most 128 characters, unique in the subscription; empty: given by the server. */
   consumer: string;
-  /** Deliveries that may come, counted from the beginning of the stream: absolute, so it may be said again. */
+  /** Events that may come, counted from the beginning of the stream: absolute, so it may be said again. */
   granted: bigint;
   answers: Answer[];
-  /** Answers to be confirmed once they are durable carry this; the response has it. */
+  /** Answers to be confirmed once they are durable carry this; the response has it, or that of a later message. */
   receipt: bigint;
 }
 
@@ -414,7 +436,10 @@ export interface ConsumeResponse {
     /** The consumer's name and what holds for it. */
     { $case: "joined"; value: Joined }
     | //
-    /** The consumer has to hand back what it has of this key and has not begun: one before it has failed. */
+    /**
+     * The consumer has to hand back (RELEASE) what it has of this key behind this event and has not begun: this one has failed. An ACCEPT of
+     * what was called back is refused.
+     */
     { $case: "parked"; value: Parked }
     | undefined;
 }
@@ -424,6 +449,7 @@ export interface Joined {
   /** Milliseconds that a delivery may take. */
   leaseMs: bigint;
   maxAttempts: number;
+  type: SubscriptionType;
 }
 
 export interface Delivery {
@@ -431,6 +457,8 @@ export interface Delivery {
   partition: number;
   epoch: number;
   events: Delivered[];
+  /** Everything below it is done and never comes again, unless somebody seeks: a consumer may forget what it kept of it. */
+  floor: bigint;
 }
 
 export interface Delivered {
@@ -1149,13 +1177,16 @@ export const PublishEventsRequest: MessageFns<PublishEventsRequest> = {
 };
 
 function createBasePublishEventsResponse(): PublishEventsResponse {
-  return { placed: [] };
+  return { placed: [], partitions: 0 };
 }
 
 export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
   encode(message: PublishEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.placed) {
       Placed.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.partitions !== 0) {
+      writer.uint32(16).uint32(message.partitions);
     }
     return writer;
   },
@@ -1181,6 +1212,14 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
             message.placed.push(Placed.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partitions = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1196,6 +1235,7 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
   fromJSON(object: any): PublishEventsResponse {
     return {
       placed: globalThis.Array.isArray(object?.placed) ? object.placed.map((e: any) => Placed.fromJSON(e)) : [],
+      partitions: isSet(object.partitions) ? globalThis.Number(object.partitions) : 0,
     };
   },
 
@@ -1203,6 +1243,9 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
     const obj: any = {};
     if (message.placed?.length) {
       obj.placed = message.placed.map((e) => Placed.toJSON(e));
+    }
+    if (message.partitions !== 0) {
+      obj.partitions = Math.round(message.partitions);
     }
     return obj;
   },
@@ -1213,6 +1256,7 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
   fromPartial<I extends Exact<DeepPartial<PublishEventsResponse>, I>>(object: I): PublishEventsResponse {
     const message = createBasePublishEventsResponse();
     message.placed = object.placed?.map((e) => Placed.fromPartial(e)) || [];
+    message.partitions = object.partitions ?? 0;
     return message;
   },
 };
@@ -1771,7 +1815,7 @@ export const OpenProducerRequest: MessageFns<OpenProducerRequest> = {
 };
 
 function createBaseOpenProducerResponse(): OpenProducerResponse {
-  return { epoch: 0, sequences: [] };
+  return { epoch: 0, sequences: [], partitions: 0 };
 }
 
 export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
@@ -1781,6 +1825,9 @@ export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
     }
     for (const v of message.sequences) {
       ProducerSequence.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.partitions !== 0) {
+      writer.uint32(24).uint32(message.partitions);
     }
     return writer;
   },
@@ -1814,6 +1861,14 @@ export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
             message.sequences.push(ProducerSequence.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partitions = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1832,6 +1887,7 @@ export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
       sequences: globalThis.Array.isArray(object?.sequences)
         ? object.sequences.map((e: any) => ProducerSequence.fromJSON(e))
         : [],
+      partitions: isSet(object.partitions) ? globalThis.Number(object.partitions) : 0,
     };
   },
 
@@ -1843,6 +1899,9 @@ export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
     if (message.sequences?.length) {
       obj.sequences = message.sequences.map((e) => ProducerSequence.toJSON(e));
     }
+    if (message.partitions !== 0) {
+      obj.partitions = Math.round(message.partitions);
+    }
     return obj;
   },
 
@@ -1853,6 +1912,7 @@ export const OpenProducerResponse: MessageFns<OpenProducerResponse> = {
     const message = createBaseOpenProducerResponse();
     message.epoch = object.epoch ?? 0;
     message.sequences = object.sequences?.map((e) => ProducerSequence.fromPartial(e)) || [];
+    message.partitions = object.partitions ?? 0;
     return message;
   },
 };
@@ -2094,13 +2154,16 @@ export const Start: MessageFns<Start> = {
 };
 
 function createBaseOffsets(): Offsets {
-  return { offsets: [] };
+  return { offsets: [], othersEarliest: false };
 }
 
 export const Offsets: MessageFns<Offsets> = {
   encode(message: Offsets, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.offsets) {
       Offset.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.othersEarliest !== false) {
+      writer.uint32(16).bool(message.othersEarliest);
     }
     return writer;
   },
@@ -2126,6 +2189,14 @@ export const Offsets: MessageFns<Offsets> = {
             message.offsets.push(Offset.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.othersEarliest = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2141,6 +2212,11 @@ export const Offsets: MessageFns<Offsets> = {
   fromJSON(object: any): Offsets {
     return {
       offsets: globalThis.Array.isArray(object?.offsets) ? object.offsets.map((e: any) => Offset.fromJSON(e)) : [],
+      othersEarliest: isSet(object.othersEarliest)
+        ? globalThis.Boolean(object.othersEarliest)
+        : isSet(object.others_earliest)
+        ? globalThis.Boolean(object.others_earliest)
+        : false,
     };
   },
 
@@ -2148,6 +2224,9 @@ export const Offsets: MessageFns<Offsets> = {
     const obj: any = {};
     if (message.offsets?.length) {
       obj.offsets = message.offsets.map((e) => Offset.toJSON(e));
+    }
+    if (message.othersEarliest !== false) {
+      obj.othersEarliest = message.othersEarliest;
     }
     return obj;
   },
@@ -2158,6 +2237,7 @@ export const Offsets: MessageFns<Offsets> = {
   fromPartial<I extends Exact<DeepPartial<Offsets>, I>>(object: I): Offsets {
     const message = createBaseOffsets();
     message.offsets = object.offsets?.map((e) => Offset.fromPartial(e)) || [];
+    message.othersEarliest = object.othersEarliest ?? false;
     return message;
   },
 };
@@ -2397,6 +2477,9 @@ export const ReadResponse: MessageFns<ReadResponse> = {
       case "live":
         Live.encode(message.what.value, writer.uint32(26).fork()).join();
         break;
+      case "started":
+        Started.encode(message.what.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2438,6 +2521,14 @@ export const ReadResponse: MessageFns<ReadResponse> = {
             message.what = { $case: "live", value: Live.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.what = { $case: "started", value: Started.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2458,6 +2549,8 @@ export const ReadResponse: MessageFns<ReadResponse> = {
         ? { $case: "gap", value: Gap.fromJSON(object.gap) }
         : isSet(object.live)
         ? { $case: "live", value: Live.fromJSON(object.live) }
+        : isSet(object.started)
+        ? { $case: "started", value: Started.fromJSON(object.started) }
         : undefined,
     };
   },
@@ -2470,6 +2563,8 @@ export const ReadResponse: MessageFns<ReadResponse> = {
       obj.gap = Gap.toJSON(message.what.value);
     } else if (message.what?.$case === "live") {
       obj.live = Live.toJSON(message.what.value);
+    } else if (message.what?.$case === "started") {
+      obj.started = Started.toJSON(message.what.value);
     }
     return obj;
   },
@@ -2498,7 +2593,82 @@ export const ReadResponse: MessageFns<ReadResponse> = {
         }
         break;
       }
+      case "started": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "started", value: Started.fromPartial(object.what.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseStarted(): Started {
+  return { offsets: [] };
+}
+
+export const Started: MessageFns<Started> = {
+  encode(message: Started, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.offsets) {
+      Offset.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Started {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.offsets.push(Offset.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Started {
+    return {
+      offsets: globalThis.Array.isArray(object?.offsets) ? object.offsets.map((e: any) => Offset.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Started): unknown {
+    const obj: any = {};
+    if (message.offsets?.length) {
+      obj.offsets = message.offsets.map((e) => Offset.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Started>, I>>(base?: I): Started {
+    return Started.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Started>, I>>(object: I): Started {
+    const message = createBaseStarted();
+    message.offsets = object.offsets?.map((e) => Offset.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3476,7 +3646,7 @@ export const ConsumeResponse: MessageFns<ConsumeResponse> = {
 };
 
 function createBaseJoined(): Joined {
-  return { consumer: "", leaseMs: 0n, maxAttempts: 0 };
+  return { consumer: "", leaseMs: 0n, maxAttempts: 0, type: 0 };
 }
 
 export const Joined: MessageFns<Joined> = {
@@ -3492,6 +3662,9 @@ export const Joined: MessageFns<Joined> = {
     }
     if (message.maxAttempts !== 0) {
       writer.uint32(24).uint32(message.maxAttempts);
+    }
+    if (message.type !== 0) {
+      writer.uint32(32).int32(message.type);
     }
     return writer;
   },
@@ -3533,6 +3706,14 @@ export const Joined: MessageFns<Joined> = {
             message.maxAttempts = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3554,6 +3735,7 @@ export const Joined: MessageFns<Joined> = {
         : isSet(object.max_attempts)
         ? globalThis.Number(object.max_attempts)
         : 0,
+      type: isSet(object.type) ? subscriptionTypeFromJSON(object.type) : 0,
     };
   },
 
@@ -3568,6 +3750,9 @@ export const Joined: MessageFns<Joined> = {
     if (message.maxAttempts !== 0) {
       obj.maxAttempts = Math.round(message.maxAttempts);
     }
+    if (message.type !== 0) {
+      obj.type = subscriptionTypeToJSON(message.type);
+    }
     return obj;
   },
 
@@ -3579,12 +3764,13 @@ export const Joined: MessageFns<Joined> = {
     message.consumer = object.consumer ?? "";
     message.leaseMs = (object.leaseMs !== undefined && object.leaseMs !== null) ? BigInt(object.leaseMs) : 0n;
     message.maxAttempts = object.maxAttempts ?? 0;
+    message.type = object.type ?? 0;
     return message;
   },
 };
 
 function createBaseDelivery(): Delivery {
-  return { token: 0n, partition: 0, epoch: 0, events: [] };
+  return { token: 0n, partition: 0, epoch: 0, events: [], floor: 0n };
 }
 
 export const Delivery: MessageFns<Delivery> = {
@@ -3603,6 +3789,12 @@ export const Delivery: MessageFns<Delivery> = {
     }
     for (const v of message.events) {
       Delivered.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.floor !== 0n) {
+      if (BigInt.asUintN(64, message.floor) !== message.floor) {
+        throw new globalThis.Error("value provided for field message.floor of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.floor);
     }
     return writer;
   },
@@ -3652,6 +3844,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.events.push(Delivered.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.floor = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3670,6 +3870,7 @@ export const Delivery: MessageFns<Delivery> = {
       partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => Delivered.fromJSON(e)) : [],
+      floor: isSet(object.floor) ? BigInt(object.floor) : 0n,
     };
   },
 
@@ -3687,6 +3888,9 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.events?.length) {
       obj.events = message.events.map((e) => Delivered.toJSON(e));
     }
+    if (message.floor !== 0n) {
+      obj.floor = message.floor.toString();
+    }
     return obj;
   },
 
@@ -3699,6 +3903,7 @@ export const Delivery: MessageFns<Delivery> = {
     message.partition = object.partition ?? 0;
     message.epoch = object.epoch ?? 0;
     message.events = object.events?.map((e) => Delivered.fromPartial(e)) || [];
+    message.floor = (object.floor !== undefined && object.floor !== null) ? BigInt(object.floor) : 0n;
     return message;
   },
 };
