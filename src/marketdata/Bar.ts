@@ -6,10 +6,11 @@
  *   MB2  Late trades go into the bar of their time. A bar that nothing moved high and low, open or last in has volume and no prices.
  *   MB3  Of several sessions in one interval, prices are those of the regular one where it has any; volume is that of all.
  */
+import type { Place } from "../topics/MessageId.ts"
 import type { Interval, Session } from "./Calendar.ts"
 import type { Counts } from "./Conditions.ts"
 import { type Decimal, perUnit, plus, product, ZERO } from "./Decimal.ts"
-import { compare, type Instrument, type Order, type Place, type Trade } from "./Tick.ts"
+import { compare, type Instrument, type Order, type Trade } from "./Tick.ts"
 
 /** The trade by which something was opened or closed. */
 export interface Mark extends Order {

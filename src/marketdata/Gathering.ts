@@ -4,10 +4,11 @@
  *   MB4  Bars of five minutes, hours and days are put together from those of minutes, and never from what was rounded.
  *   MB5  What is newest is the greatest (tsEvent, sequence) of the trades that count for it, in each session, however late they come.
  */
+import type { Place } from "../topics/MessageId.ts"
 import { type Bar, type BarKey, barOf, EMPTY, idOf, type KeyedBar, merge } from "./Bar.ts"
 import { INTERVALS, type Session, sessionAt, startOf } from "./Calendar.ts"
 import { countsOf } from "./Conditions.ts"
-import { compare, type Instrument, millisOf, type Place, type Quote, type Trade } from "./Tick.ts"
+import { compare, type Instrument, millisOf, type Quote, type Trade } from "./Tick.ts"
 import { venueOf } from "./Venue.ts"
 
 /** A trade, and where it is in its topic. */

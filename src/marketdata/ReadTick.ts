@@ -1,8 +1,8 @@
 /**
  * Reads what a venue told from an event of a topic: JSON, as feeds write it. Pure.
  *
- *   MI2  Numbers are read as they are written, whether as JSON's numbers or as texts, and never by way of a double.
- *   MI3  What can't be read whole is refused with what is wrong: nothing of it counts. Of what is too long or too deep, nothing is read.
+ *   MH2  Numbers are read as they are written, whether as JSON's numbers or as texts, and never by way of a double.
+ *   MH3  What can't be read whole is refused with what is wrong: nothing of it counts. Of what is too long or too deep, nothing is read.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import { type Decimal, priceOf, sizeOf } from "./Decimal.ts"
@@ -37,7 +37,7 @@ class Numeral {
   }
 }
 
-/** TypeScript's library doesn't know of the third argument yet, by which the text of a number is had. MI2 */
+/** TypeScript's library doesn't know of the third argument yet, by which the text of a number is had. MH2 */
 const parse = JSON.parse as (
   text: string,
   reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown
@@ -162,7 +162,7 @@ const readers: Readonly<Record<string, (members: Members) => Tick>> = {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** Of the payload of an event; a text says what is wrong. `type` left out: a trade. MI3 */
+/** Of the payload of an event; a text says what is wrong. `type` left out: a trade. MH3 */
 export const readTick = (payload: Uint8Array): Tick | string => {
   if (payload.byteLength > LONGEST_TICK) return `it has more than ${LONGEST_TICK} bytes`
   try {

@@ -1,9 +1,9 @@
 /**
  * Bars as they are asked for: of sessions and venues put together, with or without those in which nothing was traded. Pure.
  *
- *   MS1  `fill: "previous"` puts a flat bar with volume 0 where nothing was traded although the session was open; `"none"` puts nothing there. A flat
+ *   MW1  `fill: "previous"` puts a flat bar with volume 0 where nothing was traded although the session was open; `"none"` puts nothing there. A flat
  *        bar says so, and there is none before the first trade that is known.
- *   MS2  A bar is final once the newest time of the feed is `lateness` behind its end. What comes later still corrects it, and its revision grows.
+ *   MW2  A bar is final once the newest time of the feed is `lateness` behind its end. What comes later still corrects it, and its revision grows.
  */
 import { acrossSessions, type Bar, EMPTY, merge } from "./Bar.ts"
 import { type Calendar, endOf, type Interval, type Session, sessionAt, startOf } from "./Calendar.ts"
@@ -25,7 +25,7 @@ export interface Candle {
   readonly end: number
   readonly bar: Bar
   readonly revision: number
-  /** MS1 */
+  /** MW1 */
   readonly filled: boolean
 }
 
@@ -81,7 +81,7 @@ const STEPS = 200_000
 
 /**
  * With flat bars between `from` and `until` (excluded), at most `limit` together. `before`: the last bar before `from` that has a price, if there is
- * one. MS1
+ * one. MW1
  */
 export const filled = (
   calendar: Calendar,
@@ -110,7 +110,7 @@ export const filled = (
   return made
 }
 
-/** Milliseconds that trades may be late before a bar counts as final. MS2 */
+/** Milliseconds that trades may be late before a bar counts as final. MW2 */
 export const LATENESS: Readonly<Record<Interval, number>> = { "1m": 15_000, "5m": 15_000, "1h": 30_000, "1d": 60_000 }
 
 /** `watermark`: the newest time of the feed, in milliseconds since 1970; undefined: not known. */

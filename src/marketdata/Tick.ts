@@ -2,8 +2,9 @@
  * What venues tell: trades, quotes, and what becomes of a trade afterwards. Times are nanoseconds since 1970; `tsEvent` is the venue's clock,
  * `tsRecv` that of whoever wrote it down. Pure.
  *
- *   MI1  What belongs into which bar, and what is newest, is decided by the venue's time and number, never by when it came.
+ *   MH1  What belongs into which bar, and what is newest, is decided by the venue's time and number, never by when it came.
  */
+import type { Place } from "../topics/MessageId.ts"
 import type { Decimal } from "./Decimal.ts"
 
 /** What is traded, and where. */
@@ -64,24 +65,20 @@ export interface Correction extends Told {
 
 export type Tick = Trade | Quote | Cancel | Correction
 
-/** Where it is in the topic: what tells two trades of one moment apart that the venue doesn't. */
-export interface Place {
-  readonly epoch: number
-  readonly offset: bigint
-}
-
-/** The order of trades of an instrument. (epoch, offset) is compared as one value, and only where the venue's time and number are equal. */
+/**
+ * The order of trades of an instrument. Their place in the topic tells two of one moment apart that the venue doesn't: (epoch, offset) as one value.
+ */
 export interface Order extends Place {
   readonly tsEvent: bigint
   readonly sequence: bigint
 }
 
-/** Below 0: `a` was before `b`. MI1 */
+/** Below 0: `a` was before `b`. MH1 */
 export const compare = (a: Order, b: Order): number => {
   if (a.tsEvent !== b.tsEvent) return a.tsEvent < b.tsEvent ? -1 : 1
   if (a.sequence !== b.sequence) return a.sequence < b.sequence ? -1 : 1
   if (a.epoch !== b.epoch) return a.epoch - b.epoch
-  return a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0
+  return a.offset - b.offset
 }
 
 /** Of nanoseconds. */

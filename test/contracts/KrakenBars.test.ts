@@ -6,7 +6,7 @@ import { decimalText, priceOf } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade, rolledUp } from "../../src/marketdata/Gathering.ts"
 import { readTick } from "../../src/marketdata/ReadTick.ts"
 import { candlesOf, filled, sessionsOf } from "../../src/marketdata/Series.ts"
-import { dice } from "../evaluation/Drawn.ts"
+import { dice } from "../support/dice.ts"
 import { krakenBars, krakenTrades } from "../support/krakenData.ts"
 import { shuffled } from "../support/Trades.ts"
 
@@ -31,7 +31,7 @@ const trades = (): ReadonlyArray<PlacedTrade> =>
       )
     )
     if (typeof tick === "string" || tick.kind !== "trade") throw new Error(String(tick))
-    return { ...tick, epoch: 0, offset: BigInt(n) }
+    return { ...tick, epoch: 0, offset: n }
   })
 
 const gathered = (some: ReadonlyArray<PlacedTrade>): ReadonlyArray<KeyedBar> => {
@@ -41,7 +41,7 @@ const gathered = (some: ReadonlyArray<PlacedTrade>): ReadonlyArray<KeyedBar> => 
 }
 
 describe("Bars of real trades", () => {
-  it("MB1 MS1 are equal to the exchange's own in 20 orders and divisions, those without trades too", () => {
+  it("MB1 MW1 are equal to the exchange's own in 20 orders and divisions, those without trades too", () => {
     const all = trades()
     const from = (Math.floor(Number(all[0]!.tsEvent / 1_000_000n) / MINUTE) + 1) * MINUTE
     const until = Math.floor(Number(all.at(-1)!.tsEvent / 1_000_000n) / MINUTE) * MINUTE

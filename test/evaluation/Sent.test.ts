@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Bucketing } from "../../src/evaluation/Fractional.ts"
 import { received, sent } from "../../src/evaluation/Sent.ts"
 import { definitionOf, flagsOf, NOON, problemsOf } from "../support/Definitions.ts"
-import { dice, drawContext, drawRule, variants } from "./Drawn.ts"
+import { dice } from "../support/dice.ts"
+import { drawContext, drawRule, variants } from "./Drawn.ts"
 
 /** Drawn flags, of which each may need the ones before it. */
 const drawn = (seed: number) => {

@@ -3,7 +3,7 @@ import { acrossSessions, averageOf, barOf, EMPTY, idOf, type KeyedBar, merge } f
 import { countsOf, NO_RULES } from "../../src/marketdata/Conditions.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade, rolledUp } from "../../src/marketdata/Gathering.ts"
-import { dice } from "../evaluation/Drawn.ts"
+import { dice } from "../support/dice.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
 
 const COUNTS = countsOf(NO_RULES, [], "regular")
@@ -41,18 +41,18 @@ describe("Bar", () => {
     }
   })
 
-  it("MB1 MI1 open and close are the venue's first and last, by time, then number, then place; high and low are whatever was", () => {
+  it("MB1 MH1 open and close are the venue's first and last, by time, then number, then place; high and low are whatever was", () => {
     const made = (more: Partial<PlacedTrade>) => {
       const one = trade(more)
       return barOf(one, one, COUNTS)
     }
     const price = (n: number) => BigInt(n) * SECOND
     const bars = [
-      made({ tsEvent: TEN + 5n, price: price(3), offset: 1n }),
-      made({ tsEvent: TEN + 5n, sequence: 1n, price: price(4), offset: 0n }),
-      made({ tsEvent: TEN + 1n, price: price(2), offset: 9n }),
-      made({ tsEvent: TEN + 1n, price: price(9), offset: 8n }),
-      made({ tsEvent: TEN + 3n, price: price(1), offset: 2n })
+      made({ tsEvent: TEN + 5n, price: price(3), offset: 1 }),
+      made({ tsEvent: TEN + 5n, sequence: 1n, price: price(4), offset: 0 }),
+      made({ tsEvent: TEN + 1n, price: price(2), offset: 9 }),
+      made({ tsEvent: TEN + 1n, price: price(9), offset: 8 }),
+      made({ tsEvent: TEN + 3n, price: price(1), offset: 2 })
     ]
     const bar = bars.reduce(merge, EMPTY)
     assert.deepStrictEqual(
@@ -60,7 +60,7 @@ describe("Bar", () => {
       [price(9), price(9), price(1), price(4)]
     )
     // An epoch and an offset are one value: an offset of a later epoch is behind all of an earlier one.
-    const [old, young] = [made({ epoch: 1, offset: 9n, price: 1n }), made({ epoch: 2, offset: 0n, price: 2n })]
+    const [old, young] = [made({ epoch: 1, offset: 9, price: 1n }), made({ epoch: 2, offset: 0, price: 2n })]
     assert.strictEqual(merge(young, old).close?.price, 2n)
     assert.strictEqual(merge(young, old).open?.price, 1n)
   })
@@ -69,7 +69,7 @@ describe("Bar", () => {
     const odd = trade({ exchange: "NASDAQ", symbol: "A", conditions: ["I"], size: decimal("7") })
     const [before] = gathered([odd]).minutes()
     assert.deepInclude(before!.bar, { open: undefined, high: undefined, low: undefined, close: undefined, trades: 1 })
-    const [after] = gathered([odd, trade({ exchange: "NASDAQ", symbol: "A", offset: 1n })]).minutes()
+    const [after] = gathered([odd, trade({ exchange: "NASDAQ", symbol: "A", offset: 1 })]).minutes()
     assert.strictEqual(after!.bar.high, 100n * SECOND)
     assert.strictEqual(decimalText(after!.bar.volume), "8")
   })
@@ -80,7 +80,7 @@ describe("Bar", () => {
     const bars = rolledUp(
       gathered([
         of({ tsEvent: half - SECOND, conditions: ["T"], price: 500n, size: decimal("3") }),
-        of({ tsEvent: half, price: 100n, size: decimal("2"), offset: 1n })
+        of({ tsEvent: half, price: 100n, size: decimal("2"), offset: 1 })
       ]).minutes()
     ).filter(({ interval }) => interval === "1h")
     assert.strictEqual(bars.length, 2)
@@ -94,7 +94,7 @@ describe("Bar", () => {
     const [, ...bars] = rolledUp(
       gathered([
         trade({ price: 1n * SECOND, size: decimal("1") }),
-        trade({ price: 4n * SECOND, size: decimal("2"), tsEvent: TEN + 61n * SECOND, offset: 1n })
+        trade({ price: 4n * SECOND, size: decimal("2"), tsEvent: TEN + 61n * SECOND, offset: 1 })
       ]).minutes()
     )
     assert.strictEqual(averageOf(bars.find(({ interval }) => interval === "1h")!.bar), 3n * SECOND)
@@ -103,9 +103,9 @@ describe("Bar", () => {
   it("MB5 what is newest is so by the venue's time, whatever came last, and only of what counts for it", () => {
     const trades = [
       trade({ exchange: "NASDAQ", id: "old", tsEvent: TEN - 5n * SECOND }),
-      trade({ exchange: "NASDAQ", id: "newest", tsEvent: TEN, sequence: 2n, offset: 1n }),
-      trade({ exchange: "NASDAQ", id: "before it", tsEvent: TEN, sequence: 1n, offset: 2n }),
-      trade({ exchange: "NASDAQ", id: "odd", tsEvent: TEN + 1n, conditions: ["I"], offset: 3n })
+      trade({ exchange: "NASDAQ", id: "newest", tsEvent: TEN, sequence: 2n, offset: 1 }),
+      trade({ exchange: "NASDAQ", id: "before it", tsEvent: TEN, sequence: 1n, offset: 2 }),
+      trade({ exchange: "NASDAQ", id: "odd", tsEvent: TEN + 1n, conditions: ["I"], offset: 3 })
     ]
     for (let seed = 1; seed < 20; seed++)
       assert.deepStrictEqual(

@@ -8,7 +8,7 @@ const base = { exchange: "NASDAQ", symbol: "AAPL", ts_event: "176848920012345678
 const said = (more: object = {}) => read(JSON.stringify({ ...base, ...more }))
 
 describe("ReadTick", () => {
-  it("MI2 numbers are read digit by digit, as texts and as JSON's numbers", () => {
+  it("MH2 numbers are read digit by digit, as texts and as JSON's numbers", () => {
     const text = `{"symbol":"XBT/USD","exchange":"KRAKEN","price":105433.123456789,"volume":123456789.012345678,
       "timestamp":1768489200123456789,"sequence":9007199254740993,"id":12}`
     const tick = read(text) as Trade
@@ -20,14 +20,14 @@ describe("ReadTick", () => {
     assert.strictEqual((read(text.replace("105433.123456789", "1e-8")) as Trade).price, 10n)
   })
 
-  it("MI2 times are nanoseconds, or a date with as many digits", () => {
+  it("MH2 times are nanoseconds, or a date with as many digits", () => {
     const at = (ts_event: string) => (said({ ts_event }) as Trade).tsEvent
     assert.strictEqual(at("2026-01-15T15:00:00.123456789Z"), 1_768_489_200_123_456_789n)
     assert.strictEqual(at("2026-01-15T10:00:00.1-05:00"), 1_768_489_200_100_000_000n)
     assert.strictEqual(at("2026-01-15T15:00:00Z"), 1_768_489_200_000_000_000n)
   })
 
-  it("MI2 quotes, cancels and corrections are read with what they are of", () => {
+  it("MH2 quotes, cancels and corrections are read with what they are of", () => {
     const quote = said({ type: "quote", bid: 187.22, bid_size: 300, ask: null })
     assert.deepInclude(quote, { kind: "quote", ask: undefined })
     assert.deepInclude(said({ type: "cancel", id: "7", ts_original: "5" }), { kind: "cancel", id: "7", tsOriginal: 5n })
@@ -36,7 +36,7 @@ describe("ReadTick", () => {
     assert.deepInclude(correction.trade, { kind: "trade", id: "7", tsEvent: 5n, price: 1_000_000_000n })
   })
 
-  it("MI3 what is missing, wrong, too long or too deep is refused with what is wrong", () => {
+  it("MH3 what is missing, wrong, too long or too deep is refused with what is wrong", () => {
     const refusals: ReadonlyArray<readonly [string | object, RegExp]> = [
       ["", /no JSON/],
       ["[]", /no JSON object/],

@@ -17,10 +17,10 @@ const rows = (trades: ReadonlyArray<PlacedTrade>): ReadonlyArray<StoredBar> => {
     .sort((a, b) => a.start - b.start)
 }
 const minutesOn = (minutes: number, more: Partial<PlacedTrade> = {}) =>
-  trade({ tsEvent: TEN + BigInt(minutes) * 60n * SECOND, offset: BigInt(minutes), ...more })
+  trade({ tsEvent: TEN + BigInt(minutes) * 60n * SECOND, offset: minutes, ...more })
 
 describe("Series", () => {
-  it("MS1 flat bars stand where nothing was traded, with the last price and no volume, from the first known price on", () => {
+  it("MW1 flat bars stand where nothing was traded, with the last price and no volume, from the first known price on", () => {
     const candles = candlesOf(ALWAYS, "1m", rows([minutesOn(1, { price: 7n }), minutesOn(3, { price: 9n })]))
     const range = { from: ten, until: ten + 6 * MINUTE, limit: 100 }
     const all = filled(ALWAYS, "1m", candles, range, sessionsOf("all"), undefined)
@@ -42,7 +42,7 @@ describe("Series", () => {
     )
   })
 
-  it("MS1 nothing is filled in while a venue is closed, or where another session was asked for", () => {
+  it("MW1 nothing is filled in while a venue is closed, or where another session was asked for", () => {
     const close = ten + 6 * 60 * MINUTE
     const of = { exchange: "XNYS", symbol: "A" }
     const candles = candlesOf(US_EQUITIES, "1m", rows([trade({ ...of, tsEvent: TEN + 6n * 3_600n * SECOND - SECOND })]))
@@ -69,7 +69,7 @@ describe("Series", () => {
     assert.deepStrictEqual([candle!.bar.low, candle!.bar.high, candle!.revision], [1n, 3n, 2])
   })
 
-  it("MS2 a bar is final once the feed is as far behind its end as trades may be late", () => {
+  it("MW2 a bar is final once the feed is as far behind its end as trades may be late", () => {
     assert.isFalse(isFinal("1m", ten, undefined))
     assert.isFalse(isFinal("1m", ten, ten + 14_999))
     assert.isTrue(isFinal("1m", ten, ten + 15_000))

@@ -1,7 +1,7 @@
 /** Trades for tests: one as it is wished for, and many that a seed draws. */
 import { type Decimal, decimalOf } from "../../src/marketdata/Decimal.ts"
 import type { PlacedTrade } from "../../src/marketdata/Gathering.ts"
-import { dice } from "../evaluation/Drawn.ts"
+import { dice } from "./dice.ts"
 
 /** 2026-01-15T15:00:00Z, a Thursday, at ten in New York; nanoseconds. */
 export const TEN = 1_768_489_200_000_000_000n
@@ -11,7 +11,7 @@ export const decimal = (text: string): Decimal => decimalOf(text) as Decimal
 
 export const trade = (more: Partial<PlacedTrade> = {}): PlacedTrade => ({
   ...{ kind: "trade", exchange: "KRAKEN", symbol: "XBTUSDT", id: "", currency: "", tsEvent: TEN, tsRecv: 0n },
-  ...{ sequence: 0n, price: 100n * SECOND, size: decimal("1"), conditions: [], epoch: 0, offset: 0n },
+  ...{ sequence: 0n, price: 100n * SECOND, size: decimal("1"), conditions: [], epoch: 0, offset: 0 },
   ...more
 })
 
@@ -28,7 +28,7 @@ export const drawn = (seed: number, count: number): ReadonlyArray<PlacedTrade> =
       price: BigInt(below(1_000_000)) * 10_000_000n,
       size: { unscaled: BigInt(below(1_000)), scale: below(9) },
       conditions: of([[], [], ["T"], ["I"], ["Z", "@"], ["9"]]),
-      offset: BigInt(n)
+      offset: n
     })
   )
 }
