@@ -35,6 +35,8 @@ export interface BelowOptions {
   readonly services: ReadonlyArray<string>
   /** By path; calls to any other are UNIMPLEMENTED. */
   readonly handlers: ReadonlyMap<string, Handler>
+  /** Bytes of a message that comes on a path, where it is more than `MESSAGE_BYTES`. */
+  readonly largest?: ReadonlyMap<string, number>
   /** Calls of Connect and gRPC-Web, which the lane serves and grpc-js can't. */
   readonly connect: Connect
   /** Whose pages may call so from browsers. */

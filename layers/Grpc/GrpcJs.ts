@@ -15,14 +15,14 @@ import { guard } from "./Gate.ts"
 import { GrpcJsCall } from "./GrpcJsCall.ts"
 import { MAX_SEND } from "./MaxSend.ts"
 
-const serverOptions = (maxStreams: number): grpc.ServerOptions => ({
+const serverOptions = (maxStreams: number, maxReceive: number): grpc.ServerOptions => ({
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.max_connection_age_ms": 30 * 60_000,
   "grpc.max_connection_age_grace_ms": 30_000,
   "grpc.max_concurrent_streams": maxStreams,
   "grpc.max_connection_idle_ms": 120_000,
-  "grpc.max_receive_message_length": MESSAGE_BYTES,
+  "grpc.max_receive_message_length": maxReceive,
   "grpc.max_send_message_length": MAX_SEND,
   "grpc-node.max_session_memory": 64,
   // Nothing here shows channelz, and it reads the clock for every message.
@@ -55,9 +55,9 @@ const TAKEN = {
 
 /** Takes every call before grpc-js makes anything of it. */
 const taking =
-  (handlers: ReadonlyMap<string, Handler>): grpc.ServerInterceptor =>
+  (handlers: ReadonlyMap<string, Handler>, largest: ReadonlyMap<string, number>): grpc.ServerInterceptor =>
   ({ path }, call) => {
-    const taken = new GrpcJsCall(path, call)
+    const taken = new GrpcJsCall(path, call, largest.get(path) ?? MESSAGE_BYTES)
     if (taken.came) handlers.get(path)?.(taken)
     return TAKEN
   }
@@ -81,8 +81,11 @@ const credentialsOf = (
 }
 
 export const onGrpcJs = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, handlers, refuse, soon } = below
-  const server = new grpc.Server({ ...serverOptions(options.maxStreams), interceptors: [taking(handlers)] })
+  const { options, gate, certificate, services, handlers, largest = new Map(), refuse, soon } = below
+  const server = new grpc.Server({
+    ...serverOptions(options.maxStreams, Math.max(MESSAGE_BYTES, ...largest.values())), // one for all; each call has its own
+    interceptors: [taking(handlers, largest)]
+  })
   for (const path of handlers.keys()) server.register(path, () => {}, asBytes, asBytes, "bidi")
   return {
     listen: async () => {

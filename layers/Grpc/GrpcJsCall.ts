@@ -38,7 +38,8 @@ export class GrpcJsCall implements ServerCall {
   #asks = false
   #another = false
 
-  constructor(path: string, call: ServerInterceptingCallInterface) {
+  /** `largest`: bytes of a message that it hears. */
+  constructor(path: string, call: ServerInterceptingCallInterface, largest = Number.POSITIVE_INFINITY) {
     this.path = path
     this.#call = call
     const { remoteAddress = "unknown", remotePort } = call.getConnectionInfo()
@@ -48,7 +49,10 @@ export class GrpcJsCall implements ServerCall {
         this.metadata = metadata
         this.came = true
       },
-      onReceiveMessage: (message) => this.#listener.message(message as Buffer),
+      onReceiveMessage: (message: Buffer) => {
+        if (message.length <= largest) return this.#listener.message(message)
+        this.end({ code: Code.RESOURCE_EXHAUSTED, details: `Received message larger than max (${largest} bytes)` })
+      },
       onReceiveHalfClose: () => this.#listener.end(),
       onCancel: () => {
         this.#over = true

@@ -103,6 +103,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
     arrivals
   })
   const handlers = new Map<string, Handler>()
+  const largest = new Map<string, number>()
   const drains: Array<Effect.Effect<void>> = []
   for (const service of services as ReadonlyArray<Service<Needed<Services>>>) {
     const served = yield* service.serve({ arrivals })
@@ -110,6 +111,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
     for (const [name, { path }] of Object.entries(service.definition)) {
       const handler = served.handlers[name]
       const method = path.slice(path.lastIndexOf("/") + 1)
+      if (service.largest !== undefined) largest.set(path, service.largest)
       if (handler !== undefined) handlers.set(path, calls.admitting(service, method, handler, served.nobody)) // G5
     }
   }
@@ -133,7 +135,7 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
     Effect.sync(() =>
       (options.server === "grpc-js" ? onGrpcJs : onLane)({
         ...{ options, gate: gateOptions, certificate, services: own },
-        ...{ handlers, connect, origins, refuse, defect, soon: arrivals.soon }
+        ...{ handlers, largest, connect, origins, refuse, defect, soon: arrivals.soon }
       })
     ),
     (server) =>

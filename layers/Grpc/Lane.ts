@@ -12,7 +12,7 @@ import { authOf, LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
 import { MAX_SEND } from "./MaxSend.ts"
 
 export const onLane = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, handlers, connect, origins, refuse, defect, soon } = below
+  const { options, gate, certificate, services, handlers, largest, connect, origins, refuse, defect, soon } = below
   const isExempt = exempting(gate.exempt)
   const [inAll, ofAddress] = WAITING
   const places = new Places([gate.maxConnections + inAll, gate.perAddress + ofAddress])
@@ -42,7 +42,7 @@ export const onLane = (below: BelowOptions): Below => {
   const http2 = new Http2({ connect, origins, refuse })
   const lane = new LaneServer({
     maxStreams: options.maxStreams,
-    maxReceive: MESSAGE_BYTES,
+    maxReceive: (path) => largest?.get(path) ?? MESSAGE_BYTES,
     maxSend: MAX_SEND,
     handlers,
     refuse,

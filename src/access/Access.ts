@@ -117,11 +117,12 @@ const REFRESH = "1 second" // half of A3's bound
 const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
 const limited = (message: string, wait: number) =>
   Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
-export const identityOf = ({ id, name, role, environments }: ApiKey): Identity => ({
+export const identityOf = ({ id, name, role, environments, topics }: ApiKey): Identity => ({
   keyId: id,
   name,
   role,
-  environments
+  environments,
+  ...(topics === undefined ? {} : { topics })
 })
 export const isGood = (key: ApiKey, now: number) =>
   key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
@@ -235,9 +236,10 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const gone = failure("NotFound", "there is no API key with that id that is still good")
     const old = yield* store.find(id)
     if (old === undefined || !isGood(old, now)) return yield* gone
-    const { name, role, environments } = old
+    const { name, role, environments, topics } = old
+    const its = topics === undefined ? {} : { topics }
     const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt)
-    const made = minted({ name, role, environments, expiresAt }, identity.name)
+    const made = minted({ name, role, environments, ...its, expiresAt }, identity.name)
     const until = now + graceMillis
     if (!(yield* store.rotate(id, made.key, { until, by: identity.keyId }))) return yield* gone
     keys.remember(made.key)

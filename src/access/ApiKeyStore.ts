@@ -15,6 +15,8 @@ export interface ApiKey {
   readonly hash: string
   readonly role: Role
   readonly environments: ReadonlyArray<string>
+  /** Patterns of topics; left out: as its environments say. KX1 */
+  readonly topics?: ReadonlyArray<string>
   /** Milliseconds since 1970, as are the other times; null: never. */
   readonly createdAt: number
   readonly createdBy: string

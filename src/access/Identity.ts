@@ -12,17 +12,38 @@ export interface Identity {
   readonly role: Role
   /** Environments in which the key is good; ["*"]: all. */
   readonly environments: ReadonlyArray<string>
+  /** Patterns of the topics that it may use; left out: as its environments say. KX1 */
+  readonly topics?: ReadonlyArray<string>
   /** Of a caller without a key, where it does not share it with many others. */
   readonly address?: string
 }
 
-export type Permission = "config.read" | "config.write" | "subscribe" | "clients.read" | "audit.read" | "keys.manage"
+export type Permission =
+  | "config.read"
+  | "config.write"
+  | "subscribe"
+  | "clients.read"
+  | "audit.read"
+  | "keys.manage"
+  /** Make, change and delete topics. */
+  | "topics.manage"
+  | "topics.publish"
+  /** What topics are, their figures and their events. */
+  | "topics.read"
+  /** Make subscriptions of topics, move and delete them, and consume. */
+  | "topics.consume"
 
-const granted: Record<Role, ReadonlySet<Permission>> = {
-  admin: new Set(["config.read", "config.write", "subscribe", "clients.read", "audit.read", "keys.manage"]),
-  publisher: new Set(["config.read", "config.write", "clients.read", "subscribe"]),
-  viewer: new Set(["config.read", "clients.read", "audit.read"]),
-  subscriber: new Set(["config.read", "subscribe"])
+export const granted: Record<Role, ReadonlySet<Permission>> = {
+  admin: new Set([
+    ...(["config.read", "config.write", "subscribe", "clients.read", "audit.read", "keys.manage"] as const),
+    ...(["topics.manage", "topics.publish", "topics.read", "topics.consume"] as const)
+  ]),
+  publisher: new Set([
+    ...(["config.read", "config.write", "clients.read", "subscribe"] as const),
+    ...(["topics.publish", "topics.read", "topics.consume"] as const)
+  ]),
+  viewer: new Set(["config.read", "clients.read", "audit.read", "topics.read"]),
+  subscriber: new Set(["config.read", "subscribe", "topics.read", "topics.consume"])
 }
 
 /** `environment` undefined: the permission must hold in every environment. */

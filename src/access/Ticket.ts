@@ -41,7 +41,8 @@ export const keyOf = (ticket: string, environment: string, now: number, marks: M
 export const holder = (identity: Identity, environment: string): Identity => ({
   ...identity,
   role: "subscriber",
-  environments: may(identity, "config.read", environment) ? [environment] : []
+  environments: may(identity, "config.read", environment) ? [environment] : [],
+  topics: []
 })
 
 const IN_URL = /([?&])ticket=([^&#]*)(&?)/

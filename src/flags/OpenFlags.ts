@@ -74,7 +74,7 @@ const make = Effect.fnUntraced(function* (options: OpenFlagsOptions) {
   const half = Math.max(1, Math.floor(inAll / 2))
   const all = new RateLimits({ perSecond: inAll, burst: 2 * inAll })
   const byAddress = new RateLimits({ perSecond: half, burst: 2 * half })
-  const who: Identity = { name: "anonymous", keyId: NO_KEY, role: "subscriber", environments: anonymous }
+  const who: Identity = { name: "anonymous", keyId: NO_KEY, role: "subscriber", environments: anonymous, topics: [] }
 
   const admit = (stranger: Stranger, cost: number) =>
     Effect.suspend((): Effect.Effect<Identity | undefined, HeraldError> => {

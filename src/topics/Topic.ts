@@ -1,14 +1,13 @@
 /**
  * What a topic is: a named log of events, in partitions. Pure.
  *
- *   TT1  A topic's name has 1 to 200 characters: segments of letters, digits and . _ - between slashes, each beginning with a letter, a digit or _.
- *        It is compared as it is written, and no path can climb by it.
  *   TT2  A topic keeps events for a time, up to a size, or both: never without a bound.
  *   TT3  Partitions are added and never taken away; where events are stored is never changed.
  */
+import { wrongTopicName } from "../keys/TopicName.ts"
 
-/** Characters. */
-export const TOPIC_LENGTH = 200
+export { isTopicName, TOPIC_LENGTH, topicNameRule, wrongTopicName } from "../keys/TopicName.ts"
+
 export const PARTITIONS = 256
 /** Characters. */
 export const DESCRIPTION_LENGTH = 1_000
@@ -71,17 +70,6 @@ export interface Topic extends Definition {
   readonly createdBy: string
   readonly updatedAt: number
 }
-
-/** Its characters; the length is checked apart. TT1 */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/
-
-export const isTopicName = (name: string): boolean => name.length <= TOPIC_LENGTH && NAME.test(name)
-
-export const topicNameRule = `1 to ${TOPIC_LENGTH} letters, digits and . _ - in segments between slashes, each beginning with a letter, a digit or _`
-
-/** What is wrong with it, worded to follow its name. */
-export const wrongTopicName = (name: string): string | undefined =>
-  isTopicName(name) ? undefined : `is not the name of a topic: ${topicNameRule}`
 
 const isWhole = (value: number, least: number, most: number) =>
   Number.isSafeInteger(value) && value >= least && value <= most

@@ -39,6 +39,13 @@ export interface CarryJob {
   readonly carries: Carries
 }
 
+/** Texts of JSON that all have to satisfy one schema, which is JSON text. */
+export interface CheckJob {
+  readonly kind: "check"
+  readonly texts: ReadonlyArray<string>
+  readonly schema: string
+}
+
 /** A text of a capability's own form. */
 export interface AsideJob {
   readonly kind: "aside"
@@ -50,7 +57,7 @@ export interface AsideJob {
 /** What capabilities read in their own way, by name. What comes out is plain data. */
 export type Readers = Readonly<Record<string, (text: string) => unknown>>
 
-export type Job = ReadJob | CompareJob | CarryJob | AsideJob
+export type Job = ReadJob | CompareJob | CarryJob | CheckJob | AsideJob
 
 /** What a thread is busy with. Each stage has a time limit of its own, and tells whose fault it is when that passes. */
 export type Stage = "read" | "schema" | "compare"
@@ -68,6 +75,8 @@ export type JobResult =
   | { readonly _tag: "Compared"; readonly difference: Difference }
   | { readonly _tag: "Carried"; readonly json: unknown }
   | { readonly _tag: "Given"; readonly answer: unknown }
+  /** All texts are right, or the first that is wrong, and what is. */
+  | { readonly _tag: "Checked"; readonly wrong: { readonly index: number; readonly mistake: JobResult } | undefined }
 
 /** Checks a value by a schema, which is JSON text. Undefined: it fits. */
 export type SchemaCheck = (schema: string, value: Read) => JobResult | undefined
@@ -80,6 +89,8 @@ export const bytesOfJob = (job: Job): number => {
       return job.bytes.byteLength
     case "aside":
       return 2 * job.text.length
+    case "check":
+      return job.texts.reduce((sum, text) => sum + 2 * text.length, 2 * job.schema.length)
     case "read":
       return 2 * (job.text.length + (job.schema?.length ?? 0))
   }
@@ -111,6 +122,25 @@ const carry = ({ bytes, carries }: CarryJob): JobResult => {
     : { _tag: "Carried", json: found.success }
 }
 
+const checkAll = (
+  { texts, schema }: CheckJob,
+  check: SchemaCheck,
+  enter: (stage: Stage) => void
+): { readonly index: number; readonly mistake: JobResult } | undefined => {
+  const values: Array<Read> = []
+  for (const [index, text] of texts.entries()) {
+    const value = read("json", text, { stored: false })
+    if (Result.isFailure(value)) return { index, mistake: { _tag: "Unreadable", reason: value.failure } }
+    values.push(value.success)
+  }
+  enter("schema")
+  for (const [index, value] of values.entries()) {
+    const mistake = check(schema, value)
+    if (mistake !== undefined) return { index, mistake }
+  }
+  return undefined
+}
+
 /** What a small body without values of ours says. Undefined: it is no good, which a job says the why of. */
 export const carriedNow = (bytes: Uint8Array): unknown => {
   const found = carry({ kind: "carry", bytes, carries: "nothing" })
@@ -130,6 +160,7 @@ export const perform = (
   }
   enter("read")
   if (job.kind === "carry") return carry(job)
+  if (job.kind === "check") return { _tag: "Checked", wrong: checkAll(job, check, enter) }
   if (job.kind === "aside") return { _tag: "Given", answer: readers[job.reader]!(job.text) }
   const members = () => (job.want === "members" ? namedTextsIn(job.text) : undefined)
   if (job.checked === true && job.type === "json" && job.schema === undefined && job.want !== "secrets")

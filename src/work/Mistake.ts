@@ -53,7 +53,7 @@ export const died = (job: Job, stage: Stage, reason: string): JobResult =>
 
 /** Names a schema to its author: by its $id or title, or else by its beginning. */
 const nameOf = (job: Job): string => {
-  const text = job.kind === "read" ? (job.schema ?? "") : ""
+  const text = job.kind === "read" || job.kind === "check" ? (job.schema ?? "") : ""
   const { $id, title } = Object(JSON.parse(text)) as { $id?: unknown; title?: unknown }
   const name = typeof $id === "string" ? $id : typeof title === "string" ? title : text
   return name.length > 120 ? `${name.slice(0, 120).toWellFormed()}…` : name

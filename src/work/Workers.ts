@@ -69,6 +69,14 @@ export class Workers extends Context.Service<
     readonly read: (type: ValueType, text: string, want?: Want) => Effect.Effect<Reading, HeraldError>
     /** Reads the body of a request, with the fields of `Written` in place of the values that it carries. Fails `Busy`, `Timeout`. */
     readonly carry: (bytes: Uint8Array, carries: Carries) => Effect.Effect<Carrying, HeraldError>
+    /**
+     * Checks texts of JSON by one schema, in a thread. Undefined: they are right; else the first that is not. The schema is text that was
+     * accepted. Fails `Busy`, `Timeout`. WK1
+     */
+    readonly check: (
+      schema: string,
+      texts: ReadonlyArray<string>
+    ) => Effect.Effect<{ readonly index: number; readonly mistake: Mistake } | undefined, HeraldError>
     /** What `read` makes of a text, here or, where it is large, in a thread, which knows it as `reader`. Fails `Busy`, `Timeout`, `InvalidValue`. */
     readonly aside: <A>(reader: string, text: string, read: (text: string) => A) => Effect.Effect<A, HeraldError>
     /** The difference between two texts. Fails `Busy`, `Timeout`. */
@@ -214,7 +222,10 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     }
     const answer = yield* answered(job, inline)
     if (id !== "" && answer._tag === "Read") remember(id)
-    return answer._tag === "Carried" || answer._tag === "Compared" || answer._tag === "Given"
+    return answer._tag === "Carried" ||
+      answer._tag === "Compared" ||
+      answer._tag === "Given" ||
+      answer._tag === "Checked"
       ? yield* mistaken(answer)
       : answer
   })
@@ -236,6 +247,13 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
     return yield* answer._tag === "Unreadable" ? mistakeOf(answer) : mistaken(answer)
   })
 
+  const check = Effect.fnUntraced(function* (schema: string, texts: ReadonlyArray<string>) {
+    const answer = yield* submit({ kind: "check", schema, texts })
+    if (answer._tag === "InvalidSchema" || answer._tag === "Unreadable") return { index: 0, mistake: answer }
+    if (answer._tag !== "Checked") return yield* mistaken(answer)
+    return answer.wrong as { readonly index: number; readonly mistake: Mistake } | undefined
+  })
+
   const aside = <A>(reader: string, text: string, read: (text: string) => A): Effect.Effect<A, HeraldError> =>
     text.length <= INLINE.json
       ? Effect.sync(() => read(text))
@@ -244,7 +262,7 @@ const make = Effect.fnUntraced(function* ({ limits, patience, bounds }: WorkersO
           return answer._tag === "Unreadable" ? Effect.fail(mistakeOf(answer)) : mistaken(answer)
         })
 
-  return Workers.of({ examine, read, carry, compare, aside })
+  return Workers.of({ examine, read, carry, compare, check, aside })
 })
 
 const nothing: Reading = { _tag: "Read", secrets: [], members: undefined }

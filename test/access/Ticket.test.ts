@@ -29,6 +29,7 @@ describe("Ticket", () => {
         keyId: key.id,
         name: "robot",
         role: "subscriber",
+        topics: [],
         environments: ["production"]
       })
       yield* TestClock.setTime(102 * HOUR - 1)

@@ -55,6 +55,21 @@ for (const [name, its] of [
       })
     )
 
+    it.effect("WK1 many texts are checked by one schema, and the first that is wrong is named", () =>
+      on(({ check }) =>
+        Effect.gen(function* () {
+          const schema = JSON.stringify(user)
+          const texts = Array.from({ length: 500 }, (_, age) => JSON.stringify({ name: "a@b.example", age }))
+          assert.isUndefined(yield* check(schema, texts))
+          const wrong = yield* check(schema, [...texts, '{"name":"nobody"}', "{}"])
+          assert.deepInclude(wrong?.mistake, { _tag: "Violation", path: "/name" })
+          assert.strictEqual(wrong?.index, 500)
+          assert.strictEqual((yield* check(schema, [texts[0]!, "{"]))?.mistake._tag, "Unreadable")
+          assert.strictEqual((yield* check('{"$ref":"#/nowhere"}', ["1"]))?.mistake._tag, "InvalidSchema")
+        })
+      )
+    )
+
     it.effect("SV1 compares numbers as they were written", () =>
       Effect.gen(function* () {
         const check = (schema: unknown, text: string, type: ValueType = "json") =>

@@ -23,8 +23,8 @@ import { Unsent } from "./Unsent.ts"
 
 export interface LaneOptions {
   readonly maxStreams?: number
-  /** Bytes of a message. */
-  readonly maxReceive?: number
+  /** Bytes of a message; by the path of its call, where that differs. */
+  readonly maxReceive?: number | ((path: string) => number)
   readonly maxSend?: number
   /** Bytes that may wait to be sent on all connections. UB2 */
   readonly maxUnsent?: number
@@ -190,8 +190,9 @@ export class LaneServer {
     const given = valueOf(request.headers, "grpc-timeout")
     const timeout = given === undefined ? undefined : timeoutOf(given)
     if (given !== undefined && timeout === undefined) return end(Code.INTERNAL, "the grpc-timeout of this call is none")
+    const { maxReceive = 4_194_304 } = this.#options
     const call = new LaneCall(stream, request, origin, {
-      maxReceive: this.#options.maxReceive ?? 4_194_304,
+      maxReceive: typeof maxReceive === "number" ? maxReceive : maxReceive(request.path),
       maxSend: this.#options.maxSend ?? 8_388_608,
       timeout,
       onStatus: (code) => this.#said(request, code, peer),

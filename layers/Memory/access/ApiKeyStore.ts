@@ -16,12 +16,13 @@ export const layer = Layer.effect(
     const add = (key: ApiKey, by?: string) => {
       access.keys.set(key.id, key)
       access.principals.set(folded(key.name), access.principals.get(folded(key.name)) ?? key.name)
-      const { id, name, role, environments, expiresAt } = key
+      const { id, name, role, environments, topics, expiresAt } = key
       note("key.create", key.createdBy, {
         id,
         name,
         role,
         environments,
+        ...(topics === undefined ? {} : { topics }),
         expiresAt,
         digest: keyDigest(key),
         ...actingKey(by)

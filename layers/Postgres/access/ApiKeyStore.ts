@@ -6,12 +6,15 @@ import { confirmed } from "../connection/Confirmed.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
+type Row = Omit<ApiKey, "topics"> & { readonly topics: ReadonlyArray<string> | null }
+const keyOf = ({ topics, ...key }: Row): ApiKey => (topics === null ? key : { ...key, topics })
+
 export const layer = Layer.effect(
   ApiKeyStore,
   Effect.gen(function* () {
     const { reads, other: sql } = yield* Pools
     const columns =
-      sql.literal(`id, name, hash, role, environments, herald_millis(created_at) as "createdAt", created_by as "createdBy",
+      sql.literal(`id, name, hash, role, environments, topics, herald_millis(created_at) as "createdAt", created_by as "createdBy",
       herald_millis(expires_at) as "expiresAt", herald_millis(revoked_at) as "revokedAt"`)
     return ApiKeyStore.of({
       create: Effect.fnUntraced(function* (key, { alone = false, by } = {}) {
@@ -37,10 +40,12 @@ export const layer = Layer.effect(
           sql<{ made: boolean }>`select herald_first_admin(${JSON.stringify(key)}::text::jsonb) as made`
         ).pipe(Effect.map(([row]) => row!.made)),
       find: (id) =>
-        guarded("look up the API key")(reads<ApiKey>`select ${columns} from api_keys where id = ${id}`).pipe(
-          Effect.map((rows) => rows[0])
+        guarded("look up the API key")(reads<Row>`select ${columns} from api_keys where id = ${id}`).pipe(
+          Effect.map(([row]) => (row === undefined ? undefined : keyOf(row)))
         ),
-      list: guarded("read the API keys")(sql<ApiKey>`select ${columns} from api_keys order by created_at, id`),
+      list: guarded("read the API keys")(sql<Row>`select ${columns} from api_keys order by created_at, id`).pipe(
+        Effect.map((rows) => rows.map(keyOf))
+      ),
       revoke: (id, actor, by) =>
         confirmed(
           sql,

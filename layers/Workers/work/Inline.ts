@@ -34,7 +34,11 @@ export const layer = (options: Partial<InlineOptions> = {}) => {
       const job = structuredClone(sent)
       began(job)
       const stage =
-        job.kind === "compare" ? "compare" : job.kind === "read" && job.schema !== undefined ? "schema" : "read"
+        job.kind === "compare"
+          ? "compare"
+          : job.kind === "check" || (job.kind === "read" && job.schema !== undefined)
+            ? "schema"
+            : "read"
       if (explodes(job)) {
         alive = false
         say({ _tag: "Entered", stage: "read" })

@@ -32,6 +32,8 @@ export interface Service<R = any> {
   readonly permission: Permission
   /** Served to clients of Connect and gRPC-Web, too; its descriptors have to be of `descriptors`. Left out: to those of gRPC alone. */
   readonly connect?: true
+  /** Bytes of one message that its methods hear, where they are more than `MESSAGE_BYTES`. */
+  readonly largest?: number
   readonly without: string
   readonly serve: (admitted: Admitted) => Effect.Effect<Served, never, R>
 }

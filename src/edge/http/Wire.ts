@@ -9,6 +9,7 @@ import { BREAK_GLASS, IDEMPOTENCY_KEY, MESSAGE } from "../../commits/Request.ts"
 import { FLAG_NAME } from "../../evaluation/Definition.ts"
 import { ENVIRONMENT, ENVIRONMENT_LENGTH } from "../../keys/Environment.ts"
 import { KEY, KEY_LENGTH } from "../../keys/Key.ts"
+import { TOPIC_LENGTH, TOPIC_NAME } from "../../keys/TopicName.ts"
 
 /** Shows a rule in the document. The use case enforces it and words the refusal. */
 const shown = (json: Readonly<Record<string, unknown>>) =>
@@ -62,6 +63,15 @@ export const PrincipalName = Schema.String.check(
 export const Scope = Schema.String.check(
   shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: `^\\*$|${ENVIRONMENT.source}` })
 ).annotate({ examples: ["production"] })
+
+/** Topics of an API key. KX1 */
+export const TopicPattern = Schema.String.check(
+  shown({ minLength: 1, maxLength: TOPIC_LENGTH + 2, pattern: `^\\*$|${TOPIC_NAME.source.slice(0, -1)}(/\\*)?$` })
+).annotate({ examples: ["orders/*"] })
+/** TT1 */
+export const TopicName = Schema.String.check(
+  shown({ minLength: 1, maxLength: TOPIC_LENGTH, pattern: TOPIC_NAME.source })
+).annotate({ examples: ["orders"] })
 
 const TAG = '(W/)?"[!#-~]*"'
 const TAGS = `${TAG}( *, *${TAG})*`

@@ -33,6 +33,7 @@ const shownOnce = ({ token, key }: Made, paint: Paint): string =>
     [
       ["id", key.id],
       ["role", `${key.role} in ${key.environments.join(", ")}`],
+      ["topics", (key.topics ?? []).join(", ")],
       ["expires", key.expiresAt === null ? "never" : time(key.expiresAt)]
     ],
     paint
@@ -51,10 +52,17 @@ const create = Command.make(
       Flag.withMetavar("name"),
       Flag.atLeast(1)
     ),
+    topic: Flag.String("topic").pipe(
+      Flag.withDescription(
+        "Topics that it may use, may be repeated: a name, orders/* or '*'; all with --env '*', else none"
+      ),
+      Flag.withMetavar("pattern"),
+      Flag.between(0, 100)
+    ),
     expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when"),
     add: yes("add", "A further key of a principal that has one")
   },
-  Effect.fn("Key.create")(function* ({ name, role, env, expires, add }) {
+  Effect.fn("Key.create")(function* ({ name, role, env, topic, expires, add }) {
     const shell = yield* Shell
     const here = yield* invocation
     const now = yield* shell.now
@@ -65,7 +73,11 @@ const create = Command.make(
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/keys",
-      body: { name, role, environments: env, expiresAt, ...(add ? { add } : {}) },
+      body: {
+        ...{ name, role, environments: env, expiresAt },
+        ...(topic.length === 0 ? {} : { topics: topic }),
+        ...(add ? { add } : {})
+      },
       once: true
     })
     const made = body as Made
@@ -74,7 +86,11 @@ const create = Command.make(
 ).pipe(
   Command.withDescription("Make an API key; its token is shown once"),
   Command.withExamples([
-    { command: "herald key create ci --role publisher --env staging --expires 90d", description: "For a pipeline" }
+    { command: "herald key create ci --role publisher --env staging --expires 90d", description: "For a pipeline" },
+    {
+      command: "herald key create shop --role publisher --env production --topic 'orders/*'",
+      description: "For a service that publishes events"
+    }
   ])
 )
 

@@ -6,7 +6,8 @@ import type * as Log from "../../../access/AuditEntry.ts"
 import { auditProblems } from "../../../access/AuditEntry.ts"
 import type { AuditPage } from "../../../access/AuditLog.ts"
 import { roles } from "../../../access/Identity.ts"
-import { Details, PrincipalName, Scope, Stamp, stamp, stampOr, Time, Whole } from "../Wire.ts"
+import { TOPIC_PATTERNS } from "../../../access/TopicRights.ts"
+import { Details, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
 
 const Role = Schema.Literals(roles)
 
@@ -51,6 +52,7 @@ export const ApiKey = Schema.Struct({
   name: Schema.String,
   role: Role,
   environments: Schema.Array(Schema.String),
+  topics: Schema.optionalKey(Schema.Array(Schema.String)),
   createdAt: Schema.Finite,
   createdTime: Stamp,
   createdBy: Schema.String,
@@ -62,13 +64,14 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
 /**
- * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `expiresAt`: null or left out, never. `add`: a further key
+ * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `topics`: names, `orders/*` or `*`; left out: all if it works everywhere, else none. `expiresAt`: null or left out, never. `add`: a further key
  * of a principal that has one.
  */
 export const ApiKeyBody = Schema.Struct({
   name: PrincipalName,
   role: Role,
   environments: Schema.Array(Scope).check(Schema.isMinLength(1), Schema.isMaxLength(100)),
+  topics: Schema.optionalKey(Schema.Array(TopicPattern).check(Schema.isMaxLength(TOPIC_PATTERNS))),
   expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
   add: Schema.optionalKey(Schema.Boolean)
 }).annotate({
