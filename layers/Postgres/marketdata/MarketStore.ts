@@ -1,0 +1,160 @@
+/** Keeps bars and what is newest of market data, in PostgreSQL: writes by one call of `herald_market_write`. */
+import { Effect, Layer } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
+import {
+  type BarQuery,
+  EXCHANGES,
+  INSTRUMENTS,
+  MarketStore,
+  type SweptMarket,
+  type Written
+} from "../../../src/marketdata/MarketStore.ts"
+import { fromSql, guarded, inTime } from "../connection/Failure.ts"
+import { Pools } from "../connection/Pools.ts"
+import { asFence, millis } from "../leases/Fence.ts"
+import { type BarRow, encode, everyOf, type QuoteRow, readBar, readQuote, readTrade, type TradeRow } from "./Rows.ts"
+
+/** Rows of each that one step removes. */
+const STEP = 5_000
+const LOCK_TIMEOUT = "1s"
+/** Time for all ranges of one call. */
+const PATIENCE = "1 minute"
+
+interface WrittenRow {
+  readonly left?: number
+  readonly epoch?: number | null
+  readonly offset?: number
+}
+const writtenOf = ({ left, epoch, offset }: WrittenRow): Written =>
+  left !== undefined
+    ? { is: "written", left }
+    : { is: "moved", at: epoch === null || epoch === undefined ? undefined : { epoch, offset: offset! } }
+
+export const layer = Layer.effect(
+  MarketStore,
+  Effect.gen(function* () {
+    const { other: sql, reads } = yield* Pools
+    const barsOf = ({ interval }: BarQuery) => (interval === "1d" ? reads`market_days` : reads`market_bars`)
+    /** The bars that a query is of. */
+    const within = ({ symbol, exchanges, interval, sessions }: BarQuery) => reads`
+      from ${barsOf({ symbol, exchanges, interval, sessions })} b join market_instruments i on i.id = b.instrument
+      where i.symbol = ${symbol} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' ')) and b.every = ${everyOf(interval)}::int
+        and b.session = any (string_to_array(${sessions.map((one) => SESSIONS.indexOf(one)).join(" ")}, ' ')::smallint[])`
+    const mark = (column: "open" | "close") => {
+      const of = reads`${reads(column)}`
+      return reads`case when b.${of} is not null then array[(b.${of}).ts::text, (b.${of}).seq::text, (b.${of}).epoch::text, (b.${of}).off::text,
+        (b.${of}).price::text] end as ${of}`
+    }
+    const columns = reads`i.exchange, b.session, herald_millis(b.start_at) as start, ${mark("open")}, ${mark("close")}, b.high::text as high,
+      b.low::text as low, b.volume::text as volume, b.notional::text as notional, b.trades::text as trades, b.revision`
+
+    /** As RP1 and RP2 say of ranges of revisions. */
+    const drop = (before: number) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          const run = (statement: string) => connection.executeUnprepared(statement, [], undefined)
+          const expired = (yield* run(
+            `select * from herald_market_expired(herald_at(${Math.trunc(before)}))`
+          )) as ReadonlyArray<{ readonly part: string; readonly attached: boolean; readonly pending: boolean }>
+          if (expired.length === 0) return { dropped: 0, left: 0 }
+          yield* Effect.acquireRelease(run(`set lock_timeout = '${LOCK_TIMEOUT}'`), () =>
+            Effect.ignore(run("reset lock_timeout"))
+          )
+          let dropped = 0
+          let failed: SqlError | undefined
+          for (const { part, attached, pending } of expired) {
+            const detached = attached
+              ? run(`alter table market_bars detach partition ${part} ${pending ? "finalize" : "concurrently"}`)
+              : Effect.void
+            const done = yield* Effect.result(Effect.andThen(detached, run(`drop table ${part}`)))
+            if (done._tag === "Success") dropped++
+            else failed = done.failure
+          }
+          if (failed !== undefined) yield* Effect.logDebug("a range of bars was not dropped", { why: failed.message })
+          return { dropped, left: expired.length - dropped }
+        })
+      ).pipe(
+        Effect.mapError(fromSql("drop old bars")),
+        inTime(PATIENCE, () => Effect.fail(failure("Timeout", `old bars were not dropped within ${PATIENCE}`)))
+      )
+
+    return MarketStore.of({
+      write: (projection) =>
+        Effect.map(
+          guarded("write market data")(sql<{ written: WrittenRow }>`
+            select herald_market_write(${encode(projection)}::text::jsonb, ${INSTRUMENTS}::int) as written`),
+          ([row]) => writtenOf(row!.written)
+        ),
+      cursor: (partition) =>
+        Effect.map(
+          guarded("read how far market data is written")(sql<{ epoch: number; offset: number; watermark: string }>`
+            select epoch::float8 as epoch, next_off::float8 as "offset", watermark::text as watermark from market_cursors
+            where topic = ${String(partition.topic)}::text::bigint and part = ${partition.partition}::int`),
+          ([row]) => row && { ...row, partition, watermark: BigInt(row.watermark) }
+        ),
+      traded: (symbol) =>
+        Effect.map(
+          guarded("read where a symbol is traded")(reads<{ exchange: string; watermark: string | null }>`
+            select i.exchange, c.watermark::text as watermark from market_instruments i
+              left join market_cursors c on c.topic = i.topic and c.part = i.part
+            where i.symbol = ${symbol} order by i.exchange collate "C" limit ${EXCHANGES}`),
+          (rows) =>
+            rows.map(({ exchange, watermark }) => ({
+              exchange,
+              watermark: watermark === null || watermark === "0" ? undefined : BigInt(watermark)
+            }))
+        ),
+      latest: (symbol, exchanges) => {
+        const of = reads`join market_instruments i on i.id = l.instrument
+          where i.symbol = ${symbol} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' ')) order by i.exchange collate "C"`
+        return Effect.all({
+          trades: Effect.map(
+            guarded("read the latest trades")(reads<TradeRow>`
+              select i.symbol, i.exchange, l.session, array[(l.mark).ts::text, (l.mark).seq::text, (l.mark).epoch::text, (l.mark).off::text,
+                (l.mark).price::text] as mark, l.recv::text as recv, l.size::text as size, l.currency, l.trade as id, l.conditions
+              from market_latest l ${of}, l.session`),
+            (rows) => rows.map(readTrade)
+          ),
+          quotes: Effect.map(
+            guarded("read the latest quotes")(reads<QuoteRow>`
+              select i.symbol, i.exchange, array[(l.mark).ts::text, (l.mark).seq::text, (l.mark).epoch::text, (l.mark).off::text] as mark,
+                l.recv::text as recv, l.currency, l.bid::text as bid, l.bid_size::text as "bidSize", l.ask::text as ask, l.ask_size::text as "askSize"
+              from market_quotes l ${of}`),
+            (rows) => rows.map(readQuote)
+          )
+        })
+      },
+      bars: (query, { from, until, limit }) => {
+        const between = reads`${within(query)} and b.start_at >= herald_at(${from}::float8) and b.start_at < herald_at(${until}::float8)`
+        return Effect.map(
+          guarded("read bars")(reads<BarRow>`
+            select ${columns} ${between} and b.start_at <= (select max(start_at) from (
+              select distinct b.start_at ${between} order by b.start_at limit ${limit}::int) first)
+            order by b.start_at, i.exchange collate "C", b.session`),
+          (rows) => rows.map(readBar)
+        )
+      },
+      before: (query, { from, until }) => {
+        const between = reads`${within(query)} and b.start_at >= herald_at(${from}::float8) and b.start_at < herald_at(${until}::float8)`
+        return Effect.map(
+          guarded("read the bar before")(reads<BarRow>`
+            select ${columns} ${between} and b.start_at = (
+              select b.start_at ${between} and b.close is not null order by b.start_at desc limit 1)
+            order by i.exchange collate "C", b.session`),
+          (rows) => rows.map(readBar)
+        )
+      },
+      sweep: (lease, leaseMillis, { keepMillis, keepDaysMillis }) =>
+        Effect.map(
+          guarded("sweep market data")(sql<{ swept: SweptMarket | null }>`
+            select herald_market_sweep(${asFence(lease)}::text::jsonb, ${millis(leaseMillis)}::interval, ${millis(keepMillis)}::interval,
+              ${millis(keepDaysMillis)}::interval, ${STEP}::int) as swept`),
+          ([row]) => row!.swept ?? undefined
+        ),
+      drop
+    })
+  })
+)

@@ -1,0 +1,277 @@
+-- Bars and what is newest of market data: docs/decisions/0036-market-data.md. Times of venues are nanoseconds since 1970; prices and sizes are exact.
+
+-- By which trade a bar was opened or closed, or what is newest. Compared from left to right: the venue's time and number, then the place in the topic.
+create type market_mark as (ts bigint, seq bigint, epoch bigint, off bigint, price numeric);
+
+-- How far each partition of a topic is in the bars. What a batch changes is written in the transaction that moves it.
+create table market_cursors (
+  topic bigint not null,
+  part integer not null,
+  epoch bigint not null,
+  next_off bigint not null,
+  -- The newest time of the feed that is known, in nanoseconds: what is older may be late.
+  watermark bigint not null,
+  primary key (topic, part)
+) with (fillfactor = 50);
+
+create table market_instruments (
+  id integer generated always as identity primary key,
+  symbol text not null check (length(symbol) between 1 and 64),
+  exchange text not null check (length(exchange) between 1 and 32),
+  -- Where it was heard of last: how fresh it is, the cursor there says.
+  topic bigint not null,
+  part integer not null,
+  unique (symbol, exchange)
+);
+
+create table market_latest (
+  instrument integer not null,
+  -- 0 pre, 1 regular, 2 post, 3 closed
+  session smallint not null,
+  mark market_mark not null,
+  recv bigint not null,
+  size numeric not null,
+  currency text not null,
+  trade text not null,
+  conditions jsonb not null,
+  primary key (instrument, session)
+) with (fillfactor = 50);
+
+create table market_quotes (
+  instrument integer primary key,
+  -- Without a price.
+  mark market_mark not null,
+  recv bigint not null,
+  currency text not null,
+  -- null: nobody is there.
+  bid numeric,
+  bid_size numeric,
+  ask numeric,
+  ask_size numeric
+) with (fillfactor = 50);
+
+-- Days of the venues; few enough to be one table.
+create table market_days (
+  instrument integer not null,
+  -- Seconds: 86400, whatever the clocks do.
+  every integer not null,
+  session smallint not null,
+  start_at timestamptz not null,
+  -- null: nothing counted for it.
+  open market_mark,
+  close market_mark,
+  high numeric,
+  low numeric,
+  volume numeric not null,
+  notional numeric not null,
+  trades bigint not null,
+  -- Grows with each change.
+  revision integer not null,
+  primary key (instrument, every, session, start_at)
+) with (fillfactor = 70);
+create index market_days_old on market_days (start_at);
+
+-- Bars of minutes and hours: of TimescaleDB, where this database has it, otherwise in ranges of a week that end by DROP. The statement that makes the
+-- table is all that differs.
+create table market_ranges (lower timestamptz primary key);
+if exists (select from pg_extension where extname = 'timescaledb') then
+  create table market_bars (like market_days including defaults including constraints, primary key (instrument, every, session, start_at));
+  perform create_hypertable('market_bars', 'start_at', chunk_time_interval => interval '7 days', create_default_indexes => false);
+else
+  create table market_bars (like market_days including defaults including constraints, primary key (instrument, every, session, start_at))
+    partition by range (start_at);
+end if;
+
+create function herald_market_week(at timestamptz) returns timestamptz language sql immutable as $$
+  select date_bin('7 days', at, '2000-01-03 00:00:00+00')
+$$;
+
+-- A range for the week of that moment, where there is none: made apart and attached, which holds up neither readers nor writers. At most 1,500.
+create function herald_market_room(at timestamptz) returns void language plpgsql as $$
+declare
+  week constant timestamptz := herald_market_week(at);
+  ends constant timestamptz := week + interval '7 days';
+  part constant text := 'market_bars_' || to_char(week at time zone 'UTC', 'YYYYMMDD');
+begin
+  if exists (select from market_ranges r where r.lower = week) then return; end if;
+  if (select relkind from pg_class where oid = 'market_bars'::regclass) <> 'p' then return; end if;
+  perform pg_advisory_xact_lock(7234738);
+  if exists (select from market_ranges r where r.lower = week) then return; end if;
+  if (select count(*) from market_ranges) >= 1500 then raise exception 'market_bars has 1500 ranges' using errcode = '54000'; end if;
+  execute format('create table %I (like market_bars including defaults including constraints,
+    constraint range check (start_at >= %L and start_at < %L)) with (fillfactor = 70)', part, week, ends);
+  execute format('alter table market_bars attach partition %I for values from (%L) to (%L)', part, week, ends);
+  execute format('alter table %I drop constraint range', part);
+  insert into market_ranges values (week);
+end $$;
+
+-- Ranges that are over since before that moment, and what was detached and not yet dropped. `pending`: detaching was begun.
+create function herald_market_expired(before timestamptz) returns table (part text, attached boolean, pending boolean) language sql stable as $$
+  select c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+  from pg_class p
+    join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ '^market_bars_[0-9]{8}$'
+    left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = p.oid
+  where p.oid = 'market_bars'::regclass and p.relkind = 'p'
+    and (i.inhrelid is null or (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz <= before)
+  order by 1
+$$;
+
+create function herald_mark(ts bigint, seq bigint, epoch bigint, off bigint, price numeric) returns market_mark language sql immutable as $$
+  select case when ts is not null then row(ts, seq, epoch, off, price)::market_mark end
+$$;
+
+-- Bars as they are sent. start in milliseconds since 1970.
+create type market_part as (
+  symbol text, exchange text, every integer, session smallint, start bigint,
+  open_ts bigint, open_seq bigint, open_epoch bigint, open_off bigint, open_price numeric,
+  close_ts bigint, close_seq bigint, close_epoch bigint, close_off bigint, close_price numeric,
+  high numeric, low numeric, volume numeric, notional numeric, trades bigint
+);
+
+-- Puts parts of bars to what is there (`instead`: in its place). In the order of their keys, so that two writers wait for each other and no more.
+create function herald_market_merge(parts jsonb, days boolean, instead boolean) returns void language plpgsql as $$
+begin
+  execute format($sql$
+    insert into %I as b (instrument, every, session, start_at, open, close, high, low, volume, notional, trades, revision)
+      select i.id, p.every, p.session, herald_at(p.start::float8), herald_mark(p.open_ts, p.open_seq, p.open_epoch, p.open_off, p.open_price),
+        herald_mark(p.close_ts, p.close_seq, p.close_epoch, p.close_off, p.close_price), p.high, p.low, p.volume, p.notional, p.trades, 1
+      from jsonb_populate_recordset(null::market_part, $1) p join market_instruments i on i.symbol = p.symbol and i.exchange = p.exchange
+      where (p.every = 86400) = $2
+      order by 1, 2, 3, 4
+    on conflict (instrument, every, session, start_at) do update set
+      open = case when $3 then excluded.open else least(b.open, excluded.open) end,
+      close = case when $3 then excluded.close else greatest(b.close, excluded.close) end,
+      high = case when $3 then excluded.high else greatest(b.high, excluded.high) end,
+      low = case when $3 then excluded.low else least(b.low, excluded.low) end,
+      volume = case when $3 then 0 else b.volume end + excluded.volume,
+      notional = case when $3 then 0 else b.notional end + excluded.notional,
+      trades = case when $3 then 0 else b.trades end + excluded.trades,
+      revision = b.revision + 1
+    $sql$, case when days then 'market_days' else 'market_bars' end) using parts, days, instead;
+end $$;
+
+-- Bars of five minutes, hours and days, put together again from those of minutes.
+--   in: [{symbol, exchange, every, session, start, end}], times in milliseconds
+create function herald_market_again(bars jsonb) returns void language plpgsql as $$
+declare
+  one record;
+begin
+  for one in
+    select i.id, b.every, b.session, herald_at(b.start::float8) as start_at, herald_at(b."end"::float8) as end_at
+      from jsonb_to_recordset(bars) as b(symbol text, exchange text, every integer, session smallint, start bigint, "end" bigint)
+        join market_instruments i on i.symbol = b.symbol and i.exchange = b.exchange
+      order by 1, 2, 3, 4
+  loop
+    execute format($sql$
+      update %I b set open = m.open, close = m.close, high = m.high, low = m.low, volume = m.volume, notional = m.notional, trades = m.trades,
+        revision = b.revision + 1
+      from (select (array_agg(open order by open) filter (where open is not null))[1] as open,
+          (array_agg(close order by close desc) filter (where close is not null))[1] as close, max(high) as high, min(low) as low,
+          coalesce(sum(volume), 0) as volume, coalesce(sum(notional), 0) as notional, coalesce(sum(trades), 0)::bigint as trades
+        from market_bars where instrument = $1 and every = 60 and session = $3 and start_at >= $4 and start_at < $5) m
+      where b.instrument = $1 and b.every = $2 and b.session = $3 and b.start_at = $4
+      $sql$, case when one.every = 86400 then 'market_days' else 'market_bars' end) using one.id, one.every, one.session, one.start_at, one.end_at;
+  end loop;
+end $$;
+
+-- Writes what was made of events of one partition, where they follow what is written of it already; otherwise nothing.
+--   in: {topic, part, from: [epoch, offset] or null, to: [epoch, offset], watermark, bars, instead, again, latest, forgotten, quotes}
+--   out: {left: instruments that there was no room for}, or {epoch, offset}: how far it is; {epoch: null}: it was not begun
+create function herald_market_write(batch jsonb, instruments integer) returns jsonb language plpgsql as $$
+declare
+  of_topic constant bigint := (batch->>'topic')::bigint;
+  of_part constant integer := (batch->>'part')::integer;
+  heard jsonb;
+  left_out integer := 0;
+  week timestamptz;
+begin
+  if jsonb_typeof(batch->'from') = 'null' then
+    insert into market_cursors values (of_topic, of_part, (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint, (batch->>'watermark')::bigint)
+      on conflict do nothing;
+  else
+    update market_cursors set epoch = (batch->'to'->>0)::bigint, next_off = (batch->'to'->>1)::bigint,
+        watermark = greatest(watermark, (batch->>'watermark')::bigint)
+      where topic = of_topic and part = of_part and epoch = (batch->'from'->>0)::bigint and next_off = (batch->'from'->>1)::bigint;
+  end if;
+  if not found then
+    return coalesce((select jsonb_build_object('epoch', epoch, 'offset', next_off) from market_cursors where topic = of_topic and part = of_part),
+      '{"epoch": null}');
+  end if;
+
+  select coalesce(jsonb_agg(distinct jsonb_build_object('symbol', x->>'symbol', 'exchange', x->>'exchange')), '[]') into heard
+    from jsonb_array_elements(batch->'bars' || (batch->'instead') || (batch->'latest') || (batch->'quotes')) x;
+  update market_instruments i set topic = of_topic, part = of_part
+    from jsonb_to_recordset(heard) as h(symbol text, exchange text)
+    where i.symbol = h.symbol and i.exchange = h.exchange and (i.topic, i.part) <> (of_topic, of_part);
+  if exists (select from jsonb_to_recordset(heard) as h(symbol text, exchange text)
+    where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange)) then
+    perform pg_advisory_xact_lock(7234739); -- so that they are counted rightly
+    insert into market_instruments (symbol, exchange, topic, part)
+      select h.symbol, h.exchange, of_topic, of_part from jsonb_to_recordset(heard) as h(symbol text, exchange text)
+      where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange)
+      order by 1, 2 limit greatest(0, instruments - (select count(*) from market_instruments));
+    select count(*) into left_out from jsonb_to_recordset(heard) as h(symbol text, exchange text)
+      where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange);
+  end if;
+
+  for week in
+    select distinct herald_market_week(herald_at((x->>'start')::float8)) from jsonb_array_elements(batch->'bars' || (batch->'instead')) x
+      where (x->>'every')::integer < 86400 order by 1
+  loop
+    perform herald_market_room(week);
+  end loop;
+  perform herald_market_merge(batch->'bars', false, false);
+  perform herald_market_merge(batch->'bars', true, false);
+  perform herald_market_merge(batch->'instead', false, true);
+  perform herald_market_again(batch->'again');
+
+  delete from market_latest l using jsonb_to_recordset(batch->'forgotten') as f(symbol text, exchange text, session smallint), market_instruments i
+    where i.symbol = f.symbol and i.exchange = f.exchange and l.instrument = i.id and l.session = f.session;
+  insert into market_latest as l
+    select i.id, n.session, herald_mark(n.ts, n.seq, n.epoch, n.off, n.price), n.recv, n.size, n.currency, n.trade, n.conditions
+      from jsonb_to_recordset(batch->'latest') as n(symbol text, exchange text, session smallint, ts bigint, seq bigint, epoch bigint, off bigint,
+          price numeric, recv bigint, size numeric, currency text, trade text, conditions jsonb)
+        join market_instruments i on i.symbol = n.symbol and i.exchange = n.exchange
+      order by 1, 2
+  on conflict (instrument, session) do update set mark = excluded.mark, recv = excluded.recv, size = excluded.size, currency = excluded.currency,
+      trade = excluded.trade, conditions = excluded.conditions
+    where l.mark < excluded.mark;
+  insert into market_quotes as q
+    select i.id, herald_mark(n.ts, n.seq, n.epoch, n.off, null), n.recv, n.currency, n.bid, n.bid_size, n.ask, n.ask_size
+      from jsonb_to_recordset(batch->'quotes') as n(symbol text, exchange text, ts bigint, seq bigint, epoch bigint, off bigint, recv bigint,
+          currency text, bid numeric, bid_size numeric, ask numeric, ask_size numeric)
+        join market_instruments i on i.symbol = n.symbol and i.exchange = n.exchange
+      order by 1
+  on conflict (instrument) do update set mark = excluded.mark, recv = excluded.recv, currency = excluded.currency, bid = excluded.bid,
+      bid_size = excluded.bid_size, ask = excluded.ask, ask_size = excluded.ask_size
+    where q.mark < excluded.mark;
+  return jsonb_build_object('left', left_out);
+end $$;
+
+-- One bounded step: days that are as old as they are kept, and instruments of which nothing is left. Ranges of weeks are dropped from outside.
+create function herald_market_sweep(lease jsonb, lasts interval, keep interval, keep_days interval, step integer) returns jsonb language plpgsql as $$
+declare
+  now constant timestamptz := clock_timestamp();
+  days integer;
+  gone integer;
+begin
+  if not herald_fence(lease, lasts) then return null; end if;
+  -- Rows that a projector holds are left for the next step.
+  delete from market_days where ctid = any (array(
+    select ctid from market_days where start_at < now - keep_days order by start_at limit step for update skip locked));
+  get diagnostics days = row_count;
+  if (select relkind from pg_class where oid = 'market_bars'::regclass) <> 'p' then
+    perform drop_chunks('market_bars', older_than => now - keep);
+  end if;
+  delete from market_ranges where lower + interval '7 days' <= now - keep
+    and not exists (select from pg_class where relname = 'market_bars_' || to_char(lower at time zone 'UTC', 'YYYYMMDD'));
+  with old as (
+    select l.instrument from market_latest l where not exists (select from market_days d where d.instrument = l.instrument)
+    group by l.instrument having max((l.mark).ts) < herald_millis(now - keep_days) * 1000000 limit step
+  ), forgotten as (delete from market_latest l using old where l.instrument = old.instrument), quotes as (
+    delete from market_quotes q using old where q.instrument = old.instrument
+  )
+  delete from market_instruments i using old where i.id = old.instrument;
+  get diagnostics gone = row_count;
+  return jsonb_build_object('days', days, 'instruments', gone, 'more', days = step or gone = step);
+end $$;
