@@ -28,7 +28,15 @@ const ROOTS = /^src\/(main\.ts|testing\.ts|node\/)/
 /** Files that are there for one platform. */
 const PLATFORM = /^src\/(main\.ts$|node\/|cli\/|client\/(Platform|GrpcTransport|GrpcDial)[^/]*\.ts$)/
 /** What computes, and asks nothing of the machine. */
-const COMPUTES = ["effect", "yaml", "diff", "json-logic-engine", "@bufbuild/protobuf"]
+const COMPUTES = [
+  "effect",
+  "yaml",
+  "diff",
+  "json-logic-engine",
+  "@bufbuild/protobuf",
+  "@bufbuild/re2",
+  "@marcbachmann/cel-js"
+]
 /** What evaluates flags runs in applications, too. */
 const EVALUATES = ["json-logic-engine", "effect"]
 /** What dials a server. What serves has a port of its own for calls: src/edge/grpc/ServerCall.ts. */

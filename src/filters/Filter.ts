@@ -1,0 +1,184 @@
+/**
+ * A filter of events: an expression of CEL that is true or not. Pure.
+ *
+ *   FZ7  Reading a filter is bounded, whatever its text is: in bytes before anything is read, in parts and depth while it is.
+ *   FZ8  What an evaluation can cost is known before it begins, from the filter and the size of what it looks at; what would cost too much is not
+ *        evaluated.
+ *   FZ9  What can't be evaluated is no match: a field that is not there or is of another type, an error, too much work. It is counted as what it was.
+ */
+import { Result } from "effect"
+import { excerpt } from "../text/Excerpt.ts"
+import { printable } from "../text/Printable.ts"
+import { NESTED, NODES, type Node, type Parsed, parse, rootOf, shownName } from "./Engine.ts"
+import { needsOf } from "./Needs.ts"
+import { type FilterProblem, problemAt, Refused } from "./Problem.ts"
+import { type Read, read, type Work } from "./Reading.ts"
+import { type Term, termsOf, valueOf } from "./Terms.ts"
+import type { EventName, Variables } from "./Variables.ts"
+import type { Wanted } from "./Wanted.ts"
+import { widen } from "./Widening.ts"
+
+/** Bytes of a filter's text. FZ7 */
+export const FILTER_BYTES = 4_096
+/** Elements of a list that is gone through. */
+export const ELEMENTS = 100
+/** Steps of one evaluation, of about ten nanoseconds. FZ8 */
+export const STEPS = 1_000_000
+
+/** What came of an event. FZ9 */
+export type Outcome = "match" | "other" | "missing" | "failed" | "costly"
+
+/** Values of variables, by name; undefined: it is not there. */
+export type Values = Readonly<Record<string, unknown>>
+
+export class Filter {
+  readonly text: string
+  /** Of the payload. */
+  readonly wanted: ReadonlyMap<string, Wanted>
+  readonly event: ReadonlySet<EventName>
+  /** Fields of which it is asked whether they are there. */
+  readonly present: ReadonlySet<string>
+  readonly terms: ReadonlyArray<Term>
+  /** Its only term says all. */
+  readonly alone: boolean
+  /** About how many steps it takes for a usual event. */
+  readonly load: number
+  /** About how many bytes of memory it takes. */
+  readonly bytes: number
+  readonly #needs: ReadonlyArray<string>
+  readonly #ranges: ReadonlyArray<string>
+  readonly #once: Work
+  readonly #each: Work
+  /** Undefined: its only term says all, and nothing else is kept. */
+  readonly #evaluate: Parsed | undefined
+
+  constructor(text: string, evaluate: Parsed, found: Read, root: Node) {
+    const { terms, alone } = termsOf(root, found)
+    this.text = text
+    this.wanted = found.wanted
+    this.event = found.event
+    this.present = found.present
+    this.terms = terms
+    this.alone = alone
+    this.#needs = [...needsOf(root, found)]
+    this.#ranges = [...found.ranges]
+    this.#once = found.once
+    this.#each = found.each
+    this.#evaluate = alone ? undefined : evaluate
+    this.load = this.#cost(USUAL, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
+    this.bytes = bytesOf(text, found, this.terms, alone)
+  }
+
+  /** `text`: bytes of text that the values have. */
+  evaluate(values: Values, text: number): Outcome {
+    for (const name of this.#needs) if (values[name] === undefined) return "missing"
+    let elements = this.#ranges.length > 0 || this.#each.nodes === 0 ? 0 : ELEMENTS
+    for (const name of this.#ranges) {
+      const list = values[name]
+      if (!Array.isArray(list)) continue
+      if (list.length > ELEMENTS) return "costly"
+      if (list.length > elements) elements = list.length
+    }
+    if (this.#cost(text, elements, WORST) > STEPS) return "costly"
+    if (this.#evaluate === undefined) return this.#holds(values) ? "match" : "other"
+    let found: unknown
+    try {
+      found = this.#evaluate(values)
+    } catch {
+      return "failed"
+    }
+    return found === true ? "match" : found === false ? "other" : "failed"
+  }
+
+  #holds(values: Values): boolean {
+    const [term] = this.terms
+    const value = valueOf(values[term!.variable])
+    return value !== undefined && term!.values.has(value)
+  }
+
+  /** FZ8 */
+  #cost(text: number, elements: number, weights: typeof WORST): number {
+    return worked(this.#once, text, weights) + elements * worked(this.#each, text, weights)
+  }
+}
+
+/** Measured: a filter of seven parts is 3 KB, one of a term alone half of one. */
+const bytesOf = (text: string, { once, each }: Read, terms: ReadonlyArray<Term>, alone: boolean): number => {
+  const values = terms.reduce((sum, term) => sum + term.values.size, 0)
+  return (
+    600 +
+    text.length +
+    150 * values +
+    (alone ? 0 : 350 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns + each.patterns))
+  )
+}
+
+const USUAL = 128
+const USUAL_ELEMENTS = 8
+/** Steps a node, a byte that is looked at, and a byte and character of a pattern. */
+const WORST = { node: 10, byte: 0.5, pattern: 10 }
+const TYPICAL = { node: 4, byte: 0.1, pattern: 0.5 }
+
+const worked = ({ nodes, scans, patterns }: Work, text: number, { node, byte, pattern }: typeof WORST): number =>
+  nodes * node + text * (scans * byte + patterns * pattern)
+
+/** Fails with the first thing that is wrong. */
+export const filterOf = (text: string, variables: Variables): Result.Result<Filter, FilterProblem> => {
+  const prepared = prepare(text, variables)
+  if (Result.isFailure(prepared)) return Result.fail(prepared.failure)
+  const { evaluate, found, root, type } = prepared.success
+  if (type !== "bool" && type !== "dyn")
+    return Result.fail(problemAt(text, 0, `it gives a value of type ${type}, and a filter gives true or false`))
+  return Result.succeed(new Filter(text, evaluate, found, root))
+}
+
+interface Prepared {
+  readonly evaluate: Parsed
+  readonly found: Read
+  readonly root: Node
+  /** As CEL calls it. */
+  readonly type: string
+}
+
+/** What a filter is before it is known to give true or false. */
+export const prepare = (text: string, variables: Variables): Result.Result<Prepared, FilterProblem> => {
+  if (text.length > FILTER_BYTES || Buffer.byteLength(text) > FILTER_BYTES)
+    return Result.fail({ message: `it is longer than ${FILTER_BYTES} bytes`, line: 1, column: 1 })
+  try {
+    const evaluate = parse(text, variables)
+    const root = rootOf(evaluate)
+    const found = read(root, variables)
+    widen(root, found.kinds)
+    const { valid, type, error } = evaluate.check()
+    if (!valid || type === undefined) return Result.fail(problemOf(text, error))
+    return Result.succeed({ evaluate, found, root, type })
+  } catch (error) {
+    return Result.fail(problemOf(text, error))
+  }
+}
+
+/** Characters of what the engine says. */
+const SAID = 300
+
+const problemOf = (text: string, error: unknown): FilterProblem => {
+  if (error instanceof Refused) return problemAt(text, error.at, error.message)
+  const { code, range, summary } = error as {
+    readonly code?: string
+    readonly range?: { readonly start: number }
+    readonly summary?: string
+  }
+  const at = range?.start ?? 0
+  if (typeof summary !== "string") return problemAt(text, at, "it can't be read")
+  if (code !== "limit_exceeded")
+    return problemAt(
+      text,
+      at,
+      printable(
+        shownName(summary)
+          .replace(/\bEOF\b/, "the end of the filter")
+          .slice(0, SAID)
+      )
+    )
+  if (summary.includes("maxDepth")) return problemAt(text, at, `it is nested deeper than ${NESTED}`)
+  return problemAt(text, at, `it has more than ${NODES} parts, or ${excerpt(text.slice(at))} has too many arguments`)
+}

@@ -1,0 +1,228 @@
+/**
+ * All filters of a topic's readers on a node. An event is read once for all of them, and each different filter is evaluated once at most. Pure state.
+ *
+ *   IX3  What an event matches is what each filter says of it, whichever way it was found.
+ *   IX4  A filter is evaluated for an event only if the event has a value that the filter asks for, where it asks for one.
+ *   IX5  Filters are bounded in number, in bytes, in fields that they name, and in what one event can make them do. Who comes when it is full is
+ *        refused; nobody loses what he has.
+ *   IX6  A filter is here while somebody holds it, and no longer.
+ */
+import { Result } from "effect"
+import { presenceOf, slotOf } from "./Engine.ts"
+import { type Filter, filterOf, type Outcome } from "./Filter.ts"
+import { type Bucket, Index } from "./Index.ts"
+import { JsonFields } from "./JsonFields.ts"
+import type { FilterProblem } from "./Problem.ts"
+import type { EventName, Variables } from "./Variables.ts"
+import { countOf, type Wanted, wantAll } from "./Wanted.ts"
+
+/** What filters look at. Only what one of them names is asked for. */
+export interface FilteredEvent {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint | number
+  /** Null: none; a filter sees "". */
+  readonly key: string | null
+  readonly headers: ReadonlyMap<string, string>
+  /** By when Herald had it, milliseconds since 1970. */
+  readonly publishedAt: number
+  readonly payload: Uint8Array
+}
+
+export interface FilterBounds {
+  readonly entries: number
+  /** About, of memory. */
+  readonly bytes: number
+}
+
+export const BOUNDS: FilterBounds = { entries: 100_000, bytes: 67_108_864 }
+/** Fields that all of them may name together, with those within others. IX5 */
+export const NAMED = 1_000
+
+export type Counts = { [outcome in Outcome]: number }
+
+const noCounts = (): Counts => ({ match: 0, other: 0, missing: 0, failed: 0, costly: 0 })
+
+/** A filter that somebody holds: the same for all who hold one of this text. */
+export interface Held {
+  readonly filter: Filter
+  /** Of events for which it was evaluated. */
+  readonly counts: Counts
+}
+
+/** Why a filter was not taken. */
+export type NotHeld = { readonly problem: FilterProblem } | { readonly full: string }
+
+interface Entry extends Held {
+  holders: number
+  bucket: ReadonlyArray<Bucket<Entry>>
+}
+
+export class Filters {
+  readonly counts = noCounts()
+  /** Events whose payload is no JSON object, although a filter names a field. */
+  unreadable = 0
+  readonly #variables: Variables
+  readonly #bounds: FilterBounds
+  readonly #entries = new Map<string, Entry>()
+  readonly #index = new Index<Entry>()
+  readonly #matched: Array<Held> = []
+  #bytes = 0
+  #wanted = new Map<string, Wanted>()
+  #event = new Set<EventName>()
+  #present = new Set<string>()
+  /** Undefined: it has to be made anew. */
+  #fields: JsonFields | undefined
+  #slots: ReadonlyArray<string> = []
+  #values: Record<string, unknown> = {}
+  /** Filters that went since what is wanted was put together. */
+  #gone = 0
+
+  constructor(variables: Variables, bounds: FilterBounds = BOUNDS) {
+    this.#variables = variables
+    this.#bounds = bounds
+  }
+
+  /** Different ones. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** About, of memory. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** One more holds a filter of this text; `release` when it doesn't any more. IX5 */
+  hold(text: string): Result.Result<Held, NotHeld> {
+    const there = this.#entries.get(text)
+    if (there !== undefined) {
+      there.holders++
+      return Result.succeed(there)
+    }
+    if (this.#entries.size >= this.#bounds.entries) return full(`${this.#bounds.entries} different filters`)
+    const made = filterOf(text, this.#variables)
+    if (Result.isFailure(made)) return Result.fail({ problem: made.failure })
+    const filter = made.success
+    if (this.#bytes + filter.bytes > this.#bounds.bytes) return full(`${this.#bounds.bytes} bytes of filters`)
+    if (!this.#room(filter)) return full(`filters that name ${NAMED} fields together`)
+    const entry: Entry = { filter, counts: noCounts(), holders: 1, bucket: [] }
+    const bucket = this.#index.add(entry, filter)
+    if (bucket === undefined) return full("as many filters as one event can be looked at with")
+    entry.bucket = bucket
+    this.#entries.set(text, entry)
+    this.#bytes += filter.bytes
+    this.#want(filter)
+    return Result.succeed(entry)
+  }
+
+  /** IX6 */
+  release(held: Held): void {
+    const entry = this.#entries.get(held.filter.text)
+    if (entry !== held || --entry.holders > 0) return
+    this.#entries.delete(held.filter.text)
+    this.#bytes -= held.filter.bytes
+    this.#index.remove(entry, entry.filter, entry.bucket)
+    if (++this.#gone > this.#entries.size) this.#gather()
+  }
+
+  /** The filters that are true of an event, in no order; the list is used again for the next one. IX3 */
+  match(event: FilteredEvent): ReadonlyArray<Held> {
+    const matched = this.#matched
+    matched.length = 0
+    if (this.#entries.size === 0) return matched
+    const text = this.#read(event)
+    // What can't be evaluated throws, often: without a stack that costs a third.
+    const kept = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
+    try {
+      this.#index.each(this.#values, (entry, found) => {
+        const outcome = found && entry.filter.alone ? "match" : entry.filter.evaluate(this.#values, text)
+        entry.counts[outcome]++
+        this.counts[outcome]++
+        if (outcome === "match") matched.push(entry)
+      })
+    } finally {
+      Error.stackTraceLimit = kept
+    }
+    return matched
+  }
+
+  /** The same filters for another schema, with as many holders, and what can no longer be read. Holders take theirs from it by text. */
+  under(variables: Variables): { readonly filters: Filters; readonly refused: ReadonlyMap<string, NotHeld> } {
+    const filters = new Filters(variables, this.#bounds)
+    const refused = new Map<string, NotHeld>()
+    for (const [text, { holders }] of this.#entries) {
+      const held = filters.hold(text)
+      if (Result.isFailure(held)) refused.set(text, held.failure)
+      else (held.success as Entry).holders = holders
+    }
+    return { filters, refused }
+  }
+
+  /** Of the filter of this text. */
+  get(text: string): Held | undefined {
+    return this.#entries.get(text)
+  }
+
+  /** Sets what filters name to what this event has; gives the bytes of text of it. */
+  #read(event: FilteredEvent): number {
+    const values = this.#values
+    let text = 0
+    if (this.#wanted.size > 0) {
+      if (this.#fields === undefined) {
+        this.#fields = new JsonFields(this.#wanted)
+        this.#slots = [...this.#wanted.keys()].map(slotOf)
+      }
+      if (!this.#fields.read(event.payload)) this.unreadable++
+      for (let slot = 0; slot < this.#slots.length; slot++) values[this.#slots[slot]!] = this.#fields.values[slot]
+      text = this.#fields.text
+    }
+    for (const field of this.#present) values[presenceOf(field)] = values[slotOf(field)] !== undefined
+    for (const name of this.#event) {
+      if (name === "headers") {
+        values[name] = event.headers
+        for (const [header, value] of event.headers) text += header.length + value.length
+      } else if (name === "published_at") values[name] = new Date(event.publishedAt)
+      else if (name === "partition" || name === "offset") values[name] = BigInt(event[name])
+      else {
+        const own = event[name] ?? ""
+        values[name] = own
+        text += own.length
+      }
+    }
+    return text
+  }
+
+  /** IX5 */
+  #room(filter: Filter): boolean {
+    const fits = () => {
+      const all = new Map<string, Wanted>()
+      wantAll(all, this.#wanted)
+      wantAll(all, filter.wanted)
+      return countOf(all) <= NAMED
+    }
+    if (countOf(this.#wanted) + countOf(filter.wanted) <= NAMED || fits()) return true
+    this.#gather()
+    return fits()
+  }
+
+  /** Puts together what is wanted of those that are here. */
+  #gather(): void {
+    this.#wanted = new Map()
+    this.#event = new Set()
+    this.#present = new Set()
+    this.#fields = undefined
+    this.#values = {}
+    this.#gone = 0
+    for (const { filter } of this.#entries.values()) this.#want(filter)
+  }
+
+  #want(filter: Filter): void {
+    if (wantAll(this.#wanted, filter.wanted)) this.#fields = undefined
+    for (const name of filter.event) this.#event.add(name)
+    for (const field of filter.present) this.#present.add(field)
+  }
+}
+
+const full = (why: string): Result.Result<never, NotHeld> => Result.fail({ full: `this topic has ${why} already` })

@@ -1,0 +1,138 @@
+/** What somebody may write to stop a server. */
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { ELEMENTS, FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filter.ts"
+import { Filters } from "../../src/filters/Filters.ts"
+import { Pattern } from "../../src/filters/Pattern.ts"
+import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
+import { dice } from "../support/dice.ts"
+import { event } from "./Events.ts"
+
+const typed = variablesOf({
+  properties: {
+    tags: { type: "array", items: { type: "string" } },
+    more: { type: "array", items: { type: "string" } },
+    text: { type: "string" }
+  }
+})
+const problem = (text: string, variables = UNDECLARED): string => {
+  const found = filterOf(text, variables)
+  assert.isTrue(Result.isFailure(found), text.slice(0, 100))
+  return Result.isFailure(found) ? found.failure.message : ""
+}
+const outcome = (text: string, payload: unknown) => {
+  const filters = new Filters(typed)
+  const held = Result.getOrThrow(filters.hold(text))
+  filters.match(event({ payload: JSON.stringify(payload) }))
+  return Object.entries(held.counts)
+    .filter(([, count]) => count > 0)
+    .map(([name]) => name)
+    .join()
+}
+
+describe("filters that explode", () => {
+  it("FZ7 are refused by their size before they are read", () => {
+    for (const text of [
+      `a${" && a".repeat(20_000)}`,
+      "x".repeat(10_000_000),
+      "(".repeat(1_000_000),
+      "é".repeat(FILTER_BYTES / 2 + 1),
+      `"${"\\".repeat(5_000)}`
+    ])
+      assert.include(problem(text), `longer than ${FILTER_BYTES} bytes`)
+  })
+
+  it("FZ7 are refused by their parts or depth while they are read", () => {
+    assert.include(problem(`a${"&&a".repeat(600)}`), "more than 256 parts")
+    assert.include(problem(`${"(".repeat(2_000)}a${")".repeat(2_000)}`), "nested deeper than 32")
+    assert.include(problem(`${"[".repeat(2_000)}a${"]".repeat(2_000)}`), "nested deeper than 32")
+    assert.include(problem(`a${".a".repeat(1_000)}`), "nested deeper than 32")
+    assert.include(problem(`a${"[0]".repeat(1_000)}`), "nested deeper than 32")
+    assert.include(problem(`${"!".repeat(4_000)}a`), "more than 256 parts")
+    assert.include(problem(`${"-".repeat(4_000)}a > 0`), "more than 256 parts")
+    assert.include(problem(`a in [${"1,".repeat(2_000)}1]`), "more than 256 parts")
+    assert.include(problem(`{${'"a":1,'.repeat(500)}"a":1} == a`), "more than 256 parts")
+    assert.include(problem(`a${" ? a : a".repeat(100)}`), "nested deeper than 32")
+  })
+
+  it("FZ3 never go through lists within each other, nor through what may be anything", () => {
+    for (const text of [
+      "tags.all(a, more.all(b, a == b))",
+      "tags.exists(a, [1, 2].exists(b, b > 1))",
+      "tags.map(a, more.map(b, a + b)).size() > 0",
+      "tags.filter(a, more.exists(b, a == b)).size() > 0",
+      "tags.filter(a, a > 'b').exists(b, b == 'c')",
+      "(tags + tags).exists(a, a == 'b')",
+      "payload.other.exists(a, a == 'b')",
+      "headers.exists(a, a == 'b')"
+    ])
+      assert.match(problem(text, typed), /within another one|that the topic's schema declares|begins with a name/, text)
+    assert.include(problem("anything.exists(a, a == 1)"), "that the topic's schema declares")
+    assert.include(problem("cel.bind(a, text + text, a + a == text)", typed), "no method")
+  })
+
+  it("FZ4 RZ1 have no pattern that explodes, and none that an event brings", () => {
+    const matches = (pattern: string) => `text.matches(${JSON.stringify(pattern)})`
+    for (const pattern of [
+      "(a{1000}){1000}",
+      "((a{30}){30}){30}",
+      "[\\p{L}]{1000}",
+      "(\\pL{50}){2}",
+      "a".repeat(257),
+      "(",
+      "(?=a)",
+      "(a)\\1"
+    ])
+      assert.include(problem(matches(pattern), typed), "the pattern")
+    assert.include(problem("text.matches(key)", typed), "a constant")
+    assert.include(problem("matches(text, text)", typed), "a constant")
+    assert.include(problem("duration(text) > duration('1h')", typed), "a constant")
+    assert.strictEqual(outcome(matches("(a+)+$"), { text: `${"a".repeat(60)}!` }), "other")
+    assert.strictEqual(outcome(matches("(a|aa)+$"), { text: "a".repeat(60) }), "match")
+    assert.strictEqual(outcome(matches("^(([a-z])+.)+[A-Z]([a-z])+$"), { text: "a".repeat(30_000) }), "costly")
+  })
+
+  it("RZ2 keep no more of what they met than a bound", () => {
+    const pattern = Pattern.of("[ab]*a[ab]{12}$") as Pattern
+    const { of } = dice(1)
+    for (let round = 0; round < 200; round++) {
+      const text = Array.from({ length: 200 }, () => of(["a", "b"])).join("")
+      assert.strictEqual(pattern.test(text), text.at(-13) === "a")
+    }
+  })
+
+  it("FZ8 FZ9 are not evaluated when it would take too many steps, and that is counted", () => {
+    const many = Array.from({ length: ELEMENTS + 1 }, () => "a")
+    assert.strictEqual(outcome("tags.all(t, t == 'a')", { tags: many.slice(1) }), "match")
+    assert.strictEqual(outcome("tags.all(t, t == 'a')", { tags: many }), "costly")
+    const long = "x".repeat(60_000)
+    const scans = Array.from({ length: 40 }, (_, n) => `text.contains("${n}")`).join(" || ")
+    assert.strictEqual(outcome(scans, { text: "x" }), "other")
+    assert.strictEqual(outcome(scans, { text: long }), "costly")
+    assert.strictEqual(outcome('text.contains("y")', { text: long }), "other")
+    assert.isAbove(STEPS, 0)
+  })
+
+  it("JX4 reach no prototype, whatever names they say and events have", () => {
+    assert.include(problem("__proto__ == 1"), "Reserved")
+    assert.include(problem("a.__proto__ == 1 && __proto__.b"), "Reserved")
+    const filters = new Filters(UNDECLARED)
+    const texts = [
+      "constructor == 1",
+      "a.constructor == 1",
+      'payload["__proto__"].polluted == true',
+      'a["__proto__"].polluted == true',
+      "toString == 'x'",
+      "a.hasOwnProperty == true",
+      "has(constructor)",
+      "has(a.toString)",
+      "has(valueOf)"
+    ]
+    for (const text of texts) Result.getOrThrow(filters.hold(text))
+    assert.deepStrictEqual(filters.match(event({ payload: '{"a":{"b":1}}' })), [])
+    const own =
+      '{"constructor":1,"a":{"constructor":1,"toString":1,"__proto__":{"polluted":true},"hasOwnProperty":true},"toString":"x","valueOf":0,"__proto__":{"polluted":true}}'
+    assert.strictEqual(filters.match(event({ payload: own })).length, texts.length)
+    assert.isUndefined(({} as { readonly polluted?: boolean }).polluted)
+  })
+})

@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { Filters, NAMED, type NotHeld } from "../../src/filters/Filters.ts"
+import { BY_VALUE, EVERY_EVENT, INDEXED } from "../../src/filters/Index.ts"
+import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
+import { event } from "./Events.ts"
+
+const held = (filters: Filters, text: string) => Result.getOrThrow(filters.hold(text))
+const refused = (filters: Filters, text: string): NotHeld => {
+  const found = filters.hold(text)
+  assert.isTrue(Result.isFailure(found), text)
+  return (found as Result.Failure<never, NotHeld>).failure
+}
+const trade = (symbol: string, price: number) => event({ payload: JSON.stringify({ symbol, price }) })
+const evaluated = ({ counts }: Filters) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+describe("Filters", () => {
+  it("IX4 of ten thousand filters, an event has those looked at that ask for its value", () => {
+    const filters = new Filters(UNDECLARED)
+    for (let n = 0; n < 10_000; n++) held(filters, `symbol == "S${n}" && price > ${n % 100}`)
+    assert.strictEqual(filters.match(trade("S77", 50)).length, 0)
+    assert.deepStrictEqual(
+      filters.match(trade("S77", 78)).map(({ filter }) => filter.text),
+      ['symbol == "S77" && price > 77']
+    )
+    assert.strictEqual(evaluated(filters), 2)
+    assert.strictEqual(filters.match(trade("nobody's", 78)).length, 0)
+    assert.strictEqual(evaluated(filters), 2)
+  })
+
+  it("IX6 is evaluated once for all who hold it, and is there while one of them does", () => {
+    const filters = new Filters(UNDECLARED)
+    const [one, other] = [held(filters, "price > 1"), held(filters, "price > 1")]
+    assert.strictEqual(one, other)
+    assert.deepStrictEqual([filters.size, filters.match(trade("A", 2)).length, evaluated(filters)], [1, 1, 1])
+    filters.release(one)
+    assert.strictEqual(filters.match(trade("A", 2)).length, 1)
+    filters.release(one)
+    assert.deepStrictEqual([filters.size, filters.bytes, filters.match(trade("A", 2)).length], [0, 0, 0])
+    const anew = held(filters, "price > 1")
+    filters.release(one)
+    assert.deepStrictEqual([filters.size, filters.match(trade("A", 2))], [1, [anew]])
+  })
+
+  it("IX5 who comes when it is full is refused, and may come when somebody has gone", () => {
+    const few = new Filters(UNDECLARED, { entries: 2, bytes: 1_000_000 })
+    const first = held(few, "a > 1")
+    held(few, "a > 2")
+    assert.include(JSON.stringify(refused(few, "a > 3")), "2 different filters")
+    held(few, "a > 1")
+    few.release(first)
+    assert.isTrue(Result.isFailure(few.hold("a > 3")))
+    few.release(first)
+    held(few, "a > 3")
+
+    const small = new Filters(UNDECLARED, { entries: 100, bytes: 10_000 })
+    let taken = 0
+    while (Result.isSuccess(small.hold(`a > ${taken}`))) taken++
+    assert.isAbove(taken, 1)
+    assert.isAtMost(small.bytes, 10_000)
+  })
+
+  it("IX5 IX8 what one event can make them do is bounded, wherever they stand", () => {
+    const every = new Filters(UNDECLARED)
+    let n = 0
+    while (Result.isSuccess(every.hold(`price > ${n}`))) n++
+    assert.isAtMost(n * held(every, "price > 0").filter.load, EVERY_EVENT + 100)
+    assert.property(refused(every, "other > 1"), "full")
+    held(every, 'symbol == "A" && price > 1')
+
+    const one = new Filters(UNDECLARED)
+    let load = 0
+    for (let m = 0; load < BY_VALUE + EVERY_EVENT; m++) {
+      const found = one.hold(`symbol == "A" && price > ${m}`)
+      if (Result.isFailure(found)) break
+      load += found.success.filter.load
+    }
+    assert.isAtMost(load, BY_VALUE + EVERY_EVENT)
+    held(one, 'symbol == "B" && price > 1')
+  })
+
+  it("IX5 IX7 values of few variables are looked up, and what asks for others is evaluated", () => {
+    const filters = new Filters(UNDECLARED)
+    for (let n = 0; n < INDEXED + 5; n++) held(filters, `f${n} == 1`)
+    const payload = JSON.stringify(Object.fromEntries(Array.from({ length: INDEXED + 5 }, (_, n) => [`f${n}`, n % 2])))
+    const texts = filters.match(event({ payload })).map(({ filter }) => filter.text)
+    assert.sameMembers(texts, ["f1 == 1", "f3 == 1", "f5 == 1", "f7 == 1", "f9 == 1", "f11 == 1"])
+  })
+
+  it("IX5 names of fields are bounded together, and those that nobody names any more are forgotten", () => {
+    const filters = new Filters(UNDECLARED)
+    const all = Array.from({ length: NAMED }, (_, n) => held(filters, `"x" == f${n} && f${n} != "y"`))
+    const full = refused(filters, "another > 1")
+    assert.include(JSON.stringify(full), `${NAMED} fields`)
+    held(filters, 'f1 == "z"')
+    filters.release(all[0]!)
+    held(filters, "another > 1")
+    assert.strictEqual(filters.match(event({ payload: '{"another":2,"f0":"x","f1":"z"}' })).length, 2)
+  })
+
+  it("FZ9 what has no fields is counted once, and says nothing of others", () => {
+    const filters = new Filters(UNDECLARED)
+    held(filters, "price > 1")
+    held(filters, 'key == "k"')
+    for (const payload of ["", "no JSON", "[1]", '{"price":2', '"x"'])
+      assert.strictEqual(
+        filters.match(event({ payload, key: "k" })).filter(({ filter }) => filter.text.startsWith("key")).length,
+        1
+      )
+    assert.strictEqual(filters.unreadable, 5)
+    const limit = Error.stackTraceLimit
+    held(filters, "price > 5 || nope > 5")
+    filters.match(trade("A", 1))
+    assert.deepStrictEqual([filters.counts.failed, Error.stackTraceLimit], [1, limit])
+  })
+
+  it("FZ2 under another schema the same filters are held, but for those that it says nothing of", () => {
+    const filters = new Filters(UNDECLARED)
+    for (const text of ["price > 1", "price > 1", "symbol == 'A'"]) held(filters, text)
+    const { filters: next, refused: gone } = filters.under(variablesOf({ properties: { price: { type: "number" } } }))
+    assert.deepStrictEqual([...gone.keys()], ["symbol == 'A'"])
+    assert.include(JSON.stringify(gone.get("symbol == 'A'")), "no field")
+    next.release(next.get("price > 1")!)
+    assert.strictEqual(next.match(trade("A", 2)).length, 1)
+    next.release(next.get("price > 1")!)
+    assert.strictEqual(next.size, 0)
+  })
+})
