@@ -24,6 +24,8 @@ import * as EvidenceStore from "./rollouts/EvidenceStore.ts"
 import * as RolloutStore from "./rollouts/RolloutStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
+import * as CursorStore from "./subscriptions/CursorStore.ts"
+import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
@@ -52,6 +54,8 @@ export const adapters = Layer.mergeAll(
   RolloutStore.layer,
   ScheduleStore.layer,
   Seal.layer,
+  CursorStore.layer,
+  SubscriptionStore.layer,
   UsageStore.layer,
   WebhookQueue.layer
 )

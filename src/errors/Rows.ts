@@ -14,6 +14,7 @@ import { errors as rollouts } from "../rollouts/Errors.ts"
 import { errors as schedules } from "../schedules/Errors.ts"
 import { errors as sessions } from "../sessions/Errors.ts"
 import { errors as settings } from "../settings/Errors.ts"
+import { errors as subscriptions } from "../subscriptions/Errors.ts"
 import { errors as topics } from "../topics/Errors.ts"
 import { errors as values } from "../values/Errors.ts"
 import { errors as work } from "../work/Errors.ts"
@@ -36,6 +37,7 @@ export const rows = {
   ...schedules,
   ...sessions,
   ...settings,
+  ...subscriptions,
   ...topics,
   ...values,
   ...work

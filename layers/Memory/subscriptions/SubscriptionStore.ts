@@ -1,0 +1,108 @@
+/** Subscriptions and their dead letters over a `State`: the rules of migration 0037. */
+import { Clock, Effect, Layer } from "effect"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import { placesOf } from "../../../src/subscriptions/Place.ts"
+import { beginAt } from "../../../src/subscriptions/SavedCursor.ts"
+import { limits, type Subscription } from "../../../src/subscriptions/Subscription.ts"
+import { SubscriptionStore } from "../../../src/subscriptions/SubscriptionStore.ts"
+import { State } from "../State.ts"
+import { cursorKey, type Rows, SubscriptionTables } from "./SubscriptionTables.ts"
+
+const keyOf = ({ topicName, subscriptionName }: Pick<Subscription, "topicName" | "subscriptionName">): string =>
+  `${topicName}\u0000${subscriptionName}`
+
+export const layer = Layer.effect(
+  SubscriptionStore,
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const state = yield* State.service
+    const tables = state.tables(SubscriptionTables)
+    const now = () => clock.currentTimeMillisUnsafe()
+    return SubscriptionStore.of({
+      create: (made, begins, by) =>
+        Effect.suspend(() => {
+          const { topicName, subscriptionName } = made
+          if (tables.named(topicName, subscriptionName) !== undefined)
+            return failure("SubscriptionExists", `${topicName} has a subscription ${subscriptionName} already`)
+          const there = [...tables.all.values()].filter(({ subscription }) => subscription.topicName === topicName)
+          if (there.length >= limits.perTopic)
+            return failure("SubscriptionsFull", `${topicName} has ${limits.perTopic} subscriptions already`)
+          const subscription: Subscription = {
+            ...{ ...made, id: String(++tables.ids), epoch: 1, status: "active", reason: "", pausedUntil: null },
+            ...{ createdAt: now(), createdBy: by, lastActivity: now() }
+          }
+          const maps = { cursors: new Map(), shares: new Map(), nodes: new Map(), letters: new Map() }
+          const rows: Rows = { subscription, ...maps }
+          tables.place(rows, placesOf(subscription, begins))
+          tables.all.set(subscription.id, rows)
+          return Effect.succeed(subscription)
+        }),
+      get: (topicName, subscriptionName) => Effect.sync(() => tables.named(topicName, subscriptionName)?.subscription),
+      list: (topicName, { limit, after }) =>
+        Effect.sync(() =>
+          [...tables.all.values()]
+            .map(({ subscription }) => subscription)
+            .filter((one) => topicName === "" || one.topicName === topicName)
+            .filter((one) => after === undefined || keyOf(one) > keyOf(after))
+            .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+            .slice(0, limit)
+        ),
+      remove: (topicName, subscriptionName) =>
+        Effect.sync(() => {
+          const rows = tables.named(topicName, subscriptionName)
+          return rows !== undefined && tables.all.delete(rows.subscription.id)
+        }),
+      change: ({ id, epoch }, { status, reason, pausedMillis }) =>
+        Effect.sync(() => {
+          const rows = tables.all.get(id)
+          if (rows === undefined || rows.subscription.epoch !== epoch) return undefined
+          const pausedUntil = pausedMillis === null ? null : now() + pausedMillis
+          rows.subscription = { ...rows.subscription, status, reason, pausedUntil, lastActivity: now() }
+          return rows.subscription
+        }),
+      seek: (topicName, subscriptionName, begins) =>
+        Effect.sync(() => {
+          const rows = tables.named(topicName, subscriptionName)
+          if (rows === undefined) return undefined
+          const { epoch } = rows.subscription
+          rows.subscription = { ...rows.subscription, epoch: epoch + 1, lastActivity: now() }
+          for (const share of rows.shares.values())
+            Object.assign(share, { run: "", token: share.token + 1n, until: Number.NEGATIVE_INFINITY })
+          const places = placesOf(rows.subscription, begins)
+          tables.place(rows, places)
+          for (const row of rows.cursors.values()) row.token = 0n
+          for (const { partition, from, to, logEpoch, offset } of places) {
+            const row = rows.cursors.get(cursorKey({ partition, from, to }))!
+            row.saved = beginAt(logEpoch, offset)
+            row.version = 0
+          }
+          return rows.subscription
+        }),
+      extend: (subscription, begins) =>
+        Effect.sync(() => {
+          const rows = tables.all.get(subscription.id)
+          if (rows !== undefined) tables.place(rows, placesOf(subscription, begins))
+        }),
+      progress: (id) =>
+        Effect.sync(() =>
+          [...(tables.all.get(id)?.cursors.values() ?? [])]
+            .sort((a, b) => a.slice.partition - b.slice.partition || a.slice.from - b.slice.from)
+            .map(({ slice, share, saved: { logEpoch, floor, ranges, failed } }) => ({
+              ...{ ...slice, share, logEpoch, floor, ranges, failed: failed.length }
+            }))
+        ),
+      deadLetters: (id, { limit, after }) =>
+        Effect.sync(() =>
+          [...(tables.all.get(id)?.letters.values() ?? [])].filter((one) => one.id > after).slice(0, limit)
+        ),
+      bury: (id, letters) =>
+        Effect.sync(() => {
+          const rows = tables.all.get(id)
+          let went = 0
+          for (const [name, letter] of rows?.letters ?? [])
+            if (letters.includes(letter.id) && rows!.letters.delete(name)) went++
+          return went
+        })
+    })
+  })
+)

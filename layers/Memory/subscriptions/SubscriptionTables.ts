@@ -1,0 +1,74 @@
+/** What the twins of subscriptions hold of a `State`, as migration 0037 has it. */
+import type { Flush } from "../../../src/subscriptions/CursorStore.ts"
+import { DEAD_LETTERS, type DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
+import type { CursorPlace } from "../../../src/subscriptions/Place.ts"
+import { beginAt, type SavedCursor } from "../../../src/subscriptions/SavedCursor.ts"
+import type { Slice } from "../../../src/subscriptions/Share.ts"
+import type { Subscription } from "../../../src/subscriptions/Subscription.ts"
+
+export interface CursorRow {
+  readonly slice: Slice
+  readonly share: number
+  token: bigint
+  version: number
+  saved: SavedCursor
+}
+
+export interface ShareRow {
+  run: string
+  token: bigint
+  until: number
+}
+
+export interface Rows {
+  subscription: Subscription
+  readonly cursors: Map<string, CursorRow>
+  readonly shares: Map<number, ShareRow>
+  readonly nodes: Map<string, { consumers: number; since: number; until: number }>
+  readonly letters: Map<string, DeadLetter>
+}
+
+export const cursorKey = ({ partition, from }: Slice): string => `${partition}/${from}`
+
+export class SubscriptionTables {
+  /** By id. */
+  readonly all = new Map<string, Rows>()
+  ids = 0
+  letterIds = 0
+
+  named(topicName: string, subscriptionName: string): Rows | undefined {
+    return [...this.all.values()].find(
+      ({ subscription: it }) => it.topicName === topicName && it.subscriptionName === subscriptionName
+    )
+  }
+
+  /** Those that are there are left as they are. */
+  place(rows: Rows, places: ReadonlyArray<CursorPlace>): void {
+    for (const { partition, from, to, share, logEpoch, offset } of places) {
+      if (!rows.shares.has(share)) rows.shares.set(share, { run: "", token: 0n, until: Number.NEGATIVE_INFINITY })
+      const slice = { partition, from, to }
+      if (rows.cursors.has(cursorKey(slice))) continue
+      rows.cursors.set(cursorKey(slice), { slice, share, token: 0n, version: 0, saved: beginAt(logEpoch, offset) })
+    }
+  }
+
+  isFull({ letters }: Rows, more: number): boolean {
+    return more > 0 && letters.size + more > DEAD_LETTERS
+  }
+
+  /** False: it is another's. */
+  flush({ id, slice, token, version, saved, letters }: Flush, now: number): boolean {
+    const rows = this.all.get(id)
+    const row = rows?.cursors.get(cursorKey(slice))
+    if (rows === undefined || row === undefined || row.token !== token) return false
+    for (const letter of letters) {
+      const name = `${letter.epoch}/${slice.partition}/${letter.logEpoch}/${letter.offset}`
+      if (!rows.letters.has(name))
+        rows.letters.set(name, { ...letter, id: ++this.letterIds, partition: slice.partition, at: now })
+    }
+    if (row.version >= version) return true
+    row.version = version
+    row.saved = saved
+    return true
+  }
+}

@@ -1,0 +1,262 @@
+-- Subscriptions on topics, how far each has come, and what came to nothing: docs/decisions/0035-subscriptions.md.
+create table subscriptions (
+  id bigint generated always as identity primary key,
+  topic_id bigint not null,
+  topic_name text collate "C" not null,
+  subscription_name text collate "C" not null,
+  subscription_type text not null,
+  consumer_group text not null,
+  filter text not null,
+  -- Where it began, as it was said; where that was is in its cursors.
+  start_position jsonb not null,
+  -- Into how many parts each partition is cut; fixed, as each has a position of its own.
+  slices integer not null,
+  max_attempts integer not null check (max_attempts >= 1),
+  dead_letter_topic text not null,
+  ack_timeout_millis bigint not null,
+  backoff_millis jsonb not null,
+  max_in_flight integer not null,
+  status text not null default 'active',
+  reason text not null default '',
+  paused_until timestamptz,
+  -- Grows whenever its position is set anew.
+  epoch bigint not null default 1,
+  created_at timestamptz not null default clock_timestamp(),
+  created_by text not null,
+  last_activity timestamptz not null default clock_timestamp(),
+  unique (topic_name, subscription_name)
+) with (fillfactor = 80);
+
+-- What of it one node at a time hands out. A token is never given twice.
+create table subscription_shares (
+  subscription_id bigint not null references subscriptions on delete cascade,
+  share integer not null,
+  run text not null default '',
+  token bigint not null default 0,
+  until timestamptz not null default '-infinity',
+  primary key (subscription_id, share)
+) with (fillfactor = 50);
+
+create index subscription_shares_run on subscription_shares (run) where run <> '';
+
+-- Who has consumers of it.
+create table subscription_nodes (
+  subscription_id bigint not null references subscriptions on delete cascade,
+  run text collate "C" not null,
+  consumers integer not null,
+  since timestamptz not null,
+  until timestamptz not null,
+  primary key (subscription_id, run)
+) with (fillfactor = 50);
+
+-- One row a partition or slice of it. The token is that of its share: whoever writes compares it in the row that he writes, so nobody writes who
+-- has it no longer.
+create table subscription_cursors (
+  subscription_id bigint not null references subscriptions on delete cascade,
+  partition integer not null,
+  slice_from integer not null,
+  slice_to integer not null,
+  share integer not null,
+  token bigint not null default 0,
+  -- Of the state: the newest that was written stays.
+  version bigint not null default 0,
+  log_epoch bigint not null,
+  floor bigint not null,
+  ranges bytea not null default '',
+  failed text not null default '[]',
+  mark bigint not null,
+  clean boolean not null default true,
+  primary key (subscription_id, partition, slice_from)
+) with (fillfactor = 30);
+
+alter table subscription_cursors alter column ranges set storage external;
+
+create table dead_letters (
+  id bigint generated always as identity primary key,
+  subscription_id bigint not null references subscriptions on delete cascade,
+  epoch bigint not null,
+  partition integer not null,
+  log_epoch bigint not null,
+  "offset" bigint not null,
+  -- As it is in the log, with its key and its headers: they may be what no text of a database is.
+  event bytea not null,
+  published_at timestamptz,
+  attempts integer not null,
+  -- rejected, attempts
+  reason text not null,
+  cause text not null,
+  dead_letter_topic text not null,
+  at timestamptz not null default clock_timestamp(),
+  unique (subscription_id, epoch, partition, log_epoch, "offset")
+);
+
+create index dead_letters_page on dead_letters (subscription_id, id);
+
+create function herald_subscription_json(s subscriptions) returns jsonb language sql stable as $$
+  select jsonb_build_object('id', s.id::text, 'epoch', s.epoch, 'topicId', s.topic_id, 'topicName', s.topic_name,
+    'subscriptionName', s.subscription_name, 'type', s.subscription_type, 'consumerGroup', s.consumer_group, 'filter', s.filter,
+    'startPosition', s.start_position, 'slices', s.slices, 'maxAttempts', s.max_attempts, 'deadLetterTopic', s.dead_letter_topic,
+    'ackTimeoutMillis', s.ack_timeout_millis, 'backoffMillis', s.backoff_millis, 'maxInFlight', s.max_in_flight, 'status', s.status,
+    'reason', s.reason, 'pausedUntil', herald_millis(s.paused_until), 'createdAt', herald_millis(s.created_at), 'createdBy', s.created_by,
+    'lastActivity', herald_millis(s.last_activity))
+$$;
+
+-- Places its cursors: those that are there are left as they are.
+--   in: [{partition, from, to, share, logEpoch, offset}]
+create function herald_cursors_place(this_id bigint, places jsonb) returns void language sql as $$
+  insert into subscription_shares (subscription_id, share)
+    select distinct this_id, (p->>'share')::integer from jsonb_array_elements(places) p order by 2
+    on conflict do nothing;
+  insert into subscription_cursors (subscription_id, partition, slice_from, slice_to, share, token, log_epoch, floor, mark)
+    select this_id, (p->>'partition')::integer, (p->>'from')::integer, (p->>'to')::integer, (p->>'share')::integer,
+      -- Until its share is claimed anew nobody writes it.
+      0, (p->>'logEpoch')::bigint, (p->>'offset')::bigint, (p->>'offset')::bigint
+    from jsonb_array_elements(places) p order by 2, 3
+    on conflict do nothing
+$$;
+
+-- Null: there is one of that name; "full": the topic has as many as may be.
+create function herald_subscription_create(made jsonb, places jsonb, by text, most integer) returns jsonb language plpgsql as $$
+declare
+  this subscriptions;
+begin
+  perform pg_advisory_xact_lock(7234737, hashtext(made->>'topicName'));
+  if exists (select from subscriptions where topic_name = made->>'topicName' and subscription_name = made->>'subscriptionName') then
+    return null;
+  end if;
+  if (select count(*) from subscriptions where topic_name = made->>'topicName') >= most then return '"full"'; end if;
+  insert into subscriptions (topic_id, topic_name, subscription_name, subscription_type, consumer_group, filter, start_position, slices, max_attempts,
+      dead_letter_topic, ack_timeout_millis, backoff_millis, max_in_flight, created_by)
+    values ((made->>'topicId')::bigint, made->>'topicName', made->>'subscriptionName', made->>'type', made->>'consumerGroup', made->>'filter',
+      made->'startPosition', (made->>'slices')::integer, (made->>'maxAttempts')::integer, made->>'deadLetterTopic',
+      (made->>'ackTimeoutMillis')::bigint, made->'backoffMillis', (made->>'maxInFlight')::integer, by)
+    returning * into this;
+  perform herald_cursors_place(this.id, places);
+  return herald_subscription_json(this);
+end $$;
+
+-- Sets its position anew: whoever hands it out has lost all shares, and what is written of before is refused.
+create function herald_subscription_seek(this_id bigint, places jsonb) returns jsonb language plpgsql as $$
+declare
+  this subscriptions;
+begin
+  update subscriptions set epoch = epoch + 1, last_activity = clock_timestamp()
+    where id = this_id returning * into this;
+  if not found then return null; end if;
+  perform from subscription_shares where subscription_id = this.id order by share for update;
+  update subscription_shares set run = '', token = token + 1, until = '-infinity' where subscription_id = this.id;
+  perform herald_cursors_place(this.id, places);
+  perform from subscription_cursors where subscription_id = this.id order by partition, slice_from for update;
+  update subscription_cursors c set token = 0, version = 0, log_epoch = (p->>'logEpoch')::bigint, floor = (p->>'offset')::bigint,
+      mark = (p->>'offset')::bigint, ranges = '', failed = '[]', clean = true
+    from jsonb_array_elements(places) p
+    where c.subscription_id = this.id and c.partition = (p->>'partition')::integer and c.slice_from = (p->>'from')::integer;
+  -- Of partitions that were left out, too.
+  update subscription_cursors c set token = 0 where c.subscription_id = this.id and c.token <> 0;
+  return herald_subscription_json(this);
+end $$;
+
+-- This run has so many consumers of each; it goes on holding the shares that it has. Returns how each stands: its definition, who has consumers of
+-- it, and who has its shares.
+--   in: [[id, consumers]]
+create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval) returns jsonb language plpgsql as $$
+declare
+  moment constant timestamptz := clock_timestamp();
+begin
+  insert into subscription_nodes as n (subscription_id, run, consumers, since, until)
+    select s.id, this_run, (a->>1)::integer, moment, moment + lasts
+    from jsonb_array_elements(attended) a join subscriptions s on s.id = (a->>0)::bigint where (a->>1)::integer > 0 order by s.id
+    on conflict (subscription_id, run) do update set consumers = excluded.consumers, until = excluded.until,
+      since = case when n.until > moment then n.since else excluded.since end;
+  delete from subscription_nodes where run = this_run
+    and subscription_id not in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
+  perform from subscription_shares where run = this_run order by subscription_id, share for update;
+  update subscription_shares set until = clock_timestamp() + lasts where run = this_run;
+  update subscriptions set last_activity = moment
+    where last_activity < moment - interval '1 minute' and id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
+  return coalesce((select jsonb_agg(jsonb_build_object(
+      'subscription', herald_subscription_json(s), 'now', herald_millis(moment),
+      'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers) order by n.since, n.run)
+        from subscription_nodes n where n.subscription_id = s.id and n.until > moment), '[]'),
+      'shares', coalesce((select jsonb_agg(jsonb_build_object('share', h.share, 'run', case when h.until > moment then h.run else '' end,
+        'token', h.token::text) order by h.share) from subscription_shares h where h.subscription_id = s.id), '[]')) order by s.id)
+    from subscriptions s where s.id in (select (a->>0)::bigint from jsonb_array_elements(attended) a)), '[]');
+end $$;
+
+-- Takes those shares that nobody has, or that this run has already, each under a new token.
+--   in: [[id, share]]; out: [{id, epoch, share, token, cursors: [{partition, from, to, logEpoch, floor, ranges: base64, failed, mark, clean}]}]
+create function herald_cursors_claim(this_run text, wanted jsonb, lasts interval) returns jsonb language plpgsql as $$
+declare
+  one record;
+  taken jsonb := '[]';
+  cursors jsonb;
+begin
+  for one in
+    select h.subscription_id as id, h.share, s.epoch, greatest(h.token + 1, herald_millis(clock_timestamp())::bigint) as token, h.until, h.run
+    from subscription_shares h join subscriptions s on s.id = h.subscription_id
+    where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
+    order by h.subscription_id, h.share for update of h
+  loop
+    continue when one.until > clock_timestamp() and one.run <> this_run;
+    update subscription_shares h set run = this_run, token = one.token, until = clock_timestamp() + lasts
+      where h.subscription_id = one.id and h.share = one.share;
+    perform from subscription_cursors c where c.subscription_id = one.id and c.share = one.share order by c.partition, c.slice_from for update;
+    -- What its last holder has written until now is what it goes on from.
+    with held as (
+      update subscription_cursors c set token = one.token, version = 0 where c.subscription_id = one.id and c.share = one.share returning c.*
+    )
+    select coalesce(jsonb_agg(jsonb_build_object('partition', partition, 'from', slice_from, 'to', slice_to, 'logEpoch', log_epoch, 'floor', floor,
+      'ranges', translate(encode(ranges, 'base64'), E'\n', ''), 'failed', failed, 'mark', mark, 'clean', clean) order by partition, slice_from), '[]')
+      into cursors from held;
+    taken := taken || jsonb_build_object('id', one.id::text, 'epoch',
+      (select s.epoch from subscriptions s where s.id = one.id), 'share', one.share, 'token', one.token::text, 'cursors', cursors);
+  end loop;
+  return taken;
+end $$;
+
+-- Gives them up. Nothing happens to what is another's by now.
+--   in: [[id, share, token]]
+create function herald_cursors_give(this_run text, held jsonb) returns void language plpgsql as $$
+begin
+  perform from subscription_shares where run = this_run order by subscription_id, share for update;
+  update subscription_shares s set run = '', token = s.token + 1, until = clock_timestamp()
+    from jsonb_array_elements(held) h
+    where s.subscription_id = (h->>0)::bigint and s.share = (h->>1)::integer and s.token = (h->>2)::bigint and s.run = this_run;
+end $$;
+
+-- Writes how far cursors are, and what of them came to nothing, in one transaction: a dead letter with the state in which it is done. It may be
+-- written twice. Returns those of which this run is no longer the holder: nothing of them was written, and which subscriptions have too many
+-- dead letters: of those neither.
+--   in: cursors: [{id, partition, from, token, version, logEpoch, floor, ranges: base64, failed, mark, clean}]
+--     letters: [{id, partition, from, token, epoch, logEpoch, offset, event: base64, publishedAt, attempts, reason, cause, topic}]
+create function herald_cursors_flush(cursors jsonb, letters jsonb, most integer) returns jsonb language plpgsql as $$
+declare
+  lost jsonb;
+  full_ones bigint[];
+begin
+  select coalesce(array_agg(id), '{}') into full_ones from (
+    select (l->>'id')::bigint as id, count(*) as more from jsonb_array_elements(letters) l group by 1) of_each
+    where more + (select count(*) from (select from dead_letters d where d.subscription_id = of_each.id limit most + 1) there) > most;
+  perform from subscription_cursors c
+    where (c.subscription_id, c.partition, c.slice_from) in (
+      select (i->>'id')::bigint, (i->>'partition')::integer, (i->>'from')::integer from jsonb_array_elements(cursors) i)
+    order by c.subscription_id, c.partition, c.slice_from for update;
+  select coalesce(jsonb_agg(jsonb_build_object('id', i->>'id', 'partition', (i->>'partition')::integer, 'from', (i->>'from')::integer)), '[]')
+    into lost from jsonb_array_elements(cursors) i
+    where not exists (select from subscription_cursors c where c.subscription_id = (i->>'id')::bigint and c.partition = (i->>'partition')::integer
+      and c.slice_from = (i->>'from')::integer and c.token = (i->>'token')::bigint);
+  insert into dead_letters (subscription_id, epoch, partition, log_epoch, "offset", event, published_at, attempts, reason, cause,
+      dead_letter_topic)
+    select c.subscription_id, (l->>'epoch')::bigint, c.partition, (l->>'logEpoch')::bigint, (l->>'offset')::bigint,
+      decode(l->>'event', 'base64'), herald_at((l->>'publishedAt')::float8), (l->>'attempts')::integer, l->>'reason', l->>'cause', l->>'topic'
+    from jsonb_array_elements(letters) l join subscription_cursors c on c.subscription_id = (l->>'id')::bigint
+      and c.partition = (l->>'partition')::integer and c.slice_from = (l->>'from')::integer and c.token = (l->>'token')::bigint
+    where c.subscription_id <> all (full_ones)
+    on conflict do nothing;
+  update subscription_cursors c set version = (i->>'version')::bigint, log_epoch = (i->>'logEpoch')::bigint, floor = (i->>'floor')::bigint,
+      ranges = decode(i->>'ranges', 'base64'), failed = i->>'failed', mark = (i->>'mark')::bigint, clean = (i->>'clean')::boolean
+    from jsonb_array_elements(cursors) i
+    where c.subscription_id = (i->>'id')::bigint and c.partition = (i->>'partition')::integer and c.slice_from = (i->>'from')::integer
+      and c.token = (i->>'token')::bigint and c.version < (i->>'version')::bigint and c.subscription_id <> all (full_ones);
+  return jsonb_build_object('lost', lost, 'full', (select coalesce(jsonb_agg(id::text), '[]') from unnest(full_ones) id));
+end $$;

@@ -1,0 +1,86 @@
+/**
+ * Port: how far subscriptions are, in shares that one node at a time hands out. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ *
+ *   SN1  What is written of a cursor is written by who claimed its share last, or not at all, however late it comes: the token is compared in the row
+ *        that is written.
+ *   SN2  Of what one holder writes the newest stays, in whatever order it arrives.
+ *   SN3  A dead letter is written with the state in which it is done: both, or neither; and once, however often it is written.
+ *   SN4  A share is nobody else's while its holder attends; it goes on where the last holder was. Times are by the store's clock.
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Letter } from "./DeadLetter.ts"
+import type { SavedCursor } from "./SavedCursor.ts"
+import type { Slice } from "./Share.ts"
+import type { Subscription } from "./Subscription.ts"
+
+export interface Attending {
+  readonly id: string
+  readonly consumers: number
+}
+
+/** How a subscription stands. */
+export interface Standing {
+  readonly subscription: Subscription
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly now: number
+  /** Who has consumers of it, the one first that has had them for longest. */
+  readonly nodes: ReadonlyArray<{ readonly run: string; readonly consumers: number }>
+  /** "": nobody has it. */
+  readonly shares: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: bigint }>
+}
+
+export interface Claimed {
+  readonly id: string
+  /** Of the subscription. */
+  readonly epoch: number
+  readonly share: number
+  readonly token: bigint
+  readonly cursors: ReadonlyArray<{ readonly slice: Slice; readonly saved: SavedCursor }>
+}
+
+export interface Flush {
+  readonly id: string
+  readonly slice: Slice
+  readonly token: bigint
+  /** Grows with each state of this holder, from 1. */
+  readonly version: number
+  readonly saved: SavedCursor
+  /** Events that are done in it as they are among these. */
+  readonly letters: ReadonlyArray<Letter>
+}
+
+export interface Flushed {
+  /** Places in what was given of those that were not written: another has them by now. */
+  readonly lost: ReadonlyArray<number>
+  /** Subscriptions of which nothing was written: they have too many dead letters. */
+  readonly full: ReadonlyArray<string>
+}
+
+export class CursorStore extends Context.Service<
+  CursorStore,
+  {
+    /**
+     * This run has consumers of these, and goes on holding what it holds of any; of those that it does not name it has none. Those that are not there
+     * are left out of the answer. SN4
+     */
+    readonly attend: (
+      run: string,
+      attending: ReadonlyArray<Attending>,
+      lastsMillis: number
+    ) => Effect.Effect<ReadonlyArray<Standing>, HeraldError>
+    /** Takes those that nobody has, or that this run has already, each under a new token. */
+    readonly claim: (
+      run: string,
+      shares: ReadonlyArray<{ readonly id: string; readonly share: number }>,
+      lastsMillis: number
+    ) => Effect.Effect<ReadonlyArray<Claimed>, HeraldError>
+    /** One transaction, which may be written twice. SN1, SN2, SN3 */
+    readonly flush: (cursors: ReadonlyArray<Flush>) => Effect.Effect<Flushed, HeraldError>
+    /** Gives them up, so that nobody has to wait. Does nothing to what is another's. */
+    readonly give: (
+      run: string,
+      shares: ReadonlyArray<{ readonly id: string; readonly share: number; readonly token: bigint }>
+    ) => Effect.Effect<void, HeraldError>
+  }
+>()("herald/subscriptions/CursorStore") {}

@@ -1,0 +1,297 @@
+/**
+ * Hands out what a node has of a subscription to the consumers that are on it, and hears their answers. What it has of it are cursors that come and
+ * go with the node's shares. Pure state: time is told to it, and what is to be written is taken from it.
+ *
+ *   DP1  Nothing goes out before what counts its failures is durable, and nothing beyond the durable mark. CB2
+ *   DP2  What failed waits as long as was said, by this clock: never less.
+ *   DP3  What has used up its attempts, or was rejected, goes to the dead letters once; where there are none, nothing more goes out.
+ *   DP4  The last attempt is made alone: nothing else is with that consumer, so none dies of another's fault.
+ *   DP5  No more is with consumers than may be, and when that is why nothing goes out it is said, as is every other reason.
+ *   DP6  What is done comes no more, what isn't comes again: after a crash of a consumer, of the node, or both.
+ */
+import type { Answer, Refused } from "./Answer.ts"
+import { Consumers } from "./Consumers.ts"
+import type { Cursor } from "./Cursor.ts"
+import { Handed } from "./Handed.ts"
+import type { Item, Read } from "./Item.ts"
+import type { Delivery } from "./Outgoing.ts"
+import { CAUSE } from "./SavedCursor.ts"
+import { backoffOf, type Subscription, type SubscriptionStatus, statusAt } from "./Subscription.ts"
+import { type Blocked, Turn } from "./Turn.ts"
+
+/** What is behind one that comes back is to be handed in. */
+export interface Recall<B> {
+  readonly session: string
+  readonly cursor: Cursor<B>
+  /** The one that comes back. */
+  readonly offset: number
+}
+
+export interface Polled<B> {
+  readonly deliveries: ReadonlyArray<Delivery<B>>
+  /** Milliseconds: when to ask again, though nothing is heard; undefined: only then. */
+  readonly wake: number | undefined
+  readonly blocked: Blocked
+  /** What to read next: from which offset on. */
+  readonly wants: ReadonlyMap<Cursor<B>, number>
+}
+
+export interface DispatchOptions {
+  /** Bytes of bodies that wait. */
+  readonly budget: number
+  /** The first token is above it. */
+  readonly tokens: number
+}
+
+export class Dispatch<B> {
+  readonly consumers: Consumers<B>
+  readonly cursors = new Set<Cursor<B>>()
+  readonly recalls: Array<Recall<B>> = []
+  /** To be among the dead letters: `bury` each. DP3 */
+  readonly dead = new Map<Item<B>, Cursor<B>>()
+  status: SubscriptionStatus
+  pausedUntil: number | null
+  /** Why it is in error. */
+  reason = ""
+  /** Of all nodes' deliveries, this one's part. DP5 */
+  maxInFlight: number
+  version = 0
+  durable = 0
+  readonly subscription: Subscription
+  readonly #handed: Handed<B>
+  readonly #buried = new Map<Item<B>, Cursor<B>>()
+  readonly #budget: number
+  #token: number
+  #first = 0
+
+  constructor(subscription: Subscription, { budget, tokens }: DispatchOptions) {
+    this.subscription = subscription
+    this.status = subscription.status
+    this.pausedUntil = subscription.pausedUntil
+    this.maxInFlight = subscription.maxInFlight
+    this.consumers = new Consumers(subscription.type)
+    this.#handed = new Handed(subscription.ackTimeoutMillis)
+    this.#budget = budget
+    this.#token = tokens
+  }
+
+  get inFlight(): number {
+    return this.#handed.size
+  }
+
+  get bytes(): number {
+    let bytes = 0
+    for (const cursor of this.cursors) bytes += cursor.bytes
+    return bytes
+  }
+
+  /** False: somebody else has an exclusive subscription. */
+  join(name: string, session: string, now: number): boolean {
+    const before = this.consumers.named(name)
+    if (before !== undefined) this.leave(before.session, now, true)
+    if (this.subscription.type === "exclusive" && this.consumers.size > 0) return false
+    this.consumers.add(name, session)
+    return true
+  }
+
+  /** `counts`: what it had may have been why. DP6 */
+  leave(session: string, now: number, counts: boolean): void {
+    this.consumers.delete(session)
+    for (const [item, cursor] of this.#handed.of((one) => one.session === session)) {
+      if (item.stage === "recalled") this.#back(cursor, item)
+      else if (!counts) this.#release(cursor, item, now)
+      else this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "its consumer left")
+    }
+  }
+
+  offer(cursor: Cursor<B>, from: number, to: number, reads: ReadonlyArray<Read<B>>): void {
+    for (const item of cursor.offer(from, to, reads, ++this.version)) {
+      const { maxAttempts, deadLetterTopic } = this.subscription
+      if (item.attempts >= maxAttempts && deadLetterTopic !== "") this.#die(cursor, item)
+    }
+  }
+
+  /** There is nothing of [from, to) any more. */
+  gap(cursor: Cursor<B>, from: number, to: number): void {
+    for (const item of cursor.gap(from, to, ++this.version)) this.#gone(item)
+  }
+
+  /** Its share is another node's, or its position was set anew. */
+  drop(cursor: Cursor<B>): void {
+    this.cursors.delete(cursor)
+    for (const item of [...cursor.items.values()]) {
+      cursor.forget(item)
+      this.#gone(item)
+    }
+  }
+
+  #gone(item: Item<B>): void {
+    this.#hand(item)
+    this.dead.delete(item)
+    this.#buried.delete(item)
+  }
+
+  /** Nothing more of it goes out: it is given up as soon as it is idle. */
+  drain(cursor: Cursor<B>): void {
+    cursor.draining = true
+    for (const one of this.consumers.all) if (one.reserved?.stage === "waiting") one.reserved = undefined
+  }
+
+  /** Whether nothing of it is under way. */
+  isIdle(cursor: Cursor<B>): boolean {
+    return ![...cursor.items.values()].some(({ stage }) => stage !== "waiting")
+  }
+
+  /** Answers of one delivery. Those that are refused change nothing. DI1 */
+  answer(
+    { kind, token, first, last, delayMillis, reason }: Answer,
+    session: string,
+    now: number
+  ): ReadonlyArray<Refused> {
+    const handing = this.#handed.get(token)
+    if (handing === undefined || handing.session !== session) return [{ token, first, last, why: "late" }]
+    const { cursor } = handing
+    const refused: Array<Refused> = []
+    for (const item of handing.items) {
+      if (item.offset < first || item.offset > last) continue
+      const refuse = (why: Refused["why"]) => refused.push({ token, first: item.offset, last: item.offset, why })
+      if (item.token !== token) refuse("late")
+      else if (item.stage === "recalled") {
+        if (kind !== "release" && kind !== "fail") refuse("recalled") // LC3
+        if (kind !== "extend") this.#back(cursor, item)
+      } else if (kind === "accept") this.#accept(cursor, item, now)
+      else if (kind === "extend") this.#handed.extend(cursor, item, now)
+      else if (kind === "release") this.#release(cursor, item, now, delayMillis)
+      else if (kind === "fail") {
+        const delay = delayMillis ?? backoffOf(this.subscription, item.attempts + 1)
+        this.#fail(cursor, item, now, delay, reason ?? "")
+      } else this.#reject(cursor, item, now, reason ?? "")
+    }
+    return refused
+  }
+
+  /** No consumer has it any more. */
+  #hand(item: Item<B>): void {
+    if (item.token === 0) return
+    const consumer = this.consumers.get(item.session)
+    this.#handed.give(item)
+    if (consumer === undefined) return
+    consumer.out--
+    if (consumer.reserved === item) consumer.reserved = undefined
+  }
+
+  #accept(cursor: Cursor<B>, item: Item<B>, now: number): void {
+    const lane = cursor.lane(item)
+    this.#hand(item)
+    cursor.finish(item, ++this.version)
+    const next = lane?.first
+    if (next?.stage === "out") this.#handed.extend(cursor, next, now) // DI2
+  }
+
+  /** What went out behind it is called back. LC3 */
+  #recall(cursor: Cursor<B>, item: Item<B>): void {
+    const recalled = cursor.lane(item)?.recall(item) ?? []
+    const sessions = new Set(recalled.map(({ session }) => session))
+    for (const session of sessions)
+      if (this.consumers.get(session) !== undefined) this.recalls.push({ session, cursor, offset: item.offset })
+  }
+
+  #back(cursor: Cursor<B>, item: Item<B>): void {
+    this.#hand(item)
+    cursor.back(item)
+  }
+
+  #release(cursor: Cursor<B>, item: Item<B>, now: number, delay = 0): void {
+    item.due = Math.max(item.due, now + delay)
+    if (item.alone) {
+      item.alone = false
+      item.version = cursor.version = ++this.version
+    }
+    this.#back(cursor, item)
+    this.#recall(cursor, item)
+  }
+
+  #count(cursor: Cursor<B>, item: Item<B>, cause: string): void {
+    this.#hand(item)
+    cursor.change(item, { attempts: item.attempts + 1 })
+    item.cause = cause.slice(0, CAUSE).toWellFormed().replaceAll("\u0000", "\ufffd")
+    item.alone = false
+    item.version = cursor.version = ++this.version
+  }
+
+  #fail(cursor: Cursor<B>, item: Item<B>, now: number, delay: number, cause: string): void {
+    this.#count(cursor, item, cause)
+    item.due = now + delay
+    this.#recall(cursor, item)
+    if (item.attempts >= this.subscription.maxAttempts) this.#die(cursor, item)
+    else cursor.back(item)
+  }
+
+  #reject(cursor: Cursor<B>, item: Item<B>, now: number, cause: string): void {
+    this.#count(cursor, item, cause)
+    item.due = now
+    this.#recall(cursor, item)
+    this.#die(cursor, item)
+  }
+
+  /** DP3 */
+  #die(cursor: Cursor<B>, item: Item<B>): void {
+    if (this.subscription.deadLetterTopic !== "") {
+      if (item.stage === "waiting") cursor.unwait(item)
+      cursor.change(item, { stage: "dead" })
+      this.dead.set(item, cursor)
+      return
+    }
+    cursor.back(item)
+    this.status = "error"
+    this.reason = `the event ${cursor.slice.partition}/${item.offset} was tried ${item.attempts} times, and there is no dead-letter topic`
+  }
+
+  /** It is written among the dead letters with the state that is saved next, or not at all. */
+  bury(item: Item<B>): void {
+    const cursor = this.dead.get(item)
+    if (cursor === undefined) return
+    this.dead.delete(item)
+    this.#buried.set(item, cursor)
+    cursor.bury(item, ++this.version)
+  }
+
+  /** What was saved of this version is durable, with these marks. */
+  kept(version: number, marks: ReadonlyMap<Cursor<B>, number>): void {
+    this.durable = Math.max(this.durable, version)
+    for (const [cursor, mark] of marks) cursor.kept(mark)
+    for (const [item, cursor] of this.#buried) {
+      if (item.version > version) continue
+      this.#buried.delete(item)
+      cursor.forget(item)
+    }
+  }
+
+  /** What goes out now. */
+  poll(now: number): Polled<B> {
+    for (let late = this.#handed.late(now); late !== undefined; late = this.#handed.late(now)) {
+      const [item, cursor] = late
+      if (item.stage === "recalled") this.#back(cursor, item)
+      else this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "it was not answered in time")
+    }
+    const turn = new Turn<B>({
+      ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget },
+      token: () => ++this.#token,
+      hand: (cursor, item, session, token) => this.#handed.take(cursor, item, session, token, now)
+    })
+    if (statusAt(this, now) === "active") {
+      const cursors = [...this.cursors]
+      for (let at = 0; at < cursors.length; at++) turn.look(cursors[(this.#first + at) % cursors.length]!)
+      this.#first++
+      turn.end(cursors)
+    }
+    const wakes = [turn.wake, this.#handed.next, this.status === "paused" ? this.pausedUntil : undefined]
+    const later = wakes.filter((at) => typeof at === "number" && at > now) as Array<number>
+    return {
+      deliveries: turn.outgoing.deliveries,
+      wake: later.length === 0 ? undefined : Math.min(...later),
+      blocked: turn.blocked,
+      wants: turn.wants
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** What is said of subscriptions. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  SubscriptionExists: {
+    code: "HRLD-2080",
+    title: "There is a subscription of that name",
+    cause: "A topic has one subscription of a name at a time.",
+    fix: "Use the one that is there, choose another name, or delete it first.",
+    grpc: 6,
+    http: 409,
+    exit: 5
+  },
+  SubscriptionsFull: {
+    code: "HRLD-2081",
+    title: "The topic has too many subscriptions",
+    cause: "A topic has at most 1,000 subscriptions, each with a position of its own that is kept.",
+    fix: "Delete those that nobody uses; a program that only reads needs none.",
+    grpc: 8,
+    http: 409,
+    exit: 5
+  },
+  SubscriptionTaken: {
+    code: "HRLD-2082",
+    title: "Somebody else consumes that subscription",
+    cause: "It is exclusive, so it has one consumer at a time.",
+    fix: "End the other one, or create a subscription of type failover, where others stand by.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  ReceiptLost: {
+    code: "HRLD-2083",
+    title: "It is not known whether the answers were kept",
+    cause:
+      "What was answered was handed to another node, or the subscription's position was set anew, before it was durable. What wasn't kept comes again.",
+    fix: "Go on: what comes again is told apart by its offset.",
+    grpc: 10,
+    http: 409,
+    exit: 5
+  }
+} satisfies ErrorRows

@@ -1,0 +1,86 @@
+/**
+ * Port: what subscriptions there are, and what of them came to nothing. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ *
+ *   SM1  A subscription and where it begins are written together: from then on it misses nothing, whether anybody consumes or not.
+ *   SM2  Who sets the position anew ends all that was: nobody who hands it out, or writes how far it is, may do so any more without claiming it again.
+ *   SM3  A dead letter is kept until somebody removes it, with all that is needed to publish it again.
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { DeadLetter } from "./DeadLetter.ts"
+import type { Begin } from "./Place.ts"
+import type { Definition, Subscription, SubscriptionStatus } from "./Subscription.ts"
+
+export interface NewSubscription extends Definition {
+  readonly topicId: number
+  readonly slices: number
+}
+
+/** How far one cursor is, as it was written last. */
+export interface Progress {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+  readonly share: number
+  readonly logEpoch: number
+  readonly floor: number
+  readonly ranges: Uint8Array
+  /** Events that failed and are not done. */
+  readonly failed: number
+}
+
+export interface StatusChange {
+  readonly status: SubscriptionStatus
+  /** Characters are at most 1,000. */
+  readonly reason: string
+  /** Milliseconds from now by the store's clock; null: until it is changed again. */
+  readonly pausedMillis: number | null
+}
+
+export class SubscriptionStore extends Context.Service<
+  SubscriptionStore,
+  {
+    /** Fails besides `SubscriptionExists`, `SubscriptionsFull`. SM1 */
+    readonly create: (
+      made: NewSubscription,
+      begins: ReadonlyArray<Begin>,
+      by: string
+    ) => Effect.Effect<Subscription, HeraldError>
+    readonly get: (topicName: string, subscriptionName: string) => Effect.Effect<Subscription | undefined, HeraldError>
+    /** Of a topic, or of all for "": one page in the order of topic and name, behind `after`. */
+    readonly list: (
+      topicName: string,
+      options: {
+        readonly limit: number
+        readonly after: Pick<Definition, "topicName" | "subscriptionName"> | undefined
+      }
+    ) => Effect.Effect<ReadonlyArray<Subscription>, HeraldError>
+    /** With its cursors and dead letters. False: there is none. */
+    readonly remove: (topicName: string, subscriptionName: string) => Effect.Effect<boolean, HeraldError>
+    /** Undefined: there is none, or its epoch is another by now. */
+    readonly change: (
+      subscription: Pick<Subscription, "id" | "epoch">,
+      change: StatusChange
+    ) => Effect.Effect<Subscription | undefined, HeraldError>
+    /** Undefined: there is none. Partitions that are left out stay where they are. SM2 */
+    readonly seek: (
+      topicName: string,
+      subscriptionName: string,
+      begins: ReadonlyArray<Begin>
+    ) => Effect.Effect<Subscription | undefined, HeraldError>
+    /** Adds cursors of partitions that it has none of; those that it has stay as they are. */
+    readonly extend: (
+      subscription: Pick<Subscription, "id" | "type" | "slices">,
+      begins: ReadonlyArray<Begin>
+    ) => Effect.Effect<void, HeraldError>
+    /** In the order of partition and slice. */
+    readonly progress: (id: string) => Effect.Effect<ReadonlyArray<Progress>, HeraldError>
+    /** In the order in which they came, behind `after` (0: the first): one page. SM3 */
+    readonly deadLetters: (
+      id: string,
+      options: { readonly limit: number; readonly after: number }
+    ) => Effect.Effect<ReadonlyArray<DeadLetter>, HeraldError>
+    /** Returns how many of them there were. */
+    readonly bury: (id: string, letters: ReadonlyArray<number>) => Effect.Effect<number, HeraldError>
+  }
+>()("herald/subscriptions/SubscriptionStore") {}
