@@ -6,10 +6,12 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { kinds } from "../support/Twins.ts"
+import { cursorsContract } from "./SubscriptionCursors.ts"
 import { subscriptionsContract } from "./Subscriptions.ts"
 
 describe("memory", () => {
   subscriptionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  cursorsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
 })
 
 describe("PostgreSQL", () => {
@@ -26,4 +28,5 @@ describe("PostgreSQL", () => {
   })
 
   subscriptionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  cursorsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 })

@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { types } from "../../src/subscriptions/Subscription.ts"
-import { subscriptionOf, World } from "./World.ts"
+import { subscriptionOf } from "./Defined.ts"
+import { World } from "./World.ts"
 
 const whats = [
   ...["publish", "publish", "publish", "poll", "poll", "poll", "flush", "flush", "accept", "accept", "fail", "fail"],

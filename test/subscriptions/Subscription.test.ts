@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { failedOf, failedText } from "../../src/subscriptions/SavedCursor.ts"
 import { HASHES, hashOfOffset, sharesOf, slicesOf } from "../../src/subscriptions/Share.ts"
 import { backoffOf, definitionProblem, statusAt, types } from "../../src/subscriptions/Subscription.ts"
-import { subscriptionOf } from "./World.ts"
+import { subscriptionOf } from "./Defined.ts"
 
 describe("Subscription", () => {
   it("SI2 a limit of none, or of nothing, is refused when it is created", () => {

@@ -5,50 +5,10 @@ import { Cursor } from "../../src/subscriptions/Cursor.ts"
 import { Dispatch } from "../../src/subscriptions/Dispatch.ts"
 import { beginAt, rangesOf, type SavedCursor } from "../../src/subscriptions/SavedCursor.ts"
 import { HASHES } from "../../src/subscriptions/Share.ts"
-import { isOrdered, isSingle, type Subscription, type SubscriptionType } from "../../src/subscriptions/Subscription.ts"
+import { isOrdered, isSingle, type Subscription } from "../../src/subscriptions/Subscription.ts"
+import { type Hold, type Known, TIMEOUT } from "./Defined.ts"
 
-export const TIMEOUT = 50
 const PARTITIONS = 2
-
-export const subscriptionOf = (type: SubscriptionType, change: Partial<Subscription> = {}): Subscription => ({
-  ...{
-    id: "s",
-    topicId: 1,
-    slices: 1,
-    epoch: 1,
-    status: "active",
-    reason: "",
-    pausedUntil: null,
-    createdAt: 0,
-    createdBy: "",
-    lastActivity: 0
-  },
-  ...{ topicName: "t", subscriptionName: "s", type, consumerGroup: "", filter: "", startPosition: { at: "earliest" } },
-  ...{ maxAttempts: 3, deadLetterTopic: "dead", ackTimeoutMillis: TIMEOUT, backoffMillis: [10, 30], maxInFlight: 8 },
-  ...change
-})
-
-interface Hold {
-  readonly partition: number
-  readonly offset: number
-  readonly token: number
-  until: number
-}
-
-/** What is known of an event by who publishes and consumes alone. */
-interface Known {
-  readonly hash: number | null
-  accepted: boolean
-  /** Accepted, and written. */
-  durable: boolean
-  /** Times among the dead letters. */
-  buried: number
-  /** The next attempt has this number at least, and at most. */
-  least: number
-  most: number
-  /** Not before; unless a crash forgot it. */
-  due: number
-}
 
 export class World {
   now = 1_000

@@ -1,0 +1,188 @@
+/** What every store of cursors must do. Run by Subscriptions.test.ts. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
+import { DEAD_LETTERS } from "../../src/subscriptions/DeadLetter.ts"
+import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+
+import { flush, letter, make, saved, type Test } from "./SubscriptionWishes.ts"
+
+export const cursorsContract = (test: Test) => {
+  test("SN4 a share is one run's at a time, goes on where the last was, and is free when it is given up or its holder is away", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const share = { id, share: 8 }
+      const [first] = yield* cursors.claim("a", [share, { id, share: 99 }, { id: "0", share: 0 }], 60_000)
+      assert.deepInclude(first, { id, epoch: 1, share: 8 })
+      assert.deepStrictEqual(first!.cursors[0]!.slice, { partition: 1, from: 0, to: 8_192 })
+      assert.deepInclude(first!.cursors[0]!.saved, {
+        logEpoch: 4,
+        floor: 2 ** 50,
+        mark: 2 ** 50,
+        clean: true,
+        failed: []
+      })
+      assert.isEmpty(yield* cursors.claim("b", [share], 60_000))
+      yield* cursors.flush([flush(first!)])
+      yield* cursors.give("b", [{ ...share, token: first!.token }])
+      assert.isEmpty(yield* cursors.claim("b", [share], 60_000))
+      yield* cursors.give("a", [{ ...share, token: first!.token + 1n }])
+      assert.isEmpty(yield* cursors.claim("b", [share], 60_000))
+      yield* cursors.give("a", [{ ...share, token: first!.token }])
+      const [second] = yield* cursors.claim("b", [share], 1)
+      assert.isTrue(second!.token > first!.token)
+      assert.deepStrictEqual(second!.cursors[0]!.saved, saved())
+      yield* Effect.sleep("20 millis")
+      const [third] = yield* cursors.claim("a", [share], 60_000)
+      assert.isTrue(third!.token > second!.token)
+    }))
+
+  test("SN4 who attends is known with its consumers, in the order in which it came, and holds what it has", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const { id, topicName } = yield* make("failover")
+      const [a, b] = [`a.${topicName}`, `b.${topicName}`]
+      assert.deepStrictEqual((yield* cursors.attend(b, [{ id, consumers: 2 }], 60_000))[0]!.nodes, [
+        { run: b, consumers: 2 }
+      ])
+      yield* Effect.sleep("5 millis")
+      const [one] = yield* cursors.attend(
+        a,
+        [
+          { id, consumers: 1 },
+          { id: "0", consumers: 1 }
+        ],
+        60_000
+      )
+      assert.deepStrictEqual(one!.nodes, [
+        { run: b, consumers: 2 },
+        { run: a, consumers: 1 }
+      ])
+      assert.deepStrictEqual(
+        one!.shares.map(({ share, run }) => [share, run]),
+        [[0, ""]]
+      )
+      assert.strictEqual(one!.subscription.id, id)
+      const [claimed] = yield* cursors.claim(a, [{ id, share: 0 }], 1)
+      yield* cursors.attend(a, [{ id, consumers: 1 }], 60_000)
+      yield* Effect.sleep("20 millis")
+      assert.isEmpty(yield* cursors.claim(b, [{ id, share: 0 }], 60_000))
+      const [two] = yield* cursors.attend(b, [{ id, consumers: 0 }], 60_000)
+      assert.deepStrictEqual(two!.nodes, [{ run: a, consumers: 1 }])
+      assert.deepStrictEqual(two!.shares, [{ share: 0, run: a, token: claimed!.token }])
+      yield* cursors.attend(a, [], 1)
+      yield* Effect.sleep("20 millis")
+      const [three] = yield* cursors.attend(b, [{ id, consumers: 0 }], 60_000)
+      assert.deepStrictEqual([three!.nodes, three!.shares[0]!.run], [[], ""])
+    }))
+
+  test("SN1 who was overtaken writes nothing, of what others have neither a state nor a dead letter", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const both = [0, 1].map((share) => ({ id, share }))
+      const old = yield* cursors.claim("a", both, 1)
+      yield* Effect.sleep("20 millis")
+      yield* cursors.claim("b", [both[0]!], 60_000)
+      const flushes = old.map((one) => flush(one, { letters: [letter({ offset: one.share })] }))
+      assert.deepStrictEqual(yield* cursors.flush(flushes), { lost: [0], full: [] })
+      assert.deepStrictEqual(
+        (yield* store.progress(id)).slice(0, 2).map(({ floor }) => floor),
+        [10, 20]
+      )
+      const letters = yield* store.deadLetters(id, { limit: 9, after: 0 })
+      assert.deepStrictEqual(
+        letters.map(({ offset }) => offset),
+        [1]
+      )
+      // Its own claim ends what it had, too.
+      yield* cursors.claim("a", [both[1]!], 60_000)
+      assert.deepStrictEqual(yield* cursors.flush([flush(old[1]!, { version: 9 })]), { lost: [0], full: [] })
+    }))
+
+  test("SN1 of many that claim at once one gets each, and that one alone writes", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const shares = Array.from({ length: 16 }, (_, share) => ({ id, share }))
+      for (let round = 0; round < 3; round++) {
+        const runs = Array.from({ length: 6 }, (_, n) => `run${round}.${n}`)
+        const claims = yield* Effect.forEach(
+          runs,
+          (run, n) => cursors.claim(run, n % 2 === 0 ? shares : shares.toReversed(), 60_000),
+          {
+            concurrency: 6
+          }
+        )
+        const taken = claims.flat()
+        assert.deepStrictEqual(
+          taken.map(({ share }) => share).sort((a, b) => a - b),
+          shares.map(({ share }) => share)
+        )
+        const written = yield* Effect.forEach(claims, (its) => cursors.flush(its.map((one) => flush(one))), {
+          concurrency: 6
+        })
+        assert.isTrue(written.every(({ lost }) => lost.length === 0))
+        for (const [n, run] of runs.entries())
+          yield* cursors.give(
+            run,
+            claims[n]!.map(({ share, token }) => ({ id, share, token }))
+          )
+      }
+    }))
+
+  test("SN2 the newest state stays, in whatever order they come", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
+      yield* cursors.flush([flush(claimed!, { version: 2, saved: saved({ floor: 22 }) })])
+      assert.deepStrictEqual(yield* cursors.flush([flush(claimed!, { version: 1 })]), { lost: [], full: [] })
+      assert.strictEqual((yield* store.progress(id))[0]!.floor, 22)
+      yield* cursors.flush([flush(claimed!, { version: 3, saved: saved({ floor: 23, ranges: new Uint8Array() }) })])
+      assert.deepInclude((yield* store.progress(id))[0], { floor: 23, ranges: new Uint8Array(), failed: 1 })
+    }))
+
+  test("SN3 SM3 a dead letter is written with its state, once, as it was, and stays until it is removed", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
+      const first = flush(claimed!, {
+        letters: [letter(), letter({ offset: 21, publishedAt: null, reason: "rejected" })]
+      })
+      yield* cursors.flush([first])
+      yield* cursors.flush([{ ...first, version: 2 }])
+      const letters = yield* store.deadLetters(id, { limit: 9, after: 0 })
+      assert.lengthOf(letters, 2)
+      assert.deepInclude(letters[0], { ...letter(), partition: 0 })
+      assert.deepInclude(letters[1], { offset: 21, publishedAt: null, reason: "rejected" })
+      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 1, after: letters[0]!.id }), [letters[1]!])
+      assert.strictEqual(yield* store.bury(id, [letters[0]!.id, letters[0]!.id, 0]), 1)
+      assert.strictEqual(yield* store.bury(id, [letters[0]!.id]), 0)
+      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 9, after: 0 }), [letters[1]!])
+    }))
+
+  test("SN3 there are so many dead letters at most; then nothing of the subscription is written", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const [one, two] = [yield* make("shared"), yield* make("shared")]
+      const [first] = yield* cursors.claim("a", [{ id: one.id, share: 0 }], 60_000)
+      const [second] = yield* cursors.claim("a", [{ id: two.id, share: 0 }], 60_000)
+      const letters = Array.from({ length: DEAD_LETTERS }, (_, offset) => letter({ offset }))
+      assert.deepStrictEqual(yield* cursors.flush([flush(first!, { letters })]), { lost: [], full: [] })
+      const more = flush(first!, {
+        version: 2,
+        saved: saved({ floor: 50 }),
+        letters: [letter({ offset: DEAD_LETTERS })]
+      })
+      assert.deepStrictEqual(yield* cursors.flush([more, flush(second!)]), { lost: [], full: [one.id] })
+      assert.strictEqual((yield* store.progress(one.id))[0]!.floor, 20)
+      assert.strictEqual((yield* store.progress(two.id))[0]!.floor, 20)
+    }))
+}
