@@ -4,6 +4,7 @@ import { errors as client } from "../client/Errors.ts"
 import { errors as configuration } from "../configuration/Errors.ts"
 import { errors as edge } from "../edge/Errors.ts"
 import { errors as experiments } from "../experiments/Errors.ts"
+import { errors as fanout } from "../fanout/Errors.ts"
 import { errors as filters } from "../filters/Errors.ts"
 import { errors as flags } from "../flags/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
@@ -27,6 +28,7 @@ export const rows = {
   ...edge,
   ...errors,
   ...experiments,
+  ...fanout,
   ...filters,
   ...flags,
   ...fleet,

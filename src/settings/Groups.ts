@@ -2,6 +2,7 @@
 import { settings as access } from "../access/Settings.ts"
 import { settings as configuration } from "../configuration/Settings.ts"
 import { settings as edge } from "../edge/Settings.ts"
+import { settings as fanout } from "../fanout/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
 import { settings as flags } from "../flags/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
@@ -19,6 +20,7 @@ export const groups = {
   ...access,
   ...configuration,
   ...edge,
+  ...fanout,
   ...feeds,
   ...flags,
   ...node,

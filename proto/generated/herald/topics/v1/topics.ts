@@ -343,7 +343,10 @@ export interface ReadRequest {
   /** Names of fields of a JSON payload; none: the payload as it was published. */
   fields: string[];
   overflow: Overflow;
-  /** Bytes that may come beyond what came; counted from the beginning of the stream. 0: as HTTP/2 flow control lets. */
+  /**
+   * Bytes of responses that may come, counted from the beginning of the stream, so it may be said again; while any of them is left, one
+   * response more comes. 0: as HTTP/2 flow control lets.
+   */
   grantedBytes: bigint;
   /** The client understands `compressed`. */
   acceptsZstd: boolean;
@@ -377,10 +380,15 @@ export interface EventBatch {
   events: Event[];
   /** Instead of `events`: this message's fields 6 as bytes, compressed by zstd. */
   compressed: Buffer;
-  /** With a filter: everything below this offset has been looked at. A reader resumes here. */
+  /**
+   * Everything below this offset has been looked at, and a reader resumes here. A batch may have no events: with a filter that takes few, one
+   * comes now and then to say how far the partition was looked at.
+   */
   nextOffset: bigint;
-  /** With conflation or drop oldest: events that were left out before this batch. */
+  /** With conflation: events that were left out, from first_offset to next_offset. What drop oldest leaves out is a gap. */
   leftOut: bigint;
+  /** For events that Herald had later than the first: in pairs, how many before them came together, and how many milliseconds later they came. */
+  later: number[];
 }
 
 /** Events that there are no more. */
@@ -2684,6 +2692,7 @@ function createBaseEventBatch(): EventBatch {
     compressed: Buffer.alloc(0),
     nextOffset: 0n,
     leftOut: 0n,
+    later: [],
   };
 }
 
@@ -2731,6 +2740,13 @@ export const EventBatch: MessageFns<EventBatch> = {
         throw new globalThis.Error("value provided for field message.leftOut of type uint64 too large");
       }
       writer.uint32(72).uint64(message.leftOut);
+    }
+    if (message.later.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.later) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2830,6 +2846,24 @@ export const EventBatch: MessageFns<EventBatch> = {
             message.leftOut = reader.uint64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag === 80) {
+              message.later.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.later.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2865,6 +2899,7 @@ export const EventBatch: MessageFns<EventBatch> = {
         ? BigInt(object.next_offset)
         : 0n,
       leftOut: isSet(object.leftOut) ? BigInt(object.leftOut) : isSet(object.left_out) ? BigInt(object.left_out) : 0n,
+      later: globalThis.Array.isArray(object?.later) ? object.later.map((e: any) => globalThis.Number(e)) : [],
     };
   },
 
@@ -2897,6 +2932,9 @@ export const EventBatch: MessageFns<EventBatch> = {
     if (message.leftOut !== 0n) {
       obj.leftOut = message.leftOut.toString();
     }
+    if (message.later?.length) {
+      obj.later = message.later.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -2920,6 +2958,7 @@ export const EventBatch: MessageFns<EventBatch> = {
       ? BigInt(object.nextOffset)
       : 0n;
     message.leftOut = (object.leftOut !== undefined && object.leftOut !== null) ? BigInt(object.leftOut) : 0n;
+    message.later = object.later?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,206 @@
+/**
+ * Sends a reader that is not live what it lacks: from the ring, in the batches that all share, or from the log.
+ *
+ *   BX14 Who is slow is given what its overflow says: everything; the newest of each key; what the ring has; or its leave. Nobody is slow before it
+ *        was told that it is live.
+ *   BX15 What comes packed from the log goes on as it is, to whoever takes it and is at its beginning.
+ *   BX10, BX12 in Broadcast.ts
+ */
+import type { Place } from "../topics/MessageId.ts"
+import { type Batch, type Gap, LIVE } from "./Batch.ts"
+import type { Group } from "./Group.ts"
+import { conflated, eventsOf, type Picked } from "./Picking.ts"
+import type { Overflow, Reader } from "./Reader.ts"
+import type { Ring } from "./Ring.ts"
+import type { Stages } from "./Stages.ts"
+
+/** Bytes of the ring that are looked through for the newest of each key at once. */
+const CONFLATED = 2_097_152
+/** Bytes of a batch of those. */
+const MESSAGE = 49_152
+
+/** What the log has from where it was asked for. */
+export interface Answer {
+  readonly epoch: number
+  /** In order; none: nothing more. */
+  readonly pieces: ReadonlyArray<Batch | Gap>
+}
+
+export interface CatchingUpOptions {
+  /** The log is to be read for a reader from there on; it is answered or failed once. */
+  readonly ask: (reader: Reader, partition: number, from: Place, packed: boolean) => void
+  /** To how many readers, and how many events that is together. */
+  readonly delivered: (readers: number, events: number) => void
+  readonly leftOut: (events: number, overflow: Overflow) => void
+  /** What a group makes of a batch of the ring. BX9 */
+  readonly selected: (group: Group, batch: Batch) => Batch
+}
+
+export class CatchingUp {
+  readonly #rings: ReadonlyMap<number, Ring>
+  readonly #stages: Stages
+  readonly #options: CatchingUpOptions
+
+  constructor(rings: ReadonlyMap<number, Ring>, stages: Stages, options: CatchingUpOptions) {
+    this.#rings = rings
+    this.#stages = stages
+    this.#options = options
+  }
+
+  /** Sends what the ring has of what it lacks, as far as it takes it; when it lacks nothing it is live. BX12 */
+  advance(reader: Reader) {
+    const { partitions } = reader.group
+    if (!reader.isStarted && !this.#start(reader)) return this.#stages.after(reader, false)
+    let ahead = false
+    for (let i = 0; i < partitions.length; i++) {
+      const ring = this.#rings.get(partitions[i]!)
+      if (ring === undefined) {
+        ahead = true
+        continue
+      }
+      if (ring.epoch !== reader.epochs![i]) return this.#ask(reader, i)
+      while (reader.at![i]! < ring.sent) {
+        const batch = ring.at(reader.at![i]!)
+        if (batch === undefined) {
+          if (!this.#outOfRing(reader, i, ring)) return
+        } else if (isConflating(reader)) {
+          if (!this.#fromRing(reader, i, ring)) return
+        } else if (!this.#send(reader, i, batch, true)) return this.#stages.after(reader, false)
+      }
+      if (reader.at![i]! > ring.sent || (reader.until?.[i] ?? 0) > ring.sent) ahead = true
+    }
+    if (ahead) return this.#stages.again(reader, "ahead")
+    const isNew = reader.until !== undefined
+    reader.until = undefined
+    reader.isSlow = false
+    if (isNew && !this.#stages.write(reader, LIVE)) return this.#stages.after(reader, false)
+    this.#stages.live(reader)
+  }
+
+  #start(reader: Reader): boolean {
+    const { group, at, epochs } = reader
+    reader.isStarted = true
+    const places = group.partitions.map((partition, i) => ({ partition, epoch: epochs![i]!, offset: at![i]! }))
+    return this.#stages.write(reader, { kind: "started", places })
+  }
+
+  /** The log answered for a reader. */
+  answer(reader: Reader, partition: number, { epoch, pieces }: Answer) {
+    if (reader.stage !== "reading") return
+    const index = reader.group.indexOf(partition)
+    if (pieces.length === 0) return this.#atEnd(reader, index, epoch)
+    const room = isConflating(reader) ? this.#conflating(reader, index, pieces) : this.#giving(reader, index, pieces)
+    this.#stages.after(reader, room)
+  }
+
+  /** Nothing more is known; what the ring has beyond it is looked for again later. */
+  #atEnd(reader: Reader, index: number, epoch: number): void {
+    reader.epochs![index] = epoch
+    const ring = this.#rings.get(reader.group.partitions[index]!)
+    const lacks = ring === undefined || ring.epoch !== epoch || reader.at![index]! < ring.sent
+    this.#stages.again(reader, lacks ? "ahead" : "ready")
+  }
+
+  #giving(reader: Reader, index: number, pieces: Answer["pieces"]): boolean {
+    for (const piece of pieces) {
+      const at = reader.at![index]!
+      if (piece.kind === "gap") {
+        if (!this.#gap(reader, index, piece)) return false
+      } else if (piece.epoch === reader.epochs![index] && piece.next > at && piece.first <= at) {
+        if (piece.compressed !== undefined && piece.first < at) {
+          reader.aligned = undefined // BX15: it is asked for as it is
+          return true
+        }
+        reader.aligned = [index, piece.next]
+        if (!this.#send(reader, index, piece, false)) return false
+      }
+    }
+    return true
+  }
+
+  /** Sends a batch from where the reader is; false: it can't take more, or is over. */
+  #send(reader: Reader, index: number, batch: Batch, ofRing: boolean): boolean {
+    const { group } = reader
+    const part = batch.from(reader.at![index]!)
+    const made = ofRing && part === batch ? this.#options.selected(group, batch) : group.made(part)
+    reader.at![index] = part.next
+    if (made.count === 0) return true
+    this.#options.delivered(1, made.count)
+    return this.#stages.write(reader, made)
+  }
+
+  /** The ring does not have what it lacks. False: it has to wait, or is over. BX14 */
+  #outOfRing(reader: Reader, index: number, ring: Ring): boolean {
+    const { overflow, isSlow } = reader
+    if (isSlow && overflow === "disconnect") this.#stages.dismiss(reader)
+    else if (isSlow && overflow === "drop oldest") {
+      const [from, to] = [reader.at![index]!, Math.min(ring.first, ring.sent)]
+      const { partition, epoch } = ring
+      this.#options.leftOut(to - from, overflow)
+      if (this.#gap(reader, index, { kind: "gap", partition, epoch, from, to, why: "overflow" })) return true
+      this.#stages.after(reader, false)
+    } else this.#ask(reader, index)
+    return false
+  }
+
+  #ask(reader: Reader, index: number): void {
+    const place = { epoch: reader.epochs![index]!, offset: reader.at![index]! }
+    const { group, unpacks, aligned } = reader
+    const packed = unpacks && group.selection === undefined && aligned?.[0] === index && aligned[1] === place.offset
+    reader.stage = "reading"
+    this.#options.ask(reader, group.partitions[index]!, place, packed && !isConflating(reader))
+  }
+
+  #gap(reader: Reader, index: number, gap: Gap): boolean {
+    reader.at![index] = gap.to
+    reader.epochs![index] = gap.epoch
+    if (gap.why === "epoch" && reader.until !== undefined) reader.until[index] = 0
+    return this.#stages.write(reader, gap)
+  }
+
+  #fromRing(reader: Reader, index: number, ring: Ring): boolean {
+    const all: Array<Batch> = []
+    let next = reader.at![index]!
+    for (let bytes = 0; next < ring.sent && bytes < CONFLATED; ) {
+      const batch = ring.at(next)!
+      all.push(batch)
+      bytes += batch.bytes
+      next = batch.next
+    }
+    const room = this.#newest(reader, index, all)
+    if (!room) this.#stages.after(reader, false)
+    return room
+  }
+
+  #conflating(reader: Reader, index: number, pieces: Answer["pieces"]): boolean {
+    let run: Array<Batch> = []
+    for (const piece of pieces) {
+      if (piece.kind === "batch") {
+        if (piece.epoch === reader.epochs![index] && piece.next > reader.at![index]!) run.push(piece)
+        continue
+      }
+      if (!this.#newest(reader, index, run) || !this.#gap(reader, index, piece)) return false
+      run = []
+    }
+    return this.#newest(reader, index, run)
+  }
+
+  /** The newest of each key of batches that follow each other. BX7, BX14 */
+  #newest(reader: Reader, index: number, batches: ReadonlyArray<Batch>): boolean {
+    if (batches.length === 0) return true
+    const first = reader.at![index]!
+    const all: Array<Picked> = []
+    for (const batch of batches) all.push(...eventsOf(reader.group.made(batch.from(first))))
+    const { partition, epoch, next } = batches.at(-1)!
+    for (const batch of conflated({ partition, epoch, first, next }, all, MESSAGE)) {
+      reader.at![index] = batch.next
+      if (batch.leftOut > 0) this.#options.leftOut(batch.leftOut, "conflate")
+      if (batch.count === 0) continue
+      this.#options.delivered(1, batch.count)
+      if (!this.#stages.write(reader, batch)) return false
+    }
+    return true
+  }
+}
+
+const isConflating = ({ isSlow, overflow }: Reader): boolean => isSlow && overflow === "conflate"

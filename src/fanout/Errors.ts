@@ -1,0 +1,24 @@
+/** What is said to readers of topics. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  SlowReader: {
+    code: "HRLD-5040",
+    title: "The reader was slower than the topic",
+    cause:
+      "It asked to be sent away when that happens (OVERFLOW_DISCONNECT), and more waited for it than a node keeps in memory.",
+    fix: "Resume behind the last event that came, and read faster; or ask for another overflow: conflate, drop oldest, block.",
+    grpc: 8,
+    http: 429,
+    exit: 7
+  },
+  OffsetOutOfRange: {
+    code: "HRLD-1080",
+    title: "There is no such offset yet",
+    cause: "The position to read from is beyond the end of the partition.",
+    fix: "Resume with the offset and the epoch of an event that was read, or begin with latest.",
+    grpc: 11,
+    http: 416,
+    exit: 3
+  }
+} satisfies ErrorRows

@@ -1,0 +1,182 @@
+/**
+ * In which stage each reader of a topic is, and the lists of those of a stage. State without work.
+ *
+ *   BX13 A reader whose sink throws is ended alone.
+ *   BX12 in Broadcast.ts, BX8 in Reader.ts
+ */
+import { failure } from "../errors/HeraldError.ts"
+import type { Batch, Told } from "./Batch.ts"
+import { Group, type Selection } from "./Group.ts"
+import { type Overflow, Reader, type Sink } from "./Reader.ts"
+import type { Ring } from "./Ring.ts"
+
+export interface Joining {
+  readonly partitions: ReadonlyArray<number>
+  /** All that the topic has, also those that it will have. */
+  readonly whole: boolean
+  /** For each of them. */
+  readonly at: ReadonlyArray<number>
+  readonly epochs: ReadonlyArray<number>
+  /** Where what is stored ends now. */
+  readonly until: ReadonlyArray<number>
+  readonly overflow: Overflow
+  readonly unpacks: boolean
+  /** Tells filters and fields apart; empty: none. */
+  readonly selectionKey: string
+  readonly selection: Selection | undefined
+}
+
+/** Where a partition begins that a topic did not have before. */
+export interface Added {
+  readonly partition: number
+  readonly epoch: number
+  readonly first: number
+}
+
+export interface StagesOptions {
+  /** Something is to be done. */
+  readonly wake: () => void
+  /** It is over, because its sink threw. */
+  readonly broke: (reader: Reader, error: unknown) => void
+}
+
+export class Stages {
+  readonly #options: StagesOptions
+  readonly #rings: ReadonlyMap<number, Ring>
+  readonly groups = new Map<string, Group>()
+  readonly full = new Set<Reader>()
+  readonly ahead: Array<Reader> = []
+  ready: Array<Reader> = []
+  /** Some of those in lists are over. */
+  left = false
+
+  constructor(rings: ReadonlyMap<number, Ring>, options: StagesOptions) {
+    this.#rings = rings
+    this.#options = options
+  }
+
+  get size(): number {
+    let size = 0
+    for (const { readers } of this.groups.values()) size += readers.size
+    return size
+  }
+
+  join(sink: Sink, joining: Joining): Reader {
+    const { partitions, whole, selection, selectionKey, overflow, unpacks } = joining
+    const key = `${whole ? "" : partitions.join(",")} ${selectionKey}`
+    let group = this.groups.get(key)
+    if (group === undefined) this.groups.set(key, (group = new Group(key, partitions, whole, selection)))
+    const reader = new Reader(group, sink, overflow, unpacks)
+    group.readers.add(reader)
+    // A group may have grown since its partitions were looked up.
+    reader.at = group.partitions.map(
+      (partition) => joining.at[partitions.indexOf(partition)] ?? this.#rings.get(partition)?.first ?? 0
+    )
+    reader.epochs = group.partitions.map(
+      (partition) => joining.epochs[partitions.indexOf(partition)] ?? this.#rings.get(partition)?.epoch ?? 0
+    )
+    reader.until = group.partitions.map((partition) => joining.until[partitions.indexOf(partition)] ?? 0)
+    this.again(reader, "ready")
+    return reader
+  }
+
+  leave(reader: Reader): void {
+    if (reader.stage === "over") return
+    reader.stage = "over"
+    this.full.delete(reader)
+    const { group } = reader
+    group.readers.delete(reader)
+    if (group.readers.size === 0) this.groups.delete(group.key)
+    this.left = true
+    this.#options.wake()
+  }
+
+  /** Forgets those who left. */
+  tidy(): void {
+    this.left = false
+    for (const { live } of this.groups.values()) {
+      const stay = live.filter(({ stage }) => stage === "live")
+      if (stay.length < live.length) live.splice(0, live.length, ...stay)
+    }
+    const ahead = this.ahead.filter(({ stage }) => stage === "ahead")
+    if (ahead.length < this.ahead.length) this.ahead.splice(0, this.ahead.length, ...ahead)
+  }
+
+  /** All of a group have positions from now on. */
+  allBehind({ live }: Group): void {
+    for (const reader of live.splice(0)) if (reader.stage === "live") this.behind(reader, "ready")
+  }
+
+  /** Who reads all of the topic reads these from where they begin. */
+  grow(added: ReadonlyArray<Added>): void {
+    for (const group of this.groups.values()) {
+      const more = added.filter(({ partition }) => !group.partitions.includes(partition))
+      if (!group.whole || more.length === 0) continue
+      this.allBehind(group)
+      group.partitions = [...group.partitions, ...more.map(({ partition }) => partition)]
+      for (const reader of group.readers) {
+        reader.isStarted = false
+        for (const { epoch, first } of more) {
+          reader.at!.push(first)
+          reader.epochs!.push(epoch)
+          reader.until?.push(first)
+        }
+      }
+    }
+  }
+
+  /** It is no longer live: it has its positions from now on. `batch`: the newest that it was sent, which others may not have yet. BX8, BX12 */
+  behind(reader: Reader, stage: "full" | "ready", batch?: Batch): void {
+    const { partitions } = reader.group
+    reader.at = partitions.map((partition) =>
+      partition === batch?.partition ? batch.next : this.#rings.get(partition)!.sent
+    )
+    reader.epochs = partitions.map((partition) => this.#rings.get(partition)!.epoch)
+    if (stage === "full") reader.isSlow = true
+    this.again(reader, stage)
+  }
+
+  again(reader: Reader, stage: "full" | "ready" | "ahead"): void {
+    reader.stage = stage
+    if (stage === "full") {
+      this.full.add(reader)
+      reader.sink.drained(() => {
+        if (reader.stage !== "full") return
+        this.full.delete(reader)
+        this.again(reader, "ready")
+      })
+    } else if (stage === "ahead") this.ahead.push(reader)
+    else {
+      this.ready.push(reader)
+      this.#options.wake()
+    }
+  }
+
+  /** After something was written to it. */
+  after(reader: Reader, room: boolean): void {
+    if (reader.stage !== "over") this.again(reader, room ? "ready" : "full")
+  }
+
+  live(reader: Reader): void {
+    reader.stage = "live"
+    reader.at = reader.epochs = reader.aligned = undefined // BX8
+    reader.group.live.push(reader)
+  }
+
+  /** BX14 */
+  dismiss(reader: Reader): void {
+    this.leave(reader)
+    reader.sink.end(failure("SlowReader", "it read more slowly than events came, and asked to be sent away then"))
+  }
+
+  /** False: it can't take more, or is over. BX13 */
+  write(reader: Reader, told: Told): boolean {
+    try {
+      return reader.sink.write(told)
+    } catch (error) {
+      this.leave(reader)
+      this.#options.broke(reader, error)
+      return false
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Where a reader begins, by what the log says when it comes.
+ *
+ *   BX27 in Fanout.ts
+ */
+import { Effect } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Place } from "../topics/MessageId.ts"
+import type { Bounds } from "../topics/Piece.ts"
+import type { Topic } from "../topics/Topic.ts"
+import type { Log } from "../topics/TopicLog.ts"
+
+export type Start =
+  | { readonly from: "earliest" | "latest" }
+  /** `others`: where partitions begin that are left out. */
+  | { readonly from: "places"; readonly places: ReadonlyMap<number, Place>; readonly others: "earliest" | "latest" }
+  /** Milliseconds since 1970, by when Herald had them. */
+  | { readonly from: "time"; readonly time: number }
+
+export interface Beginning {
+  readonly at: ReadonlyArray<number>
+  readonly epochs: ReadonlyArray<number>
+  readonly until: ReadonlyArray<number>
+  readonly bounds: ReadonlyArray<Bounds>
+}
+
+/** Partitions of a topic, in order; none wanted: all. */
+export const wantedOf = (
+  { name, partitions }: Topic,
+  wanted: ReadonlyArray<number>
+): ReadonlyArray<number> | HeraldError => {
+  if (wanted.length === 0) return Array.from({ length: partitions }, (_, partition) => partition)
+  const wrong = wanted.find((partition) => partition >= partitions)
+  return wrong === undefined
+    ? [...new Set(wanted)].sort((a, b) => a - b)
+    : failure("InvalidInput", `the topic ${name} has the partitions 0 to ${partitions - 1}, and no ${wrong}`)
+}
+
+/** Fails `NotFound`, `OffsetOutOfRange`, and as the log does. */
+export const beginningOf = Effect.fnUntraced(function* (
+  topic: Topic,
+  log: Log,
+  partitions: ReadonlyArray<number>,
+  start: Start
+): Effect.fn.Return<Beginning, HeraldError> {
+  const known = new Map((yield* log.bounds([topic.id])).map((bounds) => [bounds.partition, bounds]))
+  const bounds: Array<Bounds> = []
+  const places: Array<Place> = []
+  for (const partition of partitions) {
+    const its = known.get(partition)
+    if (its === undefined) return yield* failure("NotFound", `the topic ${topic.name} was deleted`)
+    bounds.push(its)
+    places.push(yield* placeOf(topic, log, its, start))
+  }
+  return {
+    bounds,
+    at: places.map(({ offset }) => offset),
+    epochs: places.map(({ epoch }) => epoch),
+    until: bounds.map(({ next }, i) => (places[i]!.epoch === bounds[i]!.epoch ? next : 0))
+  }
+})
+
+const placeOf = Effect.fnUntraced(function* (
+  topic: Topic,
+  log: Log,
+  { partition, epoch, first, next }: Bounds,
+  start: Start
+) {
+  switch (start.from) {
+    case "earliest":
+      return { epoch, offset: first }
+    case "latest":
+      return { epoch, offset: next }
+    case "time":
+      return (yield* log.find({ topic: topic.id, partition }, start.time)) ?? { epoch, offset: next }
+    case "places": {
+      const place = start.places.get(partition)
+      if (place === undefined) return { epoch, offset: start.others === "latest" ? next : first }
+      if (place.epoch !== epoch || place.offset <= next) return place
+      const where = `partition ${partition} of ${topic.name} ends at ${next}`
+      return yield* failure("OffsetOutOfRange", `${where}, and ${place.offset} is beyond that`)
+    }
+  }
+})
