@@ -26,6 +26,8 @@ import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
+import * as TopicLog from "./topics/TopicLog.ts"
+import * as TopicStore from "./topics/TopicStore.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
@@ -56,6 +58,8 @@ export const adapters = Layer.mergeAll(
   Seal.layer,
   CursorStore.layer,
   SubscriptionStore.layer,
+  TopicLog.layer,
+  TopicStore.layer,
   UsageStore.layer,
   WebhookQueue.layer
 )

@@ -7,6 +7,7 @@
  *        never taken silently.
  */
 import type { Frame } from "./Message.ts"
+import type { Compression } from "./Topic.ts"
 
 /** Characters of a producer's id. */
 export const PRODUCER_LENGTH = 128
@@ -25,7 +26,10 @@ export interface Batch {
   /** The topic's id. */
   readonly topic: number
   readonly partition: number
+  /** At least one. */
   readonly events: Frame
+  /** As the topic says; left out: zstd. */
+  readonly compression?: Compression
   /** Undefined: may be there twice where it is sent twice. */
   readonly producing: Producing | undefined
 }
@@ -40,7 +44,7 @@ export interface Placed {
 }
 
 export type Outcome =
-  /** It is in the log: in this epoch of the partition, at these places, in order; `at`: since when the last of them has been there. */
+  /** It is in the log: in this epoch of the partition, at these places, in order; `at`: they came by then. */
   | { readonly is: "placed"; readonly epoch: number; readonly placed: ReadonlyArray<Placed>; readonly at: number }
   /** A later epoch of this producer is open: this one is over. */
   | { readonly is: "fenced"; readonly epoch: number }

@@ -1,14 +1,14 @@
 /**
  * Port: the log of topics, in partitions. Everything fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
- *   TL1  What is answered as placed is as durable as the log is, and is read by everybody at that place as long as it is kept. (held by test/contracts/TopicLogs.ts)
+ *   TL1  What is answered as placed is as durable as the log is, and is read by everybody at that place as long as it is kept.
  *   TL2  What is answered as refused or late never comes into the log afterwards. `OutcomeUnknown` says that an answer was lost: it is there by now, or
- *        never will be; with a producer it may be sent again. (held by test/contracts/TopicLogs.ts)
- *   TL3  Offsets of a partition are given in the order of the commits, without gaps: who has read up to one misses nothing before it. (held by test/contracts/TopicLogs.ts)
+ *        never will be; with a producer it may be sent again.
+ *   TL3  Offsets of a partition are given in the order of the commits, without gaps: who has read up to one misses nothing before it.
  *   TL4  Nobody owns a partition: any node appends to it, and one that was away for long does no harm. What is right of a producer is decided where the
- *        offsets are given. (held by test/contracts/TopicLogs.ts)
- *   TL5  What can't be read as it was written is a gap that says so, and never left out in silence. (held by test/contracts/TopicLogs.ts)
- *   TL6  Events of a partition are in the order of the times at which they came, so the first at or after a time is found exactly. (held by test/contracts/TopicLogs.ts)
+ *        offsets are given.
+ *   TL5  What can't be read as it was written is a gap that says so, and never left out in silence.
+ *   TL6  Events of a partition are in the order of the times at which they came, so the first at or after a time is found exactly.
  */
 import { Context, type Effect, type Scope } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

@@ -2,9 +2,9 @@
  * Port: topics, and the producers that are known of them. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
  *   TS1  A name is one topic's at a time. A topic that was deleted is gone at once: nothing is appended to it or read of it, and one of the same name
- *        is another, with another id and other epochs. (held by test/contracts/TopicLogs.ts)
- *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be. (held by test/contracts/TopicLogs.ts)
- *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicLogs.ts)
+ *        is another, with another id and other epochs.
+ *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be.
+ *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicFaults.test.ts)
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

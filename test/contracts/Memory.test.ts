@@ -19,6 +19,8 @@ import { scheduleVersionsContract } from "./ScheduleVersions.ts"
 import { segmentsContract } from "./SegmentStores.ts"
 import { shardsContract } from "./ShardStores.ts"
 import { storesContract } from "./Stores.ts"
+import { topicLogsContract } from "./TopicLogs.ts"
+import { topicStoresContract } from "./TopicStores.ts"
 import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
@@ -38,6 +40,8 @@ describe("memory", () => {
   retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instanceFactsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  topicStoresContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  topicLogsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   ownersContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   usagesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   webhooksContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -50,6 +50,12 @@ export const isReadOnly = ({ cause }: HeraldError): boolean => sqlStateOf(cause)
 /** Another session held a lock for too long. */
 export const isLockTimeout = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "55P03"
 
+/** What it asked of is not there any more. */
+export const isMissingTable = ({ cause }: HeraldError): boolean => sqlStateOf(cause) === "42P01"
+
+/** What is stored can't be read: data_corrupted, index_corrupted. */
+export const isDamaged = ({ cause }: HeraldError): boolean => /^XX00[12]/.test(sqlStateOf(cause))
+
 /** Makes errors of the data, not of the statement, into `Unkeepable`: data exceptions (class 22) and broken constraints (23) come at every try. */
 export const refusing = (error: HeraldError): HeraldError | Unkeepable =>
   /^2[23]/.test(sqlStateOf(error.cause)) ? new Unkeepable({ message: error.message }) : error

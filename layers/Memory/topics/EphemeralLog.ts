@@ -1,0 +1,105 @@
+/** The log of ephemeral topics: rings in the memory of this node. */
+import { Clock, Effect, Layer } from "effect"
+import { EphemeralLog } from "../../../src/topics/EphemeralLog.ts"
+import { type PartitionId, partitionKey } from "../../../src/topics/Piece.ts"
+import { PARTITIONS } from "../../../src/topics/Topic.ts"
+import { makeMemoryLog } from "./MemoryLog.ts"
+import { Partition } from "./Partition.ts"
+
+export interface EphemeralOptions {
+  /** Bytes of events, at most. */
+  readonly partitionBytes: number
+  readonly allBytes: number
+}
+
+/** Partitions that have anything, at most: whose newest event is oldest goes. */
+const MOST_PARTITIONS = 50_000
+/** Producers of a partition: who has been silent longest is forgotten. */
+const MOST_PRODUCERS = 1_000
+
+export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
+  Layer.effect(
+    EphemeralLog,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const now = () => clock.currentTimeMillisUnsafe()
+      /** In the order in which they grew last. */
+      const partitions = new Map<string, Partition>()
+      let bytes = 0
+      /** Of this node's life; another one after a partition gave way. MR2 */
+      let epoch = Math.max(1, Math.floor(now() / 1_000))
+
+      /** A partition begins when it is first asked for. */
+      const find = (id: PartitionId): Partition | undefined => {
+        if (id.partition < 0 || id.partition >= PARTITIONS) return undefined
+        const { topic, partition } = id
+        const key = partitionKey(id)
+        const held = partitions.get(key)
+        if (held !== undefined) return held
+        const made = new Partition({ topic, partition }, epoch)
+        partitions.set(key, made)
+        const [oldest] = partitions
+        if (partitions.size > MOST_PARTITIONS && oldest !== undefined) {
+          bytes -= oldest[1].bytes
+          partitions.delete(oldest[0])
+          epoch = Math.max(epoch + 1, Math.floor(now() / 1_000))
+        }
+        return made
+      }
+
+      /** MR1 */
+      const grew = (partition: Partition) => {
+        const key = partitionKey(partition.id)
+        partitions.delete(key)
+        partitions.set(key, partition)
+        bytes += partition.segments.at(-1)!.bytes.length
+        const shift = (of: Partition) => {
+          bytes -= of.bytes
+          of.shift()
+          bytes += of.bytes
+        }
+        while (partition.bytes > partitionBytes && partition.segments.length > 1) shift(partition)
+        while (bytes > allBytes) {
+          const fullest = fullestOf(partitions.values())
+          if (fullest === undefined) break
+          // A sixteenth at once, so that they are not looked through for every event.
+          for (const least = fullest.bytes * 0.9375; fullest.bytes > least || bytes > allBytes; ) {
+            if (fullest.segments.length === 0) break
+            shift(fullest)
+          }
+        }
+        if (partition.known.size > MOST_PRODUCERS) {
+          const [silent] = partition.known.keys()
+          if (silent !== undefined) partition.known.delete(silent)
+        }
+      }
+
+      const log = makeMemoryLog({
+        now,
+        find,
+        all: () => partitions.values(),
+        // Whoever has a later epoch was given it by the store.
+        epochOf: (_, { producer, epoch }, held) => Math.max(epoch, held.known.get(producer)?.epoch ?? 0),
+        listeners: new Set(),
+        grew
+      })
+      return EphemeralLog.of({
+        ...log,
+        trim: (id, before) =>
+          Effect.suspend(() => {
+            const held = partitions.get(partitionKey(id))
+            if (held === undefined) return Effect.undefined
+            bytes -= held.bytes
+            const bounds = held.trim(before)
+            bytes += held.bytes
+            return Effect.succeed(bounds)
+          })
+      })
+    })
+  )
+
+const fullestOf = (partitions: Iterable<Partition>): Partition | undefined => {
+  let found: Partition | undefined
+  for (const one of partitions) if (one.bytes > (found?.bytes ?? 0)) found = one
+  return found
+}

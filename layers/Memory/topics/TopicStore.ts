@@ -1,0 +1,110 @@
+/** TopicStore over a `State`. */
+import { Clock, Effect, Layer } from "effect"
+import { failure } from "../../../src/errors/HeraldError.ts"
+import { partitionKey } from "../../../src/topics/Piece.ts"
+import { PARTITIONS_IN_ALL, TOPICS, type Topic } from "../../../src/topics/Topic.ts"
+import { PRODUCERS, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { State } from "../State.ts"
+import { TopicTables } from "./TopicTables.ts"
+
+export const layer = Layer.effect(
+  TopicStore,
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const tables = (yield* State.service).tables(TopicTables)
+    const { topics, producers, partitions } = tables
+    const now = () => clock.currentTimeMillisUnsafe()
+    const fits = (more: number, morePartitions: number) => {
+      let all = morePartitions
+      for (const topic of topics.values()) all += topic.partitions
+      return topics.size + more <= TOPICS && all <= PARTITIONS_IN_ALL
+    }
+    const full = (name: string) => failure("TopicsFull", `${name} has no room: there are too many topics or partitions`)
+
+    return TopicStore.of({
+      create: (definition, by) =>
+        Effect.suspend(() => {
+          const { name, schema } = definition
+          if (!fits(1, definition.partitions)) return Effect.fail(full(name))
+          if (topics.has(name)) return Effect.fail(failure("TopicExists", `there is a topic ${name}`))
+          const at = now()
+          const schemaVersion = schema === null ? 0 : 1
+          const made: Topic = {
+            ...definition,
+            id: ++tables.ids,
+            version: 1,
+            schemaVersion,
+            createdAt: at,
+            createdBy: by,
+            updatedAt: at
+          }
+          topics.set(name, made)
+          if (made.log === "postgres") tables.make(made.id, made.partitions, at)
+          return Effect.succeed(made)
+        }),
+      get: (name) => Effect.sync(() => topics.get(name)),
+      list: (prefix, after, limit) =>
+        Effect.sync(() => {
+          const found = [...topics.values()]
+            .filter(({ name }) => name.startsWith(prefix) && name > after)
+            .sort((a, b) => (a.name < b.name ? -1 : 1))
+          return { topics: found.slice(0, limit), more: found.length > limit }
+        }),
+      update: (name, change, expected) =>
+        Effect.suspend(() => {
+          const held = topics.get(name)
+          if (held === undefined) return Effect.undefined
+          const { version } = held
+          if (expected !== undefined && expected !== version)
+            return Effect.fail(
+              failure("TopicConflict", `${name} is at version ${version} by now`, { details: { version } })
+            )
+          const wanted = change.partitions ?? held.partitions
+          if (wanted < held.partitions)
+            return Effect.fail(failure("InvalidInput", `partitions: ${name} has ${held.partitions}, and never less`))
+          if (!fits(0, wanted - held.partitions)) return Effect.fail(full(name))
+          const at = now()
+          const changed: Topic = { ...held, ...change, version: version + 1, updatedAt: Math.max(held.updatedAt, at) }
+          const next: Topic = versioned(held, changed)
+          topics.set(name, next)
+          if (next.log === "postgres" && change.partitions !== undefined) tables.make(next.id, next.partitions, at)
+          return Effect.succeed(next)
+        }),
+      remove: (name) =>
+        Effect.sync(() => {
+          const held = topics.get(name)
+          if (held === undefined) return false
+          topics.delete(name)
+          producers.delete(held.id)
+          for (const { id } of tables.of([held.id])) partitions.delete(partitionKey(id))
+          return true
+        }),
+      open: (topic, producer) =>
+        Effect.suspend(() => {
+          if (![...topics.values()].some(({ id }) => id === topic)) return Effect.undefined
+          const opened = producers.get(topic) ?? new Map<string, number>()
+          producers.set(topic, opened)
+          if (!opened.has(producer) && opened.size >= PRODUCERS)
+            return Effect.fail(failure("ProducersFull", `the topic has ${PRODUCERS} producers already`))
+          const epoch = Math.max((opened.get(producer) ?? 0) + 1, Math.floor(now() / 1_000))
+          opened.set(producer, epoch)
+          const sequences = tables.of([topic]).flatMap(({ id: { partition }, known }) => {
+            const held = known.get(producer)
+            return held === undefined ? [] : [{ partition, sequence: held.sequence }]
+          })
+          return Effect.succeed({ epoch, sequences })
+        })
+    })
+  })
+)
+
+/** How many schemas a topic had: the next one counts on where it has none now. */
+const had = new WeakMap<Topic, number>()
+
+const versioned = (held: Topic, changed: Topic): Topic => {
+  const before = had.get(held) ?? held.schemaVersion
+  const count = changed.schema === held.schema || changed.schema === null ? before : before + 1
+  const made = { ...changed, schemaVersion: changed.schema === null ? 0 : count }
+  had.set(made, count)
+  return made
+}

@@ -1,0 +1,83 @@
+/** Keeps topics and their producers in PostgreSQL, by the functions of migration 0036. */
+import { Effect, Layer } from "effect"
+import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { Topic } from "../../../src/topics/Topic.ts"
+import { type Opened, PRODUCERS, type TopicPage, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { guarded } from "../connection/Failure.ts"
+import { Pools } from "../connection/Pools.ts"
+
+interface Problem {
+  readonly problem: "exists" | "full" | "conflict" | "fewer"
+  readonly version?: number
+  readonly partitions?: number
+}
+
+type Answer<A> = A | Problem | null
+
+const refusalOf = (name: string, { problem, version, partitions }: Problem): HeraldError => {
+  switch (problem) {
+    case "exists":
+      return failure("TopicExists", `there is a topic ${name}`)
+    case "full":
+      return failure("TopicsFull", `${name} has no room: there are too many topics or partitions`)
+    case "conflict":
+      return failure("TopicConflict", `${name} is at version ${version} by now`, { details: { version } })
+    case "fewer":
+      return failure("InvalidInput", `partitions: ${name} has ${partitions}, and never less`)
+  }
+}
+
+const answered =
+  (name: string) =>
+  <A extends object>(answer: Answer<A>): Effect.Effect<A | undefined, HeraldError> =>
+    answer === null
+      ? Effect.undefined
+      : "problem" in answer
+        ? Effect.fail(refusalOf(name, answer))
+        : Effect.succeed(answer)
+
+export const layer = Layer.effect(
+  TopicStore,
+  Effect.map(Pools, ({ other: sql, reads }) =>
+    TopicStore.of({
+      create: Effect.fnUntraced(function* (definition, by) {
+        const [row] = yield* guarded("create the topic")(sql<{ topic: Answer<Topic> }>`
+          select herald_topic_create(${JSON.stringify(definition)}::text::jsonb, ${by}) as topic`)
+        return (yield* answered(definition.name)(row!.topic))!
+      }),
+      get: (name) =>
+        guarded("read the topic")(reads<{ topic: Topic }>`
+          select herald_topic_json(t) as topic from topics t where name = ${name}`).pipe(
+          Effect.map(([row]) => row?.topic)
+        ),
+      list: (prefix, after, limit) =>
+        guarded("list topics")(reads<{ topic: Topic }>`
+          select herald_topic_json(t) as topic from topics t where starts_with(name, ${prefix}) and name > ${after}
+          order by name limit ${limit + 1}`).pipe(
+          Effect.map(
+            (rows): TopicPage => ({
+              topics: rows.slice(0, limit).map(({ topic }) => topic),
+              more: rows.length > limit
+            })
+          )
+        ),
+      update: (name, change, expected) =>
+        guarded("change the topic")(sql<{ topic: Answer<Topic> }>`
+          select herald_topic_update(${name}, ${JSON.stringify(change)}::text::jsonb, ${expected ?? null}::int) as topic`).pipe(
+          Effect.flatMap(([row]) => answered(name)(row!.topic))
+        ),
+      remove: (name) =>
+        guarded("delete the topic")(sql<{ went: boolean }>`select herald_topic_remove(${name}) as went`).pipe(
+          Effect.map(([row]) => row!.went)
+        ),
+      open: Effect.fnUntraced(function* (topic, producer) {
+        const [row] = yield* guarded("open the producer")(sql<{ opened: Answer<Opened> }>`
+          select herald_topic_open(${topic}::int, ${producer}, ${PRODUCERS}::int) as opened`)
+        const opened = row!.opened
+        if (opened === null) return undefined
+        if ("problem" in opened) return yield* failure("ProducersFull", `the topic has ${PRODUCERS} producers already`)
+        return opened
+      })
+    })
+  )
+)
