@@ -40,6 +40,7 @@ class Client {
     })
     this.stream.on("error", (error: ServiceError) => (this.error = error))
     if (!paused) this.listen()
+    if (request === undefined) return
     this.stream.write(
       ReadRequest.fromPartial({ topic: "t", start: { at: { $case: "earliest", value: true } }, ...request })
     )
