@@ -50,7 +50,7 @@ const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
 const ofFlags = (path: string): boolean => path.startsWith("/ofrep/") || path === "/v1/flagd"
 
 const isOpen = (path: string, request: IncomingMessage): boolean =>
-  !ofFlags(path) && (!path.startsWith("/v1/") || path.startsWith("/v1/errors/") || !hasToken(path, request))
+  !ofFlags(path) && (!/^(\/api)?\/v1\//.test(path) || path.startsWith("/v1/errors/") || !hasToken(path, request))
 
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)

@@ -7,6 +7,8 @@ create type market_mark as (ts bigint, seq bigint, epoch bigint, off bigint, pri
 create table market_cursors (
   topic bigint not null,
   part integer not null,
+  -- The topic's name, by which it is said who may see what is of it.
+  name text not null,
   epoch bigint not null,
   next_off bigint not null,
   -- The newest time of the feed that is known, in nanoseconds: what is older may be late.
@@ -175,7 +177,7 @@ begin
 end $$;
 
 -- Writes what was made of events of one partition, where they follow what is written of it already; otherwise nothing.
---   in: {topic, part, from: [epoch, offset] or null, to: [epoch, offset], watermark, bars, instead, again, latest, forgotten, quotes}
+--   in: {topic, part, name, from: [epoch, offset] or null, to: [epoch, offset], watermark, bars, instead, again, latest, forgotten, quotes}
 --   out: {left: instruments that there was no room for}, or {epoch, offset}: how far it is; {epoch: null}: it was not begun
 create function herald_market_write(batch jsonb, instruments integer) returns jsonb language plpgsql as $$
 declare
@@ -186,7 +188,7 @@ declare
   week timestamptz;
 begin
   if jsonb_typeof(batch->'from') = 'null' then
-    insert into market_cursors values (of_topic, of_part, (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint, (batch->>'watermark')::bigint)
+    insert into market_cursors values (of_topic, of_part, batch->>'name', (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint, (batch->>'watermark')::bigint)
       on conflict do nothing;
   else
     update market_cursors set epoch = (batch->'to'->>0)::bigint, next_off = (batch->'to'->>1)::bigint,

@@ -63,6 +63,8 @@ export interface Latest {
 /** Where a symbol is traded, and how fresh that is. */
 export interface Traded {
   readonly exchange: string
+  /** The topic that it was heard of in last. */
+  readonly topic: string
   /** Nanoseconds; undefined: not known. */
   readonly watermark: bigint | undefined
 }

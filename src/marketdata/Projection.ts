@@ -8,6 +8,8 @@ import type { Instrument } from "./Tick.ts"
 
 export interface Projection {
   readonly partition: PartitionId
+  /** The topic's name. */
+  readonly name: string
   /** Where it begins: what is before is written. Undefined: nothing of the partition is. */
   readonly from: Place | undefined
   /** Behind the last event of it. */

@@ -59,6 +59,10 @@ export const candlesOf = (
   return candles
 }
 
+/** The bar of rows of one start; undefined: there are none. */
+export const acrossAll = (calendar: Calendar, interval: Interval, rows: ReadonlyArray<StoredBar>): Bar | undefined =>
+  candlesOf(calendar, interval, rows)[0]?.bar
+
 const flat = ({ close }: Bar): Bar => ({
   ...EMPTY,
   ...{ open: close, close, high: close?.price, low: close?.price }

@@ -26,6 +26,7 @@ import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flagSettings } from "../edge/http/flagSettings/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
+import { marketData as marketDataRoutes } from "../edge/http/marketdata/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
 import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
@@ -52,6 +53,8 @@ import { segmentKind } from "../flags/Segment.ts"
 import { SegmentView } from "../flags/SegmentView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
+import { MarketData } from "../marketdata/MarketData.ts"
+import * as MarketRetention from "../marketdata/MarketRetention.ts"
 import * as Relay from "../outbox/Relay.ts"
 import * as Owners from "../owners/Owners.ts"
 import type { Kind } from "../propagation/Kind.ts"
@@ -154,6 +157,7 @@ const capabilities = [
     http: experimentRoutes
   },
   { services: Refs.layer, http: refRoutes },
+  { services: ({ marketData }) => MarketData.layer(marketData), http: marketDataRoutes },
   {
     services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),
     http: usage,
@@ -260,9 +264,14 @@ export const services = (options: NodeOptions) => {
 export const retention = ({
   retention,
   usage,
+  marketData,
   run
-}: Pick<Settings, "retention" | "usage"> & { readonly run: string }) =>
-  Layer.merge(Retention.layer({ ...retention, run }), UsageRetention.layer({ ...usage, run }))
+}: Pick<Settings, "retention" | "usage" | "marketData"> & { readonly run: string }) =>
+  Layer.mergeAll(
+    Retention.layer({ ...retention, run }),
+    UsageRetention.layer({ ...usage, run }),
+    MarketRetention.layer({ ...marketData, run })
+  )
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */
 export const events = ({ run, audit }: { readonly run: string; readonly audit: boolean }) =>

@@ -5,6 +5,7 @@ import { settings as edge } from "../edge/Settings.ts"
 import { settings as fanout } from "../fanout/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
 import { settings as flags } from "../flags/Settings.ts"
+import { settings as marketdata } from "../marketdata/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as owners } from "../owners/Settings.ts"
 import { settings as propagation } from "../propagation/Settings.ts"
@@ -23,6 +24,7 @@ export const groups = {
   ...fanout,
   ...feeds,
   ...flags,
+  ...marketdata,
   ...node,
   ...owners,
   ...propagation,

@@ -27,7 +27,13 @@ const partition = () => ({ topic: ++topics, partition: 0 })
 const symbol = () => fresh("S").replaceAll(/[^A-Za-z0-9]/g, "")
 
 const projection = (more: Partial<Projection>): Projection => ({
-  ...{ partition: { topic: 0, partition: 0 }, from: undefined, to: { epoch: 1, offset: 0 }, watermark: 0n },
+  ...{
+    partition: { topic: 0, partition: 0 },
+    name: "ticks",
+    from: undefined,
+    to: { epoch: 1, offset: 0 },
+    watermark: 0n
+  },
   ...NOTHING,
   ...more
 })
@@ -234,8 +240,8 @@ export const marketContract = (test: Test) => {
       const trades = [on(0), on(0, { exchange: "KRAKEN" }), on(1), on(2, { conditions: ["I"] }), on(5), on(-120)]
       yield* store.write(projection({ partition: at, to: { epoch: 1, offset: 8 }, watermark: TEN, ...of(trades) }))
       assert.deepStrictEqual(yield* store.traded(name), [
-        { exchange: "KRAKEN", watermark: TEN },
-        { exchange: "NASDAQ", watermark: TEN }
+        { exchange: "KRAKEN", topic: "ticks", watermark: TEN },
+        { exchange: "NASDAQ", topic: "ticks", watermark: TEN }
       ])
       assert.deepStrictEqual(yield* store.traded(symbol()), [])
       const ten = millisOf(TEN)

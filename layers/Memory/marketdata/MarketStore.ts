@@ -50,13 +50,13 @@ const hear = (tables: MarketTables, { partition, bars, instead, newest, quotes }
 }
 
 const write = (tables: MarketTables, projection: Projection): Written => {
-  const { partition, from, to, watermark, bars, instead, again, forgotten, newest, quotes } = projection
+  const { partition, name, from, to, watermark, bars, instead, again, forgotten, newest, quotes } = projection
   const id = partitionKey(partition)
   const cursor = tables.cursors.get(id)
   const follows = from === undefined || cursor === undefined ? from === cursor : samePlace(from, cursor)
   if (!follows) return { is: "moved", at: cursor && { epoch: cursor.epoch, offset: cursor.offset } } // MX1
   const newer = cursor !== undefined && cursor.watermark > watermark ? cursor.watermark : watermark
-  tables.cursors.set(id, { ...to, partition, watermark: newer })
+  tables.cursors.set(id, { ...to, partition, name: cursor?.name ?? name, watermark: newer })
   const left = hear(tables, projection)
   const known = (one: Instrument) => tables.instruments.has(nameOf(one))
   for (const bar of bars) if (known(bar)) put(tables, bar, false)
@@ -117,17 +117,23 @@ export const layer = Layer.effect(
 
     return MarketStore.of({
       write: (projection) => Effect.sync(() => write(tables, projection)),
-      cursor: (partition) => Effect.sync(() => tables.cursors.get(partitionKey(partition))),
+      cursor: (partition) =>
+        Effect.sync(() => {
+          const found = tables.cursors.get(partitionKey(partition))
+          if (found === undefined) return undefined
+          const { name: _, ...cursor } = found
+          return cursor
+        }),
       traded: (symbol) =>
         Effect.sync(() =>
           [...tables.instruments.values()]
             .filter((one) => one.symbol === symbol)
             .sort(byText(({ exchange }) => exchange))
             .slice(0, EXCHANGES)
-            .map(({ exchange, partition }) => ({
-              exchange,
-              watermark: tables.cursors.get(partitionKey(partition))?.watermark || undefined
-            }))
+            .map(({ exchange, partition }) => {
+              const { name, watermark } = tables.cursors.get(partitionKey(partition))!
+              return { exchange, topic: name, watermark: watermark || undefined }
+            })
         ),
       latest: (symbol, exchanges) =>
         Effect.sync(() => {

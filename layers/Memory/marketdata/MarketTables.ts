@@ -6,7 +6,7 @@ import type { PartitionId } from "../../../src/topics/Piece.ts"
 
 export class MarketTables {
   /** By `partitionKey`. */
-  readonly cursors = new Map<string, Cursor>()
+  readonly cursors = new Map<string, Cursor & { readonly name: string }>()
   /** By "<exchange> <symbol>"; where it was heard of last. */
   readonly instruments = new Map<string, Instrument & { readonly partition: PartitionId }>()
   /** By `idOf`. */

@@ -97,14 +97,14 @@ export const layer = Layer.effect(
         ),
       traded: (symbol) =>
         Effect.map(
-          guarded("read where a symbol is traded")(reads<{ exchange: string; watermark: string | null }>`
-            select i.exchange, c.watermark::text as watermark from market_instruments i
-              left join market_cursors c on c.topic = i.topic and c.part = i.part
+          guarded("read where a symbol is traded")(reads<{ exchange: string; topic: string; watermark: string }>`
+            select i.exchange, c.name as topic, c.watermark::text as watermark from market_instruments i
+              join market_cursors c on c.topic = i.topic and c.part = i.part
             where i.symbol = ${symbol} order by i.exchange collate "C" limit ${EXCHANGES}`),
           (rows) =>
-            rows.map(({ exchange, watermark }) => ({
-              exchange,
-              watermark: watermark === null || watermark === "0" ? undefined : BigInt(watermark)
+            rows.map(({ watermark, ...row }) => ({
+              ...row,
+              watermark: watermark === "0" ? undefined : BigInt(watermark)
             }))
         ),
       latest: (symbol, exchanges) => {

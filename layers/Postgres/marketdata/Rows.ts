@@ -44,9 +44,21 @@ const sideOf = (prefix: "bid" | "ask", side: Side | undefined) =>
 const placeOf = (place: Place | undefined) => (place === undefined ? null : [place.epoch, place.offset])
 
 export const encode = (projection: Projection): string => {
-  const { partition, from, to, watermark, bars, instead, again, forgotten, newest, quotes } = projection
+  const {
+    partition,
+    name: topicName,
+    from,
+    to,
+    watermark,
+    bars,
+    instead,
+    again,
+    forgotten,
+    newest,
+    quotes
+  } = projection
   return JSON.stringify({
-    ...{ topic: partition.topic, part: partition.partition, from: placeOf(from), to: placeOf(to) },
+    ...{ topic: partition.topic, part: partition.partition, name: topicName, from: placeOf(from), to: placeOf(to) },
     watermark: String(watermark),
     bars: bars.map(partOf),
     instead: instead.map(partOf),

@@ -19,6 +19,7 @@ import { flagSettings } from "../../../src/edge/http/flagSettings/Routes.ts"
 import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
+import { marketData } from "../../../src/edge/http/marketdata/Routes.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { refs } from "../../../src/edge/http/refs/Routes.ts"
 import { rollouts } from "../../../src/edge/http/rollouts/Routes.ts"
@@ -34,6 +35,8 @@ import { OpenFlags, type OpenFlagsOptions } from "../../../src/flags/OpenFlags.t
 import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
+import { MarketData } from "../../../src/marketdata/MarketData.ts"
+import type { MarketStore } from "../../../src/marketdata/MarketStore.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
 import { Refs } from "../../../src/refs/Refs.ts"
 import { Policies } from "../../../src/rollouts/Policies.ts"
@@ -50,6 +53,7 @@ export const parts = [
   schedules,
   rollouts,
   refs,
+  marketData,
   usage,
   flagSettings,
   ofrep,
@@ -118,6 +122,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
       ...open
     }),
     Refs.layer,
+    MarketData.layer({ staleMillis: 60_000 }),
     Layer.merge(Schedules.layer, Rollouts.layer.pipe(Layer.provide(Policies.layer))).pipe(
       Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))
     ),
@@ -166,18 +171,20 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
   return { state, tokens, services, mint }
 }
 
-/** `also`: further parts. */
+/** `also`: further parts. `market`: writes what there is of market data. */
 export const startRoutes = async (
   also: ReadonlyArray<Part> = [],
   open: Partial<OpenFlagsOptions> = {},
-  burst?: number
+  burst?: number,
+  market: Effect.Effect<unknown, unknown, MarketStore> = Effect.void
 ) => {
   const { state, tokens, services, mint } = startServices(open, burst)
   const { handler, dispose } = HttpRouter.toWebHandler(
-    Layer.mergeAll(routesOf([...parts, ...(also as ReadonlyArray<never>)]), mint).pipe(
-      Layer.provide(services),
-      Layer.provideMerge(HttpServer.layerServices)
-    ),
+    Layer.mergeAll(
+      routesOf([...parts, ...(also as ReadonlyArray<never>)]),
+      mint,
+      Layer.effectDiscard(Effect.orDie(market))
+    ).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
     { disableLogger: true, routerConfig }
   )
   const call = async (

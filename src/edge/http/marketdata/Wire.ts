@@ -1,0 +1,147 @@
+/** Market data as JSON: prices and sizes are texts, so that nobody reads them as doubles. Nanoseconds are texts, too. */
+import { Schema } from "effect"
+import { averageOf } from "../../../marketdata/Bar.ts"
+import { INTERVALS, SESSIONS } from "../../../marketdata/Calendar.ts"
+import { decimalText, priceText } from "../../../marketdata/Decimal.ts"
+import { type Asked, type Bars, type Newest, PAGE } from "../../../marketdata/MarketData.ts"
+import { EXCHANGE, SYMBOL } from "../../../marketdata/ReadTick.ts"
+import { SESSION_CHOICES } from "../../../marketdata/Series.ts"
+import { millisOf, type Side } from "../../../marketdata/Tick.ts"
+import { Stamp, stamp } from "../Wire.ts"
+
+const shown = (json: Readonly<Record<string, unknown>>) =>
+  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
+
+/** The use case enforces it and words the refusal; a slash is written as %2F. */
+export const Symbol = Schema.String.check(shown({ minLength: 1, maxLength: 64, pattern: SYMBOL.source })).annotate({
+  examples: ["AAPL"]
+})
+export const Exchange = Schema.String.check(shown({ minLength: 1, maxLength: 32, pattern: EXCHANGE.source })).annotate({
+  examples: ["NASDAQ"]
+})
+export const SessionChoice = Schema.Literals(SESSION_CHOICES).annotate({
+  description:
+    "regular: regular hours; extended: before and after them; all (unless it is said): whenever something was traded."
+})
+export const Interval = Schema.Literals(INTERVALS).annotate({ description: "1m unless it is said." })
+export const Fill = Schema.Literals(["none", "previous"]).annotate({
+  description:
+    "previous: where nothing was traded although the venue was open, a flat bar of the last price with volume 0."
+})
+export const Limit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: PAGE })).annotate({
+  description: `${PAGE} unless it is said.`
+})
+const TIME = /^(\d{1,15}|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?)$/
+const LAST = 8_640_000_000_000_000
+const millisIn = (text: string): number => (/^\d{5,}$/.test(text) ? Number(text) : Date.parse(text))
+export const Time = Schema.String.check(
+  Schema.makeFilter(
+    (text) => {
+      const millis = TIME.test(text) ? millisIn(text) : Number.NaN
+      return millis >= 0 && millis <= LAST
+        ? undefined
+        : "a date such as 2026-01-31T09:30:00Z, or milliseconds since 1970"
+    },
+    { toJsonSchema: () => ({ pattern: TIME.source }) }
+  )
+).annotate({ description: "A date with its zone, or milliseconds since 1970.", examples: ["2026-01-31T09:30:00Z"] })
+export const timeOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : millisIn(text)
+
+/** As an answer gave it. */
+export const Cursor = Schema.String.check(
+  Schema.makeFilter((text) => (/^[0-9]{1,15}$/.test(text) ? undefined : "the cursor of an answer"), {
+    toJsonSchema: () => ({ pattern: "^[0-9]{1,15}$" })
+  })
+).annotate({ examples: ["1769850000000"] })
+
+const Decimal = Schema.String.annotate({ examples: ["187.23"] })
+const Nanos = Schema.String.annotate({ examples: ["1769850000123456789"] })
+const MaybeDecimal = Schema.NullOr(Decimal)
+const SessionName = Schema.Literals(SESSIONS)
+
+const SideShown = Schema.NullOr(Schema.Struct({ price: Decimal, size: Decimal }))
+
+export const Latest = Schema.Struct({
+  symbol: Schema.String,
+  exchange: Schema.String,
+  price: Decimal,
+  size: Decimal,
+  currency: Schema.String,
+  timestamp: Stamp,
+  ts_event: Nanos,
+  ts_recv: Schema.NullOr(Nanos),
+  sequence: Schema.String,
+  id: Schema.String,
+  conditions: Schema.Array(Schema.String),
+  session: SessionName,
+  market: SessionName,
+  age_ms: Schema.Finite,
+  stale: Schema.Boolean,
+  quote: Schema.NullOr(Schema.Struct({ bid: SideShown, ask: SideShown, timestamp: Stamp, ts_event: Nanos }))
+}).annotate({ identifier: "LatestMarketData" })
+export type Latest = typeof Latest.Type
+
+const Bar = Schema.Struct({
+  start_time: Stamp,
+  end_time: Stamp,
+  open: MaybeDecimal,
+  high: MaybeDecimal,
+  low: MaybeDecimal,
+  close: MaybeDecimal,
+  volume: Decimal,
+  vwap: MaybeDecimal,
+  trades: Schema.Finite,
+  revision: Schema.Finite,
+  final: Schema.Boolean,
+  filled: Schema.Boolean
+}).annotate({ identifier: "Bar" })
+
+export const History = Schema.Struct({
+  symbol: Schema.String,
+  exchange: Schema.NullOr(Schema.String),
+  interval: Interval,
+  data: Schema.Array(Bar),
+  count: Schema.Finite,
+  has_more: Schema.Boolean,
+  cursor: Schema.NullOr(Schema.String)
+}).annotate({ identifier: "MarketDataHistory" })
+export type History = typeof History.Type
+
+const side = (one: Side | undefined) =>
+  one === undefined ? null : { price: priceText(one.price), size: decimalText(one.size) }
+const maybe = (nanos: bigint | undefined): string | null => (nanos === undefined ? null : priceText(nanos))
+
+export const latestOf = ({ trade, quote, market, age, stale }: Newest): Latest => ({
+  ...{ symbol: trade.symbol, exchange: trade.exchange, price: priceText(trade.price), size: decimalText(trade.size) },
+  ...{ currency: trade.currency, timestamp: stamp(millisOf(trade.tsEvent)), ts_event: String(trade.tsEvent) },
+  ts_recv: trade.tsRecv === 0n ? null : String(trade.tsRecv),
+  ...{ sequence: String(trade.sequence), id: trade.id, conditions: trade.conditions, session: trade.session },
+  ...{ market, age_ms: age, stale },
+  quote:
+    quote === undefined
+      ? null
+      : {
+          ...{ bid: side(quote.bid), ask: side(quote.ask) },
+          ...{ timestamp: stamp(millisOf(quote.tsEvent)), ts_event: String(quote.tsEvent) }
+        }
+})
+
+export const historyOf = (
+  { symbol, exchange }: Asked,
+  interval: History["interval"],
+  { candles, next }: Bars
+): History => ({
+  ...{ symbol, exchange: exchange ?? null, interval },
+  data: candles.map(({ start, end, bar, revision, final, filled }) => ({
+    ...{ start_time: stamp(start), end_time: stamp(end) },
+    ...{ open: maybe(bar.open?.price), high: maybe(bar.high), low: maybe(bar.low), close: maybe(bar.close?.price) },
+    ...{ volume: decimalText(bar.volume), vwap: maybe(averageOf(bar)), trades: bar.trades, revision, final, filled }
+  })),
+  ...{ count: candles.length, has_more: next !== undefined, cursor: next === undefined ? null : String(next) }
+})
+
+const OF_MARKET_DATA = /^\/api(?=\/v1\/market-data\/)/
+
+/** Clients of market data know it below /api. */
+export const asRouted = (url: string): string => url.replace(OF_MARKET_DATA, "")

@@ -1,0 +1,152 @@
+/**
+ * Use cases on market data: what was traded last, and bars. Every method checks `CurrentIdentity` for the topics that it tells of.
+ *
+ *   MU1  Nobody is told of an instrument whose topic they may not read, nor whether there is one.
+ *   MU2  An answer says how old it is, in which session that was and is, and whether it is stale: older than it may be while the venue is open.
+ *   MU3  A page ends at its limit, and the next one goes on behind it without a gap and without a bar twice. None is of the time to come.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import { requireTopic } from "../access/RequireTopic.ts"
+import { mayTopic } from "../access/TopicRights.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { type Calendar, type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
+import { type Latest, type LatestQuote, type LatestTrade, MarketStore, type Traded } from "./MarketStore.ts"
+import { EXCHANGE, SYMBOL } from "./ReadTick.ts"
+import { acrossAll, type Candle, candlesOf, filled, isFinal, type SessionChoice, sessionsOf } from "./Series.ts"
+import { compare, millisOf } from "./Tick.ts"
+import { venueOf } from "./Venue.ts"
+
+/** Bars of one page. MU3 */
+export const PAGE = 1_000
+/** Milliseconds before a page in which the last price is looked for. */
+const LOOK_BACK = 14 * 86_400_000
+
+export interface Asked {
+  readonly symbol: string
+  /** Undefined: all that there are. */
+  readonly exchange: string | undefined
+  readonly session: SessionChoice
+}
+
+export interface AskedBars extends Asked {
+  readonly interval: Interval
+  /** Milliseconds since 1970; undefined: as many bars before `until` as the page has. */
+  readonly from: number | undefined
+  /** Not in it; undefined: now. */
+  readonly until: number | undefined
+  /** 1 to `PAGE`. */
+  readonly limit: number
+  readonly fill: "none" | "previous"
+}
+
+export interface Newest {
+  readonly trade: LatestTrade
+  readonly quote: LatestQuote | undefined
+  /** In which its venue is now. */
+  readonly market: Session
+  /** Milliseconds since it was made. */
+  readonly age: number
+  readonly stale: boolean
+}
+
+export interface Bars {
+  readonly candles: ReadonlyArray<Candle & { readonly final: boolean }>
+  /** Where the next page begins, in milliseconds since 1970; undefined: that was all. */
+  readonly next: number | undefined
+}
+
+export interface MarketDataOptions {
+  readonly staleMillis: number
+}
+
+export class MarketData extends Context.Service<
+  MarketData,
+  {
+    /** The newest trade that counts for it, over all exchanges. Fails `InvalidInput`, `NotFound`, `Forbidden`. MU2 */
+    readonly latest: (asked: Asked) => Effect.Effect<Newest, HeraldError>
+    /** In the order of their time. Fails `InvalidInput`, `NotFound`, `Forbidden`. MU3 */
+    readonly history: (asked: AskedBars) => Effect.Effect<Bars, HeraldError>
+  }
+>()("herald/marketdata/MarketData") {
+  static readonly layer = (options: MarketDataOptions) => Layer.effect(MarketData, make(options))
+}
+
+const noSuch = (symbol: string, exchange: string | undefined) =>
+  failure("NotFound", `there is no market data of ${symbol}${exchange === undefined ? "" : ` on ${exchange}`}`)
+
+const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
+  const store = yield* MarketStore
+
+  /** Where it is traded, as far as the caller may know. MU1 */
+  const tradedFor = Effect.fnUntraced(function* ({ symbol, exchange }: Asked) {
+    const identity = yield* requireTopic("topics.read", undefined)
+    if (!SYMBOL.test(symbol)) return yield* failure("InvalidInput", `${excerpt(symbol)} is no symbol`)
+    if (exchange !== undefined && !EXCHANGE.test(exchange))
+      return yield* failure("InvalidInput", `${excerpt(exchange)} is no exchange`)
+    const traded = (yield* store.traded(symbol)).filter(
+      (one) => (exchange === undefined || one.exchange === exchange) && mayTopic(identity, "topics.read", one.topic)
+    )
+    return traded.length === 0 ? yield* noSuch(symbol, exchange) : traded
+  })
+
+  /** The one calendar of all of them: days of two zones don't begin at once. */
+  const calendarOf = Effect.fnUntraced(function* (symbol: string, traded: ReadonlyArray<Traded>) {
+    const calendars = new Set(traded.map(({ exchange }) => venueOf(exchange).calendar))
+    const [calendar, ...others] = calendars
+    if (others.length === 0) return calendar as Calendar
+    const names = traded.map(({ exchange }) => exchange).join(", ")
+    return yield* failure("InvalidInput", `${symbol} is traded on ${names}, which have other hours: name one of them`)
+  })
+
+  const latest = Effect.fn("MarketData.latest")(function* (asked: Asked) {
+    const traded = yield* tradedFor(asked)
+    const found: Latest = yield* store.latest(
+      asked.symbol,
+      traded.map(({ exchange }) => exchange)
+    )
+    const sessions = sessionsOf(asked.session)
+    const trade = found.trades
+      .filter(({ session }) => sessions.includes(session))
+      .reduce<LatestTrade | undefined>((a, b) => (a === undefined || compare(a, b) < 0 ? b : a), undefined)
+    if (trade === undefined) return yield* noSuch(asked.symbol, asked.exchange)
+    const now = yield* Clock.currentTimeMillis
+    const market = sessionAt(venueOf(trade.exchange).calendar, now)
+    const age = Math.max(0, now - millisOf(trade.tsEvent))
+    const quote = found.quotes.find(({ exchange }) => exchange === trade.exchange)
+    return { trade, quote, market, age, stale: market === "regular" && age > staleMillis }
+  })
+
+  const history = Effect.fn("MarketData.history")(function* (asked: AskedBars) {
+    const { symbol, interval, limit, session, fill } = asked
+    const traded = yield* tradedFor(asked)
+    const calendar = yield* calendarOf(symbol, traded)
+    const now = yield* Clock.currentTimeMillis
+    const until = Math.min(asked.until ?? now, now)
+    const from = asked.from ?? until - limit * WIDTH[interval]
+    if (asked.until !== undefined && from >= asked.until)
+      return yield* failure("InvalidInput", "the end of the time is not behind its beginning")
+    const sessions = sessionsOf(session)
+    const query = { symbol, exchanges: traded.map(({ exchange }) => exchange), interval, sessions }
+    const range = { from, until, limit: limit + 1 }
+    let candles = candlesOf(calendar, interval, yield* store.bars(query, range))
+    if (fill === "previous") {
+      const rows = yield* store.before(query, {
+        from: from - (interval === "1d" ? 30 * LOOK_BACK : LOOK_BACK),
+        until: from
+      })
+      candles = filled(calendar, interval, candles, range, sessions, acrossAll(calendar, interval, rows))
+    }
+    // The feed is as far as its slowest part.
+    const watermarks = traded.map(({ watermark }) => watermark)
+    const watermark = watermarks.includes(undefined) ? undefined : Math.min(...watermarks.map((one) => millisOf(one!)))
+    return {
+      candles: candles
+        .slice(0, limit)
+        .map((candle) => ({ ...candle, final: isFinal(interval, candle.end, watermark) })),
+      next: candles[limit]?.start
+    }
+  })
+
+  return MarketData.of({ latest, history })
+})

@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as MarketStore from "../../layers/Memory/marketdata/MarketStore.ts"
+import { State } from "../../layers/Memory/State.ts"
+import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import type { PlacedTrade } from "../../src/marketdata/Gathering.ts"
+import { type AskedBars, MarketData } from "../../src/marketdata/MarketData.ts"
+import { millisOf } from "../../src/marketdata/Tick.ts"
+import { traded } from "../support/MarketDays.ts"
+import { SECOND, TEN, trade } from "../support/Trades.ts"
+
+const ten = millisOf(TEN)
+const MINUTE = 60_000
+const on = (minute: number, more: Partial<PlacedTrade> = {}) =>
+  trade({ symbol: "AAPL", exchange: "NASDAQ", tsEvent: TEN + BigInt(minute) * 60n * SECOND, offset: minute, ...more })
+const asked = { symbol: "AAPL", exchange: undefined, session: "all" } as const
+const bars = (more: Partial<AskedBars> = {}): AskedBars => ({
+  ...{ ...asked, interval: "1m", from: ten, until: undefined, limit: 100, fill: "none", ...more }
+})
+const layer = MarketData.layer({ staleMillis: 60_000 }).pipe(
+  Layer.provideMerge(MarketStore.layer.pipe(Layer.provide(State.layer)))
+)
+const test = <E>(
+  name: string,
+  body: Effect.Effect<void, E, Layer.Success<typeof layer>>,
+  identity: Identity = system
+) =>
+  it.effect(name, () =>
+    TestClock.setTime(ten + 10 * MINUTE).pipe(
+      Effect.andThen(body),
+      Effect.provide(layer),
+      Effect.provideService(CurrentIdentity, identity)
+    )
+  )
+const latest = (more: object = {}) => Effect.flatMap(MarketData, (data) => data.latest({ ...asked, ...more }))
+const history = (more: Partial<AskedBars> = {}) => Effect.flatMap(MarketData, (data) => data.history(bars(more)))
+const named = <A, E extends { readonly name: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), ({ name }) => name)
+const viewer: Identity = { ...system, role: "viewer", environments: ["production"], topics: ["market-data/open/*"] }
+
+describe("MarketData", () => {
+  test(
+    "MU1 who may not read a topic is told of nothing in it, and who may read none is refused",
+    Effect.gen(function* () {
+      yield* traded("market-data/open/us", [on(0)])
+      yield* traded("market-data/secret/us", [on(1, { exchange: "NYSE" }), on(1, { symbol: "HID" })])
+      assert.strictEqual((yield* latest()).trade.exchange, "NASDAQ")
+      assert.strictEqual(yield* named(latest({ exchange: "NYSE" })), "NotFound")
+      assert.strictEqual(yield* named(latest({ symbol: "HID" })), "NotFound")
+      assert.strictEqual((yield* history()).candles.length, 1)
+      const none = Effect.provideService(latest(), CurrentIdentity, { ...viewer, topics: [] })
+      assert.strictEqual(yield* named(none), "Forbidden")
+      assert.strictEqual(yield* named(Effect.provideService(latest(), CurrentIdentity, undefined)), "Unauthenticated")
+    }),
+    viewer
+  )
+
+  test(
+    "MU2 the newest is of all exchanges and of the sessions that were asked for, and stale once it is old while its venue is open",
+    Effect.gen(function* () {
+      yield* traded("t", [on(9, { id: "a" }), on(8, { id: "b", exchange: "NYSE" }), on(-90, { id: "early" })])
+      const newest = yield* latest()
+      assert.deepInclude(newest, { market: "regular", age: MINUTE, stale: false })
+      assert.strictEqual(newest.trade.id, "a")
+      assert.strictEqual((yield* latest({ session: "extended" })).trade.id, "early")
+      assert.isTrue((yield* latest({ session: "extended" })).stale)
+      yield* TestClock.adjust(1)
+      assert.isTrue((yield* latest()).stale)
+      yield* TestClock.adjust("8 hours")
+      assert.deepInclude(yield* latest(), { market: "post", stale: false })
+    })
+  )
+
+  test(
+    "MU3 pages go on where they ended, without a gap and without a bar twice, filled in or not",
+    Effect.gen(function* () {
+      yield* traded("t", [on(0), on(1), on(3), on(4), on(8)])
+      for (const [fill, expected] of [
+        ["none", [0, 1, 3, 4, 8]],
+        ["previous", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]
+      ] as const)
+        for (let limit = 1; limit <= 11; limit++) {
+          const starts: Array<number> = []
+          let from: number | undefined = ten
+          while (from !== undefined) {
+            const page: { candles: ReadonlyArray<{ start: number }>; next: number | undefined } = yield* history({
+              from,
+              limit,
+              fill
+            })
+            assert.isAtMost(page.candles.length, limit)
+            starts.push(...page.candles.map(({ start }) => (start - ten) / MINUTE))
+            from = page.next
+          }
+          assert.deepStrictEqual(starts, [...expected], `${fill}, ${limit} a page`)
+        }
+      // The last price of before the page.
+      const [first] = (yield* history({ from: ten + 6 * MINUTE, fill: "previous" })).candles
+      assert.deepInclude(first!, { start: ten + 6 * MINUTE, filled: true })
+      assert.strictEqual((yield* history({ from: undefined, limit: 7 })).candles.length, 3)
+    })
+  )
+
+  test(
+    "MW2 bars are final once the feed is past them, as far as its slowest exchange",
+    Effect.gen(function* () {
+      yield* traded("t", [on(0), on(1)], [], TEN + 75n * SECOND)
+      assert.deepStrictEqual(
+        (yield* history()).candles.map(({ final }) => final),
+        [true, false]
+      )
+      yield* traded("slow", [on(0, { exchange: "NYSE" })], [], TEN)
+      assert.deepStrictEqual(
+        (yield* history()).candles.map(({ final }) => final),
+        [false, false]
+      )
+    })
+  )
+
+  test(
+    "MU3 what can't be is refused: symbols, times, and days of exchanges in two zones",
+    Effect.gen(function* () {
+      yield* traded("t", [on(0), on(0, { exchange: "KRAKEN" })])
+      assert.strictEqual(yield* named(latest({ symbol: "../etc" })), "InvalidInput")
+      assert.strictEqual(yield* named(latest({ exchange: "a b" })), "InvalidInput")
+      assert.strictEqual(yield* named(latest({ symbol: "NONE" })), "NotFound")
+      assert.strictEqual(yield* named(history()), "InvalidInput")
+      assert.strictEqual(yield* named(history({ exchange: "KRAKEN", until: ten })), "InvalidInput")
+      assert.strictEqual((yield* history({ exchange: "KRAKEN", interval: "1d", from: 0 })).candles.length, 1)
+      assert.strictEqual((yield* history({ exchange: "KRAKEN", from: ten + 9_999 * MINUTE })).candles.length, 0)
+    })
+  )
+})
