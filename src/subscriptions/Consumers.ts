@@ -21,11 +21,14 @@ export interface Consumer<B> {
   sent: number
   /** Deliveries that it has not answered. */
   out: number
+  /** It takes nothing at the moment, whatever it granted. */
+  stalled: boolean
   /** What it is to have alone: it gets nothing else until that is answered. */
   reserved: Item<B> | undefined
 }
 
-export const roomOf = ({ granted, sent }: Consumer<unknown>): number => Math.max(0, granted - sent)
+export const roomOf = ({ granted, sent, stalled }: Consumer<unknown>): number =>
+  stalled ? 0 : Math.max(0, granted - sent)
 
 const mixed = (seed: number, hash: number): number => {
   let one = Math.imul(seed ^ Math.imul(hash + 1, 0x9e3779b1), 0x85ebca6b)
@@ -62,7 +65,16 @@ export class Consumers<B> {
   }
 
   add(name: string, session: string): Consumer<B> {
-    const consumer = { name, session, seed: hashText(name), granted: 0, sent: 0, out: 0, reserved: undefined }
+    const consumer = {
+      name,
+      session,
+      seed: hashText(name),
+      granted: 0,
+      sent: 0,
+      out: 0,
+      stalled: false,
+      reserved: undefined
+    }
     this.#all.set(session, consumer)
     this.#owners.clear()
     return consumer
