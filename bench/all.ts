@@ -22,6 +22,7 @@ const NAMES = [
   "rollouts",
   "statistics",
   "experiments",
+  "filters",
   "start"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]

@@ -4,16 +4,18 @@
  *   FZ7  Reading a filter is bounded, whatever its text is: in bytes before anything is read, in parts and depth while it is.
  *   FZ8  What an evaluation can cost is known before it begins, from the filter and the size of what it looks at; what would cost too much is not
  *        evaluated.
+ *   FZ10 Filters that are dear share what one event may cost; those that are not are evaluated whatever others do.
  *   FZ9  What can't be evaluated is no match: a field that is not there or is of another type, an error, too much work. It is counted as what it was.
  */
 import { Result } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import { printable } from "../text/Printable.ts"
+import { all, type Comparison, comparisonsOf } from "./Comparisons.ts"
 import { NESTED, NODES, type Node, type Parsed, parse, rootOf, shownName } from "./Engine.ts"
 import { needsOf } from "./Needs.ts"
 import { type FilterProblem, problemAt, Refused } from "./Problem.ts"
 import { type Read, read, type Work } from "./Reading.ts"
-import { type Term, termsOf, valueOf } from "./Terms.ts"
+import { type Term, termsOf } from "./Terms.ts"
 import type { EventName, Variables } from "./Variables.ts"
 import type { Wanted } from "./Wanted.ts"
 import { widen } from "./Widening.ts"
@@ -25,11 +27,25 @@ export const ELEMENTS = 100
 /** Steps of one evaluation, of about ten nanoseconds. FZ8 */
 export const STEPS = 1_000_000
 
+/** Steps of all filters that one event is dear to. FZ10 */
+export const EVENT_STEPS = 5_000_000
+/** Steps from which an evaluation is dear. */
+const DEAR = 10_000
+
+/** What one event may still cost. */
+export interface Allowance {
+  left: number
+}
+
 /** What came of an event. FZ9 */
 export type Outcome = "match" | "other" | "missing" | "failed" | "costly"
 
 /** Values of variables, by name; undefined: it is not there. */
 export type Values = Readonly<Record<string, unknown>>
+
+/** Most filters have none; of a hundred thousand, each is kept once. */
+const NONE: ReadonlySet<never> = new Set()
+const NO_WORK: Work = { nodes: 0, scans: 0, patterns: 0 }
 
 export class Filter {
   readonly text: string
@@ -49,29 +65,35 @@ export class Filter {
   readonly #ranges: ReadonlyArray<string>
   readonly #once: Work
   readonly #each: Work
-  /** Undefined: its only term says all, and nothing else is kept. */
+  readonly #comparisons: ReadonlyArray<Comparison> | undefined
+  /** Undefined: its comparisons say all, and nothing else is kept. */
   readonly #evaluate: Parsed | undefined
 
   constructor(text: string, evaluate: Parsed, found: Read, root: Node) {
     const { terms, alone } = termsOf(root, found)
     this.text = text
     this.wanted = found.wanted
-    this.event = found.event
-    this.present = found.present
+    this.event = found.event.size === 0 ? NONE : found.event
+    this.present = found.present.size === 0 ? NONE : found.present
     this.terms = terms
     this.alone = alone
     this.#needs = [...needsOf(root, found)]
     this.#ranges = [...found.ranges]
-    this.#once = found.once
-    this.#each = found.each
-    this.#evaluate = alone ? undefined : evaluate
-    this.load = this.#cost(USUAL, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
-    this.bytes = bytesOf(text, found, this.terms, alone)
+    this.#comparisons = comparisonsOf(root, found)
+    this.#once = this.#comparisons === undefined ? found.once : NO_WORK
+    this.#each = this.#comparisons === undefined ? found.each : NO_WORK
+    this.#evaluate = this.#comparisons === undefined ? evaluate : undefined
+    this.load =
+      this.#comparisons === undefined
+        ? this.#cost(USUAL, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
+        : COMPARED * (this.#comparisons.length + 1)
+    this.bytes = bytesOf(text, found, this.terms, this.#comparisons)
   }
 
   /** `text`: bytes of text that the values have. */
-  evaluate(values: Values, text: number): Outcome {
+  evaluate(values: Values, text: number, allowance: Allowance): Outcome {
     for (const name of this.#needs) if (values[name] === undefined) return "missing"
+    if (this.#comparisons !== undefined) return all(this.#comparisons, values)
     let elements = this.#ranges.length > 0 || this.#each.nodes === 0 ? 0 : ELEMENTS
     for (const name of this.#ranges) {
       const list = values[name]
@@ -79,21 +101,18 @@ export class Filter {
       if (list.length > ELEMENTS) return "costly"
       if (list.length > elements) elements = list.length
     }
-    if (this.#cost(text, elements, WORST) > STEPS) return "costly"
-    if (this.#evaluate === undefined) return this.#holds(values) ? "match" : "other"
+    const cost = this.#cost(text, elements, WORST)
+    if (cost > DEAR) {
+      if (cost > STEPS || cost > allowance.left) return "costly"
+      allowance.left -= cost // FZ10
+    }
     let found: unknown
     try {
-      found = this.#evaluate(values)
+      found = this.#evaluate!(values)
     } catch {
       return "failed"
     }
     return found === true ? "match" : found === false ? "other" : "failed"
-  }
-
-  #holds(values: Values): boolean {
-    const [term] = this.terms
-    const value = valueOf(values[term!.variable])
-    return value !== undefined && term!.values.has(value)
   }
 
   /** FZ8 */
@@ -102,17 +121,28 @@ export class Filter {
   }
 }
 
-/** Measured: a filter of seven parts is 3 KB, one of a term alone half of one. */
-const bytesOf = (text: string, { once, each }: Read, terms: ReadonlyArray<Term>, alone: boolean): number => {
+/** Measured: a filter of two comparisons is 2 KB, one of seven parts that the engine evaluates 4 KB. */
+const BYTES = 1_400
+
+const bytesOf = (
+  text: string,
+  { once, each }: Read,
+  terms: ReadonlyArray<Term>,
+  comparisons: ReadonlyArray<Comparison> | undefined
+): number => {
   const values = terms.reduce((sum, term) => sum + term.values.size, 0)
   return (
-    600 +
+    BYTES +
     text.length +
     150 * values +
-    (alone ? 0 : 350 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns + each.patterns))
+    (comparisons !== undefined
+      ? 200 * comparisons.length
+      : 400 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns + each.patterns))
   )
 }
 
+/** Steps of a comparison. */
+const COMPARED = 2
 const USUAL = 128
 const USUAL_ELEMENTS = 8
 /** Steps a node, a byte that is looked at, and a byte and character of a pattern. */

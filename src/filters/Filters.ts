@@ -9,7 +9,7 @@
  */
 import { Result } from "effect"
 import { presenceOf, slotOf } from "./Engine.ts"
-import { type Filter, filterOf, type Outcome } from "./Filter.ts"
+import { EVENT_STEPS, type Filter, filterOf, type Outcome } from "./Filter.ts"
 import { type Bucket, Index } from "./Index.ts"
 import { JsonFields } from "./JsonFields.ts"
 import type { FilterProblem } from "./Problem.ts"
@@ -132,12 +132,13 @@ export class Filters {
     matched.length = 0
     if (this.#entries.size === 0) return matched
     const text = this.#read(event)
+    const allowance = { left: EVENT_STEPS }
     // What can't be evaluated throws, often: without a stack that costs a third.
     const kept = Error.stackTraceLimit
     Error.stackTraceLimit = 0
     try {
       this.#index.each(this.#values, (entry, found) => {
-        const outcome = found && entry.filter.alone ? "match" : entry.filter.evaluate(this.#values, text)
+        const outcome = found && entry.filter.alone ? "match" : entry.filter.evaluate(this.#values, text, allowance)
         entry.counts[outcome]++
         this.counts[outcome]++
         if (outcome === "match") matched.push(entry)

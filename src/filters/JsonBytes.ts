@@ -11,7 +11,7 @@
 export const TEXT = 65_536
 /** Values within lists and objects, of all that is read of one event. JX3 */
 export const VALUES = 1_000
-/** Lists and objects within each other. JX3 */
+/** Lists and objects within each other. The engine keeps every shape that it met, for ever: with this there are few of them. JX3 */
 export const DEPTH = 5
 
 export const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
@@ -22,6 +22,13 @@ const [LEAST, MOST] = [-(2n ** 63n), 2n ** 63n - 1n]
 const TENS = Array.from({ length: 16 }, (_, n) => 10 ** n)
 /** Digits that a double always holds. */
 const DIGITS = 15
+
+/** Bytes that are looked at one by one before a quote is searched for. */
+const NEAR = 64
+/** Short texts come again and again: symbols, names, states. What is kept of them is bounded by their number and length. JX3 */
+const KNOWN = 1_024
+const KNOWN_LENGTH = 24
+const known = new Array<string>(KNOWN).fill("")
 
 /** What is here is no JSON. */
 export const BROKEN = Symbol("broken")
@@ -44,22 +51,22 @@ export abstract class JsonBytes {
 
   protected blank(): void {
     const bytes = this.bytes
-    let at = this.at
-    for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[++at]);
-    this.at = at
+    for (let byte = bytes[this.at]!; byte <= 0x20; byte = bytes[++this.at]!)
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return
   }
 
   /** Where the text ends whose bytes from here on are not looked at yet; -1: nowhere. */
   protected end(from: number): number {
     const bytes = this.bytes
     let at = from
-    const near = Math.min(from + 32, bytes.length)
-    for (; at < near; at++) {
-      const byte = bytes[at]
-      if (byte === QUOTE) return at
-      if (byte === BACKSLASH) at++
-    }
     for (;;) {
+      const near = Math.min(at + NEAR, bytes.length)
+      for (; at < near; at++) {
+        const byte = bytes[at]
+        if (byte === QUOTE) return at
+        if (byte === BACKSLASH) at++
+      }
+      // A long text: most of those have no quote for a while, and that is found faster than byte by byte.
       const quote = bytes.indexOf(QUOTE, at)
       if (quote === -1) return -1
       let slash = quote - 1
@@ -198,12 +205,18 @@ export abstract class JsonBytes {
     this.text += end - from
     if (this.text > TEXT) return undefined
     let plain = true
+    let hash = 0
     for (let at = from; at < end; at++) {
       const byte = bytes[at]!
       if (byte === BACKSLASH) return this.unescaped(from, end)
       if (byte >= 0x80) plain = false
+      hash = (Math.imul(hash, 31) + byte) | 0
     }
-    return bytes.toString(plain ? "latin1" : "utf8", from, end)
+    if (!plain) return bytes.toString("utf8", from, end)
+    if (end - from > KNOWN_LENGTH) return bytes.toString("latin1", from, end)
+    const place = (hash ^ (hash >>> 16)) & (KNOWN - 1)
+    const there = known[place]!
+    return spells(bytes, from, end, there) ? there : (known[place] = bytes.toString("latin1", from, end))
   }
 
   protected scalar(): unknown {
@@ -212,7 +225,9 @@ export abstract class JsonBytes {
     let at = from
     const negative = bytes[at] === MINUS
     if (negative) at++
-    let [sum, digits, decimals] = [0, 0, -1]
+    let sum = 0
+    let digits = 0
+    let decimals = -1
     for (; ; at++) {
       const byte = bytes[at]!
       if (byte >= ZERO && byte <= NINE) {
@@ -263,5 +278,11 @@ const WORDS: ReadonlyArray<readonly [Uint8Array, unknown]> = [
 export const same = (bytes: Uint8Array, from: number, end: number, other: Uint8Array): boolean => {
   if (end - from !== other.length) return false
   for (let at = 0; at < other.length; at++) if (bytes[from + at] !== other[at]) return false
+  return true
+}
+
+const spells = (bytes: Uint8Array, from: number, end: number, text: string): boolean => {
+  if (end - from !== text.length) return false
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return false
   return true
 }

@@ -76,7 +76,8 @@ const equality = (of: Node, to: ReadonlyArray<Node>, read: Read): Term | undefin
 const bounded = (variable: string, values: ReadonlySet<Value>): Term | undefined =>
   values.size > VALUES_OF_TERM ? undefined : { variable, values }
 
-const constantOf = ({ op, args }: Node): Value | undefined => {
+/** A constant that terms have; undefined: it is something else. */
+export const constantOf = ({ op, args }: Node): Value | undefined => {
   if (op === "value") return valueOf(args)
   if (op !== "-_") return undefined
   const value = constantOf(args)

@@ -113,6 +113,21 @@ describe("filters that explode", () => {
     assert.isAbove(STEPS, 0)
   })
 
+  it("FZ10 take nothing from those that are not dear", () => {
+    const filters = new Filters(typed)
+    const dear = Array.from({ length: 20 }, (_, n) =>
+      Result.getOrThrow(filters.hold(`text.matches("^(([a-z])+.)+[A-Z${n}]([a-z])+$")`))
+    )
+    const cheap = Result.getOrThrow(filters.hold('text.startsWith("aa")'))
+    const of = event({ payload: JSON.stringify({ text: "a".repeat(6_000) }) })
+    assert.deepStrictEqual(filters.match(of), [cheap])
+    const costly = dear.filter(({ counts }) => counts.costly === 1).length
+    assert.isAbove(costly, 5)
+    assert.isBelow(costly, 20)
+    assert.deepStrictEqual(filters.match(event({ payload: '{"text":"aa"}' })), [cheap])
+    assert.strictEqual(filters.counts.costly, costly)
+  })
+
   it("JX4 reach no prototype, whatever names they say and events have", () => {
     assert.include(problem("__proto__ == 1"), "Reserved")
     assert.include(problem("a.__proto__ == 1 && __proto__.b"), "Reserved")

@@ -48,6 +48,58 @@ describe("filters and their twins", () => {
     ROUNDS
   )
 
+  it.prop(
+    "FZ11 comparisons say what the engine says, of values of any type",
+    [Seed],
+    ([seed]) => {
+      const draw = drawn(seed)
+      const literals = ["1", "2.5", "-1", "9007199254740993", "true", "false", '"a"', '"b"', '""', "0", "-0.0", "1e20"]
+      const one = (): string => {
+        const [field, literal] = [draw.of(["a", "b", "payload.c"]), draw.of(literals)]
+        return draw.of([
+          `${field} ${draw.of(["==", "!=", "<", "<=", ">", ">="])} ${literal}`,
+          `${literal} ${draw.of(["==", "!=", "<", "<=", ">", ">="])} ${field}`,
+          `${field} in [${literal}]`,
+          `!(${field} == ${literal})`,
+          field,
+          `!${field}`
+        ])
+      }
+      const text = Array.from({ length: 1 + draw.int(3) }, one).join(" && ")
+      const value = () =>
+        draw.of([
+          "1",
+          "1.0",
+          "2.5",
+          "-1",
+          "9007199254740993",
+          "9007199254740992",
+          "true",
+          "false",
+          '"a"',
+          '""',
+          "null",
+          "[1]",
+          '{"a":1}',
+          "0",
+          "-0",
+          "100000000000000000000"
+        ])
+      for (let round = 0; round < 8; round++) {
+        const fields = ["a", "b", "c"].filter(() => draw.int(8) > 0).map((name) => `"${name}":${value()}`)
+        const of = event({ payload: `{${fields.join()}}` })
+        const [ours, engines] = [text, `1 < 2 && ${text}`].map((filter) => {
+          const filters = new Filters(UNDECLARED)
+          const { counts } = Result.getOrThrow(filters.hold(filter))
+          filters.match(of)
+          return JSON.stringify(counts)
+        })
+        assert.strictEqual(ours, engines, `${text} of {${fields.join()}}`)
+      }
+    },
+    ROUNDS
+  )
+
   const part = (draw: ReturnType<typeof drawn>): string => {
     const field = draw.of(["symbol", "exchange", "key", "n", "payload.symbol"])
     const value = () =>
