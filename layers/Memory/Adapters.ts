@@ -28,6 +28,7 @@ import * as CursorStore from "./subscriptions/CursorStore.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
 import * as TopicLog from "./topics/TopicLog.ts"
 import * as TopicStore from "./topics/TopicStore.ts"
+import * as TopicSweep from "./topics/TopicSweep.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
@@ -60,6 +61,7 @@ export const adapters = Layer.mergeAll(
   SubscriptionStore.layer,
   TopicLog.layer,
   TopicStore.layer,
+  TopicSweep.layer,
   UsageStore.layer,
   WebhookQueue.layer
 )

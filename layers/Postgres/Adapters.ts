@@ -22,6 +22,7 @@ import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
 import * as TopicStore from "./topics/TopicStore.ts"
+import * as TopicSweep from "./topics/TopicSweep.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
 import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
@@ -48,6 +49,7 @@ export const adapters = Layer.mergeAll(
   CursorStore.layer,
   SubscriptionStore.layer,
   TopicStore.layer,
+  TopicSweep.layer,
   UsageStore.layer,
   WebhookQueue.layer
 )

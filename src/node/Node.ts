@@ -76,6 +76,7 @@ import { HealthReports } from "../sessions/HealthReports.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { defaults, type Settings } from "../settings/Catalogue.ts"
 import * as Gathering from "../sightings/Gathering.ts"
+import * as TopicRetention from "../topics/TopicRetention.ts"
 import * as Sources from "../updates/Sources.ts"
 import type { KindSource } from "../updates/UpdateSource.ts"
 import { Usage } from "../usage/Usage.ts"
@@ -270,7 +271,8 @@ export const retention = ({
   Layer.mergeAll(
     Retention.layer({ ...retention, run }),
     UsageRetention.layer({ ...usage, run }),
-    MarketRetention.layer({ ...marketData, run })
+    MarketRetention.layer({ ...marketData, run }),
+    TopicRetention.layer({ run })
   )
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */

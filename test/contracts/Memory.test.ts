@@ -21,6 +21,7 @@ import { shardsContract } from "./ShardStores.ts"
 import { storesContract } from "./Stores.ts"
 import { topicLogsContract } from "./TopicLogs.ts"
 import { topicStoresContract } from "./TopicStores.ts"
+import { topicSweepsContract } from "./TopicSweeps.ts"
 import { usagesContract } from "./Usages.ts"
 import { webhooksContract } from "./Webhooks.ts"
 
@@ -41,6 +42,7 @@ describe("memory", () => {
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instanceFactsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   topicStoresContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  topicSweepsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   topicLogsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   ownersContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   usagesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
