@@ -82,6 +82,28 @@ export class ReportError extends HeraldClientError {
   }
 }
 
+/** Something that was asked of a topic failed. */
+export class TopicError extends HeraldClientError {
+  override readonly name: string = "TopicError"
+  /** The gRPC status, if a server answered. */
+  readonly status: number | undefined
+  constructor(code: string, message: string, options: { readonly status?: number; readonly cause?: unknown } = {}) {
+    super(code, message, options)
+    this.status = options.status
+  }
+}
+
+/** Events were not published, or it is not known whether they were. */
+export class PublishError extends TopicError {
+  override readonly name = "PublishError"
+  /** "failed": they are not in the topic and never will be. "unknown": they may be. */
+  readonly outcome: "failed" | "unknown"
+  constructor(code: string, message: string, outcome: "failed" | "unknown", status?: number) {
+    super(code, message, status === undefined ? {} : { status })
+    this.outcome = outcome
+  }
+}
+
 const longest = 4_096
 
 /** What someone threw, as text; whatever it is, this does not throw. */

@@ -45,5 +45,43 @@ export const errors = {
     grpc: 13,
     http: 500,
     exit: 1
+  },
+  EventsGone: {
+    code: "HRLD-5106",
+    title: "Events that a reader was to get are gone",
+    cause:
+      "They were kept no longer, can't be read any more, or the reader was too slow, and it did not say what is to be done then.",
+    fix: "Give onGap to go on behind them, or begin anew where the application can do without them.",
+    grpc: 11,
+    http: 410,
+    exit: 5
+  },
+  ProducerFull: {
+    code: "HRLD-5107",
+    title: "Too many events wait to be published",
+    cause: "The server takes them more slowly than they come, or can't be reached.",
+    fix: "Wait for room() of the producer before each send.",
+    grpc: 8,
+    http: 429,
+    exit: 7
+  },
+  SpoolUnusable: {
+    code: "HRLD-5108",
+    title: "A producer's file can't be used",
+    cause:
+      "It can't be read or written, belongs to somebody else or to another producer, or does not fit what the server has.",
+    fix: "Give each producer a file of its own in a folder that nobody else writes to. Where the file was lost or restored, find out what is in the topic, then remove it.",
+    grpc: 9,
+    http: 500,
+    exit: 1
+  },
+  Outrun: {
+    code: "HRLD-5109",
+    title: "A batch before this one failed",
+    cause: "The application numbers its events itself, so what is behind one that failed can't be published.",
+    fix: "Send again from the one that failed.",
+    grpc: 10,
+    http: 409,
+    exit: 5
   }
 }

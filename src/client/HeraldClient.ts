@@ -29,21 +29,12 @@ import { decode, type StandardSchemaV1 } from "./StandardSchema.ts"
 import { StrictKeys } from "./StrictKeys.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { Ended, Transport } from "./Transport.ts"
+import { type Topic, Topics } from "./topics/Topics.ts"
 import { Updates } from "./Updates.ts"
 import { Values } from "./Values.ts"
 import { Watch, type WatchOptions } from "./Watch.ts"
 
-export * from "./ClientError.ts"
-export type { CheckFlag, ClientFlags, FlagListener, HeldFlag } from "./ClientFlags.ts"
-export type { Clock } from "./Clock.ts"
-export type { State } from "./Connection.ts"
-export type { Entry, Source } from "./Entry.ts"
-export type { Hooks, UpdateContext, Verdict } from "./Hooks.ts"
-export type { ClientEvent, ConnectOptions, HealthAnswer, Tls, Token } from "./Options.ts"
-export type { StandardSchemaV1 } from "./StandardSchema.ts"
-export type { Surroundings } from "./Surroundings.ts"
-export type { Ended, Stream, StreamEvents, Transport } from "./Transport.ts"
-export type { Changed, Watch, WatchOptions } from "./Watch.ts"
+export * from "./Public.ts"
 
 export class HeraldClient implements AsyncDisposable {
   /** The feature flags that `flags` of the options asked for. */
@@ -60,6 +51,7 @@ export class HeraldClient implements AsyncDisposable {
   readonly #limits: HookLimits
   readonly #strict: StrictKeys
   readonly #checkup: Checkup | undefined
+  readonly #topics: Topics
   /** Who waits for the first sync. */
   #gate: { readonly synced: () => void; readonly failed: (why: Ended) => void } | undefined
   #triedLocal = false
@@ -108,6 +100,11 @@ export class HeraldClient implements AsyncDisposable {
       settled: (key, published) => this.#strict.look(key, published)
     })
     this.#strict = new StrictKeys(this.#values, this.#updates, this.#listeners)
+    const dialling = { ...checked, address, tokenMillis, reconnect: checked.connection }
+    this.#topics = new Topics(
+      { ...dialling, logger: checked.listeners.logger },
+      { clock, transport: surroundings.topics }
+    )
     this.#checkup = checkup(checked, this.#limits, this.#values, transport, this.#listeners)
     this.#feed = new Feed(checked, this.#values, this.#updates, {
       rejected: (version, reason) => this.#rejected(version, reason),
@@ -193,6 +190,11 @@ export class HeraldClient implements AsyncDisposable {
     return watch
   }
 
+  /** A topic to publish to, read and consume. Throws `OptionError` and `ClosedError`. See docs/topics.md. */
+  topic(name: string): Topic {
+    return this.#topics.topic(name)
+  }
+
   /** Resolves once every version that has arrived is applied or rejected. */
   async settled(): Promise<void> {
     await this.#updates.idle()
@@ -217,9 +219,7 @@ export class HeraldClient implements AsyncDisposable {
     return this.#closing
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #close(): Promise<void> {
     this.#updates.close()
@@ -227,7 +227,7 @@ export class HeraldClient implements AsyncDisposable {
     this.#acks.flush()
     const gone = this.#connection.close()
     this.#listeners.close()
-    await gone
+    await Promise.all([gone, this.#topics.close()])
     this.#transport.close()
     await this.#disk?.close()
   }

@@ -6,6 +6,7 @@ import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { performance } from "node:perf_hooks"
 import process from "node:process"
+import * as zlib from "node:zlib"
 import type { Clock } from "./Clock.ts"
 
 export const systemClock: Clock = {
@@ -145,3 +146,42 @@ const syncFolder = async (path: string): Promise<void> => {
   await folder?.sync().catch(() => undefined)
   await folder?.close()
 }
+
+/** What a frame of zstd holds, at most so many bytes: throws for more. Undefined where the platform can't. */
+export const unzstd: ((bytes: Uint8Array, most: number) => Uint8Array) | undefined =
+  zlib.zstdDecompressSync === undefined
+    ? undefined
+    : (bytes, most) => zlib.zstdDecompressSync(bytes, { maxOutputLength: most })
+
+/** A file that grows at its end, mode 0600 in a folder of mode 0700. */
+export interface Growing {
+  /** Resolves when the text is on the disk. */
+  readonly add: (text: string) => Promise<void>
+  /** Empties it. */
+  readonly clear: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export const grow = async (path: string): Promise<Growing> => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const file = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600)
+  await syncFolder(dirname(path))
+  return {
+    add: async (text) => {
+      await file.writeFile(text)
+      await file.datasync()
+    },
+    clear: async () => {
+      await file.truncate(0)
+      await file.datasync()
+    },
+    close: () => file.close()
+  }
+}
+
+/** A copy of bytes, or the UTF-8 of a text. */
+export const bufferOf = (content: Uint8Array | string): Buffer => Buffer.from(content as string)
+
+export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
+
+export const fromBase64 = (text: string): Uint8Array => Buffer.from(text, "base64")

@@ -19,24 +19,29 @@ export interface Ended {
   readonly reconnectAfterMillis: number | undefined
 }
 
-export interface StreamEvents {
-  readonly message: (update: ConfigUpdate) => void
-  /** After `send` returned false: there is room again. */
-  readonly writable: () => void
-  /** Once, unless we dropped the stream ourselves. */
-  readonly ended: (ended: Ended) => void
-}
-
-export interface Stream {
+/** A stream to the server, of whatever sort. */
+export interface Call<I> {
   /** Takes the request in any case; false when the stream is full: wait for `writable`. */
-  readonly send: (request: SubscribeRequest) => boolean
-  /** `held`: nothing more is read until it is false again. The server keeps the newest of each key meanwhile. */
+  readonly send: (request: I) => boolean
+  /** `held`: nothing more is read until it is false again. */
   readonly hold: (held: boolean) => void
   /** Cuts it; no event follows. */
   readonly drop: () => void
   /** Lets what was sent arrive, says goodbye, then cuts it. */
   readonly finish: () => Promise<void>
 }
+
+export interface CallEvents<O> {
+  readonly message: (response: O) => void
+  /** After `send` returned false: there is room again. */
+  readonly writable: () => void
+  /** Once, unless we dropped the stream ourselves. */
+  readonly ended: (ended: Ended) => void
+}
+
+/** One of configuration. While it is held the server keeps the newest of each key. */
+export type Stream = Call<SubscribeRequest>
+export type StreamEvents = CallEvents<ConfigUpdate>
 
 export interface Transport {
   readonly open: (first: SubscribeRequest, events: StreamEvents) => Stream

@@ -10,3 +10,9 @@ export const numbers = (seed: number) => {
     return ((t ^ (t >>> 14)) >>> 0) % below
   }
 }
+
+/** From 0 to just below 1, by a seed. */
+export const chance = (seed: number) => {
+  const whole = numbers(seed)
+  return () => whole(2 ** 30) / 2 ** 30
+}

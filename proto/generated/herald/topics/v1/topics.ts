@@ -465,7 +465,10 @@ export interface Delivery {
   partition: number;
   epoch: number;
   events: Delivered[];
-  /** Everything below it is done and never comes again, unless somebody seeks: a consumer may forget what it kept of it. */
+  /**
+   * Everything of this partition below it is done, whoever had it, and never comes again, unless somebody seeks: a consumer may forget what it
+   * kept of it. 0: not known here.
+   */
   floor: bigint;
 }
 

@@ -1,0 +1,57 @@
+/** How a reader is asked for, and what it gives. */
+import type { Start } from "../../../proto/generated/herald/topics/v1/topics.ts"
+import type { Ended } from "../Transport.ts"
+import { type Received, sentOffset, type TopicOffset } from "./Event.ts"
+
+export type From =
+  | "earliest"
+  | "latest"
+  | { readonly offsets: ReadonlyArray<TopicOffset> }
+  | { readonly time: number | Date }
+
+/** Events that there are no more, or that a slow reader was not sent. */
+export interface TopicGap {
+  readonly partition: number
+  readonly epoch: number
+  readonly from: number
+  /** The first that there is. */
+  readonly to: number
+  /** "retention", "corrupt", "epoch", "overflow" */
+  readonly why: string
+}
+
+/** Events of one partition, in order. */
+export interface TopicBatch {
+  readonly partition: number
+  readonly epoch: number
+  readonly events: ReadonlyArray<Received>
+  /** Everything below it has been looked at. */
+  readonly next: number
+  /** With `overflow` "conflate" or "drop-oldest": events that were left out before these. */
+  readonly leftOut: number
+}
+
+export interface ReadOptions {
+  /** "latest" when left out. Of offsets: the first that is wanted of each partition; partitions that are left out begin with what is new. */
+  readonly from?: From | undefined
+  /** CEL, at most 4 KiB: docs/filters.md. */
+  readonly filter?: string | undefined
+  /** Of a JSON payload only these fields. */
+  readonly fields?: ReadonlyArray<string> | undefined
+  readonly partitions?: ReadonlyArray<number> | undefined
+  /** What happens when the application is slower than the topic. "block" when left out: it gets everything, later. */
+  readonly overflow?: "block" | "conflate" | "drop-oldest" | "disconnect" | undefined
+  /** Told of events that the reader doesn't get, in their order among the batches. Without it reading throws for the first of them. */
+  readonly onGap?: ((gap: TopicGap) => void) | undefined
+  /** Everything that was stored when it began has been given; what follows is new. Again after each reconnect. */
+  readonly onLive?: (() => void) | undefined
+  /** Why a stream ended; another one follows. */
+  readonly onReconnect?: ((why: Ended) => void) | undefined
+}
+
+export const startOf = (from: From): Start => {
+  if (from === "earliest") return { at: { $case: "earliest", value: true } }
+  if (from === "latest") return { at: { $case: "latest", value: true } }
+  if ("time" in from) return { at: { $case: "timeMs", value: BigInt(Number(from.time)) } }
+  return { at: { $case: "offsets", value: { offsets: from.offsets.map(sentOffset), othersEarliest: false } } }
+}
