@@ -234,11 +234,12 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
       this.#gap({ partition, epoch, from: had.offset, to: Number(sent.firstOffset), why: "epoch" })
     const given: Array<Received> = []
     let offset = Number(sent.firstOffset)
+    const timeOf = times(sent)
     for (let i = 0; i < events.length; i++) {
       if (sent.steps.length > 0) offset += sent.steps[i] ?? 1
       else if (i > 0) offset++
       const isNew = had === undefined || had.epoch !== epoch || offset >= had.offset // ZR2
-      if (isNew) given.push(received({ partition, epoch, offset }, Number(sent.publishedMs), events[i]!))
+      if (isNew) given.push(received({ partition, epoch, offset }, timeOf(i), events[i]!))
     }
     const looked = Math.max(Number(sent.nextOffset), events.length === 0 ? 0 : offset + 1)
     const next = Math.max(looked, had?.epoch === epoch ? had.offset : 0)
@@ -250,3 +251,17 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
 
 const sizeOf = ({ events, compressed }: EventBatch): number =>
   compressed.length + events.reduce((sum, { payload, key }) => sum + payload.length + key.length + 64, 64)
+
+/** When Herald had each of a batch's events, asked for one after the other. Milliseconds since 1970. */
+const times = ({ publishedMs, later }: Pick<EventBatch, "publishedMs" | "later">): ((event: number) => number) => {
+  let now = Number(publishedMs)
+  let at = 0
+  let until = later[0] ?? Number.POSITIVE_INFINITY
+  return (event) => {
+    for (; event >= until; until += later[at] ?? Number.POSITIVE_INFINITY) {
+      now += Number(later[at + 1] ?? 0)
+      at += 2
+    }
+    return now
+  }
+}
