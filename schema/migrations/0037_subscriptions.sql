@@ -170,6 +170,10 @@ begin
       since = case when n.until > moment then n.since else excluded.since end;
   delete from subscription_nodes where run = this_run
     and subscription_id not in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
+  -- Of nodes that are no more.
+  delete from subscription_nodes n using (
+      select subscription_id, run from subscription_nodes where until < moment - interval '1 minute' limit 100 for update skip locked) gone
+    where n.subscription_id = gone.subscription_id and n.run = gone.run;
   perform from subscription_shares where run = this_run order by subscription_id, share for update;
   update subscription_shares set until = clock_timestamp() + lasts where run = this_run;
   update subscriptions set last_activity = moment
