@@ -69,6 +69,9 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["DELETE", "/v1/refs?environment={environment}&repository=r&branch=b", "write", "environment"],
   ["GET", "/v1/refs?environment={environment}", "read", "environment"],
   ["GET", "/v1/flags/k/refs?environment={environment}", "read", "environment"],
+  // Of topics: a key that names none has them all where it works in every environment, otherwise none. KX1
+  ["GET", "/v1/market-data/k/latest", "read", "everywhere"],
+  ["GET", "/v1/market-data/k/history", "read", "everywhere"],
   ["POST", "/v1/schedules", "write", "somewhere"],
   ["GET", "/v1/schedules?environment={environment}", "read", "environment"],
   ["GET", "/v1/schedules/s1?environment={environment}", "read", "environment"],

@@ -7,7 +7,7 @@ import { type Asked, type Bars, type Newest, PAGE } from "../../../marketdata/Ma
 import { EXCHANGE, SYMBOL } from "../../../marketdata/ReadTick.ts"
 import { SESSION_CHOICES } from "../../../marketdata/Series.ts"
 import { millisOf, type Side } from "../../../marketdata/Tick.ts"
-import { Stamp, stamp } from "../Wire.ts"
+import { Stamp, stamp, Whole } from "../Wire.ts"
 
 const shown = (json: Readonly<Record<string, unknown>>) =>
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
@@ -76,7 +76,7 @@ export const Latest = Schema.Struct({
   conditions: Schema.Array(Schema.String),
   session: SessionName,
   market: SessionName,
-  age_ms: Schema.Finite,
+  age_ms: Whole,
   stale: Schema.Boolean,
   quote: Schema.NullOr(Schema.Struct({ bid: SideShown, ask: SideShown, timestamp: Stamp, ts_event: Nanos }))
 }).annotate({ identifier: "LatestMarketData" })
@@ -91,8 +91,8 @@ const Bar = Schema.Struct({
   close: MaybeDecimal,
   volume: Decimal,
   vwap: MaybeDecimal,
-  trades: Schema.Finite,
-  revision: Schema.Finite,
+  trades: Whole,
+  revision: Whole,
   final: Schema.Boolean,
   filled: Schema.Boolean
 }).annotate({ identifier: "Bar" })
@@ -102,7 +102,7 @@ export const History = Schema.Struct({
   exchange: Schema.NullOr(Schema.String),
   interval: Interval,
   data: Schema.Array(Bar),
-  count: Schema.Finite,
+  count: Whole,
   has_more: Schema.Boolean,
   cursor: Schema.NullOr(Schema.String)
 }).annotate({ identifier: "MarketDataHistory" })
