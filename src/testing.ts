@@ -8,6 +8,7 @@ import * as Digests from "../layers/Crypto/values/Digest.ts"
 import { GrpcServer } from "../layers/Grpc/GrpcServer.ts"
 import * as MemoryCache from "../layers/Memory/configuration/Cache.ts"
 import * as Memory from "../layers/Memory/Memory.ts"
+import * as EphemeralLog from "../layers/Memory/topics/EphemeralLog.ts"
 import * as Probe from "../layers/Webhook/owners/Probe.ts"
 import * as Threads from "../layers/Workers/work/Threads.ts"
 import { Access } from "./access/Access.ts"
@@ -98,6 +99,7 @@ export const node = (options: Partial<TestNodeOptions> = {}) => {
     Layer.provideMerge(
       Layer.mergeAll(
         MemoryCache.layer({ maxBytes: 64 * 1_048_576 }),
+        EphemeralLog.layer({ partitionBytes: 4_194_304, allBytes: 16_777_216 }),
         Digests.layer,
         Threads.layer(),
         Probe.layer({ near: [] }),

@@ -41,6 +41,7 @@ import { settings } from "./verbs/settings/Settings.ts"
 import { candidates } from "./verbs/shell/Candidates.ts"
 import { completion } from "./verbs/shell/Completion.ts"
 import { context } from "./verbs/shell/Context.ts"
+import { topicVerb } from "./verbs/topics/Topic.ts"
 
 export const herald = Command.make("herald").pipe(
   Command.withDescription("Push versioned configuration to every connected client in milliseconds, and take it back"),
@@ -71,6 +72,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
+    { group: "Events", commands: [topicVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),

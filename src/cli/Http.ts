@@ -20,10 +20,12 @@ import { Shell } from "./Shell.ts"
 import { isLoopback, type Target } from "./Target.ts"
 
 export interface Call {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE"
+  readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE"
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
+  /** A body that is JSON text already, instead. */
+  readonly json?: string
   /** A body that is plain text, instead. */
   readonly text?: Uint8Array
   /** Milliseconds until there has to be an answer, where it may take longer than any other. */
@@ -103,6 +105,7 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
           redirect: "error",
           signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
           ...(call.text !== undefined ? { body: call.text as Uint8Array<ArrayBuffer> } : {}),
+          ...(call.json === undefined ? {} : { body: call.json }),
           ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) })
         })
         return { response, raw: await response.text() }
@@ -151,7 +154,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
   const headers: Record<string, string> = {
     accept: "application/json, application/problem+json",
     "user-agent": "herald-cli",
-    ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(call.body === undefined && call.json === undefined ? {} : { "content-type": "application/json" }),
     ...(call.text === undefined ? {} : { "content-type": "text/plain; charset=utf-8" }),
     ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
     ...(key === undefined ? {} : { "idempotency-key": key }), // CH1

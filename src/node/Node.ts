@@ -17,6 +17,8 @@ import { sync } from "../edge/grpc/flagd/Sync.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import { reporting } from "../edge/grpc/reporting/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
+import { topicManager } from "../edge/grpc/topics/Manager.ts"
+import { topicService } from "../edge/grpc/topics/Routes.ts"
 import { access } from "../edge/http/access/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
@@ -32,6 +34,7 @@ import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
 import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
+import { topics as topicRoutes } from "../edge/http/topics/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
 import * as Ending from "../experiments/Ending.ts"
 import { experimentKind } from "../experiments/Experiment.ts"
@@ -83,6 +86,7 @@ import { Usage } from "../usage/Usage.ts"
 import * as UsageRetention from "../usage/UsageRetention.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
+import { topicServices } from "./Topics.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
 type UseCases = Layer.Layer<any, never, any> | Layer.Layer<never, never, any>
@@ -173,6 +177,12 @@ const capabilities = [
     http: fleet
   },
   { services: ({ feeds: { max } }) => Feeds.layer({ max }), http: feeds },
+  {
+    services: topicServices,
+    http: topicRoutes,
+    grpc: topicManager
+  },
+  { grpc: topicService },
   { grpc: distribution },
   { http: access },
   { http: errors }

@@ -6,6 +6,7 @@ import * as Digest from "../../layers/Crypto/values/Digest.ts"
 import * as CheckpointStore from "../../layers/Files/access/CheckpointStore.ts"
 import { DataFolder } from "../../layers/Files/DataFolder.ts"
 import * as Cache from "../../layers/Memory/configuration/Cache.ts"
+import * as EphemeralLog from "../../layers/Memory/topics/EphemeralLog.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import * as Probe from "../../layers/Webhook/owners/Probe.ts"
@@ -25,11 +26,12 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
 /** Checkpoints of the audit log, in this server's folder: never in the database with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
 
-export const stores = (settings: Pick<Settings, "database" | "cache" | "node" | "rollouts">, run: string) =>
+export const stores = (settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics">, run: string) =>
   Layer.mergeAll(
     Placement.layer({ run, node: settings.node }).pipe(Layer.provideMerge(database(settings))),
     checkpoints,
     Cache.layer(settings.cache),
+    EphemeralLog.layer(settings.topics.ephemeral),
     Digest.layer,
     Threads.layer(),
     Probe.layer({ near: settings.rollouts.near ?? [] }),

@@ -13,6 +13,7 @@ import { settings as retention } from "../retention/Settings.ts"
 import { settings as schedules } from "../schedules/Settings.ts"
 import { settings as sessions, rule as sessionsRule } from "../sessions/Settings.ts"
 import { settings as telemetry } from "../telemetry/Settings.ts"
+import { settings as topics } from "../topics/Settings.ts"
 import { settings as usage } from "../usage/Settings.ts"
 import { settings as webhooks, rule as webhooksRule } from "../webhooks/Settings.ts"
 import { settings, rule as settingsRule } from "./Settings.ts"
@@ -33,6 +34,7 @@ export const groups = {
   ...sessions,
   ...settings,
   ...telemetry,
+  ...topics,
   ...usage,
   ...webhooks
 }

@@ -2,6 +2,52 @@
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {
+  NoSuchTopic: {
+    code: "HRLD-2077",
+    title: "There is no such topic",
+    cause: "Nobody created a topic of this name, or it was deleted.",
+    fix: "See which there are: `herald topic list`; create it: `herald topic create <name>`.",
+    grpc: 5,
+    http: 404,
+    exit: 4
+  },
+  TopicDisabled: {
+    code: "HRLD-2078",
+    title: "Nothing is published to this topic now",
+    cause: "It was disabled. What it has is read as before.",
+    fix: "Enable it: `herald topic update <name> --enable`.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  TopicInUse: {
+    code: "HRLD-2087",
+    title: "The topic has subscriptions",
+    cause: "With the topic they would end, and what they have not done yet would be gone.",
+    fix: "Delete them first, or say that they may end: `herald topic delete <name> --force` (`force=true`).",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  InvalidEvent: {
+    code: "HRLD-1070",
+    title: "An event can't be published as it is",
+    cause:
+      "It is larger than an event may be, is not what the topic's schema says, or has a key or headers that can't be kept.",
+    fix: "Correct the event that the message names; nothing of its batch was published.",
+    grpc: 3,
+    http: 422,
+    exit: 3
+  },
+  PublishingBusy: {
+    code: "HRLD-3070",
+    title: "Too much is being published at once",
+    cause: "The bytes of events that this node publishes at the same time, of all or of one principal, are bounded.",
+    fix: "Wait for the time in Retry-After, and have fewer batches under way.",
+    grpc: 8,
+    http: 429,
+    exit: 7
+  },
   TopicExists: {
     code: "HRLD-2070",
     title: "There is a topic of that name",

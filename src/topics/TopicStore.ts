@@ -5,6 +5,7 @@
  *        is another, with another id and other epochs.
  *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be.
  *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicFaults.test.ts)
+ *   TS4  With a note, what is created, changed or removed is in the audit log, in the same transaction.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -31,11 +32,20 @@ export interface Opened {
   readonly sequences: ReadonlyArray<{ readonly partition: number; readonly sequence: number }>
 }
 
+/** Who did it and why, for the audit log. */
+export interface Note {
+  /** The principal. */
+  readonly by: string
+  /** Public id of the API key. */
+  readonly keyId: string
+  readonly message: string
+}
+
 export class TopicStore extends Context.Service<
   TopicStore,
   {
     /** Fails besides `TopicExists`, and `TopicsFull`. */
-    readonly create: (definition: Definition, by: string) => Effect.Effect<Topic, HeraldError>
+    readonly create: (definition: Definition, by: string, note?: Note) => Effect.Effect<Topic, HeraldError>
     readonly get: (name: string) => Effect.Effect<Topic | undefined, HeraldError>
     /** Those whose name begins with `prefix`, behind `after`. */
     readonly list: (prefix: string, after: string, limit: number) => Effect.Effect<TopicPage, HeraldError>
@@ -46,10 +56,11 @@ export class TopicStore extends Context.Service<
     readonly update: (
       name: string,
       change: Partial<Changeable>,
-      expected?: number
+      expected?: number,
+      note?: Note
     ) => Effect.Effect<Topic | undefined, HeraldError>
     /** False: there was none. What it held is removed by `TopicSweep`. TS1 */
-    readonly remove: (name: string) => Effect.Effect<boolean, HeraldError>
+    readonly remove: (name: string, note?: Note) => Effect.Effect<boolean, HeraldError>
     /** Undefined: there is no such topic. Fails besides `ProducersFull`. TS2 */
     readonly open: (topic: number, producer: string) => Effect.Effect<Opened | undefined, HeraldError>
   }

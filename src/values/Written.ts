@@ -26,8 +26,11 @@ export class Written {
   }
 }
 
-/** Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`, of `flags` and of `segments`. */
-export type Carries = "nothing" | "value" | "changes"
+/**
+ * Where a document has its values: nowhere, in its own member `value`, or in those of the elements of `changes`, of `flags` and of `segments`, or of
+ * `events`.
+ */
+export type Carries = "nothing" | "value" | "changes" | "events"
 
 /** The parsed document, with `Written` or null in the place of each value. */
 export const readCarrier = (text: string, carries: Carries): Result.Result<unknown, string> => {
@@ -72,8 +75,8 @@ interface Cut {
   readonly value: unknown
 }
 
-/** Members of a release. */
-const LISTS = ["changes", "flags", "segments"]
+/** Members of a release, and of a batch. */
+const LISTS = { changes: ["changes", "flags", "segments"], events: ["events"] }
 
 /** Takes the values out of `json` in the order of the text, and leaves null in their places. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {
@@ -89,9 +92,9 @@ const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cu
   }
   if (!isObject(json)) return cut
   if (carries === "value") take(0, json)
-  else {
+  else if (carries !== "nothing") {
     for (const member of membersAt(text)) {
-      const changes = LISTS.includes(member.name) ? json[member.name] : undefined
+      const changes = LISTS[carries].includes(member.name) ? json[member.name] : undefined
       if (!Array.isArray(changes) || text[member.from] !== "[") continue
       for (const [index, change] of membersAt(text, member.from).entries()) take(change.from, changes[index])
     }

@@ -77,7 +77,8 @@ const start = async (): Promise<Node> => {
           Flags.layer,
           FlagStreams.layer({ streams: 100 }),
           OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false }),
-          Twins.reports
+          Twins.reports,
+          Twins.topics
         )
       ),
       Layer.provideMerge(services)

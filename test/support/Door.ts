@@ -20,7 +20,7 @@ import { OpenFlags } from "../../src/flags/OpenFlags.ts"
 import { grpc } from "../../src/node/Node.ts"
 import { HealthReports } from "../../src/sessions/HealthReports.ts"
 import { publish } from "./Release.ts"
-import { access, below, propagation, reports, sessions } from "./Twins.ts"
+import { access, below, propagation, reports, sessions, topics } from "./Twins.ts"
 import { waitUntil } from "./waitUntil.ts"
 
 export const services = Layer.mergeAll(
@@ -29,7 +29,8 @@ export const services = Layer.mergeAll(
   Flags.layer,
   FlagStreams.layer({ streams: 100 }),
   OpenFlags.layer({ anonymous: [], near: false, anonymousPerSecond: 100, origins: [], shared: () => false }),
-  reports
+  reports,
+  topics
 ).pipe(
   Layer.provideMerge(sessions({ drainSpread: "1 second" })),
   Layer.provideMerge(access),

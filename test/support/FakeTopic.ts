@@ -191,7 +191,8 @@ export class FakeTopic implements TopicTransport {
     if (judged.is !== "fresh") throw new Error(`not here: ${judged.is}`)
     const there = judged.there.map(({ offset, count }) => ({
       ...{ count, duplicate: true },
-      first: offset === undefined ? undefined : { partition: at, epoch: home.epoch, offset: BigInt(offset) }
+      first: offset === undefined ? undefined : { partition: at, epoch: home.epoch, offset: BigInt(offset) },
+      indexes: []
     }))
     const fresh = events.slice(judged.skip)
     const offset = this.#store(home, fresh)
@@ -202,8 +203,8 @@ export class FakeTopic implements TopicTransport {
 
   #placed(partition: number, there: PublishEventsResponse["placed"], offset: number, count: number) {
     const first = { partition, epoch: this.partitions[partition]!.epoch, offset: BigInt(offset) }
-    const placed = count === 0 ? there : [...there, { first, count, duplicate: false }]
-    return { $case: "published" as const, value: { placed, partitions: this.partitions.length } }
+    const placed = count === 0 ? there : [...there, { first, count, duplicate: false, indexes: [] }]
+    return { $case: "published" as const, value: { placed, partitions: this.partitions.length, unplaced: [] } }
   }
 
   #store({ events }: FakePartition, fresh: ReadonlyArray<Event>): number {

@@ -1,15 +1,19 @@
 /** Parts of a node on memory twins, for tests to put together: the real services, on what a test can look into. */
+
 import { Effect, Layer } from "effect"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digests from "../../layers/Crypto/values/Digest.ts"
 import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import * as EphemeralLog from "../../layers/Memory/topics/EphemeralLog.ts"
 import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
 import { experimentKind } from "../../src/experiments/Experiment.ts"
 import { ExperimentView } from "../../src/experiments/ExperimentView.ts"
+import { Fanout } from "../../src/fanout/Fanout.ts"
+import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import { flagKind } from "../../src/flags/FeatureFlag.ts"
 import { flagSettingsKind } from "../../src/flags/FlagSettings.ts"
 import { FlagSettingsView } from "../../src/flags/FlagSettingsView.ts"
@@ -27,6 +31,13 @@ import { RolloutView } from "../../src/rollouts/RolloutView.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { Activity } from "../../src/topics/Activity.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
+import { Logs } from "../../src/topics/Logs.ts"
+import { Publishing } from "../../src/topics/Publishing.ts"
+import { Reading } from "../../src/topics/Reading.ts"
+import { Topics } from "../../src/topics/Topics.ts"
+import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import * as Sources from "../../src/updates/Sources.ts"
 import type { UpdateSource } from "../../src/updates/UpdateSource.ts"
 import { Usage } from "../../src/usage/Usage.ts"
@@ -134,3 +145,15 @@ export const sessionsWith = (
       Layer.merge(below(stores, { threads }), Layer.mock(Access, { stillValid: () => Effect.succeed(true) }))
     )
   )
+
+/** Topics, as a node has them. */
+export const topics = Layer.mergeAll(
+  Topics.layer,
+  Publishing.layer({ eventBytes: 1_048_576, underWayBytes: 67_108_864 }),
+  Reading.layer({ waitingReads: 8 }),
+  Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 })
+).pipe(
+  Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),
+  Layer.provideMerge(HeardLogs.layer),
+  Layer.provideMerge(EphemeralLog.layer({ partitionBytes: 1_048_576, allBytes: 4_194_304 }))
+)

@@ -3,7 +3,8 @@ import { Clock, Effect, Layer } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
 import { PARTITIONS_IN_ALL, TOPICS, type Topic } from "../../../src/topics/Topic.ts"
-import { PRODUCERS, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { type Note, PRODUCERS, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
 import { TopicTables } from "./TopicTables.ts"
 
@@ -11,7 +12,9 @@ export const layer = Layer.effect(
   TopicStore,
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
-    const tables = (yield* State.service).tables(TopicTables)
+    const state = yield* State.service
+    const tables = state.tables(TopicTables)
+    const access = state.tables(AccessTables)
     const { topics, producers, partitions } = tables
     const now = () => clock.currentTimeMillisUnsafe()
     const fits = (more: number, morePartitions: number) => {
@@ -21,8 +24,16 @@ export const layer = Layer.effect(
     }
     const full = (name: string) => failure("TopicsFull", `${name} has no room: there are too many topics or partitions`)
 
+    /** TS4 */
+    const tell = ({ name, id, version }: Topic, action: string, note: Note | undefined, more: object): void => {
+      if (note === undefined) return
+      const { by, keyId, message } = note
+      const details = { topic: name, id, version, keyId, ...(message === "" ? {} : { message }), ...more }
+      access.append({ configId: "", action, performedBy: by, details, createdAt: now() })
+    }
+
     return TopicStore.of({
-      create: (definition, by) =>
+      create: (definition, by, note) =>
         Effect.suspend(() => {
           const { name, schema } = definition
           if (!fits(1, definition.partitions)) return Effect.fail(full(name))
@@ -40,6 +51,12 @@ export const layer = Layer.effect(
           }
           topics.set(name, made)
           if (made.log === "postgres") tables.make(made.id, made.partitions, at)
+          tell(made, "topic.create", note, {
+            partitions: made.partitions,
+            retention: made.retention,
+            log: made.log,
+            schemaVersion
+          })
           return Effect.succeed(made)
         }),
       get: (name) => Effect.sync(() => topics.get(name)),
@@ -50,7 +67,7 @@ export const layer = Layer.effect(
             .sort((a, b) => (a.name < b.name ? -1 : 1))
           return { topics: found.slice(0, limit), more: found.length > limit }
         }),
-      update: (name, change, expected) =>
+      update: (name, change, expected, note) =>
         Effect.suspend(() => {
           const held = topics.get(name)
           if (held === undefined) return Effect.undefined
@@ -68,13 +85,17 @@ export const layer = Layer.effect(
           const next: Topic = versioned(held, changed)
           topics.set(name, next)
           if (next.log === "postgres" && change.partitions !== undefined) tables.make(next.id, next.partitions, at)
+          const { schema, ...changes } = change
+          const its = schema === undefined ? {} : { schemaVersion: next.schemaVersion }
+          tell(next, "topic.update", note, { changed: changes, ...its })
           return Effect.succeed(next)
         }),
-      remove: (name) =>
+      remove: (name, note) =>
         Effect.sync(() => {
           const held = topics.get(name)
           if (held === undefined) return false
           topics.delete(name)
+          tell(held, "topic.delete", note, {})
           producers.delete(held.id)
           for (const { id } of tables.of([held.id])) partitions.delete(partitionKey(id))
           return true

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Topic } from "../../../src/topics/Topic.ts"
-import { type Opened, PRODUCERS, type TopicPage, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { type Note, type Opened, PRODUCERS, type TopicPage, TopicStore } from "../../../src/topics/TopicStore.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
@@ -36,13 +36,16 @@ const answered =
         ? Effect.fail(refusalOf(name, answer))
         : Effect.succeed(answer)
 
+/** TS4 */
+const noteText = (note: Note | undefined): string | null => (note === undefined ? null : JSON.stringify(note))
+
 export const layer = Layer.effect(
   TopicStore,
   Effect.map(Pools, ({ other: sql, reads }) =>
     TopicStore.of({
-      create: Effect.fnUntraced(function* (definition, by) {
+      create: Effect.fnUntraced(function* (definition, by, note) {
         const [row] = yield* guarded("create the topic")(sql<{ topic: Answer<Topic> }>`
-          select herald_topic_create(${JSON.stringify(definition)}::text::jsonb, ${by}) as topic`)
+          select herald_topic_created(${JSON.stringify(definition)}::text::jsonb, ${by}, ${noteText(note)}::text::jsonb) as topic`)
         return (yield* answered(definition.name)(row!.topic))!
       }),
       get: (name) =>
@@ -61,15 +64,14 @@ export const layer = Layer.effect(
             })
           )
         ),
-      update: (name, change, expected) =>
+      update: (name, change, expected, note) =>
         guarded("change the topic")(sql<{ topic: Answer<Topic> }>`
-          select herald_topic_update(${name}, ${JSON.stringify(change)}::text::jsonb, ${expected ?? null}::int) as topic`).pipe(
-          Effect.flatMap(([row]) => answered(name)(row!.topic))
-        ),
-      remove: (name) =>
-        guarded("delete the topic")(sql<{ went: boolean }>`select herald_topic_remove(${name}) as went`).pipe(
-          Effect.map(([row]) => row!.went)
-        ),
+          select herald_topic_updated(${name}, ${JSON.stringify(change)}::text::jsonb, ${expected ?? null}::int,
+            ${noteText(note)}::text::jsonb) as topic`).pipe(Effect.flatMap(([row]) => answered(name)(row!.topic))),
+      remove: (name, note) =>
+        guarded("delete the topic")(
+          sql<{ went: boolean }>`select herald_topic_removed(${name}, ${noteText(note)}::text::jsonb) as went`
+        ).pipe(Effect.map(([row]) => row!.went)),
       open: Effect.fnUntraced(function* (topic, producer) {
         const [row] = yield* guarded("open the producer")(sql<{ opened: Answer<Opened> }>`
           select herald_topic_open(${topic}::int, ${producer}, ${PRODUCERS}::int) as opened`)

@@ -243,8 +243,9 @@ export interface PublishEventsRequest {
   partition?:
     | number
     | undefined;
-  /** From OpenProducer; 0: none. */
+  /** Empty: none. */
   producerId: string;
+  /** From OpenProducer. */
   producerEpoch: number;
   /** Of the first event of this batch, by partition counted from 1 without holes. With a producer, all events are of one partition. */
   sequence: bigint;
@@ -258,6 +259,8 @@ export interface PublishEventsResponse {
   placed: Placed[];
   /** How many the topic has. Who finds the partition of a key itself goes by it from now on. */
   partitions: number;
+  /** Where a batch goes into several partitions, some may get theirs and others not. */
+  unplaced: Unplaced[];
 }
 
 export interface Placed {
@@ -266,6 +269,16 @@ export interface Placed {
   count: number;
   /** These were there already: the offset is the one that they got then. */
   duplicate: boolean;
+  /** Which events of the batch, from 0; none: all of them. */
+  indexes: number[];
+}
+
+/** Events that are not in the topic, unless the problem says that this is unknown. */
+export interface Unplaced {
+  partition: number;
+  /** Which events of the batch, from 0. */
+  indexes: number[];
+  problem: Problem | undefined;
 }
 
 export interface PublishStreamRequest {
@@ -519,6 +532,9 @@ export interface Topic {
   createdMs: bigint;
   createdBy: string;
   description: string;
+  updatedMs: bigint;
+  /** Counts its changes, from 1. */
+  version: number;
 }
 
 export interface CreateTopicRequest {
@@ -530,22 +546,39 @@ export interface CreateTopicRequest {
   compressionType: string;
   schema: string;
   description: string;
+  /** Why, for the audit log. */
+  message: string;
+  /** A creation that comes again with it finds the topic that the first one made. */
+  idempotencyKey: string;
 }
 
 export interface UpdateTopicRequest {
   name: string;
   /** More than there are. Keys move between partitions: docs/topics.md. */
   partitions?: number | undefined;
-  retentionPolicy?: string | undefined;
+  retentionPolicy?:
+    | string
+    | undefined;
+  /** Empty: events are not checked any more. */
   schema?: string | undefined;
   enabled?: boolean | undefined;
-  description?: string | undefined;
+  description?:
+    | string
+    | undefined;
+  /** Fails unless this is its current version. */
+  expectedVersion?:
+    | number
+    | undefined;
+  /** Why, for the audit log. */
+  message: string;
 }
 
 export interface DeleteTopicRequest {
   name: string;
   /** Although it has subscriptions: they end with it. */
   force: boolean;
+  /** Why, for the audit log. */
+  message: string;
 }
 
 export interface DeleteTopicResponse {
@@ -1188,7 +1221,7 @@ export const PublishEventsRequest: MessageFns<PublishEventsRequest> = {
 };
 
 function createBasePublishEventsResponse(): PublishEventsResponse {
-  return { placed: [], partitions: 0 };
+  return { placed: [], partitions: 0, unplaced: [] };
 }
 
 export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
@@ -1198,6 +1231,9 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
     }
     if (message.partitions !== 0) {
       writer.uint32(16).uint32(message.partitions);
+    }
+    for (const v of message.unplaced) {
+      Unplaced.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1231,6 +1267,14 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
             message.partitions = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unplaced.push(Unplaced.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1247,6 +1291,7 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
     return {
       placed: globalThis.Array.isArray(object?.placed) ? object.placed.map((e: any) => Placed.fromJSON(e)) : [],
       partitions: isSet(object.partitions) ? globalThis.Number(object.partitions) : 0,
+      unplaced: globalThis.Array.isArray(object?.unplaced) ? object.unplaced.map((e: any) => Unplaced.fromJSON(e)) : [],
     };
   },
 
@@ -1258,6 +1303,9 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
     if (message.partitions !== 0) {
       obj.partitions = Math.round(message.partitions);
     }
+    if (message.unplaced?.length) {
+      obj.unplaced = message.unplaced.map((e) => Unplaced.toJSON(e));
+    }
     return obj;
   },
 
@@ -1268,12 +1316,13 @@ export const PublishEventsResponse: MessageFns<PublishEventsResponse> = {
     const message = createBasePublishEventsResponse();
     message.placed = object.placed?.map((e) => Placed.fromPartial(e)) || [];
     message.partitions = object.partitions ?? 0;
+    message.unplaced = object.unplaced?.map((e) => Unplaced.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBasePlaced(): Placed {
-  return { first: undefined, count: 0, duplicate: false };
+  return { first: undefined, count: 0, duplicate: false, indexes: [] };
 }
 
 export const Placed: MessageFns<Placed> = {
@@ -1286,6 +1335,13 @@ export const Placed: MessageFns<Placed> = {
     }
     if (message.duplicate !== false) {
       writer.uint32(24).bool(message.duplicate);
+    }
+    if (message.indexes.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.indexes) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1327,6 +1383,24 @@ export const Placed: MessageFns<Placed> = {
             message.duplicate = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.indexes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.indexes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1344,6 +1418,7 @@ export const Placed: MessageFns<Placed> = {
       first: isSet(object.first) ? Offset.fromJSON(object.first) : undefined,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
       duplicate: isSet(object.duplicate) ? globalThis.Boolean(object.duplicate) : false,
+      indexes: globalThis.Array.isArray(object?.indexes) ? object.indexes.map((e: any) => globalThis.Number(e)) : [],
     };
   },
 
@@ -1358,6 +1433,9 @@ export const Placed: MessageFns<Placed> = {
     if (message.duplicate !== false) {
       obj.duplicate = message.duplicate;
     }
+    if (message.indexes?.length) {
+      obj.indexes = message.indexes.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -1371,6 +1449,124 @@ export const Placed: MessageFns<Placed> = {
       : undefined;
     message.count = object.count ?? 0;
     message.duplicate = object.duplicate ?? false;
+    message.indexes = object.indexes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseUnplaced(): Unplaced {
+  return { partition: 0, indexes: [], problem: undefined };
+}
+
+export const Unplaced: MessageFns<Unplaced> = {
+  encode(message: Unplaced, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partition !== 0) {
+      writer.uint32(8).uint32(message.partition);
+    }
+    if (message.indexes.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.indexes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.problem !== undefined) {
+      Problem.encode(message.problem, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Unplaced {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnplaced();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partition = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.indexes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.indexes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problem = Problem.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Unplaced {
+    return {
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      indexes: globalThis.Array.isArray(object?.indexes) ? object.indexes.map((e: any) => globalThis.Number(e)) : [],
+      problem: isSet(object.problem) ? Problem.fromJSON(object.problem) : undefined,
+    };
+  },
+
+  toJSON(message: Unplaced): unknown {
+    const obj: any = {};
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.indexes?.length) {
+      obj.indexes = message.indexes.map((e) => Math.round(e));
+    }
+    if (message.problem !== undefined) {
+      obj.problem = Problem.toJSON(message.problem);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Unplaced>, I>>(base?: I): Unplaced {
+    return Unplaced.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Unplaced>, I>>(object: I): Unplaced {
+    const message = createBaseUnplaced();
+    message.partition = object.partition ?? 0;
+    message.indexes = object.indexes?.map((e) => e) || [];
+    message.problem = (object.problem !== undefined && object.problem !== null)
+      ? Problem.fromPartial(object.problem)
+      : undefined;
     return message;
   },
 };
@@ -4428,6 +4624,8 @@ function createBaseTopic(): Topic {
     createdMs: 0n,
     createdBy: "",
     description: "",
+    updatedMs: 0n,
+    version: 0,
   };
 }
 
@@ -4468,6 +4666,15 @@ export const Topic: MessageFns<Topic> = {
     }
     if (message.description !== "") {
       writer.uint32(90).string(message.description);
+    }
+    if (message.updatedMs !== 0n) {
+      if (BigInt.asIntN(64, message.updatedMs) !== message.updatedMs) {
+        throw new globalThis.Error("value provided for field message.updatedMs of type int64 too large");
+      }
+      writer.uint32(96).int64(message.updatedMs);
+    }
+    if (message.version !== 0) {
+      writer.uint32(104).uint32(message.version);
     }
     return writer;
   },
@@ -4573,6 +4780,22 @@ export const Topic: MessageFns<Topic> = {
             message.description = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.updatedMs = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4618,6 +4841,12 @@ export const Topic: MessageFns<Topic> = {
         ? globalThis.String(object.created_by)
         : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      updatedMs: isSet(object.updatedMs)
+        ? BigInt(object.updatedMs)
+        : isSet(object.updated_ms)
+        ? BigInt(object.updated_ms)
+        : 0n,
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
     };
   },
 
@@ -4656,6 +4885,12 @@ export const Topic: MessageFns<Topic> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.updatedMs !== 0n) {
+      obj.updatedMs = message.updatedMs.toString();
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
     return obj;
   },
 
@@ -4675,12 +4910,24 @@ export const Topic: MessageFns<Topic> = {
     message.createdMs = (object.createdMs !== undefined && object.createdMs !== null) ? BigInt(object.createdMs) : 0n;
     message.createdBy = object.createdBy ?? "";
     message.description = object.description ?? "";
+    message.updatedMs = (object.updatedMs !== undefined && object.updatedMs !== null) ? BigInt(object.updatedMs) : 0n;
+    message.version = object.version ?? 0;
     return message;
   },
 };
 
 function createBaseCreateTopicRequest(): CreateTopicRequest {
-  return { name: "", partitions: 0, retentionPolicy: "", log: "", compressionType: "", schema: "", description: "" };
+  return {
+    name: "",
+    partitions: 0,
+    retentionPolicy: "",
+    log: "",
+    compressionType: "",
+    schema: "",
+    description: "",
+    message: "",
+    idempotencyKey: "",
+  };
 }
 
 export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
@@ -4705,6 +4952,12 @@ export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
     }
     if (message.description !== "") {
       writer.uint32(58).string(message.description);
+    }
+    if (message.message !== "") {
+      writer.uint32(66).string(message.message);
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(74).string(message.idempotencyKey);
     }
     return writer;
   },
@@ -4778,6 +5031,22 @@ export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
             message.description = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4807,6 +5076,12 @@ export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
         : "",
       schema: isSet(object.schema) ? globalThis.String(object.schema) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : "",
     };
   },
 
@@ -4833,6 +5108,12 @@ export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.idempotencyKey !== "") {
+      obj.idempotencyKey = message.idempotencyKey;
+    }
     return obj;
   },
 
@@ -4848,6 +5129,8 @@ export const CreateTopicRequest: MessageFns<CreateTopicRequest> = {
     message.compressionType = object.compressionType ?? "";
     message.schema = object.schema ?? "";
     message.description = object.description ?? "";
+    message.message = object.message ?? "";
+    message.idempotencyKey = object.idempotencyKey ?? "";
     return message;
   },
 };
@@ -4860,6 +5143,8 @@ function createBaseUpdateTopicRequest(): UpdateTopicRequest {
     schema: undefined,
     enabled: undefined,
     description: undefined,
+    expectedVersion: undefined,
+    message: "",
   };
 }
 
@@ -4882,6 +5167,12 @@ export const UpdateTopicRequest: MessageFns<UpdateTopicRequest> = {
     }
     if (message.description !== undefined) {
       writer.uint32(50).string(message.description);
+    }
+    if (message.expectedVersion !== undefined) {
+      writer.uint32(56).uint32(message.expectedVersion);
+    }
+    if (message.message !== "") {
+      writer.uint32(66).string(message.message);
     }
     return writer;
   },
@@ -4947,6 +5238,22 @@ export const UpdateTopicRequest: MessageFns<UpdateTopicRequest> = {
             message.description = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.expectedVersion = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4971,6 +5278,12 @@ export const UpdateTopicRequest: MessageFns<UpdateTopicRequest> = {
       schema: isSet(object.schema) ? globalThis.String(object.schema) : undefined,
       enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : undefined,
       description: isSet(object.description) ? globalThis.String(object.description) : undefined,
+      expectedVersion: isSet(object.expectedVersion)
+        ? globalThis.Number(object.expectedVersion)
+        : isSet(object.expected_version)
+        ? globalThis.Number(object.expected_version)
+        : undefined,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -4994,6 +5307,12 @@ export const UpdateTopicRequest: MessageFns<UpdateTopicRequest> = {
     if (message.description !== undefined) {
       obj.description = message.description;
     }
+    if (message.expectedVersion !== undefined) {
+      obj.expectedVersion = Math.round(message.expectedVersion);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -5008,12 +5327,14 @@ export const UpdateTopicRequest: MessageFns<UpdateTopicRequest> = {
     message.schema = object.schema ?? undefined;
     message.enabled = object.enabled ?? undefined;
     message.description = object.description ?? undefined;
+    message.expectedVersion = object.expectedVersion ?? undefined;
+    message.message = object.message ?? "";
     return message;
   },
 };
 
 function createBaseDeleteTopicRequest(): DeleteTopicRequest {
-  return { name: "", force: false };
+  return { name: "", force: false, message: "" };
 }
 
 export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
@@ -5023,6 +5344,9 @@ export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
     }
     if (message.force !== false) {
       writer.uint32(16).bool(message.force);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
     }
     return writer;
   },
@@ -5056,6 +5380,14 @@ export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
             message.force = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5072,6 +5404,7 @@ export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       force: isSet(object.force) ? globalThis.Boolean(object.force) : false,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -5083,6 +5416,9 @@ export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
     if (message.force !== false) {
       obj.force = message.force;
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -5093,6 +5429,7 @@ export const DeleteTopicRequest: MessageFns<DeleteTopicRequest> = {
     const message = createBaseDeleteTopicRequest();
     message.name = object.name ?? "";
     message.force = object.force ?? false;
+    message.message = object.message ?? "";
     return message;
   },
 };

@@ -1,0 +1,131 @@
+/** Answers the routes of topics and of their events. */
+import { Effect } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { requireTopic } from "../../../access/RequireTopic.ts"
+import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import { Publishing } from "../../../topics/Publishing.ts"
+import { Reading } from "../../../topics/Reading.ts"
+import { permitted, Topics } from "../../../topics/Topics.ts"
+import { json, jsonText } from "../Answer.ts"
+import { makeBodyReader } from "../Body.ts"
+import { bodyLimits } from "../BodyLimits.ts"
+import { contract, type Part } from "../Contract.ts"
+import { answer } from "../Problem.ts"
+import { TopicsGroup } from "./Api.ts"
+import * as EventWire from "./EventWire.ts"
+import * as Wire from "./Wire.ts"
+
+const PAGE = 100
+
+type Request = HttpServerRequest.HttpServerRequest
+interface Keys {
+  readonly "idempotency-key"?: string
+}
+
+const options = (message: string | undefined, headers: Keys, force?: boolean) => ({
+  message: message ?? "",
+  idempotencyKey: headers["idempotency-key"],
+  force
+})
+
+interface Produced {
+  readonly producer?: string
+  readonly epoch?: number
+  readonly sequence?: number
+}
+
+/** All three, or none. */
+const producingOf = ({ producer, epoch, sequence }: Produced) => {
+  if (producer === undefined && epoch === undefined && sequence === undefined) return undefined
+  return producer === undefined || epoch === undefined || sequence === undefined
+    ? failure("InvalidInput", "producer, epoch and sequence are given together, or none of them")
+    : { producer, epoch, sequence }
+}
+
+const right = <A>(found: A | HeraldError): Effect.Effect<A, HeraldError> =>
+  found instanceof HeraldError ? Effect.fail(found) : Effect.succeed(found)
+
+const routes = HttpApiBuilder.group(
+  contract.add(TopicsGroup),
+  "topics",
+  Effect.fnUntraced(function* (handlers) {
+    const topics = yield* Topics
+    const publishing = yield* Publishing
+    const reading = yield* Reading
+    const bodyReader = yield* makeBodyReader
+    const readTopic = bodyReader(Wire.TopicBody, bodyLimits.publish)
+    const readChange = bodyReader(Wire.TopicChangeBody, bodyLimits.publish)
+    const readProducer = bodyReader(Wire.ProducerBody, bodyLimits.small)
+    const readEvents = bodyReader(EventWire.EventsBody, bodyLimits.events, "events")
+
+    return handlers
+      .handleRaw("create", ({ request, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* requireTopic("topics.manage", undefined) // B5
+            const body = yield* readTopic(request)
+            const draft = yield* right(Wire.draftOf(body))
+            const made = yield* topics.create(draft, options(body.message, headers))
+            return json(Wire.topic(made), { status: 201 })
+          })
+        )
+      )
+      .handle("list", ({ query: { prefix = "", after = "", limit = PAGE } }) =>
+        answer(
+          Effect.map(topics.list(prefix, after, limit), ({ topics, next }) =>
+            json({ topics: topics.map(Wire.topic), next: next ?? null } satisfies Wire.TopicList)
+          )
+        )
+      )
+      .handle("get", ({ params }) => answer(Effect.map(topics.get(params.topic), (found) => json(Wire.topic(found)))))
+      .handleRaw("update", ({ request, params: { topic }, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* permitted("topics.manage", topic) // B5
+            const body = yield* readChange(request)
+            const change = yield* right(Wire.changeOf(body))
+            const { message, expectedVersion } = body
+            return json(Wire.topic(yield* topics.update(topic, change, options(message, headers), expectedVersion)))
+          })
+        )
+      )
+      .handle("delete", ({ params: { topic }, query: { force, message }, headers }) =>
+        answer(
+          Effect.as(topics.remove(topic, options(message, headers, force)), HttpServerResponse.empty({ status: 204 }))
+        )
+      )
+      .handle("stats", ({ params: { topic } }) =>
+        answer(Effect.map(topics.stats(topic), (found) => json(Wire.stats(found))))
+      )
+      .handleRaw("open", ({ request, params: { topic } }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* permitted("topics.publish", topic) // B5
+            const { producer } = yield* readProducer(request)
+            const opened = yield* publishing.open(topic, producer)
+            return json(Wire.opened(producer, opened))
+          })
+        )
+      )
+      .handleRaw("publish", ({ request, params: { topic }, query: { partition, ...produced } }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* permitted("topics.publish", topic) // B5
+            const producing = yield* right(producingOf(produced))
+            const events = yield* right(EventWire.eventsOf(yield* readEvents(request as Request)))
+            return json(EventWire.published(yield* publishing.publish({ topic, events, partition, producing })))
+          })
+        )
+      )
+      .handle("events", ({ params: { topic }, query: { from = "earliest", partition, limit = PAGE, wait = 0, as } }) =>
+        answer(
+          Effect.map(reading.read({ topic, from, partition, limit, wait }), (page) =>
+            jsonText(EventWire.eventsText(page, as))
+          )
+        )
+      )
+  })
+)
+
+export const topics = { groups: [TopicsGroup], routes } as const satisfies Part

@@ -1,0 +1,117 @@
+/**
+ * Counts what this node does with topics, by topic, over the last minute.
+ *
+ *   TJ1  It is bounded in topics: those of which nothing was heard for a minute are forgotten first, and what no longer fits is not counted.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+
+/** TJ1 */
+const TOPICS = 10_000
+/** Seconds. */
+const MINUTE = 60
+const SLOTS = 6
+const SLOT = MINUTE / SLOTS
+
+export interface Rates {
+  /** Events a second. */
+  readonly in: number
+  readonly out: number
+  /** Readers that are connected now. */
+  readonly readers: number
+}
+
+/** Pure state. A slot is ten seconds. */
+class Counted {
+  readonly #in = new Float64Array(SLOTS)
+  readonly #out = new Float64Array(SLOTS)
+  #slot: number
+  readonly #since: number
+  readers = 0
+
+  constructor(slot: number) {
+    this.#slot = slot
+    this.#since = slot
+  }
+
+  #turn(slot: number): number {
+    for (let at = Math.max(this.#slot + 1, slot - SLOTS + 1); at <= slot; at++) {
+      this.#in[at % SLOTS] = 0
+      this.#out[at % SLOTS] = 0
+    }
+    this.#slot = Math.max(this.#slot, slot)
+    return slot % SLOTS
+  }
+
+  add(slot: number, came: number, went: number): void {
+    const at = this.#turn(slot)
+    this.#in[at]! += came
+    this.#out[at]! += went
+  }
+
+  rates(slot: number): Rates {
+    this.#turn(slot)
+    const seconds = Math.min(SLOTS, slot - this.#since + 1) * SLOT
+    const sum = (all: Float64Array) => all.reduce((total, one) => total + one, 0) / seconds
+    return { in: sum(this.#in), out: sum(this.#out), readers: this.readers }
+  }
+
+  isIdle(slot: number): boolean {
+    return this.readers === 0 && slot - this.#slot >= SLOTS
+  }
+}
+
+export class Activity extends Context.Service<
+  Activity,
+  {
+    /** By a topic's id. */
+    readonly published: (topic: number, events: number) => void
+    readonly sent: (topic: number, events: number) => void
+    /** A reader came. Call what this returns once, when it leaves. */
+    readonly reading: (topic: number) => () => void
+    readonly of: (topic: number) => Rates
+  }
+>()("herald/topics/Activity") {
+  static readonly layer = Layer.effect(
+    Activity,
+    Effect.map(Clock.Clock, (clock) => {
+      const topics = new Map<number, Counted>()
+      const slotNow = () => Math.floor(clock.currentTimeMillisUnsafe() / (SLOT * 1_000))
+      let looked = 0
+      /** Once a slot, so that many new topics cost no look at all of them each. */
+      const forget = (slot: number) => {
+        if (looked === slot) return
+        looked = slot
+        for (const [id, counted] of topics) if (counted.isIdle(slot)) topics.delete(id)
+      }
+      const its = (topic: number, slot: number): Counted | undefined => {
+        let counted = topics.get(topic)
+        if (counted !== undefined) return counted
+        if (topics.size >= TOPICS) forget(slot)
+        if (topics.size >= TOPICS) return undefined
+        topics.set(topic, (counted = new Counted(slot)))
+        return counted
+      }
+      return Activity.of({
+        published: (topic, events) => {
+          const slot = slotNow()
+          its(topic, slot)?.add(slot, events, 0)
+        },
+        sent: (topic, events) => {
+          const slot = slotNow()
+          its(topic, slot)?.add(slot, 0, events)
+        },
+        reading: (topic) => {
+          const counted = its(topic, slotNow())
+          if (counted === undefined) return () => {}
+          counted.readers++
+          let open = true
+          return () => {
+            if (open) counted.readers--
+            open = false
+          }
+        },
+        of: (topic) => topics.get(topic)?.rates(slotNow()) ?? { in: 0, out: 0, readers: 0 }
+      })
+    })
+  )
+}

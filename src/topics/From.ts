@@ -1,0 +1,98 @@
+/**
+ * Where to begin to read, as people and programs write it. Pure.
+ *
+ *   TK4  `earliest`, `latest`, a message id (which is read first), a time (RFC 3339, or milliseconds since 1970), or what the page before said.
+ */
+import { excerpt } from "../text/Excerpt.ts"
+import { EPOCHS, type MessageId, messageIdOf, type Place } from "./MessageId.ts"
+import type { Bounds } from "./Piece.ts"
+import { PARTITIONS } from "./Topic.ts"
+
+export type From =
+  | { readonly at: "earliest" }
+  | { readonly at: "latest" }
+  | { readonly at: "id"; readonly id: MessageId }
+  | { readonly at: "time"; readonly millis: number }
+  | { readonly at: "places"; readonly places: ReadonlyMap<number, Place> }
+
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
+/** Characters: of 256 partitions. */
+const LONGEST = 10_000
+
+/** "~0.1c9w4.0_1.1c9w4.12": partition, epoch and offset of each, in the base of 36. */
+export const placesText = (places: ReadonlyMap<number, Place>): string =>
+  `~${[...places]
+    .toSorted(([a], [b]) => a - b)
+    .map(([partition, { epoch, offset }]) => [partition, epoch, offset].map((n) => n.toString(36)).join("."))
+    .join("_")}`
+
+const PLACE = /^([0-9a-z]{1,2})\.([0-9a-z]{1,7})\.([0-9a-z]{1,11})$/
+
+const placesOf = (text: string): ReadonlyMap<number, Place> | undefined => {
+  const places = new Map<number, Place>()
+  for (const one of text.slice(1).split("_")) {
+    const found = PLACE.exec(one)
+    if (found === null) return undefined
+    const [partition, epoch, offset] = found.slice(1).map((part) => Number.parseInt(part, 36)) as [
+      number,
+      number,
+      number
+    ]
+    const right = partition < PARTITIONS && epoch >= 1 && epoch < EPOCHS && Number.isSafeInteger(offset)
+    if (!right || places.has(partition)) return undefined
+    places.set(partition, { epoch, offset })
+  }
+  return places
+}
+
+/** A text says what is wrong. TK4 */
+export const fromOf = (text: string): From | string => {
+  if (text === "earliest" || text === "latest") return { at: text }
+  const wrong = `${excerpt(text)} is no beginning: write earliest, latest, a message id such as orders:0:1:42, a time such as 2026-11-27T06:00:00Z, or the next of a page`
+  if (text.length > LONGEST) return wrong
+  if (text.startsWith("~")) {
+    const places = placesOf(text)
+    return places === undefined ? wrong : { at: "places", places }
+  }
+  const id = messageIdOf(text)
+  if (id !== undefined) return { at: "id", id }
+  const millis = /^\d{1,16}$/.test(text) ? Number(text) : TIME.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isFinite(millis) && millis >= 0 && millis <= 8_640_000_000_000_000 ? { at: "time", millis } : wrong
+}
+
+const behind = (partition: number, { epoch, offset }: Place, bounds: Bounds): string | undefined => {
+  if (epoch > bounds.epoch) return `from: partition ${partition} has no epoch ${epoch}: it is in ${bounds.epoch}`
+  return epoch === bounds.epoch && offset > bounds.next
+    ? `from: ${offset} is past the end of partition ${partition}: its next event is ${bounds.next}`
+    : undefined
+}
+
+/** Where each partition begins; a text says what is wrong with it. TK3 */
+export const beginningsOf = (
+  from: Exclude<From, { readonly at: "time" }>,
+  all: ReadonlyArray<Bounds>,
+  topic: string
+): ReadonlyMap<number, Place> | string => {
+  if (from.at === "earliest" || from.at === "latest")
+    return new Map(
+      all.map(({ partition, epoch, first, next }) => [
+        partition,
+        { epoch, offset: from.at === "earliest" ? first : next }
+      ])
+    )
+  if (from.at === "id" && from.id.topic !== topic) return `from: that is an id of ${from.id.topic}, not of ${topic}`
+  const places = from.at === "id" ? new Map<number, Place>([[from.id.partition, from.id]]) : from.places
+  const found = new Map<number, Place>()
+  for (const bounds of all) {
+    const place = places.get(bounds.partition)
+    // A partition that came since is read from its beginning; with an id, only the id's own is.
+    if (place === undefined) {
+      if (from.at === "places") found.set(bounds.partition, { epoch: bounds.epoch, offset: bounds.first })
+      continue
+    }
+    const wrong = behind(bounds.partition, place, bounds)
+    if (wrong !== undefined) return wrong
+    found.set(bounds.partition, { epoch: place.epoch, offset: place.offset })
+  }
+  return found.size === 0 ? `from: ${topic} has no such partition` : found
+}

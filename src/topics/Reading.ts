@@ -1,0 +1,202 @@
+/**
+ * The use case of those who read a topic page by page.
+ *
+ *   TK1  A page goes on where the one before ended, in every partition: no event is left out or given twice, and what there is no more is said.
+ *   TK2  A page ends at its limit, or before two megabytes and an event. One that waits for events is one of a bounded number, and its wait is bounded.
+ *   TK3  A place beyond the end of a topic, or of another history, is refused, not taken for another.
+ */
+import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { Places } from "../access/Places.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { afterEvery } from "../telemetry/Every.ts"
+import { Activity } from "./Activity.ts"
+import { beginningsOf, type From, fromOf } from "./From.ts"
+import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
+import { Logs } from "./Logs.ts"
+import type { Place } from "./MessageId.ts"
+import { type Event, eventsOf } from "./Page.ts"
+import type { Bounds, Gap, Read } from "./Piece.ts"
+import type { Topic } from "./Topic.ts"
+import { permitted } from "./Topics.ts"
+
+export interface ReadingOptions {
+  /** Reads that may wait at the same time. TK2 */
+  readonly waitingReads: number
+}
+
+export interface Asking {
+  readonly topic: string
+  /** `earliest`, `latest`, a message id, a time, or the `next` of a page. */
+  readonly from: string
+  /** Undefined: all. */
+  readonly partition: number | undefined
+  readonly limit: number
+  /** Milliseconds to wait for the first event. */
+  readonly wait: number
+}
+
+/** Events that there are not any more. */
+export interface PageGap extends Gap {
+  readonly partition: number
+  readonly epoch: number
+}
+
+export interface Page {
+  readonly topic: Topic
+  readonly events: ReadonlyArray<Event>
+  readonly gaps: ReadonlyArray<PageGap>
+  /** Where to go on, of every partition. */
+  readonly next: ReadonlyMap<number, Place>
+  /** Everything that there was has been read. */
+  readonly live: boolean
+}
+
+export class Reading extends Context.Service<
+  Reading,
+  {
+    /** Fails `InvalidInput`, `NoSuchTopic`, `PublishingBusy` when too many wait, and as the log. */
+    readonly read: (asking: Asking) => Effect.Effect<Page, HeraldError>
+  }
+>()("herald/topics/Reading") {
+  static readonly layer = (options: ReadingOptions) => Layer.effect(Reading, make(options))
+}
+
+/** Bytes, as they are stored, of one read of a partition; and of a page. TK2 */
+const BITE = 262_144
+const PAGE = 2_000_000
+export const MOST_EVENTS = 1_000
+/** Milliseconds. TK2 */
+export const LONGEST_WAIT = 30_000
+/** Between two looks of those who wait, whatever hints come. */
+const LOOK = "500 millis"
+
+const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
+  const known = yield* KnownTopics
+  const logs = yield* Logs
+  const activity = yield* Activity
+  const clock = yield* Clock.Clock
+  const places = new Places([waitingReads, Math.max(1, Math.floor(waitingReads / 4))])
+  /** Those who wait, by the topic's id. */
+  const waiting = new Map<number, Set<() => void>>()
+
+  const grown = (topic: number | undefined): void => {
+    // Of a copy: whoever is woken may wait again before this ends.
+    const woken = [...waiting].flatMap(([id, all]) => (topic === undefined || id === topic ? [...all] : []))
+    for (const wake of woken) wake()
+  }
+  for (const [, log] of logs.all) yield* log.hints((partition) => grown(partition?.topic))
+  // A hint is never the truth.
+  yield* Effect.forkScoped(
+    afterEvery(
+      "reads that wait were not woken",
+      LOOK,
+      Effect.sync(() => grown(undefined))
+    )
+  )
+
+  const logOf = (topic: Topic) => {
+    const log = logs.of(topic.log)
+    return log === undefined
+      ? Effect.fail(failure("InvalidInput", `${topic.name} is kept in ${topic.log}, which this Herald has not`))
+      : Effect.succeed(log)
+  }
+
+  const beginnings = Effect.fnUntraced(function* (
+    topic: Topic,
+    from: From,
+    partition: number | undefined
+  ): Effect.fn.Return<ReadonlyMap<number, Place>, HeraldError> {
+    const log = yield* logOf(topic)
+    const bounds: ReadonlyArray<Bounds> = yield* log.bounds([topic.id])
+    if (bounds.length === 0) return yield* noSuchTopic(topic.name)
+    const wanted = partition === undefined ? bounds : bounds.filter((one) => one.partition === partition)
+    if (wanted.length === 0)
+      return yield* failure("InvalidInput", `partition: ${topic.name} has the partitions 0 to ${bounds.length - 1}`)
+    if (from.at !== "time") {
+      const found = beginningsOf(from, wanted, topic.name)
+      return typeof found === "string" ? yield* failure("InvalidInput", found) : found
+    }
+    const found = yield* Effect.forEach(
+      wanted,
+      (one) => Effect.map(log.find(one, from.millis), (place) => [one.partition, place] as const),
+      { concurrency: 8 }
+    )
+    return new Map(found.flatMap(([its, place]) => (place === undefined ? [] : [[its, place] as const])))
+  })
+
+  /** One bite of each partition, as long as there is room, and from each no more than its share. */
+  const bite = Effect.fnUntraced(function* (topic: Topic, from: ReadonlyMap<number, Place>, limit: number) {
+    const log = yield* logOf(topic)
+    const options = { maxBytes: Math.max(16_384, Math.floor(BITE / from.size)), packed: false }
+    const all = yield* Effect.forEach(
+      from,
+      ([partition, place]) =>
+        Effect.map(log.read({ topic: topic.id, partition }, place, options), (read) => ({ partition, place, read })),
+      { concurrency: 8 }
+    )
+    if (all.some(({ read }) => read === undefined)) return yield* noSuchTopic(topic.name)
+    const reads = all as ReadonlyArray<{ readonly partition: number; readonly place: Place; readonly read: Read }>
+    return yield* Effect.try({
+      try: () => eventsOf(topic.name, reads, limit, PAGE),
+      catch: (cause) => failure("Internal", "what is stored of a topic can't be read", { cause })
+    })
+  })
+
+  /** Until there may be events, or the time is over. False: too many wait. */
+  const awaited = (topic: Topic, millis: number) =>
+    Effect.suspend(() => {
+      const woken = Deferred.makeUnsafe<void>()
+      const wake = () => void Deferred.doneUnsafe(woken, Effect.void)
+      const all = waiting.get(topic.id) ?? new Set()
+      waiting.set(topic.id, all)
+      all.add(wake)
+      return Deferred.await(woken).pipe(
+        Effect.timeoutOption(millis),
+        Effect.ensuring(
+          Effect.sync(() => {
+            all.delete(wake)
+            if (all.size === 0 && waiting.get(topic.id) === all) waiting.delete(topic.id)
+          })
+        )
+      )
+    })
+
+  const read = Effect.fn("Reading.read")(function* (asking: Asking) {
+    const identity = yield* permitted("topics.read", asking.topic)
+    const from = fromOf(asking.from)
+    if (typeof from === "string") return yield* failure("InvalidInput", `from: ${from}`)
+    const limit = Math.max(1, Math.min(MOST_EVENTS, asking.limit))
+    const topic = yield* known.find(asking.topic)
+    let next = yield* beginnings(topic, from, asking.partition)
+    const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)
+    const page = Effect.gen(function* () {
+      while (true) {
+        const found = yield* bite(topic, next, limit)
+        next = found.next
+        const left = until - clock.currentTimeMillisUnsafe()
+        if (found.events.length > 0 || found.gaps.length > 0 || !found.live || left <= 0) {
+          activity.sent(topic.id, found.events.length)
+          return { topic, ...found } satisfies Page
+        }
+        yield* awaited(topic, left)
+      }
+    })
+    if (asking.wait <= 0) return yield* page
+    const place = places.take("", identity.name)
+    if (typeof place !== "number") {
+      const gone = activity.reading(topic.id)
+      return yield* Effect.ensuring(
+        page,
+        Effect.sync(() => {
+          place()
+          gone()
+        })
+      )
+    }
+    return yield* failure("PublishingBusy", "too many reads wait for events on this node", {
+      details: { retryAfterMillis: 1_000 }
+    })
+  })
+
+  return Reading.of({ read })
+})

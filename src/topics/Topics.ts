@@ -1,0 +1,214 @@
+/**
+ * The use cases of those who run topics. Each checks `CurrentIdentity` for the topics that it touches.
+ *
+ *   YT1  Whoever may not use a topic is not told whether it is there; a list has what its reader may read.
+ *   YT2  A schema is one that can be used, before any event is checked by it.
+ *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
+ */
+import { Context, Effect, Layer, Result } from "effect"
+import type { Identity } from "../access/Identity.ts"
+import { requireTopic } from "../access/RequireTopic.ts"
+import { mayTopic, type TopicPermission } from "../access/TopicRights.ts"
+import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { isTopicName, TOPIC_LENGTH, wrongTopicName } from "../keys/TopicName.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { schemaText } from "../values/JsonSchema.ts"
+import { mistakeOf } from "../work/Mistake.ts"
+import { Workers } from "../work/Workers.ts"
+import { Activity, type Rates } from "./Activity.ts"
+import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
+import { Logs } from "./Logs.ts"
+import type { Bounds } from "./Piece.ts"
+import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
+import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
+import { TopicUsers } from "./TopicUsers.ts"
+
+/** What is left out is: one partition, 7 days, PostgreSQL, zstd, no schema, enabled. `schema`: as JSON; null: none. */
+export type TopicDraft = Pick<Definition, "name"> &
+  Partial<Omit<Definition, "name" | "schema">> & { readonly schema?: unknown }
+export type TopicChange = Partial<Omit<Changeable, "schema">> & { readonly schema?: unknown }
+
+export interface TopicStats {
+  readonly topic: Topic
+  readonly partitions: ReadonlyArray<Bounds>
+  /** Of this node. */
+  readonly rates: Rates
+  readonly subscriptions: number
+}
+
+export interface TopicList {
+  readonly topics: ReadonlyArray<Topic>
+  /** Where to go on; undefined: that was all. */
+  readonly next: string | undefined
+}
+
+const DAY = 86_400_000
+const usual = {
+  partitions: 1,
+  retention: { millis: 7 * DAY, bytes: null },
+  log: "postgres",
+  compression: "zstd",
+  enabled: true,
+  description: ""
+} as const satisfies Partial<Definition>
+
+export class Topics extends Context.Service<
+  Topics,
+  {
+    /** Fails `InvalidInput`, `InvalidSchema`, `TopicExists`, `TopicsFull`, and as the store. */
+    readonly create: (draft: TopicDraft, options: CommitOptions) => Effect.Effect<Topic, HeraldError>
+    /** Fails `InvalidInput`, `InvalidSchema`, `NoSuchTopic`, `TopicConflict`, `TopicsFull`, and as the store. `expected`: a version. */
+    readonly update: (
+      name: string,
+      change: TopicChange,
+      options: CommitOptions,
+      expected?: number
+    ) => Effect.Effect<Topic, HeraldError>
+    /** Fails `NoSuchTopic`, `TopicInUse` unless forced, and as the store. */
+    readonly remove: (name: string, options: CommitOptions) => Effect.Effect<void, HeraldError>
+    /** As the store has it. Fails `NoSuchTopic`, and as the store. */
+    readonly get: (name: string) => Effect.Effect<Topic, HeraldError>
+    /** Those that begin with `prefix`, behind `after`. YT1 */
+    readonly list: (prefix: string, after: string, limit: number) => Effect.Effect<TopicList, HeraldError>
+    readonly stats: (name: string) => Effect.Effect<TopicStats, HeraldError>
+  }
+>()("herald/topics/Topics") {
+  static readonly layer = Layer.effect(
+    Topics,
+    Effect.suspend(() => make)
+  )
+}
+
+const invalid = (message: string) => failure("InvalidInput", message)
+
+/** Fails `InvalidInput`, `Unauthenticated`, `Forbidden`. */
+export const permitted = (permission: TopicPermission, name: string): Effect.Effect<Identity, HeraldError> => {
+  const wrong = wrongTopicName(name)
+  return Effect.flatMap(requireTopic(permission, wrong === undefined ? name : undefined), (identity) =>
+    wrong === undefined ? Effect.succeed(identity) : Effect.fail(invalid(`topic: ${excerpt(name)} ${wrong}`))
+  )
+}
+
+const noteOf = ({ name, keyId }: Identity, { message }: CommitOptions): Note => ({ by: name, keyId, message })
+
+const sameRetention = (a: Definition["retention"], b: Definition["retention"]) =>
+  a.millis === b.millis && a.bytes === b.bytes
+
+const isMadeSo = (topic: Topic, wanted: Definition, by: string): boolean =>
+  topic.version === 1 &&
+  topic.createdBy === by &&
+  sameRetention(topic.retention, wanted.retention) &&
+  (["name", "partitions", "log", "compression", "schema", "enabled", "description"] as const).every(
+    (field) => topic[field] === wanted[field]
+  )
+
+const make = Effect.gen(function* () {
+  const store = yield* TopicStore
+  const known = yield* KnownTopics
+  const workers = yield* Workers
+  const logs = yield* Logs
+  const activity = yield* Activity
+  const users = yield* TopicUsers
+
+  /** YT2 */
+  const schemaOf = Effect.fnUntraced(function* (schema: unknown) {
+    if (schema === undefined || schema === null) return null
+    const text = schemaText(schema)
+    if (Result.isFailure(text)) return yield* failure("InvalidSchema", `the schema can't be used: ${text.failure}`)
+    const wrong = yield* workers.check(text.success, ["null"])
+    if (wrong?.mistake._tag === "InvalidSchema") return yield* mistakeOf(wrong.mistake)
+    return text.success
+  })
+
+  const create = Effect.fn("Topics.create")(function* (draft: TopicDraft, options: CommitOptions) {
+    const identity = yield* permitted("topics.manage", draft.name)
+    const problem = optionsProblem(options)
+    if (problem !== undefined) return yield* problem
+    const wanted: Definition = { ...usual, ...draft, schema: null }
+    const wrong = wrongDefinition(wanted)
+    if (wrong !== undefined) return yield* invalid(wrong)
+    if (logs.of(wanted.log) === undefined) return yield* invalid(`log: this Herald has no log in ${wanted.log}`)
+    const definition = { ...wanted, schema: yield* schemaOf(draft.schema) }
+    const made = yield* Effect.catchIf(
+      store.create(definition, identity.name, noteOf(identity, options)),
+      (error) => error.name === "TopicExists" && options.idempotencyKey !== undefined,
+      (error) =>
+        Effect.flatMap(store.get(definition.name), (topic) =>
+          topic !== undefined && isMadeSo(topic, definition, identity.name) ? Effect.succeed(topic) : Effect.fail(error)
+        ) // YT3
+    )
+    known.changed(made.name, made)
+    return made
+  })
+
+  const update = Effect.fn("Topics.update")(function* (
+    name: string,
+    change: TopicChange,
+    options: CommitOptions,
+    expected?: number
+  ) {
+    const identity = yield* permitted("topics.manage", name)
+    const problem = optionsProblem(options)
+    if (problem !== undefined) return yield* problem
+    const now = yield* store.get(name)
+    if (now === undefined) return yield* noSuchTopic(name)
+    const { schema, ...rest } = change
+    const wrong = wrongChangeable({ ...now, ...rest })
+    if (wrong !== undefined) return yield* invalid(wrong)
+    if (rest.partitions !== undefined && rest.partitions < now.partitions)
+      return yield* invalid(`partitions: ${name} has ${now.partitions}, and none can be taken away`)
+    const its = schema === undefined ? rest : { ...rest, schema: yield* schemaOf(schema) }
+    const changed = yield* store.update(name, its, expected, noteOf(identity, options))
+    if (changed === undefined) return yield* noSuchTopic(name)
+    known.changed(name, changed)
+    return changed
+  })
+
+  const remove = Effect.fn("Topics.remove")(function* (name: string, options: CommitOptions) {
+    const identity = yield* permitted("topics.manage", name)
+    const problem = optionsProblem(options)
+    if (problem !== undefined) return yield* problem
+    const topic = yield* store.get(name)
+    if (topic === undefined) return yield* noSuchTopic(name)
+    const count = yield* users.subscriptionsOf(topic)
+    if (count > 0 && options.force !== true)
+      return yield* failure("TopicInUse", `${name} has ${count} subscription${count === 1 ? "" : "s"}`)
+    const gone = yield* store.remove(name, noteOf(identity, options))
+    known.changed(name, undefined)
+    if (!gone) return yield* noSuchTopic(name)
+  })
+
+  const get = Effect.fn("Topics.get")(function* (name: string) {
+    yield* permitted("topics.read", name)
+    const topic = yield* store.get(name)
+    return topic ?? (yield* noSuchTopic(name))
+  })
+
+  const list = Effect.fn("Topics.list")(function* (prefix: string, after: string, limit: number) {
+    const identity = yield* requireTopic("topics.read", undefined)
+    if (prefix.length > TOPIC_LENGTH || after.length > TOPIC_LENGTH)
+      return yield* invalid(`prefix and cursor have at most ${TOPIC_LENGTH} characters`)
+    if (after !== "" && !isTopicName(after)) return yield* invalid("cursor: it is the name of a topic")
+    const page = yield* store.list(prefix, after, Math.min(limit, MOST_TOPICS))
+    const last = page.topics.at(-1)
+    return {
+      topics: page.topics.filter(({ name }) => mayTopic(identity, "topics.read", name)), // YT1
+      next: page.more ? last?.name : undefined
+    }
+  })
+
+  const stats = Effect.fn("Topics.stats")(function* (name: string) {
+    const topic = yield* get(name)
+    const log = logs.of(topic.log)
+    const bounds = log === undefined ? [] : yield* log.bounds([topic.id])
+    return {
+      topic,
+      partitions: bounds.toSorted((a, b) => a.partition - b.partition),
+      rates: activity.of(topic.id),
+      subscriptions: yield* users.subscriptionsOf(topic)
+    }
+  })
+
+  return Topics.of({ create, update, remove, get, list, stats })
+})

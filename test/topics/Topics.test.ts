@@ -1,0 +1,106 @@
+/** The use cases of those who run topics, on memory twins. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { AuditLog } from "../../src/access/AuditLog.ts"
+import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { Activity } from "../../src/topics/Activity.ts"
+import { Topics } from "../../src/topics/Topics.ts"
+import { TopicUsers } from "../../src/topics/TopicUsers.ts"
+import { access, below, topics } from "../support/Twins.ts"
+
+const given = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(Memory.layer, {})))
+const as = (who: Identity) => Effect.provideService(CurrentIdentity, who)
+const ann: Identity = { name: "ann", keyId: "k1", role: "viewer", environments: ["x"], topics: ["shop/*"] }
+const why = { message: "" }
+
+describe("topics", () => {
+  it.effect("YT1 whoever may not use a topic is not told whether it is there, and lists their own", () =>
+    Effect.gen(function* () {
+      const all = yield* Topics
+      for (const name of ["shop/a", "shop/b", "other"]) yield* all.create({ name }, why)
+      const seen = yield* as(ann)(all.list("", "", 100))
+      assert.deepStrictEqual(
+        seen.topics.map(({ name }) => name),
+        ["shop/a", "shop/b"]
+      )
+      for (const name of ["other", "nothing"])
+        assert.strictEqual((yield* Effect.flip(as(ann)(all.get(name)))).name, "Forbidden")
+      assert.strictEqual((yield* Effect.flip(as(ann)(all.get("shop/c")))).name, "NoSuchTopic")
+      assert.strictEqual((yield* Effect.flip(as(ann)(all.create({ name: "shop/c" }, why)))).name, "Forbidden")
+      const first = yield* all.list("", "", 2)
+      assert.strictEqual(first.next, "shop/a")
+      assert.strictEqual((yield* all.list("", "shop/a", 2)).next, undefined)
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("YT2 a schema that can't be used is refused, and one that can counts versions", () =>
+    Effect.gen(function* () {
+      const all = yield* Topics
+      for (const schema of [{ type: "nonsense" }, { $ref: "https://example.com/x" }, 17, "text"])
+        assert.strictEqual((yield* Effect.flip(all.create({ name: "t", schema }, why))).name, "InvalidSchema")
+      const made = yield* all.create({ name: "t", schema: { type: "object" } }, why)
+      assert.deepStrictEqual([made.schemaVersion, made.schema], [1, '{"type":"object"}'])
+      assert.strictEqual((yield* all.update("t", { schema: { type: "array" } }, why)).schemaVersion, 2)
+      assert.strictEqual((yield* all.update("t", { schema: null }, why)).schema, null)
+      assert.strictEqual((yield* Effect.flip(all.update("t", { schema: { type: 1 } }, why))).name, "InvalidSchema")
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect(
+    "YT3 a creation that comes again with its key finds the topic, unless it asks for another or that was changed",
+    () =>
+      Effect.gen(function* () {
+        const all = yield* Topics
+        const once = { message: "", idempotencyKey: "k" }
+        const made = yield* all.create({ name: "t", partitions: 2 }, once)
+        assert.deepStrictEqual(yield* all.create({ name: "t", partitions: 2 }, once), made)
+        assert.strictEqual((yield* Effect.flip(all.create({ name: "t", partitions: 3 }, once))).name, "TopicExists")
+        assert.strictEqual((yield* Effect.flip(all.create({ name: "t", partitions: 2 }, why))).name, "TopicExists")
+        yield* all.update("t", { description: "x" }, why)
+        assert.strictEqual((yield* Effect.flip(all.create({ name: "t", partitions: 2 }, once))).name, "TopicExists")
+        assert.strictEqual((yield* Effect.flip(all.update("t", { enabled: false }, why, 1))).name, "TopicConflict")
+      }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("TS4 each has its entry in the audit log, with who, by which key and why; what failed has none", () =>
+    Effect.gen(function* () {
+      const all = yield* Topics
+      yield* all.create({ name: "t" }, { message: "new" })
+      yield* Effect.flip(all.create({ name: "t" }, why))
+      yield* all.update("t", { retention: { millis: 60_000, bytes: null } }, why)
+      ;(yield* TopicUsers).ask(() => Effect.succeed(1))
+      assert.strictEqual((yield* Effect.flip(all.remove("t", why))).name, "TopicInUse")
+      yield* all.remove("t", { message: "", force: true })
+      const entries = yield* (yield* AuditLog).read({ limit: 10 })
+      assert.deepStrictEqual(
+        entries.map(({ action, performedBy, details }) => [action, performedBy, details["keyId"], details["message"]]),
+        [
+          ["topic.delete", "herald", "system", undefined],
+          ["topic.update", "herald", "system", undefined],
+          ["topic.create", "herald", "system", "new"]
+        ]
+      )
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("TJ1 what a node does is counted over a minute, and forgotten after it", () =>
+    Effect.gen(function* () {
+      const activity = yield* Activity
+      activity.published(1, 600)
+      const leave = activity.reading(1)
+      assert.deepStrictEqual(activity.of(1), { in: 60, out: 0, readers: 1 })
+      yield* TestClock.adjust("30 seconds")
+      activity.sent(1, 120)
+      assert.deepStrictEqual(activity.of(1), { in: 15, out: 3, readers: 1 })
+      leave()
+      leave()
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0 })
+      for (let id = 2; id < 20_000; id++) activity.published(id, 1)
+      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0 })
+      assert.strictEqual(activity.of(19_000).in, 0)
+    }).pipe(Effect.provide(Activity.layer))
+  )
+})
