@@ -97,7 +97,12 @@ export const hello = (): Buffer =>
   ])
 
 /** Everything that a client says at once: preface, settings, window, the call and its first message. */
-export const opening = (authority: string, token: string, first: Uint8Array): Buffer =>
+export const opening = (
+  authority: string,
+  token: string,
+  first: Uint8Array,
+  path = "/herald.distribution.v1.DistributionService/Subscribe"
+): Buffer =>
   Buffer.concat([
     Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),
     settings(WINDOW),
@@ -109,7 +114,7 @@ export const opening = (authority: string, token: string, first: Uint8Array): Bu
       Buffer.concat([
         header(":method", "POST"),
         header(":scheme", "http"),
-        header(":path", "/herald.distribution.v1.DistributionService/Subscribe"),
+        header(":path", path),
         header(":authority", authority),
         header("content-type", "application/grpc"),
         header("te", "trailers"),

@@ -43,7 +43,14 @@ export const beginningOf = Effect.fnUntraced(function* (
   partitions: ReadonlyArray<number>,
   start: Start
 ): Effect.fn.Return<Beginning, HeraldError> {
-  const known = new Map((yield* log.bounds([topic.id])).map((bounds) => [bounds.partition, bounds]))
+  const bounded = Effect.map(log.bounds([topic.id]), (all) => new Map(all.map((bounds) => [bounds.partition, bounds])))
+  let known = yield* bounded
+  const unknown = partitions.filter((partition) => !known.has(partition))
+  if (unknown.length > 0) {
+    // Those of an ephemeral topic begin when they are first asked for.
+    for (const partition of unknown) yield* log.find({ topic: topic.id, partition }, 0)
+    known = yield* bounded
+  }
   const bounds: Array<Bounds> = []
   const places: Array<Place> = []
   for (const partition of partitions) {
