@@ -103,17 +103,20 @@ export class Cutter {
   }
 
   #lines(bytes: Buffer, mark: Buffer): number {
-    let at = 0
-    if (!this.ready) {
-      this.ready = bytes.includes(this.#protocol === "nats" ? "INFO" : "subscribe")
-      const begin = bytes.indexOf(mark)
-      if (begin < 0) return bytes.length
-      at = begin
-    }
+    this.ready ||= bytes.includes(this.#protocol === "nats" ? "INFO" : "subscribe")
     const size = mark.length + EVENT + 2
-    const count = Math.floor((bytes.length - at) / size)
-    if (count > 0) this.#events(bytes, at, count, size, mark.length)
-    return at + count * size
+    for (let from = 0; ; ) {
+      // Something else may come first or in between: an answer to what was said, or a PING.
+      const at = bytes.indexOf(mark, from)
+      if (at < 0) return Math.max(from, bytes.length - mark.length)
+      let count = Math.floor((bytes.length - at) / size)
+      const isMark = (n: number) =>
+        bytes.compare(mark, 0, mark.length, at + n * size, at + n * size + mark.length) === 0
+      if (count > 0 && !isMark(count - 1)) for (let n = 1; n < count; n++) if (!isMark(n)) count = n
+      if (count === 0) return at
+      this.#events(bytes, at, count, size, mark.length)
+      from = at + count * size
+    }
   }
 
   #frames(bytes: Buffer): number {

@@ -71,8 +71,7 @@ export const peers: { readonly [protocol in Protocol]: () => Promise<Sending> } 
     const [ports] = (await once(child, "message")) as [{ readonly read: number; readonly publish: number }]
     return { protocol: "herald", pid: child.pid!, ...ports, [Symbol.asyncDispose]: ending(child) }
   },
-  nats: () =>
-    started("nats", natsBinary(), (port) => ["-a", "127.0.0.1", "-p", String(port), "--max_pending", "1073741824"]),
+  nats: () => started("nats", natsBinary(), (port) => ["-a", "127.0.0.1", "-p", String(port)]),
   redis: () => {
     installed("redis-server", ["redis-server"])
     const limit = ["--client-output-buffer-limit", "pubsub 0 0 0"]
