@@ -2,8 +2,8 @@
  * Events of a topic to many readers, each on a connection of its own, and the same through NATS and Redis, in turns in one run: the same program
  * publishes and the same program reads, and only the server between them differs. Events are 120 bytes.
  *
- *   BQ2  In a closed loop nothing is published beyond what readers have by so many events: what is measured is what arrives, without loss.
- *   BQ3  At a fixed rate, time counts from when an event should have been published, whatever kept it from being so.
+ *   BZ2  In a closed loop nothing is published beyond what readers have by so many events: what is measured is what arrives, without loss.
+ *   BZ3  At a fixed rate, time counts from when an event should have been published, whatever kept it from being so.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -20,7 +20,7 @@ import { main, type Options, type Report, type Row, repeat } from "./support/Rep
 
 /** Events in one batch. */
 const BATCH = 100
-/** Events that may be under way in a closed loop. BQ2 */
+/** Events that may be under way in a closed loop. BZ2 */
 const AHEAD = 4_000
 
 interface Measured extends FanSeen {
@@ -73,7 +73,7 @@ class Fan implements AsyncDisposable {
     this.#next += count
   }
 
-  /** BQ2 */
+  /** BZ2 */
   async closed(millis: number): Promise<void> {
     for (const until = performance.now() + millis; performance.now() < until; ) {
       const room = this.#events / this.#connections + AHEAD - this.#next
@@ -82,7 +82,7 @@ class Fan implements AsyncDisposable {
     }
   }
 
-  /** BQ3. `perSecond`: events. */
+  /** BZ3. `perSecond`: events. */
   async open(perSecond: number, millis: number): Promise<void> {
     const every = 1e9 / perSecond
     const timed: Timed = { at: nanos() + 5e6, every, first: this.#next }

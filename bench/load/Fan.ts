@@ -2,7 +2,7 @@
  * How events of one size are written and read in each protocol, so that one program can be the client of all. An event is 120 bytes, of which the
  * first 16 are its number.
  *
- *   BQ1  Whatever the protocol, what a reader gets is cut into events and their numbers are compared: one that is lost, doubled or out of order is
+ *   BZ1  Whatever the protocol, what a reader gets is cut into events and their numbers are compared: one that is lost, doubled or out of order is
  *        counted.
  */
 import { ReadRequest } from "../../proto/generated/herald/topics/v1/topics.ts"
@@ -72,7 +72,7 @@ const numberAt = (bytes: Buffer, at: number): number => {
   return number
 }
 
-/** Cuts what one connection gets. `got`: events that follow each other, from `first` to before `next`. BQ1 */
+/** Cuts what one connection gets. `got`: events that follow each other, from `first` to before `next`. BZ1 */
 export class Cutter {
   readonly #protocol: Protocol
   readonly #got: (first: number, next: number) => void
