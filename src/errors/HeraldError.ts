@@ -24,6 +24,10 @@ export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError"
   get unanswered(): boolean {
     return this.row === catalogue.DatabaseUnavailable || this.row === catalogue.Timeout
   }
+  /** The answer was lost: what was asked for may have been done, or may not. */
+  get unknown(): boolean {
+    return this.row === catalogue.OutcomeUnknown
+  }
 }
 
 /** `yield* failure("NotFound", "no key a.b in production")` */

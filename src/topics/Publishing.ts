@@ -141,7 +141,7 @@ const errorOf = (outcome: Exclude<Outcome, { readonly is: "placed" }>, topic: st
 
 /** The one that says most of all parts: that something is unknown must not be lost. */
 const worst = (errors: ReadonlyArray<UnplacedEvents>): HeraldError =>
-  (errors.find(({ error }) => error.name === "OutcomeUnknown") ?? errors[0]!).error
+  (errors.find(({ error }) => error.unknown) ?? errors[0]!).error
 
 const make = Effect.fnUntraced(function* (options: PublishingOptions) {
   const store = yield* TopicStore
@@ -201,7 +201,8 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
         from += count
       }
     }
-    return { placed: placedEvents, failed: unplaced }
+    const gone = done.some((result) => result._tag === "Success" && result.success.is === "gone")
+    return { placed: placedEvents, failed: unplaced, gone }
   })
 
   const counted = (topic: Topic, all: Omit<Published, "topic">) =>
@@ -231,8 +232,8 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     if (wish.turn !== undefined) yield* wish.turn.mine
     const appending = yield* Effect.forkChild(append(topic, parts, producing), { startImmediately: true })
     wish.turn?.begun()
-    const done = yield* Fiber.join(appending)
-    if (done.failed.some(({ error }) => error.name === "NoSuchTopic")) known.changed(topic.name, undefined)
+    const { gone, ...done } = yield* Fiber.join(appending)
+    if (gone) known.changed(topic.name, undefined)
     yield* counted(topic, done)
     return done.placed.length === 0 ? yield* worst(done.failed) : { topic, ...done }
   })

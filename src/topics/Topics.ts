@@ -132,7 +132,7 @@ const make = Effect.gen(function* () {
     const definition = { ...wanted, schema: yield* schemaOf(draft.schema) }
     const made = yield* Effect.catchIf(
       store.create(definition, identity.name, noteOf(identity, options)),
-      (error) => error.name === "TopicExists" && options.idempotencyKey !== undefined,
+      (error) => error.refused && options.idempotencyKey !== undefined,
       (error) =>
         Effect.flatMap(store.get(definition.name), (topic) =>
           topic !== undefined && isMadeSo(topic, definition, identity.name) ? Effect.succeed(topic) : Effect.fail(error)
