@@ -29,6 +29,7 @@ describe("OpenFlags", () => {
         keyId: "",
         role: "subscriber",
         environments: ["production"],
+        topics: [],
         address: "10.0.0.1"
       })
       const none = layer({ anonymous: [] })

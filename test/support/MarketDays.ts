@@ -10,7 +10,7 @@ export const traded = (
   name: string,
   trades: ReadonlyArray<PlacedTrade>,
   quotes: ReadonlyArray<PlacedQuote> = [],
-  watermark = trades.reduce((most, { tsEvent }) => (tsEvent > most ? tsEvent : most), 0n)
+  watermark = trades.map(({ tsEvent }) => tsEvent).toSorted((a, b) => Number(b - a))[0] ?? 0n
 ) =>
   Effect.flatMap(MarketStore, (store) => {
     const gathering = new Gathering()

@@ -25,6 +25,7 @@ import { refs } from "../../../src/edge/http/refs/Routes.ts"
 import { rollouts } from "../../../src/edge/http/rollouts/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
+import { topics } from "../../../src/edge/http/topics/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
 import { Experiments } from "../../../src/experiments/Experiments.ts"
 import { Feeds } from "../../../src/feeds/Feeds.ts"
@@ -42,7 +43,7 @@ import { Refs } from "../../../src/refs/Refs.ts"
 import { Policies } from "../../../src/rollouts/Policies.ts"
 import { Rollouts } from "../../../src/rollouts/Rollouts.ts"
 import { Schedules } from "../../../src/schedules/Schedules.ts"
-import { below, propagation, reports, configurations as updates } from "../../support/Twins.ts"
+import { below, propagation, reports, topics as topicLayer, configurations as updates } from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
 export const parts = [
@@ -54,6 +55,7 @@ export const parts = [
   rollouts,
   refs,
   marketData,
+  topics,
   usage,
   flagSettings,
   ofrep,
@@ -123,6 +125,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
     }),
     Refs.layer,
     MarketData.layer({ staleMillis: 60_000 }),
+    topicLayer.pipe(Layer.provide(access)),
     Layer.merge(Schedules.layer, Rollouts.layer.pipe(Layer.provide(Policies.layer))).pipe(
       Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))
     ),
