@@ -264,3 +264,11 @@ begin
       and c.token = (i->>'token')::bigint and c.version < (i->>'version')::bigint and c.subscription_id <> all (full_ones);
   return jsonb_build_object('lost', lost, 'full', (select coalesce(jsonb_agg(id::text), '[]') from unnest(full_ones) id));
 end $$;
+
+-- What somebody did to one, in the audit log; nothing when no note says who.
+create function herald_subscription_note(action text, it jsonb, note jsonb, more jsonb) returns void language plpgsql as $$
+begin
+  if note is null then return; end if;
+  perform herald_audit('', action, note->>'by', jsonb_build_object('id', it->'id', 'topic', it->'topicName', 'subscription', it->'subscriptionName',
+    'keyId', note->'keyId') || case when note->>'message' = '' then '{}' else jsonb_build_object('message', note->'message') end || more);
+end $$;

@@ -36,6 +36,11 @@ export class Ranges {
     return this.#froms.length
   }
 
+  /** Those above the floor, ascending: each from its first to before its second. */
+  get spans(): ReadonlyArray<readonly [from: number, to: number]> {
+    return this.#froms.map((from, at) => [from, this.#tos[at]!])
+  }
+
   /** The first range whose end is at or above the offset. */
   #at(offset: number): number {
     let [low, high] = [0, this.#tos.length]

@@ -4,9 +4,11 @@
  *   SM1  A subscription and where it begins are written together: from then on it misses nothing, whether anybody consumes or not.
  *   SM2  Who sets the position anew ends all that was: nobody who hands it out, or writes how far it is, may do so any more without claiming it again.
  *   SM3  A dead letter is kept until somebody removes it, with all that is needed to publish it again.
+ *   SM4  What somebody does is in the audit log with it: both, or neither. `note`: who and why; what the system does by itself has none.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Note } from "../topics/TopicStore.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
 import type { Begin } from "./Place.ts"
 import type { Definition, Subscription, SubscriptionStatus } from "./Subscription.ts"
@@ -29,6 +31,11 @@ export interface Progress {
   readonly failed: number
 }
 
+export interface SubscriptionCounts {
+  readonly consumers: number
+  readonly deadLetters: number
+}
+
 export interface StatusChange {
   readonly status: SubscriptionStatus
   /** Characters are at most 1,000. */
@@ -44,7 +51,8 @@ export class SubscriptionStore extends Context.Service<
     readonly create: (
       made: NewSubscription,
       begins: ReadonlyArray<Begin>,
-      by: string
+      by: string,
+      note?: Note
     ) => Effect.Effect<Subscription, HeraldError>
     readonly get: (topicName: string, subscriptionName: string) => Effect.Effect<Subscription | undefined, HeraldError>
     /** Of a topic, or of all for "": one page in the order of topic and name, behind `after`. */
@@ -56,17 +64,19 @@ export class SubscriptionStore extends Context.Service<
       }
     ) => Effect.Effect<ReadonlyArray<Subscription>, HeraldError>
     /** With its cursors and dead letters. False: there is none. */
-    readonly remove: (topicName: string, subscriptionName: string) => Effect.Effect<boolean, HeraldError>
+    readonly remove: (topicName: string, subscriptionName: string, note?: Note) => Effect.Effect<boolean, HeraldError>
     /** Undefined: there is none, or its epoch is another by now. */
     readonly change: (
       subscription: Pick<Subscription, "id" | "epoch">,
-      change: StatusChange
+      change: StatusChange,
+      note?: Note
     ) => Effect.Effect<Subscription | undefined, HeraldError>
     /** Undefined: there is none. Partitions that are left out stay where they are. SM2 */
     readonly seek: (
       topicName: string,
       subscriptionName: string,
-      begins: ReadonlyArray<Begin>
+      begins: ReadonlyArray<Begin>,
+      note?: Note
     ) => Effect.Effect<Subscription | undefined, HeraldError>
     /** Adds cursors of partitions that it has none of; those that it has stay as they are. */
     readonly extend: (
@@ -75,12 +85,22 @@ export class SubscriptionStore extends Context.Service<
     ) => Effect.Effect<void, HeraldError>
     /** In the order of partition and slice. */
     readonly progress: (id: string) => Effect.Effect<ReadonlyArray<Progress>, HeraldError>
-    /** In the order in which they came, behind `after` (0: the first): one page. SM3 */
+    /** Of all nodes. */
+    readonly counts: (id: string) => Effect.Effect<SubscriptionCounts, HeraldError>
+    /**
+     * In the order in which they came, behind `after` (0: the first): one page, of which the events have at most `maxBytes`, but for the first. Fewer
+     * than `limit` do not say that these were all. SM3
+     */
     readonly deadLetters: (
       id: string,
-      options: { readonly limit: number; readonly after: number }
+      options: { readonly limit: number; readonly after: number; readonly maxBytes: number }
     ) => Effect.Effect<ReadonlyArray<DeadLetter>, HeraldError>
-    /** Returns how many of them there were. */
-    readonly bury: (id: string, letters: ReadonlyArray<number>) => Effect.Effect<number, HeraldError>
+    /** Removes them, or so many of the oldest; returns how many of them there were. */
+    readonly bury: (
+      id: string,
+      letters: ReadonlyArray<number> | number,
+      why: "replay" | "drop",
+      note?: Note
+    ) => Effect.Effect<number, HeraldError>
   }
 >()("herald/subscriptions/SubscriptionStore") {}

@@ -92,7 +92,7 @@ export const cursorsContract = (test: Test) => {
         (yield* store.progress(id)).slice(0, 2).map(({ floor }) => floor),
         [10, 20]
       )
-      const letters = yield* store.deadLetters(id, { limit: 9, after: 0 })
+      const letters = yield* store.deadLetters(id, { limit: 9, after: 0, maxBytes: 1_000_000 })
       assert.deepStrictEqual(
         letters.map(({ offset }) => offset),
         [1]
@@ -157,14 +157,39 @@ export const cursorsContract = (test: Test) => {
       })
       yield* cursors.flush([first])
       yield* cursors.flush([{ ...first, version: 2 }])
-      const letters = yield* store.deadLetters(id, { limit: 9, after: 0 })
+      const letters = yield* store.deadLetters(id, { limit: 9, after: 0, maxBytes: 1_000_000 })
       assert.lengthOf(letters, 2)
       assert.deepInclude(letters[0], { ...letter(), partition: 0 })
       assert.deepInclude(letters[1], { offset: 21, publishedAt: null, reason: "rejected" })
-      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 1, after: letters[0]!.id }), [letters[1]!])
-      assert.strictEqual(yield* store.bury(id, [letters[0]!.id, letters[0]!.id, 0]), 1)
-      assert.strictEqual(yield* store.bury(id, [letters[0]!.id]), 0)
-      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 9, after: 0 }), [letters[1]!])
+      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 1, after: letters[0]!.id, maxBytes: 1_000_000 }), [
+        letters[1]!
+      ])
+      assert.strictEqual(yield* store.bury(id, [letters[0]!.id, letters[0]!.id, 0], "drop"), 1)
+      assert.strictEqual(yield* store.bury(id, [letters[0]!.id], "drop"), 0)
+      assert.deepStrictEqual(yield* store.deadLetters(id, { limit: 9, after: 0, maxBytes: 1_000_000 }), [letters[1]!])
+    }))
+
+  test("SM3 a page of dead letters is bounded in bytes, and the oldest are removed together", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
+      const event = new Uint8Array(100)
+      const letters = [20, 21, 22].map((offset) => letter({ offset, event }))
+      yield* cursors.flush([flush(claimed!, { letters })])
+      const offsets = (maxBytes: number, after = 0) =>
+        Effect.map(store.deadLetters(id, { limit: 9, after, maxBytes }), (page) => page.map(({ offset }) => offset))
+      assert.deepStrictEqual(yield* offsets(1), [20])
+      assert.deepStrictEqual(yield* offsets(299), [20, 21])
+      assert.deepStrictEqual(yield* offsets(300), [20, 21, 22])
+      yield* cursors.attend("a", [{ id, consumers: 3 }], 60_000)
+      yield* cursors.attend("b", [{ id, consumers: 1 }], 60_000)
+      assert.deepStrictEqual(yield* store.counts(id), { consumers: 4, deadLetters: 3 })
+      assert.strictEqual(yield* store.bury(id, 2, "drop"), 2)
+      assert.deepStrictEqual(yield* offsets(300), [22])
+      assert.strictEqual(yield* store.bury(id, 2, "replay"), 1)
+      assert.deepInclude(yield* store.counts(id), { deadLetters: 0 })
     }))
 
   test("SN3 there are so many dead letters at most; then nothing of the subscription is written", () =>

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { AuditLog } from "../../src/access/AuditLog.ts"
 import type { Claimed, CursorStore, Flush } from "../../src/subscriptions/CursorStore.ts"
 import type { Letter } from "../../src/subscriptions/DeadLetter.ts"
 import type { Begin } from "../../src/subscriptions/Place.ts"
@@ -10,7 +11,10 @@ import { type NewSubscription, SubscriptionStore } from "../../src/subscriptions
 let names = 0
 const fresh = () => `topic.${++names}.${process.pid}`
 
-export type Test = <E>(name: string, body: () => Effect.Effect<void, E, SubscriptionStore | CursorStore>) => void
+export type Test = <E>(
+  name: string,
+  body: () => Effect.Effect<void, E, SubscriptionStore | CursorStore | AuditLog>
+) => void
 
 export const wish = (type: SubscriptionType, change: Partial<NewSubscription> = {}): NewSubscription => ({
   ...{ ...defaults, topicId: 7, topicName: fresh(), subscriptionName: "s", type, startPosition: { at: "earliest" } },

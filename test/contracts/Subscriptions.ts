@@ -1,6 +1,7 @@
 /** What every store of subscriptions must do. Run by Subscriptions.test.ts. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { AuditLog } from "../../src/access/AuditLog.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { defaults } from "../../src/subscriptions/Subscription.ts"
@@ -99,8 +100,37 @@ export const subscriptionsContract = (test: Test) => {
       })
       assert.strictEqual(again!.cursors[1]!.saved.floor, 2 ** 50)
       yield* cursors.flush([flush(again!, { letters: [letter({ epoch: 2 })] })])
-      assert.lengthOf(yield* store.deadLetters(made.id, { limit: 9, after: 0 }), 2)
+      assert.lengthOf(yield* store.deadLetters(made.id, { limit: 9, after: 0, maxBytes: 1_000_000 }), 2)
       assert.isUndefined(yield* store.seek(made.topicName, "none", to))
+    }))
+
+  test("SM4 what somebody does is in the audit log with it, and what failed is not", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const log = yield* AuditLog
+      const note = (message: string) => ({ by: "ann", keyId: "k1", message })
+      const its = wish("shared")
+      const made = yield* store.create(its, begins, "ann", note("new"))
+      const { topicName } = made
+      yield* Effect.flip(store.create(its, begins, "ann", note("twice")))
+      yield* store.change(made, { status: "paused", reason: "", pausedMillis: 5 }, note(""))
+      yield* store.change({ ...made, epoch: 9 }, { status: "active", reason: "", pausedMillis: null }, note("late"))
+      yield* store.seek(topicName, "s", begins, note("again"))
+      yield* store.seek(topicName, "none", begins, note("none"))
+      yield* store.change({ ...made, epoch: 2 }, { status: "active", reason: "", pausedMillis: null })
+      yield* store.remove(topicName, "s", note("gone"))
+      yield* store.remove(topicName, "s", note("twice"))
+      const entries = (yield* log.read({ limit: 100 })).filter(({ details }) => details["id"] === made.id)
+      const whole = { id: made.id, topic: topicName, subscription: "s", keyId: "k1" }
+      assert.deepStrictEqual(
+        entries.map(({ action, performedBy, details }) => ({ action, performedBy, details })).toReversed(),
+        [
+          { action: "subscription.create", details: { ...whole, message: "new", type: "shared" } },
+          { action: "subscription.paused", details: { ...whole, pausedMillis: 5 } },
+          { action: "subscription.seek", details: { ...whole, message: "again", begins } },
+          { action: "subscription.delete", details: { ...whole, message: "gone" } }
+        ].map((entry) => ({ ...entry, performedBy: "ann" }))
+      )
     }))
 
   test("SM2 its status is changed for the position that it was decided on", () =>

@@ -88,9 +88,9 @@ describe("Consuming", () => {
       ])
       const a = yield* town.node("a")
       yield* a.join("one", "reject")
-      const letters = Effect.flatMap(SubscriptionStore, (store) => store.deadLetters(id, { limit: 9, after: 0 })).pipe(
-        Effect.provide(town.stores)
-      )
+      const letters = Effect.flatMap(SubscriptionStore, (store) =>
+        store.deadLetters(id, { limit: 9, after: 0, maxBytes: 1_000_000 })
+      ).pipe(Effect.provide(town.stores))
       yield* Effect.promise(() =>
         waitUntil("both are dead", async () => (await Effect.runPromise(letters)).length === 2, 20_000)
       )

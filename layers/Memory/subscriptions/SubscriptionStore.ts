@@ -1,10 +1,13 @@
 /** Subscriptions and their dead letters over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
+import type { DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
 import { placesOf } from "../../../src/subscriptions/Place.ts"
 import { beginAt } from "../../../src/subscriptions/SavedCursor.ts"
 import { limits, type Subscription } from "../../../src/subscriptions/Subscription.ts"
 import { SubscriptionStore } from "../../../src/subscriptions/SubscriptionStore.ts"
+import type { Note } from "../../../src/topics/TopicStore.ts"
+import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
 import { cursorKey, type Rows, SubscriptionTables } from "./SubscriptionTables.ts"
 
@@ -18,8 +21,21 @@ export const layer = Layer.effect(
     const state = yield* State.service
     const tables = state.tables(SubscriptionTables)
     const now = () => clock.currentTimeMillisUnsafe()
+    /** SM4 */
+    const noted = (
+      action: string,
+      note: Note | undefined,
+      named: Pick<Subscription, "topicName" | "subscriptionName">,
+      also: Record<string, unknown> = {}
+    ): void => {
+      if (note === undefined) return
+      const { topicName: topic, subscriptionName: subscription } = named
+      const { by, keyId, message } = note
+      const details = { topic, subscription, keyId, ...(message === "" ? {} : { message }), ...also }
+      state.tables(AccessTables).append({ configId: "", action, performedBy: by, details, createdAt: now() })
+    }
     return SubscriptionStore.of({
-      create: (made, begins, by) =>
+      create: (made, begins, by, note) =>
         Effect.suspend(() => {
           const { topicName, subscriptionName } = made
           if (tables.named(topicName, subscriptionName) !== undefined)
@@ -35,6 +51,7 @@ export const layer = Layer.effect(
           const rows: Rows = { subscription, ...maps }
           tables.place(rows, placesOf(subscription, begins))
           tables.all.set(subscription.id, rows)
+          noted("subscription.create", note, subscription, { id: subscription.id, type: subscription.type })
           return Effect.succeed(subscription)
         }),
       get: (topicName, subscriptionName) => Effect.sync(() => tables.named(topicName, subscriptionName)?.subscription),
@@ -47,20 +64,24 @@ export const layer = Layer.effect(
             .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
             .slice(0, limit)
         ),
-      remove: (topicName, subscriptionName) =>
+      remove: (topicName, subscriptionName, note) =>
         Effect.sync(() => {
           const rows = tables.named(topicName, subscriptionName)
-          return rows !== undefined && tables.all.delete(rows.subscription.id)
+          if (rows === undefined) return false
+          const { id } = rows.subscription
+          noted("subscription.delete", note, rows.subscription, { id })
+          return tables.all.delete(id)
         }),
-      change: ({ id, epoch }, { status, reason, pausedMillis }) =>
+      change: ({ id, epoch }, { status, reason, pausedMillis }, note) =>
         Effect.sync(() => {
           const rows = tables.all.get(id)
           if (rows === undefined || rows.subscription.epoch !== epoch) return undefined
           const pausedUntil = pausedMillis === null ? null : now() + pausedMillis
           rows.subscription = { ...rows.subscription, status, reason, pausedUntil, lastActivity: now() }
+          noted(`subscription.${status}`, note, rows.subscription, { id, pausedMillis })
           return rows.subscription
         }),
-      seek: (topicName, subscriptionName, begins) =>
+      seek: (topicName, subscriptionName, begins, note) =>
         Effect.sync(() => {
           const rows = tables.named(topicName, subscriptionName)
           if (rows === undefined) return undefined
@@ -76,6 +97,8 @@ export const layer = Layer.effect(
             row.saved = beginAt(logEpoch, offset)
             row.version = 0
           }
+          const { id } = rows.subscription
+          noted("subscription.seek", note, rows.subscription, { id, begins })
           return rows.subscription
         }),
       extend: (subscription, begins) =>
@@ -91,17 +114,39 @@ export const layer = Layer.effect(
               ...{ ...slice, share, logEpoch, floor, ranges, failed: failed.length }
             }))
         ),
-      deadLetters: (id, { limit, after }) =>
-        Effect.sync(() =>
-          [...(tables.all.get(id)?.letters.values() ?? [])].filter((one) => one.id > after).slice(0, limit)
-        ),
-      bury: (id, letters) =>
+      counts: (id) =>
         Effect.sync(() => {
           const rows = tables.all.get(id)
-          let went = 0
-          for (const [name, letter] of rows?.letters ?? [])
-            if (letters.includes(letter.id) && rows!.letters.delete(name)) went++
-          return went
+          const nodes = [...(rows?.nodes.values() ?? [])].filter(({ until }) => until > now())
+          return {
+            consumers: nodes.reduce((sum, { consumers }) => sum + consumers, 0),
+            deadLetters: rows?.letters.size ?? 0
+          }
+        }),
+      deadLetters: (id, { limit, after, maxBytes }) =>
+        Effect.sync(() => {
+          const page: Array<DeadLetter> = []
+          let bytes = 0
+          for (const letter of tables.all.get(id)?.letters.values() ?? []) {
+            if (letter.id <= after) continue
+            bytes += letter.event.length
+            if (page.length === limit || (page.length > 0 && bytes > maxBytes)) break
+            page.push(letter)
+          }
+          return page
+        }),
+      bury: (id, letters, why, note) =>
+        Effect.sync(() => {
+          const rows = tables.all.get(id)
+          if (rows === undefined) return 0
+          const went: Array<number> = []
+          for (const [name, letter] of rows.letters)
+            if (typeof letters === "number" ? went.length < letters : letters.includes(letter.id)) {
+              rows.letters.delete(name)
+              went.push(letter.id)
+            }
+          if (went.length > 0) noted(`dead_letters.${why}`, note, rows.subscription, { id, letters: went })
+          return went.length
         })
     })
   })

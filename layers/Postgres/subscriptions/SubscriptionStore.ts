@@ -5,12 +5,20 @@ import type { DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
 import { type Begin, placesOf } from "../../../src/subscriptions/Place.ts"
 import { failedOf } from "../../../src/subscriptions/SavedCursor.ts"
 import { limits, type Subscription } from "../../../src/subscriptions/Subscription.ts"
-import { type Progress, SubscriptionStore } from "../../../src/subscriptions/SubscriptionStore.ts"
+import {
+  type Progress,
+  type SubscriptionCounts,
+  SubscriptionStore
+} from "../../../src/subscriptions/SubscriptionStore.ts"
+import type { Note } from "../../../src/topics/TopicStore.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
 type Row = { readonly it: Subscription | null }
 type Letter = Omit<DeadLetter, "event"> & { readonly event: string }
+
+/** What of a note is in the audit log; null: nothing. SM4 */
+const noteText = (note: Note | undefined): string | null => (note === undefined ? null : JSON.stringify(note))
 
 const placed = (of: Pick<Subscription, "type" | "slices">, begins: ReadonlyArray<Begin>): string =>
   JSON.stringify(placesOf(of, begins))
@@ -19,11 +27,13 @@ export const layer = Layer.effect(
   SubscriptionStore,
   Effect.map(Pools, ({ other: sql }) =>
     SubscriptionStore.of({
-      create: (made, begins, by) =>
+      create: (made, begins, by, note) =>
         Effect.flatMap(
           guarded("create a subscription")(sql<{ it: Subscription | "full" | null }>`
-            select herald_subscription_create(${JSON.stringify(made)}::text::jsonb, ${placed(made, begins)}::text::jsonb, ${by},
-              ${limits.perTopic}::int) as it`),
+            with made as materialized (select herald_subscription_create(${JSON.stringify(made)}::text::jsonb,
+              ${placed(made, begins)}::text::jsonb, ${by}, ${limits.perTopic}::int) as it)
+            select it, case when jsonb_typeof(it) = 'object' then herald_subscription_note('subscription.create', it,
+              ${noteText(note)}::text::jsonb, jsonb_build_object('type', it->'type')) end from made`),
           ([row]) => {
             const { it } = row!
             const { topicName, subscriptionName } = made
@@ -50,21 +60,26 @@ export const layer = Layer.effect(
             order by topic_name, subscription_name limit ${limit}`),
           (rows) => rows.map(({ it }) => it)
         ),
-      remove: (topicName, subscriptionName) =>
+      remove: (topicName, subscriptionName, note) =>
         Effect.map(
           guarded("delete a subscription")(sql`
-            delete from subscriptions where topic_name = ${topicName} and subscription_name = ${subscriptionName} returning id`),
+            with gone as (delete from subscriptions s where topic_name = ${topicName} and subscription_name = ${subscriptionName}
+              returning herald_subscription_json(s) as it)
+            select herald_subscription_note('subscription.delete', it, ${noteText(note)}::text::jsonb, '{}') from gone`),
           (rows) => rows.length > 0
         ),
-      change: ({ id, epoch }, { status, reason, pausedMillis }) =>
+      change: ({ id, epoch }, { status, reason, pausedMillis }, note) =>
         Effect.map(
           guarded("change a subscription")(sql<{ it: Subscription }>`
-            update subscriptions s set status = ${status}, reason = ${reason}, last_activity = clock_timestamp(),
-              paused_until = clock_timestamp() + ${pausedMillis === null ? null : String(pausedMillis)}::text::float8 * interval '1 millisecond'
-            where id = ${id}::text::bigint and epoch = ${String(epoch)}::text::bigint returning herald_subscription_json(s) as it`),
+            with changed as (
+              update subscriptions s set status = ${status}, reason = ${reason}, last_activity = clock_timestamp(),
+                paused_until = clock_timestamp() + ${pausedMillis === null ? null : String(pausedMillis)}::text::float8 * interval '1 millisecond'
+              where id = ${id}::text::bigint and epoch = ${String(epoch)}::text::bigint returning herald_subscription_json(s) as it)
+            select it, herald_subscription_note(${`subscription.${status}`}, it, ${noteText(note)}::text::jsonb,
+              ${JSON.stringify({ pausedMillis })}::text::jsonb) from changed`),
           ([row]) => row?.it
         ),
-      seek: (topicName, subscriptionName, begins) =>
+      seek: (topicName, subscriptionName, begins, note) =>
         Effect.gen(function* () {
           // Its type never changes.
           const [found] = yield* guarded("read a subscription")(sql<{ it: Subscription }>`
@@ -72,7 +87,10 @@ export const layer = Layer.effect(
             where topic_name = ${topicName} and subscription_name = ${subscriptionName}`)
           if (found === undefined) return undefined
           const [row] = yield* guarded("set the position of a subscription")(sql<Row>`
-            select herald_subscription_seek(${found.it.id}::text::bigint, ${placed(found.it, begins)}::text::jsonb) as it`)
+            with moved as materialized (select herald_subscription_seek(${found.it.id}::text::bigint,
+              ${placed(found.it, begins)}::text::jsonb) as it)
+            select it, case when it is not null then herald_subscription_note('subscription.seek', it, ${noteText(note)}::text::jsonb,
+              ${JSON.stringify({ begins })}::text::jsonb) end from moved`)
           return row!.it ?? undefined
         }),
       extend: (subscription, begins) =>
@@ -95,21 +113,41 @@ export const layer = Layer.effect(
               failed: failedOf(row.failed).length
             }))
         ),
-      deadLetters: (id, { limit, after }) =>
+      counts: (id) =>
+        Effect.map(
+          guarded("count consumers and dead letters")(sql<SubscriptionCounts>`
+            select (select coalesce(sum(consumers), 0)::float8 from subscription_nodes
+                where subscription_id = ${id}::text::bigint and until > clock_timestamp()) as consumers,
+              (select count(*)::float8 from dead_letters where subscription_id = ${id}::text::bigint) as "deadLetters"`),
+          ([row]) => row!
+        ),
+      deadLetters: (id, { limit, after, maxBytes }) =>
         Effect.map(
           guarded("list dead letters")(sql<Letter>`
+            with page as materialized (
+              select id, sum(octet_length(event)) over (order by id) - octet_length(event) as before, row_number() over (order by id) as n
+              from (select id, event from dead_letters where subscription_id = ${id}::text::bigint and id > ${String(after)}::text::bigint
+                order by id limit ${limit}) them)
             select id::float8 as id, epoch::float8 as epoch, partition, log_epoch::float8 as "logEpoch", "offset"::float8 as "offset",
               translate(encode(event, 'base64'), E'\\n', '') as event, herald_millis(published_at) as "publishedAt", attempts, reason, cause,
               dead_letter_topic as topic, herald_millis(at) as at
-            from dead_letters where subscription_id = ${id}::text::bigint and id > ${String(after)}::text::bigint order by id limit ${limit}`),
+            from dead_letters join page using (id)
+            where n = 1 or before + octet_length(event) <= ${maxBytes}::int order by id`),
           (rows) => rows.map((row) => ({ ...row, event: new Uint8Array(Buffer.from(row.event, "base64")) }))
         ),
-      bury: (id, letters) =>
+      bury: (id, letters, why, note) =>
         Effect.map(
-          guarded("remove dead letters")(sql`
-            delete from dead_letters where subscription_id = ${id}::text::bigint
-              and id in (select jsonb_array_elements_text(${JSON.stringify(letters)}::text::jsonb)::bigint) returning id`),
-          (rows) => rows.length
+          guarded("remove dead letters")(sql<{ count: number }>`
+            with gone as (delete from dead_letters where id in (select id from dead_letters where subscription_id = ${id}::text::bigint
+              and (${typeof letters === "number" ? null : JSON.stringify(letters)}::text is null or id in (
+                select jsonb_array_elements_text(${typeof letters === "number" ? null : JSON.stringify(letters)}::text::jsonb)::bigint))
+              order by id limit ${typeof letters === "number" ? letters : letters.length}) returning id)
+            select count(*)::float8 as count, case when count(*) > 0 then (
+                select herald_subscription_note(${`dead_letters.${why}`}, herald_subscription_json(s), ${noteText(note)}::text::jsonb,
+                  jsonb_build_object('letters', jsonb_agg(gone.id order by gone.id)))
+                from subscriptions s where s.id = ${id}::text::bigint) end
+            from gone`),
+          ([row]) => row!.count
         )
     })
   )
