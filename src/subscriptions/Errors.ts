@@ -29,6 +29,33 @@ export const errors = {
     http: 409,
     exit: 5
   },
+  NoSuchSubscription: {
+    code: "HRLD-2084",
+    title: "There is no such subscription",
+    cause: "Nobody created a subscription of this name on the topic, or it was deleted.",
+    fix: "See which there are: `herald subscription list <topic>`; create it: `herald subscription create <topic> <name>`.",
+    grpc: 5,
+    http: 404,
+    exit: 4
+  },
+  SubscriptionConflict: {
+    code: "HRLD-2085",
+    title: "The subscription is not so that this can be done",
+    cause: "It is in another state than this is for, or was changed by somebody else at the same time.",
+    fix: "See how it is (`herald subscription show <topic> <name>`), and decide again.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  NoSuchDeadLetter: {
+    code: "HRLD-2086",
+    title: "There is no such dead letter",
+    cause: "Its id is of another subscription, or it was replayed or dropped already.",
+    fix: "See which there are: `herald dead-letters list <topic> <subscription>`.",
+    grpc: 5,
+    http: 404,
+    exit: 4
+  },
   ReceiptLost: {
     code: "HRLD-2083",
     title: "It is not known whether the answers were kept",

@@ -90,6 +90,7 @@ export const limits = {
 } as const
 
 const isName = (text: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/.test(text)
+export const isSubscriptionName = (text: string): boolean => text.length <= limits.name && isName(text)
 const isWhole = (value: number, least: number, most: number): boolean =>
   Number.isInteger(value) && value >= least && value <= most
 

@@ -1,43 +1,89 @@
 /**
- * Use cases on subscriptions. Every method checks `CurrentIdentity` for the topic that it touches.
+ * The use cases of those who run subscriptions. Each checks `CurrentIdentity` for the topics that it touches.
  *
- *   SJ1  Where a subscription starts is found in the log when it is asked for, in each partition, and written with it: "latest" is the end at that
- *        moment, a time is the first event at or after it, an offset of what is kept no longer is the oldest that is.
+ *   OB2  A subscription that can't work is refused when it is made: its filter is one for the topic's schema, its dead-letter topic is there and
+ *        its maker may publish to it, and the topic is kept where a position in it means something later.
+ *   OB3  A creation that comes again with an idempotency key finds what the first one made, as long as it was not moved.
+ *   OB4  A subscription of a topic that was deleted is none, whatever has the topic's name now.
+ *   OB5  What is in error is not paused over: only whoever resumes it ends that.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
+import { mayTopic } from "../access/TopicRights.ts"
+import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import type { Bounds } from "../topics/Piece.ts"
+import { filterOf } from "../filters/Filter.ts"
+import { UNDECLARED, variablesOf } from "../filters/Variables.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
+import { Logs } from "../topics/Logs.ts"
 import type { Topic } from "../topics/Topic.ts"
-import { TopicLog } from "../topics/TopicLog.ts"
-import { TopicStore } from "../topics/TopicStore.ts"
-import type { Begin } from "./Place.ts"
+import { type Note, TopicStore } from "../topics/TopicStore.ts"
+import { permitted } from "../topics/Topics.ts"
+import { TopicUsers } from "../topics/TopicUsers.ts"
+import { backlogOf, type PartitionBacklog } from "./Backlog.ts"
+import { beginningOf } from "./Beginning.ts"
+import { findSubscription } from "./Found.ts"
 import { slicesOf } from "./Share.ts"
-import { type Definition, definitionProblem, type StartPosition, type Subscription } from "./Subscription.ts"
-import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { type Definition, defaults, definitionProblem, limits, type Subscription } from "./Subscription.ts"
+import { type StatusChange, SubscriptionStore } from "./SubscriptionStore.ts"
+import { startOf, type Wanted } from "./Wanted.ts"
+
+/** What is left out is as `defaults` has it; `start`: latest. */
+export type SubscriptionDraft = Pick<Definition, "topicName" | "subscriptionName" | "type"> &
+  Partial<Omit<Definition, "topicName" | "subscriptionName" | "type" | "startPosition">> & { readonly start?: Wanted }
+
+export type Named = Pick<Definition, "topicName" | "subscriptionName">
+
+export interface SubscriptionStats {
+  readonly subscription: Subscription
+  readonly partitions: ReadonlyArray<PartitionBacklog>
+  /** Of all nodes. */
+  readonly consumers: number
+  readonly deadLetters: number
+  /** Events that failed and are not done. */
+  readonly failed: number
+}
+
+export interface SubscriptionList {
+  readonly subscriptions: ReadonlyArray<Subscription>
+  /** Behind which to go on; undefined: that was all. */
+  readonly next: Named | undefined
+}
+
+/** Subscriptions of one page. */
+export const MOST_SUBSCRIPTIONS = 1_000
+/** Milliseconds of the longest pause with an end. */
+export const LONGEST_PAUSE = 90 * 86_400_000
+/** How often a change is tried that another one came before. */
+const TRIES = 5
+/** Topics that are looked up at the same time. */
+const AT_ONCE = 8
 
 export class Subscriptions extends Context.Service<
   Subscriptions,
   {
-    /** Fails `NotFound` for a topic that is not there, `InvalidInput`, `SubscriptionExists`, `SubscriptionsFull`. SJ1 */
-    readonly create: (definition: Definition) => Effect.Effect<Subscription, HeraldError>
-    /** Fails `NotFound`, as all that follow. */
-    readonly get: (topicName: string, subscriptionName: string) => Effect.Effect<Subscription, HeraldError>
-    readonly remove: (topicName: string, subscriptionName: string) => Effect.Effect<void, HeraldError>
-    /** What was delivered before is refused. SM2, SJ1 */
-    readonly seek: (
+    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `SubscriptionExists`, `SubscriptionsFull`, `Forbidden`, and as the stores. OB2, OB3 */
+    readonly create: (draft: SubscriptionDraft, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
+    /** Fails `NoSuchTopic`, `NoSuchSubscription`, and as the stores, as do all below. */
+    readonly get: (named: Named) => Effect.Effect<Subscription, HeraldError>
+    /** Of one topic, or "": of all that may be read; one page, behind `after`. */
+    readonly list: (
       topicName: string,
-      subscriptionName: string,
-      to: StartPosition
-    ) => Effect.Effect<Subscription, HeraldError>
-    /** `forMillis` null: until it is resumed. */
+      options: { readonly limit: number; readonly after: Named | undefined }
+    ) => Effect.Effect<SubscriptionList, HeraldError>
+    readonly remove: (named: Named, options: CommitOptions) => Effect.Effect<void, HeraldError>
+    readonly stats: (named: Named) => Effect.Effect<SubscriptionStats, HeraldError>
+    /** Ends what was delivered and not answered. Fails besides `InvalidInput`. */
+    readonly seek: (named: Named, to: Wanted, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
+    /** `millis` null: until it is resumed. Fails besides `InvalidInput`, `SubscriptionConflict`. OB5 */
     readonly pause: (
-      topicName: string,
-      subscriptionName: string,
-      forMillis: number | null
+      named: Named,
+      millis: number | null,
+      options: CommitOptions
     ) => Effect.Effect<Subscription, HeraldError>
-    /** Also what is in error: its event is tried once more. */
-    readonly resume: (topicName: string, subscriptionName: string) => Effect.Effect<Subscription, HeraldError>
+    /** Out of a pause or an error. Fails besides `SubscriptionConflict`. */
+    readonly resume: (named: Named, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
   }
 >()("herald/subscriptions/Subscriptions") {
   static readonly layer = Layer.effect(
@@ -46,89 +92,185 @@ export class Subscriptions extends Context.Service<
   )
 }
 
-/** Milliseconds that a pause with an end may last. */
-const LONGEST_PAUSE = 400 * 86_400_000
+const invalid = (message: string) => failure("InvalidInput", message)
+
+const isMadeSo = (made: Subscription, wanted: Definition, by: string): boolean =>
+  made.epoch === 1 &&
+  made.createdBy === by &&
+  (Object.keys(wanted) as ReadonlyArray<keyof Definition>).every(
+    (field) => JSON.stringify(made[field]) === JSON.stringify(wanted[field])
+  )
+
+/** OB2 */
+const filterProblem = (filter: string, { schema }: Topic): HeraldError | undefined => {
+  if (filter === "") return undefined
+  const read = filterOf(filter, schema === null ? UNDECLARED : variablesOf(JSON.parse(schema)))
+  return Result.isFailure(read) ? failure("InvalidFilter", `filter: ${read.failure.message}`) : undefined
+}
 
 const make = Effect.gen(function* () {
   const store = yield* SubscriptionStore
   const topics = yield* TopicStore
-  const log = yield* TopicLog
+  const known = yield* KnownTopics
+  const logs = yield* Logs
+  const users = yield* TopicUsers
+  const found = findSubscription(store, topics)
 
-  const beginOf = Effect.fnUntraced(function* ({ topic, partition, epoch, first, next }: Bounds, start: StartPosition) {
-    if (start.at === "earliest") return { partition, logEpoch: epoch, offset: first }
-    if (start.at === "time") {
-      const found = yield* log.find({ topic, partition }, start.millis)
-      return { partition, logEpoch: found?.epoch ?? epoch, offset: found?.offset ?? next }
-    }
-    const wanted = start.at === "offsets" ? start.offsets[partition] : undefined
-    return { partition, logEpoch: epoch, offset: Math.min(next, Math.max(first, wanted ?? next)) }
-  })
+  /** OB4 */
+  const subscriptionsOf = (topic: Topic) =>
+    Effect.map(store.list(topic.name, { limit: limits.perTopic, after: undefined }), (all) =>
+      all.filter(({ topicId }) => topicId === topic.id)
+    )
 
-  /** SJ1 */
-  const beginsOf = Effect.fnUntraced(function* ({ id, name }: Pick<Topic, "id" | "name">, start: StartPosition) {
-    const bounds = yield* log.bounds([id])
-    if (bounds.length === 0) return yield* failure("NotFound", `there is no topic ${name}`)
-    if (start.at === "offsets") {
-      const wrong = Object.entries(start.offsets).find(
-        ([partition, offset]) =>
-          !bounds.some((one) => String(one.partition) === partition) || !Number.isSafeInteger(offset) || offset < 0
+  users.ask(
+    (topic) => Effect.map(subscriptionsOf(topic), ({ length }) => length),
+    (topic, note) =>
+      Effect.flatMap(subscriptionsOf(topic), (all) =>
+        Effect.forEach(all, ({ topicName, subscriptionName }) => store.remove(topicName, subscriptionName, note), {
+          discard: true
+        })
       )
-      if (wrong !== undefined)
-        return yield* failure("InvalidInput", `there is no place ${wrong[0]}/${wrong[1]} in ${name}`)
+  )
+
+  /** Whoever may, and how it is noted. */
+  const changing = Effect.fnUntraced(function* ({ topicName }: Pick<Named, "topicName">, options: CommitOptions) {
+    const identity = yield* permitted("topics.consume", topicName)
+    const problem = optionsProblem(options)
+    if (problem !== undefined) return yield* problem
+    return { by: identity.name, keyId: identity.keyId, message: options.message } satisfies Note
+  })
+
+  const deadLetterProblem = Effect.fnUntraced(function* (name: string) {
+    if (name === "") return undefined
+    yield* permitted("topics.publish", name)
+    return (yield* topics.get(name)) === undefined ? invalid(`deadLetterTopic: there is no topic ${name}`) : undefined
+  })
+
+  const create = Effect.fn("Subscriptions.create")(function* (draft: SubscriptionDraft, options: CommitOptions) {
+    const note = yield* changing(draft, options)
+    const { start = { at: "latest" }, ...said } = draft
+    const wanted: Definition = { ...defaults, ...said, startPosition: startOf(start) }
+    const wrong = definitionProblem(wanted)
+    if (wrong !== undefined) return yield* invalid(wrong)
+    const topic = yield* topics.get(wanted.topicName)
+    if (topic === undefined) return yield* noSuchTopic(wanted.topicName)
+    const log = topic.log === "ephemeral" ? undefined : logs.of(topic.log)
+    if (log === undefined)
+      return yield* invalid(
+        `${topic.name} is in memory only: it has readers, and a position in it would mean nothing later`
+      )
+    const problem = filterProblem(wanted.filter, topic) ?? (yield* deadLetterProblem(wanted.deadLetterTopic))
+    if (problem !== undefined) return yield* problem
+    const begins = yield* beginningOf(topic, log, start, "latest")
+    const made = { ...wanted, topicId: topic.id, slices: slicesOf(wanted.type, topic.partitions) }
+    const done = yield* Effect.result(store.create(made, begins, note.by, note))
+    if (Result.isSuccess(done)) return done.success
+    const there =
+      done.failure.name === "SubscriptionExists"
+        ? yield* store.get(wanted.topicName, wanted.subscriptionName)
+        : undefined
+    if (there !== undefined && there.topicId !== topic.id) {
+      yield* store.remove(wanted.topicName, wanted.subscriptionName, note) // OB4
+      return yield* store.create(made, begins, note.by, note)
     }
-    return yield* Effect.forEach(bounds, (one): Effect.Effect<Begin, HeraldError> => beginOf(one, start))
+    const again = options.idempotencyKey !== undefined && there !== undefined
+    return again && isMadeSo(there, wanted, note.by) ? there : yield* done.failure // OB3
   })
 
-  const find = Effect.fnUntraced(function* (topicName: string, subscriptionName: string) {
-    yield* requireTopic("topics.consume", topicName)
-    const found = yield* store.get(topicName, subscriptionName)
-    return found ?? (yield* none(topicName, subscriptionName))
+  const get = Effect.fn("Subscriptions.get")(function* (named: Named) {
+    yield* permitted("topics.read", named.topicName)
+    return (yield* found(named)).subscription
   })
-  const none = (topicName: string, subscriptionName: string) =>
-    failure("NotFound", `${topicName} has no subscription ${subscriptionName}`)
 
-  const change = Effect.fnUntraced(function* (
+  const list = Effect.fn("Subscriptions.list")(function* (
     topicName: string,
-    subscriptionName: string,
-    status: "paused" | "active",
-    pausedMillis: number | null
+    { limit, after }: { readonly limit: number; readonly after: Named | undefined }
   ) {
-    const found = yield* find(topicName, subscriptionName)
-    const changed = yield* store.change(found, { status, reason: "", pausedMillis })
-    return changed ?? (yield* none(topicName, subscriptionName))
+    const identity = yield* topicName === ""
+      ? requireTopic("topics.read", undefined)
+      : permitted("topics.read", topicName)
+    if (topicName !== "") yield* known.find(topicName)
+    const most = Math.min(limit, MOST_SUBSCRIPTIONS)
+    const page = yield* store.list(topicName, { limit: most + 1, after })
+    const may = page.slice(0, most).filter((one) => mayTopic(identity, "topics.read", one.topicName))
+    const names = [...new Set(may.map((one) => one.topicName))]
+    const topicOf = (name: string) =>
+      Effect.catchIf(
+        known.find(name),
+        ({ name }) => name === "NoSuchTopic",
+        () => Effect.undefined
+      )
+    const found = yield* Effect.forEach(names, topicOf, { concurrency: AT_ONCE })
+    const there = new Map(names.map((name, at) => [name, found[at]?.id]))
+    return {
+      subscriptions: may.filter(({ topicName, topicId }) => there.get(topicName) === topicId), // OB4
+      next: page.length > most ? page[most - 1] : undefined
+    }
   })
 
-  return Subscriptions.of({
-    create: Effect.fnUntraced(function* (definition) {
-      const { topicName, deadLetterTopic, type, startPosition } = definition
-      const { name: by } = yield* requireTopic("topics.consume", topicName)
-      if (deadLetterTopic !== "") yield* requireTopic("topics.publish", deadLetterTopic)
-      const problem = definitionProblem(definition)
-      if (problem !== undefined) return yield* failure("InvalidInput", problem)
-      const topic = yield* topics.get(topicName)
-      if (topic === undefined) return yield* failure("NotFound", `there is no topic ${topicName}`)
-      const begins = yield* beginsOf(topic, startPosition)
-      return yield* store.create(
-        { ...definition, topicId: topic.id, slices: slicesOf(type, topic.partitions) },
-        begins,
-        by
-      )
-    }),
-    get: find,
-    remove: Effect.fnUntraced(function* (topicName, subscriptionName) {
-      yield* requireTopic("topics.consume", topicName)
-      if (!(yield* store.remove(topicName, subscriptionName))) return yield* none(topicName, subscriptionName)
-    }),
-    seek: Effect.fnUntraced(function* (topicName, subscriptionName, to) {
-      const { topicId } = yield* find(topicName, subscriptionName)
-      const begins = yield* beginsOf({ id: topicId, name: topicName }, to)
-      const sought = yield* store.seek(topicName, subscriptionName, begins)
-      return sought ?? (yield* none(topicName, subscriptionName))
-    }),
-    pause: (topicName, subscriptionName, forMillis) =>
-      forMillis !== null && !(Number.isSafeInteger(forMillis) && forMillis > 0 && forMillis <= LONGEST_PAUSE)
-        ? failure("InvalidInput", "a pause with an end lasts 1 millisecond to 400 days")
-        : change(topicName, subscriptionName, "paused", forMillis),
-    resume: (topicName, subscriptionName) => change(topicName, subscriptionName, "active", null)
+  const remove = Effect.fn("Subscriptions.remove")(function* (named: Named, options: CommitOptions) {
+    const note = yield* changing(named, options)
+    const { subscription } = yield* found(named)
+    if (!(yield* store.remove(named.topicName, named.subscriptionName, note)))
+      return yield* failure("NoSuchSubscription", `${subscription.subscriptionName} was deleted by somebody else`)
   })
+
+  const stats = Effect.fn("Subscriptions.stats")(function* (named: Named) {
+    yield* permitted("topics.read", named.topicName)
+    const { subscription, topic } = yield* found(named)
+    const log = logs.of(topic.log)
+    const progress = yield* store.progress(subscription.id)
+    const partitions = backlogOf(progress, log === undefined ? [] : yield* log.bounds([topic.id]))
+    const failed = progress.reduce((sum, one) => sum + one.failed, 0)
+    return { subscription, partitions, failed, ...(yield* store.counts(subscription.id)) }
+  })
+
+  const seek = Effect.fn("Subscriptions.seek")(function* (named: Named, to: Wanted, options: CommitOptions) {
+    const note = yield* changing(named, options)
+    const { topic } = yield* found(named)
+    const log = logs.of(topic.log)
+    if (log === undefined) return yield* invalid(`this Herald has no log in ${topic.log}`)
+    const begins = yield* beginningOf(topic, log, to, "stay")
+    const moved = yield* store.seek(named.topicName, named.subscriptionName, begins, note)
+    if (moved === undefined)
+      return yield* failure("NoSuchSubscription", `${excerpt(named.subscriptionName)} was deleted`)
+    return moved
+  })
+
+  /** `from`: in which states it may be. */
+  const changed = Effect.fnUntraced(function* (
+    named: Named,
+    change: StatusChange,
+    mayBe: (one: Subscription) => string | undefined,
+    note: Note
+  ) {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { subscription } = yield* found(named)
+      const wrong = mayBe(subscription)
+      if (wrong !== undefined) return yield* failure("SubscriptionConflict", wrong)
+      const now = yield* store.change(subscription, change, note)
+      if (now !== undefined) return now
+    }
+    return yield* failure("SubscriptionConflict", `${named.subscriptionName} is being moved by somebody else`)
+  })
+
+  const pause = Effect.fn("Subscriptions.pause")(function* (
+    named: Named,
+    millis: number | null,
+    options: CommitOptions
+  ) {
+    const note = yield* changing(named, options)
+    if (millis !== null && !(Number.isInteger(millis) && millis >= 1 && millis <= LONGEST_PAUSE))
+      return yield* invalid(`a pause with an end has 1 to ${LONGEST_PAUSE} milliseconds`)
+    const inError = ({ status, reason }: Subscription) =>
+      status === "error" ? `it is in error, and hands out nothing: ${reason}` : undefined // OB5
+    return yield* changed(named, { status: "paused", reason: "", pausedMillis: millis }, inError, note)
+  })
+
+  const resume = Effect.fn("Subscriptions.resume")(function* (named: Named, options: CommitOptions) {
+    const note = yield* changing(named, options)
+    return yield* changed(named, { status: "active", reason: "", pausedMillis: null }, () => undefined, note)
+  })
+
+  return Subscriptions.of({ create, get, list, remove, stats, seek, pause, resume })
 })

@@ -174,8 +174,14 @@ const make = Effect.gen(function* () {
     const count = yield* users.subscriptionsOf(topic)
     if (count > 0 && options.force !== true)
       return yield* failure("TopicInUse", `${name} has ${count} subscription${count === 1 ? "" : "s"}`)
-    const gone = yield* store.remove(name, noteOf(identity, options))
+    const note = noteOf(identity, options)
+    const gone = yield* store.remove(name, note)
     known.changed(name, undefined)
+    // Those that are left are of a topic that is gone, and nobody's.
+    if (gone && count > 0)
+      yield* Effect.catch(users.end(topic, note), (error) =>
+        Effect.logWarning(`subscriptions of ${name}, which was deleted, are left: ${error.message}`)
+      )
     if (!gone) return yield* noSuchTopic(name)
   })
 

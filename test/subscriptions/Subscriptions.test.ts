@@ -1,77 +1,200 @@
+/** The use cases of those who run subscriptions, on memory twins. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { CurrentIdentity, type Identity } from "../../src/access/Identity.ts"
-import { defaults, type StartPosition } from "../../src/subscriptions/Subscription.ts"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { AuditLog } from "../../src/access/AuditLog.ts"
+import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { statusAt } from "../../src/subscriptions/Subscription.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
-import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
-import { TopicStore } from "../../src/topics/TopicStore.ts"
-import { many, Town } from "./Town.ts"
+import { type SubscriptionDraft, Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
+import { Publishing } from "../../src/topics/Publishing.ts"
+import { Topics } from "../../src/topics/Topics.ts"
+import { access, below, topics } from "../support/Twins.ts"
 
-const identity: Identity = { name: "someone", keyId: "k", role: "admin", environments: ["*"] }
-const topic = { id: 7, name: "t", partitions: 2 }
-
-const world = (who: Identity = identity) => {
-  const town = new Town(2)
-  town.log.append(0, many(5))
-  town.log.trim(0, 2)
-  const topics = Layer.mock(TopicStore, { get: (name) => Effect.succeed(name === "t" ? (topic as never) : undefined) })
-  const stores = Layer.mergeAll(town.stores, town.log.layer, topics, Layer.succeed(CurrentIdentity, who))
-  return Layer.provideMerge(Subscriptions.layer, stores)
-}
-
-const wish = (subscriptionName: string, startPosition: StartPosition) => ({
-  ...{ ...defaults, topicName: "t", subscriptionName, type: "failover" as const, startPosition }
+const given = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(Memory.layer, {})))
+const as = (who: Identity) => Effect.provideService(CurrentIdentity, who)
+const who = (role: Identity["role"], ...patterns: ReadonlyArray<string>): Identity => ({
+  ...{ name: `a ${role}`, keyId: "k1", role, environments: ["x"], topics: patterns }
 })
+const why = { message: "" }
+const draft = (changed: Partial<SubscriptionDraft> = {}): SubscriptionDraft => ({
+  ...{ topicName: "orders", subscriptionName: "billing", type: "key_shared", ...changed }
+})
+const billing = { topicName: "orders", subscriptionName: "billing" }
+const nameOf = <A, R>(work: Effect.Effect<A, { readonly name: string }, R>) =>
+  Effect.map(Effect.flip(work), ({ name }) => name)
 
-describe("Subscriptions", () => {
-  it.effect("SJ1 SI1 where it starts is fixed when it is created", () =>
+const event = (key: string) => ({
+  ...{ key, payload: Buffer.from(`{"total":1}`), eventTime: null, headers: new Map<string, string>() }
+})
+const publish = (...keys: ReadonlyArray<string>) =>
+  Effect.flatMap(Publishing, ({ publish }) => publish({ topic: "orders", events: keys.map(event) }))
+const offsetsOf = (partitions: ReadonlyArray<{ readonly floor: number }>) => partitions.map(({ floor }) => floor)
+
+describe("subscriptions", () => {
+  it.effect("OB2 one that can't work is refused when it is made, and nothing is made", () =>
     Effect.gen(function* () {
-      const subscriptions = yield* Subscriptions
-      const store = yield* SubscriptionStore
-      const starts: ReadonlyArray<readonly [StartPosition, ReadonlyArray<number>]> = [
-        [{ at: "earliest" }, [2, 0]],
-        [{ at: "latest" }, [5, 0]],
-        [{ at: "offsets", offsets: { 0: 1 } }, [2, 0]],
-        [{ at: "offsets", offsets: { 0: 4 } }, [4, 0]],
-        [{ at: "time", millis: 1 }, [5, 0]]
-      ]
-      for (const [n, [start, floors]] of starts.entries()) {
-        const { id } = yield* subscriptions.create(wish(`s${n}`, start))
-        assert.deepStrictEqual(
-          (yield* store.progress(id)).map(({ floor }) => floor),
-          floors,
-          JSON.stringify(start)
-        )
-      }
-      const sought = yield* subscriptions.seek("t", "s0", { at: "latest" })
-      assert.strictEqual(sought.epoch, 2)
-      assert.deepStrictEqual(
-        (yield* store.progress(sought.id)).map(({ floor }) => floor),
-        [5, 0]
-      )
-      assert.strictEqual((yield* subscriptions.pause("t", "s0", 1_000)).status, "paused")
-      assert.strictEqual((yield* subscriptions.resume("t", "s0")).status, "active")
-      yield* subscriptions.remove("t", "s0")
-      const codeOf = (work: Effect.Effect<unknown, { readonly code: string }>) =>
-        Effect.map(Effect.flip(work), ({ code }) => code)
-      const missing = yield* codeOf(subscriptions.get("t", "s0"))
-      assert.strictEqual(
-        yield* codeOf(subscriptions.create({ ...wish("x", { at: "latest" }), topicName: "none" })),
-        missing
-      )
-      const invalid = yield* codeOf(subscriptions.create({ ...wish("x", { at: "latest" }), maxAttempts: 0 }))
-      assert.strictEqual(yield* codeOf(subscriptions.seek("t", "s1", { at: "offsets", offsets: { 9: 1 } })), invalid)
-      assert.strictEqual(yield* codeOf(subscriptions.pause("t", "s1", 0)), invalid)
-    }).pipe(Effect.provide(world()))
+      const [all, topics] = [yield* Subscriptions, yield* Topics]
+      const schema = { type: "object", properties: { total: { type: "number" } } }
+      yield* topics.create({ name: "orders", schema }, why)
+      yield* topics.create({ name: "dead" }, why)
+      yield* topics.create({ name: "memory", log: "ephemeral" }, why)
+      const refused = (changed: Partial<SubscriptionDraft>) => nameOf(all.create(draft(changed), why))
+      assert.strictEqual(yield* refused({ filter: "totl > 1" }), "InvalidFilter")
+      assert.strictEqual(yield* refused({ filter: "total > " }), "InvalidFilter")
+      assert.strictEqual(yield* refused({ filter: `total == "a"` }), "InvalidFilter")
+      assert.strictEqual(yield* refused({ deadLetterTopic: "nowhere" }), "InvalidInput")
+      assert.strictEqual(yield* refused({ deadLetterTopic: "orders" }), "InvalidInput")
+      assert.strictEqual(yield* refused({ topicName: "nowhere" }), "NoSuchTopic")
+      assert.strictEqual(yield* refused({ topicName: "memory" }), "InvalidInput")
+      assert.strictEqual(yield* refused({ maxAttempts: 0 }), "InvalidInput")
+      assert.strictEqual(yield* refused({ subscriptionName: "../x" }), "InvalidInput")
+      const beyond = { at: "offsets", places: new Map([[0, { epoch: 1, offset: 17 }]]), others: "usual" } as const
+      assert.strictEqual(yield* refused({ start: beyond }), "InvalidInput")
+      assert.isEmpty((yield* all.list("", { limit: 10, after: undefined })).subscriptions)
+      const reader = as(who("subscriber", "orders", "dead"))
+      assert.strictEqual(yield* nameOf(reader(all.create(draft({ deadLetterTopic: "dead" }), why))), "Forbidden")
+      const made = yield* reader(all.create(draft({ filter: "total > 1" }), why))
+      assert.deepInclude(made, { filter: "total > 1", createdBy: "a subscriber", maxAttempts: 16, status: "active" })
+    }).pipe(as(system), Effect.provide(given))
   )
 
-  it.effect("KX1 who may not use the topic, or not publish to that of its dead letters, is refused", () =>
+  it.effect("SI1 where it starts is fixed when it is made: what comes afterwards is its own", () =>
     Effect.gen(function* () {
-      const subscriptions = yield* Subscriptions
-      const refused = yield* Effect.flip(subscriptions.get("t", "s"))
-      assert.strictEqual(refused.row.http, 403)
-      const dead = { ...wish("s", { at: "latest" }), topicName: "mine", deadLetterTopic: "t" }
-      assert.strictEqual((yield* Effect.flip(subscriptions.create(dead))).row.http, 403)
-    }).pipe(Effect.provide(world({ ...identity, topics: ["mine"] })))
+      const [all, topics] = [yield* Subscriptions, yield* Topics]
+      yield* topics.create({ name: "orders", partitions: 2 }, why)
+      yield* publish("a", "b", "c", "d")
+      yield* all.create(draft(), why)
+      yield* all.create(draft({ subscriptionName: "mail", start: { at: "earliest" } }), why)
+      yield* publish("a", "b")
+      const backlog = (subscriptionName: string) =>
+        Effect.map(all.stats({ ...billing, subscriptionName }), ({ partitions }) =>
+          partitions.reduce((sum, { backlog }) => sum + backlog, 0)
+        )
+      assert.strictEqual(yield* backlog("billing"), 2)
+      assert.strictEqual(yield* backlog("mail"), 6)
+      const { epoch } = yield* all.seek(billing, { at: "earliest" }, why)
+      assert.strictEqual(epoch, 2)
+      assert.strictEqual(yield* backlog("billing"), 6)
+      const { partitions } = yield* all.stats(billing)
+      const place = { epoch: partitions[0]!.epoch, offset: partitions[0]!.end }
+      yield* all.seek(billing, { at: "offsets", places: new Map([[0, place]]), others: "usual" }, why)
+      assert.deepStrictEqual(offsetsOf((yield* all.stats(billing)).partitions), [place.offset, 0])
+      yield* all.seek(billing, { at: "time", millis: 8_640_000_000_000_000 }, why)
+      assert.strictEqual(yield* backlog("billing"), 0)
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("OB3 a creation that comes again with its key finds it, unless it asks for another or that was moved", () =>
+    Effect.gen(function* () {
+      const all = yield* Subscriptions
+      yield* (yield* Topics).create({ name: "orders" }, why)
+      const once = { message: "", idempotencyKey: "k" }
+      const made = yield* all.create(draft(), once)
+      assert.deepStrictEqual(yield* all.create(draft(), once), made)
+      assert.strictEqual(yield* nameOf(all.create(draft(), why)), "SubscriptionExists")
+      assert.strictEqual(yield* nameOf(all.create(draft({ maxAttempts: 3 }), once)), "SubscriptionExists")
+      const other = as(who("admin", "*"))
+      assert.strictEqual(yield* nameOf(other(all.create(draft(), once))), "SubscriptionExists")
+      yield* all.seek(billing, { at: "earliest" }, why)
+      assert.strictEqual(yield* nameOf(all.create(draft(), once)), "SubscriptionExists")
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("OB4 a subscription of a topic that was deleted is none, and gives its name back", () =>
+    Effect.gen(function* () {
+      const [all, topics] = [yield* Subscriptions, yield* Topics]
+      yield* topics.create({ name: "orders" }, why)
+      const first = yield* all.create(draft(), why)
+      assert.strictEqual(yield* nameOf(topics.remove("orders", why)), "TopicInUse")
+      yield* topics.remove("orders", { message: "", force: true })
+      assert.strictEqual(yield* nameOf(all.get(billing)), "NoSuchTopic")
+      const store = yield* SubscriptionStore
+      assert.isUndefined(yield* store.get("orders", "billing"))
+      // As when a node falls between the two.
+      yield* store.create({ ...first, startPosition: { at: "latest" } }, [], "herald")
+      assert.isEmpty((yield* all.list("", { limit: 10, after: undefined })).subscriptions)
+      yield* topics.create({ name: "orders" }, why)
+      assert.strictEqual(yield* nameOf(all.get(billing)), "NoSuchSubscription")
+      assert.isEmpty((yield* all.list("orders", { limit: 10, after: undefined })).subscriptions)
+      assert.strictEqual((yield* topics.stats("orders")).subscriptions, 0)
+      const second = yield* all.create(draft(), why)
+      assert.notStrictEqual(second.id, first.id)
+      yield* all.remove(billing, why)
+      assert.strictEqual(yield* nameOf(all.remove(billing, why)), "NoSuchSubscription")
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("OB5 a pause ends by itself or when it is resumed; an error is not paused over", () =>
+    Effect.gen(function* () {
+      const [all, store] = [yield* Subscriptions, yield* SubscriptionStore]
+      yield* (yield* Topics).create({ name: "orders" }, why)
+      const made = yield* all.create(draft(), why)
+      const paused = yield* all.pause(billing, 60_000, why)
+      assert.deepStrictEqual([statusAt(paused, 59_999), statusAt(paused, 60_000)], ["paused", "active"])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* all.pause(billing, null, why)).pausedUntil, null)
+      assert.strictEqual((yield* all.resume(billing, why)).status, "active")
+      for (const millis of [0, -1, 1.5, 9e15])
+        assert.strictEqual(yield* nameOf(all.pause(billing, millis, why)), "InvalidInput")
+      yield* store.change(made, { status: "error", reason: "it failed", pausedMillis: null })
+      assert.strictEqual(yield* nameOf(all.pause(billing, null, why)), "SubscriptionConflict")
+      assert.deepInclude(yield* all.resume(billing, why), { status: "active", reason: "" })
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("YT1 whoever may not use a topic is not told of its subscriptions, and lists their own", () =>
+    Effect.gen(function* () {
+      const [all, topics] = [yield* Subscriptions, yield* Topics]
+      for (const name of ["orders", "secret"]) {
+        yield* topics.create({ name }, why)
+        for (const subscriptionName of ["a", "b"]) yield* all.create(draft({ topicName: name, subscriptionName }), why)
+      }
+      const viewer = as(who("viewer", "orders"))
+      const seen = yield* viewer(all.list("", { limit: 10, after: undefined }))
+      assert.deepStrictEqual(
+        seen.subscriptions.map(({ topicName, subscriptionName }) => `${topicName} ${subscriptionName}`),
+        ["orders a", "orders b"]
+      )
+      const secret = { topicName: "secret", subscriptionName: "a" }
+      assert.strictEqual(yield* nameOf(viewer(all.get(secret))), "Forbidden")
+      assert.strictEqual(yield* nameOf(viewer(all.stats(secret))), "Forbidden")
+      assert.strictEqual(yield* nameOf(viewer(all.list("secret", { limit: 1, after: undefined }))), "Forbidden")
+      const mine = { topicName: "orders", subscriptionName: "a" }
+      assert.strictEqual(yield* nameOf(viewer(all.remove(mine, why))), "Forbidden")
+      assert.strictEqual(yield* nameOf(viewer(all.seek(mine, { at: "latest" }, why))), "Forbidden")
+      assert.strictEqual(yield* nameOf(viewer(all.pause(mine, null, why))), "Forbidden")
+      const first = yield* all.list("", { limit: 3, after: undefined })
+      assert.deepInclude(first.next, { topicName: "secret", subscriptionName: "a" })
+      const rest = yield* all.list("", { limit: 3, after: first.next })
+      assert.deepStrictEqual([rest.subscriptions.length, rest.next], [1, undefined])
+    }).pipe(as(system), Effect.provide(given))
+  )
+
+  it.effect("SM4 what somebody does has its entry in the audit log, with who, by which key and why", () =>
+    Effect.gen(function* () {
+      const all = yield* Subscriptions
+      yield* (yield* Topics).create({ name: "orders" }, why)
+      yield* all.create(draft(), { message: "new" })
+      yield* all.pause(billing, 1_000, why)
+      yield* all.resume(billing, why)
+      yield* all.seek(billing, { at: "earliest" }, { message: "again" })
+      yield* all.remove(billing, why)
+      yield* Effect.flip(all.remove(billing, why))
+      const entries = yield* (yield* AuditLog).read({ limit: 5 })
+      assert.deepStrictEqual(
+        entries.map(({ action, performedBy, details }) => [
+          ...[action, performedBy, details["subscription"], details["keyId"], details["message"]]
+        ]),
+        [
+          ["subscription.delete", "herald", "billing", "system", undefined],
+          ["subscription.seek", "herald", "billing", "system", "again"],
+          ["subscription.active", "herald", "billing", "system", undefined],
+          ["subscription.paused", "herald", "billing", "system", undefined],
+          ["subscription.create", "herald", "billing", "system", "new"]
+        ]
+      )
+    }).pipe(as(system), Effect.provide(given))
   )
 })

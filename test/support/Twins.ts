@@ -31,6 +31,8 @@ import { RolloutView } from "../../src/rollouts/RolloutView.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { DeadLetters } from "../../src/subscriptions/DeadLetters.ts"
+import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
 import { Activity } from "../../src/topics/Activity.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
@@ -146,13 +148,15 @@ export const sessionsWith = (
     )
   )
 
-/** Topics, as a node has them. */
+/** Topics and their subscriptions, as a node has them. */
 export const topics = Layer.mergeAll(
   Topics.layer,
-  Publishing.layer({ eventBytes: 1_048_576, underWayBytes: 67_108_864 }),
+  Subscriptions.layer,
+  DeadLetters.layer,
   Reading.layer({ waitingReads: 8 }),
   Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 })
 ).pipe(
+  Layer.provideMerge(Publishing.layer({ eventBytes: 1_048_576, underWayBytes: 67_108_864 })),
   Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),
   Layer.provideMerge(HeardLogs.layer),
   Layer.provideMerge(EphemeralLog.layer({ partitionBytes: 1_048_576, allBytes: 4_194_304 }))

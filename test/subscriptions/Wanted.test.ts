@@ -1,0 +1,83 @@
+/** Where subscriptions are to begin, how far they are, and where lists of them go on. */
+import { assert, describe, it } from "@effect/vitest"
+import { backlogOf } from "../../src/subscriptions/Backlog.ts"
+import { cursorOf, cursorText } from "../../src/subscriptions/ListCursor.ts"
+import { Ranges } from "../../src/subscriptions/Ranges.ts"
+import { beginsOf, startOf, type Wanted, wantedOf } from "../../src/subscriptions/Wanted.ts"
+
+const bounds = (partition: number, first: number, next: number, epoch = 7) => ({
+  ...{ topic: 1, partition, epoch, first, next, bytes: 0 }
+})
+const all = [bounds(0, 10, 20), bounds(1, 0, 5)]
+const places = (said: Readonly<Record<number, readonly [epoch: number, offset: number]>>) =>
+  new Map(Object.entries(said).map(([at, [epoch, offset]]) => [Number(at), { epoch, offset }]))
+
+describe("where a subscription begins", () => {
+  it("OB1 it is written as the beginning of a read is, and an id is of the topic", () => {
+    assert.deepStrictEqual(wantedOf("earliest", "orders"), { at: "earliest" })
+    assert.deepStrictEqual(wantedOf("1764225600000", "orders"), { at: "time", millis: 1764225600000 })
+    const one = wantedOf("orders:1:7:3", "orders") as Wanted
+    assert.deepStrictEqual(one, { at: "offsets", places: places({ 1: [7, 3] }), others: "usual" })
+    assert.deepStrictEqual(startOf(one), { at: "offsets", offsets: { 1: 3 } })
+    assert.strictEqual(wantedOf("orders:1:7:3", "other"), "from: that is an id of orders, not of other")
+    assert.match(wantedOf("-1", "orders") as string, /is no beginning/)
+  })
+
+  it("OB1 what is not said begins with what is new, and stays where it is when it is moved", () => {
+    const wanted = { at: "offsets", places: places({ 0: [7, 12] }), others: "usual" } as const
+    const first = { partition: 0, logEpoch: 7, offset: 12 }
+    assert.deepStrictEqual(beginsOf(wanted, all, "t", "latest"), [first, { partition: 1, logEpoch: 7, offset: 5 }])
+    assert.deepStrictEqual(beginsOf(wanted, all, "t", "stay"), [first])
+    assert.deepStrictEqual(beginsOf({ ...wanted, others: "earliest" }, all, "t", "stay"), [
+      first,
+      { partition: 1, logEpoch: 7, offset: 0 }
+    ])
+    assert.deepStrictEqual(
+      (beginsOf({ at: "earliest" }, all, "t", "stay") as ReadonlyArray<{ offset: number }>).map(({ offset }) => offset),
+      [10, 0]
+    )
+  })
+
+  it("OB1 what is beyond the end, of an epoch to come or of no partition is refused; an epoch that was is not", () => {
+    const of = (said: Parameters<typeof places>[0]) =>
+      beginsOf({ at: "offsets", places: places(said), others: "usual" }, all, "t", "latest")
+    assert.match(of({ 0: [7, 21] }) as string, /past the end/)
+    assert.match(of({ 0: [8, 1] }) as string, /no epoch 8/)
+    assert.match(of({ 2: [7, 1] }) as string, /t has no partition 2/)
+    assert.match(of({}) as string, /there are none/)
+    assert.deepInclude((of({ 0: [6, 900] }) as ReadonlyArray<object>)[0], { logEpoch: 6, offset: 900 })
+  })
+})
+
+describe("how far a subscription is", () => {
+  const progress = (from: number, floor: number, done: ReadonlyArray<readonly [number, number]>, logEpoch = 7) => {
+    const ranges = new Ranges(floor)
+    for (const [a, b] of done) ranges.add(a, b)
+    return {
+      ...{ partition: 0, from, to: from + 1, share: from, logEpoch, floor, ranges: ranges.encode(), failed: 0 }
+    }
+  }
+
+  it("UD1 what each slice has done or passed by is taken away, and nothing twice", () => {
+    // Of 10 to 20, this one did all but 13 and has seen up to 18; the other waits for 15.
+    const found = backlogOf([progress(0, 13, [[14, 18]]), progress(1, 15, [[16, 20]])], [bounds(0, 10, 20)])
+    assert.deepStrictEqual(found, [{ partition: 0, epoch: 7, floor: 13, end: 20, holes: 2, backlog: 4 }])
+  })
+
+  it("UD1 a history that was lost, and what retention took, count for nothing", () => {
+    const lost = backlogOf([progress(0, 900, [], 6)], [bounds(0, 10, 20)])
+    assert.deepInclude(lost[0], { floor: 10, backlog: 10, holes: 0 })
+    assert.deepInclude(backlogOf([progress(0, 3, [])], [bounds(0, 10, 20)])[0], { backlog: 10 })
+    assert.deepInclude(backlogOf([progress(0, 20, [])], [bounds(0, 10, 20)])[0], { backlog: 0, floor: 20 })
+    assert.deepInclude(backlogOf([], [bounds(0, 10, 20)])[0], { backlog: 10, floor: 20 })
+  })
+})
+
+describe("pages of subscriptions", () => {
+  it("OB1 the place where a list goes on is read as it was written, and nothing else is", () => {
+    const at = { topicName: "orders/eu", subscriptionName: "billing" }
+    assert.deepStrictEqual(cursorOf(cursorText(at)), at)
+    assert.isUndefined(cursorOf(""))
+    for (const wrong of ["orders", "a:b:c", ":b", "a:", "../x:b", "a:b c"]) assert.isString(cursorOf(wrong))
+  })
+})
