@@ -17,6 +17,7 @@ import { sync } from "../edge/grpc/flagd/Sync.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import { reporting } from "../edge/grpc/reporting/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
+import { subscriptionManager } from "../edge/grpc/subscriptions/Manager.ts"
 import { topicManager } from "../edge/grpc/topics/Manager.ts"
 import { topicService } from "../edge/grpc/topics/Routes.ts"
 import { access } from "../edge/http/access/Routes.ts"
@@ -34,6 +35,7 @@ import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
 import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
+import { subscriptions as subscriptionRoutes } from "../edge/http/subscriptions/Routes.ts"
 import { topics as topicRoutes } from "../edge/http/topics/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
 import * as Ending from "../experiments/Ending.ts"
@@ -182,6 +184,7 @@ const capabilities = [
     http: topicRoutes,
     grpc: topicManager
   },
+  { http: subscriptionRoutes, grpc: subscriptionManager },
   { grpc: topicService },
   { grpc: distribution },
   { http: access },

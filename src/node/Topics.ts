@@ -1,8 +1,10 @@
-/** What runs for topics: use cases, what a node knows of them, and readers, on logs whose appends are heard at once. */
+/** What runs for topics and their subscriptions: use cases, what a node knows of them, and readers, on logs whose appends are heard at once. */
 import { Layer } from "effect"
 import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
 import type { Settings } from "../settings/Catalogue.ts"
+import { DeadLetters } from "../subscriptions/DeadLetters.ts"
+import { Subscriptions } from "../subscriptions/Subscriptions.ts"
 import { Activity } from "../topics/Activity.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
@@ -12,7 +14,14 @@ import { Topics } from "../topics/Topics.ts"
 import { TopicUsers } from "../topics/TopicUsers.ts"
 
 export const topicServices = ({ topics, fanout }: Pick<Settings, "topics" | "fanout">) =>
-  Layer.mergeAll(Topics.layer, Publishing.layer(topics), Reading.layer(topics), Fanout.layer(fanout)).pipe(
+  Layer.mergeAll(
+    Topics.layer,
+    Subscriptions.layer,
+    DeadLetters.layer,
+    Reading.layer(topics),
+    Fanout.layer(fanout)
+  ).pipe(
+    Layer.provideMerge(Publishing.layer(topics)),
     Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),
     Layer.provideMerge(HeardLogs.layer)
   )

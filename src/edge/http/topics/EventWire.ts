@@ -135,7 +135,7 @@ export const published = ({ topic: { name }, placed, failed }: Done): Published 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** The member that shows a payload, as JSON text. TK5 */
-const shownPayload = (payload: Uint8Array, as: "text" | undefined): string => {
+export const shownPayload = (payload: Uint8Array, as?: "text"): string => {
   let text: string
   try {
     text = decoder.decode(payload)

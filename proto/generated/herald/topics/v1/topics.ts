@@ -647,6 +647,11 @@ export interface Subscription {
   pausedUntilMs: bigint;
   /** Why its status is error. */
   reason: string;
+  /** Who consumes, for operators. */
+  consumerGroup: string;
+  createdBy: string;
+  /** Counts how often its position was set: what was delivered before is refused. */
+  epoch: bigint;
 }
 
 export interface CreateSubscriptionRequest {
@@ -660,6 +665,11 @@ export interface CreateSubscriptionRequest {
   ackTimeoutMs: bigint;
   backoffMs: bigint[];
   maxInFlight: number;
+  consumerGroup: string;
+  /** Why; kept in the audit log. */
+  message: string;
+  /** A creation that comes again with one finds what the first made. Empty: none. */
+  idempotencyKey: string;
 }
 
 export interface GetSubscriptionRequest {
@@ -670,6 +680,7 @@ export interface GetSubscriptionRequest {
 export interface DeleteSubscriptionRequest {
   topic: string;
   name: string;
+  message: string;
 }
 
 export interface DeleteSubscriptionResponse {
@@ -690,7 +701,9 @@ export interface ListSubscriptionsResponse {
 export interface SeekRequest {
   topic: string;
   name: string;
+  /** With offsets, partitions that are left out stay where they are, unless others_earliest. */
   to: Start | undefined;
+  message: string;
 }
 
 export interface PauseRequest {
@@ -698,27 +711,38 @@ export interface PauseRequest {
   name: string;
   /** 0: until it is resumed. */
   forMs: bigint;
+  message: string;
+}
+
+export interface ResumeRequest {
+  topic: string;
+  name: string;
+  message: string;
 }
 
 export interface SubscriptionStats {
   subscription: Subscription | undefined;
   cursors: CursorStats[];
+  /** Of all nodes. */
   consumers: number;
-  /** Events behind the end of the topic that are not done. */
+  /** Events that are not done, at most, as it was written last. */
   backlog: bigint;
-  inFlight: bigint;
-  parkedKeys: bigint;
+  /** Events that failed and are tried again. */
+  failed: bigint;
   deadLetters: bigint;
-  blocked: string;
 }
 
+/** Of a partition. */
 export interface CursorStats {
   partition: number;
   epoch: number;
   /** Everything below it is done. */
   floor: bigint;
+  /** The offset that is given next. */
   end: bigint;
+  /** Ranges that are done above the floor. */
   holes: number;
+  backlog: bigint;
 }
 
 function createBaseEvent(): Event {
@@ -6160,6 +6184,9 @@ function createBaseSubscription(): Subscription {
     lastActivityMs: 0n,
     pausedUntilMs: 0n,
     reason: "",
+    consumerGroup: "",
+    createdBy: "",
+    epoch: 0n,
   };
 }
 
@@ -6228,6 +6255,18 @@ export const Subscription: MessageFns<Subscription> = {
     }
     if (message.reason !== "") {
       writer.uint32(122).string(message.reason);
+    }
+    if (message.consumerGroup !== "") {
+      writer.uint32(130).string(message.consumerGroup);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(138).string(message.createdBy);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.epoch);
     }
     return writer;
   },
@@ -6375,6 +6414,30 @@ export const Subscription: MessageFns<Subscription> = {
             message.reason = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.consumerGroup = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6440,6 +6503,17 @@ export const Subscription: MessageFns<Subscription> = {
         ? BigInt(object.paused_until_ms)
         : 0n,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      consumerGroup: isSet(object.consumerGroup)
+        ? globalThis.String(object.consumerGroup)
+        : isSet(object.consumer_group)
+        ? globalThis.String(object.consumer_group)
+        : "",
+      createdBy: isSet(object.createdBy)
+        ? globalThis.String(object.createdBy)
+        : isSet(object.created_by)
+        ? globalThis.String(object.created_by)
+        : "",
+      epoch: isSet(object.epoch) ? BigInt(object.epoch) : 0n,
     };
   },
 
@@ -6490,6 +6564,15 @@ export const Subscription: MessageFns<Subscription> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.consumerGroup !== "") {
+      obj.consumerGroup = message.consumerGroup;
+    }
+    if (message.createdBy !== "") {
+      obj.createdBy = message.createdBy;
+    }
+    if (message.epoch !== 0n) {
+      obj.epoch = message.epoch.toString();
+    }
     return obj;
   },
 
@@ -6519,6 +6602,9 @@ export const Subscription: MessageFns<Subscription> = {
       ? BigInt(object.pausedUntilMs)
       : 0n;
     message.reason = object.reason ?? "";
+    message.consumerGroup = object.consumerGroup ?? "";
+    message.createdBy = object.createdBy ?? "";
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
     return message;
   },
 };
@@ -6535,6 +6621,9 @@ function createBaseCreateSubscriptionRequest(): CreateSubscriptionRequest {
     ackTimeoutMs: 0n,
     backoffMs: [],
     maxInFlight: 0,
+    consumerGroup: "",
+    message: "",
+    idempotencyKey: "",
   };
 }
 
@@ -6579,6 +6668,15 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
     }
     if (message.maxInFlight !== 0) {
       writer.uint32(80).uint32(message.maxInFlight);
+    }
+    if (message.consumerGroup !== "") {
+      writer.uint32(90).string(message.consumerGroup);
+    }
+    if (message.message !== "") {
+      writer.uint32(98).string(message.message);
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(106).string(message.idempotencyKey);
     }
     return writer;
   },
@@ -6686,6 +6784,30 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
             message.maxInFlight = reader.uint32();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.consumerGroup = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6730,6 +6852,17 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
         : isSet(object.max_in_flight)
         ? globalThis.Number(object.max_in_flight)
         : 0,
+      consumerGroup: isSet(object.consumerGroup)
+        ? globalThis.String(object.consumerGroup)
+        : isSet(object.consumer_group)
+        ? globalThis.String(object.consumer_group)
+        : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : "",
     };
   },
 
@@ -6765,6 +6898,15 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
     if (message.maxInFlight !== 0) {
       obj.maxInFlight = Math.round(message.maxInFlight);
     }
+    if (message.consumerGroup !== "") {
+      obj.consumerGroup = message.consumerGroup;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.idempotencyKey !== "") {
+      obj.idempotencyKey = message.idempotencyKey;
+    }
     return obj;
   },
 
@@ -6785,6 +6927,9 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
       : 0n;
     message.backoffMs = object.backoffMs?.map((e) => BigInt(e)) || [];
     message.maxInFlight = object.maxInFlight ?? 0;
+    message.consumerGroup = object.consumerGroup ?? "";
+    message.message = object.message ?? "";
+    message.idempotencyKey = object.idempotencyKey ?? "";
     return message;
   },
 };
@@ -6875,7 +7020,7 @@ export const GetSubscriptionRequest: MessageFns<GetSubscriptionRequest> = {
 };
 
 function createBaseDeleteSubscriptionRequest(): DeleteSubscriptionRequest {
-  return { topic: "", name: "" };
+  return { topic: "", name: "", message: "" };
 }
 
 export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = {
@@ -6885,6 +7030,9 @@ export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = 
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
     }
     return writer;
   },
@@ -6918,6 +7066,14 @@ export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = 
             message.name = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6934,6 +7090,7 @@ export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = 
     return {
       topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -6945,6 +7102,9 @@ export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = 
     if (message.name !== "") {
       obj.name = message.name;
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -6955,6 +7115,7 @@ export const DeleteSubscriptionRequest: MessageFns<DeleteSubscriptionRequest> = 
     const message = createBaseDeleteSubscriptionRequest();
     message.topic = object.topic ?? "";
     message.name = object.name ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
@@ -7200,7 +7361,7 @@ export const ListSubscriptionsResponse: MessageFns<ListSubscriptionsResponse> = 
 };
 
 function createBaseSeekRequest(): SeekRequest {
-  return { topic: "", name: "", to: undefined };
+  return { topic: "", name: "", to: undefined, message: "" };
 }
 
 export const SeekRequest: MessageFns<SeekRequest> = {
@@ -7213,6 +7374,9 @@ export const SeekRequest: MessageFns<SeekRequest> = {
     }
     if (message.to !== undefined) {
       Start.encode(message.to, writer.uint32(26).fork()).join();
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
     }
     return writer;
   },
@@ -7254,6 +7418,14 @@ export const SeekRequest: MessageFns<SeekRequest> = {
             message.to = Start.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7271,6 +7443,7 @@ export const SeekRequest: MessageFns<SeekRequest> = {
       topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       to: isSet(object.to) ? Start.fromJSON(object.to) : undefined,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -7285,6 +7458,9 @@ export const SeekRequest: MessageFns<SeekRequest> = {
     if (message.to !== undefined) {
       obj.to = Start.toJSON(message.to);
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -7296,12 +7472,13 @@ export const SeekRequest: MessageFns<SeekRequest> = {
     message.topic = object.topic ?? "";
     message.name = object.name ?? "";
     message.to = (object.to !== undefined && object.to !== null) ? Start.fromPartial(object.to) : undefined;
+    message.message = object.message ?? "";
     return message;
   },
 };
 
 function createBasePauseRequest(): PauseRequest {
-  return { topic: "", name: "", forMs: 0n };
+  return { topic: "", name: "", forMs: 0n, message: "" };
 }
 
 export const PauseRequest: MessageFns<PauseRequest> = {
@@ -7317,6 +7494,9 @@ export const PauseRequest: MessageFns<PauseRequest> = {
         throw new globalThis.Error("value provided for field message.forMs of type uint64 too large");
       }
       writer.uint32(24).uint64(message.forMs);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
     }
     return writer;
   },
@@ -7358,6 +7538,14 @@ export const PauseRequest: MessageFns<PauseRequest> = {
             message.forMs = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7375,6 +7563,7 @@ export const PauseRequest: MessageFns<PauseRequest> = {
       topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       forMs: isSet(object.forMs) ? BigInt(object.forMs) : isSet(object.for_ms) ? BigInt(object.for_ms) : 0n,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -7389,6 +7578,9 @@ export const PauseRequest: MessageFns<PauseRequest> = {
     if (message.forMs !== 0n) {
       obj.forMs = message.forMs.toString();
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -7400,21 +7592,114 @@ export const PauseRequest: MessageFns<PauseRequest> = {
     message.topic = object.topic ?? "";
     message.name = object.name ?? "";
     message.forMs = (object.forMs !== undefined && object.forMs !== null) ? BigInt(object.forMs) : 0n;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeRequest(): ResumeRequest {
+  return { topic: "", name: "", message: "" };
+}
+
+export const ResumeRequest: MessageFns<ResumeRequest> = {
+  encode(message: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: ResumeRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeRequest>, I>>(base?: I): ResumeRequest {
+    return ResumeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeRequest>, I>>(object: I): ResumeRequest {
+    const message = createBaseResumeRequest();
+    message.topic = object.topic ?? "";
+    message.name = object.name ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
 
 function createBaseSubscriptionStats(): SubscriptionStats {
-  return {
-    subscription: undefined,
-    cursors: [],
-    consumers: 0,
-    backlog: 0n,
-    inFlight: 0n,
-    parkedKeys: 0n,
-    deadLetters: 0n,
-    blocked: "",
-  };
+  return { subscription: undefined, cursors: [], consumers: 0, backlog: 0n, failed: 0n, deadLetters: 0n };
 }
 
 export const SubscriptionStats: MessageFns<SubscriptionStats> = {
@@ -7434,26 +7719,17 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
       }
       writer.uint32(32).uint64(message.backlog);
     }
-    if (message.inFlight !== 0n) {
-      if (BigInt.asUintN(64, message.inFlight) !== message.inFlight) {
-        throw new globalThis.Error("value provided for field message.inFlight of type uint64 too large");
+    if (message.failed !== 0n) {
+      if (BigInt.asUintN(64, message.failed) !== message.failed) {
+        throw new globalThis.Error("value provided for field message.failed of type uint64 too large");
       }
-      writer.uint32(40).uint64(message.inFlight);
-    }
-    if (message.parkedKeys !== 0n) {
-      if (BigInt.asUintN(64, message.parkedKeys) !== message.parkedKeys) {
-        throw new globalThis.Error("value provided for field message.parkedKeys of type uint64 too large");
-      }
-      writer.uint32(48).uint64(message.parkedKeys);
+      writer.uint32(40).uint64(message.failed);
     }
     if (message.deadLetters !== 0n) {
       if (BigInt.asUintN(64, message.deadLetters) !== message.deadLetters) {
         throw new globalThis.Error("value provided for field message.deadLetters of type uint64 too large");
       }
-      writer.uint32(56).uint64(message.deadLetters);
-    }
-    if (message.blocked !== "") {
-      writer.uint32(66).string(message.blocked);
+      writer.uint32(48).uint64(message.deadLetters);
     }
     return writer;
   },
@@ -7508,7 +7784,7 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
               break;
             }
 
-            message.inFlight = reader.uint64() as bigint;
+            message.failed = reader.uint64() as bigint;
             continue;
           }
           case 6: {
@@ -7516,23 +7792,7 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
               break;
             }
 
-            message.parkedKeys = reader.uint64() as bigint;
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
             message.deadLetters = reader.uint64() as bigint;
-            continue;
-          }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.blocked = reader.string();
             continue;
           }
         }
@@ -7553,22 +7813,12 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
       cursors: globalThis.Array.isArray(object?.cursors) ? object.cursors.map((e: any) => CursorStats.fromJSON(e)) : [],
       consumers: isSet(object.consumers) ? globalThis.Number(object.consumers) : 0,
       backlog: isSet(object.backlog) ? BigInt(object.backlog) : 0n,
-      inFlight: isSet(object.inFlight)
-        ? BigInt(object.inFlight)
-        : isSet(object.in_flight)
-        ? BigInt(object.in_flight)
-        : 0n,
-      parkedKeys: isSet(object.parkedKeys)
-        ? BigInt(object.parkedKeys)
-        : isSet(object.parked_keys)
-        ? BigInt(object.parked_keys)
-        : 0n,
+      failed: isSet(object.failed) ? BigInt(object.failed) : 0n,
       deadLetters: isSet(object.deadLetters)
         ? BigInt(object.deadLetters)
         : isSet(object.dead_letters)
         ? BigInt(object.dead_letters)
         : 0n,
-      blocked: isSet(object.blocked) ? globalThis.String(object.blocked) : "",
     };
   },
 
@@ -7586,17 +7836,11 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
     if (message.backlog !== 0n) {
       obj.backlog = message.backlog.toString();
     }
-    if (message.inFlight !== 0n) {
-      obj.inFlight = message.inFlight.toString();
-    }
-    if (message.parkedKeys !== 0n) {
-      obj.parkedKeys = message.parkedKeys.toString();
+    if (message.failed !== 0n) {
+      obj.failed = message.failed.toString();
     }
     if (message.deadLetters !== 0n) {
       obj.deadLetters = message.deadLetters.toString();
-    }
-    if (message.blocked !== "") {
-      obj.blocked = message.blocked;
     }
     return obj;
   },
@@ -7612,20 +7856,16 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
     message.cursors = object.cursors?.map((e) => CursorStats.fromPartial(e)) || [];
     message.consumers = object.consumers ?? 0;
     message.backlog = (object.backlog !== undefined && object.backlog !== null) ? BigInt(object.backlog) : 0n;
-    message.inFlight = (object.inFlight !== undefined && object.inFlight !== null) ? BigInt(object.inFlight) : 0n;
-    message.parkedKeys = (object.parkedKeys !== undefined && object.parkedKeys !== null)
-      ? BigInt(object.parkedKeys)
-      : 0n;
+    message.failed = (object.failed !== undefined && object.failed !== null) ? BigInt(object.failed) : 0n;
     message.deadLetters = (object.deadLetters !== undefined && object.deadLetters !== null)
       ? BigInt(object.deadLetters)
       : 0n;
-    message.blocked = object.blocked ?? "";
     return message;
   },
 };
 
 function createBaseCursorStats(): CursorStats {
-  return { partition: 0, epoch: 0, floor: 0n, end: 0n, holes: 0 };
+  return { partition: 0, epoch: 0, floor: 0n, end: 0n, holes: 0, backlog: 0n };
 }
 
 export const CursorStats: MessageFns<CursorStats> = {
@@ -7650,6 +7890,12 @@ export const CursorStats: MessageFns<CursorStats> = {
     }
     if (message.holes !== 0) {
       writer.uint32(40).uint32(message.holes);
+    }
+    if (message.backlog !== 0n) {
+      if (BigInt.asUintN(64, message.backlog) !== message.backlog) {
+        throw new globalThis.Error("value provided for field message.backlog of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.backlog);
     }
     return writer;
   },
@@ -7707,6 +7953,14 @@ export const CursorStats: MessageFns<CursorStats> = {
             message.holes = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.backlog = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7726,6 +7980,7 @@ export const CursorStats: MessageFns<CursorStats> = {
       floor: isSet(object.floor) ? BigInt(object.floor) : 0n,
       end: isSet(object.end) ? BigInt(object.end) : 0n,
       holes: isSet(object.holes) ? globalThis.Number(object.holes) : 0,
+      backlog: isSet(object.backlog) ? BigInt(object.backlog) : 0n,
     };
   },
 
@@ -7746,6 +8001,9 @@ export const CursorStats: MessageFns<CursorStats> = {
     if (message.holes !== 0) {
       obj.holes = Math.round(message.holes);
     }
+    if (message.backlog !== 0n) {
+      obj.backlog = message.backlog.toString();
+    }
     return obj;
   },
 
@@ -7759,6 +8017,7 @@ export const CursorStats: MessageFns<CursorStats> = {
     message.floor = (object.floor !== undefined && object.floor !== null) ? BigInt(object.floor) : 0n;
     message.end = (object.end !== undefined && object.end !== null) ? BigInt(object.end) : 0n;
     message.holes = object.holes ?? 0;
+    message.backlog = (object.backlog !== undefined && object.backlog !== null) ? BigInt(object.backlog) : 0n;
     return message;
   },
 };
@@ -8155,9 +8414,8 @@ export const SubscriptionManagerService = {
     path: "/herald.topics.v1.SubscriptionManager/Resume" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetSubscriptionRequest): Buffer =>
-      Buffer.from(GetSubscriptionRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetSubscriptionRequest => GetSubscriptionRequest.decode(value),
+    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
     responseSerialize: (value: Subscription): Buffer => Buffer.from(Subscription.encode(value).finish()),
     responseDeserialize: (value: Buffer): Subscription => Subscription.decode(value),
   },
@@ -8171,7 +8429,7 @@ export interface SubscriptionManagerServer extends UntypedServiceImplementation 
   listSubscriptions: handleUnaryCall<ListSubscriptionsRequest, ListSubscriptionsResponse>;
   seek: handleUnaryCall<SeekRequest, Subscription>;
   pause: handleUnaryCall<PauseRequest, Subscription>;
-  resume: handleUnaryCall<GetSubscriptionRequest, Subscription>;
+  resume: handleUnaryCall<ResumeRequest, Subscription>;
 }
 
 export interface SubscriptionManagerClient extends Client {
@@ -8275,16 +8533,16 @@ export interface SubscriptionManagerClient extends Client {
     callback: (error: ServiceError | null, response: Subscription) => void,
   ): ClientUnaryCall;
   resume(
-    request: GetSubscriptionRequest,
+    request: ResumeRequest,
     callback: (error: ServiceError | null, response: Subscription) => void,
   ): ClientUnaryCall;
   resume(
-    request: GetSubscriptionRequest,
+    request: ResumeRequest,
     metadata: Metadata,
     callback: (error: ServiceError | null, response: Subscription) => void,
   ): ClientUnaryCall;
   resume(
-    request: GetSubscriptionRequest,
+    request: ResumeRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Subscription) => void,
