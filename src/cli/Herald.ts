@@ -41,6 +41,8 @@ import { settings } from "./verbs/settings/Settings.ts"
 import { candidates } from "./verbs/shell/Candidates.ts"
 import { completion } from "./verbs/shell/Completion.ts"
 import { context } from "./verbs/shell/Context.ts"
+import { deadLettersVerb } from "./verbs/subscriptions/DeadLetters.ts"
+import { subscriptionVerb } from "./verbs/subscriptions/Subscription.ts"
 import { topicVerb } from "./verbs/topics/Topic.ts"
 
 export const herald = Command.make("herald").pipe(
@@ -72,7 +74,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
-    { group: "Events", commands: [topicVerb] },
+    { group: "Events", commands: [topicVerb, subscriptionVerb, deadLettersVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),

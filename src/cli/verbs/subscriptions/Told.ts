@@ -1,0 +1,98 @@
+/** What is told of subscriptions and of their dead letters. */
+import * as Argument from "effect/cli/Argument"
+import type { DeadLetter, Subscription, SubscriptionStats } from "../../../edge/http/subscriptions/Wire.ts"
+import { spanText } from "../../../text/Amounts.ts"
+import { printable } from "../../../text/Printable.ts"
+import { segment } from "../../Http.ts"
+import type { Paint } from "../../Paint.ts"
+import { facts, table, time } from "../../Table.ts"
+
+export const topic = Argument.String("topic").pipe(Argument.withDescription("The topic (herald topic list)"))
+export const subscription = Argument.String("subscription").pipe(
+  Argument.withDescription("Its name (herald subscription list <topic>)")
+)
+
+export const pathOf = (topic: string, subscription: string, rest = ""): string =>
+  `/v1/subscriptions/${segment(topic)}/${segment(subscription)}${rest}`
+
+/** "50ms", "1m30s". */
+export const millisText = (millis: number): string => (millis % 1_000 === 0 ? spanText(millis) : `${millis}ms`)
+
+export const nameOf = ({ topic, name }: Pick<Subscription, "topic" | "name">, paint: Paint): string =>
+  `${paint.bold(printable(name))} of ${printable(topic)}`
+
+export const statusText = ({ status, pausedUntil }: Pick<Subscription, "status" | "pausedUntil">): string =>
+  pausedUntil === null ? status : `${status} until ${time(pausedUntil)}`
+
+export const paintOf = ({ status }: Pick<Subscription, "status">, paint: Paint): ((text: string) => string) =>
+  status === "active" ? paint.green : status === "error" ? paint.red : paint.yellow
+
+export const factsOf = (found: Subscription, paint: Paint): string =>
+  facts(
+    [
+      ["type", found.type],
+      ["status", statusText(found)],
+      ["reason", found.reason],
+      ["began with", found.from],
+      ["filter", found.filter],
+      ["group", found.consumerGroup],
+      ["attempts", String(found.maxAttempts)],
+      ["dead letters", found.deadLetterTopic === "" ? "none: what fails too often stops it" : found.deadLetterTopic],
+      ["ack timeout", millisText(found.ackTimeoutMillis)],
+      ["back-off", found.backoffMillis.map(millisText).join(", ")],
+      ["in flight", `at most ${found.maxInFlight}`],
+      ["created", `${time(found.createdAt)} by ${found.createdBy}`],
+      ["last active", time(found.lastActivityAt)],
+      ["id", found.id]
+    ],
+    paint
+  )
+
+export const statsOf = (found: SubscriptionStats, paint: Paint, room: number): string =>
+  [
+    nameOf(found.subscription, paint),
+    facts(
+      [
+        ["status", statusText(found.subscription)],
+        ["reason", found.subscription.reason],
+        ["backlog", String(found.backlog)],
+        ["to be retried", String(found.failed)],
+        ["dead letters", String(found.deadLetters)],
+        ["consumers", String(found.consumers)]
+      ],
+      paint
+    ),
+    table(
+      found.partitions,
+      [
+        { title: "PARTITION", value: (row) => String(row.partition), right: true },
+        { title: "FLOOR", value: (row) => String(row.floor), right: true },
+        { title: "END", value: (row) => String(row.end), right: true },
+        { title: "BACKLOG", value: (row) => String(row.backlog), right: true },
+        { title: "HOLES", value: (row) => String(row.holes), right: true },
+        { title: "EPOCH", value: (row) => String(row.epoch), right: true }
+      ],
+      paint,
+      room
+    )
+  ].join("\n")
+
+const payloadText = ({ value, base64 }: DeadLetter): string =>
+  base64 !== undefined ? base64 : typeof value === "string" ? value : JSON.stringify(value)
+
+export const letterOf = (found: DeadLetter, paint: Paint): string =>
+  [
+    `${paint.bold(`dead letter ${found.id}`)} of ${printable(found.eventId)}`,
+    facts(
+      [
+        ["why", found.reason === "rejected" ? "a consumer rejected it" : `it failed ${found.attempts} times`],
+        ["said last", found.cause],
+        ["key", found.key ?? ""],
+        ["published", found.publishedAt === null ? "" : time(found.publishedAt)],
+        ["came here", time(found.at)],
+        ...Object.entries(found.headers).map(([name, value]) => [`header ${name}`, value] as const)
+      ],
+      paint
+    ),
+    printable(payloadText(found), true)
+  ].join("\n")
