@@ -20,7 +20,7 @@ export interface Defined {
 }
 
 const MADE =
-  /^(?: *execute format\(\$\w*\$)?create (?:or replace )?function (\w+)\(([^)]*)|^create table (?:if not exists )?(\w+)/
+  /^(?: *execute format\(\$\w*\$)?create (?:or replace )?function (\w+)\(([^)]*)|^ *create table (?:if not exists )?(\w+)/
 const RENAMED = /^alter (?:function|table) (\w+)(?:\([^)]*\))? rename to (\w+)/
 const DROPPED = /^drop function (\w+)\(([^)]*)\)|^drop table (\w+)/
 const ALTERED = /^alter table (\w+)/
