@@ -6,7 +6,7 @@ import { decimalText, priceOf } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade, rolledUp } from "../../src/marketdata/Gathering.ts"
 import { readTick } from "../../src/marketdata/ReadTick.ts"
 import { candlesOf, filled, sessionsOf } from "../../src/marketdata/Series.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { krakenBars, krakenTrades } from "../support/krakenData.ts"
 import { shuffled } from "../support/Trades.ts"
 

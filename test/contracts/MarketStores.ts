@@ -12,7 +12,7 @@ import type { StoredBar } from "../../src/marketdata/Series.ts"
 import { millisOf } from "../../src/marketdata/Tick.ts"
 import { venueOf } from "../../src/marketdata/Venue.ts"
 import type { Place } from "../../src/topics/MessageId.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
 

@@ -1,5 +1,5 @@
 /** Rules and contexts drawn by a seed, of everything that a rule may be made of. */
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 
 const VARIANTS = ["on", "off", "true", "false", "1", "1.5", "blue"]
 export const variants = {

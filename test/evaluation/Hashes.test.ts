@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { cborOf } from "../../src/evaluation/Cbor.ts"
 import { bucketOf, chosen, readBuckets } from "../../src/evaluation/Fractional.ts"
 import { begin, hashBytes, hashText } from "../../src/evaluation/Murmur.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 
 const encoder = new TextEncoder()
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Bucketing } from "../../src/evaluation/Fractional.ts"
 import { received, sent } from "../../src/evaluation/Sent.ts"
+import { dice } from "../support/Chance.ts"
 import { definitionOf, flagsOf, NOON, problemsOf } from "../support/Definitions.ts"
-import { dice } from "../support/dice.ts"
 import { drawContext, drawRule, variants } from "./Drawn.ts"
 
 /** Drawn flags, of which each may need the ones before it. */

@@ -4,7 +4,7 @@ import type { Batch, Told } from "../../src/fanout/Batch.ts"
 import { Broadcast } from "../../src/fanout/Broadcast.ts"
 import { eventsOf } from "../../src/fanout/Picking.ts"
 import type { Overflow, Reader } from "../../src/fanout/Reader.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { FakeLog } from "./FakeLog.ts"
 import { FakeReader } from "./FakeReader.ts"
 

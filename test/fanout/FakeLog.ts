@@ -6,7 +6,7 @@ import { Ring } from "../../src/fanout/Ring.ts"
 import { eventIn } from "../../src/fanout/Rows.ts"
 import { frameOf, messageOf } from "../../src/topics/Message.ts"
 import type { Place } from "../../src/topics/MessageId.ts"
-import type { dice } from "../support/dice.ts"
+import type { dice } from "../support/Chance.ts"
 
 export type Dice = ReturnType<typeof dice>
 

@@ -3,7 +3,7 @@ import { BATCH_BYTES, type Batch } from "../../src/fanout/Batch.ts"
 import { batchOf, conflated, eventsOf as eventsIn } from "../../src/fanout/Picking.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
 import { entriesOf, keyOf, skipped } from "../../src/fanout/Rows.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { eventsOf } from "../support/TestLog.ts"
 
 const rows = (first: number, count: number, width = 100, at = 1) => ({

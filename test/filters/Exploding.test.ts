@@ -5,7 +5,7 @@ import { ELEMENTS, FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filte
 import { Filters } from "../../src/filters/Filters.ts"
 import { Pattern } from "../../src/filters/Pattern.ts"
 import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { event } from "./Events.ts"
 
 const typed = variablesOf({

@@ -1,5 +1,5 @@
 /** Filters and events drawn by a seed. */
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 
 export interface Draw {
   /** From 0 to below `below`. */

@@ -3,7 +3,7 @@ import { acrossSessions, averageOf, barOf, EMPTY, idOf, type KeyedBar, merge } f
 import { countsOf, NO_RULES } from "../../src/marketdata/Conditions.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade, rolledUp } from "../../src/marketdata/Gathering.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
 
 const COUNTS = countsOf(NO_RULES, [], "regular")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { decimalText, perUnit, plus, priceOf, priceText, product, sizeOf } from "../../src/marketdata/Decimal.ts"
-import { dice } from "../support/dice.ts"
+import { dice } from "../support/Chance.ts"
 import { decimal } from "../support/Trades.ts"
 
 describe("Decimal", () => {

@@ -16,3 +16,12 @@ export const chance = (seed: number) => {
   const whole = numbers(seed)
   return () => whole(2 ** 30) / 2 ** 30
 }
+
+/** What draws by a seed: from 0 to just below 1, whole numbers just below one, and one of a list. */
+export const dice = (seed: number) => {
+  const whole = numbers(seed)
+  const next = (): number => whole(2 ** 32) / 2 ** 32
+  const below = (n: number): number => Math.floor(next() * n)
+  const of = <A>(list: ReadonlyArray<A>): A => list[below(list.length)]!
+  return { next, below, of }
+}

@@ -1,7 +1,7 @@
 /** Trades for tests: one as it is wished for, and many that a seed draws. */
 import { type Decimal, decimalOf } from "../../src/marketdata/Decimal.ts"
 import type { PlacedTrade } from "../../src/marketdata/Gathering.ts"
-import { dice } from "./dice.ts"
+import { dice } from "./Chance.ts"
 
 /** 2026-01-15T15:00:00Z, a Thursday, at ten in New York; nanoseconds. */
 export const TEN = 1_768_489_200_000_000_000n
