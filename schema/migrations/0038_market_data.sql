@@ -250,7 +250,7 @@ begin
   return jsonb_build_object('left', left_out);
 end $$;
 
--- One bounded step: days that are as old as they are kept, and instruments of which nothing is left. Ranges of weeks are dropped from outside.
+-- One bounded step: days that are as old as they are kept, instruments of which nothing is left, and how far topics were that are no more. Ranges of weeks are dropped from outside.
 create function herald_market_sweep(lease jsonb, lasts interval, keep interval, keep_days interval, step integer) returns jsonb language plpgsql as $$
 declare
   now constant timestamptz := clock_timestamp();
@@ -275,5 +275,8 @@ begin
   )
   delete from market_instruments i using old where i.id = old.instrument;
   get diagnostics gone = row_count;
+  -- Of topics that were deleted, once nothing is told by their names.
+  delete from market_cursors c
+    where not exists (select from topics t where t.id = c.topic) and not exists (select from market_instruments i where i.topic = c.topic and i.part = c.part);
   return jsonb_build_object('days', days, 'instruments', gone, 'more', days = step or gone = step);
 end $$;

@@ -5,6 +5,7 @@
  *        whichever node, they count once. (held by test/contracts/MarketStores.ts)
  *   MX2  Bars are as `merge` says, and what is newest as `compare` does, whatever came first. (held by test/contracts/MarketStores.ts)
  *   MX3  There are at most `INSTRUMENTS`; of further ones nothing is kept, and it is said how many those were. (held by test/contracts/MarketStores.ts)
+ *   MX4  How far a topic was that was deleted is forgotten once nothing is told by its name. (held by test/contracts/MarketStores.ts)
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

@@ -6,12 +6,13 @@
  *        counts once, also after a restart: what a window held is read again.
  *   MJ3  A trade that is cancelled or corrected makes its minute anew from the log, as if it had been right from the beginning, and what is made of
  *        minutes. Where the log has no more of it, the minute stays as it was, and that is counted.
+ *   MJ5  What is newest of a feed that is silent is the time at which nothing more had come, so that its last bars end.
  *   MJ4  Ticks of further than `AHEAD` in the future, and of longer ago than bars are kept, count for nothing.
  */
 import { Clock, Effect, Metric } from "effect"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { messagesOf } from "../topics/Frames.ts"
-import type { Place } from "../topics/MessageId.ts"
+import { type Place, samePlace } from "../topics/MessageId.ts"
 import type { PartitionId, Segment } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { idOf, type KeyedBar } from "./Bar.ts"
@@ -75,6 +76,8 @@ export const makeProjecting = (
   { partition, name, keepMillis }: Projected
 ) => {
   let window: Window | undefined
+  /** Up to where everything was written when it was looked at last. */
+  let at: Place | undefined
 
   /** Calls `each` with the ticks from a place up to an offset; false where some of them are there no more. */
   const scan = Effect.fnUntraced(function* (from: Place, until: number, each: (tick: Placed) => void) {
@@ -166,6 +169,7 @@ export const makeProjecting = (
       return true
     }
     const from: Place = { epoch: cursor.epoch, offset: cursor.offset }
+    at = from
     const read = yield* log.read(partition, from, { maxBytes: BITE, packed: false })
     if (read === undefined) return undefined
     if (read.pieces.length === 0) return false
@@ -212,13 +216,28 @@ export const makeProjecting = (
     const written = yield* store.write(projection)
     if (written.is === "written") {
       window = seen
+      at = to
+      yield* Metric.update(projectedTotal, Math.max(0, read.next - (read.epoch === from.epoch ? from.offset : 0)))
       if (written.left > 0) yield* count("no room", written.left)
     }
     return true
   })
 
-  return { step }
+  /** Says that nothing has come until now, where everything is written and something ever was a tick. MJ5 */
+  const rest = Effect.fn("Projecting.rest")(function* () {
+    const cursor = yield* store.cursor(partition)
+    if (cursor === undefined || cursor.watermark === 0n || at === undefined || !samePlace(at, cursor)) return
+    const watermark = BigInt(yield* Clock.currentTimeMillis) * 1_000_000n
+    yield* store.write({ ...NOTHING, partition, name, from: at, to: at, watermark })
+  })
+
+  return { step, rest, at: () => at }
 }
+
+const projectedTotal = counter(
+  "herald_market_events_total",
+  "events of market data that this node made bars of, or found to be none"
+)
 
 const KINDS = ["gap", "wrong", "out of time", "twice", "amended", "not amended", "no room"] as const
 const ticksTotal = counter(

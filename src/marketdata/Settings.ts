@@ -1,11 +1,11 @@
 /** Of market data: which topics it is on, how long bars are kept, and when it is stale. */
-import { duration, text } from "../settings/Form.ts"
+import { duration, topicPattern } from "../settings/Form.ts"
 import { setting } from "../settings/Setting.ts"
 
 export const settings = {
   marketData: {
     /** A topic, or with /* all topics below a name. */
-    topics: setting("marketData.topics", "MARKET_DATA_TOPICS", text, "market-data/normalized/*"),
+    topics: setting("marketData.topics", "MARKET_DATA_TOPICS", topicPattern, "market-data/normalized/*"),
     /** Of minutes and hours. */
     keepMillis: setting("marketData.time", "MARKET_DATA_TIME", duration, 90 * 86_400_000),
     keepDaysMillis: setting("marketData.daysTime", "MARKET_DATA_DAYS_TIME", duration, 3_650 * 86_400_000),

@@ -1,7 +1,8 @@
-/** What runs for topics and their subscriptions: use cases, what a node knows of them, and readers, on logs whose appends are heard at once. */
+/** What runs for topics, their subscriptions and market data on them: use cases, what a node knows of them, and readers, on logs whose appends are heard at once. */
 import { Layer } from "effect"
 import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
+import * as Projectors from "../marketdata/Projectors.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { DeadLetters } from "../subscriptions/DeadLetters.ts"
 import { Subscriptions } from "../subscriptions/Subscriptions.ts"
@@ -13,13 +14,14 @@ import { Reading } from "../topics/Reading.ts"
 import { Topics } from "../topics/Topics.ts"
 import { TopicUsers } from "../topics/TopicUsers.ts"
 
-export const topicServices = ({ topics, fanout }: Pick<Settings, "topics" | "fanout">) =>
+export const topicServices = ({ topics, fanout, marketData }: Pick<Settings, "topics" | "fanout" | "marketData">) =>
   Layer.mergeAll(
     Topics.layer,
     Subscriptions.layer,
     DeadLetters.layer,
     Reading.layer(topics),
-    Fanout.layer(fanout)
+    Fanout.layer(fanout),
+    Projectors.layer(marketData)
   ).pipe(
     Layer.provideMerge(Publishing.layer(topics)),
     Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),

@@ -2,6 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import { isEnvironment } from "../keys/Environment.ts"
 import { EVERY_KEY, isPattern, MOST_PATTERNS } from "../keys/Pattern.ts"
+import { isTopicName } from "../keys/TopicName.ts"
 import { formatAddress, isIP, parseAddress, parseHost } from "../net/Address.ts"
 import { EVERY_ORIGIN, isOrigin } from "../net/Origins.ts"
 import { serversOf } from "./DatabaseUrl.ts"
@@ -155,6 +156,18 @@ export const patterns: Form<ReadonlyArray<string>> = {
   },
   show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
   schema: { type: "string" },
+  secret: false
+}
+
+/** Topics. */
+export const topicPattern: Form<string> = {
+  expected: "the name of a topic, or a name and /* for all topics below it",
+  read: (raw) => {
+    const text = String(raw)
+    return text === "*" || isTopicName(text.endsWith("/*") ? text.slice(0, -2) : text) ? text : undefined
+  },
+  show: (value) => String(value),
+  schema: { type: "string", minLength: 1, maxLength: 202 },
   secret: false
 }
 

@@ -1,7 +1,7 @@
 /** What every store of market data must do. Run by Market.test.ts on memory and on PostgreSQL. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { Leases } from "../../src/leases/Leases.ts"
+import type { Leases } from "../../src/leases/Leases.ts"
 import type { KeyedBar } from "../../src/marketdata/Bar.ts"
 import { endOf, INTERVALS, type Interval, SESSIONS, startOf } from "../../src/marketdata/Calendar.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
@@ -12,21 +12,22 @@ import type { StoredBar } from "../../src/marketdata/Series.ts"
 import { millisOf } from "../../src/marketdata/Tick.ts"
 import { venueOf } from "../../src/marketdata/Venue.ts"
 import type { Place } from "../../src/topics/MessageId.ts"
+import type { TopicStore } from "../../src/topics/TopicStore.ts"
 import { dice } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
+import { marketSweeps } from "./MarketSweeps.ts"
 
-type Test = <E>(name: string, body: () => Effect.Effect<void, E, MarketStore | Leases>) => void
+export type Test = <E>(name: string, body: () => Effect.Effect<void, E, MarketStore | Leases | TopicStore>) => void
 
-const DAY = 86_400_000
 const MINUTE = 60n * SECOND
 const ALL = { from: 0, until: 4_000_000_000_000, limit: 10_000 }
 let topics = 1_000_000
 /** A partition that no other test has. */
-const partition = () => ({ topic: ++topics, partition: 0 })
-const symbol = () => fresh("S").replaceAll(/[^A-Za-z0-9]/g, "")
+export const partition = () => ({ topic: ++topics, partition: 0 })
+export const symbol = () => fresh("S").replaceAll(/[^A-Za-z0-9]/g, "")
 
-const projection = (more: Partial<Projection>): Projection => ({
+export const projection = (more: Partial<Projection>): Projection => ({
   ...{
     partition: { topic: 0, partition: 0 },
     name: "ticks",
@@ -37,7 +38,7 @@ const projection = (more: Partial<Projection>): Projection => ({
   ...NOTHING,
   ...more
 })
-const of = (trades: ReadonlyArray<PlacedTrade>): Pick<Projection, "bars" | "newest"> => {
+export const of = (trades: ReadonlyArray<PlacedTrade>): Pick<Projection, "bars" | "newest"> => {
   const gathering = new Gathering()
   for (const one of trades) gathering.add(one)
   return { bars: rolledUp(gathering.minutes()), newest: gathering.newest() }
@@ -47,7 +48,7 @@ const told = ({ exchange, session, start, bar }: Omit<StoredBar, "revision">) =>
   ...{ exchange, session, start, open: bar.open, close: bar.close, high: bar.high, low: bar.low, trades: bar.trades },
   ...{ volume: decimalText(bar.volume), notional: decimalText(bar.notional) }
 })
-const read = (of: string, interval: Interval, exchanges = ["KRAKEN", "NASDAQ"]) =>
+export const read = (of: string, interval: Interval, exchanges = ["KRAKEN", "NASDAQ"]) =>
   Effect.flatMap(MarketStore, (store) => store.bars({ symbol: of, exchanges, interval, sessions: SESSIONS }, ALL))
 const ordered = (bars: ReadonlyArray<KeyedBar>) =>
   [...bars].sort(
@@ -262,33 +263,5 @@ export const marketContract = (test: Test) => {
       assert.deepStrictEqual(starts(yield* store.before(query, { from: 0, until: ten + 60_000 })), [0, 0])
       assert.deepStrictEqual(yield* store.before(query, { from: 0, until: ten }), [])
     }))
-
-  test("LE1 what is as old as it is kept goes, for the holder of the lease; what is younger stays", () =>
-    Effect.gen(function* () {
-      const store = yield* MarketStore
-      const leases = yield* Leases
-      const [at, old, young] = [partition(), symbol(), symbol()]
-      const now = BigInt(Date.now()) * 1_000_000n
-      const past = now - 30n * 86_400n * SECOND
-      const trades = [trade({ symbol: old, tsEvent: past }), trade({ symbol: young, tsEvent: now, offset: 1 })]
-      yield* store.write(projection({ partition: at, to: { epoch: 1, offset: 2 }, ...of(trades) }))
-      const lease = (yield* leases.claim(fresh("market"), "run", 10_000))!
-      const keep = { keepMillis: 10 * DAY, keepDaysMillis: 20 * DAY }
-      assert.isUndefined(yield* store.sweep({ ...lease, token: lease.token + 1n }, 1_000, keep))
-      let swept = yield* store.sweep(lease, 10_000, keep)
-      while (swept?.more) swept = yield* store.sweep(lease, 10_000, keep)
-      assert.isAbove((yield* store.drop(Date.now() - keep.keepMillis)).dropped, 0)
-      assert.deepStrictEqual(yield* store.drop(Date.now() - keep.keepMillis), { dropped: 0, left: 0 })
-      for (const interval of INTERVALS) {
-        assert.strictEqual((yield* read(old, interval)).length, 0, interval)
-        assert.strictEqual((yield* read(young, interval)).length, 1, interval)
-      }
-      assert.deepStrictEqual(yield* store.traded(old), [])
-      // What comes late finds room again.
-      yield* store.sweep(lease, 10_000, keep)
-      yield* store.write(
-        projection({ partition: at, from: { epoch: 1, offset: 2 }, to: { epoch: 1, offset: 3 }, ...of([trades[0]!]) })
-      )
-      assert.strictEqual((yield* read(old, "1m")).length, 1)
-    }))
+  marketSweeps(test)
 }

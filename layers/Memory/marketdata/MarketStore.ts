@@ -17,6 +17,7 @@ import { samePlace } from "../../../src/topics/MessageId.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
 import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
+import { TopicTables } from "../topics/TopicTables.ts"
 import { MarketTables } from "./MarketTables.ts"
 
 const nameOf = ({ exchange, symbol }: Instrument): string => `${exchange} ${symbol}`
@@ -168,7 +169,11 @@ export const layer = Layer.effect(
             traded.has(nameOf(one)) && !alive.has(nameOf(one)) && !fresh.has(nameOf(one))
           remove(tables.trades, gone)
           remove(tables.quotes, gone)
-          return { days, instruments: remove(tables.instruments, gone), more: false }
+          const instruments = remove(tables.instruments, gone)
+          const topics = new Set([...state.tables(TopicTables).topics.values()].map(({ id }) => id))
+          const told = new Set([...tables.instruments.values()].map(({ partition }) => partitionKey(partition)))
+          remove(tables.cursors, ({ partition }) => !topics.has(partition.topic) && !told.has(partitionKey(partition)))
+          return { days, instruments, more: false }
         }),
       drop: (before) =>
         Effect.sync(() => {
