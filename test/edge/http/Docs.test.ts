@@ -79,7 +79,7 @@ describe("the page and its document", () => {
       [type, ...anyOf.map((one: Any) => one.type)].flat()
     // Counts and numbers of versions are integers: another number is a time, unless it is a length of time or known to measure
     // something else, and so is whatever is called like one.
-    const measures = "alpha traffic share cap expected p total estimate low high value from until".split(" ")
+    const measures = "alpha traffic share cap expected p total estimate low high value from until in out".split(" ")
     const look = (at: string, schema: Any): void => {
       if (typeof schema !== "object" || schema === null) return
       const properties = Object.entries<Any>(schema.properties ?? {})
@@ -166,6 +166,7 @@ describe("examples", () => {
   it("OA3 what the document gives as an example works as it stands, in its order", async () => {
     const door = await startRoutes()
     const { body: document } = await door.call("GET", "/openapi.json", { as: "nobody" })
+    const topic = document.components.schemas.TopicBody.examples[0].name
     const outcomes = []
     for (const [path, operations] of Object.entries<Record<string, Any>>(document.paths))
       for (const method of ["put", "post"]) {
@@ -182,6 +183,7 @@ describe("examples", () => {
           .replace("{flag}", "new-checkout")
           .replace("{segment}", "beta")
           .replace("{experiment}", "one-page")
+          .replace("{topic}", encodeURIComponent(topic))
         const answer = await door.call(
           method.toUpperCase(),
           query.length === 0 ? target : `${target}?${query.join("&")}`,

@@ -15,7 +15,7 @@ import type { Published as Done } from "../../../topics/Publishing.ts"
 import { LONGEST_WAIT, type Page } from "../../../topics/Reading.ts"
 import type { Written } from "../../../values/Written.ts"
 import { problemOf } from "../Problem.ts"
-import { Labels, Problem, Stamp, stamp, Time, Whole } from "../Wire.ts"
+import { Labels, Problem, Stamp, stamp, stampOr, Time, Whole } from "../Wire.ts"
 
 export const From = Plain(10_000).annotate({ examples: ["earliest"] })
 export const Wait = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: LONGEST_WAIT }))
@@ -71,6 +71,7 @@ export const Event = Schema.Struct({
   base64: Schema.optionalKey(Schema.String),
   headers: Labels,
   occurredAt: Schema.NullOr(Schema.Finite),
+  occurredTime: Schema.NullOr(Stamp),
   publishedAt: Schema.Finite,
   publishedTime: Stamp
 }).annotate({ identifier: "TopicEvent" })
@@ -160,6 +161,7 @@ export const eventsText = ({ events, gaps, next, live }: Page, as?: "text"): str
     const behind = JSON.stringify({
       headers: Object.fromEntries(headers),
       occurredAt: eventTime,
+      occurredTime: stampOr(eventTime),
       publishedAt: at,
       publishedTime: stamp(at)
     }).slice(1)
