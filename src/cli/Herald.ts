@@ -27,6 +27,7 @@ import { publish } from "./verbs/configuration/Publish.ts"
 import { release } from "./verbs/configuration/Release.ts"
 import { rollback } from "./verbs/configuration/Rollback.ts"
 import { validate } from "./verbs/configuration/Validate.ts"
+import { demoVerb } from "./verbs/demo/Demo.ts"
 import { experimentVerb } from "./verbs/experiments/Experiment.ts"
 import { flagVerb } from "./verbs/flags/Flag.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
@@ -74,7 +75,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
-    { group: "Events", commands: [topicVerb, subscriptionVerb, deadLettersVerb] },
+    { group: "Events", commands: [topicVerb, subscriptionVerb, deadLettersVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),
